@@ -1,0 +1,1 @@
+"""lean-relay: a local relay and inspector for the webhooks that Lean Technologies sends."""

@@ -1,0 +1,55 @@
+"""What all commands share: `--db`, `--config`, `--json`, and the settings they lead to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from relay.config import Settings, load
+
+SHARED_OPTIONS = ("--db", "--config")
+SHARED_FLAGS = ("--json",)
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass
+class Invocation:
+    """The shared options of one run; those after the command win over those before it."""
+
+    db: Path | None = None
+    config: Path | None = None
+    json: bool = False
+
+    def settings(self, **flags: Any) -> Settings:
+        """The settings in force: flags (None: not given), environment, files, defaults.
+
+        Raises:
+            UsageError: a setting is wrong; the message lists each fault.
+        """
+        return load(flags={"db": self.db, **flags}, config=self.config)
+
+
+def shared_options(function: F) -> F:
+    """Give a command `--db`, `--config` and `--json`; they end in the `Invocation`, not in its arguments."""
+    path = click.Path(path_type=Path, dir_okay=False)
+    for option in (
+        click.option("--json", is_flag=True, default=None, expose_value=False, callback=_keep,
+                     help="Newline-delimited JSON on stdout."),
+        click.option("--config", type=path, metavar="FILE", expose_value=False, callback=_keep,
+                     help="Settings file instead of lean-relay.toml."),
+        click.option("--db", type=path, metavar="FILE", expose_value=False, callback=_keep,
+                     help="The log; default relay.db in your data folder."),
+    ):
+        function = option(function)
+    return function
+
+
+def _keep(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:
+    if value is not None:
+        assert parameter.name is not None
+        setattr(ctx.ensure_object(Invocation), parameter.name, value)

@@ -1,0 +1,65 @@
+"""Errors that reach a person, and the exit codes that go with them.
+
+Owns the one base class and its few leaves. Parsers of values raise `ValueError`;
+whoever knows where the value came from turns it into one of these.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class Exit(IntEnum):
+    """Exit codes of every command; scripts rely on them."""
+
+    FINE = 0
+    FAILED = 1
+    """Failed while running; stderr has a stable word: `lean-relay: [port-taken] ...`."""
+    USAGE = 2
+    """The command line or a setting is wrong; nothing was done."""
+    CHECK = 3
+    """A check ran and failed: signature, shape, expectation."""
+    NOT_FOUND = 4
+    """Nothing there, or `wait` timed out."""
+    UNREACHABLE = 5
+    """Target or engine cannot be reached."""
+    INTERRUPTED = 130
+    """Ended by Ctrl-C."""
+
+
+class RelayError(Exception):
+    """Something a person can act on.
+
+    `str(error)` says what happened, to which value, where, and what to do next.
+    `word` is stable and stands in brackets before it; None leaves the brackets out.
+    """
+
+    exit_code: Exit = Exit.FAILED
+
+    def __init__(self, message: str, *, word: str | None = None) -> None:
+        super().__init__(message)
+        self.word = word
+
+
+class UsageError(RelayError):
+    """A flag, setting, filter or selection is wrong."""
+
+    exit_code = Exit.USAGE
+
+
+class CheckFailed(RelayError):
+    """A check ran to its end, and the answer is no."""
+
+    exit_code = Exit.CHECK
+
+
+class NotFound(RelayError):
+    """What was asked for is not there, or did not come in time."""
+
+    exit_code = Exit.NOT_FOUND
+
+
+class Unreachable(RelayError):
+    """A target or the engine does not answer."""
+
+    exit_code = Exit.UNREACHABLE

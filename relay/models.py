@@ -1,0 +1,228 @@
+"""The values that everything shares: captures and what hangs on them.
+
+Frozen; opens nothing. Names are those of the README's word list. `as_json` of each
+is the shape that `--json` prints and that scripts rely on.
+"""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+Headers = tuple[tuple[str, str], ...]
+"""`(name, value)` pairs in wire order, repeats kept; text is latin-1, so each byte survives."""
+
+
+class Signature(StrEnum):
+    """What the relay found out about a capture's `lean-signature`."""
+
+    VALID = "valid"
+    INVALID = "invalid"
+    MISSING = "missing"
+    MALFORMED = "malformed"
+    UNCHECKED = "unchecked"
+    """No secret is configured."""
+
+
+class Shape(StrEnum):
+    """How a body compares with what Lean documents."""
+
+    DOCUMENTED = "documented"
+    DRIFT = "drift"
+    UNKNOWN = "unknown"
+    NOT_JSON = "not-json"
+
+
+class Origin(StrEnum):
+    """Where a capture says it comes from."""
+
+    RECEIVED = "received"
+    SAMPLE = "sample"
+    """Carries `X-Lean-Relay-Sample`: made by `lean-relay trigger`, not by Lean."""
+
+
+class Comparison(StrEnum):
+    """A value of the request held against what is configured; None where nothing is."""
+
+    MATCH = "match"
+    MISMATCH = "mismatch"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """What Lean reports, as far as the envelope can be read; each field None where absent or of another type."""
+
+    type: str | None = None
+    event_id: str | None = None
+    at: datetime | None = None
+    """The envelope's `timestamp`, aware, UTC, cut to microseconds."""
+    customer_id: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "type": self.type,
+            "event_id": self.event_id,
+            "timestamp": iso(self.at) if self.at else None,
+            "customer_id": self.customer_id,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What the relay answered the caller."""
+
+    status: int = 200
+    on_purpose: str | None = None
+    """Why it is not the usual answer, for example `--respond 500`; None for the usual one."""
+
+    def as_json(self) -> dict[str, Any]:
+        return {"status": self.status, "on_purpose": self.on_purpose}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One capture on its way to one target, with what its last attempt came to."""
+
+    id: int
+    target: str
+    kind: str
+    """`live` or `replay`."""
+    state: str
+    """`queued`, `sending`, `ended` or `parked`."""
+    reason: str | None = None
+    verdict: str | None = None
+    """`delivered` or `retry`, of the last attempt."""
+    attempts: int = 0
+    status: int | None = None
+    error: str | None = None
+    elapsed_ms: float | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capture:
+    """One HTTP request as it came in, with what is known of it."""
+
+    id: int
+    received_at: datetime
+    """Aware, UTC: when the whole request was there."""
+    method: str
+    target: str
+    """The request target as sent, undecoded; latin-1."""
+    http_version: str
+    """`1.0` or `1.1`."""
+    headers: Headers
+    body: bytes
+    """As received: never decoded, never decompressed."""
+    body_sha256: str
+    """64 lowercase hex digits."""
+    client: str
+    """Peer address and port, `127.0.0.1:50312` or `[::1]:50312`."""
+    tls: dict[str, Any] | None = None
+    answer: Answer = Answer()
+    origin: Origin = Origin.RECEIVED
+    event: Event | None = None
+    """None where the body is no JSON object or has none of the envelope's fields."""
+    signature: Signature = Signature.UNCHECKED
+    signed_by: str | None = None
+    """The name of the secret that matched."""
+    app_token: Comparison | None = None
+    """`lean-app-token` against the configured one; None where either is absent."""
+    sender: Comparison | None = None
+    """The peer address against the configured list; None without a list."""
+    repeat_of: int | None = None
+    """The first capture with this `event_id`."""
+    shape: Shape | None = None
+    shape_version: str | None = None
+    starred: bool = False
+    note: str | None = None
+    deliveries: tuple[Delivery, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """One line of `--json`; the keys and their meaning are documented in the README."""
+        try:
+            body, body_base64 = self.body.decode("utf-8"), None
+        except UnicodeDecodeError:
+            body, body_base64 = None, base64.b64encode(self.body).decode("ascii")
+        line: dict[str, Any] = {
+            "kind": "capture",
+            "id": self.id,
+            "received_at": iso(self.received_at),
+            "method": self.method,
+            "target": self.target,
+            "http_version": self.http_version,
+            "headers": [list(pair) for pair in self.headers],
+            "body": body,
+        }
+        if body_base64 is not None:
+            line["body_base64"] = body_base64
+        return line | {
+            "size_bytes": len(self.body),
+            "body_sha256": self.body_sha256,
+            "client": self.client,
+            "tls": self.tls,
+            "answer": self.answer.as_json(),
+            "origin": self.origin,
+            "event": self.event.as_json() if self.event else None,
+            "signature": self.signature,
+            "signed_by": self.signed_by,
+            "app_token": self.app_token,
+            "sender": self.sender,
+            "repeat_of": self.repeat_of,
+            "shape": self.shape,
+            "starred": self.starred,
+            "note": self.note,
+            "deliveries": [delivery.as_json() for delivery in self.deliveries],
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """A request or handshake that did not become a capture, and why."""
+
+    id: int
+    at: datetime
+    """Aware, UTC: the first of `count`."""
+    client: str
+    """Peer address without port, or an empty string where it is not known."""
+    reason: str
+    """A stable word such as `too-large`, `malformed` or `store-full`."""
+    detail: str
+    count: int = 1
+    """How many alike stand for this row."""
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "kind": "refusal",
+            "id": self.id,
+            "at": iso(self.at),
+            "client": self.client,
+            "reason": self.reason,
+            "detail": self.detail,
+            "count": self.count,
+        }
+
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def from_micros(micros: int) -> datetime:
+    """The database's integer microseconds UTC as an aware datetime, without a float in between."""
+    seconds, rest = divmod(micros, 1_000_000)
+    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest)
+
+
+def to_micros(at: datetime) -> int:
+    """An aware datetime as the database's integer microseconds UTC."""
+    delta = at - EPOCH
+    return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds
+
+
+def iso(at: datetime) -> str:
+    """`2026-11-20T08:15:30.123456Z`: always UTC, always six digits, so that text sorts as time."""
+    return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

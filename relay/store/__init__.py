@@ -1,0 +1,1 @@
+"""The log: one SQLite file, one writer thread, any number of readers."""

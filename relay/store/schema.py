@@ -1,0 +1,185 @@
+"""The tables, as ordered migrations, and what makes a file ours.
+
+Owns the schema and its checks; opens no file itself. The tables are public (README,
+"The tables"): a migration that has been published is never edited, only followed by another.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+from sqlite_utils import Database
+from sqlite_utils.migrations import Migrations
+
+from relay.errors import RelayError
+
+APPLICATION_ID = 0x4C454157
+"""`LEAW` in SQLite's header: this file is a lean-relay log."""
+
+migrations = Migrations("lean-relay")
+
+# Small columns stand before headers and body: what follows a large BLOB in a row can only be
+# read by walking its overflow pages, and lists read all but these two.
+CAPTURES = """
+CREATE TABLE captures (
+    id            INTEGER PRIMARY KEY AUTOINCREMENT,
+    received_at   INTEGER NOT NULL,
+    method        TEXT NOT NULL,
+    target        TEXT NOT NULL,
+    http_version  TEXT NOT NULL,
+    client        TEXT NOT NULL,
+    tls           TEXT,
+    answer        INTEGER NOT NULL DEFAULT 200,
+    answer_reason TEXT,
+    origin        TEXT NOT NULL DEFAULT 'received',
+    event_type    TEXT,
+    event_id      TEXT,
+    event_at      INTEGER,
+    customer_id   TEXT,
+    signature     TEXT NOT NULL DEFAULT 'unchecked'
+                  CHECK (signature IN ('valid', 'invalid', 'missing', 'malformed', 'unchecked')),
+    signed_by     TEXT,
+    app_token     TEXT CHECK (app_token IN ('match', 'mismatch')),
+    sender        TEXT CHECK (sender IN ('match', 'mismatch')),
+    repeat_of     INTEGER,
+    shape         TEXT CHECK (shape IN ('documented', 'drift', 'unknown', 'not-json')),
+    shape_version TEXT,
+    body_sha256   TEXT NOT NULL,
+    headers       TEXT NOT NULL,
+    body          BLOB NOT NULL
+) STRICT
+"""
+
+DELIVERIES = """
+CREATE TABLE deliveries (
+    id         INTEGER PRIMARY KEY AUTOINCREMENT,
+    capture_id INTEGER NOT NULL REFERENCES captures (id) ON DELETE CASCADE,
+    target     TEXT NOT NULL,
+    kind       TEXT NOT NULL CHECK (kind IN ('live', 'replay')),
+    state      TEXT NOT NULL CHECK (state IN ('queued', 'sending', 'ended', 'parked')),
+    reason     TEXT,
+    created_at INTEGER NOT NULL,
+    due_at     INTEGER NOT NULL
+) STRICT
+"""
+
+ATTEMPTS = """
+CREATE TABLE attempts (
+    id           INTEGER PRIMARY KEY AUTOINCREMENT,
+    delivery_id  INTEGER NOT NULL REFERENCES deliveries (id) ON DELETE CASCADE,
+    number       INTEGER NOT NULL,
+    started_at   INTEGER NOT NULL,
+    elapsed_us   INTEGER NOT NULL,
+    outcome      TEXT NOT NULL,
+    status       INTEGER,
+    verdict      TEXT CHECK (verdict IN ('delivered', 'retry')),
+    verdict_reason TEXT,
+    error        TEXT,
+    sent_headers TEXT,
+    sent_body    BLOB,
+    headers      TEXT,
+    body         BLOB,
+    body_size    INTEGER
+) STRICT
+"""
+
+NOTES = """
+CREATE TABLE notes (
+    capture_id INTEGER PRIMARY KEY REFERENCES captures (id) ON DELETE CASCADE,
+    starred    INTEGER NOT NULL DEFAULT 0 CHECK (starred IN (0, 1)),
+    text       TEXT
+) STRICT
+"""
+
+REFUSALS = """
+CREATE TABLE refusals (
+    id     INTEGER PRIMARY KEY AUTOINCREMENT,
+    at     INTEGER NOT NULL,
+    client TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    detail TEXT NOT NULL,
+    count  INTEGER NOT NULL DEFAULT 1
+) STRICT
+"""
+
+
+def _utc(column: str) -> str:
+    """SQL that shows integer microseconds as ISO 8601 with all six digits."""
+    return (
+        f"strftime('%Y-%m-%dT%H:%M:%S', {column} / 1000000, 'unixepoch')"
+        f" || printf('.%06dZ', {column} % 1000000)"
+    )
+
+
+@migrations()
+def m0001_first_tables(db: Database) -> None:
+    for table in (CAPTURES, DELIVERIES, ATTEMPTS, NOTES, REFUSALS):
+        db.execute(table)
+    db.execute("CREATE INDEX captures_event_id ON captures (event_id) WHERE event_id IS NOT NULL")
+    db.execute("CREATE INDEX deliveries_capture ON deliveries (capture_id)")
+    db.execute("CREATE INDEX deliveries_waiting ON deliveries (target, due_at) WHERE state <> 'ended'")
+    db.execute("CREATE INDEX attempts_delivery ON attempts (delivery_id)")
+    db.execute(
+        f"""CREATE VIEW captures_readable AS SELECT id, {_utc("received_at")} AS received, method, target,
+            answer, origin, event_type, event_id, {_utc("event_at")} AS event_time, customer_id, signature,
+            signed_by, repeat_of, shape, length(body) AS size_bytes, client, headers FROM captures"""
+    )
+    db.execute(
+        f"""CREATE VIEW attempts_readable AS SELECT attempts.id, deliveries.capture_id, deliveries.target,
+            deliveries.kind, deliveries.state, attempts.number, {_utc("attempts.started_at")} AS started,
+            attempts.elapsed_us / 1000.0 AS elapsed_ms, attempts.outcome, attempts.status, attempts.verdict,
+            attempts.verdict_reason, attempts.error
+            FROM attempts JOIN deliveries ON deliveries.id = attempts.delivery_id"""
+    )
+    db.execute(
+        f"CREATE VIEW refusals_readable AS SELECT id, {_utc('at')} AS time, client, reason, detail, count"
+        " FROM refusals"
+    )
+    db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+
+
+def is_empty(conn: sqlite3.Connection) -> bool:
+    """Whether the file holds no table at all: new, or never filled."""
+    return not _one(conn, "SELECT count(*) FROM sqlite_master")
+
+
+def check(conn: sqlite3.Connection, path: str) -> None:
+    """That an existing file is a log this version can read.
+
+    Raises:
+        RelayError: `foreign-database` where another program's tables are in it,
+            `newer-database` where a later version has migrated it.
+    """
+    if _one(conn, "PRAGMA application_id") != APPLICATION_ID:
+        raise RelayError(
+            f"{path} is a SQLite file, but not a lean-relay log; name another file with --db",
+            word="foreign-database",
+        )
+    ours = {migration.name for migration in migrations.pending(Database(memory=True, execute_plugins=False))}
+    strange = [name for name in _applied(conn) if name not in ours]
+    if strange:
+        raise RelayError(
+            f"{path} was written by a newer lean-relay (it has {strange[0]}); "
+            "update this one, or name another file with --db",
+            word="newer-database",
+        )
+
+
+def is_current(conn: sqlite3.Connection) -> bool:
+    """Whether each migration has been applied."""
+    return not migrations.pending(Database(conn, execute_plugins=False))
+
+
+def migrate(conn: sqlite3.Connection) -> None:
+    """Bring the file to this version's tables; each step and its record commit together."""
+    migrations.apply(Database(conn, execute_plugins=False))
+
+
+def _applied(conn: sqlite3.Connection) -> list[str]:
+    db = Database(conn, execute_plugins=False)
+    return [migration.name for migration in migrations.applied(db)]
+
+
+def _one(conn: sqlite3.Connection, sql: str) -> Any:
+    return conn.execute(sql).fetchone()[0]
