@@ -1,0 +1,22 @@
+"""Settings: flags > environment > project file > user file > default, as one frozen value.
+
+Classes receive values; only commands call `load`, and only what needs secrets reads them.
+"""
+
+from relay.config.loading import PROJECT_FILE, default_db, load, user_file
+from relay.config.secrets import read_app_token, read_secrets
+from relay.config.settings import SETTINGS, RespondRule, SecretSource, Setting, Settings
+
+__all__ = [
+    "PROJECT_FILE",
+    "SETTINGS",
+    "RespondRule",
+    "SecretSource",
+    "Setting",
+    "Settings",
+    "default_db",
+    "load",
+    "read_app_token",
+    "read_secrets",
+    "user_file",
+]

@@ -1,0 +1,174 @@
+"""Secrets: where settings say they are, and reading them when they are needed.
+
+Owns the rule that a secret stands in a file or in the environment, never in a setting or a flag.
+No secret, and no value that could be one by mistake, gets into a message, a repr or `Settings`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+from relay.config.settings import Place, SecretSource, Settings
+from relay.errors import UsageError
+
+DEFAULT_SECRET = "default"  # noqa: S105 -- a name
+"""The name of the secret that the environment gives without a name."""
+
+APP_TOKEN = "app token"  # noqa: S105 -- a name
+"""The name of the token's source; no webhook secret can have it."""
+
+FROM_ENVIRONMENT = {DEFAULT_SECRET: "LEAN_WEBHOOK_SECRET", APP_TOKEN: "LEAN_APP_TOKEN"}
+"""What can be set in the environment alone: the variable, and with `_FILE` behind it the path of a file."""
+
+LARGEST_SECRET_BYTES = 64 * 1024
+
+_SECRET_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
+_VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+
+Warn = Callable[[str], None]
+
+
+def named_sources(table: object, place: Place) -> tuple[dict[str, SecretSource], list[str]]:
+    """The `[secrets]` table of a settings file as sources by name, and what is wrong in it."""
+    if not isinstance(table, dict):
+        return {}, [f"{place.of('secrets')}: {_instead('sandbox')}"]
+    sources: dict[str, SecretSource] = {}
+    faults: list[str] = []
+    for name, value in table.items():
+        if not _SECRET_NAME.fullmatch(name):
+            what = "a secret's name is 1 to 64 letters, digits, dots, dashes and underscores"
+            faults.append(f"{place.of('secrets')}: {what}")
+            continue
+        try:
+            sources[name] = source(value, name, f"secrets.{name}", place)
+        except ValueError as error:
+            faults.append(f"{place.of(f'secrets.{name}')}: {error}")
+    return sources, faults
+
+
+def source(value: object, name: str, key: str, place: Place) -> SecretSource:
+    """One `{file = ...}` or `{env = ...}`.
+
+    Raises:
+        ValueError: it is anything else; the message does not repeat the value.
+    """
+    if not isinstance(value, dict):
+        raise ValueError(_instead(name))
+    if len(value) != 1 or not value.keys() <= {"file", "env"}:
+        raise ValueError(f"has to have one key, file or env; {_instead(name)}")
+    if "file" in value:
+        return SecretSource(name=name, file=place.path(value["file"]), where=place.of(key))
+    variable = value["env"]
+    if not isinstance(variable, str) or not _VARIABLE_NAME.fullmatch(variable):
+        raise ValueError("env has to be the name of an environment variable, such as LEAN_SANDBOX_SECRET")
+    return SecretSource(name=name, env=variable, where=place.of(key))
+
+
+def _instead(name: str) -> str:
+    # The value is not repeated: it may be the secret.
+    key = name.replace(" ", "_")
+    return (
+        "secrets never stand in settings; write where it is to be read from: "
+        f'{key} = {{ file = "path" }} or {key} = {{ env = "VARIABLE" }}'
+    )
+
+
+def environment_sources(
+    environ: Mapping[str, str], place: Place
+) -> tuple[dict[str, SecretSource], list[str]]:
+    """The webhook secret and the application token as far as the environment gives them."""
+    sources: dict[str, SecretSource] = {}
+    faults: list[str] = []
+    for name, variable in FROM_ENVIRONMENT.items():
+        by_file = f"{variable}_FILE"
+        if variable in environ and by_file in environ:
+            faults.append(f"{variable} and {by_file} are both set; keep one of them")
+        elif variable in environ:
+            sources[name] = SecretSource(name=name, env=variable, where=variable)
+        elif by_file in environ:
+            try:
+                sources[name] = SecretSource(name=name, file=place.path(environ[by_file]), where=by_file)
+            except ValueError as error:
+                faults.append(f"{by_file}: {error}")
+    return sources, faults
+
+
+def read_secrets(
+    settings: Settings, environ: Mapping[str, str] | None = None, *, warn: Warn | None = None
+) -> dict[str, bytes]:
+    """The webhook secrets by name, read now; one final newline is dropped from each.
+
+    Args:
+        warn: called with each thing that is allowed but unwise, such as a file that others can read.
+
+    Raises:
+        UsageError: one or more are missing, empty or unreadable; the message names each.
+    """
+    return _read(settings.secrets, environ, warn)
+
+
+def read_app_token(
+    settings: Settings, environ: Mapping[str, str] | None = None, *, warn: Warn | None = None
+) -> bytes | None:
+    """Lean's application token, read now, or None where none is configured.
+
+    Raises:
+        UsageError: it is missing, empty or unreadable.
+    """
+    if settings.app_token is None:
+        return None
+    return _read([settings.app_token], environ, warn)[settings.app_token.name]
+
+
+def _read(
+    sources: Iterable[SecretSource], environ: Mapping[str, str] | None, warn: Warn | None
+) -> dict[str, bytes]:
+    environ = os.environ if environ is None else environ
+    secrets: dict[str, bytes] = {}
+    faults: list[str] = []
+    for each in sources:
+        try:
+            raw = _of_file(each.file, each, warn) if each.file is not None else _of_variable(each, environ)
+            secret = _without_final_newline(raw)
+            if not secret:
+                raise ValueError("is empty")
+        except ValueError as error:
+            faults.append(f"{each.where}: {each} {error}")
+            continue
+        if warn is not None and secret != secret.strip():
+            warn(f"{each.where}: {each} begins or ends with white space, which counts as part of the secret")
+        secrets[each.name] = secret
+    if faults:
+        raise UsageError("\n".join(faults))
+    return secrets
+
+
+def _of_variable(each: SecretSource, environ: Mapping[str, str]) -> bytes:
+    assert each.env is not None
+    if each.env not in environ:
+        raise ValueError("is not set")
+    return environ[each.env].encode("utf-8", "surrogateescape")
+
+
+def _of_file(path: Path, each: SecretSource, warn: Warn | None) -> bytes:
+    try:
+        with path.open("rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            raw = file.read(LARGEST_SECRET_BYTES + 1)
+    except OSError as error:
+        raise ValueError(f"cannot be read: {error.strerror}") from error
+    if len(raw) > LARGEST_SECRET_BYTES:
+        raise ValueError("is larger than a secret can be (64 KiB)")
+    if warn is not None and stat.S_ISREG(mode) and mode & 0o077:
+        warn(f"{each.where}: {path} can be read by others on this machine; `chmod 600` makes it yours alone")
+    return raw
+
+
+def _without_final_newline(raw: bytes) -> bytes:
+    if raw.endswith(b"\r\n"):
+        return raw[:-2]
+    return raw.removesuffix(b"\n")

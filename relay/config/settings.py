@@ -1,0 +1,311 @@
+"""The settings by name: what each means, how it is read, what it is without being set.
+
+Owns the list that flags, environment, files, `config init` and `config show` all follow.
+Reads no file and no environment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from relay.config import values
+from relay.config.values import Network, quoted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RespondRule:
+    """One rule for answering otherwise on purpose; the first that matches a capture holds."""
+
+    when: str
+    """A filter, still text: it is read by whoever applies it."""
+    status: int = 200
+    delay_s: float = 0.0
+    """Seconds between the commit and the answer."""
+    first: int | None = None
+    """How many captures it answers before it is used up; None for all."""
+    where: str
+    """Where it stands, for messages: `lean-relay.toml: respond_rules[0]`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecretSource:
+    """Where a secret is to be read from; never the secret."""
+
+    name: str
+    file: Path | None = None
+    env: str | None = None
+    """Name of an environment variable; exactly one of `file` and `env` is set."""
+    where: str
+    """Which setting says so: `lean-relay.toml: secrets.sandbox`."""
+
+    def __str__(self) -> str:
+        return f"file {self.file}" if self.file is not None else f"environment {self.env}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All settings in force, checked; holds no secret, only where each is to be found."""
+
+    db: Path
+    """The log, absolute."""
+    host: str = "127.0.0.1"
+    port: int = 5326
+    """0 is any free one."""
+    public_url: str | None = None
+    max_body: int = 10 * 2**20
+    """Bytes; a larger body is refused with 413."""
+    respond: int | None = None
+    """The status to answer on purpose in place of the usual 200."""
+    respond_delay_s: float = 0.0
+    respond_rules: tuple[RespondRule, ...] = ()
+    allow_cross_site: bool = False
+    """Whether posts that a browser sends from a web page are taken."""
+    connections: int = 1024
+    senders: tuple[Network, ...] = ()
+    mask_headers: tuple[str, ...] = ()
+    """Lower case; masked beside those that always are."""
+    keep: timedelta | None = None
+    """How long a capture is kept; None for ever."""
+    allow_network_fs: bool = False
+    app_token: SecretSource | None = None
+    secrets: tuple[SecretSource, ...] = ()
+    """Webhook secrets; names are unique, the one called `default` first."""
+    sources: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """Setting -> where its value came from: `default`, `--port`, `LEAN_RELAY_PORT`, a file and key.
+
+    The keys are those of `SETTINGS`, `app_token`, and `secrets.NAME` for each secret.
+    """
+    files: tuple[Path, ...] = field(default=(), compare=False)
+    """The settings files that were read, the stronger first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where values come from: a file, the environment, the command line."""
+
+    name: str
+    """A file's path as it is shown; empty for flags and the environment."""
+    base: Path
+    """The folder that relative paths are meant from."""
+    kind: str
+    """`file`, `environment` or `flag`."""
+
+    def of(self, key: str) -> str:
+        """What a person looks for to change it: `lean-relay.toml: port`, `LEAN_RELAY_PORT`, `--port`."""
+        if self.kind == "flag":
+            return f"--{key.replace('_', '-')}"
+        return variable(key) if self.kind == "environment" else f"{self.name}: {key}"
+
+    def path(self, value: object) -> Path:
+        """A path that stands here, absolute.
+
+        Raises:
+            ValueError: it is no text, empty, or begins with a `~user` that is not known.
+        """
+        if not isinstance(value, (str, Path)) or not str(value).strip() or "\0" in str(value):
+            raise ValueError(f"{quoted(value)} is no path")
+        try:
+            return Path(self.base, Path(value).expanduser()).absolute()
+        except RuntimeError as error:
+            raise ValueError(f"{quoted(value)} names a home folder that is not known") from error
+
+
+class SeveralFaultsError(ValueError):
+    """Several faults within one value; each text begins with where inside, such as `[0].status: `."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = faults
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """One setting as flags, environment and files know it."""
+
+    key: str
+    parse: Callable[[object, Place], object]
+    """Raises `ValueError` with what is wrong and what to write instead."""
+    meaning: str
+    """For the file that `config init` writes."""
+    example: str
+    """A line of TOML."""
+    attribute: str
+    """The field of `Settings`."""
+
+
+def _setting(
+    key: str, parse: Callable[[object], object], meaning: str, example: str, *, attribute: str = ""
+) -> Setting:
+    return Setting(
+        key=key,
+        parse=lambda value, _place: parse(value),
+        meaning=meaning,
+        example=f"{key} = {example}",
+        attribute=attribute or key,
+    )
+
+
+def _db(value: object, place: Place) -> Path:
+    return place.path(value)
+
+
+def _port(value: object) -> int:
+    return values.whole_number(value, 0, 65535, "port")
+
+
+def _status(value: object) -> int:
+    return values.whole_number(value, 200, 599, "status to answer")
+
+
+def _connections(value: object) -> int:
+    return values.whole_number(value, 1, 65535, "number of connections")
+
+
+def respond_rules(value: object, place: Place) -> tuple[RespondRule, ...]:
+    """Rules for answering otherwise: a list of tables with `when`, and `status`, `delay` or both.
+
+    Raises:
+        SeveralFaultsError: with every fault of every rule.
+    """
+    if not isinstance(value, list):
+        raise ValueError(
+            'is no list of tables; write respond_rules = [{ when = "type:payment", status = 500 }]'
+        )
+    rules: list[RespondRule] = []
+    faults: list[str] = []
+    for at, table in enumerate(value):
+        read: dict[str, Any] = {}
+        if not isinstance(table, dict):
+            faults.append(
+                f'[{at}]: {quoted(table)} is no table; write {{ when = "type:payment", status = 500 }}'
+            )
+            continue
+        before = len(faults)
+        for key in table:
+            if key not in _RULE:
+                faults.append(f"[{at}].{key}: there is no such key in a rule{nearest(key, _RULE)}")
+                continue
+            attribute, parse = _RULE[key]
+            try:
+                read[attribute] = parse(table[key])
+            except ValueError as error:
+                faults.append(f"[{at}].{key}: {error}")
+        if "when" not in table:
+            faults.append(
+                f'[{at}]: has no "when"; say which captures it is for, such as when = "type:payment"'
+            )
+        if not table.keys() & {"status", "delay"}:
+            faults.append(f'[{at}]: changes nothing; give it a "status", a "delay" or both')
+        if len(faults) == before:
+            rules.append(RespondRule(where=f"{place.of('respond_rules')}[{at}]", **read))
+    if faults:
+        raise SeveralFaultsError(faults)
+    return tuple(rules)
+
+
+def _when(value: object) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError(f"{quoted(value)} is no filter; write one such as type:payment")
+    return value
+
+
+_RULE: Mapping[str, tuple[str, Callable[[object], object]]] = {
+    "when": ("when", _when),
+    "status": ("status", _status),
+    "delay": ("delay_s", values.delay_s),
+    "first": ("first", lambda value: values.whole_number(value, 1, 10**9, "number of captures")),
+}
+
+SETTINGS: Mapping[str, Setting] = {
+    setting.key: setting
+    for setting in (
+        Setting(
+            key="db",
+            parse=_db,
+            attribute="db",
+            meaning="The log. A relative path is meant from this file's folder.",
+            example='db = "relay.db"',
+        ),
+        _setting(
+            "host",
+            values.host,
+            "The address to listen on. Anything but loopback lets others post.",
+            '"127.0.0.1"',
+        ),
+        _setting("port", _port, "The port to listen on; 0 takes any free one.", "5326"),
+        _setting(
+            "public_url",
+            values.public_url,
+            "The URL under which Lean reaches this relay.",
+            '"https://relay.example.com"',
+        ),
+        _setting(
+            "max_body",
+            values.body_limit,
+            "The largest body taken; larger ones are refused with 413.",
+            '"10MiB"',
+        ),
+        _setting("respond", _status, "Answer with this status on purpose, to watch Lean try again.", "500"),
+        _setting(
+            "respond_delay",
+            values.delay_s,
+            "Seconds to wait before the answer, on purpose.",
+            "1.5",
+            attribute="respond_delay_s",
+        ),
+        Setting(
+            key="respond_rules",
+            parse=respond_rules,
+            attribute="respond_rules",
+            meaning="Answers on purpose for some captures; the first rule that matches holds.",
+            example='respond_rules = [{ when = "type:payment", status = 500, delay = 1.5, first = 3 }]',
+        ),
+        _setting(
+            "allow_cross_site", values.truth, "Take posts that a browser sends from a web page.", "false"
+        ),
+        _setting("connections", _connections, "The most connections at a time.", "1024"),
+        _setting(
+            "senders",
+            values.networks,
+            "Addresses that webhooks should come from; others are marked.",
+            '["203.0.113.7", "198.51.100.0/24"]',
+        ),
+        _setting(
+            "mask_headers",
+            values.header_names,
+            "Headers to mask where they are shown, beside authorization, cookies and lean-app-token.",
+            '["x-api-key"]',
+        ),
+        _setting(
+            "keep",
+            values.keeping,
+            'How long captures are kept; starred ones stay, and "forever" keeps all.',
+            '"30d"',
+        ),
+        _setting(
+            "allow_network_fs",
+            values.truth,
+            "Keep the log on a network file system, where SQLite's log may be damaged.",
+            "false",
+        ),
+    )
+}
+"""Every setting but `app_token` and `secrets`, which are read by `relay.config.secrets`."""
+
+
+def variable(key: str) -> str:
+    """The environment variable of a setting."""
+    return f"LEAN_RELAY_{key.upper()}"
+
+
+def nearest(name: str, known: Mapping[str, object]) -> str:
+    """`; did you mean "port"?`, or all that is known where nothing is near and the list is short."""
+    near = get_close_matches(name.lower().replace("-", "_"), known, n=1)
+    if near:
+        return f'; did you mean "{near[0]}"?'
+    return f"; there are {', '.join(known)}" if len(known) <= 6 else ""

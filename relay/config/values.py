@@ -1,0 +1,200 @@
+"""Values as people write them: sizes, spans of time, addresses, names.
+
+Owns the wording of what is wrong with a value. Each function takes what a flag, the environment
+or TOML gave (text, number, truth value, list) and raises `ValueError` with what to write instead;
+where the value came from is the caller's to say. Opens nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import timedelta
+from decimal import Decimal
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from urllib.parse import urlsplit
+
+Network = IPv4Network | IPv6Network
+
+_SIZE = re.compile(r"(\d{1,18}(?:\.\d{1,9})?)\s*([kmgt]?)(ib|b)?", re.IGNORECASE | re.ASCII)
+_SPAN = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s*(ms|s|min|m|h|d|w)\s*", re.IGNORECASE | re.ASCII)
+_SECONDS = {
+    unit: Decimal(text)
+    for unit, text in {
+        "ms": "0.001",
+        "s": "1",
+        "m": "60",
+        "min": "60",
+        "h": "3600",
+        "d": "86400",
+        "w": "604800",
+    }.items()
+}
+_HOST_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,252})", re.ASCII)
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", re.ASCII)
+"""A token of RFC 9110, 5.6.2."""
+
+LARGEST_BODY_BYTES = 512 * 2**20
+"""SQLite keeps no row of more than 1,000,000,000 bytes; this leaves room and is far above any webhook."""
+
+
+def quoted(value: object) -> str:
+    """A wrong value for a message, cut where it is long."""
+    text = f'"{value}"' if isinstance(value, str) else repr(value)
+    return text if len(text) <= 60 else f"{text[:56]}..."
+
+
+def size_bytes(value: object) -> int:
+    """A size in bytes: `1048576`, `512k`, `10MiB`, `1.5 MB`.
+
+    `k`, `m`, `g` and `KiB`, `MiB`, `GiB` count in 1024; `kB`, `MB`, `GB` in 1000.
+    """
+    match = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match:
+        number, prefix, suffix = match[1], match[2].lower(), (match[3] or "").lower()
+        step = 1000 if prefix and suffix == "b" else 1024
+        return int(Decimal(number) * step ** " kmgt".index(prefix or " "))
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    raise ValueError(f"{quoted(value)} is no size; write bytes or a unit, such as 512k or 10MiB")
+
+
+def body_limit(value: object) -> int:
+    """The largest body in bytes, 1 to `LARGEST_BODY_BYTES`."""
+    size = size_bytes(value)
+    if not 1 <= size <= LARGEST_BODY_BYTES:
+        raise ValueError(f"{quoted(value)} is out of range; bodies may be limited to 1 byte up to 512MiB")
+    return size
+
+
+def span(value: object) -> timedelta:
+    """A span of time with its unit: `30d`, `12h`, `1h30m`, `1.5s`, `250ms`."""
+    text = value.strip() if isinstance(value, str) else ""
+    if text and not _SPAN.sub("", text):
+        seconds = sum((Decimal(n) * _SECONDS[unit.lower()] for n, unit in _SPAN.findall(text)), Decimal())
+        if seconds > 100 * 366 * _SECONDS["d"]:
+            raise ValueError(f"{quoted(value)} is longer than a hundred years")
+        return timedelta(microseconds=int(seconds * 1_000_000))
+    raise ValueError(
+        f"{quoted(value)} is no span of time; write a number and ms, s, m, h, d or w, such as 12h"
+    )
+
+
+def keeping(value: object) -> timedelta | None:
+    """How long captures are kept; None for `forever`."""
+    if value == "forever":
+        return None
+    kept = span(value)
+    if kept < timedelta(minutes=1):
+        raise ValueError(f'{quoted(value)} keeps nothing; write a minute or more, such as 30d, or "forever"')
+    return kept
+
+
+def delay_s(value: object) -> float:
+    """A delay in seconds, 0 to 600: a bare number, or a span such as `1.5s`."""
+    bare = isinstance(value, str) and re.fullmatch(r"\s*\d{1,9}(\.\d{1,9})?\s*", value, re.ASCII)
+    if bare or (isinstance(value, (int, float)) and not isinstance(value, bool)):
+        seconds = float(value)  # type: ignore[arg-type]  # `bare` says that it is a str
+    else:
+        seconds = span(value).total_seconds()
+    if not 0 <= seconds <= 600:
+        raise ValueError(f"{quoted(value)} is no delay; write 0 to 600 seconds")
+    return seconds
+
+
+def whole_number(value: object, least: int, most: int, what: str) -> int:
+    """An integer from `least` to `most`; `what` names it in the message."""
+    number: int | None = None
+    if isinstance(value, int) and not isinstance(value, bool):
+        number = value
+    elif isinstance(value, str) and re.fullmatch(r"\s*\d{1,18}\s*", value, re.ASCII):
+        number = int(value)
+    if number is None or not least <= number <= most:
+        raise ValueError(f"{quoted(value)} is no {what}; write a whole number from {least} to {most}")
+    return number
+
+
+def truth(value: object) -> bool:
+    """`true` or `false`; as text also `yes`, `no`, `on`, `off`, `1` and `0`."""
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        match value.strip().lower():
+            case "true" | "yes" | "on" | "1":
+                return True
+            case "false" | "no" | "off" | "0":
+                return False
+    raise ValueError(f"{quoted(value)} is neither true nor false")
+
+
+def host(value: object) -> str:
+    """An address or host name to listen on, without brackets, scheme or port."""
+    text = value.strip() if isinstance(value, str) else ""
+    bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
+    if _HOST_NAME.fullmatch(bare) or (":" in bare and _is_address(bare)):
+        return bare
+    hint = "; 0.0.0.0 is every address" if text == "*" else ", such as 127.0.0.1 or ::1"
+    raise ValueError(f"{quoted(value)} is no host; write an address or a name without scheme and port{hint}")
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_network(text.partition("%")[0])
+    except ValueError:
+        return False
+    return True
+
+
+def public_url(value: object) -> str:
+    """The http or https URL under which Lean reaches the relay."""
+    text = value.strip() if isinstance(value, str) else ""
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError as error:
+        raise ValueError(f"{quoted(value)} is no URL: {error}") from error
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("has a user name or password in it; write the URL without")
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        near = f'; did you mean "https://{text}"?' if re.fullmatch(r"[\w.-]+(:\d+)?(/\S*)?", text) else ""
+        raise ValueError(f"{quoted(value)} is no whole URL, such as https://relay.example.com/lean{near}")
+    if parts.fragment or not text.isprintable() or " " in text:
+        raise ValueError(f"{quoted(value)} has a blank, a control character or a # in it")
+    return text
+
+
+def networks(value: object) -> tuple[Network, ...]:
+    """Addresses or networks: a list, or text with commas: `203.0.113.7, 198.51.100.0/24`."""
+    found = []
+    for text in _texts(value, "addresses"):
+        try:
+            found.append(ip_network(text))
+        except ValueError as error:
+            raise ValueError(f"{quoted(text)} is no address or network: {error}") from error
+    return tuple(found)
+
+
+def header_names(value: object) -> tuple[str, ...]:
+    """Header names in lower case: a list, or text with commas."""
+    names = _texts(value, "header names")
+    for name in names:
+        if not _HEADER_NAME.fullmatch(name):
+            raise ValueError(f"{quoted(name)} is no header name")
+    return tuple(name.lower() for name in names)
+
+
+def _texts(value: object, what: str) -> list[str]:
+    items: Iterable[object]
+    if isinstance(value, str):
+        items = value.split(",")
+    elif isinstance(value, (list, tuple)):
+        items = value
+    else:
+        raise ValueError(f"{quoted(value)} is no list of {what}")
+    texts = []
+    for item in items:
+        if not isinstance(item, str):
+            raise ValueError(f"{quoted(item)} is no text; write a list of {what} in quotes")
+        if item.strip():
+            texts.append(item.strip())
+    return texts

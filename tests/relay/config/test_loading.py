@@ -1,0 +1,209 @@
+"""Settings put together from flags, environment and files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from datetime import timedelta
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from relay.config import SETTINGS, RespondRule, Settings, default_db, load, user_file
+from relay.config.loading import default_of
+from relay.errors import UsageError
+
+
+@pytest.fixture(autouse=True)
+def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test reads the home folder or the settings of whoever runs it."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home/config"))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home/data"))
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    folder = tmp_path / "project"
+    folder.mkdir()
+    return folder
+
+
+def loaded(
+    cwd: Path, environ: Mapping[str, str] | None = None, config: Path | None = None, **flags: Any
+) -> Settings:
+    return load(flags, config=config, environ=environ or {}, cwd=cwd)
+
+
+def faults(cwd: Path, environ: Mapping[str, str] | None = None, **flags: Any) -> list[str]:
+    with pytest.raises(UsageError) as caught:
+        loaded(cwd, environ, **flags)
+    lines = str(caught.value).splitlines()
+    if len(lines) > 1:
+        assert lines.pop(0) == f"{len(lines)} settings are wrong"
+    return [line.strip() for line in lines]
+
+
+def test_defaults(project: Path) -> None:
+    """Nothing set: loopback, port 5326, 10 MiB, the log in the user's data folder; each says `default`."""
+    settings = loaded(project)
+    assert (settings.host, settings.port, settings.max_body) == ("127.0.0.1", 5326, 10485760)
+    assert settings.db == default_db()
+    assert settings.db.parts[-2:] == ("lean-relay", "relay.db")
+    assert set(settings.sources.values()) == {"default"}
+    assert settings.files == ()
+    for key, setting in SETTINGS.items():
+        assert getattr(settings, setting.attribute) == default_of(key)
+
+
+def test_each_place_wins_over_the_next(project: Path) -> None:
+    """Flags win over the environment, then the project's file, the user's file, and the defaults."""
+    user_file().parent.mkdir(parents=True)
+    user_file().write_text("port = 1\nhost = '::1'\nconnections = 5\nkeep = '30d'")
+    (project / "lean-relay.toml").write_text("port = 2\nhost = 'localhost'\nconnections = 6")
+    environ = {"LEAN_RELAY_PORT": "3", "LEAN_RELAY_HOST": "0.0.0.0"}
+    settings = loaded(project, environ, port="4", host=None)
+    assert (settings.port, settings.host, settings.connections) == (4, "0.0.0.0", 6)
+    assert settings.keep == timedelta(days=30)
+    assert settings.max_body == 10485760
+    assert settings.sources["port"] == "--port"
+    assert settings.sources["host"] == "LEAN_RELAY_HOST"
+    assert settings.sources["connections"] == "lean-relay.toml: connections"
+    assert settings.sources["keep"] == f"{user_file()}: keep"
+    assert settings.sources["max_body"] == "default"
+    assert settings.files == (project / "lean-relay.toml", user_file())
+
+
+def test_every_setting_can_come_from_a_file_and_from_the_environment(project: Path) -> None:
+    """Each example of the list of settings reads the same as TOML and, where it is text, as a variable."""
+    lines = [setting.example for setting in SETTINGS.values()]
+    (project / "lean-relay.toml").write_text("\n".join(lines))
+    by_file = loaded(project)
+    assert by_file.respond_rules == (
+        RespondRule(
+            when="type:payment", status=500, delay_s=1.5, first=3, where="lean-relay.toml: respond_rules[0]"
+        ),
+    )
+    assert by_file.senders == (ip_network("203.0.113.7"), ip_network("198.51.100.0/24"))
+    environ = {}
+    for line in lines:
+        key, _, value = line.partition(" = ")
+        text = value if key == "respond_rules" else value.strip('"[]').replace('"', "")
+        environ[f"LEAN_RELAY_{key.upper()}"] = text
+    (project / "lean-relay.toml").unlink()
+    by_environment = loaded(project, environ)
+    for setting in SETTINGS.values():
+        if setting.key != "respond_rules":
+            assert getattr(by_environment, setting.attribute) == getattr(by_file, setting.attribute)
+    assert by_environment.respond_rules[0].where == "LEAN_RELAY_RESPOND_RULES[0]"
+
+
+def test_the_project_file_is_found_above(project: Path) -> None:
+    """The nearest `lean-relay.toml` at or above counts, alone, and its paths are meant from its folder."""
+    (project.parent / "lean-relay.toml").write_text("port = 1")
+    (project / "lean-relay.toml").write_text("db = 'log/relay.db'")
+    inside = project / "a/b"
+    inside.mkdir(parents=True)
+    settings = loaded(inside)
+    assert settings.db == project / "log/relay.db"
+    assert settings.port == 5326
+    assert settings.sources["db"] == f"{project}/lean-relay.toml: db"
+
+
+def test_relative_paths_of_flags_and_environment_start_in_the_working_folder(project: Path) -> None:
+    """`--db` and LEAN_RELAY_DB are meant from where the command runs, and `~` is the home folder."""
+    assert loaded(project, db=Path("x.db")).db == project / "x.db"
+    assert loaded(project, {"LEAN_RELAY_DB": "x.db"}).db == project / "x.db"
+    assert loaded(project, {"LEAN_RELAY_DB": "~/x.db"}).db == Path(os.environ["HOME"]) / "x.db"
+
+
+def test_a_named_file_stands_in_for_the_project_file(project: Path) -> None:
+    """`--config` and LEAN_RELAY_CONFIG name a file that stands in for lean-relay.toml and must exist."""
+    (project / "lean-relay.toml").write_text("port = 1")
+    (project / "other.toml").write_text("host = '::1'")
+    for settings in (
+        loaded(project, config=Path("other.toml")),
+        loaded(project, {"LEAN_RELAY_CONFIG": "other.toml"}),
+    ):
+        assert (settings.port, settings.host) == (5326, "::1")
+    with pytest.raises(UsageError, match=r"nowhere\.toml: cannot be read: No such file"):
+        loaded(project, config=Path("nowhere.toml"))
+
+
+def test_a_file_of_another_user_is_not_taken_by_chance(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A settings file that somebody else left in a folder above is a fault; named, it is read."""
+    (project / "lean-relay.toml").write_text("port = 1")
+    os.chown(project / "lean-relay.toml", os.getuid(), -1)
+    monkeypatch.setattr(os, "geteuid", lambda: 4321)
+    if os.getuid() == 0:
+        os.chown(project / "lean-relay.toml", 1234, -1)
+    assert "belongs to another user; to trust it, name it: --config" in faults(project)[0]
+    assert loaded(project, config=project / "lean-relay.toml").port == 1
+
+
+def test_all_faults_of_all_places_are_listed_at_once(project: Path) -> None:
+    """One message names each wrong value with its place and what to do, whether it would be used or not."""
+    user_file().parent.mkdir(parents=True)
+    user_file().write_text("port = 'http'")
+    (project / "lean-relay.toml").write_text(
+        "prot = 80\nmax-body = 5\nkeep = 30\n"
+        "respond_rules = [{when = 'type:payment', status = 99, delays = 3}, {status = 500}, 7, {when = ' '}]"
+    )
+    environ = {"LEAN_RELAY_HOTS": "x", "LEAN_RELAY_RESPOND": "abc", "LEAN_RELAY_RESPOND_RULES": "["}
+    assert faults(project, environ, port="99999", host="::1") == [
+        '--port: "99999" is no port; write a whole number from 0 to 65535',
+        'LEAN_RELAY_RESPOND: "abc" is no status to answer; write a whole number from 200 to 599',
+        "LEAN_RELAY_HOTS: there is no such setting; did you mean LEAN_RELAY_HOST?",
+        "LEAN_RELAY_RESPOND_RULES: is no TOML list of tables: Invalid value (at end of document)",
+        "lean-relay.toml: keep: 30 is no span of time; write a number and ms, s, m, h, d or w, such as 12h",
+        "lean-relay.toml: respond_rules[0].status: 99 is no status to answer; "
+        "write a whole number from 200 to 599",
+        'lean-relay.toml: respond_rules[0].delays: there is no such key in a rule; did you mean "delay"?',
+        'lean-relay.toml: respond_rules[1]: has no "when"; say which captures it is for, '
+        'such as when = "type:payment"',
+        'lean-relay.toml: respond_rules[2]: 7 is no table; write { when = "type:payment", status = 500 }',
+        'lean-relay.toml: respond_rules[3].when: " " is no filter; write one such as type:payment',
+        'lean-relay.toml: respond_rules[3]: changes nothing; give it a "status", a "delay" or both',
+        'lean-relay.toml: max-body: there is no such setting; did you mean "max_body"?',
+        'lean-relay.toml: prot: there is no such setting; did you mean "port"?',
+        f'{user_file()}: port: "http" is no port; write a whole number from 0 to 65535',
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"port = ", "is not TOML: Invalid value"),
+        (b"port = 1\nport = 2", "is not TOML: Cannot overwrite a value"),
+        (b"host = '\xff'", "is not UTF-8 text"),
+        (b"x = " + b"[" * 100_000, ": is nested too deeply"),
+        (b"db = ''", 'db: "" is no path'),
+        (b"db = 5", "db: 5 is no path"),
+        (b"db = '~nobody-of-that-name/x'", "names a home folder that is not known"),
+        (b"respond_rules = 5", "is no list of tables"),
+        (b"port = true", "port: True is no port"),
+    ],
+)
+def test_a_broken_file_is_a_fault_of_one_line(project: Path, content: bytes, said: str) -> None:
+    """Whatever stands in a settings file, the answer is one fault that names the file."""
+    (project / "lean-relay.toml").write_bytes(content)
+    (fault,) = faults(project)
+    assert fault.startswith("lean-relay.toml: ")
+    assert said in fault
+
+
+def test_an_empty_variable_is_one_that_is_not_set(project: Path) -> None:
+    """`LEAN_RELAY_PORT=` changes nothing, and neither does a repeatable option that was not given."""
+    settings = loaded(project, {"LEAN_RELAY_PORT": ""}, senders=())
+    assert settings.port == 5326
+    assert settings.sources["senders"] == "default"
+
+
+def test_settings_are_compared_by_value_and_not_by_place(project: Path) -> None:
+    """The same values from other places are the same settings, so that a reload can tell what changed."""
+    assert loaded(project, port=80) == loaded(project, {"LEAN_RELAY_PORT": "80"})
+    assert loaded(project, port=80) != loaded(project, port=81)

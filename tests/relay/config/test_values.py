@@ -1,0 +1,165 @@
+"""Values as people write them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from ipaddress import ip_network
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from relay.config import values
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        (1048576, 1048576),
+        ("1048576", 1048576),
+        ("512k", 524288),
+        ("512K", 524288),
+        ("10MiB", 10 * 2**20),
+        (" 10 mib ", 10 * 2**20),
+        ("1.5m", 1572864),
+        ("10MB", 10_000_000),
+        ("2gib", 2 * 2**30),
+        ("7b", 7),
+        ("0", 0),
+    ],
+)
+def test_sizes(text: object, size: int) -> None:
+    """A size is bytes, or a number with a unit in 1024 or, with a B behind it, in 1000."""
+    assert values.size_bytes(text) == size
+
+
+@pytest.mark.parametrize(
+    ("text", "span"),
+    [
+        ("30d", timedelta(days=30)),
+        ("12h", timedelta(hours=12)),
+        ("1h30m", timedelta(minutes=90)),
+        ("1h 30min", timedelta(minutes=90)),
+        ("1.5s", timedelta(seconds=1.5)),
+        ("250ms", timedelta(milliseconds=250)),
+        ("2w", timedelta(weeks=2)),
+    ],
+)
+def test_spans(text: str, span: timedelta) -> None:
+    """A span of time is one or more numbers, each with its unit."""
+    assert values.span(text) == span
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"), [(1.5, 1.5), (2, 2.0), ("3", 3.0), ("0.25", 0.25), ("1500ms", 1.5), (0, 0)]
+)
+def test_delays(value: object, seconds: float) -> None:
+    """A delay is seconds, or a span with its unit."""
+    assert values.delay_s(value) == seconds
+
+
+@pytest.mark.parametrize(
+    ("parse", "value", "said"),
+    [
+        (values.size_bytes, "ten", '"ten" is no size; write bytes or a unit, such as 512k or 10MiB'),
+        (values.size_bytes, True, "True is no size"),
+        (values.size_bytes, -1, "-1 is no size"),
+        (values.size_bytes, "١٠", "is no size"),
+        (values.body_limit, 0, "out of range"),
+        (values.body_limit, "1g", "up to 512MiB"),
+        (values.span, "30", '"30" is no span of time; write a number and ms, s, m, h, d or w'),
+        (values.span, "", "no span of time"),
+        (values.span, "3 weeks", "no span of time"),
+        (values.span, 30, "30 is no span of time"),
+        (values.span, "999999999w", "longer than a hundred years"),
+        (values.keeping, "0d", 'write a minute or more, such as 30d, or "forever"'),
+        (values.delay_s, -1, "write 0 to 600 seconds"),
+        (values.delay_s, float("nan"), "write 0 to 600 seconds"),
+        (values.delay_s, "11m", "write 0 to 600 seconds"),
+        (values.delay_s, False, "False is no span of time"),
+        (values.truth, "maybe", '"maybe" is neither true nor false'),
+        (values.truth, 1, "1 is neither true nor false"),
+        (values.host, "http://localhost:80", "write an address or a name without scheme and port"),
+        (values.host, "*", "0.0.0.0 is every address"),
+        (values.host, 5, "5 is no host"),
+        (values.public_url, "relay.example.com/x", 'did you mean "https://relay.example.com/x"?'),
+        (values.public_url, "ftp://x", "is no whole URL"),
+        (values.public_url, "https://[::1", "is no URL"),
+        (values.public_url, "https://x/#y", "a # in it"),
+        (values.public_url, "https://x/\x1b[0m", "a control character"),
+        (values.networks, "10.0.0.1/8", "has host bits set"),
+        (values.networks, [5], "5 is no text; write a list of addresses in quotes"),
+        (values.networks, 5, "5 is no list of addresses"),
+        (values.header_names, "a b", '"a b" is no header name'),
+    ],
+)
+def test_wrong_values_say_what_to_write(parse: Callable[[object], object], value: object, said: str) -> None:
+    """What is wrong is repeated, with what to write in its place."""
+    with pytest.raises(ValueError) as caught:
+        parse(value)
+    assert said in str(caught.value)
+
+
+def test_a_url_with_a_password_is_refused_without_repeating_it() -> None:
+    """Credentials in a URL are a secret in a setting: refused, and not shown again."""
+    with pytest.raises(ValueError) as caught:
+        values.public_url("https://me:hunter2@example.com")
+    assert "hunter2" not in str(caught.value)
+
+
+def test_lists_are_lists_or_text_with_commas() -> None:
+    """The environment and flags give text with commas where a file gives a list."""
+    assert values.networks("203.0.113.7, 2001:db8::/32,") == (
+        ip_network("203.0.113.7/32"),
+        ip_network("2001:db8::/32"),
+    )
+    assert values.networks(["203.0.113.7"]) == values.networks(("203.0.113.7",))
+    assert values.header_names("X-Api-Key, cookie") == ("x-api-key", "cookie")
+
+
+def test_hosts() -> None:
+    """Addresses and names are hosts; an IPv6 address may stand in brackets."""
+    for text, host in (("127.0.0.1", "127.0.0.1"), ("[::1]", "::1"), ("fe80::1%eth0", "fe80::1%eth0")):
+        assert values.host(text) == host
+    assert values.host("my-machine.local") == "my-machine.local"
+
+
+def test_forever_keeps_all() -> None:
+    """`forever` is a value of its own, so that a flag can undo a file."""
+    assert values.keeping("forever") is None
+    assert values.keeping("30d") == timedelta(days=30)
+
+
+anything = st.one_of(
+    st.text(), st.integers(), st.floats(), st.booleans(), st.none(), st.lists(st.text()), st.dictionaries(
+        st.text(), st.integers()
+    )
+)  # fmt: skip
+PARSERS: list[Callable[[object], object]] = [
+    values.size_bytes,
+    values.span,
+    values.keeping,
+    values.delay_s,
+    values.truth,
+    values.host,
+    values.public_url,
+    values.networks,
+    values.header_names,
+]
+
+
+@settings(deadline=None)
+@given(anything)
+def test_parsers_give_a_value_or_a_short_reason(value: object) -> None:
+    """No value makes a parser fail in another way than with a reason of readable length."""
+    for parse in PARSERS:
+        assert len(fault(parse, value)) < 400
+
+
+def fault(parse: Callable[[object], object], value: object) -> str:
+    try:
+        parse(value)
+    except ValueError as error:
+        return str(error)
+    return ""
