@@ -1,28 +1,70 @@
 """The command line: finds the command, runs it, and turns what went wrong into words and an exit code.
 
 Commands live one group to a module and are imported when they are called, so that
-`lean-relay --version` does not wait for a web server to load.
+`lean-relay --version` and `--help` do not wait for a web server to load.
 """
 
 from __future__ import annotations
 
 import os
+import select
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from difflib import get_close_matches
 from importlib import import_module
-from importlib.metadata import version
+from io import TextIOWrapper
 from typing import NoReturn
 
 import click
+from click.exceptions import NoArgsIsHelpError
+from click.shell_completion import CompletionItem, shell_complete
 
-from relay.cli.common import SHARED_FLAGS, SHARED_OPTIONS, Invocation, shared_options
+from relay.cli.common import (
+    COMPLETION_VARIABLE,
+    PROGRAM,
+    SHARED_FLAGS,
+    SHARED_OPTIONS,
+    Invocation,
+    shared_options,
+)
 from relay.errors import Exit, RelayError
 from relay.text import visible_block
 
 COMMANDS: dict[str, str] = {
+    "config": "relay.cli.config",
+    "completion": "relay.cli.completion",
 }
 """Command -> the module that holds it. The object there has the command's name, with `_command` behind it."""
+
+SUMMARIES: dict[str, dict[str, str]] = {
+    "Receive": {
+        "listen": "take webhooks: store each one, then answer 200",
+        "trigger": "act as Lean: post a realistic, signed webhook",
+        "status": "what the engine is doing",
+        "reload": "have the engine read its settings again",
+    },
+    "Read": {
+        "list": "captures, the newest 50",
+        "show": "one capture whole: bytes, headers, curl",
+        "tail": "captures as they come",
+        "wait": "the first capture that matches, or exit 4",
+        "diff": "two captures field by field",
+        "refusals": "what was turned away, and why",
+        "verify": "check signatures and explain wrong ones",
+    },
+    "Keep": {
+        "star": "mark captures to keep",
+        "note": "write a line to a capture",
+        "prune": "remove captures for good",
+    },
+    "Set up": {
+        "config": "write a settings file, or see what is in force",
+        "doctor": "check versions, paths, port, engine, secrets",
+        "completion": "make your shell complete commands and options",
+    },
+}
+"""What `--help` says of each command, by heading, so that it need not import them all."""
 
 DEFAULT = "listen"
 
@@ -40,14 +82,28 @@ class Lazy(click.Group):
         assert isinstance(command, click.Command)
         return command
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        for heading, commands in SUMMARIES.items():
+            rows = [(name, summary) for name, summary in commands.items() if name in COMMANDS]
+            if rows:
+                with formatter.section(heading):
+                    formatter.write_dl(rows)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        summaries = {name: text for commands in SUMMARIES.values() for name, text in commands.items()}
+        names = [name for name in COMMANDS if name.startswith(incomplete)]
+        items = [CompletionItem(name, help=summaries.get(name)) for name in names]
+        return items + click.Command.shell_complete(self, ctx, incomplete)
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        return super().parse_args(ctx, with_default_command(args))
+        # Whoever completes an empty line wants to see the commands, not the options of `listen`.
+        return super().parse_args(ctx, args if ctx.resilient_parsing else with_default_command(args))
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in COMMANDS:
-            near = get_close_matches(args[0], COMMANDS, n=1)
+        if args and args[0] not in COMMANDS and not ctx.resilient_parsing:
+            near = get_close_matches(args[0].lower(), COMMANDS, n=1)
             hint = f"did you mean {near[0]!r}?" if near else "`lean-relay --help` lists the commands"
             raise click.UsageError(f"there is no command {args[0]!r}; {hint}", ctx)
         return super().resolve_command(ctx, args)
@@ -61,44 +117,85 @@ def with_default_command(args: Sequence[str]) -> list[str]:
     """
     at = 0
     while at < len(args):
-        name, _, value = args[at].partition("=")
-        if name in SHARED_FLAGS:
+        name, equals, _ = args[at].partition("=")
+        if name in SHARED_FLAGS and not equals:
             at += 1
         elif name in SHARED_OPTIONS:
-            at += 1 if value else 2
+            at += 1 if equals else 2
         else:
             break
+    if at > len(args):
+        return list(args)  # ends in an option without its value, which the parser says better
     rest = list(args[at:])
     if not rest or (rest[0].startswith("-") and rest[0] not in ("--help", "-h", "--version")):
         rest.insert(0, DEFAULT)
     return [*args[:at], *rest]
 
 
+def _print_version(ctx: click.Context, _parameter: click.Parameter, value: bool) -> None:
+    if not value or ctx.resilient_parsing:
+        return
+    from importlib.metadata import version  # 20 ms that other commands need not wait for
+
+    click.echo(f"{PROGRAM} {version(PROGRAM)}")
+    ctx.exit()
+
+
 @click.group(
     cls=Lazy,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
-    epilog="Without a command: listen. A SELECTION is ids (12, 12..20, latest), a Lean event_id, or a filter.",
+    epilog="Without a command: listen. SELECTION is ids (12, 12..20, latest), a Lean event_id, or a filter.",
 )
-@click.version_option(version("lean-relay"), message="lean-relay %(version)s")
+@click.option(
+    "--version", is_flag=True, expose_value=False, is_eager=True, callback=_print_version, help="Print it."
+)
 @shared_options
-@click.pass_context
-def group(ctx: click.Context) -> None:
+def group() -> None:
     """Catch, keep, read and pass on the webhooks that Lean Technologies sends."""
 
 
 def main() -> NoReturn:
     """The console script."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            # A terminal that cannot draw a letter gets its number rather than a traceback.
+            stream.reconfigure(errors="backslashreplace")
     sys.exit(run(sys.argv[1:]))
 
 
 def run(argv: Sequence[str]) -> int:
     """Run one command and give its exit code; the only place where errors become text."""
     try:
-        code = group.main(list(argv), prog_name="lean-relay", standalone_mode=False, obj=Invocation())
+        code = _run(argv)
+        with suppress(ValueError):  # closed
+            sys.stdout.flush()
+    except BrokenPipeError:
+        if not (_is_unread(sys.stdout) or _is_unread(sys.stderr)):
+            raise
+        # The reader of our output (`| head`) has what it wants; keep Python from failing at its last flush.
+        null = os.open(os.devnull, os.O_WRONLY)
+        for stream in (sys.stdout, sys.stderr):
+            if _is_unread(stream):
+                os.dup2(null, stream.fileno())
+        return Exit.FINE
+    return code
+
+
+def _run(argv: Sequence[str]) -> int:
+    if asked := os.environ.get(COMPLETION_VARIABLE):
+        return shell_complete(group, {}, PROGRAM, COMPLETION_VARIABLE, asked)
+    try:
+        with group.make_context(PROGRAM, list(argv), obj=Invocation()) as ctx:
+            code = group.invoke(ctx)
         return code if isinstance(code, int) else Exit.FINE
+    except click.exceptions.Exit as done:
+        return done.exit_code
     except RelayError as error:
         complain(f"[{error.word}] {error}" if error.word else str(error))
         return error.exit_code
+    except NoArgsIsHelpError as error:
+        click.echo(visible_block(error.format_message()), err=True)
+        return Exit.USAGE
     except click.UsageError as error:
         if error.ctx is not None:
             click.echo(visible_block(error.ctx.get_usage()), err=True)
@@ -110,11 +207,28 @@ def run(argv: Sequence[str]) -> int:
     except (KeyboardInterrupt, click.Abort):
         return Exit.INTERRUPTED
     except BrokenPipeError:
-        # The reader of our output (`| head`) has what it wants; keep Python from failing at its last flush.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return Exit.FINE
+        raise
+    except OSError as error:
+        complain(f"[system] {error.strerror or error}{f': {error.filename}' if error.filename else ''}")
+        return Exit.FAILED
+    except Exception:
+        import traceback  # needed here alone
+
+        # A fault of ours; what it quotes may still come from outside.
+        complain(f"[bug] this is a fault of lean-relay\n{traceback.format_exc()}")
+        return Exit.FAILED
+
+
+def _is_unread(stream: TextIOWrapper) -> bool:
+    """Whether the other end of a pipe is gone, so that a broken pipe is this one and not some socket's."""
+    try:
+        poll = select.poll()
+        poll.register(stream.fileno(), 0)
+        return any(events & (select.POLLERR | select.POLLHUP) for _, events in poll.poll(0))
+    except (OSError, ValueError):
+        return False
 
 
 def complain(message: str) -> None:
     """One message on stderr, made safe: it may quote what came from outside."""
-    click.echo(f"lean-relay: {visible_block(message)}", err=True)
+    click.echo(f"{PROGRAM}: {visible_block(message)}", err=True)

@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from relay.config import Settings, load
+if TYPE_CHECKING:
+    from relay.config import Settings
+
+PROGRAM = "lean-relay"
+COMPLETION_VARIABLE = "_LEAN_RELAY_COMPLETE"
+"""Set by the scripts of `completion`: what the shell asks for."""
 
 SHARED_OPTIONS = ("--db", "--config")
 SHARED_FLAGS = ("--json",)
@@ -31,6 +36,8 @@ class Invocation:
         Raises:
             UsageError: a setting is wrong; the message lists each fault.
         """
+        from relay.config import load  # 25 ms that `--version` and `--help` need not wait for
+
         return load(flags={"db": self.db, **flags}, config=self.config)
 
 
@@ -38,12 +45,30 @@ def shared_options(function: F) -> F:
     """Give a command `--db`, `--config` and `--json`; they end in the `Invocation`, not in its arguments."""
     path = click.Path(path_type=Path, dir_okay=False)
     for option in (
-        click.option("--json", is_flag=True, default=None, expose_value=False, callback=_keep,
-                     help="Newline-delimited JSON on stdout."),
-        click.option("--config", type=path, metavar="FILE", expose_value=False, callback=_keep,
-                     help="Settings file instead of lean-relay.toml."),
-        click.option("--db", type=path, metavar="FILE", expose_value=False, callback=_keep,
-                     help="The log; default relay.db in your data folder."),
+        click.option(
+            "--json",
+            is_flag=True,
+            default=None,
+            expose_value=False,
+            callback=_keep,
+            help="Newline-delimited JSON on stdout.",
+        ),
+        click.option(
+            "--config",
+            type=path,
+            metavar="FILE",
+            expose_value=False,
+            callback=_keep,
+            help="Settings file instead of lean-relay.toml.",
+        ),
+        click.option(
+            "--db",
+            type=path,
+            metavar="FILE",
+            expose_value=False,
+            callback=_keep,
+            help="The log; default relay.db in your data folder.",
+        ),
     ):
         function = option(function)
     return function

@@ -68,7 +68,7 @@ def load(
     """The settings in force, all checked.
 
     Args:
-        flags: keys of `SETTINGS`; None, or an empty tuple, means not given.
+        flags: keys of `SETTINGS` or fields of `Settings`; None, or an empty tuple, means not given.
         config: a file to read in place of the project's.
         environ: in place of the process's; `LEAN_RELAY_...`, an empty value meaning not set.
         cwd: where relative flags start and the search for `lean-relay.toml` begins.
@@ -130,9 +130,11 @@ def default_of(key: str) -> object:
 
 
 def _of_flags(flags: Mapping[str, Any], cwd: Path) -> _Layer:
-    unknown = flags.keys() - SETTINGS.keys()
-    assert not unknown, f"no setting has the name {unknown}"
-    given = {key: value for key, value in flags.items() if value is not None and value != ()}
+    keys = {setting.attribute: key for key, setting in SETTINGS.items()}
+    given = {
+        keys.get(name, name): value for name, value in flags.items() if value is not None and value != ()
+    }
+    assert given.keys() <= SETTINGS.keys(), f"no settings: {given.keys() - SETTINGS.keys()}"
     return _checked(given, Place(name="", base=cwd, kind="flag"))
 
 

@@ -1,0 +1,145 @@
+"""`config init` and `config show`: a settings file to start from, and what is in force and why."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+
+from relay.cli.common import Invocation, shared_options
+from relay.config import PROJECT_FILE, SETTINGS, RespondRule, Settings
+from relay.errors import RelayError, UsageError
+from relay.text import visible
+
+HEAD = """\
+# Settings of lean-relay for this folder and those below it. Remove the # before a line to set it.
+# Stronger than this file: options such as --port, then variables such as LEAN_RELAY_PORT.
+# `lean-relay config show` tells what is in force, and where each value comes from.
+"""
+
+SECRETS = """\
+# Secrets never stand here, only where each is to be read from: a file, meant from this file's folder,
+# or an environment variable. LEAN_WEBHOOK_SECRET and LEAN_WEBHOOK_SECRET_FILE need no line here.
+
+# Lean's application token; webhooks that carry one are compared with it.
+# app_token = { env = "LEAN_SANDBOX_APP_TOKEN" }
+
+# The webhook secrets by name; a signature is valid if any of them made it.
+# [secrets]
+# sandbox = { file = "sandbox.secret" }
+# production = { env = "LEAN_PRODUCTION_SECRET" }
+"""
+
+
+@click.group("config")
+def config_command() -> None:
+    """Write a settings file, or see which settings are in force and where each comes from."""
+
+
+@config_command.command("init")
+@shared_options
+@click.pass_obj
+def init(invocation: Invocation) -> None:
+    """Write a lean-relay.toml in which every setting is explained and commented out.
+
+    It is written in the working folder, or to --config FILE; an existing file is left alone.
+    """
+    path = Path(PROJECT_FILE) if invocation.config is None else invocation.config
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError as error:
+        raise UsageError(f"{path} exists and was left as it is; --config FILE writes another") from error
+    except OSError as error:
+        raise RelayError(f"cannot write {path}: {error.strerror}", word="not-written") from error
+    with open(descriptor, "w", encoding="utf-8") as file:
+        file.write(template())
+    if invocation.json:
+        click.echo(json.dumps({"kind": "settings_file", "path": str(path.absolute())}))
+    else:
+        click.echo(
+            f"wrote {visible(str(path))}; all in it is commented out, so nothing has changed yet", err=True
+        )
+
+
+def template() -> str:
+    """A settings file with each setting explained, and commented out with an example."""
+    lines = [f"# {setting.meaning}\n# {setting.example}\n" for setting in SETTINGS.values()]
+    return "\n".join((HEAD, *lines, SECRETS))
+
+
+@config_command.command("show")
+@shared_options
+@click.pass_obj
+def show(invocation: Invocation) -> None:
+    """Print each setting in force and where its value comes from.
+
+    Of secrets it tells the names and where each is to be read from; it does not read them.
+    """
+    settings = invocation.settings()
+    lines = shown(settings)
+    if invocation.json:
+        for line in lines:
+            click.echo(json.dumps(line, ensure_ascii=False))
+        return
+    cells = [(str(line["name"]), _text(line["value"]), f"({line['source']})") for line in lines]
+    widths = [max(len(row[column]) for row in cells) for column in (0, 1)]
+    for name, value, source in cells:
+        click.echo(visible(f"{name:{widths[0]}}  {value:{min(widths[1], 48)}}  {source}"))
+
+
+def shown(settings: Settings) -> list[dict[str, Any]]:
+    """The settings as lines of `--json`: `name`, `value` as a settings file could have it, `source`."""
+    lines = [
+        {
+            "kind": "setting",
+            "name": key,
+            "value": _plain(getattr(settings, setting.attribute)),
+            "source": settings.sources[key],
+        }
+        for key, setting in SETTINGS.items()
+    ]
+    lines.append(
+        {
+            "kind": "setting",
+            "name": "app_token",
+            "value": str(settings.app_token) if settings.app_token else None,
+            "source": settings.sources["app_token"],
+        }
+    )
+    for secret in settings.secrets:
+        name = f"secrets.{secret.name}"
+        source = settings.sources[name]
+        lines.append({"kind": "setting", "name": name, "value": str(secret), "source": source})
+    return lines
+
+
+def _plain(value: object) -> Any:
+    match value:
+        case RespondRule():
+            rule = {"when": value.when, "status": value.status, "delay": value.delay_s}
+            return rule if value.first is None else rule | {"first": value.first}
+        case tuple():
+            return [_plain(item) for item in value]
+        case timedelta():
+            return _span(value)
+        case bool() | int() | float() | None:
+            return value
+        case _:
+            return str(value)
+
+
+def _span(span: timedelta) -> str:
+    for unit, size in (("d", timedelta(days=1)), ("h", timedelta(hours=1)), ("m", timedelta(minutes=1))):
+        if not span % size:
+            return f"{span // size}{unit}"
+    return f"{span.total_seconds():g}s"
+
+
+def _text(value: object) -> str:
+    if value is None or value == []:
+        return "-"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,259 @@
+"""The command line itself: commands found, shared options, errors as words and exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import click
+import pytest
+
+from relay.cli import COMMANDS, SUMMARIES, run, with_default_command
+from relay.cli.common import Invocation, shared_options
+from relay.errors import CheckFailed, NotFound, RelayError, Unreachable, UsageError
+
+Register = Callable[[str, Callable[..., Any]], None]
+
+
+@pytest.fixture
+def register(monkeypatch: pytest.MonkeyPatch) -> Register:
+    """Adds a command that exists for the length of a test."""
+
+    def add(name: str, callback: Callable[..., Any]) -> None:
+        module = ModuleType(f"command_{name}")
+        command = click.command(name)(shared_options(click.pass_obj(callback)))
+        setattr(module, f"{name}_command", command)
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+        monkeypatch.setitem(COMMANDS, name, module.__name__)
+
+    return add
+
+
+def python(*args: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, *args], capture_output=True, text=True, timeout=30, **options)
+
+
+@pytest.mark.parametrize("argument", ["--version", "--help"])
+def test_version_and_help_load_no_heavy_part(argument: str) -> None:
+    """`--version` and `--help` come from an interpreter that has loaded no server, no database, no screen."""
+    code = f"""
+import sys
+from relay.cli import run
+assert run([{argument!r}]) == 0
+heavy = {{"aiohttp", "sqlite_utils", "sqlite3", "textual", "rich", "asyncio", "OpenSSL", "msgspec", "uvloop"}}
+assert not heavy & set(sys.modules), heavy & set(sys.modules)
+"""
+    done = python("-c", code)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("lean-relay 0." if argument == "--version" else "Usage: lean-relay")
+
+
+def test_every_command_can_be_loaded_and_is_in_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    """Each command has its module, its name, a doc string, a summary in `--help`, and help of its own."""
+    assert run(["--help"]) == 0
+    text = capsys.readouterr().out
+    summaries = {name: summary for commands in SUMMARIES.values() for name, summary in commands.items()}
+    for name, module in COMMANDS.items():
+        command = getattr(import_module(module), f"{name}_command")
+        assert command.name == name
+        assert command.help
+        assert summaries[name] in text
+        assert run([name, "--help"]) == 0
+        assert capsys.readouterr().out.startswith(f"Usage: lean-relay {name}")
+
+
+def test_an_unknown_command_names_the_nearest(capsys: pytest.CaptureFixture[str], register: Register) -> None:
+    """A mistyped command is wrong usage, on stderr, and the nearest one is offered."""
+    register("list", lambda invocation: None)
+    assert run(["lits"]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.splitlines()[-1] == "lean-relay: there is no command 'lits'; did you mean 'list'?"
+    assert run(["frobnicate"]) == 2
+    assert "`lean-relay --help` lists the commands" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ([], ["listen"]),
+        (["--port", "80"], ["listen", "--port", "80"]),
+        (["-p", "80"], ["listen", "-p", "80"]),
+        (["--json"], ["--json", "listen"]),
+        (["--db", "x"], ["--db", "x", "listen"]),
+        (["--db=x", "--port=80"], ["--db=x", "listen", "--port=80"]),
+        (["--db=", "list"], ["--db=", "list"]),
+        (["--db", "x", "--config", "y", "--json", "list", "-v"],) * 2,
+        (["--json", "--help"],) * 2,
+        (["--version"],) * 2,
+        (["-h"],) * 2,
+        (["list", "--port"],) * 2,
+        (["--db"],) * 2,
+        (["--db", "list"], ["--db", "list", "listen"]),
+    ],
+)
+def test_without_a_command_it_is_listen(given: list[str], meant: list[str]) -> None:
+    """Options alone are those of `listen`; shared ones may stand before a command."""
+    assert with_default_command(given) == meant
+
+
+def test_shared_options_before_and_after_the_command(register: Register) -> None:
+    """`--db`, `--config` and `--json` stand before or after a command, and after wins."""
+    seen: list[Invocation] = []
+    register("look", seen.append)
+    for line in (
+        "--db a --config c --json look",
+        "look --db a --config c --json",
+        "--db z --config c look --json --db a",
+        "--db=a --config=c --json look",
+    ):
+        assert run(line.split()) == 0
+    assert seen == [Invocation(db=Path("a"), config=Path("c"), json=True)] * 4
+    assert run(["look"]) == 0
+    assert seen[-1] == Invocation()
+
+
+def test_listen_is_run_when_no_command_is_named(register: Register) -> None:
+    """`lean-relay --db x` runs `listen` on x."""
+    seen: list[Invocation] = []
+    register("listen", seen.append)
+    assert run(["--db", "x"]) == 0
+    assert seen == [Invocation(db=Path("x"))]
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (RelayError("the port is held", word="port-taken"), 1, "lean-relay: [port-taken] the port is held"),
+        (UsageError("no"), 2, "lean-relay: no"),
+        (CheckFailed("no"), 3, "lean-relay: no"),
+        (NotFound("no"), 4, "lean-relay: no"),
+        (Unreachable("no"), 5, "lean-relay: no"),
+        (PermissionError(13, "Permission denied", "/x"), 1, "lean-relay: [system] Permission denied: /x"),
+        (KeyboardInterrupt(), 130, ""),
+        (click.Abort(), 130, ""),
+        (click.ClickException("no"), 1, "lean-relay: no"),
+        (click.UsageError("no"), 2, "Usage: lean-relay fail [OPTIONS]\nlean-relay: no"),
+        (RelayError("two\nlines \x1b[31m\u202e"), 1, "lean-relay: two\nlines ␛[31m<U+202E>"),
+    ],
+)
+def test_errors_are_words_on_stderr_and_an_exit_code(
+    error: BaseException, code: int, said: str, register: Register, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each class of error has its exit code; its words go to stderr, made safe, and stdout stays empty."""
+
+    def fail(invocation: Invocation) -> None:
+        raise error
+
+    register("fail", fail)
+    assert run(["fail"]) == code
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err == (f"{said}\n" if said else "")
+
+
+def test_a_fault_of_ours_is_said_to_be_one_and_shown_safely(
+    register: Register, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An exception nobody foresaw is exit code 1 with the word `bug`, and its traceback is made safe."""
+
+    def fail(invocation: Invocation) -> None:
+        raise LookupError("\x1b]0;owned\x07")
+
+    register("fail", fail)
+    assert run(["fail"]) == 1
+    err = capsys.readouterr().err
+    assert err.startswith("lean-relay: [bug] this is a fault of lean-relay\nTraceback")
+    assert "␛]0;owned␇" in err
+    assert "\x1b" not in err
+
+
+def test_what_a_command_returns_is_its_exit_code(register: Register) -> None:
+    """A command may give its exit code itself."""
+    register("three", lambda invocation: 3)
+    assert run(["three"]) == 3
+
+
+def test_wrong_options_are_quoted_safely(register: Register, capsys: pytest.CaptureFixture[str]) -> None:
+    """An unknown option or argument is exit code 2, and cannot reach the terminal raw."""
+    register("look", lambda invocation: None)
+    for line in (["look", "--\x1b[31m"], ["look", "\x9bm"], ["\x1b[0m"], ["look", "--db"]):
+        assert run(line) == 2
+        err = capsys.readouterr().err
+        assert "lean-relay: " in err
+        assert not {"\x1b", "\x9b"} & set(err)
+
+
+def test_wrong_settings_are_wrong_usage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], register: Register
+) -> None:
+    """A fault in a settings file is exit code 2 and names the file and the key."""
+    (tmp_path / "lean-relay.toml").write_text('"po\\u001brt" = 1\nport = "x"')
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    register("look", lambda invocation: invocation.settings())
+    assert run(["look"]) == 2
+    err = capsys.readouterr().err
+    assert 'lean-relay.toml: port: "x" is no port' in err
+    assert "po␛rt: there is no such setting" in err
+
+
+def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
+    """`lean-relay ... | head -1` ends quietly with exit code 0 when the reader has what it wants."""
+    code = "import sys; from relay.cli import run; sys.exit(run(['config', 'show']))"
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    done = subprocess.run(
+        [sys.executable, "-c", code], stdout=write_end, stderr=subprocess.PIPE, timeout=30, cwd=tmp_path
+    )
+    os.close(write_end)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_a_broken_pipe_elsewhere_is_not_hidden(register: Register) -> None:
+    """A broken pipe that is not our output's is an error like any other."""
+
+    def fail(invocation: Invocation) -> None:
+        raise BrokenPipeError
+
+    register("fail", fail)
+    with pytest.raises(BrokenPipeError):
+        run(["fail"])
+
+
+def test_ctrl_c_ends_with_130() -> None:
+    """Ctrl-C during a command is exit code 130 without a traceback."""
+    code = """
+import os, signal, sys, types, click
+from relay.cli import COMMANDS, run
+module = types.ModuleType("waits")
+module.wait_command = click.command("wait")(lambda: (print("ready", flush=True), signal.pause()))
+sys.modules["waits"] = module
+COMMANDS["wait"] = "waits"
+sys.exit(run(["wait"]))
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (130, b"")
+
+
+def test_a_terminal_that_cannot_draw_gets_numbers(tmp_path: Path) -> None:
+    """Under an encoding without the letter, output has its number in place of a traceback."""
+    (tmp_path / "lean-relay.toml").write_text('db = "سجل.db"', encoding="utf-8")
+    environ = os.environ | {"PYTHONIOENCODING": "ascii", "XDG_CONFIG_HOME": str(tmp_path)}
+    done = python("-m", "relay", "config", "show", "--json", cwd=tmp_path, env=environ)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout.splitlines()[0])["value"] == str(tmp_path / "سجل.db")
