@@ -14,7 +14,7 @@ from contextlib import suppress
 from difflib import get_close_matches
 from importlib import import_module
 from io import TextIOWrapper
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 import click
 from click.exceptions import NoArgsIsHelpError
@@ -219,7 +219,7 @@ def _run(argv: Sequence[str]) -> int:
         return Exit.FAILED
 
 
-def _is_unread(stream: TextIOWrapper) -> bool:
+def _is_unread(stream: TextIO) -> bool:
     """Whether the other end of a pipe is gone, so that a broken pipe is this one and not some socket's."""
     try:
         poll = select.poll()
