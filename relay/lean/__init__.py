@@ -1,1 +1,1 @@
-"""What Lean documents, as pure functions and data: no file, socket or clock is opened here (but for packaged data)."""
+"""What Lean documents, as pure functions and data: nothing is opened here but packaged data."""

@@ -1,0 +1,198 @@
+"""Finding an event's few fields in a large body without holding the interpreter.
+
+Owns the walk over bodies that are too large for one call of a parser: a C parser holds the interpreter, and
+with it every answer, for as long as it runs (measured: up to 70 ms for 16 MiB). Here no call sees more than
+`WINDOW_BYTES`. Must not be used to find out whether a body is JSON: it follows strings and brackets only.
+"""
+
+from __future__ import annotations
+
+import re
+from array import array
+from collections.abc import Collection
+from itertools import accumulate
+
+import msgspec
+
+WINDOW_BYTES = 32 * 1024
+
+MOST_FIELDS = 20_000
+"""An object with more fields is given up: each costs some 3 us here."""
+
+_LONGEST_KEY = 80
+_LONGEST_TEXT = 4096
+_FIRST_WINDOW = 256
+
+_SPACE = re.compile(rb"[ \t\n\r]*+")
+_SCALAR = re.compile(rb"[-+.0-9A-Za-z]*+")
+_INSIDE_STRING = re.compile(rb'(?:\\.[^"\\]*+)++', re.DOTALL)
+_TOKEN = re.compile(rb'\\.|["{}\[\]]', re.DOTALL)
+_ALIKE = bytes.maketrans(b"[]", b"{}")
+_NO_BRACKETS = bytes(set(range(256)) - set(b"{}[]"))
+_STEPS = bytes.maketrans(b"{}", b"\x01\xff")
+
+_decode_text = msgspec.json.Decoder(str).decode
+
+Found = tuple[str | None, str | None, str | None, str | None]
+"""type, event_id, timestamp, payload.customer_id; None where absent or no text."""
+
+NOTHING: Found = (None, None, None, None)
+
+
+class _UnreadableError(Exception):
+    """The body ends early, is no object, or has too many fields."""
+
+
+def envelope(body: bytes | bytearray) -> Found:
+    """The envelope's texts in a body of any size and content; of a repeated key the last counts.
+
+    Takes some 10 ms for a text of 16 MiB, 0.2 s for 16 MiB of small fields and up to a second
+    for 16 MiB made to be slow. Never raises.
+    """
+    try:
+        start = _run(_SPACE, body, 0)
+        spans, end = _members(body, start, ("type", "event_id", "timestamp", "payload"))
+        if _run(_SPACE, body, end) != len(body):
+            return NOTHING
+        customer: dict[str, tuple[int, int]] = {}
+        if "payload" in spans and _byte(body, spans["payload"][0]) == b"{":
+            customer, _ = _members(body, spans["payload"][0], ("customer_id",))
+    except _UnreadableError:
+        return NOTHING
+    return (
+        _text(body, spans.get("type")),
+        _text(body, spans.get("event_id")),
+        _text(body, spans.get("timestamp")),
+        _text(body, customer.get("customer_id")),
+    )
+
+
+def _members(
+    body: bytes | bytearray, at: int, wanted: Collection[str]
+) -> tuple[dict[str, tuple[int, int]], int]:
+    """Where the values of the wanted keys stand in the object at `at`, and where that object ends."""
+    spans: dict[str, tuple[int, int]] = {}
+    _expect(b"{", body, at)
+    at = _run(_SPACE, body, at + 1)
+    if _byte(body, at) == b"}":
+        return spans, at + 1
+    for _ in range(MOST_FIELDS):
+        start, at = at, _string_end(body, at)
+        key = _text(body, (start, at)) if at - start <= _LONGEST_KEY else None
+        at = _run(_SPACE, body, at)
+        _expect(b":", body, at)
+        start = _run(_SPACE, body, at + 1)
+        at = _value_end(body, start)
+        if key is not None and key in wanted:
+            spans[key] = (start, at)
+        at = _run(_SPACE, body, at)
+        if _byte(body, at) == b"}":
+            return spans, at + 1
+        _expect(b",", body, at)
+        at = _run(_SPACE, body, at + 1)
+    raise _UnreadableError
+
+
+def _value_end(body: bytes | bytearray, at: int) -> int:
+    first = _byte(body, at)
+    if first == b'"':
+        return _string_end(body, at)
+    if first in (b"{", b"["):
+        return _container_end(body, at)
+    end = _run(_SCALAR, body, at)
+    if end == at:
+        raise _UnreadableError
+    return end
+
+
+def _string_end(body: bytes | bytearray, at: int) -> int:
+    _expect(b'"', body, at)
+    at += 1
+    while at < len(body):
+        limit = min(at + WINDOW_BYTES, len(body))
+        quote = body.find(b'"', at, limit)
+        slash = body.find(b"\\", at, quote if quote >= 0 else limit)
+        if slash >= 0:
+            match = _INSIDE_STRING.match(body, slash, slash + WINDOW_BYTES)
+            if match is None:
+                break  # the body ends inside an escape
+            at = match.end()
+        elif quote >= 0:
+            return quote + 1
+        else:
+            at = limit
+    raise _UnreadableError
+
+
+def _container_end(body: bytes | bytearray, at: int) -> int:
+    """Where the object or list that starts at `at` ends.
+
+    Each window is cut down to its brackets outside strings, in a handful of C calls.
+    """
+    depth, quoted, size = 1, False, _FIRST_WINDOW
+    at += 1
+    while at < len(body):
+        window = body[at : at + size]
+        if (len(window) - len(window.rstrip(b"\\"))) % 2:
+            window = window[:-1]  # an escape stays in one window
+            if not window:
+                break
+        start, at, size = at, at + len(window), min(size * 4, WINDOW_BYTES)
+        if b"\\" in window:
+            window = window.replace(b"\\\\", b"").replace(b'\\"', b"")
+        if quoted and b'"' not in window:
+            continue
+        parts = window.split(b'"')
+        brackets = b"".join(parts[quoted::2]).translate(_ALIKE, _NO_BRACKETS)
+        for _ in range(4):  # what opens and closes at once changes nothing; most of JSON is flat
+            brackets = brackets.replace(b"{}", b"")
+        closers = brackets.count(b"}")
+        if closers >= depth:
+            levels = accumulate(array("b", brackets.translate(_STEPS)), initial=depth)
+            if min(levels) <= 0:
+                return _closing_bracket(body, start, depth, quoted)
+        depth += len(brackets) - 2 * closers
+        quoted ^= len(parts) % 2 == 0
+    raise _UnreadableError
+
+
+def _closing_bracket(body: bytes | bytearray, at: int, depth: int, quoted: bool) -> int:
+    """Behind the bracket that brings the depth to 0; it is known to come within a window."""
+    for token in _TOKEN.finditer(body, at):
+        if token[0] == b'"':
+            quoted = not quoted
+        elif not quoted and token[0][0] != 0x5C:
+            depth += 1 if token[0] in b"{[" else -1
+            if depth == 0:
+                return token.end()
+    raise _UnreadableError
+
+
+def _run(pattern: re.Pattern[bytes], body: bytes | bytearray, at: int) -> int:
+    """Behind the longest stretch that the pattern matches from `at`, in windows."""
+    while True:
+        limit = min(at + WINDOW_BYTES, len(body))
+        match = pattern.match(body, at, limit)
+        assert match is not None  # each pattern matches nothing at all
+        at = match.end()
+        if at < limit or limit == len(body):
+            return at
+
+
+def _byte(body: bytes | bytearray, at: int) -> bytes | bytearray:
+    return body[at : at + 1]
+
+
+def _expect(byte: bytes, body: bytes | bytearray, at: int) -> None:
+    if body[at : at + 1] != byte:
+        raise _UnreadableError
+
+
+def _text(body: bytes | bytearray, span: tuple[int, int] | None) -> str | None:
+    """The value as text; None where it is none, is no UTF-8, or is far longer than any that is kept."""
+    if span is None or span[1] - span[0] > _LONGEST_TEXT:
+        return None
+    try:
+        return _decode_text(body[span[0] : span[1]])
+    except ValueError:
+        return None
