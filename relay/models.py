@@ -105,6 +105,59 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One try of a delivery: what was sent, what came back, or why nothing came."""
+
+    id: int
+    delivery_id: int
+    capture_id: int
+    target: str
+    kind: str
+    """`live` or `replay`, as its delivery."""
+    number: int
+    """1 for the first try of its delivery."""
+    started_at: datetime
+    """Aware, UTC, taken just before connecting."""
+    elapsed_ms: float
+    """From `started_at` to the last byte read, or to the failure."""
+    outcome: str
+    """A stable word: how the try ended."""
+    status: int | None = None
+    """The target's status code; None when no response arrived."""
+    verdict: str | None = None
+    """`delivered` or `retry`: what Lean would have concluded."""
+    verdict_reason: str | None = None
+    error: str | None = None
+    sent_headers: Headers | None = None
+    """None where nothing was changed."""
+    sent_body: bytes | None = None
+    """None where nothing was changed."""
+    headers: Headers | None = None
+    """Of the answer; None when none arrived."""
+    body: bytes | None = None
+    """Of the answer, as much as was kept; None when none arrived."""
+    body_size: int | None = None
+    """Bytes of the whole answer body, kept or not."""
+
+    def as_json(self) -> dict[str, Any]:
+        """One line of `show --attempts --json`."""
+        line: dict[str, Any] = {"kind": "attempt"}
+        for name in ("id", "delivery_id", "capture_id", "target"):
+            line[name] = getattr(self, name)
+        line["delivery_kind"] = self.kind
+        line["number"] = self.number
+        line["started_at"] = iso(self.started_at)
+        for name in ("elapsed_ms", "outcome", "status", "verdict", "verdict_reason", "error"):
+            line[name] = getattr(self, name)
+        line["sent_headers"] = _pairs(self.sent_headers)
+        line |= body_as_json("sent_body", self.sent_body)
+        line["headers"] = _pairs(self.headers)
+        line |= body_as_json("body", self.body)
+        line["body_size"] = self.body_size
+        return line
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Capture:
     """One HTTP request as it came in, with what is known of it."""
 
@@ -145,10 +198,6 @@ class Capture:
 
     def as_json(self) -> dict[str, Any]:
         """One line of `--json`; the keys and their meaning are documented in the README."""
-        try:
-            body, body_base64 = self.body.decode("utf-8"), None
-        except UnicodeDecodeError:
-            body, body_base64 = None, base64.b64encode(self.body).decode("ascii")
         line: dict[str, Any] = {
             "kind": "capture",
             "id": self.id,
@@ -156,29 +205,30 @@ class Capture:
             "method": self.method,
             "target": self.target,
             "http_version": self.http_version,
-            "headers": [list(pair) for pair in self.headers],
-            "body": body,
+            "headers": _pairs(self.headers),
         }
-        if body_base64 is not None:
-            line["body_base64"] = body_base64
-        return line | {
-            "size_bytes": len(self.body),
-            "body_sha256": self.body_sha256,
-            "client": self.client,
-            "tls": self.tls,
-            "answer": self.answer.as_json(),
-            "origin": self.origin,
-            "event": self.event.as_json() if self.event else None,
-            "signature": self.signature,
-            "signed_by": self.signed_by,
-            "app_token": self.app_token,
-            "sender": self.sender,
-            "repeat_of": self.repeat_of,
-            "shape": self.shape,
-            "starred": self.starred,
-            "note": self.note,
-            "deliveries": [delivery.as_json() for delivery in self.deliveries],
-        }
+        return (
+            line
+            | body_as_json("body", self.body)
+            | {
+                "size_bytes": len(self.body),
+                "body_sha256": self.body_sha256,
+                "client": self.client,
+                "tls": self.tls,
+                "answer": self.answer.as_json(),
+                "origin": self.origin,
+                "event": self.event.as_json() if self.event else None,
+                "signature": self.signature,
+                "signed_by": self.signed_by,
+                "app_token": self.app_token,
+                "sender": self.sender,
+                "repeat_of": self.repeat_of,
+                "shape": self.shape,
+                "starred": self.starred,
+                "note": self.note,
+                "deliveries": [delivery.as_json() for delivery in self.deliveries],
+            }
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,6 +256,36 @@ class Refusal:
             "detail": self.detail,
             "count": self.count,
         }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """How much a log holds."""
+
+    captures: int
+    events: int
+    """Distinct event_ids."""
+    repeats: int
+    """Captures whose event_id came before."""
+    signatures: dict[Signature, int]
+    """Captures by what was found of their signature; a state that none has is left out."""
+
+    def as_json(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+def body_as_json(name: str, body: bytes | None) -> dict[str, Any]:
+    """A body under `name` as text, or where it is not UTF-8 null there and base64 under `name_base64`."""
+    if body is None:
+        return {name: None}
+    try:
+        return {name: body.decode("utf-8")}
+    except UnicodeDecodeError:
+        return {name: None, f"{name}_base64": base64.b64encode(body).decode("ascii")}
+
+
+def _pairs(headers: Headers | None) -> list[list[str]] | None:
+    return None if headers is None else [list(pair) for pair in headers]
 
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -1,23 +1,20 @@
-"""The tables, as ordered migrations, and what makes a file ours.
+"""The tables, as ordered migrations.
 
-Owns the schema and its checks; opens no file itself. The tables are public (README,
-"The tables"): a migration that has been published is never edited, only followed by another.
+Owns the schema; opens no file itself, and leaves it to `relay.store.identity` to say whether a
+file is ours. The tables are public (README, "The tables"): a migration that has been published is
+never edited, only followed by another.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from typing import Any
 
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
-from relay.errors import RelayError
+from relay.store.identity import APPLICATION_ID, MIGRATION_SET
 
-APPLICATION_ID = 0x4C454157
-"""`LEAW` in SQLite's header: this file is a lean-relay log."""
-
-migrations = Migrations("lean-relay")
+migrations = Migrations(MIGRATION_SET)
 
 # Small columns stand before headers and body: what follows a large BLOB in a row can only be
 # read by walking its overflow pages, and lists read all but these two.
@@ -139,33 +136,6 @@ def m0001_first_tables(db: Database) -> None:
     db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
 
 
-def is_empty(conn: sqlite3.Connection) -> bool:
-    """Whether the file holds no table at all: new, or never filled."""
-    return not _one(conn, "SELECT count(*) FROM sqlite_master")
-
-
-def check(conn: sqlite3.Connection, path: str) -> None:
-    """That an existing file is a log this version can read.
-
-    Raises:
-        RelayError: `foreign-database` where another program's tables are in it,
-            `newer-database` where a later version has migrated it.
-    """
-    if _one(conn, "PRAGMA application_id") != APPLICATION_ID:
-        raise RelayError(
-            f"{path} is a SQLite file, but not a lean-relay log; name another file with --db",
-            word="foreign-database",
-        )
-    ours = {migration.name for migration in migrations.pending(Database(memory=True, execute_plugins=False))}
-    strange = [name for name in _applied(conn) if name not in ours]
-    if strange:
-        raise RelayError(
-            f"{path} was written by a newer lean-relay (it has {strange[0]}); "
-            "update this one, or name another file with --db",
-            word="newer-database",
-        )
-
-
 def is_current(conn: sqlite3.Connection) -> bool:
     """Whether each migration has been applied."""
     return not migrations.pending(Database(conn, execute_plugins=False))
@@ -174,12 +144,3 @@ def is_current(conn: sqlite3.Connection) -> bool:
 def migrate(conn: sqlite3.Connection) -> None:
     """Bring the file to this version's tables; each step and its record commit together."""
     migrations.apply(Database(conn, execute_plugins=False))
-
-
-def _applied(conn: sqlite3.Connection) -> list[str]:
-    db = Database(conn, execute_plugins=False)
-    return [migration.name for migration in migrations.applied(db)]
-
-
-def _one(conn: sqlite3.Connection, sql: str) -> Any:
-    return conn.execute(sql).fetchone()[0]

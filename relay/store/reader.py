@@ -1,0 +1,305 @@
+"""Reading the log, with an engine beside it or without one.
+
+Owns read-only connections. Each method fetches all it gives and leaves no transaction open,
+because the writer's log can only start over while nobody reads (a reader that loops has to leave
+gaps of 10 ms, see `relay.store.search`). Writes nothing and cannot checkpoint.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from itertools import count, islice
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+from urllib.parse import quote
+
+from relay.errors import NotFound, RelayError
+from relay.models import Attempt, Capture, Counts, Delivery, Refusal, Signature, to_micros
+from relay.store import identity, rows
+
+IDS_AT_ONCE = 500
+"""Bound parameters of one statement; SQLite of old builds takes 999."""
+
+Function = Callable[..., Any]
+
+
+class Reader:
+    """One read-only connection to a log; a context manager.
+
+    May be handed from thread to thread, but serves one at a time; only `interrupt` may be
+    called while another thread is inside.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open it.
+
+        Raises:
+            NotFound: there is no such file.
+            RelayError: `foreign-database`, `newer-database` or `older-database`, or
+                `unreadable-database` where the file cannot be read.
+        """
+        self.path = path
+        self.interruptions = 0
+        """How often `interrupt` was called: what runs in several steps ends when this changes."""
+        self._function_numbers = count()
+        if not path.exists():
+            raise NotFound(
+                f"there is no log at {path}; `lean-relay listen` makes one, or name another file with --db"
+            )
+        try:
+            self._connection = _open(path)
+        except sqlite3.DatabaseError as error:
+            raise _unreadable(path, error) from error
+
+    def __enter__(self) -> Reader:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection; may be called twice."""
+        self._connection.close()
+
+    def interrupt(self) -> None:
+        """End what another thread runs here, within a millisecond; a search ends early."""
+        self.interruptions += 1
+        self._connection.interrupt()
+
+    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """All rows of one statement of `relay.store`; values come in as parameters only.
+
+        Raises:
+            RelayError: `unreadable-database` where the file is damaged or locked for longer than 1 s.
+        """
+        try:
+            return self._connection.execute(sql, parameters).fetchall()
+        except sqlite3.DatabaseError as error:
+            if _name(error) == "SQLITE_INTERRUPT":
+                raise
+            raise _unreadable(self.path, error) from error
+
+    def add_function(self, arguments: int, function: Function) -> str:
+        """Make a pure Python function known to SQL; gives the name it has there."""
+        name = f"leaf_{next(self._function_numbers)}"
+        self._connection.create_function(name, arguments, function, deterministic=True)
+        return name
+
+    def remove_function(self, name: str, arguments: int) -> None:
+        """Forget a function of `add_function`."""
+        self._connection.create_function(name, arguments, None)
+
+    def data_version(self) -> int:
+        """A number that changes whenever another connection has committed; costs microseconds."""
+        return int(self.rows("PRAGMA data_version")[0][0])
+
+    def newest_id(self) -> int:
+        """The id of the newest capture; 0 when there is none."""
+        return int(self.rows("SELECT coalesce(max(id), 0) FROM captures")[0][0])
+
+    def oldest_id(self) -> int:
+        """The id of the oldest capture that is still there; 0 when there is none."""
+        return int(self.rows("SELECT coalesce(min(id), 0) FROM captures")[0][0])
+
+    def last_before(self, at: datetime) -> int:
+        """The newest capture that came before an aware datetime; 0 when none did."""
+        found = self.rows(
+            "SELECT id FROM captures WHERE received_at < ? ORDER BY id DESC LIMIT 1", (to_micros(at),)
+        )
+        return int(found[0][0]) if found else 0
+
+    def capture(self, number: int) -> Capture | None:
+        """One capture with its note and deliveries; None when there is none with this id."""
+        found = self.captures((number,))
+        return found[0] if found else None
+
+    def captures(self, ids: Iterable[int]) -> list[Capture]:
+        """Captures in the order asked for, with notes and deliveries; ids that do not exist are left out.
+
+        All bodies are in memory at once: ask for pages.
+        """
+        found: list[Capture] = []
+        left = iter(ids)
+        while page := list(islice(left, IDS_AT_ONCE)):
+            wanted = [number for number in page if _is_storable(number)]
+            marks = _marks(wanted)
+            captures = self.rows(
+                f"SELECT {rows.CAPTURE_COLUMNS}, notes.starred, notes.text FROM captures"  # noqa: S608 - fixed names
+                f" LEFT JOIN notes ON notes.capture_id = captures.id WHERE captures.id IN ({marks})",
+                wanted,
+            )
+            deliveries = self._deliveries(wanted)
+            known = {row[0]: rows.capture(row, deliveries.get(row[0], ())) for row in captures}
+            found.extend(known[number] for number in wanted if number in known)
+        return found
+
+    def _deliveries(self, ids: Sequence[int]) -> dict[int, tuple[Delivery, ...]]:
+        grouped: dict[int, tuple[Delivery, ...]] = defaultdict(tuple)
+        for row in self.rows(
+            f"SELECT {rows.DELIVERY_COLUMNS} FROM deliveries"  # noqa: S608 - fixed names
+            f" LEFT JOIN attempts ON attempts.id = {rows.LAST_ATTEMPT}"
+            f" WHERE deliveries.capture_id IN ({_marks(ids)}) ORDER BY deliveries.id",
+            ids,
+        ):
+            grouped[row[0]] += (rows.delivery(row),)
+        return grouped
+
+    def existing(self, ids: Iterable[int]) -> list[int]:
+        """Those of the ids that are captures, in the order asked for."""
+        found: list[int] = []
+        left = iter(ids)
+        while page := list(islice(left, IDS_AT_ONCE)):
+            wanted = [number for number in page if _is_storable(number)]
+            there = {
+                number
+                for (number,) in self.rows(
+                    f"SELECT id FROM captures WHERE id IN ({_marks(wanted)})",  # noqa: S608 - only marks
+                    wanted,
+                )
+            }
+            found.extend(number for number in wanted if number in there)
+        return found
+
+    def page(self, after: int, limit: int, upto: int | None = None) -> list[int]:
+        """At most `limit` ids above `after`, oldest first, none above `upto`."""
+        last = _LARGEST if upto is None else min(upto, _LARGEST)
+        return [
+            number
+            for (number,) in self.rows(
+                "SELECT id FROM captures WHERE id > ? AND id <= ? ORDER BY id LIMIT ?",
+                (min(after, _LARGEST), last, limit),
+            )
+        ]
+
+    def by_event(self, event_id: str) -> list[int]:
+        """The captures of one event, oldest first."""
+        found = self.rows("SELECT id FROM captures WHERE event_id = ? ORDER BY id", (event_id,))
+        return [number for (number,) in found]
+
+    def neighbours(self, number: int) -> tuple[int | None, int | None]:
+        """The ids next before and next after one, whether that exists or not; None at either end."""
+        before, after = self.rows(
+            "SELECT (SELECT max(id) FROM captures WHERE id < ?1),"
+            " (SELECT min(id) FROM captures WHERE id > ?1)",
+            (number,),
+        )[0]
+        return before, after
+
+    def previous_of_type(self, number: int) -> int | None:
+        """The newest capture before one that has its event type; None when there is none.
+
+        Walks back row by row, so a rare type in a large log takes as long as a search.
+        """
+        found = self.rows(
+            "SELECT id FROM captures WHERE id < ?1"
+            " AND event_type = (SELECT event_type FROM captures WHERE id = ?1) ORDER BY id DESC LIMIT 1",
+            (number,),
+        )
+        return found[0][0] if found else None
+
+    def attempts(self, capture_id: int) -> list[Attempt]:
+        """Every try of every delivery of a capture, in the order they were made."""
+        return [
+            rows.attempt(row)
+            for row in self.rows(
+                f"SELECT {rows.ATTEMPT_COLUMNS} FROM attempts"  # noqa: S608 - fixed names
+                " JOIN deliveries ON deliveries.id = attempts.delivery_id"
+                " WHERE deliveries.capture_id = ? ORDER BY attempts.started_at, attempts.id",
+                (capture_id,),
+            )
+        ]
+
+    def refusals(self, limit: int) -> list[Refusal]:
+        """The newest refusals, oldest first."""
+        found = self.rows(
+            f"SELECT {rows.REFUSAL_COLUMNS} FROM refusals ORDER BY id DESC LIMIT ?",  # noqa: S608 - fixed names
+            (limit,),
+        )
+        return [rows.refusal(row) for row in reversed(found)]
+
+    def counts(self) -> Counts:
+        """How much there is: two passes that read no body, but each page of the table and of an index."""
+        signatures: dict[Signature, int] = {}
+        captures = repeats = 0
+        for word, number, repeated in self.rows(
+            "SELECT signature, count(*), count(repeat_of) FROM captures GROUP BY signature"
+        ):
+            captures += number
+            repeats += repeated
+            signatures[Signature(word)] = number
+        events = self.rows("SELECT count(DISTINCT event_id) FROM captures WHERE event_id IS NOT NULL")[0][0]
+        return Counts(captures=captures, events=events, repeats=repeats, signatures=signatures)
+
+
+_LARGEST = 2**63 - 1
+"""SQLite's largest integer."""
+
+
+_NO_SHM = ("SQLITE_CANTOPEN", "SQLITE_READONLY")
+"""How SQLite says that it cannot make the file that readers and writer share; builds differ."""
+
+
+def _is_storable(number: int) -> bool:
+    return -_LARGEST <= number <= _LARGEST
+
+
+def _marks(values: Sequence[Any]) -> str:
+    return ",".join("?" * len(values))
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    location = f"file:{quote(str(path.absolute()))}?mode=ro"
+    connection = _connect(location)
+    try:
+        try:
+            identity.is_empty(connection)
+        except sqlite3.OperationalError as error:
+            # A folder that cannot be written holds no `-shm` for us; without a `-wal` nothing is
+            # lost by reading the main file alone, and nobody can be writing it.
+            if not _name(error).startswith(_NO_SHM) or os.path.exists(f"{path}-wal"):
+                raise
+            connection.close()
+            connection = _connect(f"{location}&immutable=1")
+        identity.check_readable(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _connect(location: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        location, uri=True, timeout=1.0, isolation_level=None, check_same_thread=False
+    )
+    # Other programs may have stored bytes that are no UTF-8; reading them must not raise.
+    connection.text_factory = _text
+    connection.execute("PRAGMA query_only = ON")
+    connection.execute("PRAGMA trusted_schema = OFF")
+    return connection
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "replace")
+
+
+def _name(error: sqlite3.Error) -> str:
+    """SQLite's own name of an error; errors of Python's module itself have none."""
+    return getattr(error, "sqlite_errorname", "")
+
+
+def _unreadable(path: Path, error: sqlite3.DatabaseError) -> RelayError:
+    if _name(error) == "SQLITE_NOTADB":
+        return RelayError(
+            f"{path} is not a SQLite file; name another file with --db", word="foreign-database"
+        )
+    return RelayError(
+        f"cannot read {path}: {error}; `lean-relay doctor` looks closer, --db names another file",
+        word="unreadable-database",
+    )
