@@ -178,8 +178,7 @@ def pace(port: int, connections: int, seconds: float, rate: float) -> Load:
         give_up = begun + seconds + 20
         while (not all_sent.is_set() or due_of) and time.perf_counter() < give_up:
             for key, _ in ready.select(0.05):
-                connection = key.fileobj
-                assert isinstance(connection, socket.socket)
+                connection = cast(socket.socket, key.fileobj)
                 try:
                     data = connection.recv(65536)
                 except OSError:
@@ -199,13 +198,14 @@ def pace(port: int, connections: int, seconds: float, rate: float) -> Load:
                     ready.unregister(connection)
                     connection.close()
         for key in list(ready.get_map().values()):
-            assert isinstance(key.fileobj, socket.socket)
-            key.fileobj.close()
+            cast(socket.socket, key.fileobj).close()
     return measured(latencies, other + len(due_of), time.perf_counter() - begun)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Signed Lean-like load on 127.0.0.1; one JSON line at the end.")
+    parser = argparse.ArgumentParser(
+        description="Signed Lean-like load on 127.0.0.1; one JSON line at the end."
+    )
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--connections", type=int, default=32)
     parser.add_argument("--seconds", type=float, default=3.0)

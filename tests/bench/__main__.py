@@ -1,0 +1,206 @@
+"""`make bench`: the relay held against the base, interleaved in one run, as ratios.
+
+Owns the order of rounds and the table at the end. Prints figures and asserts none: this machine's
+neighbours are louder than most differences. A later measure is one more `Contender` or `Measure`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.running import RELAY, ROOT, environment, reading, ready, running
+
+CONNECTIONS = 32
+OPEN_LOOP_RATE = 500
+OPEN_LOOP_CONNECTIONS = 16
+WARM_UP_S = 0.3
+
+
+@dataclass(slots=True)
+class Subject:
+    """A contender that runs."""
+
+    port: int
+    db: Path | None = None
+    answered: int = 0
+    """200s it gave over all measures, to be held against its rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """Something that answers webhooks; the first one is what the others are divided by."""
+
+    name: str
+    start: Callable[[Path], AbstractContextManager[Subject]]
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A line of the table or several, from one run of the load generator."""
+
+    load: tuple[str, ...]
+    """Arguments of `tests.bench.load`, but for port and seconds."""
+    lines: tuple[tuple[str, str], ...]
+    """Words and the generator's field."""
+    share_of_seconds: float = 1.0
+
+
+MEASURES = (
+    Measure(
+        ("--connections", str(CONNECTIONS)),
+        ((f"requests/s, {CONNECTIONS} connections", "per_second"), ("  p99 ms meanwhile", "p99_ms")),
+    ),
+    Measure(
+        ("--connections", str(OPEN_LOOP_CONNECTIONS), "--rate", str(OPEN_LOOP_RATE)),
+        (
+            (f"{OPEN_LOOP_RATE}/s, open loop: p50 ms", "p50_ms"),
+            ("  p99 ms", "p99_ms"),
+            ("  max ms", "max_ms"),
+        ),
+        share_of_seconds=1.3,
+    ),
+)
+
+
+@contextlib.contextmanager
+def base(folder: Path) -> Iterator[Subject]:
+    """The plain aiohttp Application of `tests.bench.base`."""
+    with open(folder / "stdout", "wb") as out, open(folder / "stderr", "wb") as err:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.bench.base"], cwd=ROOT, stdout=out, stderr=err
+        )
+    try:
+        yield Subject(ready(process, folder))
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+@contextlib.contextmanager
+def relay(folder: Path) -> Iterator[Subject]:
+    """The real program: a new database, signatures checked, everything as by default."""
+    with running(folder) as program:
+        subject = Subject(program.port, program.db)
+        yield subject
+        assert program.stop() == 0, program.said
+    with reading(program.db) as log:
+        stored, valid = log.execute("SELECT count(*), sum(signature = 'valid') FROM captures").fetchone()
+    print(f"  {subject.answered} answered 200, {stored} stored, {valid} of them with a valid signature")
+
+
+CONTENDERS = (Contender("base", base), Contender("relay", relay))
+
+
+def press(subject: Subject, arguments: tuple[str, ...], seconds: float) -> dict[str, float]:
+    """One run of the load generator in its own process; its figures by name."""
+    command = [sys.executable, "-m", "tests.bench.load", "--port", str(subject.port)]
+    done = subprocess.run(
+        [*command, "--seconds", str(seconds), *arguments],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        timeout=seconds + 60,
+        check=True,
+    )
+    figures: dict[str, float] = json.loads(done.stdout)
+    subject.answered += int(figures["answered"])
+    if figures["other"]:
+        print(f"  {int(figures['other'])} answers that were not 200")
+    return figures
+
+
+def version_wall_ms(folder: Path) -> float:
+    """Milliseconds from starting `lean-relay --version` to its end."""
+    begun = time.perf_counter()
+    subprocess.run(
+        [sys.executable, *RELAY, "--version"],
+        cwd=ROOT,
+        env=environment(folder),
+        stdout=subprocess.DEVNULL,
+        check=True,
+    )
+    return 1000 * (time.perf_counter() - begun)
+
+
+Figures = dict[tuple[str, str], list[float]]
+"""(contender, line) -> one value for each round."""
+
+
+def rounds(count: int, seconds: float, scratch: Path) -> Figures:
+    """Each contender fresh in each round, in turning order, each measure of it."""
+    figures: Figures = {}
+    for number in range(count):
+        turned = CONTENDERS if number % 2 == 0 else CONTENDERS[::-1]
+        for contender in turned:
+            print(f"round {number + 1} of {count}: {contender.name}", flush=True)
+            folder = scratch / f"{contender.name}-{number}"
+            folder.mkdir()
+            with contender.start(folder) as subject:
+                press(subject, MEASURES[0].load, WARM_UP_S)
+                for measure in MEASURES:
+                    found = press(subject, measure.load, seconds * measure.share_of_seconds)
+                    for words, field in measure.lines:
+                        figures.setdefault((contender.name, words), []).append(found[field])
+    return figures
+
+
+def table(figures: Figures) -> Iterator[str]:
+    """The figures as lines: medians, and the ratio of each round's pair with its spread."""
+    names = [contender.name for contender in CONTENDERS]
+    first = names[0]
+    yield f"{'':34}" + "".join(f"{name:>12}" for name in names) + "   ratio (spread)"
+    for measure in MEASURES:
+        for words, _ in measure.lines:
+            line = f"{words:34}"
+            for name in names:
+                middle = statistics.median(figures[name, words])
+                line += f"{middle:>12,.0f}" if middle >= 1000 else f"{middle:>12.2f}"
+            for name in names[1:]:
+                pairs = zip(figures[name, words], figures[first, words], strict=True)
+                ratios = [ours / theirs for ours, theirs in pairs]
+                line += f"   {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
+            yield line
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="make bench ARGS=...", description=__doc__.partition("\n")[0])
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=3.0, help="of each measure")
+    parser.add_argument(
+        "--folder",
+        type=Path,
+        default=ROOT / "build",
+        help="where the databases lie: a real disk, or sync costs nothing",
+    )
+    given = parser.parse_args()
+    given.folder.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(prefix="bench-", dir=given.folder))
+    try:
+        figures = rounds(given.rounds, given.seconds, scratch)
+        walls = [version_wall_ms(scratch) for _ in range(7)]
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    print(
+        f"\n{platform.system()}, Python {platform.python_version()}, {os.cpu_count()} cores"
+        f" shared with the load generator; medians of {given.rounds} rounds\n"
+    )
+    for line in table(figures):
+        print(line)
+    print(f"\nlean-relay --version: {statistics.median(walls):.0f} ms ({min(walls):.0f} to {max(walls):.0f})")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,30 @@
+"""Keeps the machine out of the tests: no home folder, no settings above, no LEAN_ environment."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from hypothesis import settings
+
+# A shared machine makes any deadline a lie.
+settings.register_profile("relay", deadline=None)
+settings.load_profile("relay")
+
+
+@pytest.fixture(autouse=True)
+def _nothing_of_this_machine(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Home, settings and runtime folders are new and empty, and so is the working folder."""
+    machine = tmp_path_factory.mktemp("machine")
+    for name in list(os.environ):
+        if name.startswith("LEAN_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(machine / "home"))
+    for name in ("CONFIG", "DATA", "CACHE", "STATE"):
+        monkeypatch.setenv(f"XDG_{name}_HOME", str(machine / "home" / name.lower()))
+    for name in ("home", "run", "work"):
+        (machine / name).mkdir(mode=0o700)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(machine / "run"))
+    monkeypatch.chdir(machine / "work")
