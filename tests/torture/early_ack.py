@@ -1,0 +1,27 @@
+"""The program with a planted fault: each capture is answered before its commit.
+
+For the control of the kill test alone. A test that cannot tell this from the real program
+proves nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+from relay.cli import run
+from relay.store.writer import Row, Writer
+
+_add = Writer.add
+
+
+def _answer_first(self: Writer, row: Row) -> asyncio.Future[int]:
+    _add(self, row)
+    early: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    early.set_result(0)
+    return early
+
+
+if __name__ == "__main__":
+    setattr(Writer, "add", _answer_first)  # noqa: B010 - mypy lets nobody assign to a method
+    sys.exit(run(sys.argv[1:]))
