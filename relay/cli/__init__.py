@@ -32,6 +32,7 @@ from relay.errors import Exit, RelayError
 from relay.text import visible_block
 
 COMMANDS: dict[str, str] = {
+    "listen": "relay.cli.listen",
     "config": "relay.cli.config",
     "completion": "relay.cli.completion",
 }

@@ -1,0 +1,93 @@
+"""What `listen` prints of captures as they come, read back from the log in a thread of its own.
+
+A terminal that stands still (Ctrl-S, a full pipe) must delay no answer and lose no capture: so the
+engine hands nothing over, and the follower reads at its own pace.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+from types import TracebackType
+
+from relay.config import Settings
+from relay.models import Capture, Origin
+from relay.store.reader import Reader
+from relay.text import visible
+
+EVERY_S = 0.1
+LINES_AT_ONCE = 50
+"""Captures of one look that get a line each; more are one line with their number."""
+
+JSON_PAGE = 20
+
+
+class Follower:
+    """Follows the log from where it stands now; a context manager, whose end prints what is left."""
+
+    def __init__(self, settings: Settings, *, json: bool) -> None:
+        self._settings = settings
+        self._json = json
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="follower", daemon=True)
+
+    def __enter__(self) -> Follower:
+        self._reader = Reader(self._settings.db)
+        self._last = self._reader.newest_id()
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        self._thread.join(timeout=1.0)  # A terminal that stands still does not hold up the end.
+
+    def _run(self) -> None:
+        seen = -1
+        stopping = False
+        while not stopping:
+            stopping = self._stop.wait(EVERY_S)
+            version = self._reader.data_version()
+            if version != seen:
+                seen = version
+                self._print_new()
+        self._reader.close()
+
+    def _print_new(self) -> None:
+        newest = self._reader.newest_id()
+        if self._json:
+            self._print_json(newest)
+            return
+        first = max(self._last + 1, newest - LINES_AT_ONCE + 1)
+        skipped = first - self._last - 1
+        if skipped > 0:
+            print(f"... {skipped} more captures; `lean-relay list` shows them", file=sys.stderr)
+        for capture in self._reader.captures(range(first, newest + 1)):
+            print(capture_line(capture), file=sys.stderr)
+        sys.stderr.flush()
+        self._last = newest
+
+    def _print_json(self, newest: int) -> None:
+        while self._last < newest:
+            upto = min(newest, self._last + JSON_PAGE)
+            for capture in self._reader.captures(range(self._last + 1, upto + 1)):
+                sys.stdout.write(json.dumps(capture.as_json()) + "\n")
+            sys.stdout.flush()
+            self._last = upto
+
+
+def capture_line(capture: Capture) -> str:
+    """`12 payment.updated valid`: what came, whether its signature holds, and what is unusual about it."""
+    what = (
+        capture.event.type if capture.event and capture.event.type else f"{capture.method} {capture.target}"
+    )
+    words = [str(capture.id), visible(what), capture.signature]
+    if capture.origin == Origin.SAMPLE:
+        words.append("sample")
+    if capture.repeat_of is not None:
+        words.append(f"repeat of {capture.repeat_of}")
+    if capture.answer.on_purpose:
+        words.append(f"answered {capture.answer.status}: {visible(capture.answer.on_purpose)}")
+    return " ".join(words)

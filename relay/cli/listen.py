@@ -1,0 +1,123 @@
+"""`listen`: the engine with its receiver, in the foreground."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable
+from functools import partial
+from ipaddress import ip_address
+from typing import Any
+
+import click
+
+from relay import engine
+from relay.cli.common import Invocation, run_async, shared_options
+from relay.cli.follow import Follower
+from relay.config import Settings
+from relay.errors import Exit, RelayError
+from relay.text import visible
+
+
+@click.command("listen")
+@click.option("-p", "--port", type=int, metavar="PORT", help="TCP port; 0 takes any free one.  [5326]")
+@click.option("--host", metavar="ADDRESS", help="Address to listen on.  [127.0.0.1]")
+@click.option("--public-url", metavar="URL", help="The URL that Lean was given, for example a tunnel's.")
+@click.option("--max-body", metavar="SIZE", help="Largest body taken, such as 512k or 10MiB.  [10MiB]")
+@click.option(
+    "--respond", type=int, metavar="STATUS", help="Answer with this status instead of 200, on purpose."
+)
+@click.option(
+    "--respond-delay", type=float, metavar="SECONDS", help="Wait so long before each answer, on purpose."
+)
+@click.option("--allow-cross-site", is_flag=True, default=None, help="Take requests that a web page sends.")
+@shared_options
+@click.pass_obj
+def listen_command(invocation: Invocation, /, **flags: Any) -> int:
+    """Take webhooks: store each one, then answer 200.
+
+    Prints one line on stdout when it is ready, and one on stderr for each capture. Ctrl-C ends it.
+    """
+    reread = partial(invocation.settings, **flags)
+    settings = reread()
+    _log_to_stderr()
+    return run_async(_listen(settings, reread, json=invocation.json))
+
+
+async def _listen(settings: Settings, reread: Callable[[], Settings], *, json: bool) -> int:
+    stop = asyncio.Event()
+    _on_signals(stop)
+    _warn_of_exposure(settings)
+    async with engine.running(settings, receive=True, reread=reread) as running:
+        if running.moved_aside is not None:
+            _say(f"the database was corrupt; it was moved to {running.moved_aside} and a new one begun")
+        _on_hangup(running)
+        with Follower(settings, json=json):
+            print(f"listening on {running.url}", flush=True)
+            await stop.wait()
+    return Exit.FINE
+
+
+def _on_signals(stop: asyncio.Event) -> None:
+    """The first signal ends gently, the second at once."""
+
+    def handle(number: signal.Signals) -> None:
+        if stop.is_set():
+            os._exit(Exit.INTERRUPTED)
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, handle, number)
+
+
+def _on_hangup(running: engine.Engine) -> None:
+    """SIGHUP reads the settings again, or keeps the old ones and says why."""
+    tasks: set[asyncio.Future[None]] = set()
+
+    async def reload() -> None:
+        try:
+            result = await running.act("reload", {})
+        except RelayError as error:
+            _say(f"settings are as before: {error}")
+        else:
+            later = ", ".join(result["after_restart"])
+            _say(f"settings read again{f'; {later} only after a restart' if later else ''}")
+
+    def handle() -> None:
+        task = asyncio.ensure_future(reload())
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, handle)
+
+
+def _warn_of_exposure(settings: Settings) -> None:
+    try:
+        local = settings.host == "localhost" or ip_address(settings.host).is_loopback
+    except ValueError:
+        local = False
+    if not local:
+        _say(
+            f"listening on {settings.host}, not only on this machine: whoever reaches it can post captures, "
+            "and bank data crosses the network unencrypted"
+        )
+
+
+def _say(text: str) -> None:
+    click.echo(f"lean-relay: {visible(text)}", err=True)
+
+
+class _Lines(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        print(f"lean-relay: {visible(record.getMessage())}", file=sys.stderr, flush=True)
+
+
+def _log_to_stderr() -> None:
+    """The engine's own words; libraries' only from warnings up, and never a traceback."""
+    root = logging.getLogger()
+    root.handlers[:] = [_Lines()]
+    root.setLevel(logging.WARNING)
+    logging.getLogger("relay").setLevel(logging.INFO)

@@ -1,0 +1,333 @@
+"""The one process that owns a database: lifetimes of store, receiver and control, in order.
+
+Opens them as nested contexts and closes them in reverse; holds what each action does, so that a
+command gets the same code whether it asks a running engine or becomes one for a moment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
+from logging import getLogger
+from pathlib import Path
+from time import monotonic, time
+from typing import Any
+
+from relay import control
+from relay.answering import Answers
+from relay.arrival import Judge
+from relay.config import Settings, read_app_token, read_secrets
+from relay.connections import Limits
+from relay.errors import RelayError, UsageError
+from relay.lock import Holder, Lock, holder
+from relay.models import to_micros
+from relay.processes import port_owner
+from relay.receiver import Receiver
+from relay.refusals import Refusals
+from relay.store import files, upkeep
+from relay.store.writer import Row, StoreTrouble, Writer
+
+log = getLogger("relay.engine")
+
+SWEEP_EVERY_S = 0.25
+WRITE_REFUSALS_EVERY_S = 1.0
+PRUNE_EVERY_S = 24 * 3600.0
+STOP_WITHIN_S = 3.0
+"""How long requests in hand may take at the end; with the store's own closing this stays below 5 s."""
+
+
+class Engine:
+    """A running engine; made by `running`."""
+
+    def __init__(self, settings: Settings, reread: Callable[[], Settings] | None) -> None:
+        self.settings = settings
+        self.refusals = Refusals()
+        self.url: str | None = None
+        self.moved_aside: Path | None = None
+        self.captures = 0
+        """Stored since the start."""
+        self._reread = reread
+        self._started = time()
+        self._writer: Writer
+        self._receiver: Receiver | None = None
+        self._lock: Lock
+
+    # -- lifetimes -----------------------------------------------------------------------------
+
+    async def _open(self, stack: AsyncExitStack, *, receive: bool) -> None:
+        settings = self.settings
+        judge, answers = _rules(settings)
+        files.prepare_folder(settings.db, allow_network_fs=settings.allow_network_fs)
+        self._lock = Lock.take(settings.db)
+        stack.callback(self._lock.release)
+        self._describe()
+        await self._open_store(stack)
+        await stack.enter_async_context(_background(self._sweep(), self._prune_daily()))
+        if receive:
+            await self._listen(stack, judge, answers)
+        self._describe()
+        await stack.enter_async_context(control.serving(control.socket_path(settings.db), self._actions()))
+
+    async def _open_store(self, stack: AsyncExitStack) -> None:
+        db = self.settings.db
+        new = files.create_private(db)
+        opened = await asyncio.to_thread(files.open_writer, db, ours=self._lock.owned_before and not new)
+        self.moved_aside = opened.moved_aside
+        self._writer = Writer(opened.connection, db, committed=self._committed)
+        stack.push_async_callback(self._writer.close)
+        stack.push_async_callback(self._write_refusals)
+
+    async def _listen(self, stack: AsyncExitStack, judge: Judge, answers: Answers) -> None:
+        settings = self.settings
+        receiver = Receiver(
+            self._writer,
+            judge,
+            answers,
+            self.refusals,
+            limits=Limits(max_body=settings.max_body, connections=settings.connections),
+            allow_cross_site=settings.allow_cross_site,
+        )
+        loop = asyncio.get_running_loop()
+        try:
+            server = await loop.create_server(
+                receiver.connections, settings.host, settings.port, backlog=1024, reuse_port=False
+            )
+        except OSError as error:
+            raise _cannot_listen(settings, error) from error
+        self._receiver = receiver
+        host, port = server.sockets[0].getsockname()[:2]
+        self.url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+        async def stop() -> None:
+            server.close()
+            receiver.closing = True
+            receiver.connections.pre_shutdown()
+            await receiver.connections.shutdown(STOP_WITHIN_S)
+
+        stack.push_async_callback(stop)
+
+    def _describe(self) -> None:
+        self._lock.describe(Holder(pid=os.getpid(), started_at=self._started, url=self.url))
+
+    def _committed(self, first_id: int, rows: Sequence[Row]) -> None:
+        self.captures += len(rows)
+
+    # -- what goes on by itself ----------------------------------------------------------------
+
+    async def _sweep(self) -> None:
+        due = monotonic()
+        while True:
+            await asyncio.sleep(SWEEP_EVERY_S)
+            self._writer.give_up_late()
+            if self._receiver is not None:
+                self._receiver.connections.drop_late_heads()
+            if monotonic() >= due:
+                due = monotonic() + WRITE_REFUSALS_EVERY_S
+                await self._write_refusals()
+
+    async def _write_refusals(self) -> None:
+        entries = self.refusals.take()
+        if not entries:
+            return
+        try:
+            await self._writer.write(lambda connection: upkeep.add_refusals(connection, entries))
+        except (StoreTrouble, sqlite3.Error):
+            self.refusals.put_back(entries)
+
+    async def _prune_daily(self) -> None:
+        while True:
+            if self.settings.keep is not None:
+                await self._prune_older(self.settings.keep)
+            await asyncio.sleep(PRUNE_EVERY_S)
+
+    async def _prune_older(self, keep: timedelta) -> None:
+        before = to_micros(datetime.now(UTC) - keep)
+        try:
+            last = await self._writer.write(lambda connection: upkeep.last_before(connection, before))
+            gone = await self._delete([(1, last)], starred_too=False)
+            if gone:
+                await self._writer.outside_transaction(upkeep.empty_log)
+                log.info("removed %d captures older than %s, as `keep` says", gone, keep)
+        except (StoreTrouble, sqlite3.Error) as error:
+            log.warning("old captures could not be removed: %s", error)
+
+    async def _delete(self, ranges: Sequence[tuple[int, int]], *, starred_too: bool) -> int:
+        gone = 0
+        for first, last in ranges:
+            following: int | None = first
+            while following is not None:
+                start = following
+
+                def act(connection: sqlite3.Connection) -> tuple[int, int | None]:
+                    return upkeep.delete_slice(connection, start, last, starred_too=starred_too)  # noqa: B023 - awaited below
+
+                count, following = await self._writer.write(act)
+                gone += count
+        return gone
+
+    # -- actions -------------------------------------------------------------------------------
+
+    def _actions(self) -> dict[str, control.Action]:
+        return {
+            "status": self._status,
+            "reload": self._reload,
+            "star": self._star,
+            "note": self._note,
+            "prune": self._prune,
+            "verify": self._verify,
+        }
+
+    async def act(self, action: str, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Do what the control socket would do.
+
+        Raises:
+            RelayError: the store is in trouble, or what the action says.
+        """
+        return await self._actions()[action](params)
+
+    async def _status(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        health = self._writer.health
+        receiver = self._receiver
+        return {
+            "kind": "status",
+            "engine": {
+                "pid": os.getpid(),
+                "version": version("lean-relay"),
+                "url": self.url,
+                "public_url": self.settings.public_url,
+                "uptime_s": round(time() - self._started, 1),
+                "captures": self.captures,
+                "connections": len(receiver.connections.connections) if receiver else 0,
+                "answers": receiver.answers.summary if receiver else None,
+            },
+            "store": {
+                "state": health.word,
+                "detail": health.trouble.detail if health.trouble else None,
+                "wal_bytes": self._writer.wal_bytes,
+                "waiting": self._writer.waiting,
+            },
+            "refusals": dict(self.refusals.counts),
+        }
+
+    async def _reload(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        if self._reread is None:
+            raise UsageError("this engine has nothing to read again")
+        fresh = self._reread()
+        judge, answers = _rules(fresh)  # All faults before anything changes.
+        fixed = [
+            name
+            for name in ("db", "host", "port", "connections", "max_body")
+            if getattr(fresh, name) != getattr(self.settings, name)
+        ]
+        if self._receiver is not None:
+            self._receiver.judge = judge
+            self._receiver.answers = answers
+            self._receiver.allow_cross_site = fresh.allow_cross_site
+        self.settings = fresh
+        return {"kind": "reload", "after_restart": fixed}
+
+    async def _star(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        ids, starred = list(params["ids"]), bool(params["starred"])
+        return {"changed": await self._store(lambda connection: upkeep.set_star(connection, ids, starred))}
+
+    async def _note(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        ids, text = list(params["ids"]), params["text"]
+        return {"changed": await self._store(lambda connection: upkeep.set_note(connection, ids, text))}
+
+    async def _verify(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        judged = [(int(number), str(state), name) for number, state, name in params["judged"]]
+        return {"changed": await self._store(lambda connection: upkeep.save_signatures(connection, judged))}
+
+    async def _prune(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        ranges = [(int(first), int(last)) for first, last in params["ranges"]]
+        try:
+            gone = await self._delete(ranges, starred_too=bool(params["starred_too"]))
+            emptied = await self._writer.outside_transaction(upkeep.empty_log)
+        except StoreTrouble as trouble:
+            raise RelayError(f"not all was removed: {trouble.detail}", word=trouble.reason) from trouble
+        return {"removed": gone, "emptied": emptied}
+
+    async def _store(self, work: Callable[[sqlite3.Connection], int]) -> int:
+        try:
+            return await self._writer.write(work)
+        except StoreTrouble as trouble:
+            raise RelayError(f"nothing was changed: {trouble.detail}", word=trouble.reason) from trouble
+
+
+@asynccontextmanager
+async def running(
+    settings: Settings, *, receive: bool, reread: Callable[[], Settings] | None = None
+) -> AsyncIterator[Engine]:
+    """An engine for as long as the context lasts.
+
+    Args:
+        receive: whether it takes webhooks; without, it only changes what is stored.
+        reread: gives fresh settings for `reload`.
+
+    Raises:
+        RelayError: with the stable word of what keeps it from starting.
+    """
+    engine = Engine(settings, reread)
+    async with AsyncExitStack() as stack:
+        await engine._open(stack, receive=receive)
+        yield engine
+
+
+async def ask(settings: Settings, action: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Have the database's engine act: the running one, or this process as the engine for that long.
+
+    Raises:
+        Unreachable: an engine holds the database and does not answer.
+        RelayError: what the action says.
+    """
+    if holder(settings.db) is not None:
+        return await control.ask(control.socket_path(settings.db), action, params)
+    async with running(settings, receive=False) as engine:
+        return await engine.act(action, params)
+
+
+def _rules(settings: Settings) -> tuple[Judge, Answers]:
+    judge = Judge(
+        secrets=read_secrets(settings), app_token=read_app_token(settings), senders=settings.senders
+    )
+    answers = Answers(
+        respond=settings.respond,
+        delay_s=settings.respond_delay_s,
+        rules=settings.respond_rules,
+        now=datetime.now(UTC),
+    )
+    return judge, answers
+
+
+@asynccontextmanager
+async def _background(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Endless work beside the context; a failure there ends the context, loudly."""
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(one) for one in work]
+        yield
+        for task in tasks:
+            task.cancel()
+
+
+def _cannot_listen(settings: Settings, error: OSError) -> RelayError:
+    where = f"{settings.host} port {settings.port}"
+    if error.errno == errno.EADDRINUSE:
+        owner = port_owner(settings.port)
+        who = f" by {owner}" if owner else ""
+        return RelayError(
+            f"{where} is taken{who}; stop that one, or choose another with --port (0 is any free one)",
+            word="port-taken",
+        )
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return RelayError(
+            f"{where} needs rights you do not have; choose one above 1023 with --port", word="port-denied"
+        )
+    return RelayError(
+        f"cannot listen on {where}: {error.strerror or error}; see --host and --port", word="no-address"
+    )

@@ -1,0 +1,104 @@
+"""Who owns a database: a lock file beside it, held by the engine for as long as it lives.
+
+The lock is the kernel's (flock on the file), so that it ends with its process however that ends; the
+text in it only says who holds it. The database file itself is never opened here.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from relay.errors import RelayError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holder:
+    """The engine that owns a database."""
+
+    pid: int
+    started_at: float
+    """Unix time."""
+    url: str | None = None
+    """Where it takes webhooks; None for an engine without a receiver, or one that is still starting."""
+
+
+def lock_path(db: Path) -> Path:
+    """The lock file's place: beside the database."""
+    return db.with_name(f"{db.name}.lock")
+
+
+class Lock:
+    """The lock of one database; use `take`."""
+
+    def __init__(self, descriptor: int, *, owned_before: bool) -> None:
+        self._descriptor = descriptor
+        self.owned_before = owned_before
+        """An engine has owned this database in the past."""
+
+    @classmethod
+    def take(cls, db: Path) -> Lock:
+        """Become the owner.
+
+        Raises:
+            RelayError: `engine-running`, with the other's pid and URL; `read-only`.
+        """
+        path = lock_path(db)
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise RelayError(
+                f"cannot write {path}: {error.strerror}; make the folder {path.parent} writable for you, "
+                "or name another file with --db",
+                word="read-only",
+            ) from error
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            other = _read(descriptor)
+            os.close(descriptor)
+            raise RelayError(_taken(db, other), word="engine-running") from error
+        return cls(descriptor, owned_before=_read(descriptor) is not None)
+
+    def describe(self, holder: Holder) -> None:
+        """Say in the file who holds it."""
+        text = json.dumps(asdict(holder)).encode()
+        os.pwrite(self._descriptor, text, 0)
+        os.ftruncate(self._descriptor, len(text))
+
+    def release(self) -> None:
+        """Let go; the file stays, so that no two processes ever lock different files of one name."""
+        os.close(self._descriptor)
+
+
+def holder(db: Path) -> Holder | None:
+    """The engine that owns the database now; None when there is none."""
+    try:
+        descriptor = os.open(lock_path(db), os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            return _read(descriptor) or Holder(pid=0, started_at=0.0)
+        return None  # Nobody holds it: the text is of an engine that has ended.
+    finally:
+        os.close(descriptor)
+
+
+def _read(descriptor: int) -> Holder | None:
+    try:
+        known = json.loads(os.pread(descriptor, 4096, 0))
+        return Holder(pid=int(known["pid"]), started_at=float(known["started_at"]), url=known["url"])
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _taken(db: Path, other: Holder | None) -> str:
+    who = f"pid {other.pid}" if other is not None and other.pid else "another process"
+    where = f", listening on {other.url}" if other is not None and other.url else ""
+    return f"an engine already owns {db} ({who}{where}); stop it, or name another file with --db"

@@ -1,0 +1,76 @@
+"""Which other programs have a file or a port open, as far as this system tells."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+LISTEN = "0A"
+"""State column of /proc/net/tcp for a listening socket (proc(5))."""
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A running program."""
+
+    pid: int
+    name: str
+
+    def __str__(self) -> str:
+        return f"pid {self.pid}, {self.name}"
+
+
+def holders(path: Path) -> list[Process]:
+    """Other processes that have the file open; empty where the system does not tell (Linux does, for one's own)."""
+    wanted = str(path.resolve())
+    return [process for process in _others() if wanted in _open_files(process.pid)]
+
+
+def port_owner(port: int) -> Process | None:
+    """The process that listens on a TCP port of this machine; None where the system does not tell."""
+    inodes = {
+        f"socket:[{fields[9]}]"
+        for table in ("/proc/net/tcp", "/proc/net/tcp6")
+        for fields in _table(Path(table))
+        if fields[3] == LISTEN and int(fields[1].rpartition(":")[2], 16) == port
+    }
+    if not inodes:
+        return None
+    return next((process for process in _others() if inodes & _open_files(process.pid)), None)
+
+
+def _table(path: Path) -> Iterator[list[str]]:
+    try:
+        lines = path.read_text().splitlines()[1:]
+    except OSError:
+        return
+    for line in lines:
+        fields = line.split()
+        if len(fields) > 9:
+            yield fields
+
+
+def _others() -> Iterator[Process]:
+    try:
+        names = os.listdir("/proc")
+    except OSError:
+        return
+    for name in names:
+        if name.isdecimal() and int(name) != os.getpid():
+            try:
+                yield Process(int(name), Path("/proc", name, "comm").read_text(errors="replace").strip())
+            except OSError:
+                continue
+
+
+def _open_files(pid: int) -> set[str]:
+    folder = f"/proc/{pid}/fd"
+    found = set()
+    try:
+        for name in os.listdir(folder):
+            found.add(os.readlink(f"{folder}/{name}"))
+    except OSError:
+        return found
+    return found

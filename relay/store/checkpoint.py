@@ -1,0 +1,132 @@
+"""When the write-ahead log is copied back into the database.
+
+Eager and PASSIVE: a pass of some 500 pages takes 1 to 4 ms, and the log restarts from its beginning
+only after a complete pass, so passes are tried whenever nothing waits. Never RESTART or TRUNCATE with
+a wait on the write path: both block behind readers.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from contextlib import suppress
+from pathlib import Path
+from time import monotonic
+
+from relay.processes import holders
+
+log = logging.getLogger("relay.store")
+
+EAGER_PAGES = 500
+"""From here on the log is copied back as soon as nothing waits."""
+
+FORCED_PAGES = 8_000
+"""From here on it is copied back even while captures wait."""
+
+RETRY_S = 0.005
+"""After a pass that a reader kept incomplete; or ten times what the pass took, if that is more."""
+
+IDLE_S = 1.0
+SHRINK_BYTES = 4 * 1024 * 1024
+"""A log larger than this is cut to nothing when the writer has been idle for IDLE_S."""
+
+WARN_BYTES = 64 * 1024 * 1024
+WARN_EVERY_S = 60.0
+
+
+class Checkpoints:
+    """The policy and its few numbers; runs on the writer thread, between its transactions."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._wal = path.with_name(f"{path.name}-wal")
+        self._pages = EAGER_PAGES  # What an earlier run left in the log is not known: look early.
+        self._not_before = 0.0
+        self._wrote_at = monotonic()
+        self._warned_at = -WARN_EVERY_S
+        self._shrunk = False
+
+    @property
+    def wal_bytes(self) -> int:
+        try:
+            return self._wal.stat().st_size
+        except OSError:
+            return 0
+
+    @property
+    def due_in_s(self) -> float:
+        """How long the writer may wait for work before `when_quiet` is due."""
+        if self._pages >= EAGER_PAGES:
+            return max(self._not_before - monotonic(), 0.001)
+        return 0.25 if not self._shrunk else 3600.0
+
+    def wrote(self, rows: int, size: int) -> None:
+        """Count a transaction's pages, roughly: the pass itself gives the true number.
+
+        A row makes about one page of table and one of its random index; a commit a few more.
+        """
+        self._pages += 3 + 2 * rows + (size >> 12)
+        self._wrote_at = monotonic()
+        self._shrunk = False
+
+    def when_quiet(self, connection: sqlite3.Connection) -> None:
+        now = monotonic()
+        if self._pages >= EAGER_PAGES:
+            if now >= self._not_before:
+                self._pass(connection)
+        elif not self._shrunk and now - self._wrote_at >= IDLE_S:
+            self._shrink(connection)
+
+    def when_busy(self, connection: sqlite3.Connection) -> None:
+        if self._pages >= FORCED_PAGES and monotonic() >= self._not_before:
+            self._pass(connection)
+
+    def at_end(self, connection: sqlite3.Connection) -> None:
+        """The last one, before the connection closes; what a reader holds on to stays for the next start."""
+        _without_waiting(connection, "PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def _pass(self, connection: sqlite3.Connection) -> None:
+        started = monotonic()
+        result = _without_waiting(connection, "PRAGMA wal_checkpoint(PASSIVE)")
+        now = monotonic()
+        if result is None:  # Disk trouble: the log keeps everything, and the next write says what is wrong.
+            self._not_before = now + 1.0
+            return
+        _, in_log, copied = result
+        if copied >= in_log:
+            self._pages = 0
+            self._not_before = now
+        else:
+            self._not_before = now + max(RETRY_S, 10 * (now - started))
+            self._pages = max(in_log - copied, EAGER_PAGES)
+            if in_log * 4096 > WARN_BYTES:
+                self._warn(in_log * 4096, now)
+
+    def _shrink(self, connection: sqlite3.Connection) -> None:
+        self._shrunk = True
+        if self.wal_bytes > SHRINK_BYTES:
+            _without_waiting(connection, "PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def _warn(self, size: int, now: float) -> None:
+        if now - self._warned_at < WARN_EVERY_S:
+            return
+        self._warned_at = now
+        others = holders(self._path)
+        who = ", ".join(map(str, others)) if others else "a program this system does not name"
+        log.warning(
+            "a reader holds on to the log, which has grown to %d MiB (%s); it shrinks when that one lets go",
+            size >> 20,
+            who,
+        )
+
+
+def _without_waiting(connection: sqlite3.Connection, pragma: str) -> tuple[int, int, int] | None:
+    """Run a checkpoint that gives up rather than wait; None where the disk refused."""
+    with suppress(sqlite3.Error):
+        connection.execute("PRAGMA busy_timeout = 0")
+        try:
+            busy, in_log, copied = connection.execute(pragma).fetchone()
+            return busy, in_log, copied
+        finally:
+            connection.execute("PRAGMA busy_timeout = 2000")
+    return None

@@ -1,0 +1,316 @@
+"""The database's files: where they may lie, their modes, and opening the one writing connection.
+
+Owns creation and the checks before the first write. Never opens the database with Python's own
+`open` while SQLite has it open: closing such a handle drops SQLite's locks (sqlite.org/howtocorrupt).
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+import subprocess
+import sys
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from time import monotonic
+from urllib.parse import quote
+
+from relay.errors import RelayError
+from relay.processes import holders
+from relay.store import identity, schema
+
+NETWORK_FILESYSTEMS = frozenset(
+    [
+        "nfs",
+        "nfs4",
+        "cifs",
+        "smb",
+        "smb2",
+        "smb3",
+        "smbfs",
+        "afpfs",
+        "webdav",
+        "9p",
+        "drvfs",
+        "vboxsf",
+        "prl_fs",
+        "virtiofs",
+        "osxfs",
+        "ceph",
+        "glusterfs",
+        "lustre",
+        "afs",
+        "ncpfs",
+        "fuseblk",
+    ]
+)
+"""WAL needs memory shared between processes of one host (sqlite.org/wal.html); these do not promise it."""
+
+CHECK_WITHIN_S = 2.0
+"""Bound on the check for corruption at start; `doctor` checks to the end."""
+
+SIDE_FILES = ("-wal", "-shm")
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The writing connection and what happened on the way to it."""
+
+    connection: sqlite3.Connection
+    moved_aside: Path | None = None
+    """Where a corrupt database was put; None when it was sound or new."""
+
+
+def prepare_folder(path: Path, *, allow_network_fs: bool = False) -> None:
+    """Make the database's folder (0700 where it is new) and see that a database can live there.
+
+    Raises:
+        RelayError: `network-filesystem` or `read-only`.
+    """
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise RelayError(
+            f"cannot make the folder {path.parent}: {error.strerror}; name another file with --db",
+            word="read-only",
+        ) from error
+    kind = network_filesystem(path.parent)
+    if kind is not None and not allow_network_fs:
+        raise RelayError(
+            f"{path.parent} is on a {kind} file system, where SQLite's log can lose or corrupt captures; "
+            "name a local file with --db, or set allow_network_fs = true to take the risk",
+            word="network-filesystem",
+        )
+
+
+def create_private(path: Path) -> bool:
+    """Create the file empty, 0600, and make its name durable; False if it was there already.
+
+    SQLite gives `-wal` and `-shm` the main file's mode, so this must come first.
+
+    Raises:
+        RelayError: `read-only` where the file cannot be made or written.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        if not os.access(path, os.R_OK | os.W_OK) or not os.access(path.parent, os.W_OK | os.X_OK):
+            raise _read_only(path, "permission denied") from None
+        return False
+    except OSError as error:
+        raise _read_only(path, error.strerror or str(error)) from error
+    os.close(descriptor)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+    return True
+
+
+def _read_only(path: Path, why: str) -> RelayError:
+    return RelayError(
+        f"cannot write {path}: {why}; make the folder {path.parent} writable for you, or name another file with --db",
+        word="read-only",
+    )
+
+
+def loose_mode(path: Path) -> int | None:
+    """The file's or folder's permission bits if others than its owner may read it; None if it is private."""
+    mode = stat.S_IMODE(path.stat().st_mode)
+    return mode if mode & 0o077 else None
+
+
+def open_writer(path: Path, *, ours: bool) -> Opened:
+    """Open the writing connection, durable and migrated; a corrupt file is moved aside, never deleted.
+
+    Args:
+        ours: an engine has owned this file before, so that a ruined header means damage and
+            not another program's file.
+
+    Raises:
+        RelayError: foreign-database, newer-database, read-only, database-locked.
+    """
+    moved = None
+    try:
+        connection = _connect_and_check(path)
+    except sqlite3.DatabaseError as error:
+        damage = _damage(error)
+        if damage is None:
+            raise _start_error(path, error) from error
+        if damage == "SQLITE_NOTADB" and not ours:
+            raise RelayError(
+                f"{path} is not a SQLite database; name another file with --db", word="foreign-database"
+            ) from error
+        moved = move_aside(path)
+        create_private(path)
+        connection = _connect_and_check(path)
+    return Opened(connection, moved)
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """The writing connection with its settings, each that matters for promise 1 read back.
+
+    Raises:
+        sqlite3.DatabaseError: as SQLite says it.
+        RelayError: `not-durable` where SQLite does not take the settings.
+    """
+    connection = sqlite3.connect(
+        f"file:{quote(str(path))}?mode=rw",
+        uri=True,
+        timeout=2.0,
+        isolation_level=None,
+        check_same_thread=False,
+        cached_statements=160,
+    )
+    try:
+        for pragma in (
+            "secure_delete = ON",
+            "trusted_schema = OFF",
+            "cell_size_check = ON",
+            "foreign_keys = ON",
+            "mmap_size = 0",
+            "wal_autocheckpoint = 0",
+            f"journal_size_limit = {64 * 1024 * 1024}",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+        mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+        connection.execute("PRAGMA synchronous = FULL")
+        synchronous = connection.execute("PRAGMA synchronous").fetchone()[0]
+        if sys.platform == "darwin":
+            # fsync on macOS does not reach the disk; F_FULLFSYNC does (sqlite.org/pragma.html#pragma_fullfsync).
+            connection.execute("PRAGMA fullfsync = ON")
+            connection.execute("PRAGMA checkpoint_fullfsync = ON")
+        if mode != "wal" or synchronous != 2:
+            raise RelayError(
+                f"{path}: SQLite answers journal_mode={mode}, synchronous={synchronous} instead of wal, 2: "
+                "a 200 would not mean stored; name a file on a local disk with --db",
+                word="not-durable",
+            )
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _connect_and_check(path: Path) -> sqlite3.Connection:
+    connection = connect(path)
+    try:
+        if not identity.is_empty(connection):
+            identity.check(connection, path)
+            _quick_check(connection)
+        schema.migrate(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _quick_check(connection: sqlite3.Connection) -> None:
+    deadline = monotonic() + CHECK_WITHIN_S
+    connection.set_progress_handler(lambda: monotonic() > deadline, 20_000)
+    try:
+        verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorname != "SQLITE_INTERRUPT":
+            raise
+        return  # Too large to check within the bound: sound as far as it was read.
+    finally:
+        connection.set_progress_handler(None, 0)
+    if verdict != "ok":
+        damage = sqlite3.DatabaseError(verdict)
+        damage.sqlite_errorname = "SQLITE_CORRUPT"
+        raise damage
+
+
+def _damage(error: sqlite3.DatabaseError) -> str | None:
+    name = getattr(error, "sqlite_errorname", "")
+    return name if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")) else None
+
+
+def _start_error(path: Path, error: sqlite3.DatabaseError) -> RelayError:
+    name = getattr(error, "sqlite_errorname", "")
+    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        return RelayError(
+            f"{path} is locked by another program{_named(path)}; end its transaction and start again",
+            word="database-locked",
+        )
+    if name.startswith("SQLITE_FULL") or "FULL" in name:
+        return RelayError(f"no room on the disk for {path}; free some and start again", word="disk-full")
+    return _read_only(path, str(error))
+
+
+def _named(path: Path) -> str:
+    others = holders(path)
+    return f" ({', '.join(map(str, others))})" if others else ""
+
+
+def move_aside(path: Path) -> Path:
+    """Rename a database with its `-wal` and `-shm` beside itself, named by the time; gives the new main path."""
+    stamp = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
+    target = path.with_name(f"{path.name}.corrupt-{stamp}")
+    number = 1
+    while target.exists():
+        number += 1
+        target = path.with_name(f"{path.name}.corrupt-{stamp}-{number}")
+    for side in ("", *SIDE_FILES):
+        source = path.with_name(path.name + side)
+        if source.exists():
+            source.rename(target.with_name(target.name + side))
+    return target
+
+
+def network_filesystem(folder: Path) -> str | None:
+    """The name of the file system a folder is on where that is a network's or a bridge's; None for local ones."""
+    try:
+        if sys.platform == "darwin":
+            mounts = subprocess.run(
+                ["/sbin/mount"], capture_output=True, text=True, timeout=5, check=True
+            ).stdout
+            kind = filesystem_of(folder, _macos_mounts(mounts))
+        else:
+            kind = filesystem_of(folder, _linux_mounts(Path("/proc/self/mountinfo").read_text()))
+    except (OSError, subprocess.SubprocessError):
+        return None
+    if kind in NETWORK_FILESYSTEMS or kind.startswith("fuse."):
+        return kind
+    return None
+
+
+def filesystem_of(folder: Path, mounts: list[tuple[str, str]]) -> str:
+    """The file system of the innermost mount that holds a folder; an empty string when none does.
+
+    Args:
+        mounts: `(mount point, file system)` in the order of mounting; of two on one point the later holds.
+    """
+    resolved = folder.resolve()
+    best, kind = -1, ""
+    for point, name in mounts:
+        if resolved.is_relative_to(point) and len(point) >= best:
+            best, kind = len(point), name
+    return kind
+
+
+def _linux_mounts(mountinfo: str) -> list[tuple[str, str]]:
+    """Read /proc/self/mountinfo (proc(5)): mount point is field 5, the file system stands after ` - `."""
+    mounts = []
+    for line in mountinfo.splitlines():
+        left, _, right = line.partition(" - ")
+        fields = left.split(" ")
+        if len(fields) > 4 and right:
+            point = fields[4].encode().decode("unicode_escape") if "\\" in fields[4] else fields[4]
+            mounts.append((point, right.split(" ")[0]))
+    return mounts
+
+
+def _macos_mounts(listing: str) -> list[tuple[str, str]]:
+    """Read the lines of `mount`: `/dev/disk1 on /path (apfs, local, journaled)`."""
+    mounts = []
+    for line in listing.splitlines():
+        left, _, options = line.rpartition(" (")
+        _, _, point = left.partition(" on ")
+        if point:
+            mounts.append((point, options.rstrip(")").split(",")[0]))
+    return mounts

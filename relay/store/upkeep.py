@@ -1,0 +1,122 @@
+"""Changes to what is stored: stars, notes, judgements, refusals, and removal that really removes.
+
+Plain functions over the writing connection, each one transaction's work and short: captures wait
+meanwhile. The writer runs them (`Writer.write`).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from relay.refusals import Entry
+
+DELETED_AT_ONCE = 200
+"""Captures of one transaction of a removal: about 10 ms."""
+
+REFUSALS_KEPT = 10_000
+
+
+def set_star(connection: sqlite3.Connection, ids: Sequence[int], starred: bool) -> int:
+    """Star captures or take the star away; gives how many of them exist."""
+    found = _existing(connection, ids)
+    connection.executemany(
+        "INSERT INTO notes (capture_id, starred) VALUES (?, ?)"
+        " ON CONFLICT (capture_id) DO UPDATE SET starred = excluded.starred",
+        [(number, int(starred)) for number in found],
+    )
+    _drop_empty_notes(connection)
+    return len(found)
+
+
+def set_note(connection: sqlite3.Connection, ids: Sequence[int], text: str | None) -> int:
+    """Write a note to captures, or remove it (None); gives how many of them exist."""
+    found = _existing(connection, ids)
+    connection.executemany(
+        "INSERT INTO notes (capture_id, text) VALUES (?, ?)"
+        " ON CONFLICT (capture_id) DO UPDATE SET text = excluded.text",
+        [(number, text) for number in found],
+    )
+    _drop_empty_notes(connection)
+    return len(found)
+
+
+def save_signatures(connection: sqlite3.Connection, judged: Iterable[tuple[int, str, str | None]]) -> int:
+    """Replace the stored judgement of signatures: (id, state, name of the secret); gives how many changed."""
+    changed = 0
+    for number, state, name in judged:
+        changed += connection.execute(
+            "UPDATE captures SET signature = ?, signed_by = ? WHERE id = ?"
+            " AND (signature <> ? OR signed_by IS NOT ?)",
+            (state, name, number, state, name),
+        ).rowcount
+    return changed
+
+
+def delete_slice(
+    connection: sqlite3.Connection, first: int, last: int, *, starred_too: bool
+) -> tuple[int, int | None]:
+    """Remove captures of an id range with all that hangs on them, as many as one transaction should.
+
+    Returns:
+        How many went, and the id to go on from; None when the range is done.
+    """
+    keep = "" if starred_too else " AND id NOT IN (SELECT capture_id FROM notes WHERE starred = 1)"
+    ids = [
+        number
+        for (number,) in connection.execute(
+            f"SELECT id FROM captures WHERE id BETWEEN ? AND ?{keep} ORDER BY id LIMIT ?",  # noqa: S608 - fixed text
+            (first, last, DELETED_AT_ONCE),
+        )
+    ]
+    connection.executemany("DELETE FROM captures WHERE id = ?", [(number,) for number in ids])
+    return len(ids), ids[-1] + 1 if len(ids) == DELETED_AT_ONCE else None
+
+
+def last_before(connection: sqlite3.Connection, received_at: int) -> int:
+    """The newest capture id that came before a time (microseconds UTC), judged by order of arrival; 0 for none."""
+    row = connection.execute(
+        "SELECT id FROM captures WHERE received_at < ? ORDER BY id DESC LIMIT 1", (received_at,)
+    ).fetchone()
+    return row[0] if row else 0
+
+
+def empty_log(connection: sqlite3.Connection) -> bool:
+    """Cut the write-ahead log, in which removed rows still stand; False while a reader holds on to it.
+
+    Runs outside a transaction.
+    """
+    connection.execute("PRAGMA busy_timeout = 0")
+    try:
+        busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    except sqlite3.OperationalError:
+        return False
+    finally:
+        connection.execute("PRAGMA busy_timeout = 2000")
+    return not busy
+
+
+def add_refusals(connection: sqlite3.Connection, entries: Sequence[Entry]) -> None:
+    """Write refusals; only the newest REFUSALS_KEPT stay."""
+    connection.executemany(
+        "INSERT INTO refusals (at, client, reason, detail, count) VALUES (?, ?, ?, ?, ?)",
+        [(entry.at, entry.client, entry.reason, _storable(entry.detail), entry.count) for entry in entries],
+    )
+    connection.execute(
+        "DELETE FROM refusals WHERE id <= (SELECT max(id) FROM refusals) - ?", (REFUSALS_KEPT,)
+    )
+
+
+def _existing(connection: sqlite3.Connection, ids: Sequence[int]) -> list[int]:
+    statement = "SELECT id FROM captures WHERE id = ?"
+    return [number for number in ids if connection.execute(statement, (number,)).fetchone()]
+
+
+def _drop_empty_notes(connection: sqlite3.Connection) -> None:
+    connection.execute("DELETE FROM notes WHERE starred = 0 AND text IS NULL")
+
+
+def _storable(text: str) -> Any:
+    """Text without lone surrogates, which SQLite's TEXT cannot hold."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -1,0 +1,268 @@
+"""The writer thread: groups, repeats, trouble and recovery, on real files."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import pytest
+
+from relay.store import files
+from relay.store import writer as writing
+from relay.store.writer import COLUMNS, Row, StoreClosed, StoreTrouble, Writer
+
+
+def a_row(
+    *, body: bytes = b"{}", event_id: str | None = None, received_at: int = 1_780_000_000_000_000
+) -> Row:
+    """A capture's values, ordinary but for what is named."""
+    known: dict[str, Any] = {
+        "received_at": received_at,
+        "method": "POST",
+        "target": "/",
+        "http_version": "1.1",
+        "client": "127.0.0.1:50000",
+        "answer": 200,
+        "origin": "received",
+        "event_id": event_id,
+        "signature": "missing",
+        "body_sha256": "00",
+        "headers": "[]",
+        "body": body,
+    }
+    return tuple(known.get(name) for name in COLUMNS)
+
+
+@asynccontextmanager
+async def a_writer(path: Path, **options: Any) -> AsyncIterator[Writer]:
+    files.create_private(path)
+    writer = Writer(files.open_writer(path, ours=False).connection, path, **options)
+    try:
+        yield writer
+    finally:
+        await writer.close()
+
+
+def rows(path: Path, sql: str) -> list[tuple[Any, ...]]:
+    connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+    try:
+        return connection.execute(sql).fetchall()
+    finally:
+        connection.close()
+
+
+async def until(holds: Callable[[], bool], what: str, within_s: float = 10.0) -> None:
+    deadline = monotonic() + within_s
+    while not holds():
+        assert monotonic() < deadline, f"still waiting for {what}"
+        await asyncio.sleep(0.01)
+
+
+async def test_ids_follow_the_order_of_arrival(tmp_path: Path) -> None:
+    """Captures get ascending ids in the order in which they were added, in groups of any size."""
+    path = tmp_path / "relay.db"
+    async with a_writer(path) as writer:
+        ids = await asyncio.gather(*(writer.add(a_row(body=str(n).encode())) for n in range(500)))
+    assert ids == list(range(1, 501))
+    assert rows(path, "SELECT id, body FROM captures ORDER BY id") == [
+        (n + 1, str(n).encode()) for n in range(500)
+    ]
+
+
+async def test_a_stored_capture_is_seen_by_others_when_its_future_is_done(tmp_path: Path) -> None:
+    """The future ends after the COMMIT: another connection sees the row at that moment."""
+    path = tmp_path / "relay.db"
+    async with a_writer(path) as writer:
+        for number in range(1, 20):
+            assert await writer.add(a_row()) == number
+            assert rows(path, "SELECT max(id) FROM captures") == [(number,)]
+
+
+async def test_repeats_point_at_the_first_capture_of_their_event(tmp_path: Path) -> None:
+    """A later capture of an event names the first one, within one group and across groups and restarts."""
+    path = tmp_path / "relay.db"
+    async with a_writer(path) as writer:
+        await asyncio.gather(*(writer.add(a_row(event_id=name)) for name in ("a", "b", "a", "a")))
+        await writer.add(a_row(event_id="b"))
+        await writer.add(a_row(event_id=None))
+    async with a_writer(path) as writer:
+        await writer.add(a_row(event_id="a"))
+    assert rows(path, "SELECT id, repeat_of FROM captures ORDER BY id") == [
+        (1, None),
+        (2, None),
+        (3, 1),
+        (4, 1),
+        (5, 2),
+        (6, None),
+        (7, 1),
+    ]
+
+
+async def test_ids_are_never_used_twice(tmp_path: Path) -> None:
+    """After the newest capture was removed and the store opened again, its id is not given to another."""
+    path = tmp_path / "relay.db"
+    async with a_writer(path) as writer:
+        await writer.add(a_row())
+        await writer.add(a_row())
+        await writer.write(
+            lambda connection: connection.execute("DELETE FROM captures WHERE id = 2").rowcount
+        )
+    async with a_writer(path) as writer:
+        assert await writer.add(a_row()) == 3
+
+
+async def test_a_failing_job_rolls_back_and_the_next_one_works(tmp_path: Path) -> None:
+    """What a job did before it raised is gone, its error reaches the caller, captures go on."""
+    path = tmp_path / "relay.db"
+
+    def fail(connection: sqlite3.Connection) -> None:
+        connection.execute("INSERT INTO refusals (at, client, reason, detail) VALUES (1, '', 'x', '')")
+        raise ValueError("no")
+
+    async with a_writer(path) as writer:
+        with pytest.raises(ValueError, match="no"):
+            await writer.write(fail)
+        assert await writer.add(a_row()) == 1
+    assert rows(path, "SELECT count(*) FROM refusals") == [(0,)]
+
+
+async def test_a_cancelled_waiter_does_not_undo_the_write(tmp_path: Path) -> None:
+    """A capture whose waiter leaves is stored all the same."""
+    path = tmp_path / "relay.db"
+    async with a_writer(path) as writer:
+        writer.add(a_row()).cancel()
+        await writer.add(a_row())
+    assert rows(path, "SELECT count(*) FROM captures") == [(2,)]
+
+
+async def test_after_close_nothing_is_taken(tmp_path: Path) -> None:
+    """close may be called twice; then adding and writing raise StoreClosed, and no -wal is left."""
+    path = tmp_path / "relay.db"
+    async with a_writer(path) as writer:
+        await writer.add(a_row())
+        await writer.close()
+        await writer.close()
+        with pytest.raises(StoreClosed):
+            writer.add(a_row())
+        with pytest.raises(StoreClosed):
+            await writer.write(lambda connection: None)
+    assert [file.name for file in tmp_path.iterdir()] == ["relay.db"]
+
+
+async def test_what_waits_at_close_is_stored(tmp_path: Path) -> None:
+    """close drains: captures added just before it are on disk after it."""
+    path = tmp_path / "relay.db"
+    async with a_writer(path) as writer:
+        futures = [writer.add(a_row()) for _ in range(200)]
+        await writer.close()
+        assert [await future for future in futures] == list(range(1, 201))
+    assert rows(path, "SELECT count(*) FROM captures") == [(200,)]
+
+
+async def test_a_full_disk_refuses_and_heals_by_itself(tmp_path: Path) -> None:
+    """With no page left adding fails as store-full, at once the second time; with room it works again."""
+    path = tmp_path / "relay.db"
+    async with a_writer(path) as writer:
+        await writer.add(a_row())
+        full = await writer.outside_transaction(
+            lambda connection: connection.execute("PRAGMA max_page_count = 1").fetchone()[0]
+        )
+        with pytest.raises(StoreTrouble) as first:
+            for _ in range(100):
+                await writer.add(a_row(body=b"x" * 8192))
+        assert first.value.reason == "store-full"
+        assert writer.health.word == "store-full"
+        with pytest.raises(StoreTrouble):
+            writer.add(a_row(body=b"x" * 8192))
+        await writer.outside_transaction(
+            lambda connection: connection.execute(f"PRAGMA max_page_count = {full + 10_000}").fetchone()
+        )
+        await until(lambda: writer.health.trouble is None, "the store to heal", within_s=5)
+        stored = await writer.add(a_row(body=b"x" * 8192))
+    assert rows(path, "SELECT max(id), count(*) FROM captures") == [(stored, stored)]
+    assert rows(path, "PRAGMA integrity_check") == [("ok",)]
+
+
+async def test_a_short_lock_is_waited_out(tmp_path: Path) -> None:
+    """Another program's transaction of half a second delays a capture and does not refuse it."""
+    path = tmp_path / "relay.db"
+    async with a_writer(path) as writer:
+        await writer.add(a_row())
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        waiting = writer.add(a_row())
+        asyncio.get_running_loop().call_later(0.5, other.execute, "COMMIT")
+        assert await waiting == 2
+        other.close()
+
+
+async def test_a_long_lock_refuses_within_five_seconds_and_heals(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A transaction that stays open gives store-locked in time, and storing goes on when it ends."""
+    monkeypatch.setattr(writing, "LOCKED_FOR_S", 1.0)
+    path = tmp_path / "relay.db"
+    async with a_writer(path) as writer:
+        await writer.add(a_row())
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        started = monotonic()
+        with pytest.raises(StoreTrouble) as trouble:
+            await writer.add(a_row())
+        assert trouble.value.reason == "store-locked"
+        assert monotonic() - started < 5
+        with pytest.raises(StoreTrouble):
+            writer.add(a_row())
+        other.execute("COMMIT")
+        other.close()
+        await until(lambda: writer.health.trouble is None, "the lock to be gone")
+        assert await writer.add(a_row()) == 2
+
+
+async def test_a_commit_that_comes_too_late_confesses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A capture given up on while the disk stalled is answered 503; if it is stored after all, its row says so."""
+    monkeypatch.setattr(writing, "ANSWER_WITHIN_S", 0.0)
+    path = tmp_path / "relay.db"
+    async with a_writer(path) as writer:
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        waiting = writer.add(a_row())
+        # The thread has taken the capture into its group when the queue is empty again.
+        await until(writer._queue.empty, "the writer to take the capture")
+        await asyncio.sleep(0.05)
+        assert writer.give_up_late() == 1
+        with pytest.raises(StoreTrouble) as trouble:
+            await waiting
+        assert trouble.value.reason == "store-slow"
+        other.execute("COMMIT")
+        other.close()
+        await until(lambda: writer.health.trouble is None, "the store to heal")
+        await writer.write(lambda connection: None)
+    assert rows(path, "SELECT answer, answer_reason FROM captures") == [(503, "stored too late")]
+
+
+async def test_committed_is_told_after_each_group(tmp_path: Path) -> None:
+    """The callback hears each capture once, with consecutive ids."""
+    heard: list[int] = []
+    async with a_writer(
+        tmp_path / "relay.db", committed=lambda first, group: heard.extend(range(first, first + len(group)))
+    ) as writer:
+        await asyncio.gather(*(writer.add(a_row()) for _ in range(300)))
+    assert heard == list(range(1, 301))
+
+
+async def test_the_log_stays_small_under_load(tmp_path: Path) -> None:
+    """Eager checkpoints restart the write-ahead log: it stays far below what was written."""
+    path = tmp_path / "relay.db"
+    async with a_writer(path) as writer:
+        for _ in range(40):
+            await asyncio.gather(*(writer.add(a_row(body=b"x" * 20_000)) for _ in range(50)))
+        assert writer.wal_bytes < 24 * 1024 * 1024
+    assert path.stat().st_size > 30 * 1024 * 1024

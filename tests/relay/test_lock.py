@@ -1,0 +1,83 @@
+"""The lock beside a database."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from relay.errors import RelayError
+from relay.lock import Holder, Lock, holder, lock_path
+
+HOLD = """
+import os, sys, time
+from pathlib import Path
+from relay.lock import Holder, Lock
+lock = Lock.take(Path(sys.argv[1]))
+lock.describe(Holder(pid=os.getpid(), started_at=1.0, url="http://127.0.0.1:5326"))
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_only_one_holds_a_lock_and_the_other_hears_who(tmp_path: Path) -> None:
+    """A second owner is refused with the first one's pid and URL; when the first is killed, the next wins."""
+    db = tmp_path / "relay.db"
+    first = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(db)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert first.stdout is not None
+    try:
+        assert first.stdout.readline() == "held\n"
+        with pytest.raises(
+            RelayError, match=rf"pid {first.pid}, listening on http://127.0.0.1:5326"
+        ) as refused:
+            Lock.take(db)
+        assert refused.value.word == "engine-running"
+        found = holder(db)
+        assert found is not None
+        assert found.pid == first.pid
+    finally:
+        first.kill()
+        first.communicate()
+    assert holder(db) is None
+    lock = Lock.take(db)
+    assert lock.owned_before
+    lock.release()
+
+
+def test_a_lock_is_private_and_says_who_holds_it(tmp_path: Path) -> None:
+    """The file is 0600 from the start, under any umask, and describes its holder."""
+    db = tmp_path / "relay.db"
+    before = os.umask(0)
+    try:
+        lock = Lock.take(db)
+    finally:
+        os.umask(before)
+    assert lock_path(db).stat().st_mode & 0o777 == 0o600
+    assert not lock.owned_before
+    lock.describe(Holder(pid=12345678, started_at=1.0, url="http://127.0.0.1:1"))
+    lock.describe(Holder(pid=1, started_at=1.0))
+    assert holder(db) == Holder(pid=1, started_at=1.0)
+    lock.release()
+    assert holder(db) is None
+
+
+def test_no_lock_file_means_no_holder(tmp_path: Path) -> None:
+    """Asking for the holder makes no file."""
+    assert holder(tmp_path / "relay.db") is None
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"pid": "x"}', "\x00" * 50])
+def test_a_spoilt_lock_file_is_no_obstacle(tmp_path: Path, text: str) -> None:
+    """Whatever the file says, only the kernel's lock decides."""
+    db = tmp_path / "relay.db"
+    lock_path(db).write_text(text)
+    lock = Lock.take(db)
+    assert not lock.owned_before
+    assert holder(db) is not None
+    lock.release()
