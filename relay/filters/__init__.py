@@ -1,0 +1,33 @@
+"""The filter language: one text, one tree, one predicate, the same in every command and screen.
+
+Words joined by spaces all have to hold. `OR`, brackets, `not:word` and `-word` combine them, quotes
+make a text of what would mean something. Case does not matter, `*` stands for any text, ranges are
+written `a..b`, `a..` or `..b`, also `>a`, `>=a`, `<b` and `<=b`. A word before a colon is a key, and a
+fault where there is no such key; `http://x`, `10:30` and what stands in quotes are plain words.
+"""
+
+from __future__ import annotations
+
+from relay.filters.operators import OPERATORS
+from relay.filters.parser import parse
+from relay.filters.tree import Filter, FilterError
+
+__all__ = ["HELP", "Filter", "FilterError", "arrival_fault", "parse"]
+
+HELP: tuple[tuple[str, str], ...] = (
+    *((operator.example, operator.help) for operator in OPERATORS),
+    ("a b", "both"),
+    ("a OR b", "one of them; brackets group"),
+    ("not:a  -a", "not a"),
+    ('"a b"', r"a text as it is; \" is a quote in it"),
+    ("a*b", "* is any text, in quotes itself"),
+)
+"""What can be written, and what it means: the table of `--help` and of the README."""
+
+
+def arrival_fault(filter: Filter) -> str | None:
+    """Why a filter cannot be asked when a capture arrives; None where it can."""
+    for leaf in filter.leaves():
+        if leaf.is_late:
+            return f"{leaf.code}: asks for what is known only later ({leaf}); it cannot decide on arrival"
+    return None

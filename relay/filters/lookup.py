@@ -1,0 +1,185 @@
+"""Looking into targets, headers and bodies: text in any case, and the values of JSON.
+
+Owns what counts as found. Nothing here raises, whatever the bytes: a body that is no JSON has no
+JSON values, and a number keeps each of its digits.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal, DecimalException
+from typing import Any
+
+import msgspec
+
+from relay.filters.tree import Written
+from relay.filters.values import in_order
+from relay.models import Headers
+
+_ESCAPES = re.compile(r"(?:\\u[0-9a-fA-F]{4})+")
+
+_BEYOND = object()
+"""Stands for a number whose exponent is beyond what can be computed with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A text to be found somewhere in another, in any case; `*` stands for any text."""
+
+    pieces: tuple[str, ...]
+    """Casefolded, none empty."""
+    plain: tuple[bytes, ...] | None
+    """The same as bytes, if all is ASCII: then most captures are decided without decoding them."""
+    shown: str
+
+    @classmethod
+    def of(cls, value: Written) -> Text:
+        folded = value.text.casefold()
+        return cls._from((folded,) if value.literal else tuple(folded.split("*")), value.text)
+
+    @classmethod
+    def all_of(cls, *pieces: str) -> Text:
+        """Casefolded texts of which each has to be there."""
+        return cls._from(pieces, " ".join(pieces))
+
+    @classmethod
+    def _from(cls, folded: tuple[str, ...], shown: str) -> Text:
+        pieces = tuple(piece for piece in folded if piece)
+        ascii_only = all(piece.isascii() for piece in pieces)
+        return cls(pieces, tuple(piece.encode() for piece in pieces) if ascii_only else None, shown)
+
+    def is_in(self, text: str) -> bool:
+        return in_order(self.pieces, text.casefold())
+
+    def is_in_latin1(self, text: str) -> bool:
+        """In a header or target: stored as latin-1, meant as UTF-8 where its bytes are that."""
+        return self.is_in(as_meant(text))
+
+    def is_in_headers(self, headers: Headers) -> bool:
+        """In one name or one value."""
+        return any(self.is_in_latin1(name) or self.is_in_latin1(value) for name, value in headers)
+
+    def may_be_in(self, encoded: bytes) -> bool:
+        """False only where no string of a JSON text can hold it: a quick look before decoding."""
+        if self.plain is None or not encoded.isascii() or b"\\" in encoded:
+            return True
+        lower = encoded.lower()
+        return all(piece in lower for piece in self.plain)
+
+    def is_in_body(self, body: bytes) -> bool:
+        r"""In the body read as UTF-8, as it stands or with its \u escapes read."""
+        if self.plain is not None:
+            # ASCII folds to ASCII and keeps its place among other bytes, so a hit here is one there.
+            if in_order(self.plain, body.lower()):
+                return True
+            if b"\\u" not in body and body.isascii():
+                return False
+        text = body.decode("utf-8", "replace")
+        return self.is_in(text) or ("\\u" in text and self.is_in(_ESCAPES.sub(_unescaped, text)))
+
+    def __str__(self) -> str:
+        return f'"{self.shown}"'
+
+
+def as_meant(text: str) -> str:
+    """Latin-1 text as UTF-8 where its bytes are that, else as it is."""
+    if text.isascii():
+        return text
+    try:
+        return text.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return text
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    return bytes.fromhex(found[0].replace("\\u", "")).decode("utf-16-be", "replace")
+
+
+def _number(digits: str) -> Any:
+    try:
+        return Decimal(digits)
+    except DecimalException:
+        return _BEYOND
+
+
+_decode = msgspec.json.Decoder(float_hook=_number).decode
+
+
+def read_json(body: bytes) -> Any:
+    """The JSON value of a body: numbers are int or Decimal; of a repeated key the last counts.
+
+    Raises:
+        ValueError: the body is no JSON text in UTF-8, or nested too deeply to be read.
+    """
+    try:
+        return _decode(body)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    except (msgspec.MsgspecError, ValueError):
+        # msgspec knows no lone surrogates and no number of more than 4,300 digits.
+        if b"\\ud" not in body.lower() and len(body) < 4000:
+            raise ValueError("not JSON") from None
+    try:
+        return json.loads(
+            body.decode("utf-8"), parse_int=_number, parse_float=_number, parse_constant=_no_constant
+        )
+    except (ValueError, RecursionError) as error:
+        raise ValueError(str(error)) from None
+
+
+def _no_constant(word: str) -> Any:
+    raise ValueError(f"{word} is no JSON")
+
+
+def strings(body: bytes) -> Iterator[str]:
+    """Every string value of a JSON body, keys left out; none where the body is no JSON."""
+    try:
+        stack = [read_json(body)]
+    except ValueError:
+        return
+    while stack:
+        value = stack.pop()
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, dict):
+            stack.extend(value.values())
+        elif isinstance(value, list):
+            stack.extend(value)
+
+
+def values_at(body: bytes, path: tuple[str, ...]) -> Iterator[Any]:
+    """What stands at a path of casefolded keys in a JSON body; each element of an array on the way counts.
+
+    Gives arrays at the end as they are, followed by their elements.
+    """
+    try:
+        level = [read_json(body)]
+    except ValueError:
+        return
+    for key in path:
+        level = [
+            value
+            for node in level
+            for element in _unfolded(node)
+            if isinstance(element, dict)
+            for name, value in element.items()
+            if name == key or name.casefold() == key
+        ]
+    for value in level:
+        yield from _unfolded(value)
+
+
+def _unfolded(value: Any) -> Iterator[Any]:
+    """A value, and if it is an array also what is in it, arrays in arrays too."""
+    if not isinstance(value, list):
+        yield value
+        return
+    stack = [value]
+    while stack:
+        top = stack.pop()
+        yield top
+        if isinstance(top, list):
+            stack.extend(reversed(top))

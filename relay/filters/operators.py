@@ -1,0 +1,73 @@
+"""The operators of the filter and the keys they are called by.
+
+Owns the list; each operator is its own class, in `facts` or `content`.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+from relay.filters.content import Body, BodyField, Header, LeanId, Word
+from relay.filters.facts import (
+    Answered,
+    Client,
+    Customer,
+    EventId,
+    Is,
+    Judged,
+    Method,
+    Path,
+    Shaped,
+    Signed,
+    Since,
+    Size,
+    State,
+    Status,
+    Type,
+    Until,
+)
+from relay.filters.tree import Leaf
+
+OPERATORS: tuple[type[Leaf], ...] = (
+    Word,
+    Type,
+    EventId,
+    Customer,
+    LeanId,
+    Signed,
+    Shaped,
+    Judged,
+    Status,
+    State,
+    Answered,
+    Method,
+    Path,
+    Header,
+    Body,
+    BodyField,
+    Size,
+    Client,
+    Since,
+    Until,
+    Is,
+)
+"""In the order of the help table."""
+
+
+@cache
+def _codes() -> dict[str, type[Leaf]]:
+    return {operator.code: operator for operator in OPERATORS if operator.code and operator is not BodyField}
+
+
+def by_code(key: str) -> type[Leaf]:
+    """The operator of a key in lower case.
+
+    Raises:
+        KeyError: there is none; its argument is all keys.
+    """
+    if key.startswith("body."):
+        return BodyField
+    try:
+        return _codes()[key]
+    except KeyError:
+        raise KeyError(tuple(_codes())) from None

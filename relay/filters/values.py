@@ -1,0 +1,223 @@
+"""What stands after a key: patterns, numbers, sizes and times.
+
+Owns how they are written and compared. Patterns are matched without regular expressions, piece
+by piece, so none can run away.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from decimal import Decimal, DecimalException
+from math import ceil, floor
+
+from relay.filters.tree import Written
+
+BINARY = {"": 1, "b": 1, "k": 2**10, "m": 2**20, "g": 2**30}
+SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
+_WHOLE = re.compile(r"\d{1,9}", re.ASCII)
+_SIZE = re.compile(r"(\d{1,12}(?:\.\d{1,6})?)([kmg]?)(?:i?b)?", re.ASCII | re.IGNORECASE)
+_AGO = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)([smhdw])", re.ASCII | re.IGNORECASE)
+_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_CLOCK = re.compile(r"\d\d?:\d\d(:\d\d)?", re.ASCII)
+_HUNDRED = re.compile(r"[1-9]xx", re.ASCII | re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """A whole text, in any case; `*` stands for any text, or for itself in quotes."""
+
+    pieces: tuple[str, ...]
+    """Casefolded; between two of them may stand anything."""
+    shown: str
+
+    @classmethod
+    def of(cls, value: Written) -> Pattern:
+        folded = value.text.casefold()
+        return cls((folded,) if value.literal else tuple(folded.split("*")), value.text)
+
+    @property
+    def is_exact(self) -> bool:
+        """It has no `*`."""
+        return len(self.pieces) == 1
+
+    @property
+    def is_anything(self) -> bool:
+        """It is nothing but `*`."""
+        return len(self.pieces) > 1 and not any(self.pieces)
+
+    def matches(self, text: str) -> bool:
+        folded = text.casefold()
+        first, last = self.pieces[0], self.pieces[-1]
+        if self.is_exact:
+            return folded == first
+        if len(folded) < len(first) + len(last) or not (folded.startswith(first) and folded.endswith(last)):
+            return False
+        return in_order(self.pieces[1:-1], folded[len(first) : len(folded) - len(last)])
+
+    def __str__(self) -> str:
+        return self.shown if self.is_exact else f"like {self.shown}"
+
+
+def in_order(pieces: Sequence[str] | Sequence[bytes], text: str | bytes) -> bool:
+    """Whether all pieces occur in a text of their kind, one behind the other."""
+    at = 0
+    for piece in pieces:
+        at = text.find(piece, at)  # type: ignore[arg-type] # str in str or bytes in bytes
+        if at < 0:
+            return False
+        at += len(piece)
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Numbers from `low` to `high`, both included unless open; None is no bound."""
+
+    low: Decimal | None
+    high: Decimal | None
+    low_open: bool = False
+    high_open: bool = False
+
+    def holds(self, number: Decimal | int) -> bool:
+        """Exact: Decimals compare by value, whatever their digits or the context's precision."""
+        if self.low is not None and (number < self.low or (self.low_open and number == self.low)):
+            return False
+        return self.high is None or not (number > self.high or (self.high_open and number == self.high))
+
+    @property
+    def one(self) -> Decimal | None:
+        """The only number in it, where it was written as one."""
+        return self.low if self.low is not None and self.low == self.high else None
+
+    def whole(self) -> tuple[int | None, int | None]:
+        """The same for whole numbers, both bounds included."""
+        low, high = self.low, self.high
+        return (
+            None if low is None else floor(low) + 1 if self.low_open else ceil(low),
+            None if high is None else ceil(high) - 1 if self.high_open else floor(high),
+        )
+
+    def __str__(self) -> str:
+        if self.one is not None:
+            return str(self.one)
+        words = []
+        if self.low is not None:
+            words.append(f"{'above' if self.low_open else 'at least'} {self.low}")
+        if self.high is not None:
+            words.append(f"{'below' if self.high_open else 'at most'} {self.high}")
+        return " and ".join(words)
+
+
+def is_range(text: str) -> bool:
+    """Whether a value is written as a range or a comparison."""
+    return ".." in text or text.startswith((">", "<"))
+
+
+def span(text: str, number: Callable[[str], Decimal]) -> Span:
+    """`100`, `100..200`, `100..`, `..200`, `>100`, `>=100`, `<100`, `<=100`.
+
+    Args:
+        number: reads one number, or raises ValueError.
+
+    Raises:
+        ValueError: it is none of these, or runs backwards.
+    """
+    for sign in (">=", "<=", ">", "<"):
+        if text.startswith(sign):
+            bound = number(text[len(sign) :])
+            is_open = len(sign) == 1
+            return (
+                Span(bound, None, low_open=is_open)
+                if sign[0] == ">"
+                else Span(None, bound, high_open=is_open)
+            )
+    left, dots, right = text.partition("..")
+    if not dots:
+        bound = number(text)
+        return Span(bound, bound)
+    if not left and not right:
+        raise ValueError("a range needs a bound: a..b, a.. or ..b")
+    low, high = (number(left) if left else None), (number(right) if right else None)
+    if low is not None and high is not None and low > high:
+        raise ValueError(f"the range runs backwards: {left} is more than {right}")
+    return Span(low, high)
+
+
+def decimal(text: str) -> Decimal:
+    """Any number, exactly as written: `100`, `-0.5`, `1e400`.
+
+    Raises:
+        ValueError: it is no number.
+    """
+    try:
+        if _NUMBER.fullmatch(text):
+            return Decimal(text)
+    except DecimalException:
+        pass
+    raise ValueError(f'"{text}" is not a number; in quotes it is looked for as text')
+
+
+def status(text: str) -> Span:
+    """A status code, `5xx` or a range of codes.
+
+    Raises:
+        ValueError: it is none of these.
+    """
+    if _HUNDRED.fullmatch(text):
+        first = Decimal(int(text[0]) * 100)
+        return Span(first, first + 99)
+    return span(text, _whole)
+
+
+def _whole(text: str) -> Decimal:
+    if not _WHOLE.fullmatch(text):
+        raise ValueError(f'"{text}" is not a status code; write 500, 5xx or 500..599')
+    return Decimal(text)
+
+
+def size(text: str) -> Decimal:
+    """Bytes: `412`, `10k`, `1.5M`, `10MiB`. k, M and G are 1024, 1024^2 and 1024^3.
+
+    Raises:
+        ValueError: it is no size.
+    """
+    found = _SIZE.fullmatch(text)
+    if not found:
+        raise ValueError(f'"{text}" is not a size; write 412, 10k, 1.5M or a range such as 10k..')
+    return Decimal(found[1]) * BINARY[found[2].lower()]
+
+
+def moment(text: str, now: datetime, *, end: bool) -> datetime:
+    """A time in UTC: `10m` or `2h` or `7d` ago, ISO 8601, a date, or `10:30` today.
+
+    What has no offset is read with the offset of `now`.
+
+    Args:
+        end: a date alone means its last microsecond instead of its first.
+
+    Raises:
+        ValueError: it is none of these.
+    """
+    try:
+        if found := _AGO.fullmatch(text):
+            return (now - timedelta(seconds=float(found[1]) * SECONDS[found[2].lower()])).astimezone(UTC)
+        if _CLOCK.fullmatch(text):
+            at = datetime.combine(
+                now.date(), time.fromisoformat(text.zfill(5 if text.count(":") == 1 else 8))
+            )
+        else:
+            at = datetime.fromisoformat(text)
+            if end and _DATE.fullmatch(text):
+                at += timedelta(days=1) - timedelta(microseconds=1)
+        if at.tzinfo is None:
+            at = at.replace(tzinfo=now.tzinfo)
+        return at.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise ValueError(
+            f'"{text}" is not a time; write 10m, 2h or 7d ago, 2026-11-20, 2026-11-20T08:15 or 08:15'
+        ) from None
