@@ -1,7 +1,7 @@
 """What is known of a request the moment it is there: the row that goes to the store.
 
-Opens nothing and takes the time as an argument: signature, event, token and sender are judged from the bytes and
-the settings. Everything here is on the way to the 200, so it is measured in microseconds.
+Opens nothing and takes the time as an argument: signature, event, token and sender are judged from
+the bytes and the settings. All of it is on the way to the 200, so it is measured in microseconds.
 """
 
 from __future__ import annotations

@@ -154,7 +154,7 @@ class Connections(web.Server):
         return [connection for connection in self.connections if isinstance(connection, Connection)]
 
     def keep_below_cap(self, newcomer: Connection) -> None:
-        """Drop the oldest incomplete connection when there are too many; else an idle one; else the newcomer."""
+        """When there are too many, drop the oldest incomplete one; else an idle one; else the newcomer."""
         if len(self._connections) <= self._cap:
             return
         others = [one for one in self.open_connections if one is not newcomer and not one.dropped]

@@ -101,7 +101,7 @@ async def _guard(
 def _peer_uid(peer: Any) -> int:
     if hasattr(socket, "SO_PEERCRED"):  # Linux: struct ucred is pid, uid, gid (unix(7)).
         return int(struct.unpack("3i", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[1])
-    # macOS and the BSDs: SOL_LOCAL is 0, LOCAL_PEERCRED is 1; struct xucred begins with a version and the uid.
+    # macOS and BSD: SOL_LOCAL is 0, LOCAL_PEERCRED 1; struct xucred begins with a version and the uid.
     return int(struct.unpack("2I", peer.getsockopt(0, 1, 76)[:8])[1])
 
 

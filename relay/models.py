@@ -53,7 +53,7 @@ class Comparison(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """What Lean reports, as far as the envelope can be read; each field None where absent or of another type."""
+    """What Lean reports, as far as the envelope can be read; None for what is absent or of another type."""
 
     type: str | None = None
     event_id: str | None = None

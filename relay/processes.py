@@ -23,7 +23,7 @@ class Process:
 
 
 def holders(path: Path) -> list[Process]:
-    """Other processes that have the file open; empty where the system does not tell (Linux does, for one's own)."""
+    """Other processes that have the file open; empty where the system does not tell (Linux does)."""
     wanted = str(path.resolve())
     return [process for process in _others() if wanted in _open_files(process.pid)]
 

@@ -33,6 +33,12 @@ from relay.text import visible_block
 
 COMMANDS: dict[str, str] = {
     "listen": "relay.cli.listen",
+    "status": "relay.cli.status",
+    "reload": "relay.cli.status",
+    "refusals": "relay.cli.status",
+    "star": "relay.cli.keep",
+    "note": "relay.cli.keep",
+    "prune": "relay.cli.keep",
     "config": "relay.cli.config",
     "completion": "relay.cli.completion",
 }

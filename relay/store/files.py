@@ -112,7 +112,8 @@ def create_private(path: Path) -> bool:
 
 def _read_only(path: Path, why: str) -> RelayError:
     return RelayError(
-        f"cannot write {path}: {why}; make the folder {path.parent} writable for you, or name another file with --db",
+        f"cannot write {path}: {why}; "
+        f"make the folder {path.parent} writable for you, or name another file with --db",
         word="read-only",
     )
 
@@ -180,7 +181,7 @@ def connect(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA synchronous = FULL")
         synchronous = connection.execute("PRAGMA synchronous").fetchone()[0]
         if sys.platform == "darwin":
-            # fsync on macOS does not reach the disk; F_FULLFSYNC does (sqlite.org/pragma.html#pragma_fullfsync).
+            # fsync on macOS does not reach the disk, F_FULLFSYNC does (sqlite.org/pragma.html).
             connection.execute("PRAGMA fullfsync = ON")
             connection.execute("PRAGMA checkpoint_fullfsync = ON")
         if mode != "wal" or synchronous != 2:
@@ -248,7 +249,7 @@ def _named(path: Path) -> str:
 
 
 def move_aside(path: Path) -> Path:
-    """Rename a database with its `-wal` and `-shm` beside itself, named by the time; gives the new main path."""
+    """Rename a database with its `-wal` and `-shm`, named by the time; gives the new main path."""
     stamp = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
     target = path.with_name(f"{path.name}.corrupt-{stamp}")
     number = 1
@@ -263,7 +264,7 @@ def move_aside(path: Path) -> Path:
 
 
 def network_filesystem(folder: Path) -> str | None:
-    """The name of the file system a folder is on where that is a network's or a bridge's; None for local ones."""
+    """The file system a folder is on where that is a network's or a bridge's; None for local ones."""
     try:
         if sys.platform == "darwin":
             mounts = subprocess.run(

@@ -131,7 +131,7 @@ class Reader:
             wanted = [number for number in page if _is_storable(number)]
             marks = _marks(wanted)
             captures = self.rows(
-                f"SELECT {rows.CAPTURE_COLUMNS}, notes.starred, notes.text FROM captures"  # noqa: S608 - fixed names
+                f"SELECT {rows.CAPTURE_COLUMNS}, notes.starred, notes.text FROM captures"
                 f" LEFT JOIN notes ON notes.capture_id = captures.id WHERE captures.id IN ({marks})",
                 wanted,
             )
@@ -143,7 +143,7 @@ class Reader:
     def _deliveries(self, ids: Sequence[int]) -> dict[int, tuple[Delivery, ...]]:
         grouped: dict[int, tuple[Delivery, ...]] = defaultdict(tuple)
         for row in self.rows(
-            f"SELECT {rows.DELIVERY_COLUMNS} FROM deliveries"  # noqa: S608 - fixed names
+            f"SELECT {rows.DELIVERY_COLUMNS} FROM deliveries"
             f" LEFT JOIN attempts ON attempts.id = {rows.LAST_ATTEMPT}"
             f" WHERE deliveries.capture_id IN ({_marks(ids)}) ORDER BY deliveries.id",
             ids,
@@ -209,7 +209,7 @@ class Reader:
         return [
             rows.attempt(row)
             for row in self.rows(
-                f"SELECT {rows.ATTEMPT_COLUMNS} FROM attempts"  # noqa: S608 - fixed names
+                f"SELECT {rows.ATTEMPT_COLUMNS} FROM attempts"
                 " JOIN deliveries ON deliveries.id = attempts.delivery_id"
                 " WHERE deliveries.capture_id = ? ORDER BY attempts.started_at, attempts.id",
                 (capture_id,),
@@ -219,7 +219,7 @@ class Reader:
     def refusals(self, limit: int) -> list[Refusal]:
         """The newest refusals, oldest first."""
         found = self.rows(
-            f"SELECT {rows.REFUSAL_COLUMNS} FROM refusals ORDER BY id DESC LIMIT ?",  # noqa: S608 - fixed names
+            f"SELECT {rows.REFUSAL_COLUMNS} FROM refusals ORDER BY id DESC LIMIT ?",
             (limit,),
         )
         return [rows.refusal(row) for row in reversed(found)]

@@ -66,7 +66,7 @@ def delete_slice(
     ids = [
         number
         for (number,) in connection.execute(
-            f"SELECT id FROM captures WHERE id BETWEEN ? AND ?{keep} ORDER BY id LIMIT ?",  # noqa: S608 - fixed text
+            f"SELECT id FROM captures WHERE id BETWEEN ? AND ?{keep} ORDER BY id LIMIT ?",
             (first, last, DELETED_AT_ONCE),
         )
     ]
@@ -75,7 +75,7 @@ def delete_slice(
 
 
 def last_before(connection: sqlite3.Connection, received_at: int) -> int:
-    """The newest capture id that came before a time (microseconds UTC), judged by order of arrival; 0 for none."""
+    """The newest capture that came before a time (microseconds UTC); 0 for none."""
     row = connection.execute(
         "SELECT id FROM captures WHERE received_at < ? ORDER BY id DESC LIMIT 1", (received_at,)
     ).fetchone()

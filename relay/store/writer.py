@@ -453,7 +453,7 @@ class Writer:
 @cache
 def _insert(rows: int) -> str:
     one = f"({', '.join('?' * (len(COLUMNS) + 1))})"
-    return f"INSERT INTO captures (id, {', '.join(COLUMNS)}) VALUES {', '.join([one] * rows)}"  # noqa: S608 - fixed names
+    return f"INSERT INTO captures (id, {', '.join(COLUMNS)}) VALUES {', '.join([one] * rows)}"
 
 
 def _is_lock(error: sqlite3.Error) -> bool:

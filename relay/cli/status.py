@@ -1,0 +1,124 @@
+"""`status`, `refusals` and `reload`: what the engine does, what it turned away, and its settings anew."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import click
+
+from relay import control, engine
+from relay.cli.common import Invocation, shared_options
+from relay.config import Settings
+from relay.errors import NotFound, Unreachable
+from relay.lock import holder
+from relay.models import Counts, Refusal
+from relay.store.reader import Reader
+from relay.text import visible
+
+
+@click.command("status")
+@shared_options
+@click.pass_obj
+def status_command(invocation: Invocation) -> None:
+    """What the engine is doing, how the store is, and how much the log holds.
+
+    Works without an engine too, and then says so.
+    """
+    settings = invocation.settings()
+    running = _ask_engine(settings)
+    counts = _counts(settings)
+    if invocation.json:
+        line = running or {"kind": "status", "engine": None, "store": None, "refusals": {}}
+        line |= {"db": str(settings.db), "log": counts.as_json() if counts else None}
+        click.echo(json.dumps(line))
+        return
+    for name, text in _rows(settings, running, counts):
+        click.echo(f"{name:<10} {visible(text)}")
+
+
+def _ask_engine(settings: Settings) -> dict[str, Any] | None:
+    if holder(settings.db) is None:
+        return None
+    return asyncio.run(control.ask(control.socket_path(settings.db), "status", {}))
+
+
+def _counts(settings: Settings) -> Counts | None:
+    try:
+        with Reader(settings.db) as reader:
+            return reader.counts()
+    except NotFound:
+        return None
+
+
+def _rows(settings: Settings, running: dict[str, Any] | None, counts: Counts | None) -> list[tuple[str, str]]:
+    rows: list[tuple[str, str]] = []
+    if running is None:
+        rows.append(("engine", "none runs on this log; `lean-relay listen` starts one"))
+    else:
+        now, store = running["engine"], running["store"]
+        rows.append(
+            ("engine", f"pid {now['pid']}, version {now['version']}, up {_duration(now['uptime_s'])}")
+        )
+        rows.append(("listening", now["url"] or "no, it only changes what is stored"))
+        rows.append(("public", now["public_url"] or "not set (public_url)"))
+        if now["answers"]:
+            rows.append(("answers", f"otherwise on purpose: {now['answers']}"))
+        rows.append(
+            ("store", store["detail"] or f"{store['state']}, {store['wal_bytes'] >> 10} KiB in its log")
+        )
+    rows.append(("log", f"{settings.db}{'' if counts else ' (not there yet)'}"))
+    if counts:
+        signatures = ", ".join(f"{count} {state}" for state, count in counts.signatures.items())
+        rows.append(("captures", f"{counts.captures} of {counts.events} events, {counts.repeats} repeats"))
+        rows.append(("signatures", signatures or "none yet"))
+    if running is not None:
+        refused = ", ".join(f"{count} {reason}" for reason, count in sorted(running["refusals"].items()))
+        rows.append(("refused", refused or "nothing since it started"))
+    return rows
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    parts = [(days, "d"), (hours, "h"), (minutes, "min"), (rest, "s")]
+    while len(parts) > 1 and not parts[0][0]:
+        parts.pop(0)
+    return " ".join(f"{number} {unit}" for number, unit in parts[:2])
+
+
+@click.command("refusals")
+@click.option("--limit", type=click.IntRange(1), default=50, help="How many, the newest.  [50]")
+@shared_options
+@click.pass_obj
+def refusals_command(invocation: Invocation, limit: int) -> None:
+    """Requests and connections that did not become captures, and why; oldest first."""
+    with Reader(invocation.settings().db) as reader:
+        for refusal in reversed(reader.refusals(limit)):
+            click.echo(json.dumps(refusal.as_json()) if invocation.json else _line(refusal))
+
+
+def _line(refusal: Refusal) -> str:
+    at = refusal.at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    times = f" x{refusal.count}" if refusal.count > 1 else ""
+    return visible(f"{at}  {refusal.client or '-'}  {refusal.reason}{times}  {refusal.detail}")
+
+
+@click.command("reload")
+@shared_options
+@click.pass_obj
+def reload_command(invocation: Invocation) -> None:
+    """Have the running engine read its settings again; it keeps the old ones where the new are wrong."""
+    settings = invocation.settings()
+    if holder(settings.db) is None:
+        raise Unreachable(
+            f"no engine runs on {settings.db}; `lean-relay listen` starts one", word="no-engine"
+        )
+    result = asyncio.run(engine.ask(settings, "reload", {}))
+    if invocation.json:
+        click.echo(json.dumps(result))
+        return
+    later = ", ".join(result["after_restart"])
+    click.echo(f"settings read again{f'; {later} will change only after a restart' if later else ''}")
