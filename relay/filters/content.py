@@ -51,7 +51,8 @@ class Header(Leaf):
 
     name: Pattern
     value: Pattern | None
-    text: Text
+    traces: Text
+    """What a header list must hold to be worth reading."""
 
     @classmethod
     def read(cls, value: Written, now: datetime) -> Self:

@@ -1,0 +1,210 @@
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from relay.filters import FilterError, parse
+from relay.models import Capture
+from relay.store.reader import Reader
+from relay.store.search import FIRST_WINDOW, search
+from tests import strategies
+from tests.factories import EVENT_ID, NOON, a_capture, a_delivery, insert, insert_all, new_log
+
+FEW = settings(max_examples=150, deadline=None)
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("search") / "relay.db"
+
+
+@pytest.fixture(scope="module")
+def log(path: Path) -> Iterator[sqlite3.Connection]:
+    connection = new_log(path)
+    connection.execute("PRAGMA synchronous = OFF")
+    connection.execute("PRAGMA foreign_keys = ON")
+    yield connection
+    connection.close()
+
+
+@pytest.fixture(scope="module")
+def reader(path: Path, log: sqlite3.Connection) -> Iterator[Reader]:
+    with Reader(path) as reader:
+        yield reader
+
+
+@pytest.fixture(autouse=True)
+def _empty(log: sqlite3.Connection) -> None:
+    log.execute("DELETE FROM captures")
+
+
+def found(reader: Reader, text: str, **how: object) -> list[int]:
+    windows = search(reader, parse(text, NOON), gap_s=0.0, **how)  # type: ignore[arg-type] # its own keywords
+    return [number for ids in windows for number in ids]
+
+
+def stored(log: sqlite3.Connection, captures: list[Capture]) -> list[Capture]:
+    """Numbered, stored, and given back as they are in the log."""
+    deliveries = count(1)
+    numbered = [
+        replace(
+            capture,
+            id=number,
+            deliveries=tuple(replace(delivery, id=next(deliveries)) for delivery in capture.deliveries),
+        )
+        for number, capture in enumerate(captures, 1)
+    ]
+    log.execute("DELETE FROM captures")
+    insert_all(log, numbered)
+    return numbered
+
+
+@given(
+    captures=st.lists(strategies.captures(), min_size=1, max_size=6),
+    texts=st.lists(strategies.filters, min_size=1, max_size=4),
+)
+@FEW
+def test_sql_is_the_predicate(
+    log: sqlite3.Connection, reader: Reader, captures: list[Capture], texts: list[str]
+) -> None:
+    """A search finds exactly the captures that the filter's predicate says yes to."""
+    numbered = stored(log, captures)
+    assert reader.captures(range(1, len(numbered) + 1)) == numbered
+    for text in texts:
+        filter = parse(text, NOON)
+        expected = [capture.id for capture in numbered if filter.matches(capture)]
+        assert found(reader, text, newest_first=False) == expected
+
+
+@given(
+    st.text(st.characters(), max_size=30)
+    | st.lists(
+        st.sampled_from(
+            [
+                "type:",
+                "body:",
+                "'",
+                '"',
+                ";",
+                "--",
+                "OR",
+                "(",
+                ")",
+                "x",
+                " ",
+                "1",
+                "..",
+                "*",
+                "%",
+                "_",
+                "\0",
+                "'; DROP TABLE captures; --",
+                "header:",
+                "=",
+                "body.a:",
+                "status:",
+                "size:",
+                ">",
+                "-",
+                "not:",
+                "99999999999999999999",
+                "since:",
+                "id:",
+                "\ud800",
+            ]
+        ),
+        max_size=8,
+    ).map("".join)
+)
+@settings(max_examples=300, deadline=None)
+def test_any_text_is_a_filter_or_a_fault(log: sqlite3.Connection, reader: Reader, text: str) -> None:
+    """Whatever is written gives ids or a FilterError, and the log stays what it was."""
+    if reader.newest_id() == 0:
+        insert(log, a_capture(deliveries=(a_delivery(),)))
+    with suppress(FilterError):
+        found(reader, text)
+    assert reader.newest_id() == 1
+
+
+def test_many_words_fit_into_sql(log: sqlite3.Connection, reader: Reader) -> None:
+    """The most words and the deepest brackets that a filter may have are within SQLite's limits."""
+    insert(log, a_capture())
+    assert found(reader, " OR ".join(["type:nothing", "zzz"] * 199 + ["sig:unchecked", "a"])) == [1]
+    assert found(reader, " ".join(["-zzz"] * 399)) == [1]
+    assert found(reader, "(" * 49 + " ".join(["-zzz"] * 400) + ")" * 49) == [1]
+    assert found(reader, "-(" * 24 + "type:payment " * 300 + ")" * 24) == [1]
+
+
+def test_windows_and_bounds(log: sqlite3.Connection, reader: Reader) -> None:
+    """All windows are searched, in either order, within the bounds asked for, gaps in the ids included."""
+    ids = [1, 2, *range(FIRST_WINDOW - 5, 3 * FIRST_WINDOW + 10, 7), 20_000]
+    insert_all(log, (a_capture(number, body=b"x") for number in ids))
+    assert found(reader, "x") == ids[::-1]
+    assert found(reader, "", newest_first=False) == ids
+    assert found(reader, "", after=2, before=20_000, newest_first=False) == ids[2:-1]
+    assert found(reader, "", after=20_000) == []
+    assert found(reader, "", before=1) == []
+    sizes = [len(window) for window in search(reader, parse("-x", NOON), gap_s=0.0)]
+    assert len(sizes) == 4
+    assert not any(sizes)
+
+
+def test_no_snapshot_between_windows(log: sqlite3.Connection, reader: Reader) -> None:
+    """Between two windows the writer's log can be cut."""
+    insert_all(log, (a_capture(number) for number in range(1, FIRST_WINDOW + 10)))
+    windows = search(reader, parse("payment", NOON))
+    next(windows)
+    log.execute("PRAGMA busy_timeout = 0")
+    assert log.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone() == (0, 0, 0)
+    assert sum(map(len, windows)) == 9
+
+
+def test_searches_beside_each_other(log: sqlite3.Connection, reader: Reader) -> None:
+    """Two searches that take turns on one reader do not disturb each other."""
+    insert_all(log, (a_capture(number, body=b"odd" if number % 2 else b"even") for number in range(1, 5000)))
+    odd = search(reader, parse("body:odd", NOON), gap_s=0.0)
+    even = search(reader, parse("body:even", NOON), gap_s=0.0)
+    both = [window for pair in zip(odd, even, strict=True) for window in pair]
+    assert sum(map(len, both)) == 4999
+
+
+def test_interrupt_ends_a_search(log: sqlite3.Connection, reader: Reader) -> None:
+    """Interrupted between windows or within one, a search ends early and the reader goes on serving."""
+    insert_all(log, (a_capture(number) for number in range(1, FIRST_WINDOW + 10)))
+    windows = search(reader, parse("payment", NOON))
+    next(windows)
+    reader.interrupt()
+    assert list(windows) == []
+    timer = threading.Timer(0.02, reader.interrupt)
+    timer.start()
+    while timer.is_alive():
+        list(search(reader, parse("nowhere", NOON), gap_s=0.0))
+    assert len(found(reader, "payment")) == FIRST_WINDOW + 9
+
+
+@pytest.mark.parametrize(
+    ("text", "matches"),
+    [
+        ("type:payment", True),
+        ("type:PAYMENT.updated", True),
+        ("type:pay", False),
+        ("type:pay*", True),
+        (f"event:{EVENT_ID.upper()}", True),
+        ("id:5b1f0f0e-7c55-4c0a-9a3e-2f4f6f0a1d01", True),
+        ("body.payload.amount:100.5", True),
+        ("status:2xx verdict:delivered is:forwarded", True),
+        ("is:replayed OR state:queued", False),
+        ("-customer:*", False),
+    ],
+)
+def test_examples(log: sqlite3.Connection, reader: Reader, text: str, matches: bool) -> None:
+    """What the README's table promises holds for a payment that was delivered."""
+    insert(log, a_capture(deliveries=(a_delivery(),)))
+    assert found(reader, text) == ([1] if matches else [])

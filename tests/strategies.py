@@ -1,0 +1,174 @@
+"""Generated captures and filters, drawn from few values so that they meet."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+from hypothesis import strategies as st
+
+from relay.models import Answer, Capture, Delivery, Event, Origin, Shape, Signature
+from tests.factories import EVENT_ID, NOON, a_capture
+
+WORDS = (
+    "payment",
+    "Payment.created",
+    "payments",
+    "é",
+    "É",
+    "ß",
+    "SS",
+    "K",
+    "k\x00",
+    "a*b",
+    "100.0",
+    "1e2",
+    "x y",
+    "\\u0061",
+    '"',
+)
+"""Kelvin's sign folds to k, ß to ss: what SQL's own comparison does not know."""
+
+text = st.one_of(st.sampled_from(WORDS), st.text(st.characters(exclude_categories=["Cs"]), max_size=4))
+latin1 = st.one_of(
+    st.sampled_from(("/", "/é", "Ã©", "a?b", "payment", "SS", "ß", "")),
+    st.text(st.characters(max_codepoint=255), max_size=4),
+)
+
+numbers = st.sampled_from(
+    ("0", "-0", "100", "100.00", "1e2", "99.999999999999999999", "1e400", "1E-7", "5e99999999999999999999")
+)
+scalars = st.one_of(
+    numbers,
+    text.map(json.dumps),
+    text.map(lambda value: json.dumps(value, ensure_ascii=False)),
+    st.sampled_from(("true", "null", '"\\ud800"', f'"{EVENT_ID}"')),
+)
+keys = st.sampled_from(('"a"', '"A"', '"b"', '"type"', '"\\u0061"', '"é"'))
+json_texts = st.recursive(
+    scalars,
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3).map(lambda items: f"[{','.join(items)}]"),
+        st.lists(st.tuples(keys, inner), max_size=3).map(
+            lambda pairs: "{" + ",".join(f"{key}:{value}" for key, value in pairs) + "}"
+        ),
+    ),
+    max_leaves=6,
+)
+bodies = st.one_of(
+    json_texts.map(lambda value: value.encode("utf-8", "surrogatepass")),
+    st.binary(max_size=8),
+    text.map(str.encode),
+    st.sampled_from((b"", b"\xef\xbb\xbf{}", b"[" * 3000, b'{"a":"\xff"}', b"9" * 5000, b'{"a":NaN}')),
+)
+
+maybe_text = st.none() | text
+deliveries = st.builds(
+    Delivery,
+    id=st.just(0),
+    target=st.just("http://localhost:3000"),
+    kind=st.sampled_from(("live", "replay")),
+    state=st.sampled_from(("queued", "sending", "ended", "parked")),
+    verdict=st.sampled_from((None, "delivered", "retry")),
+    attempts=st.integers(1, 3),
+    status=st.sampled_from((None, 200, 404, 500, 503)),
+    elapsed_ms=st.just(1.0),
+) | st.builds(
+    Delivery,
+    id=st.just(0),
+    target=st.just("http://localhost:3000"),
+    kind=st.sampled_from(("live", "replay")),
+    state=st.sampled_from(("queued", "parked")),
+)
+
+
+@st.composite
+def captures(draw: st.DrawFn) -> Capture:
+    """A capture without ids: `numbered` gives them."""
+    event = Event(type=draw(maybe_text), event_id=draw(maybe_text), customer_id=draw(maybe_text))
+    return a_capture(
+        received_at=NOON - timedelta(minutes=draw(st.integers(0, 200))),
+        method=draw(st.sampled_from(("POST", "GET", "post"))),
+        target=draw(latin1),
+        headers=tuple(draw(st.lists(st.tuples(latin1, latin1), max_size=2))),
+        body=draw(bodies),
+        client=draw(st.sampled_from(("127.0.0.1:1", "10.0.0.7:50000", "[::1]:443", "", "x"))),
+        tls=draw(st.sampled_from((None, {}))),
+        answer=Answer(status=draw(st.sampled_from((200, 500, 503)))),
+        origin=draw(st.sampled_from(Origin)),
+        event=None if event == Event() else event,
+        signature=draw(st.sampled_from(Signature)),
+        repeat_of=draw(st.sampled_from((None, 1))),
+        shape=draw(st.none() | st.sampled_from(Shape)),
+        starred=draw(st.booleans()),
+        note=draw(maybe_text.map(lambda value: None if value is None or "\0" in value else value)),
+        deliveries=tuple(draw(st.lists(deliveries, max_size=2))),
+    )
+
+
+def _written(value: str) -> str:
+    """A value in quotes, so that it may hold anything."""
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+values = st.one_of(
+    text.filter(bool).map(_written),
+    st.sampled_from(("payment", "PAYMENT*", "*", "k", "ss", "s*s", "a", "*é", "1*", "true", EVENT_ID)),
+)
+spans = st.sampled_from(
+    ("100", "100..", "..100", "99..101", ">100", "<1e400", ">=0", "<=0", "200", "0..", "1e2")
+)
+statuses = st.sampled_from(("5xx", "200", "404..", "..499", ">200", "<=500"))
+
+words = st.one_of(
+    values,
+    st.tuples(
+        st.sampled_from(
+            ("type:", "event:", "customer:", "id:", "method:", "path:", "header:", "body:", "client:")
+        ),
+        values,
+    ).map("".join),
+    st.tuples(latin1.filter(lambda name: bool(name) and name.isalnum()), values).map(
+        lambda p: f"header:{p[0]}={p[1]}"
+    ),
+    st.tuples(st.sampled_from(("body.a", "body.A.b", "body.type", "body.b.a", "body.é")), values | spans).map(
+        ":".join
+    ),
+    st.tuples(st.sampled_from(("size", "body.a")), spans)
+    .map(":".join)
+    .filter(lambda w: "1e" not in w or w[0] == "b"),
+    st.tuples(st.sampled_from(("status", "answer")), statuses).map(":".join),
+    st.sampled_from(Signature).map(lambda word: f"sig:{word}"),
+    st.sampled_from(Shape).map(lambda word: f"shape:{word}"),
+    st.sampled_from(
+        (
+            "verdict:retry",
+            "verdict:delivered",
+            "state:parked",
+            "state:ended",
+            "since:30m",
+            "until:1h",
+            "is:repeat",
+            "is:starred",
+            "is:forwarded",
+            "is:replayed",
+            "is:tls",
+            "is:sample",
+            "client:10.0.0.*",
+            "client:::1",
+            "path:/*",
+        )
+    ),
+)
+
+filters = st.recursive(
+    words,
+    lambda inner: st.one_of(
+        st.lists(inner, min_size=2, max_size=3).map(lambda parts: f"({' OR '.join(parts)})"),
+        st.lists(inner, min_size=2, max_size=3).map(" ".join),
+        inner.map(lambda part: f"-({part})"),
+        inner.map(lambda part: f"not:({part})"),
+    ),
+    max_leaves=5,
+)
+"""Texts that are filters."""
