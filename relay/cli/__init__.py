@@ -39,6 +39,7 @@ COMMANDS: dict[str, str] = {
     "star": "relay.cli.keep",
     "note": "relay.cli.keep",
     "prune": "relay.cli.keep",
+    "trigger": "relay.cli.trigger",
     "config": "relay.cli.config",
     "completion": "relay.cli.completion",
 }

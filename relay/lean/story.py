@@ -173,9 +173,7 @@ class Story:
             "data_status": {
                 "accounts": "PENDING" if stage == 1 else "OK",
                 "identity": "PENDING" if stage == 1 else "OK",
-                "account_data": []
-                if stage == 1
-                else [self._account_status(account, today, stage) for account in self._accounts],
+                "account_data": [self._account_status(account, today, stage) for account in self._accounts],
             },
         }
 
@@ -185,8 +183,8 @@ class Story:
         start = today.replace(day=1) - timedelta(days=365)
         return {
             "account_id": account_id,
-            "balance": "OK",
-            "identity": "OK",
+            "balance": "PENDING" if stage == 1 else "OK",
+            "identity": "PENDING" if stage == 1 else "OK",
             "transactions": "OK" if done else "PENDING",
             "scheduled_payments": "UNSUPPORTED" if done else "PENDING",
             "direct_debits": "OK" if done else "PENDING",
