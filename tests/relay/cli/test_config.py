@@ -17,14 +17,10 @@ from relay.config import SETTINGS, load
 Output = pytest.CaptureFixture[str]
 
 
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty working folder, an empty home, no variables of ours."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home/config"))
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home/data"))
-    return tmp_path
+@pytest.fixture
+def folder() -> Path:
+    """The working folder, which is empty."""
+    return Path.cwd()
 
 
 def lines(capsys: Output) -> list[dict[str, Any]]:

@@ -16,14 +16,6 @@ from relay.config.loading import default_of
 from relay.errors import UsageError
 
 
-@pytest.fixture(autouse=True)
-def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test reads the home folder or the settings of whoever runs it."""
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home/config"))
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home/data"))
-
-
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     folder = tmp_path / "project"

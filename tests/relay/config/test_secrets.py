@@ -14,13 +14,6 @@ from relay.errors import UsageError
 CANARY = "hunter2-canary"
 
 
-@pytest.fixture(autouse=True)
-def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test reads the settings of whoever runs it."""
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home/config"))
-
-
 def loaded(folder: Path, text: str, environ: Mapping[str, str] | None = None) -> Settings:
     (folder / "lean-relay.toml").write_text(text)
     return load({}, environ=environ or {}, cwd=folder)
