@@ -1,0 +1,21 @@
+"""Promise 4 against a full disk: one cycle here, five in `make torture`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.torture.full_disk import ANSWERED_WITHIN_S, HEALED_WITHIN_S, full_disk_cycles
+
+
+@pytest.mark.parametrize("by_pages", [False, True], ids=["tmpfs", "max_page_count"])
+def test_disk_full_and_freed(tmp_path: Path, by_pages: bool) -> None:
+    """A full disk gets 503 with Retry-After and no false 200; room is used again without a restart."""
+    tally = full_disk_cycles(tmp_path, 1, by_pages=by_pages)
+    assert set(tally.statuses) == {200, 503}, tally
+    assert (tally.lost, tally.unsound, tally.without_retry_after) == (0, 0, 0), tally
+    assert tally.same_process, tally
+    assert tally.slowest_s < ANSWERED_WITHIN_S, tally
+    assert tally.slowest_healing_s < HEALED_WITHIN_S, tally
+    assert "Traceback" not in tally.said, tally.said

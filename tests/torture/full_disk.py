@@ -1,0 +1,159 @@
+"""A database whose disk fills up and empties again, on a tmpfs where mounting is allowed.
+
+Where it is not, `max_page_count` stands for the disk (`small_pages`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from uuid import uuid4
+
+from tests.leanlike import a_body, a_request
+from tests.running import Running, exchange, is_sound, running
+from tests.torture.posting import lost
+
+TMPFS_BYTES = 2 * 1024 * 1024
+PADDING = b" " * 20_000
+"""Makes each body large enough that a small disk fills within a few dozen."""
+
+HEALED_WITHIN_S = 2.0
+ANSWERED_WITHIN_S = 5.0
+
+SMALL_PAGES = ("-m", "tests.torture.small_pages")
+
+
+class Disk:
+    """A place of bounded size; `fill` takes all that is left, `free` gives it back."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._filler = folder / "filler"
+
+    def fill(self) -> None:
+        """Take what is left, to the last byte."""
+        with open(self._filler, "ab", buffering=0) as filler:
+            for size in (65536, 4096, 1):
+                with contextlib.suppress(OSError):
+                    while filler.write(b"\0" * size) == size:
+                        pass
+
+    def free(self) -> None:
+        """Give it back."""
+        self._filler.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def tmpfs(folder: Path) -> Iterator[Disk | None]:
+    """A tmpfs mounted on `folder`; None where that is not allowed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={TMPFS_BYTES},mode=0700", "tmpfs", str(folder)]
+    allowed = os.geteuid() == 0 and os.uname().sysname == "Linux"
+    if not allowed or subprocess.run(mount, capture_output=True, check=False).returncode:
+        yield None
+        return
+    try:
+        yield Disk(folder)
+    finally:
+        subprocess.run(["umount", str(folder)], check=True, capture_output=True)
+
+
+class Pages(Disk):
+    """The same by SQLite's own limit: the launcher reads it from a file before each write."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.limit = folder / "max_page_count"
+        self.free()
+
+    def fill(self) -> None:
+        self.limit.write_text("1")
+
+    def free(self) -> None:
+        self.limit.write_text("1073741823")
+
+
+@dataclass(slots=True)
+class Tally:
+    """What the cycles came to."""
+
+    cycles: int = 0
+    statuses: Counter[int | None] = field(default_factory=Counter)
+    without_retry_after: int = 0
+    slowest_s: float = 0.0
+    slowest_healing_s: float = 0.0
+    acked: int = 0
+    lost: int = 0
+    unsound: int = 0
+    same_process: bool = True
+    said: str = ""
+
+
+def post(program: Running, acked: dict[str, str], tally: Tally) -> int | None:
+    """One request; its status, with what a client may hold against the relay noted in the tally."""
+    event_id = str(uuid4())
+    body = a_body(event_id) + PADDING
+    begun = time.monotonic()
+    reply = exchange(program.port, a_request(body))
+    tally.slowest_s = max(tally.slowest_s, time.monotonic() - begun)
+    status = reply.status if reply else None
+    tally.statuses[status] += 1
+    if status == 200:
+        acked[event_id] = hashlib.sha256(body).hexdigest()
+    elif reply is not None and "retry-after" not in reply.headers:
+        tally.without_retry_after += 1
+    return status
+
+
+def cycle(program: Running, disk: Disk, acked: dict[str, str], tally: Tally) -> None:
+    """Full until refusals come, some requests meanwhile, then room, then healed."""
+    assert post(program, acked, tally) == 200, program.said
+    disk.fill()
+    deadline = time.monotonic() + 20
+    while post(program, acked, tally) == 200:
+        assert time.monotonic() < deadline, "the disk never filled up"
+    for _ in range(20):
+        post(program, acked, tally)
+    disk.free()
+    freed = time.monotonic()
+    while post(program, acked, tally) != 200:
+        assert time.monotonic() < freed + 10, f"not healed 10 s after there was room:\n{program.said}"
+        time.sleep(0.02)
+    tally.slowest_healing_s = max(tally.slowest_healing_s, time.monotonic() - freed)
+    tally.cycles += 1
+
+
+def full_disk_cycles(folder: Path, cycles: int, *, by_pages: bool = False) -> Tally:
+    """Cycles on one process, then the count of what was lost.
+
+    The database is removed from a small disk's way by nobody: each cycle adds little, since a full
+    disk takes little.
+    """
+    tally = Tally()
+    acked: dict[str, str] = {}
+    with contextlib.ExitStack() as stack:
+        small = folder / "small"
+        mounted = None if by_pages else stack.enter_context(tmpfs(small))
+        small.mkdir(exist_ok=True)
+        disk = mounted or Pages(small)
+        launched = (
+            {}
+            if mounted
+            else {"launcher": SMALL_PAGES, "env": {"PAGE_LIMIT_FILE": str(small / "max_page_count")}}
+        )
+        with running(folder, db=small / "relay.db", **launched) as program:
+            for _ in range(cycles):
+                cycle(program, disk, acked, tally)
+            tally.same_process = program.process.poll() is None
+            tally.acked, tally.lost = len(acked), len(lost(program.db, acked))
+            tally.unsound = not is_sound(program.db)
+            tally.said = program.said
+            assert program.stop() == 0, program.said
+    return tally

@@ -1,0 +1,37 @@
+"""The program on a database that may only grow to a number of pages, read from a file each second or so.
+
+Stands for a disk of bounded size where none can be mounted.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import sys
+from pathlib import Path
+from typing import Any
+
+from relay.cli import run
+from relay.store import files
+
+
+class Bounded(sqlite3.Connection):
+    """A connection that asks for the limit before each statement that adds to the database."""
+
+    def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+        if sql.startswith(("INSERT", "BEGIN")):
+            limit = Path(os.environ["PAGE_LIMIT_FILE"]).read_text()
+            super().execute(f"PRAGMA max_page_count = {int(limit)}")
+        return super().execute(sql, parameters)
+
+
+_connect = sqlite3.connect
+
+
+def _bounded(*arguments: Any, **options: Any) -> sqlite3.Connection:
+    return _connect(*arguments, **options, factory=Bounded)
+
+
+if __name__ == "__main__":
+    setattr(files.sqlite3, "connect", _bounded)  # noqa: B010 - mypy lets nobody assign to a module's function
+    sys.exit(run(sys.argv[1:]))
