@@ -237,17 +237,11 @@ def read_reply(connection: socket.socket) -> Reply | None:
     return Reply(int(lines[0].split(" ")[1]), headers, body)
 
 
-def exchange(port: int, request: bytes, *, within_s: float = 10.0, end: bool = False) -> Reply | None:
-    """Send bytes on a connection of their own and read one answer; None where none came.
-
-    Args:
-        end: say that nothing more follows, as a caller does that gives up after its request.
-    """
+def exchange(port: int, request: bytes, *, within_s: float = 10.0) -> Reply | None:
+    """Send bytes on a connection of their own and read one answer; None where none came."""
     with connect(port, within_s) as connection:
         with contextlib.suppress(ConnectionError, BrokenPipeError):
             connection.sendall(request)
-            if end:
-                connection.shutdown(socket.SHUT_WR)
         return read_reply(connection)
 
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 import os
 import sys
 
-import relay.cli.listen
 from relay.cli import run
+from relay.cli.listen import listen_command
 
 NOBODY = 65534
 
 if __name__ == "__main__":
-    assert relay.cli.listen
+    assert listen_command.name == "listen"
     for name in ("HOME", "XDG_RUNTIME_DIR"):
         os.chown(os.environ[name], NOBODY, NOBODY)
     os.setgroups([])

@@ -17,7 +17,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from tests.leanlike import a_body, a_request
-from tests.running import Running, exchange, is_sound, running
+from tests.running import RELAY, Running, exchange, is_sound, running
 from tests.torture.posting import lost
 
 TMPFS_BYTES = 2 * 1024 * 1024
@@ -143,12 +143,9 @@ def full_disk_cycles(folder: Path, cycles: int, *, by_pages: bool = False) -> Ta
         mounted = None if by_pages else stack.enter_context(tmpfs(small))
         small.mkdir(exist_ok=True)
         disk = mounted or Pages(small)
-        launched = (
-            {}
-            if mounted
-            else {"launcher": SMALL_PAGES, "env": {"PAGE_LIMIT_FILE": str(small / "max_page_count")}}
-        )
-        with running(folder, db=small / "relay.db", **launched) as program:
+        launcher = RELAY if mounted else SMALL_PAGES
+        limit = {"PAGE_LIMIT_FILE": str(small / "max_page_count")}
+        with running(folder, db=small / "relay.db", launcher=launcher, env=limit) as program:
             for _ in range(cycles):
                 cycle(program, disk, acked, tally)
             tally.same_process = program.process.poll() is None

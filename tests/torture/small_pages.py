@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from relay.cli import run
-from relay.store import files
 
 
 class Bounded(sqlite3.Connection):
@@ -33,5 +32,5 @@ def _bounded(*arguments: Any, **options: Any) -> sqlite3.Connection:
 
 
 if __name__ == "__main__":
-    setattr(files.sqlite3, "connect", _bounded)  # noqa: B010 - mypy lets nobody assign to a module's function
+    setattr(sqlite3, "connect", _bounded)  # noqa: B010 - mypy lets nobody assign to a module's function
     sys.exit(run(sys.argv[1:]))
