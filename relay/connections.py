@@ -166,6 +166,15 @@ class Connections(web.Server):
             f"more than {self._cap} connections; the oldest incomplete one was dropped",
         )
 
+    def drop_incomplete(self) -> None:
+        """End connections that owe us a request, at once: the relay is stopping."""
+        for connection in self.open_connections:
+            if connection.incomplete_since is not None and not connection.dropped:
+                if connection.spoke or connection.in_request:
+                    connection.drop("shutting-down", "the relay stopped before the request was whole")
+                else:
+                    connection.force_close()
+
     def drop_late_heads(self) -> None:
         """End connections that took too long over a head; called about twice a second."""
         late = self.now() - self._limits.head_s

@@ -106,9 +106,7 @@ class Engine:
 
         async def stop() -> None:
             server.close()
-            receiver.closing = True
-            receiver.connections.pre_shutdown()
-            await receiver.connections.shutdown(STOP_WITHIN_S)
+            await receiver.stop(STOP_WITHIN_S)
 
         stack.push_async_callback(stop)
 
@@ -308,11 +306,17 @@ def _rules(settings: Settings) -> tuple[Judge, Answers]:
 @asynccontextmanager
 async def _background(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
     """Endless work beside the context; a failure there ends the context, loudly."""
+    raised: BaseException | None = None
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(one) for one in work]
-        yield
+        try:
+            yield
+        except BaseException as error:
+            raised = error
         for task in tasks:
             task.cancel()
+    if raised is not None:
+        raise raised
 
 
 def _cannot_listen(settings: Settings, error: OSError) -> RelayError:

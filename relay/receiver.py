@@ -109,6 +109,13 @@ class Receiver:
     def _peer(self, peername: object) -> Peer:
         return self.judge.peer(peername)
 
+    async def stop(self, within_s: float) -> None:
+        """Answer what is whole, drop what is not, and end all connections; the listener is closed by now."""
+        self.closing = True
+        self.connections.drop_incomplete()
+        self.connections.pre_shutdown()
+        await self.connections.shutdown(within_s)
+
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         connection = request.protocol
         assert isinstance(connection, Connection)

@@ -91,7 +91,9 @@ def findings(invocation: Invocation) -> Iterator[Finding]:
     except UsageError as error:
         for line in str(error).splitlines():
             if line.startswith("  ") or "\n" not in str(error):
-                yield fault("settings", line.strip(), "put it right; `lean-relay config show` then tells the rest")
+                yield fault(
+                    "settings", line.strip(), "put it right; `lean-relay config show` then tells the rest"
+                )
         return
     files = ", ".join(map(str, settings.files)) or "none, all defaults"
     yield ok("settings", f"files read: {files}")
@@ -219,7 +221,9 @@ def log(settings: Settings) -> Iterator[Finding]:
     except NotFound:
         yield ok("log", f"{db} does not exist yet")
     except RelayError as error:
-        yield fault("log", str(error), "the next `lean-relay listen` moves a damaged log aside, never deletes it")
+        yield fault(
+            "log", str(error), "the next `lean-relay listen` moves a damaged log aside, never deletes it"
+        )
     else:
         if first == "ok":
             yield ok("log", f"{db} is sound; newest capture: {newest or 'none yet'}")
@@ -287,7 +291,9 @@ def secrets(settings: Settings) -> Iterator[Finding]:
             "set LEAN_WEBHOOK_SECRET_FILE, or [secrets] in lean-relay.toml",
         )
         return
-    yield from _read("secrets", f"readable: {', '.join(s.name for s in settings.secrets)}", read_secrets, settings)
+    yield from _read(
+        "secrets", f"readable: {', '.join(s.name for s in settings.secrets)}", read_secrets, settings
+    )
 
 
 def app_token(settings: Settings) -> Iterator[Finding]:
@@ -349,6 +355,8 @@ def public_url(settings: Settings) -> Iterator[Finding]:
             "start a tunnel and set public_url; the README says how",
         )
     elif urlsplit(url).scheme != "https":
-        yield warning("public URL", f"{url} is not https, and bank data would cross the network open", "use https")
+        yield warning(
+            "public URL", f"{url} is not https, and bank data would cross the network open", "use https"
+        )
     else:
         yield ok("public URL", url)

@@ -160,7 +160,7 @@ class Reader:
             there = {
                 number
                 for (number,) in self.rows(
-                    f"SELECT id FROM captures WHERE id IN ({_marks(wanted)})",  # noqa: S608 - only marks
+                    f"SELECT id FROM captures WHERE id IN ({_marks(wanted)})",
                     wanted,
                 )
             }

@@ -104,7 +104,7 @@ class _Query:
     def between(self, low: int, high: int, *, newest_first: bool) -> list[int]:
         """The matching ids of one window, both ends included."""
         found = self._reader.rows(
-            f"SELECT id FROM captures WHERE id BETWEEN :low AND :high AND {self._condition}"  # noqa: S608 - parameters
+            f"SELECT id FROM captures WHERE id BETWEEN :low AND :high AND {self._condition}"
             f" ORDER BY id {'DESC' if newest_first else 'ASC'}",
             {**self._parameters, "low": low, "high": high},
         )
@@ -208,14 +208,14 @@ class _Query:
 
 def _delivery(condition: Sql) -> Sql:
     return (
-        "EXISTS (SELECT 1 FROM deliveries"  # noqa: S608 - fixed text
+        "EXISTS (SELECT 1 FROM deliveries"
         f" WHERE deliveries.capture_id = captures.id AND {condition})"
     )
 
 
 def _last_attempt(condition: Sql) -> Sql:
     return (
-        "EXISTS (SELECT 1 FROM deliveries"  # noqa: S608 - fixed text
+        "EXISTS (SELECT 1 FROM deliveries"
         f" JOIN attempts ON attempts.id = {rows.LAST_ATTEMPT}"
         f" WHERE deliveries.capture_id = captures.id AND {condition})"
     )

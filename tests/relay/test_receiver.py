@@ -285,7 +285,7 @@ async def test_a_rule_answers_the_first_captures_that_match(tmp_path: Path) -> N
 async def test_a_delayed_answer_is_stored_at_once(tmp_path: Path) -> None:
     """With `--respond-delay` the capture is on disk while its caller still waits."""
     async with a_receiver(tmp_path, delay_s=30.0) as running:
-        reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
+        _reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
         writer.write(a_post())
         await until(lambda: len(running.rows()) == 1, "the capture")
         assert running.rows()[0]["answer_reason"] == "--respond-delay 30"
