@@ -161,7 +161,8 @@ class BodyField(Leaf):
             return False
         if self.span is not None:
             return self.span.holds(value)
-        return self.pattern is not None and self.pattern.matches(str(value))
+        # A text without * is no number; with one, the digits may be like it.
+        return self.pattern is not None and not self.pattern.is_exact and self.pattern.matches(str(value))
 
     def matches(self, capture: Capture) -> bool:
         return self.holds(capture.body)

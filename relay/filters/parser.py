@@ -161,7 +161,8 @@ def _leaf(text: str, token: _Token, now: datetime) -> Leaf:
 
 def _looks_like_a_key(key: str, rest: str) -> bool:
     """`localhost:80` does, and is a fault as there is no such key; `10:30` and `http://x` do not."""
-    return key.isascii() and key.split(".")[0].isalpha() and not rest.startswith("//")
+    first = key.partition(".")[0]
+    return first.isascii() and first.isalpha() and not rest.startswith("//")
 
 
 def _scan(text: str) -> list[_Token]:
