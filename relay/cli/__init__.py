@@ -41,6 +41,7 @@ COMMANDS: dict[str, str] = {
     "prune": "relay.cli.keep",
     "trigger": "relay.cli.trigger",
     "config": "relay.cli.config",
+    "doctor": "relay.cli.doctor",
     "completion": "relay.cli.completion",
 }
 """Command -> the module that holds it. The object there has the command's name, with `_command` behind it."""

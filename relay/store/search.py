@@ -207,10 +207,7 @@ class _Query:
 
 
 def _delivery(condition: Sql) -> Sql:
-    return (
-        "EXISTS (SELECT 1 FROM deliveries"
-        f" WHERE deliveries.capture_id = captures.id AND {condition})"
-    )
+    return f"EXISTS (SELECT 1 FROM deliveries WHERE deliveries.capture_id = captures.id AND {condition})"
 
 
 def _last_attempt(condition: Sql) -> Sql:
