@@ -52,7 +52,7 @@ async def until(holds: Callable[[], bool], what: str, within_s: float = 10.0) ->
 
 
 async def test_an_engine_receives_and_says_where(tmp_path: Path) -> None:
-    """While it runs, the lock names its pid and URL; after it, nobody holds the database and no -wal is left."""
+    """While it runs, the lock names its pid and URL; after it, the database is free and no -wal is left."""
     settings = settings_for(tmp_path)
     async with engine.running(settings, receive=True) as running:
         found = holder(settings.db)

@@ -146,7 +146,7 @@ async def test_pipelined_requests_are_each_stored_and_answered(tmp_path: Path) -
 
 
 async def test_a_body_over_the_limit_is_refused_with_413(tmp_path: Path) -> None:
-    """Declared, chunked or already there: too large is 413, a refusal, no capture; the limit itself is taken."""
+    """Declared, chunked or already there: too large is 413 and a refusal; the limit itself is taken."""
     async with a_receiver(tmp_path, limits=Limits(max_body=10_000)) as running:
         for data in (
             a_post(b"x" * 10_001),
@@ -205,7 +205,7 @@ async def test_expect_100_continue_is_answered_before_the_body(tmp_path: Path) -
 async def test_what_the_parser_refuses_is_a_refusal(
     tmp_path: Path, data: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Malformed requests get 400 with a fixed text, one calm line, no traceback, no capture; the next one works."""
+    """Malformed requests get 400 with a fixed text, one calm line, no traceback; the next one works."""
     async with a_receiver(tmp_path) as running:
         answer = await running.send(data)
         assert b" 400 " in answer.partition(b"\r\n")[0]
@@ -217,7 +217,7 @@ async def test_what_the_parser_refuses_is_a_refusal(
 
 
 async def test_web_pages_are_refused_unless_allowed(tmp_path: Path) -> None:
-    """A request with Origin or a cross-site Sec-Fetch-Site gets 403 and no CORS header; a setting lets it in."""
+    """Origin or a cross-site Sec-Fetch-Site gets 403 and no CORS header; a setting lets it in."""
     pages = [[("Origin", "https://evil.example")], [("Sec-Fetch-Site", "cross-site")]]
     async with a_receiver(tmp_path) as running:
         for headers in pages:
@@ -243,7 +243,7 @@ async def test_every_path_and_host_gets_the_same_answer(tmp_path: Path) -> None:
 
 
 async def test_token_and_sender_are_compared_and_never_required(tmp_path: Path) -> None:
-    """`lean-app-token` and the caller's address leave their result on the row; nothing is refused for them."""
+    """`lean-app-token` and the caller's address leave their result; nothing is refused for them."""
     async with a_receiver(tmp_path, app_token=b"tok", senders=[ip_network("10.0.0.0/8")]) as running:
         for headers in ([("lean-app-token", "tok")], [("Lean-App-Token", "no")], []):
             assert b" 200 " in await running.exchange(a_post(headers=headers))

@@ -227,7 +227,7 @@ async def test_a_long_lock_refuses_within_five_seconds_and_heals(
 async def test_a_commit_that_comes_too_late_confesses(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A capture given up on while the disk stalled is answered 503; if it is stored after all, its row says so."""
+    """A capture given up on while the disk stalled is answered 503; stored after all, its row says so."""
     monkeypatch.setattr(writing, "ANSWER_WITHIN_S", 0.0)
     path = tmp_path / "relay.db"
     async with a_writer(path) as writer:
