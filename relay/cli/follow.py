@@ -7,10 +7,11 @@ engine hands nothing over, and the follower reads at its own pace.
 from __future__ import annotations
 
 import json
-import sys
 import threading
+from contextlib import suppress
 from types import TracebackType
 
+from relay.cli.outlet import STDERR, STDOUT, write
 from relay.config import Settings
 from relay.models import Capture, Origin
 from relay.store.reader import Reader
@@ -45,6 +46,11 @@ class Follower:
         self._thread.join(timeout=1.0)  # A terminal that stands still does not hold up the end.
 
     def _run(self) -> None:
+        with suppress(BrokenPipeError):  # Nobody reads any more; the engine goes on.
+            self._follow()
+        self._reader.close()
+
+    def _follow(self) -> None:
         seen = -1
         stopping = False
         while not stopping:
@@ -53,7 +59,6 @@ class Follower:
             if version != seen:
                 seen = version
                 self._print_new()
-        self._reader.close()
 
     def _print_new(self) -> None:
         newest = self._reader.newest_id()
@@ -63,18 +68,16 @@ class Follower:
         first = max(self._last + 1, newest - LINES_AT_ONCE + 1)
         skipped = first - self._last - 1
         if skipped > 0:
-            print(f"... {skipped} more captures; `lean-relay list` shows them", file=sys.stderr)
-        for capture in self._reader.captures(range(first, newest + 1)):
-            print(capture_line(capture), file=sys.stderr)
-        sys.stderr.flush()
+            write(STDERR, f"... {skipped} more captures; `lean-relay list` shows them\n")
+        lines = [capture_line(capture) for capture in self._reader.captures(range(first, newest + 1))]
+        write(STDERR, "".join(f"{line}\n" for line in lines))
         self._last = newest
 
     def _print_json(self, newest: int) -> None:
         while self._last < newest:
             upto = min(newest, self._last + JSON_PAGE)
             for capture in self._reader.captures(range(self._last + 1, upto + 1)):
-                sys.stdout.write(json.dumps(capture.as_json()) + "\n")
-            sys.stdout.flush()
+                write(STDOUT, json.dumps(capture.as_json()) + "\n")
             self._last = upto
 
 

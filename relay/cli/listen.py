@@ -6,7 +6,6 @@ import asyncio
 import logging
 import os
 import signal
-import sys
 from collections.abc import Callable
 from functools import partial
 from ipaddress import ip_address
@@ -17,9 +16,11 @@ import click
 from relay import engine
 from relay.cli.common import Invocation, run_async, shared_options
 from relay.cli.follow import Follower
+from relay.cli.outlet import LogLines
 from relay.config import Settings
 from relay.errors import Exit, RelayError
-from relay.text import visible
+
+log = logging.getLogger("relay")
 
 
 @click.command("listen")
@@ -43,8 +44,9 @@ def listen_command(invocation: Invocation, /, **flags: Any) -> int:
     """
     reread = partial(invocation.settings, **flags)
     settings = reread()
-    _log_to_stderr()
-    return run_async(_listen(settings, reread, json=invocation.json))
+    with LogLines() as lines:
+        _log_through(lines)
+        return run_async(_listen(settings, reread, json=invocation.json))
 
 
 async def _listen(settings: Settings, reread: Callable[[], Settings], *, json: bool) -> int:
@@ -53,7 +55,7 @@ async def _listen(settings: Settings, reread: Callable[[], Settings], *, json: b
     _warn_of_exposure(settings)
     async with engine.running(settings, receive=True, reread=reread) as running:
         if running.moved_aside is not None:
-            _say(f"the database was corrupt; it was moved to {running.moved_aside} and a new one begun")
+            log.warning("the log was corrupt; it was moved to %s and a new one begun", running.moved_aside)
         _on_hangup(running)
         with Follower(settings, json=json):
             print(f"listening on {running.url}", flush=True)
@@ -81,10 +83,10 @@ def _on_hangup(running: engine.Engine) -> None:
         try:
             result = await running.act("reload", {})
         except RelayError as error:
-            _say(f"settings are as before: {error}")
+            log.warning("settings are as before: %s", error)
         else:
             later = ", ".join(result["after_restart"])
-            _say(f"settings read again{f'; {later} only after a restart' if later else ''}")
+            log.info("settings read again%s", f"; {later} only after a restart" if later else "")
 
     def handle() -> None:
         task = asyncio.ensure_future(reload())
@@ -100,24 +102,16 @@ def _warn_of_exposure(settings: Settings) -> None:
     except ValueError:
         local = False
     if not local:
-        _say(
-            f"listening on {settings.host}, not only on this machine: whoever reaches it can post captures, "
-            "and bank data crosses the network unencrypted"
+        log.warning(
+            "listening on %s, not only on this machine: whoever reaches it can post captures, "
+            "and bank data crosses the network unencrypted",
+            settings.host,
         )
 
 
-def _say(text: str) -> None:
-    click.echo(f"lean-relay: {visible(text)}", err=True)
-
-
-class _Lines(logging.Handler):
-    def emit(self, record: logging.LogRecord) -> None:
-        print(f"lean-relay: {visible(record.getMessage())}", file=sys.stderr, flush=True)
-
-
-def _log_to_stderr() -> None:
+def _log_through(lines: logging.Handler) -> None:
     """The engine's own words; libraries' only from warnings up, and never a traceback."""
     root = logging.getLogger()
-    root.handlers[:] = [_Lines()]
+    root.handlers[:] = [lines]
     root.setLevel(logging.WARNING)
-    logging.getLogger("relay").setLevel(logging.INFO)
+    log.setLevel(logging.INFO)

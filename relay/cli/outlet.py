@@ -1,0 +1,69 @@
+"""Lines for a terminal or pipe that may stand still, written by threads that nobody waits for.
+
+Ctrl-S in a terminal and a full pipe block whoever writes. The engine's words therefore go through a
+bounded queue, and everything is written past Python's own buffers, which would be flushed, and block,
+at the end of the program.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import threading
+from types import TracebackType
+
+from relay.text import visible
+
+STDOUT = 1
+STDERR = 2
+
+LINES_WAITING = 1_000
+"""What waits beyond this is dropped and counted."""
+
+END_WITHIN_S = 1.0
+
+
+def write(descriptor: int, text: str) -> None:
+    """Write all of a text; raises BrokenPipeError where the reader has gone."""
+    data = text.encode("utf-8", "backslashreplace")
+    while data:
+        data = data[os.write(descriptor, data) :]
+
+
+class LogLines(logging.Handler):
+    """Log records as lines on stderr, cleaned; a context manager that ends with what waits written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._queue: queue.Queue[str | None] = queue.Queue(LINES_WAITING)
+        self._dropped = 0
+        self._thread = threading.Thread(target=self._run, name="log-lines", daemon=True)
+
+    def __enter__(self) -> LogLines:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self._queue.put(None, timeout=END_WITHIN_S)
+        except queue.Full:
+            return
+        self._thread.join(END_WITHIN_S)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self._queue.put_nowait(visible(record.getMessage()))
+        except queue.Full:
+            self._dropped += 1
+
+    def _run(self) -> None:
+        while (line := self._queue.get()) is not None:
+            dropped, self._dropped = self._dropped, 0
+            more = f"lean-relay: ({dropped} lines were dropped here)\n" if dropped else ""
+            try:
+                write(STDERR, f"lean-relay: {line}\n{more}")
+            except OSError:
+                return  # Nobody reads any more; the program goes on without words.
