@@ -172,7 +172,9 @@ class _Query:
                 return self._call(_of_text_and_body(leaf.holds), "CAST(event_id AS BLOB)", "body")
             case content.Header():
                 return self._call(_of_headers(leaf), "CAST(headers AS BLOB)")
-            case content.Body() | content.BodyField():
+            case content.Body(text):
+                return self._call(text.is_in_body, "body")
+            case content.BodyField():
                 return self._call(leaf.holds, "body")
             case content.Word():
                 return self._call(_of_word(leaf), "CAST(target AS BLOB)", "CAST(headers AS BLOB)", "body")
@@ -269,7 +271,7 @@ def _of_word(leaf: content.Word) -> Callable[[bytes, bytes, bytes], bool]:
         return (
             text.is_in_body(body)
             or (text.may_be_in(encoded) and text.is_in_headers(rows.headers(encoded)))
-            or text.is_in_latin1(target.decode("utf-8", "replace"))
+            or text.is_in_target(target)
         )
 
     return holds
