@@ -10,7 +10,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -118,15 +118,6 @@ def _merged(layers: list[_Layer], files: list[Path]) -> Settings:
         sources=MappingProxyType(where),
         files=tuple(files),
     )
-
-
-def default_of(key: str) -> object:
-    """What a setting is when nothing sets it."""
-    if key == "db":
-        return default_db()
-    (default,) = (f.default for f in fields(Settings) if f.name == SETTINGS[key].attribute)
-    assert default is not MISSING
-    return default
 
 
 def _of_flags(flags: Mapping[str, Any], cwd: Path) -> _Layer:
