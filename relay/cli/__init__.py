@@ -40,6 +40,7 @@ COMMANDS: dict[str, str] = {
     "note": "relay.cli.keep",
     "prune": "relay.cli.keep",
     "trigger": "relay.cli.trigger",
+    "verify": "relay.cli.verify",
     "config": "relay.cli.config",
     "doctor": "relay.cli.doctor",
     "completion": "relay.cli.completion",

@@ -1,0 +1,185 @@
+"""`verify`: checks signatures again, with the secrets of now."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from relay.cli.common import Invocation, run_async, shared_options
+from relay.config import Settings, read_secrets
+from relay.errors import CheckFailed, NotFound, UsageError
+from relay.lean import signature
+from relay.lean.diagnosis import why_not_valid
+from relay.models import Capture, Signature
+from relay.store.reader import Reader
+from relay.store.selecting import select
+from relay.text import visible
+
+SAVED_AT_ONCE = 1_000
+"""Judgements in one request to the engine."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """One signature, checked with the secrets of now."""
+
+    id: int | None
+    """Of the capture; None for a file."""
+    name: str
+    """What it is, for people: the event's type, or the file."""
+    signature: Signature
+    signed_by: str | None
+    reason: str | None
+    """Why it is not valid; None where it is."""
+    stored: tuple[Signature, str | None] | None = None
+    """What the log says of it; None for a file."""
+
+    @property
+    def changed(self) -> bool:
+        """Whether the log says otherwise."""
+        return self.stored is not None and self.stored != (self.signature, self.signed_by)
+
+    def as_json(self) -> dict[str, Any]:
+        """One line of `verify --json`."""
+        before = self.stored or (None, None)
+        return {
+            "kind": "verification",
+            "id": self.id,
+            "name": self.name,
+            "signature": self.signature,
+            "signed_by": self.signed_by,
+            "reason": self.reason,
+            "stored_signature": before[0],
+            "stored_signed_by": before[1],
+        }
+
+    def line(self) -> str:
+        """`12 payment.updated valid by sandbox`, and what the log says where that differs."""
+        words = [str(self.id)] if self.id is not None else []
+        words += [self.name, self.signature]
+        if self.signed_by is not None:
+            words.append(f"by {self.signed_by}")
+        if self.changed and self.stored is not None:
+            before, by = self.stored
+            words.append(f"(stored as {before}{f' by {by}' if by else ''})")
+        line = " ".join(words)
+        return visible(f"{line}: {self.reason}" if self.reason else line)
+
+
+@click.command("verify")
+@click.argument("words", nargs=-1, metavar="SELECTION|FILE")
+@click.option(
+    "--signature", "value", metavar="VALUE", help="Check FILE, a raw body (- is stdin), against this value."
+)
+@click.option(
+    "--save", is_flag=True, help="Write the judgement to the captures that the log judged otherwise."
+)
+@shared_options
+@click.pass_obj
+def verify_command(invocation: Invocation, words: tuple[str, ...], value: str | None, save: bool) -> None:
+    """Check signatures again with the secrets of now, a line each, and explain wrong ones.
+
+    SELECTION is ids (12, 12..20, latest), a Lean event_id or a filter, such as sig:invalid; 1.. is all. With
+    --signature it is a file instead, whose bytes are the body.
+
+    Exit 3 where one is not valid.
+    """
+    settings = invocation.settings()
+    secrets = read_secrets(settings, warn=_say)
+    if not secrets:
+        raise UsageError(
+            "no webhook secret is configured, so nothing can be checked; LEAN_WEBHOOK_SECRET sets one"
+        )
+    if value is not None:
+        if save or len(words) != 1:
+            raise UsageError("--signature goes with one FILE, and not with --save")
+        checks: Iterator[Checked] = iter([check_file(words[0], value, secrets)])
+    elif not words:
+        raise UsageError("verify wants a SELECTION, such as latest or sig:invalid; 1.. is all")
+    elif len(words) == 1 and not words[0].isalnum() and Path(words[0]).is_file():
+        raise UsageError(
+            f"{words[0]} is a file; give what its lean-signature header said as --signature VALUE"
+        )
+    else:
+        checks = checked_captures(settings, words, secrets)
+    done = wrong = 0
+    changed: list[Checked] = []
+    for check in checks:
+        click.echo(json.dumps(check.as_json()) if invocation.json else check.line())
+        done += 1
+        wrong += check.signature is not Signature.VALID
+        if check.changed:
+            changed.append(check)
+    if save:
+        _say(f"{run_async(save_all(settings, changed))} captures judged anew")
+    elif changed:
+        _say(f"the log judged {len(changed)} of them otherwise; --save writes what is said here")
+    if wrong:
+        raise CheckFailed(f"{wrong} of {done} signatures are not valid", word="signature")
+
+
+def checked_captures(
+    settings: Settings, words: Sequence[str], secrets: Mapping[str, bytes]
+) -> Iterator[Checked]:
+    """The stored captures that the words select, each checked.
+
+    Raises:
+        UsageError, NotFound: as `relay.store.selecting.select`.
+    """
+    verifier = signature.Verifier(secrets)
+    with Reader(settings.db) as reader:
+        for capture in select(reader, words, datetime.now(UTC)):
+            yield check_capture(capture, verifier, secrets)
+
+
+def check_capture(capture: Capture, verifier: signature.Verifier, secrets: Mapping[str, bytes]) -> Checked:
+    """One stored capture, checked over its stored bytes."""
+    values = [value.encode("latin-1") for name, value in capture.headers if name.lower() == signature.HEADER]
+    state, signed_by = verifier.check(values, capture.body)
+    kind = capture.event.type if capture.event is not None else None
+    return Checked(
+        id=capture.id,
+        name=kind or f"{capture.method} {capture.target}",
+        signature=state,
+        signed_by=signed_by,
+        reason=None if signed_by is not None else why_not_valid(values, capture.body, secrets),
+        stored=(capture.signature, capture.signed_by),
+    )
+
+
+def check_file(name: str, value: str, secrets: Mapping[str, bytes]) -> Checked:
+    """A file's bytes as a body, checked against a value of `lean-signature`.
+
+    Raises:
+        NotFound: the file cannot be read.
+    """
+    try:
+        body = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+    except OSError as error:
+        raise NotFound(f"cannot read {name}: {error.strerror}") from error
+    values = [value.encode("utf-8", "surrogateescape")]
+    state, signed_by = signature.Verifier(secrets).check(values, body)
+    reason = why_not_valid(values, body, secrets)
+    return Checked(id=None, name=name, signature=state, signed_by=signed_by, reason=reason)
+
+
+async def save_all(settings: Settings, checks: Sequence[Checked]) -> int:
+    """Have the engine write the judgements to the captures; how many it changed."""
+    from relay import engine  # with the web server, which only this needs
+
+    changed = 0
+    for start in range(0, len(checks), SAVED_AT_ONCE):
+        judged = [[one.id, one.signature, one.signed_by] for one in checks[start : start + SAVED_AT_ONCE]]
+        changed += (await engine.ask(settings, "verify", {"judged": judged}))["changed"]
+    return changed
+
+
+def _say(text: str) -> None:
+    click.echo(f"lean-relay: {visible(text)}", err=True)
