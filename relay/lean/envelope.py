@@ -59,9 +59,9 @@ def read_event(body: bytes) -> EventRow | None:
     `MOST_CHARACTERS` or that SQLite cannot store as TEXT (a lone surrogate). Of a repeated key the
     last counts. Never raises.
 
-    From `LARGE_BYTES` on the rest of a body is not checked for being JSON, and an object with more than
-    `large.MOST_FIELDS` fields is given up, as None. 16 MiB take 10 to 200 ms, made to be slow up to a
-    second, in slices that let other threads run: call it in a thread there.
+    From `LARGE_BYTES` on the rest of a body is not checked for being JSON, and an envelope or payload with
+    more than `large.MOST_FIELDS` fields is given up, as None. 16 MiB take 10 to 200 ms, made to be slow
+    up to a second, in slices that let other threads run: call it in a thread there.
     """
     if len(body) >= LARGE_BYTES:
         return _row(*large.envelope(body))

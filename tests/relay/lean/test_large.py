@@ -73,6 +73,7 @@ def test_a_body_cut_short_is_nothing(value: dict[str, Any]) -> None:
 
 
 HOSTILE = {
+    "many lists": b"[" + b",".join([b"[" + b"[]," * 10_000 + b"0]"] * 100) + b"]",
     "text": b'"' + b"a" * (12 * MIB) + b'"',
     "escapes": b'"' + b"\\n" * (2 * MIB) + b'"',
     "backslashes": b'["' + b"\\\\" * (2 * MIB) + b'"]',
