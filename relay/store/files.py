@@ -197,16 +197,33 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 def _connect_and_check(path: Path) -> sqlite3.Connection:
+    _inspect(path)
     connection = connect(path)
     try:
-        if not identity.is_empty(connection):
-            identity.check(connection, path)
-            _quick_check(connection)
         schema.migrate(connection)
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _inspect(path: Path) -> None:
+    """Whose file it is and whether it is sound, with no byte of it changed.
+
+    A writing connection would turn another program's file into a WAL database, and its end would write
+    a damaged database's `-wal` into it and remove that.
+    """
+    connection = sqlite3.connect(
+        f"file:{quote(str(path))}?mode=ro", uri=True, timeout=2.0, isolation_level=None
+    )
+    try:
+        connection.execute("PRAGMA trusted_schema = OFF")
+        connection.execute("PRAGMA cell_size_check = ON")
+        if not identity.is_empty(connection):
+            identity.check(connection, path)
+            _quick_check(connection)
+    finally:
+        connection.close()
 
 
 def _quick_check(connection: sqlite3.Connection) -> None:

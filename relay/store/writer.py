@@ -95,6 +95,10 @@ class StoreTrouble(Exception):
         self.reason = reason
         self.detail = detail
 
+    def again(self) -> StoreTrouble:
+        """The same, new: an exception raised twice keeps the frames of both alive, with their bodies."""
+        return StoreTrouble(self.reason, self.detail)
+
 
 class StoreClosed(Exception):
     """The store was closed; nothing more is taken."""
@@ -176,7 +180,7 @@ class Writer:
         if self._closed:
             raise StoreClosed
         if self.health.trouble is not None:
-            raise self.health.trouble
+            raise self.health.trouble.again()
         waiting = _Waiting(row, monotonic(), self._loop.create_future())
         self._pending.append(waiting)
         self._queue.put(waiting)
@@ -472,4 +476,4 @@ def _fail_future(future: asyncio.Future[Any], error: BaseException) -> None:
 
 def _fail_group(group: list[_Waiting], trouble: StoreTrouble) -> None:
     for waiting in group:
-        _fail_future(waiting.stored, trouble)
+        _fail_future(waiting.stored, trouble.again())

@@ -266,3 +266,16 @@ async def test_the_log_stays_small_under_load(tmp_path: Path) -> None:
             await asyncio.gather(*(writer.add(a_row(body=b"x" * 20_000)) for _ in range(50)))
         assert writer.wal_bytes < 24 * 1024 * 1024
     assert path.stat().st_size > 30 * 1024 * 1024
+
+
+async def test_trouble_is_raised_anew_each_time(tmp_path: Path) -> None:
+    """Refusals share no exception: one raised again and again would keep each refused body alive."""
+    async with a_writer(tmp_path / "relay.db") as writer:
+        writer.health = writing.Health(StoreTrouble("store-full", "no room"))
+        raised = []
+        for _ in range(2):
+            with pytest.raises(StoreTrouble) as caught:
+                await writer.add(a_row())
+            raised.append(caught.value)
+    assert raised[0] is not raised[1]
+    assert [error.reason for error in raised] == ["store-full", "store-full"]
