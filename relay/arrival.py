@@ -19,7 +19,7 @@ from multidict import istr
 from relay.lean.envelope import read_event
 from relay.lean.signature import Verifier
 from relay.models import Answer, Capture, Comparison, Event, Origin, from_micros
-from relay.store.writer import COLUMNS, Row
+from relay.store.inserting import COLUMNS, Row
 
 LEAN_SIGNATURE = istr("lean-signature")
 LEAN_APP_TOKEN = istr("lean-app-token")
@@ -68,7 +68,7 @@ class Judge:
         return Peer(host, name, Comparison.MATCH if listed else Comparison.MISMATCH)
 
     def row(self, request: BaseRequest, received_at: int, version: str, peer: Peer, body: bytes) -> Row:
-        """The values of `relay.store.writer.COLUMNS`, with the usual answer.
+        """The values of `relay.store.inserting.COLUMNS`, with the usual answer.
 
         Args:
             received_at: microseconds UTC.

@@ -31,7 +31,9 @@ from relay.processes import port_owner
 from relay.receiver import Receiver
 from relay.refusals import Refusals
 from relay.store import files, upkeep
-from relay.store.writer import Row, StoreTrouble, Writer
+from relay.store.inserting import Row
+from relay.store.trouble import StoreTrouble
+from relay.store.writer import Writer
 
 log = getLogger("relay.engine")
 

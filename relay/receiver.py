@@ -20,7 +20,8 @@ from relay.answering import Answers, Reply
 from relay.arrival import Judge, Peer, as_capture, with_answer
 from relay.connections import Connection, Connections, Limits, answer
 from relay.refusals import Refusals
-from relay.store.writer import StoreClosed, StoreTrouble, Writer
+from relay.store.trouble import StoreClosed, StoreTrouble
+from relay.store.writer import Writer
 
 TEXT = "stored\n"
 

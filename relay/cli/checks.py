@@ -121,7 +121,8 @@ def sqlite_version(version: str) -> Finding:
 
 def folder(settings: Settings) -> Iterator[Finding]:
     """The folder of the log: there, ours, local."""
-    from relay.store.files import loose_mode, network_filesystem
+    from relay.store.files import loose_mode
+    from relay.store.filesystems import network_filesystem
 
     path = settings.db.parent
     if not path.exists():

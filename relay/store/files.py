@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
-import subprocess
 import sys
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,33 +19,7 @@ from urllib.parse import quote
 from relay.errors import RelayError
 from relay.processes import holders
 from relay.store import identity, schema
-
-NETWORK_FILESYSTEMS = frozenset(
-    [
-        "nfs",
-        "nfs4",
-        "cifs",
-        "smb",
-        "smb2",
-        "smb3",
-        "smbfs",
-        "afpfs",
-        "webdav",
-        "9p",
-        "drvfs",
-        "vboxsf",
-        "prl_fs",
-        "virtiofs",
-        "osxfs",
-        "ceph",
-        "glusterfs",
-        "lustre",
-        "afs",
-        "ncpfs",
-        "fuseblk",
-    ]
-)
-"""WAL needs memory shared between processes of one host (sqlite.org/wal.html); these do not promise it."""
+from relay.store.filesystems import network_filesystem
 
 CHECK_WITHIN_S = 2.0
 """Bound on the check for corruption at start; `doctor` checks to the end."""
@@ -278,57 +251,3 @@ def move_aside(path: Path) -> Path:
         if source.exists():
             source.rename(target.with_name(target.name + side))
     return target
-
-
-def network_filesystem(folder: Path) -> str | None:
-    """The file system a folder is on where that is a network's or a bridge's; None for local ones."""
-    try:
-        if sys.platform == "darwin":
-            mounts = subprocess.run(
-                ["/sbin/mount"], capture_output=True, text=True, timeout=5, check=True
-            ).stdout
-            kind = filesystem_of(folder, _macos_mounts(mounts))
-        else:
-            kind = filesystem_of(folder, _linux_mounts(Path("/proc/self/mountinfo").read_text()))
-    except (OSError, subprocess.SubprocessError):
-        return None
-    if kind in NETWORK_FILESYSTEMS or kind.startswith("fuse."):
-        return kind
-    return None
-
-
-def filesystem_of(folder: Path, mounts: list[tuple[str, str]]) -> str:
-    """The file system of the innermost mount that holds a folder; an empty string when none does.
-
-    Args:
-        mounts: `(mount point, file system)` in the order of mounting; of two on one point the later holds.
-    """
-    resolved = folder.resolve()
-    best, kind = -1, ""
-    for point, name in mounts:
-        if resolved.is_relative_to(point) and len(point) >= best:
-            best, kind = len(point), name
-    return kind
-
-
-def _linux_mounts(mountinfo: str) -> list[tuple[str, str]]:
-    """Read /proc/self/mountinfo (proc(5)): mount point is field 5, the file system stands after ` - `."""
-    mounts = []
-    for line in mountinfo.splitlines():
-        left, _, right = line.partition(" - ")
-        fields = left.split(" ")
-        if len(fields) > 4 and right:
-            point = fields[4].encode().decode("unicode_escape") if "\\" in fields[4] else fields[4]
-            mounts.append((point, right.split(" ")[0]))
-    return mounts
-
-
-def _macos_mounts(listing: str) -> list[tuple[str, str]]:
-    """Read the lines of `mount`: `/dev/disk1 on /path (apfs, local, journaled)`."""
-    mounts = []
-    for line in listing.splitlines():
-        left, _, options = line.rpartition(" (")
-        _, _, point = left.partition(" on ")
-        if point:
-            mounts.append((point, options.rstrip(")").split(",")[0]))
-    return mounts

@@ -18,16 +18,16 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from time import monotonic
 from typing import Any, Generic, TypeVar
 
 from relay.errors import RelayError
-from relay.processes import holders
 from relay.store import files
 from relay.store.checkpoint import Checkpoints
+from relay.store.inserting import REPEATS, Row, insert_of
+from relay.store.trouble import Health, StoreClosed, StoreTrouble, diagnose, is_lock
 
 T = TypeVar("T")
 log = logging.getLogger("relay.store")
@@ -46,75 +46,6 @@ ANSWER_WITHIN_S = 4.5
 
 PROBE_EVERY_S = 1.0
 """How often a store in trouble is tried again."""
-
-COLUMNS = (
-    "received_at",
-    "method",
-    "target",
-    "http_version",
-    "client",
-    "tls",
-    "answer",
-    "answer_reason",
-    "origin",
-    "event_type",
-    "event_id",
-    "event_at",
-    "customer_id",
-    "signature",
-    "signed_by",
-    "app_token",
-    "sender",
-    "body_sha256",
-    "headers",
-    "body",
-)
-"""What `Row` holds, in this order; `id` and `repeat_of` are the writer's."""
-
-Row = tuple[Any, ...]
-"""The values of `COLUMNS` for one capture."""
-
-# A TEMP trigger belongs to this connection alone: no other program's INSERT runs it, and it is no
-# part of the public schema. An index look-up for each row; the UPDATE only where there is a first.
-REPEATS = """
-CREATE TEMP TRIGGER mark_repeats AFTER INSERT ON main.captures
-WHEN NEW.event_id IS NOT NULL
-     AND EXISTS (SELECT 1 FROM captures WHERE event_id = NEW.event_id AND id < NEW.id)
-BEGIN
-    UPDATE captures SET repeat_of = (SELECT min(id) FROM captures WHERE event_id = NEW.event_id)
-    WHERE id = NEW.id;
-END
-"""
-
-
-class StoreTrouble(Exception):
-    """Nothing can be stored just now; `reason` is a refusal's stable word."""
-
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(detail)
-        self.reason = reason
-        self.detail = detail
-
-    def again(self) -> StoreTrouble:
-        """The same, new: an exception raised twice keeps the frames of both alive, with their bodies."""
-        return StoreTrouble(self.reason, self.detail)
-
-
-class StoreClosed(Exception):
-    """The store was closed; nothing more is taken."""
-
-
-@dataclass(frozen=True, slots=True)
-class Health:
-    """Whether the store takes captures, as its last write showed."""
-
-    trouble: StoreTrouble | None = None
-    since: float = 0.0
-    """`monotonic()` of the first failure of this trouble."""
-
-    @property
-    def word(self) -> str:
-        return self.trouble.reason if self.trouble else "ok"
 
 
 @dataclass(slots=True, eq=False)
@@ -308,7 +239,7 @@ class Writer:
             values.append(number)
             values += waiting.row
         try:
-            self._retrying(lambda: self._connection.execute(_insert(len(group)), values), group[0].since)
+            self._retrying(lambda: self._connection.execute(insert_of(len(group)), values), group[0].since)
         except sqlite3.Error as error:
             self._fail(group, error)
             return
@@ -326,7 +257,7 @@ class Writer:
             try:
                 return act()
             except sqlite3.OperationalError as error:
-                if not _is_lock(error) or monotonic() - since > LOCKED_FOR_S - 1.0:
+                if not is_lock(error) or monotonic() - since > LOCKED_FOR_S - 1.0:
                     raise
 
     def _perform(self, job: _Job[Any]) -> None:
@@ -380,16 +311,8 @@ class Writer:
         self._tell(_fail_group, group, trouble)
 
     def _diagnose(self, error: sqlite3.Error) -> StoreTrouble:
-        name = getattr(error, "sqlite_errorname", "") or ""
-        if _is_lock(error):
-            others = ", ".join(map(str, holders(self._path)))
-            trouble = StoreTrouble(
-                "store-locked", f"another program{f' ({others})' if others else ''} holds the log"
-            )
-        elif name.startswith("SQLITE_FULL"):
-            trouble = StoreTrouble("store-full", "no room left on the disk for the log")
-        else:
-            trouble = StoreTrouble("store-failing", f"SQLite says: {error} ({name or type(error).__name__})")
+        trouble = diagnose(error, self._path)
+        if trouble.reason == "store-failing":
             self._reopen()
         if self.health.trouble is None:
             log.warning("cannot store captures: %s; answering 503 until it passes", trouble.detail)
@@ -452,16 +375,6 @@ class Writer:
             pending.popleft()
         if self._committed is not None:
             self._committed(first_id, [waiting.row for waiting in group])
-
-
-@cache
-def _insert(rows: int) -> str:
-    one = f"({', '.join('?' * (len(COLUMNS) + 1))})"
-    return f"INSERT INTO captures (id, {', '.join(COLUMNS)}) VALUES {', '.join([one] * rows)}"
-
-
-def _is_lock(error: sqlite3.Error) -> bool:
-    return (getattr(error, "sqlite_errorname", "") or "").startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))
 
 
 def _give(future: asyncio.Future[Any], result: Any) -> None:

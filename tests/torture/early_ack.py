@@ -10,7 +10,8 @@ import asyncio
 import sys
 
 from relay.cli import run
-from relay.store.writer import Row, Writer
+from relay.store.inserting import Row
+from relay.store.writer import Writer
 
 _add = Writer.add
 

@@ -197,7 +197,7 @@ def test_modes_of_the_log_and_its_folder(db: Path) -> None:
 
 def test_a_network_file_system_is_a_fault_unless_allowed(db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A log on NFS is a fault, and only a warning where the settings take the risk."""
-    monkeypatch.setattr("relay.store.files.network_filesystem", lambda folder: "nfs4")
+    monkeypatch.setattr("relay.store.filesystems.network_filesystem", lambda folder: "nfs4")
     assert [f.level for f in checks.folder(settings())][-1] == "fault"
     assert [f.level for f in checks.folder(settings(allow_network_fs=True))][-1] == "warning"
 

@@ -14,7 +14,9 @@ import pytest
 
 from relay.store import files
 from relay.store import writer as writing
-from relay.store.writer import COLUMNS, Row, StoreClosed, StoreTrouble, Writer
+from relay.store.inserting import COLUMNS, Row
+from relay.store.trouble import Health, StoreClosed, StoreTrouble
+from relay.store.writer import Writer
 
 
 def a_row(
@@ -271,7 +273,7 @@ async def test_the_log_stays_small_under_load(tmp_path: Path) -> None:
 async def test_trouble_is_raised_anew_each_time(tmp_path: Path) -> None:
     """Refusals share no exception: one raised again and again would keep each refused body alive."""
     async with a_writer(tmp_path / "relay.db") as writer:
-        writer.health = writing.Health(StoreTrouble("store-full", "no room"))
+        writer.health = Health(StoreTrouble("store-full", "no room"))
         raised = []
         for _ in range(2):
             with pytest.raises(StoreTrouble) as caught:

@@ -1,0 +1,60 @@
+"""What keeps the store from writing, in words that a refusal and a person can use."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+
+from relay.processes import holders
+
+
+class StoreTrouble(Exception):
+    """Nothing can be stored just now; `reason` is a refusal's stable word."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
+
+    def again(self) -> StoreTrouble:
+        """The same, new: an exception raised twice keeps the frames of both alive, with their bodies."""
+        return StoreTrouble(self.reason, self.detail)
+
+
+class StoreClosed(Exception):
+    """The store was closed; nothing more is taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """Whether the store takes captures, as its last write showed."""
+
+    trouble: StoreTrouble | None = None
+    since: float = 0.0
+    """`monotonic()` of the first failure of this trouble."""
+
+    @property
+    def word(self) -> str:
+        return self.trouble.reason if self.trouble else "ok"
+
+
+def is_lock(error: sqlite3.Error) -> bool:
+    """Whether another program's transaction is in the way."""
+    return _name(error).startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))
+
+
+def diagnose(error: sqlite3.Error, path: Path) -> StoreTrouble:
+    """SQLite's error as trouble: `store-locked`, `store-full` or `store-failing`."""
+    if is_lock(error):
+        others = ", ".join(map(str, holders(path)))
+        return StoreTrouble(
+            "store-locked", f"another program{f' ({others})' if others else ''} holds the log"
+        )
+    if _name(error).startswith("SQLITE_FULL"):
+        return StoreTrouble("store-full", "no room left on the disk for the log")
+    return StoreTrouble("store-failing", f"SQLite says: {error} ({_name(error) or type(error).__name__})")
+
+
+def _name(error: sqlite3.Error) -> str:
+    return getattr(error, "sqlite_errorname", "") or ""

@@ -1,0 +1,64 @@
+"""Which file system a folder is on, from what Linux and macOS say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from relay.store import filesystems
+
+MOUNTINFO = """\
+22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw
+30 22 0:25 / /mnt/share rw - nfs4 server:/export rw
+31 22 0:26 / /mnt/with\\040space rw shared:9 master:1 - 9p hostshare rw
+32 22 0:27 / /home/me/drive rw - fuse.sshfs me@host: rw
+33 22 0:28 / /mnt/share/local rw - xfs /dev/vdb rw
+34 22 0:29 / /over rw - nfs4 server:/old rw
+35 22 0:30 / /over rw - ext4 /dev/vdc rw
+"""
+
+MACOS = """\
+/dev/disk3s1s1 on / (apfs, sealed, local, read-only, journaled)
+/dev/disk3s5 on /System/Volumes/Data (apfs, local, journaled, nobrowse)
+//me@server/share on /Volumes/share (smbfs, nodev, nosuid, mounted by me)
+"""
+
+
+@pytest.mark.parametrize(
+    ("folder", "kind"),
+    [
+        ("/var/lib", "ext4"),
+        ("/mnt/share/deep/er", "nfs4"),
+        ("/mnt/with space/x", "9p"),
+        ("/home/me/drive", "fuse.sshfs"),
+        ("/home/me/driven", "ext4"),
+        ("/mnt/share/local/db", "xfs"),
+        ("/over/x", "ext4"),
+    ],
+)
+def test_the_innermost_mount_decides(folder: str, kind: str) -> None:
+    """Of nested mounts the longest path holds, of two on one point the later; blanks are unescaped."""
+    assert filesystems.filesystem_of(Path(folder), filesystems._linux_mounts(MOUNTINFO)) == kind
+
+
+def test_macos_lists_its_mounts_otherwise() -> None:
+    """The lines of `mount` give the same answer."""
+    mounts = filesystems._macos_mounts(MACOS)
+    assert filesystems.filesystem_of(Path("/Volumes/share/x"), mounts) == "smbfs"
+    assert filesystems.filesystem_of(Path("/Users/me"), mounts) == "apfs"
+
+
+@pytest.mark.parametrize("kind", ["nfs", "nfs4", "cifs", "smb3", "9p", "drvfs", "virtiofs", "fuse.x"])
+def test_networks_and_bridges_are_named(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file system that does not promise shared memory is told by name; local ones are None."""
+    monkeypatch.setattr(filesystems, "_mounts", lambda: [("/", kind)])
+    assert filesystems.network_filesystem(Path("/data")) == kind
+    monkeypatch.setattr(filesystems, "_mounts", lambda: [("/", "ext4")])
+    assert filesystems.network_filesystem(Path("/data")) is None
+
+
+def test_this_machine_s_own_folder_is_local(tmp_path: Path) -> None:
+    """What the system really says is understood: the tests' own folder takes a database."""
+    assert filesystems.network_filesystem(tmp_path) is None
+    assert filesystems.filesystem_of(tmp_path, filesystems._mounts())
