@@ -118,11 +118,11 @@ def verify_command(invocation: Invocation, words: tuple[str, ...], value: str | 
         if check.changed:
             changed.append(check)
     if save:
-        _say(f"{run_async(save_all(settings, changed))} captures judged anew")
+        _say(f"judged anew in the log: {run_async(save_all(settings, changed))}")
     elif changed:
         _say(f"the log judged {len(changed)} of them otherwise; --save writes what is said here")
     if wrong:
-        raise CheckFailed(f"{wrong} of {done} signatures are not valid", word="signature")
+        raise CheckFailed(f"not valid: {wrong} of {done}", word="signature")
 
 
 def checked_captures(

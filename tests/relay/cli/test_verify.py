@@ -72,7 +72,7 @@ def test_a_line_for_each(db: Path, capsys: Output) -> None:
     assert (
         "6 POST /webhooks/lean invalid: it is right for default over the body without its final" in lines[5]
     )
-    assert "[signature] 4 of 6 signatures are not valid" in printed.err
+    assert "[signature] not valid: 4 of 6" in printed.err
     assert "judged 2 of them otherwise; --save" in printed.err
 
 
@@ -92,7 +92,7 @@ def test_a_filter_selects(db: Path, capsys: Output) -> None:
 def test_save_writes_what_changed(db: Path, capsys: Output) -> None:
     """--save makes the log say the same, and a second time there is nothing left to change."""
     assert verify(db, "1..", "--save") == 3
-    assert "2 captures judged anew" in capsys.readouterr().err
+    assert "judged anew in the log: 2" in capsys.readouterr().err
     assert stored(db) == [
         (Signature.VALID, "default"),
         (Signature.VALID, "default"),
@@ -102,7 +102,7 @@ def test_save_writes_what_changed(db: Path, capsys: Output) -> None:
         (Signature.INVALID, None),
     ]
     assert verify(db, "1..", "--save") == 3
-    assert "0 captures judged anew" in capsys.readouterr().err
+    assert "judged anew in the log: 0" in capsys.readouterr().err
 
 
 def test_without_save_nothing_is_written(db: Path) -> None:
