@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib import metadata
+from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
+from relay import lock
 from relay.config import Settings, read_app_token, read_secrets
 from relay.errors import NotFound, RelayError, UsageError
 
@@ -62,6 +64,9 @@ FLOORS = {
 """The oldest version of each library that will do, as in pyproject.toml."""
 
 PYTHON_FLOOR = (3, 11)
+
+LARGE_LOG_BYTES = 256 * 2**20
+"""About a second of reading from a usual disk."""
 
 
 def python_version(running: tuple[int, ...]) -> Finding:
@@ -164,6 +169,9 @@ def log(settings: Settings) -> Iterator[Finding]:
     if loose:
         names = " ".join(map(str, loose))
         yield fault("log", f"others on this machine can read {names}", f"chmod 600 {names}")
+    if _is_long_work(db):
+        yield ok("log", f"{db} is large and in use, so it was not looked through; stop the engine for that")
+        return
     try:
         with Reader(db) as reader:
             (first, *_) = reader.rows("PRAGMA quick_check(1)")[0]
@@ -171,7 +179,12 @@ def log(settings: Settings) -> Iterator[Finding]:
     except NotFound:
         yield ok("log", f"{db} does not exist yet")
     except RelayError as error:
-        yield fault("log", str(error), "a damaged log is moved aside, not deleted, by `lean-relay listen`")
+        if error.word == "older-database":
+            yield warning("log", str(error), "start `lean-relay listen` once: it brings the log up to date")
+        else:
+            yield fault(
+                "log", str(error), "a damaged log is moved aside, not deleted, by `lean-relay listen`"
+            )
     else:
         if first == "ok":
             yield ok("log", f"{db} is sound; newest capture: {newest or 'none yet'}")
@@ -183,9 +196,13 @@ def log(settings: Settings) -> Iterator[Finding]:
             )
 
 
+def _is_long_work(db: Path) -> bool:
+    """Whether reading the whole log would take seconds in which a running engine's WAL cannot start over."""
+    return db.exists() and db.stat().st_size > LARGE_LOG_BYTES and lock.holder(db) is not None
+
+
 def engine_and_port(settings: Settings) -> Iterator[Finding]:
     """Whether an engine runs on this log, and whether its port is there to be had."""
-    from relay import lock
     from relay.processes import port_owner
 
     holder = lock.holder(settings.db)

@@ -213,6 +213,25 @@ def test_a_log_that_is_damaged_or_of_another_program(db: Path) -> None:
     assert [f.level for f in checks.log(settings())] == ["fault"]
 
 
+def test_a_log_without_tables_yet(db: Path) -> None:
+    """A file that no engine has filled yet is a warning that says what fills it."""
+    db.write_bytes(b"")
+    assert [f.level for f in checks.log(settings())] == ["warning"]
+
+
+def test_a_large_log_in_use_is_not_looked_through(db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While an engine runs, a large log is left alone, since a long read would hold up its WAL."""
+    monkeypatch.setattr(checks, "LARGE_LOG_BYTES", 1)
+    lock = Lock.take(db)
+    try:
+        (finding,) = checks.log(settings())
+    finally:
+        lock.release()
+    assert "not looked through" in finding.text
+    (finding,) = checks.log(settings())
+    assert "is sound" in finding.text
+
+
 def test_a_port_that_is_held_is_a_fault(home: Path) -> None:
     """A port that another program listens on is a fault that says so; a free one is ok."""
     with socket.create_server(("127.0.0.1", 0)) as server:
