@@ -46,7 +46,7 @@ class Follower:
         self._thread.join(timeout=1.0)  # A terminal that stands still does not hold up the end.
 
     def _run(self) -> None:
-        with suppress(BrokenPipeError):  # Nobody reads any more; the engine goes on.
+        with suppress(OSError):  # Nobody reads any more, or nothing can be written; the engine goes on.
             self._follow()
         self._reader.close()
 
