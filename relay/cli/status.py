@@ -13,7 +13,7 @@ from relay.cli.common import Invocation, shared_options
 from relay.config import Settings
 from relay.errors import NotFound, Unreachable
 from relay.lock import holder
-from relay.models import Counts, Refusal
+from relay.models import Counts, Refusal, Signature
 from relay.store.reader import Reader
 from relay.text import visible
 
@@ -70,8 +70,10 @@ def _rows(settings: Settings, running: dict[str, Any] | None, counts: Counts | N
         )
     rows.append(("log", f"{settings.db}{'' if counts else ' (not there yet)'}"))
     if counts:
-        signatures = ", ".join(f"{count} {state}" for state, count in counts.signatures.items())
-        rows.append(("captures", f"{counts.captures} of {counts.events} events, {counts.repeats} repeats"))
+        found = counts.signatures
+        signatures = ", ".join(f"{found[state]} {state}" for state in Signature if state in found)
+        repeats = f"{counts.repeats} repeat{'' if counts.repeats == 1 else 's'}"
+        rows.append(("captures", f"{counts.captures} ({counts.events} different events, {repeats})"))
         rows.append(("signatures", signatures or "none yet"))
     if running is not None:
         refused = ", ".join(f"{count} {reason}" for reason, count in sorted(running["refusals"].items()))

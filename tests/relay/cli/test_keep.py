@@ -1,0 +1,106 @@
+"""`star`, `note` and `prune`, with an engine and without one."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from subprocess import CompletedProcess
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from relay.cli.keep import ranges
+from tests.leanlike import a_body, a_request
+from tests.running import exchange, lean_relay, running
+
+
+@pytest.fixture(params=["with an engine", "without one"])
+def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
+    """A folder whose `relay.db` holds five captures, with a running engine and without."""
+    with running(tmp_path) as relay:
+        for number in range(1, 6):
+            exchange(relay.port, a_request(a_body(f"e-{number}")))
+        if request.param == "with an engine":
+            yield tmp_path
+            return
+    yield tmp_path
+
+
+def command(folder: Path, *arguments: str) -> CompletedProcess[str]:
+    return lean_relay(folder, *arguments, "--db", str(folder / "relay.db"))
+
+
+def rows(folder: Path, sql: str) -> list[tuple[object, ...]]:
+    connection = sqlite3.connect(f"file:{folder / 'relay.db'}?mode=ro", uri=True)
+    try:
+        return connection.execute(sql).fetchall()
+    finally:
+        connection.close()
+
+
+def test_stars_come_and_go(folder: Path) -> None:
+    """A selection is starred and unstarred; --json counts."""
+    assert command(folder, "star", "2", "4..5").stdout == "starred 3 captures\n"
+    assert json.loads(command(folder, "star", "5", "--remove", "--json").stdout) == {
+        "kind": "star",
+        "changed": 1,
+    }
+    assert rows(folder, "SELECT capture_id FROM notes WHERE starred") == [(2,), (4,)]
+
+
+def test_notes_are_written_replaced_and_removed(folder: Path) -> None:
+    """A note is one line to a capture; the next replaces it."""
+    assert command(folder, "note", "3", "-m", "first").returncode == 0
+    assert command(folder, "note", "3", "-m", "second").stdout == "wrote the note to 1 capture\n"
+    assert rows(folder, "SELECT text FROM notes") == [("second",)]
+    assert command(folder, "note", "3", "--remove").returncode == 0
+    assert rows(folder, "SELECT count(*) FROM notes") == [(0,)]
+
+
+def test_what_is_not_there_is_not_found(folder: Path) -> None:
+    """Ids and filters that name nothing end with 4 and change nothing."""
+    assert command(folder, "star", "99").returncode == 4
+    assert command(folder, "star", "type:nothing.like.this").returncode == 4
+    assert rows(folder, "SELECT count(*) FROM notes") == [(0,)]
+
+
+def test_prune_asks_spares_stars_and_removes(folder: Path) -> None:
+    """Without a terminal it wants --yes; starred captures stay unless named; the rest is gone."""
+    command(folder, "star", "1")
+    asked = command(folder, "prune", "1..4")
+    assert asked.returncode == 2
+    assert "4 captures (ids 1 to 4)" in asked.stderr
+    assert "--yes" in asked.stderr
+    assert rows(folder, "SELECT count(*) FROM captures") == [(5,)]
+    assert (
+        command(folder, "prune", "1..4", "--yes").stdout
+        == "removed 3 captures; 1 stay, for they are starred\n"
+    )
+    assert rows(folder, "SELECT id FROM captures") == [(1,), (5,)]
+    done = json.loads(command(folder, "prune", "1", "--starred", "--yes", "--json").stdout)
+    assert (done["kind"], done["removed"]) == ("prune", 1)
+    assert rows(folder, "SELECT id FROM captures") == [(5,)]
+
+
+def test_prune_without_a_selection_is_a_usage_error(folder: Path) -> None:
+    """Nothing is removed by a command that names nothing."""
+    done = command(folder, "prune", "--yes")
+    assert done.returncode == 2
+    assert rows(folder, "SELECT count(*) FROM captures") == [(5,)]
+
+
+def test_a_note_needs_a_text(folder: Path) -> None:
+    """An empty note, or a text together with --remove, is a usage error."""
+    assert command(folder, "note", "1").returncode == 2
+    assert command(folder, "note", "1", "-m", "x", "--remove").returncode == 2
+
+
+@given(st.sets(st.integers(1, 60)))
+def test_ranges_hold_exactly_the_ids(ids: set[int]) -> None:
+    """Runs are ascending, do not touch, and cover each id and no other."""
+    runs = ranges(sorted(ids))
+    assert [number for first, last in runs for number in range(first, last + 1)] == sorted(ids)
+    assert all(before[1] + 1 < after[0] for before, after in zip(runs, runs[1:], strict=False))
