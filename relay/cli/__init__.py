@@ -33,6 +33,11 @@ from relay.text import visible_block
 
 COMMANDS: dict[str, str] = {
     "listen": "relay.cli.listen",
+    "list": "relay.cli.list",
+    "show": "relay.cli.show",
+    "tail": "relay.cli.tail",
+    "wait": "relay.cli.tail",
+    "diff": "relay.cli.diff",
     "status": "relay.cli.status",
     "reload": "relay.cli.status",
     "refusals": "relay.cli.status",

@@ -220,7 +220,7 @@ class Path(Patterned):
 class Size(Leaf):
     code = "size"
     example = "size:10k.."
-    help = "bytes of the body; k, M and G are 1024, 1024^2, 1024^3"
+    help = "bytes of the body; k and KiB are 1024, kB is 1000"
 
     span: Span
 

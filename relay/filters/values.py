@@ -15,12 +15,12 @@ from math import ceil, floor
 
 from relay.filters.tree import Written
 
-BINARY = {"": 1, "b": 1, "k": 2**10, "m": 2**20, "g": 2**30}
+PREFIXES = {"": 0, "k": 1, "m": 2, "g": 3}
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 _WHOLE = re.compile(r"\d{1,9}", re.ASCII)
-_SIZE = re.compile(r"(\d{1,12}(?:\.\d{1,6})?)([kmg]?)(?:i?b)?", re.ASCII | re.IGNORECASE)
+_SIZE = re.compile(r"(\d{1,12}(?:\.\d{1,6})?)([kmg]?)(i?b)?", re.ASCII | re.IGNORECASE)
 _AGO = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)([smhdw])", re.ASCII | re.IGNORECASE)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _CLOCK = re.compile(r"\d\d?:\d\d(:\d\d)?", re.ASCII)
@@ -183,7 +183,7 @@ def _whole(text: str) -> Decimal:
 
 
 def size(text: str) -> Decimal:
-    """Bytes: `412`, `10k`, `1.5M`, `10MiB`. k, M and G are 1024, 1024^2 and 1024^3.
+    """Bytes: `412`, `10k`, `1.5M`, `10MiB`, `10MB`; as in the settings, only kB, MB and GB count in 1000.
 
     Raises:
         ValueError: it is no size.
@@ -191,7 +191,9 @@ def size(text: str) -> Decimal:
     found = _SIZE.fullmatch(text)
     if not found:
         raise ValueError(f'"{text}" is not a size; write 412, 10k, 1.5M or a range such as 10k..')
-    return Decimal(found[1]) * BINARY[found[2].lower()]
+    prefix, suffix = found[2].lower(), (found[3] or "").lower()
+    step = 1000 if prefix and suffix == "b" else 1024
+    return Decimal(found[1]) * int(step ** PREFIXES[prefix])
 
 
 def moment(text: str, now: datetime, *, end: bool) -> datetime:

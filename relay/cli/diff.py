@@ -1,0 +1,67 @@
+"""`diff`: two captures field by field."""
+
+from __future__ import annotations
+
+import click
+
+from relay.cli.common import Invocation, shared_options
+from relay.cli.reading import now, print_json, reveal_option, what
+from relay.config import Settings
+from relay.diff import Difference, differences
+from relay.errors import UsageError
+from relay.models import Capture
+from relay.store.reader import Reader
+from relay.store.selecting import select
+from relay.text import latin1_shown, mask_headers, visible
+
+
+@click.command("diff")
+@click.argument("a")
+@click.argument("b")
+@reveal_option
+@shared_options
+@click.pass_obj
+def diff_command(invocation: Invocation, a: str, b: str, reveal: bool) -> None:
+    """Two captures field by field: `diff 12 15`, `diff 12 latest`. Exit code 0, differing or not.
+
+    Compares method, target, headers and body: JSON value by value, with each number's own digits,
+    anything else byte by byte.
+    """
+    settings = invocation.settings()
+    with Reader(settings.db) as reader:
+        left, right = (_one(reader, word) for word in (a, b))
+    found = [_shown(each, settings, reveal=reveal) for each in differences(left, right)]
+    if invocation.json:
+        for each in found:
+            print_json(each.as_json())
+        return
+    click.echo(f"a  {left.id}  {what(left)}\nb  {right.id}  {what(right)}")
+    if not found:
+        click.echo("the same method, target, headers and body")
+    for each in found:
+        click.echo(visible(each.field))
+        click.echo(f"  a  {_value(each, each.a)}")
+        click.echo(f"  b  {_value(each, each.b)}")
+
+
+def _one(reader: Reader, word: str) -> Capture:
+    found = list(select(reader, (word,), now()))
+    if len(found) != 1:
+        raise UsageError(f'"{word}" is {len(found)} captures; diff wants one, by its id')
+    return found[0]
+
+
+def _shown(difference: Difference, settings: Settings, *, reveal: bool) -> Difference:
+    if difference.header is None or reveal:
+        return difference
+    a, b = (
+        None if value is None else mask_headers(((difference.header, value),), settings.mask_headers)[0][1]
+        for value in (difference.a, difference.b)
+    )
+    return Difference(difference.field, a, b, difference.header)
+
+
+def _value(difference: Difference, value: str | None) -> str:
+    if value is None:
+        return "absent"
+    return visible(value) if difference.field.startswith("body") else latin1_shown(value)

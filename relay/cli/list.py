@@ -1,0 +1,76 @@
+"""`list`: the captures of a selection, a line each."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from itertools import chain, islice
+
+import click
+
+from relay.cli.common import Invocation, shared_options
+from relay.cli.reading import Columns, masked, now, print_json, reveal_option
+from relay.errors import UsageError
+from relay.filters import HELP, Filter
+from relay.store.reader import Reader
+from relay.store.search import search
+from relay.store.selecting import fetched, ids_of, parse_selection
+
+LIMIT = 50
+
+FILTER_HELP = "\b\nFilter:\n" + "\n".join(f"  {written:26}  {meaning}" for written, meaning in HELP)
+"""The filter's table for the end of `--help`."""
+
+
+@click.command("list", epilog=FILTER_HELP)
+@click.argument("selection", nargs=-1)
+@click.option("-n", "--limit", type=click.IntRange(min=1), metavar="N", help=f"The newest N.  [{LIMIT}]")
+@click.option("--all", "everything", is_flag=True, help="All that match, however many.")
+@reveal_option
+@shared_options
+@click.pass_obj
+def list_command(
+    invocation: Invocation, selection: tuple[str, ...], limit: int | None, everything: bool, reveal: bool
+) -> None:
+    """Captures, the newest 50, oldest first: `list`, `list 12..20`, `list type:payment sig:invalid`.
+
+    SELECTION is ids (12, 12..20, latest), a Lean event_id, or a filter. The columns are id, time,
+    event type, signature, size, the relay's answer, and what is unusual.
+    """
+    if everything and limit is not None:
+        raise UsageError("--all and --limit exclude each other")
+    settings = invocation.settings()
+    at = now()
+    with Reader(settings.db) as reader:
+        if everything:
+            ids, more = ids_of(reader, parse_selection(selection, at)), False
+        else:
+            newest, more = newest_of(reader, selection, at, limit or LIMIT)
+            ids = iter(newest)
+        columns = Columns(reader.newest_id(), at)
+        for capture in fetched(reader, ids):
+            if invocation.json:
+                print_json(masked(capture, settings, reveal=reveal).as_json())
+            else:
+                click.echo(columns.line(capture))
+        sys.stdout.flush()
+    if more:
+        click.echo("older ones match too; --limit N shows more, --all shows all", err=True)
+
+
+def newest_of(reader: Reader, words: Sequence[str], at: datetime, limit: int) -> tuple[list[int], bool]:
+    """The newest ids of a selection, oldest first, and whether there are more."""
+    selection = parse_selection(words, at)
+    if isinstance(selection, Filter):
+        # Newest first, so that a search ends as soon as there are enough.
+        newest = chain.from_iterable(search(reader, selection))
+        found = list(islice(newest, limit + 1))
+    else:
+        found = _last(ids_of(reader, selection), limit + 1)
+    return sorted(found[:limit]), len(found) > limit
+
+
+def _last(ids: Iterator[int], count: int) -> list[int]:
+    """The last of ascending ids, newest first."""
+    return sorted(ids)[: -count - 1 : -1]

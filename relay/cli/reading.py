@@ -1,0 +1,140 @@
+"""What the reading commands share: the log, the time, and captures as lines.
+
+Owns masking on the way out, for people and for `--json` alike, and the columns of `list`.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, TypeVar
+
+import click
+
+from relay.config import Settings
+from relay.models import Attempt, Capture, Delivery, Origin
+from relay.text import latin1_shown, mask_headers, visible
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+REVEAL_HELP = "Show the values of secret headers, which are masked otherwise, in --json too."
+
+
+def reveal_option(function: F) -> F:
+    """`--reveal`, for commands that print headers."""
+    return click.option("--reveal", is_flag=True, help=REVEAL_HELP)(function)
+
+
+def now() -> datetime:
+    """This moment with the offset of this machine, which times of a filter without one have."""
+    return datetime.now().astimezone()
+
+
+def masked(capture: Capture, settings: Settings, *, reveal: bool) -> Capture:
+    """The capture as it may be shown: without the values of secret headers."""
+    if reveal:
+        return capture
+    return replace(capture, headers=mask_headers(capture.headers, settings.mask_headers))
+
+
+def masked_attempt(attempt: Attempt, settings: Settings, *, reveal: bool) -> Attempt:
+    """The same for what was sent to a target, and for its answer."""
+    if reveal:
+        return attempt
+    sent, came = (
+        None if headers is None else mask_headers(headers, settings.mask_headers)
+        for headers in (attempt.sent_headers, attempt.headers)
+    )
+    return replace(attempt, sent_headers=sent, headers=came)
+
+
+def print_json(line: dict[str, Any]) -> None:
+    """One line of `--json`."""
+    sys.stdout.write(json.dumps(line) + "\n")
+
+
+def when(at: datetime) -> str:
+    """A time on this machine's clock with its offset: `2026-11-20 08:15:30.123 +04:00`."""
+    local = at.astimezone()
+    offset = local.strftime("%z")
+    return f"{local:%Y-%m-%d %H:%M:%S}.{local.microsecond // 1000:03} {offset[:3]}:{offset[3:5]}"
+
+
+def size(count: int) -> str:
+    """`412 B`, `10.4 KiB`, `3.1 MiB`."""
+    if count < 1024:
+        return f"{count} B"
+    return f"{count / 1024:.1f} KiB" if count < 1024 * 1024 else f"{count / 1024 / 1024:.1f} MiB"
+
+
+def what(capture: Capture) -> str:
+    """The event's type, or where there is none the request line; safe to show."""
+    if capture.event and capture.event.type:
+        return visible(capture.event.type)
+    return f"{visible(capture.method)} {latin1_shown(capture.target)}"
+
+
+def outcome(delivery: Delivery) -> str:
+    """What became of a delivery, in a word or two: `500 retry`, `queued`, `refused`."""
+    if not delivery.attempts or delivery.state == "parked":
+        return visible(delivery.state)
+    came = str(delivery.status) if delivery.status is not None else visible(delivery.error or "no answer")
+    return f"{came} {visible(delivery.verdict)}" if delivery.verdict else came
+
+
+class Columns:
+    """Captures as lines whose columns stand below each other, cut to the terminal where there is one."""
+
+    def __init__(self, newest_id: int, today: datetime) -> None:
+        """
+        Args:
+            newest_id: as wide as the first column has to be.
+            today: on this machine's clock; other days are shown with their date.
+        """
+        self._id_width = len(str(newest_id))
+        self._today = today.date()
+        self._dated = False
+        """A line had to show its date; those that follow do too, so that the columns stay."""
+        self._width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+        # An event type of Lean's is up to 47 characters long; narrow terminals get less of it.
+        self._what_width = 34 if self._width is None else max(16, min(34, self._width - 56))
+
+    def line(self, capture: Capture) -> str:
+        """`12  08:15:30.123  payment.updated  valid  412 B  200  repeat of 9`."""
+        local = capture.received_at.astimezone()
+        self._dated = self._dated or local.date() != self._today
+        date = f"{local:%Y-%m-%d} " if self._dated else ""
+        called = what(capture)
+        if self._width is not None and len(called) > self._what_width:
+            called = called[: self._what_width - 1] + "…"
+        cells = [
+            str(capture.id).rjust(self._id_width),
+            f"{date}{local:%H:%M:%S}.{local.microsecond // 1000:03}",
+            called.ljust(self._what_width),
+            capture.signature.ljust(9),
+            size(len(capture.body)).rjust(9),
+            str(capture.answer.status),
+            *(f"-> {outcome(delivery)}" for delivery in capture.deliveries),
+            ", ".join(_remarks(capture)),
+        ]
+        line = "  ".join(cells).rstrip()
+        return line if self._width is None or len(line) <= self._width else line[: self._width - 1] + "…"
+
+
+def _remarks(capture: Capture) -> list[str]:
+    remarks = []
+    if capture.origin == Origin.SAMPLE:
+        remarks.append("sample")
+    if capture.repeat_of is not None:
+        remarks.append(f"repeat of {capture.repeat_of}")
+    if capture.shape is not None and capture.shape != "documented":
+        remarks.append(str(capture.shape))
+    if capture.starred:
+        remarks.append("starred")
+    if capture.note is not None:
+        remarks.append(f"note: {visible(capture.note)}")
+    return remarks

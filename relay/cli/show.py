@@ -1,0 +1,214 @@
+"""`show`: captures whole, in words, as exact bytes, as HTTP or as a line of shell."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from collections.abc import Iterator
+
+import click
+
+from relay.bodies import hex_rows, laid_out
+from relay.cli.common import PROGRAM, Invocation, shared_options
+from relay.cli.reading import masked, masked_attempt, now, print_json, reveal_option, size, what, when
+from relay.config import Settings
+from relay.errors import UsageError
+from relay.models import Attempt, Capture, Comparison, Headers, iso
+from relay.store.reader import Reader
+from relay.store.selecting import select
+from relay.text import latin1_shown, visible, visible_block
+from relay.wire import curl_line, http_bytes
+
+MOST_SHOWN = 64 * 1024
+"""Characters of a body in the overview; `--body` gives all of it."""
+
+MOST_HEX = 512
+"""Bytes of a body in the overview that is no text."""
+
+PARTS = ("body", "headers", "http", "curl", "attempts")
+
+
+@click.command("show")
+@click.argument("selection", nargs=-1)
+@click.option("--body", "part", flag_value="body", help="The exact bytes of the body.")
+@click.option("--headers", "part", flag_value="headers", help="The headers, in the order they came.")
+@click.option("--http", "part", flag_value="http", help="The request as HTTP.")
+@click.option("--curl", "part", flag_value="curl", help="A shell line that sends the same bytes.")
+@click.option("--attempts", "part", flag_value="attempts", help="Each try of each delivery.")
+@reveal_option
+@shared_options
+@click.pass_obj
+def show_command(invocation: Invocation, selection: tuple[str, ...], part: str | None, reveal: bool) -> None:
+    """One capture whole: `show 12`, `show latest --body`, `show 12 --curl`.
+
+    SELECTION is ids (12, 12..20, latest), a Lean event_id, or a filter; without one, the latest.
+    JSON is laid out with each number's own digits. On a terminal hostile characters are made
+    visible, in --body and --http too; redirected, those are the exact bytes.
+    """
+    settings = invocation.settings()
+    if invocation.json and part not in (None, "attempts"):
+        raise UsageError(f"--json and --{part} exclude each other")
+    with Reader(settings.db) as reader:
+        first = True
+        for capture in select(reader, selection or ("latest",), now()):
+            shown = masked(capture, settings, reveal=reveal)
+            if part == "body":
+                _write(capture.body)
+            elif part == "http":
+                _write(http_bytes(shown, shown.headers))
+            elif part == "headers":
+                _print(_header_lines(shown.headers))
+            elif part == "curl":
+                _print([curl(shown, settings)])
+            elif part == "attempts":
+                attempts = [
+                    masked_attempt(each, settings, reveal=reveal) for each in reader.attempts(capture.id)
+                ]
+                _print_attempts(capture, attempts, invocation)
+            elif invocation.json:
+                print_json(shown.as_json())
+            else:
+                _print(([] if first else [""]) + list(overview(shown)))
+            first = False
+        sys.stdout.flush()
+
+
+def _print(lines: list[str]) -> None:
+    for line in lines:
+        click.echo(line)
+
+
+def _write(data: bytes) -> None:
+    """Exact bytes, but on a terminal nothing that it would act on."""
+    if sys.stdout.isatty():
+        text = data.decode("utf-8", "replace").replace("\r\n", "\n")
+        safe = visible_block(text)
+        click.echo(safe, nl=not safe.endswith("\n"))
+        if safe.encode() != data:
+            click.echo("made safe for the terminal; redirect it for the exact bytes", err=True)
+        return
+    sys.stdout.flush()
+    sys.stdout.buffer.write(data)
+
+
+def curl(capture: Capture, settings: Settings) -> str:
+    """The line that sends a capture to the relay of these settings."""
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    again = [PROGRAM, "show", str(capture.id), "--body", "--db", str(settings.db.absolute())]
+    url = f"http://{host}:{settings.port}"
+    return visible_block(curl_line(capture, capture.headers, url, shlex.join(again)))
+
+
+def overview(capture: Capture) -> Iterator[str]:
+    """A capture in words, its headers and its body laid out; safe to show."""
+    yield f"{capture.id}  {what(capture)}  {when(capture.received_at)}"
+    for name, value in _facts(capture):
+        yield f"{name:10} {value}"
+    yield ""
+    yield from _header_lines(capture.headers)
+    yield ""
+    yield from body_lines(capture.body)
+
+
+def _facts(capture: Capture) -> Iterator[tuple[str, str]]:
+    request = f"{visible(capture.method)} {latin1_shown(capture.target)} HTTP/{visible(capture.http_version)}"
+    yield "request", request
+    senders = {
+        None: "",
+        Comparison.MATCH: ", a sender of Lean's",
+        Comparison.MISMATCH: ", none of Lean's senders",
+    }
+    yield "from", visible(capture.client) + senders[capture.sender]
+    if capture.tls is not None:
+        yield "tls", visible(json.dumps(capture.tls, ensure_ascii=False))
+    event = capture.event
+    if event is not None:
+        if event.event_id is not None:
+            yield "event_id", visible(event.event_id)
+        if event.customer_id is not None:
+            yield "customer", visible(event.customer_id)
+        if event.at is not None:
+            yield "event time", iso(event.at)
+    yield "signature", capture.signature + (f" by {visible(capture.signed_by)}" if capture.signed_by else "")
+    if capture.app_token is not None:
+        yield "app token", str(capture.app_token)
+    yield "origin", str(capture.origin)
+    if capture.repeat_of is not None:
+        yield "repeat of", str(capture.repeat_of)
+    if capture.shape is not None:
+        yield "shape", str(capture.shape)
+    purpose = capture.answer.on_purpose
+    yield "answered", f"{capture.answer.status}" + (f", on purpose: {visible(purpose)}" if purpose else "")
+    if capture.starred:
+        yield "starred", "yes"
+    if capture.note is not None:
+        yield "note", visible(capture.note)
+    for each in capture.deliveries:
+        words = [f"{each.kind} to {each.target}: {each.state}", *([each.reason] if each.reason else [])]
+        if each.attempts:
+            spent = "" if each.elapsed_ms is None else f" in {each.elapsed_ms:.0f} ms"
+            tries = "1 try" if each.attempts == 1 else f"{each.attempts} tries, the last"
+            words.append(f"{tries} {_came(each.status, each.error)}{spent}")
+        words += [f"Lean would conclude: {each.verdict}"] if each.verdict else []
+        yield "delivery", visible(", ".join(words))
+
+
+def _came(status: int | None, error: str | None) -> str:
+    return str(status) if status is not None else error or "no answer"
+
+
+def _header_lines(headers: Headers) -> list[str]:
+    return [f"{latin1_shown(name)}: {latin1_shown(value)}" for name, value in headers]
+
+
+def body_lines(body: bytes) -> Iterator[str]:
+    """A body to look at: JSON laid out, text as it is, else hex; cut where it is long."""
+    if not body:
+        yield "no body"
+        return
+    yield f"body, {size(len(body))}"
+    text = laid_out(body) or _text(body)
+    if text is None:
+        yield from hex_rows(body[:MOST_HEX])
+        left = len(body) - MOST_HEX
+    else:
+        yield visible_block(text[:MOST_SHOWN].replace("\r\n", "\n"))
+        left = len(text) - MOST_SHOWN
+    if left > 0:
+        yield f"... and {left} more; --body gives all of it"
+
+
+def _text(body: bytes) -> str | None:
+    try:
+        return None if b"\0" in body else body.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+
+
+def _print_attempts(capture: Capture, attempts: list[Attempt], invocation: Invocation) -> None:
+    if invocation.json:
+        for attempt in attempts:
+            print_json(attempt.as_json())
+        return
+    if not attempts:
+        click.echo(f"capture {capture.id} was sent to no target", err=True)
+    for attempt in attempts:
+        _print(list(_attempt_lines(attempt)))
+
+
+def _attempt_lines(attempt: Attempt) -> Iterator[str]:
+    came = _came(attempt.status, attempt.error)
+    line = (
+        f"{attempt.capture_id}  {attempt.kind} to {attempt.target}, try {attempt.number}"
+        f"  {when(attempt.started_at)}  {attempt.outcome}: {came} in {attempt.elapsed_ms:.0f} ms"
+    )
+    if attempt.verdict:
+        line += f"  {attempt.verdict}"
+        line += f": {attempt.verdict_reason}" if attempt.verdict_reason else ""
+    yield visible(line)
+    if attempt.headers:
+        yield from (f"  {header}" for header in _header_lines(attempt.headers))
+    if attempt.body:
+        for block in body_lines(attempt.body):
+            yield from (f"  {row}" for row in block.split("\n"))

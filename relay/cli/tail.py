@@ -1,0 +1,149 @@
+"""`tail` and `wait`: captures as they come, and the first one that matches.
+
+Owns the watching: `PRAGMA data_version` ten times a second, which costs 50 us and holds no
+snapshot, and a search only when it has changed.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from time import monotonic, sleep
+
+import click
+
+from relay.cli.common import Invocation, shared_options
+from relay.cli.list import FILTER_HELP
+from relay.cli.reading import Columns, masked, now, print_json, reveal_option
+from relay.config import Settings
+from relay.errors import NotFound, UsageError
+from relay.filters import Filter, FilterError, arrival_fault, parse
+from relay.filters.values import moment
+from relay.models import Capture
+from relay.store.reader import Reader
+from relay.store.search import search
+from relay.store.selecting import PAGE
+
+EVERY_S = 0.1
+
+LOOK_BACK = timedelta(seconds=10)
+
+STILL_WATCHED = 2_000
+"""Captures of `tail` that are asked again when verdicts and shapes come."""
+
+
+@click.command("tail", epilog=FILTER_HELP)
+@click.argument("filter", nargs=-1)
+@reveal_option
+@shared_options
+@click.pass_obj
+def tail_command(invocation: Invocation, filter: tuple[str, ...], reveal: bool) -> None:
+    """Captures as they come, a line each: `tail`, `tail sig:invalid`. Ctrl-C ends it.
+
+    A capture is printed once, when it matches: with `verdict:` or `shape:` that is when they are known.
+    """
+    settings = invocation.settings()
+    wanted = _filter(filter)
+    with Reader(settings.db) as reader:
+        watch = _Watch(reader, wanted, reader.newest_id())
+        while True:
+            for capture in watch.new():
+                _print(invocation, settings, capture, reader, reveal=reveal)
+            sys.stdout.flush()
+            sleep(EVERY_S)
+
+
+@click.command("wait", epilog=FILTER_HELP)
+@click.argument("filter", nargs=-1)
+@click.option(
+    "--timeout",
+    "timeout_s",
+    type=click.FloatRange(min=0),
+    default=30.0,
+    metavar="S",
+    help="Give up after so many seconds, with exit code 4.  [30]",
+)
+@click.option("--since", metavar="TIME", help="Look back to then: 5m, 08:15, 2026-11-20T08:15.  [10s]")
+@reveal_option
+@shared_options
+@click.pass_obj
+def wait_command(
+    invocation: Invocation, filter: tuple[str, ...], timeout_s: float, since: str | None, reveal: bool
+) -> None:
+    """The first capture that matches, as soon as it is there: `wait type:payment --timeout 20`.
+
+    Looks back 10 seconds, and again when verdicts and shapes come. Exit code 4 when none came in time.
+    """
+    settings = invocation.settings()
+    wanted = _filter(filter)
+    at = now()
+    try:
+        back_to = at - LOOK_BACK if since is None else moment(since, at, end=False)
+    except ValueError as error:
+        raise UsageError(f"--since: {error}") from error
+    deadline = monotonic() + timeout_s
+    with _opened(settings.db, deadline) as reader:
+        watch = _Watch(reader, wanted, reader.last_before(back_to))
+        while True:
+            for capture in watch.new():
+                _print(invocation, settings, capture, reader, reveal=reveal)
+                return
+            left_s = deadline - monotonic()
+            if left_s <= 0:
+                raise NotFound(
+                    f"nothing came within {timeout_s:g} s that matches {wanted.text or 'anything'}"
+                )
+            sleep(min(EVERY_S, left_s))
+
+
+def _filter(words: tuple[str, ...]) -> Filter:
+    try:
+        return parse(" ".join(words), now())
+    except FilterError as error:
+        raise UsageError(str(error)) from error
+
+
+def _opened(path: Path, deadline: float) -> Reader:
+    """The log; an engine that has just been started may still be about to make it."""
+    while not path.exists() and monotonic() < deadline:
+        sleep(EVERY_S)
+    return Reader(path)
+
+
+def _print(
+    invocation: Invocation, settings: Settings, capture: Capture, reader: Reader, *, reveal: bool
+) -> None:
+    if invocation.json:
+        print_json(masked(capture, settings, reveal=reveal).as_json())
+    else:
+        click.echo(Columns(reader.newest_id(), now()).line(capture))
+
+
+class _Watch:
+    """What matches a filter and was not given before, each time it is asked."""
+
+    def __init__(self, reader: Reader, filter: Filter, after: int) -> None:
+        self._reader = reader
+        self._filter = filter
+        self._after = after
+        self._version = -1
+        self._comes_later = arrival_fault(filter) is not None
+        self._given: set[int] = set()
+
+    def new(self) -> Iterator[Capture]:
+        version = self._reader.data_version()
+        if version == self._version:
+            return
+        self._version = version
+        newest = self._reader.newest_id()
+        for ids in search(
+            self._reader, self._filter, newest_first=False, after=self._after, before=newest + 1
+        ):
+            for at in range(0, len(ids), PAGE):
+                fresh = [number for number in ids[at : at + PAGE] if number not in self._given]
+                self._given.update(fresh)
+                yield from self._reader.captures(fresh)
+        self._after = max(self._after, newest - STILL_WATCHED) if self._comes_later else newest
+        self._given = {number for number in self._given if number > self._after}
