@@ -1,0 +1,264 @@
+"""The README says what is so: each command line in it runs, each table in it is the program's."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from relay.cli import COMMANDS
+from relay.config import SETTINGS
+from relay.errors import Exit
+from relay.filters import HELP
+from relay.models import Capture, from_micros
+from relay.store import schema
+from tests.running import ROOT, Running, environment, running, working_folder
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+MADE_FOR_LONG = {"demo", "bench", "torture", "check", "clean"}
+"""Targets that are looked up here and not made: they take minutes, or remove what the tests run on."""
+
+
+def blocks(*languages: str) -> list[str]:
+    return [
+        text for language, text in re.findall(r"(?ms)^```(\w+)\n(.*?)^```", README) if language in languages
+    ]
+
+
+def command_lines() -> list[str]:
+    """Lines of `sh` blocks, and those of `console` blocks that begin with `$ `."""
+    lines = [line for block in blocks("sh") for line in block.splitlines() if not line.startswith("#")]
+    lines += [line[2:] for block in blocks("console") for line in block.splitlines() if line.startswith("$ ")]
+    return list(dict.fromkeys(line.partition("  #")[0].strip() for line in lines if line.strip()))
+
+
+def words(line: str) -> list[str]:
+    """The words of a line, without variables set before its command."""
+    return [word for word in shlex.split(line) if not re.match(r"[A-Z_]+=", word)]
+
+
+LINES = command_lines()
+RELAY_LINES = [line for line in LINES if words(line)[0] == "lean-relay"]
+LISTENING = [line for line in RELAY_LINES if [*words(line), "listen"][1] == "listen"]
+FOLLOWING = [line for line in RELAY_LINES if words(line)[1:2] in (["tail"], ["wait"])]
+ENDING = [line for line in RELAY_LINES if line not in LISTENING + FOLLOWING]
+MAKE_LINES = [line for line in LINES if words(line)[0] == "make"]
+
+
+@pytest.fixture(scope="module")
+def bin_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for the PATH, in which `lean-relay` and `python` are the ones under test."""
+    folder = tmp_path_factory.mktemp("venv") / "bin"
+    folder.mkdir()
+    for name, does in (("lean-relay", f"{sys.executable} -m relay"), ("python", sys.executable)):
+        (folder / name).write_text(f'#!/bin/sh\nexec {does} "$@"\n')
+        (folder / name).chmod(0o755)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory, bin_folder: Path) -> Iterator[Running]:
+    """An engine on the log that commands use by themselves, with a few samples in it."""
+    folder = tmp_path_factory.mktemp("engine")
+    with running(folder, db=folder / "home/data/lean-relay/relay.db") as listening:
+        samples = "payment.created payment.updated entity.created payment_source.beneficiary.created"
+        done = shell(f"lean-relay trigger {samples} results.ready", folder, bin_folder)
+        assert done.returncode == 0, done.stderr
+        yield listening
+
+
+def variables(folder: Path, bin_folder: Path) -> dict[str, str]:
+    more = {"LEAN_RELAY_PORT": "0", "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}"}
+    return environment(folder, **more)
+
+
+def shell(line: str, folder: Path, bin_folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["sh", "-c", line],
+        cwd=working_folder(folder),
+        env=variables(folder, bin_folder),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def test_every_line_is_run_or_known() -> None:
+    """Code blocks hold no commands but ours, make's, and pipx, which the test does not install with."""
+    others = [line for line in LINES if line not in RELAY_LINES + MAKE_LINES]
+    assert others == []
+    assert ENDING
+    assert LISTENING
+    assert MAKE_LINES
+
+
+@pytest.mark.parametrize("line", LISTENING)
+def test_lines_that_listen(line: str, tmp_path: Path, bin_folder: Path) -> None:
+    """A line that starts the relay says that it listens, and ends in peace when it is told to."""
+    with subprocess.Popen(
+        ["sh", "-c", f"exec {line}"],
+        cwd=working_folder(tmp_path),
+        env=variables(tmp_path, bin_folder),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        said = process.stdout.readline()
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=30)
+    assert said.startswith("listening on http://127.0.0.1:"), err
+    assert process.returncode == 0, err
+
+
+@pytest.mark.parametrize("line", ENDING)
+def test_lines_that_end(line: str, engine: Running, bin_folder: Path) -> None:
+    """Every other line does its work beside a running relay and ends with exit code 0."""
+    done = shell(line, engine.folder, bin_folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("line", FOLLOWING)
+def test_lines_that_wait_for_what_comes(line: str, engine: Running, bin_folder: Path) -> None:
+    """`tail` and `wait` print what matches as it comes."""
+    with subprocess.Popen(
+        ["sh", "-c", f"exec {line}"],
+        cwd=working_folder(engine.folder),
+        env=variables(engine.folder, bin_folder),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        os.set_blocking(process.stdout.fileno(), False)  # type: ignore[union-attr]
+        deadline = time.monotonic() + 30
+        said = ""
+        while not said:
+            assert time.monotonic() < deadline, "nothing came"
+            sent = "lean-relay trigger payment.updated --set payload.status=ACCEPTED_BY_BANK"
+            assert shell(sent, engine.folder, bin_folder).returncode == 0
+            said = process.stdout.read() or ""  # type: ignore[union-attr]
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=30)
+    assert process.returncode in (Exit.FINE, Exit.INTERRUPTED), err
+
+
+@pytest.mark.parametrize("line", MAKE_LINES)
+def test_make_lines(line: str, tmp_path: Path, bin_folder: Path) -> None:
+    """`make run` listens and `make test` tests, given what they would install; the others exist."""
+    target = words(line)[1]
+    venv = bin_folder.parent
+    for name in (".installed", ".tools"):
+        (venv / name).touch()
+    make = ["make", "-C", str(ROOT), target, f"VENV={venv}"]
+    if target in MADE_FOR_LONG:
+        subprocess.run([*make, "-n"], check=True, capture_output=True, timeout=60)
+        return
+    environ = variables(tmp_path, bin_folder)
+    if target == "test":
+        only = "ARGS=-p no:cacheprovider tests/relay/test_text.py -k scheme"
+        done = subprocess.run([*make, only], env=environ, capture_output=True, text=True, timeout=120)
+        assert " passed" in done.stdout, done.stdout + done.stderr
+        return
+    assert target == "run"
+    with subprocess.Popen(
+        make, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        assert process.stdout is not None
+        lines = iter(process.stdout.readline, "")
+        assert any(said.startswith("listening on http://127.0.0.1:") for said in lines)
+        os.killpg(process.pid, signal.SIGINT)
+        process.communicate(timeout=30)
+
+
+def table(heading: str) -> dict[str, str]:
+    """The first table after a heading: what stands in its first column, without ticks, and the second."""
+    after = README.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"(?m)^\| (.+?) \| (.+) \|$", after.partition("\n\n```")[0])
+    assert rows, heading
+    return {first.replace("`", ""): second for first, second in rows if first != "---"}
+
+
+def test_commands_are_those_of_the_program() -> None:
+    """The table has each command that exists and no other, and the text names none that does not."""
+    named = {word for cell in table("Commands") for word in re.findall(r"^[a-z]+", cell)} - {"command"}
+    assert named == set(COMMANDS)
+    mentioned = set(re.findall(r"`lean-relay ([a-z]+)", README))
+    assert mentioned <= set(COMMANDS)
+
+
+def test_settings_are_those_of_the_program() -> None:
+    """The table has each setting and no other."""
+    assert set(table("Settings")) - {"setting"} == {*SETTINGS, "app_token", "secrets"}
+
+
+def test_exit_codes_are_those_of_the_program() -> None:
+    """The table has each exit code and no other."""
+    assert set(table("Exit codes")) - {"code"} == {str(code.value) for code in Exit}
+
+
+def test_the_filter_is_that_of_the_program() -> None:
+    """The table is the filter's help, form by form."""
+    forms = table("The filter")
+    del forms["filter"]
+    assert forms == dict(HELP)
+
+
+def test_tables_of_the_log_are_those_of_the_program() -> None:
+    """Each table and view of a new log is described, with its columns in their order."""
+    connection = sqlite3.connect(":memory:")
+    schema.migrate(connection)
+    text = README.partition("\n## The log\n")[2].partition("\n## ")[0]
+    names = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+    for name in (name for name in names if not name.startswith(("_", "sqlite_"))):
+        columns = [row[1] for row in connection.execute(f"PRAGMA table_info({name})")]
+        described = re.search(rf"(?m)^- `{name}\(([^)]*)\)`", text)
+        assert described is not None, name
+        assert re.split(r",\s+", described[1]) == columns
+    for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'view'"):
+        assert f"`{name}`" in text
+    connection.close()
+
+
+def test_json_of_a_capture_is_as_shown() -> None:
+    """The example has each key that a capture's JSON has, and no other."""
+    (example,) = [json.loads(block) for block in blocks("json") if '"kind": "capture"' in block]
+    capture = Capture(
+        id=1,
+        received_at=from_micros(0),
+        method="POST",
+        target="/",
+        http_version="1.1",
+        headers=(),
+        body=b"",
+        body_sha256="",
+        client="",
+    )
+    assert list(example) == list(capture.as_json())
+
+
+def test_the_map_names_what_is_there() -> None:
+    """Each module of the map exists, and each module at the top of `relay` is in the map."""
+    text = README.partition("\n## The map of the code\n")[2].partition("\n## ")[0]
+    named = set(re.findall(r"(?m)^ {0,9}([a-z_]+(?:\.py|/))", text))
+    there = {path.name + ("/" if path.is_dir() else "") for path in (ROOT / "relay").iterdir()}
+    there = {name for name in there if not name.startswith("__") and name.endswith((".py", "/"))}
+    assert named >= there
+    assert {
+        name for name in named if not (ROOT / name).exists() and not (ROOT / "relay" / name).exists()
+    } == set()
