@@ -82,7 +82,7 @@ def prune_command(invocation: Invocation, selection: tuple[str, ...], starred: b
     params = {"ranges": ranges(ids), "starred_too": starred}
     result = _ask(settings, "prune", params)
     gone, spared = result["removed"], len(ids) - result["removed"]
-    text = f"removed {_captures(gone)}" + (f"; {spared} stay, for they are starred" if spared else "")
+    text = f"removed {_captures(gone)}" + (f"; starred ones stay: {spared}" if spared else "")
     _told(invocation, {"kind": "prune", **result}, text)
     if not result["emptied"]:
         click.echo(

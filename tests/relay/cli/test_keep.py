@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from subprocess import CompletedProcess
 
@@ -75,10 +76,7 @@ def test_prune_asks_spares_stars_and_removes(folder: Path) -> None:
     assert "4 captures (ids 1 to 4)" in asked.stderr
     assert "--yes" in asked.stderr
     assert rows(folder, "SELECT count(*) FROM captures") == [(5,)]
-    assert (
-        command(folder, "prune", "1..4", "--yes").stdout
-        == "removed 3 captures; 1 stay, for they are starred\n"
-    )
+    assert command(folder, "prune", "1..4", "--yes").stdout == "removed 3 captures; starred ones stay: 1\n"
     assert rows(folder, "SELECT id FROM captures") == [(1,), (5,)]
     done = json.loads(command(folder, "prune", "1", "--starred", "--yes", "--json").stdout)
     assert (done["kind"], done["removed"]) == ("prune", 1)
@@ -103,4 +101,4 @@ def test_ranges_hold_exactly_the_ids(ids: set[int]) -> None:
     """Runs are ascending, do not touch, and cover each id and no other."""
     runs = ranges(sorted(ids))
     assert [number for first, last in runs for number in range(first, last + 1)] == sorted(ids)
-    assert all(before[1] + 1 < after[0] for before, after in zip(runs, runs[1:], strict=False))
+    assert all(before[1] + 1 < after[0] for before, after in pairwise(runs))
