@@ -12,6 +12,7 @@ from contextlib import suppress
 from types import TracebackType
 
 from relay.cli.outlet import STDERR, STDOUT, write
+from relay.cli.reading import masked, what
 from relay.config import Settings
 from relay.models import Capture, Origin
 from relay.store.reader import Reader
@@ -77,16 +78,14 @@ class Follower:
         while self._last < newest:
             upto = min(newest, self._last + JSON_PAGE)
             for capture in self._reader.captures(range(self._last + 1, upto + 1)):
-                write(STDOUT, json.dumps(capture.as_json()) + "\n")
+                shown = masked(capture, self._settings, reveal=False)
+                write(STDOUT, json.dumps(shown.as_json()) + "\n")
             self._last = upto
 
 
 def capture_line(capture: Capture) -> str:
     """`12 payment.updated valid`: what came, whether its signature holds, and what is unusual about it."""
-    what = (
-        capture.event.type if capture.event and capture.event.type else f"{capture.method} {capture.target}"
-    )
-    words = [str(capture.id), visible(what), capture.signature]
+    words = [str(capture.id), what(capture), capture.signature]
     if capture.origin == Origin.SAMPLE:
         words.append("sample")
     if capture.repeat_of is not None:

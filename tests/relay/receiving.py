@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from relay.answering import Answers
@@ -32,6 +33,7 @@ class Running:
     refusals: Refusals
 
     def rows(self, sql: str = "SELECT * FROM captures ORDER BY id") -> list[dict[str, Any]]:
+        """What another connection sees, by column."""
         connection = sqlite3.connect(f"file:{self.db}?mode=ro", uri=True)
         connection.row_factory = sqlite3.Row
         try:
@@ -105,3 +107,17 @@ async def a_receiver(
         receiver.connections.pre_shutdown()
         await receiver.connections.shutdown(1.0)
         await writer.close()
+
+
+async def until(holds: Callable[[], bool], what: str, within_s: float = 10.0) -> None:
+    """Wait for the condition, not for a time."""
+    deadline = monotonic() + within_s
+    while not holds():
+        assert monotonic() < deadline, f"still waiting for {what}"
+        await asyncio.sleep(0.01)
+
+
+def rows(db: Path, sql: str) -> list[tuple[Any, ...]]:
+    """What another connection sees in a database."""
+    with closing(sqlite3.connect(f"file:{db}?mode=ro", uri=True)) as connection:
+        return connection.execute(sql).fetchall()

@@ -6,7 +6,6 @@ import asyncio
 import os
 import socket
 import sqlite3
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -19,7 +18,7 @@ from relay import control, engine
 from relay.config import Settings
 from relay.errors import RelayError, Unreachable
 from relay.lock import holder
-from tests.relay.receiving import a_post, read_answer
+from tests.relay.receiving import a_post, read_answer, rows, until
 
 
 def settings_for(folder: Path, **changes: Any) -> Settings:
@@ -34,21 +33,6 @@ async def post(url: str | None, data: bytes) -> bytes:
         return await read_answer(reader)
     finally:
         writer.close()
-
-
-def rows(db: Path, sql: str) -> list[tuple[Any, ...]]:
-    connection = sqlite3.connect(f"file:{db}?mode=ro", uri=True)
-    try:
-        return connection.execute(sql).fetchall()
-    finally:
-        connection.close()
-
-
-async def until(holds: Callable[[], bool], what: str, within_s: float = 10.0) -> None:
-    deadline = monotonic() + within_s
-    while not holds():
-        assert monotonic() < deadline, f"still waiting for {what}"
-        await asyncio.sleep(0.01)
 
 
 async def test_an_engine_receives_and_says_where(tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ import gzip
 import hashlib
 import hmac
 import json
-from collections.abc import Callable
 from ipaddress import ip_network
 from pathlib import Path
 from time import monotonic
@@ -16,7 +15,7 @@ import pytest
 
 from relay.config import RespondRule
 from relay.connections import Limits
-from tests.relay.receiving import a_post, a_receiver, read_answer
+from tests.relay.receiving import a_post, a_receiver, read_answer, until
 
 EVENT = (
     b'{"type":"payment.updated","payload":{"id":"p","customer_id":"c-1","amount":100.00},'
@@ -27,13 +26,6 @@ EVENT = (
 
 def signed(body: bytes, secret: bytes) -> tuple[str, str]:
     return "lean-signature", "sha512=" + hmac.new(secret, body, hashlib.sha512).hexdigest()
-
-
-async def until(holds: Callable[[], bool], what: str, within_s: float = 10.0) -> None:
-    deadline = monotonic() + within_s
-    while not holds():
-        assert monotonic() < deadline, f"still waiting for {what}"
-        await asyncio.sleep(0.01)
 
 
 async def test_an_event_is_stored_with_what_is_known_of_it(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -15,6 +14,7 @@ from hypothesis import strategies as st
 
 from relay.cli.keep import ranges
 from tests.leanlike import a_body, a_request
+from tests.relay import receiving
 from tests.running import exchange, lean_relay, running
 
 
@@ -35,11 +35,7 @@ def command(folder: Path, *arguments: str) -> CompletedProcess[str]:
 
 
 def rows(folder: Path, sql: str) -> list[tuple[object, ...]]:
-    connection = sqlite3.connect(f"file:{folder / 'relay.db'}?mode=ro", uri=True)
-    try:
-        return connection.execute(sql).fetchall()
-    finally:
-        connection.close()
+    return receiving.rows(folder / "relay.db", sql)
 
 
 def test_stars_come_and_go(folder: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from time import monotonic
@@ -17,6 +17,7 @@ from relay.store import writer as writing
 from relay.store.inserting import COLUMNS, Row
 from relay.store.trouble import Health, StoreClosed, StoreTrouble
 from relay.store.writer import Writer
+from tests.relay.receiving import rows, until
 
 
 def a_row(
@@ -48,21 +49,6 @@ async def a_writer(path: Path, **options: Any) -> AsyncIterator[Writer]:
         yield writer
     finally:
         await writer.close()
-
-
-def rows(path: Path, sql: str) -> list[tuple[Any, ...]]:
-    connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
-    try:
-        return connection.execute(sql).fetchall()
-    finally:
-        connection.close()
-
-
-async def until(holds: Callable[[], bool], what: str, within_s: float = 10.0) -> None:
-    deadline = monotonic() + within_s
-    while not holds():
-        assert monotonic() < deadline, f"still waiting for {what}"
-        await asyncio.sleep(0.01)
 
 
 async def test_ids_follow_the_order_of_arrival(tmp_path: Path) -> None:
