@@ -1,0 +1,44 @@
+"""Which other program holds a file or a port, where the system tells."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from relay.processes import holders, port_owner
+
+pytestmark = pytest.mark.skipif(
+    not Path("/proc/net/tcp").exists(), reason="only Linux tells of other processes"
+)
+
+HOLD = """
+import socket, sys
+file = open(sys.argv[1])
+server = socket.create_server(("127.0.0.1", 0))
+print(server.getsockname()[1], flush=True)
+sys.stdin.read()
+"""
+
+
+def test_the_other_program_is_named(tmp_path: Path) -> None:
+    """A file's holder and a port's listener are found by pid and name; our own process is not one."""
+    path = tmp_path / "held"
+    path.write_text("")
+    other = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert other.stdout is not None
+    try:
+        port = int(other.stdout.readline())
+        with path.open():
+            assert [process.pid for process in holders(path)] == [other.pid]
+        owner = port_owner(port)
+        assert owner is not None
+        assert str(owner).startswith(f"pid {other.pid}, python")
+    finally:
+        other.communicate()
+    assert holders(path) == []
+    assert port_owner(port) is None
