@@ -33,7 +33,7 @@ from relay.text import visible_block
 
 COMMANDS: dict[str, str] = {
     "listen": "relay.cli.listen",
-    "list": "relay.cli.list",
+    "list": "relay.cli.listing",
     "show": "relay.cli.show",
     "tail": "relay.cli.tail",
     "wait": "relay.cli.tail",

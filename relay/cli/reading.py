@@ -6,6 +6,7 @@ Owns masking on the way out, for people and for `--json` alike, and the columns 
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 from collections.abc import Callable
@@ -22,6 +23,18 @@ from relay.text import latin1_shown, mask_headers, visible
 F = TypeVar("F", bound=Callable[..., Any])
 
 REVEAL_HELP = "Show the values of secret headers, which are masked otherwise, in --json too."
+
+
+_NEGATED = re.compile(r"-[(\"]|-[A-Za-z][A-Za-z.]*:")
+
+
+class FilterCommand(click.Command):
+    """A command whose words may be a filter, so that `-type:payment` is no option."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        end = args.index("--") if "--" in args else len(args)
+        words = [f"not:{word[1:]}" if _NEGATED.match(word) else word for word in args[:end]]
+        return super().parse_args(ctx, [*words, *args[end:]])
 
 
 def reveal_option(function: F) -> F:

@@ -11,7 +11,17 @@ import click
 
 from relay.bodies import hex_rows, laid_out
 from relay.cli.common import PROGRAM, Invocation, shared_options
-from relay.cli.reading import masked, masked_attempt, now, print_json, reveal_option, size, what, when
+from relay.cli.reading import (
+    FilterCommand,
+    masked,
+    masked_attempt,
+    now,
+    print_json,
+    reveal_option,
+    size,
+    what,
+    when,
+)
 from relay.config import Settings
 from relay.errors import UsageError
 from relay.models import Attempt, Capture, Comparison, Headers, iso
@@ -29,7 +39,7 @@ MOST_HEX = 512
 PARTS = ("body", "headers", "http", "curl", "attempts")
 
 
-@click.command("show")
+@click.command("show", cls=FilterCommand)
 @click.argument("selection", nargs=-1)
 @click.option("--body", "part", flag_value="body", help="The exact bytes of the body.")
 @click.option("--headers", "part", flag_value="headers", help="The headers, in the order they came.")

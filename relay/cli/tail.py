@@ -15,8 +15,8 @@ from time import monotonic, sleep
 import click
 
 from relay.cli.common import Invocation, shared_options
-from relay.cli.list import FILTER_HELP
-from relay.cli.reading import Columns, masked, now, print_json, reveal_option
+from relay.cli.listing import FILTER_HELP
+from relay.cli.reading import Columns, FilterCommand, masked, now, print_json, reveal_option
 from relay.config import Settings
 from relay.errors import NotFound, UsageError
 from relay.filters import Filter, FilterError, arrival_fault, parse
@@ -34,7 +34,7 @@ STILL_WATCHED = 2_000
 """Captures of `tail` that are asked again when verdicts and shapes come."""
 
 
-@click.command("tail", epilog=FILTER_HELP)
+@click.command("tail", cls=FilterCommand, epilog=FILTER_HELP)
 @click.argument("filter", nargs=-1)
 @reveal_option
 @shared_options
@@ -55,7 +55,7 @@ def tail_command(invocation: Invocation, filter: tuple[str, ...], reveal: bool) 
             sleep(EVERY_S)
 
 
-@click.command("wait", epilog=FILTER_HELP)
+@click.command("wait", cls=FilterCommand, epilog=FILTER_HELP)
 @click.argument("filter", nargs=-1)
 @click.option(
     "--timeout",

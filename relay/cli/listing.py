@@ -10,7 +10,7 @@ from itertools import chain, islice
 import click
 
 from relay.cli.common import Invocation, shared_options
-from relay.cli.reading import Columns, masked, now, print_json, reveal_option
+from relay.cli.reading import Columns, FilterCommand, masked, now, print_json, reveal_option
 from relay.errors import UsageError
 from relay.filters import HELP, Filter
 from relay.store.reader import Reader
@@ -23,7 +23,7 @@ FILTER_HELP = "\b\nFilter:\n" + "\n".join(f"  {written:26}  {meaning}" for writt
 """The filter's table for the end of `--help`."""
 
 
-@click.command("list", epilog=FILTER_HELP)
+@click.command("list", cls=FilterCommand, epilog=FILTER_HELP)
 @click.argument("selection", nargs=-1)
 @click.option("-n", "--limit", type=click.IntRange(min=1), metavar="N", help=f"The newest N.  [{LIMIT}]")
 @click.option("--all", "everything", is_flag=True, help="All that match, however many.")

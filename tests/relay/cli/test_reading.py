@@ -1,0 +1,522 @@
+"""`list`, `show`, `tail`, `wait` and `diff`, as a shell sees them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from relay.cli import run
+from relay.models import Answer, Attempt, Capture, Comparison, Headers, Origin, Shape, Signature
+from relay.wire import curl_line
+from tests import strategies
+from tests.factories import (
+    BODY,
+    EVENT_ID,
+    NOON,
+    a_capture,
+    a_delivery,
+    insert,
+    insert_all,
+    insert_attempt,
+    new_log,
+)
+
+Run = Callable[..., tuple[int, str, str]]
+
+SECRETS: Headers = (
+    ("Authorization", "Bearer canary-1"),
+    ("COOKIE", "canary-2"),
+    ("lean-app-token", "canary-3"),
+    ("X-Own", "canary-4"),
+    ("lean-signature", "sha512=shown"),
+)
+
+HOSTILE = "\x1b]0;owned\x07\u202e\x9b31m\u200b\n[@click=app.quit]x[/]"
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "relay.db"
+
+
+@pytest.fixture
+def log(path: Path) -> Iterator[sqlite3.Connection]:
+    connection = new_log(path)
+    yield connection
+    connection.close()
+
+
+@pytest.fixture
+def relay(log: sqlite3.Connection, path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs a command on the log; gives exit code, stdout and stderr."""
+
+    def call(*words: str) -> tuple[int, str, str]:
+        code = run(["--db", str(path), *words])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return call
+
+
+def ids(text: str) -> list[int]:
+    return [json.loads(line)["id"] for line in text.splitlines()]
+
+
+def test_list_shows_the_newest_oldest_first(log: sqlite3.Connection, relay: Run) -> None:
+    """Without a selection the newest 50 come, oldest first, and stderr says that there are more."""
+    insert_all(log, (a_capture(number) for number in range(1, 61)))
+    code, out, err = relay("list")
+    assert (code, len(out.splitlines())) == (0, 50)
+    assert out.splitlines()[0].split()[0] == "11"
+    assert out.splitlines()[-1].split()[0] == "60"
+    assert "--all" in err
+    assert ids(relay("list", "--json", "--all")[1]) == list(range(1, 61))
+    assert ids(relay("list", "--json", "-n", "3")[1]) == [58, 59, 60]
+    assert ids(relay("list", "--json", "--limit", "2", "..9")[1]) == [8, 9]
+    assert relay("list", "--limit", "60")[2] == ""
+    assert relay("list", "--all", "--limit", "1")[0] == 2
+
+
+def test_list_takes_selections(log: sqlite3.Connection, relay: Run) -> None:
+    """Ids, an event_id and filters select; a dash before a key negates and is no option."""
+    insert_all(log, [a_capture(1), a_capture(2, body=b"other"), a_capture(3)])
+    assert ids(relay("list", "--json", "2..", "1")[1]) == [1, 2, 3]
+    assert ids(relay("list", "--json", EVENT_ID)[1]) == [1, 3]
+    assert ids(relay("list", "--json", "type:payment", "OR", "other")[1]) == [1, 2, 3]
+    assert ids(relay("list", "--json", "-type:payment")[1]) == [2]
+    assert ids(relay("list", "--json", "-header:x", "-(type:payment)")[1]) == [2]
+    assert ids(relay("list", "--json", "--", "-type:payment")[1]) == [2]
+    assert relay("list", "zzz") == (0, "", "")
+
+
+def test_list_columns(log: sqlite3.Connection, relay: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line has id, time, type, signature, size, answer, deliveries and what is unusual."""
+    insert(
+        log,
+        a_capture(
+            1,
+            received_at=datetime.now(UTC),
+            signature=Signature.VALID,
+            repeat_of=7,
+            shape=Shape.DRIFT,
+            starred=True,
+            note="look\x1b",
+            origin=Origin.SAMPLE,
+            answer=Answer(status=503, on_purpose="--respond 503"),
+            deliveries=(
+                a_delivery(1),
+                a_delivery(2, state="queued", attempts=0, status=None, verdict=None, elapsed_ms=None),
+            ),
+        ),
+    )
+    line = relay("list")[1]
+    assert line.split()[2:7] == ["payment.updated", "valid", f"{len(BODY)}", "B", "503"]
+    assert "-> 200 delivered  -> queued  sample, repeat of 7, drift, starred, note: look␛" in line
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "60")
+    assert max(map(len, relay("list")[1].splitlines())) <= 60
+
+
+def test_faults_have_their_exit_codes(log: sqlite3.Connection, relay: Run, tmp_path: Path) -> None:
+    """A wrong filter is 2 with a caret, absent ids and an absent log are 4, each without a traceback."""
+    code, out, err = relay("list", "statsu:500")
+    assert (code, out) == (2, "")
+    assert err.splitlines()[1:] == ["  statsu:500", "  ^"]
+    assert relay("show", "9")[0] == 4
+    assert relay("show")[0] == 4
+    assert relay("list", "--db", str(tmp_path / "none.db"))[0] == 4
+
+
+def test_show_in_words(log: sqlite3.Connection, relay: Run) -> None:
+    """The overview has each fact, the headers, and the body laid out with its numbers' own digits."""
+    insert(
+        log,
+        a_capture(
+            12,
+            headers=SECRETS,
+            tls={"version": "TLSv1.3"},
+            signature=Signature.VALID,
+            signed_by="sandbox",
+            app_token=Comparison.MATCH,
+            sender=Comparison.MISMATCH,
+            repeat_of=9,
+            shape=Shape.DRIFT,
+            answer=Answer(status=500, on_purpose="--respond 500"),
+            starred=True,
+            note="a note",
+            deliveries=(a_delivery(1, attempts=2, status=500, verdict="retry", reason="why"),),
+        ),
+    )
+    text = relay("show", "12")[1]
+    for part in (
+        "12  payment.updated",
+        "POST /webhooks/lean HTTP/1.1",
+        "none of Lean's senders",
+        "TLSv1.3",
+        EVENT_ID,
+        "valid by sandbox",
+        "500, on purpose: --respond 500",
+        "a note",
+        "live to http://localhost:3000: ended, why, 2 tries, the last 500 in 42 ms",
+        "Lean would conclude: retry",
+        '    "amount": 100.50,',
+        "lean-signature: sha512=shown",
+    ):
+        assert part in text
+    assert relay("show")[1] == text
+
+
+@pytest.mark.parametrize("command", [[], ["--headers"], ["--http"], ["--curl"], ["--json"]])
+def test_secrets_are_masked(
+    log: sqlite3.Connection, relay: Run, command: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Secret headers show only with --reveal, in every form; lean-signature always does."""
+    monkeypatch.setenv("LEAN_RELAY_MASK_HEADERS", "x-own")
+    insert(log, a_capture(headers=SECRETS))
+    text = relay("show", "1", *command)[1]
+    assert "canary" not in text
+    assert "sha512=shown" in text
+    assert relay("show", "1", "--reveal", *command)[1].count("canary") == 4
+    for listing in (
+        ["list", "--json"],
+        ["wait", "--json", "--since", "2026-11-20"],
+        ["wait", "--since", "7w"],
+    ):
+        assert "canary" not in relay(*listing)[1]
+    insert(log, a_capture(2, headers=(("authorization", "canary-9"),)))
+    for form in ([], ["--json"]):
+        assert "canary" not in relay("diff", "1", "2", *form)[1]
+        assert "canary-9" in relay("diff", "1", "2", "--reveal", *form)[1]
+
+
+@pytest.mark.parametrize("body", [b"", b"\x00\xff\r\n", BODY, bytes(range(256)) * 1000, "é\n".encode()])
+def test_show_body_is_the_exact_bytes(
+    log: sqlite3.Connection, path: Path, capfdbinary: pytest.CaptureFixture[bytes], body: bytes
+) -> None:
+    """Redirected, `show --body` writes the body byte for byte, and nothing else."""
+    insert(log, a_capture(body=body))
+    assert run(["show", "1", "--body", "--db", str(path)]) == 0
+    assert capfdbinary.readouterr().out == body
+    assert run(["show", "1", "--http", "--db", str(path)]) == 0
+    head = b"POST /webhooks/lean HTTP/1.1\r\nHost: localhost:5326\r\ncontent-type: application/json\r\n\r\n"
+    assert capfdbinary.readouterr().out == head + body
+
+
+def test_nothing_hostile_is_printed(
+    log: sqlite3.Connection, relay: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever came in, in whatever field, no command prints a character that a terminal acts on."""
+    latin = HOSTILE.encode().decode("latin-1")
+    insert(
+        log,
+        a_capture(
+            1,
+            method=HOSTILE,
+            target=f"/{latin}",
+            headers=((latin, latin), ("a", "\x80")),
+            client=HOSTILE,
+            tls={HOSTILE: HOSTILE},
+            body=json.dumps({HOSTILE: HOSTILE}, ensure_ascii=False).encode(),
+            answer=Answer(status=500, on_purpose=HOSTILE),
+            signed_by=HOSTILE,
+            note=HOSTILE,
+            deliveries=(
+                a_delivery(1, target=HOSTILE, reason=HOSTILE, error=HOSTILE, status=None, attempts=0),
+            ),
+        ),
+    )
+    insert(log, a_capture(2, body=HOSTILE.encode()))
+    attempt = Attempt(
+        id=1,
+        delivery_id=1,
+        capture_id=1,
+        target=HOSTILE,
+        kind="live",
+        number=1,
+        started_at=NOON,
+        elapsed_ms=1,
+        outcome=HOSTILE,
+        error=HOSTILE,
+        verdict="retry",
+        verdict_reason=HOSTILE,
+        headers=((latin, latin),),
+        body=HOSTILE.encode(),
+    )
+    insert_attempt(log, attempt)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    for words in (
+        ["list"],
+        ["list", "--json"],
+        ["show", "1", "2"],
+        ["show", "1", "2", "--json"],
+        ["show", "1", "2", "--headers"],
+        ["show", "1", "2", "--http"],
+        ["show", "1", "2", "--body"],
+        ["show", "1", "2", "--curl"],
+        ["show", "1", "--attempts"],
+        ["show", "1", "--attempts", "--json"],
+        ["diff", "1", "2"],
+        ["diff", "1", "2", "--json"],
+        ["wait", "--since", "2026-11-20"],
+        ["list", f"statsu:{HOSTILE}"],
+        ["wait", HOSTILE.replace("\n", ""), "--timeout", "0", "--since", "1s"],
+    ):
+        code, out, err = relay(*words)
+        assert code in (0, 2, 4)
+        bad = [c for c in out + err if c != "\n" and not c.isprintable()]
+        assert not bad, (words, bad)
+
+
+@given(capture=strategies.captures())
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_every_form_survives_every_capture(log: sqlite3.Connection, relay: Run, capture: Capture) -> None:
+    """Generated captures can be listed, shown and compared in every form."""
+    log.execute("DELETE FROM captures")
+    log.execute("DELETE FROM notes")
+    insert(log, a_capture(2))
+    changed = {name: getattr(capture, name) for name in capture.__slots__ if name not in ("id", "deliveries")}
+    insert(log, Capture(id=1, **changed))
+    for line in (
+        "list",
+        "list --json",
+        "show 1",
+        "show 1 --json",
+        "show 1 --curl",
+        "diff 1 2",
+    ):
+        code, out, _ = relay(*line.split())
+        assert code == 0
+        assert out
+    found = json.loads(relay("list", "1", "--json")[1])
+    assert found["size_bytes"] == len(capture.body)
+    assert found["headers"] == [list(pair) for pair in capture.headers]
+
+
+def test_attempts(log: sqlite3.Connection, relay: Run) -> None:
+    """Each try has a line with its outcome and verdict, or a JSON line."""
+    insert(log, a_capture(1, deliveries=(a_delivery(1, attempts=2, status=500, verdict="retry"),)))
+    insert(log, a_capture(2))
+    text = relay("show", "1", "--attempts")[1]
+    assert len(text.splitlines()) == 2
+    assert "try 2" in text.splitlines()[1]
+    assert text.splitlines()[1].endswith("retry")
+    lines = [json.loads(line) for line in relay("show", "1", "--attempts", "--json")[1].splitlines()]
+    assert [(line["kind"], line["number"], line["status"]) for line in lines] == [
+        ("attempt", 1, None),
+        ("attempt", 2, 500),
+    ]
+    assert relay("show", "2", "--attempts")[1:] == ("", "capture 2 was sent to no target\n")
+    assert relay("show", "1", "--body", "--json")[0] == 2
+
+
+def test_diff(log: sqlite3.Connection, relay: Run) -> None:
+    """Two captures are compared field by field, numbers by their digits, and differing is no fault."""
+    insert(log, a_capture(1))
+    insert(log, a_capture(2, method="PUT", body=BODY.replace(b"100.50", b"100.5")))
+    insert(log, a_capture(3, body=b"text"))
+    lines = [json.loads(line) for line in relay("diff", "1", "2", "--json")[1].splitlines()]
+    assert lines == [
+        {"kind": "difference", "field": "method", "a": "POST", "b": "PUT"},
+        {"kind": "difference", "field": "body payload.amount", "a": "100.50", "b": "100.5"},
+    ]
+    assert "the same method, target, headers and body" in relay("diff", "1", "1")[1]
+    assert relay("diff", "1", "3")[0] == 0
+    assert relay("diff", "1", "1..3")[0] == 2
+    assert relay("diff", "1", "99")[0] == 4
+
+
+def test_wait_looks_back(log: sqlite3.Connection, relay: Run) -> None:
+    """What came within the last ten seconds counts, older only with --since; the first of them is given."""
+    now = datetime.now(UTC)
+    for number, seconds in ((1, 3600), (2, 5), (3, 1)):
+        insert(log, a_capture(number, received_at=now - timedelta(seconds=seconds)))
+    assert ids(relay("wait", "type:payment", "--json")[1]) == [2]
+    assert ids(relay("wait", "--json", "--since", "2h")[1]) == [1]
+    code, out, err = relay("wait", "nothing", "--timeout", "0.05")
+    assert (code, out) == (4, "")
+    assert "nothing came within 0.05 s that matches nothing" in err
+    assert relay("wait", "--since", "soon")[0] == 2
+
+
+def later(work: Callable[[], Any]) -> threading.Thread:
+    thread = threading.Timer(0.3, work)
+    thread.start()
+    return thread
+
+
+def test_wait_hears_of_captures_and_of_verdicts(log: sqlite3.Connection, path: Path, relay: Run) -> None:
+    """A capture that comes is found, and one that is there already once its verdict comes."""
+
+    def write(what: Callable[[sqlite3.Connection], Any]) -> None:
+        with sqlite3.connect(path, isolation_level=None) as connection:
+            what(connection)
+        connection.close()
+
+    thread = later(lambda: write(lambda c: insert(c, a_capture(1, received_at=datetime.now(UTC)))))
+    assert ids(relay("wait", "type:payment", "--json", "--timeout", "20")[1]) == [1]
+    thread.join()
+    waiting = a_delivery(1, state="queued", attempts=0, verdict=None, status=None, elapsed_ms=None)
+    insert(log, a_capture(2, received_at=datetime.now(UTC), deliveries=(waiting,)))
+    attempt = Attempt(
+        id=1, delivery_id=1, capture_id=2, target="", kind="live", number=1,
+        started_at=NOON, elapsed_ms=1, outcome="answered", status=500, verdict="retry",
+    )  # fmt: skip
+    thread = later(lambda: write(lambda c: insert_attempt(c, attempt)))
+    assert ids(relay("wait", "verdict:retry", "--json", "--timeout", "20")[1]) == [2]
+    thread.join()
+
+
+def test_wait_waits_for_the_log_too(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Started together with the engine, `wait` gives it time to make the log."""
+
+    def make() -> None:
+        new_log(path.with_suffix(".new")).close()
+        path.with_suffix(".new").rename(path)
+        with sqlite3.connect(path, isolation_level=None) as connection:
+            insert(connection, a_capture(1, received_at=datetime.now(UTC)))
+        connection.close()
+
+    thread = later(make)
+    assert run(["wait", "--json", "--timeout", "20", "--db", str(path)]) == 0
+    assert ids(capsys.readouterr().out) == [1]
+    thread.join()
+    assert run(["wait", "--timeout", "0", "--db", str(path.with_suffix(".none"))]) == 4
+
+
+def test_tail_follows(log: sqlite3.Connection, path: Path) -> None:
+    """What comes after the start is printed once, if it matches, and Ctrl-C ends with 130."""
+    insert(log, a_capture(1))
+    program = subprocess.Popen(
+        [sys.executable, "-u", "-m", "relay", "tail", "--json", "type:payment", "--db", str(path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=Path(__file__).parents[3],
+        text=True,
+    )
+    assert program.stdout is not None
+    number = 1
+    seen: list[int] = []
+    reading = threading.Thread(
+        target=lambda: seen.extend(json.loads(line)["id"] for line in program.stdout or ())
+    )
+    reading.start()
+    deadline = monotonic() + 20
+    while len(seen) < 2:
+        assert monotonic() < deadline
+        number += 1
+        insert(log, a_capture(number, body=BODY if number % 2 else b"other"))
+        sleep(0.02)  # What comes before the program has started is not its own: so one after the other.
+    program.send_signal(signal.SIGINT)
+    assert program.wait(timeout=10) == 130
+    reading.join()
+    assert program.stderr is not None
+    assert program.stderr.read() == ""
+    program.stdout.close()
+    program.stderr.close()
+    assert seen == sorted(set(seen))
+    assert all(each % 2 for each in seen)
+
+
+class Recorder:
+    """A server on loopback that keeps the bytes of one request after the other and answers 200."""
+
+    def __init__(self) -> None:
+        self.requests: list[tuple[bytes, bytes]] = []
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                connection, _ = self._socket.accept()
+            except OSError:
+                return
+            with connection, connection.makefile("rb") as stream:
+                head = b""
+                while not head.endswith(b"\r\n\r\n") and (line := stream.readline()):
+                    head += line
+                length = next(
+                    (
+                        int(row[15:])
+                        for row in head.split(b"\r\n")
+                        if row.lower().startswith(b"content-length:")
+                    ),
+                    0,
+                )
+                self.requests.append((head, stream.read(length)))
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+
+    def close(self) -> None:
+        self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+        self._thread.join()
+
+
+@pytest.fixture
+def recorder() -> Iterator[Recorder]:
+    server = Recorder()
+    yield server
+    server.close()
+
+
+CURLED = [
+    a_capture(headers=(("X-A", "1"), ("x-a", "2"), ("Empty", ""), ("User-Agent", "L/1"), ("Accept", "*/*"))),
+    a_capture(
+        method="GET", body=b"", headers=(), target="/a/../b?x=$(touch${IFS}owned)&y=%00;`id`&z=[1-3]{a,b}"
+    ),
+    a_capture(body=b"@/etc/passwd", target="/#fragment"),
+    a_capture(
+        body=b'it\'s "quoted" $HOME `id` !! \\n\n\n', headers=(("X", "a'b\"c $HOME `id` \\ @/etc/passwd"),)
+    ),
+    a_capture(body=bytes(range(256)), headers=(("X-Bytes", "\x80\xff%s\\101"), ("X-Utf8", "Ã©"))),
+    a_capture(body=b"x" * 200_000),
+    a_capture(body=b"", headers=(("Content-Length", "0"),)),
+    a_capture(http_version="1.0", method="PATCH", target="/'; touch owned; '"),
+    a_capture(body="é\u202e\x1b".encode(), target="http://other.example/absolute"),
+]
+
+
+@pytest.mark.parametrize("shell", ["sh", "bash"])
+@pytest.mark.parametrize("capture", CURLED, ids=range(len(CURLED)))
+def test_curl_sends_the_same_bytes(
+    log: sqlite3.Connection, path: Path, recorder: Recorder, tmp_path: Path, capture: Capture, shell: str
+) -> None:
+    """The line of `show --curl` sends method, target, headers and body as they came, and runs nothing."""
+    insert(log, capture)
+    again = f"{sys.executable} -m relay show 1 --body --db {path}"
+    line = curl_line(capture, capture.headers, recorder.url, again)
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3]), "http_proxy": ""}
+    done = subprocess.run(
+        [shell, "-c", line], cwd=folder, env=environment, capture_output=True, timeout=30, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert list(folder.iterdir()) == []
+    [(head, body)] = recorder.requests
+    start, *rows = head.removesuffix(b"\r\n\r\n").split(b"\r\n")
+    assert start == f"{capture.method} {capture.target} HTTP/{capture.http_version}".encode("latin-1")
+    sent = [row for row in rows if row.split(b":")[0].lower() not in (b"host", b"content-length")]
+    came = [
+        f"{name}: {value}".rstrip().encode("latin-1")
+        for name, value in capture.headers
+        if name.lower() not in ("host", "content-length")
+    ]
+    assert [row.rstrip() for row in sent] == came
+    assert body == capture.body
