@@ -174,7 +174,8 @@ def test_facts() -> None:
     assert not holds("path:/webhooks", target="/webhooks/lean")
     assert holds("answer:5xx answer:500", answer=Answer(status=500))
     assert holds("size:0 size:..1k", body=b"")
-    assert holds("size:1k size:1KiB size:1024 size:>=1024 size:0.5k..1M size:1.024kB -size:>1k", body=b"x" * 1024)
+    sizes = "size:1k size:1KiB size:1024 size:>=1024 size:0.5k..1M size:1.024kB -size:>1k"
+    assert holds(sizes, body=b"x" * 1024)
     assert holds(
         "is:tls is:sample is:repeat is:starred", tls={}, origin=Origin.SAMPLE, repeat_of=1, starred=True
     )
