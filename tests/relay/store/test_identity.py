@@ -1,6 +1,7 @@
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,17 @@ from relay.store import identity, schema
 PATH = Path("log.db")
 
 
-def migrated() -> sqlite3.Connection:
+@pytest.fixture
+def empty() -> Iterator[sqlite3.Connection]:
     connection = sqlite3.connect(":memory:")
-    schema.migrate(connection)
-    return connection
+    yield connection
+    connection.close()
+
+
+@pytest.fixture
+def migrated(empty: sqlite3.Connection) -> sqlite3.Connection:
+    schema.migrate(empty)
+    return empty
 
 
 def word_of(connection: sqlite3.Connection, *, reading: bool = False) -> str | None:
@@ -23,57 +31,55 @@ def word_of(connection: sqlite3.Connection, *, reading: bool = False) -> str | N
     return caught.value.word
 
 
-def test_names_are_the_schemas() -> None:
+def test_names_are_the_schemas(migrated: sqlite3.Connection) -> None:
     """The names known without sqlite_utils are those of the migrations, in their order."""
-    connection = migrated()
-    assert tuple(identity.applied(connection)) == identity.MIGRATIONS
-    assert schema.is_current(connection)
+    assert tuple(identity.applied(migrated)) == identity.MIGRATIONS
+    assert schema.is_current(migrated)
 
 
-def test_a_fresh_log_is_ours() -> None:
+def test_a_fresh_log_is_ours(migrated: sqlite3.Connection) -> None:
     """A file that this version made passes both checks."""
-    connection = migrated()
-    identity.check(connection, PATH)
-    identity.check_readable(connection, PATH)
-    assert not identity.is_empty(connection)
-    assert identity.is_empty(sqlite3.connect(":memory:"))
+    identity.check(migrated, PATH)
+    identity.check_readable(migrated, PATH)
+    assert not identity.is_empty(migrated)
 
 
-def test_foreign_database() -> None:
+def test_foreign_database(empty: sqlite3.Connection) -> None:
     """Another program's database is refused, whatever its tables are called."""
-    connection = sqlite3.connect(":memory:")
-    connection.execute("CREATE TABLE captures (id INTEGER)")
-    assert word_of(connection) == "foreign-database"
-    assert word_of(connection, reading=True) == "foreign-database"
+    empty.execute("CREATE TABLE captures (id INTEGER)")
+    assert word_of(empty) == "foreign-database"
+    assert word_of(empty, reading=True) == "foreign-database"
 
 
-def test_newer_database() -> None:
+def test_newer_database(migrated: sqlite3.Connection) -> None:
     """A migration that we do not know means a later version."""
-    connection = migrated()
-    connection.execute(
+    migrated.execute(
         "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES (?, ?, ?)",
         (identity.MIGRATION_SET, "m9999_flying_cars", "2027-01-01"),
     )
-    assert word_of(connection) == "newer-database"
-    assert word_of(connection, reading=True) == "newer-database"
+    assert word_of(migrated) == "newer-database"
+    assert word_of(migrated, reading=True) == "newer-database"
 
 
-def test_other_migration_sets_are_not_ours() -> None:
+def test_other_migration_sets_are_not_ours(migrated: sqlite3.Connection) -> None:
     """Migrations that another tool keeps in the same table say nothing about us."""
-    connection = migrated()
-    connection.execute(
+    migrated.execute(
         "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('plugin', 'm1', '2027')"
     )
-    identity.check_readable(connection, PATH)
+    identity.check_readable(migrated, PATH)
 
 
-def test_older_database() -> None:
+def test_older_database(migrated: sqlite3.Connection) -> None:
     """A reader cannot migrate, so it asks for an engine; a writer goes on and migrates."""
-    connection = migrated()
-    connection.execute("DELETE FROM _sqlite_migrations")
-    identity.check(connection, PATH)
-    assert word_of(connection, reading=True) == "older-database"
-    assert word_of(sqlite3.connect(":memory:"), reading=True) == "older-database"
+    migrated.execute("DELETE FROM _sqlite_migrations")
+    identity.check(migrated, PATH)
+    assert word_of(migrated, reading=True) == "older-database"
+
+
+def test_empty_file(empty: sqlite3.Connection) -> None:
+    """A file without tables is nobody's yet; a reader asks for an engine."""
+    assert identity.is_empty(empty)
+    assert word_of(empty, reading=True) == "older-database"
 
 
 def test_reading_does_not_import_sqlite_utils() -> None:
