@@ -83,7 +83,7 @@ def load(
     named = config or (Path(environ[CONFIG_VARIABLE]) if environ.get(CONFIG_VARIABLE) else None)
     project = (cwd / named.expanduser()) if named is not None else _project_file(cwd)
     for path, must in ((project, named is not None), (user_file(), False)):
-        if path is not None and (must or path.is_file()) and path not in files:
+        if path is not None and (must or _is_file(path)) and path not in files:
             layers.append(_of_file(path, cwd, named=must))
             files.append(path)
     faults = [fault for layer in layers for fault in layer.faults]
@@ -214,6 +214,11 @@ def _checked(given: Mapping[str, object], place: Place) -> _Layer:
 def _project_file(cwd: Path) -> Path | None:
     """The nearest `lean-relay.toml` in `cwd` or above it."""
     for folder in (cwd, *cwd.parents):
-        if (path := folder / PROJECT_FILE).is_file():
+        if _is_file(path := folder / PROJECT_FILE):
             return path
     return None
+
+
+def _is_file(path: Path) -> bool:
+    # Unlike Path.is_file before 3.14, a folder above that may not be searched is no error.
+    return os.path.isfile(path)

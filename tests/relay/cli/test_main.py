@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import json
 import os
 import signal
@@ -16,6 +17,7 @@ from typing import Any
 import click
 import pytest
 
+import relay.cli
 from relay.cli import COMMANDS, SUMMARIES, run, with_default_command
 from relay.cli.common import Invocation, shared_options
 from relay.errors import CheckFailed, NotFound, RelayError, Unreachable, UsageError
@@ -68,6 +70,12 @@ def test_every_command_can_be_loaded_and_is_in_the_help(capsys: pytest.CaptureFi
         assert summaries[name] in text
         assert run([name, "--help"]) == 0
         assert capsys.readouterr().out.startswith(f"Usage: lean-relay {name}")
+
+
+def test_no_module_hides_a_builtin() -> None:
+    """Importing `relay.cli.list` would make `list` in `relay.cli` a module; so no module has such a name."""
+    modules = {path.stem for path in Path(relay.cli.__file__).parent.glob("*.py")}
+    assert not modules & set(dir(builtins)) - {"__init__"}
 
 
 def test_an_unknown_command_names_the_nearest(capsys: pytest.CaptureFixture[str], register: Register) -> None:
@@ -233,6 +241,7 @@ def test_ctrl_c_ends_with_130() -> None:
     """Ctrl-C during a command is exit code 130 without a traceback."""
     code = """
 import os, signal, sys, types, click
+import relay.cli
 from relay.cli import COMMANDS, run
 module = types.ModuleType("waits")
 module.wait_command = click.command("wait")(lambda: (print("ready", flush=True), signal.pause()))
