@@ -38,7 +38,7 @@ bench: $(VENV)/.tools
 	@$(PY) -m tests.bench $(ARGS)
 
 torture: $(VENV)/.tools
-	$(PY) -m pytest tests/torture --torture $(ARGS)
+	$(PY) -m pytest tests/torture $(ARGS)
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
@@ -57,7 +57,7 @@ $(VENV)/.installed: pyproject.toml
 $(VENV)/.tools: $(VENV)/.installed
 	@echo "==> Installing the tools for tests and checks into $(VENV) (once, about half a minute)"
 	@$(PIP) install --quiet --upgrade 'pip>=25.1'
-	@$(PIP) install --group dev
+	@$(PIP) install --quiet --group dev
 	@touch $@
 
 # Sets `found`, or says what is missing. Debian splits ensurepip off into a package of its own.

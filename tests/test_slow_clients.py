@@ -16,7 +16,7 @@ SHORT_LIMITS = ("-m", "tests.torture.short_limits")
 
 def descriptors(program: Running) -> int:
     """How many files and sockets the program has open."""
-    return psutil.Process(program.pid).num_fds()
+    return int(psutil.Process(program.pid).num_fds())
 
 
 def reasons(program: Running) -> set[str]:

@@ -1,0 +1,80 @@
+"""The same as the quick tests with as many rounds as a release is worth: `make torture`, some minutes."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.running import Running, running
+from tests.test_full_disk import check_cycles
+from tests.test_hostile import mutate_and_watch
+from tests.test_shutdown import ends_under_load
+from tests.test_slow_clients import hold_out
+from tests.test_startup import race
+from tests.torture.kills import EARLY_ACK, kill_rounds
+from tests.torture.wal import largest_log
+
+
+def test_thirty_kills(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Thirty kills under load on one database: nothing that was answered 200 is lost."""
+    tally = kill_rounds(tmp_path, 30, seed=7)
+    with capsys.disabled():
+        print(f"\n{tally}")
+    assert tally.acked > 1_000
+    assert (tally.lost, tally.unsound) == (0, 0), tally
+
+
+def test_thirty_kills_of_an_early_ack(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The control: an answer before the commit loses some."""
+    tally = kill_rounds(tmp_path, 30, launcher=EARLY_ACK, seed=7)
+    with capsys.disabled():
+        print(f"\ncontrol, answered before the commit: {tally}")
+    assert tally.lost > 0, tally
+
+
+@pytest.mark.parametrize("by_pages", [False, True], ids=["tmpfs", "max_page_count"])
+def test_five_full_disks(tmp_path: Path, by_pages: bool) -> None:
+    """Five times full and freed, one process."""
+    check_cycles(tmp_path, 5, by_pages=by_pages)
+
+
+def test_twenty_races(tmp_path: Path) -> None:
+    """Twenty pairs of engines started at once: one winner each."""
+    race(tmp_path, 20)
+
+
+def test_ends_under_load_many_times(tmp_path: Path) -> None:
+    """Twenty gentle ends under load."""
+    for number in range(20):
+        ends_under_load(tmp_path / str(number), signal.SIGTERM, seed=number)
+
+
+@pytest.fixture
+def relay(tmp_path: Path) -> Iterator[Running]:
+    """The program with its own limits."""
+    with running(tmp_path) as program:
+        yield program
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_fifty_thousand_mutations(relay: Running, seed: int) -> None:
+    """Five thousand broken requests for each of ten seeds."""
+    mutate_and_watch(relay, 5_000, seed=100 + seed)
+    assert "Traceback" not in relay.said
+
+
+def test_siege_with_real_deadlines(relay: Running) -> None:
+    """Seventy of each kind of slow caller against the deadlines as they are."""
+    hold_out(relay, 70, 40.0, 0.5)
+
+
+def test_log_stays_bounded(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The write-ahead log stays below 64 MiB under load with our own commands reading."""
+    tally = largest_log(tmp_path, 20.0)
+    with capsys.disabled():
+        print(f"\n{tally}")
+    assert tally.failed == 0
+    assert tally.largest_wal_bytes < 64 * 1024 * 1024
