@@ -16,6 +16,8 @@ from tests.relay.receiving import rows
 SCHEMAS = Path(__file__).parent / "schemas"
 """A database of each published schema, as its version left it: `m0001.db` after m0001. Never changed."""
 
+HELD = "SELECT id, method, target, headers, body, event_id, repeat_of FROM captures"
+
 
 def shape_of(path: Path) -> list[tuple[object, ...]]:
     return rows(path, "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name")
@@ -26,12 +28,12 @@ def test_an_old_database_comes_to_today_s_schema_with_all_it_held(old: Path, tmp
     """After migrating, its tables are those of a new database, and each row is still there."""
     path, fresh = tmp_path / "old.db", tmp_path / "fresh.db"
     shutil.copy(old, path)
-    before = rows(path, "SELECT id, method, target, headers, body, event_id, repeat_of FROM captures")
+    before = rows(path, HELD)
     for database in (path, fresh):
         with closing(sqlite3.connect(database, isolation_level=None)) as connection:
             schema.migrate(connection)
     assert shape_of(path) == shape_of(fresh)
-    assert rows(path, "SELECT id, method, target, headers, body, event_id, repeat_of FROM captures") == before
+    assert rows(path, HELD) == before
     with Reader(path) as reader:
         captures = reader.captures(range(1, 6))
         assert [capture.id for capture in captures] == [1, 2, 3, 4, 5]
@@ -58,7 +60,8 @@ def test_readable_views_show_times_as_text(tmp_path: Path) -> None:
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         schema.migrate(connection)
         connection.execute(
-            "INSERT INTO captures (received_at, method, target, http_version, client, body_sha256, headers, body)"
+            "INSERT INTO captures"
+            " (received_at, method, target, http_version, client, body_sha256, headers, body)"
             " VALUES (1780000000000042, 'GET', '/', '1.1', '', '', '[]', x'')"
         )
     assert rows(path, "SELECT received, event_time FROM captures_readable") == [
