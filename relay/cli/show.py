@@ -24,6 +24,7 @@ from relay.cli.reading import (
 )
 from relay.config import Settings
 from relay.errors import UsageError
+from relay.lock import holder
 from relay.models import Attempt, Capture, Comparison, Headers, iso
 from relay.store.reader import Reader
 from relay.store.selecting import select
@@ -103,11 +104,12 @@ def _write(data: bytes) -> None:
 
 
 def curl(capture: Capture, settings: Settings) -> str:
-    """The line that sends a capture to the relay of these settings."""
+    """The line that sends a capture to the engine of this log, or to where one would listen."""
+    running = holder(settings.db)
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    url = running.url if running is not None and running.url else f"http://{host}:{settings.port}"
     again = [PROGRAM, "show", str(capture.id), "--body", "--db", str(settings.db.absolute())]
-    url = f"http://{host}:{settings.port}"
-    return visible_block(curl_line(capture, capture.headers, url, shlex.join(again)))
+    return visible_block(curl_line(capture, capture.headers, url.rstrip("/"), shlex.join(again)))
 
 
 def overview(capture: Capture) -> Iterator[str]:

@@ -3,6 +3,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
+from datetime import timedelta
 from itertools import count
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relay.filters import FilterError, parse
-from relay.models import Capture
+from relay.models import Answer, Capture, Event, Origin, Shape, Signature
 from relay.store.reader import Reader
 from relay.store.search import FIRST_WINDOW, search
 from tests import strategies
@@ -81,6 +82,112 @@ def test_sql_is_the_predicate(
         filter = parse(text, NOON)
         expected = [capture.id for capture in numbered if filter.matches(capture)]
         assert found(reader, text, newest_first=False) == expected
+
+
+def every_kind() -> list[Capture]:
+    """One capture of each kind that a key can tell apart."""
+    texts = [None, "", *strategies.WORDS, "payment.x", "PAYMENT.", "k.x", "\xe9.x", "a\0b", "A\0C"]
+    captures = [
+        a_capture(event=Event(type=t, event_id=t, customer_id=t) if t is not None else None) for t in texts
+    ]
+    captures += [a_capture(method=text) for text in texts if text]
+    captures += [a_capture(target=text) for text in ("/", "/payment?k", "\xc3\xa9", "\xe9", "/%", "a*b")]
+    captures += [
+        a_capture(headers=((text, "k"), ("k", text)))
+        for text in ("payment", "\xc3\xa9", "\xe9", '"', "\\u006b")
+    ]
+    captures += [a_capture(client=text) for text in ("127.0.0.1:1", "10.0.0.7:5", "[::1]:443", "k", "")]
+    captures += [a_capture(shape=shape) for shape in (None, *Shape)]
+    captures += [a_capture(signature=signature) for signature in Signature]
+    captures += [a_capture(answer=Answer(status=status)) for status in (200, 404, 500, 599, 600)]
+    captures += [a_capture(body=b"x" * size) for size in (0, 1, 99, 100, 101)]
+    captures += [a_capture(repeat_of=1), a_capture(tls={}), a_capture(origin=Origin.SAMPLE)]
+    captures += [a_capture(starred=True), a_capture(note="x"), a_capture(starred=True, note="x")]
+    captures += [
+        a_capture(received_at=NOON - timedelta(hours=1) + timedelta(microseconds=n)) for n in (-1, 0, 1)
+    ]
+    captures += [
+        a_capture(deliveries=(replace(one, kind=kind),))
+        for kind in ("live", "replay")
+        for one in (
+            a_delivery(),
+            a_delivery(attempts=3, status=500, verdict="retry"),
+            a_delivery(attempts=2, status=None, verdict=None, error="refused"),
+            a_delivery(state="queued", attempts=0, status=None, verdict=None, elapsed_ms=None),
+            a_delivery(state="parked", attempts=0, status=None, verdict=None, elapsed_ms=None),
+            a_delivery(state="sending", attempts=0, status=None, verdict=None, elapsed_ms=None),
+        )
+    ]
+    captures += [a_capture(body=body) for body in BODIES]
+    return captures
+
+
+BODIES = (
+    b'{"a":100}',
+    b'{"a":"100.0"}',
+    b'{"a":1e2,"a":1}',
+    b'[{"A":99.999999999999999999}]',
+    b'{"\\u0061":"k"}',
+    b'{"a":[[{"b":true}]]}',
+    b'"k"',
+    b'["\xe2\x84\xaa"]',
+    b'{"k":1}',
+    b'{"a":"k\xff"}',
+    b"\xe2\x84\xaa",
+    b"\\u006b",
+    b"[" * 3000,
+)
+
+
+def test_each_key_finds_what_its_predicate_says(log: sqlite3.Connection, reader: Reader) -> None:
+    """Each key, asked for each kind of capture, plainly and negated, says the same in SQL as in Python."""
+    numbered = stored(log, every_kind())
+    patterns = ["payment", "k", "ss", "*", "p*", "*k*", "\xe9", '"a*b"', "payment.", '"k\0"', '"a\0b"', "x*"]
+    keys = (
+        "type",
+        "event",
+        "customer",
+        "id",
+        "method",
+        "path",
+        "header",
+        "body",
+        "client",
+        "body.a",
+        "header:k=",
+        "",
+    )
+    texts = [
+        f"{key}:{pattern}".replace("=:", "=") if key else pattern for key in keys for pattern in patterns
+    ]
+    texts += [
+        f"{key}:{span}"
+        for key in ("size", "body.a")
+        for span in ("100", "100..", "..100", ">100", "<100", "99..101")
+    ]
+    texts += [
+        f"{key}:{span}"
+        for key in ("status", "answer")
+        for span in ("5xx", "200", "404..", "..500", ">500", "<500")
+    ]
+    texts += [f"sig:{word}" for word in Signature] + [f"shape:{word}" for word in Shape]
+    texts += [f"state:{word}" for word in ("queued", "sending", "ended", "parked")]
+    texts += [f"is:{word}" for word in ("repeat", "starred", "forwarded", "replayed", "tls", "sample")]
+    texts += [
+        "verdict:retry",
+        "verdict:delivered",
+        "since:1h",
+        "until:1h",
+        "path:/*",
+        "client:10.0.0.*",
+        "client:::1",
+    ]
+    for text in texts:
+        filter = parse(text, NOON)
+        expected = [capture.id for capture in numbered if filter.matches(capture)]
+        assert found(reader, text, newest_first=False) == expected, text
+        others = [capture.id for capture in numbered if capture.id not in expected]
+        assert found(reader, f"-({text})", newest_first=False) == others, text
 
 
 @given(
