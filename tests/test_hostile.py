@@ -6,12 +6,16 @@ C parser; the relay's own rules are size, HTTP version and browsers' cross-site 
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import gzip
 import json
 import random
 import socket
 import string
+import subprocess
+import sys
+import unicodedata
 from collections.abc import Iterator
 
 import pytest
@@ -20,10 +24,13 @@ from hypothesis import strategies as st
 
 from tests.leanlike import a_body, a_request
 from tests.running import (
+    RELAY,
     Reply,
     Running,
     connect,
+    environment,
     exchange,
+    lean_relay,
     read_reply,
     reading,
     running,
@@ -544,3 +551,65 @@ def mutate_and_watch(program: Running, count: int, seed: int) -> None:
 def test_mutated_requests(relay: Running) -> None:
     """Broken requests end in a refusal or, where they still parse, in rows: one for each 200."""
     mutate_and_watch(relay, 300, seed=5)
+
+
+def test_lists_survive_all_of_it(relay: Running) -> None:
+    """What the requests above left in the log is listed whole, as JSON and as text without a raw byte."""
+    done = lean_relay(relay.folder, "list", "--all", "--json", "--db", str(relay.db))
+    assert done.returncode == 0, done.stderr
+    with reading(relay.db) as log:
+        stored = log.execute("SELECT id, body FROM captures ORDER BY id").fetchall()
+    listed = [(line["id"], body_of(line)) for line in map(json.loads, done.stdout.splitlines())]
+    assert listed == stored
+    plain = lean_relay(relay.folder, "list", "--all", "--db", str(relay.db))
+    assert plain.returncode == 0, plain.stderr
+    assert_clean(plain.stdout)
+
+
+def body_of(line: dict[str, Any]) -> bytes:
+    """The body of a capture's JSON, however it is written there."""
+    text = line["body"]
+    return base64.b64decode(line["body_base64"]) if text is None else text.encode()
+
+
+def assert_clean(shown: str) -> None:
+    """Nothing that a terminal acts upon, but for line ends."""
+    raw = {
+        character
+        for character in shown
+        if unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
+    }
+    assert not raw - {"\n"}
+
+
+@pytest.mark.parametrize(
+    "name", ["escape sequences", "not UTF-8", "deep in the payload", "gzip bomb", "huge number"]
+)
+@pytest.mark.parametrize(
+    "how", [(), ("--http",), ("--curl",), ("--headers",)], ids=["plain", "http", "curl", "headers"]
+)
+def test_odd_bodies_are_shown(relay: Running, name: str, how: tuple[str, ...]) -> None:
+    """Each way to show an odd capture ends well within its bound; for people nothing raw is printed."""
+    before = last_id(relay)
+    headers = [HOST, (b"X-Bytes", b"\xff\x80\t\xe2\x80\xae"), (b"lean-signature", b"sha512=\xe9")]
+    taken(relay, b"POST", b"/%1b%5b2J?\x22'$(id)", headers, BODIES[name])
+    done = lean_relay(relay.folder, "show", str(before + 1), *how, "--db", str(relay.db))
+    assert done.returncode == 0, done.stderr
+    if how in ((), ("--headers",)):
+        assert_clean(done.stdout)
+
+
+@pytest.mark.parametrize("name", ["escape sequences", "not UTF-8", "gzip bomb", "empty"])
+def test_bodies_are_written_exactly(relay: Running, name: str) -> None:
+    """`show --body` writes the bytes that came, no more and no fewer."""
+    before = last_id(relay)
+    taken(relay, b"POST", b"/exact", [HOST], BODIES[name])
+    done = subprocess.run(
+        [sys.executable, *RELAY, "show", str(before + 1), "--body", "--db", str(relay.db)],
+        cwd=relay.folder,
+        env=environment(relay.folder),
+        capture_output=True,
+        timeout=30,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, BODIES[name]), done.stderr
