@@ -50,7 +50,7 @@ $(VENV)/.installed: pyproject.toml
 		echo "==> Making $(VENV) with $$found ($$($$found --version))"; \
 		"$$found" -m venv --clear $(VENV); }
 	@echo "==> Installing lean-relay and what it needs into $(VENV) (once, about half a minute)"
-	@$(PIP) install --editable .
+	@$(PIP) install $(if $(wildcard $@),--quiet) --editable .
 	@touch $@
 
 # What tests and checks need besides. Dependency groups came with pip 25.1, hence the upgrade.

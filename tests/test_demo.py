@@ -1,0 +1,60 @@
+"""`make demo` tells its story, ends by itself or by Ctrl-C, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+
+from tests.running import ROOT, wait_until
+
+
+@contextmanager
+def the_demo(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """The demo with its temporary folder in `folder` and what it says in `folder/said`."""
+    with open(folder / "said", "wb") as said:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.demo", "--quick"],
+            cwd=ROOT,
+            env=os.environ | {"TMPDIR": str(folder)},
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            process.wait(20)
+
+
+def test_to_its_end(tmp_path: Path) -> None:
+    """It ends by itself; its samples were caught with valid signatures, and one payment failed."""
+    with the_demo(tmp_path) as process:
+        assert process.wait(60) == 0, (tmp_path / "said").read_text()
+    said = (tmp_path / "said").read_text()
+    assert said.count(" -> 200 in ") == 6
+    assert '"status": "FAILED"' in said
+    assert "signature  valid" in said
+    assert "Traceback" not in said
+    assert list(tmp_path.glob("lean-relay-demo-*")) == []
+
+
+def test_ctrl_c(tmp_path: Path) -> None:
+    """Ctrl-C ends it at any moment, with each process that it started and its folder."""
+    with the_demo(tmp_path) as process:
+        wait_until(lambda: "listening on" in (tmp_path / "said").read_text(), "the relay", 20)
+        started = psutil.Process(process.pid).children(recursive=True)
+        assert started
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 130
+    wait_until(lambda: not any(child.is_running() for child in started), "its processes to end")
+    assert list(tmp_path.glob("lean-relay-demo-*")) == []
+    assert "Traceback" not in (tmp_path / "said").read_text()
