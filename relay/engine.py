@@ -19,7 +19,9 @@ from pathlib import Path
 from time import monotonic, time
 from typing import Any
 
-from relay import control
+from aiohttp import http_parser
+
+from relay import control, keeping
 from relay.answering import Answers
 from relay.arrival import Judge
 from relay.config import Settings, read_app_token, read_secrets
@@ -87,6 +89,12 @@ class Engine:
 
     async def _listen(self, stack: AsyncExitStack, judge: Judge, answers: Answers) -> None:
         settings = self.settings
+        if http_parser.HttpRequestParser is http_parser.HttpRequestParserPy:
+            raise RelayError(
+                "aiohttp runs without its C parser, which is the strict one; install a built wheel of it, "
+                "and unset AIOHTTP_NO_EXTENSIONS",
+                word="no-c-parser",
+            )
         receiver = Receiver(
             self._writer,
             judge,
@@ -149,27 +157,11 @@ class Engine:
     async def _prune_older(self, keep: timedelta) -> None:
         before = to_micros(datetime.now(UTC) - keep)
         try:
-            last = await self._writer.write(lambda connection: upkeep.last_before(connection, before))
-            gone = await self._delete([(1, last)], starred_too=False)
+            gone = await keeping.delete_older(self._writer, before)
             if gone:
-                await self._writer.outside_transaction(upkeep.empty_log)
                 log.info("removed %d captures older than %s, as `keep` says", gone, keep)
         except (StoreTrouble, sqlite3.Error) as error:
             log.warning("old captures could not be removed: %s", error)
-
-    async def _delete(self, ranges: Sequence[tuple[int, int]], *, starred_too: bool) -> int:
-        gone = 0
-        for first, last in ranges:
-            following: int | None = first
-            while following is not None:
-                start = following
-
-                def act(connection: sqlite3.Connection) -> tuple[int, int | None]:
-                    return upkeep.delete_slice(connection, start, last, starred_too=starred_too)  # noqa: B023 - awaited below
-
-                count, following = await self._writer.write(act)
-                gone += count
-        return gone
 
     # -- actions -------------------------------------------------------------------------------
 
@@ -177,10 +169,7 @@ class Engine:
         return {
             "status": self._status,
             "reload": self._reload,
-            "star": self._star,
-            "note": self._note,
-            "prune": self._prune,
-            "verify": self._verify,
+            **keeping.actions(self._writer),
         }
 
     async def act(self, action: str, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -231,33 +220,6 @@ class Engine:
             self._receiver.allow_cross_site = fresh.allow_cross_site
         self.settings = fresh
         return {"kind": "reload", "after_restart": fixed}
-
-    async def _star(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        ids, starred = list(params["ids"]), bool(params["starred"])
-        return {"changed": await self._store(lambda connection: upkeep.set_star(connection, ids, starred))}
-
-    async def _note(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        ids, text = list(params["ids"]), params["text"]
-        return {"changed": await self._store(lambda connection: upkeep.set_note(connection, ids, text))}
-
-    async def _verify(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        judged = [(int(number), str(state), name) for number, state, name in params["judged"]]
-        return {"changed": await self._store(lambda connection: upkeep.save_signatures(connection, judged))}
-
-    async def _prune(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        ranges = [(int(first), int(last)) for first, last in params["ranges"]]
-        try:
-            gone = await self._delete(ranges, starred_too=bool(params["starred_too"]))
-            emptied = await self._writer.outside_transaction(upkeep.empty_log)
-        except StoreTrouble as trouble:
-            raise RelayError(f"not all was removed: {trouble.detail}", word=trouble.reason) from trouble
-        return {"removed": gone, "emptied": emptied}
-
-    async def _store(self, work: Callable[[sqlite3.Connection], int]) -> int:
-        try:
-            return await self._writer.write(work)
-        except StoreTrouble as trouble:
-            raise RelayError(f"nothing was changed: {trouble.detail}", word=trouble.reason) from trouble
 
 
 @asynccontextmanager

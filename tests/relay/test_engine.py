@@ -13,6 +13,7 @@ from time import monotonic
 from typing import Any
 
 import pytest
+from aiohttp import http_parser
 
 from relay import control, engine
 from relay.config import Settings
@@ -280,3 +281,14 @@ async def test_an_engine_ends_within_its_time_with_requests_in_hand(tmp_path: Pa
     assert monotonic() - started < 5.0
     slow.close()
     idle.close()
+
+
+async def test_without_the_c_parser_it_does_not_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """aiohttp's Python parser reads requests less strictly: no receiver is built on it."""
+    monkeypatch.setattr(http_parser, "HttpRequestParser", http_parser.HttpRequestParserPy)
+    with pytest.raises(RelayError, match="C parser") as refused:
+        async with engine.running(settings_for(tmp_path), receive=True):
+            pytest.fail("that parser is not strict")
+    assert refused.value.word == "no-c-parser"

@@ -1,0 +1,91 @@
+"""What is changed in the log on request: stars, notes, judgements, and removal that really removes.
+
+Owns the actions behind those commands, as the engine does them: each change through its writer, long
+ones in slices, so that captures never wait behind them. The SQL is `relay.store.upkeep`'s.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from relay.control import Action
+from relay.errors import RelayError
+from relay.store import upkeep
+from relay.store.trouble import StoreTrouble
+from relay.store.writer import Writer
+
+Range = tuple[int, int]
+"""First and last id."""
+
+
+def actions(writer: Writer) -> dict[str, Action]:
+    """The actions by the names that commands ask for; each takes and gives a JSON object."""
+    return {
+        "star": partial(_star, writer),
+        "note": partial(_note, writer),
+        "verify": partial(_verify, writer),
+        "prune": partial(_prune, writer),
+    }
+
+
+async def delete_older(writer: Writer, before: int) -> int:
+    """Remove captures from before a time (microseconds UTC), starred ones excepted; gives how many.
+
+    Raises:
+        StoreTrouble: nothing can be written; what was removed until then stays removed.
+    """
+    last = await writer.write(partial(_last_before, before=before))
+    gone = await _delete(writer, [(1, last)], starred_too=False)
+    if gone:
+        await writer.outside_transaction(upkeep.empty_log)
+    return gone
+
+
+async def _star(writer: Writer, params: Mapping[str, Any]) -> dict[str, Any]:
+    ids, starred = list(params["ids"]), bool(params["starred"])
+    return {"changed": await _change(writer, lambda connection: upkeep.set_star(connection, ids, starred))}
+
+
+async def _note(writer: Writer, params: Mapping[str, Any]) -> dict[str, Any]:
+    ids, text = list(params["ids"]), params["text"]
+    return {"changed": await _change(writer, lambda connection: upkeep.set_note(connection, ids, text))}
+
+
+async def _verify(writer: Writer, params: Mapping[str, Any]) -> dict[str, Any]:
+    judged = [(int(number), str(state), name) for number, state, name in params["judged"]]
+    return {"changed": await _change(writer, lambda connection: upkeep.save_signatures(connection, judged))}
+
+
+async def _prune(writer: Writer, params: Mapping[str, Any]) -> dict[str, Any]:
+    ranges = [(int(first), int(last)) for first, last in params["ranges"]]
+    try:
+        gone = await _delete(writer, ranges, starred_too=bool(params["starred_too"]))
+        emptied = await writer.outside_transaction(upkeep.empty_log)
+    except StoreTrouble as trouble:
+        raise RelayError(f"not all was removed: {trouble.detail}", word=trouble.reason) from trouble
+    return {"removed": gone, "emptied": emptied}
+
+
+async def _change(writer: Writer, work: Callable[[sqlite3.Connection], int]) -> int:
+    try:
+        return await writer.write(work)
+    except StoreTrouble as trouble:
+        raise RelayError(f"nothing was changed: {trouble.detail}", word=trouble.reason) from trouble
+
+
+async def _delete(writer: Writer, ranges: Sequence[Range], *, starred_too: bool) -> int:
+    gone = 0
+    for first, last in ranges:
+        following: int | None = first
+        while following is not None:
+            act = partial(upkeep.delete_slice, first=following, last=last, starred_too=starred_too)
+            count, following = await writer.write(act)
+            gone += count
+    return gone
+
+
+def _last_before(connection: sqlite3.Connection, *, before: int) -> int:
+    return upkeep.last_before(connection, before)
