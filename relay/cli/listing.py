@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import deque
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from itertools import chain, islice
@@ -73,4 +74,4 @@ def newest_of(reader: Reader, words: Sequence[str], at: datetime, limit: int) ->
 
 def _last(ids: Iterator[int], count: int) -> list[int]:
     """The last of ascending ids, newest first."""
-    return sorted(ids)[: -count - 1 : -1]
+    return list(reversed(deque(ids, maxlen=count)))

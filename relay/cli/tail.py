@@ -24,7 +24,7 @@ from relay.filters.values import moment
 from relay.models import Capture
 from relay.store.reader import Reader
 from relay.store.search import search
-from relay.store.selecting import PAGE
+from relay.store.selecting import fetched
 
 EVERY_S = 0.1
 
@@ -141,9 +141,8 @@ class _Watch:
         for ids in search(
             self._reader, self._filter, newest_first=False, after=self._after, before=newest + 1
         ):
-            for at in range(0, len(ids), PAGE):
-                fresh = [number for number in ids[at : at + PAGE] if number not in self._given]
-                self._given.update(fresh)
-                yield from self._reader.captures(fresh)
+            fresh = [number for number in ids if number not in self._given]
+            self._given.update(fresh)
+            yield from fetched(self._reader, fresh)
         self._after = max(self._after, newest - STILL_WATCHED) if self._comes_later else newest
         self._given = {number for number in self._given if number > self._after}

@@ -13,6 +13,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator
 from threading import Event
+from time import monotonic, sleep
 from typing import Any
 
 from relay.filters import content, facts
@@ -28,6 +29,9 @@ LARGEST_WINDOW = 50_000
 
 GAP_S = 0.01
 """Longer than the writer waits before it tries a checkpoint again (5 ms)."""
+
+READING_S = 0.05
+"""How long other readers may go from statement to statement before they leave a gap."""
 
 Sql = str
 """An expression over a row of `captures` that is 0 or 1, never NULL, as SQL's three-valued logic
@@ -69,6 +73,19 @@ def search(
             waiting.wait(gap_s)
             if reader.interruptions != started:
                 return
+
+
+class Gaps:
+    """Leaves gaps in reading that goes on statement after statement: a fifth of the time at most."""
+
+    def __init__(self) -> None:
+        self._since = monotonic()
+
+    def leave(self) -> None:
+        """Between two statements: pauses if the last gap is long ago."""
+        if monotonic() - self._since > READING_S:
+            sleep(GAP_S)
+            self._since = monotonic()
 
 
 def _windows(first: int, last: int, *, newest_first: bool) -> Iterator[tuple[int, int]]:

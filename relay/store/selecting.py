@@ -7,7 +7,7 @@ oldest first.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -17,10 +17,13 @@ from relay.errors import NotFound, UsageError
 from relay.filters import Filter
 from relay.models import Capture
 from relay.store.reader import Reader
-from relay.store.search import GAP_S, search
+from relay.store.search import GAP_S, Gaps, search
 
 PAGE = 100
-"""Captures in memory at once; bodies are up to 10 MiB each, but usually half a KiB."""
+"""Captures in memory at once, if their bodies are small."""
+
+BYTES_AT_ONCE = 8 * 1024 * 1024
+"""Bytes of bodies in memory at once; a larger body comes alone."""
 
 _IDS = re.compile(r"(\d{1,18})?(\.\.)?(\d{1,18})?", re.ASCII)
 _EVENT_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
@@ -103,10 +106,27 @@ def select(reader: Reader, words: Sequence[str], now: datetime) -> Iterator[Capt
     return fetched(reader, select_ids(reader, words, now))
 
 
-def fetched(reader: Reader, ids: Iterator[int]) -> Iterator[Capture]:
-    """The captures of ids, in pages; those removed meanwhile are left out."""
-    while page := list(islice(ids, PAGE)):
-        yield from reader.captures(page)
+def fetched(reader: Reader, ids: Iterable[int]) -> Iterator[Capture]:
+    """The captures of ids, in pages small enough for memory; those removed meanwhile are left out."""
+    gaps = Gaps()
+    left = iter(ids)
+    while page := list(islice(left, PAGE)):
+        for part in _parts(page, reader.sizes(page)):
+            yield from reader.captures(part)
+            gaps.leave()
+
+
+def _parts(page: list[int], sizes: dict[int, int]) -> Iterator[list[int]]:
+    """A page cut where its bodies would be more than BYTES_AT_ONCE, but for a single one."""
+    part: list[int] = []
+    held = 0
+    for number in page:
+        if part and held + sizes.get(number, 0) > BYTES_AT_ONCE:
+            yield part
+            part, held = [], 0
+        part.append(number)
+        held += sizes.get(number, 0)
+    yield part
 
 
 def ids_of(reader: Reader, selection: Selection) -> Iterator[int]:
@@ -144,12 +164,14 @@ def _numbered(reader: Reader, selection: Ids) -> Iterator[int]:
 
 
 def _ascending(reader: Reader, spans: list[tuple[int, int]]) -> Iterator[int]:
+    gaps = Gaps()
     at = 0
     for first, last in spans:
         at = max(at, first - 1)
         while at < last and (page := reader.page(at, 10 * PAGE, last)):
             yield from page
             at = page[-1]
+            gaps.leave()
 
 
 def _extent(reader: Reader, newest: int) -> str:

@@ -6,8 +6,9 @@ import pytest
 
 from relay.errors import NotFound, UsageError
 from relay.filters import Filter
+from relay.models import Capture
 from relay.store.reader import Reader
-from relay.store.selecting import Ids, OfEvent, Range, parse_selection, select, select_ids
+from relay.store.selecting import BYTES_AT_ONCE, Ids, OfEvent, Range, parse_selection, select, select_ids
 from tests.factories import EVENT_ID, NOON, a_capture, insert_all, new_log
 
 
@@ -79,3 +80,22 @@ def test_faults_come_at_once(reader: Reader) -> None:
     """A wrong filter is a usage error before anything is read."""
     with pytest.raises(UsageError, match="statsu"):
         select(reader, ["statsu:500"], NOON)
+
+
+def test_large_bodies_come_in_small_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of large bodies only a few are in memory at once, and all come, in order."""
+    connection = new_log(tmp_path / "relay.db")
+    big = BYTES_AT_ONCE // 3
+    insert_all(connection, [a_capture(n, body=b"x" * (4 * big if n == 5 else big)) for n in range(1, 9)])
+    pages: list[list[int]] = []
+    with Reader(tmp_path / "relay.db") as reader:
+        captures = reader.captures
+
+        def noted(ids: list[int]) -> list[Capture]:
+            pages.append(ids)
+            return captures(ids)
+
+        monkeypatch.setattr(reader, "captures", noted)
+        assert [capture.id for capture in select(reader, [], NOON)] == list(range(1, 9))
+    assert pages == [[1, 2, 3], [4], [5], [6, 7, 8]]
+    connection.close()
