@@ -22,6 +22,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 from tests.running import RELAY, ROOT, environment, reading, ready, running
 
 CONNECTIONS = 32
@@ -35,7 +37,7 @@ class Subject:
     """A contender that runs."""
 
     port: int
-    db: Path | None = None
+    process: psutil.Process
     answered: int = 0
     """200s it gave over all measures, to be held against its rows."""
 
@@ -62,7 +64,11 @@ class Measure:
 MEASURES = (
     Measure(
         ("--connections", str(CONNECTIONS)),
-        ((f"requests/s, {CONNECTIONS} connections", "per_second"), ("  p99 ms meanwhile", "p99_ms")),
+        (
+            (f"requests/s, {CONNECTIONS} connections", "per_second"),
+            ("  p99 ms meanwhile", "p99_ms"),
+            ("  its processor time, us a request", "cpu_us"),
+        ),
     ),
     Measure(
         ("--connections", str(OPEN_LOOP_CONNECTIONS), "--rate", str(OPEN_LOOP_RATE)),
@@ -71,7 +77,7 @@ MEASURES = (
             ("  p99 ms", "p99_ms"),
             ("  max ms", "max_ms"),
         ),
-        share_of_seconds=1.3,
+        share_of_seconds=2.0,
     ),
 )
 
@@ -84,7 +90,7 @@ def base(folder: Path) -> Iterator[Subject]:
             [sys.executable, "-m", "tests.bench.base"], cwd=ROOT, stdout=out, stderr=err
         )
     try:
-        yield Subject(ready(process, folder))
+        yield Subject(ready(process, folder), psutil.Process(process.pid))
     finally:
         process.terminate()
         process.wait(10)
@@ -94,20 +100,24 @@ def base(folder: Path) -> Iterator[Subject]:
 def relay(folder: Path) -> Iterator[Subject]:
     """The real program: a new database, signatures checked, everything as by default."""
     with running(folder) as program:
-        subject = Subject(program.port, program.db)
+        subject = Subject(program.port, psutil.Process(program.pid))
         yield subject
         assert program.stop() == 0, program.said
     with reading(program.db) as log:
         stored, valid = log.execute("SELECT count(*), sum(signature = 'valid') FROM captures").fetchone()
-    print(f"  {subject.answered} answered 200, {stored} stored, {valid} of them with a valid signature")
+    print(f"relay: {subject.answered} answered 200, {stored} stored, {valid} of them with a valid signature")
 
 
 CONTENDERS = (Contender("base", base), Contender("relay", relay))
 
 
 def press(subject: Subject, arguments: tuple[str, ...], seconds: float) -> dict[str, float]:
-    """One run of the load generator in its own process; its figures by name."""
+    """One run of the load generator in its own process; its figures by name, and `cpu_us` of the subject.
+
+    Processor time is what neighbours disturb least: where the other figures scatter, it still tells.
+    """
     command = [sys.executable, "-m", "tests.bench.load", "--port", str(subject.port)]
+    before = subject.process.cpu_times()
     done = subprocess.run(
         [*command, "--seconds", str(seconds), *arguments],
         cwd=ROOT,
@@ -116,9 +126,12 @@ def press(subject: Subject, arguments: tuple[str, ...], seconds: float) -> dict[
         check=True,
     )
     figures: dict[str, float] = json.loads(done.stdout)
+    after = subject.process.cpu_times()
+    spent_s = after.user + after.system - before.user - before.system
+    figures["cpu_us"] = 1e6 * spent_s / max(1, figures["answered"])
     subject.answered += int(figures["answered"])
     if figures["other"]:
-        print(f"  {int(figures['other'])} answers that were not 200")
+        print(f"{int(figures['other'])} answers that were not 200")
     return figures
 
 
@@ -140,17 +153,24 @@ Figures = dict[tuple[str, str], list[float]]
 
 
 def rounds(count: int, seconds: float, scratch: Path) -> Figures:
-    """Each contender fresh in each round, in turning order, each measure of it."""
+    """All contenders at once, each measure of one after the other's, in turning order.
+
+    What runs beside each measure is one that waits: so the two of a pair are seconds apart, and a
+    neighbour's load falls on both.
+    """
     figures: Figures = {}
-    for number in range(count):
-        turned = CONTENDERS if number % 2 == 0 else CONTENDERS[::-1]
-        for contender in turned:
-            print(f"round {number + 1} of {count}: {contender.name}", flush=True)
-            folder = scratch / f"{contender.name}-{number}"
+    with contextlib.ExitStack() as stack:
+        subjects: list[tuple[Contender, Subject]] = []
+        for contender in CONTENDERS:
+            folder = scratch / contender.name
             folder.mkdir()
-            with contender.start(folder) as subject:
-                press(subject, MEASURES[0].load, WARM_UP_S)
-                for measure in MEASURES:
+            subjects.append((contender, stack.enter_context(contender.start(folder))))
+        for _, subject in subjects:
+            press(subject, MEASURES[0].load, WARM_UP_S)
+        for number in range(count):
+            print(f"round {number + 1} of {count}", flush=True)
+            for measure in MEASURES:
+                for contender, subject in subjects if number % 2 == 0 else subjects[::-1]:
                     found = press(subject, measure.load, seconds * measure.share_of_seconds)
                     for words, field in measure.lines:
                         figures.setdefault((contender.name, words), []).append(found[field])
@@ -177,8 +197,10 @@ def table(figures: Figures) -> Iterator[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench ARGS=...", description=__doc__.partition("\n")[0])
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=3.0, help="of each measure")
+    parser.add_argument("--rounds", type=int, default=8)
+    parser.add_argument(
+        "--seconds", type=float, default=1.0, help="of a measure in each round; open loop twice that"
+    )
     parser.add_argument(
         "--folder",
         type=Path,
