@@ -7,6 +7,7 @@ engine hands nothing over, and the follower reads at its own pace.
 from __future__ import annotations
 
 import json
+import logging
 import threading
 from contextlib import suppress
 from types import TracebackType
@@ -14,15 +15,20 @@ from types import TracebackType
 from relay.cli.outlet import STDERR, STDOUT, write
 from relay.cli.reading import masked, what
 from relay.config import Settings
+from relay.errors import RelayError
 from relay.models import Capture, Origin
 from relay.store.reader import Reader
+from relay.store.selecting import fetched
 from relay.text import visible
 
 EVERY_S = 0.1
 LINES_AT_ONCE = 50
 """Captures of one look that get a line each; more are one line with their number."""
 
-JSON_PAGE = 20
+UNREADABLE_S = 5.0
+"""How long it leaves a log alone that could not be read."""
+
+log = logging.getLogger("relay.follow")
 
 
 class Follower:
@@ -56,31 +62,29 @@ class Follower:
         stopping = False
         while not stopping:
             stopping = self._stop.wait(EVERY_S)
-            version = self._reader.data_version()
-            if version != seen:
-                seen = version
-                self._print_new()
+            try:
+                version = self._reader.data_version()
+                if version != seen:
+                    self._print_new()
+                    seen = version
+            except RelayError as error:  # Locked for long, or damaged: the engine says so where it matters.
+                log.warning("cannot show what comes: %s", error)
+                stopping = stopping or self._stop.wait(UNREADABLE_S)
 
     def _print_new(self) -> None:
         newest = self._reader.newest_id()
-        if self._json:
-            self._print_json(newest)
-            return
-        first = max(self._last + 1, newest - LINES_AT_ONCE + 1)
-        skipped = first - self._last - 1
+        skipped = 0 if self._json else newest - self._last - LINES_AT_ONCE
         if skipped > 0:
             write(STDERR, f"... {skipped} more captures; `lean-relay list` shows them\n")
-        lines = [capture_line(capture) for capture in self._reader.captures(range(first, newest + 1))]
-        write(STDERR, "".join(f"{line}\n" for line in lines))
-        self._last = newest
-
-    def _print_json(self, newest: int) -> None:
-        while self._last < newest:
-            upto = min(newest, self._last + JSON_PAGE)
-            for capture in self._reader.captures(range(self._last + 1, upto + 1)):
+            self._last += skipped
+        for capture in fetched(self._reader, range(self._last + 1, newest + 1)):
+            if self._json:
                 shown = masked(capture, self._settings, reveal=False)
                 write(STDOUT, json.dumps(shown.as_json()) + "\n")
-            self._last = upto
+            else:
+                write(STDERR, f"{capture_line(capture)}\n")
+            self._last = capture.id
+        self._last = newest
 
 
 def capture_line(capture: Capture) -> str:

@@ -8,13 +8,13 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 import click
 
 from relay import engine
 from relay.cli.common import Invocation, run_async, shared_options
+from relay.cli.reading import now
 from relay.config import Settings
 from relay.errors import NotFound, UsageError
 from relay.store.reader import Reader
@@ -114,7 +114,7 @@ def _confirm(settings: Settings, ids: list[int], starred: bool) -> None:
 
 def _chosen(settings: Settings, selection: tuple[str, ...]) -> list[int]:
     with Reader(settings.db) as reader:
-        ids = sorted(select_ids(reader, selection, datetime.now(UTC)))
+        ids = sorted(select_ids(reader, selection, now()))
     if not ids:
         raise NotFound(f"nothing matches {' '.join(selection)}")
     return ids
