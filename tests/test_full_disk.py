@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.torture.full_disk import ANSWERED_WITHIN_S, HEALED_WITHIN_S, full_disk_cycles
 
+WAYS = [
+    "tmpfs",
+    "pages",
+    pytest.param("errors", marks=pytest.mark.skipif(sys.platform != "linux", reason="prlimit is Linux's")),
+]
 
-@pytest.mark.parametrize("by_pages", [False, True], ids=["tmpfs", "max_page_count"])
-def test_disk_full_and_freed(tmp_path: Path, by_pages: bool) -> None:
+
+@pytest.mark.parametrize("how", WAYS)
+def test_disk_full_and_freed(tmp_path: Path, how: str) -> None:
     """A full disk gets 503 with Retry-After and no false 200; room is used again without a restart."""
-    check_cycles(tmp_path, 1, by_pages=by_pages)
+    check_cycles(tmp_path, 1, how=how)
 
 
-def check_cycles(folder: Path, cycles: int, *, by_pages: bool) -> None:
+def check_cycles(folder: Path, cycles: int, *, how: str) -> None:
     """Run the cycles and hold each of their figures against what is promised."""
-    tally = full_disk_cycles(folder, cycles, by_pages=by_pages)
+    tally = full_disk_cycles(folder, cycles, how=how)
     assert tally.cycles == cycles
     assert set(tally.statuses) == {200, 503}, tally
     assert (tally.lost, tally.unsound, tally.without_retry_after) == (0, 0, 0), tally

@@ -8,7 +8,9 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import resource
 import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -80,6 +82,22 @@ class Pages(Disk):
         self.limit.write_text("1073741823")
 
 
+class WriteLimit(Disk):
+    """Writes past the first byte of a file fail with EFBIG: an I/O error to SQLite, as a dying disk gives."""
+
+    def __init__(self, folder: Path, pid: int) -> None:
+        super().__init__(folder)
+        self._pid = pid
+
+    def fill(self) -> None:
+        assert sys.platform == "linux"
+        resource.prlimit(self._pid, resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))
+
+    def free(self) -> None:
+        assert sys.platform == "linux"
+        resource.prlimit(self._pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+
+
 @dataclass(slots=True)
 class Tally:
     """What the cycles came to."""
@@ -130,22 +148,24 @@ def cycle(program: Running, disk: Disk, acked: dict[str, str], tally: Tally) -> 
     tally.cycles += 1
 
 
-def full_disk_cycles(folder: Path, cycles: int, *, by_pages: bool = False) -> Tally:
+def full_disk_cycles(folder: Path, cycles: int, *, how: str = "tmpfs") -> Tally:
     """Cycles on one process, then the count of what was lost.
 
-    The database is removed from a small disk's way by nobody: each cycle adds little, since a full
-    disk takes little.
+    Args:
+        how: `tmpfs` (where it may be mounted, else pages), `pages` or `errors`.
     """
     tally = Tally()
     acked: dict[str, str] = {}
     with contextlib.ExitStack() as stack:
         small = folder / "small"
-        mounted = None if by_pages else stack.enter_context(tmpfs(small))
+        mounted = stack.enter_context(tmpfs(small)) if how == "tmpfs" else None
         small.mkdir(exist_ok=True)
         disk = mounted or Pages(small)
-        launcher = RELAY if mounted else SMALL_PAGES
+        launcher = RELAY if mounted or how == "errors" else SMALL_PAGES
         limit = {"PAGE_LIMIT_FILE": str(small / "max_page_count")}
         with running(folder, db=small / "relay.db", launcher=launcher, env=limit) as program:
+            if how == "errors":
+                disk = WriteLimit(small, program.pid)
             for _ in range(cycles):
                 cycle(program, disk, acked, tally)
             tally.same_process = program.process.poll() is None

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.running import Running, running
-from tests.test_full_disk import check_cycles
+from tests.test_full_disk import WAYS, check_cycles
 from tests.test_hostile import mutate_and_watch
 from tests.test_shutdown import ends_under_load
 from tests.test_slow_clients import hold_out
@@ -35,10 +35,10 @@ def test_thirty_kills_of_an_early_ack(tmp_path: Path, capsys: pytest.CaptureFixt
     assert tally.lost > 0, tally
 
 
-@pytest.mark.parametrize("by_pages", [False, True], ids=["tmpfs", "max_page_count"])
-def test_five_full_disks(tmp_path: Path, by_pages: bool) -> None:
+@pytest.mark.parametrize("how", WAYS)
+def test_five_full_disks(tmp_path: Path, how: str) -> None:
     """Five times full and freed, one process."""
-    check_cycles(tmp_path, 5, by_pages=by_pages)
+    check_cycles(tmp_path, 5, how=how)
 
 
 def test_twenty_races(tmp_path: Path) -> None:
