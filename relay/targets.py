@@ -23,9 +23,8 @@ def target_url(text: str) -> str:
     Raises:
         ValueError: it is none, with what to write instead. A URL with a user name in it is not repeated.
     """
-    whole = text if "://" in text else f"http://{'localhost' if text.startswith(':') else ''}{text}"
     try:
-        parts = urlsplit(whole)
+        parts = urlsplit(_whole(text))
         port = parts.port
     except ValueError:
         raise ValueError(f"{text!r} is no target: its port is no number up to 65535") from None
@@ -46,3 +45,17 @@ def target_url(text: str) -> str:
     path = quote(parts.path or "/", safe=_KEPT)
     query = f"?{quote(parts.query, safe=_KEPT)}" if parts.query else ""
     return f"{parts.scheme}://{parts.netloc}{path}{query}"
+
+
+def names_a_path(text: str) -> bool:
+    """Whether a target says itself which path, or query, it is meant for: `:3000/` does, `:3000` does not.
+
+    Args:
+        text: what `target_url` takes.
+    """
+    parts = urlsplit(_whole(text))
+    return bool(parts.path or parts.query)
+
+
+def _whole(text: str) -> str:
+    return text if "://" in text else f"http://{'localhost' if text.startswith(':') else ''}{text}"

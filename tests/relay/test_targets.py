@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from yarl import URL
 
-from relay.targets import target_url
+from relay.targets import names_a_path, target_url
 
 
 @pytest.mark.parametrize(
@@ -60,6 +60,25 @@ def test_no_targets(text: str, words: str) -> None:
     with pytest.raises(ValueError, match=words) as caught:
         target_url(text)
     assert "http://me:hush" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "names_one"),
+    [
+        (":3000", False),
+        ("localhost:3000", False),
+        ("http://localhost:3000", False),
+        ("https://[::1]:3000", False),
+        (":3000?", False),
+        (":3000/", True),
+        ("http://localhost/", True),
+        (":3000/hook", True),
+        ("localhost:3000?a=b", True),
+    ],
+)
+def test_a_path_is_told_from_none(text: str, names_one: bool) -> None:
+    """A slash is a path; host and port alone are none."""
+    assert names_a_path(text) is names_one
 
 
 @given(st.text(max_size=30), st.sampled_from(["", "http://", ":", "localhost:30", "http://["]))

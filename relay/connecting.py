@@ -1,0 +1,329 @@
+"""Connections to targets: resolve, connect, TLS, and the two ends of a byte stream.
+
+Owns one connection and the words for why there is none; knows no HTTP. No proxy from the environment is
+asked. A `Channel` is a protocol of its own and no asyncio stream, because what a backend said before it
+reset the connection must not be lost (a `StreamReader` raises first), and because a kept connection has
+to know at once that its other end has gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import select
+import socket
+import ssl
+from collections.abc import Callable
+from ipaddress import ip_address
+from pathlib import Path
+from typing import cast
+
+from relay.outcomes import Failed, Outcome, not_connected, said, unresolved
+from relay.outgoing import Destination
+from relay.text import visible
+
+CONNECT_WITHIN_S = 10.0
+"""For name, connection and TLS handshake together; shorter where the try has less."""
+
+NAMES_WITHIN_S = 2.0
+"""For a second look at a certificate whose names do not fit."""
+
+SHUTDOWN_WITHIN_S = 2.0
+"""For TLS's goodbye."""
+
+_NO_TLS = frozenset(
+    {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG"}
+)
+"""What OpenSSL's versions call an answer in plain text."""
+
+_HOSTNAME_MISMATCH, _IP_MISMATCH = 62, 64
+_UNKNOWN_ISSUER = frozenset({18, 19, 20, 21})
+"""Codes of OpenSSL's `X509_V_ERR_...`: self-signed, self-signed in the chain, no issuer, no chain."""
+
+
+class Channel(asyncio.Protocol):
+    """One connection; what arrives waits here until it is read, and may be read after the end."""
+
+    def __init__(self) -> None:
+        self.received = 0
+        """Bytes that came since the connection was made."""
+        self.ended = False
+        """Nothing more can come."""
+        self._loop = asyncio.get_running_loop()
+        self._gone = self._loop.create_future()
+        self._transport: asyncio.Transport
+        self._arrived: list[bytes] = []
+        self._error: Exception | None = None
+        self._waiter: asyncio.Future[None] | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is none by inheritance
+
+    def data_received(self, data: bytes) -> None:
+        self.received += len(data)
+        self._arrived.append(data)
+        self._wake()
+
+    def eof_received(self) -> None:
+        self.ended = True
+        self._wake()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.ended = True
+        self._error = exc
+        if not self._gone.done():
+            self._gone.set_result(None)
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def write(self, data: bytes) -> None:
+        """Hand bytes over; what the socket does not take at once waits in memory."""
+        self._transport.write(data)
+
+    async def read(self) -> bytes:
+        """What came since the last read, at least one byte; empty at the end of the stream.
+
+        Raises:
+            OSError: the connection broke, and everything that came before has been read.
+        """
+        while not self._arrived and not self.ended:
+            self._waiter = self._loop.create_future()
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
+        if self._arrived:
+            data = self._arrived[0] if len(self._arrived) == 1 else b"".join(self._arrived)
+            self._arrived.clear()
+            return data
+        if self._error is not None:
+            raise self._error
+        return b""
+
+    def all_sent(self) -> bool:
+        """Whether the system has taken every byte written."""
+        return self._transport.get_write_buffer_size() == 0
+
+    def is_fresh(self) -> bool:
+        """Whether nothing came and the other end has not closed it, as far as this machine knows by now."""
+        if self.ended or self._arrived or self._transport.is_closing():
+            return False
+        # The loop may not have looked yet: ask the socket. Costs 2 us, and select() stops at 1024 files.
+        poll = select.poll()
+        poll.register(self._transport.get_extra_info("socket").fileno(), select.POLLIN)
+        return not poll.poll(0)
+
+    def peer_certificate(self) -> bytes | None:
+        """What the other end showed in the handshake, as DER; None without TLS."""
+        tls = self._transport.get_extra_info("ssl_object")
+        return None if tls is None else tls.getpeercert(binary_form=True)
+
+    def close(self) -> None:
+        """End it in order, in the background."""
+        self._transport.close()
+
+    def abort(self) -> None:
+        """End it now; what is not sent yet never will be."""
+        self._transport.abort()
+
+    def when_gone(self, tell: Callable[[Channel], object]) -> None:
+        """Call `tell` with this channel once the socket is closed."""
+        self._gone.add_done_callback(lambda _: tell(self))
+
+    async def gone(self) -> None:
+        """Wait until the socket is closed."""
+        await asyncio.shield(self._gone)
+
+
+class Contexts:
+    """TLS settings by destination, read once: the system's authorities take 20 ms."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[bool, Path | None], ssl.SSLContext] = {}
+
+    async def of(self, to: Destination) -> ssl.SSLContext:
+        """The settings for this destination.
+
+        Raises:
+            Failed: its CA file cannot be read.
+        """
+        key = (to.insecure, to.ca_file)
+        if key not in self._known:
+            try:
+                self._known[key] = await asyncio.to_thread(_context, to.insecure, to.ca_file)
+            except OSError as error:  # ssl.SSLError is one
+                words = f"TLS failed: the CA file {to.ca_file} cannot be used: {said(error)}"
+                raise Failed(Outcome.TLS_FAILED, words, before_any_byte=True) from error
+        return self._known[key]
+
+    def forget(self, to: Destination) -> None:
+        """Read them again next time: the file may have been put right."""
+        self._known.pop((to.insecure, to.ca_file), None)
+
+
+async def connect(to: Destination, contexts: Contexts, within_s: float) -> Channel:
+    """A new connection, its TLS handshake done.
+
+    Raises:
+        Failed: there is none, and no byte of a request was sent.
+    """
+    within_s = min(within_s, CONNECT_WITHIN_S)
+    doing = Outcome.UNRESOLVED
+    try:
+        async with asyncio.timeout(within_s):
+            addresses = await _resolve(to)
+            doing = Outcome.UNREACHABLE
+            sock = await _connect_one(to, addresses, within_s)
+            doing = Outcome.TLS_FAILED
+            return await _wrap(sock, to, await contexts.of(to) if to.secure else None)
+    except TimeoutError:
+        late = {
+            Outcome.UNRESOLVED: f"the name {visible(to.host)} was not resolved within {within_s:g} s",
+            Outcome.UNREACHABLE: f"no connection to {to.place} within {within_s:g} s",
+            Outcome.TLS_FAILED: f"TLS failed: {to.place} did not finish the handshake within {within_s:g} s",
+        }
+        raise Failed(doing, late[doing], before_any_byte=True) from None
+    except ssl.SSLError as error:
+        contexts.forget(to)
+        raise Failed(Outcome.TLS_FAILED, await _why_no_tls(error, to), before_any_byte=True) from error
+    except OSError as error:
+        if doing is not Outcome.TLS_FAILED:
+            raise not_connected(error, to) from error
+        words = f"TLS failed: {to.place} closed the connection in the handshake; does it speak TLS?"
+        raise Failed(Outcome.TLS_FAILED, words, before_any_byte=True) from error
+
+
+async def reachable(to: Destination, timeout_s: float = 3.0) -> str | None:
+    """Whether a connection can be made, with TLS where the URL says so: None, or why not."""
+    try:
+        channel = await connect(to, Contexts(), timeout_s)
+    except Failed as failed:
+        return str(failed)
+    channel.abort()
+    await channel.gone()
+    return None
+
+
+_Address = tuple[socket.AddressFamily, tuple[str, int] | tuple[str, int, int, int]]
+
+
+async def _resolve(to: Destination) -> list[_Address]:
+    try:
+        literal = ip_address(to.host)
+    except ValueError:
+        pass
+    else:
+        return [(socket.AF_INET if literal.version == 4 else socket.AF_INET6, (to.host, to.port))]
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(to.host, to.port, type=socket.SOCK_STREAM)
+    except (socket.gaierror, UnicodeError) as error:
+        raise unresolved(error, to) from error
+    return [(family, cast("tuple[str, int]", address)) for family, _, _, _, address in found]
+
+
+async def _connect_one(to: Destination, addresses: list[_Address], within_s: float) -> socket.socket:
+    """The first address that takes a connection; each that says nothing gets its share of the time."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + within_s
+    failure: OSError | None = None
+    for left, (family, address) in zip(range(len(addresses), 0, -1), addresses, strict=True):
+        try:
+            sock = socket.socket(family, socket.SOCK_STREAM)
+        except OSError as error:
+            failure = failure or error
+            continue
+        sock.setblocking(False)
+        try:
+            async with asyncio.timeout((deadline - loop.time()) / left if left > 1 else None):
+                await loop.sock_connect(sock, address)
+        except OSError as error:  # TimeoutError is one
+            sock.close()
+            # A refusal says more than an address family that this machine has no way to.
+            if failure is None or isinstance(error, ConnectionRefusedError):
+                failure = error
+        except BaseException:
+            sock.close()
+            raise
+        else:
+            return sock
+    raise not_connected(failure or OSError("it has no address"), to)
+
+
+async def _wrap(sock: socket.socket, to: Destination, context: ssl.SSLContext | None) -> Channel:
+    loop = asyncio.get_running_loop()
+    try:
+        if context is None:
+            _, channel = await loop.create_connection(Channel, sock=sock)
+        else:
+            _, channel = await loop.create_connection(
+                Channel,
+                sock=sock,
+                ssl=context,
+                server_hostname=to.host,
+                ssl_handshake_timeout=CONNECT_WITHIN_S,
+                ssl_shutdown_timeout=SHUTDOWN_WITHIN_S,
+            )
+    except BaseException:
+        sock.close()
+        raise
+    return channel
+
+
+def _context(insecure: bool, ca_file: Path | None) -> ssl.SSLContext:
+    if insecure:
+        context = ssl.create_default_context()
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    else:
+        context = ssl.create_default_context(cafile=ca_file)
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+async def _why_no_tls(error: ssl.SSLError, to: Destination) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        if error.verify_code in (_HOSTNAME_MISMATCH, _IP_MISMATCH):
+            names = await _names_in_certificate(to)
+            if names:
+                return f"TLS failed: the certificate is for {visible(', '.join(names))}, not {to.host}"
+        words = f"TLS failed: the certificate at {to.place} does not pass: {visible(error.verify_message)}"
+        if error.verify_code in _UNKNOWN_ISSUER:
+            words += "; name the CA that signed it in a CA file, or use --insecure"
+        return words
+    if error.reason in _NO_TLS:
+        return f"TLS failed: {to.place} does not speak TLS; write http:// for it"
+    return f"TLS failed: {visible((error.reason or str(error)).replace('_', ' ').lower())}"
+
+
+async def _names_in_certificate(to: Destination) -> list[str]:
+    """For whom the certificate is, by a second connection; empty where that cannot be found out.
+
+    Python's ssl gives no certificate after a handshake that failed.
+    """
+    from cryptography import x509  # 60 ms, for an error message only
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    try:
+        async with asyncio.timeout(NAMES_WITHIN_S):
+            sock = await _connect_one(to, await _resolve(to), NAMES_WITHIN_S)
+            channel = await _wrap(sock, to, context)
+    except (OSError, Failed):
+        return []
+    certificate = channel.peer_certificate()
+    channel.abort()
+    await channel.gone()
+    if certificate is None:
+        return []
+    try:
+        parsed = x509.load_der_x509_certificate(certificate)
+        found = parsed.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        return [
+            *found.get_values_for_type(x509.DNSName),
+            *map(str, found.get_values_for_type(x509.IPAddress)),
+        ]
+    except (ValueError, x509.ExtensionNotFound):
+        return []
