@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from relay.cli.common import Invocation, shared_options
-from relay.config import PROJECT_FILE, SETTINGS, RespondRule, Settings
+from relay.config import PROJECT_FILE, SETTINGS, RespondRule, Route, Settings
 from relay.errors import RelayError, UsageError
 from relay.text import visible
 
@@ -122,6 +122,8 @@ def _plain(value: object) -> Any:
         case RespondRule():
             rule = {"when": value.when, "status": value.status, "delay": value.delay_s}
             return rule if value.first is None else rule | {"first": value.first}
+        case Route():
+            return value.to if value.when is None else {"to": value.to, "when": value.when}
         case tuple():
             return [_plain(item) for item in value]
         case timedelta():

@@ -10,6 +10,7 @@ import signal
 from collections.abc import Callable
 from functools import partial
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 
 import click
@@ -27,6 +28,31 @@ log = logging.getLogger("relay")
 @click.command("listen")
 @click.option("-p", "--port", type=int, metavar="PORT", help="TCP port; 0 takes any free one.  [5326]")
 @click.option("--host", metavar="ADDRESS", help="Address to listen on.  [127.0.0.1]")
+@click.option(
+    "-f",
+    "--forward-to",
+    multiple=True,
+    metavar="TARGET",
+    help="Send captures on to :3000, localhost:3000/hook or a URL; can be given several times.",
+)
+@click.option("--only", metavar="FILTER", help="Send on only what matches on arrival, such as type:payment.")
+@click.option(
+    "--retry",
+    metavar="none|fast|lean",
+    help="When a target that answered otherwise than 200, or not in time, is tried again.  [none]",
+)
+@click.option(
+    "--time-scale", metavar="FACTOR", help="What Lean's minutes are multiplied by in --retry lean.  [1]"
+)
+@click.option("--timeout", metavar="SECONDS", help="How long a target's answer is awaited.  [300]")
+@click.option("--in-flight", type=int, metavar="N", help="Most tries of one target at a time.  [1]")
+@click.option("--insecure", is_flag=True, default=None, help="Do not check the certificates of targets.")
+@click.option(
+    "--target-ca",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="PEM file of authorities to check the certificates of targets against.",
+)
 @click.option("--public-url", metavar="URL", help="The URL that Lean was given, for example a tunnel's.")
 @click.option("--max-body", metavar="SIZE", help="Largest body taken, such as 512k or 10MiB.  [10MiB]")
 @click.option(

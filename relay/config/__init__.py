@@ -5,12 +5,14 @@ Classes receive values; only commands call `load`, and only what needs secrets r
 
 from relay.config.loading import PROJECT_FILE, default_db, load, user_file
 from relay.config.secrets import read_app_token, read_secrets
-from relay.config.settings import SETTINGS, RespondRule, SecretSource, Setting, Settings
+from relay.config.settings import RETRIES, SETTINGS, RespondRule, Route, SecretSource, Setting, Settings
 
 __all__ = [
     "PROJECT_FILE",
+    "RETRIES",
     "SETTINGS",
     "RespondRule",
+    "Route",
     "SecretSource",
     "Setting",
     "Settings",

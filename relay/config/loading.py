@@ -25,6 +25,7 @@ from relay.config.settings import (
     Settings,
     SeveralFaultsError,
     nearest,
+    routes_of_flags,
     variable,
 )
 from relay.errors import UsageError
@@ -34,6 +35,9 @@ APPLICATION = "lean-relay"
 
 CONFIG_VARIABLE = "LEAN_RELAY_CONFIG"
 _OTHER_VARIABLES = {CONFIG_VARIABLE}
+
+_LISTS = {"respond_rules": "tables", "forward": "targets"}
+"""Settings that a variable holds as TOML, and what they list."""
 
 _FILE_KEYS: Mapping[str, object] = {**SETTINGS, "app_token": None, "secrets": None}
 
@@ -69,6 +73,7 @@ def load(
 
     Args:
         flags: keys of `SETTINGS` or fields of `Settings`; None, or an empty tuple, means not given.
+            `forward_to` (targets) and `only` (a filter for all of them) replace the routes of files.
         config: a file to read in place of the project's.
         environ: in place of the process's; `LEAN_RELAY_...`, an empty value meaning not set.
         cwd: where relative flags start and the search for `lean-relay.toml` begins.
@@ -125,8 +130,14 @@ def _of_flags(flags: Mapping[str, Any], cwd: Path) -> _Layer:
     given = {
         keys.get(name, name): value for name, value in flags.items() if value is not None and value != ()
     }
+    targets, only = given.pop("forward_to", ()), given.pop("only", None)
     assert given.keys() <= SETTINGS.keys(), f"no settings: {given.keys() - SETTINGS.keys()}"
-    return _checked(given, Place(name="", base=cwd, kind="flag"))
+    layer = _checked(given, Place(name="", base=cwd, kind="flag"))
+    routes, faults = routes_of_flags(targets, only)
+    layer.faults += faults
+    if routes:
+        layer.values["forward"] = routes
+    return layer
 
 
 def _of_environment(environ: Mapping[str, str], cwd: Path) -> _Layer:
@@ -140,11 +151,11 @@ def _of_environment(environ: Mapping[str, str], cwd: Path) -> _Layer:
         if name not in known:
             hint = nearest(name.removeprefix("LEAN_RELAY_"), SETTINGS)
             faults.append(f"{name}: there is no such setting{_as_variable(hint)}")
-        elif known[name] == "respond_rules":
+        elif known[name] in _LISTS:
             try:
-                given["respond_rules"] = tomllib.loads(f"rules = {text}")["rules"]
+                given[known[name]] = tomllib.loads(f"list = {text}")["list"]
             except tomllib.TOMLDecodeError as error:
-                faults.append(f"{name}: is no TOML list of tables: {error}")
+                faults.append(f"{name}: is no TOML list of {_LISTS[known[name]]}: {error}")
         else:
             given[known[name]] = text
     layer = _checked(given, place)

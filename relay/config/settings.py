@@ -6,7 +6,7 @@ Reads no file and no environment.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from difflib import get_close_matches
@@ -15,6 +15,9 @@ from typing import Any
 
 from relay.config import values
 from relay.config.values import Network, quoted
+from relay.targets import target_url
+
+RETRIES = ("none", "fast", "lean")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +33,23 @@ class RespondRule:
     """How many captures it answers before it is used up; None for all."""
     where: str
     """Where it stands, for messages: `lean-relay.toml: respond_rules[0]`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """One target and which captures are sent on to it."""
+
+    to: str
+    """As written: `:3000/hook`; `relay.targets.target_url` takes it."""
+    when: str | None = None
+    """A filter, still text: it is read by whoever applies it. None for all captures."""
+    where: str
+    """Where it stands, for messages: `lean-relay.toml: forward[0]`, `--forward-to`."""
+
+    @property
+    def where_when(self) -> str:
+        """Where its filter stands: `lean-relay.toml: forward[0].when`, `--only`."""
+        return "--only" if self.where.startswith("--") else f"{self.where}.when"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +83,20 @@ class Settings:
     """The status to answer on purpose in place of the usual 200."""
     respond_delay_s: float = 0.0
     respond_rules: tuple[RespondRule, ...] = ()
+    forward: tuple[Route, ...] = ()
+    """Where captures are sent on to; without any, they are only stored."""
+    retry: str = "none"
+    """When an answer other than Lean's 200, or none, is followed by another try: one of `RETRIES`."""
+    time_scale: float = 1.0
+    """What Lean's minutes are multiplied by where `retry` is `lean`."""
+    timeout_s: float = 300.0
+    """How long a target's answer is awaited."""
+    in_flight: int = 1
+    """The most tries of one target at a time."""
+    insecure: bool = False
+    """Whether the certificates of targets go unchecked."""
+    target_ca: Path | None = None
+    """PEM file of the authorities that targets' certificates are checked against; None for the system's."""
     allow_cross_site: bool = False
     """Whether posts that a browser sends from a web page are taken."""
     connections: int = 1024
@@ -98,7 +132,7 @@ class Place:
     def of(self, key: str) -> str:
         """What a person looks for to change it: `lean-relay.toml: port`, `LEAN_RELAY_PORT`, `--port`."""
         if self.kind == "flag":
-            return f"--{key.replace('_', '-')}"
+            return _FLAGS.get(key, f"--{key.replace('_', '-')}")
         return variable(key) if self.kind == "environment" else f"{self.name}: {key}"
 
     def path(self, value: object) -> Path:
@@ -113,6 +147,10 @@ class Place:
             return Path(self.base, Path(value).expanduser()).absolute()
         except RuntimeError as error:
             raise ValueError(f"{quoted(value)} names a home folder that is not known") from error
+
+
+_FLAGS = {"forward": "--forward-to"}
+"""Settings whose option has another name."""
 
 
 class SeveralFaultsError(ValueError):
@@ -166,6 +204,10 @@ def _connections(value: object) -> int:
     return values.whole_number(value, 1, 65535, "number of connections")
 
 
+def _in_flight(value: object) -> int:
+    return values.whole_number(value, 1, 64, "number of tries at a time")
+
+
 def respond_rules(value: object, place: Place) -> tuple[RespondRule, ...]:
     """Rules for answering otherwise: a list of tables with `when`, and `status`, `delay` or both.
 
@@ -213,6 +255,66 @@ def _when(value: object) -> str:
         raise ValueError(f"{quoted(value)} is no filter; write one such as type:payment")
     return value
 
+
+def routes(value: object, place: Place) -> tuple[Route, ...]:
+    """Where to send captures on to: a list of targets, or of tables with `to` and `when`.
+
+    Raises:
+        SeveralFaultsError: with every fault of every route.
+    """
+    if not isinstance(value, (list, tuple)):
+        raise ValueError('is no list of targets; write forward = [":3000/hook"]')
+    found: list[Route] = []
+    faults: list[str] = []
+    for at, item in enumerate(value):
+        inside = f"[{at}]"
+        table = item if isinstance(item, dict) else {"to": item}
+        before = len(faults)
+        faults += [
+            f"{inside}.{key}: there is no such key in a route{nearest(key, _ROUTE)}"
+            for key in table
+            if key not in _ROUTE
+        ]
+        if "to" not in table:
+            faults.append(f'{inside}: has no "to"; say where to, such as to = ":3000/hook"')
+        read: dict[str, str] = {}
+        for key in table.keys() & _ROUTE.keys():
+            try:
+                read[key] = _ROUTE[key](table[key])
+            except ValueError as error:
+                faults.append(f"{inside}{f'.{key}' if isinstance(item, dict) else ''}: {error}")
+        if len(faults) == before:
+            found.append(Route(where=f"{place.of('forward')}{inside}", **read))
+    if faults:
+        raise SeveralFaultsError(faults)
+    return tuple(found)
+
+
+def routes_of_flags(targets: Sequence[str], only: str | None) -> tuple[tuple[Route, ...], list[str]]:
+    """The routes that `--forward-to` and `--only` ask for, and what is wrong with them."""
+    found: list[Route] = []
+    faults: list[str] = []
+    if only is not None:
+        if not targets:
+            faults.append("--only: narrows what --forward-to sends on, and there is none")
+        elif not only.strip():
+            faults.append(f"--only: {quoted(only)} is no filter; write one such as type:payment")
+    for text in targets:
+        try:
+            found.append(Route(to=_to(text), when=only, where="--forward-to"))
+        except ValueError as error:
+            faults.append(f"--forward-to: {error}")
+    return tuple(found), faults
+
+
+def _to(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{quoted(value)} is no target; write :3000, localhost:3000/hook or a whole URL")
+    target_url(value)
+    return value
+
+
+_ROUTE: Mapping[str, Callable[[object], str]] = {"to": _to, "when": _when}
 
 _RULE: Mapping[str, tuple[str, Callable[[object], object]]] = {
     "when": ("when", _when),
@@ -264,6 +366,38 @@ SETTINGS: Mapping[str, Setting] = {
             attribute="respond_rules",
             meaning="Answers on purpose for some captures; the first rule that matches holds.",
             example='respond_rules = [{ when = "type:payment", status = 500, delay = 1.5, first = 3 }]',
+        ),
+        Setting(
+            key="forward",
+            parse=routes,
+            attribute="forward",
+            meaning="Where captures are sent on to, all or those that a filter matches on arrival.",
+            example='forward = [":3000/hook", { to = ":3000/payments", when = "type:payment" }]',
+        ),
+        _setting(
+            "retry",
+            lambda value: values.one_of(value, *RETRIES),
+            "When a target that answered otherwise, or not in time, is tried again: none, fast or lean.",
+            '"none"',
+        ),
+        _setting(
+            "time_scale", values.factor, "What Lean's minutes are multiplied by in retry = lean.", "0.01"
+        ),
+        _setting(
+            "timeout",
+            values.timeout_s,
+            "Seconds that a target's answer is awaited.",
+            "300",
+            attribute="timeout_s",
+        ),
+        _setting("in_flight", _in_flight, "The most tries of one target at a time; 1 keeps the order.", "1"),
+        _setting("insecure", values.truth, "Do not check the certificates of targets.", "false"),
+        Setting(
+            key="target_ca",
+            parse=lambda value, place: place.path(value),
+            attribute="target_ca",
+            meaning="PEM file of the authorities that targets' certificates are checked against.",
+            example='target_ca = "ca.pem"',
         ),
         _setting(
             "allow_cross_site", values.truth, "Take posts that a browser sends from a web page.", "false"

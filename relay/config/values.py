@@ -92,14 +92,44 @@ def keeping(value: object) -> timedelta | None:
 
 def delay_s(value: object) -> float:
     """A delay in seconds, 0 to 600: a bare number, or a span such as `1.5s`."""
-    bare = isinstance(value, str) and re.fullmatch(r"\s*\d{1,9}(\.\d{1,9})?\s*", value, re.ASCII)
-    if bare or (isinstance(value, (int, float)) and not isinstance(value, bool)):
-        seconds = float(value)  # type: ignore[arg-type]  # `bare` says that it is a str
-    else:
-        seconds = span(value).total_seconds()
+    seconds = _seconds(value)
     if not 0 <= seconds <= 600:
         raise ValueError(f"{quoted(value)} is no delay; write 0 to 600 seconds")
     return seconds
+
+
+def timeout_s(value: object) -> float:
+    """A time to wait in seconds, 0.1 to 86,400: a bare number, or a span such as `5m`."""
+    seconds = _seconds(value)
+    if not 0.1 <= seconds <= 86_400:
+        raise ValueError(f"{quoted(value)} is no time to wait; write 0.1 to 86400 seconds, such as 300 or 5m")
+    return seconds
+
+
+def _seconds(value: object) -> float:
+    bare = isinstance(value, str) and re.fullmatch(r"\s*\d{1,9}(\.\d{1,9})?\s*", value, re.ASCII)
+    if bare or (isinstance(value, (int, float)) and not isinstance(value, bool)):
+        return float(value)  # type: ignore[arg-type]  # `bare` says that it is a str
+    return span(value).total_seconds()
+
+
+def factor(value: object) -> float:
+    """A factor above 0 and up to 1000, such as `0.01`."""
+    number = 0.0
+    bare = isinstance(value, str) and re.fullmatch(r"\s*\d{0,9}(\.\d{1,9})?\s*", value, re.ASCII)
+    if (bare and str(value).strip()) or (isinstance(value, (int, float)) and not isinstance(value, bool)):
+        number = float(value)  # type: ignore[arg-type]  # `bare` says that it is a str
+    if not 0 < number <= 1000:
+        raise ValueError(f"{quoted(value)} is no factor; write a number above 0 and up to 1000, such as 0.01")
+    return number
+
+
+def one_of(value: object, *words: str) -> str:
+    """One of a few words, in any case."""
+    word = value.strip().lower() if isinstance(value, str) else ""
+    if word not in words:
+        raise ValueError(f"{quoted(value)} is unknown; write {', '.join(words[:-1])} or {words[-1]}")
+    return word
 
 
 def whole_number(value: object, least: int, most: int, what: str) -> int:

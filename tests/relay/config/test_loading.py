@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from relay.config import SETTINGS, RespondRule, Settings, default_db, load, user_file
+from relay.config import SETTINGS, RespondRule, Route, Settings, default_db, load, user_file
 from relay.errors import UsageError
 
 
@@ -80,13 +80,18 @@ def test_every_setting_can_come_from_a_file_and_from_the_environment(project: Pa
     environ = {}
     for line in lines:
         key, _, value = line.partition(" = ")
-        text = value if key == "respond_rules" else value.strip('"[]').replace('"', "")
+        text = value if key in ("respond_rules", "forward") else value.strip('"[]').replace('"', "")
         environ[f"LEAN_RELAY_{key.upper()}"] = text
     (project / "lean-relay.toml").unlink()
     by_environment = loaded(project, environ)
     for setting in SETTINGS.values():
-        if setting.key != "respond_rules":
+        if setting.key not in ("respond_rules", "forward"):
             assert getattr(by_environment, setting.attribute) == getattr(by_file, setting.attribute)
+    assert [(route.to, route.when) for route in by_environment.forward] == [
+        (":3000/hook", None),
+        (":3000/payments", "type:payment"),
+    ]
+    assert by_environment.forward[1].where == "LEAN_RELAY_FORWARD[1]"
     assert by_environment.respond_rules[0].where == "LEAN_RELAY_RESPOND_RULES[0]"
 
 
@@ -197,3 +202,53 @@ def test_settings_are_compared_by_value_and_not_by_place(project: Path) -> None:
     """The same values from other places are the same settings, so that a reload can tell what changed."""
     assert loaded(project, port=80) == loaded(project, {"LEAN_RELAY_PORT": "80"})
     assert loaded(project, port=80) != loaded(project, port=81)
+
+
+def test_targets_of_flags_stand_in_for_those_of_files(project: Path) -> None:
+    """`--forward-to` replaces the routes of files, and `--only` narrows each of its targets."""
+    (project / "lean-relay.toml").write_text("forward = [':3000', {to = ':4000/x', when = 'sig:valid'}]")
+    settings = loaded(project)
+    assert settings.forward == (
+        Route(to=":3000", where="lean-relay.toml: forward[0]"),
+        Route(to=":4000/x", when="sig:valid", where="lean-relay.toml: forward[1]"),
+    )
+    assert settings.forward[1].where_when == "lean-relay.toml: forward[1].when"
+    settings = loaded(project, forward_to=(":5000", "localhost:6000/hook"), only="type:payment")
+    assert [(route.to, route.when) for route in settings.forward] == [
+        (":5000", "type:payment"),
+        ("localhost:6000/hook", "type:payment"),
+    ]
+    assert {route.where_when for route in settings.forward} == {"--only"}
+    assert settings.sources["forward"] == "--forward-to"
+
+
+def test_what_is_wrong_with_routes_is_said_where_it_stands(project: Path) -> None:
+    """A wrong target or table is named by its place; `--only` alone is a fault."""
+    (project / "lean-relay.toml").write_text(
+        "forward = ['3000', 7, {to = 'ftp://x', when = ''}, {when = 'sig:valid'}, {to = ':1', if = 'x'}]\n"
+        "retry = 'often'\ntime_scale = 0\ntimeout = 0\nin_flight = 65"
+    )
+    environ = {"LEAN_RELAY_FORWARD": ":3000", "LEAN_RELAY_TIME_SCALE": "x"}
+    assert set(faults(project, environ, only="sig:valid")) == {
+        "--only: narrows what --forward-to sends on, and there is none",
+        "LEAN_RELAY_FORWARD: is no TOML list of targets: Invalid value (at line 1, column 8)",
+        'LEAN_RELAY_TIME_SCALE: "x" is no factor; write a number above 0 and up to 1000, such as 0.01',
+        "lean-relay.toml: forward[0]: '3000' is no target: write :3000, localhost:3000/hook or a whole URL"
+        "; did you mean https://3000?",
+        "lean-relay.toml: forward[1]: 7 is no target; write :3000, localhost:3000/hook or a whole URL",
+        "lean-relay.toml: forward[2].to: 'ftp://x' is no target: a whole URL begins with http:// or https:// "
+        "and a host",
+        'lean-relay.toml: forward[2].when: "" is no filter; write one such as type:payment',
+        'lean-relay.toml: forward[3]: has no "to"; say where to, such as to = ":3000/hook"',
+        "lean-relay.toml: forward[4].if: there is no such key in a route; there are to, when",
+        'lean-relay.toml: retry: "often" is unknown; write none, fast or lean',
+        "lean-relay.toml: time_scale: 0 is no factor; write a number above 0 and up to 1000, such as 0.01",
+        "lean-relay.toml: timeout: 0 is no time to wait; write 0.1 to 86400 seconds, such as 300 or 5m",
+        "lean-relay.toml: in_flight: 65 is no number of tries at a time; write a whole number from 1 to 64",
+    }
+    (project / "lean-relay.toml").unlink()
+    assert faults(project, forward_to=("nowhere",), only=" ") == [
+        '--only: " " is no filter; write one such as type:payment',
+        "--forward-to: 'nowhere' is no target: write :3000, localhost:3000/hook or a whole URL"
+        "; did you mean https://nowhere?",
+    ]

@@ -59,6 +59,18 @@ def test_delays(value: object, seconds: float) -> None:
     assert values.delay_s(value) == seconds
 
 
+@pytest.mark.parametrize(("value", "seconds"), [("300", 300.0), ("5m", 300.0), (0.1, 0.1), ("24h", 86400.0)])
+def test_times_to_wait(value: object, seconds: float) -> None:
+    """A time to wait is seconds, or a span with its unit."""
+    assert values.timeout_s(value) == seconds
+
+
+@pytest.mark.parametrize(("value", "factor"), [("0.01", 0.01), (".5", 0.5), (2, 2.0), (" 1 ", 1.0)])
+def test_factors(value: object, factor: float) -> None:
+    """A factor is a number above 0, as a number or as text."""
+    assert values.factor(value) == factor
+
+
 @pytest.mark.parametrize(
     ("parse", "value", "said"),
     [
@@ -78,6 +90,15 @@ def test_delays(value: object, seconds: float) -> None:
         (values.delay_s, float("nan"), "write 0 to 600 seconds"),
         (values.delay_s, "11m", "write 0 to 600 seconds"),
         (values.delay_s, False, "False is no span of time"),
+        (values.timeout_s, 0, "write 0.1 to 86400 seconds"),
+        (values.timeout_s, float("nan"), "0.1 to 86400"),
+        (values.timeout_s, "2d", "0.1 to 86400"),
+        (values.factor, 0, "above 0"),
+        (values.factor, "", "above 0"),
+        (values.factor, True, "above 0"),
+        (values.factor, float("nan"), "above 0"),
+        (values.factor, "1e3", "above 0"),
+        (lambda value: values.one_of(value, "a", "b", "c"), "d", '"d" is unknown; write a, b or c'),
         (values.truth, "maybe", '"maybe" is neither true nor false'),
         (values.truth, 1, "1 is neither true nor false"),
         (values.host, "http://localhost:80", "write an address or a name without scheme and port"),
