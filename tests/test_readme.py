@@ -142,16 +142,15 @@ def test_lines_that_wait_for_what_comes(line: str, engine: Running, bin_folder: 
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        text=True,
     ) as process:
         os.set_blocking(process.stdout.fileno(), False)  # type: ignore[union-attr]
         deadline = time.monotonic() + 30
-        said = ""
+        said = b""
         while not said:
             assert time.monotonic() < deadline, "nothing came"
             sent = "lean-relay trigger payment.updated --set payload.status=ACCEPTED_BY_BANK"
             assert shell(sent, engine.folder, bin_folder).returncode == 0
-            said = process.stdout.read() or ""  # type: ignore[union-attr]
+            said = process.stdout.read() or b""  # type: ignore[union-attr]
         if process.poll() is None:
             process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=30)
