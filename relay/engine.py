@@ -10,7 +10,7 @@ import asyncio
 import errno
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
@@ -22,16 +22,17 @@ from typing import Any
 from aiohttp import http_parser
 
 from relay import control, keeping
-from relay.answering import Answers
-from relay.arrival import Judge
-from relay.config import Settings, read_app_token, read_secrets
+from relay.background import background
+from relay.config import Settings
 from relay.connections import Limits
 from relay.errors import RelayError, UsageError
+from relay.forwarding import Forwarding, forwarding
 from relay.lock import Holder, Lock, holder
 from relay.models import to_micros
 from relay.processes import port_owner
 from relay.receiver import Receiver
 from relay.refusals import Refusals
+from relay.rules import Rules
 from relay.store import files, upkeep
 from relay.store.inserting import Row
 from relay.store.trouble import StoreTrouble
@@ -42,8 +43,23 @@ log = getLogger("relay.engine")
 SWEEP_EVERY_S = 0.25
 WRITE_REFUSALS_EVERY_S = 1.0
 PRUNE_EVERY_S = 24 * 3600.0
-STOP_WITHIN_S = 3.0
+STOP_WITHIN_S = 2.5
 """How long requests in hand may take at the end; with the store's own closing this stays below 5 s."""
+
+AFTER_RESTART = (
+    "db",
+    "host",
+    "port",
+    "connections",
+    "max_body",
+    "retry",
+    "time_scale",
+    "timeout_s",
+    "in_flight",
+    "insecure",
+    "target_ca",
+)
+"""Settings that a running engine does not change."""
 
 
 class Engine:
@@ -60,21 +76,24 @@ class Engine:
         self._started = time()
         self._writer: Writer
         self._receiver: Receiver | None = None
+        self._forwarding: Forwarding | None = None
         self._lock: Lock
 
     # -- lifetimes -----------------------------------------------------------------------------
 
     async def _open(self, stack: AsyncExitStack, *, receive: bool) -> None:
         settings = self.settings
-        judge, answers = _rules(settings)
+        rules = Rules.read(settings)
         files.prepare_folder(settings.db, allow_network_fs=settings.allow_network_fs)
         self._lock = Lock.take(settings.db)
         stack.callback(self._lock.release)
         self._describe()
         await self._open_store(stack)
-        await stack.enter_async_context(_background(self._sweep(), self._prune_daily()))
+        await stack.enter_async_context(background(self._sweep(), self._prune_daily()))
         if receive:
-            await self._listen(stack, judge, answers)
+            forwards = forwarding(self._writer, settings, rules.routes)
+            self._forwarding = await stack.enter_async_context(forwards)
+            await self._listen(stack, rules)
         self._describe()
         await stack.enter_async_context(control.serving(control.socket_path(settings.db), self._actions()))
 
@@ -87,7 +106,7 @@ class Engine:
         stack.push_async_callback(self._writer.close)
         stack.push_async_callback(self._write_refusals)
 
-    async def _listen(self, stack: AsyncExitStack, judge: Judge, answers: Answers) -> None:
+    async def _listen(self, stack: AsyncExitStack, rules: Rules) -> None:
         settings = self.settings
         if http_parser.HttpRequestParser is http_parser.HttpRequestParserPy:
             raise RelayError(
@@ -97,8 +116,9 @@ class Engine:
             )
         receiver = Receiver(
             self._writer,
-            judge,
-            answers,
+            rules.judge,
+            rules.answers,
+            rules.routes,
             self.refusals,
             limits=Limits(max_body=settings.max_body, connections=settings.connections),
             allow_cross_site=settings.allow_cross_site,
@@ -125,6 +145,8 @@ class Engine:
 
     def _committed(self, first_id: int, rows: Sequence[Row]) -> None:
         self.captures += len(rows)
+        if self._forwarding is not None:
+            self._forwarding.notice()
 
     # -- what goes on by itself ----------------------------------------------------------------
 
@@ -170,6 +192,7 @@ class Engine:
             "status": self._status,
             "reload": self._reload,
             **keeping.actions(self._writer),
+            **(self._forwarding.actions() if self._forwarding is not None else {}),
         }
 
     async def act(self, action: str, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -201,6 +224,7 @@ class Engine:
                 "wal_bytes": self._writer.wal_bytes,
                 "waiting": self._writer.waiting,
             },
+            "targets": await self._forwarding.targets() if self._forwarding is not None else [],
             "refusals": dict(self.refusals.counts),
         }
 
@@ -208,16 +232,17 @@ class Engine:
         if self._reread is None:
             raise UsageError("this engine has nothing to read again")
         fresh = self._reread()
-        judge, answers = _rules(fresh)  # All faults before anything changes.
-        fixed = [
-            name
-            for name in ("db", "host", "port", "connections", "max_body")
-            if getattr(fresh, name) != getattr(self.settings, name)
-        ]
-        if self._receiver is not None:
-            self._receiver.judge = judge
-            self._receiver.answers = answers
-            self._receiver.allow_cross_site = fresh.allow_cross_site
+        rules = Rules.read(fresh)  # All faults before anything changes.
+        fixed = [name for name in AFTER_RESTART if getattr(fresh, name) != getattr(self.settings, name)]
+        receiver = self._receiver
+        if receiver is not None:
+            receiver.judge = rules.judge
+            receiver.answers = rules.answers
+            receiver.allow_cross_site = fresh.allow_cross_site
+            if rules.routes.targets == receiver.routes.targets:
+                receiver.routes = rules.routes
+            else:
+                fixed.append("forward")
         self.settings = fresh
         return {"kind": "reload", "after_restart": fixed}
 
@@ -252,35 +277,6 @@ async def ask(settings: Settings, action: str, params: Mapping[str, Any]) -> dic
         return await control.ask(control.socket_path(settings.db), action, params)
     async with running(settings, receive=False) as engine:
         return await engine.act(action, params)
-
-
-def _rules(settings: Settings) -> tuple[Judge, Answers]:
-    judge = Judge(
-        secrets=read_secrets(settings), app_token=read_app_token(settings), senders=settings.senders
-    )
-    answers = Answers(
-        respond=settings.respond,
-        delay_s=settings.respond_delay_s,
-        rules=settings.respond_rules,
-        now=datetime.now(UTC),
-    )
-    return judge, answers
-
-
-@asynccontextmanager
-async def _background(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Endless work beside the context; a failure there ends the context, loudly."""
-    raised: BaseException | None = None
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(one) for one in work]
-        try:
-            yield
-        except BaseException as error:
-            raised = error
-        for task in tasks:
-            task.cancel()
-    if raised is not None:
-        raise raised
 
 
 def _cannot_listen(settings: Settings, error: OSError) -> RelayError:

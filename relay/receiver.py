@@ -20,6 +20,7 @@ from relay.answering import Answers, Reply
 from relay.arrival import Judge, Peer, as_capture, with_answer
 from relay.connections import Connection, Connections, Limits, answer
 from relay.refusals import Refusals
+from relay.routing import Routes
 from relay.store.trouble import StoreClosed, StoreTrouble
 from relay.store.writer import Writer
 
@@ -90,6 +91,7 @@ class Receiver:
         writer: Writer,
         judge: Judge,
         answers: Answers,
+        routes: Routes,
         refusals: Refusals,
         *,
         limits: Limits,
@@ -97,6 +99,7 @@ class Receiver:
     ) -> None:
         self.judge = judge
         self.answers = answers
+        self.routes = routes
         self.allow_cross_site = allow_cross_site
         self.limits = limits
         self.closing = False
@@ -188,8 +191,9 @@ class Receiver:
         if not self.answers.plain:
             reply = self.answers.to(lambda: as_capture(row))
             row = with_answer(row, reply.status, reply.reason)
+        targets = self.routes.of(lambda: as_capture(row))
         try:
-            await self._writer.add(row)
+            await self._writer.add(row, targets)
         except StoreTrouble as trouble:
             raise Refused(503, trouble.reason, trouble.detail) from None
         except StoreClosed:

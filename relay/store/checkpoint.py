@@ -20,6 +20,11 @@ log = logging.getLogger("relay.store")
 EAGER_PAGES = 500
 """From here on the log is copied back as soon as nothing waits."""
 
+APART_S = 0.25
+ENOUGH_PAGES = 4_000
+"""Passes are so far apart unless so much has gathered: under full load a page is changed by many groups,
+and copying it once for all of them is a tenth of the throughput."""
+
 FORCED_PAGES = 8_000
 """From here on it is copied back even while captures wait."""
 
@@ -42,6 +47,9 @@ class Checkpoints:
         self._wal = path.with_name(f"{path.name}-wal")
         self._pages = EAGER_PAGES  # What an earlier run left in the log is not known: look early.
         self._not_before = 0.0
+        """When a pass of few pages may come: one after another would write the same pages again and again."""
+        self._retry_at = 0.0
+        """When any pass may come: a reader kept the last one incomplete, or the disk refused it."""
         self._wrote_at = monotonic()
         self._warned_at = -WARN_EVERY_S
         self._shrunk = False
@@ -72,13 +80,13 @@ class Checkpoints:
     def when_quiet(self, connection: sqlite3.Connection) -> None:
         now = monotonic()
         if self._pages >= EAGER_PAGES:
-            if now >= self._not_before:
+            if now >= (self._not_before if self._pages < ENOUGH_PAGES else self._retry_at):
                 self._pass(connection)
         elif not self._shrunk and now - self._wrote_at >= IDLE_S:
             self._shrink(connection)
 
     def when_busy(self, connection: sqlite3.Connection) -> None:
-        if self._pages >= FORCED_PAGES and monotonic() >= self._not_before:
+        if self._pages >= FORCED_PAGES and monotonic() >= self._retry_at:
             self._pass(connection)
 
     def at_end(self, connection: sqlite3.Connection) -> None:
@@ -90,14 +98,15 @@ class Checkpoints:
         result = _without_waiting(connection, "PRAGMA wal_checkpoint(PASSIVE)")
         now = monotonic()
         if result is None:  # Disk trouble: the log keeps everything, and the next write says what is wrong.
-            self._not_before = now + 1.0
+            self._not_before = self._retry_at = now + 1.0
             return
         _, in_log, copied = result
         if copied >= in_log:
             self._pages = 0
-            self._not_before = now
+            self._not_before = now + APART_S
+            self._retry_at = now
         else:
-            self._not_before = now + max(RETRY_S, 10 * (now - started))
+            self._not_before = self._retry_at = now + max(RETRY_S, 10 * (now - started))
             self._pages = max(in_log - copied, EAGER_PAGES)
             if in_log * 4096 > WARN_BYTES:
                 self._warn(in_log * 4096, now)

@@ -14,10 +14,11 @@ from typing import Any
 
 from relay.answering import Answers
 from relay.arrival import Judge
-from relay.config import RespondRule
+from relay.config import RespondRule, Route
 from relay.connections import Limits
 from relay.receiver import Receiver
 from relay.refusals import Refusals
+from relay.routing import Routes
 from relay.store import files
 from relay.store.writer import Writer
 
@@ -84,6 +85,7 @@ async def a_receiver(
     respond: int | None = None,
     delay_s: float = 0.0,
     rules: Sequence[RespondRule] = (),
+    routes: Sequence[Route] = (),
     limits: Limits = Limits(),  # noqa: B008 - frozen
     allow_cross_site: bool = False,
 ) -> AsyncIterator[Running]:
@@ -95,6 +97,7 @@ async def a_receiver(
         writer,
         Judge(secrets=secrets or {}, app_token=app_token, senders=senders),
         Answers(respond=respond, delay_s=delay_s, rules=rules, now=datetime.now(UTC)),
+        Routes(routes, datetime.now(UTC)),
         refusals,
         limits=limits,
         allow_cross_site=allow_cross_site,

@@ -1,0 +1,94 @@
+"""Which targets a capture goes on to, decided when it arrives.
+
+Pure: the routes of flags and settings, read once. Targets come from nowhere else, never from a request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from relay import filters
+from relay.config import Route
+from relay.errors import UsageError
+from relay.models import Capture
+from relay.targets import target_url
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    target: str
+    when: Callable[[Capture], bool] | None
+    """None: every capture."""
+
+
+class Routes:
+    """The routes in force; `targets` are their distinct names, in the order given."""
+
+    def __init__(self, routes: Sequence[Route], now: datetime) -> None:
+        """Read them.
+
+        Raises:
+            UsageError: a target or a filter is wrong, or asks for what is not known on arrival.
+        """
+        self._ways = [_read(route, now) for route in routes]
+        self.targets = tuple(dict.fromkeys(way.target for way in self._ways))
+        self._always = self.targets if all(way.when is None for way in self._ways) else None
+
+    def of(self, capture: Callable[[], Capture]) -> tuple[str, ...]:
+        """The targets of a capture, each once.
+
+        Args:
+            capture: makes it; only called where a route has a filter.
+        """
+        if self._always is not None:
+            return self._always
+        what = capture()
+        return tuple(dict.fromkeys(way.target for way in self._ways if way.when is None or way.when(what)))
+
+
+def target_name(text: str) -> str:
+    """A target under one name however it was written: its whole URL, without a path where it has none.
+
+    Raises:
+        ValueError: it is no target, with what to write instead.
+    """
+    url = target_url(text)
+    has_path = "/" in text.partition("://")[2] if "://" in text else "/" in text
+    return url if has_path else url.removesuffix("/")
+
+
+def leads_to(target: str, host: str, port: int) -> bool:
+    """Whether a target is the listener at `host` and `port`, as far as names tell without asking anybody."""
+    parts = urlsplit(target)
+    if (parts.port or {"http": 80, "https": 443}[parts.scheme]) != port:
+        return False
+    name = (parts.hostname or "").lower()
+    return name in {host.lower(), "localhost", "0.0.0.0", "::"} or _is_loopback(name)  # noqa: S104 - compared
+
+
+def _is_loopback(name: str) -> bool:
+    try:
+        return ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+def _read(route: Route, now: datetime) -> _Way:
+    try:
+        target = target_name(route.to)
+    except ValueError as error:
+        raise UsageError(f"{route.where}: {error}") from error
+    if route.when is None:
+        return _Way(target, None)
+    try:
+        when = filters.parse(route.when, now)
+    except ValueError as error:
+        raise UsageError(f"{route.where}.when: {error}") from error
+    fault = filters.arrival_fault(when)
+    if fault is not None:
+        raise UsageError(f"{route.where}.when: {fault}")
+    return _Way(target, when.matches)

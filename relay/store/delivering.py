@@ -1,0 +1,222 @@
+"""Deliveries and attempts: queued with their capture, claimed, recorded, parked, released.
+
+Plain functions over the writing connection, each one transaction's work (`Writer.write`). What is to be
+sent when is decided elsewhere; here stands only what was decided.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from relay.models import Capture, Headers
+from relay.store import rows
+
+_encode = msgspec.json.Encoder().encode
+
+CLAIM = """
+UPDATE deliveries SET state = 'sending', reason = NULL WHERE id IN (
+    SELECT id FROM deliveries
+    WHERE target = ? AND state = 'queued' AND state <> 'ended' AND kind = 'live' AND due_at <= ?
+    ORDER BY due_at, id LIMIT ?)
+RETURNING id, capture_id, created_at, due_at
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimed:
+    """A delivery that is this engine's to send now."""
+
+    delivery_id: int
+    capture: Capture
+    number: int
+    """Of the attempt to come, 1 for the first."""
+    first_at: int | None
+    """When its first attempt started, microseconds UTC; None before that."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """An attempt as it is recorded; the columns of `attempts`."""
+
+    number: int
+    started_at: int
+    """Microseconds UTC."""
+    elapsed_us: int
+    outcome: str
+    status: int | None = None
+    verdict: str | None = None
+    verdict_reason: str | None = None
+    error: str | None = None
+    sent_headers: Headers | None = None
+    sent_body: bytes | None = None
+    headers: Headers | None = None
+    body: bytes | None = None
+    body_size: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backlog:
+    """How much waits for one target."""
+
+    waiting: int = 0
+    parked: int = 0
+
+
+def queue_live(connection: sqlite3.Connection, pairs: Sequence[tuple[int, str]], now: int) -> None:
+    """Queue live deliveries: (capture id, target), due at once.
+
+    One statement, however many: it runs in the same transaction as the captures it belongs to.
+    """
+    values: list[Any] = []
+    for capture_id, target in pairs:
+        values += (capture_id, target, now, now)
+    connection.execute(
+        "INSERT INTO deliveries (capture_id, target, kind, state, created_at, due_at) VALUES "
+        + ", ".join(["(?, ?, 'live', 'queued', ?, ?)"] * len(pairs)),
+        values,
+    )
+
+
+def claim(connection: sqlite3.Connection, target: str, now: int, limit: int) -> list[Claimed]:
+    """Take the deliveries that are due for a target, in order of arrival; they are `sending` from now on."""
+    taken = sorted(connection.execute(CLAIM, (target, now, limit)), key=lambda row: (row[3], row[0]))
+    return [_claimed(connection, delivery_id, capture_id) for delivery_id, capture_id, _, _ in taken]
+
+
+def _claimed(connection: sqlite3.Connection, delivery_id: int, capture_id: int) -> Claimed:
+    made, first_at = connection.execute(
+        "SELECT count(*), min(started_at) FROM attempts WHERE delivery_id = ?", (delivery_id,)
+    ).fetchone()
+    row = connection.execute(
+        f"SELECT {rows.CAPTURE_COLUMNS}, NULL, NULL FROM captures WHERE captures.id = ?", (capture_id,)
+    ).fetchone()
+    return Claimed(delivery_id=delivery_id, capture=rows.capture(row), number=made + 1, first_at=first_at)
+
+
+def give_back(connection: sqlite3.Connection, delivery_id: int, reason: str | None) -> None:
+    """A claimed delivery that was not sent, for its target is down, waits again in its old place."""
+    connection.execute(
+        "UPDATE deliveries SET state = 'queued', reason = ? WHERE id = ? AND state = 'sending'",
+        (reason, delivery_id),
+    )
+
+
+def record(connection: sqlite3.Connection, delivery_id: int, ended: Ended, due_at: int | None) -> None:
+    """Write down how an attempt ended; the delivery ends with it, or is due again at `due_at`."""
+    connection.execute(
+        "INSERT INTO attempts (delivery_id, number, started_at, elapsed_us, outcome, status, verdict,"
+        " verdict_reason, error, sent_headers, sent_body, headers, body, body_size)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            delivery_id,
+            ended.number,
+            ended.started_at,
+            ended.elapsed_us,
+            ended.outcome,
+            ended.status,
+            ended.verdict,
+            ended.verdict_reason,
+            ended.error,
+            _headers(ended.sent_headers),
+            ended.sent_body,
+            _headers(ended.headers),
+            ended.body,
+            ended.body_size,
+        ),
+    )
+    state = "ended" if due_at is None else "queued"
+    connection.execute(
+        "UPDATE deliveries SET state = ?, reason = ?, due_at = coalesce(?, due_at) WHERE id = ?",
+        (state, ended.verdict_reason if ended.verdict != "delivered" else None, due_at, delivery_id),
+    )
+
+
+def recover(connection: sqlite3.Connection) -> int:
+    """After a crash: live deliveries left `sending` wait again, replays end; gives how many wait."""
+    connection.execute(
+        "UPDATE deliveries SET state = 'ended', reason = 'interrupted: the engine ended meanwhile'"
+        " WHERE kind = 'replay' AND state <> 'ended'"
+    )
+    return connection.execute(
+        "UPDATE deliveries SET state = 'queued', reason = NULL WHERE kind = 'live' AND state = 'sending'"
+        " AND state <> 'ended'"
+    ).rowcount
+
+
+def park(connection: sqlite3.Connection, targets: Sequence[str], before: int) -> int:
+    """Set aside what nobody may expect any more: queued before a time, or for a target of the past.
+
+    Returns:
+        How many were parked now.
+    """
+    marks = ", ".join("?" * len(targets))
+    foreign = connection.execute(
+        "UPDATE deliveries SET state = 'parked', reason = 'its target is not configured any more'"
+        f" WHERE kind = 'live' AND state = 'queued' AND state <> 'ended' AND target NOT IN ({marks})",
+        tuple(targets),
+    ).rowcount
+    old = connection.execute(
+        "UPDATE deliveries SET state = 'parked', reason = 'it had waited for more than an hour at the start'"
+        " WHERE kind = 'live' AND state = 'queued' AND state <> 'ended' AND created_at < ?",
+        (before,),
+    ).rowcount
+    return foreign + old
+
+
+def send_again(
+    connection: sqlite3.Connection, ids: Sequence[int], targets: Sequence[str], now: int
+) -> tuple[int, int]:
+    """Have captures sent: what is parked for these targets is released, the rest is queued anew.
+
+    A capture that waits for a target already is left as it is there.
+
+    Returns:
+        How many deliveries were queued anew, and how many released.
+    """
+    queued = released = 0
+    for number in ids:
+        if connection.execute("SELECT 1 FROM captures WHERE id = ?", (number,)).fetchone() is None:
+            continue
+        for target in targets:
+            freed = connection.execute(
+                "UPDATE deliveries SET state = 'queued', reason = NULL, created_at = ?, due_at = ?"
+                " WHERE capture_id = ? AND target = ? AND state = 'parked'",
+                (now, now, number, target),
+            ).rowcount
+            released += freed
+            waits = connection.execute(
+                "SELECT 1 FROM deliveries WHERE capture_id = ? AND target = ?"
+                " AND state IN ('queued', 'sending')",
+                (number, target),
+            ).fetchone()
+            if not freed and waits is None:
+                queue_live(connection, [(number, target)], now)
+                queued += 1
+    return queued, released
+
+
+def backlog(connection: sqlite3.Connection) -> dict[str, Backlog]:
+    """What waits, by target."""
+    found = connection.execute(
+        "SELECT target, sum(state IN ('queued', 'sending')), sum(state = 'parked') FROM deliveries"
+        " WHERE state <> 'ended' GROUP BY target"
+    )
+    return {target: Backlog(waiting=waiting, parked=parked) for target, waiting, parked in found}
+
+
+def next_due(connection: sqlite3.Connection, target: str) -> int | None:
+    """When the next queued delivery of a target is due, microseconds UTC; None when none waits."""
+    row = connection.execute(
+        "SELECT min(due_at) FROM deliveries WHERE target = ? AND state = 'queued' AND state <> 'ended'",
+        (target,),
+    ).fetchone()
+    return None if row is None else row[0]
+
+
+def _headers(headers: Headers | None) -> str | None:
+    return None if headers is None else _encode(headers).decode()

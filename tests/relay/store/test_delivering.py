@@ -1,0 +1,139 @@
+"""Deliveries as rows: queued with their capture, claimed in order, recorded, parked, released."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from relay.store import delivering, schema
+from relay.store.delivering import Backlog, Ended
+from tests.relay.receiving import rows
+from tests.relay.store.test_writer import a_row, a_writer
+
+A, B = "http://localhost:3000/a", "http://localhost:3000/b"
+
+
+@pytest.fixture
+def log() -> Iterator[sqlite3.Connection]:
+    """A log with five captures."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        schema.migrate(connection)
+        for number in range(1, 6):
+            connection.execute(
+                "INSERT INTO captures (id, received_at, method, target, http_version, client, body_sha256,"
+                " headers, body) VALUES (?, ?, 'POST', '/', '1.1', '', '', '[]', ?)",
+                (number, number, str(number).encode()),
+            )
+        yield connection
+
+
+def states(log: sqlite3.Connection) -> list[tuple[int, str, str]]:
+    return log.execute("SELECT capture_id, target, state FROM deliveries ORDER BY id").fetchall()
+
+
+async def test_deliveries_are_committed_with_their_capture(tmp_path: Path) -> None:
+    """A capture and its deliveries are one transaction; a capture without targets has none."""
+    path = tmp_path / "relay.db"
+    async with a_writer(path) as writer:
+        await writer.add(a_row(), (A, B))
+        await writer.add(a_row())
+        await writer.add(a_row(), (B,))
+    assert rows(path, "SELECT capture_id, target, kind, state FROM deliveries ORDER BY id") == [
+        (1, A, "live", "queued"),
+        (1, B, "live", "queued"),
+        (3, B, "live", "queued"),
+    ]
+
+
+def test_claiming_is_in_order_of_arrival_and_by_target(log: sqlite3.Connection) -> None:
+    """What is due comes oldest first, once; other targets and later times are left."""
+    delivering.queue_live(log, [(2, A), (1, B), (3, A)], now=100)
+    log.execute("UPDATE deliveries SET due_at = 200 WHERE capture_id = 3")
+    first = delivering.claim(log, A, now=150, limit=10)
+    assert [(claimed.capture.id, claimed.capture.body, claimed.number) for claimed in first] == [(2, b"2", 1)]
+    assert delivering.claim(log, A, now=150, limit=10) == []
+    assert delivering.next_due(log, A) == 200
+    assert [claimed.capture.id for claimed in delivering.claim(log, A, now=200, limit=10)] == [3]
+    assert states(log) == [(2, A, "sending"), (1, B, "queued"), (3, A, "sending")]
+
+
+def test_a_delivery_given_back_keeps_its_place(log: sqlite3.Connection) -> None:
+    """What could not be sent, for its target is down, is the next again."""
+    delivering.queue_live(log, [(1, A), (2, A)], now=1)
+    (claimed,) = delivering.claim(log, A, now=1, limit=1)
+    delivering.give_back(log, claimed.delivery_id, "waits: nothing listens")
+    assert log.execute("SELECT reason FROM deliveries WHERE id = 1").fetchone() == ("waits: nothing listens",)
+    assert [again.capture.id for again in delivering.claim(log, A, now=1, limit=2)] == [1, 2]
+
+
+def test_an_attempt_is_recorded_and_ends_or_repeats_its_delivery(log: sqlite3.Connection) -> None:
+    """With a due time the delivery waits for its next try, whose number and first time are known; else it ends."""
+    delivering.queue_live(log, [(1, A)], now=1)
+    (claimed,) = delivering.claim(log, A, now=1, limit=1)
+    retry = Ended(
+        number=1,
+        started_at=5,
+        elapsed_us=7,
+        outcome="answered",
+        status=500,
+        verdict="retry",
+        verdict_reason="500 is not 200",
+        headers=(("X", "\xff"),),
+        body=b"no",
+        body_size=2,
+    )
+    delivering.record(log, claimed.delivery_id, retry, due_at=50)
+    assert states(log) == [(1, A, "queued")]
+    (again,) = delivering.claim(log, A, now=50, limit=1)
+    assert (again.number, again.first_at) == (2, 5)
+    good = Ended(number=2, started_at=51, elapsed_us=7, outcome="answered", status=200, verdict="delivered")
+    delivering.record(log, again.delivery_id, good, due_at=None)
+    assert states(log) == [(1, A, "ended")]
+    assert log.execute("SELECT number, status, verdict, body FROM attempts ORDER BY id").fetchall() == [
+        (1, 500, "retry", b"no"),
+        (2, 200, "delivered", None),
+    ]
+
+
+def test_after_a_crash_live_deliveries_wait_again_and_replays_end(log: sqlite3.Connection) -> None:
+    """What was being sent is queued again, at least once; a replay is never sent again."""
+    delivering.queue_live(log, [(1, A), (2, A)], now=1)
+    delivering.claim(log, A, now=1, limit=1)
+    log.execute(
+        "INSERT INTO deliveries (capture_id, target, kind, state, created_at, due_at)"
+        " VALUES (3, ?, 'replay', 'sending', 1, 1), (4, ?, 'replay', 'queued', 1, 1)",
+        (A, A),
+    )
+    assert delivering.recover(log) == 1
+    assert states(log) == [(1, A, "queued"), (2, A, "queued"), (3, A, "ended"), (4, A, "ended")]
+    assert [claimed.capture.id for claimed in delivering.claim(log, A, now=1, limit=9)] == [1, 2]
+
+
+def test_an_old_backlog_is_parked_and_released_on_request(log: sqlite3.Connection) -> None:
+    """Queued before the time, or for a target of the past: parked. Sending again releases it, or queues anew."""
+    delivering.queue_live(log, [(1, A), (2, B)], now=1)
+    delivering.queue_live(log, [(3, A)], now=100)
+    assert delivering.park(log, [A], before=50) == 2
+    assert states(log) == [(1, A, "parked"), (2, B, "parked"), (3, A, "queued")]
+    assert delivering.backlog(log) == {A: Backlog(waiting=1, parked=1), B: Backlog(waiting=0, parked=1)}
+    queued, released = delivering.send_again(log, [1, 2, 3, 99], [A], now=200)
+    assert (queued, released) == (1, 1)
+    assert [claimed.capture.id for claimed in delivering.claim(log, A, now=200, limit=9)] == [3, 1, 2]
+
+
+def test_without_a_target_everything_queued_is_parked(log: sqlite3.Connection) -> None:
+    """An engine without targets sets aside what an earlier one queued."""
+    delivering.queue_live(log, [(1, A)], now=1)
+    assert delivering.park(log, [], before=0) == 1
+
+
+def test_sending_again_leaves_alone_what_waits(log: sqlite3.Connection) -> None:
+    """A capture that is queued for a target is not queued twice; one that ended there is."""
+    delivering.queue_live(log, [(1, A)], now=1)
+    assert delivering.send_again(log, [1], [A], now=2) == (0, 0)
+    log.execute("UPDATE deliveries SET state = 'ended'")
+    assert delivering.send_again(log, [1], [A], now=2) == (1, 0)
