@@ -169,6 +169,7 @@ async def connect(to: Destination, contexts: Contexts, within_s: float) -> Chann
     Raises:
         Failed: there is none, and no byte of a request was sent.
     """
+    context = await contexts.of(to) if to.secure else None
     within_s = min(within_s, CONNECT_WITHIN_S)
     doing = Outcome.UNRESOLVED
     try:
@@ -177,7 +178,7 @@ async def connect(to: Destination, contexts: Contexts, within_s: float) -> Chann
             doing = Outcome.UNREACHABLE
             sock = await _connect_one(to, addresses, within_s)
             doing = Outcome.TLS_FAILED
-            return await _wrap(sock, to, await contexts.of(to) if to.secure else None)
+            return await _wrap(sock, to, context)
     except TimeoutError:
         late = {
             Outcome.UNRESOLVED: f"the name {visible(to.host)} was not resolved within {within_s:g} s",

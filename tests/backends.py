@@ -1,0 +1,313 @@
+"""Backends under a test's control, good and bad: real sockets on port 0, each connection in a thread.
+
+Owns what a backend does on its side of a connection, and what it saw. Threads, so that the loop under test
+is not the one that answers it, and so that a behaviour reads from top to bottom.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import socket
+import ssl
+import struct
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+_PATIENCE_S = 20.0
+"""No wait of a backend is longer, so that none outlives a broken test."""
+
+
+class Gone(Exception):
+    """The other end left, or the test is over."""
+
+
+class Wire:
+    """A backend's end of one connection."""
+
+    def __init__(self, sock: socket.socket, over: threading.Event) -> None:
+        self.sock = sock
+        self.over = over
+        self._rest = b""
+
+    def request(self) -> bytes:
+        """The next whole request, head and body, byte for byte.
+
+        Raises:
+            Gone: there is none.
+        """
+        data = self._rest
+        while b"\r\n\r\n" not in data:
+            data += self.some()
+        head, _, body = data.partition(b"\r\n\r\n")
+        length = 0
+        for line in head.split(b"\r\n")[1:]:
+            name, _, value = line.partition(b":")
+            if name.lower() == b"content-length":
+                length = int(value)
+        while len(body) < length:
+            body += self.some()
+        self._rest = body[length:]
+        return head + b"\r\n\r\n" + body[:length]
+
+    def some(self) -> bytes:
+        """The next bytes, whatever they are."""
+        try:
+            data = self.sock.recv(65536)
+        except OSError as error:
+            raise Gone from error
+        if not data:
+            raise Gone
+        return data
+
+    def send(self, data: bytes) -> None:
+        try:
+            self.sock.sendall(data)
+        except OSError as error:
+            raise Gone from error
+
+    def flood(self, data: bytes) -> None:
+        """Send the same bytes until the other end has had enough."""
+        while not self.over.is_set():
+            self.send(data)
+
+    def dribble(self, data: bytes, every_s: float = 0.002) -> None:
+        """Send one byte at a time."""
+        for at in range(len(data)):
+            if self.over.wait(every_s):
+                raise Gone
+            self.send(data[at : at + 1])
+
+    def hang(self) -> None:
+        """Keep the connection open and say nothing, until the other end leaves."""
+        while True:
+            self.some()
+
+    def reset(self) -> None:
+        """End with RST, as a crashed process does."""
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.sock.close()
+
+
+Behaviour = Callable[["Backend", Wire], None]
+
+
+@dataclass
+class Backend:
+    """A listening backend and what it saw; made by `backend`."""
+
+    port: int
+    connections: int = 0
+    """Accepted so far."""
+    requests: list[bytes] = field(default_factory=list)
+    """Whole requests, as bytes, in the order in which they were complete."""
+    ended: int = 0
+    """Connections whose behaviour has come to its end."""
+    released: threading.Event = field(default_factory=threading.Event)
+    """For behaviours that wait until the test says so."""
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def take(self, wire: Wire) -> bytes:
+        """Read a request and note it."""
+        request = wire.request()
+        with self.lock:
+            self.requests.append(request)
+        return request
+
+
+def answers(data: bytes = OK) -> Behaviour:
+    """Takes any number of requests and gives each the same answer."""
+
+    def behave(backend: Backend, wire: Wire) -> None:
+        while True:
+            backend.take(wire)
+            wire.send(data)
+
+    return behave
+
+
+def answers_once(data: bytes = OK) -> Behaviour:
+    """Takes one request, answers, and closes."""
+
+    def behave(backend: Backend, wire: Wire) -> None:
+        backend.take(wire)
+        wire.send(data)
+
+    return behave
+
+
+def says(data: bytes) -> Behaviour:
+    """Takes one request, says something, and keeps the connection open."""
+
+    def behave(backend: Backend, wire: Wire) -> None:
+        backend.take(wire)
+        wire.send(data)
+        wire.hang()
+
+    return behave
+
+
+@contextlib.contextmanager
+def backend(behave: Behaviour, *, tls: ssl.SSLContext | None = None) -> Iterator[Backend]:
+    """A backend on a free port of 127.0.0.1 that treats each connection as `behave` says."""
+    over = threading.Event()
+    listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+    made = Backend(port=listener.getsockname()[1])
+    live: set[socket.socket] = set()
+    threads: list[threading.Thread] = []
+
+    def serve(sock: socket.socket) -> None:
+        wire = Wire(sock, over)
+        try:
+            if tls is not None:
+                wire.sock = sock = tls.wrap_socket(sock, server_side=True)
+            behave(made, wire)
+        except (Gone, OSError):
+            pass
+        finally:
+            with made.lock:
+                made.ended += 1
+            with contextlib.suppress(OSError):
+                wire.sock.close()
+
+    def accept() -> None:
+        while True:
+            try:
+                sock, _ = listener.accept()
+            except OSError:
+                return
+            sock.settimeout(_PATIENCE_S)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            with made.lock:
+                made.connections += 1
+            live.add(sock)
+            thread = threading.Thread(target=serve, args=(sock,), daemon=True)
+            threads.append(thread)
+            thread.start()
+
+    acceptor = threading.Thread(target=accept, daemon=True)
+    acceptor.start()
+    try:
+        yield made
+    finally:
+        over.set()
+        made.released.set()
+        # Closing alone would not wake a thread that waits in accept or recv.
+        with contextlib.suppress(OSError):
+            listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        acceptor.join(_PATIENCE_S)
+        for sock in live:
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+        for thread in threads:
+            thread.join(_PATIENCE_S)
+        for sock in live:
+            sock.close()
+
+
+def free_port() -> int:
+    """A port on which nothing listens; taken and given back."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+@dataclass(frozen=True, slots=True)
+class Authority:
+    """A CA of a test's own, and certificates signed by it."""
+
+    folder: Path
+    certificate: x509.Certificate
+    key: ec.EllipticCurvePrivateKey
+
+    @property
+    def ca_file(self) -> Path:
+        return self.folder / "ca.pem"
+
+    def context(
+        self, *names: str, days: tuple[int, int] = (-1, 30), self_signed: bool = False
+    ) -> ssl.SSLContext:
+        """A server's TLS for these host names and addresses, valid from and to so many days from today."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        subject = _name(names[0])
+        issuer, signer = (subject, key) if self_signed else (self.certificate.subject, self.key)
+        certificate = _certificate(subject, issuer, key, signer, names, days)
+        path = self.folder / f"{names[0]}-{days[0]}-{self_signed}.pem"
+        path.write_bytes(_private(key) + certificate.public_bytes(serialization.Encoding.PEM))
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(path)
+        return context
+
+
+def authority(folder: Path) -> Authority:
+    """A new CA whose certificate is at `ca_file`."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = _name("test authority")
+    certificate = _certificate(name, name, key, key, (), (-1, 30))
+    made = Authority(folder, certificate, key)
+    made.ca_file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    return made
+
+
+def _name(text: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, text)])
+
+
+def _certificate(
+    subject: x509.Name,
+    issuer: x509.Name,
+    key: ec.EllipticCurvePrivateKey,
+    signer: ec.EllipticCurvePrivateKey,
+    names: tuple[str, ...],
+    days: tuple[int, int],
+) -> x509.Certificate:
+    today = datetime.now(UTC)
+    public = key.public_key()
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(public)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(today + timedelta(days=days[0]))
+        .not_valid_after(today + timedelta(days=days[1]))
+        .add_extension(x509.BasicConstraints(ca=not names, path_length=None), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False
+        )
+    )
+    if names:
+        builder = builder.add_extension(
+            x509.SubjectAlternativeName([_general(name) for name in names]), critical=False
+        )
+    return builder.sign(signer, hashes.SHA256())
+
+
+def _general(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
+
+
+def _private(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
