@@ -158,6 +158,20 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Followed:
+    """An attempt with what a line about it says of its capture and its delivery."""
+
+    attempt: Attempt
+    event_type: str | None
+    method: str
+    request_target: str
+    """Of the capture, as sent; latin-1."""
+    signature: Signature
+    again_at: datetime | None
+    """When the relay itself tries again, aware, UTC; None where it does not, or has done so already."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Capture:
     """One HTTP request as it came in, with what is known of it."""
 

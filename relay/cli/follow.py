@@ -1,4 +1,4 @@
-"""What `listen` prints of captures as they come, read back from the log in a thread of its own.
+"""What `listen` prints of captures and attempts as they come, read back from the log in a thread of its own.
 
 A terminal that stands still (Ctrl-S, a full pipe) must delay no answer and lose no capture: so the
 engine hands nothing over, and the follower reads at its own pace.
@@ -10,21 +10,25 @@ import json
 import logging
 import threading
 from contextlib import suppress
+from datetime import timedelta
 from types import TracebackType
 
 from relay.cli.outlet import STDERR, STDOUT, write
-from relay.cli.reading import masked, what
+from relay.cli.reading import called, masked, masked_attempt, spent, what
 from relay.config import Settings
 from relay.errors import RelayError
-from relay.models import Capture, Origin
+from relay.lean import schedule
+from relay.models import Attempt, Capture, Followed, Origin
 from relay.store.reader import Reader
 from relay.store.selecting import fetched
 from relay.text import visible
 
 EVERY_S = 0.1
 LINES_AT_ONCE = 10
-"""Captures of one look that get a line each; more are one line with their number. Reading them back takes
-the interpreter from those who answer: 50 of them cost a fifth of the throughput."""
+"""Captures of one look that get a line each, and as many attempts; more are one line with their number."""
+
+ANSWERS_AT_ONCE = 10
+"""Attempts in memory at once; each may hold 1 MiB of an answer."""
 
 UNREADABLE_S = 5.0
 """How long it leaves a log alone that could not be read."""
@@ -38,11 +42,13 @@ class Follower:
     def __init__(self, settings: Settings, *, json: bool) -> None:
         self._settings = settings
         self._json = json
+        self._several_targets = len({route.to for route in settings.forward}) > 1
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="follower", daemon=True)
 
     def __enter__(self) -> Follower:
         self._reader = Reader(self._settings.db)
+        self._last_attempt = self._reader.newest_attempt_id()
         self._last = self._reader.newest_id()
         self._thread.start()
         return self
@@ -73,6 +79,12 @@ class Follower:
                 stopping = stopping or self._stop.wait(UNREADABLE_S)
 
     def _print_new(self) -> None:
+        # Looked up first, so that no attempt is printed before its capture.
+        newest_attempt = self._reader.newest_attempt_id()
+        self._print_captures()
+        self._print_attempts(newest_attempt)
+
+    def _print_captures(self) -> None:
         newest = self._reader.newest_id()
         skipped = 0 if self._json else newest - self._last - LINES_AT_ONCE
         if skipped > 0:
@@ -87,6 +99,21 @@ class Follower:
             self._last = capture.id
         self._last = newest
 
+    def _print_attempts(self, newest: int) -> None:
+        skipped = 0 if self._json else newest - self._last_attempt - LINES_AT_ONCE
+        if skipped > 0:
+            write(STDERR, f"... {skipped} more tries; `lean-relay list` shows what became of each capture\n")
+            self._last_attempt += skipped
+        while page := self._reader.attempts_after(self._last_attempt, ANSWERS_AT_ONCE, newest):
+            for followed in page:
+                if self._json:
+                    shown = masked_attempt(followed.attempt, self._settings, reveal=False)
+                    write(STDOUT, json.dumps(shown.as_json()) + "\n")
+                else:
+                    write(STDERR, f"{attempt_line(followed, name_target=self._several_targets)}\n")
+                self._last_attempt = followed.attempt.id
+        self._last_attempt = newest
+
 
 def capture_line(capture: Capture) -> str:
     """`12 payment.updated valid`: what came, whether its signature holds, and what is unusual about it."""
@@ -98,3 +125,42 @@ def capture_line(capture: Capture) -> str:
     if capture.answer.on_purpose:
         words.append(f"answered {capture.answer.status}: {visible(capture.answer.on_purpose)}")
     return " ".join(words)
+
+
+def attempt_line(followed: Followed, *, name_target: bool) -> str:
+    """`12 payment.updated valid -> 500 in 41 ms: Lean would try again in 1 min`; safe to show."""
+    attempt = followed.attempt
+    words = [
+        str(attempt.capture_id),
+        called(followed.event_type, followed.method, followed.request_target),
+        followed.signature,
+    ]
+    if attempt.kind != "live":
+        words.append(visible(attempt.kind))
+    where = f"{visible(attempt.target)}: " if name_target else ""
+    tries = f", try {attempt.number}" if attempt.number > 1 else ""
+    line = f"{' '.join(words)} -> {where}{_came(attempt)}{tries}: {_conclusion(attempt)}"
+    if followed.again_at is not None:
+        ended_at = attempt.started_at + timedelta(milliseconds=attempt.elapsed_ms)
+        wait_ms = max(0.0, (followed.again_at - ended_at) / timedelta(milliseconds=1))
+        line += f"; the relay does in {spent(wait_ms)}"
+    return line
+
+
+def _came(attempt: Attempt) -> str:
+    """`500 in 41 ms`, or why nothing came."""
+    why = visible(attempt.error or "")
+    if attempt.status is None:
+        return why or visible(attempt.outcome)
+    return f"{attempt.status} in {spent(attempt.elapsed_ms)}" + (f", {why}" if why else "")
+
+
+def _conclusion(attempt: Attempt) -> str:
+    if attempt.verdict is None:
+        return "not sent"
+    if attempt.verdict == "delivered":
+        return "delivered"
+    outlook = schedule.verdict(None, 0.0, attempt.number).outlook
+    # That 500 is no success needs no words; that 201 is none, or 200 too late, does.
+    surprising = attempt.status is not None and attempt.status < 400 and attempt.verdict_reason
+    return f"{outlook} ({visible(str(attempt.verdict_reason))})" if surprising else outlook

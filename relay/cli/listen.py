@@ -65,9 +65,10 @@ log = logging.getLogger("relay")
 @shared_options
 @click.pass_obj
 def listen_command(invocation: Invocation, /, **flags: Any) -> int:
-    """Take webhooks: store each one, then answer 200.
+    """Take webhooks: store each one, answer 200, and send it on where --forward-to says.
 
-    Prints one line on stdout when it is ready, and one on stderr for each capture. Ctrl-C ends it.
+    Prints one line on stdout when it is ready, and one on stderr for each capture and each try to send
+    it on, with what Lean would have made of the answer. Ctrl-C ends it.
     """
     reread = partial(invocation.settings, **flags)
     settings = reread()

@@ -84,19 +84,40 @@ def size(count: int) -> str:
     return f"{count / 1024:.1f} KiB" if count < 1024 * 1024 else f"{count / 1024 / 1024:.1f} MiB"
 
 
+def spent(elapsed_ms: float) -> str:
+    """`41 ms`, `2.3 s`, `300 s`."""
+    if elapsed_ms < 999.5:
+        return f"{elapsed_ms:.0f} ms"
+    return f"{elapsed_ms / 1000:.1f} s" if elapsed_ms < 99_950 else f"{elapsed_ms / 1000:.0f} s"
+
+
 def what(capture: Capture) -> str:
     """The event's type, or where there is none the request line; safe to show."""
-    if capture.event and capture.event.type:
-        return visible(capture.event.type)
-    return f"{visible(capture.method)} {latin1_shown(capture.target)}"
+    return called(capture.event.type if capture.event else None, capture.method, capture.target)
+
+
+def called(event_type: str | None, method: str, target: str) -> str:
+    """The same of a capture that is known in parts."""
+    return visible(event_type) if event_type else f"{visible(method)} {latin1_shown(target)}"
+
+
+_CLAUSE = re.compile(r"[;:]| \(")
+
+MOST_OF_AN_ERROR = 44
+"""Characters of why nothing came, in a list; `show` has the whole sentence."""
 
 
 def outcome(delivery: Delivery) -> str:
-    """What became of a delivery, in a word or two: `500 retry`, `queued`, `refused`."""
+    """What became of a delivery, in a word or two: `500 retry`, `queued`, `timed out after 300 s retry`."""
     if not delivery.attempts or delivery.state == "parked":
         return visible(delivery.state)
-    came = str(delivery.status) if delivery.status is not None else visible(delivery.error or "no answer")
+    came = str(delivery.status) if delivery.status is not None else _briefly(delivery.error or "no answer")
     return f"{came} {visible(delivery.verdict)}" if delivery.verdict else came
+
+
+def _briefly(error: str) -> str:
+    text = visible(_CLAUSE.split(error, maxsplit=1)[0])
+    return text if len(text) <= MOST_OF_AN_ERROR else f"{text[: MOST_OF_AN_ERROR - 1]}…"
 
 
 class Columns:

@@ -19,6 +19,7 @@ from relay.cli.reading import (
     print_json,
     reveal_option,
     size,
+    spent,
     what,
     when,
 )
@@ -157,13 +158,14 @@ def _facts(capture: Capture) -> Iterator[tuple[str, str]]:
     if capture.note is not None:
         yield "note", visible(capture.note)
     for each in capture.deliveries:
-        words = [f"{each.kind} to {each.target}: {each.state}", *([each.reason] if each.reason else [])]
+        words = [f"{each.kind} to {each.target}: {each.state}"]
         if each.attempts:
-            spent = "" if each.elapsed_ms is None else f" in {each.elapsed_ms:.0f} ms"
             tries = "1 try" if each.attempts == 1 else f"{each.attempts} tries, the last"
-            words.append(f"{tries} {_came(each.status, each.error)}{spent}")
+            took = "" if each.elapsed_ms is None else f" in {spent(each.elapsed_ms)}"
+            words.append(f"{tries}: {_came(each.status, each.error)}{took}")
         words += [f"Lean would conclude: {each.verdict}"] if each.verdict else []
-        yield "delivery", visible(", ".join(words))
+        words += [each.reason] if each.reason else []
+        yield "delivery", visible("; ".join(words))
 
 
 def _came(status: int | None, error: str | None) -> str:
@@ -213,7 +215,7 @@ def _attempt_lines(attempt: Attempt) -> Iterator[str]:
     came = _came(attempt.status, attempt.error)
     line = (
         f"{attempt.capture_id}  {attempt.kind} to {attempt.target}, try {attempt.number}"
-        f"  {when(attempt.started_at)}  {attempt.outcome}: {came} in {attempt.elapsed_ms:.0f} ms"
+        f"  {when(attempt.started_at)}  {attempt.outcome}: {came} in {spent(attempt.elapsed_ms)}"
     )
     if attempt.verdict:
         line += f"  {attempt.verdict}"

@@ -19,7 +19,7 @@ from typing import Any
 from urllib.parse import quote
 
 from relay.errors import NotFound, RelayError
-from relay.models import Attempt, Capture, Counts, Delivery, Refusal, Signature, to_micros
+from relay.models import Attempt, Capture, Counts, Delivery, Followed, Refusal, Signature, to_micros
 from relay.store import identity, rows
 
 IDS_AT_ONCE = 500
@@ -223,6 +223,27 @@ class Reader:
                 " JOIN deliveries ON deliveries.id = attempts.delivery_id"
                 " WHERE deliveries.capture_id = ? ORDER BY attempts.started_at, attempts.id",
                 (capture_id,),
+            )
+        ]
+
+    def newest_attempt_id(self) -> int:
+        """The id of the attempt that was recorded last; 0 when there is none."""
+        return int(self.rows("SELECT coalesce(max(id), 0) FROM attempts")[0][0])
+
+    def attempts_after(self, after: int, limit: int, upto: int | None = None) -> list[Followed]:
+        """At most `limit` attempts with ids above `after`, as they were recorded, none above `upto`.
+
+        Answers come whole, up to 1 MiB each: ask for a few at a time.
+        """
+        last = _LARGEST if upto is None else min(upto, _LARGEST)
+        return [
+            rows.followed(row)
+            for row in self.rows(
+                f"SELECT {rows.ATTEMPT_COLUMNS}, {rows.FOLLOWED_COLUMNS} FROM attempts"
+                " JOIN deliveries ON deliveries.id = attempts.delivery_id"
+                " JOIN captures ON captures.id = deliveries.capture_id"
+                " WHERE attempts.id > ? AND attempts.id <= ? ORDER BY attempts.id LIMIT ?",
+                (min(after, _LARGEST), last, limit),
             )
         ]
 

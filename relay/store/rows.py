@@ -21,6 +21,7 @@ from relay.models import (
     Comparison,
     Delivery,
     Event,
+    Followed,
     Headers,
     Origin,
     Refusal,
@@ -75,6 +76,9 @@ ATTEMPT_COLUMNS = """attempts.id, attempts.delivery_id, deliveries.capture_id, d
     deliveries.kind, attempts.number, attempts.started_at, attempts.elapsed_us, attempts.outcome,
     attempts.status, attempts.verdict, attempts.verdict_reason, attempts.error, attempts.sent_headers,
     attempts.sent_body, attempts.headers, attempts.body, attempts.body_size"""
+
+FOLLOWED_COLUMNS = f"""captures.event_type, captures.method, captures.target, captures.signature,
+    CASE WHEN deliveries.state = 'queued' AND attempts.id = {LAST_ATTEMPT} THEN deliveries.due_at END"""
 
 REFUSAL_COLUMNS = "id, at, client, reason, detail, count"
 
@@ -153,6 +157,19 @@ def attempt(row: Row) -> Attempt:
         headers=None if row[15] is None else headers(row[15]),
         body=row[16],
         body_size=row[17],
+    )
+
+
+def followed(row: Row) -> Followed:
+    """A row of `ATTEMPT_COLUMNS` and `FOLLOWED_COLUMNS`."""
+    event_type, method, target, signature, again_at = row[18:]
+    return Followed(
+        attempt=attempt(row),
+        event_type=event_type,
+        method=method,
+        request_target=target,
+        signature=_word(Signature, signature) or Signature.UNCHECKED,
+        again_at=None if again_at is None else _time(again_at),
     )
 
 

@@ -171,8 +171,8 @@ def test_show_in_words(log: sqlite3.Connection, relay: Run) -> None:
         "valid by sandbox",
         "500, on purpose: --respond 500",
         "a note",
-        "live to http://localhost:3000: ended, why, 2 tries, the last 500 in 42 ms",
-        "Lean would conclude: retry",
+        "live to http://localhost:3000: ended; 2 tries, the last: 500 in 42 ms;",
+        " Lean would conclude: retry; why",
         '    "amount": 100.50,',
         "lean-signature: sha512=shown",
     ):
