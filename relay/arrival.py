@@ -18,12 +18,17 @@ from multidict import istr
 
 from relay.lean.envelope import read_event
 from relay.lean.signature import Verifier
-from relay.models import Answer, Capture, Comparison, Event, Origin, from_micros
+from relay.models import Answer, Capture, Comparison, Event, Origin, Signature, from_micros
 from relay.store.inserting import COLUMNS, Row
 
 LEAN_SIGNATURE = istr("lean-signature")
 LEAN_APP_TOKEN = istr("lean-app-token")
 SAMPLE = istr("X-Lean-Relay-Sample")
+
+# Plain texts for the store: sqlite3 looks for an adapter for each value of any other type, under the GIL.
+plain = str.__str__
+FROM_US = plain(Origin.SAMPLE)
+FROM_OUTSIDE = plain(Origin.RECEIVED)
 
 _encode = msgspec.json.Encoder().encode
 
@@ -92,12 +97,12 @@ class Judge:
             None,
             200,
             None,
-            Origin.SAMPLE if SAMPLE in headers else Origin.RECEIVED,
+            FROM_US if SAMPLE in headers else FROM_OUTSIDE,
             event_type,
             event_id,
             event_at,
             customer_id,
-            signature,
+            plain(signature),
             signed_by,
             token,
             peer.sender,
@@ -133,6 +138,8 @@ def as_capture(row: Row) -> Capture:
         at=None if event_at is None else from_micros(event_at),
         customer_id=known.pop("customer_id"),
     )
+    known["origin"] = Origin(known["origin"])
+    known["signature"] = Signature(known["signature"])
     known["received_at"] = from_micros(known["received_at"])
     known["headers"] = tuple((name, value) for name, value in msgspec.json.decode(known["headers"]))
     known["answer"] = Answer(status=known["answer"], on_purpose=known.pop("answer_reason"))

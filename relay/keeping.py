@@ -77,6 +77,7 @@ async def _change(writer: Writer, work: Callable[[sqlite3.Connection], int]) -> 
 
 
 async def _delete(writer: Writer, ranges: Sequence[Range], *, starred_too: bool) -> int:
+    await writer.settled()
     gone = 0
     for first, last in ranges:
         following: int | None = first

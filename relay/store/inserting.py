@@ -35,21 +35,16 @@ COLUMNS = (
 Row = tuple[Any, ...]
 """The values of `COLUMNS` for one capture."""
 
-# A TEMP trigger belongs to this connection alone: no other program's INSERT runs it, and it is no
-# part of the public schema. An index look-up for each row; the UPDATE only where there is a first.
-REPEATS = """
-CREATE TEMP TRIGGER mark_repeats AFTER INSERT ON main.captures
-WHEN NEW.event_id IS NOT NULL
-     AND EXISTS (SELECT 1 FROM captures WHERE event_id = NEW.event_id AND id < NEW.id)
-BEGIN
-    UPDATE captures SET repeat_of = (SELECT min(id) FROM captures WHERE event_id = NEW.event_id)
-    WHERE id = NEW.id;
-END
-"""
+# The first capture of the event: what is in the index is older than what is not yet.
+_FIRST = "coalesce((SELECT min(capture_id) FROM events WHERE event_id = ?), ?)"
 
 
 @cache
 def insert_of(rows: int) -> str:
-    """The statement that inserts so many captures, ids first; one text a number, so it stays prepared."""
-    one = f"({', '.join('?' * (len(COLUMNS) + 1))})"
-    return f"INSERT INTO captures (id, {', '.join(COLUMNS)}) VALUES {', '.join([one] * rows)}"
+    """The statement that inserts so many captures; one text a number, so it stays prepared.
+
+    Its values for each: `event_id`, the first capture of that event among those not indexed yet (or
+    None), `id`, and the columns.
+    """
+    one = f"({_FIRST}, {', '.join('?' * (len(COLUMNS) + 1))})"
+    return f"INSERT INTO captures (repeat_of, id, {', '.join(COLUMNS)}) VALUES {', '.join([one] * rows)}"

@@ -22,6 +22,9 @@ from relay.errors import NotFound, RelayError
 from relay.models import Attempt, Capture, Counts, Delivery, Followed, Refusal, Signature, to_micros
 from relay.store import identity, rows
 
+NOT_INDEXED = "id > coalesce((SELECT value FROM marks WHERE name = 'events_upto'), 0)"
+"""SQL for captures that the index of events does not hold yet: the newest few thousand at most."""
+
 IDS_AT_ONCE = 500
 """Bound parameters of one statement; SQLite of old builds takes 999."""
 
@@ -190,7 +193,11 @@ class Reader:
 
     def by_event(self, event_id: str) -> list[int]:
         """The captures of one event, oldest first."""
-        found = self.rows("SELECT id FROM captures WHERE event_id = ? ORDER BY id", (event_id,))
+        found = self.rows(
+            "SELECT capture_id FROM events WHERE event_id = ?"
+            f" UNION SELECT id FROM captures WHERE {NOT_INDEXED} AND event_id = ? ORDER BY 1",
+            (event_id, event_id),
+        )
         return [number for (number,) in found]
 
     def neighbours(self, number: int) -> tuple[int | None, int | None]:
@@ -265,7 +272,10 @@ class Reader:
             captures += number
             repeats += repeated
             signatures[Signature(word)] = number
-        events = self.rows("SELECT count(DISTINCT event_id) FROM captures WHERE event_id IS NOT NULL")[0][0]
+        events = self.rows(
+            "SELECT count(*) FROM (SELECT DISTINCT event_id FROM events UNION"
+            f" SELECT event_id FROM captures WHERE {NOT_INDEXED} AND event_id IS NOT NULL)"
+        )[0][0]
         return Counts(captures=captures, events=events, repeats=repeats, signatures=signatures)
 
 

@@ -70,7 +70,12 @@ def delete_slice(
             (first, last, DELETED_AT_ONCE),
         )
     ]
-    connection.executemany("DELETE FROM captures WHERE id = ?", [(number,) for number in ids])
+    numbers = [(number,) for number in ids]
+    connection.executemany(
+        "DELETE FROM events WHERE (event_id, capture_id) = (SELECT event_id, id FROM captures WHERE id = ?)",
+        numbers,
+    )
+    connection.executemany("DELETE FROM captures WHERE id = ?", numbers)
     return len(ids), ids[-1] + 1 if len(ids) == DELETED_AT_ONCE else None
 
 

@@ -26,7 +26,8 @@ from typing import Any, Generic, TypeVar
 from relay.errors import RelayError
 from relay.store import delivering, files
 from relay.store.checkpoint import Checkpoints
-from relay.store.inserting import REPEATS, Row, insert_of
+from relay.store.eventindex import EVENT_ID, EventIndex
+from relay.store.inserting import Row, insert_of
 from relay.store.trouble import Health, StoreClosed, StoreTrouble, diagnose, is_lock
 
 T = TypeVar("T")
@@ -35,12 +36,10 @@ log = logging.getLogger("relay.store")
 ROWS_AT_ONCE = 64
 """Rows of one INSERT: one cached statement for each count up to this."""
 
-ROWS_AT_LEAST = 16
-"""A group takes half of what waits, but so many at once: then the loop answers and reads while the writer
-writes. Taking all makes them wait for each other in turn, a tenth to a fifth slower at 32 connections."""
-
 BYTES_AT_ONCE = 8 * 1024 * 1024
 """A group ends after this many body bytes, so that nobody waits long behind large bodies."""
+
+PAGES_OF_A_FILL = 300
 
 LOCKED_FOR_S = 4.0
 """How long a capture waits for another program's transaction; Lean gives 10 s in all."""
@@ -122,6 +121,10 @@ class Writer:
         self._queue.put(waiting)
         return waiting.stored
 
+    async def settled(self) -> None:
+        """Have the index of events hold all that is committed: before captures are removed."""
+        await self.outside_transaction(lambda connection: self._events.fill(connection))
+
     async def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run `work` in one transaction on the writer thread and give its result.
 
@@ -183,7 +186,7 @@ class Writer:
     # -- on the writer thread ------------------------------------------------------------------
 
     def _prepare(self) -> None:
-        self._connection.execute(REPEATS)
+        self._events = EventIndex(self._connection)
         row = self._connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'captures'").fetchone()
         self._next_id = (row[0] if row else 0) + 1
 
@@ -205,29 +208,39 @@ class Writer:
             else:
                 self._finish(held)
                 return
-            if held is None and self._queue.empty():
-                self._checkpoints.when_quiet(self._connection)
-            else:
-                self._checkpoints.when_busy(self._connection)
+            self._tidy(quiet=held is None and self._queue.empty())
 
     def _wait_s(self) -> float:
         if self.health.trouble is not None:
             return PROBE_EVERY_S
-        return self._checkpoints.due_in_s
+        due_in_s = self._events.due_in_s
+        return self._checkpoints.due_in_s if due_in_s is None else min(due_in_s, self._checkpoints.due_in_s)
 
     def _rest(self) -> None:
         """Nothing has come: look whether trouble has passed, or tidy the log."""
         if self.health.trouble is not None:
             self._probe()
         else:
+            self._tidy(quiet=True)
+
+    def _tidy(self, *, quiet: bool) -> None:
+        """What goes on behind the commits: the index of events, and the log back into the database."""
+        try:
+            if self._events.fill_when_due(self._connection):
+                self._checkpoints.wrote(PAGES_OF_A_FILL, 0)
+        except sqlite3.Error as error:
+            self._diagnose(error)
+            return
+        if quiet:
             self._checkpoints.when_quiet(self._connection)
+        else:
+            self._checkpoints.when_busy(self._connection)
 
     def _gather(self, first: _Waiting) -> tuple[list[_Waiting], _Waiting | _Job[Any] | _Stop | None]:
         """What waits now, up to a group's bounds; and the first that is no capture."""
         group, size = [first], len(first.row[-1])
-        most = min(max(self._queue.qsize() // 2, ROWS_AT_LEAST), ROWS_AT_ONCE)
         with suppress(Empty):
-            while len(group) < most and size < BYTES_AT_ONCE:
+            while len(group) < ROWS_AT_ONCE and size < BYTES_AT_ONCE:
                 following = self._queue.get_nowait()
                 if not isinstance(following, _Waiting):
                     return group, following
@@ -241,8 +254,13 @@ class Writer:
             return
         first_id = self._next_id
         values: list[Any] = []
+        new: dict[str | None, int] = {}
         for number, waiting in enumerate(group, first_id):
-            values.append(number)
+            event_id = waiting.row[EVENT_ID]
+            first = self._events.first(event_id) or new.get(event_id)
+            if first is None and event_id is not None:
+                new[event_id] = number
+            values += (event_id, first, number)
             values += waiting.row
         try:
             if any(waiting.targets for waiting in group):
@@ -254,12 +272,13 @@ class Writer:
             self._fail(group, error)
             return
         self._next_id += len(group)
+        self._events.committed(first_id, [waiting.row for waiting in group])
         self._checkpoints.wrote(len(group), sum(len(waiting.row[-1]) for waiting in group))
         self._well()
-        late = [number for number, waiting in enumerate(group, first_id) if waiting.given_up]
+        late = {number for number, waiting in enumerate(group, first_id) if waiting.given_up}
         if late:
-            self._confess(late)
-        self._tell(self._stored, first_id, group)
+            self._confess(self._connection, late)
+        self._tell(self._stored, first_id, group, late)
 
     def _insert_with_deliveries(self, group: list[_Waiting], first_id: int, values: list[Any]) -> None:
         """Captures and their deliveries in one transaction: four hand-overs for the group, not one."""
@@ -378,10 +397,10 @@ class Writer:
         with suppress(sqlite3.Error):
             self._prepare()
 
-    def _confess(self, ids: list[int]) -> None:
+    def _confess(self, connection: sqlite3.Connection, ids: set[int]) -> None:
         """Rows that were committed after their caller had been answered 503 say so."""
         with suppress(sqlite3.Error):
-            self._connection.executemany(
+            connection.executemany(
                 "UPDATE captures SET answer = 503, answer_reason = 'stored too late' WHERE id = ?",
                 [(number,) for number in ids],
             )
@@ -392,10 +411,17 @@ class Writer:
         with suppress(RuntimeError):  # A loop that has closed has nobody left who waits.
             self._loop.call_soon_threadsafe(function, *arguments)
 
-    def _stored(self, first_id: int, group: list[_Waiting]) -> None:
+    def _stored(self, first_id: int, group: list[_Waiting], confessed: set[int]) -> None:
+        missed = set()
         for number, waiting in enumerate(group, first_id):
             if not waiting.stored.done():
                 waiting.stored.set_result(number)
+            elif waiting.given_up and number not in confessed:
+                missed.add(number)  # Given up on while the word of its commit was on its way here.
+        if missed and not self._closed:
+            self._queue.put(
+                _Job(lambda connection: self._confess(connection, missed), self._loop.create_future())
+            )
         pending = self._pending
         while pending and pending[0].stored.done():
             pending.popleft()

@@ -50,7 +50,7 @@ def test_a_filter_decides_by_capture() -> None:
     ],
 )
 def test_a_wrong_route_names_its_place(to: str, when: str | None, says: str) -> None:
-    """A target that is none, a broken filter, or one that asks for what is known later only, is a usage error."""
+    """A target that is none, a broken filter, or one for what is known later only, is a usage error."""
     with pytest.raises(UsageError) as error:
         routes((to, when))
     assert says in str(error.value)
@@ -72,13 +72,8 @@ def test_a_target_has_one_name(text: str, name: str) -> None:
 
 def test_the_relay_itself_is_recognised() -> None:
     """The own port on this machine is the relay, under any of its usual names; another port is not."""
-    for target in (
-        "http://localhost:5326",
-        "http://127.0.0.1:5326/x",
-        "http://[::1]:5326",
-        "http://0.0.0.0:5326",
-    ):
-        assert leads_to(target, "127.0.0.1", 5326)
+    for host in ("localhost", "127.0.0.1", "[::1]", "0.0.0.0"):
+        assert leads_to(f"http://{host}:5326/x", "127.0.0.1", 5326)
     assert leads_to("http://relay.test:5326", "relay.test", 5326)
     assert not leads_to("http://localhost:3000", "127.0.0.1", 5326)
     assert not leads_to("http://backend.test:5326", "127.0.0.1", 5326)

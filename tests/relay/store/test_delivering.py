@@ -71,7 +71,7 @@ def test_a_delivery_given_back_keeps_its_place(log: sqlite3.Connection) -> None:
 
 
 def test_an_attempt_is_recorded_and_ends_or_repeats_its_delivery(log: sqlite3.Connection) -> None:
-    """With a due time the delivery waits for its next try, whose number and first time are known; else it ends."""
+    """With a due time the delivery waits for its next try, whose number is known; else it ends."""
     delivering.queue_live(log, [(1, A)], now=1)
     (claimed,) = delivering.claim(log, A, now=1, limit=1)
     retry = Ended(
@@ -114,7 +114,7 @@ def test_after_a_crash_live_deliveries_wait_again_and_replays_end(log: sqlite3.C
 
 
 def test_an_old_backlog_is_parked_and_released_on_request(log: sqlite3.Connection) -> None:
-    """Queued before the time, or for a target of the past: parked. Sending again releases it, or queues anew."""
+    """Queued before the time, or for a target of the past: parked, until it is released or queued anew."""
     delivering.queue_live(log, [(1, A), (2, B)], now=1)
     delivering.queue_live(log, [(3, A)], now=100)
     assert delivering.park(log, [A], before=50) == 2

@@ -1,0 +1,89 @@
+"""The index of events: behind the commits, and right all the same."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from relay.store import eventindex, schema
+from relay.store.eventindex import EventIndex
+from relay.store.reader import Reader
+from tests.relay.receiving import rows, until
+from tests.relay.store.test_writer import a_row, a_writer
+
+
+async def test_what_is_not_indexed_yet_is_found_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Repeats and look-ups are right at once, whether their event is in the index, in memory, or in both."""
+    monkeypatch.setattr(eventindex, "IDLE_S", 3600.0)
+    path = tmp_path / "relay.db"
+    async with a_writer(path) as writer:
+        for event_id in ("a", "b", "a"):
+            await writer.add(a_row(event_id=event_id))
+        await writer.settled()
+        for event_id in ("a", "c", "c", "b"):
+            await writer.add(a_row(event_id=event_id))
+        assert rows(path, "SELECT value FROM marks") == [(3,)]
+        assert rows(path, "SELECT id, repeat_of FROM captures") == [
+            (1, None),
+            (2, None),
+            (3, 1),
+            (4, 1),
+            (5, None),
+            (6, 5),
+            (7, 2),
+        ]
+        with Reader(path) as reader:
+            assert reader.by_event("a") == [1, 3, 4]
+            assert reader.by_event("c") == [5, 6]
+            assert reader.counts().events == 3
+
+
+async def test_it_is_filled_when_nothing_comes(tmp_path: Path) -> None:
+    """A moment after the last capture the index holds everything."""
+    path = tmp_path / "relay.db"
+    async with a_writer(path) as writer:
+        for number in range(5):
+            await writer.add(a_row(event_id=str(number)))
+        await writer.add(a_row(event_id=None))
+        await until(lambda: rows(path, "SELECT value FROM marks") == [(6,)], "the index to be filled")
+    assert rows(path, "SELECT event_id, capture_id FROM events") == [(str(n), n + 1) for n in range(5)]
+
+
+async def test_it_is_filled_under_load_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So much waiting is enough, even if captures keep coming."""
+    monkeypatch.setattr(eventindex, "IDLE_S", 3600.0)
+    monkeypatch.setattr(eventindex, "FILL_AT", 50)
+    path = tmp_path / "relay.db"
+    async with a_writer(path) as writer:
+        for number in range(120):
+            await writer.add(a_row(event_id=str(number)))
+    assert rows(path, "SELECT count(*) FROM events")[0][0] >= 100
+
+
+@given(st.lists(st.sampled_from(["a", "b", "c", None]), max_size=30), st.integers(0, 30))
+def test_after_a_crash_the_rest_is_filled_from_the_captures(ids: list[str | None], upto: int) -> None:
+    """Whatever the mark says, opening brings the index to hold each capture with an event, once."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        schema.migrate(connection)
+        for number, event_id in enumerate(ids, 1):
+            connection.execute(
+                "INSERT INTO captures (id, received_at, method, target, http_version, client, event_id,"
+                " body_sha256, headers, body) VALUES (?, 1, 'POST', '/', '1.1', '', ?, '', '[]', x'')",
+                (number, event_id),
+            )
+        upto = min(upto, len(ids))
+        connection.execute(
+            "INSERT INTO events SELECT event_id, id FROM captures WHERE id <= ? AND event_id IS NOT NULL",
+            (upto,),
+        )
+        connection.execute("INSERT INTO marks VALUES ('events_upto', ?)", (upto,))
+        EventIndex(connection)
+        held = connection.execute("SELECT event_id, capture_id FROM events ORDER BY 2").fetchall()
+    assert held == [(event_id, number) for number, event_id in enumerate(ids, 1) if event_id is not None]
