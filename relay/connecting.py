@@ -35,6 +35,7 @@ _NO_TLS = frozenset(
 )
 """What OpenSSL's versions call an answer in plain text."""
 
+_Untrusted = ssl.SSLCertVerificationError
 _HOSTNAME_MISMATCH, _IP_MISMATCH = 62, 64
 _UNKNOWN_ISSUER = frozenset({18, 19, 20, 21})
 """Codes of OpenSSL's `X509_V_ERR_...`: self-signed, self-signed in the chain, no issuer, no chain."""
@@ -188,7 +189,8 @@ async def connect(to: Destination, contexts: Contexts, within_s: float) -> Chann
         raise Failed(doing, late[doing], before_any_byte=True) from None
     except ssl.SSLError as error:
         contexts.forget(to)
-        raise Failed(Outcome.TLS_FAILED, await _why_no_tls(error, to), before_any_byte=True) from error
+        words = await _why_not_trusted(error, to) if isinstance(error, _Untrusted) else tls_words(error, to)
+        raise Failed(Outcome.TLS_FAILED, f"TLS failed: {words}", before_any_byte=True) from error
     except OSError as error:
         if doing is not Outcome.TLS_FAILED:
             raise not_connected(error, to) from error
@@ -205,6 +207,16 @@ async def reachable(to: Destination, timeout_s: float = 3.0) -> str | None:
     channel.abort()
     await channel.gone()
     return None
+
+
+def tls_words(error: ssl.SSLError, to: Destination) -> str:
+    """What OpenSSL means, for people."""
+    reason = error.reason or ""
+    if reason in _NO_TLS:
+        return f"{to.place} does not speak TLS; write http:// for it"
+    if reason.endswith("ALERT_CERTIFICATE_REQUIRED"):
+        return "it wants a client certificate, and this relay shows none"
+    return visible((reason or str(error)).replace("_", " ").lower())
 
 
 _Address = tuple[socket.AddressFamily, tuple[str, int] | tuple[str, int, int, int]]
@@ -283,19 +295,15 @@ def _context(insecure: bool, ca_file: Path | None) -> ssl.SSLContext:
     return context
 
 
-async def _why_no_tls(error: ssl.SSLError, to: Destination) -> str:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        if error.verify_code in (_HOSTNAME_MISMATCH, _IP_MISMATCH):
-            names = await _names_in_certificate(to)
-            if names:
-                return f"TLS failed: the certificate is for {visible(', '.join(names))}, not {to.host}"
-        words = f"TLS failed: the certificate at {to.place} does not pass: {visible(error.verify_message)}"
-        if error.verify_code in _UNKNOWN_ISSUER:
-            words += "; name the CA that signed it in a CA file, or use --insecure"
-        return words
-    if error.reason in _NO_TLS:
-        return f"TLS failed: {to.place} does not speak TLS; write http:// for it"
-    return f"TLS failed: {visible((error.reason or str(error)).replace('_', ' ').lower())}"
+async def _why_not_trusted(error: _Untrusted, to: Destination) -> str:
+    if error.verify_code in (_HOSTNAME_MISMATCH, _IP_MISMATCH):
+        names = await _names_in_certificate(to)
+        if names:
+            return f"the certificate is for {visible(', '.join(names))}, not {to.host}"
+    words = f"the certificate at {to.place} does not pass: {visible(error.verify_message)}"
+    if error.verify_code in _UNKNOWN_ISSUER:
+        words += "; name the CA that signed it in a CA file, or use --insecure"
+    return words
 
 
 async def _names_in_certificate(to: Destination) -> list[str]:

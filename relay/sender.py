@@ -19,10 +19,10 @@ from types import TracebackType
 
 import h11
 
-from relay.connecting import Channel, Contexts, connect, reachable
+from relay.connecting import Channel, Contexts, connect, reachable, tls_words
 from relay.lean.schedule import ANSWER_WITHIN_S, DELIVERED_STATUS, Verdict, verdict
 from relay.models import Headers
-from relay.outcomes import Failed, Outcome, broken, not_http, said, timed_out
+from relay.outcomes import Failed, Outcome, broken, not_http, timed_out
 from relay.outgoing import Destination, Outgoing
 from relay.text import visible
 
@@ -152,7 +152,7 @@ class Sender:
             answer.received_before = channel.received
             try:
                 async with asyncio.timeout_at(started + timeout_s):
-                    reusable = await _exchange(channel, outgoing, answer, kept=kept)
+                    reusable = await _exchange(channel, outgoing, to, answer, kept=kept)
             except TimeoutError:
                 failed = timed_out(timeout_s, channel.received - answer.received_before)
         except Failed as why:
@@ -232,7 +232,9 @@ def not_sent(outcome: Outcome, error: str, *, number: int = 1) -> Tried:
     )
 
 
-async def _exchange(channel: Channel, outgoing: Outgoing, answer: _Answer, *, kept: bool) -> bool:
+async def _exchange(
+    channel: Channel, outgoing: Outgoing, to: Destination, answer: _Answer, *, kept: bool
+) -> bool:
     """Send one request and read its answer into `answer`; whether the connection can serve another.
 
     Raises:
@@ -251,8 +253,7 @@ async def _exchange(channel: Channel, outgoing: Outgoing, answer: _Answer, *, ke
     try:
         return await _read_answer(channel, outgoing.method, answer)
     except ssl.SSLError as error:
-        words = f"TLS failed after the handshake: {said(error)}"
-        raise Failed(Outcome.TLS_FAILED, words) from error
+        raise Failed(Outcome.TLS_FAILED, f"TLS failed: {tls_words(error, to)}") from error
     except OSError as error:
         raise broken(error, channel.received - answer.received_before, kept=kept) from error
     except EOFError:

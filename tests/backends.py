@@ -23,6 +23,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+"""A head; chunks have to follow."""
+
 _PATIENCE_S = 20.0
 """No wait of a backend is longer, so that none outlives a broken test."""
 
@@ -158,6 +161,11 @@ def says(data: bytes) -> Behaviour:
         wire.hang()
 
     return behave
+
+
+def closes_unheard(there: Backend, wire: Wire) -> None:
+    """Takes some bytes of a request and closes."""
+    wire.some()
 
 
 @contextlib.contextmanager

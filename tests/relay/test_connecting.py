@@ -1,0 +1,178 @@
+"""Why there is no connection, and TLS."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from relay.outcomes import Outcome
+from relay.outgoing import destination
+from relay.sender import Sender, Tried, reachable
+from tests import backends
+from tests.backends import Authority, Backend, Wire, backend, free_port
+from tests.relay.sending import Run, a_request, one_try, parsed
+
+
+def test_nothing_listens(run: Run) -> None:
+    """A refused connection says which port, and belongs to the target."""
+    port = free_port()
+    tried = run(one_try(f":{port}"))
+    assert (tried.outcome, tried.before_any_byte) == (Outcome.REFUSED, True)
+    assert tried.error == f"nothing listens on port {port}"
+    assert tried.verdict.word == "retry"
+
+
+def test_a_name_without_an_address(run: Run) -> None:
+    """A name that nobody knows is told from a port where nothing listens."""
+    tried = run(one_try("http://nothing.invalid:3000"))
+    assert (tried.outcome, tried.before_any_byte) == (Outcome.UNRESOLVED, True)
+    assert tried.error is not None
+    assert tried.error.startswith("the name nothing.invalid ")
+    tried = run(one_try(f"http://{'a' * 70}.test:3000"))
+    assert tried.outcome is Outcome.UNRESOLVED
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse where Linux lets wait")
+def test_a_backend_that_takes_no_connection(run: Run) -> None:
+    """A full queue of connections, as behind a breakpoint, is not reachable."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
+        port = listener.getsockname()[1]
+        waiting = [socket.socket() for _ in range(4)]
+        for sock in waiting:
+            sock.setblocking(False)
+            sock.connect_ex(("127.0.0.1", port))
+        tried = run(one_try(f"127.0.0.1:{port}", 0.3))
+        for sock in waiting:
+            sock.close()
+    assert (tried.outcome, tried.before_any_byte) == (Outcome.UNREACHABLE, True)
+    assert tried.error == f"no connection to port {port} within 0.3 s"
+
+
+def test_a_network_without_a_way(run: Run) -> None:
+    """Any other reason for no connection is told in the system's words."""
+    tried = run(one_try("http://255.255.255.255:3000", 2.0))
+    assert (tried.outcome, tried.before_any_byte) == (Outcome.UNREACHABLE, True)
+    assert tried.error is not None
+    assert tried.error.startswith("port 3000 of 255.255.255.255 cannot be reached: ")
+
+
+# -- TLS -----------------------------------------------------------------------------------------
+
+
+def test_tls_by_a_ca_file(run: Run, ca: Authority) -> None:
+    """A certificate of a named CA for the right host passes, and the connection is kept."""
+
+    async def two() -> list[Tried]:
+        to = destination(f"https://localhost:{there.port}", ca_file=ca.ca_file)
+        async with Sender() as sender:
+            return [await sender.send(a_request(to, body=b"x" * 300_000), to) for _ in range(2)]
+
+    with backend(backends.answers(), tls=ca.context("localhost", "127.0.0.1")) as there:
+        first, second = run(two())
+        assert (first.outcome, first.status, first.kept) == (Outcome.ANSWERED, 200, False)
+        assert (second.outcome, second.kept) == (Outcome.ANSWERED, True)
+        assert there.connections == 1
+        assert parsed(there.requests[1])[2] == b"x" * 300_000
+        assert run(one_try(f"https://127.0.0.1:{there.port}", ca_file=ca.ca_file)).status == 200
+        assert run(one_try(f"https://localhost:{there.port}", insecure=True)).status == 200
+
+
+TLS_FAULTS: dict[str, tuple[Callable[[Authority], ssl.SSLContext], str]] = {
+    "wrong-name": (
+        lambda ca: ca.context("other.test", "10.0.0.1"),
+        "the certificate is for other.test, 10.0.0.1, not localhost",
+    ),
+    "expired": (lambda ca: ca.context("localhost", days=(-9, -2)), "does not pass: certificate has expired"),
+    "not-yet": (lambda ca: ca.context("localhost", days=(2, 9)), "certificate is not yet valid"),
+    "self-signed": (lambda ca: ca.context("localhost", self_signed=True), "or use --insecure"),
+}
+
+
+@pytest.mark.parametrize("name", TLS_FAULTS)
+def test_tls_faults(run: Run, ca: Authority, name: str) -> None:
+    """A certificate that does not pass is named with its fault, before a byte of the request is sent."""
+    make, words = TLS_FAULTS[name]
+    with backend(backends.answers(), tls=make(ca)) as there:
+        tried = run(one_try(f"https://localhost:{there.port}", ca_file=ca.ca_file))
+        assert there.requests == []
+        assert (tried.outcome, tried.before_any_byte) == (Outcome.TLS_FAILED, True)
+        assert tried.error is not None
+        assert tried.error.startswith("TLS failed: ")
+        assert words in tried.error
+        assert run(one_try(f"https://localhost:{there.port}", insecure=True)).status == 200
+
+
+def test_an_unknown_authority(run: Run, ca: Authority) -> None:
+    """Without the CA file its certificates do not pass."""
+    with backend(backends.answers(), tls=ca.context("localhost")) as there:
+        tried = run(one_try(f"https://localhost:{there.port}"))
+        assert tried.outcome is Outcome.TLS_FAILED
+        assert "name the CA that signed it" in str(tried.error)
+
+
+def test_a_ca_file_that_is_none(run: Run, tmp_path: Path) -> None:
+    """A CA file that is missing or holds no certificate is the fault that is named."""
+    (tmp_path / "empty.pem").write_text("nothing")
+    for name in ("missing.pem", "empty.pem"):
+        with backend(backends.answers()) as there:
+            tried = run(one_try(f"https://localhost:{there.port}", ca_file=tmp_path / name))
+        assert (tried.outcome, tried.before_any_byte) == (Outcome.TLS_FAILED, True)
+        assert name in str(tried.error)
+
+
+def test_tls_and_plain_text_mixed_up(run: Run, ca: Authority) -> None:
+    """https:// to a plain port and http:// to a TLS port say what to write instead."""
+    plain_answer = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"
+
+    def plain(there: Backend, wire: Wire) -> None:
+        wire.some()
+        wire.send(plain_answer)
+
+    with backend(plain) as there:
+        tried = run(one_try(f"https://localhost:{there.port}", insecure=True))
+        assert (tried.outcome, tried.before_any_byte) == (Outcome.TLS_FAILED, True)
+        assert "does not speak TLS; write http://" in str(tried.error)
+    with backend(backends.closes_unheard) as there:
+        tried = run(one_try(f"https://localhost:{there.port}", insecure=True))
+        assert tried.outcome is Outcome.TLS_FAILED
+        assert "does it speak TLS?" in str(tried.error)
+    with backend(backends.answers(), tls=ca.context("localhost")) as there:
+        tried = run(one_try(there.url))
+        assert tried.outcome in (Outcome.NOT_HTTP, Outcome.CLOSED, Outcome.RESET)
+
+
+def test_a_client_certificate_that_is_asked_for(run: Run, ca: Authority) -> None:
+    """A backend that wants a client certificate refuses after the handshake, and that is TLS too."""
+    context = ca.context("localhost")
+    context.verify_mode = ssl.CERT_REQUIRED
+    with backend(backends.answers(), tls=context) as there:
+        tried = run(one_try(f"https://localhost:{there.port}", ca_file=ca.ca_file))
+    assert (tried.status, tried.before_any_byte) == (None, False)
+    # The backend closes without reading the request, and then its reset may overtake TLS's alert.
+    if tried.outcome is not Outcome.RESET:
+        assert tried.error == "TLS failed: it wants a client certificate, and this relay shows none"
+
+
+def test_a_handshake_that_never_ends(run: Run) -> None:
+    """A port that takes the connection and says nothing to TLS fails in time."""
+    with backend(lambda there, wire: wire.hang()) as there:
+        tried = run(one_try(f"https://localhost:{there.port}", 0.3, insecure=True))
+        assert (tried.outcome, tried.before_any_byte) == (Outcome.TLS_FAILED, True)
+        assert tried.error == f"TLS failed: port {there.port} did not finish the handshake within 0.3 s"
+
+
+def test_reachable(run: Run, ca: Authority) -> None:
+    """A probe connects, with TLS where the URL says so, sends nothing, and says why not."""
+    with backend(backends.answers()) as there:
+        assert run(reachable(destination(there.url))) is None
+        assert there.requests == []
+    with backend(backends.answers(), tls=ca.context("localhost")) as there:
+        url = f"https://localhost:{there.port}"
+        assert run(reachable(destination(url, ca_file=ca.ca_file))) is None
+        assert "TLS failed" in str(run(reachable(destination(url))))
+    assert "nothing listens" in str(run(reachable(destination(f":{free_port()}"))))
