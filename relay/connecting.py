@@ -12,6 +12,7 @@ import asyncio
 import select
 import socket
 import ssl
+from collections import deque
 from collections.abc import Callable
 from ipaddress import ip_address
 from pathlib import Path
@@ -26,6 +27,15 @@ CONNECT_WITHIN_S = 10.0
 
 NAMES_WITHIN_S = 2.0
 """For a second look at a certificate whose names do not fit."""
+
+CLOSED_AT_ONCE_S = 0.1
+"""Whoever closes a connection this soon is not up: Docker's proxy does, for a container without a server."""
+
+HELD_BYTES = 1024 * 1024
+"""Of what came and was not read yet; more waits in the socket."""
+
+PIECE_BYTES = 64 * 1024
+"""What goes to the socket at a time."""
 
 SHUTDOWN_WITHIN_S = 2.0
 """For TLS's goodbye."""
@@ -52,7 +62,11 @@ class Channel(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._gone = self._loop.create_future()
         self._transport: asyncio.Transport
-        self._arrived: list[bytes] = []
+        self._arrived: deque[bytes] = deque()
+        self._waiting = 0  # bytes in _arrived
+        self._paused = False
+        self._unsent = memoryview(b"")
+        self._may_write = True
         self._error: Exception | None = None
         self._waiter: asyncio.Future[None] | None = None
 
@@ -62,14 +76,26 @@ class Channel(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self.received += len(data)
         self._arrived.append(data)
+        self._waiting += len(data)
+        if self._waiting > HELD_BYTES and not self._paused:
+            self._paused = True
+            self._transport.pause_reading()
         self._wake()
 
     def eof_received(self) -> None:
         self.ended = True
         self._wake()
 
+    def pause_writing(self) -> None:
+        self._may_write = False
+
+    def resume_writing(self) -> None:
+        self._may_write = True
+        self._pump()
+
     def connection_lost(self, exc: Exception | None) -> None:
         self.ended = True
+        self._unsent = memoryview(b"")
         self._error = exc
         if not self._gone.done():
             self._gone.set_result(None)
@@ -80,11 +106,18 @@ class Channel(asyncio.Protocol):
             self._waiter.set_result(None)
 
     def write(self, data: bytes) -> None:
-        """Hand bytes over; what the socket does not take at once waits in memory."""
-        self._transport.write(data)
+        """Hand bytes over, to be sent as the other end takes them; not again before all are sent."""
+        self._unsent = memoryview(data)
+        self._pump()
 
-    async def read(self) -> bytes:
-        """What came since the last read, at least one byte; empty at the end of the stream.
+    def _pump(self) -> None:
+        # In pieces: TLS would encrypt ten megabytes in one go, and nothing else could run meanwhile.
+        while self._unsent and self._may_write and not self._transport.is_closing():
+            piece, self._unsent = self._unsent[:PIECE_BYTES], self._unsent[PIECE_BYTES:]
+            self._transport.write(piece)
+
+    async def read(self, most: int) -> bytes:
+        """What came and was not read yet, 1 to `most` bytes; empty at the end of the stream.
 
         Raises:
             OSError: the connection broke, and everything that came before has been read.
@@ -96,8 +129,14 @@ class Channel(asyncio.Protocol):
             finally:
                 self._waiter = None
         if self._arrived:
-            data = self._arrived[0] if len(self._arrived) == 1 else b"".join(self._arrived)
-            self._arrived.clear()
+            data = self._arrived.popleft()
+            if len(data) > most:
+                self._arrived.appendleft(data[most:])
+                data = data[:most]
+            self._waiting -= len(data)
+            if self._paused and self._waiting <= HELD_BYTES and not self.ended:
+                self._paused = False
+                self._transport.resume_reading()
             return data
         if self._error is not None:
             raise self._error
@@ -105,7 +144,7 @@ class Channel(asyncio.Protocol):
 
     def all_sent(self) -> bool:
         """Whether the system has taken every byte written."""
-        return self._transport.get_write_buffer_size() == 0
+        return not self._unsent and self._transport.get_write_buffer_size() == 0
 
     def is_fresh(self) -> bool:
         """Whether nothing came and the other end has not closed it, as far as this machine knows by now."""
@@ -204,9 +243,16 @@ async def reachable(to: Destination, timeout_s: float = 3.0) -> str | None:
         channel = await connect(to, Contexts(), timeout_s)
     except Failed as failed:
         return str(failed)
+    try:
+        async with asyncio.timeout(CLOSED_AT_ONCE_S):
+            closed = not await channel.read(1)
+    except TimeoutError:
+        closed = False
+    except OSError:
+        closed = True
     channel.abort()
     await channel.gone()
-    return None
+    return f"{to.place} takes connections and closes them at once" if closed else None
 
 
 def tls_words(error: ssl.SSLError, to: Destination) -> str:
@@ -286,12 +332,20 @@ async def _wrap(sock: socket.socket, to: Destination, context: ssl.SSLContext | 
 
 def _context(insecure: bool, ca_file: Path | None) -> ssl.SSLContext:
     if insecure:
-        context = ssl.create_default_context()
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
+        context = _unchecked()
     else:
         context = ssl.create_default_context(cafile=ca_file)
+        if ca_file is not None:
+            # From Python 3.13 on, strict is the default and refuses what `openssl req -x509` makes.
+            context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+def _unchecked() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
     return context
 
 
@@ -313,13 +367,10 @@ async def _names_in_certificate(to: Destination) -> list[str]:
     """
     from cryptography import x509  # 60 ms, for an error message only
 
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
     try:
         async with asyncio.timeout(NAMES_WITHIN_S):
             sock = await _connect_one(to, await _resolve(to), NAMES_WITHIN_S)
-            channel = await _wrap(sock, to, context)
+            channel = await _wrap(sock, to, _unchecked())
     except (OSError, Failed):
         return []
     certificate = channel.peer_certificate()

@@ -176,3 +176,16 @@ def test_reachable(run: Run, ca: Authority) -> None:
         assert run(reachable(destination(url, ca_file=ca.ca_file))) is None
         assert "TLS failed" in str(run(reachable(destination(url))))
     assert "nothing listens" in str(run(reachable(destination(f":{free_port()}"))))
+
+
+def test_a_port_that_closes_at_once_is_not_up(run: Run) -> None:
+    """A probe is not taken in by a proxy that takes each connection and drops it."""
+    for drop in (lambda there, wire: None, lambda there, wire: wire.reset()):
+        with backend(drop) as there:
+            words = run(reachable(destination(there.url)))
+        assert words in (
+            f"port {there.port} takes connections and closes them at once",
+            f"port {there.port} reset the connection before anything was sent",
+        )
+    with backend(lambda there, wire: wire.send(b"220 hello\r\n")) as there:
+        assert run(reachable(destination(there.url))) is None

@@ -13,10 +13,10 @@ from relay import sender as module
 from relay.models import Headers, Signature
 from relay.outcomes import Outcome
 from relay.outgoing import HOP_BY_HOP, OURS, destination, outgoing
-from relay.sender import Sender, not_sent
+from relay.sender import Sender, Tried, not_sent
 from relay.store.reader import Reader
 from tests import backends
-from tests.backends import OK, Backend, Behaviour, Wire, backend, free_port
+from tests.backends import CHUNKED, OK, Backend, Behaviour, Wire, backend, free_port
 from tests.leanlike import SECRET, signed
 from tests.relay.receiving import a_receiver
 from tests.relay.sending import Run, a_request, one_try, parsed, until
@@ -189,7 +189,7 @@ def test_a_redirect_is_an_answer(run: Run) -> None:
 
 WHOLE: dict[str, tuple[Behaviour, int, bytes]] = {
     "chunked": (
-        backends.says(backends.CHUNKED + b"2\r\nok\r\n3;x=y\r\n\r\n!\r\n0\r\nTrailer: z\r\n\r\n"),
+        backends.says(CHUNKED + b"2\r\nok\r\n3;x=y\r\n\r\n!\r\n0\r\nTrailer: z\r\n\r\n"),
         200,
         b"ok\r\n!",
     ),
@@ -255,6 +255,26 @@ def test_an_answer_before_the_body_was_read(run: Run) -> None:
     with backend(refuses_early) as there:
         tried = run(one_try(there.url, body=b"x" * 8_000_000))
     assert (tried.outcome, tried.status) == (Outcome.ANSWERED, 413)
+
+
+def test_an_answer_in_crumbs_stops_nobody(run: Run) -> None:
+    """While a hundred thousand one-byte chunks are read, others on the loop go on."""
+    count = 100_000
+
+    async def meanwhile() -> tuple[Tried, float]:
+        loop, longest = asyncio.get_running_loop(), 0.0
+        async with asyncio.TaskGroup() as tasks:
+            sending = tasks.create_task(one_try(there.url))
+            while not sending.done():
+                before = loop.time()
+                await asyncio.sleep(0)
+                longest = max(longest, loop.time() - before)
+        return sending.result(), longest
+
+    with backend(backends.says(CHUNKED + b"1\r\nx\r\n" * count + b"0\r\n\r\n")) as there:
+        tried, longest = run(meanwhile())
+    assert (tried.outcome, tried.body_size) == (Outcome.ANSWERED, count)
+    assert longest < tried.elapsed_s / 10
 
 
 def test_an_answer_that_ends_in_a_reset(run: Run) -> None:

@@ -143,9 +143,21 @@ BAD: dict[str, tuple[Behaviour, Outcome, int | None, str]] = {
         _floods(b"HTTP/1.1 200 OK\r\n", b"X: y\r\n" * 999),
         Outcome.TOO_LARGE,
         None,
-        "larger than 64 KiB",
+        "larger than 32 KiB",
     ),
-    "endless-line": (_floods(b"HTTP/1.1 200 ", b"x" * 9999), Outcome.TOO_LARGE, None, "larger than 64 KiB"),
+    "huge-head": (
+        SAYS(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 30_000 + b"Content-Length: 0\r\n\r\n"),
+        Outcome.TOO_LARGE,
+        None,
+        "larger than 32 KiB",
+    ),
+    "huge-trailer": (
+        SAYS(CHUNKED + b"0\r\n" + b"X: y\r\n" * 30_000 + b"\r\n"),
+        Outcome.TOO_LARGE,
+        200,
+        "larger than 32 KiB",
+    ),
+    "endless-line": (_floods(b"HTTP/1.1 200 ", b"x" * 9999), Outcome.TOO_LARGE, None, "larger than 32 KiB"),
     "1xx-flood": (
         _floods(b"", b"HTTP/1.1 102 Wait\r\n\r\n" * 9),
         Outcome.TOO_LARGE,
