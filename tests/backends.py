@@ -114,7 +114,7 @@ class Backend:
     requests: list[bytes] = field(default_factory=list)
     """Whole requests, as bytes, in the order in which they were complete."""
     ended: int = 0
-    """Connections whose behaviour has come to its end."""
+    """Connections whose behaviour has come to its end, and which are closed."""
     released: threading.Event = field(default_factory=threading.Event)
     """For behaviours that wait until the test says so."""
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -186,10 +186,10 @@ def backend(behave: Behaviour, *, tls: ssl.SSLContext | None = None) -> Iterator
         except (Gone, OSError):
             pass
         finally:
-            with made.lock:
-                made.ended += 1
             with contextlib.suppress(OSError):
                 wire.sock.close()
+            with made.lock:
+                made.ended += 1
 
     def accept() -> None:
         while True:
