@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -68,6 +69,10 @@ def _rows(settings: Settings, running: dict[str, Any] | None, counts: Counts | N
         rows.append(
             ("store", store["detail"] or f"{store['state']}, {store['wal_bytes'] >> 10} KiB in its log")
         )
+        targets = [("target", target_line(target)) for target in running.get("targets", ())]
+        if now["url"] and not targets:
+            targets = [("target", "none, captures are only stored; --forward-to names some")]
+        rows += targets
     rows.append(("log", f"{settings.db}{'' if counts else ' (not there yet)'}"))
     if counts:
         found = counts.signatures
@@ -79,6 +84,18 @@ def _rows(settings: Settings, running: dict[str, Any] | None, counts: Counts | N
         refused = ", ".join(f"{count} {reason}" for reason, count in sorted(running["refusals"].items()))
         rows.append(("refused", refused or "nothing since it started"))
     return rows
+
+
+def target_line(target: Mapping[str, Any]) -> str:
+    """`http://localhost:3000 is down: nothing listens on port 3000; 12 wait`, of one target of an engine."""
+    waiting, parked = target["waiting"], target["parked"]
+    words = [
+        f"{target['target']} is {target['state']}" + (f": {target['reason']}" if target["reason"] else "")
+    ]
+    words.append(f"{waiting} {'waits' if waiting == 1 else 'wait'}" if waiting else "nothing waits")
+    if parked:
+        words.append(f"{parked} parked, which `lean-relay forward state:parked` sends")
+    return "; ".join(words)
 
 
 def _duration(seconds: float) -> str:
