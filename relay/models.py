@@ -96,6 +96,8 @@ class Delivery:
     verdict: str | None = None
     """`delivered` or `retry`, of the last attempt."""
     attempts: int = 0
+    outcome: str | None = None
+    """How the last attempt ended, a stable word; None before the first."""
     status: int | None = None
     error: str | None = None
     elapsed_ms: float | None = None

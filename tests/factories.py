@@ -57,6 +57,7 @@ def a_delivery(id: int = 1, **changes: Any) -> Delivery:
         "state": "ended",
         "verdict": "delivered",
         "attempts": 1,
+        "outcome": None if changes.get("attempts") == 0 else "answered",
         "status": 200,
         "elapsed_ms": 41.5,
     }
@@ -159,7 +160,7 @@ def _insert_delivery(connection: sqlite3.Connection, capture: Capture, delivery:
             "elapsed_us": round(delivery.elapsed_ms * 1000)
             if last and delivery.elapsed_ms is not None
             else 7,
-            "outcome": "answered" if last else "refused",
+            "outcome": (delivery.outcome or "answered") if last else "closed",
             "status": delivery.status if last else None,
             "verdict": delivery.verdict if last else None,
             "error": delivery.error if last else "refused",

@@ -71,6 +71,7 @@ deliveries = st.builds(
     state=st.sampled_from(("queued", "sending", "ended", "parked")),
     verdict=st.sampled_from((None, "delivered", "retry")),
     attempts=st.integers(1, 3),
+    outcome=st.just("answered"),
     status=st.sampled_from((None, 200, 404, 500, 503)),
     elapsed_ms=st.just(1.0),
 ) | st.builds(

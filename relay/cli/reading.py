@@ -101,23 +101,18 @@ def called(event_type: str | None, method: str, target: str) -> str:
     return visible(event_type) if event_type else f"{visible(method)} {latin1_shown(target)}"
 
 
-_CLAUSE = re.compile(r"[;:]| \(")
-
-MOST_OF_AN_ERROR = 44
-"""Characters of why nothing came, in a list; `show` has the whole sentence."""
+ANSWERED = "answered"
+"""The outcome of an attempt whose answer came whole."""
 
 
 def outcome(delivery: Delivery) -> str:
-    """What became of a delivery, in a word or two: `500 retry`, `queued`, `timed out after 300 s retry`."""
+    """What became of a delivery, in a word or two: `500 retry`, `queued`, `timeout retry`."""
     if not delivery.attempts or delivery.state == "parked":
         return visible(delivery.state)
-    came = str(delivery.status) if delivery.status is not None else _briefly(delivery.error or "no answer")
-    return f"{came} {visible(delivery.verdict)}" if delivery.verdict else came
-
-
-def _briefly(error: str) -> str:
-    text = visible(_CLAUSE.split(error, maxsplit=1)[0])
-    return text if len(text) <= MOST_OF_AN_ERROR else f"{text[: MOST_OF_AN_ERROR - 1]}…"
+    came = [] if delivery.status is None else [str(delivery.status)]
+    if delivery.outcome != ANSWERED or not came:
+        came.append(delivery.outcome or "no answer")
+    return visible(" ".join([*came, *([delivery.verdict] if delivery.verdict else [])]))
 
 
 class Columns:

@@ -70,7 +70,7 @@ LAST_ATTEMPT = """(SELECT last.id FROM attempts AS last WHERE last.delivery_id =
 DELIVERY_COLUMNS = """deliveries.capture_id, deliveries.id, deliveries.target, deliveries.kind,
     deliveries.state, deliveries.reason,
     (SELECT count(*) FROM attempts AS made WHERE made.delivery_id = deliveries.id),
-    attempts.verdict, attempts.status, attempts.error, attempts.elapsed_us"""
+    attempts.verdict, attempts.status, attempts.error, attempts.elapsed_us, attempts.outcome"""
 
 ATTEMPT_COLUMNS = """attempts.id, attempts.delivery_id, deliveries.capture_id, deliveries.target,
     deliveries.kind, attempts.number, attempts.started_at, attempts.elapsed_us, attempts.outcome,
@@ -133,6 +133,7 @@ def delivery(row: Row) -> Delivery:
         status=row[8],
         error=row[9],
         elapsed_ms=None if row[10] is None else row[10] / 1000,
+        outcome=row[11],
     )
 
 
