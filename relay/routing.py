@@ -87,8 +87,8 @@ def _read(route: Route, now: datetime) -> _Way:
     try:
         when = filters.parse(route.when, now)
     except ValueError as error:
-        raise UsageError(f"{route.where}.when: {error}") from error
+        raise UsageError(f"{route.where_when}: {error}") from error
     fault = filters.arrival_fault(when)
     if fault is not None:
-        raise UsageError(f"{route.where}.when: {fault}")
+        raise UsageError(f"{route.where_when}: {fault}")
     return _Way(target, when.matches)
