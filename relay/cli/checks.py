@@ -247,6 +247,40 @@ def _cannot_bind(host: str, port: int) -> str | None:
     return None
 
 
+async def targets(settings: Settings) -> list[Finding]:
+    """Whether each target can be reached, and what else is wrong with the routes."""
+    import asyncio
+
+    from relay.connecting import reachable
+    from relay.outgoing import destination
+    from relay.routing import Routes, leads_to, target_name
+
+    if not settings.forward:
+        return [ok("targets", "none; captures are only stored (--forward-to, or `forward` in the settings)")]
+    found: list[Finding] = []
+    for route in settings.forward:
+        try:
+            Routes([route], datetime.now(UTC))
+        except UsageError as error:
+            step = "put it right; until then `lean-relay listen` does not start"
+            found.append(fault("targets", str(error), step))
+    names = list(dict.fromkeys(target_name(route.to) for route in settings.forward))
+    ways = [destination(name, insecure=settings.insecure, ca_file=settings.target_ca) for name in names]
+    for name, why_not in zip(names, await asyncio.gather(*map(reachable, ways)), strict=True):
+        if leads_to(name, settings.host, settings.port):
+            step = "name your backend's port, or listen on another with --port"
+            found.append(fault("targets", f"{name} is this relay itself", step))
+        elif why_not is not None:
+            step = "start your backend, or correct the target; captures wait for it meanwhile"
+            found.append(warning("targets", f"{name}: {why_not}", step))
+        else:
+            found.append(ok("targets", f"{name} can be reached"))
+    if settings.insecure:
+        step = "name its authority with target_ca in place of `insecure`"
+        found.append(warning("targets", "certificates of targets are not checked", step))
+    return found
+
+
 def secrets(settings: Settings) -> Iterator[Finding]:
     """Whether signatures can be checked."""
     if not settings.secrets:

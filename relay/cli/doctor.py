@@ -23,7 +23,7 @@ from relay.text import visible
 @shared_options
 @click.pass_obj
 def doctor_command(invocation: Invocation, public: bool) -> None:
-    """Check versions, settings, the log and its modes, port, engine, secrets, clock and public URL.
+    """Check versions, settings, the log and its modes, port, engine, targets, secrets, clock and public URL.
 
     One line each: ok, warning or fault, and what to do. A fault makes the exit code 3.
     """
@@ -56,7 +56,10 @@ def findings(invocation: Invocation, *, public: bool) -> Iterator[Finding]:
         return
     files = ", ".join(map(str, settings.files)) or "none, all defaults"
     yield checks.ok("settings", f"files read: {files}")
-    for check in (checks.folder, checks.log, checks.engine_and_port, checks.secrets, checks.app_token):
+    for check in (checks.folder, checks.log, checks.engine_and_port):
+        yield from check(settings)
+    yield from run_async(checks.targets(settings))
+    for check in (checks.secrets, checks.app_token):
         yield from check(settings)
     yield from checks.clock(settings)
     yield from checks.public_url(settings)

@@ -305,3 +305,37 @@ def test_a_public_url_without_tls_is_warned_of(home: Path) -> None:
     """http would carry bank data in the open; https is ok."""
     assert [f.level for f in checks.public_url(settings(public_url="http://x.example"))] == ["warning"]
     assert [f.level for f in checks.public_url(settings(public_url="https://x.example"))] == ["ok"]
+
+
+async def test_targets_are_reached_for(home: Path) -> None:
+    """A target that answers is ok; one that does not is a warning with the reason; nothing is sent to it."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+        (found,) = await checks.targets(settings(forward_to=(f":{port}",)))
+        assert (found.level, found.text) == ("ok", f"http://localhost:{port} can be reached")
+        connection, _ = listening.accept()
+        assert connection.recv(1) == b""
+        connection.close()
+    (found,) = await checks.targets(settings(forward_to=(f":{port}",)))
+    assert found.level == "warning"
+    assert found.text == f"http://localhost:{port}: nothing listens on port {port}"
+    (found,) = await checks.targets(settings())
+    assert found.level == "ok"
+
+
+async def test_routes_that_keep_the_relay_from_starting_are_faults(home: Path) -> None:
+    """A filter that is wrong or known only later, and a target that is the relay itself, are faults."""
+    found = await checks.targets(settings(forward_to=(":1",), only="verdict:retry"))
+    assert [each.level for each in found] == ["fault", "warning"]
+    assert found[0].text.startswith("--only: verdict: asks for what is known only later")
+    found = await checks.targets(settings(forward_to=(":5326/x",), port=5326))
+    assert [(each.level, each.text) for each in found] == [
+        ("fault", "http://localhost:5326/x is this relay itself")
+    ]
+
+
+async def test_certificates_that_go_unchecked_are_warned_of(home: Path) -> None:
+    """`insecure` is said, with what to do in its place."""
+    found = await checks.targets(settings(forward_to=("https://localhost:1",), insecure=True))
+    assert [each.level for each in found] == ["warning", "warning"]
+    assert "target_ca" in str(found[1].next_step)
