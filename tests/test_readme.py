@@ -20,8 +20,9 @@ from relay.cli import COMMANDS
 from relay.config import SETTINGS
 from relay.errors import Exit
 from relay.filters import HELP
-from relay.models import Capture, from_micros
+from relay.models import Capture, Delivery, from_micros
 from relay.store import schema
+from tests.backend import a_backend
 from tests.running import ROOT, Running, environment, running, working_folder
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -69,9 +70,10 @@ def bin_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory: pytest.TempPathFactory, bin_folder: Path) -> Iterator[Running]:
-    """An engine on the log that commands use by themselves, with a few samples in it."""
+    """An engine on the log that commands use by themselves, with a few samples in it, and a backend."""
     folder = tmp_path_factory.mktemp("engine")
-    with running(folder, db=folder / "home/data/lean-relay/relay.db") as listening:
+    db = folder / "home/data/lean-relay/relay.db"
+    with a_backend() as port, running(folder, "--forward-to", f":{port}", db=db) as listening:
         samples = "payment.created payment.updated entity.created payment_source.beneficiary.created"
         done = shell(f"lean-relay trigger {samples} results.ready", folder, bin_folder)
         assert done.returncode == 0, done.stderr
@@ -249,6 +251,8 @@ def test_json_of_a_capture_is_as_shown() -> None:
         client="",
     )
     assert list(example) == list(capture.as_json())
+    delivery = Delivery(id=1, target="", kind="live", state="queued")
+    assert [list(each) for each in example["deliveries"]] == [list(delivery.as_json())]
 
 
 def test_the_map_names_what_is_there() -> None:

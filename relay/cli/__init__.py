@@ -41,6 +41,9 @@ COMMANDS: dict[str, str] = {
     "status": "relay.cli.status",
     "reload": "relay.cli.status",
     "refusals": "relay.cli.status",
+    "forward": "relay.cli.forwarding",
+    "pause": "relay.cli.forwarding",
+    "resume": "relay.cli.forwarding",
     "star": "relay.cli.keep",
     "note": "relay.cli.keep",
     "prune": "relay.cli.keep",
@@ -54,7 +57,7 @@ COMMANDS: dict[str, str] = {
 
 SUMMARIES: dict[str, dict[str, str]] = {
     "Receive": {
-        "listen": "take webhooks: store each one, then answer 200",
+        "listen": "take webhooks: store each one, answer 200, send it on",
         "trigger": "act as Lean: post a realistic, signed webhook",
         "status": "what the engine is doing",
         "reload": "have the engine read its settings again",
@@ -68,6 +71,11 @@ SUMMARIES: dict[str, dict[str, str]] = {
         "refusals": "what was turned away, and why",
         "verify": "check signatures and explain wrong ones",
     },
+    "Send on": {
+        "forward": "send captures to the targets, parked ones too",
+        "pause": "hold deliveries back; captures are taken as ever",
+        "resume": "let go of what pause holds back",
+    },
     "Keep": {
         "star": "mark captures to keep",
         "note": "write a line to a capture",
@@ -75,7 +83,7 @@ SUMMARIES: dict[str, dict[str, str]] = {
     },
     "Set up": {
         "config": "write a settings file, or see what is in force",
-        "doctor": "check versions, paths, port, engine, secrets",
+        "doctor": "check versions, paths, port, engine, targets, secrets",
         "completion": "make your shell complete commands and options",
     },
 }

@@ -85,7 +85,9 @@ def size(count: int) -> str:
 
 
 def spent(elapsed_ms: float) -> str:
-    """`41 ms`, `2.3 s`, `300 s`."""
+    """`<1 ms`, `41 ms`, `2.3 s`, `300 s`."""
+    if elapsed_ms < 1:
+        return "<1 ms"
     if elapsed_ms < 999.5:
         return f"{elapsed_ms:.0f} ms"
     return f"{elapsed_ms / 1000:.1f} s" if elapsed_ms < 99_950 else f"{elapsed_ms / 1000:.0f} s"

@@ -31,7 +31,7 @@ def status_command(invocation: Invocation) -> None:
     running = _ask_engine(settings)
     counts = _counts(settings)
     if invocation.json:
-        line = running or {"kind": "status", "engine": None, "store": None, "refusals": {}}
+        line = running or {"kind": "status", "engine": None, "store": None, "targets": [], "refusals": {}}
         line |= {"db": str(settings.db), "log": counts.as_json() if counts else None}
         click.echo(json.dumps(line))
         return
