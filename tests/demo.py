@@ -1,4 +1,4 @@
-"""`make demo`: a relay, a stream of signed samples and what it caught, without a Lean account.
+"""`make demo`: a relay between signed samples and a backend that fails now and then, without a Lean account.
 
 Owns the processes that it starts, each ended by its own id, and a folder that is gone afterwards.
 Runs the real commands and says each one before it runs it, so that a newcomer can repeat them.
@@ -7,6 +7,7 @@ Runs the real commands and says each one before it runs it, so that a newcomer c
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shlex
 import signal
@@ -22,23 +23,38 @@ from tests.running import ROOT
 SECRET = "demo-webhook-secret"
 """Made up: samples are signed with it, and the relay checks them by it."""
 
+PATH = "/webhooks/lean"
+"""Where the backend takes webhooks."""
+
+HABITS = ("200", "200", "500", "200", "hang-up", "200")
+"""What the backend answers, one after the other, and from then on the last."""
+
 STORY: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("A customer connects a bank; Lean reports it:", ("entity.created", "results.ready")),
-    (
-        "A payment is made, and the bank accepts it:",
-        ("payment_intent.created", "payment.created", "payment.updated"),
-    ),
-    ("Another one fails:", ("payment.updated", "--set", "payload.status=FAILED")),
+    ("A payment is made, and the backend fails on it:", ("payment.created", "payment.updated")),
+    ("Another payment; this time the backend hangs up:", ("payment.updated",)),
+)
+
+WHILE_DOWN = (
+    "payment_intent.created",
+    "payment.created",
+    "payment.updated",
+    "--set",
+    "payload.status=FAILED",
 )
 
 CLOSING: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("What was caught:", ("list",)),
-    ("Only failed payments:", ("list", "body.payload.status:FAILED")),
+    ("What was caught, and what became of it:", ("list",)),
+    ("Where Lean would try again:", ("list", "verdict:retry")),
+    ("Those once more, now that the backend is well:", ("forward", "verdict:retry", "--yes")),
     ("The newest one, whole:", ("show", "latest")),
 )
 
 BETWEEN_S = 1.2
 """Long enough to read a line."""
+
+BACK_WITHIN_S = 20.0
+"""The relay knocks at a backend that is down at least every 15 s."""
 
 
 class Demo:
@@ -62,8 +78,25 @@ class Demo:
         self, *arguments: str, stdout: int | None = None, stderr: int | None = None
     ) -> subprocess.Popen[str]:
         """Start a command that stays."""
+        return self.start_python("-m", "relay", *arguments, stdout=stdout, stderr=stderr)
+
+    @contextlib.contextmanager
+    def backend(self, port: int, *habits: str) -> Iterator[int]:
+        """The backend, ready; gives the port that it listens on."""
+        process = self.start_python("-m", "tests.backend", str(port), *habits, stdout=subprocess.PIPE)
+        with ended(process):
+            assert process.stdout is not None
+            said = process.stdout.readline().split()
+            if said[:1] != ["ready"]:
+                raise SystemExit(f"the backend did not start (exit code {process.wait()})")
+            yield int(said[1])
+
+    def start_python(
+        self, *arguments: str, stdout: int | None = None, stderr: int | None = None
+    ) -> subprocess.Popen[str]:
+        """Start a program of this repository that stays."""
         return subprocess.Popen(
-            [sys.executable, "-m", "relay", *arguments],
+            [sys.executable, *arguments],
             cwd=self._folder,
             env=self._environment,
             stdin=subprocess.DEVNULL,
@@ -80,6 +113,26 @@ class Demo:
         process = self.start(*arguments)
         with ended(process):
             process.wait()
+
+    def waiting(self) -> int:
+        """How many deliveries wait for the backend, as `status` has it."""
+        process = self.start("status", "--json", stdout=subprocess.PIPE)
+        with ended(process):
+            told, _ = process.communicate()
+        return sum(target["waiting"] for target in json.loads(told).get("targets", ()))
+
+    def summary(self) -> str:
+        """What the log holds in the end, in a line."""
+        process = self.start("list", "--all", "--json", stdout=subprocess.PIPE)
+        with ended(process):
+            told, _ = process.communicate()
+        captures = [json.loads(line) for line in told.splitlines()]
+        tries = [delivery for capture in captures for delivery in capture["deliveries"]]
+        verdicts = [delivery["verdict"] for delivery in tries]
+        return (
+            f"{len(captures)} captures, each answered 200 and kept; {len(tries)} deliveries to the backend, "
+            f"{verdicts.count('delivered')} taken, {verdicts.count('retry')} that Lean would have repeated."
+        )
 
 
 def say(text: str) -> None:
@@ -105,25 +158,40 @@ def ended(process: subprocess.Popen[str]) -> Iterator[None]:
 
 def tell(demo: Demo, *, pause_s: float) -> None:
     """The whole demo, once."""
-    say("$ lean-relay listen --port 0        (the port is any free one; without it, 5326)")
-    listener = demo.start("listen", "--port", "0", stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    with ended(listener):
-        assert listener.stdout is not None
-        url = listener.stdout.readline().strip()
-        if not url:
-            raise SystemExit(f"the relay did not start (exit code {listener.wait()})")
-        print(f"{url}\n", flush=True)
-        say("$ lean-relay tail                   (in another terminal: captures as they come)\n")
-        with ended(demo.start("tail")):
-            time.sleep(pause_s)
+    with contextlib.ExitStack() as stack:
+        with demo.backend(0, *HABITS) as port:
+            target = f":{port}{PATH}"
+            say(f"A small backend listens on port {port}; it stands for yours, and fails now and then.\n")
+            say(f"$ lean-relay listen --port 0 --forward-to {target}")
+            print("  (--port 0 is any free one; without it, 5326)", flush=True)
+            listener = demo.start("listen", "--port", "0", "--forward-to", target, stdout=subprocess.PIPE)
+            stack.enter_context(ended(listener))
+            assert listener.stdout is not None
+            url = listener.stdout.readline().strip()
+            if not url:
+                raise SystemExit(f"the relay did not start (exit code {listener.wait()})")
+            print(url, flush=True)
             for words, arguments in STORY:
                 say(f"\n{words}")
                 demo.run("trigger", *arguments)
                 time.sleep(pause_s)
+        say("\nThe backend is stopped, as for a lunch break. Webhooks come all the same:")
+        demo.run("trigger", *WHILE_DOWN)
+        time.sleep(pause_s)
+        say("\nLean has its 200, and nothing is lost:")
+        demo.run("status")
+        time.sleep(pause_s)
+        say("\nThe backend is started again:")
+        stack.enter_context(demo.backend(port))
+        deadline = time.monotonic() + BACK_WITHIN_S
+        while demo.waiting() and time.monotonic() < deadline:
+            time.sleep(0.2)
+        time.sleep(pause_s)
         for words, arguments in CLOSING:
             say(f"\n{words}")
             demo.run(*arguments)
             time.sleep(pause_s)
+        say(f"\n{demo.summary()}")
 
 
 def main() -> int:
@@ -138,7 +206,7 @@ def main() -> int:
         except BrokenPipeError:  # The reader (`| head`) has seen enough.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 0
-    say("\nThat was it; nothing of it was kept. Now yours: make run, and give Lean a URL (README).")
+    say("\nThat was it; nothing of it was kept. Now yours: make run, with your own backend for --forward-to.")
     return 0
 
 

@@ -36,11 +36,18 @@ def the_demo(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def test_to_its_end(tmp_path: Path) -> None:
-    """It ends by itself; its samples were caught with valid signatures, and one payment failed."""
+    """It ends by itself; the backend failed, hung up, was away and came back, and got everything."""
     with the_demo(tmp_path) as process:
         assert process.wait(60) == 0, (tmp_path / "said").read_text()
     said = (tmp_path / "said").read_text()
-    assert said.count(" -> 200 in ") == 6
+    assert "payment.created valid -> 500 in " in said
+    assert "Lean would try again in 1 min" in said
+    assert "the backend closed the connection without an answer" in said
+    assert "is down: nothing listens on port" in said
+    assert "; 3 wait" in said
+    assert "is back; " in said
+    assert "queued 2 deliveries" in said
+    assert "8 captures, each answered 200 and kept; 10 deliveries" in said
     assert '"status": "FAILED"' in said
     assert "signature  valid" in said
     assert "Traceback" not in said
