@@ -11,7 +11,7 @@ PIP  := $(PY) -m pip --disable-pip-version-check --no-input
 
 help:
 	@echo "make run      start lean-relay (the first time sets .venv up); ARGS= is passed on"
-	@echo "make demo     watch it work: a relay and a stream of signed samples, nothing kept"
+	@echo "make demo     watch it work: signed samples, a relay, a backend that fails; nothing kept"
 	@echo "make test     the tests; ARGS= goes to pytest"
 	@echo "make check    format, lint, types, import rules, tests: what CI runs"
 	@echo "make bench    how fast, held against a bare aiohttp server in the same run (about a minute)"

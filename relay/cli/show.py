@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import sys
+from collections import Counter
 from collections.abc import Iterator
 
 import click
@@ -77,7 +78,7 @@ def show_command(invocation: Invocation, selection: tuple[str, ...], part: str |
                 attempts = [
                     masked_attempt(each, settings, reveal=reveal) for each in reader.attempts(capture.id)
                 ]
-                _print_attempts(capture, attempts, invocation)
+                _print_attempts(shown, attempts, invocation)
             elif invocation.json:
                 print_json(shown.as_json())
             else:
@@ -208,10 +209,10 @@ def _print_attempts(capture: Capture, attempts: list[Attempt], invocation: Invoc
     if not attempts:
         click.echo(f"capture {capture.id} was sent to no target", err=True)
     for attempt in attempts:
-        _print(list(_attempt_lines(attempt)))
+        _print(list(_attempt_lines(attempt, capture)))
 
 
-def _attempt_lines(attempt: Attempt) -> Iterator[str]:
+def _attempt_lines(attempt: Attempt, capture: Capture) -> Iterator[str]:
     came = _came(attempt.status, attempt.error)
     line = (
         f"{attempt.capture_id}  {attempt.kind} to {attempt.target}, try {attempt.number}"
@@ -221,6 +222,11 @@ def _attempt_lines(attempt: Attempt) -> Iterator[str]:
         line += f"  {attempt.verdict}"
         line += f": {attempt.verdict_reason}" if attempt.verdict_reason else ""
     yield visible(line)
+    if attempt.sent_headers is not None:
+        added = Counter(attempt.sent_headers) - Counter(capture.headers)
+        dropped = Counter(capture.headers) - Counter(attempt.sent_headers)
+        for word, headers in (("sent", added), ("not sent", dropped)):
+            yield from (f"  {word}: {header}" for header in _header_lines(tuple(headers.elements())))
     if attempt.headers:
         yield from (f"  {header}" for header in _header_lines(attempt.headers))
     if attempt.body:

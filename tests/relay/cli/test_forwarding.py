@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -83,6 +84,10 @@ def test_forward_sends_again(tmp_path: Path) -> None:
         assert "-> 500 retry  -> 200 delivered  -> 200 delivered" in command(tmp_path, "list", "1")
         attempts = command(tmp_path, "show", "1", "--attempts")
         assert "answered: 500 in " in attempts
+        assert f"\n  sent: Host: localhost:{port}\n" in attempts
+        assert re.search(r"\n  sent: X-Lean-Relay: \w+;hop=1;capture=1\n", attempts)
+        assert "\n  not sent: Host: relay.test\n" in attempts
+        assert "lean-signature" not in attempts
         assert "retry: 500 is not 200: the backend failed" in attempts
         shown = command(tmp_path, "show", "1")
         assert f"live to http://localhost:{port}: ended; 1 try: 500 in " in shown
