@@ -49,7 +49,7 @@ def list_command(
         else:
             newest, more = newest_of(reader, selection, at, limit or LIMIT)
             ids = iter(newest)
-        columns = Columns(reader.newest_id(), at)
+        columns = Columns(reader, at)
         for capture in fetched(reader, ids):
             if invocation.json:
                 print_json(masked(capture, settings, reveal=reveal).as_json())

@@ -18,6 +18,7 @@ import click
 
 from relay.config import Settings
 from relay.models import Attempt, Capture, Delivery, Origin
+from relay.store.reader import Reader
 from relay.text import latin1_shown, mask_headers, visible
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -120,19 +121,21 @@ def outcome(delivery: Delivery) -> str:
 class Columns:
     """Captures as lines whose columns stand below each other, cut to the terminal where there is one."""
 
-    def __init__(self, newest_id: int, today: datetime) -> None:
+    def __init__(self, reader: Reader, today: datetime) -> None:
         """
         Args:
-            newest_id: as wide as the first column has to be.
+            reader: of the log, for how wide columns have to be.
             today: on this machine's clock; other days are shown with their date.
         """
-        self._id_width = len(str(newest_id))
+        self._id_width = len(str(reader.newest_id()))
         self._today = today.date()
         self._dated = False
         """A line had to show its date; those that follow do too, so that the columns stay."""
         self._width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-        # An event type of Lean's is up to 47 characters long; narrow terminals get less of it.
-        self._what_width = 34 if self._width is None else max(16, min(34, self._width - 56))
+        # An event type of Lean's is up to 47 characters long; narrow terminals get less of it, least of
+        # all where deliveries stand behind.
+        others = 64 if reader.has_deliveries() else 56
+        self._what_width = 34 if self._width is None else max(16, min(34, self._width - others))
 
     def line(self, capture: Capture) -> str:
         """`12  08:15:30.123  payment.updated  valid  412 B  200  repeat of 9`."""

@@ -118,7 +118,7 @@ def _print(
     if invocation.json:
         print_json(masked(capture, settings, reveal=reveal).as_json())
     else:
-        click.echo(Columns(reader.newest_id(), now()).line(capture))
+        click.echo(Columns(reader, now()).line(capture))
 
 
 class _Watch:

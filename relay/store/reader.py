@@ -233,6 +233,10 @@ class Reader:
             )
         ]
 
+    def has_deliveries(self) -> bool:
+        """Whether any capture was ever to be sent on."""
+        return bool(self.rows("SELECT EXISTS (SELECT 1 FROM deliveries)")[0][0])
+
     def newest_attempt_id(self) -> int:
         """The id of the attempt that was recorded last; 0 when there is none."""
         return int(self.rows("SELECT coalesce(max(id), 0) FROM attempts")[0][0])

@@ -129,6 +129,8 @@ def test_list_columns(log: sqlite3.Connection, relay: Run, monkeypatch: pytest.M
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     monkeypatch.setenv("COLUMNS", "60")
     assert max(map(len, relay("list")[1].splitlines())) <= 60
+    monkeypatch.setenv("COLUMNS", "80")
+    assert "  -> 200 delivered" in relay("list")[1]
 
 
 def test_faults_have_their_exit_codes(log: sqlite3.Connection, relay: Run, tmp_path: Path) -> None:
