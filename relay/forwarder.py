@@ -218,7 +218,12 @@ class Lane:
                 tried = not_sent(Outcome.LOOP, in_circles, number=claimed.number)
                 await self._record(claimed, _ended(claimed, None, tried), None)
                 return
-            request = outgoing(claimed.capture, self._where, instance=self._policy.instance)
+            try:
+                request = outgoing(claimed.capture, self._where, instance=self._policy.instance)
+            except ValueError as error:  # What another program put into the log may be no request.
+                tried = not_sent(Outcome.UNSENDABLE, visible(str(error)), number=claimed.number)
+                await self._record(claimed, _ended(claimed, None, tried), None)
+                return
             tried = await self._sender.send(
                 request, self._where, timeout_s=self._policy.timeout_s, number=claimed.number
             )

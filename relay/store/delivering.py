@@ -179,6 +179,7 @@ def send_again(
         How many deliveries were queued anew, and how many released.
     """
     queued = released = 0
+    marks = ", ".join("?" * len(targets))
     for number in ids:
         if connection.execute("SELECT 1 FROM captures WHERE id = ?", (number,)).fetchone() is None:
             continue
@@ -197,6 +198,11 @@ def send_again(
             if not freed and waits is None:
                 queue_live(connection, [(number, target)], now)
                 queued += 1
+        connection.execute(
+            "UPDATE deliveries SET state = 'ended', reason = 'sent to the targets of now instead'"
+            f" WHERE capture_id = ? AND state = 'parked' AND target NOT IN ({marks})",
+            (number, *targets),
+        )
     return queued, released
 
 

@@ -16,8 +16,8 @@ from relay.store.writer import Writer
 _add = Writer.add
 
 
-def _answer_first(self: Writer, row: Row) -> asyncio.Future[int]:
-    _add(self, row)
+def _answer_first(self: Writer, row: Row, targets: tuple[str, ...] = ()) -> asyncio.Future[int]:
+    _add(self, row, targets)
     early: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     early.set_result(0)
     return early

@@ -123,6 +123,8 @@ def test_an_old_backlog_is_parked_and_released_on_request(log: sqlite3.Connectio
     queued, released = delivering.send_again(log, [1, 2, 3, 99], [A], now=200)
     assert (queued, released) == (1, 1)
     assert [claimed.capture.id for claimed in delivering.claim(log, A, now=200, limit=9)] == [3, 1, 2]
+    assert states(log)[1] == (2, B, "ended")
+    assert delivering.send_again(log, [1, 2, 3], [A], now=300) == (0, 0)
 
 
 def test_without_a_target_everything_queued_is_parked(log: sqlite3.Connection) -> None:

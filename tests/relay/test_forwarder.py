@@ -1,0 +1,271 @@
+"""The forwarder: order, targets that go and come back, pauses, retries, restarts; and nobody waits for it."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from relay import control, engine, forwarder
+from relay.config import Route, Settings
+from relay.errors import UsageError
+from tests.relay.receiving import a_post, rows, until
+from tests.relay.test_engine import post
+
+Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Backend:
+    """A backend under development: can be stopped and started on one port, and remembers what it got."""
+
+    def __init__(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            self.port: int = probe.getsockname()[1]
+        self.got: list[bytes] = []
+        self.answer: Answer | None = None
+        self._runner: web.AppRunner | None = None
+
+    async def start(self) -> None:
+        app = web.Application()
+        app.router.add_route("*", "/{path:.*}", self._take)
+        self._runner = web.AppRunner(app, shutdown_timeout=0.1)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", self.port).start()
+
+    async def stop(self) -> None:
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+
+    async def _take(self, request: web.Request) -> web.StreamResponse:
+        self.got.append(await request.read())
+        return web.Response() if self.answer is None else await self.answer(request)
+
+
+@pytest.fixture
+async def backend() -> AsyncIterator[Backend]:
+    one = Backend()
+    await one.start()
+    yield one
+    await one.stop()
+
+
+def settings_for(folder: Path, backend: Backend, **changes: Any) -> Settings:
+    route = Route(to=f":{backend.port}/hook", when=changes.pop("when", None), where="--forward-to")
+    return replace(Settings(db=folder / "relay.db", port=0, forward=(route,)), **changes)
+
+
+@asynccontextmanager
+async def an_engine(settings: Settings) -> AsyncIterator[engine.Engine]:
+    async with engine.running(settings, receive=True) as running:
+        yield running
+
+
+def states(db: Path) -> list[str]:
+    return [state for (state,) in rows(db, "SELECT state FROM deliveries ORDER BY id")]
+
+
+def attempts(db: Path) -> list[tuple[Any, ...]]:
+    return rows(db, "SELECT outcome, status, verdict FROM attempts ORDER BY id")
+
+
+def numbers(*values: int) -> list[bytes]:
+    return [str(value).encode() for value in values]
+
+
+async def test_captures_arrive_in_order_with_their_verdict(tmp_path: Path, backend: Backend) -> None:
+    """One after the other as they came; each attempt is recorded with what Lean would conclude."""
+    settings = settings_for(tmp_path, backend)
+    async with an_engine(settings) as running:
+        for number in range(20):
+            assert b" 200 " in await post(running.url, a_post(str(number).encode()))
+        await until(lambda: states(settings.db) == ["ended"] * 20, "all deliveries")
+    assert backend.got == numbers(*range(20))
+    assert attempts(settings.db) == [("answered", 200, "delivered")] * 20
+
+
+async def test_a_filter_chooses_what_goes_on(tmp_path: Path, backend: Backend) -> None:
+    """With `when` the others are stored and not forwarded."""
+    settings = settings_for(tmp_path, backend, when="body:yes")
+    async with an_engine(settings) as running:
+        for body in (b"yes 1", b"no", b"yes 2"):
+            await post(running.url, a_post(body))
+        await until(lambda: states(settings.db) == ["ended", "ended"], "both deliveries")
+    assert backend.got == [b"yes 1", b"yes 2"]
+
+
+async def test_a_target_that_is_down_gets_everything_in_order_when_it_is_back(
+    tmp_path: Path, backend: Backend, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nothing is tried while it is down but a knock; then the queue drains; one line says each."""
+    monkeypatch.setattr(forwarder, "PROBE_FIRST_S", 0.05)
+    settings = settings_for(tmp_path, backend)
+    await backend.stop()
+    async with an_engine(settings) as running:
+        for number in range(30):
+            assert b" 200 " in await post(running.url, a_post(str(number).encode()))
+        await until(lambda: "is down" in caplog.text, "the word that it is down")
+        status = await control.ask(control.socket_path(settings.db), "status", {})
+        (target,) = status["targets"]
+        assert (target["state"], target["waiting"]) == ("down", 30)
+        assert f"nothing listens on port {backend.port}" in target["reason"]
+        assert attempts(settings.db) == []
+        await backend.start()
+        await until(lambda: states(settings.db) == ["ended"] * 30, "the queue to drain")
+    assert backend.got == numbers(*range(30))
+    assert caplog.text.count("is down") == 1
+    assert caplog.text.count("is back") == 1
+
+
+async def test_a_backend_at_a_breakpoint_holds_up_nobody_for_long(
+    tmp_path: Path, backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After its ten seconds a try is only awaited: the next ones go, and it is sent once, not again."""
+    monkeypatch.setattr(forwarder, "HOLDS_UP_S", 0.2)
+    go_on = asyncio.Event()
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        if await request.read() == b"0":
+            await go_on.wait()
+        return web.Response()
+
+    backend.answer = answer
+    settings = settings_for(tmp_path, backend)
+    async with an_engine(settings) as running:
+        for number in range(4):
+            await post(running.url, a_post(str(number).encode()))
+        await until(lambda: states(settings.db) == ["sending", "ended", "ended", "ended"], "those behind it")
+        go_on.set()
+        await until(lambda: states(settings.db) == ["ended"] * 4, "the first one too")
+    assert backend.got == numbers(0, 1, 2, 3)
+
+
+async def test_no_answer_waits_for_forwarding(
+    tmp_path: Path, backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a forwarder that blocks for ever, captures are answered and stored as ever."""
+
+    async def for_ever(*_: Any, **__: Any) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr("relay.sender.Sender.send", for_ever)
+    settings = settings_for(tmp_path, backend)
+    async with an_engine(settings) as running:
+        for number in range(50):
+            assert b" 200 " in await post(running.url, a_post(str(number).encode()))
+        assert rows(settings.db, "SELECT count(*) FROM captures") == [(50,)]
+    assert backend.got == []
+
+
+async def test_failed_answers_are_sent_again_as_the_policy_says(
+    tmp_path: Path, backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`none` leaves a 500 alone; `lean` tries again at Lean's times, here in a thousandth of them."""
+    failures = 2
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        nonlocal failures
+        failures -= 1
+        return web.Response(status=500 if failures >= 0 else 200)
+
+    backend.answer = answer
+    settings = settings_for(tmp_path, backend)
+    async with an_engine(settings) as running:
+        await post(running.url, a_post(b"none"))
+        await until(lambda: states(settings.db) == ["ended"], "the end of the first")
+    assert attempts(settings.db) == [("answered", 500, "retry")]
+    async with an_engine(replace(settings, retry="lean", time_scale=0.001)) as running:
+        await post(running.url, a_post(b"lean"))
+        await until(lambda: states(settings.db) == ["ended", "ended"], "the second to be delivered")
+    assert attempts(settings.db)[1:] == [("answered", 500, "retry"), ("answered", 200, "delivered")]
+    assert backend.got == [b"none", b"lean", b"lean"]
+
+
+async def test_pause_holds_and_resume_lets_go(tmp_path: Path, backend: Backend) -> None:
+    """While paused captures wait; afterwards they go in order; status tells."""
+    settings = settings_for(tmp_path, backend)
+    async with an_engine(settings) as running:
+        ask = control.socket_path(settings.db)
+        assert (await control.ask(ask, "pause", {}))["targets"][0]["state"] == "paused"
+        for number in range(5):
+            await post(running.url, a_post(str(number).encode()))
+        assert (await control.ask(ask, "status", {}))["targets"][0]["waiting"] == 5
+        assert backend.got == []
+        await control.ask(ask, "resume", {})
+        await until(lambda: states(settings.db) == ["ended"] * 5, "the deliveries")
+    assert backend.got == numbers(*range(5))
+
+
+async def test_what_waits_survives_a_restart(tmp_path: Path, backend: Backend) -> None:
+    """Captures that waited for a target when the engine stopped are sent by the next one, in order."""
+    settings = settings_for(tmp_path, backend)
+    await backend.stop()
+    async with an_engine(settings) as running:
+        for number in range(5):
+            await post(running.url, a_post(str(number).encode()))
+    assert states(settings.db) == ["queued"] * 5
+    await backend.start()
+    async with an_engine(settings):
+        await until(lambda: states(settings.db) == ["ended"] * 5, "the deliveries")
+    assert backend.got == numbers(*range(5))
+
+
+async def test_an_old_backlog_is_parked_and_sent_on_request(
+    tmp_path: Path, backend: Backend, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What waited for more than an hour is not sent by itself; `forward` releases it, or sends again."""
+    settings = settings_for(tmp_path, backend)
+    await backend.stop()
+    async with an_engine(settings) as running:
+        await post(running.url, a_post(b"old"))
+        await running._writer.write(
+            lambda connection: connection.execute("UPDATE deliveries SET created_at = 1000").rowcount
+        )
+    await backend.start()
+    async with an_engine(settings) as running:
+        await post(running.url, a_post(b"new"))
+        await until(lambda: states(settings.db) == ["parked", "ended"], "the new one")
+        assert "lean-relay forward state:parked" in caplog.text
+        done = await engine.ask(settings, "forward", {"ids": [1, 2]})
+        assert (done["queued"], done["released"]) == (1, 1)
+        await until(lambda: states(settings.db) == ["ended"] * 3, "both")
+    assert backend.got == [b"new", b"old", b"new"]
+
+
+async def test_the_relay_itself_is_no_target(tmp_path: Path) -> None:
+    """A target that is the own listener is refused at start."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    route = Route(to=f"localhost:{port}", when=None, where="--forward-to")
+    with pytest.raises(UsageError, match="this relay itself") as refused:
+        async with an_engine(Settings(db=tmp_path / "relay.db", port=port, forward=(route,))):
+            pytest.fail("that leads in a circle")
+    assert refused.value.word == "loop"
+
+
+async def test_two_relays_at_each_other_end_visibly(tmp_path: Path) -> None:
+    """A capture goes round only until one of them recognises it; the attempt says why it went no further."""
+    ports = []
+    for _ in range(2):
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            ports.append(probe.getsockname()[1])
+    dbs = [tmp_path / "a" / "relay.db", tmp_path / "b" / "relay.db"]
+    pair = [
+        Settings(db=db, port=own, forward=(Route(to=f":{other}", when=None, where="-f"),))
+        for db, own, other in zip(dbs, ports, reversed(ports), strict=True)
+    ]
+    async with an_engine(pair[0]) as first, an_engine(pair[1]):
+        await post(first.url, a_post(b"round"))
+
+        def ended() -> bool:
+            return any(outcome == "loop" for db in dbs for outcome, _, _ in attempts(db))
+
+        await until(ended, "one of them to stop it")
+        assert sum(rows(db, "SELECT count(*) FROM captures")[0][0] for db in dbs) <= 4
