@@ -24,6 +24,7 @@ from pathlib import Path
 
 import psutil
 
+from tests.bench import wrk
 from tests.running import RELAY, ROOT, environment, reading, ready, running
 
 CONNECTIONS = 32
@@ -217,7 +218,8 @@ def main() -> None:
         shutil.rmtree(scratch, ignore_errors=True)
     print(
         f"\n{platform.system()}, Python {platform.python_version()}, {os.cpu_count()} cores"
-        f" shared with the load generator; medians of {given.rounds} rounds\n"
+        f" shared with the load generator ({'wrk' if wrk.is_there() else 'in Python; wrk takes less'});"
+        f" medians of {given.rounds} rounds\n"
     )
     for line in table(figures):
         print(line)

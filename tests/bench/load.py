@@ -24,6 +24,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import cast
 
+from tests.bench import wrk
 from tests.leanlike import many_requests
 
 FASTEST = 45_000
@@ -211,6 +212,9 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=3.0)
     parser.add_argument("--rate", type=float, help="open loop at this many per second; without: closed loop")
     given = parser.parse_args()
+    if not given.rate and given.seconds >= 1 and wrk.is_there():
+        print(wrk.as_line(given.port, given.connections, round(given.seconds)))
+        return
     if given.rate:
         sys.setswitchinterval(0.0002)
         load = pace(given.port, given.connections, given.seconds, given.rate)
