@@ -21,7 +21,7 @@ EAGER_PAGES = 500
 """From here on the log is copied back as soon as nothing waits."""
 
 APART_S = 0.25
-ENOUGH_PAGES = 4_000
+ENOUGH_PAGES = 2_000
 """Passes are so far apart unless so much has gathered: under full load a page is changed by many groups,
 and copying it once for all of them is a tenth of the throughput."""
 
@@ -32,8 +32,9 @@ RETRY_S = 0.005
 """After a pass that a reader kept incomplete; or ten times what the pass took, if that is more."""
 
 IDLE_S = 1.0
-SHRINK_BYTES = 4 * 1024 * 1024
-"""A log larger than this is cut to nothing when the writer has been idle for IDLE_S."""
+SHRINK_BYTES = 32 * 1024 * 1024
+"""A log larger than this is cut to nothing when the writer has been idle for IDLE_S. A smaller one is kept:
+a sync takes half as long again, and more, where the file has to grow."""
 
 WARN_BYTES = 64 * 1024 * 1024
 WARN_EVERY_S = 60.0

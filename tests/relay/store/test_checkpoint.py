@@ -37,6 +37,7 @@ async def test_a_reader_that_stays_is_named_and_the_log_shrinks_when_it_leaves(
     """Captures go on beside a foreign snapshot; a warning names its process; afterwards the log is reused."""
     monkeypatch.setattr(checkpoint, "WARN_BYTES", 4 * 1024 * 1024)
     monkeypatch.setattr(checkpoint, "IDLE_S", 0.2)
+    monkeypatch.setattr(checkpoint, "SHRINK_BYTES", 4 * 1024 * 1024)
     path = tmp_path / "relay.db"
     async with a_writer(path) as writer:
         await fill(writer, 1)
