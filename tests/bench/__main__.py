@@ -12,6 +12,7 @@ import json
 import os
 import platform
 import shutil
+import socket
 import statistics
 import subprocess
 import sys
@@ -98,9 +99,9 @@ def base(folder: Path) -> Iterator[Subject]:
 
 
 @contextlib.contextmanager
-def relay(folder: Path) -> Iterator[Subject]:
+def relay(folder: Path, *arguments: str) -> Iterator[Subject]:
     """The real program: a new database, signatures checked, everything as by default."""
-    with running(folder) as program:
+    with running(folder, *arguments) as program:
         subject = Subject(program.port, psutil.Process(program.pid))
         yield subject
         assert program.stop() == 0, program.said
@@ -109,7 +110,19 @@ def relay(folder: Path) -> Iterator[Subject]:
     print(f"relay: {subject.answered} answered 200, {stored} stored, {valid} of them with a valid signature")
 
 
-CONTENDERS = (Contender("base", base), Contender("relay", relay))
+@contextlib.contextmanager
+def relay_to_nobody(folder: Path) -> Iterator[Subject]:
+    """The relay with a target that takes connections and never answers: a delivery row for each capture."""
+    with socket.create_server(("127.0.0.1", 0), backlog=256) as hanging:
+        with relay(folder, "--forward-to", f":{hanging.getsockname()[1]}") as subject:
+            yield subject
+
+
+CONTENDERS = (
+    Contender("base", base),
+    Contender("relay", relay),
+    Contender("hanging", relay_to_nobody),
+)
 
 
 def press(subject: Subject, arguments: tuple[str, ...], seconds: float) -> dict[str, float]:

@@ -14,6 +14,7 @@ from tests.test_hostile import mutate_and_watch
 from tests.test_shutdown import ends_under_load
 from tests.test_slow_clients import hold_out
 from tests.test_startup import race
+from tests.torture.forward_kills import forward_kill_rounds
 from tests.torture.kills import EARLY_ACK, kill_rounds
 from tests.torture.power import NOT_SYNCED, possible, power_cuts
 from tests.torture.wal import largest_log
@@ -92,3 +93,11 @@ def test_ten_power_cuts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert tally.acked > 100
     assert (tally.lost, tally.unsound) == (0, 0), tally
     assert control.lost > 0, control
+
+
+@pytest.mark.parametrize("in_flight", [1, 4])
+def test_twenty_kills_while_forwarding(tmp_path: Path, in_flight: int) -> None:
+    """Each capture reaches its backend; repeats are at most kills times tries in flight."""
+    tally = forward_kill_rounds(tmp_path, 20, in_flight=in_flight)
+    assert (tally.missing, tally.unended) == (0, 0), tally
+    assert tally.repeats <= tally.kills * in_flight, tally
