@@ -227,10 +227,12 @@ class Lane:
             tried = await self._sender.send(
                 request, self._where, timeout_s=self._policy.timeout_s, number=claimed.number
             )
+            held.cancel()
             if tried.before_any_byte:
                 await self._gone_down(claimed, tried)
             else:
-                await self._record(claimed, _ended(claimed, request, tried), self._due_again(claimed, tried))
+                ended, due_at = _ended(claimed, request, tried), self._due_again(claimed, tried)
+                await self._record(claimed, ended, due_at, holds_up=not free.called)
         finally:
             held.cancel()
             free()
@@ -248,9 +250,15 @@ class Lane:
             self.down = reason
             log.warning("%s is down: %s; %s", visible(self.name), reason, _that_wait(await self._waiting()))
 
-    async def _record(self, claimed: Claimed, ended: Ended, due_at: int | None) -> None:
-        """Write down how it ended, and claim the next in the same commit where this lane would anyway."""
-        goes_on = not (
+    async def _record(
+        self, claimed: Claimed, ended: Ended, due_at: int | None, *, holds_up: bool = False
+    ) -> None:
+        """Write down how it ended, and claim the next in the same commit where that is this try's to do.
+
+        It is where the try is the only one that holds up the next: two that claimed at once would
+        leave one of theirs behind.
+        """
+        goes_on = holds_up and not (
             self.stopping or self.paused or self.down or self._claimed or self._policy.in_flight > 1
         )
 
@@ -293,6 +301,10 @@ class _Once:
 
     def __init__(self, function: Callable[[], None]) -> None:
         self._function: Callable[[], None] | None = function
+
+    @property
+    def called(self) -> bool:
+        return self._function is None
 
     def __call__(self) -> None:
         function, self._function = self._function, None

@@ -40,6 +40,7 @@ BYTES_AT_ONCE = 8 * 1024 * 1024
 """A group ends after this many body bytes, so that nobody waits long behind large bodies."""
 
 PAGES_OF_A_FILL = 300
+"""What filling the index of events is counted as, roughly; the next pass gives the true number."""
 
 LOCKED_FOR_S = 4.0
 """How long a capture waits for another program's transaction; Lean gives 10 s in all."""

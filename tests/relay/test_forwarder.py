@@ -269,3 +269,25 @@ async def test_two_relays_at_each_other_end_visibly(tmp_path: Path) -> None:
 
         await until(ended, "one of them to stop it")
         assert sum(rows(db, "SELECT count(*) FROM captures")[0][0] for db in dbs) <= 4
+
+
+async def test_tries_that_overlap_lose_no_delivery(
+    tmp_path: Path, backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where every try outlasts its hold, several end at once: each capture is still sent, once, and ends."""
+    monkeypatch.setattr(forwarder, "HOLDS_UP_S", 0.01)
+    together = asyncio.Condition()
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        # Nobody is answered until four are there, so that four are recorded at the same time.
+        async with together:
+            together.notify_all()
+            await together.wait_for(lambda: len(backend.got) % 4 == 0)
+        return web.Response()
+
+    backend.answer = answer
+    settings = settings_for(tmp_path, backend)
+    async with an_engine(settings) as running:
+        await asyncio.gather(*(post(running.url, a_post(str(number).encode())) for number in range(40)))
+        await until(lambda: states(settings.db) == ["ended"] * 40, "all deliveries")
+    assert sorted(backend.got) == sorted(numbers(*range(40)))
