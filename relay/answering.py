@@ -86,10 +86,7 @@ class Answers:
 
 def _read(rule: RespondRule, now: datetime) -> _Rule:
     try:
-        when = filters.parse(rule.when, now)
+        when = filters.parse_for_arrival(rule.when, now)
     except ValueError as error:
         raise UsageError(f"{rule.where}.when: {error}") from error
-    fault = filters.arrival_fault(when)
-    if fault is not None:
-        raise UsageError(f"{rule.where}.when: {fault}")
     return _Rule(when.matches, Reply(rule.status, f"{rule.where}: {rule.when}", rule.delay_s), rule.first)

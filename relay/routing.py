@@ -85,10 +85,7 @@ def _read(route: Route, now: datetime) -> _Way:
     if route.when is None:
         return _Way(target, None)
     try:
-        when = filters.parse(route.when, now)
+        when = filters.parse_for_arrival(route.when, now)
     except ValueError as error:
         raise UsageError(f"{route.where_when}: {error}") from error
-    fault = filters.arrival_fault(when)
-    if fault is not None:
-        raise UsageError(f"{route.where_when}: {fault}")
     return _Way(target, when.matches)

@@ -14,11 +14,13 @@ like a number is a text, but in a range counts as the number.
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from relay.filters.operators import OPERATORS
 from relay.filters.parser import parse
 from relay.filters.tree import Filter, FilterError
 
-__all__ = ["HELP", "Filter", "FilterError", "arrival_fault", "parse"]
+__all__ = ["HELP", "Filter", "FilterError", "arrival_fault", "parse", "parse_for_arrival"]
 
 HELP: tuple[tuple[str, str], ...] = (
     *((operator.example, operator.help) for operator in OPERATORS),
@@ -37,3 +39,16 @@ def arrival_fault(filter: Filter) -> str | None:
         if leaf.is_late:
             return f"{leaf.code}: asks for what is known only later ({leaf}); it cannot decide on arrival"
     return None
+
+
+def parse_for_arrival(text: str, now: datetime) -> Filter:
+    """A filter that decides when a capture arrives: for rules and routes.
+
+    Raises:
+        ValueError: it is wrong (a `FilterError`), or asks for what is known only later.
+    """
+    filter = parse(text, now)
+    fault = arrival_fault(filter)
+    if fault is not None:
+        raise ValueError(fault)
+    return filter
