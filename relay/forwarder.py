@@ -13,6 +13,7 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from time import monotonic
 from typing import Any
 
@@ -164,15 +165,15 @@ class Lane:
             await self._wait(await self._until_due_s())
         if self._claimed is not None:
             unsent, self._claimed = self._claimed.delivery_id, None
-            await self._write(lambda connection: delivering.give_back(connection, unsent, None))
+            await self._write(partial(delivering.give_back, delivery_id=unsent, reason=None))
         return None
 
     async def _claim(self) -> Claimed | None:
-        found = await self._write(lambda connection: delivering.claim(connection, self.name, _now(), 1))
+        found = await self._write(partial(delivering.claim, target=self.name, now=_now(), limit=1))
         return found[0] if found else None
 
     async def _until_due_s(self) -> float | None:
-        due = await self._write(lambda connection: delivering.next_due(connection, self.name))
+        due = await self._write(partial(delivering.next_due, target=self.name))
         return None if due is None else max((due - _now()) / 1e6, 0.001)
 
     async def _wait(self, most_s: float | None) -> None:
@@ -243,9 +244,8 @@ class Lane:
 
     async def _gone_down(self, claimed: Claimed, tried: Tried) -> None:
         reason = tried.error or "not reachable"
-        await self._write(
-            lambda connection: delivering.give_back(connection, claimed.delivery_id, f"waits: {reason}")
-        )
+        back = partial(delivering.give_back, delivery_id=claimed.delivery_id, reason=f"waits: {reason}")
+        await self._write(back)
         if self.down is None:
             self.down = reason
             log.warning("%s is down: %s; %s", visible(self.name), reason, _that_wait(await self._waiting()))
@@ -261,15 +261,11 @@ class Lane:
         goes_on = holds_up and not (
             self.stopping or self.paused or self.down or self._claimed or self._policy.in_flight > 1
         )
-
-        def act(connection: Any) -> list[Claimed]:
-            delivering.record(connection, claimed.delivery_id, ended, due_at)
-            return delivering.claim(connection, self.name, _now(), 1) if goes_on else []
-
+        record = partial(delivering.record, delivery_id=claimed.delivery_id, ended=ended, due_at=due_at)
+        if goes_on:
+            record = partial(record, claim_for=self.name, now=_now())
         # A try that ended is recorded even while the engine stops.
-        found = await asyncio.shield(asyncio.ensure_future(self._write(act)))
-        if found:
-            self._claimed = found[0]
+        self._claimed = await asyncio.shield(asyncio.ensure_future(self._write(record))) or self._claimed
 
     def _due_again(self, claimed: Claimed, tried: Tried) -> int | None:
         policy = self._policy

@@ -10,6 +10,7 @@ import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from secrets import token_hex
 from time import time_ns
 from typing import Any
@@ -73,7 +74,7 @@ class Forwarding:
         ids = list(params["ids"])
         try:
             queued, released = await self._writer.write(
-                lambda connection: delivering.send_again(connection, ids, targets, time_ns() // 1000)
+                partial(delivering.send_again, ids=ids, targets=targets, now=time_ns() // 1000)
             )
         except StoreTrouble as trouble:
             raise RelayError(f"nothing was queued: {trouble.detail}", word=trouble.reason) from trouble
@@ -125,7 +126,7 @@ async def forwarding(writer: Writer, settings: Settings, routes: Routes) -> Asyn
 async def _take_up(writer: Writer, routes: Routes) -> None:
     before = int((datetime.now(UTC) - PARKED_AFTER).timestamp() * 1_000_000)
     await writer.write(delivering.recover)
-    parked = await writer.write(lambda connection: delivering.park(connection, routes.targets, before))
+    parked = await writer.write(partial(delivering.park, targets=routes.targets, before=before))
     if parked:
         what = "1 delivery" if parked == 1 else f"{parked} deliveries"
         log.warning("%s of earlier runs: parked; `lean-relay forward state:parked` sends them", what)

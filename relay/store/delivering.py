@@ -106,8 +106,22 @@ def give_back(connection: sqlite3.Connection, delivery_id: int, reason: str | No
     )
 
 
-def record(connection: sqlite3.Connection, delivery_id: int, ended: Ended, due_at: int | None) -> None:
-    """Write down how an attempt ended; the delivery ends with it, or is due again at `due_at`."""
+def record(
+    connection: sqlite3.Connection,
+    delivery_id: int,
+    ended: Ended,
+    due_at: int | None,
+    claim_for: str | None = None,
+    now: int = 0,
+) -> Claimed | None:
+    """Write down how an attempt ended; the delivery ends with it, or is due again at `due_at`.
+
+    Args:
+        claim_for: a target whose next delivery that is due `now` is claimed in the same transaction.
+
+    Returns:
+        What was claimed.
+    """
     connection.execute(
         "INSERT INTO attempts (delivery_id, number, started_at, elapsed_us, outcome, status, verdict,"
         " verdict_reason, error, sent_headers, sent_body, headers, body, body_size)"
@@ -134,6 +148,8 @@ def record(connection: sqlite3.Connection, delivery_id: int, ended: Ended, due_a
         "UPDATE deliveries SET state = ?, reason = ?, due_at = coalesce(?, due_at) WHERE id = ?",
         (state, ended.verdict_reason if ended.verdict != "delivered" else None, due_at, delivery_id),
     )
+    found = claim(connection, claim_for, now, 1) if claim_for is not None else []
+    return found[0] if found else None
 
 
 def recover(connection: sqlite3.Connection) -> int:
