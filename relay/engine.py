@@ -10,9 +10,10 @@ import asyncio
 import errno
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from importlib.metadata import version
 from logging import getLogger
 from pathlib import Path
@@ -34,7 +35,6 @@ from relay.receiver import Receiver
 from relay.refusals import Refusals
 from relay.rules import Rules
 from relay.store import files, upkeep
-from relay.store.inserting import Row
 from relay.store.trouble import StoreTrouble
 from relay.store.writer import Writer
 
@@ -100,9 +100,13 @@ class Engine:
     async def _open_store(self, stack: AsyncExitStack) -> None:
         db = self.settings.db
         new = files.create_private(db)
-        opened = await asyncio.to_thread(files.open_writer, db, ours=self._lock.owned_before and not new)
-        self.moved_aside = opened.moved_aside
-        self._writer = Writer(opened.connection, db, committed=self._committed)
+        self._writer = await Writer.open(
+            db,
+            ours=self._lock.owned_before and not new,
+            lock=self._lock.descriptor,
+            committed=self._committed,
+        )
+        self.moved_aside = self._writer.moved_aside
         stack.push_async_callback(self._writer.close)
         stack.push_async_callback(self._write_refusals)
 
@@ -143,8 +147,8 @@ class Engine:
     def _describe(self) -> None:
         self._lock.describe(Holder(pid=os.getpid(), started_at=self._started, url=self.url))
 
-    def _committed(self, first_id: int, rows: Sequence[Row]) -> None:
-        self.captures += len(rows)
+    def _committed(self, count: int) -> None:
+        self.captures += count
         if self._forwarding is not None:
             self._forwarding.notice()
 
@@ -166,7 +170,7 @@ class Engine:
         if not entries:
             return
         try:
-            await self._writer.write(lambda connection: upkeep.add_refusals(connection, entries))
+            await self._writer.write(partial(upkeep.add_refusals, entries=entries))
         except (StoreTrouble, sqlite3.Error):
             self.refusals.put_back(entries)
 
@@ -204,7 +208,7 @@ class Engine:
         return await self._actions()[action](params)
 
     async def _status(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        health = self._writer.health
+        trouble = self._writer.trouble
         receiver = self._receiver
         return {
             "kind": "status",
@@ -219,8 +223,8 @@ class Engine:
                 "answers": receiver.answers.summary if receiver else None,
             },
             "store": {
-                "state": health.word,
-                "detail": health.trouble.detail if health.trouble else None,
+                "state": self._writer.health,
+                "detail": trouble.detail if trouble else None,
                 "wal_bytes": self._writer.wal_bytes,
                 "waiting": self._writer.waiting,
             },

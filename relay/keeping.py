@@ -37,7 +37,7 @@ async def delete_older(writer: Writer, before: int) -> int:
     Raises:
         StoreTrouble: nothing can be written; what was removed until then stays removed.
     """
-    last = await writer.write(partial(_last_before, before=before))
+    last = await writer.write(partial(upkeep.last_before, received_at=before))
     gone = await _delete(writer, [(1, last)], starred_too=False)
     if gone:
         await writer.outside_transaction(upkeep.empty_log)
@@ -46,17 +46,17 @@ async def delete_older(writer: Writer, before: int) -> int:
 
 async def _star(writer: Writer, params: Mapping[str, Any]) -> dict[str, Any]:
     ids, starred = list(params["ids"]), bool(params["starred"])
-    return {"changed": await _change(writer, lambda connection: upkeep.set_star(connection, ids, starred))}
+    return {"changed": await _change(writer, partial(upkeep.set_star, ids=ids, starred=starred))}
 
 
 async def _note(writer: Writer, params: Mapping[str, Any]) -> dict[str, Any]:
     ids, text = list(params["ids"]), params["text"]
-    return {"changed": await _change(writer, lambda connection: upkeep.set_note(connection, ids, text))}
+    return {"changed": await _change(writer, partial(upkeep.set_note, ids=ids, text=text))}
 
 
 async def _verify(writer: Writer, params: Mapping[str, Any]) -> dict[str, Any]:
     judged = [(int(number), str(state), name) for number, state, name in params["judged"]]
-    return {"changed": await _change(writer, lambda connection: upkeep.save_signatures(connection, judged))}
+    return {"changed": await _change(writer, partial(upkeep.save_signatures, judged=judged))}
 
 
 async def _prune(writer: Writer, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -86,7 +86,3 @@ async def _delete(writer: Writer, ranges: Sequence[Range], *, starred_too: bool)
             count, following = await writer.write(act)
             gone += count
     return gone
-
-
-def _last_before(connection: sqlite3.Connection, *, before: int) -> int:
-    return upkeep.last_before(connection, before)

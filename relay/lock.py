@@ -1,7 +1,8 @@
 """Who owns a database: a lock file beside it, held by the engine for as long as it lives.
 
-The lock is the kernel's (flock on the file), so that it ends with its process however that ends; the
-text in it only says who holds it. The database file itself is never opened here.
+The lock is the kernel's (flock on the file), so that it ends with its processes however those end: the
+engine, and the one that writes for it. The text in it only says who holds it. The database file itself is
+never opened here.
 """
 
 from __future__ import annotations
@@ -11,8 +12,13 @@ import json
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from time import monotonic, sleep
 
 from relay.errors import RelayError
+from relay.processes import is_alive
+
+ENDS_WITHIN_S = 5.0
+"""How long the writing process of an engine that died may take to end: it finishes a group of captures."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,13 +41,14 @@ class Lock:
     """The lock of one database; use `take`."""
 
     def __init__(self, descriptor: int, *, owned_before: bool) -> None:
-        self._descriptor = descriptor
+        self.descriptor = descriptor
+        """For a process that shall hold the lock too, for as long as it lives."""
         self.owned_before = owned_before
         """An engine has owned this database in the past."""
 
     @classmethod
     def take(cls, db: Path) -> Lock:
-        """Become the owner.
+        """Become the owner; where the last one has died and its writing process is ending, in a moment.
 
         Raises:
             RelayError: `engine-running`, with the other's pid and URL; `read-only`.
@@ -55,23 +62,28 @@ class Lock:
                 "or name another file with --db",
                 word="read-only",
             ) from error
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            other = _read(descriptor)
-            os.close(descriptor)
-            raise RelayError(_taken(db, other), word="engine-running") from error
+        give_up_at = monotonic() + ENDS_WITHIN_S
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except OSError as error:
+                other = _read(descriptor)
+                if other is None or is_alive(other.pid) or monotonic() > give_up_at:
+                    os.close(descriptor)
+                    raise RelayError(_taken(db, other), word="engine-running") from error
+                sleep(0.01)
         return cls(descriptor, owned_before=_read(descriptor) is not None)
 
     def describe(self, holder: Holder) -> None:
         """Say in the file who holds it."""
         text = json.dumps(asdict(holder)).encode()
-        os.pwrite(self._descriptor, text, 0)
-        os.ftruncate(self._descriptor, len(text))
+        os.pwrite(self.descriptor, text, 0)
+        os.ftruncate(self.descriptor, len(text))
 
     def release(self) -> None:
         """Let go; the file stays, so that no two processes ever lock different files of one name."""
-        os.close(self._descriptor)
+        os.close(self.descriptor)
 
 
 def holder(db: Path) -> Holder | None:
@@ -84,7 +96,8 @@ def holder(db: Path) -> Holder | None:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except OSError:
-            return _read(descriptor) or Holder(pid=0, started_at=0.0)
+            found = _read(descriptor) or Holder(pid=0, started_at=0.0)
+            return found if not found.pid or is_alive(found.pid) else None
         return None  # Nobody holds it: the text is of an engine that has ended.
     finally:
         os.close(descriptor)

@@ -23,9 +23,26 @@ class Process:
 
 
 def holders(path: Path) -> list[Process]:
-    """Other processes that have the file open; empty where the system does not tell (Linux does)."""
+    """Other programs that have the file open; empty where the system does not tell (Linux does).
+
+    What started this process belongs to the same program: an engine and the process that writes for it.
+    """
     wanted = str(path.resolve())
-    return [process for process in _others() if wanted in _open_files(process.pid)]
+    started_by = os.getppid()
+    return [
+        process for process in _others() if process.pid != started_by and wanted in _open_files(process.pid)
+    ]
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process with this id runs."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def port_owner(port: int) -> Process | None:

@@ -18,6 +18,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 from tests.leanlike import SECRET
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -49,10 +51,19 @@ class Running:
         """What stands on stderr so far."""
         return (self.folder / "stderr").read_text(encoding="utf-8", errors="replace")
 
+    @property
+    def writing_pid(self) -> int:
+        """The process that writes its log."""
+        (found,) = writing_processes(self.pid)
+        return int(found.pid)
+
     def kill(self) -> None:
-        """End it as a crash would, and wait until it is gone."""
+        """End it as a crash would, and wait until all of it is gone: its writing process ends by itself."""
+        writing = writing_processes(self.pid)
         self.process.kill()
         self.process.wait(10)
+        _, left = psutil.wait_procs(writing, 10)
+        assert not left, f"the writing process outlived its engine: {left}"
 
     def stop(self, within_s: float = 15.0) -> int:
         """SIGTERM, and the exit code; a process that stays longer is killed.
@@ -66,6 +77,15 @@ class Running:
         except subprocess.TimeoutExpired:
             self.kill()
             raise AssertionError(f"still there {within_s} s after SIGTERM:\n{self.said}") from None
+
+
+def writing_processes(engine: int) -> list[psutil.Process]:
+    """The processes that write for an engine: one, or none while there is none."""
+    return [
+        child
+        for child in psutil.Process(engine).children()
+        if any("store" in word for word in child.cmdline()[1:4])
+    ]
 
 
 def environment(folder: Path, secret: str | None = SECRET, **more: str) -> dict[str, str]:

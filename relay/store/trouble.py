@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
 from pathlib import Path
 
 from relay.processes import holders
@@ -17,6 +16,9 @@ class StoreTrouble(Exception):
         self.reason = reason
         self.detail = detail
 
+    def __reduce__(self) -> tuple[type[StoreTrouble], tuple[str, str]]:
+        return type(self), (self.reason, self.detail)
+
     def again(self) -> StoreTrouble:
         """The same, new: an exception raised twice keeps the frames of both alive, with their bodies."""
         return StoreTrouble(self.reason, self.detail)
@@ -24,19 +26,6 @@ class StoreTrouble(Exception):
 
 class StoreClosed(Exception):
     """The store was closed; nothing more is taken."""
-
-
-@dataclass(frozen=True, slots=True)
-class Health:
-    """Whether the store takes captures, as its last write showed."""
-
-    trouble: StoreTrouble | None = None
-    since: float = 0.0
-    """`monotonic()` of the first failure of this trouble."""
-
-    @property
-    def word(self) -> str:
-        return self.trouble.reason if self.trouble else "ok"
 
 
 def is_lock(error: sqlite3.Error) -> bool:

@@ -1,111 +1,113 @@
-"""The one writer thread: captures in groups, other changes one by one, each answered after its COMMIT.
+"""The engine's side of writing: hands over captures and other changes, and tells when they are committed.
 
-Owns the only writing connection. A group of captures is one autocommitted INSERT of as many rows
-as wait: each `sqlite3_step` gives the interpreter away and must win it back from a busy event loop,
-and one statement makes one such hand-over where rows one by one make two each.
-
-Whoever waits hears after the commit, never before: this is promise 1, and nothing else in the
-program may answer 200.
+Owns the writing process (`relay.store.writing`): starts it, ends it, starts another where it dies. Whoever
+waits hears after the COMMIT, never before: this is promise 1, and nothing else in the program may answer 200.
+Runs no SQL.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import socket
 import sqlite3
-import threading
+import subprocess
+import sys
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from queue import Empty, SimpleQueue
-from time import monotonic, time_ns
-from typing import Any, Generic, TypeVar
+from time import monotonic
+from typing import Any, TypeVar, cast
 
 from relay.errors import RelayError
-from relay.store import delivering, files
-from relay.store.checkpoint import Checkpoints
-from relay.store.eventindex import EVENT_ID, EventIndex
-from relay.store.inserting import Row, insert_of
-from relay.store.trouble import Health, StoreClosed, StoreTrouble, diagnose, is_lock
+from relay.store.frames import Arrived, Incoming, Kind, captures_frame, frame, payload_of
+from relay.store.inserting import Row
+from relay.store.recorder import PROBE_EVERY_S, Bounds, confess, confess_beyond
+from relay.store.trouble import StoreClosed, StoreTrouble
 
 T = TypeVar("T")
 log = logging.getLogger("relay.store")
 
-ROWS_AT_ONCE = 64
-"""Rows of one INSERT: one cached statement for each count up to this."""
+PROGRAM = "relay.store.writing"
+"""The module that the writing process runs."""
 
-BYTES_AT_ONCE = 8 * 1024 * 1024
-"""A group ends after this many body bytes, so that nobody waits long behind large bodies."""
-
-PAGES_OF_A_FILL = 300
-"""What filling the index of events is counted as, roughly; the next pass gives the true number."""
-
-LOCKED_FOR_S = 4.0
-"""How long a capture waits for another program's transaction; Lean gives 10 s in all."""
-
-ANSWER_WITHIN_S = 4.5
-"""When a capture whose commit is still under way is given up on (a stalled disk): 503 is due within 5 s."""
-
-PROBE_EVERY_S = 1.0
-"""How often a store in trouble is tried again."""
+BYTES_AT_ONCE = 1024 * 1024
+"""A frame is sent when it has so many body bytes, so that large bodies hold the loop up one by one."""
 
 
-@dataclass(slots=True, eq=False)
 class _Waiting:
     """One capture on its way to the disk."""
 
-    row: Row
-    targets: tuple[str, ...]
-    since: float
-    stored: asyncio.Future[int]
-    given_up: bool = False
+    __slots__ = ("given_up", "since", "stored")
 
-
-@dataclass(slots=True, eq=False)
-class _Job(Generic[T]):
-    """Any other change: runs alone between BEGIN IMMEDIATE and COMMIT."""
-
-    work: Callable[[sqlite3.Connection], T]
-    done: asyncio.Future[T]
-    transaction: bool = True
-
-
-@dataclass(slots=True, eq=False)
-class _Stop:
-    done: threading.Event = field(default_factory=threading.Event)
+    def __init__(self, stored: asyncio.Future[int], since: float) -> None:
+        self.stored = stored
+        self.since = since
+        self.given_up = False
 
 
 class Writer:
-    """The writer thread's owner; its methods belong to the event loop that made it."""
+    """A database's writing process, as the event loop that opened it sees it; use `open`."""
 
     def __init__(
         self,
-        connection: sqlite3.Connection,
         path: Path,
         *,
-        committed: Callable[[int, Sequence[Row]], None] | None = None,
+        lock: int | None = None,
+        bounds: Bounds | None = None,
+        committed: Callable[[int], None] | None = None,
     ) -> None:
-        """Take over an open connection (`files.open_writer`).
-
-        Args:
-            committed: called on the loop after each group with the first id and the rows; must be quick.
-        """
+        self.moved_aside: Path | None = None
+        """Where a damaged database was put when this was opened; None when it was sound or new."""
         self._path = path
-        self._connection = connection
+        self._wal = path.with_name(f"{path.name}-wal")
+        self._lock = lock
+        self._bounds = bounds or Bounds()
         self._committed = committed
         self._loop = asyncio.get_running_loop()
-        self._queue: SimpleQueue[_Waiting | _Job[Any] | _Stop] = SimpleQueue()
-        self._pending: deque[_Waiting] = deque()
+        self._channel: _Channel | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._opened: asyncio.Future[tuple[Path | None, int]]
+        self._ended: asyncio.Future[None]
+        self._again: asyncio.Task[None] | None = None
+        self._gathered: list[Arrived] = []
+        self._gathered_bytes = 0
+        self._gathered_since = 0.0
+        self._captures: deque[_Waiting] = deque()
+        self._jobs: deque[asyncio.Future[Any]] = deque()
+        self._newest_id = 0
+        self._its_trouble: StoreTrouble | None = None
+        self._our_trouble: StoreTrouble | None = None
         self._closed = False
-        self.health = Health()
-        self._prepare()
-        self._checkpoints = Checkpoints(path)
-        self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
-        self._thread.start()
 
-    # -- on the loop ---------------------------------------------------------------------------
+    @classmethod
+    async def open(
+        cls,
+        path: Path,
+        *,
+        ours: bool = False,
+        lock: int | None = None,
+        bounds: Bounds | None = None,
+        committed: Callable[[int], None] | None = None,
+    ) -> Writer:
+        """Start the writing process on a database file that is there (`files.create_private`).
+
+        Args:
+            ours: as for `files.open_writer`.
+            lock: descriptor of the engine's lock; it is held until the process has ended too.
+            committed: called on the loop after each group with how many captures it had; must be quick.
+
+        Raises:
+            RelayError: as `files.open_writer` does.
+        """
+        writer = cls(path, lock=lock, bounds=bounds, committed=committed)
+        writer.moved_aside, writer._newest_id = await writer._start(ours=ours)
+        return writer
+
+    # -- what others ask -----------------------------------------------------------------------
 
     def add(self, row: Row, targets: tuple[str, ...] = ()) -> asyncio.Future[int]:
         """Store one capture, and a delivery to each target; the future gives its id after the COMMIT.
@@ -115,37 +117,37 @@ class Writer:
         """
         if self._closed:
             raise StoreClosed
-        if self.health.trouble is not None:
-            raise self.health.trouble.again()
-        waiting = _Waiting(row, targets, monotonic(), self._loop.create_future())
-        self._pending.append(waiting)
-        self._queue.put(waiting)
+        trouble = self.trouble
+        if trouble is not None:
+            raise trouble.again()
+        waiting = _Waiting(self._loop.create_future(), monotonic())
+        self._captures.append(waiting)
+        if not self._gathered:
+            self._gathered_since = waiting.since
+            self._loop.call_soon(self._hand_over)
+        self._gathered.append((row, targets))
+        self._gathered_bytes += len(row[-1])
+        if self._gathered_bytes >= BYTES_AT_ONCE:
+            self._hand_over()
         return waiting.stored
+
+    async def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Run `work` in one transaction in the writing process and give its result.
+
+        Committed when this returns. If the waiter is cancelled the write still happens. Keep it
+        short: captures wait meanwhile. Work and result cross by pickle, so that `work` is a function of
+        `relay.store` or a `partial` of one. Raises StoreClosed after `close`, StoreTrouble where SQLite
+        cannot write, and whatever else `work` raises, after rolling back.
+        """
+        return cast(T, await self._have_done(work, transaction=True))
+
+    async def outside_transaction(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Run `work` there with no transaction open: for checkpoints and the like."""
+        return cast(T, await self._have_done(work, transaction=False))
 
     async def settled(self) -> None:
         """Have the index of events hold all that is committed: before captures are removed."""
-        await self.outside_transaction(lambda connection: self._events.fill(connection))
-
-    async def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Run `work` in one transaction on the writer thread and give its result.
-
-        Committed when this returns. If the waiter is cancelled the write still happens. Keep it
-        short: captures wait meanwhile. Raises StoreClosed after `close`, StoreTrouble where SQLite
-        cannot write, and whatever else `work` raises, after rolling back.
-        """
-        return await self._do(work, transaction=True)
-
-    async def outside_transaction(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Run `work` on the writer thread with no transaction open: for checkpoints and the like."""
-        return await self._do(work, transaction=False)
-
-    async def _do(self, work: Callable[[sqlite3.Connection], T], *, transaction: bool) -> T:
-        if self._closed:
-            raise StoreClosed
-        job = _Job(work, self._loop.create_future(), transaction)
-        self._queue.put(job)
-        result: T = await job.done
-        return result
+        await self._have_done(None, transaction=False)
 
     def give_up_late(self) -> int:
         """Fail what has waited too long, so that no caller waits on a stalled disk; gives how many.
@@ -153,293 +155,235 @@ class Writer:
         Called about four times a second. Such a capture may still be committed; its row then says
         that it was answered 503.
         """
-        pending, now, given_up = self._pending, monotonic(), 0
-        while pending and (pending[0].stored.done() or now - pending[0].since > ANSWER_WITHIN_S):
-            waiting = pending.popleft()
+        captures, now, given_up = self._captures, monotonic(), 0
+        for waiting in captures:
+            if now - waiting.since <= self._bounds.answer_s:
+                break
             if not waiting.stored.done():
                 waiting.given_up = True
                 given_up += 1
-                trouble = StoreTrouble("store-slow", "the disk did not confirm the write in time")
-                waiting.stored.set_exception(trouble)
-                if self.health.trouble is None:
-                    self.health = Health(trouble, now)
+                waiting.stored.set_exception(_too_slow())
+        if given_up and self._our_trouble is None:
+            self._our_trouble = _too_slow()
         return given_up
+
+    @property
+    def trouble(self) -> StoreTrouble | None:
+        """What keeps the store from taking captures; None while it does."""
+        return self._our_trouble or self._its_trouble
+
+    @property
+    def health(self) -> str:
+        """The reason of `trouble`, or `ok`."""
+        return self.trouble.reason if self.trouble else "ok"
 
     @property
     def waiting(self) -> int:
         """Captures whose commit is not confirmed yet."""
-        return sum(not waiting.stored.done() for waiting in self._pending)
+        return sum(not waiting.stored.done() for waiting in self._captures)
 
     @property
     def wal_bytes(self) -> int:
         """Size of the write-ahead log on disk."""
-        return self._checkpoints.wal_bytes
+        with suppress(OSError):
+            return self._wal.stat().st_size
+        return 0
+
+    @property
+    def pid(self) -> int | None:
+        """The writing process; None while there is none."""
+        return self._process.pid if self._process is not None else None
 
     async def close(self) -> None:
-        """Finish what waits, write the log back into the database, close; may be called twice."""
+        """Finish what waits, write the log back into the database, end the process; may be called twice."""
         if not self._closed:
+            self._hand_over()
             self._closed = True
-            stop = _Stop()
-            self._queue.put(stop)
-            await self._loop.run_in_executor(None, stop.done.wait)
-        await self._loop.run_in_executor(None, self._thread.join)
+            if self._again is not None:
+                self._again.cancel()
+            if self._channel is not None:
+                self._channel.send(frame(Kind.STOP))
+        await self._gone()
 
-    # -- on the writer thread ------------------------------------------------------------------
+    # -- the process ---------------------------------------------------------------------------
 
-    def _prepare(self) -> None:
-        self._events = EventIndex(self._connection)
-        row = self._connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'captures'").fetchone()
-        self._next_id = (row[0] if row else 0) + 1
-
-    def _run(self) -> None:
-        held: _Waiting | _Job[Any] | _Stop | None = None
-        while True:
-            if held is None:
-                try:
-                    held = self._queue.get(timeout=self._wait_s())
-                except Empty:
-                    self._rest()
-                    continue
-            if isinstance(held, _Waiting):
-                group, held = self._gather(held)
-                self._store(group)
-            elif isinstance(held, _Job):
-                self._perform(held)
-                held = None
-            else:
-                self._finish(held)
-                return
-            self._tidy(quiet=held is None and self._queue.empty())
-
-    def _wait_s(self) -> float:
-        if self.health.trouble is not None:
-            return PROBE_EVERY_S
-        due_in_s = self._events.due_in_s
-        return self._checkpoints.due_in_s if due_in_s is None else min(due_in_s, self._checkpoints.due_in_s)
-
-    def _rest(self) -> None:
-        """Nothing has come: look whether trouble has passed, or tidy the log."""
-        if self.health.trouble is not None:
-            self._probe()
-        else:
-            self._tidy(quiet=True)
-
-    def _tidy(self, *, quiet: bool) -> None:
-        """What goes on behind the commits: the index of events, and the log back into the database."""
+    async def _start(self, *, ours: bool) -> tuple[Path | None, int]:
+        self._opened = self._loop.create_future()
+        self._ended = self._loop.create_future()
+        here, there = socket.socketpair()
+        with there:
+            try:
+                self._process = self._spawn(there)
+            except BaseException:
+                here.close()
+                raise
+        await self._loop.create_unix_connection(partial(_Channel, self), sock=here)
+        assert self._channel is not None
+        self._channel.send(frame(Kind.OPEN, ours, self._bounds))
         try:
-            if self._events.fill_when_due(self._connection):
-                self._checkpoints.wrote(PAGES_OF_A_FILL, 0)
-        except sqlite3.Error as error:
-            self._diagnose(error)
-            return
-        if quiet:
-            self._checkpoints.when_quiet(self._connection)
-        else:
-            self._checkpoints.when_busy(self._connection)
-
-    def _gather(self, first: _Waiting) -> tuple[list[_Waiting], _Waiting | _Job[Any] | _Stop | None]:
-        """What waits now, up to a group's bounds; and the first that is no capture."""
-        group, size = [first], len(first.row[-1])
-        with suppress(Empty):
-            while len(group) < ROWS_AT_ONCE and size < BYTES_AT_ONCE:
-                following = self._queue.get_nowait()
-                if not isinstance(following, _Waiting):
-                    return group, following
-                group.append(following)
-                size += len(following.row[-1])
-        return group, None
-
-    def _store(self, group: list[_Waiting]) -> None:
-        group = [waiting for waiting in group if not waiting.given_up]
-        if not group:
-            return
-        first_id = self._next_id
-        values: list[Any] = []
-        new: dict[str | None, int] = {}
-        for number, waiting in enumerate(group, first_id):
-            event_id = waiting.row[EVENT_ID]
-            first = self._events.first(event_id) or new.get(event_id)
-            if first is None and event_id is not None:
-                new[event_id] = number
-            values += (event_id, first, number)
-            values += waiting.row
-        try:
-            if any(waiting.targets for waiting in group):
-                self._insert_with_deliveries(group, first_id, values)
-            else:
-                statement = insert_of(len(group))
-                self._retrying(lambda: self._connection.execute(statement, values), group[0].since)
-        except sqlite3.Error as error:
-            self._fail(group, error)
-            return
-        self._next_id += len(group)
-        self._events.committed(first_id, [waiting.row for waiting in group])
-        self._checkpoints.wrote(len(group), sum(len(waiting.row[-1]) for waiting in group))
-        self._well()
-        late = {number for number, waiting in enumerate(group, first_id) if waiting.given_up}
-        if late:
-            self._confess(self._connection, late)
-        self._tell(self._stored, first_id, group, late)
-
-    def _insert_with_deliveries(self, group: list[_Waiting], first_id: int, values: list[Any]) -> None:
-        """Captures and their deliveries in one transaction: four hand-overs for the group, not one."""
-        connection = self._connection
-        pairs = [
-            (number, target) for number, waiting in enumerate(group, first_id) for target in waiting.targets
-        ]
-        self._retrying(lambda: connection.execute("BEGIN IMMEDIATE"), group[0].since)
-        try:
-            connection.execute(insert_of(len(group)), values)
-            delivering.queue_live(connection, pairs, time_ns() // 1000)
-            connection.execute("COMMIT")
-        except BaseException:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
+            return await self._opened
+        except RelayError:
+            await self._gone()
             raise
 
-    def _retrying(self, act: Callable[[], T], since: float) -> T:
-        """Act, again while another program holds the lock, until `since` is LOCKED_FOR_S ago."""
+    def _spawn(self, channel: socket.socket) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            # -P: what lies in the working folder is no part of this program.
+            [sys.executable, "-P", "-m", PROGRAM, str(self._path)],
+            stdin=channel.fileno(),
+            stdout=subprocess.DEVNULL,
+            env=_environment(),
+            pass_fds=() if self._lock is None else (self._lock,),
+        )
+
+    async def _gone(self) -> None:
+        """Wait for the end of a process that is ending."""
+        if self._process is not None:
+            await self._ended
+            await self._loop.run_in_executor(None, self._process.wait)
+
+    def _lost(self) -> None:
+        """The process has ended: as it was told to, or by what befell it."""
+        self._channel = None
+        if not self._ended.done():
+            self._ended.set_result(None)
+        trouble = StoreTrouble("store-failing", "the process that writes the log ended; another one starts")
+        if not self._opened.done():
+            self._opened.set_exception(RelayError(trouble.detail, word="store-failing"))
+        if self._opened.exception() is not None:
+            return  # It never had the database; who opens hears of it.
+        for waiting in self._captures:
+            _fail(waiting.stored, trouble.again())
+        self._captures.clear()
+        self._gathered.clear()
+        while self._jobs:
+            _fail(self._jobs.popleft(), StoreClosed() if self._closed else trouble.again())
+        if not self._closed and (self._again is None or self._again.done()):
+            log.warning("cannot store captures: %s; answering 503 until then", trouble.detail)
+            self._our_trouble = trouble
+            self._again = self._loop.create_task(self._start_again(), name="store-again")
+
+    async def _start_again(self) -> None:
         while True:
-            try:
-                return act()
-            except sqlite3.OperationalError as error:
-                if not is_lock(error) or monotonic() - since > LOCKED_FOR_S - 1.0:
-                    raise
+            with suppress(RelayError, StoreTrouble, OSError):
+                await self._gone()
+                await self._start(ours=True)
+                # What it had committed and not told is in the log, and its callers had a 503.
+                await self.write(partial(confess_beyond, newest_id=self._newest_id))
+                self._its_trouble = self._our_trouble = None
+                log.warning("storing captures again")
+                return
+            await asyncio.sleep(PROBE_EVERY_S)
 
-    def _perform(self, job: _Job[Any]) -> None:
-        connection = self._connection
-        try:
-            if not job.transaction:
-                result = job.work(connection)
-            else:
-                self._retrying(lambda: connection.execute("BEGIN IMMEDIATE"), monotonic())
-                try:
-                    result = job.work(connection)
-                    connection.execute("COMMIT")
-                except BaseException:
-                    if connection.in_transaction:
-                        connection.execute("ROLLBACK")
-                    raise
-                self._checkpoints.wrote(4, 0)
-                self._well()
-        except sqlite3.OperationalError as error:
-            trouble = self._diagnose(error)
-            self._tell(_fail_future, job.done, trouble)
-        except Exception as error:
-            self._tell(_fail_future, job.done, error)
+    # -- to it ---------------------------------------------------------------------------------
+
+    def _hand_over(self) -> None:
+        gathered = self._gathered
+        if not gathered or self._channel is None:
+            return
+        self._channel.send(captures_frame(self._gathered_since, gathered))
+        self._gathered = []
+        self._gathered_bytes = 0
+
+    async def _have_done(self, work: Callable[[sqlite3.Connection], T] | None, *, transaction: bool) -> Any:
+        if self._closed or self._channel is None:
+            raise StoreClosed if self._closed else _none_there()
+        self._hand_over()  # In order: a change sees every capture that was added before it.
+        job = frame(Kind.JOB, work, transaction)
+        done = self._loop.create_future()
+        self._jobs.append(done)
+        self._channel.send(job)
+        return await done
+
+    # -- from it -------------------------------------------------------------------------------
+
+    def _hear(self, kind: Kind, payload: bytes) -> None:
+        said = payload_of(payload)
+        if kind is Kind.STORED:
+            self._stored(*said)
+        elif kind is Kind.FAILED:
+            self._failed(*said)
+        elif kind is Kind.HEALTH:
+            (self._its_trouble,) = said
+        elif kind is Kind.SAID:
+            log.log(*said)
+        elif kind is Kind.OPENED:
+            self._opened.set_result(said)
+        elif not self._opened.done():
+            self._opened.set_exception(*said)
         else:
-            self._tell(_give, job.done, result)
+            self._answered()
+            job = self._jobs.popleft()
+            if kind is Kind.RAISED:
+                _fail(job, *said)
+            elif not job.done():
+                job.set_result(*said)
 
-    def _finish(self, stop: _Stop) -> None:
-        """The queue is closed behind `stop`, so everything before it has been served."""
-        try:
-            with suppress(sqlite3.Error):
-                self._checkpoints.at_end(self._connection)
-            self._connection.close()
-        finally:
-            stop.done.set()
-
-    # -- trouble -------------------------------------------------------------------------------
-
-    def _fail(self, group: list[_Waiting], error: sqlite3.Error) -> None:
-        trouble = self._diagnose(error)
-        # Those behind in the queue would only wait for the same: they hear at once.
-        kept = []
-        with suppress(Empty):
-            while True:
-                following = self._queue.get_nowait()
-                if isinstance(following, _Waiting):
-                    group.append(following)
-                else:
-                    kept.append(following)
-        for item in kept:
-            self._queue.put(item)
-        self._tell(_fail_group, group, trouble)
-
-    def _diagnose(self, error: sqlite3.Error) -> StoreTrouble:
-        trouble = diagnose(error, self._path)
-        if trouble.reason == "store-failing":
-            self._reopen()
-        if self.health.trouble is None:
-            log.warning("cannot store captures: %s; answering 503 until it passes", trouble.detail)
-            self.health = Health(trouble, monotonic())
-        else:
-            self.health = Health(trouble, self.health.since)
-        return trouble
-
-    def _well(self) -> None:
-        if self.health.trouble is not None:
-            log.warning("storing captures again after %.0f s", monotonic() - self.health.since)
-            self.health = Health()
-
-    def _probe(self) -> None:
-        """Write something harmless; success ends the trouble, and the next capture proves it."""
-        try:
-            self._connection.execute("BEGIN IMMEDIATE")
-            self._connection.execute("UPDATE sqlite_sequence SET seq = seq WHERE name = 'captures'")
-            self._connection.execute("COMMIT")
-        except sqlite3.Error as error:
-            if self._connection.in_transaction:
-                with suppress(sqlite3.Error):
-                    self._connection.execute("ROLLBACK")
-            self._diagnose(error)
-        else:
-            self._well()
-
-    def _reopen(self) -> None:
-        """A connection that met an I/O error is replaced: its cached state may not be the disk's."""
-        try:
-            fresh = files.connect(self._path)
-        except (sqlite3.Error, RelayError):
-            return  # The next probe tries again with the old one.
-        with suppress(sqlite3.Error):
-            self._connection.close()
-        self._connection = fresh
-        with suppress(sqlite3.Error):
-            self._prepare()
-
-    def _confess(self, connection: sqlite3.Connection, ids: set[int]) -> None:
-        """Rows that were committed after their caller had been answered 503 say so."""
-        with suppress(sqlite3.Error):
-            connection.executemany(
-                "UPDATE captures SET answer = 503, answer_reason = 'stored too late' WHERE id = ?",
-                [(number,) for number in ids],
-            )
-
-    # -- back to the loop ----------------------------------------------------------------------
-
-    def _tell(self, function: Callable[..., None], *arguments: Any) -> None:
-        with suppress(RuntimeError):  # A loop that has closed has nobody left who waits.
-            self._loop.call_soon_threadsafe(function, *arguments)
-
-    def _stored(self, first_id: int, group: list[_Waiting], confessed: set[int]) -> None:
-        missed = set()
-        for number, waiting in enumerate(group, first_id):
+    def _stored(self, first_id: int, count: int) -> None:
+        self._answered()
+        self._newest_id = first_id + count - 1
+        captures, missed = self._captures, []
+        for number in range(first_id, first_id + count):
+            waiting = captures.popleft()
             if not waiting.stored.done():
                 waiting.stored.set_result(number)
-            elif waiting.given_up and number not in confessed:
-                missed.add(number)  # Given up on while the word of its commit was on its way here.
-        if missed and not self._closed:
-            self._queue.put(
-                _Job(lambda connection: self._confess(connection, missed), self._loop.create_future())
-            )
-        pending = self._pending
-        while pending and pending[0].stored.done():
-            pending.popleft()
+            elif waiting.given_up:  # While the word of its commit was on its way here.
+                missed.append(number)
+        if missed and self._channel is not None and not self._closed:
+            self._jobs.append(self._loop.create_future())
+            self._channel.send(frame(Kind.JOB, partial(confess, ids=missed), True))
         if self._committed is not None:
-            self._committed(first_id, [waiting.row for waiting in group])
+            self._committed(count)
+
+    def _failed(self, count: int, trouble: StoreTrouble) -> None:
+        self._answered()
+        for _ in range(count):
+            _fail(self._captures.popleft().stored, trouble.again())
+
+    def _answered(self) -> None:
+        """It lives: what was slow is so no longer."""
+        if self._our_trouble is not None and (self._again is None or self._again.done()):
+            self._our_trouble = None
 
 
-def _give(future: asyncio.Future[Any], result: Any) -> None:
-    if not future.done():
-        future.set_result(result)
+class _Channel(asyncio.Protocol):
+    """The socket to the writing process."""
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+        self._incoming = Incoming()
+        self._transport: asyncio.WriteTransport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.WriteTransport, transport)
+        self._writer._channel = self
+
+    def send(self, data: bytes) -> None:
+        self._transport.write(data)
+
+    def data_received(self, data: bytes) -> None:
+        for kind, payload in self._incoming.fed(data):
+            self._writer._hear(kind, payload)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._writer._lost()
 
 
-def _fail_future(future: asyncio.Future[Any], error: BaseException) -> None:
+def _environment() -> dict[str, str]:
+    """What the process may know: where its modules are, and none of Lean's secrets."""
+    known = {name: value for name, value in os.environ.items() if not name.startswith("LEAN_")}
+    known["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
+    return known
+
+
+def _fail(future: asyncio.Future[Any], error: BaseException) -> None:
     if not future.done():
         future.set_exception(error)
 
 
-def _fail_group(group: list[_Waiting], trouble: StoreTrouble) -> None:
-    for waiting in group:
-        _fail_future(waiting.stored, trouble.again())
+def _none_there() -> StoreTrouble:
+    return StoreTrouble("store-failing", "no process writes the log just now; another one starts")
+
+
+def _too_slow() -> StoreTrouble:
+    return StoreTrouble("store-slow", "the disk did not confirm the write in time")

@@ -131,7 +131,7 @@ def press(subject: Subject, arguments: tuple[str, ...], seconds: float) -> dict[
     Processor time is what neighbours disturb least: where the other figures scatter, it still tells.
     """
     command = [sys.executable, "-m", "tests.bench.load", "--port", str(subject.port)]
-    before = subject.process.cpu_times()
+    before = spent_s(subject.process)
     done = subprocess.run(
         [*command, "--seconds", str(seconds), *arguments],
         cwd=ROOT,
@@ -140,13 +140,17 @@ def press(subject: Subject, arguments: tuple[str, ...], seconds: float) -> dict[
         check=True,
     )
     figures: dict[str, float] = json.loads(done.stdout)
-    after = subject.process.cpu_times()
-    spent_s = after.user + after.system - before.user - before.system
-    figures["cpu_us"] = 1e6 * spent_s / max(1, figures["answered"])
+    figures["cpu_us"] = 1e6 * (spent_s(subject.process) - before) / max(1, figures["answered"])
     subject.answered += int(figures["answered"])
     if figures["other"]:
         print(f"{int(figures['other'])} answers that were not 200")
     return figures
+
+
+def spent_s(process: psutil.Process) -> float:
+    """Processor seconds of a process and those that it has started and that still run."""
+    times = [one.cpu_times() for one in (process, *process.children(recursive=True))]
+    return float(sum(one.user + one.system for one in times))
 
 
 def version_wall_ms(folder: Path) -> float:

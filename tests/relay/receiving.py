@@ -91,7 +91,7 @@ async def a_receiver(
 ) -> AsyncIterator[Running]:
     db = folder / "relay.db"
     files.create_private(db)
-    writer = Writer(files.open_writer(db, ours=False).connection, db)
+    writer = await Writer.open(db)
     refusals = Refusals()
     receiver = Receiver(
         writer,
@@ -118,6 +118,11 @@ async def until(holds: Callable[[], bool], what: str, within_s: float = 10.0) ->
     while not holds():
         assert monotonic() < deadline, f"still waiting for {what}"
         await asyncio.sleep(0.01)
+
+
+def executed(connection: sqlite3.Connection, *, sql: str, values: tuple[Any, ...] = ()) -> int:
+    """A job for the writer: any statement; gives how many rows it changed."""
+    return connection.execute(sql, values).rowcount
 
 
 def rows(db: Path, sql: str) -> list[tuple[Any, ...]]:

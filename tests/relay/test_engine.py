@@ -8,6 +8,7 @@ import socket
 import sqlite3
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -19,7 +20,7 @@ from relay import control, engine
 from relay.config import Settings
 from relay.errors import RelayError, Unreachable
 from relay.lock import holder
-from tests.relay.receiving import a_post, read_answer, rows, until
+from tests.relay.receiving import a_post, executed, read_answer, rows, until
 
 
 def settings_for(folder: Path, **changes: Any) -> Settings:
@@ -174,9 +175,7 @@ async def test_keep_removes_old_captures(tmp_path: Path) -> None:
             await post(running.url, a_post())
         await engine.ask(settings, "star", {"ids": [1], "starred": True})
         await running._writer.write(
-            lambda connection: (
-                connection.execute("UPDATE captures SET received_at = 1000 WHERE id < 4").rowcount
-            )
+            partial(executed, sql="UPDATE captures SET received_at = 1000 WHERE id < 4")
         )
     async with engine.running(replace(settings, keep=timedelta(days=30)), receive=False):
         await until(

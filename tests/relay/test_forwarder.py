@@ -7,6 +7,7 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from aiohttp import web
 from relay import control, engine, forwarder
 from relay.config import Route, Settings
 from relay.errors import UsageError
-from tests.relay.receiving import a_post, rows, until
+from tests.relay.receiving import a_post, executed, rows, until
 from tests.relay.test_engine import post
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -225,9 +226,7 @@ async def test_an_old_backlog_is_parked_and_sent_on_request(
     await backend.stop()
     async with an_engine(settings) as running:
         await post(running.url, a_post(b"old"))
-        await running._writer.write(
-            lambda connection: connection.execute("UPDATE deliveries SET created_at = 1000").rowcount
-        )
+        await running._writer.write(partial(executed, sql="UPDATE deliveries SET created_at = 1000"))
     await backend.start()
     async with an_engine(settings) as running:
         await post(running.url, a_post(b"new"))

@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import hmac
 import json
+from functools import partial
 from ipaddress import ip_network
 from pathlib import Path
 from time import monotonic
@@ -15,7 +16,7 @@ import pytest
 
 from relay.config import RespondRule
 from relay.connections import Limits
-from tests.relay.receiving import a_post, a_receiver, read_answer, until
+from tests.relay.receiving import a_post, a_receiver, executed, read_answer, until
 
 EVENT = (
     b'{"type":"payment.updated","payload":{"id":"p","customer_id":"c-1","amount":100.00},'
@@ -371,14 +372,12 @@ async def test_bodies_in_flight_have_a_budget(tmp_path: Path) -> None:
 async def test_a_store_in_trouble_is_503_and_heals(tmp_path: Path) -> None:
     """With no room nothing is answered 200; with room again it is, without a restart."""
     async with a_receiver(tmp_path) as running:
-        await running.writer.outside_transaction(lambda c: c.execute("PRAGMA max_page_count = 1").fetchone())
+        await running.writer.outside_transaction(partial(executed, sql="PRAGMA max_page_count = 1"))
         answers = [await running.exchange(a_post(b"x" * 20_000)) for _ in range(5)]
         refused = [answer for answer in answers if answer.startswith(b"HTTP/1.1 503 ")]
         assert refused
         assert all(b"retry-after:" in answer.lower() for answer in refused)
         assert len(running.rows()) == len(answers) - len(refused)
-        await running.writer.outside_transaction(
-            lambda c: c.execute("PRAGMA max_page_count = 100000").fetchone()
-        )
-        await until(lambda: running.writer.health.trouble is None, "the store to heal", within_s=5)
+        await running.writer.outside_transaction(partial(executed, sql="PRAGMA max_page_count = 100000"))
+        await until(lambda: running.writer.trouble is None, "the store to heal", within_s=5)
         assert b" 200 " in await running.exchange(a_post(b"x" * 20_000))

@@ -1,6 +1,6 @@
 """A database whose disk fills up and empties again, on a tmpfs where mounting is allowed.
 
-Where it is not, `max_page_count` stands for the disk (`small_pages`).
+Where it is not, `max_page_count` stands for the disk (`small_pages_store`).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ PADDING = b" " * 20_000
 HEALED_WITHIN_S = 2.0
 ANSWERED_WITHIN_S = 5.0
 
-SMALL_PAGES = ("-m", "tests.torture.small_pages")
+SMALL_PAGES = ("-m", "tests.torture.with_store", "tests.torture.small_pages_store")
 
 
 class Disk:
@@ -165,7 +165,7 @@ def full_disk_cycles(folder: Path, cycles: int, *, how: str = "tmpfs") -> Tally:
         limit = {"PAGE_LIMIT_FILE": str(small / "max_page_count")}
         with running(folder, db=small / "relay.db", launcher=launcher, env=limit) as program:
             if how == "errors":
-                disk = WriteLimit(small, program.pid)
+                disk = WriteLimit(small, program.writing_pid)
             for _ in range(cycles):
                 cycle(program, disk, acked, tally)
             tally.same_process = program.process.poll() is None

@@ -25,7 +25,7 @@ FS_IOC_SHUTDOWN = 0x8004587D
 
 NO_LOG_FLUSH = 2
 
-NOT_SYNCED = ("-m", "tests.torture.not_synced")
+NOT_SYNCED = ("-m", "tests.torture.with_store", "tests.torture.not_synced_store")
 """The control: the program with `synchronous = NORMAL`, under which a commit is not on the disk."""
 
 

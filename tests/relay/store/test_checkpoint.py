@@ -8,13 +8,15 @@ import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from time import monotonic
 
 import pytest
 
 from relay.store import checkpoint
 from relay.store.writer import Writer
-from tests.relay.receiving import until
+from tests.relay.store.test_recorder import a_recorder
 from tests.relay.store.test_writer import a_row, a_writer
+from tests.running import wait_until
 
 STAY = """
 import sqlite3, sys
@@ -31,7 +33,7 @@ async def fill(writer: Writer, mib: int) -> None:
         await asyncio.gather(*(writer.add(a_row(body=b"x" * 64_000)) for _ in range(16)))
 
 
-async def test_a_reader_that_stays_is_named_and_the_log_shrinks_when_it_leaves(
+def test_a_reader_that_stays_is_named_and_the_log_shrinks_when_it_leaves(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Captures go on beside a foreign snapshot; a warning names its process; afterwards the log is reused."""
@@ -39,22 +41,34 @@ async def test_a_reader_that_stays_is_named_and_the_log_shrinks_when_it_leaves(
     monkeypatch.setattr(checkpoint, "IDLE_S", 0.2)
     monkeypatch.setattr(checkpoint, "SHRINK_BYTES", 4 * 1024 * 1024)
     path = tmp_path / "relay.db"
-    async with a_writer(path) as writer:
-        await fill(writer, 1)
+    wal = path.with_name("relay.db-wal")
+    with a_recorder(path) as recorder:
+
+        def fill(mib: int) -> None:
+            for _ in range(mib):
+                recorder.store([(a_row(body=b"x" * 64_000), ())] * 16, monotonic())
+                recorder.tidy(quiet=True)
+
+        fill(1)
         other = subprocess.Popen(
             [sys.executable, "-c", STAY, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
         assert other.stdout is not None
         try:
-            assert await asyncio.to_thread(other.stdout.readline) == "reading\n"
+            assert other.stdout.readline() == "reading\n"
             with caplog.at_level(logging.WARNING, "relay.store"):
-                await fill(writer, 12)
-                await until(lambda: f"pid {other.pid}" in caplog.text, "the warning")
-            assert writer.wal_bytes > 8 * 1024 * 1024
+                fill(12)
+                assert f"pid {other.pid}" in caplog.text
+            assert wal.stat().st_size > 8 * 1024 * 1024
         finally:
             other.communicate()
-        await fill(writer, 1)
-        await until(lambda: writer.wal_bytes < 1024 * 1024, "the log to shrink")
+        fill(1)
+
+        def has_shrunk() -> bool:
+            recorder.rest()
+            return wal.stat().st_size < 1024 * 1024
+
+        wait_until(has_shrunk, "the log to shrink")
     assert [record.levelname for record in caplog.records] == ["WARNING"]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from time import monotonic
 
 import pytest
 from hypothesis import given
@@ -14,21 +15,23 @@ from relay.store import eventindex, schema
 from relay.store.eventindex import EventIndex
 from relay.store.reader import Reader
 from tests.relay.receiving import rows, until
+from tests.relay.store.test_recorder import a_recorder
 from tests.relay.store.test_writer import a_row, a_writer
 
 
-async def test_what_is_not_indexed_yet_is_found_all_the_same(
+def test_what_is_not_indexed_yet_is_found_all_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Repeats and look-ups are right at once, whether their event is in the index, in memory, or in both."""
     monkeypatch.setattr(eventindex, "IDLE_S", 3600.0)
     path = tmp_path / "relay.db"
-    async with a_writer(path) as writer:
+    with a_recorder(path) as recorder:
         for event_id in ("a", "b", "a"):
-            await writer.add(a_row(event_id=event_id))
-        await writer.settled()
+            recorder.store([(a_row(event_id=event_id), ())], monotonic())
+        recorder.settle()
         for event_id in ("a", "c", "c", "b"):
-            await writer.add(a_row(event_id=event_id))
+            recorder.store([(a_row(event_id=event_id), ())], monotonic())
+        recorder.tidy(quiet=True)
         assert rows(path, "SELECT value FROM marks") == [(3,)]
         assert rows(path, "SELECT id, repeat_of FROM captures") == [
             (1, None),
@@ -56,14 +59,15 @@ async def test_it_is_filled_when_nothing_comes(tmp_path: Path) -> None:
     assert rows(path, "SELECT event_id, capture_id FROM events") == [(str(n), n + 1) for n in range(5)]
 
 
-async def test_it_is_filled_under_load_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_is_filled_under_load_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """So much waiting is enough, even if captures keep coming."""
     monkeypatch.setattr(eventindex, "IDLE_S", 3600.0)
     monkeypatch.setattr(eventindex, "FILL_AT", 50)
     path = tmp_path / "relay.db"
-    async with a_writer(path) as writer:
+    with a_recorder(path) as recorder:
         for number in range(120):
-            await writer.add(a_row(event_id=str(number)))
+            recorder.store([(a_row(event_id=str(number)), ())], monotonic())
+            recorder.tidy(quiet=False)
     assert rows(path, "SELECT count(*) FROM events")[0][0] >= 100
 
 

@@ -1,4 +1,4 @@
-"""The program on a database that may only grow to a number of pages, read from a file each second or so.
+"""The writing process on a database that may only grow to a number of pages, read from a file.
 
 Stands for a disk of bounded size where none can be mounted.
 """
@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import sys
 from pathlib import Path
 from typing import Any
 
-from relay.cli import run
+from relay.store import writing
 
 
 class Bounded(sqlite3.Connection):
@@ -33,4 +32,4 @@ def _bounded(*arguments: Any, **options: Any) -> sqlite3.Connection:
 
 if __name__ == "__main__":
     setattr(sqlite3, "connect", _bounded)  # noqa: B010 - mypy lets nobody assign to a module's function
-    sys.exit(run(sys.argv[1:]))
+    writing.main()

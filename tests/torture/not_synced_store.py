@@ -1,4 +1,4 @@
-"""The program with a planted fault: commits are not brought to the disk before they are answered.
+"""The writing process with a planted fault: commits are not brought to the disk before they are answered.
 
 For the control of the power cut alone.
 """
@@ -6,11 +6,9 @@ For the control of the power cut alone.
 from __future__ import annotations
 
 import sqlite3
-import sys
 from pathlib import Path
 
-from relay.cli import run
-from relay.store import files
+from relay.store import files, writing
 
 _connect = files.connect
 
@@ -23,4 +21,4 @@ def _not_synced(path: Path) -> sqlite3.Connection:
 
 if __name__ == "__main__":
     setattr(files, "connect", _not_synced)  # noqa: B010 - mypy lets nobody assign to a module's function
-    sys.exit(run(sys.argv[1:]))
+    writing.main()

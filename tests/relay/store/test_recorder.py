@@ -1,0 +1,125 @@
+"""What is written how, without a process around it: groups, deadlines, and what the listener hears."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from functools import partial
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import pytest
+
+from relay.store import files
+from relay.store.recorder import ROWS_AT_ONCE, Bounds, Recorder
+from relay.store.trouble import StoreTrouble
+from tests.relay.receiving import executed, rows
+from tests.relay.store.test_writer import a_row
+
+
+class Heard:
+    """A listener that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.all: list[tuple[Any, ...]] = []
+
+    def stored(self, first_id: int, count: int) -> None:
+        self.all.append(("stored", first_id, count))
+
+    def failed(self, count: int, trouble: StoreTrouble) -> None:
+        self.all.append(("failed", count, trouble.reason))
+
+    def health(self, trouble: StoreTrouble | None) -> None:
+        self.all.append(("health", trouble and trouble.reason))
+
+
+@contextmanager
+def a_recorder(path: Path, heard: Heard | None = None, **bounds: float) -> Iterator[Recorder]:
+    """A recorder on a database that is made if it is not there."""
+    files.create_private(path)
+    connection = files.open_writer(path, ours=False).connection
+    recorder = Recorder(connection, path, heard or Heard(), Bounds(**bounds))
+    try:
+        yield recorder
+    finally:
+        recorder.close()
+
+
+def test_groups_are_bounded_and_told_in_order(tmp_path: Path) -> None:
+    """Many captures at once become groups with consecutive ids; each group is told after its commit."""
+    heard = Heard()
+    with a_recorder(tmp_path / "relay.db", heard) as recorder:
+        recorder.store([(a_row(body=str(n).encode()), ()) for n in range(150)], monotonic())
+        assert recorder.newest_id == 150
+    assert heard.all == [("stored", 1, ROWS_AT_ONCE), ("stored", 65, ROWS_AT_ONCE), ("stored", 129, 22)]
+    assert rows(tmp_path / "relay.db", "SELECT count(*) FROM captures") == [(150,)]
+
+
+def test_deliveries_are_committed_with_their_capture(tmp_path: Path) -> None:
+    """Each capture has a delivery to each of its targets, and one that has none has none."""
+    path = tmp_path / "relay.db"
+    with a_recorder(path) as recorder:
+        recorder.store([(a_row(), ("a", "b")), (a_row(), ()), (a_row(), ("a",))], monotonic())
+    assert rows(path, "SELECT capture_id, target, state FROM deliveries ORDER BY id") == [
+        (1, "a", "queued"),
+        (1, "b", "queued"),
+        (3, "a", "queued"),
+    ]
+
+
+def test_what_waited_too_long_is_not_stored(tmp_path: Path) -> None:
+    """Its caller has had a 503: nothing is written for it, and the next capture is stored as ever."""
+    heard = Heard()
+    with a_recorder(tmp_path / "relay.db", heard, answer_s=0.5) as recorder:
+        recorder.store([(a_row(), ()), (a_row(), ())], monotonic() - 1.0)
+        recorder.store([(a_row(), ())], monotonic())
+    assert heard.all == [("failed", 2, "store-slow"), ("stored", 1, 1)]
+
+
+def test_a_commit_past_the_deadline_is_a_failure_and_says_so(tmp_path: Path) -> None:
+    """A row written only after its caller was refused, since the lock came free too late, is marked so."""
+    heard, path = Heard(), tmp_path / "relay.db"
+    with a_recorder(path, heard, answer_s=0.2) as recorder:
+        with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            freed = threading.Timer(0.4, other.execute, ("COMMIT",))
+            freed.start()
+            recorder.store([(a_row(), ())], monotonic())
+            freed.join()
+    assert heard.all == [("failed", 1, "store-slow")]
+    assert rows(path, "SELECT answer, answer_reason FROM captures") == [(503, "stored too late")]
+
+
+def test_trouble_is_told_and_what_follows_hears_at_once(tmp_path: Path) -> None:
+    """With a full disk the first group fails, the next is not even tried; a rest finds that there is room."""
+    heard, path = Heard(), tmp_path / "relay.db"
+    with a_recorder(path, heard) as recorder:
+        recorder.perform(partial(executed, sql="PRAGMA max_page_count = 1"), transaction=False)
+        recorder.store([(a_row(body=b"x" * 100_000), ())] * 70, monotonic())
+        assert heard.all == [
+            ("health", "store-full"),
+            ("failed", ROWS_AT_ONCE, "store-full"),
+            ("failed", 6, "store-full"),
+        ]
+        recorder.perform(partial(executed, sql="PRAGMA max_page_count = 100000"), transaction=False)
+        recorder.rest()
+        recorder.store([(a_row(), ())], monotonic())
+    assert heard.all[3:] == [("health", None), ("stored", 1, 1)]
+
+
+def test_a_job_that_raises_leaves_nothing(tmp_path: Path) -> None:
+    """What it changed is rolled back, and its own exception comes out."""
+
+    def fails(connection: sqlite3.Connection) -> None:
+        connection.execute("DELETE FROM captures")
+        raise ValueError("no")
+
+    path = tmp_path / "relay.db"
+    with a_recorder(path) as recorder:
+        recorder.store([(a_row(), ())], monotonic())
+        with pytest.raises(ValueError, match="no"):
+            recorder.perform(fails, transaction=True)
+    assert rows(path, "SELECT count(*) FROM captures") == [(1,)]

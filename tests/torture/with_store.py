@@ -1,0 +1,12 @@
+"""The program with another module as its writing process: the first argument names it."""
+
+from __future__ import annotations
+
+import sys
+
+from relay.cli import run
+from relay.store import writer
+
+if __name__ == "__main__":
+    setattr(writer, "PROGRAM", sys.argv[1])  # noqa: B010 - mypy lets nobody assign to a constant
+    sys.exit(run(sys.argv[2:]))
