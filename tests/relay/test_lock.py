@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -81,3 +82,26 @@ def test_a_spoilt_lock_file_is_no_obstacle(tmp_path: Path, text: str) -> None:
     assert not lock.owned_before
     assert holder(db) is not None
     lock.release()
+
+
+def test_an_engine_that_died_is_waited_for(tmp_path: Path) -> None:
+    """Its writing process holds the lock a moment longer: the next engine waits, no one sees the dead one."""
+    db = tmp_path / "relay.db"
+    script = "import fcntl, os, sys, time; fcntl.flock(0, fcntl.LOCK_EX); print(flush=True); time.sleep(60)"
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    with open(lock_path(db), "w+b") as file:
+        file.write(b'{"pid": %d, "started_at": 0.0, "url": "http://127.0.0.1:1"}' % dead.pid)
+        file.flush()
+        writing = subprocess.Popen([sys.executable, "-c", script], stdin=file, stdout=subprocess.PIPE)
+    assert writing.stdout is not None
+    writing.stdout.readline()
+    try:
+        assert holder(db) is None
+        freed = threading.Timer(0.2, writing.kill)
+        freed.start()
+        Lock.take(db).release()
+        assert writing.wait(10) != 0
+    finally:
+        writing.kill()
+        writing.stdout.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import socket
 import sqlite3
@@ -249,9 +250,9 @@ def test_an_engine_that_runs_is_found(db: Path) -> None:
     """An engine on this log is named with its pid and URL; its own port is not held against it."""
     lock = Lock.take(db)
     try:
-        lock.describe(Holder(pid=4242, started_at=time(), url="http://127.0.0.1:5326"))
+        lock.describe(Holder(pid=os.getpid(), started_at=time(), url="http://127.0.0.1:5326"))
         (engine,) = checks.engine_and_port(settings(port=5326))
-        assert engine.text == "running as pid 4242, taking webhooks at http://127.0.0.1:5326"
+        assert engine.text == f"running as pid {os.getpid()}, taking webhooks at http://127.0.0.1:5326"
         engine, port = checks.engine_and_port(settings(port=8080))
         assert (engine.level, port.level) == ("ok", "warning")
     finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import socket
 import threading
 from collections.abc import Iterator
@@ -75,7 +76,7 @@ def serving(*statuses: int) -> Iterator[Backend]:
 def engine_at(db: Path, url: str | None) -> Iterator[None]:
     """The database held as by an engine that takes webhooks at `url`."""
     lock = Lock.take(db)
-    lock.describe(Holder(pid=4242, started_at=0.0, url=url))
+    lock.describe(Holder(pid=os.getpid(), started_at=0.0, url=url))
     try:
         yield
     finally:
@@ -120,7 +121,7 @@ def test_an_engine_without_a_receiver(tmp_path: Path, capsys: Output) -> None:
     with engine_at(db, None):
         assert run(["trigger", "payment.updated", "--db", str(db)]) == 5
     assert "[no-receiver]" in (words := capsys.readouterr().err)
-    assert "pid 4242" in words
+    assert f"pid {os.getpid()}" in words
 
 
 def test_an_engine_that_answers_otherwise(tmp_path: Path, capsys: Output) -> None:
