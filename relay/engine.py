@@ -27,7 +27,7 @@ from relay.background import background
 from relay.config import Settings
 from relay.connections import Limits
 from relay.errors import RelayError, UsageError
-from relay.forwarding import Forwarding, forwarding
+from relay.forwarding import Forwarding, forwarding, refuse_circles
 from relay.lock import Holder, Lock, holder
 from relay.models import to_micros
 from relay.processes import port_owner
@@ -75,9 +75,13 @@ class Engine:
         self._reread = reread
         self._started = time()
         self._writer: Writer
+        self._port: int | None = None
+        """Where the receiver listens."""
         self._receiver: Receiver | None = None
         self._forwarding: Forwarding | None = None
         self._lock: Lock
+        self._work: AsyncExitStack
+        """What `finish` ends."""
 
     # -- lifetimes -----------------------------------------------------------------------------
 
@@ -90,12 +94,19 @@ class Engine:
         self._describe()
         await self._open_store(stack)
         await stack.enter_async_context(background(self._sweep(), self._prune_daily()))
+        self._work = await stack.enter_async_context(AsyncExitStack())
         if receive:
             forwards = forwarding(self._writer, settings, rules.routes)
-            self._forwarding = await stack.enter_async_context(forwards)
-            await self._listen(stack, rules)
+            self._forwarding = await self._work.enter_async_context(forwards)
+            await self._listen(self._work, rules)
         self._describe()
-        await stack.enter_async_context(control.serving(control.socket_path(settings.db), self._actions()))
+        await self._work.enter_async_context(
+            control.serving(control.socket_path(settings.db), self._actions())
+        )
+
+    async def finish(self) -> None:
+        """Take, send and do nothing more; the log stays open, so that the last of it can be shown."""
+        await self._work.aclose()
 
     async def _open_store(self, stack: AsyncExitStack) -> None:
         db = self.settings.db
@@ -136,6 +147,7 @@ class Engine:
             raise _cannot_listen(settings, error) from error
         self._receiver = receiver
         host, port = server.sockets[0].getsockname()[:2]
+        self._port = port
         self.url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
         async def stop() -> None:
@@ -237,18 +249,21 @@ class Engine:
             raise UsageError("this engine has nothing to read again")
         fresh = self._reread()
         rules = Rules.read(fresh)  # All faults before anything changes.
+        if self._port is not None:
+            refuse_circles(rules.routes, self.settings.host, self._port)
         fixed = [name for name in AFTER_RESTART if getattr(fresh, name) != getattr(self.settings, name)]
+        parked = 0
         receiver = self._receiver
         if receiver is not None:
             receiver.judge = rules.judge
             receiver.answers = rules.answers
             receiver.allow_cross_site = fresh.allow_cross_site
-            if rules.routes.targets == receiver.routes.targets:
-                receiver.routes = rules.routes
-            else:
-                fixed.append("forward")
+            changed = rules.routes.targets != receiver.routes.targets
+            receiver.routes = rules.routes
+            if changed and self._forwarding is not None:
+                parked = await self._forwarding.send_to(rules.routes.targets)
         self.settings = fresh
-        return {"kind": "reload", "after_restart": fixed}
+        return {"kind": "reload", "after_restart": fixed, "parked": parked}
 
 
 @asynccontextmanager

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -19,8 +19,10 @@ from relay.background import background
 from relay.config import Settings
 from relay.control import Action
 from relay.errors import RelayError, UsageError
-from relay.forwarder import Forwarder, Policy
-from relay.outgoing import destination
+from relay.forwarder import Forwarder
+from relay.lane import Policy
+from relay.models import from_micros
+from relay.outgoing import Destination, destination
 from relay.routing import Routes, leads_to
 from relay.store import delivering
 from relay.store.trouble import StoreTrouble
@@ -37,9 +39,10 @@ ENDS_WITHIN_S = 1.5
 class Forwarding:
     """A running forwarder, and what commands may ask of it."""
 
-    def __init__(self, writer: Writer, forwarder: Forwarder) -> None:
+    def __init__(self, writer: Writer, forwarder: Forwarder, settings: Settings) -> None:
         self._writer = writer
         self._forwarder = forwarder
+        self._settings = settings
 
     def notice(self) -> None:
         """Captures were committed: their deliveries can go."""
@@ -50,9 +53,15 @@ class Forwarding:
         return {"forward": self._send_again, "pause": self._pause, "resume": self._resume}
 
     async def targets(self) -> list[dict[str, Any]]:
-        """Each target with its state and how much waits for it; parked deliveries of former targets too."""
-        waits = await self._writer.write(delivering.backlog)
-        none = delivering.Backlog()
+        """Each target with its state and how much waits for it; parked deliveries of former targets too.
+
+        How much is None while the store cannot tell.
+        """
+        none: delivering.Backlog | None = delivering.Backlog()
+        try:
+            waits = await self._writer.outside_transaction(delivering.backlog)
+        except StoreTrouble:
+            waits, none = {}, None
         states = self._forwarder.states()
         names = {name for name, _, _ in states}
         states += [(name, "not configured", None) for name in waits if name not in names]
@@ -61,10 +70,11 @@ class Forwarding:
                 "target": name,
                 "state": state,
                 "reason": reason,
-                "waiting": waits.get(name, none).waiting,
-                "parked": waits.get(name, none).parked,
+                "waiting": found and found.waiting,
+                "parked": found and found.parked,
             }
             for name, state, reason in states
+            for found in [waits.get(name, none)]
         ]
 
     async def _send_again(self, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -82,12 +92,38 @@ class Forwarding:
         return {"queued": queued, "released": released, "targets": targets}
 
     async def _pause(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        self._forwarder.pause()
-        return {"targets": await self.targets()}
+        return await self._turn(time_ns() // 1000)
 
     async def _resume(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        self._forwarder.resume()
-        return {"targets": await self.targets()}
+        return await self._turn(None)
+
+    async def _turn(self, paused_since: int | None) -> dict[str, Any]:
+        """Hold back or let go, and remember it: a restart alone lets nothing go."""
+        self._forwarder.pause(paused_since is not None)
+        try:
+            await self._writer.write(partial(delivering.keep_paused, since=paused_since))
+            return {"targets": await self.targets()}
+        except StoreTrouble as trouble:
+            raise RelayError(
+                f"done, but a restart will not know of it: {trouble.detail}", word=trouble.reason
+            ) from trouble
+
+    async def send_to(self, targets: Sequence[str]) -> int:
+        """Have these targets and no others from now on; no capture is routed to others any more.
+
+        Returns:
+            How many deliveries to former targets were parked.
+
+        Raises:
+            RelayError: the store is in trouble; the targets are the new ones nevertheless.
+        """
+        self._forwarder.send_to(_destinations(targets, self._settings))
+        try:
+            return await self._writer.write(partial(delivering.park, targets=targets, before=0))
+        except StoreTrouble as trouble:
+            raise RelayError(
+                f"what waits for former targets could not be parked: {trouble.detail}", word=trouble.reason
+            ) from trouble
 
 
 @asynccontextmanager
@@ -99,12 +135,8 @@ async def forwarding(writer: Writer, settings: Settings, routes: Routes) -> Asyn
     Raises:
         UsageError: `loop` where a target is this relay itself.
     """
-    for target in routes.targets:
-        if leads_to(target, settings.host, settings.port):
-            raise UsageError(
-                f"{target} is this relay itself: captures would go round in a circle", word="loop"
-            )
-    await _take_up(writer, routes)
+    refuse_circles(routes, settings.host, settings.port)
+    paused = await _take_up(writer, routes)
     policy = Policy(
         instance=token_hex(4),
         retry=settings.retry,
@@ -112,21 +144,52 @@ async def forwarding(writer: Writer, settings: Settings, routes: Routes) -> Asyn
         timeout_s=settings.timeout_s,
         in_flight=settings.in_flight,
     )
-    destinations = [
-        (target, destination(target, insecure=settings.insecure, ca_file=settings.target_ca))
-        for target in routes.targets
-    ]
-    forwarder = Forwarder(writer, destinations, policy)
+    forwarder = Forwarder(writer, _destinations(routes.targets, settings), policy, paused=paused)
     async with background(forwarder.run()) as tasks:
-        yield Forwarding(writer, forwarder)
+        yield Forwarding(writer, forwarder, settings)
         forwarder.stop()
         await asyncio.wait(tasks, timeout=ENDS_WITHIN_S)
 
 
-async def _take_up(writer: Writer, routes: Routes) -> None:
+def refuse_circles(routes: Routes, host: str, port: int) -> None:
+    """
+    Raises:
+        UsageError: `loop` where a target is the listener at `host` and `port`.
+    """
+    for target in routes.targets:
+        if leads_to(target, host, port):
+            raise UsageError(
+                f"{target} is this relay itself: captures would go round in a circle", word="loop"
+            )
+
+
+def _destinations(targets: Sequence[str], settings: Settings) -> list[tuple[str, Destination]]:
+    return [
+        (target, destination(target, insecure=settings.insecure, ca_file=settings.target_ca))
+        for target in targets
+    ]
+
+
+async def _take_up(writer: Writer, routes: Routes) -> bool:
+    """Put in order what an earlier engine left, and say it; gives whether it was paused."""
     before = int((datetime.now(UTC) - PARKED_AFTER).timestamp() * 1_000_000)
     await writer.write(delivering.recover)
     parked = await writer.write(partial(delivering.park, targets=routes.targets, before=before))
     if parked:
-        what = "1 delivery" if parked == 1 else f"{parked} deliveries"
-        log.warning("%s of earlier runs: parked; `lean-relay forward state:parked` sends them", what)
+        log.warning("%s of earlier runs: parked; `lean-relay forward state:parked` sends them", many(parked))
+    since = await writer.outside_transaction(delivering.paused_since)
+    if since is None or not routes.targets:
+        return since is not None
+    waits = await writer.outside_transaction(delivering.backlog)
+    count = sum(each.waiting for each in waits.values())
+    log.warning(
+        "forwarding is paused since %s, and stays so: %s; `lean-relay resume` lets go",
+        f"{from_micros(since).astimezone():%Y-%m-%d %H:%M}",
+        f"{many(count)} {'waits' if count == 1 else 'wait'}" if count else "nothing waits",
+    )
+    return True
+
+
+def many(deliveries: int) -> str:
+    """`1 delivery`, `2 deliveries`."""
+    return "1 delivery" if deliveries == 1 else f"{deliveries} deliveries"

@@ -42,6 +42,12 @@ class Outcome(StrEnum):
     """Not sent: it would go round in a circle."""
     UNSENDABLE = "unsendable"
     """Not sent: it cannot be written as one HTTP request."""
+    FAULT = "fault"
+    """This relay failed on it."""
+
+
+NOT_SENT = frozenset({Outcome.LOOP, Outcome.UNSENDABLE, Outcome.FAULT})
+"""Of these Lean would conclude nothing: no backend was asked, or nobody knows what it answered."""
 
 
 class Failed(Exception):

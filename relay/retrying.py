@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from relay.lean.schedule import RETRY_MINUTES, Verdict
-from relay.outcomes import Outcome
+from relay.outcomes import NOT_SENT, Outcome
 
 
 class Policy(StrEnum):
@@ -29,9 +29,7 @@ FAST_SECONDS = (1, 5, 30, 120, 600)
 JITTER = 0.2
 """How much longer a wait of `fast` gets at most, so that what failed together does not come back at once."""
 
-_NEVER = frozenset(
-    {Outcome.REFUSED, Outcome.UNRESOLVED, Outcome.UNREACHABLE, Outcome.LOOP, Outcome.UNSENDABLE}
-)
+_NEVER = frozenset({Outcome.REFUSED, Outcome.UNRESOLVED, Outcome.UNREACHABLE}) | NOT_SENT
 
 
 def is_tried_again(outcome: Outcome, verdict: Verdict, *, before_any_byte: bool = False) -> bool:

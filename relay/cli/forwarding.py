@@ -19,6 +19,7 @@ from relay.cli.reading import FilterCommand, now
 from relay.cli.status import target_line
 from relay.config import Settings
 from relay.errors import NotFound, Unreachable, UsageError
+from relay.forwarding import many
 from relay.lock import holder
 from relay.store.reader import Reader
 from relay.store.selecting import select_ids
@@ -48,8 +49,8 @@ def forward_command(invocation: Invocation, selection: tuple[str, ...], yes: boo
         _confirm(ids)
     result = _ask(settings, "forward", {"ids": ids})
     queued, released = result["queued"], result["released"]
-    words = [f"queued {_deliveries(queued)}"] if queued else []
-    words += [f"released {_deliveries(released)} that {_were(released)} parked"] if released else []
+    words = [f"queued {many(queued)}"] if queued else []
+    words += [f"released {many(released)} that {_were(released)} parked"] if released else []
     text = " and ".join(words) or "nothing to do: all of it waits for its target already"
     _told(invocation, {"kind": "forward", **result}, text)
 
@@ -60,7 +61,7 @@ def forward_command(invocation: Invocation, selection: tuple[str, ...], yes: boo
 def pause_command(invocation: Invocation) -> None:
     """Hold back all deliveries until `resume`; captures are taken and answered as ever.
 
-    Tries that are on their way go on. An engine that starts anew is not paused.
+    Tries that are on their way go on. An engine that starts anew is still paused, and says so.
     """
     _turn(invocation, "pause")
 
@@ -101,10 +102,6 @@ def _confirm(ids: list[int]) -> None:
         raise UsageError(f"this would send {what}; without a terminal to ask at, say --yes")
     if not click.confirm(f"Send {what} to each target?", err=True):
         raise click.Abort
-
-
-def _deliveries(count: int) -> str:
-    return "1 delivery" if count == 1 else f"{count} deliveries"
 
 
 def _were(count: int) -> str:

@@ -19,6 +19,7 @@ from relay import engine
 from relay.cli.common import Invocation, run_async, shared_options
 from relay.cli.follow import Follower
 from relay.cli.outlet import LogLines
+from relay.cli.status import reloaded
 from relay.config import Settings
 from relay.errors import Exit, RelayError
 
@@ -92,6 +93,7 @@ async def _listen(settings: Settings, reread: Callable[[], Settings], *, json: b
             gc.freeze()
             print(f"listening on {running.url}", flush=True)
             await stop.wait()
+            await running.finish()  # While the follower runs, so that the last tries are told too.
     return Exit.FINE
 
 
@@ -117,8 +119,7 @@ def _on_hangup(running: engine.Engine) -> None:
         except RelayError as error:
             log.warning("settings are as before: %s", error)
         else:
-            later = ", ".join(result["after_restart"])
-            log.info("settings read again%s", f"; {later} only after a restart" if later else "")
+            log.info(reloaded(result))
 
     def handle() -> None:
         task = asyncio.ensure_future(reload())

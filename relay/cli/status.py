@@ -13,6 +13,7 @@ from relay import control, engine
 from relay.cli.common import Invocation, shared_options
 from relay.config import Settings
 from relay.errors import NotFound, Unreachable
+from relay.forwarding import many
 from relay.lock import holder
 from relay.models import Counts, Refusal, Signature
 from relay.store.reader import Reader
@@ -92,7 +93,10 @@ def target_line(target: Mapping[str, Any]) -> str:
     words = [
         f"{target['target']} is {target['state']}" + (f": {target['reason']}" if target["reason"] else "")
     ]
-    words.append(f"{waiting} {'waits' if waiting == 1 else 'wait'}" if waiting else "nothing waits")
+    if waiting is None:
+        words.append("how many wait cannot be read")
+    else:
+        words.append(f"{waiting} {'waits' if waiting == 1 else 'wait'}" if waiting else "nothing waits")
     if parked:
         words.append(f"{parked} parked, which `lean-relay forward state:parked` sends")
     return "; ".join(words)
@@ -139,5 +143,15 @@ def reload_command(invocation: Invocation) -> None:
     if invocation.json:
         click.echo(json.dumps(result))
         return
-    later = ", ".join(result["after_restart"])
-    click.echo(f"settings read again{f'; {later} will change only after a restart' if later else ''}")
+    click.echo(reloaded(result))
+
+
+def reloaded(result: Mapping[str, Any]) -> str:
+    """What an engine made of `reload`, in words."""
+    words = ["settings read again"]
+    if result["parked"]:
+        what = many(result["parked"])
+        words.append(f"{what} to former targets parked, which `lean-relay forward state:parked` sends")
+    if result["after_restart"]:
+        words.append(f"{', '.join(result['after_restart'])} will change only after a restart")
+    return "; ".join(words)

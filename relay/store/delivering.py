@@ -98,11 +98,11 @@ def _claimed(connection: sqlite3.Connection, delivery_id: int, capture_id: int) 
     return Claimed(delivery_id=delivery_id, capture=rows.capture(row), number=made + 1, first_at=first_at)
 
 
-def give_back(connection: sqlite3.Connection, delivery_id: int, reason: str | None) -> None:
-    """A claimed delivery that was not sent, for its target is down, waits again in its old place."""
-    connection.execute(
+def give_back(connection: sqlite3.Connection, ids: Sequence[int], reason: str | None) -> None:
+    """Claimed deliveries that were not sent wait again, in their old places."""
+    connection.executemany(
         "UPDATE deliveries SET state = 'queued', reason = ? WHERE id = ? AND state = 'sending'",
-        (reason, delivery_id),
+        [(reason, delivery_id) for delivery_id in ids],
     )
 
 
@@ -113,7 +113,7 @@ def record(
     due_at: int | None,
     claim_for: str | None = None,
     now: int = 0,
-) -> Claimed | None:
+) -> list[Claimed]:
     """Write down how an attempt ended; the delivery ends with it, or is due again at `due_at`.
 
     Args:
@@ -146,10 +146,14 @@ def record(
     state = "ended" if due_at is None else "queued"
     connection.execute(
         "UPDATE deliveries SET state = ?, reason = ?, due_at = coalesce(?, due_at) WHERE id = ?",
-        (state, ended.verdict_reason if ended.verdict != "delivered" else None, due_at, delivery_id),
+        (
+            state,
+            None if ended.verdict == "delivered" else ended.verdict_reason or ended.error,
+            due_at,
+            delivery_id,
+        ),
     )
-    found = claim(connection, claim_for, now, 1) if claim_for is not None else []
-    return found[0] if found else None
+    return claim(connection, claim_for, now, 1) if claim_for is not None else []
 
 
 def recover(connection: sqlite3.Connection) -> int:
@@ -220,6 +224,19 @@ def send_again(
             (number, *targets),
         )
     return queued, released
+
+
+def keep_paused(connection: sqlite3.Connection, since: int | None) -> None:
+    """Remember that everything is held back, since when, in microseconds UTC; None: that it is not."""
+    connection.execute("DELETE FROM marks WHERE name = 'paused'")
+    if since is not None:
+        connection.execute("INSERT INTO marks (name, value) VALUES ('paused', ?)", (since,))
+
+
+def paused_since(connection: sqlite3.Connection) -> int | None:
+    """Since when everything is held back, as `keep_paused` left it."""
+    row = connection.execute("SELECT value FROM marks WHERE name = 'paused'").fetchone()
+    return None if row is None else row[0]
 
 
 def backlog(connection: sqlite3.Connection) -> dict[str, Backlog]:

@@ -83,6 +83,7 @@ class Recorder:
         return self._next_id - 1
 
     def _prepare(self) -> None:
+        self._synced = True  # As `files.connect` left it.
         self._events = EventIndex(self._connection)
         row = self._connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'captures'").fetchone()
         self._next_id = (row[0] if row else 0) + 1
@@ -114,6 +115,7 @@ class Recorder:
             (number, target) for number, (_, targets) in enumerate(group, first_id) for target in targets
         ]
         try:
+            self._sync_commits(True)
             if pairs:
                 self._insert_with_deliveries(insert_of(len(group)), values, pairs, since)
             else:
@@ -161,8 +163,13 @@ class Recorder:
 
     # -- other changes -------------------------------------------------------------------------
 
-    def perform(self, work: Callable[[sqlite3.Connection], T], *, transaction: bool) -> T:
+    def perform(
+        self, work: Callable[[sqlite3.Connection], T], *, transaction: bool, synced: bool = True
+    ) -> T:
         """Run a change alone between BEGIN IMMEDIATE and COMMIT, or with no transaction open.
+
+        Args:
+            synced: whether the commit waits for the disk.
 
         Raises:
             StoreTrouble: SQLite cannot write.
@@ -170,9 +177,11 @@ class Recorder:
         """
         connection = self._connection
         try:
+            self._sync_commits(synced)
             if not transaction:
                 return work(connection)
             self._retrying(lambda: connection.execute("BEGIN IMMEDIATE"), monotonic())
+            before = connection.total_changes
             try:
                 result = work(connection)
                 connection.execute("COMMIT")
@@ -182,9 +191,16 @@ class Recorder:
                 raise
         except sqlite3.OperationalError as error:
             raise self._diagnose(error) from error
-        self._checkpoints.wrote(4, 0)
-        self._well()
+        if connection.total_changes != before:  # What changed nothing proves nothing.
+            self._checkpoints.wrote(4, 0)
+            self._well()
         return result
+
+    def _sync_commits(self, yes: bool) -> None:
+        """Whether a COMMIT waits until the disk has it; without, the system has it, which outlives us."""
+        if yes != self._synced:
+            self._connection.execute(f"PRAGMA synchronous = {'FULL' if yes else 'NORMAL'}")
+            self._synced = yes
 
     def settle(self) -> None:
         """Have the index of events hold all that is committed: before captures are removed.

@@ -131,15 +131,19 @@ class Writer:
             self._hand_over()
         return waiting.stored
 
-    async def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    async def write(self, work: Callable[[sqlite3.Connection], T], *, synced: bool = True) -> T:
         """Run `work` in one transaction in the writing process and give its result.
 
         Committed when this returns. If the waiter is cancelled the write still happens. Keep it
         short: captures wait meanwhile. Work and result cross by pickle, so that `work` is a function of
         `relay.store` or a `partial` of one. Raises StoreClosed after `close`, StoreTrouble where SQLite
         cannot write, and whatever else `work` raises, after rolling back.
+
+        Args:
+            synced: false for what may be lost when the power fails, though not when this program dies:
+                the commit then waits for no disk, and the next one that does takes it along.
         """
-        return cast(T, await self._have_done(work, transaction=True))
+        return cast(T, await self._have_done(work, transaction=True, synced=synced))
 
     async def outside_transaction(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run `work` there with no transaction open: for checkpoints and the like."""
@@ -285,11 +289,13 @@ class Writer:
         self._gathered = []
         self._gathered_bytes = 0
 
-    async def _have_done(self, work: Callable[[sqlite3.Connection], T] | None, *, transaction: bool) -> Any:
+    async def _have_done(
+        self, work: Callable[[sqlite3.Connection], T] | None, *, transaction: bool, synced: bool = True
+    ) -> Any:
         if self._closed or self._channel is None:
             raise StoreClosed if self._closed else _none_there()
         self._hand_over()  # In order: a change sees every capture that was added before it.
-        job = frame(Kind.JOB, work, transaction)
+        job = frame(Kind.JOB, work, transaction, synced)
         done = self._loop.create_future()
         self._jobs.append(done)
         self._channel.send(job)
@@ -331,7 +337,7 @@ class Writer:
                 missed.append(number)
         if missed and self._channel is not None and not self._closed:
             self._jobs.append(self._loop.create_future())
-            self._channel.send(frame(Kind.JOB, partial(confess, ids=missed), True))
+            self._channel.send(frame(Kind.JOB, partial(confess, ids=missed), True, True))
         if self._committed is not None:
             self._committed(count)
 

@@ -114,12 +114,12 @@ def serve(channel: Channel, recorder: Recorder) -> None:
 
 def _perform(channel: Channel, recorder: Recorder, payload: bytes) -> None:
     try:
-        work, transaction = payload_of(payload)
+        work, transaction, synced = payload_of(payload)
         if work is None:
             recorder.settle()
             result = None
         else:
-            result = recorder.perform(work, transaction=transaction)
+            result = recorder.perform(work, transaction=transaction, synced=synced)
         answer = frame(Kind.DONE, result)
     except Exception as error:
         channel.say(Kind.RAISED, _portable(error))

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from relay import control, engine, forwarder
+from relay import control, engine, lane
 from relay.config import Route, Settings
 from relay.errors import UsageError
 from tests.relay.receiving import a_post, executed, rows, until
@@ -106,7 +106,7 @@ async def test_a_target_that_is_down_gets_everything_in_order_when_it_is_back(
     tmp_path: Path, backend: Backend, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Nothing is tried while it is down but a knock; then the queue drains; one line says each."""
-    monkeypatch.setattr(forwarder, "PROBE_FIRST_S", 0.05)
+    monkeypatch.setattr(lane, "PROBE_FIRST_S", 0.05)
     settings = settings_for(tmp_path, backend)
     await backend.stop()
     async with an_engine(settings) as running:
@@ -129,7 +129,7 @@ async def test_a_backend_at_a_breakpoint_holds_up_nobody_for_long(
     tmp_path: Path, backend: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After its ten seconds a try is only awaited: the next ones go, and it is sent once, not again."""
-    monkeypatch.setattr(forwarder, "HOLDS_UP_S", 0.2)
+    monkeypatch.setattr(lane, "HOLDS_UP_S", 0.2)
     go_on = asyncio.Event()
 
     async def answer(request: web.Request) -> web.StreamResponse:
@@ -274,7 +274,7 @@ async def test_tries_that_overlap_lose_no_delivery(
     tmp_path: Path, backend: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where every try outlasts its hold, several end at once: each capture is still sent, once, and ends."""
-    monkeypatch.setattr(forwarder, "HOLDS_UP_S", 0.01)
+    monkeypatch.setattr(lane, "HOLDS_UP_S", 0.01)
     together = asyncio.Condition()
 
     async def answer(request: web.Request) -> web.StreamResponse:

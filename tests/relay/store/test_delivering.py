@@ -65,7 +65,7 @@ def test_a_delivery_given_back_keeps_its_place(log: sqlite3.Connection) -> None:
     """What could not be sent, for its target is down, is the next again."""
     delivering.queue_live(log, [(1, A), (2, A)], now=1)
     (claimed,) = delivering.claim(log, A, now=1, limit=1)
-    delivering.give_back(log, claimed.delivery_id, "waits: nothing listens")
+    delivering.give_back(log, [claimed.delivery_id], "waits: nothing listens")
     assert log.execute("SELECT reason FROM deliveries WHERE id = 1").fetchone() == ("waits: nothing listens",)
     assert [again.capture.id for again in delivering.claim(log, A, now=1, limit=2)] == [1, 2]
 
