@@ -81,6 +81,7 @@ class Lane:
         self._stopping = False
         self._end_within_s: float | None = END_WITHIN_S
         self._changed = asyncio.Event()
+        self._group: asyncio.TaskGroup
         self._busy = 0
         """Tries that hold up the next: at most `policy.in_flight`."""
         self._claimed: deque[Claimed] = deque()
@@ -112,10 +113,10 @@ class Lane:
     async def run(self) -> None:
         """Claim and send, one after the other, until told to stop."""
         tries: set[asyncio.Task[None]] = set()
-        async with asyncio.TaskGroup() as group:
+        async with asyncio.TaskGroup() as self._group:
             while (claimed := await self._next()) is not None:
                 self._busy += 1
-                task = group.create_task(self._try(claimed), name=f"delivery {claimed.delivery_id}")
+                task = self._group.create_task(self._try(claimed), name=f"delivery {claimed.delivery_id}")
                 tries.add(task)
                 task.add_done_callback(tries.discard)
             if tries:
@@ -193,7 +194,7 @@ class Lane:
 
     async def _try(self, claimed: Claimed) -> None:
         free = _Once(self._freed)
-        held = asyncio.get_running_loop().call_later(HOLDS_UP_S, free)
+        held = asyncio.get_running_loop().call_later(HOLDS_UP_S, self._overdue, claimed, free)
         try:
             request, tried = await self._send(claimed)
             held.cancel()
@@ -208,6 +209,18 @@ class Lane:
     def _freed(self) -> None:
         self._busy -= 1
         self.wake()
+
+    def _overdue(self, claimed: Claimed, free: _Once) -> None:
+        free()
+        self._group.create_task(self._say_overdue(claimed))
+
+    async def _say_overdue(self, claimed: Claimed) -> None:
+        """Its verdict is clear: nobody shall have to wait for the end of the try to see that."""
+        most_s = self._policy.timeout_s
+        words = f"no answer within {HOLDS_UP_S:g} s; it is awaited for up to {most_s:g} s"
+        outlook = schedule.verdict(None, HOLDS_UP_S, claimed.number).outlook
+        log.warning("%d: %s has given %s: %s", claimed.capture.id, visible(self.name), words, outlook)
+        await self.write(partial(delivering.remark, delivery_id=claimed.delivery_id, reason=words))
 
     async def _send(self, claimed: Claimed) -> tuple[Outgoing | None, Tried]:
         """One try, and what was sent; None where nothing was."""

@@ -106,6 +106,13 @@ def give_back(connection: sqlite3.Connection, ids: Sequence[int], reason: str | 
     )
 
 
+def remark(connection: sqlite3.Connection, delivery_id: int, reason: str) -> None:
+    """Say of a delivery that is on its way what is known so far."""
+    connection.execute(
+        "UPDATE deliveries SET reason = ? WHERE id = ? AND state = 'sending'", (reason, delivery_id)
+    )
+
+
 def record(
     connection: sqlite3.Connection,
     delivery_id: int,

@@ -26,12 +26,14 @@ from pathlib import Path
 import psutil
 
 from tests.bench import wrk
+from tests.bench.drain import Drained, drain
 from tests.running import RELAY, ROOT, environment, reading, ready, running
 
 CONNECTIONS = 32
 OPEN_LOOP_RATE = 500
 OPEN_LOOP_CONNECTIONS = 16
 WARM_UP_S = 0.3
+DRAINS = 3
 
 
 @dataclass(slots=True)
@@ -213,6 +215,19 @@ def table(figures: Figures) -> Iterator[str]:
             yield line
 
 
+def drained(drains: list[Drained]) -> str:
+    """What backlogs came to, in a line."""
+    rates = [each.per_second for each in drains]
+    ratios = [each.per_second / each.bare_per_second for each in drains]
+    count = statistics.median(each.count for each in drains)
+    order = "in order" if all(each.in_order for each in drains) else "NOT IN ORDER"
+    return (
+        f"\na backlog of {count:,.0f} to a backend that is back: {statistics.median(rates):,.0f} deliveries/s"
+        f" ({min(rates):,.0f} to {max(rates):,.0f}), {order}, one at a time;"
+        f" {statistics.median(ratios):.2f} of a bare client's requests on one connection"
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench ARGS=...", description=__doc__.partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=8)
@@ -231,6 +246,7 @@ def main() -> None:
     try:
         figures = rounds(given.rounds, given.seconds, scratch)
         walls = [version_wall_ms(scratch) for _ in range(7)]
+        drains = [drain(scratch / f"drain-{number}") for number in range(DRAINS)]
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     print(
@@ -240,6 +256,7 @@ def main() -> None:
     )
     for line in table(figures):
         print(line)
+    print(drained(drains))
     print(f"\nlean-relay --version: {statistics.median(walls):.0f} ms ({min(walls):.0f} to {max(walls):.0f})")
 
 

@@ -1,0 +1,11 @@
+"""The program with less patience: a try without an answer holds up the next for a fifth of a second."""
+
+from __future__ import annotations
+
+from relay import lane
+from relay.cli import main
+
+lane.HOLDS_UP_S = 0.2
+
+if __name__ == "__main__":
+    main()
