@@ -1,4 +1,4 @@
-"""Forwarding against `kill -9`: three rounds here, twenty in `make torture`."""
+"""Forwarding against `kill -9`: three random rounds and five steps here, all of them in `make torture`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.torture.forward_kills import forward_kill_rounds
+from tests.torture.step_kills import Tally, step_kills
+
+STEPS = ("claimed", "request written", "answered", "recorded", "given back")
 
 
 @pytest.mark.parametrize("in_flight", [1, 4])
@@ -16,3 +19,17 @@ def test_killed_while_forwarding(tmp_path: Path, in_flight: int) -> None:
     assert tally.captures > 50, tally
     assert (tally.missing, tally.unended) == (0, 0), tally
     assert tally.repeats <= tally.kills * in_flight, tally
+
+
+def test_killed_at_a_step_of_a_delivery(tmp_path: Path) -> None:
+    """Killed behind the claim, request, answer or record: nothing is lost, one at most comes twice."""
+    tally = step_kills(tmp_path, 2, steps=STEPS)
+    assert tally.kills == len(STEPS)
+    check_steps(tally, 1)
+
+
+def check_steps(tally: Tally, in_flight: int) -> None:
+    """What holds wherever it was killed; a replay is never sent again."""
+    assert (tally.missing, tally.unended, tally.replays_sent) == (0, 0, 0), tally
+    assert tally.most_repeats <= in_flight, tally
+    assert in_flight > 1 or not tally.disordered, tally

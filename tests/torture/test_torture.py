@@ -9,14 +9,17 @@ from pathlib import Path
 import pytest
 
 from tests.running import Running, running
+from tests.test_forward_kill import check_steps
 from tests.test_full_disk import WAYS, check_cycles
 from tests.test_hostile import mutate_and_watch
 from tests.test_shutdown import ends_under_load
 from tests.test_slow_clients import hold_out
 from tests.test_startup import race
+from tests.torture.call_kills import DISK, NETWORK, call_kills, why_not
 from tests.torture.forward_kills import forward_kill_rounds
 from tests.torture.kills import EARLY_ACK, kill_rounds
 from tests.torture.power import NOT_SYNCED, possible, power_cuts
+from tests.torture.step_kills import step_kills
 from tests.torture.wal import largest_log
 
 
@@ -101,3 +104,21 @@ def test_twenty_kills_while_forwarding(tmp_path: Path, in_flight: int) -> None:
     tally = forward_kill_rounds(tmp_path, 20, in_flight=in_flight)
     assert (tally.missing, tally.unended) == (0, 0), tally
     assert tally.repeats <= tally.kills * in_flight, tally
+
+
+@pytest.mark.parametrize("in_flight", [1, 4])
+@pytest.mark.parametrize("times", [1, 2, 3, 5, 8])
+def test_killed_at_each_step_of_a_delivery(tmp_path: Path, times: int, in_flight: int) -> None:
+    """Whatever a delivery had come to: each capture arrives, repeated at most once for each in flight."""
+    check_steps(step_kills(tmp_path, times, in_flight=in_flight), in_flight)
+
+
+@pytest.mark.skipif(why_not() is not None, reason=why_not() or "")
+@pytest.mark.parametrize("calls", [DISK, NETWORK])
+def test_killed_at_each_system_call(tmp_path: Path, calls: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Wherever it stood between door, disk and backend: each capture arrives, repeated at most once."""
+    tally = call_kills(tmp_path, calls)
+    with capsys.disabled():
+        print(f"\n{tally}")
+    assert tally.kills >= 5
+    check_steps(tally, 1)

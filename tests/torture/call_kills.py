@@ -1,0 +1,92 @@
+"""`kill -9` at each system call of a capture's way to the disk and to the backend, in turn.
+
+strace stops the program at its Nth call of a kind and kills it there; N rises until the program gets
+through alive, and then every such call has been the last one once. Linux, with strace and the right to trace.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import subprocess
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from tests.leanlike import a_body, a_request
+from tests.running import Running, exchange, running, wait_until
+from tests.sink import sink
+from tests.torture.step_kills import Tally, again, count_up, nothing_waits
+
+DISK = "pwrite64,fdatasync,fsync"
+NETWORK = "socket,connect,write,writev,sendto,sendmsg,close"
+
+MOST = 200
+STUCK_S = 3.0
+
+
+def why_not() -> str | None:
+    """Why this cannot be done here; None where it can."""
+    strace = shutil.which("strace")
+    if strace is None:
+        return "strace is not installed here"
+    tried = subprocess.run([strace, "-qq", "-o", "/dev/null", "true"], capture_output=True, check=False)
+    return "strace may not trace here" if tried.returncode else None
+
+
+def call_kills(folder: Path, calls: str) -> Tally:
+    """One capture for each call: kill there, start again, compare.
+
+    Args:
+        calls: the system calls that are counted, as strace has them.
+    """
+    tally = Tally()
+    repeats = 0
+    with sink() as there:
+        for number in range(1, MOST):
+            with running(folder, "--forward-to", f":{there.port}/hook") as program:
+                wait_until(partial(nothing_waits, program.db), "the queue to drain", within_s=30)
+                before, repeats = repeats, again(there)
+                tally.most_repeats = max(tally.most_repeats, repeats - before)
+                if survives(program, calls, number):
+                    break
+                tally.kills += 1
+        else:
+            raise AssertionError(f"no end after {MOST} calls")
+        count_up(tally, folder / "relay.db", there)
+    return tally
+
+
+def survives(program: Running, calls: str, number: int) -> bool:
+    """Whether a program that is killed at its Nth call lives through a capture and its delivery."""
+    with killed_at(program, calls, number):
+        with contextlib.suppress(OSError):
+            if exchange(program.port, a_request(a_body()), within_s=STUCK_S) is not None:
+                with contextlib.suppress(AssertionError):
+                    wait_until(partial(delivered_or_dead, program), "an end", within_s=STUCK_S)
+                    return program.process.poll() is None
+        # Now and then strace holds a thread at the call for ever; then that is where it dies.
+        program.kill()
+    return False
+
+
+def delivered_or_dead(program: Running) -> bool:
+    return program.process.poll() is not None or nothing_waits(program.db)
+
+
+@contextlib.contextmanager
+def killed_at(program: Running, calls: str, number: int) -> Iterator[None]:
+    """Have the program die at a thread's so manieth of these calls, counted from here."""
+    said = program.folder / "strace"
+    command = ["strace", "-f", "-o", "/dev/null", "-p", str(program.pid)]
+    with open(said, "wb") as words:
+        tracer = subprocess.Popen(
+            [*command, "-e", f"trace={calls}", "-e", f"inject={calls}:signal=KILL:when={number}"],
+            stderr=words,
+        )
+    try:
+        wait_until(lambda: b"attached" in said.read_bytes(), "strace")
+        yield
+    finally:
+        tracer.kill()
+        tracer.wait(10)

@@ -1,0 +1,83 @@
+"""The program that kills itself at a step of a delivery: `dies_at.py STEP TIMES ARGUMENT...`.
+
+SIGKILL, so that nothing gets to tidy up. Only what runs in the engine's own process is wrapped.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import relay.connecting
+import relay.forwarder
+import relay.lane
+import relay.sender
+from relay.cli import run
+
+STEPS: dict[str, tuple[object, str, bool]] = {
+    "before the claim": (relay.lane.Lane, "_claim", False),
+    "claimed": (relay.lane.Lane, "_claim", True),
+    "before connecting": (relay.sender, "connect", False),
+    "connected": (relay.sender, "connect", True),
+    "before the request": (relay.sender, "_exchange", False),
+    "request written": (relay.connecting.Channel, "write", True),
+    "answered": (relay.sender, "_exchange", True),
+    "before the record": (relay.lane.Lane, "_record", False),
+    "recorded": (relay.lane.Lane, "_record", True),
+    "before it is given back": (relay.lane.Lane, "_gone_down", False),
+    "given back": (relay.lane.Lane, "_gone_down", True),
+}
+"""What is wrapped, and whether death comes after it, not before; a claim that finds nothing is none."""
+
+DOWN = ("before it is given back", "given back")
+"""Steps that are only come to where the backend is down."""
+
+ONCE = ("before connecting", "connected", *DOWN)
+"""Steps that are come to once: a connection is kept, and a target that is down is tried no more."""
+
+
+def die_at(step: str, times: int) -> None:
+    """Have the process die when it has come to a step so many times since the first capture."""
+    owner, name, after = STEPS[step]
+    whole = getattr(owner, name)
+    notice = relay.forwarder.Forwarder.notice
+    begun = False
+    left = times
+
+    def first_capture(forwarder: relay.forwarder.Forwarder) -> None:
+        nonlocal begun
+        begun = True
+        notice(forwarder)
+
+    def count() -> None:
+        nonlocal left
+        left -= begun
+        if not left:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    @functools.wraps(whole)
+    async def waits(*arguments: Any, **named: Any) -> Any:
+        if not after:
+            count()
+        result = await whole(*arguments, **named)
+        if after and result is not False:
+            count()
+        return result
+
+    @functools.wraps(whole)
+    def acts(*arguments: Any, **named: Any) -> Any:
+        whole(*arguments, **named)
+        count()
+
+    wrapped: Callable[..., Any] = acts if step == "request written" else waits
+    setattr(owner, name, wrapped)
+    setattr(relay.forwarder.Forwarder, "notice", first_capture)  # noqa: B010 - mypy lets nobody assign to a method
+
+
+if __name__ == "__main__":
+    die_at(sys.argv[1], int(sys.argv[2]))
+    sys.exit(run(sys.argv[3:]))

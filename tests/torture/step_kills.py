@@ -1,0 +1,122 @@
+"""`kill -9` at each step of a delivery in turn, on one log, and what came of every capture."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections import Counter
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+from tests.leanlike import a_body, a_request
+from tests.running import exchange, reading, ready, running, start, wait_until
+from tests.sink import Sink, sink
+from tests.torture.dies_at import DOWN, ONCE, STEPS
+
+MOST_POSTS = 30
+
+REPLAYS = """
+INSERT INTO deliveries (capture_id, target, kind, state, created_at, due_at)
+SELECT 1, target, 'replay', state.name, created_at, due_at
+FROM deliveries, (SELECT 'queued' AS name UNION SELECT 'sending') AS state WHERE deliveries.id = 1
+"""
+"""What an engine leaves that dies while it replays."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What the kills came to."""
+
+    kills: int = 0
+    captures: int = 0
+    missing: int = 0
+    """Captures that the backend never got."""
+    repeats: int = 0
+    """Times that it got one again."""
+    most_repeats: int = 0
+    """After one kill."""
+    disordered: int = 0
+    """Captures that came for the first time after a later one."""
+    unended: int = 0
+    """Deliveries that have not ended when all is drained."""
+    replays_sent: int = 0
+
+
+def step_kills(
+    folder: Path, times: int, *, in_flight: int = 1, steps: tuple[str, ...] = tuple(STEPS)
+) -> Tally:
+    """Post until the program has died at a step, start it again to die at the next; at last drain.
+
+    Args:
+        times: how often it comes to each step before it dies there, but for those of ONCE.
+    """
+    tally = Tally()
+    folder.mkdir(exist_ok=True)
+    with sink() as there:
+        to = ("--forward-to", f":{there.port}/hook", "--in-flight", str(in_flight))
+        repeats = [0]
+        for step in steps:
+            die_at(folder, to, step, 1 if step in ONCE else times, there)
+            tally.kills += 1
+            repeats.append(again(there))  # Those of the kill before this one: it has been made up for.
+            with contextlib.closing(sqlite3.connect(folder / "relay.db", isolation_level=None)) as log:
+                log.execute(REPLAYS)
+        with running(folder, *to) as program:
+            wait_until(lambda: nothing_waits(program.db), "the queue to drain", within_s=30)
+        repeats.append(again(there))
+        tally.most_repeats = max(after - before for before, after in pairwise(repeats))
+    count_up(tally, folder / "relay.db", there)
+    return tally
+
+
+def count_up(tally: Tally, db: Path, there: Sink) -> None:
+    """Hold what came against what the log has."""
+    with reading(db) as log:
+        ids = {number for (number,) in log.execute("SELECT id FROM captures")}
+        (tally.unended,) = log.execute("SELECT count(*) FROM deliveries WHERE state <> 'ended'").fetchone()
+        (tally.replays_sent,) = log.execute(
+            "SELECT count(*) FROM attempts JOIN deliveries ON deliveries.id = delivery_id"
+            " WHERE kind = 'replay'"
+        ).fetchone()
+    firsts = list(dict.fromkeys(there.ids))
+    tally.captures = len(ids)
+    tally.missing = len(ids - set(firsts))
+    tally.repeats = again(there)
+    tally.disordered = sum(following < one for one, following in pairwise(firsts))
+
+
+def die_at(folder: Path, to: tuple[str, ...], step: str, times: int, there: Sink) -> None:
+    """Have a program send what waits, take captures, and die.
+
+    Raises:
+        AssertionError: it lives.
+    """
+    process = start(folder, *to, launcher=("-m", "tests.torture.dies_at", step, str(times)))
+    try:
+        port = ready(process, folder)
+        wait_until(lambda: nothing_waits(folder / "relay.db"), "the queue to drain", within_s=30)
+        if step in DOWN:
+            there.stop()
+        for _ in range(MOST_POSTS):
+            if process.poll() is not None:
+                break
+            with contextlib.suppress(OSError):
+                exchange(port, a_request(a_body()))
+        wait_until(lambda: process.poll() is not None, f"death: {step}")
+        assert process.returncode == -9, (folder / "stderr").read_text()
+    finally:
+        process.kill()
+        process.wait(10)
+        if step in DOWN:
+            there.start()
+
+
+def nothing_waits(db: Path) -> bool:
+    with reading(db) as log:
+        return not log.execute("SELECT count(*) FROM deliveries WHERE state <> 'ended'").fetchone()[0]
+
+
+def again(there: Sink) -> int:
+    """How often a capture came that had come before."""
+    return sum(count - 1 for count in Counter(there.ids).values())
