@@ -1,0 +1,15 @@
+"""Bodies to look at: views of any bytes as numbered lines of safe, styled text.
+
+Pure: no Textual, no file, socket or clock. `open_body` decodes a body within limits and names its
+views; `Opened.document` makes one; `Rows` says which piece of it stands in which row of a screen;
+`search` finds text in it. A body of 10 MiB costs what is on the screen of it, and an index.
+"""
+
+from tui.bodies.document import Document, Hit, Span
+from tui.bodies.finding import Hits, search
+from tui.bodies.hexdump import HexDocument
+from tui.bodies.jsontext import JsonDocument
+from tui.bodies.rows import Rows
+from tui.bodies.viewers import Opened, open_body
+
+__all__ = ["Document", "HexDocument", "Hit", "Hits", "JsonDocument", "Opened", "Rows", "Span", "open_body", "search"]

@@ -1,0 +1,304 @@
+"""JSON to look at: laid out with each number's own digits, foldable, each line with its path.
+
+Nothing is parsed into values. The body is laid out as text once, after which a line of it says by
+its indentation and its first and last characters what it is, and its parent, its end and its place
+among its siblings are found by searching bytes. That takes milliseconds in texts of tens of MiB.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from itertools import islice
+
+import msgspec
+
+from relay.bodies import indented, path_to
+from tui.bodies.document import Document, Token, Unshowable
+
+FOLDED_FROM = 300
+"""Lines from which on a tree opens folded."""
+
+MOST_FOLDED = 200_000
+"""Brackets that are folded at once."""
+
+_CONSTANT = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|-?\b(?:NaN|Infinity)\b', re.DOTALL)
+_MARK = b'"\x7f'
+"""Begins the string that stands for a constant while a body is laid out; the one
+control character that JSON takes as it is."""
+_MARKED = re.compile(_MARK + rb'(-?(?:NaN|Infinity))"')
+_KEY = re.compile(rb' *("[^"\\]*+(?:\\.[^"\\]*+)*+"): ', re.DOTALL)
+_STEP = re.compile(r'(?:^|\.)([^.\[\]]+)|\[([0-9]{1,9})\]|\[("(?:[^"\\]|\\.)*+")\]')
+_OPENING = b"{["
+_BRACKETS = re.compile(rb"\n[^\n]*+(?<=[{\[])(?=\n)")
+_OUTER_BRACKETS = re.compile(rb"\n  (?:  )?[^ \n][^\n]*+(?<=[{\[])(?=\n)")
+
+
+def laid_out(body: bytes) -> tuple[bytes, tuple[str, ...]]:
+    """A JSON body laid out, and what is to be said about it.
+
+    Raises:
+        Unshowable: it is no JSON, or too much.
+    """
+    try:
+        return indented(body), ()
+    except ValueError as error:
+        reason = str(error)
+    if reason.startswith("not JSON") and (b"NaN" in body or b"Infinity" in body) and _MARK not in body:
+        try:
+            text = indented(_CONSTANT.sub(_as_text, body))
+        except ValueError:
+            pass
+        else:
+            return _MARKED.sub(rb"\1", text), ("NaN and Infinity are no JSON: most parsers refuse this body",)
+    raise Unshowable(reason)
+
+
+def _as_text(found: re.Match[bytes]) -> bytes:
+    return found[0] if found[0].startswith(b'"') else _MARK + found[0] + b'"'
+
+
+class JsonDocument(Document):
+    """JSON that `laid_out` has laid out, as text or as a tree."""
+
+    hangs = True
+
+    def __init__(self, data: bytes, notes: Sequence[str] = ()) -> None:
+        super().__init__(data, notes)
+        self._tokens = lru_cache(512)(self._tokens_of)
+        self._children = lru_cache(512)(self._children_of)
+        self._counted: dict[int, tuple[int, int]] = {}
+
+    def tokens(self, start: int, stop: int) -> Sequence[Token]:
+        """Indentation, key, value and punctuation of the line from `start` to `stop`."""
+        return self._tokens(start, stop)
+
+    def _tokens_of(self, start: int, stop: int) -> Sequence[Token]:
+        data = self.data
+        found = []
+        at = self._content(start, stop)
+        if at > start:
+            found.append(Token(start, at, "punctuation"))
+        if key := _KEY.match(data, at, stop):
+            found.append(Token(at, key.end(1), "key"))
+            found.append(Token(key.end(1), key.end(), "punctuation"))
+            at = key.end()
+        comma = stop - 1 if stop > at and data[stop - 1] == 0x2C else stop
+        if at < comma:
+            found.append(Token(at, comma, _kind(data[at])))
+        if comma < stop:
+            found.append(Token(comma, stop, "punctuation"))
+        return found
+
+    def _content(self, start: int, stop: int) -> int:
+        """Where the line's text begins after its blanks."""
+        # Indentation is bounded by the depth that is laid out.
+        head = self.data[start : min(stop, start + 512)]
+        return start + len(head) - len(head.lstrip(b" "))
+
+    # -- structure --------------------------------------------------------------------------------
+
+    def opens(self, line: int) -> bool:
+        """Whether a bracket opens on this line that closes on another."""
+        start, stop = self.lines.bounds(line)
+        return stop > start and self.data[stop - 1] in _OPENING
+
+    def end(self, line: int) -> int:
+        """The line on which what opens on `line` closes."""
+        start, stop = self.lines.bounds(line)
+        return self.lines.at(self._close(start, stop))
+
+    def _close(self, start: int, stop: int) -> int:
+        """The offset of the bracket that closes the one at the end of a line."""
+        blanks = self._content(start, stop) - start
+        closing = b"}" if self.data[stop - 1] == 0x7B else b"]"
+        return self.data.find(b"\n" + b" " * blanks + closing, stop) + 1 + blanks
+
+    def parent(self, line: int) -> int | None:
+        """The line that opens the bracket in which `line` stands; None for the root.
+
+        Of a line with a closing bracket that is the line with the opening one.
+        """
+        start, stop = self.lines.bounds(line)
+        found = self._parent(start, stop)
+        return None if found is None else self.lines.at(found)
+
+    def _parent(self, start: int, stop: int) -> int | None:
+        at = self._content(start, stop)
+        blanks = at - start
+        if not self._closes(at):
+            blanks -= 2
+        if blanks < 0 or start == 0:
+            return None
+        if blanks == 0:
+            return 0
+        low = 0
+        # Nothing that opens is nearer than one's own parent at its indentation.
+        for first in (b'"', b"{", b"["):
+            low = max(low, self.data.rfind(b"\n" + b" " * blanks + first, low, start))
+        return low + 1
+
+    def _closes(self, at: int) -> bool:
+        return self.data[at : at + 1] in (b"}", b"]")
+
+    def children(self, line: int) -> int:
+        """How many values what opens on `line` holds."""
+        return self._children(line)
+
+    def _children_of(self, line: int) -> int:
+        start, stop = self.lines.bounds(line)
+        return self._values(self._content(start, stop) - start + 2, stop, self._close(start, stop))
+
+    def _values(self, blanks: int, low: int, high: int) -> int:
+        """How many values begin at an indentation between two offsets, of which `low` is a line feed."""
+        data = self.data
+        margin = b"\n" + b" " * blanks
+        found = data.count(margin, low, high)
+        for other in (b" ", b"}", b"]"):
+            found -= data.count(margin + other, low, high)
+        return found
+
+    def folds(self, *, deep: bool = False) -> Iterator[tuple[int, int]]:
+        """Lines that open brackets and those that close them: of the first two levels inside the root's.
+
+        Args:
+            deep: those of all levels.
+        """
+        for match in islice(self._brackets(_BRACKETS if deep else _OUTER_BRACKETS), MOST_FOLDED):
+            start, stop = match.start() + 1, match.end()
+            yield self.lines.at(start), self.lines.at(self._close(start, stop))
+
+    def _brackets(self, pattern: re.Pattern[bytes]) -> Iterator[re.Match[bytes]]:
+        # By blocks: one search through everything would keep other threads waiting.
+        for block in range(self.lines.blocks):
+            starts = self.lines.starts(block)
+            yield from pattern.finditer(self.data, max(starts[0] - 1, 0), starts[-1])
+
+    # -- paths ------------------------------------------------------------------------------------
+
+    def path(self, line: int) -> str:
+        """The path of the value on a line, as `relay.bodies.leaves` writes it; empty for the root."""
+        steps: list[str | int] = []
+        at: int | None = self.lines.bounds(line)[0]
+        start = at or 0
+        stop = self.lines.bounds(line)[1]
+        if self._closes(self._content(start, stop)):
+            at = self._parent(start, stop)
+        while at:
+            stop = self._line_end(at)
+            parent = self._parent(at, stop)
+            if parent is None:
+                break
+            key = _KEY.match(self.data, at, stop)
+            steps.append(_text(key[1]) if key else self._index(parent, at, stop))
+            at = parent
+        path = ""
+        for step in reversed(steps):
+            path = path_to(path, step)
+        return path
+
+    def _line_end(self, start: int) -> int:
+        end = self.data.find(b"\n", start)
+        return len(self.data) if end < 0 else end
+
+    def _index(self, parent: int, start: int, stop: int) -> int:
+        """The place of a value in its array, counted from the one that was asked for last."""
+        blanks = self._content(start, stop) - start
+        first = self._line_end(parent)
+        known, count = self._counted.get(parent, (first + 1, 0))
+        if start >= known:
+            count += self._values(blanks, known - 1, start - 1)
+        else:
+            count -= self._values(blanks, start - 1, known - 1)
+        if len(self._counted) > 1000:
+            self._counted.clear()
+        self._counted[parent] = (start, count)
+        return count
+
+    def value(self, line: int) -> str:
+        """The value on a line as JSON text; of a bracket all that it holds."""
+        start, stop = self.lines.bounds(line)
+        at = self._content(start, stop)
+        if self._closes(at):
+            start = self._parent(start, stop) or 0
+            stop = self._line_end(start)
+            at = self._content(start, stop)
+        if key := _KEY.match(self.data, at, stop):
+            at = key.end()
+        if self.data[stop - 1] in _OPENING:
+            stop = self._close(start, stop) + 1
+            blanks = self._content(start, stop) - start
+            found = self.data[at:stop].replace(b"\n" + b" " * blanks, b"\n")
+        else:
+            found = self.data[at:stop].removesuffix(b",")
+        return found.decode("utf-8")
+
+    def find_path(self, path: str) -> tuple[int, bool]:
+        """The line of the value at a path, of a repeated key the last.
+
+        Where there is no such value, the line of the nearest one that it would stand in, and False.
+        """
+        at = 0
+        line_stop = self._line_end(0)
+        whole = True
+        end = 0
+        for step in _STEP.finditer(path):
+            whole = whole and step.start() == end
+            end = step.end()
+            if not whole or self.data[line_stop - 1] not in _OPENING:
+                return self.lines.at(at), False
+            name, index, quoted = step.groups()
+            high = self._close(at, line_stop)
+            blanks = self._content(at, line_stop) - at + 2
+            if index is not None and self.data[line_stop - 1] == 0x5B:
+                found = self._element(int(index), blanks, line_stop, high)
+            elif index is None and self.data[line_stop - 1] == 0x7B:
+                found = self._member(name if quoted is None else _text(quoted.encode()), blanks, line_stop, high)
+            else:
+                found = None
+            if found is None:
+                return self.lines.at(at), False
+            at = found
+            line_stop = self._line_end(at)
+        return self.lines.at(at), whole and end == len(path)
+
+    def _element(self, index: int, blanks: int, low: int, high: int) -> int | None:
+        values = re.compile(rb"\n {%d}[^ \]}]" % blanks).finditer(self.data, low, high)
+        found = next(islice(values, index, None), None)
+        return None if found is None else found.start() + 1
+
+    def _member(self, name: str, blanks: int, low: int, high: int) -> int | None:
+        margin = b"\n" + b" " * blanks
+        written = json.dumps(name, ensure_ascii=False).encode("utf-8", "surrogatepass")
+        found = self.data.rfind(margin + written + b": ", low, high)
+        if found >= 0:
+            return found + 1
+        # It may be written with other escapes.
+        last = None
+        for key in re.compile(margin + rb'("[^"\\]*+(?:\\.[^"\\]*+)*+"): ').finditer(self.data, low, high):
+            if b"\\" in key[1] and _text(key[1]) == name:
+                last = key.start() + 1
+        return last
+
+
+class JsonTree(JsonDocument):
+    """The same text, its brackets foldable."""
+
+    is_tree = True
+
+
+def _kind(first: int) -> str:
+    if first == 0x22:
+        return "string"
+    if first in b"{}[]":
+        return "punctuation"
+    return "literal" if first in b"tfnNI" else "number"
+
+
+def _text(written: bytes) -> str:
+    try:
+        return str(json.loads(written))
+    except ValueError:
+        return written.decode("utf-8", "replace")

@@ -1,0 +1,105 @@
+"""A view made ready to draw: document, rows, folds and marks together, in steps that can be stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from tui.bodies.document import Document
+from tui.bodies.hexdump import HexDocument
+from tui.bodies.jsontext import FOLDED_FROM, JsonDocument
+from tui.bodies.rows import Rows
+from tui.bodies.viewers import Opened, open_body
+
+LIGHT = 96 * 1024
+"""Bytes of a body that is prepared within some 20 ms."""
+
+MOST_MARKS = 500
+LEAST_WIDTH = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What is to be drawn."""
+
+    body: bytes = b""
+    content_type: str = ""
+    encoding: str = ""
+    opened: Opened | None = None
+    """The same body, if it is open already."""
+    view: str = ""
+    """The name of a view; empty for the best one."""
+    document: Document | None = None
+    """That view's document, if it is made already."""
+    width: int
+    """Cells of a row."""
+    wrapped: bool
+    folds: Mapping[int, int] | None = None
+    """Those to keep; None for the ones that a tree opens with."""
+    paths: Mapping[str, str] = field(default_factory=dict)
+    """Notes to put on values, by path."""
+
+    @property
+    def is_light(self) -> bool:
+        """Whether it can be prepared while a screen waits."""
+        if self.document is not None and len(self.document.data) > LIGHT:
+            return False
+        size = len(self.body) if self.opened is None else max(self.opened.size, self.opened.received)
+        # A small body can stand for 8 MiB.
+        return size <= LIGHT and (self.opened is not None or not self.encoding and self.body[:2] != b"\x1f\x8b")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """What is drawn."""
+
+    opened: Opened
+    view: str
+    document: Document
+    rows: Rows
+    marks: Mapping[int, str]
+    """Notes by line, in order of lines, not made safe."""
+
+
+def prepare(wanted: Wanted) -> Iterator[Prepared | None]:
+    """Nothing after each step, and at last what was wanted. Raises nothing, whatever the body."""
+    opened = wanted.opened or open_body(wanted.body, wanted.content_type, wanted.encoding)
+    yield None
+    view = wanted.view if wanted.view in opened.names else opened.names[0]
+    document = wanted.document or opened.document(view)
+    if isinstance(document, HexDocument):
+        document = document.fitting(wanted.width)
+    yield None
+    width = max(wanted.width, LEAST_WIDTH) if wanted.wrapped and document.wraps else None
+    rows = Rows(document.lines, width, hangs=document.hangs)
+    for _ in rows.measure():
+        yield None
+    marks: dict[int, list[str]] = {}
+    if isinstance(document, JsonDocument):
+        for at, (path, note) in enumerate(wanted.paths.items()):
+            if at == MOST_MARKS:
+                break
+            line, found = document.find_path(path)
+            marks.setdefault(line, []).append(note if found else f"{path}: {note}")
+            yield None
+        if document.is_tree:
+            folds = []
+            if wanted.folds is not None:
+                folds = list(wanted.folds.items())
+            elif document.lines.count >= FOLDED_FROM:
+                for fold in document.folds():
+                    folds.append(fold)
+                    if len(folds) % 1000 == 0:
+                        yield None
+            rows.set_folds(folds)
+    notes = {line: "; ".join(marks[line]) for line in sorted(marks)}
+    yield Prepared(opened=opened, view=view, document=document, rows=rows, marks=notes)
+
+
+def prepared(wanted: Wanted) -> Prepared:
+    """The same at once."""
+    last = None
+    for last in prepare(wanted):
+        pass
+    assert last is not None
+    return last

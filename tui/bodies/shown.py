@@ -1,0 +1,89 @@
+"""Pieces of a body as text that a terminal may see, and how many cells they take.
+
+Owns the way from bytes to cells: UTF-8 where it is that, a byte that is not as `<FF>`, everything
+else through `relay.text`. What a character became by that is told apart as `odd`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+from itertools import groupby
+
+from rich.cells import cell_len
+
+from relay.text import visible
+
+_SELECTOR = "\ufe0f"
+"""Chooses the emoji form of what stands before it, which is a cell wider."""
+
+
+def is_plain(data: bytes) -> bool:
+    """Each byte is a printable ASCII character: one cell, shown as it is."""
+    return data.isascii() and data.decode("ascii").isprintable()
+
+
+def shown(data: bytes) -> str:
+    """`data` as one safe line."""
+    if is_plain(data):
+        return data.decode("ascii")
+    return "".join(map(_character, data.decode("utf-8", "surrogateescape")))
+
+
+def parts(data: bytes) -> Iterator[tuple[str, bool]]:
+    """`data` as safe text in parts, each with whether it is something else than what stood there."""
+    if is_plain(data):
+        yield data.decode("ascii"), False
+        return
+    for odd, characters in groupby(data.decode("utf-8", "surrogateescape"), _is_odd):
+        yield "".join(map(_character, characters)), odd
+
+
+def cuts(data: bytes, start: int, stop: int, width: int, hang: int) -> list[int]:
+    """Where the rows of `data[start:stop]` begin, the first at `start`, when a row holds `width` cells.
+
+    Args:
+        hang: blank cells before each row but the first, less than `width`.
+    """
+    piece = data[start:stop]
+    if is_plain(piece):
+        if len(piece) <= width:
+            return [start]
+        return [start, *range(start + width, stop, width - hang)]
+    found = [start]
+    room = width
+    at = start
+    for character in piece.decode("utf-8", "surrogateescape"):
+        cells, length = _measure(character)
+        if cells > room and at > found[-1]:
+            found.append(at)
+            room = width - hang
+        room -= cells
+        at += length
+    return found
+
+
+def boundary(data: bytes, at: int) -> int:
+    """The last place at or before `at` that is not inside a character of UTF-8."""
+    for back in range(4):
+        if at - back <= 0 or at >= len(data) or data[at - back] & 0xC0 != 0x80:
+            return max(at - back, 0)
+    return at
+
+
+@lru_cache(4096)
+def _character(character: str) -> str:
+    if "\udc80" <= character <= "\udcff":
+        return f"<{ord(character) - 0xDC00:02X}>"
+    return visible(character)
+
+
+def _is_odd(character: str) -> bool:
+    return _character(character) != character
+
+
+@lru_cache(4096)
+def _measure(character: str) -> tuple[int, int]:
+    """Cells on screen and bytes in the body of one decoded character."""
+    cells = 1 if character == _SELECTOR else cell_len(_character(character))
+    return cells, len(character.encode("utf-8", "surrogateescape"))

@@ -1,0 +1,104 @@
+"""Which views a body has, the best one first.
+
+A view is a name and a way to make a document; it may refuse a body, and then the raw bytes are shown
+with a line that says why. Nothing here raises, whatever the bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from tui.bodies.decoding import Decoded, decoded, in_utf8
+from tui.bodies.document import Document, Unshowable
+from tui.bodies.fields import form, looks_like_text, media_type, multipart, parameter
+from tui.bodies.hexdump import HexDocument
+from tui.bodies.jsontext import JsonDocument, JsonTree, laid_out
+
+_JSON_STARTS = b"{["
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """A body that is ready to be looked at."""
+
+    received: int
+    """Bytes as they came."""
+    size: int
+    """Bytes that are shown: decoded."""
+    coding: str
+    """What was undone to get there: `gzip`, `deflate`, or empty."""
+    notes: tuple[str, ...]
+    """What holds for each view: cut, broken, read otherwise than it claims."""
+    makers: Mapping[str, Callable[[], Document]]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The views that apply, the best one first."""
+        return tuple(self.makers)
+
+    def document(self, name: str) -> Document:
+        """What a view shows; of one that does not apply or refuses, the raw bytes and why.
+
+        Takes up to some tenths of a second for a body of 10 MiB, and lets other threads run.
+        """
+        maker = self.makers.get(name)
+        if maker is None:
+            return self.makers["raw"]()
+        try:
+            return maker()
+        except Unshowable as refusal:
+            reason = str(refusal)
+        except Exception as error:  # a viewer that fails must not keep the bytes from being seen
+            reason = f"the {name} view failed ({type(error).__name__})"
+        raw = self.makers["raw"]()
+        raw.notes = (f"shown raw: {reason}", *raw.notes)
+        return raw
+
+
+def open_body(body: bytes, content_type: str = "", encoding: str = "") -> Opened:
+    """Decode a body and choose its views.
+
+    Args:
+        content_type: the value of Content-Type, empty without one.
+        encoding: the value of Content-Encoding, empty without one.
+    """
+    found = decoded(body, encoding)
+    kind = media_type(content_type)
+    text, charset_notes = in_utf8(found.data, parameter(content_type, "charset"))
+    makers: dict[str, Callable[[], Document]] = {}
+    if not found.opaque:
+        makers.update(_structured(text, kind, content_type))
+    raw = lambda: Document(text)  # noqa: E731
+    hexadecimal = lambda: HexDocument(found.data)  # noqa: E731
+    if makers or (looks_like_text(text) and not found.opaque):
+        makers |= {"raw": raw, "hex": hexadecimal}
+    else:
+        makers |= {"hex": hexadecimal, "raw": raw}
+    if found.coding:
+        makers["received"] = lambda: HexDocument(body)
+    return Opened(
+        received=len(body),
+        size=len(found.data),
+        coding=found.coding,
+        notes=(*found.notes, *charset_notes),
+        makers=makers,
+    )
+
+
+def _structured(text: bytes, kind: str, content_type: str) -> dict[str, Callable[[], Document]]:
+    """The views for what the body says it is, or begins as."""
+    if kind == "application/x-www-form-urlencoded" and text.strip():
+        return {"form": lambda: form(text)}
+    if kind.startswith("multipart/"):
+        return {"multipart": lambda: multipart(text, content_type)}
+    first = text[:64].lstrip()[:1]
+    if text.strip() and (kind.endswith(("/json", "+json")) or (first and first in _JSON_STARTS)):
+        # Laid out once for both; a refusal is asked for again, which is rare and cheap.
+        laid = lru_cache(1)(lambda: laid_out(text))
+        return {"pretty": lambda: JsonDocument(*laid()), "tree": lambda: JsonTree(*laid())}
+    return {}
+
+
+__all__ = ["Decoded", "Opened", "open_body"]
