@@ -6,10 +6,22 @@ views; `Opened.document` makes one; `Rows` says which piece of it stands in whic
 """
 
 from tui.bodies.document import Document, Hit, Span
-from tui.bodies.finding import Hits, search
+from tui.bodies.finding import Hits, found, search
 from tui.bodies.hexdump import HexDocument
 from tui.bodies.jsontext import JsonDocument
 from tui.bodies.rows import Rows
 from tui.bodies.viewers import Opened, open_body
 
-__all__ = ["Document", "HexDocument", "Hit", "Hits", "JsonDocument", "Opened", "Rows", "Span", "open_body", "search"]
+__all__ = [
+    "Document",
+    "HexDocument",
+    "Hit",
+    "Hits",
+    "JsonDocument",
+    "Opened",
+    "Rows",
+    "Span",
+    "found",
+    "open_body",
+    "search",
+]

@@ -54,7 +54,9 @@ def decoded(body: bytes, encoding: str) -> Decoded:
     last = names[-1].removeprefix("x-")
     if last not in ("gzip", "deflate"):
         name = visible(names[-1][:40])
-        return Decoded(body, notes=(f"Content-Encoding {name} is not undone here; these are its bytes",), opaque=True)
+        return Decoded(
+            body, notes=(f"Content-Encoding {name} is not undone here; these are its bytes",), opaque=True
+        )
     found = _inflated(body, last)
     if found is None:
         return Decoded(body, notes=(f"Content-Encoding says {last}, but the bytes are not",))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from array import array
 from bisect import bisect_left, bisect_right
+from collections import deque
 from collections.abc import Iterator
 
 from tui.bodies.document import Hit
@@ -52,7 +53,7 @@ def search(data: bytes, text: str, *, as_hex: bool = False) -> Iterator[Hits]:
     Args:
         as_hex: pairs of hexadecimal digits (`1f 8b`) stand for bytes too.
     """
-    found = Hits()
+    hits = Hits()
     pattern = _pattern(text[:MOST_SOUGHT], as_hex=as_hex)
     # As escapes each character takes twelve bytes at most.
     reach = 12 * MOST_SOUGHT
@@ -63,15 +64,20 @@ def search(data: bytes, text: str, *, as_hex: bool = False) -> Iterator[Hits]:
         for match in pattern.finditer(data, max(low, done), min(high + reach, len(data))):
             if match.start() >= high:
                 break
-            if len(found) == MOST_HITS:
-                found.is_cut = True
-                yield found
+            if len(hits) == MOST_HITS:
+                hits.is_cut = True
+                yield hits
                 return
-            found.starts.append(match.start())
-            found.stops.append(match.end())
+            hits.starts.append(match.start())
+            hits.stops.append(match.end())
             done = match.end()
-        yield found
-    yield found
+        yield hits
+    yield hits
+
+
+def found(data: bytes, text: str, *, as_hex: bool = False) -> Hits:
+    """All that `search` finds, at once."""
+    return deque(search(data, text, as_hex=as_hex), maxlen=1).pop()
 
 
 def _pattern(text: str, *, as_hex: bool) -> re.Pattern[bytes] | None:

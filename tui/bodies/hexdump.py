@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tui.bodies.document import Document, Hit, Span
+from tui.bodies.lines import Lines
 
 WIDTHS = ((16, 76), (8, 44), (4, 28))
 """Bytes a row, and the cells that such a row takes."""
@@ -46,7 +47,7 @@ class HexDocument(Document):
         return found
 
 
-class _HexLines:
+class _HexLines(Lines):
     """The lines of a hex dump, by arithmetic."""
 
     def __init__(self, data: bytes, per_row: int) -> None:
@@ -54,7 +55,6 @@ class _HexLines:
         self._per_row = per_row
         self.count = max(-(-len(data) // per_row), 1)
         self.widest = next(cells for count, cells in WIDTHS if count == per_row)
-        self.blocks = 0
 
     def bounds(self, line: int) -> tuple[int, int]:
         """The bytes of a row."""

@@ -13,13 +13,14 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import islice
 
-import msgspec
-
 from relay.bodies import indented, path_to
 from tui.bodies.document import Document, Token, Unshowable
 
 FOLDED_FROM = 300
 """Lines from which on a tree opens folded."""
+
+WRAPPED_UP_TO = 2 * 1024 * 1024
+"""Bytes of a tree whose lines may be wrapped."""
 
 MOST_FOLDED = 200_000
 """Brackets that are folded at once."""
@@ -255,7 +256,9 @@ class JsonDocument(Document):
             if index is not None and self.data[line_stop - 1] == 0x5B:
                 found = self._element(int(index), blanks, line_stop, high)
             elif index is None and self.data[line_stop - 1] == 0x7B:
-                found = self._member(name if quoted is None else _text(quoted.encode()), blanks, line_stop, high)
+                found = self._member(
+                    name if quoted is None else _text(quoted.encode()), blanks, line_stop, high
+                )
             else:
                 found = None
             if found is None:
@@ -284,9 +287,13 @@ class JsonDocument(Document):
 
 
 class JsonTree(JsonDocument):
-    """The same text, its brackets foldable."""
+    """The same text, its brackets foldable. A large one is not wrapped, so that folding stays quick."""
 
     is_tree = True
+
+    def __init__(self, data: bytes, notes: Sequence[str] = ()) -> None:
+        super().__init__(data, notes)
+        self.wraps = len(data) <= WRAPPED_UP_TO
 
 
 def _kind(first: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -36,6 +37,8 @@ class Wanted:
     wrapped: bool
     folds: Mapping[int, int] | None = None
     """Those to keep; None for the ones that a tree opens with."""
+    folds_all: bool = False
+    """Fold every bracket instead."""
     paths: Mapping[str, str] = field(default_factory=dict)
     """Notes to put on values, by path."""
 
@@ -46,7 +49,9 @@ class Wanted:
             return False
         size = len(self.body) if self.opened is None else max(self.opened.size, self.opened.received)
         # A small body can stand for 8 MiB.
-        return size <= LIGHT and (self.opened is not None or not self.encoding and self.body[:2] != b"\x1f\x8b")
+        return size <= LIGHT and (
+            self.opened is not None or (not self.encoding and self.body[:2] != b"\x1f\x8b")
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,8 +91,8 @@ def prepare(wanted: Wanted) -> Iterator[Prepared | None]:
             folds = []
             if wanted.folds is not None:
                 folds = list(wanted.folds.items())
-            elif document.lines.count >= FOLDED_FROM:
-                for fold in document.folds():
+            elif wanted.folds_all or document.lines.count >= FOLDED_FROM:
+                for fold in document.folds(deep=wanted.folds_all):
                     folds.append(fold)
                     if len(folds) % 1000 == 0:
                         yield None
@@ -98,8 +103,6 @@ def prepare(wanted: Wanted) -> Iterator[Prepared | None]:
 
 def prepared(wanted: Wanted) -> Prepared:
     """The same at once."""
-    last = None
-    for last in prepare(wanted):
-        pass
-    assert last is not None
-    return last
+    found = deque(prepare(wanted), maxlen=1).pop()
+    assert found is not None
+    return found

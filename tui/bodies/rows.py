@@ -10,7 +10,7 @@ from array import array
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
 from tui.bodies.lines import Lines
 from tui.bodies.shown import boundary, cuts, is_plain
@@ -87,7 +87,7 @@ class Rows:
         return self._row(line) + part - self._sums[at + 1]
 
     def piece(self, line: int, part: int) -> tuple[int, int, int]:
-        """Where the text of one of a line's rows begins and ends, and how many blank cells stand before it."""
+        """Where the text of one of a line's rows begins and ends, and the blank cells before it."""
         start, stop = self.lines.bounds(line)
         width = self.width
         if width is None:
@@ -197,8 +197,7 @@ class Rows:
         self._sums = list(accumulate(self._taken, initial=0))
         # The visible row that comes after each fold.
         self._heads = [
-            self._row(first) - before
-            for (first, _), before in zip(self._hidden, self._sums, strict=False)
+            self._row(first) - before for (first, _), before in zip(self._hidden, self._sums, strict=False)
         ]
 
     # -- all rows, folded away or not -------------------------------------------------------------
@@ -226,13 +225,13 @@ class Rows:
         data = self.lines.data
         low, high = starts[0], starts[-1] - 1
         if high - low <= LONG * 8 and is_plain(data[low:high].replace(b"\n", b"")):
-            lengths = [stop - start - 1 for start, stop in zip(starts, starts[1:], strict=False)]
+            lengths = [stop - start - 1 for start, stop in pairwise(starts)]
             if max(lengths) <= width:
                 return array("Q", range(len(lengths) + 1))
         first = self.lines.first(block)
         counts = (
             self._count(first + place, start, stop - 1)
-            for place, (start, stop) in enumerate(zip(starts, starts[1:], strict=False))
+            for place, (start, stop) in enumerate(pairwise(starts))
         )
         return array("Q", accumulate(counts, initial=0))
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from tui.bodies.decoding import Decoded, decoded, in_utf8
+from tui.bodies.decoding import decoded, in_utf8
 from tui.bodies.document import Document, Unshowable
 from tui.bodies.fields import form, looks_like_text, media_type, multipart, parameter
 from tui.bodies.hexdump import HexDocument
@@ -99,6 +99,3 @@ def _structured(text: bytes, kind: str, content_type: str) -> dict[str, Callable
         laid = lru_cache(1)(lambda: laid_out(text))
         return {"pretty": lambda: JsonDocument(*laid()), "tree": lambda: JsonTree(*laid())}
     return {}
-
-
-__all__ = ["Decoded", "Opened", "open_body"]

@@ -1,0 +1,316 @@
+"""The text of a body on the screen: a cursor, a scrollbar, and what is drawn of each row.
+
+Draws what `tui.bodies` has prepared, only the rows on screen, and knows nothing of how it came about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from rich.cells import cell_len
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.geometry import Size
+from textual.message import Message
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from relay.text import visible
+from tui.bodies import Document, Hits, JsonDocument, Rows, Span
+from tui.bodies.preparing import Prepared
+
+GUTTER = 3
+"""Cells before the text: a sign for a mark, and room for what folds the root."""
+
+MOST_DRAWN = 4_000
+"""Bytes of a line that are drawn where it is not wrapped."""
+
+_STYLES = ("text", "key", "string", "number", "literal", "punctuation", "comment", "offset", "odd")
+
+
+class BodyText(ScrollView, can_focus=True):
+    """Rows of a prepared body."""
+
+    DEFAULT_CSS = """
+    BodyText {
+        height: 1fr;
+        scrollbar-gutter: stable;
+        scrollbar-size-horizontal: 1;
+        & > .body--key { color: $text-primary; text-style: bold; }
+        & > .body--string { color: $text-success; }
+        & > .body--number { color: $text-warning; }
+        & > .body--literal { color: $text-accent; text-style: italic; }
+        & > .body--punctuation { color: $text-muted; }
+        & > .body--comment { color: $text-muted; text-style: italic; }
+        & > .body--offset { color: $text-muted; }
+        & > .body--odd { color: $text-error; text-style: bold; }
+        & > .body--fold { color: $text-accent; text-style: bold; }
+        & > .body--mark { color: $text-warning; text-style: bold; }
+        & > .body--note { color: $text-warning; text-style: italic; }
+        & > .body--hit { background: $warning-muted; color: $text; text-style: underline; }
+        & > .body--current { background: $warning; color: $background; text-style: bold; }
+        & > .body--cursor { background: $surface-lighten-1; }
+        &:focus > .body--cursor { background: $primary-muted; }
+    }
+    """
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        *(f"body--{name}" for name in _STYLES),
+        *(f"body--{name}" for name in ("text", "fold", "mark", "note", "hit", "current", "cursor")),
+    }
+
+    class CursorMoved(Message):
+        """The cursor stands on another row, or something else stands there now."""
+
+        def __init__(self, body_text: BodyText) -> None:
+            super().__init__()
+            self.body_text = body_text
+
+        @property
+        def control(self) -> BodyText:
+            return self.body_text
+
+    class RoomChanged(Message):
+        """There is more room for text, or less."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.document: Document | None = None
+        self.rows: Rows | None = None
+        self.marks: Mapping[int, str] = {}
+        self.hits = Hits()
+        self.hit = -1
+        """The number of the hit that the cursor is at, -1 for none."""
+        self.cursor = (0, 0)
+        """The line, and which of its rows."""
+
+    # -- what is shown ----------------------------------------------------------------------------
+
+    def show(self, prepared: Prepared | None, *, at: int = 0) -> None:
+        """Draw this, with the cursor on the byte at `at`; None draws nothing."""
+        if prepared is None:
+            self.document, self.rows, self.marks = None, None, {}
+        else:
+            self.document, self.rows, self.marks = prepared.document, prepared.rows, prepared.marks
+        self._resize()
+        self.scroll_to(x=0, y=0 if prepared is None else None, animate=False, immediate=True)
+        if self.rows is not None and self.document is not None:
+            line = self.document.lines.at(min(at, len(self.document.data)))
+            # What is folded away stays so; the line it is folded into is as near as can be.
+            self.move_to_row(self.rows.row(line, self.rows.part(line, at)))
+        self.refresh()
+
+    def _resize(self) -> None:
+        if self.rows is None or self.document is None:
+            self.virtual_size = Size(0, 0)
+            return
+        width = 0
+        if self.rows.width is None:
+            width = min(self.document.lines.widest, MOST_DRAWN) + GUTTER + 1
+        self.virtual_size = Size(width, self.rows.total)
+
+    @property
+    def room(self) -> int:
+        """Cells of a row for text."""
+        return max(self.scrollable_content_region.width - GUTTER, 1)
+
+    @property
+    def has_room(self) -> bool:
+        """Whether it is on the screen, so that a width is known."""
+        return self.scrollable_content_region.width > GUTTER
+
+    def on_resize(self) -> None:
+        self.post_message(self.RoomChanged())
+
+    # -- the cursor -------------------------------------------------------------------------------
+
+    @property
+    def line(self) -> int:
+        return self.cursor[0]
+
+    @property
+    def offset_at_cursor(self) -> int:
+        """The byte that begins the cursor's row."""
+        if self.rows is None:
+            return 0
+        return self.rows.piece(*self.cursor)[0]
+
+    def move_to_row(self, row: int) -> None:
+        """Put the cursor on a row, or on the nearest there is, and show it."""
+        if self.rows is None:
+            return
+        self.cursor = self.rows.place(row)
+        self._cursor_moved()
+
+    def move_by(self, count: int) -> None:
+        if self.rows is not None:
+            self.move_to_row(self.rows.row(*self.cursor) + count)
+
+    def move_to_line(self, line: int, part: int = 0, *, center: bool = False) -> None:
+        """Put the cursor on a line, unfolding what hides it."""
+        if self.rows is None:
+            return
+        line = max(0, min(line, self.rows.lines.count - 1))
+        if self.rows.reveal(line):
+            self._resize()
+            self.refresh()
+        self.cursor = (line, part)
+        self._cursor_moved(center=center)
+
+    def move_to_offset(self, offset: int, *, center: bool = False) -> None:
+        """Put the cursor on the row that holds a byte."""
+        if self.rows is None or self.document is None:
+            return
+        line = self.document.lines.at(min(offset, len(self.document.data)))
+        self.move_to_line(line, self.rows.part(line, offset), center=center)
+
+    def _cursor_moved(self, *, center: bool = False) -> None:
+        assert self.rows is not None
+        row = self.rows.row(*self.cursor)
+        top, height = self.scroll_offset.y, max(self.scrollable_content_region.height, 1)
+        if not top <= row < top + height:
+            nearest = row if row < top else row - height + 1
+            self.scroll_to(y=max(row - height // 2 if center else nearest, 0), animate=False, immediate=True)
+        self.refresh()
+        self.post_message(self.CursorMoved(self))
+
+    def show_hit(self, number: int) -> bool:
+        """Put the cursor on a hit; False where it lies beyond what is drawn of a line that is not wrapped."""
+        if self.document is None or self.rows is None:
+            return True
+        self.hit = number
+        start = self.hits.starts[number]
+        self.move_to_offset(start, center=True)
+        if self.rows.width is not None or (not self.document.wraps and not self.document.is_tree):
+            return True
+        begin, _ = self.document.lines.bounds(self.line)
+        if start - begin >= MOST_DRAWN:
+            return False
+        spans = self.document.spans(self.line, begin, start)
+        cell = GUTTER + sum(cell_len(span.text) for span in spans)
+        if not self.scroll_offset.x <= cell < self.scroll_offset.x + self.room:
+            self.scroll_to(x=max(cell - self.room // 2, 0), animate=False, immediate=True)
+        return True
+
+    # -- folding ----------------------------------------------------------------------------------
+
+    @property
+    def foldable(self) -> JsonDocument | None:
+        """The document, where it folds."""
+        return self.document if isinstance(self.document, JsonDocument) and self.document.is_tree else None
+
+    def is_folded(self, line: int) -> bool:
+        return self.rows is not None and self.rows.is_folded(line)
+
+    def fold(self, line: int) -> None:
+        """Fold what opens on a line."""
+        tree, rows = self.foldable, self.rows
+        if tree is not None and rows is not None and tree.opens(line):
+            rows.fold(line, tree.end(line))
+            self._folds_changed(line)
+
+    def unfold(self, line: int) -> None:
+        """Show what is folded into a line."""
+        if self.rows is not None:
+            self.rows.unfold(line)
+            self._folds_changed(line)
+
+    def toggle(self, line: int) -> None:
+        if self.is_folded(line):
+            self.unfold(line)
+        else:
+            self.fold(line)
+
+    def _folds_changed(self, line: int) -> None:
+        self._resize()
+        self.cursor = (line, 0)
+        self._cursor_moved()
+
+    # -- the mouse --------------------------------------------------------------------------------
+
+    def on_click(self, event: events.Click) -> None:
+        """A click puts the cursor there; on the sign before a bracket it folds."""
+        if self.rows is None:
+            return
+        offset = event.get_content_offset(self)
+        row = 0 if offset is None else offset.y + self.scroll_offset.y
+        if offset is None or row >= self.rows.total:
+            return
+        self.move_to_row(row)
+        line, part = self.cursor
+        tree = self.foldable
+        if tree is not None and part == 0 and tree.opens(line):
+            cell = offset.x + self.scroll_offset.x - GUTTER
+            start, stop = tree.lines.bounds(line)
+            text = tree.data[start:stop]
+            blanks = len(text) - len(text.lstrip(b" "))
+            if blanks - 2 <= cell < blanks or event.chain == 2:
+                self.toggle(line)
+
+    # -- drawing ----------------------------------------------------------------------------------
+
+    def render_line(self, y: int) -> Strip:
+        """One row of the screen."""
+        x, top = self.scroll_offset
+        width = self.scrollable_content_region.width
+        base = self.rich_style
+        rows, row = self.rows, y + top
+        if rows is None or self.document is None or row >= rows.total:
+            return Strip.blank(width, base)
+        line, part = rows.place(row)
+        start, stop, hang = rows.piece(line, part)
+        cut = 0
+        if rows.width is None and self.document.lines.widest > MOST_DRAWN and stop - start > MOST_DRAWN:
+            cut = stop - start - MOST_DRAWN
+            stop = start + MOST_DRAWN
+        hits = self.hits.touching(start, stop, self.hit) if len(self.hits) else ()
+        spans = self.document.spans(line, start, stop, hits)
+        if hang:
+            spans.insert(0, Span(" " * hang, "text"))
+        last = rows.width is None or rows.part(line, rows.lines.bounds(line)[1]) == part
+        segments = self._segments(line, part, spans, is_last=last, cut=cut)
+        if (line, part) == self.cursor:
+            cursor = self._style("cursor")
+            # What is found keeps its own background.
+            segments = [
+                Segment(text, cursor + style if style and style.bgcolor else (style or Style()) + cursor)
+                for text, style, _ in segments
+            ]
+            base += cursor
+        strip = Strip(segments).crop(x, x + width).extend_cell_length(width, base)
+        return strip.apply_style(base) if (line, part) != self.cursor else strip.apply_style(self.rich_style)
+
+    def _segments(self, line: int, part: int, spans: list[Span], *, is_last: bool, cut: int) -> list[Segment]:
+        note = self.marks.get(line)
+        found = [Segment("! " if note is not None and part == 0 else "  ", self._style("mark"))]
+        folded = self.is_folded(line)
+        tree = self.foldable
+        if part == 0 and tree is not None and tree.opens(line):
+            # The sign stands in the two cells before the text: in its indentation, or in the gutter.
+            sign = "▸ " if folded else "▾ "
+            blanks = spans[0].text if spans and spans[0].text.isspace() else ""
+            if blanks:
+                spans = spans[1:]
+                found.append(Segment(" " + blanks[2:]))
+                found.append(Segment(sign, self._style("fold")))
+            else:
+                found = [Segment(found[0].text[:1], self._style("mark")), Segment(sign, self._style("fold"))]
+        else:
+            found.append(Segment(" "))
+        for text, style, hit in spans:
+            look = self._style(style)
+            found.append(Segment(text, look + self._style(hit) if hit else look))
+        if folded and tree is not None:
+            closing = "}" if spans and spans[-1].text.endswith("{") else "]"
+            found.append(Segment(f" {tree.children(line):,} ", self._style("comment")))
+            found.append(Segment(closing, self._style("punctuation")))
+        if cut:
+            found.append(Segment(f" ... {cut:,} bytes more, w wraps", self._style("comment")))
+        if note is not None and is_last:
+            found.append(Segment(f"  ! {visible(note)}", self._style("note")))
+        return found
+
+    def _style(self, name: str) -> Style:
+        return self.get_component_rich_style(f"body--{name}", partial=True)

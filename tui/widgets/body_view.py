@@ -1,0 +1,528 @@
+"""A body with its views: pretty, tree, form, multipart, raw, hex; search, folds, wrapping and marks.
+
+Owns which view is shown and prepares bigger ones in a thread, so that a key is answered while 10 MiB
+are laid out. What a view shows and how it folds, wraps and finds is `tui.bodies`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import Input, Static
+from textual.worker import get_current_worker
+
+from relay.text import visible
+from tui.bodies import HexDocument, Hits, JsonDocument, found, search
+from tui.bodies.preparing import LEAST_WIDTH, Prepared, Wanted, prepare, prepared
+from tui.widgets.body_head import BodyHead, size_in_words
+from tui.widgets.body_text import BodyText
+
+FOUND_AT_ONCE = 512 * 1024
+"""Bytes that are searched within some milliseconds."""
+
+PATH_AT_ONCE = 1024 * 1024
+"""Bytes of a text whose paths are looked up with each move of the cursor; else when it rests."""
+
+
+class BodyView(Vertical):
+    """One body, shown as what it is."""
+
+    DEFAULT_CSS = """
+    BodyView {
+        height: 1fr;
+        & > BodyHead { height: 1; padding: 0 1; }
+        & > .body--reasons { height: auto; max-height: 4; padding: 0 1; color: $text-warning; display: none; }
+        & > .body--reasons.-said { display: block; }
+        & > Input { display: none; height: 1; border: none; padding: 0 1; background: $surface; }
+        & > Input.-open { display: block; }
+        & > .body--foot { height: 1; padding: 0 1; color: $text-muted; }
+    }
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("j,down", "move(1)", "Down", show=False, id="body.down"),
+        Binding("k,up", "move(-1)", "Up", show=False, id="body.up"),
+        Binding("g,home", "first", "Begin", show=False, id="body.first"),
+        Binding("G,end", "last", "End", show=False, id="body.last"),
+        Binding("pagedown", "page(1)", "Page down", show=False, id="body.page-down"),
+        Binding("pageup", "page(-1)", "Page up", show=False, id="body.page-up"),
+        Binding("left", "left", "Fold", show=False, id="body.left"),
+        Binding("right", "right", "Unfold", show=False, id="body.right"),
+        Binding("enter,space", "toggle_fold", "Fold", tooltip="Fold or unfold the bracket", id="body.toggle"),
+        Binding("minus", "fold_all", "Fold all", show=False, id="body.fold-all"),
+        Binding("plus,equals_sign", "unfold_all", "Unfold all", show=False, id="body.unfold-all"),
+        Binding("v", "next_view", "View", tooltip="The next view of this body", id="body.view"),
+        Binding("V", "previous_view", "View back", show=False, id="body.view-back"),
+        Binding("w", "wrap", "Wrap", tooltip="Wrap long lines, or cut them", id="body.wrap"),
+        Binding("ctrl+f", "find", "Find", tooltip="Find a text in this body", id="body.find"),
+        Binding("n", "next_hit(1)", "Next", show=False, id="body.next"),
+        Binding("N", "next_hit(-1)", "Previous", show=False, id="body.previous"),
+        Binding("m", "next_mark", "Next mark", show=False, id="body.next-mark"),
+        Binding("escape", "close_find", "End the search", show=False, id="body.close-find"),
+    ]
+
+    @dataclass
+    class Shown(Message):
+        """A view is on the screen."""
+
+        body_view: BodyView
+        view: str
+
+        @property
+        def control(self) -> BodyView:
+            return self.body_view
+
+    @dataclass
+    class _Ready(Message):
+        """A thread has prepared what was wanted."""
+
+        number: int
+        prepared: Prepared
+
+    @dataclass
+    class _Found(Message):
+        """A thread has searched through everything."""
+
+        number: int
+        hits: Hits
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
+        self._wanted: Wanted | None = None
+        self._shown: Prepared | None = None
+        self._number = 0
+        """Of what was wanted last: what a thread prepared before is dropped."""
+        self._search = 0
+        self._sought = ""
+        self._is_searching = False
+        self._begun_at = 0
+        self._is_wrapped = True
+        self._preferred = ""
+        self._paths: dict[str, str] = {}
+        self._text = BodyText()
+        self._head = BodyHead()
+        self._reasons = Static(classes="body--reasons", markup=False)
+        self._input = Input(placeholder="find in this body", compact=True)
+        self._foot = Static(classes="body--foot", markup=False)
+
+    def compose(self) -> ComposeResult:
+        yield self._head
+        yield self._reasons
+        yield self._text
+        yield self._input
+        yield self._foot
+
+    # -- for whoever embeds it --------------------------------------------------------------------
+
+    def show(self, body: bytes, content_type: str = "", encoding: str = "") -> None:
+        """Show a body, in the view that was chosen last if it has that, else in its best one.
+
+        Args:
+            content_type: the value of Content-Type, empty without one.
+            encoding: the value of Content-Encoding, empty without one.
+        """
+        self._forget_search()
+        self._paths = {}
+        self._want(
+            Wanted(
+                body=body,
+                content_type=content_type,
+                encoding=encoding,
+                view=self._preferred,
+                width=self._text.room,
+                wrapped=self._is_wrapped,
+            )
+        )
+
+    def clear(self) -> None:
+        """Show nothing."""
+        self._number += 1
+        self._forget_search()
+        self._wanted = self._shown = None
+        self._text.show(None)
+        self._tell()
+
+    @property
+    def view(self) -> str:
+        """The name of the view on the screen; empty while there is none."""
+        return "" if self._shown is None else self._shown.view
+
+    @property
+    def views(self) -> tuple[str, ...]:
+        """The views that this body has, the best one first."""
+        return () if self._shown is None else self._shown.opened.names
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether what was asked for last is on the screen."""
+        return self._shown is not None and self._wanted is None and not self._is_searching
+
+    def show_view(self, name: str) -> None:
+        """Change to a view that this body has, and prefer it for those that follow."""
+        if self._shown is None or name not in self.views:
+            return
+        self._preferred = name
+        if name == self.view:
+            return
+        # Pretty and tree show the same text, so that the cursor and what was found stay.
+        self._want(replace(self._again(), view=name, document=None, folds=None))
+
+    def find(self, text: str) -> None:
+        """Look for a text from the cursor on, in any case, and go to the first hit; empty ends the search."""
+        self._sought = text
+        self._search += 1
+        self._text.hits, self._text.hit = Hits(), -1
+        document = self._text.document
+        if not text or document is None:
+            self._is_searching = False
+            self._text.refresh()
+            self._tell()
+            return
+        self._is_searching = True
+        as_hex = isinstance(document, HexDocument)
+        if len(document.data) <= FOUND_AT_ONCE:
+            self._take_hits(found(document.data, text, as_hex=as_hex))
+        else:
+            self._tell()
+            self._search_in_thread(self._search, document.data, text, as_hex=as_hex)
+
+    def path_at_cursor(self) -> str | None:
+        """The path of the value under the cursor: `payload.items[0].id`, empty for the root, or None.
+
+        Keys stand in it as they are, not made safe to show.
+        """
+        document = self._text.document
+        return document.path(self._text.line) if isinstance(document, JsonDocument) else None
+
+    def value_at_cursor(self) -> str | None:
+        """The value under the cursor as JSON text with its own digits; None where there is no JSON."""
+        document = self._text.document
+        return document.value(self._text.line) if isinstance(document, JsonDocument) else None
+
+    def mark(self, paths: Mapping[str, str]) -> None:
+        """Put a sign and a note on values, in place of those there were.
+
+        A path that is not in the body is noted, with its name, at the value that it would stand in.
+        Marks belong to the body shown: `show` takes them away.
+        """
+        self._paths = dict(paths)
+        if self._wanted is not None:
+            self._want(replace(self._wanted, paths=self._paths))
+        elif self._shown is not None:
+            self._want(self._again())
+
+    def next_mark(self) -> bool:
+        """Put the cursor on the next value with a mark, after the last on the first; whether there is one."""
+        marked = list(self._text.marks)
+        if not marked:
+            return False
+        line = next((line for line in marked if line > self._text.line), marked[0])
+        self._text.move_to_line(line, center=True)
+        return True
+
+    # -- preparing --------------------------------------------------------------------------------
+
+    def _want(self, wanted: Wanted) -> None:
+        """Prepare this and show it: now, soon from a thread, or as soon as there is room."""
+        self._number += 1
+        self._wanted = wanted
+        if not self._text.has_room:
+            return
+        wanted = self._wanted = replace(wanted, width=self._text.room)
+        if wanted.is_light:
+            self._take(prepared(wanted))
+        else:
+            if wanted.opened is None:
+                self._shown = None
+                self._text.show(None)
+            self._tell()
+            self._prepare_in_thread(self._number, wanted)
+
+    @work(thread=True, exclusive=True, group="body-prepare")
+    def _prepare_in_thread(self, number: int, wanted: Wanted) -> None:
+        worker = get_current_worker()
+        for done in prepare(wanted):
+            if worker.is_cancelled:
+                return
+            if done is not None:
+                self.post_message(self._Ready(number, done))
+
+    @on(_Ready)
+    def _take_ready(self, ready: _Ready) -> None:
+        ready.stop()
+        if ready.number == self._number:
+            self._take(ready.prepared)
+
+    def _take(self, ready: Prepared) -> None:
+        before = self._text.document
+        stays = before is not None and before.data is ready.document.data
+        at = self._text.offset_at_cursor if stays else 0
+        self._wanted = None
+        self._shown = ready
+        if not stays:
+            self._text.hits, self._text.hit = Hits(), -1
+        self._text.show(ready, at=at)
+        self._tell()
+        self.refresh_bindings()
+        self.post_message(self.Shown(self, ready.view))
+        if self._sought and not stays:
+            self.find(self._sought)
+
+    def _again(self) -> Wanted:
+        """What is shown, to be prepared once more."""
+        assert self._shown is not None
+        return Wanted(
+            opened=self._shown.opened,
+            view=self._shown.view,
+            document=self._shown.document,
+            width=self._text.room,
+            wrapped=self._is_wrapped,
+            folds=self._shown.rows.folds,
+            paths=self._paths,
+        )
+
+    @on(BodyText.RoomChanged)
+    def _fit(self, event: BodyText.RoomChanged) -> None:
+        event.stop()
+        if not self._text.has_room:
+            return
+        if self._wanted is not None:
+            self._want(self._wanted)
+        elif self._shown is not None:
+            width = self._shown.rows.width
+            is_hex = isinstance(self._shown.document, HexDocument)
+            if is_hex or (width is not None and width != max(self._text.room, LEAST_WIDTH)):
+                self._want(self._again())
+        self._tell()
+
+    # -- searching --------------------------------------------------------------------------------
+
+    @work(thread=True, exclusive=True, group="body-search")
+    def _search_in_thread(self, number: int, data: bytes, text: str, *, as_hex: bool) -> None:
+        worker = get_current_worker()
+        last = Hits()
+        for hits in search(data, text, as_hex=as_hex):
+            if worker.is_cancelled:
+                return
+            last = hits
+        self.post_message(self._Found(number, last))
+
+    @on(_Found)
+    def _take_found(self, event: _Found) -> None:
+        event.stop()
+        if event.number == self._search:
+            self._take_hits(event.hits)
+
+    def _take_hits(self, hits: Hits) -> None:
+        self._is_searching = False
+        self._text.hits = hits
+        if len(hits):
+            self._show_hit(hits.after(self._begun_at))
+        self._text.refresh()
+        self._tell()
+
+    def _show_hit(self, number: int) -> None:
+        if not self._text.show_hit(number) and not self._is_wrapped:
+            # It lies beyond what is drawn of a long line: wrapped there is room for it.
+            self.action_wrap()
+        self._tell()
+
+    def _forget_search(self) -> None:
+        self._search += 1
+        self._sought = ""
+        self._is_searching = False
+        self._begun_at = 0
+        self._text.hits, self._text.hit = Hits(), -1
+        self._input.remove_class("-open")
+
+    @on(Input.Changed)
+    def _sought_changed(self, event: Input.Changed) -> None:
+        event.stop()
+        self.find(event.value)
+
+    @on(Input.Submitted)
+    def _sought_chosen(self, event: Input.Submitted) -> None:
+        event.stop()
+        self._text.focus()
+
+    # -- words ------------------------------------------------------------------------------------
+
+    def _tell(self) -> None:
+        """Say what is shown, how big it is, what was left out, and where the cursor is."""
+        wanted, shown = self._wanted, self._shown
+        if shown is not None:
+            facts = size_in_words(shown.opened.size)
+            if shown.opened.coding:
+                facts += f", {shown.opened.coding} from {size_in_words(shown.opened.received)}"
+            busy = "laying out" if wanted is not None else ""
+            self._head.tell(shown.opened.names, shown.view, facts, busy)
+            reasons = (*shown.opened.notes, *shown.document.notes)
+        else:
+            busy = "" if wanted is None else f"laying out {size_in_words(len(wanted.body))} ..."
+            self._head.tell((), "", "", busy)
+            reasons = ()
+        self._reasons.set_class(bool(reasons), "-said")
+        self._reasons.update("\n".join(reasons))
+        self._tell_place()
+
+    @on(BodyText.CursorMoved)
+    def _cursor_moved(self, event: BodyText.CursorMoved) -> None:
+        event.stop()
+        self._tell_place()
+
+    def _tell_place(self, *, rested: bool = False) -> None:
+        text = self._text
+        if text.document is None or text.rows is None:
+            self._foot.update("")
+            return
+        right = f"{text.line + 1:,}/{text.document.lines.count:,}"
+        if self._is_searching:
+            right = f"searching ... {right}"
+        elif self._sought:
+            count = f"{len(text.hits):,}{'+' if text.hits.is_cut else ''}"
+            place = f"{text.hit + 1:,} of {count}" if len(text.hits) else "not found"
+            right = f"{place}  {right}"
+        left = text.marks.get(text.line)
+        if left is not None:
+            left = f"! {left}"
+        elif len(text.document.data) <= PATH_AT_ONCE or rested:
+            left = self.path_at_cursor()
+        else:
+            self._rest.reset()
+            self._rest.resume()
+        width = max(self._foot.size.width - 2, 1)
+        room = max(width - len(right) - 1, 0)
+        shown = Content(visible((left or "")[:500])).truncate(room, ellipsis=True, pad=True)
+        self._foot.update(Content.assemble(shown, " ", right))
+
+    def _tell_path(self) -> None:
+        self._rest.pause()
+        self._tell_place(rested=True)
+
+    def on_mount(self) -> None:
+        self._rest = self.set_interval(0.15, self._tell_path, pause=True)
+
+    # -- keys -------------------------------------------------------------------------------------
+
+    def focus(self, scroll_visible: bool = True) -> Self:
+        """Give the keys to the text."""
+        self._text.focus(scroll_visible)
+        return self
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Keys that do nothing here belong to whoever is above."""
+        if action in ("toggle_fold", "fold_all", "unfold_all"):
+            return self._text.foldable is not None
+        if action == "next_mark":
+            return bool(self._text.marks)
+        if action == "next_hit":
+            return bool(self._sought)
+        if action == "close_find":
+            return bool(self._sought) or self._input.has_class("-open")
+        return True
+
+    def action_move(self, count: int) -> None:
+        self._text.move_by(count)
+
+    def action_page(self, count: int) -> None:
+        self._text.move_by(count * max(self._text.size.height - 1, 1))
+
+    def action_first(self) -> None:
+        self._text.move_to_row(0)
+
+    def action_last(self) -> None:
+        if self._text.rows is not None:
+            self._text.move_to_row(self._text.rows.total - 1)
+
+    def action_left(self) -> None:
+        """Fold what opens here, else go to the bracket around it; without a tree scroll."""
+        tree, line = self._text.foldable, self._text.line
+        if tree is None:
+            self._text.scroll_relative(x=-8, animate=False)
+        elif tree.opens(line) and not self._text.is_folded(line):
+            self._text.fold(line)
+        elif (parent := tree.parent(line)) is not None:
+            self._text.move_to_line(parent)
+
+    def action_right(self) -> None:
+        """Unfold what is folded here; otherwise scroll."""
+        if self._text.is_folded(self._text.line):
+            self._text.unfold(self._text.line)
+        else:
+            self._text.scroll_relative(x=8, animate=False)
+
+    def action_toggle_fold(self) -> None:
+        self._text.toggle(self._text.line)
+
+    def action_fold_all(self) -> None:
+        if self._shown is not None:
+            self._want(replace(self._again(), folds=None, folds_all=True))
+
+    def action_unfold_all(self) -> None:
+        if self._shown is not None:
+            self._want(replace(self._again(), folds={}))
+
+    def action_wrap(self) -> None:
+        """Wrap long lines, or cut them at the edge."""
+        self._is_wrapped = not self._is_wrapped
+        if self._wanted is not None:
+            self._want(replace(self._wanted, wrapped=self._is_wrapped))
+        elif self._shown is not None:
+            self._want(self._again())
+
+    def action_next_view(self) -> None:
+        self._step_view(1)
+
+    def action_previous_view(self) -> None:
+        self._step_view(-1)
+
+    def _step_view(self, step: int) -> None:
+        if self._shown is not None:
+            names = self.views
+            self.show_view(names[(names.index(self.view) + step) % len(names)])
+
+    def action_find(self) -> None:
+        """Open the line to type in what to look for."""
+        self._begun_at = self._text.offset_at_cursor
+        self._input.add_class("-open")
+        self._input.focus()
+
+    def action_close_find(self) -> None:
+        """End the search; the cursor stays."""
+        self._input.remove_class("-open")
+        with self._input.prevent(Input.Changed):
+            self._input.value = ""
+        self.find("")
+        self._text.focus()
+
+    def action_next_hit(self, step: int) -> None:
+        """Go to the next hit, or the one before; after the last comes the first."""
+        text = self._text
+        if not len(text.hits):
+            return
+        if text.hit >= 0 and text.offset_at_cursor <= text.hits.starts[text.hit] < self._end_of_row():
+            self._show_hit((text.hit + step) % len(text.hits))
+        else:
+            at = text.offset_at_cursor
+            self._show_hit(text.hits.after(at) if step > 0 else text.hits.before(at))
+
+    def _end_of_row(self) -> int:
+        assert self._text.rows is not None
+        return self._text.rows.piece(*self._text.cursor)[1]
+
+    def action_next_mark(self) -> None:
+        self.next_mark()
+
+    @on(BodyHead.Chosen)
+    def _view_chosen(self, event: BodyHead.Chosen) -> None:
+        event.stop()
+        self.show_view(event.view)
+        self._text.focus()
