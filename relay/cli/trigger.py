@@ -38,6 +38,9 @@ def _types(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) ->
 @click.argument("types", metavar="TYPE...", nargs=-1, shell_complete=_types)
 @click.option("--list", "listing", is_flag=True, help="Print the types that Lean is known to send, and end.")
 @click.option(
+    "--explain", is_flag=True, help="Print what is known of each TYPE: fields, values, an example, and end."
+)
+@click.option(
     "--set",
     "changes",
     multiple=True,
@@ -75,6 +78,7 @@ def trigger_command(
     invocation: Invocation,
     types: tuple[str, ...],
     listing: bool,
+    explain: bool,
     changes: tuple[str, ...],
     count: int,
     rate: float | None,
@@ -97,6 +101,9 @@ def trigger_command(
         return
     if not types:
         raise UsageError("trigger wants a TYPE, such as payment.updated; --list prints them all")
+    if explain:
+        _explain(types, cast(Region, region), json_lines=invocation.json)
+        return
     settings = invocation.settings()
     try:
         samples = samples_of(types, changes, count, cast(Region, region))
@@ -110,6 +117,20 @@ def trigger_command(
     if to is not None:
         _say(f"posting to {url} past the relay: nothing is recorded")
     _post(samples, url, name, secret, rate, json_lines=invocation.json, verdicts=to is not None)
+
+
+def _explain(types: Sequence[str], region: Region, *, json_lines: bool) -> None:
+    from relay.cli.explain import explained, explained_as_json  # needed here alone
+
+    try:
+        events = [catalogue().event(type_) for type_ in types]
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    for event in events:
+        if json_lines:
+            click.echo(json.dumps(explained_as_json(event, region)))
+        else:
+            click.echo("\n".join(explained(event, region)) + "\n" * (event is not events[-1]))
 
 
 def samples_of(types: Sequence[str], changes: Sequence[str], count: int, region: Region) -> Iterator[Sample]:
@@ -223,15 +244,15 @@ def post_line(post: Post, verdicts: bool) -> str:
 def event_line(event: EventType) -> str:
     """One type as a line of --list: name, regions, how well it is known, what makes Lean send it."""
     width = max(len(known.type) for known in catalogue().events)
-    known = str(event.confidence)
+    known = event.confidence.words
     if event.payload_confidence is not event.confidence:
-        known += f", payload {event.payload_confidence}"
+        known += f", payload {event.payload_confidence.words}"
     deprecated = " (deprecated)" if event.deprecated else ""
-    return visible(f"{event.type:{width}}  {' '.join(event.regions):7}  {known:28}  {event.when}{deprecated}")
+    return visible(f"{event.type:{width}}  {' '.join(event.regions):7}  {known:42}  {event.when}{deprecated}")
 
 
 def event_as_json(event: EventType) -> dict[str, object]:
-    """One type as a line of --list --json; its payload is left to the commands about shapes."""
+    """One type as a line of --list --json; its payload is left to --explain and `shapes export`."""
     known = asdict(event)
     del known["payload"]
     return {"kind": "event_type", **known}

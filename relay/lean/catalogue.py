@@ -30,6 +30,11 @@ class Confidence(StrEnum):
     PARTIAL = "partial"
     """Of a payload: some fields documented, the rest not visible."""
 
+    @property
+    def words(self) -> str:
+        """For people: nothing sounds better known than it is."""
+        return {"code": "seen only in public code", "partial": "partly documented"}.get(self, str(self))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:

@@ -266,7 +266,7 @@ def test_the_list_has_every_type(capsys: Output) -> None:
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == [event.type for event in catalogue().events]
     [line] = [line for line in lines if line.startswith("consent.status.updated ")]
-    assert line.split()[1:3] == ["UAE", "code"]
+    assert line.split()[1:6] == ["UAE", "seen", "only", "in", "public"]
     assert run(["trigger", "--list", "--json"]) == 0
     events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert {event["kind"] for event in events} == {"event_type"}
@@ -279,3 +279,30 @@ def test_types_are_completed() -> None:
 
     offered = trigger_command.params[0].shell_complete(None, "payment_intent.")  # type: ignore[arg-type]
     assert [item.value for item in offered] == ["payment_intent.created", "payment_intent.expired"]
+
+
+def test_explain_tells_what_is_known_and_how_well(capsys: Output) -> None:
+    """Fields, values, example and sources of a type, with the confidence of each; nothing is posted."""
+    assert run(["trigger", "consent.status.updated", "payment.updated", "--explain"]) == 0
+    out = capsys.readouterr().out
+    assert "seen only in public code" in out
+    assert "https://docs.leantech.me/docs/consent-lifecycle" in out
+    assert "PENDING_WITH_BANK, ACCEPTED_BY_BANK" in out
+    assert '"type": "payment.updated"' in out
+
+
+def test_explain_as_json(capsys: Output) -> None:
+    """One line per type, with the schema, the fields and an example of a region where Lean sends it."""
+    name = "iban_account_verification.bank.availability.updated"
+    assert run(["trigger", name, "--explain", "--json"]) == 0
+    line = json.loads(capsys.readouterr().out)
+    assert line["kind"] == "event_type"
+    assert line["schema"]["properties"]["type"]["const"] == name
+    assert line["example_note"] is None
+    assert {row["path"] for row in line["fields"]} >= {"type", "payload.availability.global"}
+
+
+def test_explain_of_an_unknown_type(capsys: Output) -> None:
+    """A name that is nearly right is a usage error with the right one."""
+    assert run(["trigger", "payment.update", "--explain"]) == 2
+    assert "near it: payment.updated" in capsys.readouterr().err
