@@ -8,13 +8,14 @@ from __future__ import annotations
 import json
 import re
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from itertools import accumulate
 from typing import Any
 
 import msgspec
 
+_NUMBER = re.compile(r"-?([0-9]+)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]+))?", re.ASCII)
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 _MARKS = b'[]{},"'
@@ -38,6 +39,58 @@ _NOT_UTF8 = b"\xff"
 """Never part of a text in UTF-8, so that it can stand for something while one is worked on."""
 
 _BACKSLASH = re.compile(rb"\\(u[dD][89a-fA-F][0-9a-fA-F]{2}|.)", re.DOTALL)
+
+
+class TooDeepError(ValueError):
+    """A JSON text whose brackets go deeper than can be followed."""
+
+
+def parsed(body: bytes) -> Any:
+    """The value of a JSON body, its numbers as `Digits`; of a repeated key the last counts.
+
+    Raises:
+        ValueError: it is no JSON text in UTF-8; the message says why, without quoting it.
+        TooDeepError: it is nested more deeply than the interpreter can follow, some 1,000 brackets.
+    """
+    try:
+        text = body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"byte {error.start} is no UTF-8") from None
+    try:
+        return _decode(text)
+    except RecursionError:
+        raise TooDeepError("nested too deeply") from None
+    except json.JSONDecodeError as error:
+        raise ValueError(f"no JSON from character {error.pos} on" if text else "it is empty") from None
+
+
+def is_whole(digits: str) -> bool:
+    """Whether a JSON number as it is written has no fraction: `3`, `3.0` and `3e2`, not `0.3`."""
+    if digits.lstrip("-").isdecimal():
+        return True
+    number = _NUMBER.fullmatch(digits)
+    assert number is not None  # what a JSON parser took for a number
+    figures, after_point = number[1] + (number[2] or ""), number[2] or ""
+    zeros = len(figures) - len(figures.rstrip("0"))
+    if zeros == len(figures):
+        return True
+    exponent = number[3] or "0"
+    if len(exponent) > 9:
+        return not exponent.startswith("-")
+    return int(exponent) - len(after_point) + zeros >= 0
+
+
+def json_type(value: Any) -> str:
+    """The name that JSON Schema has for the type of a value of `parsed`; whole numbers are `integer`."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "boolean"
+    if isinstance(value, Digits):
+        return "integer" if is_whole(value) else "number"
+    if isinstance(value, str):
+        return "string"
+    return "object" if isinstance(value, dict) else "array"
 
 
 def laid_out(body: bytes) -> str | None:
@@ -112,10 +165,8 @@ def leaves(body: bytes) -> dict[str, str] | None:
     repeated key the last counts. Empty objects and arrays are values too.
     """
     try:
-        root = json.loads(
-            body.decode("utf-8"), parse_int=Digits, parse_float=Digits, parse_constant=_no_constant
-        )
-    except (ValueError, RecursionError):
+        root = parsed(body)
+    except ValueError:
         return None
     found: dict[str, str] = {}
     stack: list[tuple[str, Any]] = [("", root)]
@@ -127,6 +178,14 @@ def leaves(body: bytes) -> dict[str, str] | None:
         else:
             found[path] = str(value) if isinstance(value, Digits) else json.dumps(value, ensure_ascii=False)
     return found
+
+
+def path_of(steps: Iterable[str | int]) -> str:
+    """Keys and indices as a path: `payload.items[0].id`, `payload["odd key"]`."""
+    path = ""
+    for step in steps:
+        path = path_to(path, step)
+    return path
 
 
 def _inner(path: str, value: Any) -> Iterator[tuple[str, Any]]:
@@ -152,3 +211,6 @@ def path_to(path: str, step: str | int) -> str:
 
 def _no_constant(word: str) -> Any:
     raise ValueError(f"{word} is no JSON")
+
+
+_decode = json.JSONDecoder(parse_int=Digits, parse_float=Digits, parse_constant=_no_constant).decode
