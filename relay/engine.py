@@ -28,6 +28,7 @@ from relay.config import Settings
 from relay.connections import Limits
 from relay.errors import RelayError, UsageError
 from relay.forwarding import Forwarding, forwarding, refuse_circles
+from relay.judging import Judging, judging
 from relay.lock import Holder, Lock, holder
 from relay.models import to_micros
 from relay.processes import port_owner
@@ -79,6 +80,7 @@ class Engine:
         """Where the receiver listens."""
         self._receiver: Receiver | None = None
         self._forwarding: Forwarding | None = None
+        self._judging: Judging | None = None
         self._lock: Lock
         self._work: AsyncExitStack
         """What `finish` ends."""
@@ -98,6 +100,7 @@ class Engine:
         if receive:
             forwards = forwarding(self._writer, settings, rules.routes)
             self._forwarding = await self._work.enter_async_context(forwards)
+            self._judging = await self._work.enter_async_context(judging(self._writer, settings.db))
             await self._listen(self._work, rules)
         self._describe()
         await self._work.enter_async_context(
@@ -159,10 +162,12 @@ class Engine:
     def _describe(self) -> None:
         self._lock.describe(Holder(pid=os.getpid(), started_at=self._started, url=self.url))
 
-    def _committed(self, count: int) -> None:
+    def _committed(self, first_id: int, count: int) -> None:
         self.captures += count
         if self._forwarding is not None:
             self._forwarding.notice()
+        if self._judging is not None:
+            self._judging.notice(first_id + count - 1)
 
     # -- what goes on by itself ----------------------------------------------------------------
 

@@ -58,7 +58,7 @@ class Writer:
         *,
         lock: int | None = None,
         bounds: Bounds | None = None,
-        committed: Callable[[int], None] | None = None,
+        committed: Callable[[int, int], None] | None = None,
     ) -> None:
         self.moved_aside: Path | None = None
         """Where a damaged database was put when this was opened; None when it was sound or new."""
@@ -91,14 +91,15 @@ class Writer:
         ours: bool = False,
         lock: int | None = None,
         bounds: Bounds | None = None,
-        committed: Callable[[int], None] | None = None,
+        committed: Callable[[int, int], None] | None = None,
     ) -> Writer:
         """Start the writing process on a database file that is there (`files.create_private`).
 
         Args:
             ours: as for `files.open_writer`.
             lock: descriptor of the engine's lock; it is held until the process has ended too.
-            committed: called on the loop after each group with how many captures it had; must be quick.
+            committed: called on the loop after each group with its first id and how many captures it had; must be
+                quick.
 
         Raises:
             RelayError: as `files.open_writer` does.
@@ -339,7 +340,7 @@ class Writer:
             self._jobs.append(self._loop.create_future())
             self._channel.send(frame(Kind.JOB, partial(confess, ids=missed), True, True))
         if self._committed is not None:
-            self._committed(count)
+            self._committed(first_id, count)
 
     def _failed(self, count: int, trouble: StoreTrouble) -> None:
         self._answered()

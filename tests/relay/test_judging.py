@@ -1,0 +1,215 @@
+"""Judging beside the engine: everything gets its shape, whatever happens to the process that finds it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sqlite3
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, closing
+from pathlib import Path
+
+import psutil
+import pytest
+
+from relay import judging
+from relay.background import background
+from relay.judging import Judging, Worker
+from relay.lean.catalogue import catalogue
+from relay.store import files
+from relay.store.writer import Writer
+from tests.factories import BODY, a_capture, insert_all, new_log
+from tests.leanlike import a_body, a_request
+from tests.running import Running, exchange, lean_relay, reading, running, wait_until
+
+DRIFTING = BODY.replace(b"100.50", b'"100.50"')
+
+
+def shapes(db: Path) -> dict[int, str | None]:
+    with reading(db) as log:
+        return dict(log.execute("SELECT id, shape FROM captures ORDER BY id").fetchall())
+
+
+def workers(program: Running) -> list[psutil.Process]:
+    return [
+        child for child in psutil.Process(program.pid).children() if "relay.judgeworker" in child.cmdline()
+    ]
+
+
+def post(program: Running, body: bytes) -> None:
+    reply = exchange(program.port, a_request(body))
+    assert reply is not None
+    assert reply.status == 200
+
+
+def test_each_capture_gets_its_shape_and_a_drift_is_told_once(tmp_path: Path) -> None:
+    """What comes is judged in a process that steps back; a drift has one line, its repeats have none."""
+    with running(tmp_path) as program:
+        for body in (a_body(), DRIFTING, b"\xff", b"{}", DRIFTING):
+            post(program, body)
+        wait_until(lambda: None not in shapes(program.db).values(), "all shapes")
+        assert list(shapes(program.db).values()) == ["documented", "drift", "not-json", "unknown", "drift"]
+        with reading(program.db) as log:
+            [version] = log.execute("SELECT DISTINCT shape_version FROM captures").fetchall()
+        assert version == (catalogue().version,)
+        [worker] = workers(program)
+        assert worker.nice() == 19
+        told = 'not as Lean documents it: payload.amount: number is documented; string "100.50" came'
+        wait_until(lambda: told in program.said, "the line")
+        assert program.said.count("not as Lean documents it") == 1
+        assert program.stop() == 0
+        assert not worker.is_running()
+
+
+def test_wait_sees_a_shape_when_it_comes(tmp_path: Path) -> None:
+    """`wait shape:drift` is asked again when shapes are known."""
+    with running(tmp_path) as program:
+        post(program, DRIFTING)
+        done = lean_relay(tmp_path, "wait", "shape:drift", "--db", str(program.db), "--timeout", "20")
+        assert done.returncode == 0, done.stderr
+        assert "drift" in done.stdout
+
+
+def test_what_earlier_runs_left_is_judged(tmp_path: Path) -> None:
+    """A log from before there were shapes gets them, those that came since too."""
+    db = tmp_path / "relay.db"
+    with closing(new_log(db)) as connection:
+        insert_all(connection, [a_capture(number) for number in range(1, 301)])
+    with running(tmp_path, db=db) as program:
+        post(program, DRIFTING)
+        wait_until(lambda: None not in shapes(db).values(), "the backlog", 30)
+        found = shapes(db)
+        assert len(found) == 301
+        assert found.pop(301) == "drift"
+        assert set(found.values()) == {"documented"}
+
+
+def test_a_worker_that_is_killed_is_started_again(tmp_path: Path) -> None:
+    """Its death costs no answer and no shape."""
+    with running(tmp_path) as program:
+        for _ in range(2):
+            post(program, a_body())
+            wait_until(lambda: None not in shapes(program.db).values(), "shapes")
+            [worker] = workers(program)
+            worker.kill()
+            wait_until(lambda: not worker.is_running() or worker.status() == "zombie", "its end")  # noqa: B023
+        post(program, DRIFTING)
+        wait_until(lambda: shapes(program.db)[3] == "drift", "a new worker")
+
+
+def test_a_worker_outlives_no_engine(tmp_path: Path) -> None:
+    """An engine that is killed leaves no process behind."""
+    with running(tmp_path) as program:
+        post(program, a_body())
+        wait_until(lambda: workers(program), "the worker")
+        [worker] = workers(program)
+        program.kill()
+        wait_until(lambda: not worker.is_running(), "its end")
+
+
+def test_a_file_in_the_working_folder_is_not_run(tmp_path: Path) -> None:
+    """A folder that has a `relay` or a `json.py` of its own changes nothing."""
+    work = tmp_path / "work"
+    (work / "relay").mkdir(parents=True)
+    for name in ("json.py", "relay/__init__.py", "relay/judgeworker.py"):
+        (work / name).write_text("raise SystemExit('the wrong one')\n")
+    db = tmp_path / "relay.db"
+    with running(tmp_path, db=db, launcher=("-P", "-m", "relay")) as program:
+        post(program, DRIFTING)
+        wait_until(lambda: shapes(db)[1] == "drift", "the shape")
+
+
+FATAL = f"""
+import os, sys
+from pathlib import Path
+from relay import judgeworker
+judge = judgeworker.judge
+judgeworker.judge = lambda body: os.kill(os.getpid(), {signal.SIGKILL:d}) if body == b"fatal" else judge(body)
+judgeworker.main(Path(sys.argv[1]))
+"""
+"""A worker that one body ends, as one that eats all memory would."""
+
+SILENT = "import sys\nfor line in sys.stdin: pass"
+
+
+@asynccontextmanager
+async def judging_with(db: Path, launcher: Sequence[str]) -> AsyncIterator[tuple[Judging, Worker]]:
+    writer = Writer(files.open_writer(db, ours=True).connection, db)
+    worker = Worker(db, launcher)
+    judge = Judging(writer, worker)
+    try:
+        async with background(judge.run()):
+            yield judge, worker
+    finally:
+        await writer.close()
+
+
+async def a_pid(worker: Worker, *, other_than: int | None = None) -> int:
+    deadline = asyncio.get_running_loop().time() + 20
+    while (pid := worker.pid) in (None, other_than):
+        assert asyncio.get_running_loop().time() < deadline
+        await asyncio.sleep(0.01)
+    assert pid is not None
+    return pid
+
+
+async def until_shapes(db: Path, expected: dict[int, str | None]) -> None:
+    deadline = asyncio.get_running_loop().time() + 20
+    while shapes(db) != expected:
+        assert asyncio.get_running_loop().time() < deadline, shapes(db)
+        await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Path:
+    """A log with a body in its middle over which a worker dies."""
+    path = tmp_path / "relay.db"
+    with closing(new_log(path)) as connection:
+        bodies = [BODY, BODY, b"fatal", DRIFTING, BODY]
+        insert_all(connection, [a_capture(number, body=body) for number, body in enumerate(bodies, 1)])
+    return path
+
+
+async def test_a_capture_that_ends_the_worker_is_passed_over_and_named(
+    db: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """All others get their shape, and its own stays open rather than guessed."""
+    monkeypatch.setattr(judging, "AGAIN_AFTER_S", (0.0, 0.0))
+    async with judging_with(db, ("-c", FATAL)):
+        await until_shapes(db, {1: "documented", 2: "documented", 3: None, 4: "drift", 5: "documented"})
+    assert "the shape of capture 3 stays open" in caplog.text
+
+
+async def test_a_worker_that_falls_silent_is_ended(db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that answers nothing is killed in time, and another takes its place."""
+    monkeypatch.setattr(judging, "AGAIN_AFTER_S", (0.0, 0.0))
+    monkeypatch.setattr(judging, "SLICE_WITHIN_S", 0.2)
+    async with judging_with(db, ("-c", SILENT)) as (_, worker):
+        first = await a_pid(worker)
+        await a_pid(worker, other_than=first)
+        with pytest.raises(ProcessLookupError):
+            os.kill(first, 0)
+
+
+async def test_a_worker_that_cannot_start_disturbs_nobody(db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a worker captures stay without a shape, and the writer writes on."""
+    monkeypatch.setattr(judging, "AGAIN_AFTER_S", (0.0, 0.0))
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    async with judging_with(db, ("-c", "")) as (judge, worker):
+        judge.notice(5)
+        await asyncio.sleep(0)
+        assert worker.pid is None
+    assert set(shapes(db).values()) == {None}
+
+
+async def test_judging_ends_with_the_store(db: Path) -> None:
+    """A store that closes before it is no error."""
+    writer = Writer(files.open_writer(db, ours=True).connection, db)
+    judge = Judging(writer, Worker(db))
+    async with background(judge.run()) as [task]:
+        await writer.close()
+        await asyncio.wait([task], timeout=20)
+        assert task.done()
+    assert sqlite3.connect(db).execute("SELECT count(*) FROM captures").fetchone() == (5,)
