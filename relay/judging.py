@@ -35,6 +35,11 @@ LINGER_S = 0.05
 REST = 4.0
 """After a slice it rests so many times as long as that took: a fifth of one processor at most."""
 
+BUSY_PER_S = 2_000
+"""While more captures come than this, a slice a second is judged and the rest waits."""
+
+BUSY_REST_S = 1.0
+
 SLICE_WITHIN_S = 60.0
 """A worker that takes longer over a slice is ended."""
 
@@ -114,8 +119,7 @@ class Judging:
 
     async def _slice(self, after: int, upto: int, *, mark: bool) -> int:
         """Judge a slice and rest; gives the id up to which all is done."""
-        loop = asyncio.get_running_loop()
-        begun = loop.time()
+        begun, newest = asyncio.get_running_loop().time(), self._newest
         alone = self._one_by_one > 0
         try:
             found = await self._worker.ask(after, upto, 1 if alone else SLICE)
@@ -127,8 +131,15 @@ class Judging:
             return after
         for drift in found.drifts:
             self._tell(drift)
-        await asyncio.sleep((loop.time() - begun) * REST)
+        await self._rest(begun, newest)
         return found.upto
+
+    async def _rest(self, begun: float, newest: int) -> None:
+        """Leave writer and processor to others, longer while much comes."""
+        loop = asyncio.get_running_loop()
+        await asyncio.sleep((loop.time() - begun) * REST)
+        if self._newest - newest > BUSY_PER_S * (loop.time() - begun):
+            await asyncio.sleep(BUSY_REST_S)
 
     async def _saved(self, found: Found, *, mark: bool) -> bool:
         if not found.shapes and not mark:

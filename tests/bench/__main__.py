@@ -25,7 +25,7 @@ from pathlib import Path
 
 import psutil
 
-from tests.bench import wrk
+from tests.bench import backlog, wrk
 from tests.bench.drain import Drained, drain
 from tests.running import RELAY, ROOT, environment, reading, ready, running
 
@@ -34,6 +34,9 @@ OPEN_LOOP_RATE = 500
 OPEN_LOOP_CONNECTIONS = 16
 WARM_UP_S = 0.3
 DRAINS = 3
+
+BACKLOG = 100_000
+"""Captures without a shape that one contender starts with."""
 
 
 @dataclass(slots=True)
@@ -100,15 +103,24 @@ def base(folder: Path) -> Iterator[Subject]:
         process.wait(10)
 
 
+def log_size(db: Path) -> int:
+    """The id of the newest capture; 0 for none."""
+    with reading(db) as log:
+        return int(log.execute("SELECT coalesce(max(id), 0) FROM captures").fetchone()[0])
+
+
 @contextlib.contextmanager
 def relay(folder: Path, *arguments: str) -> Iterator[Subject]:
     """The real program: a new database, signatures checked, everything as by default."""
     with running(folder, *arguments) as program:
+        before = log_size(program.db)
         subject = Subject(program.port, psutil.Process(program.pid))
         yield subject
         assert program.stop() == 0, program.said
     with reading(program.db) as log:
-        stored, valid = log.execute("SELECT count(*), sum(signature = 'valid') FROM captures").fetchone()
+        stored, valid = log.execute(
+            "SELECT count(*), sum(signature = 'valid') FROM captures WHERE id > ?", (before,)
+        ).fetchone()
     print(f"relay: {subject.answered} answered 200, {stored} stored, {valid} of them with a valid signature")
 
 
@@ -120,10 +132,30 @@ def relay_to_nobody(folder: Path) -> Iterator[Subject]:
             yield subject
 
 
+@contextlib.contextmanager
+def relay_with_backlog(folder: Path) -> Iterator[Subject]:
+    """The relay on a log of BACKLOG captures without a shape: they are judged meanwhile."""
+    db = folder / "relay.db"
+    backlog.fill(db, BACKLOG)
+    with relay(folder) as subject:
+        yield subject
+        with reading(db) as log:
+            (judged,) = log.execute("SELECT count(*) FROM captures WHERE shape IS NOT NULL").fetchone()
+            (old,) = log.execute(
+                "SELECT count(*) FROM captures WHERE shape IS NOT NULL AND id <= ?", (BACKLOG,)
+            ).fetchone()
+        spent_s = sum(sum(child.cpu_times()[:2]) for child in subject.process.children())
+        print(
+            f"judging: {judged} captures, {old} of them of the backlog of {BACKLOG}; "
+            f"{1e6 * spent_s / max(1, judged):.0f} us of its own processor time each"
+        )
+
+
 CONTENDERS = (
     Contender("base", base),
     Contender("relay", relay),
     Contender("hanging", relay_to_nobody),
+    Contender("judging", relay_with_backlog),
 )
 
 

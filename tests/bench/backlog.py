@@ -1,0 +1,54 @@
+"""A log of many captures that nobody has judged yet: for measuring what judging them does to answers.
+
+Owns the filling. Events differ in id alone; rows are as the receiver leaves them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from contextlib import closing
+from pathlib import Path
+from uuid import uuid4
+
+from relay.store import files
+from relay.store.inserting import COLUMNS
+from tests.factories import new_log
+from tests.leanlike import a_body
+
+HEADERS = json.dumps([["Host", "relay.test"], ["Content-Type", "application/json"]])
+
+
+def fill(db: Path, count: int) -> None:
+    """A new log at `db` with so many captures."""
+    files.create_private(db)
+    marks = ", ".join("?" * len(COLUMNS))
+    with closing(new_log(db)) as connection:
+        connection.execute("BEGIN")
+        connection.executemany(
+            f"INSERT INTO captures ({', '.join(COLUMNS)}) VALUES ({marks})",
+            (_row(number) for number in range(count)),
+        )
+        connection.execute("COMMIT")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _row(number: int) -> tuple[object, ...]:
+    event_id = str(uuid4())
+    body = a_body(event_id)
+    values = {
+        "received_at": 1_780_000_000_000_000 + number,
+        "method": "POST",
+        "target": "/webhooks/lean",
+        "http_version": "1.1",
+        "client": "127.0.0.1:50312",
+        "answer": 200,
+        "origin": "received",
+        "event_type": "payment.updated",
+        "event_id": event_id,
+        "signature": "unchecked",
+        "body_sha256": hashlib.sha256(body).hexdigest(),
+        "headers": HEADERS,
+        "body": body,
+    }
+    return tuple(values.get(name) for name in COLUMNS)
