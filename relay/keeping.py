@@ -14,6 +14,7 @@ from typing import Any
 from relay.control import Action
 from relay.errors import RelayError
 from relay.store import upkeep
+from relay.store.shapes import save_shapes
 from relay.store.trouble import StoreTrouble
 from relay.store.writer import Writer
 
@@ -27,6 +28,7 @@ def actions(writer: Writer) -> dict[str, Action]:
         "star": partial(_star, writer),
         "note": partial(_note, writer),
         "verify": partial(_verify, writer),
+        "shapes": partial(_shapes, writer),
         "prune": partial(_prune, writer),
     }
 
@@ -57,6 +59,12 @@ async def _note(writer: Writer, params: Mapping[str, Any]) -> dict[str, Any]:
 async def _verify(writer: Writer, params: Mapping[str, Any]) -> dict[str, Any]:
     judged = [(int(number), str(state), name) for number, state, name in params["judged"]]
     return {"changed": await _change(writer, partial(upkeep.save_signatures, judged=judged))}
+
+
+async def _shapes(writer: Writer, params: Mapping[str, Any]) -> dict[str, Any]:
+    shapes = {str(shape): [int(number) for number in ids] for shape, ids in params["shapes"].items()}
+    work = partial(save_shapes, shapes=shapes, version=str(params["version"]), upto=None)
+    return {"changed": await _change(writer, work)}
 
 
 async def _prune(writer: Writer, params: Mapping[str, Any]) -> dict[str, Any]:

@@ -77,9 +77,10 @@ class Difference:
         where = self.path or "the body"
         if self.kind is Kind.EXTRA:
             return f"{where}: {self.came} came, and nothing is known of it"
-        known = (
-            "documented" if self.confidence is Confidence.DOCUMENTED else f"expected, {self.confidence.words}"
-        )
+        if self.kind is Kind.VALUE and not self.warning:
+            return f"{where}: {self.came} came, none of the values that are known"
+        documented = self.confidence is Confidence.DOCUMENTED
+        known = "documented" if documented else f"expected, {self.confidence.words}"
         return f"{where}: {self.expected} is {known}; {self.came} came"
 
     def as_json(self) -> dict[str, Any]:

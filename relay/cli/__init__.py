@@ -49,6 +49,7 @@ COMMANDS: dict[str, str] = {
     "prune": "relay.cli.keep",
     "trigger": "relay.cli.trigger",
     "verify": "relay.cli.verify",
+    "shapes": "relay.cli.shapes",
     "config": "relay.cli.config",
     "doctor": "relay.cli.doctor",
     "completion": "relay.cli.completion",
@@ -70,6 +71,7 @@ SUMMARIES: dict[str, dict[str, str]] = {
         "diff": "two captures field by field",
         "refusals": "what was turned away, and why",
         "verify": "check signatures and explain wrong ones",
+        "shapes": "what events look like, held against Lean's docs",
     },
     "Send on": {
         "forward": "send captures to the targets, parked ones too",

@@ -7,6 +7,7 @@ import shlex
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from itertools import islice
 
 import click
 
@@ -28,6 +29,7 @@ from relay.config import Settings
 from relay.errors import UsageError
 from relay.lock import holder
 from relay.models import Attempt, Capture, Comparison, Headers, iso
+from relay.shapes import judge, texts
 from relay.store.reader import Reader
 from relay.store.selecting import select
 from relay.text import latin1_shown, visible, visible_block
@@ -35,6 +37,9 @@ from relay.wire import curl_line, http_bytes
 
 MOST_SHOWN = 64 * 1024
 """Characters of a body in the overview; `--body` gives all of it."""
+
+MOST_DIFFERENCES = 20
+"""Of a shape, in the overview; `shapes` tells all."""
 
 MOST_HEX = 512
 """Bytes of a body in the overview that is no text."""
@@ -150,8 +155,10 @@ def _facts(capture: Capture) -> Iterator[tuple[str, str]]:
     yield "origin", str(capture.origin)
     if capture.repeat_of is not None:
         yield "repeat of", str(capture.repeat_of)
-    if capture.shape is not None:
-        yield "shape", str(capture.shape)
+    judgement = judge(capture.body)
+    yield "shape", visible(judgement.summary)
+    for text in islice(texts(judgement.differences), MOST_DIFFERENCES):
+        yield "", visible(text)
     purpose = capture.answer.on_purpose
     yield "answered", f"{capture.answer.status}" + (f", on purpose: {visible(purpose)}" if purpose else "")
     if capture.starred:

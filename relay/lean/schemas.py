@@ -19,6 +19,9 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 CONFIDENCE = "x-lean-confidence"
 """The keyword that tells how well a field or type is known: a value of `Confidence`."""
 
+KNOWN_VALUES = "x-lean-known-values"
+"""The keyword for a list of values that is open: those that are known."""
+
 FORMATS = frozenset({"uuid", "date-time", "date", "uri"})
 """Those of the catalogue's formats that JSON Schema knows; the others are told in words."""
 
@@ -38,7 +41,7 @@ def all_schemas(events: Sequence[EventType]) -> Schema:
         "$id": "urn:lean-relay:events",
         "title": "LeanEvent",
         "description": f"Events of Lean's webhooks. {CONFIDENCE} tells how well each fact is known: "
-        + "; ".join(f"{known} is {known.words}" for known in Confidence),
+        + "; ".join(f"{known}: {known.words}" for known in Confidence if known != known.words),
         "oneOf": [{"$ref": f"#/$defs/{title}"} for title in definitions],
         "$defs": definitions,
     }
@@ -96,8 +99,10 @@ def _field(field: Field, parent: str) -> Schema:
         schema["format"] = field.format
     if field.enum and not field.open_enum:
         schema["enum"] = [*field.enum, *([None] if field.nullable else [])]
-    elif field.enum or field.seen_values:
-        schema["examples"] = list(field.enum or field.seen_values)
+    elif field.enum:
+        schema[KNOWN_VALUES] = list(field.enum)
+    elif field.seen_values:
+        schema["examples"] = list(field.seen_values)
     if remarks := _remarks(field):
         schema["description"] = remarks
     return schema | {CONFIDENCE: str(field.confidence)}

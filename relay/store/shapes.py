@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 
 from relay.store.reader import Reader
+from relay.store.search import Gaps
 
 MARK = "shapes_upto"
 
@@ -32,6 +33,21 @@ def unjudged(reader: Reader, after: int, upto: int, limit: int) -> tuple[list[in
         )
     ]
     return found, found[-1] if len(found) == limit else end
+
+
+def outdated(reader: Reader, version: str) -> Iterator[int]:
+    """Captures that another version of the catalogue judged, or none did; oldest first."""
+    gaps = Gaps()
+    after, newest = reader.oldest_id() - 1, reader.newest_id()
+    while after < newest:
+        end = min(newest, after + IDS_AT_ONCE)
+        for (number,) in reader.rows(
+            "SELECT id FROM captures WHERE id > ? AND id <= ? AND shape_version IS NOT ? ORDER BY id",
+            (after, end, version),
+        ):
+            yield number
+        after = end
+        gaps.leave()
 
 
 def bodies(reader: Reader, ids: Sequence[int]) -> Iterator[tuple[int, bytes]]:

@@ -98,8 +98,7 @@ class Writer:
         Args:
             ours: as for `files.open_writer`.
             lock: descriptor of the engine's lock; it is held until the process has ended too.
-            committed: called on the loop after each group with its first id and how many captures it had; must be
-                quick.
+            committed: called on the loop after each group with its first id and its size; must be quick.
 
         Raises:
             RelayError: as `files.open_writer` does.

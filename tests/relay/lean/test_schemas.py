@@ -13,7 +13,7 @@ import pytest
 from relay.lean.catalogue import REGIONS, Confidence, EventType, Region, catalogue
 from relay.lean.explained import field_rows, source_address
 from relay.lean.samples import Sampler
-from relay.lean.schemas import CONFIDENCE, all_schemas, event_schema, title_of
+from relay.lean.schemas import CONFIDENCE, KNOWN_VALUES, all_schemas, event_schema, title_of
 from tests.factories import NOON
 
 EVENTS = pytest.mark.parametrize("event", catalogue().events, ids=lambda event: event.type)
@@ -55,7 +55,7 @@ def test_open_lists_are_told_and_closed_ones_asserted() -> None:
         "status"
     ]
     assert "enum" not in status
-    assert "ACCEPTED_BY_BANK" in status["examples"]
+    assert "ACCEPTED_BY_BANK" in status[KNOWN_VALUES]
     assert status["description"].startswith("Known values, others are possible: PENDING_WITH_BANK")
     iban = catalogue().event("iban_account_verification.bank.availability.updated")
     payload = event_schema(iban)["properties"]["payload"]["properties"]

@@ -1,0 +1,322 @@
+"""`shapes`: what events look like, how that differs from what Lean documents, and contracts on it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from relay.cli.common import SHARED_FLAGS, SHARED_OPTIONS, Invocation, run_async, shared_options
+from relay.cli.events import Source, read, sources
+from relay.cli.listing import FILTER_HELP
+from relay.cli.reading import FilterCommand, now, print_json, when
+from relay.config import Settings
+from relay.errors import CheckFailed, NotFound, RelayError, UsageError
+from relay.lean.catalogue import Confidence, catalogue
+from relay.models import Shape
+from relay.seen import DifferenceSeen, Summary, TypeSeen
+from relay.shapes import judge
+from relay.store.reader import Reader
+from relay.store.selecting import select_ids
+from relay.store.shapes import bodies, outdated
+from relay.text import visible
+
+if TYPE_CHECKING:
+    from relay.contract import Contract
+
+SAVED_AT_ONCE = 50
+"""Captures of one request to the engine, which is one transaction."""
+
+SUMMARY = "seen"
+"""The command that `shapes` is without another one's name."""
+
+
+class Shapes(click.Group):
+    """A group whose words are a selection, unless the first one names a command."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        at = 0
+        while at < len(args) and args[at].partition("=")[0] in (*SHARED_FLAGS, *SHARED_OPTIONS):
+            at += 2 if args[at] in SHARED_OPTIONS else 1
+        word = args[at] if at < len(args) else None
+        if not ctx.resilient_parsing and word not in self.commands and word not in ("--help", "-h"):
+            args = [*args[:at], SUMMARY, *args[at:]]
+        return super().parse_args(ctx, args)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [name for name in self.commands if name != SUMMARY]
+
+
+@click.group("shapes", cls=Shapes, subcommand_metavar="[SELECTION|FILES] | COMMAND")
+@shared_options
+def shapes_command() -> None:
+    """What events look like, and how that differs from what Lean documents: `shapes`, `shapes type:payment`.
+
+    For each event type: how many, first and last, each field with its types and how often it was there, a
+    few values, and the differences. A field that is missing or of another type than documented is a
+    warning, an extra one a note; only warnings are a drift. FILES hold an event, an entry of Lean's webhook
+    log, a page of its Events API, several in a list or one a line; - is stdin.
+    """
+
+
+@shapes_command.command(SUMMARY, cls=FilterCommand, epilog=FILTER_HELP, hidden=True)
+@click.argument("words", nargs=-1, metavar="[SELECTION|FILES]")
+@shared_options
+@click.pass_obj
+def seen(invocation: Invocation, words: tuple[str, ...]) -> None:
+    """What events look like, and how that differs from what Lean documents."""
+    summary = _summary(invocation.settings(), words)
+    for number, each in enumerate(summary.types()):
+        if invocation.json:
+            print_json(each.as_json())
+        else:
+            click.echo("\n" * (number > 0) + "\n".join(_lines(each)))
+    if summary.left_out:
+        click.echo(f"lean-relay: {summary.left_out} events of yet other types were left out", err=True)
+
+
+@shapes_command.command("freeze", cls=FilterCommand)
+@click.argument("words", nargs=-1, metavar="[SELECTION|FILES]")
+@click.option("-o", "--output", metavar="FILE", help="Where to; without it, stdout.")
+@shared_options
+@click.pass_obj
+def freeze(invocation: Invocation, words: tuple[str, ...], output: str | None) -> None:
+    """Write a contract: JSON Schema of what is documented of these events, and of what was seen.
+
+    Keep it beside your code and review its changes; `shapes check --against FILE` holds events against it.
+    It has no values of your customers, only names, types and known words.
+    """
+    from relay.contract import frozen  # with jsonschema, which the summary need not wait for
+
+    summary = _summary(invocation.settings(), words)
+    known = [each for each in summary.types() if each.type is not None]
+    if not known:
+        raise NotFound("none of it is an event with a type")
+    _write(frozen(known), output)
+    if output is not None:
+        events = sum(each.count for each in known)
+        click.echo(f"wrote {output}: {len(known)} types, from {events} events", err=True)
+
+
+@shapes_command.command("check", cls=FilterCommand)
+@click.argument("words", nargs=-1, metavar="[SELECTION|FILES]")
+@click.option("--against", required=True, metavar="FILE", help="The contract, as `shapes freeze` wrote it.")
+@click.option("--junit", metavar="FILE", help="Write the result as JUnit XML too; - is stdout.")
+@shared_options
+@click.pass_obj
+def check(invocation: Invocation, words: tuple[str, ...], against: str, junit: str | None) -> None:
+    """Hold events against a contract. Exit 3 where one has drifted, 4 where none could be held against it."""
+    from relay.contract import Contract
+
+    try:
+        contract = Contract(read(against))
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{against} is no contract: {error}") from error
+    checked = _checked(contract, sources(invocation.settings(), words), against)
+    for line in _report(checked):
+        if invocation.json:
+            print_json(line)
+        elif junit != "-":
+            click.echo(visible(line["text"]))
+    if junit is not None:
+        _write_text(_junit(checked), junit)
+    if not any(each.compared for each in checked.values()):
+        raise NotFound(f"nothing here is of a type that {against} speaks of")
+    drifted = sum(each.drifted for each in checked.values())
+    if drifted:
+        of = sum(each.compared for each in checked.values())
+        raise CheckFailed(f"drifted from {against}: {drifted} of {of}", word="shape")
+
+
+@shapes_command.command("export")
+@click.argument("types", nargs=-1, metavar="[TYPE...]")
+@click.option("-o", "--output", metavar="FILE", help="Where to; without it, stdout.")
+@shared_options
+def export(types: tuple[str, ...], output: str | None) -> None:
+    """Write what Lean documents as JSON Schema (draft 2020-12): of all event types, or of these."""
+    from relay.lean.schemas import all_schemas
+
+    try:
+        events = [catalogue().event(type_) for type_ in types] or catalogue().events
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    _write(all_schemas(events), output)
+
+
+@shapes_command.command("recheck", cls=FilterCommand)
+@click.argument("selection", nargs=-1)
+@shared_options
+@click.pass_obj
+def recheck(invocation: Invocation, selection: tuple[str, ...]) -> None:
+    """Judge stored captures again with this version's catalogue; without SELECTION, what it never judged."""
+    settings = invocation.settings()
+    with Reader(settings.db) as reader:
+        version = catalogue().version
+        ids = list(select_ids(reader, selection, now()) if selection else outdated(reader, version))
+        found: Counter[str] = Counter()
+        changed = 0
+        for start in range(0, len(ids), SAVED_AT_ONCE):
+            shapes: dict[str, list[int]] = {}
+            for number, body in bodies(reader, ids[start : start + SAVED_AT_ONCE]):
+                shapes.setdefault(str(judge(body).shape), []).append(number)
+            changed += run_async(_save(settings, shapes, version))
+            found.update({shape: len(numbers) for shape, numbers in shapes.items()})
+    if invocation.json:
+        print_json({"kind": "recheck", "judged": changed, "catalogue": version, "shapes": dict(found)})
+        return
+    words = ", ".join(f"{found[shape]} {shape}" for shape in Shape if found[shape])
+    click.echo(f"judged with catalogue {version}: {changed}{f' ({words})' if words else ''}")
+
+
+async def _save(settings: Settings, shapes: Mapping[str, Sequence[int]], version: str) -> int:
+    from relay import engine  # with the web server, which only this needs
+
+    params = {"shapes": shapes, "version": version}
+    changed: int = (await engine.ask(settings, "shapes", params))["changed"]
+    return changed
+
+
+def _summary(settings: Settings, words: Sequence[str]) -> Summary:
+    summary = Summary()
+    for source in sources(settings, words):
+        summary.add(source.body, source.at, source.name)
+    if not summary.types():
+        raise NotFound("nothing matches" if words else "the log is empty")
+    return summary
+
+
+def _lines(seen: TypeSeen) -> Iterator[str]:
+    """One type in words; safe to show."""
+    yield visible(f"{seen.type or 'bodies without a type'}: {', '.join(_heading(seen))}")
+    fields = [each for each in seen.fields.values() if each.path != "type"]
+    width = min(60, max((len(visible(each.path)) for each in fields), default=0))
+    for each in fields:
+        present = "" if seen.is_always(each) else f"{each.count} of {seen.objects[each.parent]}"
+        types = " or ".join(each.type_names)
+        values = ", ".join(f"{value} x{count}" for value, count in each.values.most_common())
+        row = f"  {visible(each.path):{width}}  {types:18}  {present:12}  {visible(values)}"
+        yield row.rstrip()
+    for difference in sorted(seen.differences.values(), key=lambda each: not each.first.warning):
+        yield "  " + visible(_told(difference, seen.count))
+
+
+def _heading(seen: TypeSeen) -> Iterator[str]:
+    yield f"{seen.count} event{'' if seen.count == 1 else 's'}"
+    if seen.first_at is not None and seen.last_at is not None:
+        yield when(seen.first_at) if seen.count == 1 else f"{when(seen.first_at)} to {when(seen.last_at)}"
+    known = seen.judgement.confidence if seen.judgement else None
+    less = known is not None and known is not Confidence.DOCUMENTED
+    for shape in Shape:
+        if seen.shapes[shape]:
+            word = "as expected" if less and shape is Shape.DOCUMENTED else shape
+            yield f"{seen.shapes[shape]} {word}"
+    if less:
+        assert known is not None
+        yield f"its payload is {known.words}"
+
+
+def _told(seen: DifferenceSeen, of: int) -> str:
+    many = f" ({seen.count} of {of}, first in {seen.source})" if of > 1 else f" (in {seen.source})"
+    return f"{seen.first.level}  {seen.first}{many}"
+
+
+@dataclass(slots=True)
+class Checked:
+    """What checking found of one event type."""
+
+    compared: int = 0
+    drifted: int = 0
+    unknown: int = 0
+    """Events that the contract does not speak of."""
+    differences: dict[tuple[str, str], DifferenceSeen] = field(default_factory=dict)
+
+
+def _checked(contract: Contract, events: Iterator[Source], name: str) -> dict[str, Checked]:
+    found: dict[str, Checked] = {}
+    for source in events:
+        try:
+            judgement = contract.judge(source.body)
+        except ValueError as error:
+            raise UsageError(f"{name} is no contract: {error}") from error
+        checked = found.setdefault(judgement.type or "no type", Checked())
+        if judgement.shape in (Shape.UNKNOWN, Shape.NOT_JSON):
+            checked.unknown += 1
+            continue
+        checked.compared += 1
+        checked.drifted += judgement.shape is Shape.DRIFT
+        for key, each in {(each.path, str(each.kind)): each for each in judgement.differences}.items():
+            checked.differences.setdefault(key, DifferenceSeen(each, source.name)).count += 1
+    return found
+
+
+def _report(checked: Mapping[str, Checked]) -> Iterator[dict[str, Any]]:
+    for type_, each in sorted(checked.items()):
+        counts = f"{each.compared} held against it, {each.drifted} drifted"
+        if not each.compared:
+            counts = f"{each.unknown} passed over: the contract does not speak of it"
+        yield {
+            "kind": "checked",
+            "type": type_,
+            "compared": each.compared,
+            "drifted": each.drifted,
+            "passed_over": each.unknown,
+            "text": f"{type_}: {counts}",
+        }
+        for one in sorted(each.differences.values(), key=lambda one: not one.first.warning):
+            text = (
+                f"  {one.first.level}  {_agreed(one)} ({one.count} of {each.compared}, first in {one.source})"
+            )
+            yield {
+                "kind": "difference",
+                "type": type_,
+                "difference": one.first.as_json(),
+                "count": one.count,
+                "first_in": one.source,
+                "text": text,
+            }
+
+
+def _agreed(seen: DifferenceSeen) -> str:
+    return str(seen.first).replace(" is documented; ", " is in the contract; ")
+
+
+def _junit(checked: Mapping[str, Checked]) -> str:
+    """One test case a type; its failure lists the warnings."""
+    from xml.etree import ElementTree  # written here, never read
+
+    failures = sum(each.drifted > 0 for each in checked.values())
+    suite = ElementTree.Element(
+        "testsuite", name="lean-relay shapes", tests=str(len(checked)), failures=str(failures)
+    )
+    for type_, each in sorted(checked.items()):
+        case = ElementTree.SubElement(suite, "testcase", classname="shapes", name=visible(type_))
+        warnings = [visible(_agreed(one)) for one in each.differences.values() if one.first.warning]
+        if warnings:
+            message = f"{each.drifted} of {each.compared} drifted"
+            ElementTree.SubElement(case, "failure", message=message).text = "\n".join(warnings)
+        elif not each.compared:
+            ElementTree.SubElement(case, "skipped", message="the contract does not speak of it")
+    ElementTree.indent(suite)
+    return '<?xml version="1.0" encoding="utf-8"?>\n' + ElementTree.tostring(suite, encoding="unicode") + "\n"
+
+
+def _write(document: Mapping[str, Any], output: str | None) -> None:
+    _write_text(json.dumps(document, indent=2) + "\n", output or "-")
+
+
+def _write_text(text: str, output: str) -> None:
+    if output == "-":
+        click.echo(text, nl=False)
+        return
+    try:
+        Path(output).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise RelayError(
+            f"cannot write {output}: {os.strerror(error.errno or 0)}", word="not-written"
+        ) from error

@@ -1,0 +1,123 @@
+"""Events in other wrappings: Lean's own log, its Events API, lists and lines of events, our own JSON.
+
+Owns how an event is found inside them, and what that costs: a copied log entry has lost the bytes that were
+sent, and with them its signature. The event's own JSON comes out byte for byte as it stood in the wrapping.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+import msgspec
+
+
+class Wrapping(StrEnum):
+    """What stood round an event."""
+
+    NONE = "none"
+    LOG_RECORD = "log-record"
+    """An entry of the webhook log of Lean's dashboard, whose `request` is the event."""
+    EVENTS_API = "events-api"
+    """A page of Lean's Events API, whose `data` are events."""
+    CAPTURE = "capture"
+    """A line of `list --json`, whose `body` are the bytes that came."""
+
+
+WHY_NO_SIGNATURE = {
+    Wrapping.LOG_RECORD: "it is an entry of Lean's webhook log, which keeps its JSON in another order and "
+    "form than was sent: no signature can be checked on it",
+    Wrapping.EVENTS_API: "it is from a page of Lean's Events API, another text than was sent: no signature "
+    "can be checked on it",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Unwrapped:
+    """One event found in a text."""
+
+    body: bytes
+    """Its JSON as it stood there; of a capture's line the bytes that came."""
+    wrapping: Wrapping
+
+
+class _Wrapped(msgspec.Struct):
+    kind: msgspec.Raw = msgspec.Raw(b"")
+    type: msgspec.Raw = msgspec.Raw(b"")
+    payload: msgspec.Raw = msgspec.Raw(b"")
+    webhook_message_id: msgspec.Raw = msgspec.Raw(b"")
+    request: msgspec.Raw = msgspec.Raw(b"")
+    data: msgspec.Raw = msgspec.Raw(b"")
+    page: msgspec.Raw = msgspec.Raw(b"")
+    body: str | None = None
+    body_base64: str | None = None
+
+
+_decode = msgspec.json.Decoder(_Wrapped).decode
+_decode_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
+
+
+def is_log_record(body: bytes) -> bool:
+    """Whether a body is an entry of Lean's webhook log rather than an event."""
+    return [found.wrapping for found in _of_object(body)] == [Wrapping.LOG_RECORD]
+
+
+def unwrapped(text: bytes) -> Iterator[Unwrapped]:
+    """The events in a text: one of its own, an entry of Lean's log, a page of its Events API, a list of
+    these, or one of these a line. A text that is none of them is given as it is.
+    """
+    text = text.removeprefix(b"\xef\xbb\xbf")
+    if text.lstrip()[:1] == b"[":
+        try:
+            items = _decode_list(text)
+        except (ValueError, RecursionError):
+            items = []
+        if items:
+            for item in items:
+                yield from _of_object(bytes(item))
+            return
+    found = list(_of_object(text))
+    lines = [line for line in text.split(b"\n") if line.strip()]
+    if found[0].wrapping is Wrapping.NONE and len(lines) > 1 and all(map(_is_json, lines)):
+        for line in lines:
+            yield from _of_object(line)
+        return
+    yield from found
+
+
+def _of_object(text: bytes) -> Iterator[Unwrapped]:
+    """What one JSON object is or holds."""
+    try:
+        wrapped = _decode(text)
+    except (ValueError, RecursionError):
+        yield Unwrapped(text, Wrapping.NONE)
+        return
+    if bytes(wrapped.kind) == b'"capture"' and (wrapped.body is not None or wrapped.body_base64 is not None):
+        yield Unwrapped(_bytes_of(wrapped), Wrapping.CAPTURE)
+    elif not wrapped.payload and wrapped.webhook_message_id and bytes(wrapped.request)[:1] == b"{":
+        yield Unwrapped(bytes(wrapped.request), Wrapping.LOG_RECORD)
+    elif not wrapped.payload and wrapped.page and bytes(wrapped.data)[:1] == b"[":
+        for item in _decode_list(wrapped.data):
+            yield Unwrapped(bytes(item), Wrapping.EVENTS_API)
+    else:
+        yield Unwrapped(text, Wrapping.NONE)
+
+
+def _bytes_of(wrapped: _Wrapped) -> bytes:
+    if wrapped.body is not None:
+        return wrapped.body.encode()
+    try:
+        return base64.b64decode(wrapped.body_base64 or "", validate=True)
+    except binascii.Error:
+        return b""
+
+
+def _is_json(line: bytes) -> bool:
+    try:
+        msgspec.json.decode(line, type=msgspec.Raw)
+    except (ValueError, RecursionError):
+        return False
+    return line.lstrip()[:1] in (b"{", b"[")
