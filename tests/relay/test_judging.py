@@ -18,7 +18,6 @@ from relay import judging
 from relay.background import background
 from relay.judging import Judging, Worker
 from relay.lean.catalogue import catalogue
-from relay.store import files
 from relay.store.writer import Writer
 from tests.factories import BODY, a_capture, insert_all, new_log
 from tests.leanlike import a_body, a_request
@@ -94,7 +93,7 @@ def test_a_worker_that_is_killed_is_started_again(tmp_path: Path) -> None:
             wait_until(lambda: None not in shapes(program.db).values(), "shapes")
             [worker] = workers(program)
             worker.kill()
-            wait_until(lambda: not worker.is_running() or worker.status() == "zombie", "its end")  # noqa: B023
+            worker.wait(10)
         post(program, DRIFTING)
         wait_until(lambda: shapes(program.db)[3] == "drift", "a new worker")
 
@@ -136,7 +135,7 @@ SILENT = "import sys\nfor line in sys.stdin: pass"
 
 @asynccontextmanager
 async def judging_with(db: Path, launcher: Sequence[str]) -> AsyncIterator[tuple[Judging, Worker]]:
-    writer = Writer(files.open_writer(db, ours=True).connection, db)
+    writer = await Writer.open(db, ours=True)
     worker = Worker(db, launcher)
     judge = Judging(writer, worker)
     try:
@@ -196,8 +195,8 @@ async def test_a_worker_that_falls_silent_is_ended(db: Path, monkeypatch: pytest
 async def test_a_worker_that_cannot_start_disturbs_nobody(db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a worker captures stay without a shape, and the writer writes on."""
     monkeypatch.setattr(judging, "AGAIN_AFTER_S", (0.0, 0.0))
-    monkeypatch.setattr(sys, "executable", "/nowhere/python")
     async with judging_with(db, ("-c", "")) as (judge, worker):
+        monkeypatch.setattr(sys, "executable", "/nowhere/python")
         judge.notice(5)
         await asyncio.sleep(0)
         assert worker.pid is None
@@ -206,7 +205,7 @@ async def test_a_worker_that_cannot_start_disturbs_nobody(db: Path, monkeypatch:
 
 async def test_judging_ends_with_the_store(db: Path) -> None:
     """A store that closes before it is no error."""
-    writer = Writer(files.open_writer(db, ours=True).connection, db)
+    writer = await Writer.open(db, ours=True)
     judge = Judging(writer, Worker(db))
     async with background(judge.run()) as [task]:
         await writer.close()
