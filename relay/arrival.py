@@ -43,6 +43,8 @@ class Peer:
     """`127.0.0.1:50312` or `[::1]:50312`."""
     sender: Comparison | None
     """Against the configured list of senders; None without a list."""
+    tls: str | None = None
+    """Facts of its TLS, a JSON text; None for plain HTTP."""
 
 
 class Judge:
@@ -59,18 +61,18 @@ class Judge:
         self._app_token = app_token
         self._senders = tuple(senders)
 
-    def peer(self, peername: object) -> Peer:
-        """A connection's peer, from what the transport calls it."""
+    def peer(self, peername: object, tls: str | None = None) -> Peer:
+        """A connection's peer, from what the transport calls it and what its handshake showed."""
         if not isinstance(peername, tuple) or len(peername) < 2:
-            return Peer("", "", None)
+            return Peer("", "", None, tls)
         host, port = str(peername[0]), peername[1]
         name = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         if not self._senders:
-            return Peer(host, name, None)
+            return Peer(host, name, None, tls)
         address = ip_address(host.partition("%")[0])
         mapped = getattr(address, "ipv4_mapped", None)
         listed = any((mapped or address) in network for network in self._senders)
-        return Peer(host, name, Comparison.MATCH if listed else Comparison.MISMATCH)
+        return Peer(host, name, Comparison.MATCH if listed else Comparison.MISMATCH, tls)
 
     def row(self, request: BaseRequest, received_at: int, version: str, peer: Peer, body: bytes) -> Row:
         """The values of `relay.store.inserting.COLUMNS`, with the usual answer.
@@ -94,7 +96,7 @@ class Judge:
             request.raw_path,
             version,
             peer.name,
-            None,
+            peer.tls,
             200,
             None,
             FROM_US if SAMPLE in headers else FROM_OUTSIDE,
@@ -141,6 +143,7 @@ def as_capture(row: Row) -> Capture:
     known["origin"] = Origin(known["origin"])
     known["signature"] = Signature(known["signature"])
     known["received_at"] = from_micros(known["received_at"])
+    known["tls"] = None if known["tls"] is None else msgspec.json.decode(known["tls"])
     known["headers"] = tuple((name, value) for name, value in msgspec.json.decode(known["headers"]))
     known["answer"] = Answer(status=known["answer"], on_purpose=known.pop("answer_reason"))
     return Capture(id=0, event=None if event == Event() else event, **known)

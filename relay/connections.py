@@ -11,13 +11,17 @@ import logging
 import resource
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
 from relay.arrival import Peer
+from relay.handshakes import Handshake
 from relay.refusals import Refusals
+
+if TYPE_CHECKING:
+    from relay.tls.serving import Serving
 
 log = logging.getLogger("relay.receiver")
 
@@ -54,11 +58,13 @@ class Limits:
 class Connection(RequestHandler):
     """aiohttp's connection, and since when it owes us the rest of a request."""
 
-    __slots__ = ("door", "dropped", "in_request", "incomplete_since", "peer", "spoke")
+    __slots__ = ("door", "dropped", "in_request", "incomplete_since", "peer", "spoke", "tls")
 
-    def __init__(self, door: Connections, peer_of: Callable[[object], Peer], **options: Any) -> None:
+    def __init__(self, door: Connections, tls: str | None = None, **options: Any) -> None:
         super().__init__(door, **options)
         self.door = door
+        self.tls = tls
+        """Facts of its TLS as JSON text; None for plain HTTP."""
         self.peer = Peer("", "", None)
         self.incomplete_since: float | None = None
         """Loop time since when a head or a body is awaited; None when nothing is owed."""
@@ -69,7 +75,7 @@ class Connection(RequestHandler):
         self.dropped = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.peer = self.door.peer_of(transport.get_extra_info("peername"))
+        self.peer = self.door.peer_of(transport.get_extra_info("peername"), self.tls)
         self.incomplete_since = self.door.now()
         super().connection_made(transport)
         self.door.keep_below_cap(self)
@@ -116,21 +122,26 @@ class Connection(RequestHandler):
 
 
 class Connections(web.Server):
-    """All connections of one listener; calling it makes the protocol for a new one."""
+    """All connections of one listener; `accept` makes the protocol for a new one."""
 
     def __init__(
         self,
         handler: Callable[[web.BaseRequest], Awaitable[Any]],
         *,
-        peer_of: Callable[[object], Peer],
+        peer_of: Callable[[object, str | None], Peer],
         refusals: Refusals,
         limits: Limits,
+        tls: Serving | None = None,
     ) -> None:
         super().__init__(handler)
         loop = asyncio.get_running_loop()
         self.now = loop.time
         self.peer_of = peer_of
         self.refusals = refusals
+        self.tls = tls
+        """What serves HTTPS; may be replaced by another, and then holds for new connections."""
+        self.handshakes: set[Handshake] = set()
+        """Those under way."""
         self._limits = limits
         self._cap = limits.most_connections()
         self._options = {
@@ -146,21 +157,28 @@ class Connections(web.Server):
             "max_headers": 128,
         }
 
-    def __call__(self) -> RequestHandler:
-        return Connection(self, self.peer_of, **self._options)
+    def accept(self) -> asyncio.Protocol:
+        """The protocol for a new connection."""
+        if self.tls is None:
+            return self()
+        return Handshake(self.tls, self.refusals, self.handshakes, self, self.keep_below_cap)
+
+    def __call__(self, tls: str | None = None) -> RequestHandler:
+        return Connection(self, tls, **self._options)
 
     @property
     def open_connections(self) -> list[Connection]:
         return [connection for connection in self.connections if isinstance(connection, Connection)]
 
-    def keep_below_cap(self, newcomer: Connection) -> None:
+    def keep_below_cap(self, newcomer: Connection | Handshake) -> None:
         """When there are too many, drop the oldest incomplete one; else an idle one; else the newcomer."""
-        if len(self._connections) <= self._cap:
+        if len(self._connections) + len(self.handshakes) <= self._cap:
             return
         others = [one for one in self.open_connections if one is not newcomer and not one.dropped]
-        owing = [one for one in others if one.incomplete_since is not None]
+        owing: list[Connection | Handshake] = [one for one in others if one.incomplete_since is not None]
+        owing += self.handshakes - {newcomer}
         idle = [one for one in others if not one.in_request]
-        victim = min(owing, key=_oldest) if owing else idle[0] if idle else newcomer
+        victim: Connection | Handshake = min(owing, key=_oldest) if owing else idle[0] if idle else newcomer
         victim.drop(
             "too-many-connections",
             f"more than {self._cap} connections; the oldest incomplete one was dropped",
@@ -174,6 +192,12 @@ class Connections(web.Server):
                     connection.drop("shutting-down", "the relay stopped before the request was whole")
                 else:
                     connection.force_close()
+        for handshake in list(self.handshakes):
+            handshake.drop("shutting-down", "the relay stopped before the handshake was done")
+
+    async def handshakes_ended(self) -> None:
+        """Wait for the handshakes that were dropped."""
+        await asyncio.gather(*(handshake.task for handshake in self.handshakes), return_exceptions=True)
 
     def drop_late_heads(self) -> None:
         """End connections that took too long over a head; called about twice a second."""
@@ -192,7 +216,7 @@ class Connections(web.Server):
                     connection.force_close()
 
 
-def _oldest(connection: Connection) -> float:
+def _oldest(connection: Connection | Handshake) -> float:
     return connection.incomplete_since or 0.0
 
 

@@ -140,18 +140,20 @@ class Engine:
             self.refusals,
             limits=Limits(max_body=settings.max_body, connections=settings.connections),
             allow_cross_site=settings.allow_cross_site,
+            tls=rules.tls,
         )
         loop = asyncio.get_running_loop()
         try:
             server = await loop.create_server(
-                receiver.connections, settings.host, settings.port, backlog=1024, reuse_port=False
+                receiver.connections.accept, settings.host, settings.port, backlog=1024, reuse_port=False
             )
         except OSError as error:
             raise _cannot_listen(settings, error) from error
         self._receiver = receiver
         host, port = server.sockets[0].getsockname()[:2]
         self._port = port
-        self.url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        scheme = "http" if rules.tls is None else "https"
+        self.url = f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
         async def stop() -> None:
             server.close()
@@ -267,6 +269,11 @@ class Engine:
             receiver.routes = rules.routes
             if changed and self._forwarding is not None:
                 parked = await self._forwarding.send_to(rules.routes.targets)
+            door = receiver.connections
+            if (door.tls is None) == (rules.tls is None):
+                door.tls = rules.tls
+            else:
+                fixed.append("tls_cert")
         self.settings = fresh
         return {"kind": "reload", "after_restart": fixed, "parked": parked}
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from email.utils import formatdate
 from time import time, time_ns
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import HttpVersion10, HttpVersion11, StreamReader, web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -23,6 +23,9 @@ from relay.refusals import Refusals
 from relay.routing import Routes
 from relay.store.trouble import StoreClosed, StoreTrouble
 from relay.store.writer import Writer
+
+if TYPE_CHECKING:
+    from relay.tls.serving import Serving
 
 TEXT = "stored\n"
 
@@ -84,7 +87,7 @@ class Ack:
 
 
 class Receiver:
-    """What happens to a whole request; `connections` is the protocol factory for `loop.create_server`."""
+    """What happens to a whole request; `connections.accept` is the factory for `loop.create_server`."""
 
     def __init__(
         self,
@@ -96,6 +99,7 @@ class Receiver:
         *,
         limits: Limits,
         allow_cross_site: bool = False,
+        tls: Serving | None = None,
     ) -> None:
         self.judge = judge
         self.answers = answers
@@ -108,16 +112,19 @@ class Receiver:
         self._refusals = refusals
         self._in_flight = 0
         self._ack: Any = Ack()
-        self.connections = Connections(self._handle, peer_of=self._peer, refusals=refusals, limits=limits)
+        self.connections = Connections(
+            self._handle, peer_of=self._peer, refusals=refusals, limits=limits, tls=tls
+        )
 
-    def _peer(self, peername: object) -> Peer:
-        return self.judge.peer(peername)
+    def _peer(self, peername: object, tls: str | None) -> Peer:
+        return self.judge.peer(peername, tls)
 
     async def stop(self, within_s: float) -> None:
         """Answer what is whole, drop what is not, and end all connections; the listener is closed by now."""
         self.closing = True
         self.connections.drop_incomplete()
         self.connections.pre_shutdown()
+        await self.connections.handshakes_ended()
         await self.connections.shutdown(within_s)
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:

@@ -1,15 +1,19 @@
-"""What settings say of requests: how they are judged, answered and routed; read and checked together."""
+"""What settings say of callers and requests: TLS, judging, answers, routes; read and checked together."""
 
 from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from relay.answering import Answers
 from relay.arrival import Judge
 from relay.config import Settings, read_app_token, read_secrets
 from relay.routing import Routes
+
+if TYPE_CHECKING:
+    from relay.tls.serving import Serving
 
 log = logging.getLogger("relay.rules")
 
@@ -21,13 +25,16 @@ class Rules:
     judge: Judge
     answers: Answers
     routes: Routes
+    tls: Serving | None
+    """What serves HTTPS; None for plain HTTP."""
 
     @classmethod
     def read(cls, settings: Settings) -> Rules:
-        """Read secrets, filters and targets.
+        """Read secrets, filters, targets and certificates.
 
         Raises:
             UsageError: one of them is wrong; nothing has changed.
+            RelayError: `tls-...`, a certificate or its key cannot serve.
         """
         now = datetime.now().astimezone()
         judge = Judge(
@@ -41,4 +48,16 @@ class Rules:
             rules=settings.respond_rules,
             now=now,
         )
-        return cls(judge, answers, Routes(settings.forward, now))
+        return cls(judge, answers, Routes(settings.forward, now), _tls(settings))
+
+
+def _tls(settings: Settings) -> Serving | None:
+    asked = (settings.tls_cert, settings.tls_key, settings.tls_key_password_file)
+    if asked == (None, None, None) and not settings.dev_tls and settings.client_auth == "off":
+        return None
+    from relay.tls.contexts import serving  # 100 ms of OpenSSL that plain HTTP need not wait for
+
+    found = serving(settings)
+    for note in found.notes(datetime.now(UTC)) if found is not None else ():
+        log.warning("%s", note)
+    return found

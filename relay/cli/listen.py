@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
@@ -24,6 +24,52 @@ from relay.config import Settings
 from relay.errors import Exit, RelayError
 
 log = logging.getLogger("relay")
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def tls_options(function: F) -> F:
+    """The options of HTTPS and client certificates."""
+    path = click.Path(path_type=Path, dir_okay=False)
+    for option in reversed(
+        (
+            click.option(
+                "--tls-cert",
+                type=path,
+                metavar="FILE",
+                help="Serve HTTPS with this certificate and its chain.",
+            ),
+            click.option("--tls-key", type=path, metavar="FILE", help="The private key of --tls-cert."),
+            click.option(
+                "--tls-key-password-file", type=path, metavar="FILE", help="The password of --tls-key."
+            ),
+            click.option(
+                "--dev-tls",
+                is_flag=True,
+                default=None,
+                help="Serve HTTPS with a certificate made here, as `certs init` makes it.",
+            ),
+            click.option(
+                "--client-ca",
+                type=path,
+                metavar="FILE",
+                help="Authorities that callers' certificates are checked against.",
+            ),
+            click.option(
+                "--client-auth",
+                metavar="off|optional|required",
+                help="Ask callers for a certificate; optional records without rejecting.  [off]",
+            ),
+            click.option(
+                "--client-pin",
+                multiple=True,
+                metavar="PIN",
+                help="Take only this certificate: subject:CN=NAME, san:NAME or spki:HEX; repeatable.",
+            ),
+        )
+    ):
+        function = option(function)
+    return function
 
 
 @click.command("listen")
@@ -62,6 +108,7 @@ log = logging.getLogger("relay")
 @click.option(
     "--respond-delay", type=float, metavar="SECONDS", help="Wait so long before each answer, on purpose."
 )
+@tls_options
 @click.option("--allow-cross-site", is_flag=True, default=None, help="Take requests that a web page sends.")
 @shared_options
 @click.pass_obj
@@ -134,12 +181,15 @@ def _warn_of_exposure(settings: Settings) -> None:
         local = settings.host == "localhost" or ip_address(settings.host).is_loopback
     except ValueError:
         local = False
-    if not local:
-        log.warning(
-            "listening on %s, not only on this machine: whoever reaches it can post captures, "
-            "and bank data crosses the network unencrypted",
-            settings.host,
-        )
+    if local:
+        return
+    if settings.tls_cert is None and not settings.dev_tls:
+        means = "whoever reaches it can post captures, and bank data crosses the network unencrypted"
+    elif settings.client_auth != "required":
+        means = "whoever reaches it can post captures; look at their signatures"
+    else:
+        return
+    log.warning("listening on %s, not only on this machine: %s", settings.host, means)
 
 
 def _log_through(lines: logging.Handler) -> None:

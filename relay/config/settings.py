@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from relay.config import values
-from relay.config.values import Network, quoted
+from relay.config.values import Network, Pin, quoted
 from relay.targets import target_url
 
 RETRIES = ("none", "fast", "lean")
+CLIENT_AUTH = ("off", "optional", "required")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +98,19 @@ class Settings:
     """Whether the certificates of targets go unchecked."""
     target_ca: Path | None = None
     """PEM file of the authorities that targets' certificates are checked against; None for the system's."""
+    tls_cert: Path | None = None
+    """PEM file of the certificate to serve HTTPS with, its chain behind it; None for plain HTTP."""
+    tls_key: Path | None = None
+    """PEM file of its private key; None where that stands in `tls_cert` too."""
+    tls_key_password_file: Path | None = None
+    dev_tls: bool = False
+    """HTTPS with certificates that the relay makes for itself."""
+    client_ca: Path | None = None
+    """PEM file of the authorities that callers' certificates are checked against."""
+    client_auth: str = "off"
+    """Whether callers are asked for a certificate: one of `CLIENT_AUTH`."""
+    client_pin: tuple[Pin, ...] = ()
+    """One of them has to fit a caller's certificate; none for any of the authorities'."""
     allow_cross_site: bool = False
     """Whether posts that a browser sends from a web page are taken."""
     connections: int = 1024
@@ -185,6 +199,16 @@ def _setting(
         meaning=meaning,
         example=f"{key} = {example}",
         attribute=attribute or key,
+    )
+
+
+def _file(key: str, meaning: str, example: str) -> Setting:
+    return Setting(
+        key=key,
+        parse=lambda value, place: place.path(value),
+        attribute=key,
+        meaning=meaning,
+        example=f'{key} = "{example}"',
     )
 
 
@@ -392,12 +416,33 @@ SETTINGS: Mapping[str, Setting] = {
         ),
         _setting("in_flight", _in_flight, "The most tries of one target at a time; 1 keeps the order.", "1"),
         _setting("insecure", values.truth, "Do not check the certificates of targets.", "false"),
-        Setting(
-            key="target_ca",
-            parse=lambda value, place: place.path(value),
-            attribute="target_ca",
-            meaning="PEM file of the authorities that targets' certificates are checked against.",
-            example='target_ca = "ca.pem"',
+        _file(
+            "target_ca",
+            "PEM file of the authorities that targets' certificates are checked against.",
+            "ca.pem",
+        ),
+        _file("tls_cert", "PEM file of the certificate to serve HTTPS with, and its chain.", "fullchain.pem"),
+        _file("tls_key", "PEM file of its private key, chmod 600.", "key.pem"),
+        _file("tls_key_password_file", "File with the password of that key.", "key.password"),
+        _setting(
+            "dev_tls", values.truth, "HTTPS with certificates that the relay makes for itself.", "false"
+        ),
+        _file(
+            "client_ca",
+            "PEM file of the authorities that callers' certificates are checked against; no others are.",
+            "lean_public_cert_chain.pem",
+        ),
+        _setting(
+            "client_auth",
+            lambda value: values.one_of(value, *CLIENT_AUTH),
+            "Ask callers for a certificate: off, optional (request, record, do not reject) or required.",
+            '"off"',
+        ),
+        _setting(
+            "client_pin",
+            values.pins,
+            "What a caller's certificate has to have beside a good chain: subject, name or hash of its key.",
+            '["subject:CN=webhooks.example.com", "san:webhooks.example.com"]',
         ),
         _setting(
             "allow_cross_site", values.truth, "Take posts that a browser sends from a web page.", "false"

@@ -7,8 +7,11 @@ where the value came from is the caller's to say. Opens nothing.
 
 from __future__ import annotations
 
+import base64
+import binascii
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -33,6 +36,20 @@ _SECONDS = {
 _HOST_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,252})", re.ASCII)
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", re.ASCII)
 """A token of RFC 9110, 5.6.2."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """What a client certificate has to have beside a good chain."""
+
+    kind: str
+    """`subject`, `san` or `spki`."""
+    value: str
+    """Of a key 64 lowercase hex digits: the SHA-256 of its SubjectPublicKeyInfo."""
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.value}"
+
 
 LARGEST_BODY_BYTES = 512 * 2**20
 """SQLite keeps no row of more than 1,000,000,000 bytes; this leaves room and is far above any webhook."""
@@ -211,6 +228,42 @@ def header_names(value: object) -> tuple[str, ...]:
         if not _HEADER_NAME.fullmatch(name):
             raise ValueError(f"{quoted(name)} is no header name")
     return tuple(name.lower() for name in names)
+
+
+def pins(value: object) -> tuple[Pin, ...]:
+    """Pins: a list, or text with commas; those within a subject stay, as no other pin begins behind them.
+
+    Each is `subject:CN=...` (the whole name, or one attribute of it), `san:NAME`, `spki:HEX`, or
+    `sha256//BASE64`, as curl writes the hash of a key.
+    """
+    items = _NEXT_PIN.split(value) if isinstance(value, str) else value
+    return tuple(_pin(text) for text in _texts(items, "pins"))
+
+
+_NEXT_PIN = re.compile(r",\s*(?=subject:|san:|spki:|sha256//)")
+
+
+def _pin(text: str) -> Pin:
+    kind, _, rest = text.partition(":")
+    if text.startswith("sha256//"):
+        kind, rest = "spki", _hex(text.removeprefix("sha256//"))
+    elif kind == "spki":
+        rest = rest.strip().lower().replace(":", "")
+    if kind == "spki" and not re.fullmatch(r"[0-9a-f]{64}", rest):
+        raise ValueError(f"{quoted(text)} is no hash of a key; `lean-relay certs show FILE` prints it")
+    if kind not in ("subject", "san", "spki") or not rest.strip():
+        raise ValueError(
+            f"{quoted(text)} is no pin; write subject:CN=NAME, san:NAME or spki:HEX, "
+            "as `lean-relay certs show FILE` prints them"
+        )
+    return Pin(kind, rest.strip())
+
+
+def _hex(text: str) -> str:
+    try:
+        return base64.b64decode(text, validate=True).hex()
+    except (binascii.Error, ValueError):
+        return ""
 
 
 def _texts(value: object, what: str) -> list[str]:

@@ -102,7 +102,7 @@ async def a_receiver(
         limits=limits,
         allow_cross_site=allow_cross_site,
     )
-    server = await asyncio.get_running_loop().create_server(receiver.connections, "127.0.0.1", 0)
+    server = await asyncio.get_running_loop().create_server(receiver.connections.accept, "127.0.0.1", 0)
     try:
         yield Running(server.sockets[0].getsockname()[1], db, writer, receiver, refusals)
     finally:

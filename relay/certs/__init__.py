@@ -1,0 +1,1 @@
+"""Certificates, keys and chains: reading their files, describing, checking and making them."""

@@ -1,0 +1,158 @@
+"""pyOpenSSL with the face of `ssl.SSLObject`, so that asyncio's and uvloop's own TLS transports carry it.
+
+Python's ssl ends the handshake of a bad client certificate without showing it; pyOpenSSL lets a callback
+judge. Owns the movement of bytes between the loop's buffers and OpenSSL's, and the translation of errors.
+"""
+
+from __future__ import annotations
+
+import ssl
+from typing import Any
+
+from OpenSSL import SSL
+
+PIECE_BYTES = 64 * 1024
+"""Read from OpenSSL's outgoing buffer at a time; a record of TLS is 16 KiB."""
+
+
+class Adapter:
+    """The server's side of one connection.
+
+    Has what the loops call (`do_handshake`, `read`, `write`, `unwrap`, `pending`) and an SSLObject's facts.
+    """
+
+    def __init__(self, context: SSL.Context, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO) -> None:
+        self.connection = SSL.Connection(context, None)
+        self.connection.set_accept_state()
+        self._incoming = incoming
+        self._outgoing = outgoing
+        self._more = False
+        """OpenSSL's own buffer may hold bytes that are not decrypted yet."""
+
+    def do_handshake(self) -> None:
+        """Go on with the handshake.
+
+        Raises:
+            ssl.SSLWantReadError: more has to come first.
+            ssl.SSLError: it failed; the alert stands in the outgoing buffer.
+        """
+        self._feed()
+        try:
+            self.connection.do_handshake()
+        except SSL.Error as error:
+            raise _translated(error) from None
+        finally:
+            self._flush()
+
+    def read(self, most: int, buffer: memoryview | None = None) -> bytes | int:
+        """Decrypted bytes; empty, or 0 with a buffer, where the other end said goodbye."""
+        self._feed()
+        try:
+            if buffer is not None:
+                return self.connection.recv_into(buffer, most)
+            return self.connection.recv(most)
+        except SSL.ZeroReturnError:
+            self._more = False
+            return b"" if buffer is None else 0
+        except SSL.Error as error:
+            self._more = False
+            raise _translated(error) from None
+
+    def write(self, data: bytes | bytearray | memoryview) -> int:
+        """Encrypt bytes, up to one record of them, and give how many."""
+        try:
+            return self.connection.send(data)
+        except SSL.Error as error:
+            raise _translated(error) from None
+        finally:
+            self._flush()
+
+    def unwrap(self) -> None:
+        """Say goodbye and wait for the other end's."""
+        self._feed()
+        try:
+            done = self.connection.shutdown()
+        except SSL.ZeroReturnError:
+            done = True
+        except SSL.Error as error:
+            raise _translated(error) from None
+        finally:
+            self._flush()
+        if not done:
+            raise ssl.SSLWantReadError(ssl.SSL_ERROR_WANT_READ, "no goodbye yet")
+
+    def pending(self) -> int:
+        """Bytes that can be read at once, or 1 where there may be some.
+
+        uvloop reads only while this or its own buffer has something: what has moved into OpenSSL's
+        buffer has to be told, or bodies stall.
+        """
+        return self.connection.pending() or int(self._more)
+
+    def _feed(self) -> None:
+        if self._incoming.pending:
+            self.connection.bio_write(self._incoming.read())
+            self._more = True
+
+    def _flush(self) -> None:
+        while True:
+            try:
+                data = self.connection.bio_read(PIECE_BYTES)
+            except SSL.Error:  # WantReadError: nothing is left
+                return
+            self._outgoing.write(data)
+            if len(data) < PIECE_BYTES:
+                return
+
+    # -- what the loops and others ask of an SSLObject -----------------------------------------
+
+    def getpeercert(self, binary_form: bool = False) -> Any:
+        """As Python's ssl gives it for a certificate that was not checked by it: bytes or an empty dict."""
+        if not binary_form:
+            return {}
+        certificate = self.connection.get_peer_certificate()
+        if certificate is None:
+            return None
+        from OpenSSL import crypto
+
+        return crypto.dump_certificate(crypto.FILETYPE_ASN1, certificate)
+
+    def version(self) -> str:
+        """`TLSv1.3`."""
+        return self.connection.get_protocol_version_name()
+
+    def cipher(self) -> tuple[str, str, int] | None:
+        """Name, protocol and secret bits."""
+        name = self.connection.get_cipher_name()
+        if name is None:
+            return None
+        return name, self.connection.get_cipher_version() or "", self.connection.get_cipher_bits() or 0
+
+    def compression(self) -> None:
+        """None: it is switched off."""
+
+    def selected_alpn_protocol(self) -> str | None:
+        """`http/1.1`, or None where the caller offered nothing of ours."""
+        return self.connection.get_alpn_proto_negotiated().decode("ascii", "replace") or None
+
+    @property
+    def server_name(self) -> str | None:
+        """The name that the caller meant to reach (SNI)."""
+        name = self.connection.get_servername()
+        return None if name is None else name.decode("ascii", "replace")
+
+
+def _translated(error: SSL.Error) -> ssl.SSLError:
+    """pyOpenSSL's error as Python's ssl would have raised it; `reason` is OpenSSL's word."""
+    if isinstance(error, SSL.WantReadError):
+        return ssl.SSLWantReadError(ssl.SSL_ERROR_WANT_READ, "more has to come first")
+    if isinstance(error, SSL.WantWriteError):
+        return ssl.SSLWantWriteError(ssl.SSL_ERROR_WANT_WRITE, "more has to leave first")
+    if isinstance(error, SSL.SysCallError):
+        return ssl.SSLEOFError(ssl.SSL_ERROR_EOF, "the other end left without a goodbye")
+    reason = ""
+    if error.args and isinstance(error.args[0], list):
+        reason = next((entry[2] for entry in error.args[0] if len(entry) == 3 and entry[2]), "")
+    translated = ssl.SSLError(ssl.SSL_ERROR_SSL, reason or "TLS failed")
+    translated.reason = reason
+    return translated

@@ -1,0 +1,188 @@
+"""Contexts out of settings: which TLS is spoken, and every reason not to start with a certificate.
+
+TLS 1.2 and 1.3, forward secrecy and AEAD only, no renegotiation, no compression; where callers are asked for
+a certificate no session resumption either, since a resumed session is not verified again. Only the named file
+of authorities is trusted, never the system's.
+"""
+
+from __future__ import annotations
+
+import shlex
+import ssl
+from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+from OpenSSL import SSL, crypto
+
+from relay.certs import describing, reading
+from relay.config import Settings
+from relay.errors import RelayError, UsageError
+from relay.tls.judging import ClientAuth
+from relay.tls.serving import Asking, Plain, Serving
+
+CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
+"""Of TLS 1.2; those of 1.3 are all like these."""
+
+ALPN = "http/1.1"
+
+
+def serving(settings: Settings, now: datetime | None = None) -> Serving | None:
+    """What the settings say of HTTPS; None for plain HTTP.
+
+    Raises:
+        UsageError: settings that do not go together.
+        RelayError: `tls-...`, with what is wrong with a file and what mends it.
+    """
+    now = now or datetime.now(UTC)
+    _see_that_they_fit(settings)
+    if settings.tls_cert is None:
+        return None
+    password_file = settings.tls_key_password_file
+    password = reading.password_of(password_file) if password_file is not None else None
+    chain = reading.certificates(settings.tls_cert)
+    key_file = settings.tls_key or settings.tls_cert
+    key = reading.own_key(key_file, password)
+    _see_that_it_serves(settings.tls_cert, chain, key_file, key, now)
+    try:
+        if settings.client_auth == "off":
+            return Serving(chain[0], _plain(settings.tls_cert, key_file, password), None)
+        assert settings.client_ca is not None
+        auth = ClientAuth(
+            required=settings.client_auth == "required",
+            trusts=settings.client_ca.name,
+            authorities=reading.certificates(settings.client_ca),
+            pins=settings.client_pin,
+        )
+        return Serving(chain[0], asking(chain, key, auth), auth)
+    except (ssl.SSLError, SSL.Error, crypto.Error, ValueError) as error:
+        raise RelayError(
+            f"{settings.tls_cert}: OpenSSL does not take it: {error}", word="tls-unreadable"
+        ) from error
+
+
+def _see_that_they_fit(settings: Settings) -> None:
+    where = settings.sources
+    if settings.tls_cert is None:
+        for key, value in (
+            ("tls_key", settings.tls_key),
+            ("tls_key_password_file", settings.tls_key_password_file),
+        ):
+            if value is not None:
+                raise UsageError(f"{where.get(key, key)}: goes with a certificate; name it with --tls-cert")
+        if settings.client_auth != "off":
+            raise UsageError(
+                f"{where.get('client_auth', 'client_auth')}: callers can show a certificate only over HTTPS; "
+                "name --tls-cert and --tls-key, or take --dev-tls"
+            )
+    elif settings.client_auth != "off" and settings.client_ca is None:
+        raise UsageError(
+            f"{where.get('client_auth', 'client_auth')}: whose certificates are good? Name the file of the "
+            "authorities with --client-ca, for example lean_public_cert_chain.pem of Lean's dashboard"
+        )
+
+
+def _see_that_it_serves(
+    path: Path, chain: tuple[x509.Certificate, ...], key_file: Path, key: PrivateKeyTypes, now: datetime
+) -> None:
+    leaf = chain[0]
+    check = f"lean-relay certs check --cert {shlex.quote(str(path))} --key {shlex.quote(str(key_file))}"
+    if not reading.belong_together(leaf, key):
+        at = next((n for n, one in enumerate(chain, 1) if reading.belong_together(one, key)), None)
+        if at is not None:
+            raise RelayError(
+                f"{path}: the certificate of the key is number {at} in the file and has to be the first: "
+                f"{check}",
+                word="tls-chain",
+            )
+        raise RelayError(
+            f"{path} is not the certificate of the private key in {key_file}, they are two different pairs: "
+            f"{check}",
+            word="tls-mismatch",
+        )
+    subject = describing.name(leaf.subject)
+    if leaf.not_valid_after_utc < now:
+        raise RelayError(
+            f"{path}: {subject} expired on {describing.time(leaf.not_valid_after_utc)}: renew it, and then: "
+            "lean-relay reload",
+            word="tls-expired",
+        )
+    if leaf.not_valid_before_utc > now:
+        raise RelayError(
+            f"{path}: {subject} is not valid before {describing.time(leaf.not_valid_before_utc)}; "
+            "is the clock right? date -u",
+            word="tls-not-yet-valid",
+        )
+    if not describing.serves(leaf, "serverAuth"):
+        only = ", ".join(describing.purposes(leaf) or ())
+        raise RelayError(
+            f"{path}: {subject} is only for {only}, and clients refuse a server without serverAuth: {check}",
+            word="tls-purpose",
+        )
+    for number, (one, next_one) in enumerate(pairwise(chain), 1):
+        if not reading.issued_by(one, next_one):
+            raise RelayError(
+                f"{path}: certificate {number + 1} ({describing.name(next_one.subject)}) did not sign "
+                f"certificate {number} ({describing.name(one.subject)}), so clients cannot follow the chain; "
+                f"the own certificate comes first, then its issuer, then that one's: {check}",
+                word="tls-chain",
+            )
+
+
+def _plain(cert: Path, key: Path, password: bytes | None) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION | ssl.OP_CIPHER_SERVER_PREFERENCE
+    context.set_ciphers(CIPHERS)
+    context.set_alpn_protocols([ALPN])
+    # A callback in any case: without one OpenSSL would ask at the terminal.
+    context.load_cert_chain(cert, key, password=lambda: password or b"")
+    context.sslobject_class = Plain
+    context.sni_callback = _note_server_name
+    return context
+
+
+def _note_server_name(made: Any, name: str | None, _context: ssl.SSLContext) -> None:
+    made.server_name = name
+
+
+def asking(chain: tuple[x509.Certificate, ...], key: PrivateKeyTypes, auth: ClientAuth) -> SSL.Context:
+    """A pyOpenSSL context that asks callers for a certificate; its connections carry an `Asking`."""
+    context = SSL.Context(SSL.TLS_SERVER_METHOD)
+    context.set_min_proto_version(SSL.TLS1_2_VERSION)
+    context.set_options(
+        SSL.OP_NO_RENEGOTIATION | SSL.OP_NO_COMPRESSION | SSL.OP_CIPHER_SERVER_PREFERENCE | SSL.OP_NO_TICKET
+    )
+    context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+    context.set_cipher_list(CIPHERS.encode())
+    context.set_alpn_select_callback(_choose_protocol)
+    context.use_certificate(chain[0])
+    for more in chain[1:]:
+        context.add_extra_chain_cert(more)
+    context.use_privatekey(key)  # type: ignore[arg-type]  # the kinds it does not take are no TLS keys
+    context.check_privatekey()
+    store = context.get_cert_store()
+    assert store is not None
+    # Each certificate of the file is trusted, one of an intermediate authority without its root too.
+    store.set_flags(crypto.X509StoreFlags.PARTIAL_CHAIN)
+    for authority in auth.authorities:
+        store.add_cert(crypto.X509.from_cryptography(authority))
+        context.add_client_ca(authority)
+    mode = SSL.VERIFY_PEER | (SSL.VERIFY_FAIL_IF_NO_PEER_CERT if auth.required else 0)
+    context.set_verify(mode, _verified)
+    return context
+
+
+def _choose_protocol(_connection: SSL.Connection, offered: list[bytes]) -> Any:
+    wanted = ALPN.encode()
+    return wanted if wanted in offered else SSL.NO_OVERLAPPING_PROTOCOLS
+
+
+def _verified(connection: SSL.Connection, certificate: crypto.X509, code: int, depth: int, ok: int) -> bool:
+    """OpenSSL's question for each certificate of a caller, from the authority to the caller's own."""
+    made: Asking = connection.get_app_data()
+    made.found.add(certificate.to_cryptography(), code, depth, ok=bool(ok))
+    return made.auth.goes_on(made.found, depth)

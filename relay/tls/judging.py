@@ -1,0 +1,153 @@
+"""Client certificates, judged while the handshake runs.
+
+Owns what counts as authenticated. OpenSSL calls `verified` once for each certificate and for each fault; what
+it found is kept, since pyOpenSSL resets OpenSSL's own result wherever the callback lets a fault pass.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from cryptography import x509
+
+from relay.certs import describing
+from relay.config.values import Pin
+from relay.tls import words
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that OpenSSL does not like."""
+
+    code: int
+    depth: int
+    certificate: x509.Certificate | None
+    """The one at this depth."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What became of the question who the caller is."""
+
+    authenticated: bool
+    verdict: str
+    """A stable word."""
+    words: str
+    """As OpenSSL puts it."""
+    why: str | None = None
+    """What is behind it and what to do; None where all is well."""
+    code: int = 0
+    certificate: dict[str, Any] | None = None
+    """Facts of the caller's certificate; None where it showed none."""
+
+    def sentence(self) -> str:
+        """For a refusal: the certificate's subject and issuer, and everything that is known."""
+        text = self.words
+        if self.certificate is not None:
+            text += f": {self.certificate['subject']}, issued by {self.certificate['issuer']}"
+        return text if self.why is None else f"{text}; {self.why}"
+
+
+NOT_ASKED = Verdict(authenticated=False, verdict=words.NOT_ASKED, words="no client certificate was asked for")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientAuth:
+    """What is asked of callers."""
+
+    required: bool
+    trusts: str
+    """The file of the authorities, for messages."""
+    authorities: tuple[x509.Certificate, ...]
+    pins: tuple[Pin, ...] = ()
+    """One of them has to fit; none means that any certificate of the authorities will do."""
+
+    def judge(self, found: Found) -> Verdict:
+        """The verdict on what a handshake showed."""
+        if found.leaf is None:
+            return Verdict(
+                authenticated=False,
+                verdict=words.NO_CERTIFICATE,
+                words="no certificate was sent",
+                why="the caller was asked for one and showed none: it has none, or none of the authorities "
+                f"in {self.trusts}, whose names it was given",
+            )
+        leaf = describing.facts(found.leaf)
+        if found.faults:
+            first = found.faults[0]
+            means = words.meaning(first.code)
+            at = describing.facts(first.certificate) if first.certificate is not None else leaf
+            verdict, why = means.verdict, None
+            if verdict == words.UNKNOWN_ISSUER and first.depth > 0:
+                verdict = words.UNKNOWN_AUTHORITY
+            elif verdict == words.UNKNOWN_ISSUER and any(
+                found.leaf.issuer == authority.subject for authority in self.authorities
+            ):
+                verdict = words.UNKNOWN_AUTHORITY
+                why = f"a namesake of {leaf['issuer']} in {self.trusts} signed it, with another key"
+            return Verdict(
+                authenticated=False,
+                verdict=verdict,
+                words=means.words,
+                why=why or words.hint(verdict, first.depth, leaf, at, self.trusts),
+                code=first.code,
+                certificate=leaf,
+            )
+        if not self.fits(found.leaf):
+            return Verdict(
+                authenticated=False,
+                verdict=words.WRONG_PIN,
+                words="the certificate is good, but fits no pin",
+                why=f"pinned is {' or '.join(map(str, self.pins))}; its key would be "
+                f"spki:{describing.spki_sha256(found.leaf)}",
+                certificate=leaf,
+            )
+        return Verdict(authenticated=True, verdict=words.TRUSTED, words="ok", certificate=leaf)
+
+    def fits(self, certificate: x509.Certificate) -> bool:
+        """Whether a certificate is one of those that are pinned."""
+        return not self.pins or any(_fits(pin, certificate) for pin in self.pins)
+
+    def goes_on(self, found: Found, depth: int) -> bool:
+        """Whether the handshake may go on after what was found at this depth.
+
+        Where it must not, it ends at the caller's own certificate: only there its name is known, as OpenSSL
+        goes from the authority to the caller.
+        """
+        if not self.required or depth > 0:
+            return True
+        return not found.faults and (found.leaf is None or self.fits(found.leaf))
+
+
+@dataclass(slots=True)
+class Found:
+    """What one handshake showed so far."""
+
+    leaf: x509.Certificate | None = None
+    faults: list[Fault] = field(default_factory=list)
+
+    def add(self, certificate: x509.Certificate, code: int, depth: int, *, ok: bool) -> None:
+        """One call of OpenSSL's."""
+        if depth == 0:
+            self.leaf = certificate
+        if not ok:
+            self.faults.append(Fault(code, depth, certificate))
+
+
+def _fits(pin: Pin, certificate: x509.Certificate) -> bool:
+    match pin.kind:
+        case "spki":
+            return describing.spki_sha256(certificate) == pin.value
+        case "san":
+            names = describing.alternative_names(certificate)
+            return any(_same_name(pin.value, name) for name in names)
+        case _:
+            subject = certificate.subject
+            return pin.value == describing.name(subject) or pin.value in describing.parts(subject)
+
+
+def _same_name(pinned: str, name: str) -> bool:
+    """`webhooks.example.com` is meant in any case and of any kind, `URI:spiffe://...` of this one."""
+    kind, _, value = name.partition(":")
+    return pinned.lower() in (name.lower(), value.lower()) if kind != "URI" else pinned in (name, value)
