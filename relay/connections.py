@@ -176,7 +176,7 @@ class Connections(web.Server):
             return
         others = [one for one in self.open_connections if one is not newcomer and not one.dropped]
         owing: list[Connection | Handshake] = [one for one in others if one.incomplete_since is not None]
-        owing += self.handshakes - {newcomer}
+        owing += (one for one in self.handshakes if one is not newcomer and not one.dropped)
         idle = [one for one in others if not one.in_request]
         victim: Connection | Handshake = min(owing, key=_oldest) if owing else idle[0] if idle else newcomer
         victim.drop(
@@ -193,7 +193,10 @@ class Connections(web.Server):
                 else:
                     connection.force_close()
         for handshake in list(self.handshakes):
-            handshake.drop("shutting-down", "the relay stopped before the handshake was done")
+            if handshake.spoke:
+                handshake.drop("shutting-down", "the relay stopped before the handshake was done")
+            else:
+                handshake.end()
 
     async def handshakes_ended(self) -> None:
         """Wait for the handshakes that were dropped."""

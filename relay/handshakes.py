@@ -52,6 +52,7 @@ class Handshake(asyncio.Protocol):
         self._early = b""  # came before there was anybody to take it
         self._over = False
         self._lost = False
+        self.dropped = False
         self.spoke = False
         """A byte came: who says nothing at all is not counted, as many only look whether the port is open."""
         self._bound: asyncio.TimerHandle | None = None
@@ -84,7 +85,7 @@ class Handshake(asyncio.Protocol):
 
     async def _run(self) -> None:
         try:
-            if not self._lost:
+            if not self._transport.is_closing():
                 await self._upgrade()
         finally:
             self._under_way.discard(self)
@@ -111,6 +112,7 @@ class Handshake(asyncio.Protocol):
         if made is None or self._lost or transport.is_closing():
             self._refuse("tls-hung-up", "the caller left within the handshake")
             return
+        self._under_way.discard(self)
         protocol = self._hand_over(self._serving.facts(made))
         transport.set_protocol(protocol)
         protocol.connection_made(transport)
@@ -138,5 +140,10 @@ class Handshake(asyncio.Protocol):
 
     def drop(self, reason: str, detail: str) -> None:
         """End it now, and count why."""
-        self._refuse(reason, detail)
+        self._refusals.note(self.address, reason, detail)
+        self.end()
+
+    def end(self) -> None:
+        """End it now; nothing more is counted of it."""
+        self._over = self.dropped = True
         self._transport.abort()

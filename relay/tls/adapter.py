@@ -56,6 +56,7 @@ class Adapter:
             return b"" if buffer is None else 0
         except SSL.Error as error:
             self._more = False
+            self._flush()  # what reading itself has to say: no to a renegotiation, yes to new keys
             raise _translated(error) from None
 
     def write(self, data: bytes | bytearray | memoryview) -> int:

@@ -11,6 +11,7 @@ import uvloop
 
 from tests import backends
 from tests.backends import Authority
+from tests.pki import Pki
 
 T = TypeVar("T")
 
@@ -32,3 +33,9 @@ def run(request: pytest.FixtureRequest) -> Iterator[Callable[[Coroutine[Any, Any
 @pytest.fixture(scope="session")
 def ca(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     return backends.authority(tmp_path_factory.mktemp("ca"))
+
+
+@pytest.fixture(scope="session")
+def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
+    """A server's certificate, an authority, and clients good and bad."""
+    return Pki.make(tmp_path_factory.mktemp("pki"))

@@ -21,6 +21,7 @@ from relay.refusals import Refusals
 from relay.routing import Routes
 from relay.store import files
 from relay.store.writer import Writer
+from relay.tls.serving import Serving
 
 
 @dataclass
@@ -88,6 +89,7 @@ async def a_receiver(
     routes: Sequence[Route] = (),
     limits: Limits = Limits(),  # noqa: B008 - frozen
     allow_cross_site: bool = False,
+    tls: Serving | None = None,
 ) -> AsyncIterator[Running]:
     db = folder / "relay.db"
     files.create_private(db)
@@ -101,13 +103,16 @@ async def a_receiver(
         refusals,
         limits=limits,
         allow_cross_site=allow_cross_site,
+        tls=tls,
     )
     server = await asyncio.get_running_loop().create_server(receiver.connections.accept, "127.0.0.1", 0)
     try:
         yield Running(server.sockets[0].getsockname()[1], db, writer, receiver, refusals)
     finally:
         server.close()
+        receiver.connections.drop_incomplete()
         receiver.connections.pre_shutdown()
+        await receiver.connections.handshakes_ended()
         await receiver.connections.shutdown(1.0)
         await writer.close()
 
