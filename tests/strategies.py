@@ -83,6 +83,24 @@ deliveries = st.builds(
 )
 
 
+tls_facts: st.SearchStrategy[dict[str, object] | None] = st.none() | st.fixed_dictionaries(
+    {},
+    optional={
+        "verdict": text | st.sampled_from((None, 5, "expired")),
+        "words": text | st.sampled_from((None, [], "certificate has expired")),
+        "certificate": st.sampled_from((None, "x", []))
+        | st.fixed_dictionaries(
+            {},
+            optional={
+                "subject": text | st.none(),
+                "san": st.none() | st.lists(text | st.integers(), max_size=2),
+            },
+        ),
+    },
+)
+"""As the relay writes them, and as another program might."""
+
+
 @st.composite
 def captures(draw: st.DrawFn) -> Capture:
     """A capture without ids: `numbered` gives them."""
@@ -94,7 +112,7 @@ def captures(draw: st.DrawFn) -> Capture:
         headers=tuple(draw(st.lists(st.tuples(latin1, latin1), max_size=2))),
         body=draw(bodies),
         client=draw(st.sampled_from(("127.0.0.1:1", "10.0.0.7:50000", "[::1]:443", "", "x"))),
-        tls=draw(st.sampled_from((None, {}))),
+        tls=draw(tls_facts),
         answer=Answer(status=draw(st.sampled_from((200, 500, 503)))),
         origin=draw(st.sampled_from(Origin)),
         event=None if event == Event() else event,
@@ -125,7 +143,19 @@ words = st.one_of(
     values,
     st.tuples(
         st.sampled_from(
-            ("type:", "event:", "customer:", "id:", "method:", "path:", "header:", "body:", "client:")
+            (
+                "type:",
+                "event:",
+                "customer:",
+                "id:",
+                "method:",
+                "path:",
+                "header:",
+                "body:",
+                "client:",
+                "tls.subject:",
+                "tls.verdict:",
+            )
         ),
         values,
     ).map("".join),
@@ -154,6 +184,7 @@ words = st.one_of(
             "is:forwarded",
             "is:replayed",
             "is:tls",
+            "tls.verdict:expired",
             "is:sample",
             "client:10.0.0.*",
             "client:::1",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import sys
 from collections import Counter
@@ -11,6 +10,7 @@ from itertools import islice
 
 import click
 
+from relay import passport
 from relay.bodies import hex_rows, laid_out
 from relay.cli.common import PROGRAM, Invocation, shared_options
 from relay.cli.reading import (
@@ -140,7 +140,7 @@ def _facts(capture: Capture) -> Iterator[tuple[str, str]]:
     }
     yield "from", visible(capture.client) + senders[capture.sender]
     if capture.tls is not None:
-        yield "tls", visible(json.dumps(capture.tls, ensure_ascii=False))
+        yield from passport.rows(capture.tls)
     event = capture.event
     if event is not None:
         if event.event_id is not None:

@@ -1,6 +1,6 @@
 """The operators of the filter and the keys they are called by.
 
-Owns the list; each operator is its own class, in `facts` or `content`.
+Owns the list; each operator is its own class, in `facts`, `content` or `secure`.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from relay.filters.facts import (
     Type,
     Until,
 )
+from relay.filters.secure import TlsSubject, TlsVerdict
 from relay.filters.tree import Leaf
 
 OPERATORS: tuple[type[Leaf], ...] = (
@@ -47,6 +48,8 @@ OPERATORS: tuple[type[Leaf], ...] = (
     BodyField,
     Size,
     Client,
+    TlsSubject,
+    TlsVerdict,
     Since,
     Until,
     Is,

@@ -100,7 +100,7 @@ def capture(row: Row, deliveries: tuple[Delivery, ...] = ()) -> Capture:
         target=row[3],
         http_version=row[4],
         client=row[5],
-        tls=None if row[6] is None else _facts(row[6]),
+        tls=None if row[6] is None else tls_facts(row[6]),
         answer=Answer(status=row[7], on_purpose=row[8]),
         origin=_word(Origin, row[9]) or Origin.RECEIVED,
         event=None if event == Event() else event,
@@ -187,7 +187,8 @@ def headers(text: str | bytes) -> Headers:
         return ()
 
 
-def _facts(text: str) -> dict[str, Any]:
+def tls_facts(text: str | bytes) -> dict[str, Any]:
+    """The JSON object of a `tls` column; an empty one where it is something else."""
     with suppress(msgspec.MsgspecError, ValueError, RecursionError):
         facts = msgspec.json.decode(text)
         if isinstance(facts, dict):

@@ -16,7 +16,7 @@ from threading import Event
 from time import monotonic, sleep
 from typing import Any
 
-from relay.filters import content, facts
+from relay.filters import content, facts, secure
 from relay.filters.tree import AllOf, AnyOf, Filter, Leaf, Node, Not
 from relay.filters.values import Pattern, Span
 from relay.models import Origin, to_micros
@@ -185,6 +185,8 @@ class _Query:
                 return _delivery(f"state = {self._bind(word)}")
             case facts.Is(word):
                 return IS[word]
+            case secure.OfTls():
+                return self._call(_of_tls(leaf), "CAST(tls AS BLOB)")
             case content.LeanId():
                 return self._call(_of_text_and_body(leaf.holds), "CAST(event_id AS BLOB)", "body")
             case content.Header():
@@ -254,6 +256,7 @@ IS: dict[str, Sql] = {
 _PYTHON = (
     facts.Path,
     facts.Client,
+    secure.OfTls,
     content.LeanId,
     content.Header,
     content.Body,
@@ -275,6 +278,10 @@ def _of_text(holds: Callable[[str | None], bool]) -> Callable[[bytes | None], bo
 
 def _of_text_and_body(holds: Callable[[str | None, bytes], bool]) -> Callable[[bytes | None, bytes], bool]:
     return lambda text, body: holds(None if text is None else text.decode("utf-8", "replace"), body)
+
+
+def _of_tls(leaf: secure.OfTls) -> Callable[[bytes | None], bool]:
+    return lambda encoded: encoded is not None and leaf.holds(rows.tls_facts(encoded))
 
 
 def _of_headers(leaf: content.Header) -> Callable[[bytes], bool]:

@@ -190,6 +190,21 @@ def test_clients(client: str) -> None:
     assert holds("client:::1 client:[::1]:80", client="[::1]:80")
 
 
+def test_client_certificates() -> None:
+    """The subject and its names, and the verdict by its word or OpenSSL's, are looked for as text."""
+    tls = {
+        "verdict": "expired",
+        "words": "certificate has expired",
+        "certificate": {"subject": "CN=hooks,O=Müller", "san": ["DNS:hooks.example.com"]},
+    }
+    assert holds("tls.subject:cn=HOOKS tls.verdict:expired tls.subject:hooks*com", tls=tls)
+    assert holds('tls.subject:müller tls.verdict:"has expired"', tls=tls)
+    assert not holds("tls.verdict:trusted OR tls.subject:other", tls=tls)
+    assert not holds("tls.verdict:* OR tls.subject:*")
+    assert not holds("tls.subject:*", tls={"verdict": "no-certificate", "certificate": None})
+    assert arrival_fault(parse("tls.verdict:trusted tls.subject:x", NOON)) is None
+
+
 def test_deliveries() -> None:
     """Verdict, status and state ask whether any delivery's last attempt is such; negated, that none is."""
     deliveries = (
