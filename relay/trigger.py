@@ -7,6 +7,7 @@ anything, read settings or print.
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -76,6 +77,7 @@ async def post_all(
     secret: bytes | None = None,
     rate: float | None = None,
     answer_within_s: float = ANSWER_WITHIN_S,
+    tls: ssl.SSLContext | None = None,
 ) -> None:
     """Post each sample once, as Lean's first try, and report each as its answer comes.
 
@@ -88,6 +90,7 @@ async def post_all(
         secret: signs each body; None sends them unsigned.
         rate: posts per second; None for as fast as they are answered.
         answer_within_s: what Lean waits; a test waits less.
+        tls: whom to trust and what to show over HTTPS; None for the system's authorities and nothing.
 
     Raises:
         Unreachable: there was no connection; the message says why.
@@ -100,7 +103,7 @@ async def post_all(
         else:
             failures.append(post)
 
-    async with _session(answer_within_s) as session:
+    async with _session(answer_within_s, tls) as session:
         if rate is None:
             for sample in samples:
                 done(await _post(session, url, sample, secret))
@@ -147,10 +150,12 @@ async def _paced(
             number += 1
 
 
-def _session(answer_within_s: float) -> aiohttp.ClientSession:
+def _session(answer_within_s: float, tls: ssl.SSLContext | None) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
         # A connection that idles longer may just be closing, and a post on it would fail for no reason.
-        connector=aiohttp.TCPConnector(limit=IN_FLIGHT, keepalive_timeout=1),
+        connector=aiohttp.TCPConnector(
+            limit=IN_FLIGHT, keepalive_timeout=1, ssl=True if tls is None else tls
+        ),
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=aiohttp.ClientTimeout(total=answer_within_s),
         trust_env=False,

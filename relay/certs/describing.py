@@ -6,7 +6,7 @@ bounded here, and made safe (`relay.text`) by whoever shows it.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from cryptography import x509
@@ -145,6 +145,12 @@ def key(certificate: x509.Certificate) -> str:
     if isinstance(public, ec.EllipticCurvePublicKey):
         return f"EC {public.curve.name}"
     return type(public).__name__.removesuffix("PublicKey").lower()
+
+
+def ends_soon(certificate: x509.Certificate, now: datetime) -> bool:
+    """Whether a certificate has little left: 30 days, or a third of its whole time where that is less."""
+    begins, ends = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    return ends - now < min(timedelta(days=30), (ends - begins) / 3)
 
 
 def time(at: datetime) -> str:

@@ -50,6 +50,7 @@ COMMANDS: dict[str, str] = {
     "trigger": "relay.cli.trigger",
     "verify": "relay.cli.verify",
     "shapes": "relay.cli.shapes",
+    "certs": "relay.cli.certs",
     "config": "relay.cli.config",
     "doctor": "relay.cli.doctor",
     "completion": "relay.cli.completion",
@@ -84,6 +85,7 @@ SUMMARIES: dict[str, dict[str, str]] = {
         "prune": "remove captures for good",
     },
     "Set up": {
+        "certs": "make development certificates; explain and check others",
         "config": "write a settings file, or see what is in force",
         "doctor": "check versions, paths, port, engine, targets, secrets",
         "completion": "make your shell complete commands and options",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import ssl
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -23,6 +24,8 @@ from relay.text import visible
 
 if TYPE_CHECKING:
     from relay.trigger import Post
+
+FILE = click.Path(path_type=Path, dir_okay=False)
 
 PREFERRED_SECRETS = ("sandbox", "default")
 
@@ -72,6 +75,11 @@ def _types(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) ->
     metavar="TARGET",
     help="Post to :3000, localhost:3000/hook or a URL instead; the log sees nothing.",
 )
+@click.option(
+    "--client-cert", type=FILE, metavar="FILE", help="Show this certificate, as a Lean that has one."
+)
+@click.option("--client-key", type=FILE, metavar="FILE", help="The private key of --client-cert.")
+@click.option("--ca", type=FILE, metavar="FILE", help="Trust these authorities over HTTPS too.")
 @shared_options
 @click.pass_obj
 def trigger_command(
@@ -85,6 +93,9 @@ def trigger_command(
     region: str,
     sign_with: str | None,
     to: str | None,
+    client_cert: Path | None,
+    client_key: Path | None,
+    ca: Path | None,
 ) -> None:
     """Act as Lean: post a realistic, signed webhook of each TYPE to the running relay.
 
@@ -114,9 +125,10 @@ def trigger_command(
     from relay.config import read_secrets
 
     name, secret = chosen_secret(read_secrets(settings, warn=_say), sign_with)
+    tls = _tls(url, client_cert, client_key, ca)
     if to is not None:
         _say(f"posting to {url} past the relay: nothing is recorded")
-    _post(samples, url, name, secret, rate, json_lines=invocation.json, verdicts=to is not None)
+    _post(samples, url, name, secret, rate, tls, json_lines=invocation.json, verdicts=to is not None)
 
 
 def _explain(types: Sequence[str], region: Region, *, json_lines: bool) -> None:
@@ -185,12 +197,25 @@ def engine_url(db: Path) -> str:
     return engine.url
 
 
+def _tls(url: str, cert: Path | None, key: Path | None, ca: Path | None) -> ssl.SSLContext | None:
+    """Whom to trust, the development authority among them, and what to show; None over plain HTTP."""
+    if not url.startswith("https:"):
+        for flag, given in (("--client-cert", cert), ("--client-key", key), ("--ca", ca)):
+            if given is not None:
+                raise UsageError(f"{flag}: {url} is plain HTTP, where nobody shows or checks a certificate")
+        return None
+    from relay.tls.outward import client_context, development_authority
+
+    return client_context(cert=cert, key=key, also_trust=[ca or development_authority()])
+
+
 def _post(
     samples: Iterator[Sample],
     url: str,
     name: str | None,
     secret: bytes | None,
     rate: float | None,
+    tls: ssl.SSLContext | None,
     *,
     json_lines: bool,
     verdicts: bool,
@@ -217,7 +242,7 @@ def _post(
         )
 
     try:
-        asyncio.run(post_all(url, samples, report, secret=secret, rate=rate))
+        asyncio.run(post_all(url, samples, report, secret=secret, rate=rate, tls=tls))
     except Unreachable as error:
         done = f" ({posted} of the posts before it arrived)" if posted else ""
         raise Unreachable(f"{error}{done}", word="unreachable") from error

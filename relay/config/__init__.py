@@ -3,7 +3,7 @@
 Classes receive values; only commands call `load`, and only what needs secrets reads them.
 """
 
-from relay.config.loading import PROJECT_FILE, default_db, load, user_file
+from relay.config.loading import PROJECT_FILE, default_certs, default_db, load, user_file
 from relay.config.secrets import read_app_token, read_secrets
 from relay.config.settings import RETRIES, SETTINGS, RespondRule, Route, SecretSource, Setting, Settings
 
@@ -16,6 +16,7 @@ __all__ = [
     "SecretSource",
     "Setting",
     "Settings",
+    "default_certs",
     "default_db",
     "load",
     "read_app_token",

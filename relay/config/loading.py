@@ -52,6 +52,11 @@ def default_db() -> Path:
     return user_data_path(APPLICATION, appauthor=False) / "relay.db"
 
 
+def default_certs() -> Path:
+    """Where the development certificates are."""
+    return user_data_path(APPLICATION, appauthor=False) / "certs"
+
+
 @dataclass(slots=True)
 class _Layer:
     """What one place gives, read and checked."""

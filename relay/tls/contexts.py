@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shlex
 import ssl
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -18,8 +19,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from OpenSSL import SSL, crypto
 
-from relay.certs import describing, reading
-from relay.config import Settings
+from relay.certs import describing, making, reading
+from relay.config import Settings, default_certs
 from relay.errors import RelayError, UsageError
 from relay.tls.judging import ClientAuth
 from relay.tls.serving import Asking, Plain, Serving
@@ -28,6 +29,9 @@ CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
 """Of TLS 1.2; those of 1.3 are all like these."""
 
 ALPN = "http/1.1"
+
+NO_AUTO_CHAIN = 0x8
+"""OpenSSL's SSL_MODE_NO_AUTO_CHAIN: callers' authorities are not to be sent as if they were the server's."""
 
 
 def serving(settings: Settings, now: datetime | None = None) -> Serving | None:
@@ -38,6 +42,8 @@ def serving(settings: Settings, now: datetime | None = None) -> Serving | None:
         RelayError: `tls-...`, with what is wrong with a file and what mends it.
     """
     now = now or datetime.now(UTC)
+    if settings.dev_tls:
+        settings = _with_development_certificates(settings, now)
     _see_that_they_fit(settings)
     if settings.tls_cert is None:
         return None
@@ -62,6 +68,22 @@ def serving(settings: Settings, now: datetime | None = None) -> Serving | None:
         raise RelayError(
             f"{settings.tls_cert}: OpenSSL does not take it: {error}", word="tls-unreadable"
         ) from error
+
+
+def _with_development_certificates(settings: Settings, now: datetime) -> Settings:
+    if settings.tls_cert is not None or settings.tls_key is not None:
+        where = settings.sources.get("dev_tls", "dev_tls")
+        raise UsageError(
+            f"{where}: makes a certificate, and another is named with tls_cert; keep one of them"
+        )
+    anywhere = settings.host in ("localhost", "0.0.0.0", "::")  # noqa: S104 - compared, not bound
+    made = making.up_to_date(default_certs(), () if anywhere else (settings.host,), now)
+    return replace(
+        settings,
+        tls_cert=made.files.server,
+        tls_key=made.files.server_key,
+        client_ca=settings.client_ca or made.files.ca,
+    )
 
 
 def _see_that_they_fit(settings: Settings) -> None:
@@ -157,6 +179,7 @@ def asking(chain: tuple[x509.Certificate, ...], key: PrivateKeyTypes, auth: Clie
         SSL.OP_NO_RENEGOTIATION | SSL.OP_NO_COMPRESSION | SSL.OP_CIPHER_SERVER_PREFERENCE | SSL.OP_NO_TICKET
     )
     context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+    context.set_mode(NO_AUTO_CHAIN)
     context.set_cipher_list(CIPHERS.encode())
     context.set_alpn_select_callback(_choose_protocol)
     context.use_certificate(chain[0])

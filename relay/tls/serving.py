@@ -21,9 +21,6 @@ from relay.tls.adapter import Adapter
 from relay.tls.judging import NOT_ASKED, ClientAuth, Found, Verdict
 from relay.tls.words import Failure
 
-WARN_WITHIN = timedelta(days=30)
-"""Certificates that end sooner are warned of."""
-
 _encode = msgspec.json.Encoder().encode
 
 
@@ -226,9 +223,9 @@ class Serving:
 
 
 def _ends_soon(what: str, certificate: x509.Certificate, now: datetime) -> str | None:
-    left = certificate.not_valid_after_utc - now
-    if left > WARN_WITHIN:
+    if not describing.ends_soon(certificate, now):
         return None
+    left = certificate.not_valid_after_utc - now
     ends = describing.time(certificate.not_valid_after_utc)
     return (
         f"{what} expired on {ends}" if left < timedelta() else f"{what} ends in {left.days} days, on {ends}"
