@@ -70,7 +70,7 @@ def test_again(tmp_path: Path) -> None:
 
 
 def test_only_when_needed(tmp_path: Path) -> None:
-    """`up_to_date` changes nothing while all is well; what is missing, ends soon or lacks a name is made anew."""
+    """`up_to_date` leaves all as it is while that is well; what is missing or ends soon is made anew."""
     files = making.up_to_date(tmp_path, (), NOW).files
     first = serial(files.server)
     making.up_to_date(tmp_path, ["localhost"], NOW + timedelta(days=15))
