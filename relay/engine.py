@@ -265,15 +265,15 @@ class Engine:
             receiver.judge = rules.judge
             receiver.answers = rules.answers
             receiver.allow_cross_site = fresh.allow_cross_site
-            changed = rules.routes.targets != receiver.routes.targets
-            receiver.routes = rules.routes
-            if changed and self._forwarding is not None:
-                parked = await self._forwarding.send_to(rules.routes.targets)
             door = receiver.connections
             if (door.tls is None) == (rules.tls is None):
                 door.tls = rules.tls
             else:
                 fixed.append("tls_cert")
+            changed = rules.routes.targets != receiver.routes.targets
+            receiver.routes = rules.routes
+            if changed and self._forwarding is not None:
+                parked = await self._forwarding.send_to(rules.routes.targets)
         self.settings = fresh
         return {"kind": "reload", "after_restart": fixed, "parked": parked}
 
