@@ -16,7 +16,7 @@ from jsonschema.validators import extend
 from referencing import Registry
 from referencing.exceptions import Unresolvable
 
-from relay.bodies import parsed
+from relay.jsonvalues import parsed
 from relay.lean.catalogue import Confidence, catalogue
 from relay.lean.schemas import CONFIDENCE, DIALECT, KNOWN_VALUES, all_schemas, title_of
 from relay.models import Shape

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from relay.bodies import leaves
+from relay.jsonvalues import leaves
 from relay.models import Capture, Headers
 
 AROUND = 16

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from relay.bodies import json_type, parsed, path_of
+from relay.jsonvalues import json_type, parsed, path_of
 from relay.models import Shape, iso
 from relay.shapes import LONGEST_SHOWN, Difference, Judgement, judge
 

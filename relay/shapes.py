@@ -16,7 +16,7 @@ from enum import StrEnum
 from functools import cache
 from typing import Any
 
-from relay.bodies import Digits, TooDeepError, is_whole, parsed, path_of
+from relay.jsonvalues import Digits, TooDeepError, is_whole, parsed, path_of
 from relay.lean.catalogue import Confidence, EventType, Field, catalogue
 from relay.lean.explained import expected
 from relay.models import Shape

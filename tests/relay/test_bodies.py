@@ -3,7 +3,8 @@ import json
 import pytest
 from hypothesis import given
 
-from relay.bodies import hex_rows, laid_out, leaves
+from relay.bodies import hex_rows, indented, laid_out
+from relay.jsonvalues import leaves
 from tests import strategies
 
 
@@ -54,3 +55,29 @@ def test_hex_rows() -> None:
         f"00000010  {'4e 4f':47}  NO",
     ]
     assert list(hex_rows(b"\x00\x7f\xff")) == [f"00000000  {'00 7f ff':47}  ..."]
+
+
+def test_half_a_surrogate_pair_is_json() -> None:
+    """A lone surrogate is laid out as it is written, beside escaped backslashes and whole pairs."""
+    assert indented(b'["\\ud800","\\\\ud800\\"","\\ud83d\\ude00"]').split() == [
+        b"[",
+        b'"\\ud800",',
+        b'"\\\\ud800\\"",',
+        b'"\\ud83d\\ude00"',
+        b"]",
+    ]
+    with pytest.raises(ValueError, match="not JSON"):
+        indented(b'["\\ud80"]')
+
+
+def test_what_is_too_much_to_lay_out() -> None:
+    """A body that would need too many blanks is refused before it takes memory, brackets in texts aside."""
+    wide = b"[" * 100 + b"1," * 500_000 + b"1" + b"]" * 100
+    with pytest.raises(ValueError, match=r"would take 9. MiB"):
+        indented(wide)
+    with pytest.raises(ValueError, match="would take"):
+        indented(wide + b"]" * 1_000_000)
+    with pytest.raises(ValueError, match="nested 129 deep"):
+        indented(b"[" * 129 + b"]" * 129)
+    assert indented(b"[" * 128 + b"]" * 128).count(b"[") == 128
+    assert indented(b'["' + b"[" * 1000 + b'\\"{"]').count(b"\n") == 2

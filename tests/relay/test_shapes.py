@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema.validators import extend
 
-from relay.bodies import Digits, is_whole, parsed
+from relay.jsonvalues import Digits, is_whole, parsed
 from relay.lean.catalogue import REGIONS, Confidence, catalogue
 from relay.lean.samples import Sampler
 from relay.lean.schemas import event_schema

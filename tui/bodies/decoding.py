@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import zlib
+from contextlib import suppress
 from dataclasses import dataclass
 
 from relay.text import visible
@@ -115,9 +116,13 @@ def _members(body: bytes, bits: int, most: int) -> tuple[bytes, str]:
             # In slices: zlib hands back a copy of all that it has not read yet.
             given = body[at : at + _STEP]
             at += len(given)
+            before, length = member.copy(), len(out)
             try:
                 whole = _feed(member, given, out, most)
             except zlib.error as error:
+                # What stands before the broken byte is worth seeing.
+                del out[length:]
+                _feed_until_broken(before, given, out, most)
                 said = visible(str(error))
                 return bytes(out), f"the compressed bytes are broken after {len(out):,} bytes: {said}"
             if not whole:
@@ -128,6 +133,13 @@ def _members(body: bytes, bits: int, most: int) -> tuple[bytes, str]:
         if at >= len(body) or bits != 47 or not any(body[at : at + 2]):
             return bytes(out), ""
     return bytes(out), f"cut after {MOST_MEMBERS} members of gzip, there are more"
+
+
+def _feed_until_broken(member: zlib._Decompress, given: bytes, out: bytearray, most: int) -> None:
+    with suppress(zlib.error):
+        for at in range(len(given)):
+            if not _feed(member, given[at : at + 1], out, most):
+                return
 
 
 def _feed(member: zlib._Decompress, given: bytes, out: bytearray, most: int) -> bool:

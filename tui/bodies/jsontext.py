@@ -13,14 +13,21 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import islice
 
-from relay.bodies import indented, path_to
+from relay.bodies import indented
+from relay.jsonvalues import path_to
 from tui.bodies.document import Document, Token, Unshowable
 
 FOLDED_FROM = 300
 """Lines from which on a tree opens folded."""
 
+MOST_WITH_CONSTANTS = 1024 * 1024
+"""Bytes of a body whose NaN and Infinity are let pass."""
+
 WRAPPED_UP_TO = 2 * 1024 * 1024
 """Bytes of a tree whose lines may be wrapped."""
+
+COUNTED_UP_TO = 2 * 1024 * 1024
+"""Bytes whose values are counted while a folded line is drawn."""
 
 MOST_FOLDED = 200_000
 """Brackets that are folded at once."""
@@ -33,8 +40,8 @@ _MARKED = re.compile(_MARK + rb'(-?(?:NaN|Infinity))"')
 _KEY = re.compile(rb' *("[^"\\]*+(?:\\.[^"\\]*+)*+"): ', re.DOTALL)
 _STEP = re.compile(r'(?:^|\.)([^.\[\]]+)|\[([0-9]{1,9})\]|\[("(?:[^"\\]|\\.)*+")\]')
 _OPENING = b"{["
-_BRACKETS = re.compile(rb"\n[^\n]*+(?<=[{\[])(?=\n)")
-_OUTER_BRACKETS = re.compile(rb"\n  (?:  )?[^ \n][^\n]*+(?<=[{\[])(?=\n)")
+_BRACKETS = re.compile(rb"\n *+(?:[}\]]|[^\n]*+(?<=[{\[])(?=\n))")
+_OUTER_BRACKETS = re.compile(rb"\n  (?:  )?(?:[}\]]|[^ \n][^\n]*+(?<=[{\[])(?=\n))")
 
 
 def laid_out(body: bytes) -> tuple[bytes, tuple[str, ...]]:
@@ -47,7 +54,8 @@ def laid_out(body: bytes) -> tuple[bytes, tuple[str, ...]]:
         return indented(body), ()
     except ValueError as error:
         reason = str(error)
-    if reason.startswith("not JSON") and (b"NaN" in body or b"Infinity" in body) and _MARK not in body:
+    odd = len(body) <= MOST_WITH_CONSTANTS and (b"NaN" in body or b"Infinity" in body)
+    if reason.startswith("not JSON") and odd and _MARK not in body:
         try:
             text = indented(_CONSTANT.sub(_as_text, body))
         except ValueError:
@@ -69,7 +77,8 @@ class JsonDocument(Document):
     def __init__(self, data: bytes, notes: Sequence[str] = ()) -> None:
         super().__init__(data, notes)
         self._tokens = lru_cache(512)(self._tokens_of)
-        self._children = lru_cache(512)(self._children_of)
+        self._held = lru_cache(512)(self._held_by)
+        self._close = lru_cache(512)(self._close_of)
         self._counted: dict[int, tuple[int, int]] = {}
 
     def tokens(self, start: int, stop: int) -> Sequence[Token]:
@@ -111,7 +120,7 @@ class JsonDocument(Document):
         start, stop = self.lines.bounds(line)
         return self.lines.at(self._close(start, stop))
 
-    def _close(self, start: int, stop: int) -> int:
+    def _close_of(self, start: int, stop: int) -> int:
         """The offset of the bracket that closes the one at the end of a line."""
         blanks = self._content(start, stop) - start
         closing = b"}" if self.data[stop - 1] == 0x7B else b"]"
@@ -135,22 +144,33 @@ class JsonDocument(Document):
             return None
         if blanks == 0:
             return 0
-        low = 0
-        # Nothing that opens is nearer than one's own parent at its indentation.
-        for first in (b'"', b"{", b"["):
-            low = max(low, self.data.rfind(b"\n" + b" " * blanks + first, low, start))
-        return low + 1
+        # The nearest line with that indentation that is no closing bracket; looked for in growing
+        # windows, because a search for what is not there would go back to the beginning each time.
+        margin = b"\n" + b" " * blanks
+        low, window = start, 4096
+        while low > 0:
+            high, low = low + len(margin), max(low - window, 0)
+            found = max(
+                self.data.rfind(margin + first, low, min(high, start)) for first in (b'"', b"{", b"[")
+            )
+            if found >= 0:
+                return found + 1
+            window *= 4
+        return 0
 
     def _closes(self, at: int) -> bool:
         return self.data[at : at + 1] in (b"}", b"]")
 
-    def children(self, line: int) -> int:
-        """How many values what opens on `line` holds."""
-        return self._children(line)
+    def held(self, line: int) -> str:
+        """What the brackets that open on `line` hold, in a word: how many values, or how much."""
+        return self._held(line)
 
-    def _children_of(self, line: int) -> int:
+    def _held_by(self, line: int) -> str:
         start, stop = self.lines.bounds(line)
-        return self._values(self._content(start, stop) - start + 2, stop, self._close(start, stop))
+        close = self._close(start, stop)
+        if close - stop > COUNTED_UP_TO:
+            return f"{(close - stop) / 1024 / 1024:.1f} MiB"
+        return f"{self._values(self._content(start, stop) - start + 2, stop, close):,}"
 
     def _values(self, blanks: int, low: int, high: int) -> int:
         """How many values begin at an indentation between two offsets, of which `low` is a line feed."""
@@ -164,12 +184,22 @@ class JsonDocument(Document):
     def folds(self, *, deep: bool = False) -> Iterator[tuple[int, int]]:
         """Lines that open brackets and those that close them: of the first two levels inside the root's.
 
+        Inner ones come before those that they are in.
+
         Args:
             deep: those of all levels.
         """
-        for match in islice(self._brackets(_BRACKETS if deep else _OUTER_BRACKETS), MOST_FOLDED):
-            start, stop = match.start() + 1, match.end()
-            yield self.lines.at(start), self.lines.at(self._close(start, stop))
+        opened: list[int] = []
+        count = 0
+        for match in self._brackets(_BRACKETS if deep else _OUTER_BRACKETS):
+            line = self.lines.at(match.start() + 1)
+            if match.group().lstrip(b"\n ")[:1] not in (b"}", b"]"):
+                opened.append(line)
+            elif opened:
+                yield opened.pop(), line
+                count += 1
+                if count == MOST_FOLDED:
+                    return
 
     def _brackets(self, pattern: re.Pattern[bytes]) -> Iterator[re.Match[bytes]]:
         # By blocks: one search through everything would keep other threads waiting.

@@ -169,7 +169,7 @@ class Rows:
         return found
 
     def set_folds(self, folds: Iterable[tuple[int, int]]) -> None:
-        """Fold these and nothing else; pairs as `fold` takes them, in order of lines."""
+        """Fold these and nothing else; pairs as `fold` takes them."""
         self._ends = {line: end for line, end in folds if end > line}
         self._folds = sorted(self._ends)
         self._hidden = list(self._outermost(self._folds))

@@ -30,8 +30,8 @@ MOST_DRAWN = 4_000
 _STYLES = ("text", "key", "string", "number", "literal", "punctuation", "comment", "offset", "odd")
 
 
-class BodyText(ScrollView, can_focus=True):
-    """Rows of a prepared body."""
+class BodyText(ScrollView, can_focus=True, inherit_bindings=False):
+    """Rows of a prepared body. The keys are those of the view around it: they move a cursor."""
 
     DEFAULT_CSS = """
     BodyText {
@@ -304,7 +304,7 @@ class BodyText(ScrollView, can_focus=True):
             found.append(Segment(text, look + self._style(hit) if hit else look))
         if folded and tree is not None:
             closing = "}" if spans and spans[-1].text.endswith("{") else "]"
-            found.append(Segment(f" {tree.children(line):,} ", self._style("comment")))
+            found.append(Segment(f" {tree.held(line)} ", self._style("comment")))
             found.append(Segment(closing, self._style("punctuation")))
         if cut:
             found.append(Segment(f" ... {cut:,} bytes more, w wraps", self._style("comment")))

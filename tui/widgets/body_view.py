@@ -94,6 +94,14 @@ class BodyView(Vertical):
         number: int
         hits: Hits
 
+    @dataclass
+    class _Path(Message):
+        """A thread has found out where a line of a big text is."""
+
+        document: JsonDocument
+        line: int
+        path: str
+
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self._wanted: Wanted | None = None
@@ -166,7 +174,10 @@ class BodyView(Vertical):
         return self._shown is not None and self._wanted is None and not self._is_searching
 
     def show_view(self, name: str) -> None:
-        """Change to a view that this body has, and prefer it for those that follow."""
+        """Change to this view, where the body has it, and prefer it for those that follow."""
+        if self._shown is None and self._wanted is not None:
+            self._preferred = name
+            self._want(replace(self._wanted, view=name))
         if self._shown is None or name not in self.views:
             return
         self._preferred = name
@@ -378,7 +389,7 @@ class BodyView(Vertical):
         event.stop()
         self._tell_place()
 
-    def _tell_place(self, *, rested: bool = False) -> None:
+    def _tell_place(self, path: str | None = None) -> None:
         text = self._text
         if text.document is None or text.rows is None:
             self._foot.update("")
@@ -390,24 +401,40 @@ class BodyView(Vertical):
             count = f"{len(text.hits):,}{'+' if text.hits.is_cut else ''}"
             place = f"{text.hit + 1:,} of {count}" if len(text.hits) else "not found"
             right = f"{place}  {right}"
-        left = text.marks.get(text.line)
-        if left is not None:
-            left = f"! {left}"
-        elif len(text.document.data) <= PATH_AT_ONCE or rested:
-            left = self.path_at_cursor()
+        note = text.marks.get(text.line)
+        if note is not None:
+            path = f"! {note}"
+        elif path is not None:
+            pass
+        elif len(text.document.data) <= PATH_AT_ONCE:
+            path = self.path_at_cursor()
         else:
             self._rest.reset()
             self._rest.resume()
         width = max(self._foot.size.width - 2, 1)
         room = max(width - len(right) - 1, 0)
-        shown = Content(visible((left or "")[:500])).truncate(room, ellipsis=True, pad=True)
+        shown = Content(visible((path or "")[:500])).truncate(room, ellipsis=True, pad=True)
         self._foot.update(Content.assemble(shown, " ", right))
 
     def _tell_path(self) -> None:
+        """The cursor rests in a big text: find out where."""
         self._rest.pause()
-        self._tell_place(rested=True)
+        document = self._text.document
+        if isinstance(document, JsonDocument):
+            self._find_path_in_thread(document, self._text.line)
+
+    @work(thread=True, exclusive=True, group="body-path")
+    def _find_path_in_thread(self, document: JsonDocument, line: int) -> None:
+        self.post_message(self._Path(document, line, document.path(line)))
+
+    @on(_Path)
+    def _take_path(self, event: _Path) -> None:
+        event.stop()
+        if event.document is self._text.document and event.line == self._text.line:
+            self._tell_place(event.path)
 
     def on_mount(self) -> None:
+        """The watch for a cursor that rests."""
         self._rest = self.set_interval(0.15, self._tell_path, pause=True)
 
     # -- keys -------------------------------------------------------------------------------------

@@ -1,0 +1,27 @@
+"""A view drawn without a screen."""
+
+from __future__ import annotations
+
+from relay.text import visible
+from tui.bodies import Document, Rows
+
+
+def measured(document: Document, width: int | None) -> Rows:
+    """The rows of a document as the screen would ask for them."""
+    return Rows(document.lines, width if document.wraps else None, hangs=document.hangs).measured()
+
+
+def drawn(document: Document, width: int | None = None, most: int = 2000) -> list[str]:
+    """Each row as text; asserts that rows and lines agree and that no character is hostile."""
+    rows = measured(document, width)
+    found = []
+    for row in range(min(rows.total, most)):
+        line, part = rows.place(row)
+        assert rows.row(line, part) == row
+        start, stop, hang = rows.piece(line, part)
+        assert rows.part(line, start) == part
+        spans = document.spans(line, start, stop)
+        text = "".join(span.text for span in spans)
+        assert visible(text) == text
+        found.append(" " * hang + text)
+    return found
