@@ -27,6 +27,8 @@ GUTTER = 3
 MOST_DRAWN = 4_000
 """Bytes of a line that are drawn where it is not wrapped."""
 
+_CUT = " ... {:,} bytes more, w wraps"
+
 _STYLES = ("text", "key", "string", "number", "literal", "punctuation", "comment", "offset", "odd")
 
 
@@ -95,7 +97,7 @@ class BodyText(ScrollView, can_focus=True, inherit_bindings=False):
         else:
             self.document, self.rows, self.marks = prepared.document, prepared.rows, prepared.marks
         self._resize()
-        self.scroll_to(x=0, y=0 if prepared is None else None, animate=False, immediate=True)
+        self.scroll_to(x=0, y=0 if prepared is None else None, animate=False, immediate=True, force=True)
         if self.rows is not None and self.document is not None:
             line = self.document.lines.at(min(at, len(self.document.data)))
             # What is folded away stays so; the line it is folded into is as near as can be.
@@ -108,7 +110,9 @@ class BodyText(ScrollView, can_focus=True, inherit_bindings=False):
             return
         width = 0
         if self.rows.width is None:
-            width = min(self.document.lines.widest, MOST_DRAWN) + GUTTER + 1
+            width = self.document.lines.widest + GUTTER + 1
+            if self.document.lines.widest > MOST_DRAWN:
+                width = MOST_DRAWN + GUTTER + len(_CUT.format(self.document.lines.widest))
         self.virtual_size = Size(width, self.rows.total)
 
     @property
@@ -136,6 +140,15 @@ class BodyText(ScrollView, can_focus=True, inherit_bindings=False):
         if self.rows is None:
             return 0
         return self.rows.piece(*self.cursor)[0]
+
+    @property
+    def place_to_keep(self) -> int:
+        """The byte to be shown again after a change: the hit that the cursor is at, else its row's first."""
+        if self.rows is not None and self.document is not None and self.hit >= 0:
+            start = self.hits.starts[self.hit]
+            if self.document.lines.at(start) == self.line:
+                return start
+        return self.offset_at_cursor
 
     def move_to_row(self, row: int) -> None:
         """Put the cursor on a row, or on the nearest there is, and show it."""
@@ -172,7 +185,9 @@ class BodyText(ScrollView, can_focus=True, inherit_bindings=False):
         top, height = self.scroll_offset.y, max(self.scrollable_content_region.height, 1)
         if not top <= row < top + height:
             nearest = row if row < top else row - height + 1
-            self.scroll_to(y=max(row - height // 2 if center else nearest, 0), animate=False, immediate=True)
+            # By force: the scrollbar that allows it may come only with the next layout.
+            target = max(row - height // 2 if center else nearest, 0)
+            self.scroll_to(y=target, animate=False, immediate=True, force=True)
         self.refresh()
         self.post_message(self.CursorMoved(self))
 
@@ -191,7 +206,7 @@ class BodyText(ScrollView, can_focus=True, inherit_bindings=False):
         spans = self.document.spans(self.line, begin, start)
         cell = GUTTER + sum(cell_len(span.text) for span in spans)
         if not self.scroll_offset.x <= cell < self.scroll_offset.x + self.room:
-            self.scroll_to(x=max(cell - self.room // 2, 0), animate=False, immediate=True)
+            self.scroll_to(x=max(cell - self.room // 2, 0), animate=False, immediate=True, force=True)
         return True
 
     # -- folding ----------------------------------------------------------------------------------
@@ -307,7 +322,7 @@ class BodyText(ScrollView, can_focus=True, inherit_bindings=False):
             found.append(Segment(f" {tree.held(line)} ", self._style("comment")))
             found.append(Segment(closing, self._style("punctuation")))
         if cut:
-            found.append(Segment(f" ... {cut:,} bytes more, w wraps", self._style("comment")))
+            found.append(Segment(_CUT.format(cut), self._style("comment")))
         if note is not None and is_last:
             found.append(Segment(f"  ! {visible(note)}", self._style("note")))
         return found

@@ -275,7 +275,7 @@ class BodyView(Vertical):
     def _take(self, ready: Prepared) -> None:
         before = self._text.document
         stays = before is not None and before.data is ready.document.data
-        at = self._text.offset_at_cursor if stays else 0
+        at = self._text.place_to_keep if stays else 0
         self._wanted = None
         self._shown = ready
         if not stays:
