@@ -34,15 +34,14 @@ STEPS: dict[str, tuple[object, str, bool]] = {
 """What is wrapped, and whether death comes after it, not before; a claim that finds nothing is none."""
 
 DOWN = ("before it is given back", "given back")
-"""Steps that are only come to where the backend is down."""
-
-ONCE = ("before connecting", "connected", *DOWN)
-"""Steps that are come to once: a connection is kept, and a target that is down is tried no more."""
+"""Steps that are only come to where the backend is down, and then once: it is tried no more."""
 
 
 def die_at(step: str, times: int) -> None:
     """Have the process die when it has come to a step so many times since the first capture."""
     owner, name, after = STEPS[step]
+    if name == "connect":
+        relay.sender.MOST_KEPT = 0  # Each try makes its own connection.
     whole = getattr(owner, name)
     notice = relay.forwarder.Forwarder.notice
     begun = False

@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.leanlike import a_body, a_request
 from tests.running import exchange, reading, ready, running, start, wait_until
 from tests.sink import Sink, sink
-from tests.torture.dies_at import DOWN, ONCE, STEPS
+from tests.torture.dies_at import DOWN, STEPS
 
 MOST_POSTS = 30
 
@@ -49,7 +49,7 @@ def step_kills(
     """Post until the program has died at a step, start it again to die at the next; at last drain.
 
     Args:
-        times: how often it comes to each step before it dies there, but for those of ONCE.
+        times: how often it comes to each step before it dies there, but for those of DOWN.
     """
     tally = Tally()
     folder.mkdir(exist_ok=True)
@@ -57,7 +57,7 @@ def step_kills(
         to = ("--forward-to", f":{there.port}/hook", "--in-flight", str(in_flight))
         repeats = [0]
         for step in steps:
-            die_at(folder, to, step, 1 if step in ONCE else times, there)
+            die_at(folder, to, step, 1 if step in DOWN else times, there)
             tally.kills += 1
             repeats.append(again(there))  # Those of the kill before this one: it has been made up for.
             with contextlib.closing(sqlite3.connect(folder / "relay.db", isolation_level=None)) as log:
