@@ -155,7 +155,7 @@ def record(
         "UPDATE deliveries SET state = ?, reason = ?, due_at = coalesce(?, due_at) WHERE id = ?",
         (
             state,
-            None if ended.verdict == "delivered" else ended.verdict_reason or ended.error,
+            None if ended.verdict == "delivered" else ended.verdict_reason,
             due_at,
             delivery_id,
         ),

@@ -16,7 +16,6 @@ from aiohttp import web
 
 from relay import control, engine, lane
 from relay.config import Route, Settings
-from relay.errors import UsageError
 from tests.relay.receiving import a_post, executed, rows, until
 from tests.relay.test_engine import post
 
@@ -236,38 +235,6 @@ async def test_an_old_backlog_is_parked_and_sent_on_request(
         assert (done["queued"], done["released"]) == (1, 1)
         await until(lambda: states(settings.db) == ["ended"] * 3, "both")
     assert backend.got == [b"new", b"old", b"new"]
-
-
-async def test_the_relay_itself_is_no_target(tmp_path: Path) -> None:
-    """A target that is the own listener is refused at start."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    route = Route(to=f"localhost:{port}", when=None, where="--forward-to")
-    with pytest.raises(UsageError, match="this relay itself") as refused:
-        async with an_engine(Settings(db=tmp_path / "relay.db", port=port, forward=(route,))):
-            pytest.fail("that leads in a circle")
-    assert refused.value.word == "loop"
-
-
-async def test_two_relays_at_each_other_end_visibly(tmp_path: Path) -> None:
-    """A capture goes round only until one of them recognises it; the attempt says why it went no further."""
-    ports = []
-    for _ in range(2):
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            ports.append(probe.getsockname()[1])
-    dbs = [tmp_path / "a" / "relay.db", tmp_path / "b" / "relay.db"]
-    pair = [
-        Settings(db=db, port=own, forward=(Route(to=f":{other}", when=None, where="-f"),))
-        for db, own, other in zip(dbs, ports, reversed(ports), strict=True)
-    ]
-    async with an_engine(pair[0]) as first, an_engine(pair[1]):
-        await post(first.url, a_post(b"round"))
-
-        def ended() -> bool:
-            return any(outcome == "loop" for db in dbs for outcome, _, _ in attempts(db))
-
-        await until(ended, "one of them to stop it")
-        assert sum(rows(db, "SELECT count(*) FROM captures")[0][0] for db in dbs) <= 4
 
 
 async def test_tries_that_overlap_lose_no_delivery(
