@@ -218,7 +218,11 @@ class Lane:
         """Its verdict is clear: nobody shall have to wait for the end of the try to see that."""
         most_s = self._policy.timeout_s
         words = f"no answer within {HOLDS_UP_S:g} s; it is awaited for up to {most_s:g} s"
-        outlook = schedule.verdict(None, HOLDS_UP_S, claimed.number).outlook
+        first = (
+            claimed.capture.repeat_of is None
+        )  # Which of Lean's tries a repeat is takes a look at the log.
+        number = claimed.number
+        outlook = schedule.verdict(None, HOLDS_UP_S, number).outlook if first else schedule.OUTLOOK_UNKNOWN
         log.warning("%d: %s has given %s: %s", claimed.capture.id, visible(self.name), words, outlook)
         await self.write(partial(delivering.remark, delivery_id=claimed.delivery_id, reason=words))
 

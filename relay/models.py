@@ -171,6 +171,12 @@ class Followed:
     signature: Signature
     again_at: datetime | None
     """When the relay itself tries again, aware, UTC; None where it does not, or has done so already."""
+    received_at: datetime
+    """Of the capture."""
+    repeat_of: int | None = None
+    """The first capture with this `event_id`, where this is a later one."""
+    first_at: datetime | None = None
+    """When that one was received; None where it is gone, or there is none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

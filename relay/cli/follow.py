@@ -142,7 +142,7 @@ def attempt_line(followed: Followed, *, name_target: bool) -> str:
         words.append(visible(attempt.kind))
     where = f"{visible(attempt.target)}: " if name_target else ""
     tries = f", try {attempt.number}" if attempt.number > 1 else ""
-    line = f"{' '.join(words)} -> {where}{_came(attempt)}{tries}: {_conclusion(attempt)}"
+    line = f"{' '.join(words)} -> {where}{_came(attempt)}{tries}: {_conclusion(attempt, _number(followed))}"
     if followed.again_at is not None:
         ended_at = attempt.started_at + timedelta(milliseconds=attempt.elapsed_ms)
         wait_ms = max(0.0, (followed.again_at - ended_at) / timedelta(milliseconds=1))
@@ -158,12 +158,26 @@ def _came(attempt: Attempt) -> str:
     return f"{attempt.status} in {spent(attempt.elapsed_ms)}" + (f", {why}" if why else "")
 
 
-def _conclusion(attempt: Attempt) -> str:
+def _number(followed: Followed) -> int | None:
+    """Which of Lean's tries this one stands for; None where that cannot be told.
+
+    A capture that repeats another is Lean's own later try, and the minutes between them tell which.
+    """
+    number = followed.attempt.number
+    if followed.repeat_of is None:
+        return number
+    if followed.first_at is None:
+        return None
+    begun = schedule.which_try(followed.first_at, followed.received_at)
+    return None if begun is None else begun + number - 1
+
+
+def _conclusion(attempt: Attempt, number: int | None) -> str:
     if attempt.verdict is None:
         return "not sent"
     if attempt.verdict == "delivered":
         return "delivered"
-    outlook = schedule.verdict(None, 0.0, attempt.number).outlook
+    outlook = schedule.OUTLOOK_UNKNOWN if number is None else schedule.verdict(None, 0.0, number).outlook
     # That 500 is no success needs no words; that 201 is none, or 200 too late, does.
     surprising = attempt.status is not None and attempt.status < 400 and attempt.verdict_reason
     return f"{outlook} ({visible(str(attempt.verdict_reason))})" if surprising else outlook

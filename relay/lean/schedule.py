@@ -70,6 +70,10 @@ class Verdict:
         return f"Lean would try again in {_minutes(self.next_try_in)}"
 
 
+OUTLOOK_UNKNOWN = "Lean would try again, if this was not its last try"
+"""What follows a failure where it is not known which of Lean's tries it was."""
+
+
 def try_times(first: datetime) -> tuple[datetime, ...]:
     """When Lean makes its tries of an event that it first tried at `first`, that one included."""
     return tuple(first + after for after in _AFTER_FIRST)

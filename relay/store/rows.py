@@ -78,7 +78,9 @@ ATTEMPT_COLUMNS = """attempts.id, attempts.delivery_id, deliveries.capture_id, d
     attempts.sent_body, attempts.headers, attempts.body, attempts.body_size"""
 
 FOLLOWED_COLUMNS = f"""captures.event_type, captures.method, captures.target, captures.signature,
-    CASE WHEN deliveries.state = 'queued' AND attempts.id = {LAST_ATTEMPT} THEN deliveries.due_at END"""
+    CASE WHEN deliveries.state = 'queued' AND attempts.id = {LAST_ATTEMPT} THEN deliveries.due_at END,
+    captures.received_at, captures.repeat_of,
+    (SELECT first.received_at FROM captures AS first WHERE first.id = captures.repeat_of)"""
 
 REFUSAL_COLUMNS = "id, at, client, reason, detail, count"
 
@@ -163,7 +165,7 @@ def attempt(row: Row) -> Attempt:
 
 def followed(row: Row) -> Followed:
     """A row of `ATTEMPT_COLUMNS` and `FOLLOWED_COLUMNS`."""
-    event_type, method, target, signature, again_at = row[18:]
+    event_type, method, target, signature, again_at, received_at, repeat_of, first_at = row[18:]
     return Followed(
         attempt=attempt(row),
         event_type=event_type,
@@ -171,6 +173,9 @@ def followed(row: Row) -> Followed:
         request_target=target,
         signature=_word(Signature, signature) or Signature.UNCHECKED,
         again_at=None if again_at is None else _time(again_at),
+        received_at=_time(received_at),
+        repeat_of=repeat_of,
+        first_at=None if first_at is None else _time(first_at),
     )
 
 

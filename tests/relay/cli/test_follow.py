@@ -36,7 +36,13 @@ def an_attempt(id: int = 1, **changes: Any) -> Attempt:
     return Attempt(id=id, **(values | changes))
 
 
-def line(name_target: bool = False, again_s: float | None = None, **changes: Any) -> str:
+def line(
+    name_target: bool = False,
+    again_s: float | None = None,
+    first_s_before: float | None = None,
+    repeat_of: int | None = None,
+    **changes: Any,
+) -> str:
     attempt = an_attempt(**changes)
     ended_at = attempt.started_at + timedelta(milliseconds=attempt.elapsed_ms)
     followed = Followed(
@@ -46,8 +52,29 @@ def line(name_target: bool = False, again_s: float | None = None, **changes: Any
         request_target="/",
         signature=Signature.VALID,
         again_at=None if again_s is None else ended_at + timedelta(seconds=again_s),
+        received_at=NOON,
+        repeat_of=repeat_of,
+        first_at=None if first_s_before is None else NOON - timedelta(seconds=first_s_before),
     )
     return attempt_line(followed, name_target=name_target)
+
+
+@pytest.mark.parametrize(
+    ("first_s_before", "number", "words"),
+    [
+        (61.0, 1, "Lean would try again in 1 min"),
+        (121.0, 1, "Lean would try again in 3 min"),
+        (121.0, 2, "Lean would try again in 5 min"),
+        (10_805.0, 1, "Lean documents no try after the 7th; it would probably give up"),
+        (1_200.0, 1, "Lean would try again, if this was not its last try"),
+        (None, 1, "Lean would try again, if this was not its last try"),
+    ],
+)
+def test_a_repeat_is_the_try_of_leans_that_its_time_tells(
+    first_s_before: float | None, number: int, words: str
+) -> None:
+    """What came again is no first try: the minutes since then tell which it is, or nothing does."""
+    assert line(first_s_before=first_s_before, repeat_of=3, number=number).endswith(f": {words}")
 
 
 def test_an_attempt_is_a_line_with_what_lean_would_conclude() -> None:
