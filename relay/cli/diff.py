@@ -5,11 +5,12 @@ from __future__ import annotations
 import click
 
 from relay.cli.common import Invocation, shared_options
-from relay.cli.reading import now, print_json, reveal_option, what
+from relay.cli.reading import now, print_json, reveal_option
 from relay.config import Settings
 from relay.diff import Difference, differences
 from relay.errors import UsageError
 from relay.models import Capture
+from relay.phrases import what
 from relay.store.reader import Reader
 from relay.store.selecting import select
 from relay.text import latin1_shown, mask_headers, visible

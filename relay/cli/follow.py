@@ -14,11 +14,12 @@ from datetime import timedelta
 from types import TracebackType
 
 from relay.cli.outlet import STDERR, STDOUT, write
-from relay.cli.reading import called, masked, masked_attempt, spent, what
+from relay.cli.reading import masked, masked_attempt
 from relay.config import Settings
 from relay.errors import RelayError
 from relay.lean import schedule
 from relay.models import Attempt, Capture, Followed, Origin
+from relay.phrases import called, spent, what
 from relay.store.reader import Reader
 from relay.store.selecting import fetched
 from relay.text import visible

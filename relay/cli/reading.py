@@ -18,8 +18,9 @@ import click
 
 from relay.config import Settings
 from relay.models import Attempt, Capture, Delivery, Origin
+from relay.phrases import size, what
 from relay.store.reader import Reader
-from relay.text import latin1_shown, mask_headers, visible
+from relay.text import mask_headers, visible
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -69,39 +70,6 @@ def masked_attempt(attempt: Attempt, settings: Settings, *, reveal: bool) -> Att
 def print_json(line: dict[str, Any]) -> None:
     """One line of `--json`."""
     sys.stdout.write(json.dumps(line) + "\n")
-
-
-def when(at: datetime) -> str:
-    """A time on this machine's clock with its offset: `2026-11-20 08:15:30.123 +04:00`."""
-    local = at.astimezone()
-    offset = local.strftime("%z")
-    return f"{local:%Y-%m-%d %H:%M:%S}.{local.microsecond // 1000:03} {offset[:3]}:{offset[3:5]}"
-
-
-def size(count: int) -> str:
-    """`412 B`, `10.4 KiB`, `3.1 MiB`."""
-    if count < 1024:
-        return f"{count} B"
-    return f"{count / 1024:.1f} KiB" if count < 1024 * 1024 else f"{count / 1024 / 1024:.1f} MiB"
-
-
-def spent(elapsed_ms: float) -> str:
-    """`<1 ms`, `41 ms`, `2.3 s`, `300 s`."""
-    if elapsed_ms < 1:
-        return "<1 ms"
-    if elapsed_ms < 999.5:
-        return f"{elapsed_ms:.0f} ms"
-    return f"{elapsed_ms / 1000:.1f} s" if elapsed_ms < 99_950 else f"{elapsed_ms / 1000:.0f} s"
-
-
-def what(capture: Capture) -> str:
-    """The event's type, or where there is none the request line; safe to show."""
-    return called(capture.event.type if capture.event else None, capture.method, capture.target)
-
-
-def called(event_type: str | None, method: str, target: str) -> str:
-    """The same of a capture that is known in parts."""
-    return visible(event_type) if event_type else f"{visible(method)} {latin1_shown(target)}"
 
 
 ANSWERED = "answered"

@@ -15,11 +15,12 @@ import click
 from relay.cli.common import SHARED_FLAGS, SHARED_OPTIONS, Invocation, run_async, shared_options
 from relay.cli.events import Source, read, sources
 from relay.cli.listing import FILTER_HELP
-from relay.cli.reading import FilterCommand, now, print_json, when
+from relay.cli.reading import FilterCommand, now, print_json
 from relay.config import Settings
 from relay.errors import CheckFailed, NotFound, RelayError, UsageError
 from relay.lean.catalogue import Confidence, catalogue
 from relay.models import Shape
+from relay.phrases import when
 from relay.seen import DifferenceSeen, Summary, TypeSeen
 from relay.shapes import judge
 from relay.store.reader import Reader

@@ -20,15 +20,12 @@ from relay.cli.reading import (
     now,
     print_json,
     reveal_option,
-    size,
-    spent,
-    what,
-    when,
 )
 from relay.config import Settings
 from relay.errors import UsageError
 from relay.lock import holder
 from relay.models import Attempt, Capture, Comparison, Headers, iso
+from relay.phrases import size, spent, what, when
 from relay.shapes import judge, texts
 from relay.store.reader import Reader
 from relay.store.selecting import select

@@ -138,12 +138,13 @@ class Reader:
                 f" LEFT JOIN notes ON notes.capture_id = captures.id WHERE captures.id IN ({marks})",
                 wanted,
             )
-            deliveries = self._deliveries(wanted)
+            deliveries = self.deliveries(wanted)
             known = {row[0]: rows.capture(row, deliveries.get(row[0], ())) for row in captures}
             found.extend(known[number] for number in wanted if number in known)
         return found
 
-    def _deliveries(self, ids: Sequence[int]) -> dict[int, tuple[Delivery, ...]]:
+    def deliveries(self, ids: Sequence[int]) -> dict[int, tuple[Delivery, ...]]:
+        """What became of captures, by their ids, in the order of the deliveries; at most IDS_AT_ONCE ids."""
         grouped: dict[int, tuple[Delivery, ...]] = defaultdict(tuple)
         for row in self.rows(
             f"SELECT {rows.DELIVERY_COLUMNS} FROM deliveries"

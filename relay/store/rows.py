@@ -92,26 +92,26 @@ def capture(row: Row, deliveries: tuple[Delivery, ...] = ()) -> Capture:
     event = Event(
         type=row[10],
         event_id=row[11],
-        at=None if row[12] is None else _time(row[12]),
+        at=None if row[12] is None else time(row[12]),
         customer_id=row[13],
     )
     return Capture(
         id=row[0],
-        received_at=_time(row[1]),
+        received_at=time(row[1]),
         method=row[2],
         target=row[3],
         http_version=row[4],
         client=row[5],
         tls=None if row[6] is None else tls_facts(row[6]),
         answer=Answer(status=row[7], on_purpose=row[8]),
-        origin=_word(Origin, row[9]) or Origin.RECEIVED,
+        origin=word(Origin, row[9]) or Origin.RECEIVED,
         event=None if event == Event() else event,
-        signature=_word(Signature, row[14]) or Signature.UNCHECKED,
+        signature=word(Signature, row[14]) or Signature.UNCHECKED,
         signed_by=row[15],
-        app_token=_word(Comparison, row[16]),
-        sender=_word(Comparison, row[17]),
+        app_token=word(Comparison, row[16]),
+        sender=word(Comparison, row[17]),
         repeat_of=row[18],
-        shape=_word(Shape, row[19]),
+        shape=word(Shape, row[19]),
         shape_version=row[20],
         body_sha256=row[21],
         headers=headers(row[22]),
@@ -148,7 +148,7 @@ def attempt(row: Row) -> Attempt:
         target=row[3],
         kind=row[4],
         number=row[5],
-        started_at=_time(row[6]),
+        started_at=time(row[6]),
         elapsed_ms=row[7] / 1000,
         outcome=row[8],
         status=row[9],
@@ -171,17 +171,17 @@ def followed(row: Row) -> Followed:
         event_type=event_type,
         method=method,
         request_target=target,
-        signature=_word(Signature, signature) or Signature.UNCHECKED,
-        again_at=None if again_at is None else _time(again_at),
-        received_at=_time(received_at),
+        signature=word(Signature, signature) or Signature.UNCHECKED,
+        again_at=None if again_at is None else time(again_at),
+        received_at=time(received_at),
         repeat_of=repeat_of,
-        first_at=None if first_at is None else _time(first_at),
+        first_at=None if first_at is None else time(first_at),
     )
 
 
 def refusal(row: Row) -> Refusal:
     """A row of `REFUSAL_COLUMNS`."""
-    return Refusal(id=row[0], at=_time(row[1]), client=row[2], reason=row[3], detail=row[4], count=row[5])
+    return Refusal(id=row[0], at=time(row[1]), client=row[2], reason=row[3], detail=row[4], count=row[5])
 
 
 def headers(text: str | bytes) -> Headers:
@@ -201,14 +201,14 @@ def tls_facts(text: str | bytes) -> dict[str, Any]:
     return {}
 
 
-def _time(micros: int) -> Any:
+def time(micros: int) -> Any:
     try:
         return from_micros(micros)
     except (ValueError, OverflowError, OSError):
         return EPOCH
 
 
-def _word(words: type[Word], text: str | None) -> Word | None:
+def word(words: type[Word], text: str | None) -> Word | None:
     try:
         return None if text is None else words(text)
     except ValueError:

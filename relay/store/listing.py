@@ -1,0 +1,124 @@
+"""Captures as lines of a list: what a row shows, without headers and bodies.
+
+Owns the light queries behind a screen that scrolls through a million captures. Reads no body: its
+length stands in the row's head, so that a page of rows touches no overflow page.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from relay.models import Delivery, Origin, Shape, Signature, to_micros
+from relay.store import rows
+from relay.store.reader import IDS_AT_ONCE, Reader
+from relay.store.search import Gaps
+
+IDS_IN_A_STEP = 100_000
+"""Ids of one statement when all are wanted: some 20 ms, then the writer's log may start over."""
+
+_COLUMNS = """captures.id, captures.received_at, captures.method, captures.target, captures.event_type,
+    captures.signature, captures.shape, captures.repeat_of, captures.origin, captures.answer,
+    captures.answer_reason IS NOT NULL, length(captures.body), notes.starred, notes.text IS NOT NULL"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A capture as far as a line of a list shows it."""
+
+    id: int
+    received_at: datetime
+    """Aware, UTC."""
+    method: str
+    target: str
+    """The request target as sent; latin-1."""
+    event_type: str | None
+    signature: Signature
+    shape: Shape | None
+    repeat_of: int | None
+    origin: Origin
+    answer: int
+    """The status that the relay itself answered."""
+    on_purpose: bool
+    """Whether that was not the usual answer."""
+    size_bytes: int
+    starred: bool
+    noted: bool
+    deliveries: tuple[Delivery, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """From which id to which a log goes; both 0 where it is empty."""
+
+    first: int
+    last: int
+
+
+def fetch(reader: Reader, ids: Sequence[int]) -> dict[int, Row]:
+    """The rows of ids, those that exist; any number, though a screen asks for a page."""
+    found: dict[int, Row] = {}
+    for start in range(0, len(ids), IDS_AT_ONCE):
+        page = ids[start : start + IDS_AT_ONCE]
+        deliveries = reader.deliveries(page)
+        for row in reader.rows(
+            f"SELECT {_COLUMNS} FROM captures LEFT JOIN notes ON notes.capture_id = captures.id"
+            f" WHERE captures.id IN ({','.join('?' * len(page))})",
+            page,
+        ):
+            found[row[0]] = _row(row, deliveries.get(row[0], ()))
+    return found
+
+
+def span(reader: Reader) -> Span:
+    """Where the log begins and ends; costs microseconds."""
+    return Span(reader.oldest_id(), reader.newest_id())
+
+
+def is_dense(reader: Reader, span: Span) -> bool:
+    """Whether every id of a span is there: then row n of a list is id first + n, and no ids are kept.
+
+    Counts the captures: 7 ms for a million in memory, 0.1 s from a cold disk.
+    """
+    count = reader.rows("SELECT count(*) FROM captures WHERE id BETWEEN ? AND ?", (span.first, span.last))
+    return bool(count[0][0] == (span.last - span.first + 1 if span.last else 0))
+
+
+def all_ids(reader: Reader, span: Span) -> array[int]:
+    """Every id of a span, ascending; 8 bytes each, 0.2 s for a million."""
+    found = array("q")
+    gaps = Gaps()
+    after = span.first - 1
+    while page := reader.page(after, IDS_IN_A_STEP, span.last):
+        found.extend(page)
+        after = page[-1]
+        gaps.leave()
+    return found
+
+
+def arrivals(reader: Reader, since: datetime, most: int) -> list[datetime]:
+    """When the newest captures came, at most so many and none from before a time; newest first."""
+    found = reader.rows("SELECT received_at FROM captures ORDER BY id DESC LIMIT ?", (most,))
+    return [rows.time(at) for (at,) in found if at >= to_micros(since)]
+
+
+def _row(row: rows.Row, deliveries: tuple[Delivery, ...]) -> Row:
+    return Row(
+        id=row[0],
+        received_at=rows.time(row[1]),
+        method=row[2],
+        target=row[3],
+        event_type=row[4],
+        signature=rows.word(Signature, row[5]) or Signature.UNCHECKED,
+        shape=rows.word(Shape, row[6]),
+        repeat_of=row[7],
+        origin=rows.word(Origin, row[8]) or Origin.RECEIVED,
+        answer=row[9],
+        on_purpose=bool(row[10]),
+        size_bytes=row[11],
+        starred=bool(row[12]),
+        noted=bool(row[13]),
+        deliveries=deliveries,
+    )
