@@ -254,6 +254,31 @@ class Capture:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """A capture as far as a line of a list shows it."""
+
+    id: int
+    received_at: datetime
+    """Aware, UTC."""
+    method: str
+    target: str
+    """The request target as sent; latin-1."""
+    event_type: str | None
+    signature: Signature
+    shape: Shape | None
+    repeat_of: int | None
+    origin: Origin
+    answer: int
+    """The status that the relay itself answered."""
+    on_purpose: bool
+    """Whether that was not the usual answer."""
+    size_bytes: int
+    starred: bool
+    noted: bool
+    deliveries: tuple[Delivery, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
     """A request or handshake that did not become a capture, and why."""
 

@@ -26,6 +26,7 @@ from relay.cli.common import (
     SHARED_FLAGS,
     SHARED_OPTIONS,
     Invocation,
+    at_a_terminal,
     shared_options,
 )
 from relay.errors import Exit, RelayError
@@ -33,6 +34,7 @@ from relay.text import visible_block
 
 COMMANDS: dict[str, str] = {
     "listen": "relay.cli.listen",
+    "tui": "relay.cli.tui",
     "list": "relay.cli.listing",
     "show": "relay.cli.show",
     "tail": "relay.cli.tail",
@@ -65,6 +67,7 @@ SUMMARIES: dict[str, dict[str, str]] = {
         "reload": "have the engine read its settings again",
     },
     "Read": {
+        "tui": "browse the log in the terminal, engine or not",
         "list": "captures, the newest 50",
         "show": "one capture whole: bytes, headers, curl",
         "tail": "captures as they come",
@@ -94,6 +97,10 @@ SUMMARIES: dict[str, dict[str, str]] = {
 """What `--help` says of each command, by heading, so that it need not import them all."""
 
 DEFAULT = "listen"
+"""The command where none is named and nobody sits at a terminal, or wants JSON."""
+
+AT_A_TERMINAL = "(screen)"
+"""Where somebody does: `listen` behind a screen. No name that anybody types."""
 
 
 class Lazy(click.Group):
@@ -103,6 +110,10 @@ class Lazy(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name == AT_A_TERMINAL:
+            from relay.cli.tui import screen_command
+
+            return screen_command
         if cmd_name not in COMMANDS:
             return None
         command = getattr(import_module(COMMANDS[cmd_name]), f"{cmd_name}_command")
@@ -124,23 +135,28 @@ class Lazy(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         # Whoever completes an empty line wants to see the commands, not the options of `listen`.
-        return super().parse_args(ctx, args if ctx.resilient_parsing else with_default_command(args))
+        if not ctx.resilient_parsing:
+            args = with_default_command(args, AT_A_TERMINAL if at_a_terminal() else DEFAULT)
+        return super().parse_args(ctx, args)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in COMMANDS and not ctx.resilient_parsing:
+        if args and args[0] not in (*COMMANDS, AT_A_TERMINAL) and not ctx.resilient_parsing:
             near = get_close_matches(args[0].lower(), COMMANDS, n=1)
             hint = f"did you mean {near[0]!r}?" if near else "`lean-relay --help` lists the commands"
             raise click.UsageError(f"there is no command {args[0]!r}; {hint}", ctx)
         return super().resolve_command(ctx, args)
 
 
-def with_default_command(args: Sequence[str]) -> list[str]:
-    """The arguments with `listen` put in where no command is named.
+def with_default_command(args: Sequence[str], default: str = DEFAULT) -> list[str]:
+    """The arguments with a command put in where none is named.
 
     `lean-relay --port 8080` is `lean-relay listen --port 8080`; the shared options
     (`--db`, `--config`, `--json`), `--help` and `--version` may stand before a command.
+
+    Args:
+        default: the command to put in; with `--json`, which no screen prints, it is `listen`.
     """
     at = 0
     while at < len(args):
@@ -155,7 +171,7 @@ def with_default_command(args: Sequence[str]) -> list[str]:
         return list(args)  # ends in an option without its value, which the parser says better
     rest = list(args[at:])
     if not rest or (rest[0].startswith("-") and rest[0] not in ("--help", "-h", "--version")):
-        rest.insert(0, DEFAULT)
+        rest.insert(0, DEFAULT if "--json" in args else default)
     return [*args[:at], *rest]
 
 
@@ -171,7 +187,8 @@ def _print_version(ctx: click.Context, _parameter: click.Parameter, value: bool)
 @click.group(
     cls=Lazy,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
-    epilog="Without a command: listen. SELECTION is ids (12, 12..20, latest), a Lean event_id, or a filter.",
+    epilog="Without a command: listen, and at a terminal a screen in front of it. "
+    "SELECTION is ids (12, 12..20, latest), a Lean event_id, or a filter.",
 )
 @click.option(
     "--version", is_flag=True, expose_value=False, is_eager=True, callback=_print_version, help="Print it."

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
@@ -80,6 +82,11 @@ def _keep(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:
     if value is not None:
         assert parameter.name is not None
         setattr(ctx.ensure_object(Invocation), parameter.name, value)
+
+
+def at_a_terminal() -> bool:
+    """Whether a person sits there: a screen can be drawn, and keys can be pressed."""
+    return sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def run_async(work: Coroutine[Any, Any, T]) -> T:

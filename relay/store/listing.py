@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from relay.models import Delivery, Origin, Shape, Signature, to_micros
+from relay.models import Delivery, Listed, Origin, Shape, Signature, to_micros
 from relay.store import rows
 from relay.store.reader import IDS_AT_ONCE, Reader
 from relay.store.search import Gaps
@@ -24,31 +24,6 @@ _COLUMNS = """captures.id, captures.received_at, captures.method, captures.targe
     captures.answer_reason IS NOT NULL, length(captures.body), notes.starred, notes.text IS NOT NULL"""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """A capture as far as a line of a list shows it."""
-
-    id: int
-    received_at: datetime
-    """Aware, UTC."""
-    method: str
-    target: str
-    """The request target as sent; latin-1."""
-    event_type: str | None
-    signature: Signature
-    shape: Shape | None
-    repeat_of: int | None
-    origin: Origin
-    answer: int
-    """The status that the relay itself answered."""
-    on_purpose: bool
-    """Whether that was not the usual answer."""
-    size_bytes: int
-    starred: bool
-    noted: bool
-    deliveries: tuple[Delivery, ...] = ()
-
-
 @dataclass(frozen=True, slots=True)
 class Span:
     """From which id to which a log goes; both 0 where it is empty."""
@@ -57,9 +32,9 @@ class Span:
     last: int
 
 
-def fetch(reader: Reader, ids: Sequence[int]) -> dict[int, Row]:
+def fetch(reader: Reader, ids: Sequence[int]) -> dict[int, Listed]:
     """The rows of ids, those that exist; any number, though a screen asks for a page."""
-    found: dict[int, Row] = {}
+    found: dict[int, Listed] = {}
     for start in range(0, len(ids), IDS_AT_ONCE):
         page = ids[start : start + IDS_AT_ONCE]
         deliveries = reader.deliveries(page)
@@ -104,8 +79,8 @@ def arrivals(reader: Reader, since: datetime, most: int) -> list[datetime]:
     return [rows.time(at) for (at,) in found if at >= to_micros(since)]
 
 
-def _row(row: rows.Row, deliveries: tuple[Delivery, ...]) -> Row:
-    return Row(
+def _row(row: rows.Row, deliveries: tuple[Delivery, ...]) -> Listed:
+    return Listed(
         id=row[0],
         received_at=rows.time(row[1]),
         method=row[2],
@@ -122,3 +97,9 @@ def _row(row: rows.Row, deliveries: tuple[Delivery, ...]) -> Row:
         noted=bool(row[13]),
         deliveries=deliveries,
     )
+
+
+def digest(reader: Reader, number: int) -> str | None:
+    """The SHA-256 of a capture's body as it was stored, in hex; None where there is no such capture."""
+    found = reader.rows("SELECT body_sha256 FROM captures WHERE id = ?", (number,))
+    return found[0][0] if found else None

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from threading import Event
 from time import monotonic, sleep
 from typing import Any
@@ -38,6 +39,16 @@ Sql = str
 would otherwise make `not` of an absent value neither true nor false."""
 
 
+@dataclass(frozen=True, slots=True)
+class Window:
+    """One step of a search."""
+
+    ids: list[int]
+    """What it found, in the order of the search."""
+    upto: int
+    """How far the search has come: the last id that it looked at."""
+
+
 def search(
     reader: Reader,
     filter: Filter,
@@ -48,6 +59,23 @@ def search(
     gap_s: float = GAP_S,
 ) -> Iterator[list[int]]:
     """The ids of the captures that match, window by window; a window without any gives an empty list.
+
+    Takes what `scan` takes, and ends as it does.
+    """
+    for window in scan(reader, filter, newest_first=newest_first, after=after, before=before, gap_s=gap_s):
+        yield window.ids
+
+
+def scan(
+    reader: Reader,
+    filter: Filter,
+    *,
+    newest_first: bool = True,
+    after: int = 0,
+    before: int | None = None,
+    gap_s: float = GAP_S,
+) -> Iterator[Window]:
+    """What a search finds window by window, and how far it has come.
 
     Ends early, without an error, when `reader.interrupt()` is called.
 
@@ -67,7 +95,7 @@ def search(
                 return
             if reader.interruptions != started:
                 return
-            yield found
+            yield Window(found, low if newest_first else high)
             if (low if newest_first else high) == (first if newest_first else last):
                 return
             waiting.wait(gap_s)

@@ -1,0 +1,125 @@
+"""A listener behind a screen: `listen` as a child process that ends with whoever started it.
+
+Owns the child, the pipe by which it notices our end however that comes, and what it says on stderr.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+from types import TracebackType
+
+from relay.errors import Exit, RelayError
+
+LINES_KEPT = 200
+"""Of what it says, the newest lines."""
+
+ENDS_WITHIN_S = 8.0
+"""Longer than the engine takes to finish what it has in hand."""
+
+DETACHED = -1
+
+
+class Listener:
+    """The child; a context manager, whose end is the child's, unless it is detached."""
+
+    def __init__(self, arguments: Sequence[str], *, detach: bool) -> None:
+        """Start it.
+
+        Args:
+            arguments: of `listen`.
+            detach: it goes on after us.
+        """
+        self._detached = detach
+        self._unread: deque[str] = deque(maxlen=LINES_KEPT)
+        self._ready = threading.Event()
+        self._ready_line = ""
+        read_end, self._lifeline = os.pipe()
+        try:
+            self._process = subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "relay", "listen", *arguments),
+                    *("--behind", str(DETACHED if detach else read_end)),
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                encoding="utf-8",
+                errors="replace",
+                pass_fds=() if detach else (read_end,),
+                # A session of its own: Ctrl-C at our terminal, and its end, are not the child's.
+                start_new_session=True,
+            )
+        except BaseException:
+            os.close(self._lifeline)
+            raise
+        finally:
+            os.close(read_end)
+        for work in (self._read_stdout, self._read_stderr):
+            threading.Thread(target=work, name=work.__name__, daemon=True).start()
+
+    def _read_stdout(self) -> None:
+        assert self._process.stdout is not None
+        self._ready_line = self._process.stdout.readline().strip()
+        self._ready.set()
+        for _ in self._process.stdout:
+            pass
+
+    def _read_stderr(self) -> None:
+        assert self._process.stderr is not None
+        for line in self._process.stderr:
+            self._unread.append(line.rstrip("\n"))
+
+    def wait_until_ready(self, within_s: float) -> bool:
+        """Wait for it to listen; False where it does not yet, after so many seconds.
+
+        Raises:
+            RelayError: it has ended; the message is what it said.
+        """
+        if not self._ready.wait(within_s):
+            return False
+        if not self._ready_line:
+            raise self._refusal()
+        return True
+
+    def _refusal(self) -> RelayError:
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(ENDS_WITHIN_S)
+        words = "\n".join(line.removeprefix("lean-relay: ") for line in self.said())
+        refusal = RelayError(words or "the listener ended without a word")
+        with suppress(ValueError):
+            refusal.exit_code = Exit(self._process.returncode or Exit.FAILED)
+        return refusal
+
+    def said(self) -> list[str]:
+        """Lines of its stderr since this was last asked."""
+        lines: list[str] = []
+        with suppress(IndexError):
+            while True:
+                lines.append(self._unread.popleft())
+        return lines
+
+    def ended(self) -> int | None:
+        """Its exit code; None while it runs."""
+        return self._process.poll()
+
+    def __enter__(self) -> Listener:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        os.close(self._lifeline)
+        if self._detached:
+            return
+        try:
+            self._process.wait(ENDS_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()

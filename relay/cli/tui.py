@@ -1,0 +1,84 @@
+"""`tui`, and `lean-relay` without a command: the terminal UI, with or without a listener of its own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from relay.cli.behind import Listener
+from relay.cli.common import Invocation, at_a_terminal, shared_options
+from relay.cli.options import listen_options
+from relay.errors import UsageError
+from relay.lock import holder
+from relay.text import visible_block
+
+READY_WITHIN_S = 1.5
+"""After this it is said that the listener is awaited."""
+
+
+class Passing(click.Command):
+    """A command that remembers its arguments as they were written, to pass them on."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.meta["written"] = list(args)
+        return super().parse_args(ctx, args)
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        # It has no name that anybody types, so none stands in its usage.
+        return super().make_context("", args, parent, **extra)
+
+
+@click.command("tui")
+@shared_options
+@click.pass_obj
+def tui_command(invocation: Invocation) -> int:
+    """Browse the log in the terminal, whether an engine runs on it or not.
+
+    Starts no listener: `lean-relay` without a command does, with the options of `listen`.
+    """
+    settings = invocation.settings()
+    if not at_a_terminal():
+        raise UsageError("tui needs a terminal; `lean-relay list` and `lean-relay show` do without")
+    from tui.app import run
+
+    return run(settings)
+
+
+@click.command("screen", cls=Passing)
+@listen_options
+@click.option("--detach", is_flag=True, help="The listener goes on when the screen is left.")
+@shared_options
+@click.pass_context
+def screen_command(ctx: click.Context, /, detach: bool, **flags: Any) -> int:
+    """Take webhooks as `listen` does, and show them in a terminal UI in front of it.
+
+    Where an engine runs on the log already, joins that one. Without a terminal, the same as `listen`.
+    """
+    invocation = ctx.find_object(Invocation)
+    assert invocation is not None
+    settings = invocation.settings(**flags)
+    if holder(settings.db) is not None:
+        from tui.app import run
+
+        return run(settings)
+    with Listener(_arguments(ctx, invocation), detach=detach) as listener:
+        from tui.app import run  # while the listener starts: each takes half a second
+
+        if not listener.wait_until_ready(READY_WITHIN_S):
+            click.echo("lean-relay: waiting for the listener to start ...", err=True)
+            while not listener.wait_until_ready(READY_WITHIN_S):
+                pass
+        code = run(settings, listener)
+        if listener.ended() is not None:
+            for line in listener.said():
+                click.echo(visible_block(line), err=True)
+    return code
+
+
+def _arguments(ctx: click.Context, invocation: Invocation) -> list[str]:
+    shared = [("--db", invocation.db), ("--config", invocation.config)]
+    before = [word for name, path in shared if path is not None for word in (name, str(path))]
+    return [*before, *(word for word in ctx.meta["written"] if word != "--detach")]

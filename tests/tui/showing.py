@@ -1,0 +1,88 @@
+"""The terminal UI on a log of its own, without a terminal: what Pilot tests start from."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from textual.pilot import Pilot
+
+from relay.config import Settings
+from relay.models import Capture
+from tests.factories import insert_all, new_log
+from tui.app import RelayApp
+from tui.gateway import Gateway
+from tui.screens.main import MainScreen
+
+
+class Showing:
+    """A running screen, its log, and the keys."""
+
+    def __init__(self, pilot: Pilot[None], screen: MainScreen, log: sqlite3.Connection) -> None:
+        self.pilot = pilot
+        self.screen = screen
+        self.log = log
+        """Writes as an engine would."""
+
+    async def press(self, *keys: str) -> None:
+        """Press keys, one after the other."""
+        await self.pilot.press(*keys)
+
+    def text(self) -> str:
+        """Everything on the screen, as a person reads it."""
+        width = self.screen.size.width
+        strips = self.screen._compositor.render_strips()
+        return "\n".join(strip.crop(0, width).text.rstrip() for strip in strips)
+
+    async def shows(self, *parts: str, within_s: float = 5.0) -> str:
+        """Wait until all these are on the screen; gives the text of it."""
+        await wait_for(
+            self.pilot,
+            lambda: all(part in self.text() for part in parts),
+            f"{parts} in\n{self.text()}",
+            within_s,
+        )
+        return self.text()
+
+    async def shows_no(self, part: str) -> None:
+        """Wait until this is not on the screen."""
+        await wait_for(self.pilot, lambda: part not in self.text(), f"no {part!r} in\n{self.text()}")
+
+
+async def wait_for(pilot: Pilot[Any], holds: Callable[[], bool], what: str, within_s: float = 5.0) -> None:
+    """Let the screen go on until `holds()`.
+
+    Raises:
+        AssertionError: it was not in time.
+    """
+    deadline = monotonic() + within_s
+    while not holds():
+        assert monotonic() < deadline, f"still waiting for {what}"
+        await pilot.pause(0.01)
+
+
+@asynccontextmanager
+async def showing(
+    folder: Path,
+    captures: Iterable[Capture] = (),
+    *,
+    size: tuple[int, int] = (120, 40),
+    **settings: Any,
+) -> AsyncIterator[Showing]:
+    """The main screen on a new log with these captures, its first rows drawn."""
+    db = folder / "relay.db"
+    log = new_log(db)
+    insert_all(log, captures)
+    with Gateway(Settings(db=db, **settings)) as gateway:
+        app = RelayApp(gateway)
+        async with app.run_test(size=size) as pilot:
+            await wait_for(pilot, lambda: isinstance(app.screen, MainScreen), "the main screen")
+            screen = app.screen
+            assert isinstance(screen, MainScreen)
+            await pilot.pause()
+            yield Showing(pilot, screen, log)
+    log.close()

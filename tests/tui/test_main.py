@@ -1,0 +1,58 @@
+"""The main screen: what a developer sees and does first."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.factories import a_capture, a_delivery, insert, insert_all
+from tests.tui.showing import showing
+
+
+async def test_first_rows(tmp_path: Path) -> None:
+    """Captures stand in the list, the newest under the cursor, and its facts in the detail."""
+    captures = [a_capture(1, target="/one", event=None), a_capture(2, deliveries=(a_delivery(1),))]
+    async with showing(tmp_path, captures) as see:
+        await see.shows("POST /one", "payment.updated", "✓ 200 delivered", "2 captures · following", "#2 ")
+
+
+async def test_a_capture_that_comes_is_shown(tmp_path: Path) -> None:
+    """What is committed by another process gets its row, and the cursor while the list follows."""
+    async with showing(tmp_path, [a_capture(1)]) as see:
+        await see.shows("1 capture ")
+        insert(see.log, a_capture(2, event=None, target="/fresh"))
+        await see.shows("2 captures", "POST /fresh", "#2 ")
+
+
+async def test_stands_still_once_the_cursor_moves(tmp_path: Path) -> None:
+    """A cursor that was moved stays where it is, and what is new is counted until `f`."""
+    async with showing(tmp_path, map(a_capture, range(1, 101))) as see:
+        await see.shows("#100 ")
+        await see.press("k")
+        await see.shows("#99 ", "100 captures")
+        insert_all(see.log, map(a_capture, range(101, 104)))
+        await see.shows("▼ 3 new", "#99 ")
+        await see.press("f")
+        await see.shows("following", "#103 ")
+
+
+async def test_headers_tab(tmp_path: Path) -> None:
+    """Headers stand in their order, secret ones masked."""
+    headers = (("Host", "x"), ("authorization", "Bearer 1234"), ("X-Two", "a"), ("x-two", "b"))
+    async with showing(tmp_path, [a_capture(1, headers=headers)]) as see:
+        await see.press("3")
+        text = await see.shows("X-Two", "x-two", "<masked, 11 bytes>")
+        assert text.index("X-Two") < text.index("x-two")
+        assert "1234" not in text
+
+
+async def test_empty(tmp_path: Path) -> None:
+    """An empty log says what to do: the URL, the key for a sample, a line for the shell."""
+    async with showing(tmp_path, port=5399) as see:
+        await see.shows("Nothing has come yet", "http://127.0.0.1:5399", "t posts a sample", "curl http")
+
+
+async def test_quit(tmp_path: Path) -> None:
+    """`q` leaves."""
+    async with showing(tmp_path) as see:
+        await see.press("q")
+        assert see.pilot.app._exit

@@ -1,0 +1,58 @@
+"""The terminal UI's application: theme, screens, and the way in and out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar
+
+from textual.app import App
+from textual.command import Provider
+
+from relay.config import Settings
+from tui.commands import KeyCommands
+from tui.gateway import Gateway, Listener
+from tui.screens.main import MainScreen
+from tui.theme import DARK, LIGHT, THEMES
+
+
+class RelayApp(App[None]):
+    """lean-relay's screens on one log."""
+
+    TITLE = "lean-relay"
+    CSS_PATH = "styles.tcss"
+    ENABLE_COMMAND_PALETTE = True
+    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {KeyCommands}
+
+    def __init__(self, gateway: Gateway) -> None:
+        super().__init__()
+        self._gateway = gateway
+        for theme in THEMES:
+            self.register_theme(theme)
+        self.theme = DARK.name
+
+    def on_mount(self) -> None:
+        self.push_screen(MainScreen(self._gateway))
+
+    def action_help_quit(self) -> None:
+        """Ctrl-C with nothing selected to copy: leave, as elsewhere in a terminal."""
+        self.exit()
+
+    def action_turn_theme(self) -> None:
+        """Light in place of dark, or the other way round."""
+        self.theme = LIGHT.name if self.theme == DARK.name else DARK.name
+
+
+def run(settings: Settings, listener: Listener | None = None) -> int:
+    """Show the log of these settings until somebody leaves.
+
+    Args:
+        listener: the process that takes webhooks for this screen, where one was started for it.
+
+    Raises:
+        NotFound: there is no log.
+        RelayError: it cannot be read.
+    """
+    with Gateway(settings, listener) as gateway:
+        app = RelayApp(gateway)
+        app.run()
+        return app.return_code or 0

@@ -1,0 +1,52 @@
+"""The tab *Client*: who sent it, as far as the connection tells."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from json import dumps
+from typing import Any
+
+from relay.models import Comparison
+from relay.phrases import when
+from relay.text import visible
+from tui.facts.blocks import Block, Fact, Heading, Note, Subject
+
+
+def client(subject: Subject) -> Iterator[Block]:
+    """Address, TLS facts, and what was compared with the settings."""
+    capture = subject.capture
+    yield Heading("Connection")
+    yield Fact("address", visible(capture.client))
+    match capture.sender:
+        case Comparison.MATCH:
+            yield Note("✓ One of the addresses configured as Lean's (`senders`).", "good")
+        case Comparison.MISMATCH:
+            yield Note("✗ None of the addresses configured as Lean's (`senders`).", "bad")
+        case None:
+            yield Note("It was not compared: `senders` lists no addresses.", "dim")
+    match capture.app_token:
+        case Comparison.MATCH:
+            yield Note("✓ Its lean-app-token is the configured one.", "good")
+        case Comparison.MISMATCH:
+            yield Note("✗ Its lean-app-token is not the configured one.", "bad")
+        case None:
+            yield Note("No lean-app-token was compared: it has none, or none is configured.", "dim")
+    yield Note(
+        "Behind a tunnel the address is the tunnel's, and X-Forwarded-For is only a claim.",
+        "dim",
+    )
+    yield Heading("TLS")
+    if capture.tls is None:
+        yield Note("Plain HTTP: there was no TLS between the caller and the relay.", "dim")
+    else:
+        for name, value in capture.tls.items():
+            yield Fact(visible(str(name)), visible(_shown(value)))
+    yield Heading("The relay's answer")
+    purpose = capture.answer.on_purpose
+    why = f", on purpose: {visible(purpose)}" if purpose else ""
+    yield Fact("status", f"{capture.answer.status}{why}", "warn" if purpose else "plain")
+    yield Fact("received", when(capture.received_at))
+
+
+def _shown(value: Any) -> str:
+    return value if isinstance(value, str) else dumps(value, ensure_ascii=False)

@@ -1,0 +1,88 @@
+"""The tab *Deliveries*: each target, each try, what was sent otherwise, and what came back."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from relay.bodies import hex_rows, laid_out
+from relay.models import Attempt, Capture, Headers
+from relay.phrases import size, spent, when
+from relay.text import latin1_shown, visible, visible_block
+from tui.facts.blocks import Block, Fact, Heading, Lines, Note, Subject
+from tui.facts.event import sentence
+from tui.format import Tone
+
+MOST_SHOWN = 4 * 1024
+"""Characters of an answer's body."""
+
+MOST_HEX = 256
+"""Bytes of one that is no text."""
+
+
+def deliveries(subject: Subject) -> Iterator[Block]:
+    """Each delivery with its attempts, in the order they were made."""
+    capture = subject.capture
+    if not capture.deliveries:
+        yield Note("It was sent on to no target.", "dim")
+        yield Note("Start with --forward-to :3000/hook to send captures on to a backend.", "dim")
+    for delivery in capture.deliveries:
+        yield Heading(f"{visible(delivery.kind)} to {visible(delivery.target)}")
+        yield Note(*sentence(delivery))
+        for attempt in subject.attempts:
+            if attempt.delivery_id == delivery.id:
+                yield from _attempt(attempt, capture)
+
+
+def _attempt(attempt: Attempt, capture: Capture) -> Iterator[Block]:
+    tone: Tone = "good" if attempt.verdict == "delivered" else "bad" if attempt.verdict == "retry" else "dim"
+    came = str(attempt.status) if attempt.status is not None else "no answer"
+    glyph = {"good": "✓", "bad": "✗"}.get(tone, "–")
+    yield Heading(f"{glyph} Try {attempt.number}: {came} in {spent(attempt.elapsed_ms)}", tone)
+    yield Fact("started", when(attempt.started_at))
+    yield Fact("ended", visible(attempt.outcome))
+    if attempt.error:
+        yield Fact("why", visible(attempt.error), tone)
+    if attempt.verdict:
+        reason = f": {visible(attempt.verdict_reason)}" if attempt.verdict_reason else ""
+        yield Fact("verdict", f"{attempt.verdict}{reason}", tone)
+    yield from _sent(attempt, capture)
+    if attempt.headers is not None:
+        for name, value in attempt.headers:
+            yield Fact(latin1_shown(name), latin1_shown(value), "dim")
+    if attempt.body:
+        yield from _body(attempt.body, attempt.body_size)
+
+
+def _sent(attempt: Attempt, capture: Capture) -> Iterator[Block]:
+    """What differs from the capture; hop-by-hop headers and framing always may."""
+    if attempt.sent_headers is not None:
+        yield from _differing("sent", attempt.sent_headers, capture.headers)
+        yield from _differing("not sent", capture.headers, attempt.sent_headers)
+    if attempt.sent_body is not None:
+        yield Fact("sent body", f"another one, {size(len(attempt.sent_body))}", "warn")
+
+
+def _differing(name: str, headers: Headers, others: Headers) -> Iterator[Block]:
+    for (header, value), times in (Counter(headers) - Counter(others)).items():
+        for _ in range(times):
+            yield Fact(name, f"{latin1_shown(header)}: {latin1_shown(value)}", "dim")
+
+
+def _body(body: bytes, whole: int | None) -> Iterator[Block]:
+    text = laid_out(body) or _text(body)
+    if text is None:
+        shown, left = "\n".join(hex_rows(body[:MOST_HEX])), len(body) - MOST_HEX
+    else:
+        shown, left = visible_block(text[:MOST_SHOWN].replace("\r\n", "\n")), len(text) - MOST_SHOWN
+    yield Fact("answer", size(len(body) if whole is None else whole))
+    yield Lines(shown)
+    if left > 0:
+        yield Note(f"… and {left:,} more", "dim")
+
+
+def _text(body: bytes) -> str | None:
+    try:
+        return None if b"\0" in body else body.decode("utf-8")
+    except UnicodeDecodeError:
+        return None

@@ -1,0 +1,145 @@
+"""The tab *Event*: what Lean reports, what became of it, and what is known of its type."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from relay.lean.catalogue import Confidence, EventType, catalogue
+from relay.models import Capture, Delivery, Origin, Shape
+from relay.phrases import size, spent, when
+from relay.text import latin1_shown, visible
+from tui.facts.blocks import Block, Fact, Heading, Note, Subject
+from tui.format import SIGNATURES, Tone
+
+_KNOWN = {
+    Confidence.DOCUMENTED: "Lean documents this type.",
+    Confidence.CODE: "This type is known only from the code of receivers; Lean does not document it.",
+    Confidence.INFERRED: "This type is inferred; Lean does not document it.",
+    Confidence.PARTIAL: "Lean documents this type in part.",
+}
+
+
+def event(subject: Subject) -> Iterator[Block]:
+    """The capture at a glance."""
+    capture = subject.capture
+    yield from _verdict(capture)
+    yield from _marks(subject)
+    yield from _facts(capture)
+    yield from _type(capture)
+
+
+def _verdict(capture: Capture) -> Iterator[Block]:
+    if not capture.deliveries:
+        yield Note("Stored and answered; it was sent on to no target.", "dim")
+    for delivery in capture.deliveries:
+        text, tone = sentence(delivery)
+        yield Note(text, tone)
+
+
+def sentence(delivery: Delivery) -> tuple[str, Tone]:
+    """How a delivery stands, in a sentence."""
+    what = "" if delivery.kind == "live" else f" ({visible(delivery.kind)})"
+    to = f"{visible(delivery.target)}{what}"
+    took = "" if delivery.elapsed_ms is None else f" in {spent(delivery.elapsed_ms)}"
+    reason = f": {visible(delivery.reason)}" if delivery.reason else ""
+    if delivery.state == "parked":
+        return f"‖ Parked for {to}{reason}. Nothing sends it by itself.", "warn"
+    if not delivery.attempts:
+        doing = "On its way to" if delivery.state == "sending" else "Waits for"
+        return f"… {doing} {to}{reason}.", "accent"
+    came = (
+        f"answered {delivery.status}{took}"
+        if delivery.status is not None
+        else f"gave no answer ({visible(delivery.error or delivery.outcome or '?')})"
+    )
+    tries = "" if delivery.attempts == 1 else f" at try {delivery.attempts}"
+    if delivery.verdict == "delivered":
+        return f"✓ {to} {came}{tries}: Lean would take it as delivered.", "good"
+    if delivery.verdict == "retry":
+        return f"✗ {to} {came}{tries}: Lean would try again.", "bad"
+    return f"– {to} {came}{tries}{reason}.", "dim"
+
+
+def _marks(subject: Subject) -> Iterator[Block]:
+    capture = subject.capture
+    if capture.answer.on_purpose:
+        why = visible(capture.answer.on_purpose)
+        yield Note(f"! The relay itself answered {capture.answer.status}, on purpose: {why}.", "warn")
+    if capture.origin == Origin.SAMPLE:
+        yield Note("◇ A sample made by lean-relay, not sent by Lean.", "dim")
+    if capture.repeat_of is not None:
+        yield _repeat(subject, capture.repeat_of)
+    later = [number for number in subject.same_event if number > capture.id]
+    if later:
+        yield Note(f"↻ The same event came again: {_ids(later)}.", "accent")
+    if capture.starred:
+        yield Note("★ Starred: pruning leaves it alone.", "warn")
+    if capture.note is not None:
+        yield Note(f"✎ {visible(capture.note)}", "accent")
+
+
+def _repeat(subject: Subject, first: int) -> Block:
+    if subject.same_bytes is None:
+        return Note(f"↻ A repeat of {first}, which is no longer there.", "accent")
+    if subject.same_bytes:
+        return Note(f"↻ A repeat of {first} with the same bytes: a retry.", "accent")
+    return Note(
+        f"↻ It has the event_id of {first} and other bytes. A retry of Lean's is the same, byte for byte.",
+        "bad",
+    )
+
+
+def _ids(ids: list[int]) -> str:
+    shown = ", ".join(map(str, ids[:8]))
+    return shown if len(ids) <= 8 else f"{shown} and {len(ids) - 8} more"
+
+
+def _facts(capture: Capture) -> Iterator[Block]:
+    known = capture.event
+    yield Heading("Event" if known else "Request")
+    if known is not None:
+        yield Fact("type", visible(known.type) if known.type else "none", "strong" if known.type else "dim")
+        if known.event_id is not None:
+            yield Fact("event_id", visible(known.event_id))
+        if known.customer_id is not None:
+            yield Fact("customer", visible(known.customer_id))
+        if known.at is not None:
+            delay = (capture.received_at - known.at).total_seconds() * 1000
+            after = f", {spent(delay)} before it came" if 0 <= delay < 86_400_000 else ""
+            yield Fact("event time", f"{when(known.at)}{after}")
+    else:
+        yield Note("The body is no JSON object with Lean's envelope.", "warn")
+    yield Fact("request", f"{visible(capture.method)} {latin1_shown(capture.target)}")
+    yield Fact("received", when(capture.received_at))
+    glyph, tone = SIGNATURES[capture.signature]
+    by = f" by {visible(capture.signed_by)}" if capture.signed_by else ""
+    yield Fact("signature", f"{glyph} {capture.signature}{by}", tone)
+    if capture.shape is not None:
+        yield Fact("shape", str(capture.shape), "good" if capture.shape == Shape.DOCUMENTED else "warn")
+    yield Fact("body", f"{size(len(capture.body))}, sha256 {visible(capture.body_sha256[:16])}…")
+
+
+def _type(capture: Capture) -> Iterator[Block]:
+    name = capture.event.type if capture.event else None
+    if not name:
+        return
+    yield Heading("What is known of this type")
+    known = known_type(name)
+    if known is None:
+        yield Note("Lean is not known to send this type.", "warn")
+        return
+    yield Note(known.when)
+    yield Note(_KNOWN[known.confidence], "plain" if known.confidence == Confidence.DOCUMENTED else "warn")
+    if known.deprecated:
+        yield Note("It is deprecated.", "warn")
+    if known.regions:
+        yield Fact("regions", ", ".join(known.regions))
+    if known.versions:
+        yield Fact("versions", ", ".join(known.versions))
+    for note in known.notes:
+        yield Note(note, "dim")
+
+
+def known_type(name: str) -> EventType | None:
+    """What the catalogue has of a type; None where it has nothing."""
+    return next((known for known in catalogue().events if known.type == name), None)

@@ -1,0 +1,304 @@
+"""The terminal UI's only way out: reads the log, asks the engine, posts samples.
+
+Reading that takes microseconds is done where it is asked for, on the screen's own thread (a page of rows
+from a million captures: 1 ms); everything else is awaited or runs in a thread, each with a connection of
+its own. Engine and log may come and go: what fails raises RelayError with words for a person.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import sqlite3
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Protocol
+
+from relay.config import Settings, read_secrets
+from relay.errors import RelayError, Unreachable, UsageError
+from relay.filters import Filter
+from relay.lean.diagnosis import why_not_valid
+from relay.lean.samples import Sampler
+from relay.lean.signature import HEADER
+from relay.lock import holder
+from relay.models import Attempt, Capture, Headers, Listed, Signature
+from relay.store import listing
+from relay.store.reader import Reader
+from relay.store.search import Window, scan
+from relay.text import mask_headers
+from tui import status
+from tui.facts.blocks import Subject
+from tui.status import Engine, Status
+
+if TYPE_CHECKING:
+    from relay.trigger import Post
+
+AT_ONCE = 10_000
+"""New captures that are taken into the list one look at a time; more are read anew in a thread."""
+
+PREFERRED_SECRETS = ("sandbox", "default")
+"""Of several secrets, the one that samples are signed with."""
+
+
+class Listener(Protocol):
+    """The process that takes webhooks for this screen, where the screen has started one."""
+
+    def said(self) -> Sequence[str]:
+        """What it has said on stderr since it was last asked."""
+
+    def ended(self) -> int | None:
+        """Its exit code; None while it runs."""
+
+
+class Gateway:
+    """One log and its engine, for one screen; a context manager."""
+
+    def __init__(self, settings: Settings, listener: Listener | None = None) -> None:
+        """Open the log.
+
+        Raises:
+            NotFound: there is none.
+            RelayError: it cannot be read.
+        """
+        self.settings = settings
+        self.db: Path = settings.db
+        self.listener = listener
+        self._version = -1
+        self._one_detail = Lock()
+        self._open()
+
+    def _open(self) -> None:
+        self._inode = _inode(self.db)
+        self._rows, self._details, self._searches = (Reader(self.db) for _ in range(3))
+
+    def __enter__(self) -> Gateway:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections; a search or look-up that goes on ends first."""
+        self._searches.interrupt()
+        self._details.interrupt()
+        with self._one_detail:
+            for reader in (self._rows, self._details, self._searches):
+                reader.close()
+
+    # -- the list ------------------------------------------------------------------------------
+
+    def changed(self) -> bool:
+        """Whether anything was committed since this was last asked; costs 50 microseconds."""
+        version, self._version = self._version, self._rows.data_version()
+        return version != self._version
+
+    def reopened(self) -> bool:
+        """Take up a log that another file has replaced; whether that was so."""
+        if _inode(self.db) in (self._inode, None):
+            return False
+        self.close()
+        self._open()
+        return True
+
+    def span(self) -> listing.Span:
+        """The oldest and the newest id."""
+        return listing.span(self._rows)
+
+    def newer(self, after: int) -> list[int]:
+        """Ids of captures that came after one, ascending, at most AT_ONCE."""
+        return self._rows.page(after, AT_ONCE)
+
+    def rows(self, ids: Sequence[int]) -> dict[int, Listed]:
+        """The rows of ids, those that exist."""
+        return listing.fetch(self._rows, ids)
+
+    def arrivals(self, since: datetime, most: int) -> list[datetime]:
+        """When the newest captures came, newest first."""
+        return listing.arrivals(self._rows, since, most)
+
+    def gaps(self, span: listing.Span) -> Sequence[int] | None:
+        """Every id of a span, ascending, or None where none is missing in it. For a thread."""
+        with self._one_detail:
+            return None if listing.is_dense(self._details, span) else listing.all_ids(self._details, span)
+
+    def search(self, filter: Filter, *, before: int) -> Generator[Window, None, None]:
+        """What matches below an id, newest first, window by window. For a thread; see `stop_search`.
+
+        Only one thread may search at a time.
+        """
+        yield from scan(self._searches, filter, before=before)
+
+    def search_newer(self, filter: Filter, *, after: int, upto: int) -> list[int]:
+        """What matches above `after` and not above `upto`, ascending. For a thread."""
+        found = scan(self._searches, filter, newest_first=False, after=after, before=upto + 1)
+        return [number for window in found for number in window.ids]
+
+    def stop_search(self) -> None:
+        """End a search that runs in a thread, within a millisecond."""
+        self._searches.interrupt()
+
+    # -- one capture ---------------------------------------------------------------------------
+
+    async def subject(self, number: int) -> Subject | None:
+        """A capture with all that belongs to it; None where it is gone."""
+        return await asyncio.to_thread(self._subject, number)
+
+    def _subject(self, number: int) -> Subject | None:
+        with self._one_detail:
+            capture = self._details.capture(number)
+            if capture is None:
+                return None
+            attempts = self._details.attempts(number)
+            event_id = capture.event.event_id if capture.event else None
+            same_event = self._details.by_event(event_id) if event_id else []
+            same_bytes = None
+            if capture.repeat_of is not None:
+                first = listing.digest(self._details, capture.repeat_of)
+                same_bytes = None if first is None else first == capture.body_sha256
+        return Subject(
+            capture=replace(capture, headers=self._masked(capture.headers)),
+            attempts=tuple(map(self._masked_attempt, attempts)),
+            why_not_valid=self._why_not_valid(capture),
+            secrets=tuple(source.name for source in self.settings.secrets),
+            same_event=tuple(same_event),
+            same_bytes=same_bytes,
+        )
+
+    def _masked(self, headers: Headers) -> Headers:
+        return mask_headers(headers, self.settings.mask_headers)
+
+    def _masked_attempt(self, attempt: Attempt) -> Attempt:
+        return replace(
+            attempt,
+            sent_headers=None if attempt.sent_headers is None else self._masked(attempt.sent_headers),
+            headers=None if attempt.headers is None else self._masked(attempt.headers),
+        )
+
+    def _why_not_valid(self, capture: Capture) -> str | None:
+        if capture.signature is Signature.VALID:
+            return None
+        values = [value.encode("latin-1") for name, value in capture.headers if name.lower() == HEADER]
+        try:
+            return why_not_valid(values, capture.body, self._secrets())
+        except RelayError as error:
+            return str(error)
+
+    def _secrets(self) -> Mapping[str, bytes]:
+        return read_secrets(self.settings, warn=lambda text: None)
+
+    # -- the engine ----------------------------------------------------------------------------
+
+    async def status(self) -> Status:
+        """How the engine is; never raises."""
+        try:
+            return status.read(await self._ask("status", {}))
+        except Unreachable as error:
+            known = holder(self.db)
+            if known is None:
+                return Status(engine=Engine.GONE)
+            return Status(engine=Engine.SILENT, detail=f"pid {known.pid}: {error}", url=known.url)
+        except RelayError as error:
+            return Status(engine=Engine.SILENT, detail=str(error))
+
+    async def _ask(self, action: str, params: Mapping[str, Any]) -> dict[str, Any]:
+        from relay import control  # with aiohttp, 0.2 s that the first rows need not wait for
+
+        return await control.ask(control.socket_path(self.db), action, params)
+
+    async def act(self, action: str, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Have the engine change something.
+
+        Raises:
+            RelayError: it cannot, or there is none.
+        """
+        try:
+            return await self._ask(action, params)
+        except Unreachable as error:
+            if holder(self.db) is not None:
+                raise
+            raise Unreachable(
+                "no engine runs on this log, and only it can change things; `lean-relay listen` starts one",
+                word="no-engine",
+            ) from error
+
+    async def star(self, ids: Sequence[int], starred: bool) -> None:
+        """Star captures, or take their stars away."""
+        await self.act("star", {"ids": list(ids), "starred": starred})
+
+    async def note(self, ids: Sequence[int], text: str | None) -> None:
+        """Write a line to captures; None takes it away."""
+        await self.act("note", {"ids": list(ids), "text": text})
+
+    async def prune(self, ids: Sequence[int]) -> int:
+        """Remove captures for good, starred ones excepted; gives how many went."""
+        answer = await self.act("prune", {"ranges": _ranges(ids), "starred_too": False})
+        return int(answer["removed"])
+
+    async def pause(self, paused: bool) -> None:
+        """Hold live deliveries back, or let them go."""
+        await self.act("pause" if paused else "resume", {})
+
+    async def forward(self, ids: Sequence[int]) -> tuple[int, int]:
+        """Send captures to the engine's targets; gives how many were queued and how many unparked."""
+        answer = await self.act("forward", {"ids": list(ids)})
+        return int(answer["queued"]), int(answer["released"])
+
+    # -- samples -------------------------------------------------------------------------------
+
+    async def trigger(self, type_: str) -> Post:
+        """Post one sample to the engine as Lean would.
+
+        Raises:
+            RelayError: nobody takes it.
+        """
+        from relay.trigger import post_all
+
+        engine = holder(self.db)
+        if engine is None or engine.url is None:
+            raise Unreachable(
+                "nobody takes webhooks on this log now; `lean-relay listen` does", word="no-engine"
+            )
+        secrets = self._secrets()
+        name = next((name for name in PREFERRED_SECRETS if name in secrets), next(iter(secrets), None))
+        posts: list[Post] = []
+        try:
+            sample = Sampler(random.SystemRandom(), lambda: datetime.now(UTC)).sample(type_, ())
+        except ValueError as error:
+            raise UsageError(str(error)) from error
+        await post_all(engine.url, iter([sample]), posts.append, secret=secrets[name] if name else None)
+        return posts[0]
+
+    def url(self) -> str:
+        """Where webhooks go: the engine's address, or where one would listen with these settings."""
+        engine = holder(self.db)
+        if engine is not None and engine.url is not None:
+            return engine.url
+        host = f"[{self.settings.host}]" if ":" in self.settings.host else self.settings.host
+        return f"http://{host}:{self.settings.port}"
+
+
+def interrupted(error: Exception) -> bool:
+    """Whether reading ended because it was told to."""
+    return isinstance(error, sqlite3.OperationalError | sqlite3.ProgrammingError)
+
+
+def _inode(path: Path) -> int | None:
+    with suppress(OSError):
+        return os.stat(path).st_ino
+    return None
+
+
+def _ranges(ids: Sequence[int]) -> list[tuple[int, int]]:
+    """Ascending ids as spans without gaps."""
+    ranges: list[tuple[int, int]] = []
+    for number in sorted(ids):
+        if ranges and number == ranges[-1][1] + 1:
+            ranges[-1] = (ranges[-1][0], number)
+        else:
+            ranges.append((number, number))
+    return ranges

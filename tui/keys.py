@@ -1,0 +1,135 @@
+"""Every key, in one table: what it does, where, and how it is named in footer, help and palette.
+
+Owns the keys and their ids, by which settings can remap them. What an action does is its screen's; whether
+it can be done now is told by that screen's `why_not`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from textual.binding import Binding
+
+RESERVED: dict[str, str] = {
+    "r": "capture.replay",
+    "R": "capture.replay_to",
+    "e": "capture.edit",
+    "d": "capture.compare",
+    "y": "capture.copy",
+}
+"""Keys that are spoken for, so that no other action takes them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One thing that can be done, and the keys for it."""
+
+    id: str
+    """Stable: settings remap by it."""
+    keys: str
+    """As Textual names them, with commas between."""
+    action: str
+    label: str
+    """A word or two, for the footer."""
+    tooltip: str
+    """A sentence, for help, palette and tooltip."""
+    group: str
+    """The heading under which help lists it."""
+    show: bool = False
+    """Whether it stands in the footer."""
+    shown_as: str | None = None
+    """How help and footer write the keys, where Textual's way is not the plainest."""
+
+    def binding(self) -> Binding:
+        """The key as Textual binds it."""
+        return Binding(
+            self.keys,
+            self.action,
+            self.label,
+            show=self.show,
+            tooltip=self.tooltip,
+            key_display=self.shown_as,
+            id=self.id,
+        )
+
+    @property
+    def written(self) -> str:
+        """The keys as help writes them."""
+        return self.shown_as or " ".join(self.keys.split(","))
+
+
+LIST: tuple[Key, ...] = (
+    Key("list.down", "j,down", "move(1)", "down", "One row down.", "Move", shown_as="j ↓"),
+    Key("list.up", "k,up", "move(-1)", "up", "One row up.", "Move", shown_as="k ↑"),
+    Key(
+        "list.page_down",
+        "pagedown,ctrl+d",
+        "page(1)",
+        "page down",
+        "One page down.",
+        "Move",
+        shown_as="PgDn ^d",
+    ),
+    Key("list.page_up", "pageup,ctrl+u", "page(-1)", "page up", "One page up.", "Move", shown_as="PgUp ^u"),
+    Key("list.top", "g,home", "edge(-1)", "top", "The first row.", "Move", shown_as="g Home"),
+    Key("list.bottom", "G,end", "edge(1)", "end", "The last row.", "Move", shown_as="G End"),
+    Key("list.mark", "space", "mark", "mark", "Mark it for an action on several.", "List", shown_as="Space"),
+    Key("list.open", "enter", "open", "look", "Go into the detail.", "Look", shown_as="Enter"),
+)
+"""Keys of the list of captures."""
+
+MAIN: tuple[Key, ...] = (
+    Key(
+        "filter.edit", "slash", "edit_filter", "filter", "Narrow the list by a filter.", "List", True, "/"
+    ),
+    Key("filter.switch", "F", "switch_filter", "filter on/off", "Switch the filter off and on.", "List"),
+    Key("list.follow", "f", "follow", "follow", "Go to the newest and stay with it.", "List", True),
+    Key("list.turn", "o", "turn", "order", "Newest first, or oldest first.", "List"),
+    Key("look.next_tab", "right_square_bracket,right", "tab(1)", "next tab", "The next tab.", "Look",
+        shown_as="] →"),
+    Key("look.previous_tab", "left_square_bracket,left", "tab(-1)", "previous tab", "The tab before.", "Look",
+        shown_as="[ ←"),
+    Key("look.zoom", "z", "zoom", "zoom", "Give the whole screen to the list or the detail.", "Look", True),
+    Key("look.back", "escape", "back", "back", "Back to the list; there, marks and filter are cleared.",
+        "Look", shown_as="Esc"),
+    Key("capture.star", "s", "star", "star", "Star what is chosen, or take the star away.", "Act", True),
+    Key("capture.note", "semicolon", "note", "note", "Write a line to what is chosen.", "Act",
+        shown_as=";"),
+    Key("capture.delete", "D,delete", "delete", "delete", "Remove what is chosen for good; asks first.",
+        "Act", shown_as="D Del"),
+    Key("relay.trigger", "t", "trigger", "trigger", "Post a sample, as Lean would.", "Act", True),
+    Key("relay.pause", "p", "pause", "pause", "Hold deliveries back, or let them go.", "Act", True),
+    Key("relay.copy_url", "u", "copy_url", "copy URL", "Copy the URL to give Lean.", "Act"),
+    Key("help", "question_mark", "help", "help", "The keys of this place.", "Program", True, "?"),
+    Key("theme", "ctrl+t", "app.turn_theme", "theme", "Light or dark.", "Program", shown_as="^t"),
+    Key("quit", "q", "app.quit", "quit", "Leave; a listener started with it ends too.", "Program", True),
+)  # fmt: skip
+"""Keys of the main screen, wherever in it one is."""
+
+TABS: tuple[str, ...] = ("1", "2", "3", "4", "5", "6", "7", "8", "9")
+"""Keys of the detail's tabs, by their places."""
+
+
+def bindings(keys: tuple[Key, ...]) -> list[Binding]:
+    """Part of the table, as Textual binds it."""
+    return [key.binding() for key in keys]
+
+
+def tab_bindings() -> list[Binding]:
+    """A key for each place among the tabs."""
+    return [
+        Binding(key, f"show_tab({int(key) - 1})", f"tab {key}", show=False, id=f"look.tab_{key}")
+        for key in TABS
+    ]
+
+
+def of_key(pressed: str) -> Key | None:
+    """What a pressed key of the main screen is for; None where it is for nothing."""
+    return next((key for key in MAIN if pressed in key.keys.split(",")), None)
+
+
+def all_keys() -> Iterator[Key]:
+    """The whole table."""
+    yield from LIST
+    yield from MAIN

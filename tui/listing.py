@@ -1,0 +1,210 @@
+"""Which captures a list shows, in which order, and where in it one is. Pure.
+
+Owns order, cursor, following and marks. Knows ids only: what a row says is fetched by whoever draws it.
+A list of a million captures without gaps costs nothing (`Dense`), any other eight bytes a capture (`Found`).
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+
+
+class Dense:
+    """Ids without gaps: the n-th is `first + n`."""
+
+    def __init__(self, first: int, last: int) -> None:
+        """
+        Args:
+            first: the oldest id.
+            last: the newest; `first - 1` where there is none yet.
+        """
+        self.first = first
+        self.last = last
+
+    def __len__(self) -> int:
+        return self.last - self.first + 1
+
+    def __getitem__(self, at: int) -> int:
+        return self.first + at
+
+    def index(self, number: int) -> int:
+        """The place of the first id that is not below `number`."""
+        return min(max(number - self.first, 0), len(self))
+
+
+class Found:
+    """Ids that may have gaps between them, ascending; grows at either end without being copied."""
+
+    def __init__(self, ids: Iterable[int] = ()) -> None:
+        self._older = array("q")
+        """Descending, as a search that goes back finds them."""
+        self._newer = array("q", ids)
+
+    def __len__(self) -> int:
+        return len(self._older) + len(self._newer)
+
+    def __getitem__(self, at: int) -> int:
+        old = len(self._older)
+        return self._older[old - 1 - at] if at < old else self._newer[at - old]
+
+    def index(self, number: int) -> int:
+        """The place of the first id that is not below `number`."""
+        old = len(self._older)
+        if self._newer and number > self._newer[0]:
+            return old + bisect_left(self._newer, number)
+        return old - bisect_left(self._older, -number + 1, key=lambda id: -id)
+
+    def add_older(self, ids: Sequence[int]) -> None:
+        """Ids below all that are here, descending."""
+        self._older.extend(ids)
+
+    def add_newer(self, ids: Sequence[int]) -> None:
+        """Ids above all that are here, ascending."""
+        self._newer.extend(ids)
+
+    def replace_above(self, number: int, ids: Sequence[int]) -> None:
+        """Put these, ascending, in place of all above `number`."""
+        keep = self.index(number + 1)
+        old = len(self._older)
+        del self._newer[max(0, keep - old) :]
+        if keep < old:
+            del self._older[: old - keep]
+        self._newer.extend(ids)
+
+
+class Listing:
+    """The rows of one list from the top down, and the one that the cursor is on."""
+
+    def __init__(self) -> None:
+        self.ids: Dense | Found = Dense(1, 0)
+        self.newest_first = False
+        self.following = True
+        """The cursor goes with the newest capture."""
+        self.cursor: int | None = None
+        """The id that the cursor is on; None in an empty list."""
+        self.marks: set[int] = set()
+        self._seen = 0
+        """The newest id that there was when the cursor stopped following."""
+
+    # -- rows ----------------------------------------------------------------------------------
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def id_at(self, y: int) -> int:
+        """The id of a row.
+
+        Raises:
+            IndexError: there is no such row.
+        """
+        if not 0 <= y < len(self.ids):
+            raise IndexError(y)
+        return self.ids[len(self.ids) - 1 - y if self.newest_first else y]
+
+    def y_of(self, number: int) -> int:
+        """The row of an id, or the nearest one where it is not in the list; 0 in an empty list."""
+        if not len(self.ids):
+            return 0
+        at = min(self.ids.index(number), len(self.ids) - 1)
+        return len(self.ids) - 1 - at if self.newest_first else at
+
+    @property
+    def newest(self) -> int:
+        """The newest id; 0 in an empty list."""
+        return self.ids[len(self.ids) - 1] if len(self.ids) else 0
+
+    @property
+    def cursor_y(self) -> int:
+        """The row of the cursor."""
+        return 0 if self.cursor is None else self.y_of(self.cursor)
+
+    @property
+    def unseen(self) -> int:
+        """How many captures came since the list stopped following."""
+        return 0 if self.following else len(self.ids) - self.ids.index(self._seen + 1)
+
+    # -- what changes --------------------------------------------------------------------------
+
+    def show(self, ids: Dense | Found) -> None:
+        """Another set of captures; the cursor stays where it is, or as near as can be."""
+        self.ids = ids
+        self._settle()
+
+    def add_newer(self, ids: Sequence[int]) -> None:
+        """Captures that came in, ascending, all above those of the list."""
+        if not ids:
+            return
+        if isinstance(self.ids, Dense):
+            follow_on = ids[0] == self.ids.last + 1 and all(b == a + 1 for a, b in pairwise(ids))
+            if not len(self.ids):
+                self.ids = Dense(ids[0], ids[0] - 1)
+                follow_on = ids[-1] - ids[0] + 1 == len(ids)
+            if follow_on:
+                self.ids.last = ids[-1]
+            else:
+                self.ids = Found((*range(self.ids.first, self.ids.last + 1), *ids))
+        else:
+            self.ids.add_newer(ids)
+        self._settle()
+
+    def add_older(self, ids: Sequence[int]) -> None:
+        """More that a search going back has found, descending, all below those of the list."""
+        assert isinstance(self.ids, Found)
+        self.ids.add_older(ids)
+        self._settle()
+
+    def replace_above(self, number: int, ids: Sequence[int]) -> None:
+        """Put these, ascending, in place of all above `number`: what a filter makes of new captures anew."""
+        assert isinstance(self.ids, Found)
+        self.ids.replace_above(number, ids)
+        self._settle()
+
+    def _settle(self) -> None:
+        if not len(self.ids):
+            self.cursor = None
+        elif self.following or self.cursor is None:
+            self.cursor = self.newest
+        else:
+            self.cursor = self.id_at(self.y_of(self.cursor))
+
+    # -- what a person does --------------------------------------------------------------------
+
+    def move_to(self, y: int) -> None:
+        """Put the cursor on a row, or the nearest there is, and let the list stand still."""
+        if not len(self.ids):
+            return
+        self.hold()
+        self.cursor = self.id_at(min(max(y, 0), len(self.ids) - 1))
+
+    def hold(self) -> None:
+        """Follow no longer: what comes from here on is counted as unseen."""
+        if self.following:
+            self.following = False
+            self._seen = self.newest
+
+    def follow(self) -> None:
+        """Go to the newest capture and with each that comes."""
+        self.following = True
+        self._settle()
+
+    def saw(self, number: int) -> None:
+        """Captures up to this one have been on screen."""
+        self._seen = max(self._seen, number)
+
+    def turn(self) -> None:
+        """The other order: newest first or oldest first."""
+        self.newest_first = not self.newest_first
+
+    def mark(self) -> None:
+        """Mark the capture under the cursor, or take its mark away."""
+        if self.cursor is not None:
+            self.marks ^= {self.cursor}
+
+    def chosen(self) -> list[int]:
+        """What an action is about, ascending: the marked captures, or the one under the cursor."""
+        if self.marks:
+            return sorted(self.marks)
+        return [] if self.cursor is None else [self.cursor]

@@ -1,0 +1,1 @@
+"""The screens: they hold widgets together and act through the gateway."""

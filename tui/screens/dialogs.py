@@ -1,0 +1,129 @@
+"""Small dialogs: a question, a line to write, a type to choose. Each gives one typed answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Button, Input, OptionList, Static
+from textual.widgets.option_list import Option
+
+from relay.lean.catalogue import EventType
+
+
+class Confirm(ModalScreen[bool]):
+    """Asks before something that cannot be undone; what goes is named in the question."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("y", "dismiss(True)", "yes"),
+        Binding("n,escape,q", "dismiss(False)", "no"),
+        Binding("left,right,h,l", "app.focus_next", show=False),
+    ]
+
+    def __init__(self, title: str, question: str, yes: str) -> None:
+        """
+        Args:
+            title: a few words.
+            question: what will be lost; safe to show.
+            yes: what the button says that does it.
+        """
+        super().__init__()
+        self._title, self._question, self._yes = title, question, yes
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog") as dialog:
+            dialog.border_title = Content(self._title)
+            yield Static(Content(self._question), markup=False)
+            with Horizontal(classes="buttons"):
+                yield Button("No, keep (n)", id="no", compact=True)
+                yield Button(Content(f"{self._yes} (y)"), id="yes", variant="error", compact=True)
+
+    def on_mount(self) -> None:
+        self.query_one("#no", Button).focus()
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        self.dismiss(event.button.id == "yes")
+
+
+class NoteDialog(ModalScreen[str | None]):
+    """A line to write; an empty one takes the note away, Esc leaves everything as it is."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "cancel")]
+
+    def __init__(self, title: str, text: str) -> None:
+        super().__init__()
+        self._title, self._text = title, text
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog") as dialog:
+            dialog.border_title = Content(self._title)
+            dialog.border_subtitle = Content("Enter keeps it, Esc does not; empty removes it")
+            yield Input(self._text, compact=True)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        self.dismiss(event.value.strip())
+
+
+class TriggerDialog(ModalScreen[str | None]):
+    """Which type of event to post as a sample."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "cancel")]
+
+    def __init__(self, events: Sequence[EventType], last: str | None) -> None:
+        """
+        Args:
+            events: the types there are.
+            last: the one that was chosen before.
+        """
+        super().__init__()
+        self._events, self._last = events, last
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog -tall") as dialog:
+            dialog.border_title = Content("Post a sample, as Lean would")
+            dialog.border_subtitle = Content("type to narrow, Enter posts it, Esc does not")
+            yield Input(placeholder="payment", compact=True)
+            yield OptionList(markup=False, compact=True)
+
+    def on_mount(self) -> None:
+        self._list("")
+        if self._last is not None:
+            options = self.query_one(OptionList)
+            options.highlighted = options.get_option_index(self._last)
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        self._list(event.value.strip().lower())
+
+    def _list(self, part: str) -> None:
+        options = self.query_one(OptionList)
+        options.clear_options()
+        width = max(len(event.type) for event in self._events) + 2
+        for event in self._events:
+            if part in event.type.lower() or part in event.when.lower():
+                text = Content.assemble((event.type.ljust(width), "bold"), (event.when, "$text-muted"))
+                options.add_option(Option(text, id=event.type))
+        if options.option_count:
+            options.highlighted = 0
+
+    def on_key(self, event: events.Key) -> None:
+        if event.key in ("down", "up") and isinstance(self.focused, Input):
+            event.stop()
+            options = self.query_one(OptionList)
+            if event.key == "down":
+                options.action_cursor_down()
+            else:
+                options.action_cursor_up()
+
+    def on_input_submitted(self) -> None:
+        options = self.query_one(OptionList)
+        if options.highlighted is not None:
+            self.dismiss(options.get_option_at_index(options.highlighted).id)
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        self.dismiss(event.option.id)

@@ -1,0 +1,282 @@
+"""The main screen: the list, the detail beside or below it, what is wrong above, and the keys."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from time import time
+from typing import ClassVar
+
+from textual import events, work
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Container, Vertical
+from textual.widgets import Footer
+
+from relay import filters
+from relay.errors import RelayError
+from relay.filters import Filter, FilterError
+from relay.models import Listed
+from relay.text import visible
+from tui import keys
+from tui.gateway import Gateway
+from tui.screens.acting import ActingScreen
+from tui.screens.browsing import Browsing
+from tui.screens.help import HelpScreen
+from tui.status import Status, banners
+from tui.widgets.capture_list import CaptureList
+from tui.widgets.detail import Detail
+from tui.widgets.filter_bar import FilterBar
+from tui.widgets.list_frame import Empty, ListFoot, ListHead
+from tui.widgets.status_line import BAR_S, BARS, Banners, StatusLine
+
+POLL_S = 0.1
+STATUS_S = 1.0
+DETAIL_AFTER_S = 0.05
+"""How long the cursor rests before the detail is read, so that a held key scrolls freely."""
+
+WIDE = 140
+"""Columns from which list and detail stand side by side."""
+
+
+class MainScreen(ActingScreen):
+    """Browse, filter, understand."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings(keys.MAIN), *keys.tab_bindings()]
+
+    def __init__(self, gateway: Gateway) -> None:
+        super().__init__()
+        self.gateway = gateway
+        self._browsing = Browsing(gateway, self._rows_changed)
+        self._unreadable: str | None = None
+        self._shown_row: Listed | None = None
+        """What the list said of the capture in the detail when that was read."""
+
+    def compose(self) -> ComposeResult:
+        yield StatusLine(id="status")
+        yield Banners(id="banners")
+        with Container(id="panes"):
+            with Vertical(id="list-pane"):
+                yield FilterBar(id="filter")
+                yield ListHead(id="list-head")
+                yield CaptureList(self._browsing.listing, self.gateway.rows, date.today, id="list")
+                yield Empty(id="empty")
+                yield ListFoot(id="list-foot")
+            yield Detail(id="detail")
+        yield Footer(compact=True, show_command_palette=False)
+
+    def on_mount(self) -> None:
+        self._list = self.query_one(CaptureList)
+        self._detail = self.query_one(Detail)
+        self._bar = self.query_one(FilterBar)
+        self._status = self.query_one(StatusLine)
+        self._list.focus()
+        self._start_arrivals()
+        self._browsing.show_all()
+        self._count()
+        self.set_interval(POLL_S, self._poll)
+        self.set_interval(STATUS_S, self._look)
+        self._look()
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.set_class(event.size.width >= WIDE, "-wide")
+
+    # -- what actions are about ----------------------------------------------------------------
+
+    @property
+    def engine(self) -> Status:
+        return self.query_one(StatusLine).status
+
+    def chosen(self) -> list[int]:
+        return self._browsing.listing.chosen()
+
+    def is_starred(self, number: int) -> bool:
+        row = self._list.row(number)
+        return row is not None and row.starred
+
+    def note_of(self, ids: list[int]) -> str:
+        subject = self._detail.subject
+        return subject.capture.note or "" if subject is not None and ids == [subject.capture.id] else ""
+
+    def done(self) -> None:
+        self._browsing.listing.marks.clear()
+        finding = self._browsing.finding
+        if finding is not None:
+            self._search(finding.filter)
+        else:
+            self._browsing.show_all()
+            self._count()
+
+    def action_help(self) -> None:
+        if self._detail.has_focus_within:
+            self.app.push_screen(HelpScreen("Keys in the detail", keys.MAIN))
+        else:
+            self.app.push_screen(HelpScreen("Keys in the list", (*keys.LIST, *keys.MAIN)))
+
+    # -- keeping up ----------------------------------------------------------------------------
+
+    def _poll(self) -> None:
+        try:
+            came = self._browsing.poll()
+        except RelayError as error:
+            self._unreadable = str(error)
+            return
+        self._unreadable = None
+        if came is None:
+            return
+        if came:
+            self._status.arrivals.add(came, time())
+        self._rows_changed()
+        if self._browsing.needs_count:
+            self._count()
+
+    @work(exclusive=True, group="count")
+    async def _count(self) -> None:
+        await self._browsing.count()
+
+    def _start_arrivals(self) -> None:
+        for at in self.gateway.arrivals(datetime.now(UTC) - timedelta(seconds=BARS * BAR_S), 5_000):
+            self._status.arrivals.add(1, at.timestamp())
+
+    def _rows_changed(self) -> None:
+        self._list.rows_changed()
+        listing, finding = self._browsing.listing, self._browsing.finding
+        nothing = not len(listing) and finding is None
+        self._list.display = not nothing
+        empty = self.query_one(Empty)
+        empty.display = nothing
+        if nothing:
+            empty.url = self.gateway.url()
+        self._tell()
+        self._read_detail_if_changed()
+
+    def _tell(self) -> None:
+        self.query_one(ListHead).show(self._list.columns(), newest_first=self._browsing.listing.newest_first)
+        self.query_one(ListFoot).show(self._browsing.listing, self._browsing.finding, self._browsing.total)
+
+    @work(exclusive=True, group="status")
+    async def _look(self) -> None:
+        status = await self.gateway.status()
+        self._status.status = status
+        self._status.arrivals.turn(time())
+        self._status.refresh()
+        listener = self.gateway.listener
+        ended = None
+        if listener is not None:
+            for words in listener.said():
+                self.notify(visible(words), title="listener", severity="warning", markup=False)
+            code = listener.ended()
+            if code is not None and status.url is None:
+                ended = (
+                    f"The listener has ended (exit code {code}), so nothing is caught now. "
+                    "Start it again: q, then lean-relay."
+                )
+        self.query_one(Banners).said = tuple(banners(status, unreadable=self._unreadable, ended=ended))
+        if self.gateway.reopened():
+            self._browsing.show_all()
+            self._count()
+        self.refresh_bindings()
+
+    # -- the detail ----------------------------------------------------------------------------
+
+    def on_capture_list_moved(self) -> None:
+        self._tell()
+        self._read_detail_if_changed()
+
+    def on_capture_list_opened(self) -> None:
+        self._detail.focus_page()
+
+    def _read_detail_if_changed(self) -> None:
+        row = self._list.row(self._browsing.listing.cursor)
+        if row != self._shown_row or (row is None) != (self._detail.subject is None):
+            self._shown_row = row
+            self._read_detail(row.id if row else None)
+
+    @work(exclusive=True, group="detail")
+    async def _read_detail(self, number: int | None) -> None:
+        subject = None if number is None else await self.gateway.subject(number)
+        self._detail.show(subject)
+        self.refresh_bindings()
+
+    # -- the filter ----------------------------------------------------------------------------
+
+    def action_edit_filter(self) -> None:
+        self._bar.edit()
+
+    def action_switch_filter(self) -> None:
+        self._bar.enabled = not self._bar.enabled
+        self._apply(self._bar.text)
+
+    def on_filter_bar_edited(self, event: FilterBar.Edited) -> None:
+        self._bar.enabled = True
+        self._apply(event.text)
+
+    def on_filter_bar_left(self, event: FilterBar.Left) -> None:
+        if event.cleared:
+            self._apply("")
+        self._list.focus()
+
+    def _apply(self, text: str) -> None:
+        try:
+            filter = filters.parse(text, datetime.now().astimezone())
+        except FilterError as fault:
+            self._bar.complain(fault)  # The last good filter stays.
+            return
+        self._bar.complain(None)
+        if not text.strip() or not self._bar.enabled:
+            self.workers.cancel_group(self, "search")
+            self._browsing.show_all()
+            self._count()
+        else:
+            self._search(filter)
+
+    @work(exclusive=True, group="search")
+    async def _search(self, filter: Filter) -> None:
+        await self._browsing.search(filter)
+
+    # -- where one is --------------------------------------------------------------------------
+
+    def action_follow(self) -> None:
+        listing = self._browsing.listing
+        if listing.following:
+            listing.hold()
+        else:
+            listing.follow()
+        self._list.moved()
+
+    def action_turn(self) -> None:
+        self._browsing.listing.turn()
+        self._list.rows_changed()
+        self._list.moved()
+
+    def action_tab(self, by: int) -> None:
+        self._detail.turn(by)
+
+    def action_show_tab(self, place: int) -> None:
+        self._detail.open_tab(place)
+
+    def action_zoom(self) -> None:
+        inside = self._detail.has_focus_within
+        zoomed = "-zoom-detail" if inside else "-zoom-list"
+        self.set_class(not self.has_class(zoomed), zoomed)
+
+    def action_back(self) -> None:
+        if self._detail.has_focus_within:
+            self._list.focus()
+        elif self.has_class("-zoom-list"):
+            self.remove_class("-zoom-list")
+        elif self._browsing.listing.marks:
+            self._browsing.listing.marks.clear()
+            self._list.rows_changed()
+            self._tell()
+        elif self._bar.text:
+            self._bar.clear()
+            self._apply("")
+
+    def action_copy_url(self) -> None:
+        status = self._status.status
+        url = status.public_url or self.gateway.url()
+        self.app.copy_to_clipboard(url)
+        self.notify(visible(url), title="Copied", markup=False)
+
+    def on_status_line_url_wanted(self) -> None:
+        self.action_copy_url()

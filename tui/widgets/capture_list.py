@@ -1,0 +1,245 @@
+"""The list of captures: draws the rows that are on screen and no others.
+
+Owns drawing, scrolling and the cursor's way through a `Listing`. Asks for rows where it draws them; what
+they are read from it does not know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import ClassVar
+
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.binding import BindingType
+from textual.geometry import Size
+from textual.message import Message
+from textual.reactive import reactive
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from relay.models import Listed
+from tui import format, keys
+from tui.listing import Listing
+
+Fetch = Callable[[Sequence[int]], Mapping[int, Listed]]
+
+TONES = ("plain", "dim", "strong", "good", "bad", "warn", "accent")
+
+
+class CaptureList(ScrollView, can_focus=True):
+    """Captures as rows; a million scroll as well as ten."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings(keys.LIST)]
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"list--cursor", "list--marked", *(f"tone--{t}" for t in TONES)}
+
+    active = reactive(False)
+    """Whether the list, and not what it leads to, has the keys."""
+
+    @dataclass
+    class Moved(Message):
+        """The cursor is on another capture, or follows, or no longer does."""
+
+        list: CaptureList
+
+        @property
+        def control(self) -> CaptureList:
+            return self.list
+
+        def can_replace(self, message: Message) -> bool:
+            return isinstance(message, CaptureList.Moved)
+
+    @dataclass
+    class Opened(Message):
+        """Somebody wants to see the capture under the cursor."""
+
+        list: CaptureList
+
+        @property
+        def control(self) -> CaptureList:
+            return self.list
+
+    def __init__(self, listing: Listing, fetch: Fetch, today: Callable[[], date], *, id: str) -> None:
+        super().__init__(id=id)
+        self.listing = listing
+        self._fetch = fetch
+        self._today = today
+        self._known: dict[int, Listed | None] = {}
+        self._strips: dict[tuple[int, bool, bool], Strip] = {}
+        self._styles: dict[str, Style] = {}
+        self._anchor: int | None = None
+        """The id of the row at the top, which stays there when rows come in above it."""
+
+    # -- what changes --------------------------------------------------------------------------
+
+    def rows_changed(self) -> None:
+        """Rows came, went or say something else: read again what is on screen."""
+        self._known.clear()
+        self._strips.clear()
+        self.virtual_size = Size(self.scrollable_content_region.width, len(self.listing))
+        if self.listing.following:
+            self._show_cursor()
+        elif self._anchor is not None:
+            self._scroll(self.listing.y_of(self._anchor))
+        self._remember()
+        self.refresh()
+
+    def row(self, number: int | None) -> Listed | None:
+        """What the row of a capture says; None where it is gone."""
+        if number is None:
+            return None
+        if number not in self._known:
+            self._known[number] = self._fetch((number,)).get(number)
+        return self._known[number]
+
+    def columns(self) -> format.Layout:
+        """The columns as they are drawn now."""
+        return format.layout(self.scrollable_content_region.width, len(str(self.listing.newest)))
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self._styles.clear()
+        self._strips.clear()
+
+    def on_resize(self) -> None:
+        self._strips.clear()
+        self.virtual_size = Size(self.scrollable_content_region.width, len(self.listing))
+        self._show_cursor()
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        super().watch_scroll_y(old_value, new_value)
+        self._remember()
+
+    def watch_has_focus(self, _has_focus: bool) -> None:
+        super().watch_has_focus(_has_focus)
+        self._strips.clear()
+        self.refresh()
+
+    # -- drawing -------------------------------------------------------------------------------
+
+    def render_line(self, y: int) -> Strip:
+        """One row of the screen."""
+        width = self.scrollable_content_region.width
+        at = self.scroll_offset.y + y
+        if at >= len(self.listing):
+            return Strip.blank(width, self.rich_style)
+        number = self.listing.id_at(at)
+        under = number == self.listing.cursor
+        marked = number in self.listing.marks
+        cached = self._strips.get((number, under, marked))
+        if cached is None:
+            cached = self._strip(number, under=under, marked=marked)
+            self._strips[number, under, marked] = cached
+        return cached
+
+    def _strip(self, number: int, *, under: bool, marked: bool) -> Strip:
+        if number not in self._known:
+            self._read_page()
+        listed = self._known.get(number)
+        columns = self.columns()
+        base = self.rich_style
+        if marked:
+            base += self._style("list--marked")
+        if under:
+            base += self._style("list--cursor")
+        pieces = (
+            format.gone(number, columns)
+            if listed is None
+            else format.row(listed, columns, self._today(), marked=marked)
+        )
+        segments = [Segment(text, base + self._style(f"tone--{tone}")) for text, tone in pieces]
+        return Strip(segments).adjust_cell_length(self.scrollable_content_region.width, base)
+
+    def _style(self, name: str) -> Style:
+        if name not in self._styles:
+            self._styles[name] = self.get_component_rich_style(name, partial=True)
+        return self._styles[name]
+
+    def _read_page(self) -> None:
+        """What is on screen, and half a screen on each side of it, in one go."""
+        height = max(self.size.height, 1)
+        first = max(0, self.scroll_offset.y - height // 2)
+        last = min(len(self.listing), self.scroll_offset.y + height + height // 2)
+        wanted = [self.listing.id_at(y) for y in range(first, last)]
+        missing = [number for number in wanted if number not in self._known]
+        found = self._fetch(missing)
+        if len(self._known) > 50 * height:
+            self._known.clear()
+            self._strips.clear()
+        self._known |= {number: found.get(number) for number in missing}
+
+    # -- moving --------------------------------------------------------------------------------
+
+    def action_move(self, by: int) -> None:
+        self.go_to(self.listing.cursor_y + by)
+
+    def action_page(self, by: int) -> None:
+        self.go_to(self.listing.cursor_y + by * max(1, self.size.height - 1))
+
+    def action_edge(self, end: int) -> None:
+        self.go_to(0 if end < 0 else len(self.listing) - 1)
+
+    def action_mark(self) -> None:
+        self.listing.mark()
+        self.action_move(-1 if self.listing.newest_first else 1)
+
+    def action_open(self) -> None:
+        self.post_message(self.Opened(self))
+
+    def go_to(self, y: int) -> None:
+        """Put the cursor on a row."""
+        self.listing.move_to(y)
+        self.moved()
+
+    def moved(self) -> None:
+        """The listing's cursor has changed: show it."""
+        self._show_cursor()
+        self.refresh()
+        self.post_message(self.Moved(self))
+
+    def _show_cursor(self) -> None:
+        height = self.scrollable_content_region.height
+        if height <= 0 or not len(self.listing):
+            return
+        y, top = self.listing.cursor_y, self.scroll_offset.y
+        if y < top:
+            self._scroll(y)
+        elif y >= top + height:
+            self._scroll(y - height + 1)
+
+    def _scroll(self, y: int) -> None:
+        self.scroll_to(y=y, animate=False, force=True, immediate=True)
+
+    def _remember(self) -> None:
+        if not len(self.listing):
+            self._anchor = None
+            return
+        top = min(self.scroll_offset.y, len(self.listing) - 1)
+        bottom = min(top + max(self.size.height, 1), len(self.listing)) - 1
+        self._anchor = self.listing.id_at(top)
+        self.listing.saw(max(self._anchor, self.listing.id_at(bottom)))
+
+    # -- mouse ---------------------------------------------------------------------------------
+
+    def on_click(self, event: events.Click) -> None:
+        at = self.scroll_offset.y + event.y
+        if at < len(self.listing):
+            self.go_to(at)
+            if event.chain == 2:
+                self.action_open()
+
+    def _on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        self._hold()
+        super()._on_mouse_scroll_up(event)
+
+    def _on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        self._hold()
+        super()._on_mouse_scroll_down(event)
+
+    def _hold(self) -> None:
+        if self.listing.following:
+            self.listing.hold()
+            self.post_message(self.Moved(self))

@@ -1,0 +1,96 @@
+"""The detail: one capture in tabs. Only the tab that is open is filled; the others when they are opened."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Static, TabbedContent, TabPane
+
+from relay.phrases import what
+from tui.facts.blocks import Subject
+from tui.format import Piece
+from tui.widgets.pages import PAGES, Page
+from tui.widgets.text import content
+
+
+class Detail(Vertical):
+    """What there is to know of one capture."""
+
+    def __init__(self, *, id: str) -> None:
+        super().__init__(id=id)
+        self._subject: Subject | None = None
+        self._stale: set[str] = set()
+        """Tabs that do not show the subject yet."""
+
+    def compose(self) -> ComposeResult:
+        yield Static(id="detail-title", markup=False)
+        with TabbedContent(id="tabs", initial=PAGES[0].id):
+            for tab in PAGES:
+                with TabPane(tab.title, id=tab.id):
+                    yield tab.page()
+
+    @property
+    def subject(self) -> Subject | None:
+        """What is shown."""
+        return self._subject
+
+    @property
+    def active(self) -> str:
+        """The id of the tab that is open."""
+        return self.query_one(TabbedContent).active
+
+    def show(self, subject: Subject | None) -> None:
+        """Show another capture, or nothing."""
+        self._subject = subject
+        self._stale = {tab.id for tab in PAGES}
+        self.set_class(subject is None, "-empty")
+        self.query_one("#detail-title", Static).update(_title(subject))
+        self._fill()
+
+    def open_tab(self, place: int) -> None:
+        """Open a tab by its place; beyond the last one nothing happens."""
+        if 0 <= place < len(PAGES):
+            self.query_one(TabbedContent).active = PAGES[place].id
+
+    def turn(self, by: int) -> None:
+        """Open the next tab, or the one before."""
+        places = [tab.id for tab in PAGES]
+        self.open_tab((places.index(self.active) + by) % len(PAGES))
+
+    def focus_page(self) -> None:
+        """Give the keys to what is in the open tab."""
+        page = self._page(self.active)
+        if page is not None:
+            inside = (child for child in page.walk_children(Widget) if child.focusable)
+            (page if page.focusable else next(inside, page)).focus()
+
+    def on_tabbed_content_tab_activated(self) -> None:
+        self._fill()
+
+    def _page(self, tab: str) -> Widget | None:
+        return next(iter(self.query_one(f"#{tab}", TabPane).children), None)
+
+    def _fill(self) -> None:
+        tab = self.active
+        if self._subject is None or tab not in self._stale:
+            return
+        page = self._page(tab)
+        if page is not None:
+            self._stale.discard(tab)
+            cast(Page, page).show(self._subject)
+
+
+def _title(subject: Subject | None) -> Content:
+    if subject is None:
+        return Content("")
+    capture = subject.capture
+    pieces: list[Piece] = [
+        (f"#{capture.id} ", "accent"),
+        (what(capture), "strong"),
+        ("  ★" if capture.starred else "", "warn"),
+    ]
+    return content(pieces)

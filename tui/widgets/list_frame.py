@@ -1,0 +1,104 @@
+"""Round the list: the names of its columns, what it counts, and what stands there while it is empty."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from textual.app import RenderResult
+from textual.content import Content
+from textual.reactive import reactive
+from textual.widget import Widget
+
+from relay.text import visible
+from tui import format
+from tui.format import Layout, Piece
+from tui.listing import Listing
+from tui.widgets.text import content
+
+
+class Progress(Protocol):
+    """How far a filter has come."""
+
+    scanned_to: int
+    done: bool
+
+    @property
+    def looked_at(self) -> int: ...
+
+
+class ListHead(Widget):
+    """The names of the columns."""
+
+    _text: reactive[str] = reactive("")
+
+    def show(self, columns: Layout, *, newest_first: bool) -> None:
+        """Name the columns of a layout."""
+        self._text = format.header(columns, newest_first=newest_first)
+
+    def render(self) -> RenderResult:
+        return Content(self._text)
+
+
+class ListFoot(Widget):
+    """What the list counts, whether it follows, and what is new."""
+
+    _pieces: reactive[tuple[Piece, ...]] = reactive(())
+
+    def show(self, listing: Listing, finding: Progress | None, total: int) -> None:
+        """Count a list.
+
+        Args:
+            total: captures of the log.
+        """
+        self._pieces = tuple(counted(listing, finding, total))
+
+    def render(self) -> RenderResult:
+        return content(self._pieces)
+
+
+def counted(listing: Listing, finding: Progress | None, total: int) -> Iterator[Piece]:
+    """`143,037 match (14 %) · all scanned · ▼ 3 new · 2 marked`."""
+    count = len(listing)
+    if finding is None:
+        yield f"{count:,} {'capture' if count == 1 else 'captures'}", "plain"
+    else:
+        share = f" ({count / finding.looked_at:.1%})" if finding.looked_at > 0 else ""
+        yield f"{count:,} {'matches' if count == 1 else 'match'}{share}", "strong"
+        if finding.done:
+            yield f" of {total:,} · all scanned", "dim"
+        else:
+            yield f" · scanned back to #{finding.scanned_to:,} …", "accent"
+    if listing.following:
+        yield " · following", "good"
+    elif listing.unseen:
+        yield f" · {'▲' if listing.newest_first else '▼'} {listing.unseen:,} new, f follows", "warn"
+    if listing.marks:
+        yield f" · {len(listing.marks):,} marked", "accent"
+
+
+class Empty(Widget):
+    """What to do while no capture has come."""
+
+    url: reactive[str] = reactive("")
+    public_url: reactive[str | None] = reactive(None)
+
+    def render(self) -> RenderResult:
+        return content(_first_steps(visible(self.url), self.public_url))
+
+
+def _first_steps(url: str, public_url: str | None) -> Iterator[Piece]:
+    yield "Nothing has come yet.\n\n", "strong"
+    if public_url:
+        yield "Lean posts to  ", "dim"
+        yield f"{visible(public_url)}\n", "accent"
+    yield "Listening on   ", "dim"
+    yield f"{url}\n\n", "accent"
+    yield "t", "accent"
+    yield " posts a sample, signed as Lean would\n", "plain"
+    yield "u", "accent"
+    yield " copies the URL to give Lean\n", "plain"
+    yield "?", "accent"
+    yield " shows all keys\n\n", "plain"
+    yield "Or from a shell:\n", "dim"
+    yield f'curl {url} -d \'{{"type":"payment.created"}}\'\n', "plain"
