@@ -32,7 +32,7 @@ SIGNATURES: dict[Signature, tuple[str, Tone]] = {
 SHAPES: dict[Shape, tuple[str, str, Tone]] = {
     Shape.DOCUMENTED: ("", "", "dim"),
     Shape.DRIFT: ("≠", "drift", "warn"),
-    Shape.UNKNOWN: ("?", "unknown type", "warn"),
+    Shape.UNKNOWN: ("?", "unknown", "warn"),
     Shape.NOT_JSON: ("¬", "not JSON", "warn"),
 }
 """Of each shape its glyph and word in the list; a documented one needs none."""
@@ -81,13 +81,13 @@ def layout(width: int, id_digits: int) -> Layout:
         time=12 if roomy else 8,
         what=0,
         signature=11 if roomy else 9,
-        size=9 if roomy else 8,
-        outcome=18 if roomy else 9,
+        size=8,
+        outcome=16 if roomy else 9,
         flags=0,
     )
     columns = [fixed.id, fixed.time, fixed.signature, fixed.size, fixed.outcome]
     left = width - EDGE - sum(column + GAP for column in columns if column) - GAP
-    flags = min(34, max(7, left - 36)) if roomy else 7
+    flags = min(34, max(7, left - 34)) if roomy else 7
     what = max(8, left - flags)
     return Layout(fixed.id, fixed.time, what, fixed.signature, fixed.size, fixed.outcome, flags)
 
@@ -116,7 +116,7 @@ def row(listed: Listed, columns: Layout, today: date, *, marked: bool) -> Iterat
         (columns.time, lambda width: [(fit(clock(listed.received_at, today, width), width), "plain")]),
         (columns.what, lambda width: [_what(listed, width)]),
         (columns.signature, lambda width: [_signature(listed.signature, width)]),
-        (columns.size, lambda width: [(size(listed.size_bytes).rjust(width), "dim")]),
+        (columns.size, lambda width: [(short_size(listed.size_bytes).rjust(width), "dim")]),
         (columns.outcome, lambda width: fit_pieces([outcome(listed, width)], width)),
         (columns.flags, lambda width: fit_pieces(list(_flags(listed, width)), width)),
     ]
@@ -145,6 +145,13 @@ def _widths(columns: Layout) -> tuple[int, ...]:
         columns.outcome,
         columns.flags,
     )
+
+
+def short_size(count: int) -> str:
+    """A number of bytes in at most 8 cells: `412 B`, `10.4 KiB`, `312 KiB`."""
+    written = size(count)
+    number, unit = written.split(" ")
+    return written if len(written) <= 8 else f"{float(number):.0f} {unit}"
 
 
 def clock(at: datetime, today: date, width: int) -> str:
@@ -242,15 +249,13 @@ def thousands(number: int) -> str:
     return f"{number:,}"
 
 
-SPARKS = " ▁▂▃▄▅▆▇█"
+SPARKS = "▁▂▃▄▅▆▇█"
 
 
-def sparkline(counts: list[int]) -> str:
-    """Bars for counts, the highest being full."""
+def sparkline(counts: list[int]) -> list[Piece]:
+    """Bars for counts, the highest being full; one that is empty is a dot."""
     most = max(counts, default=0)
-    if not most:
-        return SPARKS[1] * len(counts)
-    return "".join(SPARKS[1 + round(count / most * 7)] if count else SPARKS[1] for count in counts)
+    return [("·", "dim") if not count else (SPARKS[round(count / most * 7)], "accent") for count in counts]
 
 
 def wrapped(text: str, width: int) -> list[str]:

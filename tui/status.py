@@ -6,7 +6,7 @@ what is missing or of another type is left out.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -123,7 +123,7 @@ TARGETS: dict[str, Piece] = {
 }
 
 
-def line(status: Status, sparks: str, rate: str, width: int) -> list[Piece]:
+def line(status: Status, sparks: Sequence[Piece], rate: str, width: int) -> list[Piece]:
     """The status line, as much of it as fits: what matters more stands further left.
 
     Args:
@@ -144,7 +144,7 @@ def line(status: Status, sparks: str, rate: str, width: int) -> list[Piece]:
     return pieces
 
 
-def _groups(status: Status, sparks: str, rate: str) -> Iterator[list[Piece]]:
+def _groups(status: Status, sparks: Sequence[Piece], rate: str) -> Iterator[list[Piece]]:
     match status.engine:
         case Engine.LOOKING:
             yield [("… looking for the engine", "dim")]
@@ -160,7 +160,7 @@ def _groups(status: Status, sparks: str, rate: str) -> Iterator[list[Piece]]:
         yield [("✗ cannot store", "bad")]
     if status.answers:
         yield [(f"! answers {visible(status.answers)}", "warn")]
-    yield [(sparks, "accent"), (f" {rate}", "dim")]
+    yield [*sparks, (f" {rate}", "dim")]
     for target in status.targets:
         yield list(_of_target(target))
     if status.refused:

@@ -20,6 +20,10 @@ DARK = Theme(
     variables={
         "footer-key-foreground": "#5fb3a1",
         "block-cursor-text-style": "none",
+        "dim": "#87939d",
+        "row-cursor": "#1f4740",
+        "row-cursor-blurred": "#232b33",
+        "row-marked": "#1e2c40",
         "border": "#2c353e",
         "scrollbar": "#2f3942",
         "scrollbar-background": "#151a1f",
@@ -43,6 +47,10 @@ LIGHT = Theme(
     variables={
         "footer-key-foreground": "#0b6e5b",
         "block-cursor-text-style": "none",
+        "dim": "#5d6871",
+        "row-cursor": "#c9e4dd",
+        "row-cursor-blurred": "#e1e7eb",
+        "row-marked": "#dbe7f6",
         "border": "#c5ced6",
         "scrollbar": "#c2cad1",
         "scrollbar-background": "#f0f2f4",
@@ -54,7 +62,7 @@ THEMES = (DARK, LIGHT)
 
 TONES: dict[str, str] = {
     "plain": "",
-    "dim": "$text-muted",
+    "dim": "$dim",
     "strong": "bold",
     "good": "$text-success",
     "bad": "bold $text-error",

@@ -40,7 +40,8 @@ def _attempt(attempt: Attempt, capture: Capture) -> Iterator[Block]:
     glyph = {"good": "✓", "bad": "✗"}.get(tone, "–")
     yield Heading(f"{glyph} Try {attempt.number}: {came} in {spent(attempt.elapsed_ms)}", tone)
     yield Fact("started", when(attempt.started_at))
-    yield Fact("ended", visible(attempt.outcome))
+    if attempt.outcome != "answered":
+        yield Fact("ended", visible(attempt.outcome))
     if attempt.error:
         yield Fact("why", visible(attempt.error), tone)
     if attempt.verdict:
@@ -48,10 +49,18 @@ def _attempt(attempt: Attempt, capture: Capture) -> Iterator[Block]:
         yield Fact("verdict", f"{attempt.verdict}{reason}", tone)
     yield from _sent(attempt, capture)
     if attempt.headers is not None:
-        for name, value in attempt.headers:
-            yield Fact(latin1_shown(name), latin1_shown(value), "dim")
-    if attempt.body:
-        yield from _body(attempt.body, attempt.body_size)
+        yield from _answer(attempt)
+
+
+def _answer(attempt: Attempt) -> Iterator[Block]:
+    body = attempt.body or b""
+    whole = len(body) if attempt.body_size is None else attempt.body_size
+    kept = "" if whole == len(body) else f", of which {size(len(body))} were kept"
+    yield Heading(f"Its answer: {attempt.status}, {size(whole)}{kept}")
+    for name, value in attempt.headers or ():
+        yield Fact(latin1_shown(name), latin1_shown(value))
+    if body:
+        yield from _body(body)
 
 
 def _sent(attempt: Attempt, capture: Capture) -> Iterator[Block]:
@@ -69,13 +78,12 @@ def _differing(name: str, headers: Headers, others: Headers) -> Iterator[Block]:
             yield Fact(name, f"{latin1_shown(header)}: {latin1_shown(value)}", "dim")
 
 
-def _body(body: bytes, whole: int | None) -> Iterator[Block]:
+def _body(body: bytes) -> Iterator[Block]:
     text = laid_out(body) or _text(body)
     if text is None:
         shown, left = "\n".join(hex_rows(body[:MOST_HEX])), len(body) - MOST_HEX
     else:
         shown, left = visible_block(text[:MOST_SHOWN].replace("\r\n", "\n")), len(text) - MOST_SHOWN
-    yield Fact("answer", size(len(body) if whole is None else whole))
     yield Lines(shown)
     if left > 0:
         yield Note(f"… and {left:,} more", "dim")

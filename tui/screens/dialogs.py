@@ -106,7 +106,7 @@ class TriggerDialog(ModalScreen[str | None]):
         width = max(len(event.type) for event in self._events) + 2
         for event in self._events:
             if part in event.type.lower() or part in event.when.lower():
-                text = Content.assemble((event.type.ljust(width), "bold"), (event.when, "$text-muted"))
+                text = Content.assemble((event.type.ljust(width), "bold"), (event.when, "$dim"))
                 options.add_option(Option(text, id=event.type))
         if options.option_count:
             options.highlighted = 0

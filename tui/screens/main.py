@@ -62,7 +62,7 @@ class MainScreen(ActingScreen):
                 yield Empty(id="empty")
                 yield ListFoot(id="list-foot")
             yield Detail(id="detail")
-        yield Footer(compact=True, show_command_palette=False)
+        yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
         self._list = self.query_one(CaptureList)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
-from textual import events
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.message import Message
@@ -21,6 +22,11 @@ PROMPT = 2
 
 class FilterBar(Vertical):
     """One line to write in; out of sight while there is neither a filter nor somebody writing one."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("down", "take", "to the list", key_display="Enter ↓"),
+        Binding("escape", "drop", "clear", key_display="Esc"),
+    ]
 
     enabled = reactive(True, toggle_class="-on")
     """Whether the filter is applied."""
@@ -86,16 +92,16 @@ class FilterBar(Vertical):
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
-        self._leave(cleared=not event.value.strip())
+        self.action_take()
 
-    def on_key(self, event: events.Key) -> None:
-        if event.key == "escape":
-            event.stop()
-            self.clear()
-            self._leave(cleared=True)
-        elif event.key == "down":
-            event.stop()
-            self._leave(cleared=False)
+    def action_take(self) -> None:
+        """Keep what is written and go back to the list."""
+        self._leave(cleared=not self.text.strip())
+
+    def action_drop(self) -> None:
+        """Empty the bar and go back to the list."""
+        self.clear()
+        self._leave(cleared=True)
 
     def _leave(self, *, cleared: bool) -> None:
         if cleared:

@@ -53,7 +53,8 @@ class Arrivals:
         self._upto = max(self._upto, bar)
 
     @property
-    def sparks(self) -> str:
+    def sparks(self) -> list[Piece]:
+        """A bar for each, the newest at the right."""
         return sparkline(list(self._bars))
 
     @property
