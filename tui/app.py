@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
 from collections.abc import Callable
 from typing import ClassVar
 
@@ -31,7 +33,18 @@ class RelayApp(App[None]):
         self.theme = DARK.name
 
     def on_mount(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            # Python's own way would leave the terminal as it is: raw, with its mouse and no cursor.
+            loop.add_signal_handler(number, self.exit)
         self.push_screen(MainScreen(self._gateway))
+
+    def _fatal_error(self) -> None:
+        """End after a fault of ours; `run` raises it on the terminal that is itself again.
+
+        Textual's own would print local variables, and with them bodies and escapes, past `relay.text`.
+        """
+        self._close_messages_no_wait()
 
     def action_help_quit(self) -> None:
         """Ctrl-C with nothing selected to copy: leave, as elsewhere in a terminal."""
@@ -55,4 +68,6 @@ def run(settings: Settings, listener: Listener | None = None) -> int:
     with Gateway(settings, listener) as gateway:
         app = RelayApp(gateway)
         app.run()
+        if app._exception is not None:
+            raise app._exception
         return app.return_code or 0

@@ -39,5 +39,5 @@ class KeyCommands(Provider):
         return found
 
     async def _run(self, key: Key) -> None:
-        where = self.focused if key in keys.LIST and self.focused is not None else self.screen
+        where = self.focused if key not in keys.MAIN and self.focused is not None else self.screen
         await self.app.run_action(key.action, default_namespace=where)

@@ -129,10 +129,10 @@ def row(listed: Listed, columns: Layout, today: date, *, marked: bool) -> Iterat
             yield from cell(width)
 
 
-def gone(number: int, columns: Layout) -> Iterator[Piece]:
-    """The row of a capture that is no longer there."""
+def no_row(number: int, columns: Layout, *, removed: bool) -> Iterator[Piece]:
+    """The row of a capture that is no longer there, or cannot be read now."""
     width = sum((*(column + GAP for column in _widths(columns) if column),)) - GAP
-    yield " " * EDGE + fit(f"{number} was removed", width), "dim"
+    yield " " * EDGE + fit(f"{number} was removed" if removed else f"{number} …", width), "dim"
 
 
 def _widths(columns: Layout) -> tuple[int, ...]:

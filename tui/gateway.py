@@ -41,6 +41,9 @@ if TYPE_CHECKING:
 AT_ONCE = 10_000
 """New captures that are taken into the list one look at a time; more are read anew in a thread."""
 
+LOCKED_S = 0.1
+"""How long the screen stands still, at most, while another program has locked the log."""
+
 PREFERRED_SECRETS = ("sandbox", "default")
 """Of several secrets, the one that samples are signed with."""
 
@@ -74,7 +77,8 @@ class Gateway:
 
     def _open(self) -> None:
         self._inode = _inode(self.db)
-        self._rows, self._details, self._searches = (Reader(self.db) for _ in range(3))
+        self._rows = Reader(self.db, wait_s=LOCKED_S)
+        self._details, self._searches = Reader(self.db), Reader(self.db)
 
     def __enter__(self) -> Gateway:
         return self
@@ -96,6 +100,18 @@ class Gateway:
         """Whether anything was committed since this was last asked; costs 50 microseconds."""
         version, self._version = self._version, self._rows.data_version()
         return version != self._version
+
+    async def is_readable(self) -> bool:
+        """Whether the log can be read again."""
+        return await asyncio.to_thread(self._is_readable)
+
+    def _is_readable(self) -> bool:
+        with self._one_detail:
+            try:
+                self._details.newest_id()
+            except RelayError:
+                return False
+        return True
 
     def reopened(self) -> bool:
         """Take up a log that another file has replaced; whether that was so."""

@@ -79,6 +79,20 @@ LIST: tuple[Key, ...] = (
 )
 """Keys of the list of captures."""
 
+PAGE: tuple[Key, ...] = (
+    Key("page.down", "j,down", "scroll_down", "down", "One line down.", "Move", shown_as="j ↓"),
+    Key("page.up", "k,up", "scroll_up", "up", "One line up.", "Move", shown_as="k ↑"),
+    Key("page.page_down", "pagedown,ctrl+d,space", "page_down", "page down", "One page down.", "Move",
+        shown_as="PgDn Space"),
+    Key("page.page_up", "pageup,ctrl+u", "page_up", "page up", "One page up.", "Move", shown_as="PgUp ^u"),
+    Key("page.top", "g,home", "scroll_home", "top", "The beginning.", "Move", shown_as="g Home"),
+    Key("page.bottom", "G,end", "scroll_end", "end", "The end.", "Move", shown_as="G End"),
+    Key("page.next_tab", "right", "screen.tab(1)", "next tab", "The next tab.", "Move", shown_as="→"),
+    Key("page.previous_tab", "left", "screen.tab(-1)", "tab before", "The tab before.", "Move",
+        shown_as="←"),
+)  # fmt: skip
+"""Keys of a page of facts in the detail."""
+
 MAIN: tuple[Key, ...] = (
     Key(
         "filter.edit", "slash", "edit_filter", "filter", "Narrow the list by a filter.", "List", True, "/"
@@ -132,4 +146,5 @@ def of_key(pressed: str) -> Key | None:
 def all_keys() -> Iterator[Key]:
     """The whole table."""
     yield from LIST
+    yield from PAGE
     yield from MAIN

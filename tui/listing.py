@@ -86,6 +86,8 @@ class Listing:
         self.cursor: int | None = None
         """The id that the cursor is on; None in an empty list."""
         self.marks: set[int] = set()
+        self._wanted: int | None = None
+        """Where the cursor was, while a search has not yet found that capture again."""
         self._seen = 0
         """The newest id that there was when the cursor stopped following."""
 
@@ -163,12 +165,18 @@ class Listing:
         self._settle()
 
     def _settle(self) -> None:
+        if self.following:
+            self.cursor = self.newest or None
+            return
+        self._wanted = self._wanted or self.cursor
         if not len(self.ids):
             self.cursor = None
-        elif self.following or self.cursor is None:
+        elif self._wanted is None:
             self.cursor = self.newest
         else:
-            self.cursor = self.id_at(self.y_of(self.cursor))
+            self.cursor = self.id_at(self.y_of(self._wanted))
+        if self.cursor == self._wanted:
+            self._wanted = None
 
     # -- what a person does --------------------------------------------------------------------
 
@@ -177,6 +185,7 @@ class Listing:
         if not len(self.ids):
             return
         self.hold()
+        self._wanted = None
         self.cursor = self.id_at(min(max(y, 0), len(self.ids) - 1))
 
     def hold(self) -> None:
@@ -188,6 +197,7 @@ class Listing:
     def follow(self) -> None:
         """Go to the newest capture and with each that comes."""
         self.following = True
+        self._wanted = None
         self._settle()
 
     def saw(self, number: int) -> None:

@@ -38,8 +38,12 @@ class Reader:
     called while another thread is inside.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, wait_s: float = 1.0) -> None:
         """Open it.
+
+        Args:
+            path: the log.
+            wait_s: how long a lock is waited for; a screen that must not stand still waits less.
 
         Raises:
             NotFound: there is no such file.
@@ -55,7 +59,7 @@ class Reader:
                 f"there is no log at {path}; `lean-relay listen` makes one, or name another file with --db"
             )
         try:
-            self._connection = _open(path)
+            self._connection = _open(path, wait_s)
         except sqlite3.DatabaseError as error:
             raise _unreadable(path, error) from error
 
@@ -80,7 +84,7 @@ class Reader:
         """All rows of one statement of `relay.store`; values come in as parameters only.
 
         Raises:
-            RelayError: `unreadable-database` where the file is damaged or locked for longer than 1 s.
+            RelayError: `unreadable-database` where the file is damaged, or locked for longer than it waits.
         """
         try:
             return self._connection.execute(sql, parameters).fetchall()
@@ -300,9 +304,9 @@ def _marks(values: Sequence[Any]) -> str:
     return ",".join("?" * len(values))
 
 
-def _open(path: Path) -> sqlite3.Connection:
+def _open(path: Path, wait_s: float) -> sqlite3.Connection:
     location = f"file:{quote(str(path.absolute()))}?mode=ro"
-    connection = _connect(location)
+    connection = _connect(location, wait_s)
     try:
         try:
             identity.is_empty(connection)
@@ -312,7 +316,7 @@ def _open(path: Path) -> sqlite3.Connection:
             if not _name(error).startswith(_NO_SHM) or os.path.exists(f"{path}-wal"):
                 raise
             connection.close()
-            connection = _connect(f"{location}&immutable=1")
+            connection = _connect(f"{location}&immutable=1", wait_s)
         identity.check_readable(connection, path)
     except BaseException:
         connection.close()
@@ -320,9 +324,9 @@ def _open(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _connect(location: str) -> sqlite3.Connection:
+def _connect(location: str, wait_s: float) -> sqlite3.Connection:
     connection = sqlite3.connect(
-        location, uri=True, timeout=1.0, isolation_level=None, check_same_thread=False
+        location, uri=True, timeout=wait_s, isolation_level=None, check_same_thread=False
     )
     # Other programs may have stored bytes that are no UTF-8; reading them must not raise.
     connection.text_factory = _text

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TypeVar
 
-from relay.errors import RelayError
 from relay.filters import Filter
 from relay.store.listing import Span
 from tui.gateway import AT_ONCE, Gateway, interrupted
@@ -131,27 +130,28 @@ class Browsing:
     # -- a filter ------------------------------------------------------------------------------
 
     async def search(self, filter: Filter) -> None:
-        """Show what matches, newest first as it is found, and what comes; until cancelled."""
+        """Show what matches, newest first as it is found, and what comes; until cancelled.
+
+        Raises:
+            RelayError: the log cannot be read.
+        """
         async with self._searching:
             self.span = self._gateway.span()
             finding = self.finding = Finding(filter, self.span.last)
             self.listing.show(Found())
             self._changed()
-            with suppress(RelayError):  # The log cannot be read: the screen says so, and searches anew.
-                await self._scan(finding)
-                while True:
-                    await self._news.wait()
-                    self._news.clear()
-                    await self._keep_up(finding)
-                    if finding.is_late:
-                        await asyncio.sleep(SETTLED_S)
+            await self._scan(finding)
+            while True:
+                await self._news.wait()
+                self._news.clear()
+                await self._keep_up(finding)
+                if finding.is_late:
+                    await asyncio.sleep(SETTLED_S)
 
     async def _scan(self, finding: Finding) -> None:
         windows = self._gateway.search(finding.filter, before=finding.newest + 1)
         try:
             while (window := await self._in_thread(lambda: next(windows, None))) is not None:
-                if not len(self.listing.ids):
-                    self.listing.follow()
                 self.listing.add_older(window.ids)
                 finding.scanned_to = window.upto
                 self._changed()
@@ -191,8 +191,9 @@ class Browsing:
             return await asyncio.shield(running)
         except asyncio.CancelledError:
             self._gateway.stop_search()
-            with suppress(Exception):
-                await running
+            while not running.done():  # A second cancellation must not leave it running either.
+                with suppress(asyncio.CancelledError, Exception):
+                    await asyncio.shield(running)
             raise
         except Exception as error:
             if interrupted(error):

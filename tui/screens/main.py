@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from time import time
 from typing import ClassVar
@@ -34,6 +37,9 @@ STATUS_S = 1.0
 DETAIL_AFTER_S = 0.05
 """How long the cursor rests before the detail is read, so that a held key scrolls freely."""
 
+ARRIVALS_READ = 5_000
+"""Captures whose times make the first sparkline."""
+
 WIDE = 140
 """Columns from which list and detail stand side by side."""
 
@@ -48,6 +54,8 @@ class MainScreen(ActingScreen):
         self.gateway = gateway
         self._browsing = Browsing(gateway, self._rows_changed)
         self._unreadable: str | None = None
+        self._refused: tuple[str, ...] = ()
+        """Ids of the keys that are grey."""
         self._shown_row: Listed | None = None
         """What the list said of the capture in the detail when that was read."""
 
@@ -58,7 +66,7 @@ class MainScreen(ActingScreen):
             with Vertical(id="list-pane"):
                 yield FilterBar(id="filter")
                 yield ListHead(id="list-head")
-                yield CaptureList(self._browsing.listing, self.gateway.rows, date.today, id="list")
+                yield CaptureList(self._browsing.listing, self._rows, date.today, id="list")
                 yield Empty(id="empty")
                 yield ListFoot(id="list-foot")
             yield Detail(id="detail")
@@ -71,8 +79,7 @@ class MainScreen(ActingScreen):
         self._status = self.query_one(StatusLine)
         self._list.focus()
         self._start_arrivals()
-        self._browsing.show_all()
-        self._count()
+        self._show_again()
         self.set_interval(POLL_S, self._poll)
         self.set_interval(STATUS_S, self._look)
         self._look()
@@ -99,28 +106,49 @@ class MainScreen(ActingScreen):
 
     def done(self) -> None:
         self._browsing.listing.marks.clear()
-        finding = self._browsing.finding
-        if finding is not None:
-            self._search(finding.filter)
-        else:
-            self._browsing.show_all()
-            self._count()
+        self._show_again()
 
     def action_help(self) -> None:
         if self._detail.has_focus_within:
-            self.app.push_screen(HelpScreen("Keys in the detail", keys.MAIN))
+            self.app.push_screen(HelpScreen("Keys in the detail", (*keys.PAGE, *keys.MAIN)))
         else:
             self.app.push_screen(HelpScreen("Keys in the list", (*keys.LIST, *keys.MAIN)))
 
     # -- keeping up ----------------------------------------------------------------------------
 
+    def _rows(self, ids: Sequence[int]) -> Mapping[int, Listed] | None:
+        """Rows for the list; None, at once, while the log cannot be read."""
+        if self._unreadable is None:
+            try:
+                return self.gateway.rows(ids)
+            except RelayError as error:
+                self._cannot_read(error)
+        return None
+
+    def _cannot_read(self, error: RelayError) -> None:
+        """Leave the log alone; `_look` sees when it can be read again."""
+        self._unreadable = str(error)
+
+    def _show_again(self) -> None:
+        """Read the list anew, through the filter where there is one."""
+        finding = self._browsing.finding
+        try:
+            if finding is not None:
+                self._search(finding.filter)
+            else:
+                self._browsing.show_all()
+                self._count()
+        except RelayError as error:
+            self._cannot_read(error)
+
     def _poll(self) -> None:
+        if self._unreadable is not None:
+            return
         try:
             came = self._browsing.poll()
         except RelayError as error:
-            self._unreadable = str(error)
+            self._cannot_read(error)
             return
-        self._unreadable = None
         if came is None:
             return
         if came:
@@ -131,11 +159,16 @@ class MainScreen(ActingScreen):
 
     @work(exclusive=True, group="count")
     async def _count(self) -> None:
-        await self._browsing.count()
+        try:
+            await self._browsing.count()
+        except RelayError as error:
+            self._cannot_read(error)
 
     def _start_arrivals(self) -> None:
-        for at in self.gateway.arrivals(datetime.now(UTC) - timedelta(seconds=BARS * BAR_S), 5_000):
-            self._status.arrivals.add(1, at.timestamp())
+        since = datetime.now(UTC) - timedelta(seconds=BARS * BAR_S)
+        with suppress(RelayError):  # What follows meets it too, and says so.
+            for at in self.gateway.arrivals(since, ARRIVALS_READ):
+                self._status.arrivals.add(1, at.timestamp())
 
     def _rows_changed(self) -> None:
         self._list.rows_changed()
@@ -171,10 +204,19 @@ class MainScreen(ActingScreen):
                     "Start it again: q, then lean-relay."
                 )
         self.query_one(Banners).said = tuple(banners(status, unreadable=self._unreadable, ended=ended))
+        if self._unreadable is not None and await self.gateway.is_readable():
+            self._unreadable = None
+            self._show_again()
         if self.gateway.reopened():
-            self._browsing.show_all()
-            self._count()
-        self.refresh_bindings()
+            self._show_again()
+        self._grey_keys()
+
+    def _grey_keys(self) -> None:
+        """Draw the footer anew where other keys work than before; it is made of widgets, and costs 10 ms."""
+        refused = tuple(key.id for key in keys.MAIN if self.why_not(key.action))
+        if refused != self._refused:
+            self._refused = refused
+            self.refresh_bindings()
 
     # -- the detail ----------------------------------------------------------------------------
 
@@ -193,9 +235,15 @@ class MainScreen(ActingScreen):
 
     @work(exclusive=True, group="detail")
     async def _read_detail(self, number: int | None) -> None:
-        subject = None if number is None else await self.gateway.subject(number)
+        # A held key moves on before this: then nothing is read, and the list scrolls freely.
+        await asyncio.sleep(DETAIL_AFTER_S)
+        try:
+            subject = None if number is None else await self.gateway.subject(number)
+        except RelayError as error:
+            self._cannot_read(error)
+            return
         self._detail.show(subject)
-        self.refresh_bindings()
+        self._grey_keys()
 
     # -- the filter ----------------------------------------------------------------------------
 
@@ -224,14 +272,17 @@ class MainScreen(ActingScreen):
         self._bar.complain(None)
         if not text.strip() or not self._bar.enabled:
             self.workers.cancel_group(self, "search")
-            self._browsing.show_all()
-            self._count()
+            self._browsing.finding = None
+            self._show_again()
         else:
             self._search(filter)
 
     @work(exclusive=True, group="search")
     async def _search(self, filter: Filter) -> None:
-        await self._browsing.search(filter)
+        try:
+            await self._browsing.search(filter)
+        except RelayError as error:
+            self._cannot_read(error)
 
     # -- where one is --------------------------------------------------------------------------
 

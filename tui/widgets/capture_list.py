@@ -11,33 +11,26 @@ from dataclasses import dataclass
 from datetime import date
 from typing import ClassVar
 
-from rich.segment import Segment
-from rich.style import Style
 from textual import events
 from textual.binding import BindingType
 from textual.geometry import Size
 from textual.message import Message
-from textual.reactive import reactive
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from relay.models import Listed
 from tui import format, keys
 from tui.listing import Listing
+from tui.widgets.lines import Toned
 
-Fetch = Callable[[Sequence[int]], Mapping[int, Listed]]
+Fetch = Callable[[Sequence[int]], Mapping[int, Listed] | None]
+"""Gives the rows of ids, those that exist; None where they cannot be read now."""
 
-TONES = ("plain", "dim", "strong", "good", "bad", "warn", "accent")
 
-
-class CaptureList(ScrollView, can_focus=True):
+class CaptureList(Toned, can_focus=True):
     """Captures as rows; a million scroll as well as ten."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings(keys.LIST)]
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"list--cursor", "list--marked", *(f"tone--{t}" for t in TONES)}
-
-    active = reactive(False)
-    """Whether the list, and not what it leads to, has the keys."""
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"list--cursor", "list--marked"}
 
     @dataclass
     class Moved(Message):
@@ -69,9 +62,9 @@ class CaptureList(ScrollView, can_focus=True):
         self._today = today
         self._known: dict[int, Listed | None] = {}
         self._strips: dict[tuple[int, bool, bool], Strip] = {}
-        self._styles: dict[str, Style] = {}
         self._anchor: int | None = None
         """The id of the row at the top, which stays there when rows come in above it."""
+        self._cursor_in_view = True
 
     # -- what changes --------------------------------------------------------------------------
 
@@ -83,7 +76,10 @@ class CaptureList(ScrollView, can_focus=True):
         if self.listing.following:
             self._show_cursor()
         elif self._anchor is not None:
+            in_view = self._cursor_in_view
             self._scroll(self.listing.y_of(self._anchor))
+            if in_view:
+                self._show_cursor()
         self._remember()
         self.refresh()
 
@@ -92,7 +88,10 @@ class CaptureList(ScrollView, can_focus=True):
         if number is None:
             return None
         if number not in self._known:
-            self._known[number] = self._fetch((number,)).get(number)
+            found = self._fetch((number,))
+            if found is None:
+                return None
+            self._known[number] = found.get(number)
         return self._known[number]
 
     def columns(self) -> format.Layout:
@@ -101,7 +100,6 @@ class CaptureList(ScrollView, can_focus=True):
 
     def notify_style_update(self) -> None:
         super().notify_style_update()
-        self._styles.clear()
         self._strips.clear()
 
     def on_resize(self) -> None:
@@ -132,7 +130,8 @@ class CaptureList(ScrollView, can_focus=True):
         cached = self._strips.get((number, under, marked))
         if cached is None:
             cached = self._strip(number, under=under, marked=marked)
-            self._strips[number, under, marked] = cached
+            if number in self._known:
+                self._strips[number, under, marked] = cached
         return cached
 
     def _strip(self, number: int, *, under: bool, marked: bool) -> Strip:
@@ -142,21 +141,16 @@ class CaptureList(ScrollView, can_focus=True):
         columns = self.columns()
         base = self.rich_style
         if marked:
-            base += self._style("list--marked")
+            base += self.style_of("list--marked")
         if under:
-            base += self._style("list--cursor")
-        pieces = (
-            format.gone(number, columns)
-            if listed is None
-            else format.row(listed, columns, self._today(), marked=marked)
+            base += self.style_of("list--cursor")
+        if listed is not None:
+            pieces = list(format.row(listed, columns, self._today(), marked=marked))
+        else:
+            pieces = list(format.no_row(number, columns, removed=number in self._known))
+        return Strip(self.segments(pieces, base)).adjust_cell_length(
+            self.scrollable_content_region.width, base
         )
-        segments = [Segment(text, base + self._style(f"tone--{tone}")) for text, tone in pieces]
-        return Strip(segments).adjust_cell_length(self.scrollable_content_region.width, base)
-
-    def _style(self, name: str) -> Style:
-        if name not in self._styles:
-            self._styles[name] = self.get_component_rich_style(name, partial=True)
-        return self._styles[name]
 
     def _read_page(self) -> None:
         """What is on screen, and half a screen on each side of it, in one go."""
@@ -166,6 +160,8 @@ class CaptureList(ScrollView, can_focus=True):
         wanted = [self.listing.id_at(y) for y in range(first, last)]
         missing = [number for number in wanted if number not in self._known]
         found = self._fetch(missing)
+        if found is None:
+            return
         if len(self._known) > 50 * height:
             self._known.clear()
             self._strips.clear()
@@ -220,6 +216,7 @@ class CaptureList(ScrollView, can_focus=True):
         top = min(self.scroll_offset.y, len(self.listing) - 1)
         bottom = min(top + max(self.size.height, 1), len(self.listing)) - 1
         self._anchor = self.listing.id_at(top)
+        self._cursor_in_view = top <= self.listing.cursor_y <= bottom
         self.listing.saw(max(self._anchor, self.listing.id_at(bottom)))
 
     # -- mouse ---------------------------------------------------------------------------------

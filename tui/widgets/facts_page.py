@@ -1,0 +1,62 @@
+"""A tab of facts: blocks as wrapped lines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from tui.facts.blocks import Block, Fact, Heading, Lines, Note, Subject
+from tui.format import Tone, wrapped
+from tui.widgets.lines import Line, LinesView
+
+NAME_WIDTH = 14
+"""Cells of a fact's name; a longer one pushes its value to the right, or below it."""
+
+DIM: Tone = "dim"
+
+
+class FactsPage(LinesView):
+    """What a function says of a capture."""
+
+    def __init__(self, facts: Callable[[Subject], Iterator[Block]]) -> None:
+        super().__init__()
+        self._facts = facts
+        self._blocks: tuple[Block, ...] = ()
+        self._shown: int | None = None
+
+    def show(self, subject: Subject) -> None:
+        """Show a capture, from the top unless it is the same one."""
+        self._blocks = tuple(self._facts(subject))
+        other = subject.capture.id != self._shown
+        self._shown = subject.capture.id
+        self.lines_changed(to_top=other)
+
+    def lines_for(self, width: int) -> list[Line]:
+        lines: list[Line] = []
+        for block in self._blocks:
+            lines += drawn(block, width, first=not lines)
+        return lines
+
+
+def drawn(block: Block, width: int, *, first: bool) -> list[Line]:
+    """One block as lines; a heading stands off from what is before it."""
+    match block:
+        case Heading(text, tone):
+            lines: list[Line] = [] if first else [[]]
+            return lines + [[(line, tone)] for line in wrapped(text, width)]
+        case Note(text, tone):
+            return [[(line, tone)] for line in wrapped(text, width)]
+        case Lines(text, tone):
+            return [[("  " + part, tone)] for line in text.split("\n") for part in wrapped(line, width - 2)]
+        case Fact(name, value, tone):
+            return _fact(name, value, tone, width)
+
+
+def _fact(name: str, value: str, tone: Tone, width: int) -> list[Line]:
+    indent = min(max(NAME_WIDTH, len(name) + 2), width // 2)
+    if len(name) + 2 > indent:
+        below: list[Line] = [[("    ", DIM), (line, tone)] for line in wrapped(value, width - 4)]
+        return [*([(line, DIM)] for line in wrapped(name, width)), *below]
+    return [
+        [((name if at == 0 else "").ljust(indent), DIM), (line, tone)]
+        for at, line in enumerate(wrapped(value, width - indent))
+    ]
