@@ -120,9 +120,8 @@ async def test_pretty_is_first_and_v_goes_through_the_views() -> None:
         await screen.show(b"[1]")
         assert screen.view.view == "hex"
         screen.view.clear()
-        assert len(screen.view.view) == 0
-        assert not screen.view.views
-        assert screen.view.path_at_cursor() is None
+        cleared: tuple[object, ...] = (screen.view.view, screen.view.views, screen.view.path_at_cursor())
+        assert cleared == ("", (), None)
 
 
 async def test_keys_move_the_cursor() -> None:
