@@ -44,15 +44,15 @@ class BodyText(ScrollView, can_focus=True, inherit_bindings=False):
         & > .body--string { color: $text-success; }
         & > .body--number { color: $text-warning; }
         & > .body--literal { color: $text-accent; text-style: italic; }
-        & > .body--punctuation { color: $text-muted; }
-        & > .body--comment { color: $text-muted; text-style: italic; }
-        & > .body--offset { color: $text-muted; }
+        & > .body--punctuation { color: $foreground-darken-3; }
+        & > .body--comment { color: $foreground-darken-3; text-style: italic; }
+        & > .body--offset { color: $foreground-darken-3; }
         & > .body--odd { color: $text-error; text-style: bold; }
         & > .body--fold { color: $text-accent; text-style: bold; }
         & > .body--mark { color: $text-warning; text-style: bold; }
         & > .body--note { color: $text-warning; text-style: italic; }
-        & > .body--hit { background: $warning-muted; color: $text; text-style: underline; }
-        & > .body--current { background: $warning; color: $background; text-style: bold; }
+        & > .body--hit { background: $warning-muted; color: $foreground; text-style: underline; }
+        & > .body--current { background: $warning; color: black; text-style: bold; }
         & > .body--cursor { background: $surface-lighten-1; }
         &:focus > .body--cursor { background: $primary-muted; }
     }
