@@ -306,10 +306,11 @@ class JsonDocument(Document):
         margin = b"\n" + b" " * blanks
         written = json.dumps(name, ensure_ascii=False).encode("utf-8", "surrogatepass")
         found = self.data.rfind(margin + written + b": ", low, high)
-        if found >= 0:
-            return found + 1
-        # It may be written with other escapes.
-        last = None
+        last = found + 1 if found >= 0 else None
+        low = max(low, found)
+        if self.data.find(b"\\", low, high) < 0:
+            return last
+        # It may be written with other escapes, once more after that too.
         for key in re.compile(margin + rb'("[^"\\]*+(?:\\.[^"\\]*+)*+"): ').finditer(self.data, low, high):
             if b"\\" in key[1] and _text(key[1]) == name:
                 last = key.start() + 1

@@ -12,6 +12,7 @@ from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
+from textual.binding import Binding, BindingType
 from textual.geometry import Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
@@ -33,7 +34,7 @@ _STYLES = ("text", "key", "string", "number", "literal", "punctuation", "comment
 
 
 class BodyText(ScrollView, can_focus=True, inherit_bindings=False):
-    """Rows of a prepared body. The keys are those of the view around it: they move a cursor."""
+    """Rows of a prepared body. Keys move a cursor, and fold."""
 
     DEFAULT_CSS = """
     BodyText {
@@ -57,6 +58,18 @@ class BodyText(ScrollView, can_focus=True, inherit_bindings=False):
         &:focus > .body--cursor { background: $primary-muted; }
     }
     """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("j,down", "move(1)", "Down", show=False, id="body.down"),
+        Binding("k,up", "move(-1)", "Up", show=False, id="body.up"),
+        Binding("g,home", "first", "Begin", show=False, id="body.first"),
+        Binding("G,end", "last", "End", show=False, id="body.last"),
+        Binding("pagedown", "page(1)", "Page down", show=False, id="body.page-down"),
+        Binding("pageup", "page(-1)", "Page up", show=False, id="body.page-up"),
+        Binding("left", "left", "Fold", show=False, id="body.left"),
+        Binding("right", "right", "Unfold", show=False, id="body.right"),
+        Binding("enter,space", "toggle_fold", "Fold", tooltip="Fold or unfold the bracket", id="body.toggle"),
+    ]
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         *(f"body--{name}" for name in _STYLES),
@@ -242,6 +255,45 @@ class BodyText(ScrollView, can_focus=True, inherit_bindings=False):
         self._resize()
         self.cursor = (line, 0)
         self._cursor_moved()
+
+    # -- keys -------------------------------------------------------------------------------------
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Keys that do nothing here belong to whoever is above."""
+        return self.foldable is not None if action == "toggle_fold" else True
+
+    def action_move(self, count: int) -> None:
+        self.move_by(count)
+
+    def action_page(self, count: int) -> None:
+        self.move_by(count * max(self.size.height - 1, 1))
+
+    def action_first(self) -> None:
+        self.move_to_row(0)
+
+    def action_last(self) -> None:
+        if self.rows is not None:
+            self.move_to_row(self.rows.total - 1)
+
+    def action_left(self) -> None:
+        """Fold what opens here, else go to the bracket around it; without a tree scroll."""
+        tree, line = self.foldable, self.line
+        if tree is None:
+            self.scroll_relative(x=-8, animate=False)
+        elif tree.opens(line) and not self.is_folded(line):
+            self.fold(line)
+        elif (parent := tree.parent(line)) is not None:
+            self.move_to_line(parent)
+
+    def action_right(self) -> None:
+        """Unfold what is folded here; otherwise scroll."""
+        if self.is_folded(self.line):
+            self.unfold(self.line)
+        else:
+            self.scroll_relative(x=8, animate=False)
+
+    def action_toggle_fold(self) -> None:
+        self.toggle(self.line)
 
     # -- the mouse --------------------------------------------------------------------------------
 

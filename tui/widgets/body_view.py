@@ -14,22 +14,18 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.content import Content
 from textual.message import Message
 from textual.widgets import Input, Static
 from textual.worker import get_current_worker
 
-from relay.text import visible
 from tui.bodies import HexDocument, Hits, JsonDocument, found, search
 from tui.bodies.preparing import LEAST_WIDTH, Prepared, Wanted, prepare, prepared
+from tui.widgets.body_foot import BodyFoot
 from tui.widgets.body_head import BodyHead, size_in_words
 from tui.widgets.body_text import BodyText
 
 FOUND_AT_ONCE = 512 * 1024
 """Bytes that are searched within some milliseconds."""
-
-PATH_AT_ONCE = 1024 * 1024
-"""Bytes of a text whose paths are looked up with each move of the cursor; else when it rests."""
 
 
 class BodyView(Vertical):
@@ -43,20 +39,10 @@ class BodyView(Vertical):
         & > .body--reasons.-said { display: block; }
         & > Input { display: none; height: 1; border: none; padding: 0 1; background: $surface; }
         & > Input.-open { display: block; }
-        & > .body--foot { height: 1; padding: 0 1; color: $text-muted; }
     }
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("j,down", "move(1)", "Down", show=False, id="body.down"),
-        Binding("k,up", "move(-1)", "Up", show=False, id="body.up"),
-        Binding("g,home", "first", "Begin", show=False, id="body.first"),
-        Binding("G,end", "last", "End", show=False, id="body.last"),
-        Binding("pagedown", "page(1)", "Page down", show=False, id="body.page-down"),
-        Binding("pageup", "page(-1)", "Page up", show=False, id="body.page-up"),
-        Binding("left", "left", "Fold", show=False, id="body.left"),
-        Binding("right", "right", "Unfold", show=False, id="body.right"),
-        Binding("enter,space", "toggle_fold", "Fold", tooltip="Fold or unfold the bracket", id="body.toggle"),
         Binding("minus", "fold_all", "Fold all", show=False, id="body.fold-all"),
         Binding("plus,equals_sign", "unfold_all", "Unfold all", show=False, id="body.unfold-all"),
         Binding("v", "next_view", "View", tooltip="The next view of this body", id="body.view"),
@@ -94,14 +80,6 @@ class BodyView(Vertical):
         number: int
         hits: Hits
 
-    @dataclass
-    class _Path(Message):
-        """A thread has found out where a line of a big text is."""
-
-        document: JsonDocument
-        line: int
-        path: str
-
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self._wanted: Wanted | None = None
@@ -119,7 +97,7 @@ class BodyView(Vertical):
         self._head = BodyHead()
         self._reasons = Static(classes="body--reasons", markup=False)
         self._input = Input(placeholder="find in this body", compact=True)
-        self._foot = Static(classes="body--foot", markup=False)
+        self._foot = BodyFoot(self._text)
 
     def compose(self) -> ComposeResult:
         yield self._head
@@ -389,53 +367,16 @@ class BodyView(Vertical):
         event.stop()
         self._tell_place()
 
-    def _tell_place(self, path: str | None = None) -> None:
-        text = self._text
-        if text.document is None or text.rows is None:
-            self._foot.update("")
-            return
-        right = f"{text.line + 1:,}/{text.document.lines.count:,}"
+    def _tell_place(self) -> None:
+        hits = self._text.hits
+        found = ""
         if self._is_searching:
-            right = f"searching ... {right}"
+            found = "searching ..."
+        elif self._sought and not len(hits):
+            found = "not found"
         elif self._sought:
-            count = f"{len(text.hits):,}{'+' if text.hits.is_cut else ''}"
-            place = f"{text.hit + 1:,} of {count}" if len(text.hits) else "not found"
-            right = f"{place}  {right}"
-        note = text.marks.get(text.line)
-        if note is not None:
-            path = f"! {note}"
-        elif path is not None:
-            pass
-        elif len(text.document.data) <= PATH_AT_ONCE:
-            path = self.path_at_cursor()
-        else:
-            self._rest.reset()
-            self._rest.resume()
-        width = max(self._foot.size.width - 2, 1)
-        room = max(width - len(right) - 1, 0)
-        shown = Content(visible((path or "")[:500])).truncate(room, ellipsis=True, pad=True)
-        self._foot.update(Content.assemble(shown, " ", right))
-
-    def _tell_path(self) -> None:
-        """The cursor rests in a big text: find out where."""
-        self._rest.pause()
-        document = self._text.document
-        if isinstance(document, JsonDocument):
-            self._find_path_in_thread(document, self._text.line)
-
-    @work(thread=True, exclusive=True, group="body-path")
-    def _find_path_in_thread(self, document: JsonDocument, line: int) -> None:
-        self.post_message(self._Path(document, line, document.path(line)))
-
-    @on(_Path)
-    def _take_path(self, event: _Path) -> None:
-        event.stop()
-        if event.document is self._text.document and event.line == self._text.line:
-            self._tell_place(event.path)
-
-    def on_mount(self) -> None:
-        """The watch for a cursor that rests."""
-        self._rest = self.set_interval(0.15, self._tell_path, pause=True)
+            found = f"{self._text.hit + 1:,} of {len(hits):,}{'+' if hits.is_cut else ''}"
+        self._foot.tell(found)
 
     # -- keys -------------------------------------------------------------------------------------
 
@@ -446,7 +387,7 @@ class BodyView(Vertical):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Keys that do nothing here belong to whoever is above."""
-        if action in ("toggle_fold", "fold_all", "unfold_all"):
+        if action in ("fold_all", "unfold_all"):
             return self._text.foldable is not None
         if action == "next_mark":
             return bool(self._text.marks)
@@ -455,39 +396,6 @@ class BodyView(Vertical):
         if action == "close_find":
             return bool(self._sought) or self._input.has_class("-open")
         return True
-
-    def action_move(self, count: int) -> None:
-        self._text.move_by(count)
-
-    def action_page(self, count: int) -> None:
-        self._text.move_by(count * max(self._text.size.height - 1, 1))
-
-    def action_first(self) -> None:
-        self._text.move_to_row(0)
-
-    def action_last(self) -> None:
-        if self._text.rows is not None:
-            self._text.move_to_row(self._text.rows.total - 1)
-
-    def action_left(self) -> None:
-        """Fold what opens here, else go to the bracket around it; without a tree scroll."""
-        tree, line = self._text.foldable, self._text.line
-        if tree is None:
-            self._text.scroll_relative(x=-8, animate=False)
-        elif tree.opens(line) and not self._text.is_folded(line):
-            self._text.fold(line)
-        elif (parent := tree.parent(line)) is not None:
-            self._text.move_to_line(parent)
-
-    def action_right(self) -> None:
-        """Unfold what is folded here; otherwise scroll."""
-        if self._text.is_folded(self._text.line):
-            self._text.unfold(self._text.line)
-        else:
-            self._text.scroll_relative(x=8, animate=False)
-
-    def action_toggle_fold(self) -> None:
-        self._text.toggle(self._text.line)
 
     def action_fold_all(self) -> None:
         if self._shown is not None:

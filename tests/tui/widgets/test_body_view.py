@@ -12,9 +12,10 @@ import pytest
 from textual.app import App, ComposeResult
 from textual.events import MouseScrollDown
 from textual.pilot import Pilot
-from textual.widgets import Input
+from textual.widgets import Input, TabbedContent, TabPane
 
 from relay.text import visible
+from tui.widgets.body_foot import BodyFoot
 from tui.widgets.body_head import BodyHead
 from tui.widgets.body_text import BodyText
 from tui.widgets.body_view import BodyView
@@ -80,7 +81,7 @@ class Screen:
 
     @property
     def foot(self) -> str:
-        return str(self.view.query_one(".body--foot").render()).strip()
+        return str(self.view.query_one(BodyFoot).render()).strip()
 
     @property
     def reasons(self) -> str:
@@ -368,3 +369,29 @@ async def test_any_width(width: int) -> None:
         rows = screen.text.virtual_size.height
         await screen.pilot.resize_terminal(30, 24)
         await screen.wait_for(lambda: screen.text.virtual_size.height > rows, "wrapping again")
+
+
+class Tabs(App[None]):
+    """A body view in a tab that is not the one on the screen."""
+
+    def compose(self) -> ComposeResult:
+        with TabbedContent(initial="other"):
+            yield TabPane("Other", id="other")
+            with TabPane("Body", id="body"):
+                yield BodyView()
+
+
+async def test_in_a_hidden_tab_it_waits_for_room() -> None:
+    """A body given to a hidden view is prepared when it comes to the screen, the last one of several."""
+    app = Tabs()
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = Screen(pilot, app.query_one(BodyView))
+        for number in (1, 2, 3):
+            app.query_one(TabbedContent).active = "other"
+            await pilot.pause()
+            screen.view.show(b"[0]", "application/json")
+            screen.view.show(b"[%d]" % number, "application/json")
+            assert not screen.view.is_ready
+            app.query_one(TabbedContent).active = "body"
+            await screen.ready()
+            assert screen.rows[:3] == ["   [", f"     {number}", "   ]"]
