@@ -89,7 +89,7 @@ class Engine:
 
     async def _open(self, stack: AsyncExitStack, *, receive: bool) -> None:
         settings = self.settings
-        rules = Rules.read(settings)
+        rules = Rules.read(settings, receive=receive)
         files.prepare_folder(settings.db, allow_network_fs=settings.allow_network_fs)
         self._lock = Lock.take(settings.db)
         stack.callback(self._lock.release)
@@ -255,7 +255,7 @@ class Engine:
         if self._reread is None:
             raise UsageError("this engine has nothing to read again")
         fresh = self._reread()
-        rules = Rules.read(fresh)  # All faults before anything changes.
+        rules = Rules.read(fresh, receive=self._receiver is not None)  # All faults before anything changes.
         if self._port is not None:
             refuse_circles(rules.routes, self.settings.host, self._port)
         fixed = [name for name in AFTER_RESTART if getattr(fresh, name) != getattr(self.settings, name)]

@@ -29,8 +29,11 @@ class Rules:
     """What serves HTTPS; None for plain HTTP."""
 
     @classmethod
-    def read(cls, settings: Settings) -> Rules:
+    def read(cls, settings: Settings, *, receive: bool = True) -> Rules:
         """Read secrets, filters, targets and certificates.
+
+        Args:
+            receive: whether there will be a door at all, which certificates are for.
 
         Raises:
             UsageError: one of them is wrong; nothing has changed.
@@ -48,7 +51,7 @@ class Rules:
             rules=settings.respond_rules,
             now=now,
         )
-        return cls(judge, answers, Routes(settings.forward, now), _tls(settings))
+        return cls(judge, answers, Routes(settings.forward, now), _tls(settings) if receive else None)
 
 
 def _tls(settings: Settings) -> Serving | None:
