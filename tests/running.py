@@ -11,6 +11,7 @@ import os
 import signal
 import socket
 import sqlite3
+import ssl
 import subprocess
 import sys
 import time
@@ -224,11 +225,11 @@ class Reply:
     body: bytes
 
 
-def connect(port: int, within_s: float = 10.0) -> socket.socket:
-    """A connection whose every wait is bounded."""
+def connect(port: int, within_s: float = 10.0, tls: ssl.SSLContext | None = None) -> socket.socket:
+    """A connection whose every wait is bounded, over TLS where there is a context for it."""
     connection = socket.create_connection(("127.0.0.1", port), timeout=within_s)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return connection
+    return connection if tls is None else tls.wrap_socket(connection, server_hostname="localhost")
 
 
 def read_reply(connection: socket.socket) -> Reply | None:
@@ -257,9 +258,11 @@ def read_reply(connection: socket.socket) -> Reply | None:
     return Reply(int(lines[0].split(" ")[1]), headers, body)
 
 
-def exchange(port: int, request: bytes, *, within_s: float = 10.0) -> Reply | None:
+def exchange(
+    port: int, request: bytes, *, within_s: float = 10.0, tls: ssl.SSLContext | None = None
+) -> Reply | None:
     """Send bytes on a connection of their own and read one answer; None where none came."""
-    with connect(port, within_s) as connection:
+    with connect(port, within_s, tls) as connection:
         with contextlib.suppress(ConnectionError, BrokenPipeError):
             connection.sendall(request)
         return read_reply(connection)

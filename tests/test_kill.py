@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from tests.torture.https import https
 from tests.torture.kills import EARLY_ACK, kill_rounds
 
 
@@ -11,6 +14,14 @@ def test_killed_under_load(tmp_path: Path) -> None:
     """Every 200 that a client saw is in the database after SIGKILL and restart, with the same bytes."""
     tally = kill_rounds(tmp_path, 3)
     assert tally.acked > 100, tally
+    assert (tally.lost, tally.unsound) == (0, 0), tally
+
+
+@pytest.mark.parametrize("client_auth", ["off", "required"])
+def test_killed_under_load_over_tls(tmp_path: Path, client_auth: str) -> None:
+    """The same over TLS, by Python's ssl and by pyOpenSSL."""
+    tally = kill_rounds(tmp_path, 2, https=https(tmp_path / "pki", client_auth))
+    assert tally.acked > 50, tally
     assert (tally.lost, tally.unsound) == (0, 0), tally
 
 

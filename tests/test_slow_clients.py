@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ssl
 from pathlib import Path
 
 import psutil
+import pytest
 
 from tests.leanlike import a_body, a_request
 from tests.running import Running, connect, exchange, reading, running, wait_until
+from tests.torture.https import https
 from tests.torture.short_limits import BODY_S, HEAD_S, IDLE_S
 from tests.torture.slow import siege
 
@@ -25,11 +28,13 @@ def reasons(program: Running) -> set[str]:
         return {reason for (reason,) in log.execute("SELECT reason FROM refusals")}
 
 
-def hold_out(program: Running, each: int, within_s: float, good_p99_s: float) -> None:
+def hold_out(
+    program: Running, each: int, within_s: float, good_p99_s: float, tls: ssl.SSLContext | None = None
+) -> None:
     """A siege until the last slow caller is gone; good requests are all answered meanwhile."""
-    assert exchange(program.port, a_request(a_body())) is not None
+    assert exchange(program.port, a_request(a_body()), tls=tls) is not None
     before = descriptors(program)
-    with siege(program.port, each) as besieging:
+    with siege(program.port, each, tls) as besieging:
         wait_until(lambda: not besieging.holding(), "slow callers to be dropped", within_s)
     assert besieging.good.failed == 0, besieging.good
     assert besieging.good.answered > 20
@@ -38,7 +43,8 @@ def hold_out(program: Running, each: int, within_s: float, good_p99_s: float) ->
         status = caller.received[9:12]
         assert status == b"200" if caller.kind.startswith("idle") else status in (b"408", b""), caller
     wait_until(lambda: descriptors(program) <= before + 5, "descriptors to be given back")
-    wait_until(lambda: {"head-timeout", "body-timeout"} <= reasons(program), "the refusals' rows")
+    expected = {"head-timeout", "body-timeout"} | (set() if tls is None else {"tls-timeout"})
+    wait_until(lambda: expected <= reasons(program), "the refusals' rows")
     assert "Traceback" not in program.said
 
 
@@ -46,6 +52,14 @@ def test_slow_callers(tmp_path: Path) -> None:
     """Heads, bodies and silence have deadlines; webhooks beside them are answered as ever."""
     with running(tmp_path, launcher=SHORT_LIMITS) as program:
         hold_out(program, 10, max(HEAD_S, BODY_S, IDLE_S) + 4.0, 0.5)
+
+
+@pytest.mark.parametrize("client_auth", ["off", "required"])
+def test_slow_callers_over_tls(tmp_path: Path, client_auth: str) -> None:
+    """The same over TLS, and those who do not get through the handshake have a deadline too."""
+    secure = https(tmp_path / "pki", client_auth)
+    with running(tmp_path, *secure.options, launcher=SHORT_LIMITS) as program:
+        hold_out(program, 6, max(HEAD_S, BODY_S, IDLE_S) + 4.0, 0.5, secure.context)
 
 
 def test_more_connections_than_allowed(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.running import RELAY, is_sound, running
+from tests.torture.https import NO_HTTPS, Https
 from tests.torture.posting import lost, posting
 
 EARLY_ACK = ("-m", "tests.torture.early_ack")
@@ -27,14 +28,21 @@ class Tally:
         return f"acked {self.acked}, lost {self.lost}; kills {self.kills}, unsound databases {self.unsound}"
 
 
-def kill_rounds(folder: Path, rounds: int, *, launcher: Sequence[str] = RELAY, seed: int = 1) -> Tally:
+def kill_rounds(
+    folder: Path,
+    rounds: int,
+    *,
+    launcher: Sequence[str] = RELAY,
+    seed: int = 1,
+    https: Https = NO_HTTPS,
+) -> Tally:
     """Post, kill, start again, compare; each round on the database that the last one left."""
     rng = random.Random(seed)
     tally = Tally()
     acked: dict[str, str] = {}
     for number in range(rounds):
-        with running(folder, launcher=launcher) as program:
-            with posting(program.port, seed=number) as posters:
+        with running(folder, *https.options, launcher=launcher) as program:
+            with posting(program.port, seed=number, tls=https.context) as posters:
                 posters.stopping.wait(rng.uniform(0.05, 0.7))
                 program.kill()
             acked |= posters.acked

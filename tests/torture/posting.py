@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import random
+import ssl
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -30,10 +31,10 @@ class Posters:
         """Connections that ended without an answer to a request under way."""
         self.stopping = threading.Event()
 
-    def _post(self, port: int, rng: random.Random) -> None:
+    def _post(self, port: int, rng: random.Random, tls: ssl.SSLContext | None) -> None:
         while not self.stopping.is_set():
             try:
-                with connect(port) as connection:
+                with connect(port, tls=tls) as connection:
                     while not self.stopping.is_set():
                         event_id = str(uuid4())
                         body = a_body(event_id) + b" " * rng.choice((0, 0, 0, 7, 3_000, 40_000))
@@ -52,11 +53,15 @@ class Posters:
 
 
 @contextlib.contextmanager
-def posting(port: int, connections: int = 6, seed: int = 0) -> Iterator[Posters]:
-    """Callers at work for as long as the context lasts."""
+def posting(
+    port: int, connections: int = 6, seed: int = 0, tls: ssl.SSLContext | None = None
+) -> Iterator[Posters]:
+    """Callers at work for as long as the context lasts, over TLS where there is a context for it."""
     posters = Posters()
     threads = [
-        threading.Thread(target=posters._post, args=(port, random.Random(seed * 1000 + number)), daemon=True)
+        threading.Thread(
+            target=posters._post, args=(port, random.Random(seed * 1000 + number), tls), daemon=True
+        )
         for number in range(connections)
     ]
     for thread in threads:

@@ -6,14 +6,17 @@ import sys
 from functools import partial
 
 import relay.engine
+import relay.handshakes
 from relay.cli import run
 from relay.connections import Limits
 
 HEAD_S = 1.0
 BODY_S = 2.0
 IDLE_S = 2.0
+HANDSHAKE_S = 1.0
 
 if __name__ == "__main__":
     short = partial(Limits, head_s=HEAD_S, body_s=BODY_S, body_grace_s=1.0, idle_s=IDLE_S)
     setattr(relay.engine, "Limits", short)  # noqa: B010 - mypy lets nobody assign to a class's name
+    relay.handshakes.HANDSHAKE_WITHIN_S = HANDSHAKE_S
     sys.exit(run(sys.argv[1:]))

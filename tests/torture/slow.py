@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -30,6 +31,13 @@ BEGINNINGS: dict[str, tuple[bytes, bytes]] = {
     "idle after an answer": (a_request(a_body()), b""),
 }
 """What each kind sends first, and then ten times a second."""
+
+HANDSHAKES: dict[str, tuple[bytes, bytes]] = {
+    "no hello": (b"", b""),
+    "hello stalls": (b"\x16\x03\x01\x02\x00\x01", b""),
+    "hello trickles": (b"\x16\x03\x01\x10\x00\x01\x00\x0f\xfc\x03\x03", b"\x00"),
+}
+"""Those that do not get through the handshake, over TLS; to plain HTTP they are not shown."""
 
 
 @dataclass(slots=True, eq=False)
@@ -59,14 +67,16 @@ class Good:
 class Siege:
     """Slow callers and good ones on one port."""
 
-    def __init__(self, port: int, each: int) -> None:
+    def __init__(self, port: int, each: int, tls: ssl.SSLContext | None) -> None:
         self.good = Good()
+        self._tls = tls
+        self._kinds = BEGINNINGS if tls is None else BEGINNINGS | HANDSHAKES
         self._port = port
         self._stopping = threading.Event()
         self.slow = []
         for _ in range(each):
-            for kind, (first, _) in BEGINNINGS.items():
-                connection = connect(port)
+            for kind, (first, _) in self._kinds.items():
+                connection = connect(port, tls=None if kind in HANDSHAKES else tls)
                 connection.setblocking(False)
                 with contextlib.suppress(OSError):
                     connection.send(first)
@@ -82,14 +92,14 @@ class Siege:
                 return
 
     def _step(self, caller: Slow) -> None:
-        more = BEGINNINGS[caller.kind][1]
+        more = self._kinds[caller.kind][1]
         try:
             if more:
                 caller.connection.send(more)
             data = caller.connection.recv(65536)
             caller.received += data
             ended = not data
-        except BlockingIOError:
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             ended = False
         except OSError:
             ended = True
@@ -108,7 +118,7 @@ class Siege:
                 if kept is None or number % 10 == 0:
                     if kept is not None:
                         kept.close()
-                    kept = connect(self._port)
+                    kept = connect(self._port, tls=self._tls)
                 kept.sendall(a_request(a_body()))
                 reply = read_reply(kept)
             except OSError:
@@ -132,9 +142,9 @@ class Siege:
 
 
 @contextlib.contextmanager
-def siege(port: int, each: int) -> Iterator[Siege]:
+def siege(port: int, each: int, tls: ssl.SSLContext | None = None) -> Iterator[Siege]:
     """`each` callers of every slow kind, and a good one, at work for as long as the context lasts."""
-    besieging = Siege(port, each)
+    besieging = Siege(port, each, tls)
     threads = [threading.Thread(target=work, daemon=True) for work in (besieging.drive, besieging.post)]
     for thread in threads:
         thread.start()

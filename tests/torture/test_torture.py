@@ -17,6 +17,7 @@ from tests.test_slow_clients import hold_out
 from tests.test_startup import race
 from tests.torture.call_kills import DISK, NETWORK, call_kills, why_not
 from tests.torture.forward_kills import forward_kill_rounds
+from tests.torture.https import https
 from tests.torture.kills import EARLY_ACK, kill_rounds
 from tests.torture.power import NOT_SYNCED, possible, power_cuts
 from tests.torture.step_kills import step_kills
@@ -29,6 +30,16 @@ def test_thirty_kills(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     with capsys.disabled():
         print(f"\n{tally}")
     assert tally.acked > 1_000
+    assert (tally.lost, tally.unsound) == (0, 0), tally
+
+
+@pytest.mark.parametrize("client_auth", ["off", "required"])
+def test_thirty_kills_over_tls(tmp_path: Path, client_auth: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Thirty kills under load over TLS, with and without client certificates."""
+    tally = kill_rounds(tmp_path, 30, seed=8, https=https(tmp_path / "pki", client_auth))
+    with capsys.disabled():
+        print(f"\nover TLS, client certificates {client_auth}: {tally}")
+    assert tally.acked > 500
     assert (tally.lost, tally.unsound) == (0, 0), tally
 
 
@@ -74,6 +85,14 @@ def test_fifty_thousand_mutations(relay: Running, seed: int) -> None:
 def test_siege_with_real_deadlines(relay: Running) -> None:
     """Seventy of each kind of slow caller against the deadlines as they are."""
     hold_out(relay, 70, 40.0, 0.5)
+
+
+@pytest.mark.parametrize("client_auth", ["off", "required"])
+def test_siege_over_tls(tmp_path: Path, client_auth: str) -> None:
+    """Forty of each kind over TLS, those that do not get through the handshake too."""
+    secure = https(tmp_path / "pki", client_auth)
+    with running(tmp_path, *secure.options) as program:
+        hold_out(program, 40, 40.0, 0.5, secure.context)
 
 
 def test_log_stays_bounded(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

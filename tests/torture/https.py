@@ -1,0 +1,36 @@
+"""HTTPS for the tests that press and besiege: options for the program, and the context of its callers."""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.pki import Pki
+
+
+@dataclass(frozen=True, slots=True)
+class Https:
+    """How program and callers speak."""
+
+    options: tuple[str, ...] = ()
+    context: ssl.SSLContext | None = None
+    """None for plain HTTP."""
+
+
+NO_HTTPS = Https()
+
+
+def https(folder: Path, client_auth: str = "off") -> Https:
+    """HTTPS with files made in `folder`; callers show a good certificate where they are asked for one."""
+    folder.mkdir(parents=True, exist_ok=True)
+    pki = Pki.make(folder)
+    context = ssl.create_default_context(cafile=str(folder / "root.pem"))
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    options = ["--tls-cert", str(folder / "server.pem"), "--tls-key", str(folder / "server.key")]
+    if client_auth != "off":
+        client = pki.client("good")
+        assert client.cert is not None
+        context.load_cert_chain(client.cert, client.key)
+        options += ["--client-auth", client_auth, "--client-ca", str(folder / "root.pem")]
+    return Https(tuple(options), context)
