@@ -25,7 +25,7 @@ from pathlib import Path
 
 import psutil
 
-from tests.bench import backlog, wrk
+from tests.bench import backlog, secure, wrk
 from tests.bench.drain import Drained, drain
 from tests.running import RELAY, ROOT, environment, reading, ready, running
 
@@ -279,6 +279,9 @@ def main() -> None:
         figures = rounds(given.rounds, given.seconds, scratch)
         walls = [version_wall_ms(scratch) for _ in range(7)]
         drains = [drain(scratch / f"drain-{number}") for number in range(DRAINS)]
+        over_tls = list(
+            secure.measure(scratch / "tls", max(1, given.rounds // 2), max(1, round(given.seconds)))
+        )
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     print(
@@ -289,6 +292,9 @@ def main() -> None:
     for line in table(figures):
         print(line)
     print(drained(drains))
+    print()
+    for line in over_tls:
+        print(line)
     print(f"\nlean-relay --version: {statistics.median(walls):.0f} ms ({min(walls):.0f} to {max(walls):.0f})")
 
 

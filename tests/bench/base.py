@@ -1,13 +1,16 @@
 """What the relay is measured against: a plain aiohttp Application that reads the body and answers 200.
 
-On asyncio's own loop, with aiohttp's defaults and no access log. Run as a program: it prints
-one line when it listens, as `lean-relay listen` does, and ends with SIGTERM.
+On asyncio's own loop, with aiohttp's defaults and no access log; over TLS where the files of a certificate
+and its key are named. Run as a program: it prints one line when it listens, as `lean-relay listen` does, and
+ends with SIGTERM.
 """
 
 from __future__ import annotations
 
 import asyncio
 import signal
+import ssl
+import sys
 
 from aiohttp import web
 
@@ -22,8 +25,12 @@ async def serve() -> None:
     app.router.add_route("*", "/{path:.*}", answer)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    print(f"listening on http://127.0.0.1:{runner.addresses[0][1]}", flush=True)
+    tls = None
+    if len(sys.argv) > 1:
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(*sys.argv[1:])
+    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls).start()
+    print(f"listening on http{'s' if tls else ''}://127.0.0.1:{runner.addresses[0][1]}", flush=True)
     ended = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
     await ended.wait()

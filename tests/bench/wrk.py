@@ -56,7 +56,7 @@ def is_there() -> bool:
     return shutil.which("wrk") is not None
 
 
-def press(port: int, connections: int, seconds: int) -> dict[str, Any]:
+def press(port: int, connections: int, seconds: int, *, scheme: str = "http") -> dict[str, Any]:
     """One run; the fields of `tests.bench.load.Load`."""
     with tempfile.TemporaryDirectory() as folder:
         script, data = Path(folder, "unique.lua"), Path(folder, "requests")
@@ -72,7 +72,7 @@ def press(port: int, connections: int, seconds: int) -> dict[str, Any]:
                 f"-d{seconds}s",
                 "-s",
                 script,
-                f"http://127.0.0.1:{port}/",
+                f"{scheme}://127.0.0.1:{port}/",
                 "--",
                 data,
             ],
