@@ -15,9 +15,9 @@ import ssl
 from collections import deque
 from collections.abc import Callable
 from ipaddress import ip_address
-from pathlib import Path
 from typing import cast
 
+from relay.errors import RelayError
 from relay.outcomes import Failed, Outcome, not_connected, said, unresolved
 from relay.outgoing import Destination
 from relay.text import visible
@@ -44,6 +44,17 @@ _NO_TLS = frozenset(
     {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG"}
 )
 """What OpenSSL's versions call an answer in plain text."""
+
+_NOT_TAKEN = {
+    "ALERT_UNKNOWN_CA": "it does not know the authority of the client certificate",
+    "ALERT_CERTIFICATE_EXPIRED": "it says that the client certificate has expired",
+    "ALERT_CERTIFICATE_REVOKED": "it says that the client certificate is revoked",
+    "ALERT_UNSUPPORTED_CERTIFICATE": "it does not take the kind or purpose of the client certificate",
+    "ALERT_BAD_CERTIFICATE": "it does not take the client certificate",
+    "ALERT_CERTIFICATE_UNKNOWN": "it does not take the client certificate",
+    "ALERT_ACCESS_DENIED": "it does not let in the holder of the client certificate",
+}
+"""Alerts about what was shown (RFC 8446, 6.2)."""
 
 _Untrusted = ssl.SSLCertVerificationError
 _HOSTNAME_MISMATCH, _IP_MISMATCH = 62, 64
@@ -181,18 +192,21 @@ class Contexts:
     """TLS settings by destination, read once: the system's authorities take 20 ms."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[bool, Path | None], ssl.SSLContext] = {}
+        self._known: dict[tuple[object, ...], ssl.SSLContext] = {}
 
     async def of(self, to: Destination) -> ssl.SSLContext:
         """The settings for this destination.
 
         Raises:
-            Failed: its CA file cannot be read.
+            Failed: its CA file, or what is to be shown, cannot be read.
         """
-        key = (to.insecure, to.ca_file)
+        key = to.tls
         if key not in self._known:
             try:
-                self._known[key] = await asyncio.to_thread(_context, to.insecure, to.ca_file)
+                self._known[key] = await asyncio.to_thread(_context, to)
+            except RelayError as error:
+                words = f"TLS failed: the client certificate cannot be shown: {error}"
+                raise Failed(Outcome.TLS_FAILED, words, before_any_byte=True) from error
             except OSError as error:  # ssl.SSLError is one
                 words = f"TLS failed: the CA file {to.ca_file} cannot be used: {said(error)}"
                 raise Failed(Outcome.TLS_FAILED, words, before_any_byte=True) from error
@@ -200,7 +214,7 @@ class Contexts:
 
     def forget(self, to: Destination) -> None:
         """Read them again next time: the file may have been put right."""
-        self._known.pop((to.insecure, to.ca_file), None)
+        self._known.pop(to.tls, None)
 
 
 async def connect(to: Destination, contexts: Contexts, within_s: float) -> Channel:
@@ -262,6 +276,9 @@ def tls_words(error: ssl.SSLError, to: Destination) -> str:
         return f"{to.place} does not speak TLS; write http:// for it"
     if reason.endswith("ALERT_CERTIFICATE_REQUIRED"):
         return "it wants a client certificate, and this relay shows none"
+    for alert, means in _NOT_TAKEN.items():
+        if to.cert_file is not None and reason.endswith(alert):
+            return f"{means}; `lean-relay certs check` looks it through"
     return visible((reason or str(error)).replace("_", " ").lower())
 
 
@@ -320,7 +337,7 @@ async def _wrap(sock: socket.socket, to: Destination, context: ssl.SSLContext | 
                 Channel,
                 sock=sock,
                 ssl=context,
-                server_hostname=to.host,
+                server_hostname=to.name,
                 ssl_handshake_timeout=CONNECT_WITHIN_S,
                 ssl_shutdown_timeout=SHUTDOWN_WITHIN_S,
             )
@@ -330,15 +347,19 @@ async def _wrap(sock: socket.socket, to: Destination, context: ssl.SSLContext | 
     return channel
 
 
-def _context(insecure: bool, ca_file: Path | None) -> ssl.SSLContext:
-    if insecure:
+def _context(to: Destination) -> ssl.SSLContext:
+    if to.insecure:
         context = _unchecked()
     else:
-        context = ssl.create_default_context(cafile=ca_file)
-        if ca_file is not None:
+        context = ssl.create_default_context(cafile=to.ca_file)
+        if to.ca_file is not None:
             # From Python 3.13 on, strict is the default and refuses what `openssl req -x509` makes.
             context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     context.set_alpn_protocols(["http/1.1"])
+    if to.cert_file is not None:
+        from relay.certs.showing import show  # with cryptography, 60 ms
+
+        show(context, to.cert_file, to.key_file)
     return context
 
 
@@ -353,7 +374,7 @@ async def _why_not_trusted(error: _Untrusted, to: Destination) -> str:
     if error.verify_code in (_HOSTNAME_MISMATCH, _IP_MISMATCH):
         names = await _names_in_certificate(to)
         if names:
-            return f"the certificate is for {visible(', '.join(names))}, not {to.host}"
+            return f"the certificate is for {visible(', '.join(names))}, not {visible(to.name)}"
     words = f"the certificate at {to.place} does not pass: {visible(error.verify_message)}"
     if error.verify_code in _UNKNOWN_ISSUER:
         words += "; name the CA that signed it in a CA file, or use --insecure"

@@ -59,6 +59,9 @@ AFTER_RESTART = (
     "in_flight",
     "insecure",
     "target_ca",
+    "target_cert",
+    "target_key",
+    "target_server_name",
 )
 """Settings that a running engine does not change."""
 

@@ -164,10 +164,7 @@ def refuse_circles(routes: Routes, host: str, port: int) -> None:
 
 
 def _destinations(targets: Sequence[str], settings: Settings) -> list[tuple[str, Destination]]:
-    return [
-        (target, destination(target, insecure=settings.insecure, ca_file=settings.target_ca))
-        for target in targets
-    ]
+    return [(target, destination(target, **settings.target_tls)) for target in targets]
 
 
 async def _take_up(writer: Writer, routes: Routes) -> bool:

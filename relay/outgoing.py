@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from relay.models import Capture, Headers
@@ -65,6 +66,12 @@ class Destination:
     """Certificates are not checked."""
     ca_file: Path | None = None
     """PEM; trusted in place of the system's authorities."""
+    cert_file: Path | None = None
+    """PEM; shown where the other end asks for a certificate."""
+    key_file: Path | None = None
+    """PEM; its private key, None where that stands in `cert_file` too."""
+    server_name: str | None = None
+    """Asked for, and checked, in place of the URL's host."""
 
     @cached_property
     def secure(self) -> bool:
@@ -74,6 +81,16 @@ class Destination:
     def host(self) -> str:
         """What is resolved and, with TLS, must stand in the certificate: ASCII, without brackets."""
         return _ascii(urlsplit(self.url).hostname or "")
+
+    @property
+    def name(self) -> str:
+        """The name that TLS asks for and that the certificate must have."""
+        return self.server_name or self.host
+
+    @property
+    def tls(self) -> tuple[object, ...]:
+        """What decides how TLS is spoken: two destinations alike in it may share a context."""
+        return self.insecure, self.ca_file, self.cert_file, self.key_file
 
     @cached_property
     def port(self) -> int:
@@ -98,13 +115,16 @@ class Destination:
         return f"port {self.port}" if local else f"port {self.port} of {self.host}"
 
 
-def destination(text: str, *, insecure: bool = False, ca_file: Path | None = None) -> Destination:
+def destination(text: str, **tls: Any) -> Destination:
     """A target as people write it, ready to be sent to; reads no file.
+
+    Args:
+        tls: fields of `Destination` that say how TLS is spoken there.
 
     Raises:
         ValueError: it is no target, with what to write instead.
     """
-    made = Destination(url=target_url(text), has_path=names_a_path(text), insecure=insecure, ca_file=ca_file)
+    made = Destination(url=target_url(text), has_path=names_a_path(text), **tls)
     try:
         _ = made.host
     except UnicodeError:

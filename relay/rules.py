@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import ssl
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -51,7 +52,18 @@ class Rules:
             rules=settings.respond_rules,
             now=now,
         )
+        if receive:
+            _see_what_is_shown(settings)
         return cls(judge, answers, Routes(settings.forward, now), _tls(settings) if receive else None)
+
+
+def _see_what_is_shown(settings: Settings) -> None:
+    """Whether the certificate for targets can be used, before the first of them asks for it."""
+    if settings.target_cert is None and settings.target_key is None:
+        return
+    from relay.certs.showing import show
+
+    show(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), settings.target_cert, settings.target_key)
 
 
 def _tls(settings: Settings) -> Serving | None:

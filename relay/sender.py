@@ -14,7 +14,6 @@ import asyncio
 import ssl
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from time import monotonic
 from types import TracebackType
 
@@ -93,7 +92,7 @@ class _Answer:
     body_size: int = 0
 
 
-_Key = tuple[bool, str, int, bool, Path | None]
+_Key = tuple[object, ...]
 
 
 class Sender:
@@ -339,4 +338,4 @@ def _verdict(
 
 
 def _key(to: Destination) -> _Key:
-    return to.secure, to.host, to.port, to.insecure, to.ca_file
+    return to.secure, to.host, to.port, to.server_name, *to.tls

@@ -23,6 +23,7 @@ from relay.filters import HELP
 from relay.models import Capture, Delivery, from_micros
 from relay.store import schema
 from tests.backend import a_backend
+from tests.pki import CLIENT, SERVER, make
 from tests.running import ROOT, Running, environment, running, working_folder
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -68,11 +69,29 @@ def bin_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def with_certificates(folder: Path) -> Path:
+    """A folder with the files that lines about TLS name."""
+    root = make("Root", ca=True)
+    server = make("relay.example.com", root, purposes=SERVER, names=("relay.example.com",))
+    app = make("my app", root, purposes=CLIENT)
+    for name, data in (
+        ("fullchain.pem", server.pem),
+        ("key.pem", server.key_pem),
+        ("lean_public_cert_chain.pem", root.pem),
+        ("my_app_cert.crt", app.pem),
+        ("my_app_private_key.pem", app.key_pem),
+    ):
+        (folder / name).write_bytes(data)
+        (folder / name).chmod(0o600)
+    return folder
+
+
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory: pytest.TempPathFactory, bin_folder: Path) -> Iterator[Running]:
     """An engine on the log that commands use by themselves, with a few samples in it, and a backend."""
     folder = tmp_path_factory.mktemp("engine")
     db = folder / "home/data/lean-relay/relay.db"
+    with_certificates(working_folder(folder))
     with a_backend() as port, running(folder, "--forward-to", f":{port}", db=db) as listening:
         samples = "payment.created payment.updated entity.created payment_source.beneficiary.created"
         done = shell(f"lean-relay trigger {samples} results.ready", folder, bin_folder)
@@ -111,7 +130,7 @@ def test_lines_that_listen(line: str, tmp_path: Path, bin_folder: Path) -> None:
     """A line that starts the relay says that it listens, and ends in peace when it is told to."""
     with subprocess.Popen(
         ["sh", "-c", f"exec {line}"],
-        cwd=working_folder(tmp_path),
+        cwd=with_certificates(working_folder(tmp_path)),
         env=variables(tmp_path, bin_folder),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -122,7 +141,8 @@ def test_lines_that_listen(line: str, tmp_path: Path, bin_folder: Path) -> None:
         said = process.stdout.readline()
         process.send_signal(signal.SIGTERM)
         _, err = process.communicate(timeout=30)
-    assert said.startswith("listening on http://127.0.0.1:"), err
+    scheme = "https" if "tls" in line else "http"
+    assert said.startswith(f"listening on {scheme}://127.0.0.1:"), err
     assert process.returncode == 0, err
 
 

@@ -90,7 +90,7 @@ SUMMARIES: dict[str, dict[str, str]] = {
     "Set up": {
         "certs": "make development certificates; explain and check others",
         "config": "write a settings file, or see what is in force",
-        "doctor": "check versions, paths, port, engine, targets, secrets",
+        "doctor": "check versions, paths, port, engine, targets, TLS, secrets",
         "completion": "make your shell complete commands and options",
     },
 }

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import click
 
-from relay.cli import checks
+from relay.cli import checks, tlschecks
 from relay.cli.checks import Finding
 from relay.cli.common import Invocation, run_async, shared_options
 from relay.errors import CheckFailed, UsageError
@@ -23,7 +23,7 @@ from relay.text import visible
 @shared_options
 @click.pass_obj
 def doctor_command(invocation: Invocation, public: bool) -> None:
-    """Check versions, settings, the log and its modes, port, engine, targets, secrets, clock and public URL.
+    """Check versions, settings, the log and its modes, port, engine, targets, TLS, secrets, clock and URL.
 
     One line each: ok, warning or fault, and what to do. A fault makes the exit code 3.
     """
@@ -59,7 +59,7 @@ def findings(invocation: Invocation, *, public: bool) -> Iterator[Finding]:
     for check in (checks.folder, checks.log, checks.engine_and_port):
         yield from check(settings)
     yield from run_async(checks.targets(settings))
-    for check in (checks.secrets, checks.app_token):
+    for check in (tlschecks.door, tlschecks.shown, checks.secrets, checks.app_token):
         yield from check(settings)
     yield from checks.clock(settings)
     yield from checks.public_url(settings)

@@ -42,6 +42,13 @@ _OPTIONS = (
         metavar="FILE",
         help="PEM file of authorities to check the certificates of targets against.",
     ),
+    click.option(
+        "--target-cert", type=FILE, metavar="FILE", help="Show this certificate to targets that ask for one."
+    ),
+    click.option("--target-key", type=FILE, metavar="FILE", help="The private key of --target-cert."),
+    click.option(
+        "--target-server-name", metavar="NAME", help="Name that targets' certificates must have, if another."
+    ),
     click.option("--public-url", metavar="URL", help="The URL that Lean was given, for example a tunnel's."),
     click.option("--max-body", metavar="SIZE", help="Largest body taken, such as 512k or 10MiB.  [10MiB]"),
     click.option(

@@ -98,6 +98,12 @@ class Settings:
     """Whether the certificates of targets go unchecked."""
     target_ca: Path | None = None
     """PEM file of the authorities that targets' certificates are checked against; None for the system's."""
+    target_cert: Path | None = None
+    """PEM file of the certificate that is shown to targets which ask for one."""
+    target_key: Path | None = None
+    """PEM file of its private key; None where that stands in `target_cert` too."""
+    target_server_name: str | None = None
+    """The name that targets' certificates must have, in place of the URL's host."""
     tls_cert: Path | None = None
     """PEM file of the certificate to serve HTTPS with, its chain behind it; None for plain HTTP."""
     tls_key: Path | None = None
@@ -130,6 +136,17 @@ class Settings:
     """
     files: tuple[Path, ...] = field(default=(), compare=False)
     """The settings files that were read, the stronger first."""
+
+    @property
+    def target_tls(self) -> dict[str, Any]:
+        """How TLS is spoken to targets: fields of `relay.outgoing.Destination`."""
+        return {
+            "insecure": self.insecure,
+            "ca_file": self.target_ca,
+            "cert_file": self.target_cert,
+            "key_file": self.target_key,
+            "server_name": self.target_server_name,
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -420,6 +437,18 @@ SETTINGS: Mapping[str, Setting] = {
             "target_ca",
             "PEM file of the authorities that targets' certificates are checked against.",
             "ca.pem",
+        ),
+        _file(
+            "target_cert",
+            "PEM file of the certificate that is shown to targets which ask.",
+            "my_app_cert.crt",
+        ),
+        _file("target_key", "PEM file of its private key, chmod 600.", "my_app_private_key.pem"),
+        _setting(
+            "target_server_name",
+            values.host,
+            "The name that targets' certificates must have, in place of the URL's host.",
+            '"backend.internal"',
         ),
         _file("tls_cert", "PEM file of the certificate to serve HTTPS with, and its chain.", "fullchain.pem"),
         _file("tls_key", "PEM file of its private key, chmod 600.", "key.pem"),

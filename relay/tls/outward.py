@@ -11,8 +11,8 @@ from pathlib import Path
 
 from relay.certs import reading
 from relay.certs.making import Files
+from relay.certs.showing import show
 from relay.config import default_certs
-from relay.errors import RelayError, UsageError
 
 
 def development_authority() -> Path | None:
@@ -42,25 +42,3 @@ def client_context(
             context.load_verify_locations(path)
     show(context, cert, key)
     return context
-
-
-def show(context: ssl.SSLContext, cert: Path | None, key: Path | None) -> None:
-    """Have a context show a certificate.
-
-    Raises:
-        UsageError: a key without a certificate.
-        RelayError: `tls-...`, a file cannot be used.
-    """
-    if cert is None:
-        if key is not None:
-            raise UsageError(f"{key} is a private key; name its certificate too")
-        return
-    certificates = reading.certificates(cert)
-    if not reading.belong_together(certificates[0], reading.own_key(key or cert)):
-        raise RelayError(
-            f"{cert} is not the certificate of the private key in {key or cert}", word="tls-mismatch"
-        )
-    try:
-        context.load_cert_chain(cert, key, password=lambda: b"")
-    except ssl.SSLError as error:
-        raise RelayError(f"{cert}: OpenSSL does not take it: {error}", word="tls-unreadable") from error

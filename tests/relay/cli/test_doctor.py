@@ -15,11 +15,12 @@ from time import time
 
 import pytest
 
-from relay.cli import checks, run
+from relay.cli import checks, run, tlschecks
 from relay.cli.checks import Finding
 from relay.config import Settings, default_db, load
 from relay.lock import Holder, Lock
 from relay.store import schema
+from tests.pki import SERVER, Pki, make
 
 Output = pytest.CaptureFixture[str]
 
@@ -340,3 +341,45 @@ async def test_certificates_that_go_unchecked_are_warned_of(home: Path) -> None:
     found = await checks.targets(settings(forward_to=("https://localhost:1",), insecure=True))
     assert [each.level for each in found] == ["warning", "warning"]
     assert "target_ca" in str(found[1].next_step)
+
+
+def test_tls_at_the_door(tmp_path: Path) -> None:
+    """What HTTPS serves and asks for is looked through; what keeps the relay from starting is a fault."""
+    pki = Pki.make(tmp_path)
+    cert, key = pki.folder / "server.pem", pki.folder / "server.key"
+    assert list(tlschecks.door(settings())) == []
+    served = {"tls_cert": cert, "tls_key": key}
+    assert [each.level for each in tlschecks.door(settings(**served))] == ["ok"]
+    asked = {"client_auth": "required", "client_ca": pki.folder / "root.pem"}
+    *fine, loose = tlschecks.door(settings(**served, **asked))
+    assert [each.level for each in fine] == ["ok", "ok"]
+    assert (loose.level, loose.text) == (
+        "warning",
+        "whoever has a certificate of these authorities gets in, not Lean alone",
+    )
+    pinned = tlschecks.door(settings(**served, **asked, client_pin=["subject:CN=lean"]))
+    assert [each.level for each in pinned] == ["ok", "ok"]
+    old = make("localhost", pki.root, purposes=SERVER, days=(-80, 9))
+    ending = {
+        "tls_cert": pki.file("old.pem", old.pem),
+        "tls_key": pki.file("old.key", old.key_pem),
+    }
+    warned, served_too = tlschecks.door(settings(**ending))
+    assert (warned.level, served_too.level) == ("warning", "ok")
+    key.chmod(0o644)
+    (broken,) = tlschecks.door(settings(**served))
+    assert (broken.level, broken.next_step) == ("fault", f"chmod 600 {key}")
+    (development,) = tlschecks.door(settings(dev_tls=True))
+    assert development.level == "ok"
+
+
+def test_what_targets_are_shown(tmp_path: Path) -> None:
+    """A certificate for targets that cannot be shown is a fault."""
+    good = Pki.make(tmp_path).client("good")
+    assert good.key is not None
+    assert list(tlschecks.shown(settings())) == []
+    shown = {"target_cert": good.cert, "target_key": good.key}
+    assert [each.level for each in tlschecks.shown(settings(**shown))] == ["ok"]
+    good.key.chmod(0o604)
+    (fault,) = tlschecks.shown(settings(**shown))
+    assert fault.level == "fault"

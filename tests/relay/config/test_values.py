@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Callable
 from datetime import timedelta
 from ipaddress import ip_network
@@ -184,3 +185,28 @@ def fault(parse: Callable[[object], object], value: object) -> str:
     except ValueError as error:
         return str(error)
     return ""
+
+
+HASH = "c68d663e3530f98184e197ac188d8262d6da03d09ac2a360566cad2a8282ffa4"
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("subject:CN=hooks,O=Lean, Inc", ["subject:CN=hooks,O=Lean, Inc"]),
+        ("san:hooks.example.com, subject:CN=a", ["san:hooks.example.com", "subject:CN=a"]),
+        (f"spki:{HASH.upper()}", [f"spki:{HASH}"]),
+        ([f"sha256//{b64encode(bytes.fromhex(HASH)).decode()}"], [f"spki:{HASH}"]),
+        (["spki:" + ":".join(HASH[at : at + 2] for at in range(0, 64, 2))], [f"spki:{HASH}"]),
+    ],
+)
+def test_pins(given: object, expected: list[str]) -> None:
+    """A subject keeps its commas; the hash of a key is read as hex, with colons, and as curl writes it."""
+    assert [str(pin) for pin in values.pins(given)] == expected
+
+
+@pytest.mark.parametrize("given", ["hooks.example.com", "spki:abc", "sha256//!!", "san:", "dns:x", 5])
+def test_what_is_no_pin(given: object) -> None:
+    """Anything else is refused with the forms that there are, or where to get one."""
+    with pytest.raises(ValueError, match=r"is no pin; write subject:|is no hash of a key|is no list of pins"):
+        values.pins(given)
