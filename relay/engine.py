@@ -71,6 +71,8 @@ class Engine:
 
     def __init__(self, settings: Settings, reread: Callable[[], Settings] | None) -> None:
         self.settings = settings
+        self._begun_with = settings
+        """What is in force of AFTER_RESTART."""
         self.refusals = Refusals()
         self.url: str | None = None
         self.moved_aside: Path | None = None
@@ -261,7 +263,7 @@ class Engine:
         rules = Rules.read(fresh, receive=self._receiver is not None)  # All faults before anything changes.
         if self._port is not None:
             refuse_circles(rules.routes, self.settings.host, self._port)
-        fixed = [name for name in AFTER_RESTART if getattr(fresh, name) != getattr(self.settings, name)]
+        fixed = [name for name in AFTER_RESTART if getattr(fresh, name) != getattr(self._begun_with, name)]
         parked = 0
         receiver = self._receiver
         if receiver is not None:

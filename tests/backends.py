@@ -227,6 +227,14 @@ def backend(behave: Behaviour, *, tls: ssl.SSLContext | None = None) -> Iterator
             sock.close()
 
 
+def a_place() -> socket.socket:
+    """A port that nobody else gets while nothing listens on it; listen there with `reuse_port`."""
+    place = socket.socket()
+    place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    place.bind(("127.0.0.1", 0))
+    return place
+
+
 def free_port() -> int:
     """A port on which nothing listens; taken and given back."""
     with socket.create_server(("127.0.0.1", 0)) as listener:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import re
-import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from time import perf_counter
 from typing import cast
+
+from tests.backends import a_place
 
 CAPTURE = re.compile(rb"\r\nX-Lean-Relay: [^;\r]+;hop=\d+;capture=(\d+)\r\n")
 LENGTH = re.compile(rb"\r\nContent-Length: (\d+)\r\n")
@@ -25,8 +26,8 @@ class Sink:
     """What came; made by `sink`."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            self.port: int = probe.getsockname()[1]
+        self._place = a_place()
+        self.port: int = self._place.getsockname()[1]
         self.came: list[tuple[int, float]] = []
         """Capture ids in the order in which they came, with `perf_counter()`."""
         self._loop = loop
@@ -48,10 +49,11 @@ class Sink:
         """End everything."""
         self.stop()
         asyncio.run_coroutine_threadsafe(self._abort(), self._loop).result(10)
+        self._place.close()
 
     async def _start(self) -> None:
         self._server = await self._loop.create_server(
-            lambda: _Connection(self), "127.0.0.1", self.port, reuse_address=True
+            lambda: _Connection(self), "127.0.0.1", self.port, reuse_port=True
         )
 
     async def _stop(self) -> None:

@@ -20,6 +20,7 @@ from relay.errors import RelayError
 from relay.lean import schedule
 from relay.models import Attempt, Capture, Followed, Origin
 from relay.phrases import called, spent, what
+from relay.routing import target_name
 from relay.store.reader import Reader
 from relay.store.selecting import fetched
 from relay.text import visible
@@ -46,7 +47,8 @@ class Follower:
     def __init__(self, settings: Settings, *, json: bool) -> None:
         self._settings = settings
         self._json = json
-        self._several_targets = len({route.to for route in settings.forward}) > 1
+        self._targets = {target_name(route.to) for route in settings.forward}
+        """Named in a line where there are several; `reload` may bring more."""
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="follower", daemon=True)
 
@@ -110,11 +112,12 @@ class Follower:
             self._last_attempt += skipped
         while page := self._reader.attempts_after(self._last_attempt, ANSWERS_AT_ONCE, newest):
             for followed in page:
+                self._targets.add(followed.attempt.target)
                 if self._json:
                     shown = masked_attempt(followed.attempt, self._settings, reveal=False)
                     write(STDOUT, json.dumps(shown.as_json()) + "\n")
                 else:
-                    write(STDERR, f"{attempt_line(followed, name_target=self._several_targets)}\n")
+                    write(STDERR, f"{attempt_line(followed, name_target=len(self._targets) > 1)}\n")
                 self._last_attempt = followed.attempt.id
         self._last_attempt = newest
 

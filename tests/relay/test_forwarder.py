@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -16,6 +15,10 @@ from aiohttp import web
 
 from relay import control, engine, lane
 from relay.config import Route, Settings
+from relay.errors import UsageError
+from relay.outgoing import Outgoing
+from relay.sender import Sender, Tried
+from tests.backends import a_place
 from tests.relay.receiving import a_post, executed, rows, until
 from tests.relay.test_engine import post
 
@@ -26,8 +29,8 @@ class Backend:
     """A backend under development: can be stopped and started on one port, and remembers what it got."""
 
     def __init__(self) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            self.port: int = probe.getsockname()[1]
+        self._place = a_place()
+        self.port: int = self._place.getsockname()[1]
         self.got: list[bytes] = []
         self.answer: Answer | None = None
         self._runner: web.AppRunner | None = None
@@ -37,12 +40,16 @@ class Backend:
         app.router.add_route("*", "/{path:.*}", self._take)
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", self.port).start()
+        await web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_port=True).start()
 
     async def stop(self) -> None:
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
+
+    async def end(self) -> None:
+        await self.stop()
+        self._place.close()
 
     async def _take(self, request: web.Request) -> web.StreamResponse:
         self.got.append(await request.read())
@@ -54,7 +61,7 @@ async def backend() -> AsyncIterator[Backend]:
     one = Backend()
     await one.start()
     yield one
-    await one.stop()
+    await one.end()
 
 
 def settings_for(folder: Path, backend: Backend, **changes: Any) -> Settings:
@@ -257,3 +264,131 @@ async def test_tries_that_overlap_lose_no_delivery(
         await asyncio.gather(*(post(running.url, a_post(str(number).encode())) for number in range(40)))
         await until(lambda: states(settings.db) == ["ended"] * 40, "all deliveries")
     assert sorted(backend.got) == sorted(numbers(*range(40)))
+
+
+async def test_a_pause_outlives_a_restart(
+    tmp_path: Path, backend: Backend, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What was held back stays so when the engine starts anew, which a line says, until `resume`."""
+    settings = settings_for(tmp_path, backend)
+    async with an_engine(settings) as running:
+        await running.act("pause", {})
+        await post(running.url, a_post(b"0"))
+    async with an_engine(settings) as running:
+        assert "forwarding is paused since " in caplog.text
+        assert "and stays so: 1 delivery waits; `lean-relay resume` lets go" in caplog.text
+        await post(running.url, a_post(b"1"))
+        status = await running.act("status", {})
+        assert [(target["state"], target["waiting"]) for target in status["targets"]] == [("paused", 2)]
+        assert backend.got == []
+        await running.act("resume", {})
+        await until(lambda: states(settings.db) == ["ended"] * 2, "the deliveries")
+    caplog.clear()
+    async with an_engine(settings) as running:
+        await post(running.url, a_post(b"2"))
+        await until(lambda: states(settings.db) == ["ended"] * 3, "the third")
+    assert "paused" not in caplog.text
+    assert backend.got == numbers(0, 1, 2)
+
+
+async def test_pause_and_resume_at_any_moment(tmp_path: Path, backend: Backend) -> None:
+    """However often it is held and let go: each capture goes once, in order, and none is left behind."""
+    settings = settings_for(tmp_path, backend)
+    ask = control.socket_path(settings.db)
+    async with an_engine(settings) as running:
+
+        def more_than(count: int) -> bool:
+            return len(backend.got) > count
+
+        async def toggle() -> None:
+            while len(backend.got) < 150:
+                await control.ask(ask, "pause", {})
+                await until(lambda: "sending" not in states(settings.db), "the one on its way to end")
+                held = len(backend.got)
+                await post(running.url, a_post(b"x"))
+                assert len(backend.got) == held
+                await control.ask(ask, "resume", {})
+                await until(partial(more_than, held), "it to go on")
+
+        await asyncio.gather(toggle(), *(post(running.url, a_post(b"x")) for _ in range(150)))
+        await until(lambda: set(states(settings.db)) == {"ended"}, "all deliveries")
+        assert len(backend.got) == len(states(settings.db))
+    sent = rows(settings.db, "SELECT delivery_id FROM attempts ORDER BY id")
+    assert sent == sorted(sent)
+
+
+async def test_targets_come_and_go_on_reload(tmp_path: Path, backend: Backend) -> None:
+    """A new target gets what comes from then on; what waits for one that is gone is parked, tries go on."""
+    other = Backend()
+    await other.start()
+    go_on = asyncio.Event()
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        await go_on.wait()
+        return web.Response()
+
+    backend.answer = answer
+    settings = settings_for(tmp_path, backend)
+    fresh = settings_for(tmp_path, other)
+    try:
+        async with engine.running(settings, receive=True, reread=lambda: fresh) as running:
+            for number in range(3):
+                await post(running.url, a_post(str(number).encode()))
+            await until(lambda: len(backend.got) == 1, "the first try")
+            result = await running.act("reload", {})
+            assert (result["after_restart"], result["parked"]) == ([], 2)
+            await post(running.url, a_post(b"3"))
+            await until(lambda: states(settings.db)[3] == "ended", "the one to the new target")
+            assert states(settings.db) == ["sending", "parked", "parked", "ended"]
+            go_on.set()
+            await until(lambda: states(settings.db)[0] == "ended", "the try that was on its way")
+            status = await running.act("status", {})
+            assert [(each["state"], each["parked"]) for each in status["targets"]] == [
+                ("up", 0),
+                ("not configured", 2),
+            ]
+            fresh = settings
+            assert (await running.act("reload", {}))["parked"] == 0
+            await running.act("forward", {"ids": [2, 3]})
+            await until(lambda: set(states(settings.db)) == {"ended"}, "what was parked")
+    finally:
+        await other.end()
+    assert (backend.got, other.got) == (numbers(0, 1, 2), numbers(3))
+
+
+async def test_a_reload_never_leads_in_a_circle(tmp_path: Path, backend: Backend) -> None:
+    """A new target that is the listener, on whatever port it got, is refused, and nothing changes."""
+    settings = settings_for(tmp_path, backend)
+    fresh = settings
+    async with engine.running(settings, receive=True, reread=lambda: fresh) as running:
+        assert running.url is not None
+        fresh = replace(settings, forward=(Route(to=running.url, when=None, where="forward"),))
+        with pytest.raises(UsageError, match="this relay itself"):
+            await running.act("reload", {})
+        await post(running.url, a_post(b"0"))
+        await until(lambda: states(settings.db) == ["ended"], "the delivery")
+    assert backend.got == numbers(0)
+
+
+async def test_a_fault_of_our_own_costs_one_delivery(
+    tmp_path: Path, backend: Backend, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An error that nobody foresaw ends its try, is told, and stops neither the queue nor the engine."""
+    send = Sender.send
+
+    async def fails_once(sender: Sender, outgoing: Outgoing, *rest: Any, **named: Any) -> Tried:
+        if outgoing.body == b"1":
+            raise LookupError("not\x1b[2J foreseen")
+        return await send(sender, outgoing, *rest, **named)
+
+    monkeypatch.setattr(Sender, "send", fails_once)
+    settings = settings_for(tmp_path, backend)
+    async with an_engine(settings) as running:
+        for number in range(3):
+            await post(running.url, a_post(str(number).encode()))
+        await until(lambda: states(settings.db) == ["ended"] * 3, "all deliveries")
+    assert backend.got == numbers(0, 2)
+    assert attempts(settings.db)[1] == ("fault", None, None)
+    ((error,),) = rows(settings.db, "SELECT error FROM attempts WHERE outcome = 'fault'")
+    assert error == "a fault of this relay, please report it: LookupError: not␛[2J foreseen"
+    assert "a fault of this relay" in caplog.text

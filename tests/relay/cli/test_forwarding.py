@@ -7,11 +7,14 @@ import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from threading import Event
 from typing import Any
 
+from tests import backends
 from tests.backend import Backend, a_backend
+from tests.backends import OK, Wire, backend
 from tests.leanlike import a_body, a_request
-from tests.running import Running, exchange, lean_relay, running, wait_until
+from tests.running import Running, connect, exchange, lean_relay, running, wait_until
 
 
 def free_port() -> int:
@@ -66,6 +69,34 @@ def test_pause_holds_and_resume_lets_go(tmp_path: Path) -> None:
             tmp_path, "status"
         )
         assert command(tmp_path, "list").count("-> 200 delivered") == 3
+
+
+def test_the_last_tries_are_told(tmp_path: Path) -> None:
+    """What is answered while the program ends is recorded and has its line as well."""
+
+    def answers_late(there: backends.Backend, wire: Wire) -> None:
+        there.take(wire)
+        wait_until(lambda: over.is_set(), "the end to begin")
+        wire.send(OK)
+
+    over = Event()
+    with backend(answers_late) as there, running(tmp_path, "--forward-to", f":{there.port}") as relay:
+        post(relay, 1)
+        wait_until(lambda: there.requests, "the try")
+        relay.process.terminate()
+        wait_until(lambda: not is_open(relay.port), "the listener to close")
+        over.set()
+        assert relay.process.wait(10) == 0
+        assert "1 payment.updated valid -> 200 in " in relay.said
+        assert deliveries(tmp_path, "ended") == 1
+
+
+def is_open(port: int) -> bool:
+    try:
+        connect(port).close()
+    except OSError:
+        return False
+    return True
 
 
 def test_forward_sends_again(tmp_path: Path) -> None:

@@ -76,6 +76,9 @@ def test_reload_reads_settings_again(tmp_path: Path) -> None:
         reply = exchange(relay.port, a_request(a_body()))
         assert reply is not None
         assert reply.status == 418
+        settings.write_text('forward = [":1/hook"]\n')
+        assert ask(relay, "reload") == "settings read again\n"
+        assert "target     http://localhost:1/hook is up; nothing waits\n" in ask(relay, "status")
         settings.write_text('respond_rules = [{ when = "verdict:retry", status = 500 }]\n')
         done = lean_relay(tmp_path, "reload", "--db", str(relay.db))
         assert done.returncode == 2
