@@ -155,8 +155,9 @@ class Lane:
             await self.write(partial(delivering.give_back, ids=ids, reason=reason))
 
     async def _until_due_s(self) -> float | None:
-        due = await self.write(partial(delivering.next_due, target=self.name))
-        return None if due is None else max((due - _now()) / 1e6, 0.001)
+        now = _now()
+        due = await self.write(partial(delivering.next_due, target=self.name, now=now))
+        return None if due is None else max((due - now) / 1e6, 0.001)
 
     async def _wait(self, most_s: float | None) -> None:
         try:

@@ -255,13 +255,28 @@ def backlog(connection: sqlite3.Connection) -> dict[str, Backlog]:
     return {target: Backlog(waiting=waiting, parked=parked) for target, waiting, parked in found}
 
 
-def next_due(connection: sqlite3.Connection, target: str) -> int | None:
-    """When the next queued delivery of a target is due, microseconds UTC; None when none waits."""
+def next_due(connection: sqlite3.Connection, target: str, now: int) -> int | None:
+    """When the next queued delivery of a target is due, microseconds UTC; None when none waits.
+
+    What was due at once, by a clock that has been set back since, is due `now`: it does not wait for
+    that hour to come again.
+    """
     row = connection.execute(
-        "SELECT min(due_at) FROM deliveries WHERE target = ? AND state = 'queued' AND state <> 'ended'",
+        "SELECT due_at, created_at FROM deliveries WHERE target = ? AND state = 'queued'"
+        " AND state <> 'ended' AND kind = 'live' ORDER BY due_at, id LIMIT 1",
         (target,),
     ).fetchone()
-    return None if row is None else row[0]
+    if row is None:
+        return None
+    due_at, created_at = row
+    if due_at != created_at or due_at <= now:
+        return int(due_at)
+    connection.execute(
+        "UPDATE deliveries SET due_at = ? WHERE target = ? AND state = 'queued' AND state <> 'ended'"
+        " AND kind = 'live' AND due_at > ? AND due_at = created_at",
+        (now, target, now),
+    )
+    return now
 
 
 def _headers(headers: Headers | None) -> str | None:

@@ -56,9 +56,30 @@ def test_claiming_is_in_order_of_arrival_and_by_target(log: sqlite3.Connection) 
     first = delivering.claim(log, A, now=150, limit=10)
     assert [(claimed.capture.id, claimed.capture.body, claimed.number) for claimed in first] == [(2, b"2", 1)]
     assert delivering.claim(log, A, now=150, limit=10) == []
-    assert delivering.next_due(log, A) == 200
+    assert delivering.next_due(log, A, 150) == 200
     assert [claimed.capture.id for claimed in delivering.claim(log, A, now=200, limit=10)] == [3]
     assert states(log) == [(2, A, "sending"), (1, B, "queued"), (3, A, "sending")]
+
+
+def test_a_clock_that_is_set_back_delays_nothing(log: sqlite3.Connection) -> None:
+    """What was queued in the hour that comes again is due at once, in order; a later try keeps its time."""
+    delivering.queue_live(log, [(1, A), (2, A)], now=10_000)
+    delivering.queue_live(log, [(3, B)], now=10_000)
+    log.execute("UPDATE deliveries SET due_at = 20000 WHERE capture_id = 3")
+    assert delivering.claim(log, A, now=500, limit=10) == []
+    assert delivering.next_due(log, A, 500) == 500
+    assert [claimed.capture.id for claimed in delivering.claim(log, A, now=500, limit=10)] == [1, 2]
+    assert delivering.next_due(log, B, 500) == 20_000
+
+
+def test_a_pause_is_remembered(log: sqlite3.Connection) -> None:
+    """Since when, until it is taken back."""
+    assert delivering.paused_since(log) is None
+    delivering.keep_paused(log, 5)
+    delivering.keep_paused(log, 7)
+    assert delivering.paused_since(log) == 7
+    delivering.keep_paused(log, None)
+    assert delivering.paused_since(log) is None
 
 
 def test_a_delivery_given_back_keeps_its_place(log: sqlite3.Connection) -> None:
