@@ -63,8 +63,12 @@ def cut(at: Path) -> None:
         os.close(descriptor)
 
 
-def power_cuts(folder: Path, cuts: int, *, launcher: Sequence[str] = RELAY) -> Tally:
-    """Post, cut, mount, start again, compare; each time on the database that the last cut left."""
+def power_cuts(folder: Path, cuts: int, *arguments: str, launcher: Sequence[str] = RELAY) -> Tally:
+    """Post, cut, mount, start again, compare; each time on the database that the last cut left.
+
+    Args:
+        arguments: of `listen`.
+    """
     tally = Tally()
     acked: dict[str, str] = {}
     image, at = folder / "disk.img", folder / "disk"
@@ -75,7 +79,7 @@ def power_cuts(folder: Path, cuts: int, *, launcher: Sequence[str] = RELAY) -> T
     for number in range(cuts):
         with (
             mounted(image, at),
-            running(folder / "run", db=at / "relay.db", launcher=launcher) as program,
+            running(folder / "run", *arguments, db=at / "relay.db", launcher=launcher) as program,
             posting(program.port, seed=number) as posters,
         ):
             posters.stopping.wait(0.3 + 0.1 * (number % 4))
@@ -84,7 +88,7 @@ def power_cuts(folder: Path, cuts: int, *, launcher: Sequence[str] = RELAY) -> T
             program.kill()
             acked |= posters.acked
         tally.cuts += 1
-    with mounted(image, at), running(folder / "run", db=at / "relay.db") as program:
+    with mounted(image, at), running(folder / "run", *arguments, db=at / "relay.db") as program:
         tally.acked, tally.lost = len(acked), len(lost(program.db, acked))
         tally.unsound = not is_sound(program.db)
         assert program.stop() == 0, program.said

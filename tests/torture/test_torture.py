@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.running import Running, running
+from tests.running import Running, reading, running, wait_until
+from tests.sink import sink
 from tests.test_forward_kill import check_steps
 from tests.test_full_disk import WAYS, check_cycles
 from tests.test_hostile import mutate_and_watch
@@ -19,8 +20,8 @@ from tests.torture.call_kills import DISK, NETWORK, call_kills, why_not
 from tests.torture.forward_kills import forward_kill_rounds
 from tests.torture.https import https
 from tests.torture.kills import EARLY_ACK, kill_rounds
-from tests.torture.power import NOT_SYNCED, possible, power_cuts
-from tests.torture.step_kills import step_kills
+from tests.torture.power import NOT_SYNCED, mounted, possible, power_cuts
+from tests.torture.step_kills import again, nothing_waits, step_kills
 from tests.torture.wal import largest_log
 
 
@@ -115,6 +116,27 @@ def test_ten_power_cuts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert tally.acked > 100
     assert (tally.lost, tally.unsound) == (0, 0), tally
     assert control.lost > 0, control
+
+
+@pytest.mark.skipif(not possible(), reason="needs root, Linux and mkfs.ext4")
+def test_ten_power_cuts_while_forwarding(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What deliveries leave unsynced takes no capture along, and each capture reaches the backend."""
+    with sink() as there:
+        tally = power_cuts(tmp_path, 10, "--forward-to", f":{there.port}")
+        with (
+            mounted(tmp_path / "disk.img", tmp_path / "disk"),
+            running(
+                tmp_path / "run", "--forward-to", f":{there.port}", db=tmp_path / "disk/relay.db"
+            ) as relay,
+        ):
+            wait_until(lambda: nothing_waits(relay.db), "the queue to drain", within_s=60)
+            with reading(relay.db) as log:
+                ids = {number for (number,) in log.execute("SELECT id FROM captures")}
+    with capsys.disabled():
+        print(f"\n{tally}, sent {len(there.ids)} times, {again(there)} of them again")
+    assert tally.acked > 100
+    assert (tally.lost, tally.unsound) == (0, 0), tally
+    assert not ids - set(there.ids)
 
 
 @pytest.mark.parametrize("in_flight", [1, 4])
