@@ -274,7 +274,7 @@ class Listed:
     """Whether that was not the usual answer."""
     size_bytes: int
     starred: bool
-    noted: bool
+    note: str | None
     deliveries: tuple[Delivery, ...] = ()
 
 

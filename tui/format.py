@@ -116,7 +116,7 @@ def row(listed: Listed, columns: Layout, today: date, *, marked: bool) -> Iterat
         (columns.time, lambda width: [(fit(clock(listed.received_at, today, width), width), "plain")]),
         (columns.what, lambda width: [_what(listed, width)]),
         (columns.signature, lambda width: [_signature(listed.signature, width)]),
-        (columns.size, lambda width: [(short_size(listed.size_bytes).rjust(width), "dim")]),
+        (columns.size, lambda width: [(fit(short_size(listed.size_bytes).rjust(width), width), "dim")]),
         (columns.outcome, lambda width: fit_pieces([outcome(listed, width)], width)),
         (columns.flags, lambda width: fit_pieces(list(_flags(listed, width)), width)),
     ]
@@ -211,10 +211,10 @@ def _flags(listed: Listed, width: int) -> Iterator[Piece]:
     if listed.shape is not None and SHAPES[listed.shape][0]:
         glyph, word, tone = SHAPES[listed.shape]
         yield f"{glyph} {word}" if wordy else glyph, tone
-    if listed.noted:
-        yield "✎ note" if wordy else "✎", "accent"
     if listed.origin == Origin.SAMPLE:
         yield "◇ sample" if wordy else "◇", "dim"
+    if listed.note is not None:
+        yield f"✎ {visible(listed.note)}" if wordy else "✎", "accent"
 
 
 def fit(text: str, width: int) -> str:

@@ -116,6 +116,10 @@ def _count(value: Any) -> int:
 
 # -- words -----------------------------------------------------------------------------------------
 
+APART = "   "
+
+FEWEST_BARS = 5
+
 TARGETS: dict[str, Piece] = {
     "up": ("✓ up", "good"),
     "down": ("✗ down", "bad"),
@@ -124,27 +128,31 @@ TARGETS: dict[str, Piece] = {
 
 
 def line(status: Status, sparks: Sequence[Piece], rate: str, width: int) -> list[Piece]:
-    """The status line, as much of it as fits: what matters more stands further left.
+    """The status line, as much of it as fits; the sparkline takes what is left.
 
     Args:
-        sparks: the arrivals of the last minute as bars.
+        sparks: the arrivals of the last minute as bars, the newest last.
         rate: how many came lately: `3/s`.
         width: cells.
     """
-    pieces: list[Piece] = []
+    groups: list[list[Piece]] = []
     left = width
-    for group in _groups(status, sparks, rate):
-        cells = sum(cell_len(text) for text, _ in group) + (3 if pieces else 0)
-        if cells > left:
-            continue
-        if pieces:
-            pieces.append(("   ", "plain"))
-        pieces += group
-        left -= cells
+    for group in _groups(status):
+        cells = sum(cell_len(text) for text, _ in group) + (len(APART) if groups else 0)
+        if cells <= left:
+            groups.append(group)
+            left -= cells
+    bars = min(left - len(APART) - len(rate) - 1, len(sparks))
+    if bars >= FEWEST_BARS:
+        groups.insert(1, [*sparks[-bars:], (f" {rate}", "dim")])
+    pieces: list[Piece] = []
+    for group in groups:
+        pieces += [(APART, "plain"), *group] if pieces else group
     return pieces
 
 
-def _groups(status: Status, sparks: Sequence[Piece], rate: str) -> Iterator[list[Piece]]:
+def _groups(status: Status) -> Iterator[list[Piece]]:
+    """What there is to say, the more important first."""
     match status.engine:
         case Engine.LOOKING:
             yield [("… looking for the engine", "dim")]
@@ -160,7 +168,6 @@ def _groups(status: Status, sparks: Sequence[Piece], rate: str) -> Iterator[list
         yield [("✗ cannot store", "bad")]
     if status.answers:
         yield [(f"! answers {visible(status.answers)}", "warn")]
-    yield [*sparks, (f" {rate}", "dim")]
     for target in status.targets:
         yield list(_of_target(target))
     if status.refused:

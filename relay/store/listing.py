@@ -21,7 +21,7 @@ IDS_IN_A_STEP = 100_000
 
 _COLUMNS = """captures.id, captures.received_at, captures.method, captures.target, captures.event_type,
     captures.signature, captures.shape, captures.repeat_of, captures.origin, captures.answer,
-    captures.answer_reason IS NOT NULL, length(captures.body), notes.starred, notes.text IS NOT NULL"""
+    captures.answer_reason IS NOT NULL, length(captures.body), notes.starred, notes.text"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ def _row(row: rows.Row, deliveries: tuple[Delivery, ...]) -> Listed:
         on_purpose=bool(row[10]),
         size_bytes=row[11],
         starred=bool(row[12]),
-        noted=bool(row[13]),
+        note=row[13],
         deliveries=deliveries,
     )
 

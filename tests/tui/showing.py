@@ -22,11 +22,11 @@ from tui.screens.main import MainScreen
 class Showing:
     """A running screen, its log, and the keys."""
 
-    def __init__(self, pilot: Pilot[None], screen: MainScreen, log: sqlite3.Connection) -> None:
+    log: sqlite3.Connection
+    """Writes as an engine would, where the log is the test's own."""
+
+    def __init__(self, pilot: Pilot[None]) -> None:
         self.pilot = pilot
-        self.screen = screen
-        self.log = log
-        """Writes as an engine would."""
 
     async def press(self, *keys: str) -> None:
         """Press keys, one after the other."""
@@ -34,8 +34,9 @@ class Showing:
 
     def text(self) -> str:
         """Everything on the screen, as a person reads it."""
-        width = self.screen.size.width
-        strips = self.screen._compositor.render_strips()
+        screen = self.pilot.app.screen
+        width = screen.size.width
+        strips = screen._compositor.render_strips()
         return "\n".join(strip.crop(0, width).text.rstrip() for strip in strips)
 
     async def shows(self, *parts: str, within_s: float = 5.0) -> str:
@@ -77,12 +78,18 @@ async def showing(
     db = folder / "relay.db"
     log = new_log(db)
     insert_all(log, captures)
-    with Gateway(Settings(db=db, **settings)) as gateway:
-        app = RelayApp(gateway)
-        async with app.run_test(size=size) as pilot:
-            await wait_for(pilot, lambda: isinstance(app.screen, MainScreen), "the main screen")
-            screen = app.screen
-            assert isinstance(screen, MainScreen)
-            await pilot.pause()
-            yield Showing(pilot, screen, log)
+    async with screen_on(Settings(db=db, **settings), size=size) as see:
+        see.log = log
+        yield see
     log.close()
+
+
+@asynccontextmanager
+async def screen_on(settings: Settings, *, size: tuple[int, int] = (120, 40)) -> AsyncIterator[Showing]:
+    """The main screen on a log that is there."""
+    with Gateway(settings) as gateway:
+        app = RelayApp(gateway)
+        async with app.run_test(size=size, notifications=True) as pilot:
+            await wait_for(pilot, lambda: isinstance(app.screen, MainScreen), "the main screen")
+            await pilot.pause()
+            yield Showing(pilot)

@@ -117,7 +117,9 @@ class ActingScreen(Screen[None]):
 
     def action_pause(self) -> None:
         paused = not self.engine.paused
-        self._act(self.gateway.pause(paused), "Paused: captures wait" if paused else "On again")
+        self._act(
+            self.gateway.pause(paused), None if paused else "Deliveries go on"
+        )  # A banner tells of a pause.
 
     @work(group="dialog")
     async def action_trigger(self) -> None:
@@ -141,13 +143,14 @@ class ActingScreen(Screen[None]):
         self.notify(visible(text), title="Sample", severity=severity, markup=False)
 
     @work(group="act")
-    async def _act(self, act: Awaitable[None], told: str) -> None:
+    async def _act(self, act: Awaitable[None], told: str | None) -> None:
         try:
             await act
         except RelayError as error:
             self.failed(error)
             return
-        self.notify(told, markup=False)
+        if told is not None:
+            self.notify(told, markup=False)
         self.done()
 
     def failed(self, error: RelayError) -> None:

@@ -64,7 +64,7 @@ class NoteDialog(ModalScreen[str | None]):
         with Vertical(classes="dialog") as dialog:
             dialog.border_title = Content(self._title)
             dialog.border_subtitle = Content("Enter keeps it, Esc does not; empty removes it")
-            yield Input(self._text, compact=True)
+            yield Input(self._text, compact=True, select_on_focus=False)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         self.dismiss(event.value.strip())

@@ -247,6 +247,11 @@ class MainScreen(ActingScreen):
 
     # -- the filter ----------------------------------------------------------------------------
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "edit_filter" and self._bar.has_focus_within:
+            return False
+        return super().check_action(action, parameters)
+
     def action_edit_filter(self) -> None:
         self._bar.edit()
 

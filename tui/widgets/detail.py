@@ -22,12 +22,13 @@ class Detail(Vertical):
 
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)
+        self._title = Static(id="detail-title", markup=False)
         self._subject: Subject | None = None
         self._stale: set[str] = set()
         """Tabs that do not show the subject yet."""
 
     def compose(self) -> ComposeResult:
-        yield Static(id="detail-title", markup=False)
+        yield self._title
         with TabbedContent(id="tabs", initial=PAGES[0].id):
             for tab in PAGES:
                 with TabPane(tab.title, id=tab.id):
@@ -48,8 +49,9 @@ class Detail(Vertical):
         self._subject = subject
         self._stale = {tab.id for tab in PAGES}
         self.set_class(subject is None, "-empty")
-        self.query_one("#detail-title", Static).update(_title(subject))
-        self._fill()
+        self._title.update(_title(subject))
+        if self.is_attached:
+            self._fill()
 
     def open_tab(self, place: int) -> None:
         """Open a tab by its place; beyond the last one nothing happens."""

@@ -24,7 +24,8 @@ class FilterBar(Vertical):
     """One line to write in; out of sight while there is neither a filter nor somebody writing one."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("down", "take", "to the list", key_display="Enter ↓"),
+        # Before the line's own: it has no use for an arrow down.
+        Binding("enter,down", "take", "to the list", key_display="Enter", priority=True),
         Binding("escape", "drop", "clear", key_display="Esc"),
     ]
 
@@ -89,10 +90,6 @@ class FilterBar(Vertical):
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()
         self.post_message(self.Edited(self, event.value))
-
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        event.stop()
-        self.action_take()
 
     def action_take(self) -> None:
         """Keep what is written and go back to the list."""

@@ -1,0 +1,145 @@
+"""Which captures a list shows: order, cursor, following, marks, growth at either end."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tui.listing import Dense, Found, Listing
+
+IDS = st.sets(st.integers(1, 400), max_size=60).map(sorted)
+
+
+@given(IDS, IDS, st.integers(0, 420))
+def test_found_is_a_sorted_list(older: list[int], newer: list[int], number: int) -> None:
+    """However it grew, it has the places of one sorted list."""
+    older = [id for id in older if id < 200]
+    newer = [id for id in newer if id >= 200]
+    found = Found()
+    half = len(older) // 2
+    found.add_older(list(reversed(older[half:])))
+    found.add_newer(newer)
+    found.add_older(list(reversed(older[:half])))
+    everything = older + newer
+    assert [found[at] for at in range(len(found))] == everything
+    assert found.index(number) == sum(id < number for id in everything)
+
+
+@given(IDS, IDS, st.integers(0, 420), IDS)
+def test_found_replaces_its_end(older: list[int], newer: list[int], number: int, others: list[int]) -> None:
+    """What is above an id gives way to others, wherever that id lies."""
+    older = [id for id in older if id < 200]
+    newer = [id for id in newer if id >= 200]
+    others = [id for id in others if id > number]
+    found = Found(newer)
+    found.add_older(list(reversed(older)))
+    found.replace_above(number, others)
+    assert [found[at] for at in range(len(found))] == [id for id in older + newer if id <= number] + others
+
+
+@given(st.integers(1, 50), st.integers(0, 50), st.integers(0, 120))
+def test_dense_has_the_places_of_its_ids(first: int, length: int, number: int) -> None:
+    """Without gaps a place is a difference."""
+    dense = Dense(first, first + length - 1)
+    ids = list(range(first, first + length))
+    assert [dense[at] for at in range(len(dense))] == ids
+    assert dense.index(number) == sum(id < number for id in ids)
+
+
+def test_follows_the_newest() -> None:
+    """The cursor goes with each new capture, and stands once it is moved."""
+    listing = Listing()
+    listing.show(Dense(1, 3))
+    listing.add_newer([4])
+    assert (listing.cursor, listing.following, listing.unseen) == (4, True, 0)
+    listing.move_to(1)
+    listing.add_newer([5, 6])
+    assert (listing.cursor, listing.following, listing.unseen) == (2, False, 2)
+    listing.follow()
+    assert (listing.cursor, listing.unseen) == (6, 0)
+
+
+def test_what_was_on_screen_is_not_new() -> None:
+    """Only captures below those that were drawn count as unseen."""
+    listing = Listing()
+    listing.show(Dense(1, 3))
+    listing.hold()
+    listing.add_newer([4, 5, 6])
+    listing.saw(5)
+    assert listing.unseen == 1
+
+
+def test_gaps_among_new_ones() -> None:
+    """Ids that leave some out make the list one with gaps, in which all stays where it was."""
+    listing = Listing()
+    listing.show(Dense(1, 3))
+    listing.add_newer([5, 8])
+    assert [listing.id_at(y) for y in range(len(listing))] == [1, 2, 3, 5, 8]
+
+
+def test_first_captures_of_an_empty_log() -> None:
+    """A log may begin at any id."""
+    listing = Listing()
+    listing.show(Dense(1, 0))
+    assert (len(listing), listing.cursor, listing.newest) == (0, None, 0)
+    listing.add_newer([7, 8])
+    assert [listing.id_at(y) for y in range(len(listing))] == [7, 8]
+
+
+def test_newest_first() -> None:
+    """Turned round, the newest is at the top, and the cursor stays on its capture."""
+    listing = Listing()
+    listing.show(Dense(1, 5))
+    listing.move_to(1)
+    listing.turn()
+    assert [listing.id_at(y) for y in range(5)] == [5, 4, 3, 2, 1]
+    assert (listing.cursor, listing.cursor_y) == (2, 3)
+
+
+def test_a_search_finds_the_cursor_again() -> None:
+    """While a search goes back, the cursor waits at its end until its capture is found."""
+    listing = Listing()
+    listing.show(Dense(1, 100))
+    listing.move_to(39)
+    listing.show(Found())
+    assert listing.chosen() == []
+    listing.add_older([90, 80])
+    assert listing.chosen() == [80]
+    listing.add_older([60, 40, 20])
+    assert listing.chosen() == [40]
+    listing.add_older([10])
+    assert listing.chosen() == [40]
+
+
+def test_cursor_beside_a_capture_that_went() -> None:
+    """Where the cursor's capture is no longer listed, the next newer one takes its place."""
+    listing = Listing()
+    listing.show(Dense(1, 9))
+    listing.move_to(4)
+    listing.show(Found([1, 2, 7, 9]))
+    assert listing.cursor == 7
+
+
+def test_marks_are_what_an_action_is_about() -> None:
+    """Without marks it is the capture under the cursor, with some it is those."""
+    listing = Listing()
+    assert listing.chosen() == []
+    listing.show(Dense(1, 9))
+    listing.move_to(4)
+    assert listing.chosen() == [5]
+    listing.mark()
+    listing.move_to(2)
+    listing.mark()
+    assert listing.chosen() == [3, 5]
+    listing.mark()
+    assert listing.chosen() == [5]
+
+
+def test_no_such_row() -> None:
+    """A row outside of the list is an error, never another row."""
+    listing = Listing()
+    listing.show(Dense(1, 3))
+    for y in (-1, 3):
+        with pytest.raises(IndexError):
+            listing.id_at(y)

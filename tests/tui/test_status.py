@@ -1,0 +1,101 @@
+"""What the top of the screen says of the engine."""
+
+from __future__ import annotations
+
+from tui.status import Engine, Status, Target, banners, line, read
+
+SPARKS = [("▅", "accent")] * 20
+
+
+def a_target(**changes: object) -> Target:
+    values: dict[str, object] = {
+        "url": "http://localhost:3000",
+        "state": "up",
+        "reason": None,
+        "waiting": 0,
+        "parked": 0,
+    }
+    return Target(**(values | changes))  # type: ignore[arg-type]
+
+
+def written(status: Status, width: int = 200) -> str:
+    return "".join(text for text, _ in line(status, SPARKS, "3/s", width))  # type: ignore[arg-type]
+
+
+def said(status: Status, unreadable: str | None = None, ended: str | None = None) -> str:
+    return "\n".join(text for text, _ in banners(status, unreadable=unreadable, ended=ended))
+
+
+def test_all_in_one_line() -> None:
+    """URL, arrivals, targets, refusals, public URL."""
+    status = Status(
+        engine=Engine.RUNNING,
+        url="http://127.0.0.1:5326",
+        public_url="https://relay.example.com",
+        targets=(a_target(), a_target(url="http://localhost:4000", state="down", waiting=12)),
+        refusals={"too-large": 2, "malformed": 1},
+    )
+    text = written(status)
+    for part in (
+        "http://127.0.0.1:5326",
+        "▅ 3/s",
+        "→ localhost:3000 ✓ up",
+        "✗ down 12 wait",
+        "3 refused",
+        "public",
+    ):
+        assert part in text
+
+
+def test_narrow_line_keeps_what_matters() -> None:
+    """In 80 columns the sparkline is shortened before a target goes, and nothing is cut in half."""
+    status = Status(engine=Engine.RUNNING, url="http://127.0.0.1:5326", targets=(a_target(),))
+    text = written(status, 78)
+    assert "→ localhost:3000 ✓ up" in text
+    assert 5 <= text.count("▅") < 20 or len(text) <= 78
+    assert len(written(status, 40)) <= 40
+
+
+def test_nothing_wrong_says_nothing() -> None:
+    """A relay that works needs no sentence."""
+    assert not banners(
+        Status(engine=Engine.RUNNING, url="http://x", targets=(a_target(),)), unreadable=None, ended=None
+    )
+
+
+def test_each_trouble_has_a_sentence_with_what_happens_next() -> None:
+    """Engine gone, silent, disk full, paused, target down, log locked, listener ended."""
+    down = a_target(state="down", reason="nothing listens on port 3000", waiting=3)
+    assert "joins it" in said(Status(engine=Engine.GONE))
+    assert "Asking on" in said(Status(engine=Engine.SILENT, detail="pid 7: no answer"))
+    assert "503" in said(Status(engine=Engine.RUNNING, store_detail="the disk is full"))
+    assert "p lets them go" in said(
+        Status(engine=Engine.RUNNING, targets=(a_target(state="paused", waiting=1),))
+    )
+    assert "1 delivery waits" in said(
+        Status(engine=Engine.RUNNING, targets=(a_target(state="paused", waiting=1),))
+    )
+    assert "nothing listens on port 3000. 3 wait" in said(Status(engine=Engine.RUNNING, targets=(down,)))
+    assert "Trying again" in said(Status(engine=Engine.RUNNING), unreadable="the log is locked.")
+    assert "has ended" in said(Status(engine=Engine.GONE), ended="The listener has ended")
+
+
+def test_an_answer_of_another_version() -> None:
+    """What is missing or of another type is left out, not an error."""
+    assert read({}).engine is Engine.RUNNING
+    odd = {
+        "engine": 5,
+        "store": {"state": None},
+        "targets": [{"target": 1}, 7],
+        "refusals": {"a": "x", "b": 2},
+    }
+    status = read(odd)
+    assert (status.url, status.refused, len(status.targets)) == (None, 2, 2)
+
+
+def test_hostile_words_are_made_safe() -> None:
+    """A backend's words in a reason reach no terminal as they are."""
+    status = Status(
+        engine=Engine.RUNNING, targets=(a_target(state="down", reason="\x1b]0;x\x07", url="\x1b[2J"),)
+    )
+    assert "\x1b" not in said(status) + written(status)
