@@ -13,6 +13,7 @@ from textual import events, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container, Vertical
+from textual.timer import Timer
 from textual.widgets import Footer
 
 from relay import filters
@@ -40,6 +41,9 @@ DETAIL_AFTER_S = 0.05
 ARRIVALS_READ = 5_000
 """Captures whose times make the first sparkline."""
 
+WRITTEN_AFTER_S = 0.15
+"""How long nothing has to be typed for a filter to be applied."""
+
 WIDE = 140
 """Columns from which list and detail stand side by side."""
 
@@ -53,6 +57,8 @@ class MainScreen(ActingScreen):
         super().__init__()
         self.gateway = gateway
         self._browsing = Browsing(gateway, self._rows_changed)
+        self._writing: Timer | None = None
+        """Waits for the filter to be written to its end."""
         self._unreadable: str | None = None
         self._refused: tuple[str, ...] = ()
         """Ids of the keys that are grey."""
@@ -260,12 +266,16 @@ class MainScreen(ActingScreen):
         self._apply(self._bar.text)
 
     def on_filter_bar_edited(self, event: FilterBar.Edited) -> None:
+        # Half a word is a filter too, and mostly one that nobody means.
         self._bar.enabled = True
-        self._apply(event.text)
+        if self._writing is not None:
+            self._writing.stop()
+        self._writing = self.set_timer(WRITTEN_AFTER_S, lambda: self._apply(event.text))
 
     def on_filter_bar_left(self, event: FilterBar.Left) -> None:
-        if event.cleared:
-            self._apply("")
+        if self._writing is not None:
+            self._writing.stop()
+        self._apply("" if event.cleared else self._bar.text)
         self._list.focus()
 
     def _apply(self, text: str) -> None:
@@ -275,6 +285,9 @@ class MainScreen(ActingScreen):
             self._bar.complain(fault)  # The last good filter stays.
             return
         self._bar.complain(None)
+        applied = self._browsing.finding.filter.text if self._browsing.finding is not None else ""
+        if (text if self._bar.enabled else "").strip() == applied.strip():
+            return
         if not text.strip() or not self._bar.enabled:
             self.workers.cancel_group(self, "search")
             self._browsing.finding = None
