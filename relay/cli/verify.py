@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import click
 
 from relay.cli.common import Invocation, run_async, shared_options
+from relay.cli.events import is_file, read
 from relay.config import Settings, read_secrets
-from relay.errors import CheckFailed, NotFound, UsageError
+from relay.errors import CheckFailed, UsageError
 from relay.lean import signature
 from relay.lean.diagnosis import why_not_valid
-from relay.models import Capture, Signature
+from relay.lean.envelope import read_event
+from relay.lean.receivers import REFUSALS, AttemptVerification, verified_attempt
+from relay.lean.records import WHY_NO_SIGNATURE, Wrapping, is_log_record, unwrapped
+from relay.models import Attempt, Capture, Signature
 from relay.store.reader import Reader
 from relay.store.selecting import select
 from relay.text import visible
@@ -40,6 +42,15 @@ class Checked:
     """Why it is not valid; None where it is."""
     stored: tuple[Signature, str | None] | None = None
     """What the log says of it; None for a file."""
+    attempts: tuple[tuple[Attempt, AttemptVerification], ...] = ()
+    """What reached backends, where that was asked for."""
+
+    @property
+    def is_fine(self) -> bool:
+        """Whether the signature is valid, and was where it was sent to."""
+        return self.signature is Signature.VALID and all(
+            found.signature is Signature.VALID for _, found in self.attempts
+        )
 
     @property
     def changed(self) -> bool:
@@ -79,15 +90,23 @@ class Checked:
     "--signature", "value", metavar="VALUE", help="Check FILE, a raw body (- is stdin), against this value."
 )
 @click.option(
+    "--attempts",
+    is_flag=True,
+    help="Also check what reached each backend, and if it refused, what would explain that.",
+)
+@click.option(
     "--save", is_flag=True, help="Write the judgement to the captures that the log judged otherwise."
 )
 @shared_options
 @click.pass_obj
-def verify_command(invocation: Invocation, words: tuple[str, ...], value: str | None, save: bool) -> None:
+def verify_command(
+    invocation: Invocation, words: tuple[str, ...], value: str | None, attempts: bool, save: bool
+) -> None:
     """Check signatures again with the secrets of now, a line each, and explain wrong ones.
 
     SELECTION is ids (12, 12..20, latest), a Lean event_id or a filter, such as sig:invalid; 1.. is all. With
-    --signature it is a file instead, whose bytes are the body.
+    --signature it is a file instead, whose bytes are the body. A file that is an entry of Lean's own webhook
+    log is recognised: its bytes are not those that were sent, so no signature can be checked on it.
 
     Exit 3 where one is not valid.
     """
@@ -98,23 +117,26 @@ def verify_command(invocation: Invocation, words: tuple[str, ...], value: str | 
             "no webhook secret is configured, so nothing can be checked; LEAN_WEBHOOK_SECRET sets one"
         )
     if value is not None:
-        if save or len(words) != 1:
-            raise UsageError("--signature goes with one FILE, and not with --save")
+        if save or attempts or len(words) != 1:
+            raise UsageError("--signature goes with one FILE, and neither with --save nor --attempts")
         checks: Iterator[Checked] = iter([check_file(words[0], value, secrets)])
     elif not words:
         raise UsageError("verify wants a SELECTION, such as latest or sig:invalid; 1.. is all")
-    elif len(words) == 1 and not words[0].isalnum() and Path(words[0]).is_file():
-        raise UsageError(
-            f"{words[0]} is a file; give what its lean-signature header said as --signature VALUE"
-        )
+    elif len(words) == 1 and is_file(words[0]):
+        record = check_record(words[0], read(words[0]))
+        if record is None:
+            raise UsageError(
+                f"{words[0]} is a file; give what its lean-signature header said as --signature VALUE"
+            )
+        checks = iter([record])
     else:
-        checks = checked_captures(settings, words, secrets)
+        checks = checked_captures(settings, words, secrets, attempts=attempts)
     done = wrong = 0
     changed: list[Checked] = []
     for check in checks:
-        click.echo(json.dumps(check.as_json()) if invocation.json else check.line())
+        _print(check, json_lines=invocation.json)
         done += 1
-        wrong += check.signature is not Signature.VALID
+        wrong += not check.is_fine
         if check.changed:
             changed.append(check)
     if save:
@@ -125,8 +147,24 @@ def verify_command(invocation: Invocation, words: tuple[str, ...], value: str | 
         raise CheckFailed(f"not valid: {wrong} of {done}", word="signature")
 
 
+def _print(check: Checked, *, json_lines: bool) -> None:
+    click.echo(json.dumps(check.as_json()) if json_lines else check.line())
+    for attempt, found in check.attempts:
+        if json_lines:
+            line = {"kind": "attempt_verification", "capture_id": attempt.capture_id, **asdict(found)}
+            click.echo(json.dumps(line))
+            continue
+        came = attempt.status if attempt.status is not None else attempt.outcome
+        said = f"try {attempt.number} to {attempt.target}, {came}: {found.summary}"
+        if found.mistakes:
+            said += f"; {found.status} would be explained if"
+        click.echo(visible(f"  {said}"))
+        for mistake in found.mistakes:
+            click.echo(visible(f"    {mistake.text}"))
+
+
 def checked_captures(
-    settings: Settings, words: Sequence[str], secrets: Mapping[str, bytes]
+    settings: Settings, words: Sequence[str], secrets: Mapping[str, bytes], *, attempts: bool = False
 ) -> Iterator[Checked]:
     """The stored captures that the words select, each checked.
 
@@ -136,7 +174,18 @@ def checked_captures(
     verifier = signature.Verifier(secrets)
     with Reader(settings.db) as reader:
         for capture in select(reader, words, datetime.now(UTC)):
-            yield check_capture(capture, verifier, secrets)
+            check = check_capture(capture, verifier, secrets)
+            if attempts:
+                check = replace(check, attempts=tuple(_attempts(reader, capture, secrets)))
+            yield check
+
+
+def _attempts(
+    reader: Reader, capture: Capture, secrets: Mapping[str, bytes]
+) -> Iterator[tuple[Attempt, AttemptVerification]]:
+    for attempt in reader.attempts(capture.id):
+        takes_others = attempt.status in REFUSALS and reader.has_taken(attempt.target)
+        yield attempt, verified_attempt(capture, attempt, secrets, takes_others=takes_others)
 
 
 def check_capture(capture: Capture, verifier: signature.Verifier, secrets: Mapping[str, bytes]) -> Checked:
@@ -149,7 +198,9 @@ def check_capture(capture: Capture, verifier: signature.Verifier, secrets: Mappi
         name=kind or f"{capture.method} {capture.target}",
         signature=state,
         signed_by=signed_by,
-        reason=None if signed_by is not None else why_not_valid(values, capture.body, secrets),
+        reason=None
+        if signed_by is not None
+        else why_not_valid(values, capture.body, secrets, capture.headers),
         stored=(capture.signature, capture.signed_by),
     )
 
@@ -160,14 +211,28 @@ def check_file(name: str, value: str, secrets: Mapping[str, bytes]) -> Checked:
     Raises:
         NotFound: the file cannot be read.
     """
-    try:
-        body = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
-    except OSError as error:
-        raise NotFound(f"cannot read {name}: {error.strerror}") from error
+    body = read(name)
     values = [value.encode("utf-8", "surrogateescape")]
     state, signed_by = signature.Verifier(secrets).check(values, body)
+    if state is not Signature.VALID and (record := check_record(name, body)) is not None:
+        return record
     reason = why_not_valid(values, body, secrets)
     return Checked(id=None, name=name, signature=state, signed_by=signed_by, reason=reason)
+
+
+def check_record(name: str, text: bytes) -> Checked | None:
+    """What is said of a copied entry of Lean's webhook log; None for anything else."""
+    if not is_log_record(text):
+        return None
+    event = read_event(next(unwrapped(text)).body)
+    kind = event.type if event is not None else None
+    return Checked(
+        id=None,
+        name=f"{name} {kind}" if kind else name,
+        signature=Signature.UNCHECKED,
+        signed_by=None,
+        reason=WHY_NO_SIGNATURE[Wrapping.LOG_RECORD],
+    )
 
 
 async def save_all(settings: Settings, checks: Sequence[Checked]) -> int:

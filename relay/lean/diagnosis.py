@@ -1,66 +1,168 @@
-"""Why a signature is not valid, in words that lead to the cause.
+"""Why a signature is not valid, in a sentence that says what to change.
 
-Owns the near misses: forms that other services or older receivers use, bodies changed on their way, secrets
-pasted wrongly. Only explains; what counts is `signature.Verifier` alone. Never shows a secret.
+Owns the usual causes: forms that other services or older receivers use, bodies changed on their way, secrets
+pasted wrongly, other algorithms, other firms' headers. Only explains; what counts is `signature.Verifier`
+alone. Never shows a secret. Where none of the usual causes fits, it says that.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import hmac
 import re
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
 
-from relay.lean.signature import Verifier, sign
-from relay.models import Signature
-
-MOST_BODY_BYTES = 1024 * 1024
-"""Larger bodies are not tried in other forms."""
+from relay.lean.rewritten import rewritten
+from relay.lean.signature import HEADER, Verifier
+from relay.models import Headers, Signature
 
 _HEX = re.compile(r"[0-9a-fA-F]+")
 _PREFIX = re.compile(r"([A-Za-z][A-Za-z0-9-]{0,19})\s*[=:]")
-_OUTSIDE_TEXTS = re.compile(rb'("(?:[^"\\]|\\.)*+")|[ \t\r\n]++', re.DOTALL)
-_DIGEST_BYTES = 64
-_GZIP = b"\x1f\x8b"
+_DIGITS = 128
+_ALGORITHMS = {64: "sha512", 48: "sha384", 32: "sha256", 20: "sha1", 16: "md5"}
+"""Bytes of a digest -> how it is made."""
 
 
-def why_not_valid(values: Sequence[bytes], body: bytes, secrets: Mapping[str, bytes]) -> str | None:
-    """The likeliest reason, as a phrase; None where the signature is valid.
+class Cause(StrEnum):
+    """What a signature fails by."""
+
+    UNCHECKED = "unchecked"
+    """No secret is configured."""
+    MISSING = "missing"
+    OTHER_HEADER = "other-header"
+    """There is a signature in a header that is another firm's."""
+    SEVERAL = "several"
+    FORM = "form"
+    """Right but for its form."""
+    ALGORITHM = "algorithm"
+    STORED = "stored"
+    """Right for a secret that was stored otherwise."""
+    BODY = "body"
+    """Right for a body that was changed on its way."""
+    NONE = "none"
+    """None of the usual ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """The likeliest cause, in words."""
+
+    cause: Cause
+    reason: str
+    """A phrase: what is so. May quote the header's prefix; text from outside."""
+    advice: str | None
+    """A phrase: what to change; None where nothing is known."""
+
+    def __str__(self) -> str:
+        return f"{self.reason}; {self.advice}" if self.advice else self.reason
+
+
+def diagnose(
+    values: Sequence[bytes], body: bytes, secrets: Mapping[str, bytes], headers: Headers = ()
+) -> Diagnosis | None:
+    """The likeliest reason; None where the signature is valid. Never raises.
 
     Args:
         values: the bytes of every `lean-signature` header, in order.
         secrets: name -> secret; only the names get into the answer.
+        headers: all headers, to tell another firm's signature and a body that was unpacked.
     """
     state, _ = Verifier(secrets).check(values, body)
     match state:
         case Signature.VALID:
             return None
         case Signature.UNCHECKED:
-            return "no webhook secret is configured"
+            return Diagnosis(
+                Cause.UNCHECKED,
+                "no webhook secret is configured",
+                "set LEAN_WEBHOOK_SECRET to the one from Lean's dashboard",
+            )
         case Signature.MISSING:
-            return "it has no lean-signature header"
-        case Signature.MALFORMED if len(values) > 1:
-            return f"it has {len(values)} lean-signature headers, Lean sends one"
-        case Signature.MALFORMED:
-            return _form(values[0], body, secrets)
-        case _:
-            return _mismatch(values[0], body, secrets)
+            return _missing(body, secrets, headers)
+    parts = [part for value in values for part in _split(value)]
+    if len(parts) > 1:
+        return _several(parts, body, secrets)
+    return (
+        _form(values[0], body, secrets)
+        if state is Signature.MALFORMED
+        else _mismatch(bytes.fromhex(values[0].partition(b"=")[2].decode("ascii")), body, secrets, headers)
+    )
 
 
-def _form(value: bytes, body: bytes, secrets: Mapping[str, bytes]) -> str:
+def why_not_valid(
+    values: Sequence[bytes], body: bytes, secrets: Mapping[str, bytes], headers: Headers = ()
+) -> str | None:
+    """`diagnose` as text: the reason and what to change; None where the signature is valid."""
+    found = diagnose(values, body, secrets, headers)
+    return None if found is None else str(found)
+
+
+def _missing(body: bytes, secrets: Mapping[str, bytes], headers: Headers) -> Diagnosis:
+    others = [(name, value) for name, value in headers if "signature" in name.lower()]
+    for name, value in others:
+        digest = _digest(_after_prefix(value.strip())[1])
+        fit = None if digest is None else _fit(digest, body, secrets)
+        right = f", and its value is {fit}" if fit else ""
+        whose = "another firm's" if name.lower() == "x-lean-signature" else "not Lean's"
+        return Diagnosis(
+            Cause.OTHER_HEADER,
+            f"it has no {HEADER} header but {name.lower()}, which is {whose}{right}",
+            f"Lean Technologies signs in {HEADER}: look at who sends this, or what renames headers",
+        )
+    return Diagnosis(
+        Cause.MISSING,
+        f"it has no {HEADER} header",
+        "Lean sends one with each webhook: look for a proxy that drops it, or at who else posts here",
+    )
+
+
+def _split(value: bytes) -> list[bytes]:
+    # A proxy joins repeated headers by commas; no form of a signature has one.
+    return value.split(b",") if value.count(b"sha512=") > 1 else [value]
+
+
+def _several(parts: list[bytes], body: bytes, secrets: Mapping[str, bytes]) -> Diagnosis:
+    right = []
+    for number, part in enumerate(parts, 1):
+        digest = _digest(_after_prefix(part.decode("latin-1").strip())[1])
+        fit = None if digest is None else _fit(digest, body, secrets)
+        right += [f"number {number} is {fit}"] if fit else []
+    said = ", ".join(right) or "none of them is right"
+    return Diagnosis(
+        Cause.SEVERAL,
+        f"it has {len(parts)} {HEADER} headers, Lean sends one; {said}",
+        "look for what adds the others on the way",
+    )
+
+
+def _form(value: bytes, body: bytes, secrets: Mapping[str, bytes]) -> Diagnosis:
     text = value.decode("latin-1")
-    bare = text.strip()
-    prefix = _PREFIX.match(bare)
-    digits = bare[prefix.end() :].strip() if prefix else bare
-    faults = list(_faults_of_form(text, digits, prefix[1] if prefix else None))
-    said = ", ".join(faults) or "it is not `sha512=` and 128 lowercase hex digits"
+    prefix, digits = _after_prefix(text.strip())
+    said = ", ".join(_faults_of_form(text, digits, prefix)) or (
+        "it is not `sha512=` and 128 lowercase hex digits"
+    )
     digest = _digest(digits)
     if digest is None:
-        return said
-    signer = _signer(digest, body, secrets)
-    return f"{said}; apart from that it is right for {signer}" if signer else f"{said}, and it does not match"
+        return Diagnosis(Cause.FORM, said, "Lean writes `sha512=` and 128 lowercase hex digits")
+    if _ALGORITHMS[len(digest)] == "sha512" and (name := _signer(digest, body, secrets)):
+        return Diagnosis(
+            Cause.FORM,
+            f"{said}; apart from that it is right for {name}",
+            "look for what writes or rewrites the header: Lean's own form is `sha512=` and lowercase hex",
+        )
+    other = _mismatch(digest, body, secrets, ())
+    if other.cause is Cause.NONE:
+        return Diagnosis(Cause.FORM, f"{said}, and it does not match", other.reason)
+    return Diagnosis(other.cause, f"{said}; {other.reason}", other.advice)
+
+
+def _after_prefix(bare: str) -> tuple[str | None, str]:
+    prefix = _PREFIX.match(bare)
+    return (prefix[1], bare[prefix.end() :].strip()) if prefix else (None, bare)
 
 
 def _faults_of_form(text: str, digits: str, prefix: str | None) -> Iterator[str]:
@@ -78,71 +180,125 @@ def _faults_of_form(text: str, digits: str, prefix: str | None) -> Iterator[str]
         yield f"it begins with {prefix}, not with `sha512=`"
     if not _HEX.fullmatch(digits):
         yield "it is base64, Lean writes hex" if _digest(digits) else "what follows is not hex"
-    elif len(digits) != 2 * _DIGEST_BYTES:
-        yield f"it has {len(digits)} hex digits, SHA-512 has 128"
+    elif len(digits) != _DIGITS:
+        yield f"it has {len(digits)} hex digits, SHA-512 has {_DIGITS}"
     elif digits != digits.lower():
         yield "its hex digits are in uppercase, Lean writes lowercase"
 
 
 def _digest(digits: str) -> bytes | None:
-    """The 64 bytes that hex of either case or base64 stands for."""
+    """The bytes that hex of either case or base64 stands for, if a known algorithm makes so many."""
     for decode in (bytes.fromhex, lambda text: base64.b64decode(text, validate=True)):
         try:
             digest = decode(digits)
         except (ValueError, binascii.Error):
             continue
-        if len(digest) == _DIGEST_BYTES:
+        if len(digest) in _ALGORITHMS:
             return digest
     return None
 
 
-def _mismatch(value: bytes, body: bytes, secrets: Mapping[str, bytes]) -> str:
-    digest = bytes.fromhex(value.partition(b"=")[2].decode("ascii"))
-    for what, other in _other_bodies(body):
-        if signer := _signer(digest, other, secrets):
-            return f"it is right for {signer} over {what}, so the body was changed on its way"
+def _mismatch(digest: bytes, body: bytes, secrets: Mapping[str, bytes], headers: Headers) -> Diagnosis:
+    algorithm = _ALGORITHMS[len(digest)]
+    if algorithm != "sha512" and (name := _signer(digest, body, secrets)):
+        return Diagnosis(
+            Cause.ALGORITHM,
+            f"it is {_right(algorithm, name)}",
+            "Lean signs with HMAC-SHA512: look at who signs this",
+        )
+    for words, plain in _without_hmac(algorithm, body, secrets):
+        if hmac.compare_digest(plain, digest):
+            return Diagnosis(Cause.ALGORITHM, f"it is {words}", "Lean signs with HMAC-SHA512")
+    for what, other in rewritten(body):
+        if name := _signer(digest, other, secrets):
+            return Diagnosis(
+                Cause.BODY,
+                f"it is {_right(algorithm, name)} over {what}, so the body was changed on its way",
+                _BODY_ADVICE,
+            )
     for what, name, other in _other_secrets(secrets):
         if _signer(digest, body, {name: other}):
-            return f"it is right for {name} {what}: look at how the secret was stored"
-    return (
-        "no configured secret made it: another application's or environment's secret, "
-        "or a body changed on its way"
+            return Diagnosis(
+                Cause.STORED,
+                f"it is {_right(algorithm, name)} {what}",
+                "look at how the secret was stored, and store exactly what Lean's dashboard shows",
+            )
+    if packed := _unpacked_by(body, headers):
+        return Diagnosis(
+            Cause.BODY,
+            f"its content-encoding says {packed}, but the body is not packed: it was unpacked after it was "
+            "signed",
+            _BODY_ADVICE,
+        )
+    return Diagnosis(
+        Cause.NONE,
+        "none of the usual causes: no configured secret made it over this body or a usual rewriting of it",
+        "it may be another application's or environment's secret; compare with Lean's dashboard",
     )
 
 
-def _other_bodies(body: bytes) -> Iterator[tuple[str, bytes]]:
-    yield "an empty body", b""
-    if len(body) > MOST_BODY_BYTES:
-        return
-    if body.endswith(b"\n"):
-        yield "the body without its final line break", body.rstrip(b"\r\n")
-    else:
-        yield "the body with a final line break", body + b"\n"
-    yield "the body without the blanks between its parts", _OUTSIDE_TEXTS.sub(rb"\1", body)
-    if body.startswith(_GZIP):
-        try:
-            unpacked = zlib.decompressobj(wbits=31).decompress(body, MOST_BODY_BYTES)
-        except zlib.error:
-            return
-        yield "the unpacked body", unpacked
+_BODY_ADVICE = "have whatever stands between Lean and the relay pass the bytes on as they are"
+
+
+def _without_hmac(algorithm: str, body: bytes, secrets: Mapping[str, bytes]) -> Iterator[tuple[str, bytes]]:
+    called = _called(algorithm)
+    yield f"a plain {called} of the body, without a secret", hashlib.new(algorithm, body).digest()
+    for name, secret in secrets.items():
+        for words, text in (("before", secret + body), ("behind", body + secret)):
+            yield (
+                f"a plain {called} with the secret {name} {words} the body",
+                hashlib.new(algorithm, text).digest(),
+            )
 
 
 def _other_secrets(secrets: Mapping[str, bytes]) -> Iterator[tuple[str, str, bytes]]:
     for name, secret in secrets.items():
         yield "without the blanks round it", name, secret.strip()
+        text = secret.decode("utf-8", "replace").strip("\ufeff\u200b\u00a0 \t\r\n")
+        yield "without the invisible characters round it", name, text.encode()
+        yield "with a blank behind it", name, secret + b" "
         yield "with a line break behind it", name, secret + b"\n"
+        yield "with a line break behind it", name, secret + b"\r\n"
         yield "in quotes", name, b'"' + secret + b'"'
         yield "without the quotes round it", name, secret.strip(b"\"'")
+        yield "in lowercase", name, secret.lower()
+        yield "in uppercase", name, secret.upper()
         for what, decode in (("hex", binascii.unhexlify), ("base64", base64.b64decode)):
             try:
                 yield f"decoded from {what}", name, decode(secret)
             except ValueError:
                 continue
+        yield "encoded as base64", name, base64.b64encode(secret)
+        yield "encoded as hex", name, secret.hex().encode()
+
+
+def _unpacked_by(body: bytes, headers: Headers) -> str | None:
+    """What `content-encoding` says of a body that is JSON as it is; None where it says nothing."""
+    for name, value in headers:
+        if name.lower() == "content-encoding" and value.strip().lower() not in ("", "identity"):
+            return value.strip() if body.lstrip()[:1] in (b"{", b"[") else None
+    return None
+
+
+def _fit(digest: bytes, body: bytes, secrets: Mapping[str, bytes]) -> str | None:
+    name = _signer(digest, body, secrets)
+    if name is None:
+        return None
+    return _right(_ALGORITHMS[len(digest)], name)
+
+
+def _right(algorithm: str, name: str) -> str:
+    return f"right for {name}" if algorithm == "sha512" else f"an HMAC-{_called(algorithm)} right for {name}"
 
 
 def _signer(digest: bytes, body: bytes, secrets: Mapping[str, bytes]) -> str | None:
-    value = digest.hex()
+    """The secret whose HMAC this is, by the algorithm that makes digests of this length."""
+    algorithm = _ALGORITHMS[len(digest)]
     for name, secret in secrets.items():
-        if secret and hmac.compare_digest(sign(body, secret).partition("=")[2], value):
+        if secret and hmac.compare_digest(hmac.digest(secret, body, algorithm), digest):
             return name
     return None
+
+
+def _called(algorithm: str) -> str:
+    return {"sha1": "SHA-1", "md5": "MD5"}.get(algorithm, algorithm.upper())

@@ -238,6 +238,18 @@ class Reader:
             )
         ]
 
+    def has_taken(self, target: str) -> bool:
+        """Whether a target ever answered 200 to a capture whose signature was valid."""
+        return bool(
+            self.rows(
+                "SELECT EXISTS (SELECT 1 FROM attempts"
+                " JOIN deliveries ON deliveries.id = attempts.delivery_id"
+                " JOIN captures ON captures.id = deliveries.capture_id WHERE deliveries.target = ?"
+                " AND attempts.status = 200 AND captures.signature = 'valid')",
+                (target,),
+            )[0][0]
+        )
+
     def has_deliveries(self) -> bool:
         """Whether any capture was ever to be sent on."""
         return bool(self.rows("SELECT EXISTS (SELECT 1 FROM deliveries)")[0][0])

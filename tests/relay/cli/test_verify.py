@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,9 @@ import pytest
 
 from relay.cli import run
 from relay.lean.signature import sign
-from relay.models import Capture, Signature
+from relay.models import Attempt, Capture, Signature
 from relay.store.reader import Reader
-from tests.factories import BODY, a_capture, insert_all, new_log
+from tests.factories import BODY, NOON, a_capture, a_delivery, insert, insert_all, insert_attempt, new_log
 
 Output = pytest.CaptureFixture[str]
 SECRET = b"whk-test-4f7b2d90c1"
@@ -64,10 +65,8 @@ def test_a_line_for_each(db: Path, capsys: Output) -> None:
         "1 payment.updated valid by default",
         "2 payment.updated valid by default (stored as unchecked)",
     ]
-    assert lines[2].startswith(
-        "3 payment.updated invalid (stored as valid by old): no configured secret made it"
-    )
-    assert lines[3] == "4 payment.updated missing: it has no lean-signature header"
+    assert lines[2].startswith("3 payment.updated invalid (stored as valid by old): none of the usual causes")
+    assert lines[3].startswith("4 payment.updated missing: it has no lean-signature header; Lean sends one")
     assert "malformed: it begins with SHA512" in lines[4]
     assert (
         "6 POST /webhooks/lean invalid: it is right for default over the body without its final" in lines[5]
@@ -168,3 +167,52 @@ def test_without_a_secret(db: Path, monkeypatch: pytest.MonkeyPatch, capsys: Out
     monkeypatch.delenv("LEAN_WEBHOOK_SECRET")
     assert verify(db, "1") == 2
     assert "no webhook secret is configured" in capsys.readouterr().err
+
+
+def test_a_copied_log_entry_is_told_apart(db: Path, tmp_path: Path, capsys: Output) -> None:
+    """An entry of Lean's own log is recognised, with or without a value to check, and cannot be checked."""
+    path = tmp_path / "entry.json"
+    path.write_bytes(b'{"webhook_message_id":"2","event_type":"payment.updated","request":' + BODY + b"}")
+    for arguments in ([str(path)], [str(path), "--signature", RIGHT]):
+        assert verify(db, *arguments) == 3
+        out = capsys.readouterr().out
+        assert f"{path} payment.updated unchecked: it is an entry of Lean's webhook log" in out
+        assert "no signature can be checked on it" in out
+
+
+def test_attempts(db: Path, capsys: Output) -> None:
+    """What reached a backend is checked too, and a refusal is held against usual mistakes of receivers."""
+    connection = sqlite3.connect(db, isolation_level=None)
+    judged = {"signature": Signature.VALID, "signed_by": "default"}
+    insert(connection, signed(7, RIGHT, deliveries=(a_delivery(1, attempts=0),), **judged))
+    for number, (status, body) in enumerate([(200, None), (401, None), (401, BODY + b" "), (None, None)], 1):
+        insert_attempt(
+            connection,
+            Attempt(
+                id=number,
+                delivery_id=1,
+                capture_id=7,
+                target="http://localhost:3000",
+                kind="live",
+                number=number,
+                started_at=NOON,
+                elapsed_ms=1.0,
+                outcome="answered" if status else "refused",
+                status=status,
+                sent_body=body,
+            ),
+        )
+    connection.close()
+    assert verify(db, "7", "--attempts") == 3
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "7 payment.updated valid by default"
+    assert lines[1].strip().startswith("try 1 to http://localhost:3000, 200: as received, valid by default")
+    assert "as received, valid by default; 401 would be explained if" in lines[2]
+    assert "it takes JSON apart and writes it again" in lines[3]
+    # The same backend took this signature before, so what would make it refuse everything is ruled out.
+    assert "try 3" in lines[4]
+    edited = next(line for line in lines if "edited" in line)
+    assert "does not verify" in edited
+    assert verify(db, "7", "--attempts", "--json") == 3
+    kinds = [json.loads(line)["kind"] for line in capsys.readouterr().out.splitlines()]
+    assert kinds == ["verification", *["attempt_verification"] * 4]

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import base64
 import gzip
+import hashlib
 import hmac
 import json
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.lean.diagnosis import why_not_valid
+from relay.lean.diagnosis import Cause, diagnose, why_not_valid
+from relay.lean.rewritten import rewritten
 from relay.lean.signature import Verifier, sign
 from relay.models import Signature
+from tests import strategies
 
 SECRET = b"whk-test-4f7b2d90c1"
 SECRETS = {"production": b"another", "sandbox": SECRET}
@@ -32,9 +36,12 @@ def test_a_valid_one_has_no_reason() -> None:
 
 def test_missing_many_and_no_secret() -> None:
     """Without a header, with several, and without a secret the reason says that."""
-    assert why() == "it has no lean-signature header"
-    assert why("sha512=" + DIGITS, "x") == "it has 2 lean-signature headers, Lean sends one"
-    assert why("x", secrets={}) == "no webhook secret is configured"
+    assert (why() or "").startswith("it has no lean-signature header; Lean sends one")
+    assert "2 lean-signature headers, Lean sends one; number 1 is right for sandbox" in (
+        why("sha512=" + DIGITS, "x") or ""
+    )
+    assert "none of them is right" in (why("sha512=" + "0" * 128, "x") or "")
+    assert (why("x", secrets={}) or "").startswith("no webhook secret is configured")
 
 
 @pytest.mark.parametrize(
@@ -48,7 +55,13 @@ def test_missing_many_and_no_secret() -> None:
         (f" sha512={DIGITS}\t", "it has blanks round it; apart from that it is right"),
         (base64.b64encode(bytes.fromhex(DIGITS)).decode(), "it is base64, Lean writes hex; apart from that"),
         ("sha512=" + DIGITS[:-1], "it has 127 hex digits, SHA-512 has 128"),
-        ("sha256=" + hmac.new(SECRET, BODY, "sha256").hexdigest(), "it begins with sha256"),
+        ("sha256=" + hmac.new(SECRET, BODY, "sha256").hexdigest(), "it is an HMAC-SHA256 right for sandbox"),
+        ("sha512=" + hmac.new(SECRET, BODY, "sha256").hexdigest(), "it is an HMAC-SHA256 right for sandbox"),
+        (hmac.new(SECRET, BODY, "sha1").hexdigest(), "it is an HMAC-SHA-1 right for sandbox"),
+        (
+            f"sha512={DIGITS},sha512={'0' * 128}",
+            "2 lean-signature headers, Lean sends one; number 1 is right",
+        ),
         ("sha512=" + "0" * 127 + "g", "what follows is not hex"),
         ("A" * 128, "in uppercase, Lean writes lowercase, and it does not match"),
         ("", "the lean-signature header is empty"),
@@ -78,10 +91,96 @@ def test_changed_bodies(signed: bytes, came: bytes, words: str) -> None:
     assert words in reason
 
 
+PAYMENT = (
+    '{"type":"payment.updated","payload":{"name":"Zoë & <Co>","amount":100.00,"rate":1e-7,"url":"https://a/b",'
+    '"n":[1,2],"empty":{}},"message":"m"}'
+).encode()
+AS_READ = json.loads(PAYMENT)
+
+
+@pytest.mark.parametrize(
+    ("came", "words"),
+    [
+        (json.dumps(AS_READ, separators=(",", ":"), ensure_ascii=False), "numbers as doubles"),
+        (json.dumps(AS_READ), "as Python writes it with all but ASCII escaped, numbers as doubles"),
+        (json.dumps(AS_READ, indent=2, ensure_ascii=False), "JSON indented by two, numbers as doubles"),
+    ],
+)
+def test_a_signature_over_other_json(came: str, words: str) -> None:
+    """What arrived is what Lean sent; a signature over a library's rewriting of it is named by that."""
+    reason = why(sign(came.encode(), SECRET), body=PAYMENT) or ""
+    assert "right for sandbox over " in reason
+    assert words in reason
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda text: text.replace("100.00", "100").replace("1e-7", "1e-7"), "numbers as JavaScript writes"),
+        (lambda text: text.replace("ë", "\\u00eb"), "compact JSON with all but ASCII escaped"),
+        (
+            lambda text: text.replace("ë", "\\u00eb").replace("/", "\\/"),
+            "with slashes escaped, as PHP writes it",
+        ),
+        (
+            lambda text: text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"),
+            "with <, > and & escaped, as Go writes it",
+        ),
+        (lambda text: '{"message":"m",' + text[1:].replace(',"message":"m"', ""), "with sorted keys"),
+        (lambda text: text.encode().decode("latin-1"), "the body encoded as UTF-8 once more"),
+    ],
+)
+def test_each_rewriting_is_named(change: Callable[[str], str], words: str) -> None:
+    """Digits, escapes, order of keys and encoding: each usual rewriting is told apart."""
+    text = PAYMENT.decode()
+    if "sorted" in words:
+        text = json.dumps({"type": "t", "message": "m"}, separators=(",", ":"))
+        signed, came = '{"message":"m","type":"t"}', text
+    else:
+        signed, came = change(text), text
+    assert signed != came
+    reason = why(sign(signed.encode(), SECRET), body=came.encode()) or ""
+    assert "right for sandbox over " in reason
+    assert words in reason
+
+
+def test_a_body_that_a_proxy_unpacked() -> None:
+    """What content-encoding says and the body is not is a cause of its own, if nothing else fits."""
+    packed = sign(gzip.compress(BODY), SECRET)
+    found = diagnose([packed.encode()], BODY, SECRETS, (("Content-Encoding", "gzip"),))
+    assert found is not None
+    assert found.cause is Cause.BODY
+    assert "content-encoding says gzip, but the body is not packed" in found.reason
+
+
+def test_another_firm_s_header() -> None:
+    """`x-lean-signature` is told from Lean's, and so is that its value would be right."""
+    found = diagnose([], BODY, SECRETS, (("X-Lean-Signature", DIGITS),))
+    assert found is not None
+    assert found.cause is Cause.OTHER_HEADER
+    assert "x-lean-signature, which is another firm's, and its value is right for sandbox" in found.reason
+    assert "x-hub-signature-256, which is not Lean's" in (
+        why_not_valid([], BODY, SECRETS, (("X-Hub-Signature-256", "sha256=00"),)) or ""
+    )
+
+
+def test_hashes_that_are_no_hmac() -> None:
+    """A plain SHA-512, with the secret before or behind the body or without it, is named."""
+    for text, words in (
+        (BODY, "a plain SHA512 of the body, without a secret"),
+        (SECRET + BODY, "a plain SHA512 with the secret sandbox before the body"),
+        (BODY + SECRET, "a plain SHA512 with the secret sandbox behind the body"),
+    ):
+        assert words in (why("sha512=" + hashlib.sha512(text).hexdigest()) or "")
+
+
 @pytest.mark.parametrize(
     ("stored", "words"),
     [
         (SECRET + b" ", "without the blanks round it"),
+        (SECRET + b"\n", "without the blanks round it"),
+        (b"\xef\xbb\xbf" + SECRET, "without the invisible characters round it"),
+        (SECRET.upper(), "in lowercase"),
         (b'"' + SECRET + b'"', "without the quotes round it"),
         (SECRET.hex().encode(), "decoded from hex"),
         (base64.b64encode(SECRET), "decoded from base64"),
@@ -96,7 +195,9 @@ def test_secrets_pasted_wrongly(stored: bytes, words: str) -> None:
 
 def test_anything_else() -> None:
     """Where no usual slip explains it, the reason names what is left."""
-    assert "another application's or environment's secret" in (why(sign(BODY, b"unknown")) or "")
+    reason = why(sign(BODY, b"unknown")) or ""
+    assert reason.startswith("none of the usual causes")
+    assert "another application's or environment's secret" in reason
 
 
 @given(
@@ -104,6 +205,21 @@ def test_anything_else() -> None:
 )
 def test_never_raises_and_agrees_with_the_verifier(values: list[bytes], body: bytes, secret: bytes) -> None:
     """Any bytes get a reason exactly where the signature is not valid, and the secret is not in it."""
-    reason = why_not_valid(values, body, {"a": secret})
+    reason = why_not_valid(values, body, {"a": secret}, (("signature", "x"), ("content-encoding", "br")))
     state, _ = Verifier({"a": secret}).check(values, body)
     assert (reason is None) == (state is Signature.VALID)
+
+
+@given(st.one_of(strategies.bodies, st.binary(max_size=60)))
+def test_no_body_makes_it_raise(body: bytes) -> None:
+    """Whatever the bytes, other forms of them are tried, and none is the body itself."""
+    for words, other in rewritten(body):
+        assert words
+        assert other != body
+    assert why_not_valid([b"sha512=" + b"0" * 128], body, {"a": b"s"})
+
+
+@pytest.mark.parametrize("body", [b"[" * 100_000, b"9" * 5000, b'"' + b"a" * 10_000_000 + b'"'])
+def test_large_and_deep_bodies(body: bytes) -> None:
+    """They get the honest answer in a moment, however they are made."""
+    assert (why(sign(body, b"unknown"), body=body) or "").startswith("none of the usual causes")
