@@ -151,7 +151,8 @@ class Judging:
             upto=found.upto if mark else None,
         )
         try:
-            await self._writer.write(work)
+            # Lost in a power cut they would only be judged again.
+            await self._writer.write(work, synced=False)
         except (StoreTrouble, sqlite3.Error):
             # The store says so where it matters; shapes can wait.
             await asyncio.sleep(AGAIN_AFTER_S[-2])

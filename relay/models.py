@@ -211,7 +211,7 @@ class Capture:
     sender: Comparison | None = None
     """The peer address against the configured list; None without a list."""
     repeat_of: int | None = None
-    """The first capture with this `event_id`."""
+    """The first capture of this event: with this `event_id`, or with this body where it has none."""
     shape: Shape | None = None
     shape_version: str | None = None
     starred: bool = False
@@ -311,9 +311,9 @@ class Counts:
 
     captures: int
     events: int
-    """Distinct event_ids."""
+    """Different events: distinct event_ids, and bodies of events without one."""
     repeats: int
-    """Captures whose event_id came before."""
+    """Captures whose event came before."""
     signatures: dict[Signature, int]
     """Captures by what was found of their signature; a state that none has is left out."""
 

@@ -14,7 +14,7 @@ from datetime import timedelta
 from types import TracebackType
 
 from relay.cli.outlet import STDERR, STDOUT, write
-from relay.cli.reading import masked, masked_attempt
+from relay.cli.reading import OTHER_BYTES, has_other_bytes, masked, masked_attempt
 from relay.config import Settings
 from relay.errors import RelayError
 from relay.lean import schedule
@@ -101,7 +101,8 @@ class Follower:
                 shown = masked(capture, self._settings, reveal=False)
                 write(STDOUT, json.dumps(shown.as_json()) + "\n")
             else:
-                write(STDERR, f"{capture_line(capture)}\n")
+                other_bytes = has_other_bytes(self._reader, capture)
+                write(STDERR, f"{capture_line(capture, other_bytes=other_bytes)}\n")
             self._last = capture.id
         self._last = newest
 
@@ -122,13 +123,13 @@ class Follower:
         self._last_attempt = newest
 
 
-def capture_line(capture: Capture) -> str:
+def capture_line(capture: Capture, *, other_bytes: bool = False) -> str:
     """`12 payment.updated valid`: what came, whether its signature holds, and what is unusual about it."""
     words = [str(capture.id), what(capture), capture.signature]
     if capture.origin == Origin.SAMPLE:
         words.append("sample")
     if capture.repeat_of is not None:
-        words.append(f"repeat of {capture.repeat_of}")
+        words.append(f"repeat of {capture.repeat_of}{OTHER_BYTES if other_bytes else ''}")
     if capture.answer.on_purpose:
         words.append(f"answered {capture.answer.status}: {visible(capture.answer.on_purpose)}")
     return " ".join(words)

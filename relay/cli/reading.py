@@ -95,6 +95,7 @@ class Columns:
             reader: of the log, for how wide columns have to be.
             today: on this machine's clock; other days are shown with their date.
         """
+        self._reader = reader
         self._id_width = len(str(reader.newest_id()))
         self._today = today.date()
         self._dated = False
@@ -121,18 +122,30 @@ class Columns:
             size(len(capture.body)).rjust(9),
             str(capture.answer.status),
             *(f"-> {outcome(delivery)}" for delivery in capture.deliveries),
-            ", ".join(_remarks(capture)),
+            ", ".join(_remarks(capture, other_bytes=has_other_bytes(self._reader, capture))),
         ]
         line = "  ".join(cells).rstrip()
         return line if self._width is None or len(line) <= self._width else line[: self._width - 1] + "…"
 
 
-def _remarks(capture: Capture) -> list[str]:
+def has_other_bytes(reader: Reader, capture: Capture) -> bool:
+    """Whether a capture repeats an event with another body than it first had: no retry does that."""
+    if capture.repeat_of is None:
+        return False
+    return (
+        reader.hashes([capture.repeat_of]).get(capture.repeat_of, capture.body_sha256) != capture.body_sha256
+    )
+
+
+OTHER_BYTES = " with OTHER BYTES"
+
+
+def _remarks(capture: Capture, *, other_bytes: bool) -> list[str]:
     remarks = []
     if capture.origin == Origin.SAMPLE:
         remarks.append("sample")
     if capture.repeat_of is not None:
-        remarks.append(f"repeat of {capture.repeat_of}")
+        remarks.append(f"repeat of {capture.repeat_of}{OTHER_BYTES if other_bytes else ''}")
     if capture.shape is not None and capture.shape != "documented":
         remarks.append(str(capture.shape))
     if capture.starred:

@@ -26,6 +26,7 @@ from relay.errors import UsageError
 from relay.lock import holder
 from relay.models import Attempt, Capture, Comparison, Headers, iso
 from relay.phrases import size, spent, what, when
+from relay.repeats import Tries, tries_of
 from relay.shapes import judge, texts
 from relay.store.reader import Reader
 from relay.store.selecting import select
@@ -37,6 +38,9 @@ MOST_SHOWN = 64 * 1024
 
 MOST_DIFFERENCES = 20
 """Of a shape, in the overview; `shapes` tells all."""
+
+MOST_TRIES = 50
+"""Captures of one event that are looked at; Lean makes 7."""
 
 MOST_HEX = 512
 """Bytes of a body in the overview that is no text."""
@@ -84,7 +88,7 @@ def show_command(invocation: Invocation, selection: tuple[str, ...], part: str |
             elif invocation.json:
                 print_json(shown.as_json())
             else:
-                _print(([] if first else [""]) + list(overview(shown)))
+                _print(([] if first else [""]) + list(overview(shown, tries(reader, capture.id))))
             first = False
         sys.stdout.flush()
 
@@ -116,10 +120,16 @@ def curl(capture: Capture, settings: Settings) -> str:
     return visible_block(curl_line(capture, capture.headers, url.rstrip("/"), shlex.join(again)))
 
 
-def overview(capture: Capture) -> Iterator[str]:
+def tries(reader: Reader, number: int) -> Tries | None:
+    """The captures of the event that a capture reports; None where it is the only one."""
+    ids = reader.same_event(number)
+    return tries_of(reader.captures(ids[:MOST_TRIES])) if len(ids) > 1 else None
+
+
+def overview(capture: Capture, tries: Tries | None = None) -> Iterator[str]:
     """A capture in words, its headers and its body laid out; safe to show."""
     yield f"{capture.id}  {what(capture)}  {when(capture.received_at)}"
-    for name, value in _facts(capture):
+    for name, value in (*_facts(capture), *_repeats(capture, tries)):
         yield f"{name:10} {value}"
     yield ""
     yield from _header_lines(capture.headers)
@@ -171,6 +181,20 @@ def _facts(capture: Capture) -> Iterator[tuple[str, str]]:
         words += [f"Lean would conclude: {each.verdict}"] if each.verdict else []
         words += [each.reason] if each.reason else []
         yield "delivery", visible("; ".join(words))
+
+
+def _repeats(capture: Capture, tries: Tries | None) -> Iterator[tuple[str, str]]:
+    own = None if tries is None else tries.of(capture.id)
+    if tries is None or own is None:
+        return
+    yield "repeats", f"{len(tries.tries)} captures of this event; this is {own.words}"
+    for each in tries.before(capture.id):
+        yield "", visible(f"{each.capture.id}, {each.words}: answered {each.answers}")
+    if not own.same_bytes:
+        first = tries.tries[0].capture.id
+        yield "ALARM", f"other bytes than {first}: a retry repeats what it was, and this does not"
+        for difference in islice(tries.differences(capture.id), MOST_DIFFERENCES):
+            yield "", visible(f"{difference.field}: {difference.a} in {first}, {difference.b} here")
 
 
 def _came(status: int | None, error: str | None) -> str:

@@ -9,9 +9,7 @@ from __future__ import annotations
 import sqlite3
 from time import monotonic
 
-from relay.store.inserting import COLUMNS, Row
-
-EVENT_ID = COLUMNS.index("event_id")
+from relay.store.inserting import EVENT_KEY, Row, event_key
 
 FILL_AT = 2_048
 """So many captures are indexed even while others wait: some 10 ms of the writer."""
@@ -28,7 +26,7 @@ class EventIndex:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._recent: dict[str, int] = {}
-        """Event id -> its first capture beyond the index."""
+        """Event key -> its first capture beyond the index."""
         self._pending = 0
         self._last = 0
         self._grew_at = 0.0
@@ -38,17 +36,17 @@ class EventIndex:
         while self._upto < newest:
             self._fill(connection, min(self._upto + SLICE, newest))
 
-    def first(self, event_id: str | None) -> int | None:
+    def first(self, key: str | None) -> int | None:
         """The first capture of an event beyond the index, as far as committed."""
-        return None if event_id is None else self._recent.get(event_id)
+        return None if key is None else self._recent.get(key)
 
     def committed(self, first_id: int, rows: list[Row]) -> None:
         """Captures with consecutive ids are on disk."""
         recent = self._recent
         for number, row in enumerate(rows, first_id):
-            event_id = row[EVENT_ID]
-            if event_id is not None:
-                recent.setdefault(event_id, number)
+            key = event_key(row)
+            if key is not None:
+                recent.setdefault(key, number)
         self._pending += len(rows)
         self._last = first_id + len(rows) - 1
         self._grew_at = monotonic()
@@ -82,8 +80,8 @@ class EventIndex:
         connection.execute("BEGIN IMMEDIATE")
         try:
             connection.execute(
-                "INSERT OR IGNORE INTO events SELECT event_id, id FROM captures"
-                " WHERE id > ? AND id <= ? AND event_id IS NOT NULL ORDER BY event_id",
+                f"INSERT OR IGNORE INTO events SELECT {EVENT_KEY} AS key, id FROM captures"
+                " WHERE id > ? AND id <= ? AND key IS NOT NULL ORDER BY key",
                 (self._upto, upto),
             )
             connection.execute("INSERT OR REPLACE INTO marks VALUES ('events_upto', ?)", (upto,))

@@ -35,6 +35,27 @@ COLUMNS = (
 Row = tuple[Any, ...]
 """The values of `COLUMNS` for one capture."""
 
+HASHED = "sha256:"
+"""What stands before a body's hash where that is an event's key."""
+
+EVENT_KEY = f"coalesce(event_id, CASE WHEN event_type IS NOT NULL THEN '{HASHED}' || body_sha256 END)"
+"""SQL over a row of captures: the same as `event_key`."""
+
+_EVENT_ID, _EVENT_TYPE = COLUMNS.index("event_id"), COLUMNS.index("event_type")
+_BODY_SHA256 = COLUMNS.index("body_sha256")
+
+
+def event_key(row: Row) -> str | None:
+    """What an event is told by: its `event_id`, or without one its body's hash; None for what is no event.
+
+    Lean documents `event_id` as part of every webhook, and leaves it out of some of its samples.
+    """
+    event_id: str | None = row[_EVENT_ID]
+    if event_id is not None or row[_EVENT_TYPE] is None:
+        return event_id
+    return f"{HASHED}{row[_BODY_SHA256]}"
+
+
 # The first capture of the event: what is in the index is older than what is not yet.
 _FIRST = "coalesce((SELECT min(capture_id) FROM events WHERE event_id = ?), ?)"
 
@@ -43,7 +64,7 @@ _FIRST = "coalesce((SELECT min(capture_id) FROM events WHERE event_id = ?), ?)"
 def insert_of(rows: int) -> str:
     """The statement that inserts so many captures; one text a number, so it stays prepared.
 
-    Its values for each: `event_id`, the first capture of that event among those not indexed yet (or
+    Its values for each: its `event_key`, the first capture of that event among those not indexed yet (or
     None), `id`, and the columns.
     """
     one = f"({_FIRST}, {', '.join('?' * (len(COLUMNS) + 1))})"

@@ -21,6 +21,7 @@ from urllib.parse import quote
 from relay.errors import NotFound, RelayError
 from relay.models import Attempt, Capture, Counts, Delivery, Followed, Refusal, Signature, to_micros
 from relay.store import identity, rows
+from relay.store.inserting import EVENT_KEY
 
 NOT_INDEXED = "id > coalesce((SELECT value FROM marks WHERE name = 'events_upto'), 0)"
 """SQL for captures that the index of events does not hold yet: the newest few thousand at most."""
@@ -196,14 +197,36 @@ class Reader:
             )
         ]
 
-    def by_event(self, event_id: str) -> list[int]:
-        """The captures of one event, oldest first."""
+    def by_event(self, key: str) -> list[int]:
+        """The captures of one event, oldest first.
+
+        Args:
+            key: its event_id; of an event without one, `same_event` has more.
+        """
         found = self.rows(
             "SELECT capture_id FROM events WHERE event_id = ?"
-            f" UNION SELECT id FROM captures WHERE {NOT_INDEXED} AND event_id = ? ORDER BY 1",
-            (event_id, event_id),
+            f" UNION SELECT id FROM captures WHERE {NOT_INDEXED} AND {EVENT_KEY} = ? ORDER BY 1",
+            (key, key),
         )
         return [number for (number,) in found]
+
+    def same_event(self, number: int) -> list[int]:
+        """The captures of the event that a capture reports, itself too, oldest first; none for no event.
+
+        Events without an event_id are the same where their bodies are.
+        """
+        found = self.rows(f"SELECT {EVENT_KEY} FROM captures WHERE id = ?", (number,))
+        return self.by_event(found[0][0]) if found and found[0][0] is not None else []
+
+    def hashes(self, ids: Iterable[int]) -> dict[int, str]:
+        """The hash of each body, without reading any."""
+        found: dict[int, str] = {}
+        left = iter(ids)
+        while page := list(islice(left, IDS_AT_ONCE)):
+            found.update(
+                self.rows(f"SELECT id, body_sha256 FROM captures WHERE id IN ({_marks(page)})", page)
+            )
+        return found
 
     def neighbours(self, number: int) -> tuple[int | None, int | None]:
         """The ids next before and next after one, whether that exists or not; None at either end."""
@@ -295,7 +318,7 @@ class Reader:
             signatures[Signature(word)] = number
         events = self.rows(
             "SELECT count(*) FROM (SELECT DISTINCT event_id FROM events UNION"
-            f" SELECT event_id FROM captures WHERE {NOT_INDEXED} AND event_id IS NOT NULL)"
+            f" SELECT {EVENT_KEY} AS key FROM captures WHERE {NOT_INDEXED} AND key IS NOT NULL)"
         )[0][0]
         return Counts(captures=captures, events=events, repeats=repeats, signatures=signatures)
 

@@ -19,9 +19,9 @@ from typing import Any, Protocol, TypeVar
 from relay.errors import RelayError
 from relay.store import delivering, files
 from relay.store.checkpoint import Checkpoints
-from relay.store.eventindex import EVENT_ID, EventIndex
+from relay.store.eventindex import EventIndex
 from relay.store.frames import Arrived
-from relay.store.inserting import insert_of
+from relay.store.inserting import event_key, insert_of
 from relay.store.trouble import StoreTrouble, diagnose, is_lock
 
 T = TypeVar("T")
@@ -105,11 +105,11 @@ class Recorder:
         values: list[Any] = []
         new: dict[str | None, int] = {}
         for number, (row, _) in enumerate(group, first_id):
-            event_id = row[EVENT_ID]
-            first = self._events.first(event_id) or new.get(event_id)
-            if first is None and event_id is not None:
-                new[event_id] = number
-            values += (event_id, first, number)
+            key = event_key(row)
+            first = self._events.first(key) or new.get(key)
+            if first is None and key is not None:
+                new[key] = number
+            values += (key, first, number)
             values += row
         pairs = [
             (number, target) for number, (_, targets) in enumerate(group, first_id) for target in targets

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from relay.refusals import Entry
+from relay.store.inserting import EVENT_KEY
 
 DELETED_AT_ONCE = 200
 """Captures of one transaction of a removal: about 10 ms."""
@@ -72,7 +73,8 @@ def delete_slice(
     ]
     numbers = [(number,) for number in ids]
     connection.executemany(
-        "DELETE FROM events WHERE (event_id, capture_id) = (SELECT event_id, id FROM captures WHERE id = ?)",
+        "DELETE FROM events"
+        f" WHERE (event_id, capture_id) = (SELECT {EVENT_KEY}, id FROM captures WHERE id = ?)",
         numbers,
     )
     connection.executemany("DELETE FROM captures WHERE id = ?", numbers)

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import monotonic, sleep
@@ -522,3 +523,29 @@ def test_curl_sends_the_same_bytes(
     ]
     assert [row.rstrip() for row in sent] == came
     assert body == capture.body
+
+
+def test_repeats_are_explained(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`show` tells which of Lean's tries it is and what the earlier ones were answered; other bytes alarm."""
+    path = tmp_path / "repeats.db"
+    other = BODY.replace(b"100.50", b"900.50")
+    with closing(new_log(path)) as connection:
+        event = a_capture().event
+        times = (timedelta(0), timedelta(minutes=1), timedelta(minutes=2))
+        for number, (after, body) in enumerate(zip(times, (BODY, BODY, other), strict=True), 1):
+            repeat = None if number == 1 else 1
+            insert(
+                connection,
+                a_capture(number, received_at=NOON + after, body=body, event=event, repeat_of=repeat),
+            )
+    assert run(["show", "2", "--db", str(path)]) == 0
+    out = capsys.readouterr().out
+    assert "repeats    3 captures of this event; this is try 2 of 7, 1 min after the first" in out
+    assert "1, the first of this event: answered 200 by the relay" in out
+    assert "ALARM" not in out
+    assert run(["show", "3", "--db", str(path)]) == 0
+    out = capsys.readouterr().out
+    assert "ALARM      other bytes than 1" in out
+    assert "body payload.amount: 100.50 in 1, 900.50 here" in out
+    assert run(["list", "--db", str(path)]) == 0
+    assert capsys.readouterr().out.count("repeat of 1 with OTHER BYTES") == 1

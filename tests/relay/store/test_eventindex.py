@@ -91,3 +91,29 @@ def test_after_a_crash_the_rest_is_filled_from_the_captures(ids: list[str | None
         EventIndex(connection)
         held = connection.execute("SELECT event_id, capture_id FROM events ORDER BY 2").fetchall()
     assert held == [(event_id, number) for number, event_id in enumerate(ids, 1) if event_id is not None]
+
+
+def test_events_without_an_id_are_told_by_their_body(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same body again is a repeat where it has a type and no event_id; what is no event never is."""
+    path = tmp_path / "relay.db"
+    with a_recorder(path) as recorder:
+        for hash in ("a", "b", "a"):
+            recorder.store([(a_row(event_type="results.ready", body_sha256=hash), ())], monotonic())
+        recorder.settle()
+        recorder.store([(a_row(event_type="results.ready", body_sha256="b"), ())], monotonic())
+        for _ in range(2):
+            recorder.store([(a_row(body_sha256="a"), ())], monotonic())
+        assert [number for (number,) in rows(path, "SELECT repeat_of FROM captures")] == [
+            None,
+            None,
+            1,
+            2,
+            None,
+            None,
+        ]
+        with Reader(path) as reader:
+            assert reader.same_event(4) == [2, 4]
+            assert reader.same_event(1) == [1, 3]
+            assert reader.same_event(5) == []
+            assert reader.counts().events == 2
+            assert reader.hashes([1, 2, 99]) == {1: "a", 2: "b"}

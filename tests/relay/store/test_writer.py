@@ -24,7 +24,11 @@ from tests.relay.receiving import executed, rows, until
 
 
 def a_row(
-    *, body: bytes = b"{}", event_id: str | None = None, received_at: int = 1_780_000_000_000_000
+    *,
+    body: bytes = b"{}",
+    event_id: str | None = None,
+    received_at: int = 1_780_000_000_000_000,
+    **more: Any,
 ) -> Row:
     """A capture's values, ordinary but for what is named."""
     known: dict[str, Any] = {
@@ -40,6 +44,7 @@ def a_row(
         "body_sha256": "00",
         "headers": "[]",
         "body": body,
+        **more,
     }
     return tuple(known.get(name) for name in COLUMNS)
 
