@@ -1,0 +1,153 @@
+"""`journey`: everything that belongs to one of Lean's ids, in one timeline."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from relay.cli.common import Invocation, shared_options
+from relay.cli.reading import OTHER_BYTES, now, outcome, print_json, when
+from relay.errors import NotFound
+from relay.journeys import Builder, Circle, Journey, Step, value_of
+from relay.lean.ids import Of, ids_of
+from relay.mermaid import sequence, span
+from relay.store.finding import naming
+from relay.store.reader import Reader
+from relay.store.selecting import fetched
+from relay.store.shapes import bodies
+from relay.text import visible
+
+ROUNDS = 6
+"""Passes over the log: each finds what the ids of the one before lead to; three are usual."""
+
+MOST_STEPS = 5_000
+
+
+@click.command("journey")
+@click.argument("id")
+@click.option("--mermaid", is_flag=True, help="As a Mermaid diagram, for a ticket.")
+@shared_options
+@click.pass_obj
+def journey_command(invocation: Invocation, id: str, mermaid: bool) -> None:
+    """Everything that belongs to one of Lean's ids: a customer, entity, payment, intent, consent, reconnect.
+
+    Each event has the id in another field; events without it are found by what links them, such as the intent
+    of a payment. A line for each capture, in the order they came: Lean promises no order, so this says what
+    came before what, never what should have. An event_id is followed to what its event is about.
+    """
+    settings = invocation.settings()
+    journey, left_out = journey_of(settings.db, id)
+    if mermaid:
+        for line in sequence(journey):
+            click.echo(line)
+    elif invocation.json:
+        print_json(journey.as_json() | {"left_out": left_out})
+        for step in journey.steps:
+            print_json(step.as_json())
+    else:
+        for line in _lines(journey):
+            click.echo(line)
+    if left_out:
+        click.echo(f"lean-relay: {left_out} newer captures that belong to it are left out", err=True)
+
+
+def journey_of(db: Path, id: str) -> tuple[Journey, int]:
+    """The journey of an id, and how many captures it would have beyond MOST_STEPS.
+
+    Raises:
+        NotFound: no event in the log has this id.
+    """
+    with Reader(db) as reader:
+        circle, numbers = _followed(reader, id)
+        if not numbers:
+            about = _about(reader, id)
+            if about is not None:
+                circle, numbers = _followed(reader, about)
+        if not numbers:
+            raise NotFound(f"no event has the id {id}; `lean-relay list {id}` looks for it as a text")
+        builder = Builder(circle)
+        for capture in fetched(reader, numbers[:MOST_STEPS]):
+            builder.add(capture)
+        return builder.journey(), max(0, len(numbers) - MOST_STEPS)
+
+
+def _followed(reader: Reader, id: str) -> tuple[Circle, list[int]]:
+    """The ids that belong to one, and the captures of all of them, oldest first."""
+    circle = Circle(id)
+    numbers: set[int] = set()
+    new = {id}
+    for _ in range(ROUNDS):
+        found = [number for number in naming(reader, new) if number not in numbers]
+        new = set()
+        for number, body in bodies(reader, found):
+            ids = ids_of(value_of(body))
+            if circle.belongs(ids):
+                numbers.add(number)
+                new |= circle.grow(ids)
+        if not new:
+            break
+    return circle, sorted(numbers)
+
+
+def _about(reader: Reader, event_id: str) -> str | None:
+    """What the event of an event_id is about: its own id, or the first that it names."""
+    for _, body in bodies(reader, reader.by_event(event_id)[:1]):
+        ids = ids_of(value_of(body))
+        own = next((each for each in ids if each.path == "payload.id"), None)
+        first = own or next((each for each in ids if each.of is not Of.CUSTOMER), None)
+        return first.value if first is not None else ids[0].value if ids else None
+    return None
+
+
+def _lines(journey: Journey) -> Iterator[str]:
+    steps = journey.steps
+    types = len({step.type for step in steps})
+    yield visible(
+        f"{journey.of} {journey.seed}: {_count(len(steps), 'capture')} of {_count(types, 'type')}, "
+        f"{when(steps[0].received_at)} to {when(steps[-1].received_at)}"
+    )
+    for of in Of:
+        ids = [value for kind, value in journey.ids if kind is of]
+        if ids:
+            more = f" and {len(ids) - 5} more" if len(ids) > 5 else ""
+            yield visible(f"{of:11} {' '.join(ids[:5])}{more}")
+    yield ""
+    number_width = len(str(steps[-1].capture_id))
+    type_width = max(len(step.type or "no event") for step in steps)
+    dated = now().date() != steps[0].received_at.astimezone().date()
+    for step in steps:
+        local = step.received_at.astimezone()
+        at = f"{local:%Y-%m-%d} " if dated else ""
+        at += f"{local:%H:%M:%S}.{local.microsecond // 1000:03}"
+        gap = f"+{span(step.gap)}" if step is not steps[0] else ""
+        row = [
+            str(step.capture_id).rjust(number_width),
+            at,
+            gap.ljust(10),
+            visible(step.type or "no event").ljust(type_width),
+            visible(", ".join(_words(step))),
+        ]
+        yield "  ".join(row).rstrip()
+
+
+def _words(step: Step) -> Iterator[str]:
+    if step.status is not None:
+        yield step.status.words
+    if step.signature != "valid":
+        yield f"signature {step.signature}"
+    if step.answer != 200:
+        yield f"answered {step.answer}"
+    for delivery in step.deliveries:
+        yield f"-> {outcome(delivery)}"
+    if step.attempt is not None and step.attempt.number > 1:
+        yield step.attempt.words + ("" if step.attempt.same_bytes else f"{OTHER_BYTES}")
+    if step.stamped_before is not None:
+        yield f"stamped before {step.stamped_before}, which came earlier"
+    if step.shape not in (None, "documented"):
+        yield str(step.shape)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"

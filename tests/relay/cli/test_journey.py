@@ -1,0 +1,76 @@
+"""`journey`: one timeline of what belongs to an id."""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from relay.cli import run
+from relay.lean.ids import Of
+from relay.store.finding import naming
+from relay.store.reader import Reader
+from tests.factories import insert_all, new_log
+from tests.relay.test_journeys import id_in, story
+
+Output = pytest.CaptureFixture[str]
+CAPTURES = story()
+CUSTOMER, INTENT = id_in(CAPTURES[0], Of.CUSTOMER), id_in(CAPTURES[2], Of.INTENT)
+
+
+@pytest.fixture
+def db(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A log of two customers' stories."""
+    path = tmp_path / "relay.db"
+    monkeypatch.setenv("LEAN_RELAY_DB", str(path))
+    with closing(new_log(path)) as connection:
+        insert_all(connection, [*CAPTURES, *story(seed=2, first=100)])
+    return path
+
+
+def test_a_line_for_each_step(db: Path, capsys: Output) -> None:
+    """The heading tells whose journey it is; each line what came, when, and what changed."""
+    assert run(["journey", INTENT]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith(f"intent {INTENT}: 4 captures of 4 types, ")
+    assert lines[1].startswith("payment ")
+    assert "+1 s" in lines[4]
+    assert lines[5].endswith("payment PENDING_WITH_BANK -> ACCEPTED_BY_BANK")
+    assert run(["journey", CUSTOMER]) == 0
+    assert "customer" in capsys.readouterr().out
+
+
+def test_json_and_mermaid(db: Path, capsys: Output) -> None:
+    """For machines a line for the journey and one for each step; for a ticket a diagram."""
+    assert run(["journey", CUSTOMER, "--json"]) == 0
+    first, *steps = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert (first["of"], first["captures"], first["left_out"]) == ("customer", 7, 0)
+    assert [step["capture_id"] for step in steps] == list(range(1, 8))
+    assert run(["journey", INTENT, "--mermaid"]) == 0
+    assert capsys.readouterr().out.startswith("sequenceDiagram\n")
+
+
+def test_an_event_id_is_followed_to_what_it_is_about(db: Path, capsys: Output) -> None:
+    """Whoever has only an event_id gets the payment's journey."""
+    event = CAPTURES[2].event
+    assert event is not None
+    assert event.event_id is not None
+    assert run(["journey", event.event_id]) == 0
+    assert capsys.readouterr().out.startswith(f"payment {id_in(CAPTURES[2], Of.PAYMENT)}: 4 captures")
+
+
+def test_an_id_that_is_nowhere(db: Path, capsys: Output) -> None:
+    """Exit 4, and a word on where else to look; metadata and messages are no ids."""
+    assert run(["journey", "SAMPLE"]) == 4
+    assert "no event has the id SAMPLE" in capsys.readouterr().err
+
+
+def test_ids_of_any_form_are_found(db: Path) -> None:
+    """UUIDs in one pass, other ids as they are written."""
+    with Reader(db) as reader:
+        assert list(naming(reader, {INTENT})) == [2, 3, 4, 5]
+        assert list(naming(reader, {INTENT[:20]})) == [2, 3, 4, 5]
+        assert list(naming(reader, {INTENT, CUSTOMER, "\ud800"})) == [1, 2, 3, 4, 5]
+        assert list(naming(reader, {"nowhere"})) == []
