@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from relay.bodies import parsed
+from relay.jsonvalues import parsed
 from relay.lean.ids import LeanId, Of, ids_of
 from relay.models import Capture, Delivery, Shape, Signature, iso
 from relay.repeats import Try, tries_of

@@ -8,11 +8,12 @@ from pathlib import Path
 import click
 
 from relay.cli.common import Invocation, shared_options
-from relay.cli.reading import OTHER_BYTES, now, outcome, print_json, when
+from relay.cli.reading import OTHER_BYTES, now, outcome, print_json
 from relay.errors import NotFound
 from relay.journeys import Builder, Circle, Journey, Step, value_of
 from relay.lean.ids import Of, ids_of
 from relay.mermaid import sequence, span
+from relay.phrases import when
 from relay.store.finding import naming
 from relay.store.reader import Reader
 from relay.store.selecting import fetched

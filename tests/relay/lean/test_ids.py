@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.bodies import parsed
+from relay.jsonvalues import parsed
 from relay.lean.catalogue import catalogue
 from relay.lean.ids import MOST_IDS, Of, ids_of, own_id
 from relay.lean.samples import Sampler
