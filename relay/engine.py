@@ -10,13 +10,14 @@ import asyncio
 import errno
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from importlib.metadata import version
 from logging import getLogger
 from pathlib import Path
+from secrets import token_hex
 from time import monotonic, time
 from typing import Any
 
@@ -34,6 +35,7 @@ from relay.models import to_micros
 from relay.processes import port_owner
 from relay.receiver import Receiver
 from relay.refusals import Refusals
+from relay.replaying import Replays, replaying
 from relay.rules import Rules
 from relay.store import files, upkeep
 from relay.store.trouble import StoreTrouble
@@ -44,8 +46,13 @@ log = getLogger("relay.engine")
 SWEEP_EVERY_S = 0.25
 WRITE_REFUSALS_EVERY_S = 1.0
 PRUNE_EVERY_S = 24 * 3600.0
+BUSY_FOR_S = 0.1
+"""How long after a capture replays give way to more of them."""
 STOP_WITHIN_S = 2.5
 """How long requests in hand may take at the end; with the store's own closing this stays below 5 s."""
+
+Ask = Callable[[str, Mapping[str, Any]], Awaitable[dict[str, Any]]]
+"""An action's name and parameters to its answer."""
 
 AFTER_RESTART = (
     "db",
@@ -78,6 +85,7 @@ class Engine:
         self.moved_aside: Path | None = None
         self.captures = 0
         """Stored since the start."""
+        self._stored_at = 0.0
         self._reread = reread
         self._started = time()
         self._writer: Writer
@@ -86,6 +94,9 @@ class Engine:
         self._receiver: Receiver | None = None
         self._forwarding: Forwarding | None = None
         self._judging: Judging | None = None
+        self._replays: Replays
+        self._instance = token_hex(4)
+        """Names this engine in `X-Lean-Relay`."""
         self._lock: Lock
         self._work: AsyncExitStack
         """What `finish` ends."""
@@ -103,10 +114,19 @@ class Engine:
         await stack.enter_async_context(background(self._sweep(), self._prune_daily()))
         self._work = await stack.enter_async_context(AsyncExitStack())
         if receive:
-            forwards = forwarding(self._writer, settings, rules.routes)
+            forwards = forwarding(self._writer, settings, rules.routes, instance=self._instance)
             self._forwarding = await self._work.enter_async_context(forwards)
             self._judging = await self._work.enter_async_context(judging(self._writer, settings.db))
             await self._listen(self._work, rules)
+        replays = replaying(
+            lambda: self.settings,
+            self._writer,
+            routes=lambda: rules.routes if self._receiver is None else self._receiver.routes,
+            url=lambda: self.url,
+            is_busy=lambda: monotonic() - self._stored_at < BUSY_FOR_S,
+            instance=self._instance,
+        )
+        self._replays = await self._work.enter_async_context(replays)
         self._describe()
         await self._work.enter_async_context(
             control.serving(control.socket_path(settings.db), self._actions())
@@ -171,6 +191,7 @@ class Engine:
 
     def _committed(self, first_id: int, count: int) -> None:
         self.captures += count
+        self._stored_at = monotonic()
         if self._forwarding is not None:
             self._forwarding.notice()
         if self._judging is not None:
@@ -220,6 +241,7 @@ class Engine:
             "status": self._status,
             "reload": self._reload,
             **keeping.actions(self._writer),
+            **self._replays.actions(),
             **(self._forwarding.actions() if self._forwarding is not None else {}),
         }
 
@@ -253,6 +275,7 @@ class Engine:
                 "waiting": self._writer.waiting,
             },
             "targets": await self._forwarding.targets() if self._forwarding is not None else [],
+            "replays": self._replays.running(),
             "refusals": dict(self.refusals.counts),
         }
 
@@ -309,10 +332,18 @@ async def ask(settings: Settings, action: str, params: Mapping[str, Any]) -> dic
         Unreachable: an engine holds the database and does not answer.
         RelayError: what the action says.
     """
+    async with asking(settings) as act:
+        return await act(action, params)
+
+
+@asynccontextmanager
+async def asking(settings: Settings) -> AsyncIterator[Ask]:
+    """The same for several actions of one engine, which lasts as long as the context."""
     if holder(settings.db) is not None:
-        return await control.ask(control.socket_path(settings.db), action, params)
+        yield partial(control.ask, control.socket_path(settings.db))
+        return
     async with running(settings, receive=False) as engine:
-        return await engine.act(action, params)
+        yield engine.act
 
 
 def _cannot_listen(settings: Settings, error: OSError) -> RelayError:

@@ -11,7 +11,6 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from secrets import token_hex
 from time import time_ns
 from typing import Any
 
@@ -127,10 +126,15 @@ class Forwarding:
 
 
 @asynccontextmanager
-async def forwarding(writer: Writer, settings: Settings, routes: Routes) -> AsyncIterator[Forwarding]:
+async def forwarding(
+    writer: Writer, settings: Settings, routes: Routes, *, instance: str
+) -> AsyncIterator[Forwarding]:
     """Take up what an earlier engine left and forward while the context lasts.
 
     At its end tries on their way may finish, and are recorded; the rest waits for the next engine.
+
+    Args:
+        instance: names this engine in `X-Lean-Relay`.
 
     Raises:
         UsageError: `loop` where a target is this relay itself.
@@ -138,7 +142,7 @@ async def forwarding(writer: Writer, settings: Settings, routes: Routes) -> Asyn
     refuse_circles(routes, settings.host, settings.port)
     paused = await _take_up(writer, routes)
     policy = Policy(
-        instance=token_hex(4),
+        instance=instance,
         retry=settings.retry,
         time_scale=settings.time_scale,
         timeout_s=settings.timeout_s,

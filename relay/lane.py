@@ -263,7 +263,7 @@ class Lane:
         record = partial(
             delivering.record,
             delivery_id=claimed.delivery_id,
-            ended=_ended(claimed, request, tried),
+            ended=ended(claimed.number, request, tried),
             due_at=self._due_again(claimed, tried),
         )
         if holds_up and not self._held() and self.down is None:
@@ -317,10 +317,16 @@ class _Once:
             function()
 
 
-def _ended(claimed: Claimed, request: Outgoing | None, tried: Tried) -> Ended:
+def ended(number: int, request: Outgoing | None, tried: Tried) -> Ended:
+    """A try as it is recorded.
+
+    Args:
+        number: 1 for the first of its delivery.
+        request: None where nothing was sent.
+    """
     judged = tried.outcome not in NOT_SENT
     return Ended(
-        number=claimed.number,
+        number=number,
         started_at=to_micros(tried.started_at),
         elapsed_us=round(tried.elapsed_s * 1e6),
         outcome=tried.outcome,

@@ -130,6 +130,9 @@ class Attempt:
     """`delivered` or `retry`: what Lean would have concluded."""
     verdict_reason: str | None = None
     error: str | None = None
+    sent_method: str | None = None
+    sent_target: str | None = None
+    """The request target, latin-1; as the method, None where it was not edited."""
     sent_headers: Headers | None = None
     """None where nothing was changed."""
     sent_body: bytes | None = None
@@ -151,6 +154,7 @@ class Attempt:
         line["started_at"] = iso(self.started_at)
         for name in ("elapsed_ms", "outcome", "status", "verdict", "verdict_reason", "error"):
             line[name] = getattr(self, name)
+        line["sent_method"], line["sent_target"] = self.sent_method, self.sent_target
         line["sent_headers"] = _pairs(self.sent_headers)
         line |= body_as_json("sent_body", self.sent_body)
         line["headers"] = _pairs(self.headers)

@@ -122,6 +122,8 @@ def insert_attempt(connection: sqlite3.Connection, attempt: Attempt) -> None:
         "verdict": attempt.verdict,
         "verdict_reason": attempt.verdict_reason,
         "error": attempt.error,
+        "sent_method": attempt.sent_method,
+        "sent_target": attempt.sent_target,
         "sent_headers": None if attempt.sent_headers is None else json.dumps(attempt.sent_headers),
         "sent_body": attempt.sent_body,
         "headers": None if attempt.headers is None else json.dumps(attempt.headers),

@@ -44,6 +44,7 @@ COMMANDS: dict[str, str] = {
     "status": "relay.cli.status",
     "reload": "relay.cli.status",
     "refusals": "relay.cli.status",
+    "replay": "relay.cli.replay",
     "forward": "relay.cli.forwarding",
     "pause": "relay.cli.forwarding",
     "resume": "relay.cli.forwarding",
@@ -80,6 +81,7 @@ SUMMARIES: dict[str, dict[str, str]] = {
         "shapes": "what events look like, held against Lean's docs",
     },
     "Send on": {
+        "replay": "send chosen captures again, edited or as they came",
         "forward": "send captures to the targets, parked ones too",
         "pause": "hold deliveries back; captures are taken as ever",
         "resume": "let go of what pause holds back",

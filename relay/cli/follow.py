@@ -141,13 +141,13 @@ def attempt_line(followed: Followed, *, name_target: bool) -> str:
     words = [
         str(attempt.capture_id),
         called(followed.event_type, followed.method, followed.request_target),
-        followed.signature,
+        "edited" if attempt.sent_body is not None else followed.signature,
     ]
     if attempt.kind != "live":
         words.append(visible(attempt.kind))
     where = f"{visible(attempt.target)}: " if name_target else ""
     tries = f", try {attempt.number}" if attempt.number > 1 else ""
-    line = f"{' '.join(words)} -> {where}{_came(attempt)}{tries}: {_conclusion(attempt, _number(followed))}"
+    line = f"{' '.join(words)} -> {where}{came(attempt)}{tries}: {conclusion(followed)}"
     if followed.again_at is not None:
         ended_at = attempt.started_at + timedelta(milliseconds=attempt.elapsed_ms)
         wait_ms = max(0.0, (followed.again_at - ended_at) / timedelta(milliseconds=1))
@@ -155,7 +155,7 @@ def attempt_line(followed: Followed, *, name_target: bool) -> str:
     return line
 
 
-def _came(attempt: Attempt) -> str:
+def came(attempt: Attempt) -> str:
     """`500 in 41 ms`, or why nothing came."""
     why = visible(attempt.error or "")
     if attempt.status is None:
@@ -177,7 +177,9 @@ def _number(followed: Followed) -> int | None:
     return None if begun is None else begun + number - 1
 
 
-def _conclusion(attempt: Attempt, number: int | None) -> str:
+def conclusion(followed: Followed) -> str:
+    """What Lean would conclude: `delivered`, `Lean would try again in 1 min`; safe to show."""
+    attempt, number = followed.attempt, _number(followed)
     if attempt.verdict is None:
         return "not sent"
     if attempt.verdict == "delivered":

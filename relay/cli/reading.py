@@ -20,7 +20,7 @@ from relay.config import Settings
 from relay.models import Attempt, Capture, Delivery, Origin
 from relay.phrases import size, what
 from relay.store.reader import Reader
-from relay.text import mask_headers, visible
+from relay.text import mask_headers, visible, visible_block
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -70,6 +70,19 @@ def masked_attempt(attempt: Attempt, settings: Settings, *, reveal: bool) -> Att
 def print_json(line: dict[str, Any]) -> None:
     """One line of `--json`."""
     sys.stdout.write(json.dumps(line) + "\n")
+
+
+def write_bytes(data: bytes) -> None:
+    """Exact bytes on stdout, but on a terminal nothing that it would act on."""
+    if sys.stdout.isatty():
+        text = data.decode("utf-8", "replace").replace("\r\n", "\n")
+        safe = visible_block(text)
+        click.echo(safe, nl=not safe.endswith("\n"))
+        if safe.encode() != data:
+            click.echo("made safe for the terminal; redirect it for the exact bytes", err=True)
+        return
+    sys.stdout.flush()
+    sys.stdout.buffer.write(data)
 
 
 ANSWERED = "answered"

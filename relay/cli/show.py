@@ -20,6 +20,7 @@ from relay.cli.reading import (
     now,
     print_json,
     reveal_option,
+    write_bytes,
 )
 from relay.config import Settings
 from relay.errors import UsageError
@@ -73,9 +74,9 @@ def show_command(invocation: Invocation, selection: tuple[str, ...], part: str |
         for capture in select(reader, selection or ("latest",), now()):
             shown = masked(capture, settings, reveal=reveal)
             if part == "body":
-                _write(capture.body)
+                write_bytes(capture.body)
             elif part == "http":
-                _write(http_bytes(shown, shown.headers))
+                write_bytes(http_bytes(shown, shown.headers))
             elif part == "headers":
                 _print(_header_lines(shown.headers))
             elif part == "curl":
@@ -96,19 +97,6 @@ def show_command(invocation: Invocation, selection: tuple[str, ...], part: str |
 def _print(lines: list[str]) -> None:
     for line in lines:
         click.echo(line)
-
-
-def _write(data: bytes) -> None:
-    """Exact bytes, but on a terminal nothing that it would act on."""
-    if sys.stdout.isatty():
-        text = data.decode("utf-8", "replace").replace("\r\n", "\n")
-        safe = visible_block(text)
-        click.echo(safe, nl=not safe.endswith("\n"))
-        if safe.encode() != data:
-            click.echo("made safe for the terminal; redirect it for the exact bytes", err=True)
-        return
-    sys.stdout.flush()
-    sys.stdout.buffer.write(data)
 
 
 def curl(capture: Capture, settings: Settings) -> str:
@@ -250,11 +238,17 @@ def _attempt_lines(attempt: Attempt, capture: Capture) -> Iterator[str]:
         line += f"  {attempt.verdict}"
         line += f": {attempt.verdict_reason}" if attempt.verdict_reason else ""
     yield visible(line)
+    if attempt.sent_method is not None or attempt.sent_target is not None:
+        method, target = attempt.sent_method or capture.method, attempt.sent_target or capture.target
+        yield f"  sent: {visible(method)} {latin1_shown(target)}"
     if attempt.sent_headers is not None:
         added = Counter(attempt.sent_headers) - Counter(capture.headers)
         dropped = Counter(capture.headers) - Counter(attempt.sent_headers)
         for word, headers in (("sent", added), ("not sent", dropped)):
             yield from (f"  {word}: {header}" for header in _header_lines(tuple(headers.elements())))
+    if attempt.sent_body is not None:
+        for block in body_lines(attempt.sent_body):
+            yield from (f"  sent: {row}" for row in block.split("\n"))
     if attempt.headers:
         yield from (f"  {header}" for header in _header_lines(attempt.headers))
     if attempt.body:

@@ -32,7 +32,14 @@ def status_command(invocation: Invocation) -> None:
     running = _ask_engine(settings)
     counts = _counts(settings)
     if invocation.json:
-        line = running or {"kind": "status", "engine": None, "store": None, "targets": [], "refusals": {}}
+        line = running or {
+            "kind": "status",
+            "engine": None,
+            "store": None,
+            "targets": [],
+            "replays": [],
+            "refusals": {},
+        }
         line |= {"db": str(settings.db), "log": counts.as_json() if counts else None}
         click.echo(json.dumps(line))
         return
@@ -74,6 +81,7 @@ def _rows(settings: Settings, running: dict[str, Any] | None, counts: Counts | N
         if now["url"] and not targets:
             targets = [("target", "none, captures are only stored; --forward-to names some")]
         rows += targets
+        rows += [("replay", _replay_line(run)) for run in running.get("replays", ())]
     rows.append(("log", f"{settings.db}{'' if counts else ' (not there yet)'}"))
     if counts:
         found = counts.signatures
@@ -100,6 +108,11 @@ def target_line(target: Mapping[str, Any]) -> str:
     if parked:
         words.append(f"{parked} parked, which `lean-relay forward state:parked` sends")
     return "; ".join(words)
+
+
+def _replay_line(run: Mapping[str, Any]) -> str:
+    line = f"run {run['run']}: {run['done']} of {run['total']} tried, to {', '.join(run['targets'])}"
+    return f"{line}; it waits: {run['waits']}" if run["waits"] else line
 
 
 def _duration(seconds: float) -> str:

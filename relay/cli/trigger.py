@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 
-PREFERRED_SECRETS = ("sandbox", "default")
-
 
 def _types(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     known = catalogue().events
@@ -164,12 +162,11 @@ def chosen_secret(secrets: Mapping[str, bytes], asked: str | None) -> tuple[str 
     Raises:
         UsageError: the one asked for is not configured.
     """
-    if asked is not None and asked not in secrets:
-        known = f"; there are {', '.join(secrets)}" if secrets else "; none is, see `lean-relay config show`"
-        raise UsageError(f"no secret called {asked!r} is configured{known}")
-    if not secrets:
+    from relay.config import preferred_secret
+
+    if not secrets and asked is None:
         return None, None
-    name = asked or next((one for one in PREFERRED_SECRETS if one in secrets), next(iter(secrets)))
+    name = preferred_secret(secrets, asked)
     if len(secrets) > 1 and asked is None:
         _say(f"signing with {name}; --sign-with takes another of {', '.join(secrets)}")
     return name, secrets[name]

@@ -4,7 +4,7 @@ Classes receive values; only commands call `load`, and only what needs secrets r
 """
 
 from relay.config.loading import PROJECT_FILE, default_certs, default_db, load, user_file
-from relay.config.secrets import read_app_token, read_secrets
+from relay.config.secrets import preferred_secret, read_app_token, read_secrets
 from relay.config.settings import RETRIES, SETTINGS, RespondRule, Route, SecretSource, Setting, Settings
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "default_certs",
     "default_db",
     "load",
+    "preferred_secret",
     "read_app_token",
     "read_secrets",
     "user_file",

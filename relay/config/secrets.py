@@ -24,6 +24,9 @@ APP_TOKEN = "app token"  # noqa: S105 -- a name
 FROM_ENVIRONMENT = {DEFAULT_SECRET: "LEAN_WEBHOOK_SECRET", APP_TOKEN: "LEAN_APP_TOKEN"}
 """What can be set in the environment alone: the variable, and with `_FILE` behind it the path of a file."""
 
+PREFERRED_SECRETS = ("sandbox", DEFAULT_SECRET)
+"""Which of several is taken to sign with where nobody says."""
+
 LARGEST_SECRET_BYTES = 64 * 1024
 
 _SECRET_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
@@ -172,3 +175,17 @@ def _without_final_newline(raw: bytes) -> bytes:
     if raw.endswith(b"\r\n"):
         return raw[:-2]
     return raw.removesuffix(b"\n")
+
+
+def preferred_secret(secrets: Mapping[str, bytes], asked: str | None = None) -> str:
+    """The name of the secret to sign with: the one asked for, else sandbox, else default, else the first.
+
+    Raises:
+        UsageError: that one is not configured, or none is.
+    """
+    if asked is not None and asked not in secrets:
+        known = f"; there are {', '.join(secrets)}" if secrets else "; none is, see `lean-relay config show`"
+        raise UsageError(f"no secret called {asked!r} is configured{known}")
+    if not secrets:
+        raise UsageError("no webhook secret is configured to sign with; LEAN_WEBHOOK_SECRET sets one")
+    return asked or next((one for one in PREFERRED_SECRETS if one in secrets), next(iter(secrets)))

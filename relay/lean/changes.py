@@ -15,7 +15,9 @@ from typing import Any
 
 from relay.lean.catalogue import Field
 
-_STEP = re.compile(r"(?:^|\.)(?P<key>[^.\[\]]+)|\[(?P<index>[0-9]{1,9})\]")
+_STEP = re.compile(
+    r"""(?:^|\.)(?P<key>[^.\[\]]+)|\[(?P<index>[0-9]{1,9})\]|\[(?P<quoted>"(?:[^"\\]|\\.)*")\]"""
+)
 
 
 def parse_change(text: str) -> tuple[str, Any]:
@@ -27,13 +29,41 @@ def parse_change(text: str) -> tuple[str, Any]:
     Raises:
         ValueError: there is no `=`, or nothing before it.
     """
+    path, value = _split(text)
+    try:
+        return path, _read(value)
+    except (ValueError, RecursionError):
+        return path, value
+
+
+def parse_splice(text: str) -> tuple[str, str]:
+    """The same for a change in bytes: path and the value as JSON text, which stays as it is written.
+
+    Raises:
+        ValueError: there is no `=`, no path before it, or half a surrogate pair behind it.
+    """
+    path, value = _split(text)
+    steps(path)
+    try:
+        _read(value)
+    except (ValueError, RecursionError):
+        value = json.dumps(value, ensure_ascii=False)
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError:
+        raise ValueError(f"the value of {path} is no text in UTF-8") from None
+    return path, value.strip()
+
+
+def _split(text: str) -> tuple[str, str]:
     path, equals, value = text.partition("=")
     if not equals or not path:
         raise ValueError(f"{text!r} is no PATH=VALUE, such as payload.status=FAILED")
-    try:
-        return path, json.loads(value, parse_float=Decimal, parse_int=_whole, parse_constant=_no_json)
-    except (ValueError, RecursionError):
-        return path, value
+    return path, value
+
+
+def _read(value: str) -> Any:
+    return json.loads(value, parse_float=Decimal, parse_int=_whole, parse_constant=_no_json)
 
 
 def change(event: dict[str, Any], path: str, value: Any, payload: Sequence[Field] = ()) -> None:
@@ -49,16 +79,16 @@ def change(event: dict[str, Any], path: str, value: Any, payload: Sequence[Field
     Raises:
         ValueError: the path leads nowhere; the message names the nearest ones.
     """
-    steps = _steps(path)
+    way = steps(path)
     node: Any = event
-    for step in steps[:-1]:
+    for step in way[:-1]:
         if not _has(node, step):
             raise ValueError(_leads_nowhere(event, path))
         node = node[step]
-    new = isinstance(node, dict) and steps[0] == "payload" and _is_known(payload, steps[1:])
-    if not (_has(node, steps[-1]) or new):
+    new = isinstance(node, dict) and way[0] == "payload" and _is_known(payload, way[1:])
+    if not (_has(node, way[-1]) or new):
         raise ValueError(_leads_nowhere(event, path))
-    node[steps[-1]] = value
+    node[way[-1]] = value
 
 
 def paths(value: Any, at: str = "") -> Iterator[str]:
@@ -74,16 +104,23 @@ def paths(value: Any, at: str = "") -> Iterator[str]:
         yield from paths(part, path)
 
 
-def _steps(path: str) -> tuple[str | int, ...]:
-    steps: list[str | int] = []
+def steps(path: str) -> tuple[str | int, ...]:
+    """A path's keys and indices: `payload.items[0]["odd key"]`.
+
+    Raises:
+        ValueError: it is no path.
+    """
+    found: list[str | int] = []
     at = 0
     while at < len(path):
         match = _STEP.match(path, at)
         if match is None:
             raise ValueError(f"{path!r} is no path, such as payload.status or payload.items[0].id")
-        steps.append(match["key"] or int(match["index"]))
+        found.append(
+            match["key"] or (json.loads(match["quoted"]) if match["quoted"] else int(match["index"]))
+        )
         at = match.end()
-    return tuple(steps)
+    return tuple(found)
 
 
 def _has(node: Any, step: str | int) -> bool:

@@ -39,8 +39,8 @@ Found = tuple[str | None, str | None, str | None, str | None]
 NOTHING: Found = (None, None, None, None)
 
 
-class _UnreadableError(Exception):
-    """The body ends early, is no object, or has too many fields."""
+class UnreadableError(Exception):
+    """The body ends early, is not what was looked for, or has too many fields."""
 
 
 def envelope(body: bytes | bytearray) -> Found:
@@ -50,14 +50,14 @@ def envelope(body: bytes | bytearray) -> Found:
     for 16 MiB made to be slow. Never raises.
     """
     try:
-        start = _run(_SPACE, body, 0)
+        start = after_space(body, 0)
         spans, end = _members(body, start, ("type", "event_id", "timestamp", "payload"))
-        if _run(_SPACE, body, end) != len(body):
+        if after_space(body, end) != len(body):
             return NOTHING
         customer: dict[str, tuple[int, int]] = {}
         if "payload" in spans and _byte(body, spans["payload"][0]) == b"{":
             customer, _ = _members(body, spans["payload"][0], ("customer_id",))
-    except _UnreadableError:
+    except UnreadableError:
         return NOTHING
     return (
         _text(body, spans.get("type")),
@@ -73,39 +73,41 @@ def _members(
     """Where the values of the wanted keys stand in the object at `at`, and where that object ends."""
     spans: dict[str, tuple[int, int]] = {}
     _expect(b"{", body, at)
-    at = _run(_SPACE, body, at + 1)
+    at = after_space(body, at + 1)
     if _byte(body, at) == b"}":
         return spans, at + 1
     for _ in range(MOST_FIELDS):
-        start, at = at, _string_end(body, at)
+        start, at = at, string_end(body, at)
         key = _text(body, (start, at)) if at - start <= _LONGEST_KEY else None
-        at = _run(_SPACE, body, at)
+        at = after_space(body, at)
         _expect(b":", body, at)
-        start = _run(_SPACE, body, at + 1)
-        at = _value_end(body, start)
+        start = after_space(body, at + 1)
+        at = value_end(body, start)
         if key is not None and key in wanted:
             spans[key] = (start, at)
-        at = _run(_SPACE, body, at)
+        at = after_space(body, at)
         if _byte(body, at) == b"}":
             return spans, at + 1
         _expect(b",", body, at)
-        at = _run(_SPACE, body, at + 1)
-    raise _UnreadableError
+        at = after_space(body, at + 1)
+    raise UnreadableError
 
 
-def _value_end(body: bytes | bytearray, at: int) -> int:
+def value_end(body: bytes | bytearray, at: int) -> int:
+    """Behind the value that starts at `at`; raises `UnreadableError`."""
     first = _byte(body, at)
     if first == b'"':
-        return _string_end(body, at)
+        return string_end(body, at)
     if first in (b"{", b"["):
         return _container_end(body, at)
     end = _run(_SCALAR, body, at)
     if end == at:
-        raise _UnreadableError
+        raise UnreadableError
     return end
 
 
-def _string_end(body: bytes | bytearray, at: int) -> int:
+def string_end(body: bytes | bytearray, at: int) -> int:
+    """Behind the string that starts at `at`; raises `UnreadableError`."""
     _expect(b'"', body, at)
     at += 1
     while at < len(body):
@@ -121,7 +123,7 @@ def _string_end(body: bytes | bytearray, at: int) -> int:
             return quote + 1
         else:
             at = limit
-    raise _UnreadableError
+    raise UnreadableError
 
 
 def _container_end(body: bytes | bytearray, at: int) -> int:
@@ -156,7 +158,7 @@ def _container_end(body: bytes | bytearray, at: int) -> int:
         quoted ^= len(parts) % 2 == 0
         at += length
         size = min(size * growth, WINDOW_BYTES)
-    raise _UnreadableError
+    raise UnreadableError
 
 
 def _closing_bracket(body: bytes | bytearray, at: int, depth: int, quoted: bool) -> int:
@@ -168,7 +170,12 @@ def _closing_bracket(body: bytes | bytearray, at: int, depth: int, quoted: bool)
             depth += 1 if token[0] in b"{[" else -1
             if depth == 0:
                 return token.end()
-    raise _UnreadableError
+    raise UnreadableError
+
+
+def after_space(body: bytes | bytearray, at: int) -> int:
+    """Where the white space that starts at `at`, if any, has ended."""
+    return _run(_SPACE, body, at)
 
 
 def _run(pattern: re.Pattern[bytes], body: bytes | bytearray, at: int) -> int:
@@ -188,7 +195,7 @@ def _byte(body: bytes | bytearray, at: int) -> bytes | bytearray:
 
 def _expect(byte: bytes, body: bytes | bytearray, at: int) -> None:
     if body[at : at + 1] != byte:
-        raise _UnreadableError
+        raise UnreadableError
 
 
 def _text(body: bytes | bytearray, span: tuple[int, int] | None) -> str | None:

@@ -18,6 +18,23 @@ from relay.store import rows
 
 _encode = msgspec.json.Encoder().encode
 
+_ATTEMPT_COLUMNS = (
+    "delivery_id",
+    "number",
+    "started_at",
+    "elapsed_us",
+    "outcome",
+    "status",
+    "verdict",
+    "verdict_reason",
+    "error",
+    "sent_headers",
+    "sent_body",
+    "headers",
+    "body",
+    "body_size",
+)
+
 CLAIM = """
 UPDATE deliveries SET state = 'sending', reason = NULL WHERE id IN (
     SELECT id FROM deliveries
@@ -129,38 +146,44 @@ def record(
     Returns:
         What was claimed.
     """
-    connection.execute(
-        "INSERT INTO attempts (delivery_id, number, started_at, elapsed_us, outcome, status, verdict,"
-        " verdict_reason, error, sent_headers, sent_body, headers, body, body_size)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            delivery_id,
-            ended.number,
-            ended.started_at,
-            ended.elapsed_us,
-            ended.outcome,
-            ended.status,
-            ended.verdict,
-            ended.verdict_reason,
-            ended.error,
-            _headers(ended.sent_headers),
-            ended.sent_body,
-            _headers(ended.headers),
-            ended.body,
-            ended.body_size,
-        ),
-    )
+    connection.execute(insert_attempts(1), attempt_values(delivery_id, ended))
     state = "ended" if due_at is None else "queued"
     connection.execute(
         "UPDATE deliveries SET state = ?, reason = ?, due_at = coalesce(?, due_at) WHERE id = ?",
-        (
-            state,
-            None if ended.verdict == "delivered" else ended.verdict_reason,
-            due_at,
-            delivery_id,
-        ),
+        (state, reason_of(ended), due_at, delivery_id),
     )
     return claim(connection, claim_for, now, 1) if claim_for is not None else []
+
+
+def insert_attempts(count: int) -> str:
+    """The statement that adds so many attempts, for the values of `attempt_values` one behind the other."""
+    row = f"({', '.join('?' * len(_ATTEMPT_COLUMNS))})"
+    return f"INSERT INTO attempts ({', '.join(_ATTEMPT_COLUMNS)}) VALUES {', '.join([row] * count)}"
+
+
+def attempt_values(delivery_id: int, ended: Ended) -> tuple[Any, ...]:
+    """An attempt as the columns of its row."""
+    return (
+        delivery_id,
+        ended.number,
+        ended.started_at,
+        ended.elapsed_us,
+        ended.outcome,
+        ended.status,
+        ended.verdict,
+        ended.verdict_reason,
+        ended.error,
+        _headers(ended.sent_headers),
+        ended.sent_body,
+        _headers(ended.headers),
+        ended.body,
+        ended.body_size,
+    )
+
+
+def reason_of(ended: Ended) -> str | None:
+    """What its last attempt makes of a delivery's reason."""
+    return None if ended.verdict == "delivered" else ended.verdict_reason
 
 
 def recover(connection: sqlite3.Connection) -> int:
@@ -219,7 +242,7 @@ def send_again(
             released += freed
             waits = connection.execute(
                 "SELECT 1 FROM deliveries WHERE capture_id = ? AND target = ?"
-                " AND state IN ('queued', 'sending')",
+                " AND kind = 'live' AND state IN ('queued', 'sending')",
                 (number, target),
             ).fetchone()
             if not freed and waits is None:
@@ -247,10 +270,10 @@ def paused_since(connection: sqlite3.Connection) -> int | None:
 
 
 def backlog(connection: sqlite3.Connection) -> dict[str, Backlog]:
-    """What waits, by target."""
+    """What waits, by target; replays are their run's business."""
     found = connection.execute(
         "SELECT target, sum(state IN ('queued', 'sending')), sum(state = 'parked') FROM deliveries"
-        " WHERE state <> 'ended' GROUP BY target"
+        " WHERE state <> 'ended' AND kind = 'live' GROUP BY target"
     )
     return {target: Backlog(waiting=waiting, parked=parked) for target, waiting, parked in found}
 

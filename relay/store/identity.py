@@ -17,7 +17,7 @@ APPLICATION_ID = 0x4C454157
 
 MIGRATION_SET = "lean-relay"
 
-MIGRATIONS = ("m0001_first_tables",)
+MIGRATIONS = ("m0001_first_tables", "m0002_sent_request_line")
 """Every migration this version knows, in order."""
 
 

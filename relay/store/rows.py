@@ -75,7 +75,8 @@ DELIVERY_COLUMNS = """deliveries.capture_id, deliveries.id, deliveries.target, d
 ATTEMPT_COLUMNS = """attempts.id, attempts.delivery_id, deliveries.capture_id, deliveries.target,
     deliveries.kind, attempts.number, attempts.started_at, attempts.elapsed_us, attempts.outcome,
     attempts.status, attempts.verdict, attempts.verdict_reason, attempts.error, attempts.sent_headers,
-    attempts.sent_body, attempts.headers, attempts.body, attempts.body_size"""
+    attempts.sent_body, attempts.headers, attempts.body, attempts.body_size, attempts.sent_method,
+    attempts.sent_target"""
 
 FOLLOWED_COLUMNS = f"""captures.event_type, captures.method, captures.target, captures.signature,
     CASE WHEN deliveries.state = 'queued' AND attempts.id = {LAST_ATTEMPT} THEN deliveries.due_at END,
@@ -160,12 +161,14 @@ def attempt(row: Row) -> Attempt:
         headers=None if row[15] is None else headers(row[15]),
         body=row[16],
         body_size=row[17],
+        sent_method=row[18],
+        sent_target=row[19],
     )
 
 
 def followed(row: Row) -> Followed:
     """A row of `ATTEMPT_COLUMNS` and `FOLLOWED_COLUMNS`."""
-    event_type, method, target, signature, again_at, received_at, repeat_of, first_at = row[18:]
+    event_type, method, target, signature, again_at, received_at, repeat_of, first_at = row[20:]
     return Followed(
         attempt=attempt(row),
         event_type=event_type,

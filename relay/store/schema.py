@@ -153,6 +153,13 @@ def m0001_first_tables(db: Database) -> None:
     db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
 
 
+@migrations()
+def m0002_sent_request_line(db: Database) -> None:
+    """An edited replay may have a method and target of its own; NULL where nothing was changed."""
+    for column in ("sent_method", "sent_target"):
+        db.execute(f"ALTER TABLE attempts ADD COLUMN {column} TEXT")
+
+
 def is_current(conn: sqlite3.Connection) -> bool:
     """Whether each migration has been applied."""
     return not migrations.pending(Database(conn, execute_plugins=False))

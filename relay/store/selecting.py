@@ -108,11 +108,17 @@ def select(reader: Reader, words: Sequence[str], now: datetime) -> Iterator[Capt
 
 def fetched(reader: Reader, ids: Iterable[int]) -> Iterator[Capture]:
     """The captures of ids, in pages small enough for memory; those removed meanwhile are left out."""
+    for page in pages(reader, ids):
+        yield from page
+
+
+def pages(reader: Reader, ids: Iterable[int]) -> Iterator[list[Capture]]:
+    """The same page by page, for whoever does something to each; a page may be empty."""
     gaps = Gaps()
     left = iter(ids)
     while page := list(islice(left, PAGE)):
         for part in _parts(page, reader.sizes(page)):
-            yield from reader.captures(part)
+            yield reader.captures(part)
             gaps.leave()
 
 

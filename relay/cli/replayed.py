@@ -1,0 +1,194 @@
+"""A replay followed to its end: each answer as a line, as it is recorded, and what it all came to."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+from relay import engine
+from relay.cli.common import Invocation
+from relay.cli.expecting import Expectation
+from relay.cli.follow import came, conclusion
+from relay.cli.reading import masked_attempt, print_json
+from relay.config import Settings
+from relay.errors import CheckFailed, RelayError, Unreachable
+from relay.models import Followed
+from relay.outcomes import NOT_SENT
+from relay.phrases import called
+from relay.replay import State
+from relay.store import replaying
+from relay.store.reader import Reader
+from relay.text import visible
+
+ANSWERS_AT_ONCE = 20
+"""Attempts in memory at once; each may hold 1 MiB of an answer."""
+
+NEWS_WITHIN_S = 0.5
+
+NAMED = 10
+"""Captures whose answers were not as expected, by name in the last line."""
+
+Progress = Mapping[str, Any]
+
+
+async def follow(
+    settings: Settings, order: Mapping[str, Any], reader: Reader, tell: Callable[[Followed, Progress], None]
+) -> tuple[Progress, bool]:
+    """Have the engine replay, tell of each attempt, and give what it came to and whether it was interrupted.
+
+    Ctrl-C, SIGTERM and SIGHUP cancel the run; its end is awaited then, and told like any other.
+
+    Raises:
+        RelayError: what the engine says; Unreachable where it goes away.
+    """
+    async with engine.asking(settings) as act:
+        with _cancelled_by_signals():
+            begin = asyncio.ensure_future(act("replay", order))
+            interrupted = False
+            try:
+                progress = await asyncio.shield(begin)
+            except asyncio.CancelledError:
+                _take_back_cancelling()
+                progress, interrupted = await begin, True
+                await act("cancel", {"run": progress["run"]})
+            told = 0
+            while True:
+                asked = {"run": progress["run"], "after": told, "wait_s": NEWS_WITHIN_S}
+                try:
+                    answer = await act("replays", asked)
+                except asyncio.CancelledError:
+                    _take_back_cancelling()
+                    interrupted = True
+                    await act("cancel", {"run": progress["run"]})
+                    continue
+                (progress,) = answer["runs"]
+                ids = answer["attempts"]
+                for first in range(0, len(ids), ANSWERS_AT_ONCE):
+                    for followed in replaying.attempts(reader, ids[first : first + ANSWERS_AT_ONCE]):
+                        tell(followed, progress)
+                told += len(ids)
+                if progress["state"] != State.RUNNING and not ids:
+                    return progress, interrupted
+
+
+@contextmanager
+def _cancelled_by_signals() -> Iterator[None]:
+    """SIGTERM and SIGHUP cancel the task, as Ctrl-C does already."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None
+    signals = (signal.SIGTERM, signal.SIGHUP)
+    for number in signals:
+        loop.add_signal_handler(number, task.cancel)
+    try:
+        yield
+    finally:
+        for number in signals:
+            loop.remove_signal_handler(number)
+
+
+def _take_back_cancelling() -> None:
+    task = asyncio.current_task()
+    assert task is not None
+    task.uncancel()
+
+
+class Answers:
+    """What is printed of a replay."""
+
+    def __init__(
+        self,
+        invocation: Invocation,
+        settings: Settings,
+        reader: Reader,
+        expected: Expectation | None,
+        *,
+        reveal: bool,
+    ) -> None:
+        self._invocation = invocation
+        self._settings = settings
+        self._reader = reader
+        self._expected = expected
+        self._reveal = reveal
+        self._before = reader.newest_attempt_id()
+        self._unmet: list[int] = []
+        self._unsent = 0
+
+    def tell(self, followed: Followed, progress: Progress) -> None:
+        """One attempt as a line on stdout."""
+        attempt = followed.attempt
+        self._unsent += attempt.outcome in NOT_SENT
+        why_not = None
+        if self._expected is not None:
+            why_not = self._expected.why_not(attempt, self._recorded)
+            if why_not is not None:
+                self._unmet.append(attempt.capture_id)
+        if self._invocation.json:
+            line = masked_attempt(attempt, self._settings, reveal=self._reveal).as_json()
+            print_json(line if self._expected is None else line | {"as_expected": why_not is None})
+        else:
+            click.echo(answer_line(followed, why_not, name_target=len(progress["targets"]) > 1))
+
+    def _recorded(self, capture_id: int, target: str) -> int | None:
+        return replaying.answer_before(self._reader, capture_id, target, self._before)
+
+    def summarise(self, progress: Progress, *, interrupted: bool) -> None:
+        """What it came to, as a line; and as an error where that is not what was asked for.
+
+        Raises:
+            click.Abort: it was interrupted.
+            Unreachable: a target could not be reached.
+            CheckFailed: an answer was not as expected.
+            RelayError: not all was sent, for another reason.
+        """
+        if self._invocation.json:
+            line = {"kind": "replay", **progress}
+            print_json(line if self._expected is None else line | {"not_as_expected": len(self._unmet)})
+        elif progress["total"] > 1:
+            click.echo(f"lean-relay: {summary_line(progress)}", err=True)
+        if interrupted:
+            raise click.Abort
+        sent = f"{progress['done']} of {progress['total']} were tried"
+        state, reason = progress["state"], progress["reason"]
+        if state == State.UNREACHABLE:
+            raise Unreachable(f"{reason}; {sent}", word="unreachable")
+        if state != State.ENDED:
+            raise RelayError(f"the replay ended early: {reason}; {sent}", word=f"replay-{state}")
+        if self._unmet:
+            assert self._expected is not None
+            named = ", ".join(map(str, self._unmet[:NAMED])) + (", ..." if len(self._unmet) > NAMED else "")
+            raise CheckFailed(
+                f"{len(self._unmet)} of {progress['done']} answers are not as expected"
+                f" ({self._expected.word}): {named}",
+                word="not-as-expected",
+            )
+        if self._unsent:
+            raise RelayError(f"{self._unsent} of {progress['total']} could not be sent", word="not-sent")
+
+
+def answer_line(followed: Followed, why_not: str | None, *, name_target: bool) -> str:
+    """`12 payment.updated edited -> 500 in 4 ms: Lean would try again in 1 min; expected 200`; safe."""
+    attempt = followed.attempt
+    words = [str(attempt.capture_id), called(followed.event_type, followed.method, followed.request_target)]
+    if attempt.sent_body is not None:
+        words.append("edited")
+    where = f"{visible(attempt.target)}: " if name_target else ""
+    tries = f", try {attempt.number}" if attempt.number > 1 else ""
+    line = f"{' '.join(words)} -> {where}{came(attempt)}{tries}: {conclusion(followed)}"
+    return line if why_not is None else f"{line}; {why_not}"
+
+
+def summary_line(progress: Progress) -> str:
+    """`sent 40: 38 delivered, 2 not`, and what was not sent; safe to show."""
+    words = [f"{progress['delivered']} delivered"]
+    if progress["failed"]:
+        words.append(f"{progress['failed']} not")
+    if progress["skipped"]:
+        words.append(f"{progress['skipped']} that no target takes")
+    if progress["left"]:
+        words.append(f"{progress['left']} left")
+    return f"{progress['total']} deliveries in {progress['elapsed_s']:.1f} s: {', '.join(words)}"

@@ -1,0 +1,102 @@
+"""One JSON value replaced: every other byte stays, whatever stands round it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from relay.splicing import splice
+
+
+@pytest.mark.parametrize(
+    ("body", "path", "value", "made"),
+    [
+        ('{"a":1,"b":2}', "a", "100.50", '{"a":100.50,"b":2}'),
+        ('{ "a" : 1.0e5 ,\n\t"b":2 }\n', "a", '"x"', '{ "a" : "x" ,\n\t"b":2 }\n'),
+        ('{"a":{"b":[{"c":1},{"c":2}]}}', "a.b[1].c", "null", '{"a":{"b":[{"c":1},{"c":null}]}}'),
+        ('{"a":1,"a":2,"a":3}', "a", "9", '{"a":1,"a":2,"a":9}'),
+        ('{"p":{"x":1},"p":{"x":2,"x":3}}', "p.x", "9", '{"p":{"x":1},"p":{"x":2,"x":9}}'),
+        ('{"p":{"x":1},"p":{"x":2}}', "p", "{}", '{"p":{"x":1},"p":{}}'),
+        ("[1,[2,3]]", "[1][0]", "9", "[1,[9,3]]"),
+        ('{"\\u0061":1}', "a", "9", '{"\\u0061":9}'),
+        ('{"é":1}', "é", "9", '{"é":9}'),
+        ('{"a.b":{"c[0]":1}}', '["a.b"]["c[0]"]', "9", '{"a.b":{"c[0]":9}}'),
+        ('{"a":"}\\"]{","b":[ ]}', "b", "1", '{"a":"}\\"]{","b":1}'),
+        ('{"n":12345678901234567890.000,"a":true}', "a", "false", '{"n":12345678901234567890.000,"a":false}'),
+    ],
+)
+def test_just_that_value_changes(body: str, path: str, value: str, made: str) -> None:
+    """Blanks, escapes, repeated keys and the digits of numbers stay; of a repeated key the last is meant."""
+    assert splice(body.encode(), path, value) == made.encode()
+
+
+@pytest.mark.parametrize(
+    ("body", "path", "words"),
+    [
+        ('{"payload":{"amount":1}}', "payload.amout", "near it: payload.amount"),
+        ('{"a":[1,2]}', "a[2]", r"a\[2\] leads to nothing in the body; near it: a\[1\], a\[0\]"),
+        ('{"a":1}', "a.b", "a.b leads to nothing"),
+        ('{"a":1}', "[0]", "leads to nothing"),
+        ("[]", "a", "leads to nothing in the body$"),
+        ("{}", "a", "leads to nothing in the body$"),
+        ("", "a", "is no JSON"),
+        ("a=1&b=2", "a", "is no JSON"),
+        ('{"a":1', "a", "is no JSON"),
+        ('{"a" 1}', "a", "is no JSON"),
+        ('{"a":1}', "a..b", "is no path"),
+    ],
+)
+def test_a_path_that_leads_nowhere_is_said(body: str, path: str, words: str) -> None:
+    """The message has the nearest paths; what is no JSON is called that."""
+    with pytest.raises(ValueError, match=words):
+        splice(body.encode(), path, "1")
+
+
+keys = st.text(st.characters(exclude_categories=["Cs"]), min_size=0, max_size=4)
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(st.characters(exclude_categories=["Cs"]), max_size=6),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(keys, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+def places(value: Any, path: str = "") -> list[tuple[str, list[str | int]]]:
+    """Each path of a value with every key in quotes, and the way there."""
+    found: list[tuple[str, list[str | int]]] = [(path, [])]
+    inside: list[tuple[str, str | int, Any]] = []
+    if isinstance(value, dict):
+        inside = [(f"[{json.dumps(key, ensure_ascii=False)}]", key, part) for key, part in value.items()]
+    if isinstance(value, list):
+        inside = [(f"[{index}]", index, part) for index, part in enumerate(value)]
+    for step, key, part in inside:
+        found += [(path + step + more, [key, *way]) for more, way in places(part)]
+    return found
+
+
+@given(values, st.booleans(), st.sampled_from([None, 1]), st.data())
+def test_any_value_of_any_body(value: Any, ascii_only: bool, indent: int | None, data: st.DataObject) -> None:
+    """Read again, the body differs at that place and nowhere else; and putting back gives the first bytes."""
+    path, way = data.draw(st.sampled_from(places(value)))
+    if not way:
+        return
+    body = json.dumps(value, ensure_ascii=ascii_only, indent=indent).encode()
+    changed = splice(body, path, '"\\u0000new"')
+    expected = json.loads(body)
+    node = expected
+    for step in way[:-1]:
+        node = node[step]
+    old, node[way[-1]] = node[way[-1]], "\0new"
+    assert json.loads(changed) == expected
+    again = splice(changed, path, json.dumps(old, ensure_ascii=ascii_only))
+    assert json.loads(again) == value
+
+
+def test_a_large_body_is_no_trouble() -> None:
+    """Ten megabytes of nesting, strings and numbers before and behind the value stay as they are."""
+    big = b'["' + b"\\\\x" * 1_500_000 + b'",' + b"[" * 100_000 + b"]" * 100_000 + b"]"
+    body = b'{"before":' + big + b',"a":1,"behind":' + big + b"}"
+    assert splice(body, "a", "2") == b'{"before":' + big + b',"a":2,"behind":' + big + b"}"
