@@ -43,7 +43,8 @@ class Listener:
         try:
             self._process = subprocess.Popen(
                 [
-                    *(sys.executable, "-m", "relay", "listen", *arguments),
+                    # -P, and the path that we have: what lies in the working folder is no part of this.
+                    *(sys.executable, "-P", "-m", "relay", "listen", *arguments),
                     *("--behind", str(DETACHED if detach else read_end)),
                 ],
                 stdin=subprocess.DEVNULL,
@@ -52,6 +53,7 @@ class Listener:
                 text=True,
                 encoding="utf-8",
                 errors="replace",
+                env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
                 pass_fds=() if detach else (read_end,),
                 # A session of its own: Ctrl-C at our terminal, and its end, are not the child's.
                 start_new_session=True,

@@ -1,0 +1,151 @@
+"""`lean-relay` at a terminal: a listener behind a screen, and both ending together, however they end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from pathlib import Path
+
+import psutil
+import pytest
+
+from relay.lock import holder
+from tests.running import lean_relay, running
+from tests.terminal import RESTORED, Terminal, at_a_terminal
+
+
+def listener_of(see: Terminal) -> psutil.Process:
+    """The child that takes webhooks."""
+    (found,) = psutil.Process(see.process.pid).children()
+    return found
+
+
+def test_start_trigger_see_quit(tmp_path: Path) -> None:
+    """A sample posted elsewhere is on screen; `q` ends screen and listener, and restores the terminal."""
+    db = tmp_path / "relay.db"
+    with at_a_terminal(tmp_path, "--port", "0", "--db", str(db)) as see:
+        see.wait_for("Nothing has come yet")
+        listener = listener_of(see)
+        assert lean_relay(tmp_path, "trigger", "payment.created", "--db", str(db)).returncode == 0
+        see.wait_for("payment.created")
+        see.press("q")
+        assert see.end() == 0
+    assert not listener.is_running()
+    assert holder(db) is None
+    tail = see.written[-2000:]
+    assert [sequence for sequence in RESTORED if sequence not in tail] == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_told_to_end(tmp_path: Path, number: signal.Signals) -> None:
+    """A signal that can be caught ends it like `q`: the terminal is restored, and the listener gone."""
+    with at_a_terminal(tmp_path, "--port", "0", "--db", str(tmp_path / "relay.db")) as see:
+        see.wait_for("Nothing has come yet")
+        listener = listener_of(see)
+        see.process.send_signal(number)
+        see.end()
+    assert not listener.is_running()
+    assert [sequence for sequence in RESTORED if sequence not in see.written[-2000:]] == []
+
+
+def test_killed(tmp_path: Path) -> None:
+    """kill -9 of the screen ends the listener too, in order: what it had taken is stored."""
+    db = tmp_path / "relay.db"
+    with at_a_terminal(tmp_path, "--port", "0", "--db", str(db)) as see:
+        see.wait_for("Nothing has come yet")
+        listener = listener_of(see)
+        assert lean_relay(tmp_path, "trigger", "payment.created", "--db", str(db)).returncode == 0
+        see.process.kill()
+        psutil.wait_procs([listener], timeout=10)
+        assert not listener.is_running()
+    assert holder(db) is None
+    assert "payment.created" in lean_relay(tmp_path, "list", "--db", str(db)).stdout
+
+
+def test_detached(tmp_path: Path) -> None:
+    """With --detach the listener goes on, and the next `lean-relay` joins it."""
+    db = tmp_path / "relay.db"
+    with at_a_terminal(tmp_path, "--port", "0", "--db", str(db), "--detach") as see:
+        see.wait_for("Nothing has come yet")
+        listener = listener_of(see)
+        see.press("q")
+        assert see.end() == 0
+    try:
+        assert listener.is_running()
+        with at_a_terminal(tmp_path, "--db", str(db)) as see:
+            see.wait_for("Nothing has come yet")
+            assert psutil.Process(see.process.pid).children() == []
+            see.press("q")
+            assert see.end() == 0
+        assert listener.is_running()
+    finally:
+        listener.terminate()
+        psutil.wait_procs([listener], timeout=10)
+
+
+def test_a_running_engine_is_joined(tmp_path: Path) -> None:
+    """Where an engine runs already no other is started, and it goes on afterwards."""
+    with running(tmp_path / "engine") as program:
+        with at_a_terminal(tmp_path / "engine", "--db", str(program.db)) as see:
+            see.wait_for(program.url)
+            see.press("q")
+            assert see.end() == 0
+        assert program.process.poll() is None
+
+
+def test_a_refused_start_is_told(tmp_path: Path) -> None:
+    """What keeps the listener from starting is told with its word and exit code, and no screen opens."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        with at_a_terminal(tmp_path, "--port", port, "--db", str(tmp_path / "relay.db")) as see:
+            assert see.end() == 1
+        assert "lean-relay: [port-taken]" in see.plain()
+        assert b"\x1b[?1049h" not in see.written
+
+
+def test_wrong_usage_is_told(tmp_path: Path) -> None:
+    """A fault in the options is found before anything starts."""
+    with at_a_terminal(tmp_path, "--port", "-4") as see:
+        assert see.end() == 2
+    assert "--port" in see.plain()
+
+
+def test_a_listener_that_dies_is_told(tmp_path: Path) -> None:
+    """A listener that ends under the screen is said on it."""
+    with at_a_terminal(tmp_path, "--port", "0", "--db", str(tmp_path / "relay.db")) as see:
+        see.wait_for("Nothing has come yet")
+        os.kill(listener_of(see).pid, signal.SIGKILL)
+        see.wait_for("The listener has ended")
+        see.press("q")
+        assert see.end() == 0
+
+
+def test_tui_reads_without_an_engine(tmp_path: Path) -> None:
+    """`tui` shows a log on which no engine runs, and starts none."""
+    with running(tmp_path) as program:
+        lean_relay(tmp_path, "trigger", "payment.created", "--db", str(program.db))
+        program.stop()
+    with at_a_terminal(tmp_path, "tui", "--db", str(program.db)) as see:
+        see.wait_for("payment.created")
+        assert psutil.Process(see.process.pid).children() == []
+        see.press("q")
+        assert see.end() == 0
+
+
+def test_tui_without_a_log(tmp_path: Path) -> None:
+    """Where there is no log `tui` says so, in words, with the exit code for it."""
+    with at_a_terminal(tmp_path, "tui", "--db", str(tmp_path / "none.db")) as see:
+        assert see.end() == 4
+    assert "there is no log" in see.plain()
+
+
+def test_tui_wants_a_terminal(tmp_path: Path) -> None:
+    """In a pipe there is nothing to draw on, and what does without is named."""
+    refused = lean_relay(tmp_path, "tui")
+    assert (refused.returncode, "needs a terminal" in refused.stderr) == (2, True)
+
+
+def test_without_a_terminal_it_listens(tmp_path: Path) -> None:
+    """In a pipe `lean-relay` is `listen`: what it says of a wrong option is that command's."""
+    assert "lean-relay listen [OPTIONS]" in lean_relay(tmp_path, "--no-such-option").stderr

@@ -1,0 +1,114 @@
+"""A terminal for the real program: a pseudo-terminal of a size, what was written to it, and keys."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import pty
+import re
+import select
+import struct
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from tests.running import RELAY, environment, working_folder
+
+RESTORED = (b"\x1b[?1049l", b"\x1b[?25h", b"\x1b[?1000l", b"\x1b[?2004l")
+"""Main screen, cursor, no mouse, no bracketed paste: what a program that leaves has to write."""
+
+_SEQUENCE = re.compile(
+    rb"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)|[PX^_].*?\x1b\\|[@-Z\\-_])", re.DOTALL
+)
+
+
+class Terminal:
+    """A program at a pseudo-terminal."""
+
+    def __init__(self, process: subprocess.Popen[bytes], master: int) -> None:
+        self.process = process
+        self._master = master
+        self.written = b""
+        """Every byte the terminal was sent."""
+        self._found = 0
+
+    def read(self, within_s: float = 0.05) -> bool:
+        """Take what is there; False where the program's end of the terminal is closed."""
+        ready, _, _ = select.select([self._master], [], [], within_s)
+        if ready:
+            try:
+                data = os.read(self._master, 65536)
+            except OSError:
+                return False
+            self.written += data
+            return bool(data)
+        return True
+
+    def press(self, keys: str) -> None:
+        """Type."""
+        os.write(self._master, keys.encode())
+
+    def wait_for(self, text: str, within_s: float = 20.0) -> None:
+        """Read until a text was written since the last call that found one.
+
+        Raises:
+            AssertionError: it was not, in time.
+        """
+        deadline = time.monotonic() + within_s
+        while text not in self.plain()[self._found :]:
+            said = f"no {text!r} in {self.plain()[self._found :]!r}"
+            assert time.monotonic() < deadline, said
+            assert self.read(), said
+        self._found += self.plain()[self._found :].index(text)
+
+    def plain(self) -> str:
+        """What was written, without escape sequences."""
+        return _SEQUENCE.sub(b"", self.written).decode("utf-8", "replace")
+
+    def end(self, within_s: float = 15.0) -> int:
+        """Wait for the program's own end; gives its exit code."""
+        deadline = time.monotonic() + within_s
+        while self.process.poll() is None:
+            assert time.monotonic() < deadline, f"it goes on: {self.plain()[-500:]!r}"
+            self.read()
+        while select.select([self._master], [], [], 0)[0] and self.read():
+            pass
+        return self.process.wait()
+
+
+@contextlib.contextmanager
+def at_a_terminal(
+    folder: Path, *arguments: str, size: tuple[int, int] = (100, 30), env: Mapping[str, str] | None = None
+) -> Iterator[Terminal]:
+    """The real program at a terminal of its own, killed at the end if it is still there.
+
+    Args:
+        folder: where its home lies; made if missing.
+        size: columns and lines.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
+    try:
+        process = subprocess.Popen(
+            [sys.executable, *RELAY, *arguments],
+            cwd=working_folder(folder),
+            env=environment(folder) | {"TERM": "xterm-256color"} | dict(env or {}),
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            start_new_session=True,
+        )
+    finally:
+        os.close(slave)
+    try:
+        yield Terminal(process, master)
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait(10)
+        os.close(master)
