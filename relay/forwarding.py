@@ -34,6 +34,8 @@ PARKED_AFTER = timedelta(hours=1)
 
 ENDS_WITHIN_S = 1.5
 
+RESUME = "`lean-relay resume` lets go"
+
 
 class Forwarding:
     """A running forwarder, and what commands may ask of it."""
@@ -99,6 +101,7 @@ class Forwarding:
     async def _turn(self, paused_since: int | None) -> dict[str, Any]:
         """Hold back or let go, and remember it: a restart alone lets nothing go."""
         self._forwarder.pause(paused_since is not None)
+        log.info("forwarding goes on" if paused_since is None else f"forwarding is paused; {RESUME}")
         try:
             await self._writer.write(partial(delivering.keep_paused, since=paused_since))
             return {"targets": await self.targets()}
@@ -184,7 +187,7 @@ async def _take_up(writer: Writer, routes: Routes) -> bool:
     waits = await writer.outside_transaction(delivering.backlog)
     count = sum(each.waiting for each in waits.values())
     log.warning(
-        "forwarding is paused since %s, and stays so: %s; `lean-relay resume` lets go",
+        f"forwarding is paused since %s, and stays so: %s; {RESUME}",
         f"{from_micros(since).astimezone():%Y-%m-%d %H:%M}",
         f"{many(count)} {'waits' if count == 1 else 'wait'}" if count else "nothing waits",
     )
