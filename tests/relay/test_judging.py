@@ -10,6 +10,7 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
+from time import monotonic
 
 import psutil
 import pytest
@@ -212,3 +213,49 @@ async def test_judging_ends_with_the_store(db: Path) -> None:
         await asyncio.wait([task], timeout=20)
         assert task.done()
     assert sqlite3.connect(db).execute("SELECT count(*) FROM captures").fetchone() == (5,)
+
+
+HOSTILE = (
+    b"",
+    b"[" * 100_000,
+    b'{"type":"payment.updated","payload":' + b'{"a":' * 20_000 + b"1" + b"}" * 20_001,
+    b'{"type":"payment.updated","payload":{"amount":' + b"9" * 100_000 + b"}}",
+    b'{"type":"payment.updated","payload":{"amount":1e'
+    + b"9" * 400
+    + b'},"type":5,"type":"payment.updated"}',
+    b'{"type":"payment.updated\\ud800","payload":{"id":"\\udfff","\\ud800":1}}',
+    b'{"type":"payment.updated","payload":{"id":"' + b"a" * (10 * 1024 * 1024 - 100) + b'"}}',
+    b"[" + b"1," * (5 * 1024 * 1024 - 2) + b"1]",
+    b'{"type":"\xff\xfe"}',
+    bytes(range(256)),
+    b'{"type":"x\x1b]0;title\x07","payload":{}}',
+)
+
+
+def test_hostile_bodies_delay_nothing_and_keep_each_byte(tmp_path: Path) -> None:
+    """Each is answered at once and kept as it came, has its shape soon, and every command copes with it."""
+    with running(tmp_path) as program:
+        for body in HOSTILE:
+            begun = monotonic()
+            post(program, body)
+            assert monotonic() - begun < 5
+        wait_until(lambda: None not in shapes(program.db).values(), "all shapes", 60)
+        with reading(program.db) as log:
+            assert [body for (body,) in log.execute("SELECT body FROM captures ORDER BY id")] == list(HOSTILE)
+    for command, code in (
+        (["shapes"], 0),
+        (["shapes", "--json"], 0),
+        (["shapes", "recheck", "1.."], 0),
+        (["shapes", "freeze", "1.."], 0),
+        (["verify", "1..", "--attempts"], 0),
+        (["journey", "a"], 4),
+        (["show", "1.."], 0),
+        (["list", "shape:drift", "--json"], 0),
+    ):
+        done = lean_relay(tmp_path, *command, "--db", str(program.db), within_s=120)
+        assert done.returncode == code, (command, done.stderr[-500:])
+        assert "Traceback" not in done.stderr
+        assert "\x1b" not in done.stdout
+    wrong = lean_relay(tmp_path, "verify", "1..", "--db", str(program.db), within_s=120, secret="another")
+    assert wrong.returncode == 3
+    assert wrong.stdout.count("): none of the usual causes") == len(HOSTILE)
