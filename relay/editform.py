@@ -23,6 +23,9 @@ from relay.models import Capture, Headers
 from relay.outgoing import HOP_BY_HOP, OURS, Outgoing
 from relay.text import visible
 
+BLANKS = " \t"
+"""What may stand round a part of a line; other blanks of Unicode are bytes like any."""
+
 _ESCAPE = re.compile(r"\\(?:x([0-9A-Fa-f]{2})|(\\))|(\\)")
 
 
@@ -61,9 +64,9 @@ def read(form: bytes, capture: Capture) -> Edits:
     if not lines:
         raise ValueError("the request line is missing: POST /path")
     (number, first), *rest = lines
-    method, _, target = map(_bytes, first.strip().partition(" "))
+    method, _, target = map(_bytes, first.strip(BLANKS).partition(" "))
     try:
-        Outgoing(method=method, target=target.strip(), headers=(("Host", "a"),), body=b"")
+        Outgoing(method=method, target=target, headers=(("Host", "a"),), body=b"")
     except ValueError:
         raise ValueError(
             f"line {number}: {visible(first)!r} is no request line, such as POST /path"
@@ -75,7 +78,7 @@ def read(form: bytes, capture: Capture) -> Edits:
                 "the body is no text in UTF-8 and stays as it is, so nothing can stand in its place"
             )
         body = capture.body
-    found = Edits(method=method, target=target.strip(), headers=headers, body=body)
+    found = Edits(method=method, target=target, headers=headers, body=body)
     return Edits(
         method=None if found.method == capture.method else found.method,
         target=None if found.target == capture.target else found.target,
@@ -93,9 +96,9 @@ def _parts(form: bytes) -> tuple[list[tuple[int, str]], bytes]:
         end = len(form) if end < 0 else end
         line = form[at:end].removesuffix(b"\r").decode("utf-8", "surrogateescape")
         number, at = number + 1, end + 1
-        if lines and not line.strip():
+        if lines and not line.strip(BLANKS):
             return lines, form[at:].removesuffix(b"\n")
-        if line.strip() and (lines or not line.startswith("#")):
+        if line.strip(BLANKS) and (lines or not line.startswith("#")):
             lines.append((number, line))
     return lines, b""
 
@@ -104,7 +107,7 @@ def _header(number: int, line: str) -> tuple[str, str]:
     name, colon, value = line.partition(":")
     if not colon:
         raise ValueError(f"line {number}: {visible(line)!r} is no header, such as Name: value")
-    pair = _bytes(name.strip()), _bytes(value.strip(" \t"))
+    pair = _bytes(name.strip(BLANKS)), _bytes(value.strip(BLANKS))
     try:
         check_header(*pair)
     except ValueError as error:

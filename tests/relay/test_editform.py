@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from relay.editform import read, written
@@ -54,6 +54,8 @@ wire = st.text(st.characters(max_codepoint=255, exclude_characters="\r\n\0"), ma
 names = st.text("ABCabc#-_.'", min_size=1, max_size=5).filter(lambda name: name.lower() not in ("te",))
 
 
+@example("POST", "/\xa0", (("A", "\xa0"),), b"\xa0")
+@example("#", "#", (("#", "#"),), b"#")
 @given(
     st.text("POSTpost#!", min_size=1, max_size=5),
     st.text(st.characters(min_codepoint=0x21, max_codepoint=255, exclude_characters="\x7f"), min_size=1),
