@@ -201,9 +201,13 @@ class Engine:
 
     async def _sweep(self) -> None:
         due = monotonic()
+        well = True
         while True:
             await asyncio.sleep(SWEEP_EVERY_S)
             self._writer.give_up_late()
+            was, well = well, self._writer.trouble is None
+            if well and not was and self._forwarding is not None:
+                self._forwarding.notice()  # Of what was committed unheard.
             if self._receiver is not None:
                 self._receiver.connections.drop_late_heads()
             if monotonic() >= due:

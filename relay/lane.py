@@ -86,6 +86,10 @@ class Lane:
         """Tries that hold up the next: at most `policy.in_flight`."""
         self._claimed: deque[Claimed] = deque()
         """Not begun yet: each came with the record of the try before it, to save a commit."""
+        self._on_way: set[int] = set()
+        """Deliveries with a try in hand."""
+        self._unsure = False
+        """A write failed, and nobody knows whether it was committed before: it may have claimed something."""
 
     def wake(self) -> None:
         """Something changed: look again."""
@@ -132,8 +136,10 @@ class Lane:
             if self.paused or self.down is not None:
                 await self._put_back()
                 await (self._changed.wait() if self.paused else self._wait_until_up())
-            elif self._busy >= self._policy.in_flight:
+            elif self._busy >= self._policy.in_flight or (self._unsure and self._busy):
                 await self._changed.wait()
+            elif self._unsure:
+                await self._make_sure()
             elif self._claimed:
                 return self._claimed.popleft()
             elif not await self._claim():
@@ -145,6 +151,12 @@ class Lane:
         found = await self.write(partial(delivering.claim, target=self.name, now=_now(), limit=free))
         self._claimed.extend(found)
         return bool(found)
+
+    async def _make_sure(self) -> None:
+        """What was claimed and never heard of waits again; no try is in hand that could claim meanwhile."""
+        self._unsure = False
+        known = [*self._on_way, *(claimed.delivery_id for claimed in self._claimed)]
+        await self.write(partial(delivering.give_back_others, target=self.name, known=known))
 
     async def _put_back(self) -> None:
         """What was claimed and will not be sent now waits again, in its old place."""
@@ -195,6 +207,7 @@ class Lane:
 
     async def _try(self, claimed: Claimed) -> None:
         free = _Once(self._freed)
+        self._on_way.add(claimed.delivery_id)
         held = asyncio.get_running_loop().call_later(HOLDS_UP_S, self._overdue, claimed, free)
         try:
             request, tried = await self._send(claimed)
@@ -205,6 +218,7 @@ class Lane:
                 await self._record(claimed, request, tried, holds_up=not free.called)
         finally:
             held.cancel()
+            self._on_way.discard(claimed.delivery_id)
             free()
 
     def _freed(self) -> None:
@@ -298,6 +312,7 @@ class Lane:
             try:
                 return await self._writer.write(work, synced=False)
             except StoreTrouble:
+                self._unsure = True
                 await asyncio.sleep(STORE_AGAIN_S)
 
 

@@ -123,6 +123,15 @@ def give_back(connection: sqlite3.Connection, ids: Sequence[int], reason: str | 
     )
 
 
+def give_back_others(connection: sqlite3.Connection, target: str, known: Sequence[int]) -> None:
+    """Deliveries to a target that are claimed, and not by whoever knows these, wait again."""
+    connection.execute(
+        "UPDATE deliveries SET state = 'queued' WHERE target = ? AND kind = 'live' AND state = 'sending'"
+        f" AND state <> 'ended' AND id NOT IN ({', '.join('?' * len(known))})",
+        (target, *known),
+    )
+
+
 def remark(connection: sqlite3.Connection, delivery_id: int, reason: str) -> None:
     """Say of a delivery that is on its way what is known so far."""
     connection.execute(
@@ -140,19 +149,29 @@ def record(
 ) -> list[Claimed]:
     """Write down how an attempt ended; the delivery ends with it, or is due again at `due_at`.
 
+    Doing so again changes nothing: whoever did not hear of the commit may ask once more.
+
     Args:
         claim_for: a target whose next delivery that is due `now` is claimed in the same transaction.
 
     Returns:
         What was claimed.
     """
+    told = connection.execute(
+        "SELECT 1 FROM attempts WHERE delivery_id = ? AND number = ?", (delivery_id, ended.number)
+    ).fetchone()
+    if told is None:
+        _write_down(connection, delivery_id, ended, due_at)
+    return claim(connection, claim_for, now, 1) if claim_for is not None else []
+
+
+def _write_down(connection: sqlite3.Connection, delivery_id: int, ended: Ended, due_at: int | None) -> None:
     connection.execute(insert_attempts(1), attempt_values(delivery_id, ended))
     state = "ended" if due_at is None else "queued"
     connection.execute(
         "UPDATE deliveries SET state = ?, reason = ?, due_at = coalesce(?, due_at) WHERE id = ?",
         (state, reason_of(ended), due_at, delivery_id),
     )
-    return claim(connection, claim_for, now, 1) if claim_for is not None else []
 
 
 def insert_attempts(count: int) -> str:

@@ -292,7 +292,8 @@ class Writer:
     async def _have_done(
         self, work: Callable[[sqlite3.Connection], T] | None, *, transaction: bool, synced: bool = True
     ) -> Any:
-        if self._closed or self._channel is None:
+        # A process that is still opening the database expects nothing else, and would end on it.
+        if self._closed or self._channel is None or not self._opened.done():
             raise StoreClosed if self._closed else _none_there()
         self._hand_over()  # In order: a change sees every capture that was added before it.
         job = frame(Kind.JOB, work, transaction, synced)

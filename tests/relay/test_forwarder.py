@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -392,3 +394,27 @@ async def test_a_fault_of_our_own_costs_one_delivery(
     ((error,),) = rows(settings.db, "SELECT error FROM attempts WHERE outcome = 'fault'")
     assert error == "a fault of this relay, please report it: LookupError: not␛[2J foreseen"
     assert "a fault of this relay" in caplog.text
+
+
+@pytest.mark.parametrize("in_flight", [1, 4])
+async def test_the_death_of_the_writing_process_costs_no_delivery(
+    tmp_path: Path, backend: Backend, monkeypatch: pytest.MonkeyPatch, in_flight: int
+) -> None:
+    """Claims and records whose commit nobody heard of are made sure of: each capture goes once, all end."""
+    monkeypatch.setattr(lane, "STORE_AGAIN_S", 0.05)
+    monkeypatch.setattr("relay.store.writer.PROBE_EVERY_S", 0.05)
+    settings = settings_for(tmp_path, backend, in_flight=in_flight)
+    async with an_engine(settings) as running:
+        await running.act("pause", {})
+        for _ in range(200):
+            await post(running.url, a_post(b"x"))
+        await running.act("resume", {})
+        for count in (20, 60, 100, 140):
+            await until(lambda: len(backend.got) >= count, "some of them")  # noqa: B023
+            pid = running._writer.pid
+            assert pid is not None
+            os.kill(pid, signal.SIGKILL)
+            await until(lambda: running._writer.pid not in (None, pid), "another process")  # noqa: B023
+        await until(lambda: states(settings.db) == ["ended"] * 200, "all deliveries", 30)
+    assert len(backend.got) == 200
+    assert rows(settings.db, "SELECT count(*), count(DISTINCT delivery_id) FROM attempts") == [(200, 200)]

@@ -95,14 +95,17 @@ def die_at(folder: Path, to: tuple[str, ...], step: str, times: int, there: Sink
     process = start(folder, *to, launcher=("-m", "tests.torture.dies_at", step, str(times)))
     try:
         port = ready(process, folder)
-        wait_until(lambda: nothing_waits(folder / "relay.db"), "the queue to drain", within_s=30)
+        db = folder / "relay.db"
+        wait_until(lambda: nothing_waits(db), "the queue to drain", within_s=30)
         if step in DOWN:
             there.stop()
-        for _ in range(MOST_POSTS):
+        for number in range(MOST_POSTS):
             if process.poll() is not None:
                 break
             with contextlib.suppress(OSError):
                 exchange(port, a_request(a_body()))
+            if number % 2 and step not in DOWN:  # So that some are claimed with a record, and some alone.
+                wait_until(lambda: process.poll() is not None or nothing_waits(db), "the end of two")
         wait_until(lambda: process.poll() is not None, f"death: {step}")
         assert process.returncode == -9, (folder / "stderr").read_text()
     finally:
