@@ -33,6 +33,7 @@ class RelayApp(App[None]):
     def __init__(self, gateway: Gateway) -> None:
         super().__init__()
         self._gateway = gateway
+        self.animation_level = "none"  # A key shows its effect at once.
         for theme in THEMES:
             self.register_theme(theme)
         self.theme = DARK.name

@@ -57,6 +57,14 @@ class MainScreen(ActingScreen):
         super().__init__()
         self.gateway = gateway
         self._browsing = Browsing(gateway, self._rows_changed)
+        self._status = StatusLine(id="status")
+        self._banners = Banners(id="banners")
+        self._bar = FilterBar(id="filter")
+        self._head = ListHead(id="list-head")
+        self._list = CaptureList(self._browsing.listing, self._rows, date.today, id="list")
+        self._empty = Empty(id="empty")
+        self._foot = ListFoot(id="list-foot")
+        self._detail = Detail(id="detail")
         self._writing: Timer | None = None
         """Waits for the filter to be written to its end."""
         self._unreadable: str | None = None
@@ -66,23 +74,19 @@ class MainScreen(ActingScreen):
         """What the list said of the capture in the detail when that was read."""
 
     def compose(self) -> ComposeResult:
-        yield StatusLine(id="status")
-        yield Banners(id="banners")
+        yield self._status
+        yield self._banners
         with Container(id="panes"):
             with Vertical(id="list-pane"):
-                yield FilterBar(id="filter")
-                yield ListHead(id="list-head")
-                yield CaptureList(self._browsing.listing, self._rows, date.today, id="list")
-                yield Empty(id="empty")
-                yield ListFoot(id="list-foot")
-            yield Detail(id="detail")
+                yield self._bar
+                yield self._head
+                yield self._list
+                yield self._empty
+                yield self._foot
+            yield self._detail
         yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
-        self._list = self.query_one(CaptureList)
-        self._detail = self.query_one(Detail)
-        self._bar = self.query_one(FilterBar)
-        self._status = self.query_one(StatusLine)
         self._list.focus()
         self._start_arrivals()
         self._show_again()
@@ -97,7 +101,7 @@ class MainScreen(ActingScreen):
 
     @property
     def engine(self) -> Status:
-        return self.query_one(StatusLine).status
+        return self._status.status
 
     def chosen(self) -> list[int]:
         return self._browsing.listing.chosen()
@@ -181,16 +185,15 @@ class MainScreen(ActingScreen):
         listing, finding = self._browsing.listing, self._browsing.finding
         nothing = not len(listing) and finding is None
         self._list.display = not nothing
-        empty = self.query_one(Empty)
-        empty.display = nothing
+        self._empty.display = nothing
         if nothing:
-            empty.url = self.gateway.url()
+            self._empty.url = self.gateway.url()
         self._tell()
         self._read_detail_if_changed()
 
     def _tell(self) -> None:
-        self.query_one(ListHead).show(self._list.columns(), newest_first=self._browsing.listing.newest_first)
-        self.query_one(ListFoot).show(self._browsing.listing, self._browsing.finding, self._browsing.total)
+        self._head.show(self._list.columns(), newest_first=self._browsing.listing.newest_first)
+        self._foot.show(self._browsing.listing, self._browsing.finding, self._browsing.total)
 
     @work(exclusive=True, group="status")
     async def _look(self) -> None:
@@ -209,7 +212,7 @@ class MainScreen(ActingScreen):
                     f"The listener has ended (exit code {code}), so nothing is caught now. "
                     "Start it again: q, then lean-relay."
                 )
-        self.query_one(Banners).said = tuple(banners(status, unreadable=self._unreadable, ended=ended))
+        self._banners.said = tuple(banners(status, unreadable=self._unreadable, ended=ended))
         if self._unreadable is not None and await self.gateway.is_readable():
             self._unreadable = None
             self._show_again()

@@ -23,16 +23,18 @@ class Detail(Vertical):
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)
         self._title = Static(id="detail-title", markup=False)
+        self._pages: dict[str, Widget] = {tab.id: tab.page() for tab in PAGES}
+        self._tabs = TabbedContent(id="tabs", initial=PAGES[0].id)
         self._subject: Subject | None = None
         self._stale: set[str] = set()
         """Tabs that do not show the subject yet."""
 
     def compose(self) -> ComposeResult:
         yield self._title
-        with TabbedContent(id="tabs", initial=PAGES[0].id):
+        with self._tabs:
             for tab in PAGES:
                 with TabPane(tab.title, id=tab.id):
-                    yield tab.page()
+                    yield self._pages[tab.id]
 
     @property
     def subject(self) -> Subject | None:
@@ -42,7 +44,7 @@ class Detail(Vertical):
     @property
     def active(self) -> str:
         """The id of the tab that is open."""
-        return self.query_one(TabbedContent).active
+        return self._tabs.active
 
     def show(self, subject: Subject | None) -> None:
         """Show another capture, or nothing."""
@@ -50,13 +52,12 @@ class Detail(Vertical):
         self._stale = {tab.id for tab in PAGES}
         self.set_class(subject is None, "-empty")
         self._title.update(_title(subject))
-        if self.is_attached:
-            self._fill()
+        self._fill()
 
     def open_tab(self, place: int) -> None:
         """Open a tab by its place; beyond the last one nothing happens."""
         if 0 <= place < len(PAGES):
-            self.query_one(TabbedContent).active = PAGES[place].id
+            self._tabs.active = PAGES[place].id
 
     def turn(self, by: int) -> None:
         """Open the next tab, or the one before."""
@@ -65,25 +66,19 @@ class Detail(Vertical):
 
     def focus_page(self) -> None:
         """Give the keys to what is in the open tab."""
-        page = self._page(self.active)
-        if page is not None:
-            inside = (child for child in page.walk_children(Widget) if child.focusable)
-            (page if page.focusable else next(inside, page)).focus()
+        page = self._pages[self.active]
+        inside = (child for child in page.walk_children(Widget) if child.focusable)
+        (page if page.focusable else next(inside, page)).focus()
 
     def on_tabbed_content_tab_activated(self) -> None:
         self._fill()
-
-    def _page(self, tab: str) -> Widget | None:
-        return next(iter(self.query_one(f"#{tab}", TabPane).children), None)
 
     def _fill(self) -> None:
         tab = self.active
         if self._subject is None or tab not in self._stale:
             return
-        page = self._page(tab)
-        if page is not None:
-            self._stale.discard(tab)
-            cast(Page, page).show(self._subject)
+        self._stale.discard(tab)
+        cast(Page, self._pages[tab]).show(self._subject)
 
 
 def _title(subject: Subject | None) -> Content:

@@ -9,11 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from textual.app import ComposeResult
+from textual.containers import Vertical
 from textual.widget import Widget
 
-from relay.bodies import hex_rows, laid_out
-from relay.phrases import size
-from relay.text import visible_block
+from relay.models import Headers
 from tui.facts.blocks import Subject
 from tui.facts.client import client
 from tui.facts.deliveries import deliveries
@@ -21,9 +21,8 @@ from tui.facts.event import event
 from tui.facts.headers import headers
 from tui.facts.shape import shape
 from tui.facts.signature import signature
-from tui.format import wrapped
+from tui.widgets.body_view import BodyView
 from tui.widgets.facts_page import FactsPage
-from tui.widgets.lines import Line, LinesView
 
 
 class Page(Protocol):
@@ -33,36 +32,32 @@ class Page(Protocol):
         """Show a capture."""
 
 
-MOST_SHOWN = 64 * 1024
-"""Characters of a body in the plain view."""
+class BodyPage(Vertical):
+    """The body as what its headers say it is."""
 
-MOST_HEX = 4096
-"""Bytes of one that is no text."""
+    def __init__(self) -> None:
+        super().__init__()
+        self._view = BodyView()
+        self._shown: bytes | None = None
 
-
-class BodyPage(LinesView):
-    """A body as plain text: JSON laid out with each number's own digits, text as it is, else hex."""
-
-    _text = ""
+    def compose(self) -> ComposeResult:
+        yield self._view
 
     def show(self, subject: Subject) -> None:
-        """Show a capture's body."""
-        self._text = _plain(subject.capture.body)
-        self.lines_changed(to_top=True)
+        """Show a capture's body; the same one is left as it is, with its place, folds and search."""
+        capture = subject.capture
+        if capture.body is not self._shown and capture.body != self._shown:
+            self._shown = capture.body
+            self._view.show(
+                capture.body,
+                header_value(capture.headers, "content-type"),
+                header_value(capture.headers, "content-encoding"),
+            )
 
-    def lines_for(self, width: int) -> list[Line]:
-        return [[(part, "plain")] for line in self._text.split("\n") for part in wrapped(line, width)]
 
-
-def _plain(body: bytes) -> str:
-    if not body:
-        return "no body"
-    try:
-        text = laid_out(body) or body.decode("utf-8")
-        shown, left = visible_block(text[:MOST_SHOWN].replace("\r\n", "\n")), len(text) - MOST_SHOWN
-    except UnicodeDecodeError:
-        shown, left = "\n".join(hex_rows(body[:MOST_HEX])), len(body) - MOST_HEX
-    return shown if left <= 0 else f"{shown}\n… and {left:,} more of {size(len(body))}"
+def header_value(headers: Headers, name: str) -> str:
+    """The value of a header; of several the last, empty without any."""
+    return next((value for known, value in reversed(headers) if known.lower() == name), "")
 
 
 @dataclass(frozen=True, slots=True)
