@@ -25,6 +25,7 @@ from relay.store import schema
 from tests.backend import a_backend
 from tests.pki import CLIENT, SERVER, make
 from tests.running import ROOT, Running, environment, running, working_folder
+from tui.keys import all_keys
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -223,6 +224,13 @@ def test_commands_are_those_of_the_program() -> None:
     assert mentioned <= set(COMMANDS)
 
 
+def test_keys_are_those_of_the_program() -> None:
+    """The table has each key that does more than move, with its sentence."""
+    shown = table("The screen")
+    del shown["key"]
+    assert shown == {key.written: key.tooltip for key in all_keys() if key.group != "Move"}
+
+
 def test_settings_are_those_of_the_program() -> None:
     """The table has each setting and no other."""
     assert set(table("Settings")) - {"setting"} == {*SETTINGS, "app_token", "secrets"}
@@ -276,12 +284,10 @@ def test_json_of_a_capture_is_as_shown() -> None:
 
 
 def test_the_map_names_what_is_there() -> None:
-    """Each module of the map exists, and each module at the top of `relay` is in the map."""
+    """Each module of the map exists, and each module at the top of `relay` and `tui` is in the map."""
     text = README.partition("\n## The map of the code\n")[2].partition("\n## ")[0]
-    named = set(re.findall(r"(?m)^ {0,9}([a-z_]+(?:\.py|/))", text))
-    there = {path.name + ("/" if path.is_dir() else "") for path in (ROOT / "relay").iterdir()}
-    there = {name for name in there if not name.startswith("__") and name.endswith((".py", "/"))}
-    assert named >= there
-    assert {
-        name for name in named if not (ROOT / name).exists() and not (ROOT / "relay" / name).exists()
-    } == set()
+    relay, _, tui = text.partition("\ntui/\n")
+    for package, part in (("relay", relay), ("tui", tui)):
+        named = set(re.findall(r"(?m)^  ([a-z_]+(?:\.py|/))", part))
+        there = {path.name + ("/" if path.is_dir() else "") for path in (ROOT / package).iterdir()}
+        assert named == {name for name in there if not name.startswith("__") and name.endswith((".py", "/"))}
