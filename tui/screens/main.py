@@ -193,7 +193,9 @@ class MainScreen(ActingScreen):
 
     def _tell(self) -> None:
         self._head.show(self._list.columns(), newest_first=self._browsing.listing.newest_first)
-        self._foot.show(self._browsing.listing, self._browsing.finding, self._browsing.total)
+        browsing = self._browsing
+        exact = not browsing.needs_count
+        self._foot.show(browsing.listing, browsing.finding, browsing.total, exact=exact)
 
     @work(exclusive=True, group="status")
     async def _look(self) -> None:

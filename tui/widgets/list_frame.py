@@ -45,23 +45,26 @@ class ListFoot(Widget):
 
     _pieces: reactive[tuple[Piece, ...]] = reactive(())
 
-    def show(self, listing: Listing, finding: Progress | None, total: int) -> None:
+    def show(self, listing: Listing, finding: Progress | None, total: int, *, exact: bool) -> None:
         """Count a list.
 
         Args:
+            listing: what is listed.
+            finding: how far the filter has come; None without one.
             total: captures of the log.
+            exact: whether it is known that no id is missing.
         """
-        self._pieces = tuple(counted(listing, finding, total))
+        self._pieces = tuple(counted(listing, finding, total, exact=exact))
 
     def render(self) -> RenderResult:
         return content(self._pieces)
 
 
-def counted(listing: Listing, finding: Progress | None, total: int) -> Iterator[Piece]:
+def counted(listing: Listing, finding: Progress | None, total: int, *, exact: bool) -> Iterator[Piece]:
     """`143,037 match (14 %) · all scanned · ▼ 3 new · 2 marked`."""
     count = len(listing)
     if finding is None:
-        yield f"{count:,} {'capture' if count == 1 else 'captures'}", "plain"
+        yield f"{'' if exact else 'at most '}{count:,} {'capture' if count == 1 else 'captures'}", "plain"
     else:
         share = f" ({count / finding.looked_at:.1%})" if finding.looked_at > 0 else ""
         yield f"{count:,} {'matches' if count == 1 else 'match'}{share}", "strong"
