@@ -133,6 +133,14 @@ def relay_to_nobody(folder: Path) -> Iterator[Subject]:
 
 
 @contextlib.contextmanager
+def relay_with_log(folder: Path) -> Iterator[Subject]:
+    """The relay on a log of as many captures that are judged already: what the next one is held against."""
+    backlog.fill(folder / "relay.db", BACKLOG, judged=True)
+    with relay(folder) as subject:
+        yield subject
+
+
+@contextlib.contextmanager
 def relay_with_backlog(folder: Path) -> Iterator[Subject]:
     """The relay on a log of BACKLOG captures without a shape: they are judged meanwhile."""
     db = folder / "relay.db"
@@ -144,10 +152,11 @@ def relay_with_backlog(folder: Path) -> Iterator[Subject]:
             (old,) = log.execute(
                 "SELECT count(*) FROM captures WHERE shape IS NOT NULL AND id <= ?", (BACKLOG,)
             ).fetchone()
-        spent_s = sum(sum(child.cpu_times()[:2]) for child in subject.process.children())
+        workers = [each for each in subject.process.children() if "relay.judgeworker" in each.cmdline()]
+        own_s = sum(sum(each.cpu_times()[:2]) for each in workers)
         print(
             f"judging: {judged} captures, {old} of them of the backlog of {BACKLOG}; "
-            f"{1e6 * spent_s / max(1, judged):.0f} us of its own processor time each"
+            f"{1e6 * own_s / max(1, judged):.0f} us of its own processor time each"
         )
 
 
@@ -155,6 +164,7 @@ CONTENDERS = (
     Contender("base", base),
     Contender("relay", relay),
     Contender("hanging", relay_to_nobody),
+    Contender("judged", relay_with_log),
     Contender("judging", relay_with_backlog),
 )
 

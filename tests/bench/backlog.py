@@ -1,4 +1,4 @@
-"""A log of many captures that nobody has judged yet: for measuring what judging them does to answers.
+"""A log of many captures, judged or not: for measuring what judging them does to answers.
 
 Owns the filling. Events differ in id alone; rows are as the receiver leaves them.
 """
@@ -13,14 +13,15 @@ from uuid import uuid4
 
 from relay.store import files
 from relay.store.inserting import COLUMNS
+from relay.store.shapes import MARK
 from tests.factories import new_log
 from tests.leanlike import a_body
 
 HEADERS = json.dumps([["Host", "relay.test"], ["Content-Type", "application/json"]])
 
 
-def fill(db: Path, count: int) -> None:
-    """A new log at `db` with so many captures."""
+def fill(db: Path, count: int, *, judged: bool = False) -> None:
+    """A new log at `db` with so many captures, all of which have their shape or none."""
     files.create_private(db)
     marks = ", ".join("?" * len(COLUMNS))
     with closing(new_log(db)) as connection:
@@ -29,6 +30,9 @@ def fill(db: Path, count: int) -> None:
             f"INSERT INTO captures ({', '.join(COLUMNS)}) VALUES ({marks})",
             (_row(number) for number in range(count)),
         )
+        if judged:
+            connection.execute("UPDATE captures SET shape = 'documented', shape_version = '0'")
+            connection.execute("INSERT INTO marks VALUES (?, ?)", (MARK, count))
         connection.execute("COMMIT")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
