@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import click
 
 from relay.cli.common import Invocation, shared_options
 from relay.cli.reading import OTHER_BYTES, now, outcome, print_json
 from relay.errors import NotFound
-from relay.journeys import Builder, Circle, Journey, Step, value_of
-from relay.lean.ids import Of, ids_of
+from relay.journeys import Journey, Step
+from relay.lean.ids import Of
 from relay.mermaid import sequence, span
 from relay.phrases import when
-from relay.store.finding import naming
+from relay.store.following import journey_of
 from relay.store.reader import Reader
-from relay.store.selecting import fetched
-from relay.store.shapes import bodies
 from relay.text import visible
-
-ROUNDS = 6
-"""Passes over the log: each finds what the ids of the one before lead to; three are usual."""
-
-MOST_STEPS = 5_000
 
 
 @click.command("journey")
@@ -39,7 +31,11 @@ def journey_command(invocation: Invocation, id: str, mermaid: bool) -> None:
     came before what, never what should have. An event_id is followed to what its event is about.
     """
     settings = invocation.settings()
-    journey, left_out = journey_of(settings.db, id)
+    with Reader(settings.db) as reader:
+        found = journey_of(reader, id)
+    if found is None:
+        raise NotFound(f"no event has the id {id}; `lean-relay list {id}` looks for it as a text")
+    journey, left_out = found
     if mermaid:
         for line in sequence(journey):
             click.echo(line)
@@ -52,54 +48,6 @@ def journey_command(invocation: Invocation, id: str, mermaid: bool) -> None:
             click.echo(line)
     if left_out:
         click.echo(f"lean-relay: {left_out} newer captures that belong to it are left out", err=True)
-
-
-def journey_of(db: Path, id: str) -> tuple[Journey, int]:
-    """The journey of an id, and how many captures it would have beyond MOST_STEPS.
-
-    Raises:
-        NotFound: no event in the log has this id.
-    """
-    with Reader(db) as reader:
-        circle, numbers = _followed(reader, id)
-        if not numbers:
-            about = _about(reader, id)
-            if about is not None:
-                circle, numbers = _followed(reader, about)
-        if not numbers:
-            raise NotFound(f"no event has the id {id}; `lean-relay list {id}` looks for it as a text")
-        builder = Builder(circle)
-        for capture in fetched(reader, numbers[:MOST_STEPS]):
-            builder.add(capture)
-        return builder.journey(), max(0, len(numbers) - MOST_STEPS)
-
-
-def _followed(reader: Reader, id: str) -> tuple[Circle, list[int]]:
-    """The ids that belong to one, and the captures of all of them, oldest first."""
-    circle = Circle(id)
-    numbers: set[int] = set()
-    new = {id}
-    for _ in range(ROUNDS):
-        found = [number for number in naming(reader, new) if number not in numbers]
-        new = set()
-        for number, body in bodies(reader, found):
-            ids = ids_of(value_of(body))
-            if circle.belongs(ids):
-                numbers.add(number)
-                new |= circle.grow(ids)
-        if not new:
-            break
-    return circle, sorted(numbers)
-
-
-def _about(reader: Reader, event_id: str) -> str | None:
-    """What the event of an event_id is about: its own id, or the first that it names."""
-    for _, body in bodies(reader, reader.by_event(event_id)[:1]):
-        ids = ids_of(value_of(body))
-        own = next((each for each in ids if each.path == "payload.id"), None)
-        first = own or next((each for each in ids if each.of is not Of.CUSTOMER), None)
-        return first.value if first is not None else ids[0].value if ids else None
-    return None
 
 
 def _lines(journey: Journey) -> Iterator[str]:

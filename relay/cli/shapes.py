@@ -6,14 +6,13 @@ import json
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from relay.cli.common import SHARED_FLAGS, SHARED_OPTIONS, Invocation, run_async, shared_options
-from relay.cli.events import Source, read, sources
+from relay.cli.events import read, sources
 from relay.cli.listing import FILTER_HELP
 from relay.cli.reading import FilterCommand, now, print_json
 from relay.config import Settings
@@ -27,9 +26,6 @@ from relay.store.reader import Reader
 from relay.store.selecting import select_ids
 from relay.store.shapes import bodies, outdated
 from relay.text import visible
-
-if TYPE_CHECKING:
-    from relay.contract import Contract
 
 SAVED_AT_ONCE = 50
 """Captures of one request to the engine, which is one transaction."""
@@ -113,20 +109,21 @@ def freeze(invocation: Invocation, words: tuple[str, ...], output: str | None) -
 @click.pass_obj
 def check(invocation: Invocation, words: tuple[str, ...], against: str, junit: str | None) -> None:
     """Hold events against a contract. Exit 3 where one has drifted, 4 where none could be held against it."""
+    from relay.cli.drift import checked_against, junit_xml, report  # with jsonschema, as above
     from relay.contract import Contract
 
     try:
         contract = Contract(read(against))
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{against} is no contract: {error}") from error
-    checked = _checked(contract, sources(invocation.settings(), words), against)
-    for line in _report(checked):
+    checked = checked_against(contract, sources(invocation.settings(), words), against)
+    for line in report(checked):
         if invocation.json:
             print_json(line)
         elif junit != "-":
             click.echo(visible(line["text"]))
     if junit is not None:
-        _write_text(_junit(checked), junit)
+        _write_text(junit_xml(checked), junit)
     if not any(each.compared for each in checked.values()):
         raise NotFound(f"nothing here is of a type that {against} speaks of")
     drifted = sum(each.drifted for each in checked.values())
@@ -225,86 +222,6 @@ def _heading(seen: TypeSeen) -> Iterator[str]:
 def _told(seen: DifferenceSeen, of: int) -> str:
     many = f" ({seen.count} of {of}, first in {seen.source})" if of > 1 else f" (in {seen.source})"
     return f"{seen.first.level}  {seen.first}{many}"
-
-
-@dataclass(slots=True)
-class Checked:
-    """What checking found of one event type."""
-
-    compared: int = 0
-    drifted: int = 0
-    unknown: int = 0
-    """Events that the contract does not speak of."""
-    differences: dict[tuple[str, str], DifferenceSeen] = field(default_factory=dict)
-
-
-def _checked(contract: Contract, events: Iterator[Source], name: str) -> dict[str, Checked]:
-    found: dict[str, Checked] = {}
-    for source in events:
-        try:
-            judgement = contract.judge(source.body)
-        except ValueError as error:
-            raise UsageError(f"{name} is no contract: {error}") from error
-        checked = found.setdefault(judgement.type or "no type", Checked())
-        if judgement.shape in (Shape.UNKNOWN, Shape.NOT_JSON):
-            checked.unknown += 1
-            continue
-        checked.compared += 1
-        checked.drifted += judgement.shape is Shape.DRIFT
-        for key, each in {(each.path, str(each.kind)): each for each in judgement.differences}.items():
-            checked.differences.setdefault(key, DifferenceSeen(each, source.name)).count += 1
-    return found
-
-
-def _report(checked: Mapping[str, Checked]) -> Iterator[dict[str, Any]]:
-    for type_, each in sorted(checked.items()):
-        counts = f"{each.compared} held against it, {each.drifted} drifted"
-        if not each.compared:
-            counts = f"{each.unknown} passed over: the contract does not speak of it"
-        yield {
-            "kind": "checked",
-            "type": type_,
-            "compared": each.compared,
-            "drifted": each.drifted,
-            "passed_over": each.unknown,
-            "text": f"{type_}: {counts}",
-        }
-        for one in sorted(each.differences.values(), key=lambda one: not one.first.warning):
-            text = (
-                f"  {one.first.level}  {_agreed(one)} ({one.count} of {each.compared}, first in {one.source})"
-            )
-            yield {
-                "kind": "difference",
-                "type": type_,
-                "difference": one.first.as_json(),
-                "count": one.count,
-                "first_in": one.source,
-                "text": text,
-            }
-
-
-def _agreed(seen: DifferenceSeen) -> str:
-    return str(seen.first).replace(" is documented; ", " is in the contract; ")
-
-
-def _junit(checked: Mapping[str, Checked]) -> str:
-    """One test case a type; its failure lists the warnings."""
-    from xml.etree import ElementTree  # written here, never read
-
-    failures = sum(each.drifted > 0 for each in checked.values())
-    suite = ElementTree.Element(
-        "testsuite", name="lean-relay shapes", tests=str(len(checked)), failures=str(failures)
-    )
-    for type_, each in sorted(checked.items()):
-        case = ElementTree.SubElement(suite, "testcase", classname="shapes", name=visible(type_))
-        warnings = [visible(_agreed(one)) for one in each.differences.values() if one.first.warning]
-        if warnings:
-            message = f"{each.drifted} of {each.compared} drifted"
-            ElementTree.SubElement(case, "failure", message=message).text = "\n".join(warnings)
-        elif not each.compared:
-            ElementTree.SubElement(case, "skipped", message="the contract does not speak of it")
-    ElementTree.indent(suite)
-    return '<?xml version="1.0" encoding="utf-8"?>\n' + ElementTree.tostring(suite, encoding="unicode") + "\n"
 
 
 def _write(document: Mapping[str, Any], output: str | None) -> None:

@@ -27,8 +27,9 @@ from relay.errors import UsageError
 from relay.lock import holder
 from relay.models import Attempt, Capture, Comparison, Headers, iso
 from relay.phrases import size, spent, what, when
-from relay.repeats import Tries, tries_of
+from relay.repeats import Tries
 from relay.shapes import judge, texts
+from relay.store.following import tries_with
 from relay.store.reader import Reader
 from relay.store.selecting import select
 from relay.text import latin1_shown, visible, visible_block
@@ -39,9 +40,6 @@ MOST_SHOWN = 64 * 1024
 
 MOST_DIFFERENCES = 20
 """Of a shape, in the overview; `shapes` tells all."""
-
-MOST_TRIES = 50
-"""Captures of one event that are looked at; Lean makes 7."""
 
 MOST_HEX = 512
 """Bytes of a body in the overview that is no text."""
@@ -89,7 +87,7 @@ def show_command(invocation: Invocation, selection: tuple[str, ...], part: str |
             elif invocation.json:
                 print_json(shown.as_json())
             else:
-                _print(([] if first else [""]) + list(overview(shown, tries(reader, capture.id))))
+                _print(([] if first else [""]) + list(overview(shown, tries_with(reader, capture.id))))
             first = False
         sys.stdout.flush()
 
@@ -106,12 +104,6 @@ def curl(capture: Capture, settings: Settings) -> str:
     url = running.url if running is not None and running.url else f"http://{host}:{settings.port}"
     again = [PROGRAM, "show", str(capture.id), "--body", "--db", str(settings.db.absolute())]
     return visible_block(curl_line(capture, capture.headers, url.rstrip("/"), shlex.join(again)))
-
-
-def tries(reader: Reader, number: int) -> Tries | None:
-    """The captures of the event that a capture reports; None where it is the only one."""
-    ids = reader.same_event(number)
-    return tries_of(reader.captures(ids[:MOST_TRIES])) if len(ids) > 1 else None
 
 
 def overview(capture: Capture, tries: Tries | None = None) -> Iterator[str]:
