@@ -267,7 +267,7 @@ async def replaying(
 
     What an engine that died left of its replays is ended first, and never sent.
     """
-    await writer.write(delivering.recover)
+    await writer.write(delivering.end_replays)
     replays = Replays(settings, writer, routes=routes, url=url, is_busy=is_busy, instance=instance)
     raised: BaseException | None = None
     async with asyncio.TaskGroup() as group:

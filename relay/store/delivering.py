@@ -206,15 +206,19 @@ def reason_of(ended: Ended) -> str | None:
 
 
 def recover(connection: sqlite3.Connection) -> int:
-    """After a crash: live deliveries left `sending` wait again, replays end; gives how many wait."""
-    connection.execute(
-        "UPDATE deliveries SET state = 'ended', reason = 'interrupted: the engine ended meanwhile'"
-        " WHERE kind = 'replay' AND state <> 'ended'"
-    )
+    """After a crash, before anything is sent: what was left `sending` waits again; gives how many do."""
     return connection.execute(
         "UPDATE deliveries SET state = 'queued', reason = NULL WHERE kind = 'live' AND state = 'sending'"
         " AND state <> 'ended'"
     ).rowcount
+
+
+def end_replays(connection: sqlite3.Connection) -> None:
+    """After a crash: what was to be replayed never will be."""
+    connection.execute(
+        "UPDATE deliveries SET state = 'ended', reason = 'interrupted: the engine ended meanwhile'"
+        " WHERE kind = 'replay' AND state <> 'ended'"
+    )
 
 
 def park(connection: sqlite3.Connection, targets: Sequence[str], before: int) -> int:

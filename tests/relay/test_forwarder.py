@@ -418,3 +418,26 @@ async def test_the_death_of_the_writing_process_costs_no_delivery(
         await until(lambda: states(settings.db) == ["ended"] * 200, "all deliveries", 30)
     assert len(backend.got) == 200
     assert rows(settings.db, "SELECT count(*), count(DISTINCT delivery_id) FROM attempts") == [(200, 200)]
+
+
+async def test_what_a_start_takes_up_is_sent_once(tmp_path: Path, backend: Backend) -> None:
+    """Nothing later in a start takes a delivery that is on its way again for one that a crash left."""
+    settings = settings_for(tmp_path, backend)
+    await backend.stop()
+    async with an_engine(settings) as running:
+        await post(running.url, a_post(b"0"))
+    executed(settings.db, "UPDATE deliveries SET state = 'sending'")
+    go_on = asyncio.Event()
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        await go_on.wait()
+        return web.Response()
+
+    backend.answer = answer
+    await backend.start()
+    async with an_engine(settings):
+        await until(lambda: len(backend.got) == 1, "the try")
+        assert states(settings.db) == ["sending"]
+        go_on.set()
+        await until(lambda: states(settings.db) == ["ended"], "its end")
+    assert backend.got == numbers(0)

@@ -130,6 +130,7 @@ def test_after_a_crash_live_deliveries_wait_again_and_replays_end(log: sqlite3.C
         (A, A),
     )
     assert delivering.recover(log) == 1
+    delivering.end_replays(log)
     assert states(log) == [(1, A, "queued"), (2, A, "queued"), (3, A, "ended"), (4, A, "ended")]
     assert [claimed.capture.id for claimed in delivering.claim(log, A, now=1, limit=9)] == [1, 2]
 
