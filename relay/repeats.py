@@ -87,6 +87,14 @@ class Tries:
         """Those whose bytes are not the first one's: no retry changes what it repeats."""
         return tuple(each for each in self.tries if not each.same_bytes)
 
+    def alarm(self, capture_id: int) -> str | None:
+        """What is wrong where a capture's bytes are not the first one's; None where they are."""
+        own = self.of(capture_id)
+        if own is None or own.same_bytes:
+            return None
+        first = self.tries[0].capture.id
+        return f"other bytes than {first}: a retry repeats what it was, and this does not"
+
     def differences(self, capture_id: int) -> Iterator[Difference]:
         """In what a capture's body differs from the first one's; `a` is the first, `b` the capture."""
         found = self.of(capture_id)

@@ -74,14 +74,18 @@ class Difference:
 
     def __str__(self) -> str:
         """`payload.amount: number is documented, string "12.50" came`; not yet safe to show."""
-        where = self.path or "the body"
+        return f"{self.path or 'the body'}: {self.words}"
+
+    @property
+    def words(self) -> str:
+        """The same without the place."""
         if self.kind is Kind.EXTRA:
-            return f"{where}: {self.came} came, and nothing is known of it"
+            return f"{self.came} came, and nothing is known of it"
         if self.kind is Kind.VALUE and not self.warning:
-            return f"{where}: {self.came} came, none of the values that are known"
+            return f"{self.came} came, none of the values that are known"
         documented = self.confidence is Confidence.DOCUMENTED
         known = "documented" if documented else f"expected, {self.confidence.words}"
-        return f"{where}: {self.expected} is {known}; {self.came} came"
+        return f"{self.expected} is {known}; {self.came} came"
 
     def as_json(self) -> dict[str, Any]:
         return {

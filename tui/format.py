@@ -6,7 +6,7 @@ from outside is made safe here, once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
@@ -282,6 +282,23 @@ def wrapped(text: str, width: int) -> list[str]:
         used += cells
     if line or not lines:
         lines.append(line.rstrip())
+    return lines
+
+
+def wrapped_pieces(pieces: Sequence[Piece], width: int) -> list[list[Piece]]:
+    """Pieces side by side in lines of at most so many cells, broken anywhere; at least one line."""
+    lines: list[list[Piece]] = [[]]
+    left = width
+    for text, tone in pieces:
+        while text:
+            head = _head(text, left) or ("" if lines[-1] else text[:1])
+            if head:
+                lines[-1].append((head, tone))
+                left -= cell_len(head)
+                text = text[len(head) :]
+            if text:
+                lines.append([])
+                left = width
     return lines
 
 

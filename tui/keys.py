@@ -93,6 +93,40 @@ PAGE: tuple[Key, ...] = (
 )  # fmt: skip
 """Keys of a page of facts in the detail."""
 
+BODY_TEXT: tuple[Key, ...] = (
+    Key("body.down", "j,down", "move(1)", "down", "One row down.", "Move", shown_as="j ↓"),
+    Key("body.up", "k,up", "move(-1)", "up", "One row up.", "Move", shown_as="k ↑"),
+    Key("body.page_down", "pagedown,ctrl+d", "page(1)", "page down", "One page down.", "Move",
+        shown_as="PgDn ^d"),
+    Key("body.page_up", "pageup,ctrl+u", "page(-1)", "page up", "One page up.", "Move", shown_as="PgUp ^u"),
+    Key("body.first", "g,home", "first", "top", "The beginning.", "Move", shown_as="g Home"),
+    Key("body.last", "G,end", "last", "end", "The end.", "Move", shown_as="G End"),
+    Key("body.left", "left", "left", "fold", "Fold, or go to the bracket around; else scroll.", "Move",
+        shown_as="←"),
+    Key("body.right", "right", "right", "unfold", "Unfold; else scroll.", "Move", shown_as="→"),
+    Key("body.toggle", "enter,space", "toggle_fold", "fold", "Fold or unfold a bracket of the tree.", "Body",
+        shown_as="Enter Space"),
+)  # fmt: skip
+"""Keys of the text of a body."""
+
+BODY_VIEW: tuple[Key, ...] = (
+    Key("body.view", "v", "next_view", "view", "The next view: pretty, tree, raw, hex and the like.", "Body"),
+    Key("body.view_back", "V", "previous_view", "view back", "The view before.", "Body"),
+    Key("body.wrap", "w", "wrap", "wrap", "Wrap long lines, or cut them.", "Body"),
+    Key("body.fold_all", "minus", "fold_all", "fold all", "Fold everything in the tree.", "Body",
+        shown_as="-"),
+    Key("body.unfold_all", "plus,equals_sign", "unfold_all", "unfold all", "Unfold everything.", "Body",
+        shown_as="+ ="),
+    Key("body.find", "ctrl+f", "find", "find", "Find a text in this body.", "Body", shown_as="^f"),
+    Key("body.next", "n", "next_hit(1)", "next hit", "The next place where it stands.", "Body"),
+    Key("body.previous", "N", "next_hit(-1)", "hit before", "The place before.", "Body"),
+    Key("body.close_find", "escape", "close_find", "end the search", "End the search.", "Body",
+        shown_as="Esc"),
+)  # fmt: skip
+"""Keys of a body in its views."""
+
+BODY: tuple[Key, ...] = (*BODY_TEXT, *BODY_VIEW)
+
 MAIN: tuple[Key, ...] = (
     Key(
         "filter.edit", "slash", "edit_filter", "filter", "Narrow the list by a filter.", "List", True, "/"
@@ -104,6 +138,8 @@ MAIN: tuple[Key, ...] = (
         shown_as="] →"),
     Key("look.previous_tab", "left_square_bracket,left", "tab(-1)", "previous tab", "The tab before.", "Look",
         shown_as="[ ←"),
+    Key("look.difference", "x", "next_difference", "difference",
+        "The next place in the body that differs from what Lean documents.", "Look"),
     Key("look.zoom", "z", "zoom", "zoom", "Give the whole screen to the list or the detail.", "Look", True),
     Key("look.back", "escape", "back", "back", "Back to the list; there, marks and filter are cleared.",
         "Look", shown_as="Esc"),
@@ -147,4 +183,5 @@ def all_keys() -> Iterator[Key]:
     """The whole table."""
     yield from LIST
     yield from PAGE
+    yield from BODY
     yield from MAIN

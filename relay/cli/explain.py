@@ -15,8 +15,8 @@ from typing import Any
 import msgspec
 
 from relay.bodies import laid_out
-from relay.lean.catalogue import Confidence, EventType, Region
-from relay.lean.explained import FieldRow, field_rows, source_address
+from relay.lean.catalogue import EventType, Region
+from relay.lean.explained import field_rows, source_address
 from relay.lean.samples import Sample, Sampler
 from relay.lean.schemas import event_schema
 
@@ -24,13 +24,6 @@ MOMENT = datetime(2026, 3, 4, 5, 6, 7, 89123, tzinfo=UTC)
 """When examples were made up to happen, so that each looks the same every time."""
 
 WIDTH = 100
-
-_SAMPLED = {
-    "always": "in every sample",
-    "sometimes": "not in every sample",
-    "not known": "whether it may be absent is not known",
-}
-_EXPECTED = {"always": "expected always", "sometimes": "may be absent", "not known": _SAMPLED["not known"]}
 
 
 def example(event: EventType, region: Region) -> Sample:
@@ -77,27 +70,13 @@ def explained(event: EventType, region: Region) -> Iterator[str]:
     rows = list(field_rows(event))
     width = max(len(row.path) for row in rows)
     for row in rows:
-        yield f"  {row.path:{width}}  {row.type}: {_known(row)}"
-        for text in _remarks(row):
+        yield f"  {row.path:{width}}  {row.type}: {row.known}"
+        for text in row.remarks:
             yield from _wrapped(text, " " * 6, " " * 6)
     yield ""
     sample = example(event, region)
     yield f"example, made up{f': {sample.note}' if sample.note else ''}"
     yield laid_out(sample.body) or ""
-
-
-def _known(row: FieldRow) -> str:
-    if row.path.endswith(("[]", "*")):
-        return row.confidence.words
-    presence = _SAMPLED if row.confidence is Confidence.DOCUMENTED else _EXPECTED
-    return f"{row.confidence.words}, {presence[row.presence]}"
-
-
-def _remarks(row: FieldRow) -> Iterator[str]:
-    if row.values:
-        yield f"{', '.join(row.values)}{' (others are possible)' if row.open else ' (no others)'}"
-    if row.notes:
-        yield row.notes
 
 
 def _named(name: str, text: str) -> list[str]:

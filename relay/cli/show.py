@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 
 import click
@@ -23,13 +23,14 @@ from relay.cli.reading import (
     write_bytes,
 )
 from relay.config import Settings
+from relay.diff import Difference
 from relay.errors import UsageError
 from relay.lock import holder
 from relay.models import Attempt, Capture, Comparison, Headers, iso
 from relay.phrases import size, spent, what, when
 from relay.repeats import Tries
 from relay.shapes import judge, texts
-from relay.store.following import tries_with
+from relay.store.events import other_bytes, tries
 from relay.store.reader import Reader
 from relay.store.selecting import select
 from relay.text import latin1_shown, visible, visible_block
@@ -87,7 +88,9 @@ def show_command(invocation: Invocation, selection: tuple[str, ...], part: str |
             elif invocation.json:
                 print_json(shown.as_json())
             else:
-                _print(([] if first else [""]) + list(overview(shown, tries_with(reader, capture.id))))
+                of_event = tries(reader, capture.id)
+                others = () if of_event is None else other_bytes(reader, of_event, capture, MOST_DIFFERENCES)
+                _print(([] if first else [""]) + list(overview(shown, of_event, others)))
             first = False
         sys.stdout.flush()
 
@@ -106,10 +109,17 @@ def curl(capture: Capture, settings: Settings) -> str:
     return visible_block(curl_line(capture, capture.headers, url.rstrip("/"), shlex.join(again)))
 
 
-def overview(capture: Capture, tries: Tries | None = None) -> Iterator[str]:
-    """A capture in words, its headers and its body laid out; safe to show."""
+def overview(
+    capture: Capture, tries: Tries | None = None, others: Sequence[Difference] = ()
+) -> Iterator[str]:
+    """A capture in words, its headers and its body laid out; safe to show.
+
+    Args:
+        tries: the captures of its event.
+        others: in what its body differs from the first one's.
+    """
     yield f"{capture.id}  {what(capture)}  {when(capture.received_at)}"
-    for name, value in (*_facts(capture), *_repeats(capture, tries)):
+    for name, value in (*_facts(capture), *_repeats(capture, tries, others)):
         yield f"{name:10} {value}"
     yield ""
     yield from _header_lines(capture.headers)
@@ -163,17 +173,20 @@ def _facts(capture: Capture) -> Iterator[tuple[str, str]]:
         yield "delivery", visible("; ".join(words))
 
 
-def _repeats(capture: Capture, tries: Tries | None) -> Iterator[tuple[str, str]]:
+def _repeats(
+    capture: Capture, tries: Tries | None, others: Sequence[Difference]
+) -> Iterator[tuple[str, str]]:
     own = None if tries is None else tries.of(capture.id)
     if tries is None or own is None:
         return
-    yield "repeats", f"{len(tries.tries)} captures of this event; this is {own.words}"
+    yield "repeats", f"{len(tries.tries)} captures of this event; this one: {own.words}"
     for each in tries.before(capture.id):
         yield "", visible(f"{each.capture.id}, {each.words}: answered {each.answers}")
-    if not own.same_bytes:
+    alarm = tries.alarm(capture.id)
+    if alarm is not None:
+        yield "ALARM", alarm
         first = tries.tries[0].capture.id
-        yield "ALARM", f"other bytes than {first}: a retry repeats what it was, and this does not"
-        for difference in islice(tries.differences(capture.id), MOST_DIFFERENCES):
+        for difference in others:
             yield "", visible(f"{difference.field}: {difference.a} in {first}, {difference.b} here")
 
 

@@ -31,6 +31,29 @@ class FieldRow:
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
 
+    @property
+    def known(self) -> str:
+        """How well it is known, and whether it is always there: `documented, in every sample`."""
+        if self.path.endswith(("[]", "*")):
+            return self.confidence.words
+        presence = _SAMPLED if self.confidence is Confidence.DOCUMENTED else _EXPECTED
+        return f"{self.confidence.words}, {presence[self.presence]}"
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """Its values and what else is known, a text each."""
+        ends = " (others are possible)" if self.open else " (no others)"
+        values = (f"{', '.join(self.values)}{ends}",) if self.values else ()
+        return (*values, self.notes) if self.notes else values
+
+
+_SAMPLED = {
+    "always": "in every sample",
+    "sometimes": "not in every sample",
+    "not known": "whether it may be absent is not known",
+}
+_EXPECTED = {"always": "expected always", "sometimes": "may be absent", "not known": _SAMPLED["not known"]}
+
 
 def field_rows(event: EventType) -> Iterator[FieldRow]:
     """The envelope's fields, and the payload's where they stand, parents before their parts."""

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
+from relay.diff import Difference
+from relay.lean.diagnosis import Diagnosis
+from relay.lean.receivers import AttemptVerification
 from relay.models import Attempt, Capture
-from tui.format import Tone
+from relay.repeats import Tries
+from relay.shapes import Judgement
+from tui.format import Piece, Tone
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +41,30 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """Text as it stands, line by line: an answer's body."""
+    """Text as it stands, line by line, in pieces: an answer's body."""
 
-    text: str
-    tone: Tone = "plain"
+    lines: tuple[tuple[Piece, ...], ...]
 
 
 Block = Heading | Fact | Note | Lines
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """What was worked out about a capture; where its body is large that takes a while."""
+
+    judgement: Judgement
+    """How its body compares with what Lean documents, by the catalogue of now."""
+    diagnosis: Diagnosis | None = None
+    """Why its signature is not valid with the secrets of now; None where it is, or was when it came."""
+    cannot_check: str | None = None
+    """Why the secrets cannot be read."""
+    is_valid_now: bool = False
+    """It was not valid when it came, and is with the secrets of now."""
+    verified: Mapping[int, AttemptVerification] = field(default_factory=dict)
+    """What reached the backends, by attempt; of many the newest."""
+    other_bytes: tuple[Difference, ...] = ()
+    """In what its body differs from the first one's of its event; `a` is the first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,11 +73,9 @@ class Subject:
 
     capture: Capture
     attempts: tuple[Attempt, ...] = ()
-    why_not_valid: str | None = None
-    """Why the signature is not valid, as a phrase; None where it is, or was not looked into."""
     secrets: tuple[str, ...] = ()
     """Names of the webhook secrets of now."""
-    same_event: tuple[int, ...] = ()
-    """Every capture with this event_id, ascending, this one included."""
-    same_bytes: bool | None = None
-    """Of a repeat: whether its body is that of the first; None where that is gone or this is no repeat."""
+    tries: Tries | None = None
+    """The captures of its event, without bodies; None where it is the only one."""
+    findings: Findings | None = None
+    """None while they are being made."""

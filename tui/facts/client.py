@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from json import dumps
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from relay.models import Comparison
+from relay.passport import rows
 from relay.phrases import when
 from relay.text import visible
 from tui.facts.blocks import Block, Fact, Heading, Note, Subject
+from tui.format import Tone
 
 
 def client(subject: Subject) -> Iterator[Block]:
@@ -39,8 +40,7 @@ def client(subject: Subject) -> Iterator[Block]:
     if capture.tls is None:
         yield Note("Plain HTTP: there was no TLS between the caller and the relay.", "dim")
     else:
-        for name, value in capture.tls.items():
-            yield Fact(visible(str(name)), visible(_shown(value)))
+        yield from _passport(capture.tls)
     yield Heading("The relay's answer")
     purpose = capture.answer.on_purpose
     why = f", on purpose: {visible(purpose)}" if purpose else ""
@@ -48,5 +48,17 @@ def client(subject: Subject) -> Iterator[Block]:
     yield Fact("received", when(capture.received_at))
 
 
-def _shown(value: Any) -> str:
-    return value if isinstance(value, str) else dumps(value, ensure_ascii=False)
+def _passport(tls: Mapping[str, Any]) -> Iterator[Block]:
+    """How it was encrypted, who called, and the certificate, as `show` has it."""
+    known = tls.get("authenticated") is True
+    for name, value in rows(tls):
+        if name == "subject":
+            yield Heading("The caller's certificate")
+        tone: Tone = "plain"
+        if name == "caller":
+            value = f"{'✓' if known else '○'} {value}"
+        if name in ("caller", ""):
+            tone = "good" if known else "warn"
+        yield Fact(name, value, tone)
+    if not isinstance(tls.get("certificate"), dict):
+        yield Note("It showed no certificate of its own.", "dim")

@@ -5,19 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from relay.bodies import hex_rows, laid_out
 from relay.models import Attempt, Capture, Headers
 from relay.phrases import size, spent, when
-from relay.text import latin1_shown, visible, visible_block
-from tui.facts.blocks import Block, Fact, Heading, Lines, Note, Subject
+from relay.text import latin1_shown, visible
+from tui.facts.blocks import Block, Fact, Heading, Note, Subject
+from tui.facts.bodies import lines
 from tui.facts.event import sentence
 from tui.format import Tone
-
-MOST_SHOWN = 4 * 1024
-"""Characters of an answer's body."""
-
-MOST_HEX = 256
-"""Bytes of one that is no text."""
 
 
 def deliveries(subject: Subject) -> Iterator[Block]:
@@ -60,7 +54,7 @@ def _answer(attempt: Attempt) -> Iterator[Block]:
     for name, value in attempt.headers or ():
         yield Fact(latin1_shown(name), latin1_shown(value))
     if body:
-        yield from _body(body)
+        yield from lines(body, attempt.headers or ())
 
 
 def _sent(attempt: Attempt, capture: Capture) -> Iterator[Block]:
@@ -76,21 +70,3 @@ def _differing(name: str, headers: Headers, others: Headers) -> Iterator[Block]:
     for (header, value), times in (Counter(headers) - Counter(others)).items():
         for _ in range(times):
             yield Fact(name, f"{latin1_shown(header)}: {latin1_shown(value)}", "dim")
-
-
-def _body(body: bytes) -> Iterator[Block]:
-    text = laid_out(body) or _text(body)
-    if text is None:
-        shown, left = "\n".join(hex_rows(body[:MOST_HEX])), len(body) - MOST_HEX
-    else:
-        shown, left = visible_block(text[:MOST_SHOWN].replace("\r\n", "\n")), len(text) - MOST_SHOWN
-    yield Lines(shown)
-    if left > 0:
-        yield Note(f"… and {left:,} more", "dim")
-
-
-def _text(body: bytes) -> str | None:
-    try:
-        return None if b"\0" in body else body.decode("utf-8")
-    except UnicodeDecodeError:
-        return None

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from relay.lean.catalogue import Confidence, EventType, catalogue
 from relay.models import Capture, Delivery, Origin, Shape
 from relay.phrases import size, spent, when
+from relay.repeats import Tries
 from relay.text import latin1_shown, visible
 from tui.facts.blocks import Block, Fact, Heading, Note, Subject
 from tui.format import SIGNATURES, Tone
@@ -25,6 +26,7 @@ def event(subject: Subject) -> Iterator[Block]:
     yield from _verdict(capture)
     yield from _marks(subject)
     yield from _facts(capture)
+    yield from _all_tries(subject)
     yield from _type(capture)
 
 
@@ -67,31 +69,44 @@ def _marks(subject: Subject) -> Iterator[Block]:
         yield Note(f"! The relay itself answered {capture.answer.status}, on purpose: {why}.", "warn")
     if capture.origin == Origin.SAMPLE:
         yield Note("◇ A sample made by lean-relay, not sent by Lean.", "dim")
-    if capture.repeat_of is not None:
-        yield _repeat(subject, capture.repeat_of)
-    later = [number for number in subject.same_event if number > capture.id]
-    if later:
-        yield Note(f"↻ The same event came again: {_ids(later)}.", "accent")
+    if subject.tries is not None:
+        yield from _this_try(subject, subject.tries)
+    elif capture.repeat_of is not None:
+        yield Note(f"↻ A repeat of {capture.repeat_of}, which is no longer there.", "accent")
     if capture.starred:
         yield Note("★ Starred: pruning leaves it alone.", "warn")
     if capture.note is not None:
         yield Note(f"✎ {visible(capture.note)}", "accent")
 
 
-def _repeat(subject: Subject, first: int) -> Block:
-    if subject.same_bytes is None:
-        return Note(f"↻ A repeat of {first}, which is no longer there.", "accent")
-    if subject.same_bytes:
-        return Note(f"↻ A repeat of {first} with the same bytes: a retry.", "accent")
-    return Note(
-        f"↻ It has the event_id of {first} and other bytes. A retry of Lean's is the same, byte for byte.",
-        "bad",
-    )
+def _this_try(subject: Subject, tries: Tries) -> Iterator[Block]:
+    """Which of Lean's tries it is by the clock; other bytes are an alarm."""
+    own = tries.of(subject.capture.id)
+    if own is not None:
+        yield Note(f"↻ {len(tries.tries)} captures of this event; this one: {own.words}.", "accent")
+    alarm = tries.alarm(subject.capture.id)
+    if alarm is not None:
+        first = tries.tries[0].capture.id
+        yield Note(f"✗ ALARM: {alarm}.", "bad")
+        for each in subject.findings.other_bytes if subject.findings is not None else ():
+            a, b = (visible("nothing" if value is None else value) for value in (each.a, each.b))
+            yield Fact(visible(each.field), f"{a} in {first}, {b} here", "bad")
 
 
-def _ids(ids: list[int]) -> str:
-    shown = ", ".join(map(str, ids[:8]))
-    return shown if len(ids) <= 8 else f"{shown} and {len(ids) - 8} more"
+def _all_tries(subject: Subject) -> Iterator[Block]:
+    """Each capture of the event, and what it was answered."""
+    if subject.tries is None:
+        return
+    yield Heading("Every time it came")
+    for each in subject.tries.tries:
+        here = each.capture.id == subject.capture.id
+        tone: Tone = "bad" if not each.same_bytes else "strong" if here else "plain"
+        other = "" if each.same_bytes else "; OTHER BYTES"
+        yield Fact(
+            f"{'▸ ' if here else '  '}#{each.capture.id}",
+            visible(f"{each.words}{other}: answered {each.answers}"),
+            tone,
+        )
 
 
 def _facts(capture: Capture) -> Iterator[Block]:

@@ -1,31 +1,38 @@
-"""The tab *Shape*: how the body compares with what Lean documents, as far as that is known now."""
+"""The tab *Shape*: in what the body differs from what Lean documents, and what is known of its type."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from relay.lean.catalogue import EventType, Field
-from relay.models import Shape
+from relay.lean.catalogue import Confidence, EventType
+from relay.lean.explained import field_rows
+from relay.models import Capture, Shape
+from relay.shapes import Difference, Judgement
 from relay.text import visible
 from tui.facts.blocks import Block, Fact, Heading, Note, Subject
 from tui.facts.event import known_type
 from tui.format import Tone
 
-_MEANS: dict[Shape | None, tuple[str, Tone]] = {
-    Shape.DOCUMENTED: ("✓ The body has the shape that Lean documents.", "good"),
-    Shape.DRIFT: ("≠ The body differs from the shape that Lean documents.", "warn"),
-    Shape.UNKNOWN: ("? Lean is not known to send this type.", "warn"),
-    Shape.NOT_JSON: ("¬ The body is not JSON.", "warn"),
-    None: ("It has not been compared.", "dim"),
+_GLYPHS: Mapping[Shape, tuple[str, Tone]] = {
+    Shape.DOCUMENTED: ("✓", "good"),
+    Shape.DRIFT: ("≠", "warn"),
+    Shape.UNKNOWN: ("?", "warn"),
+    Shape.NOT_JSON: ("¬", "warn"),
 }
 
 
 def shape(subject: Subject) -> Iterator[Block]:
-    """The judgement, and the fields that are known of the type."""
+    """The judgement, each difference, and the fields that are known of the type."""
     capture = subject.capture
-    yield Note(*_MEANS[capture.shape])
-    if capture.shape_version is not None:
-        yield Fact("compared", f"with version {visible(capture.shape_version)} of the catalogue")
+    judgement = subject.findings.judgement if subject.findings is not None else None
+    if judgement is None:
+        yield Note("It is being compared with what Lean documents …", "dim")
+    else:
+        glyph, tone = _GLYPHS[judgement.shape]
+        yield Note(f"{glyph} {visible(judgement.summary)}", tone)
+        yield Fact("compared", f"with version {visible(judgement.version)} of the catalogue")
+        yield from _stored(capture, judgement)
+        yield from _differences(judgement)
     name = capture.event.type if capture.event else None
     known = known_type(name) if name else None
     if known is None:
@@ -35,22 +42,54 @@ def shape(subject: Subject) -> Iterator[Block]:
     yield from _documented(known)
 
 
+def _stored(capture: Capture, judgement: Judgement) -> Iterator[Block]:
+    """Where the log says something else."""
+    if capture.shape is None:
+        yield Note("The log has no judgement of it yet; this is one of now.", "dim")
+    elif capture.shape != judgement.shape:
+        by = f" with version {visible(capture.shape_version)}" if capture.shape_version else ""
+        yield Note(
+            f"The log has {capture.shape}{by}; `lean-relay shapes recheck {capture.id}` judges it again.",
+            "warn",
+        )
+
+
+def _differences(judgement: Judgement) -> Iterator[Block]:
+    if not judgement.differences:
+        return
+    yield Heading("Differences")
+    yield Note("x goes from one to the next in the body.", "dim")
+    for each in judgement.differences:
+        yield from _difference(each)
+    if judgement.more:
+        yield Note(f"… and {judgement.more:,} more", "dim")
+
+
+def _difference(difference: Difference) -> Iterator[Block]:
+    tone: Tone = "warn" if difference.warning else "plain"
+    glyph = "≠" if difference.warning else "·"
+    yield Heading(f"{glyph} {difference.level}: {visible(difference.path) or 'the body'}", tone)
+    sure = difference.confidence is Confidence.DOCUMENTED
+    known = "" if sure else f" ({difference.confidence.words})"
+    yield Fact("expected", f"{visible(difference.expected)}{known}")
+    yield Fact("came", visible(difference.came), tone)
+
+
+def body_notes(subject: Subject) -> dict[str, str]:
+    """A note for each place in the body that differs, by its path; not made safe, as the body is not."""
+    if subject.findings is None:
+        return {}
+    notes: dict[str, str] = {}
+    for each in subject.findings.judgement.differences:
+        note = f"{each.level}: {each.words}"
+        notes[each.path] = f"{notes[each.path]}; {note}" if each.path in notes else note
+    return notes
+
+
 def _documented(known: EventType) -> Iterator[Block]:
     yield Heading(f"What is known of {known.type}")
-    yield Fact("payload", str(known.payload_confidence))
-    for field in known.payload:
-        yield from _field(field, "payload")
-
-
-def _field(field: Field, above: str) -> Iterator[Block]:
-    path = f"{above}{field.name}" if field.name == "[]" else f"{above}.{field.name}"
-    words: list[str] = [field.type]
-    words += [field.format] if field.format else []
-    words += ["or null"] if field.nullable else []
-    words += ["always there"] if field.required else []
-    words += [str(field.confidence)] if field.confidence != "documented" else []
-    if field.enum:
-        words.append("of " + ", ".join(field.enum) + (", ..." if field.open_enum else ""))
-    yield Fact(path, " ".join(words))
-    for inner in (*field.fields, *([field.items] if field.items else [])):
-        yield from _field(inner, path)
+    yield Fact("payload", known.payload_confidence.words)
+    for row in field_rows(known):
+        yield Fact(row.path, f"{row.type}: {row.known}")
+        for remark in row.remarks:
+            yield Fact("", remark, "dim")

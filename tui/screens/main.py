@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from time import time
 from typing import ClassVar
@@ -120,7 +121,7 @@ class MainScreen(ActingScreen):
 
     def action_help(self) -> None:
         if self._detail.has_focus_within:
-            self.app.push_screen(HelpScreen("Keys in the detail", (*keys.PAGE, *keys.MAIN)))
+            self.app.push_screen(HelpScreen("Keys in the detail", (*self._detail.keys, *keys.MAIN)))
         else:
             self.app.push_screen(HelpScreen("Keys in the list", (*keys.LIST, *keys.MAIN)))
 
@@ -250,13 +251,32 @@ class MainScreen(ActingScreen):
         await asyncio.sleep(DETAIL_AFTER_S)
         try:
             subject = None if number is None else await self.gateway.subject(number)
+            self._detail.show(subject)
+            self._grey_keys()
+            if subject is not None and subject.findings is None:
+                # Its body is large: that is on the screen already while this is worked out.
+                found = await self.gateway.findings(subject)
+                if found is not None:
+                    self._detail.show(replace(subject, findings=found))
+                    self._grey_keys()
         except RelayError as error:
             self._cannot_read(error)
-            return
-        self._detail.show(subject)
-        self._grey_keys()
 
     # -- the filter ----------------------------------------------------------------------------
+
+    def why_not(self, action: str) -> str | None:
+        if action == "next_difference":
+            return self._why_no_difference()
+        return super().why_not(action)
+
+    def _why_no_difference(self) -> str | None:
+        subject = self._detail.subject
+        if subject is None:
+            return "There is no capture to look into."
+        if subject.findings is None:
+            return "It is still being compared with what Lean documents."
+        judgement = subject.findings.judgement
+        return None if judgement.differences else f"Nothing differs in it: {visible(judgement.summary)}."
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "edit_filter" and self._bar.has_focus_within:
@@ -328,13 +348,18 @@ class MainScreen(ActingScreen):
     def action_show_tab(self, place: int) -> None:
         self._detail.open_tab(place)
 
+    def action_next_difference(self) -> None:
+        self._detail.next_difference()
+
     def action_zoom(self) -> None:
         inside = self._detail.has_focus_within
         zoomed = "-zoom-detail" if inside else "-zoom-list"
         self.set_class(not self.has_class(zoomed), zoomed)
 
     def action_back(self) -> None:
-        if self._detail.has_focus_within:
+        if self.has_class("-zoom-detail"):
+            self.remove_class("-zoom-detail")
+        elif self._detail.has_focus_within:
             self._list.focus()
         elif self.has_class("-zoom-list"):
             self.remove_class("-zoom-list")

@@ -12,13 +12,14 @@ from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.geometry import Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from relay.text import visible
+from tui import keys
 from tui.bodies import Document, Hits, JsonDocument, Rows, Span
 from tui.bodies.preparing import Prepared
 
@@ -59,17 +60,7 @@ class BodyText(ScrollView, can_focus=True, inherit_bindings=False):
     }
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("j,down", "move(1)", "Down", show=False, id="body.down"),
-        Binding("k,up", "move(-1)", "Up", show=False, id="body.up"),
-        Binding("g,home", "first", "Begin", show=False, id="body.first"),
-        Binding("G,end", "last", "End", show=False, id="body.last"),
-        Binding("pagedown", "page(1)", "Page down", show=False, id="body.page-down"),
-        Binding("pageup", "page(-1)", "Page up", show=False, id="body.page-up"),
-        Binding("left", "left", "Fold", show=False, id="body.left"),
-        Binding("right", "right", "Unfold", show=False, id="body.right"),
-        Binding("enter,space", "toggle_fold", "Fold", tooltip="Fold or unfold the bracket", id="body.toggle"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings(keys.BODY_TEXT)]
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         *(f"body--{name}" for name in _STYLES),

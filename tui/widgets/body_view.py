@@ -12,12 +12,13 @@ from typing import ClassVar, Self
 
 from textual import on, work
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.message import Message
 from textual.widgets import Input, Static
 from textual.worker import get_current_worker
 
+from tui import keys
 from tui.bodies import HexDocument, Hits, JsonDocument, found, search
 from tui.bodies.preparing import LEAST_WIDTH, Prepared, Wanted, prepare, prepared
 from tui.widgets.body_foot import BodyFoot
@@ -42,18 +43,7 @@ class BodyView(Vertical):
     }
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("minus", "fold_all", "Fold all", show=False, id="body.fold-all"),
-        Binding("plus,equals_sign", "unfold_all", "Unfold all", show=False, id="body.unfold-all"),
-        Binding("v", "next_view", "View", tooltip="The next view of this body", id="body.view"),
-        Binding("V", "previous_view", "View back", show=False, id="body.view-back"),
-        Binding("w", "wrap", "Wrap", tooltip="Wrap long lines, or cut them", id="body.wrap"),
-        Binding("ctrl+f", "find", "Find", tooltip="Find a text in this body", id="body.find"),
-        Binding("n", "next_hit(1)", "Next", show=False, id="body.next"),
-        Binding("N", "next_hit(-1)", "Previous", show=False, id="body.previous"),
-        Binding("m", "next_mark", "Next mark", show=False, id="body.next-mark"),
-        Binding("escape", "close_find", "End the search", show=False, id="body.close-find"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings(keys.BODY_VIEW)]
 
     @dataclass
     class Shown(Message):
@@ -389,8 +379,6 @@ class BodyView(Vertical):
         """Keys that do nothing here belong to whoever is above."""
         if action in ("fold_all", "unfold_all"):
             return self._text.foldable is not None
-        if action == "next_mark":
-            return bool(self._text.marks)
         if action == "next_hit":
             return bool(self._sought)
         if action == "close_find":
@@ -452,9 +440,6 @@ class BodyView(Vertical):
     def _end_of_row(self) -> int:
         assert self._text.rows is not None
         return self._text.rows.piece(*self._text.cursor)[1]
-
-    def action_next_mark(self) -> None:
-        self.next_mark()
 
     @on(BodyHead.Chosen)
     def _view_chosen(self, event: BodyHead.Chosen) -> None:

@@ -13,6 +13,8 @@ from textual.widgets import Static, TabbedContent, TabPane
 from relay.phrases import what
 from tui.facts.blocks import Subject
 from tui.format import Piece
+from tui.keys import Key
+from tui.widgets.body_page import BodyPage
 from tui.widgets.pages import PAGES, Page
 from tui.widgets.text import content
 
@@ -57,7 +59,13 @@ class Detail(Vertical):
     def open_tab(self, place: int) -> None:
         """Open a tab by its place; beyond the last one nothing happens."""
         if 0 <= place < len(PAGES):
-            self._tabs.active = PAGES[place].id
+            self._open(PAGES[place].id)
+
+    def _open(self, tab: str) -> None:
+        had_keys = self._pages[self.active].has_focus_within
+        self._tabs.active = tab
+        if had_keys:  # What is hidden loses them, and then nothing has any.
+            self.call_after_refresh(self.focus_page)
 
     def turn(self, by: int) -> None:
         """Open the next tab, or the one before."""
@@ -69,6 +77,22 @@ class Detail(Vertical):
         page = self._pages[self.active]
         inside = (child for child in page.walk_children(Widget) if child.focusable)
         (page if page.focusable else next(inside, page)).focus()
+
+    @property
+    def keys(self) -> tuple[Key, ...]:
+        """Those of the open tab's page."""
+        return next(tab.keys for tab in PAGES if tab.id == self.active)
+
+    @property
+    def body(self) -> BodyPage:
+        """The page with the body."""
+        return cast(BodyPage, self._pages["body"])
+
+    def next_difference(self) -> None:
+        """Go to the next value in the body that differs from what Lean documents."""
+        self._open("body")
+        self._fill()
+        self.body.next_difference()
 
     def on_tabbed_content_tab_activated(self) -> None:
         self._fill()

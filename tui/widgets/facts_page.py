@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from tui.facts.blocks import Block, Fact, Heading, Lines, Note, Subject
-from tui.format import Tone, wrapped
+from tui.format import Tone, wrapped, wrapped_pieces
 from tui.widgets.lines import Line, LinesView
 
 NAME_WIDTH = 14
@@ -45,8 +45,8 @@ def drawn(block: Block, width: int, *, first: bool) -> list[Line]:
             return lines + [[(line, tone)] for line in wrapped(text, width)]
         case Note(text, tone):
             return [[(line, tone)] for line in wrapped(text, width)]
-        case Lines(text, tone):
-            return [[("  " + part, tone)] for line in text.split("\n") for part in wrapped(line, width - 2)]
+        case Lines(shown):
+            return [[("  ", DIM), *part] for line in shown for part in wrapped_pieces(line, width - 2)]
         case Fact(name, value, tone):
             return _fact(name, value, tone, width)
 

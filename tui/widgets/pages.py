@@ -9,11 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from textual.app import ComposeResult
-from textual.containers import Vertical
 from textual.widget import Widget
 
-from relay.models import Headers
+from tui import keys
 from tui.facts.blocks import Subject
 from tui.facts.client import client
 from tui.facts.deliveries import deliveries
@@ -21,7 +19,8 @@ from tui.facts.event import event
 from tui.facts.headers import headers
 from tui.facts.shape import shape
 from tui.facts.signature import signature
-from tui.widgets.body_view import BodyView
+from tui.keys import Key
+from tui.widgets.body_page import BodyPage
 from tui.widgets.facts_page import FactsPage
 
 
@@ -32,34 +31,6 @@ class Page(Protocol):
         """Show a capture."""
 
 
-class BodyPage(Vertical):
-    """The body as what its headers say it is."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._view = BodyView()
-        self._shown: bytes | None = None
-
-    def compose(self) -> ComposeResult:
-        yield self._view
-
-    def show(self, subject: Subject) -> None:
-        """Show a capture's body; the same one is left as it is, with its place, folds and search."""
-        capture = subject.capture
-        if capture.body is not self._shown and capture.body != self._shown:
-            self._shown = capture.body
-            self._view.show(
-                capture.body,
-                header_value(capture.headers, "content-type"),
-                header_value(capture.headers, "content-encoding"),
-            )
-
-
-def header_value(headers: Headers, name: str) -> str:
-    """The value of a header; of several the last, empty without any."""
-    return next((value for known, value in reversed(headers) if known.lower() == name), "")
-
-
 @dataclass(frozen=True, slots=True)
 class Tab:
     """A tab: its id, its title, and what makes the widget in it, which is a `Page`."""
@@ -67,11 +38,13 @@ class Tab:
     id: str
     title: str
     page: Callable[[], Widget]
+    keys: tuple[Key, ...] = keys.PAGE
+    """What its page is moved through with."""
 
 
 PAGES: tuple[Tab, ...] = (
     Tab("event", "Event", lambda: FactsPage(event)),
-    Tab("body", "Body", BodyPage),
+    Tab("body", "Body", BodyPage, keys.BODY),
     Tab("headers", "Headers", lambda: FactsPage(headers)),
     Tab("deliveries", "Deliveries", lambda: FactsPage(deliveries)),
     Tab("shape", "Shape", lambda: FactsPage(shape)),

@@ -13,7 +13,6 @@ import random
 import sqlite3
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
@@ -22,17 +21,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 from relay.config import Settings, read_secrets
 from relay.errors import RelayError, Unreachable, UsageError
 from relay.filters import Filter
-from relay.lean.diagnosis import why_not_valid
 from relay.lean.samples import Sampler
-from relay.lean.signature import HEADER
 from relay.lock import holder
-from relay.models import Attempt, Capture, Headers, Listed, Signature
+from relay.models import Listed
 from relay.store import listing
 from relay.store.reader import Reader
 from relay.store.search import Window, scan
-from relay.text import mask_headers
 from tui import status
-from tui.facts.blocks import Subject
+from tui.facts.blocks import Findings, Subject
+from tui.gateway import subjects
 from tui.status import Engine, Status
 
 if TYPE_CHECKING:
@@ -72,7 +69,8 @@ class Gateway:
         self.db: Path = settings.db
         self.listener = listener
         self._version = -1
-        self._one_detail = Lock()
+        self._one_detail, self._one_finding = Lock(), Lock()
+        self._looked_into: Subject | None = None
         self._open()
 
     def _open(self) -> None:
@@ -166,43 +164,19 @@ class Gateway:
 
     def _subject(self, number: int) -> Subject | None:
         with self._one_detail:
-            capture = self._details.capture(number)
-            if capture is None:
-                return None
-            attempts = self._details.attempts(number)
-            event_id = capture.event.event_id if capture.event else None
-            same_event = self._details.by_event(event_id) if event_id else []
-            same_bytes = None
-            if capture.repeat_of is not None:
-                first = listing.digest(self._details, capture.repeat_of)
-                same_bytes = None if first is None else first == capture.body_sha256
-        return Subject(
-            capture=replace(capture, headers=self._masked(capture.headers)),
-            attempts=tuple(map(self._masked_attempt, attempts)),
-            why_not_valid=self._why_not_valid(capture),
-            secrets=tuple(source.name for source in self.settings.secrets),
-            same_event=tuple(same_event),
-            same_bytes=same_bytes,
-        )
+            return subjects.subject(self._details, self.settings, number)
 
-    def _masked(self, headers: Headers) -> Headers:
-        return mask_headers(headers, self.settings.mask_headers)
+    async def findings(self, shown: Subject) -> Findings | None:
+        """What a subject came without, its body being large; None where it is gone or another is wanted."""
+        self._looked_into = shown
+        return await asyncio.to_thread(self._findings, shown)
 
-    def _masked_attempt(self, attempt: Attempt) -> Attempt:
-        return replace(
-            attempt,
-            sent_headers=None if attempt.sent_headers is None else self._masked(attempt.sent_headers),
-            headers=None if attempt.headers is None else self._masked(attempt.headers),
-        )
-
-    def _why_not_valid(self, capture: Capture) -> str | None:
-        if capture.signature is Signature.VALID:
-            return None
-        values = [value.encode("latin-1") for name, value in capture.headers if name.lower() == HEADER]
-        try:
-            return why_not_valid(values, capture.body, self._secrets())
-        except RelayError as error:
-            return str(error)
+    def _findings(self, shown: Subject) -> Findings | None:
+        with self._one_finding:
+            if self._looked_into is not shown:
+                return None  # Somebody has gone on before this one's turn came.
+            with Reader(self.db) as reader:
+                return subjects.findings(reader, self.settings, shown)
 
     def _secrets(self) -> Mapping[str, bytes]:
         return read_secrets(self.settings, warn=lambda text: None)

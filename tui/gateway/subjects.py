@@ -1,0 +1,103 @@
+"""One capture with all that belongs to it, read and worked out for the detail.
+
+What costs microseconds comes with the capture; what takes its time where a body is large (its shape, why
+its signature is wrong, in what it differs from the first of its event) comes after it, as `Findings`. For
+threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from relay.config import Settings, read_secrets
+from relay.errors import RelayError
+from relay.lean.diagnosis import diagnose
+from relay.lean.receivers import REFUSALS, AttemptVerification, verified_attempt
+from relay.lean.signature import HEADER
+from relay.models import Attempt, Capture, Headers, Signature
+from relay.shapes import judge
+from relay.store import events
+from relay.store.reader import Reader
+from relay.text import mask_headers
+from tui.facts.blocks import Findings, Subject
+
+LIGHT = 64 * 1024
+"""Bytes of a body about which everything is found out within some 20 ms."""
+
+MOST_VERIFIED = 20
+"""Attempts whose signature is looked at, the newest ones."""
+
+MOST_DIFFERENCES = 20
+"""Differences from the first body of the event."""
+
+
+def subject(reader: Reader, settings: Settings, number: int) -> Subject | None:
+    """A capture as it may be shown, with its findings where they are quickly made; None where it is gone."""
+    capture = reader.capture(number)
+    if capture is None:
+        return None
+    attempts = reader.attempts(number)
+    shown = Subject(
+        capture=masked(capture, settings),
+        attempts=tuple(_masked_attempt(attempt, settings) for attempt in attempts),
+        secrets=tuple(source.name for source in settings.secrets),
+        tries=events.tries(reader, number),
+    )
+    if len(capture.body) > LIGHT:
+        return shown
+    return replace(shown, findings=_findings(reader, settings, shown, capture, attempts))
+
+
+def findings(reader: Reader, settings: Settings, shown: Subject) -> Findings | None:
+    """The findings of a subject that came without; None where the capture is gone."""
+    capture = reader.capture(shown.capture.id)
+    if capture is None:
+        return None
+    return _findings(reader, settings, shown, capture, reader.attempts(capture.id))
+
+
+def _findings(
+    reader: Reader, settings: Settings, shown: Subject, capture: Capture, attempts: list[Attempt]
+) -> Findings:
+    try:
+        secrets: Mapping[str, bytes] = read_secrets(settings, warn=lambda text: None)
+        cannot_check = None
+    except RelayError as error:
+        secrets, cannot_check = {}, str(error)
+    diagnosis = None
+    if capture.signature is not Signature.VALID and cannot_check is None:
+        values = [value.encode("latin-1") for name, value in capture.headers if name.lower() == HEADER]
+        diagnosis = diagnose(values, capture.body, secrets, capture.headers)
+    return Findings(
+        judgement=judge(capture.body),
+        diagnosis=diagnosis,
+        cannot_check=cannot_check,
+        is_valid_now=capture.signature is not Signature.VALID and not cannot_check and diagnosis is None,
+        verified=_verified(reader, secrets, capture, attempts) if secrets else {},
+        other_bytes=()
+        if shown.tries is None
+        else events.other_bytes(reader, shown.tries, capture, MOST_DIFFERENCES),
+    )
+
+
+def _verified(
+    reader: Reader, secrets: Mapping[str, bytes], capture: Capture, attempts: list[Attempt]
+) -> Mapping[int, AttemptVerification]:
+    found = {}
+    for attempt in attempts[-MOST_VERIFIED:]:
+        takes_others = attempt.status in REFUSALS and reader.has_taken(attempt.target)
+        found[attempt.id] = verified_attempt(capture, attempt, secrets, takes_others=takes_others)
+    return found
+
+
+def masked(capture: Capture, settings: Settings) -> Capture:
+    """The capture without the values of secret headers."""
+    return replace(capture, headers=mask_headers(capture.headers, settings.mask_headers))
+
+
+def _masked_attempt(attempt: Attempt, settings: Settings) -> Attempt:
+    def masked(headers: Headers | None) -> Headers | None:
+        return None if headers is None else mask_headers(headers, settings.mask_headers)
+
+    return replace(attempt, sent_headers=masked(attempt.sent_headers), headers=masked(attempt.headers))
