@@ -5,20 +5,24 @@ Pure. Compares what came in, byte for byte; what the relay found out about it is
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from relay.jsonvalues import leaves
 from relay.models import Capture, Headers
+from relay.text import mask_headers
 
 AROUND = 16
 """Bytes shown from the first one that differs."""
 
+MOST_PARTS = 200_000
+"""JSON bodies with more commas and brackets are compared as bytes: each value costs memory."""
+
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One field in which two captures differ."""
+    """One field of two captures, mostly one in which they differ."""
 
     field: str
     """`method`, `target`, `http_version`, `header NAME`, `header order`, `body` or `body PATH`."""
@@ -27,6 +31,25 @@ class Difference:
     b: str | None
     header: str | None = None
     """The header's name in lower case, whose values `a` and `b` are; else None."""
+
+    @property
+    def differs(self) -> bool:
+        """False only for what `compared` gives beside the differences."""
+        return self.a != self.b
+
+    def masked(self, names: Iterable[str] = ()) -> Difference:
+        """The same as it may be shown, without the values of secret headers.
+
+        Args:
+            names: further headers that are secret.
+        """
+        if self.header is None:
+            return self
+        a, b = (
+            None if value is None else mask_headers(((self.header, value),), names)[0][1]
+            for value in (self.a, self.b)
+        )
+        return Difference(self.field, a, b, self.header)
 
     def as_json(self) -> dict[str, Any]:
         """One line of `diff --json`."""
@@ -41,6 +64,30 @@ def differences(a: Capture, b: Capture) -> Iterator[Difference]:
             yield Difference(field, left, right)
     yield from _headers(a.headers, b.headers)
     yield from body_differences(a.body, b.body)
+
+
+def compared(a: Capture, b: Capture) -> Iterator[Difference]:
+    """Every field: first what differs, as `differences` gives it, then what is the same."""
+    different = set()
+    for each in differences(a, b):
+        different.add((each.field, each.header))
+        yield each
+    for field, value, header in _fields(a):
+        if (field, header) not in different:
+            yield Difference(field, value, value, header)
+
+
+def _fields(capture: Capture) -> Iterator[tuple[str, str, str | None]]:
+    for field in ("method", "target", "http_version"):
+        yield field, getattr(capture, field), None
+    for name, values in _grouped(capture.headers).items():
+        yield f"header {name}", " | ".join(values), name
+    parts = _leaves(capture.body)
+    if parts is None:
+        yield "body", f"{len(capture.body)} bytes", None
+    else:
+        for path, value in parts.items():
+            yield f"body {path}".rstrip(), value, None
 
 
 def body_differences(a: bytes, b: bytes) -> Iterator[Difference]:
@@ -76,7 +123,7 @@ def _names(headers: Headers) -> str:
 
 
 def _bodies(a: bytes, b: bytes) -> Iterator[Difference]:
-    left, right = leaves(a), leaves(b)
+    left, right = _leaves(a), _leaves(b)
     if left is None or right is None:
         yield _first_byte(a, b, "")
         return
@@ -87,6 +134,12 @@ def _bodies(a: bytes, b: bytes) -> Iterator[Difference]:
             yield Difference(f"body {path}".rstrip(), left.get(path), right.get(path))
     if same:
         yield _first_byte(a, b, ", the same values written otherwise")
+
+
+def _leaves(body: bytes) -> dict[str, str] | None:
+    if sum(body.count(part) for part in (b",", b"[", b"{")) > MOST_PARTS:
+        return None
+    return leaves(body)
 
 
 def _first_byte(a: bytes, b: bytes, remark: str) -> Difference:

@@ -15,8 +15,6 @@ RESERVED: dict[str, str] = {
     "r": "capture.replay",
     "R": "capture.replay_to",
     "e": "capture.edit",
-    "d": "capture.compare",
-    "y": "capture.copy",
 }
 """Keys that are spoken for, so that no other action takes them."""
 
@@ -143,6 +141,10 @@ MAIN: tuple[Key, ...] = (
     Key("look.zoom", "z", "zoom", "zoom", "Give the whole screen to the list or the detail.", "Look", True),
     Key("look.back", "escape", "back", "back", "Back to the list; there, marks and filter are cleared.",
         "Look", shown_as="Esc"),
+    Key("capture.compare", "d", "compare", "compare",
+        "Two marked captures field by field; or this one with the one before of its type.", "Act", True),
+    Key("capture.copy", "y", "copy", "copy", "Copy body, ids, headers, a curl line, the value at the cursor.",
+        "Act", True),
     Key("capture.star", "s", "star", "star", "Star what is chosen, or take the star away.", "Act", True),
     Key("capture.note", "semicolon", "note", "note", "Write a line to what is chosen.", "Act",
         shown_as=";"),
@@ -156,6 +158,18 @@ MAIN: tuple[Key, ...] = (
     Key("quit", "q", "app.quit", "quit", "Leave; a listener started with it ends too.", "Program", True),
 )  # fmt: skip
 """Keys of the main screen, wherever in it one is."""
+
+SCROLL: tuple[Key, ...] = tuple(key for key in PAGE if not key.id.endswith("_tab"))
+"""Keys of text that scrolls."""
+
+COMPARE: tuple[Key, ...] = (
+    Key("compare.every", "a", "every", "all fields", "Show what is the same too, or only what differs.",
+        "Compare", True),
+    Key("compare.turn", "x", "turn", "swap", "Put the left one to the right.", "Compare", True),
+    Key("compare.help", "question_mark", "help", "help", "The keys of this place.", "Compare", True, "?"),
+    Key("compare.close", "escape,q,d", "close", "back", "Back to the list.", "Compare", True, "Esc"),
+)  # fmt: skip
+"""Keys of the screen with two captures."""
 
 TABS: tuple[str, ...] = ("1", "2", "3", "4", "5", "6", "7", "8", "9")
 """Keys of the detail's tabs, by their places."""

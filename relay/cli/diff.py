@@ -6,14 +6,13 @@ import click
 
 from relay.cli.common import Invocation, shared_options
 from relay.cli.reading import now, print_json, reveal_option
-from relay.config import Settings
 from relay.diff import Difference, differences
 from relay.errors import UsageError
 from relay.models import Capture
 from relay.phrases import what
 from relay.store.reader import Reader
 from relay.store.selecting import select
-from relay.text import latin1_shown, mask_headers, visible
+from relay.text import latin1_shown, visible
 
 
 @click.command("diff")
@@ -31,7 +30,9 @@ def diff_command(invocation: Invocation, a: str, b: str, reveal: bool) -> None:
     settings = invocation.settings()
     with Reader(settings.db) as reader:
         left, right = (_one(reader, word) for word in (a, b))
-    found = [_shown(each, settings, reveal=reveal) for each in differences(left, right)]
+    found = list(differences(left, right))
+    if not reveal:
+        found = [each.masked(settings.mask_headers) for each in found]
     if invocation.json:
         for each in found:
             print_json(each.as_json())
@@ -50,16 +51,6 @@ def _one(reader: Reader, word: str) -> Capture:
     if len(found) != 1:
         raise UsageError(f'"{word}" is {len(found)} captures; diff wants one, by its id')
     return found[0]
-
-
-def _shown(difference: Difference, settings: Settings, *, reveal: bool) -> Difference:
-    if difference.header is None or reveal:
-        return difference
-    a, b = (
-        None if value is None else mask_headers(((difference.header, value),), settings.mask_headers)[0][1]
-        for value in (difference.a, difference.b)
-    )
-    return Difference(difference.field, a, b, difference.header)
 
 
 def _value(difference: Difference, value: str | None) -> str:

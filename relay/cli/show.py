@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -12,7 +11,7 @@ import click
 
 from relay import passport
 from relay.bodies import hex_rows, laid_out
-from relay.cli.common import PROGRAM, Invocation, shared_options
+from relay.cli.common import Invocation, shared_options
 from relay.cli.reading import (
     FilterCommand,
     masked,
@@ -22,10 +21,9 @@ from relay.cli.reading import (
     reveal_option,
     write_bytes,
 )
-from relay.config import Settings
+from relay.curl import curl
 from relay.diff import Difference
 from relay.errors import UsageError
-from relay.lock import holder
 from relay.models import Attempt, Capture, Comparison, Headers, iso
 from relay.phrases import size, spent, what, when
 from relay.repeats import Tries
@@ -34,7 +32,7 @@ from relay.store.events import other_bytes, tries
 from relay.store.reader import Reader
 from relay.store.selecting import select
 from relay.text import latin1_shown, visible, visible_block
-from relay.wire import curl_line, http_bytes
+from relay.wire import http_bytes
 
 MOST_SHOWN = 64 * 1024
 """Characters of a body in the overview; `--body` gives all of it."""
@@ -98,15 +96,6 @@ def show_command(invocation: Invocation, selection: tuple[str, ...], part: str |
 def _print(lines: list[str]) -> None:
     for line in lines:
         click.echo(line)
-
-
-def curl(capture: Capture, settings: Settings) -> str:
-    """The line that sends a capture to the engine of this log, or to where one would listen."""
-    running = holder(settings.db)
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    url = running.url if running is not None and running.url else f"http://{host}:{settings.port}"
-    again = [PROGRAM, "show", str(capture.id), "--body", "--db", str(settings.db.absolute())]
-    return visible_block(curl_line(capture, capture.headers, url.rstrip("/"), shlex.join(again)))
 
 
 def overview(

@@ -99,7 +99,17 @@ def _row(row: rows.Row, deliveries: tuple[Delivery, ...]) -> Listed:
     )
 
 
-def digest(reader: Reader, number: int) -> str | None:
-    """The SHA-256 of a capture's body as it was stored, in hex; None where there is no such capture."""
-    found = reader.rows("SELECT body_sha256 FROM captures WHERE id = ?", (number,))
-    return found[0][0] if found else None
+def event_ids(reader: Reader, ids: Sequence[int]) -> list[str]:
+    """The event_ids of captures, by their order in the log; those that have none are left out."""
+    found: list[str] = []
+    for start in range(0, len(ids), IDS_AT_ONCE):
+        page = ids[start : start + IDS_AT_ONCE]
+        marks = ",".join("?" * len(page))
+        found += (
+            event_id
+            for (event_id,) in reader.rows(
+                f"SELECT event_id FROM captures WHERE id IN ({marks}) AND event_id IS NOT NULL ORDER BY id",
+                page,
+            )
+        )
+    return found

@@ -19,17 +19,20 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, Protocol
 
 from relay.config import Settings, read_secrets
+from relay.curl import curl, engine_url
 from relay.errors import RelayError, Unreachable, UsageError
 from relay.filters import Filter
 from relay.lean.samples import Sampler
 from relay.lock import holder
-from relay.models import Listed
+from relay.models import Capture, Listed
 from relay.store import listing
 from relay.store.reader import Reader
 from relay.store.search import Window, scan
 from tui import status
 from tui.facts.blocks import Findings, Subject
-from tui.gateway import subjects
+from tui.facts.comparing import Comparison
+from tui.gateway import comparing, subjects
+from tui.gateway.copies import Copies
 from tui.status import Engine, Status
 
 if TYPE_CHECKING:
@@ -71,6 +74,7 @@ class Gateway:
         self._version = -1
         self._one_detail, self._one_finding = Lock(), Lock()
         self._looked_into: Subject | None = None
+        self._copies = Copies()
         self._open()
 
     def _open(self) -> None:
@@ -265,11 +269,41 @@ class Gateway:
 
     def url(self) -> str:
         """Where webhooks go: the engine's address, or where one would listen with these settings."""
-        engine = holder(self.db)
-        if engine is not None and engine.url is not None:
-            return engine.url
-        host = f"[{self.settings.host}]" if ":" in self.settings.host else self.settings.host
-        return f"http://{host}:{self.settings.port}"
+        return engine_url(self.settings)
+
+    # -- taking along --------------------------------------------------------------------------
+
+    def curl(self, capture: Capture) -> str:
+        """The line of shell that sends a capture once more; its secret headers as they are given."""
+        return curl(capture, self.settings)
+
+    async def event_ids(self, ids: Sequence[int]) -> list[str]:
+        """The event_ids of captures, those that have one."""
+        return await asyncio.to_thread(self._event_ids, ids)
+
+    def _event_ids(self, ids: Sequence[int]) -> list[str]:
+        with self._one_detail:
+            return listing.event_ids(self._details, ids)
+
+    async def save(self, name: str, data: bytes) -> Path:
+        """Write a file that only this person can read; gives where.
+
+        Raises:
+            RelayError: it cannot be written.
+        """
+        return await asyncio.to_thread(self._copies.save, name, data)
+
+    async def compare(self, a: int, b: int | None) -> Comparison:
+        """Two captures field by field; without a second, with the one before of its type.
+
+        Raises:
+            RelayError: one is not there, none came before, or the log cannot be read.
+        """
+        return await asyncio.to_thread(self._compare, a, b)
+
+    def _compare(self, a: int, b: int | None) -> Comparison:
+        with Reader(self.db) as reader:
+            return comparing.comparison(reader, self.settings, a, b)
 
 
 def interrupted(error: Exception) -> bool:

@@ -23,10 +23,11 @@ from relay.filters import Filter, FilterError
 from relay.models import Listed
 from relay.text import visible
 from tui import keys
+from tui.facts.blocks import Subject
 from tui.gateway import Gateway
-from tui.screens.acting import ActingScreen
 from tui.screens.browsing import Browsing
 from tui.screens.help import HelpScreen
+from tui.screens.looking import LookingScreen
 from tui.status import Status, banners
 from tui.widgets.capture_list import CaptureList
 from tui.widgets.detail import Detail
@@ -49,7 +50,7 @@ WIDE = 140
 """Columns from which list and detail stand side by side."""
 
 
-class MainScreen(ActingScreen):
+class MainScreen(LookingScreen):
     """Browse, filter, understand."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings(keys.MAIN), *keys.tab_bindings()]
@@ -106,6 +107,17 @@ class MainScreen(ActingScreen):
 
     def chosen(self) -> list[int]:
         return self._browsing.listing.chosen()
+
+    @property
+    def subject(self) -> Subject | None:
+        return self._detail.subject
+
+    @property
+    def cursor(self) -> int | None:
+        return self._browsing.listing.cursor
+
+    def value_at_cursor(self) -> tuple[str, str] | None:
+        return self._detail.value_at_cursor()
 
     def is_starred(self, number: int) -> bool:
         row = self._list.row(number)

@@ -88,6 +88,13 @@ class Detail(Vertical):
         """The page with the body."""
         return cast(BodyPage, self._pages["body"])
 
+    def value_at_cursor(self) -> tuple[str, str] | None:
+        """Path and JSON of the value under the body's cursor, while that tab is open."""
+        if self.active != "body" or not self.body.view.is_ready:
+            return None
+        path, value = self.body.view.path_at_cursor(), self.body.view.value_at_cursor()
+        return None if path is None or value is None else (path, value)
+
     def next_difference(self) -> None:
         """Go to the next value in the body that differs from what Lean documents."""
         self._open("body")

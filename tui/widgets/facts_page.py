@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import ClassVar
 
+from textual.binding import BindingType
+
+from tui import keys
 from tui.facts.blocks import Block, Fact, Heading, Lines, Note, Subject
 from tui.format import Tone, wrapped, wrapped_pieces
 from tui.widgets.lines import Line, LinesView
@@ -16,6 +20,8 @@ DIM: Tone = "dim"
 
 class FactsPage(LinesView):
     """What a function says of a capture."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings(keys.PAGE)]
 
     def __init__(self, facts: Callable[[Subject], Iterator[Block]]) -> None:
         super().__init__()

@@ -47,7 +47,7 @@ class Toned(ScrollView):
 class LinesView(Toned, can_focus=True):
     """Text that is wrapped to the width there is; its words can be selected with the mouse."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings(keys.PAGE)]
+    BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings(keys.SCROLL)]
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)

@@ -1,0 +1,49 @@
+"""Files for what is taken along where a terminal has no clipboard to give: 0600 in a folder 0700."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from relay.errors import RelayError
+
+
+class Copies:
+    """The files of one screen; they stay when it is left."""
+
+    def __init__(self) -> None:
+        self._folder: Path | None = None
+
+    def save(self, name: str, data: bytes) -> Path:
+        """Write a file; one that is there already is left as it is, and another name taken.
+
+        Args:
+            name: with its ending, of harmless characters.
+
+        Raises:
+            RelayError: it cannot be written.
+        """
+        try:
+            return self._save(Path(name), data)
+        except OSError as error:
+            raise RelayError(
+                f"{error.filename or name} cannot be written: {error.strerror}", word="no-copy"
+            ) from error
+
+    def _save(self, name: Path, data: bytes) -> Path:
+        if self._folder is None or not self._folder.is_dir():
+            base = os.environ.get("XDG_RUNTIME_DIR")
+            usable = base is not None and os.access(base, os.W_OK)
+            self._folder = Path(tempfile.mkdtemp(prefix="lean-relay-", dir=base if usable else None))  # 0700
+        number = 1
+        while True:
+            path = self._folder / (name.name if number == 1 else f"{name.stem}-{number}{name.suffix}")
+            try:
+                descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            except FileExistsError:
+                number += 1
+                continue
+            with open(descriptor, "wb") as file:
+                file.write(data)
+            return path

@@ -1,0 +1,62 @@
+"""Two captures field by field."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.screen import Screen
+from textual.widgets import Footer
+
+from relay.errors import RelayError
+from relay.text import visible
+from tui import keys
+from tui.gateway import Gateway
+from tui.keys import Key
+from tui.screens.help import HelpScreen
+from tui.widgets.side_by_side import SideBySide
+
+
+class CompareScreen(Screen[None]):
+    """What differs between two captures, and what is the same."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings(keys.COMPARE)]
+    KEYS: ClassVar[tuple[Key, ...]] = (*keys.SCROLL, *keys.COMPARE)
+
+    def __init__(self, gateway: Gateway, a: int, b: int | None) -> None:
+        """
+        Args:
+            b: None for the one before `a` that has its event type.
+        """
+        super().__init__()
+        self._gateway, self._a, self._b = gateway, a, b
+
+    def compose(self) -> ComposeResult:
+        yield SideBySide()
+        yield Footer(show_command_palette=False)
+
+    def on_mount(self) -> None:
+        self._fields = self.query_one(SideBySide)
+        self._fields.focus()
+        self._compare()
+
+    @work(exclusive=True, group="compare")
+    async def _compare(self) -> None:
+        try:
+            self._fields.show(await self._gateway.compare(self._a, self._b))
+        except RelayError as error:
+            self._fields.say(visible(str(error)))
+
+    def action_every(self) -> None:
+        self._fields.show_every(not self._fields.every)
+
+    def action_turn(self) -> None:
+        self._fields.turn()
+
+    def action_help(self) -> None:
+        self.app.push_screen(HelpScreen("Keys here", self.KEYS))
+
+    def action_close(self) -> None:
+        self.dismiss()

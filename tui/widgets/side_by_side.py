@@ -1,0 +1,44 @@
+"""Two captures beside each other, as lines that scroll."""
+
+from __future__ import annotations
+
+from tui.facts.comparing import Comparison, lines
+from tui.format import Tone
+from tui.widgets.lines import Line, LinesView
+
+
+class SideBySide(LinesView):
+    """The fields of two captures; before they are read, a line that says so."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._comparison: Comparison | None = None
+        self._said: tuple[str, Tone] = ("Comparing …", "dim")
+        self.every = True
+        """What is the same is shown too."""
+
+    def show(self, comparison: Comparison) -> None:
+        """Show two captures."""
+        self._comparison = comparison
+        self.lines_changed(to_top=True)
+
+    def say(self, text: str) -> None:
+        """Say why there is nothing to show; safe to show."""
+        self._said = (text, "bad")
+        self.lines_changed(to_top=True)
+
+    def turn(self) -> None:
+        """Put the left one to the right."""
+        if self._comparison is not None:
+            self._comparison = self._comparison.turned()
+            self.lines_changed(to_top=False)
+
+    def show_every(self, every: bool) -> None:
+        """Show what is the same too, or not."""
+        self.every = every
+        self.lines_changed(to_top=False)
+
+    def lines_for(self, width: int) -> list[Line]:
+        if self._comparison is None:
+            return [[self._said]]
+        return lines(self._comparison, width, every=self.every)
