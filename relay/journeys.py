@@ -6,7 +6,7 @@ promises no order, so it says what came before what, and never what should have 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,7 +14,8 @@ from typing import Any
 from relay.jsonvalues import parsed
 from relay.lean.ids import LeanId, Of, ids_of
 from relay.models import Capture, Delivery, Shape, Signature, iso
-from relay.repeats import Try, tries_of
+from relay.phrases import outcome
+from relay.repeats import OTHER_BYTES, Try, tries_of
 
 MOST_IDS = 10_000
 """Ids that are followed; a customer has hundreds."""
@@ -124,6 +125,24 @@ class Step:
     shape: Shape | None
     answer: int
     deliveries: tuple[Delivery, ...]
+
+    @property
+    def words(self) -> Iterator[str]:
+        """What is to be said of it: status, signature, answers, tries, shape; text from outside."""
+        if self.status is not None:
+            yield self.status.words
+        if self.signature != "valid":
+            yield f"signature {self.signature}"
+        if self.answer != 200:
+            yield f"answered {self.answer}"
+        for delivery in self.deliveries:
+            yield f"-> {outcome(delivery)}"
+        if self.attempt is not None and self.attempt.number > 1:
+            yield self.attempt.words + ("" if self.attempt.same_bytes else OTHER_BYTES)
+        if self.stamped_before is not None:
+            yield f"stamped before {self.stamped_before}, which came earlier"
+        if self.shape not in (None, "documented"):
+            yield str(self.shape)
 
     def as_json(self) -> dict[str, Any]:
         """One line of `journey --json`."""

@@ -12,6 +12,7 @@ from datetime import timedelta
 
 from relay.journeys import Journey, Step
 from relay.models import Delivery
+from relay.phrases import span
 
 LONGEST = 80
 
@@ -45,19 +46,6 @@ def safe(text: str) -> str:
     cut = _NOT_SAFE.sub("?", text)[:LONGEST].strip()
     # A line that is the word `end` would end a block.
     return f"({cut})" if cut.lower() in ("end", "") else cut
-
-
-def span(gap: timedelta) -> str:
-    """`37 s`, `2 min`, `3 h 5 min`, `2 d 4 h`."""
-    seconds = gap.total_seconds()
-    if seconds < 0.9995:
-        return f"{seconds * 1000:.0f} ms"
-    if seconds < 59.5:
-        return f"{seconds:.0f} s"
-    hours, minutes = divmod(round(seconds / 60), 60)
-    days, hours = divmod(hours, 24)
-    parts = ((days, "d"), (hours, "h"), (minutes, "min"))
-    return " ".join(f"{count} {unit}" for count, unit in parts if count)
 
 
 def _what(step: Step) -> str:

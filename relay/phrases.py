@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from relay.models import Capture
+from relay.models import Capture, Delivery
 from relay.text import latin1_shown, visible
 
 
@@ -29,6 +29,29 @@ def spent(elapsed_ms: float) -> str:
     if elapsed_ms < 999.5:
         return f"{elapsed_ms:.0f} ms"
     return f"{elapsed_ms / 1000:.1f} s" if elapsed_ms < 99_950 else f"{elapsed_ms / 1000:.0f} s"
+
+
+def span(gap: timedelta) -> str:
+    """`37 s`, `2 min`, `3 h 5 min`, `2 d 4 h`."""
+    seconds = gap.total_seconds()
+    if seconds < 0.9995:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 59.5:
+        return f"{seconds:.0f} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    days, hours = divmod(hours, 24)
+    parts = ((days, "d"), (hours, "h"), (minutes, "min"))
+    return " ".join(f"{count} {unit}" for count, unit in parts if count)
+
+
+def outcome(delivery: Delivery) -> str:
+    """What became of a delivery, in a word or two: `500 retry`, `queued`, `timeout retry`; safe to show."""
+    if not delivery.attempts or delivery.state == "parked":
+        return visible(delivery.state)
+    came = [] if delivery.status is None else [str(delivery.status)]
+    if delivery.outcome != "answered" or not came:
+        came.append(delivery.outcome or "no answer")
+    return visible(" ".join([*came, *([delivery.verdict] if delivery.verdict else [])]))
 
 
 def what(capture: Capture) -> str:

@@ -15,6 +15,9 @@ from relay.diff import Difference, body_differences
 from relay.lean.schedule import TRIES, which_try
 from relay.models import Capture, Delivery, iso
 
+OTHER_BYTES = " with OTHER BYTES"
+"""Said behind a repeat whose body is not the first one's."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Try:

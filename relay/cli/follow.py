@@ -14,12 +14,13 @@ from datetime import timedelta
 from types import TracebackType
 
 from relay.cli.outlet import STDERR, STDOUT, write
-from relay.cli.reading import OTHER_BYTES, has_other_bytes, masked, masked_attempt
+from relay.cli.reading import has_other_bytes, masked, masked_attempt
 from relay.config import Settings
 from relay.errors import RelayError
 from relay.lean import schedule
 from relay.models import Attempt, Capture, Followed, Origin
 from relay.phrases import called, spent, what
+from relay.repeats import OTHER_BYTES
 from relay.routing import target_name
 from relay.store.reader import Reader
 from relay.store.selecting import fetched

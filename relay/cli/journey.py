@@ -7,13 +7,12 @@ from collections.abc import Iterator
 import click
 
 from relay.cli.common import Invocation, shared_options
-from relay.cli.reading import OTHER_BYTES, now, outcome, print_json
-from relay.errors import NotFound
-from relay.journeys import Journey, Step
+from relay.cli.reading import now, print_json
+from relay.journeys import Journey
 from relay.lean.ids import Of
-from relay.mermaid import sequence, span
-from relay.phrases import when
-from relay.store.following import journey_of
+from relay.mermaid import sequence
+from relay.phrases import span, when
+from relay.store.journeys import journey_of
 from relay.store.reader import Reader
 from relay.text import visible
 
@@ -32,10 +31,7 @@ def journey_command(invocation: Invocation, id: str, mermaid: bool) -> None:
     """
     settings = invocation.settings()
     with Reader(settings.db) as reader:
-        found = journey_of(reader, id)
-    if found is None:
-        raise NotFound(f"no event has the id {id}; `lean-relay list {id}` looks for it as a text")
-    journey, left_out = found
+        journey, left_out = journey_of(reader, id)
     if mermaid:
         for line in sequence(journey):
             click.echo(line)
@@ -76,26 +72,9 @@ def _lines(journey: Journey) -> Iterator[str]:
             at,
             gap.ljust(10),
             visible(step.type or "no event").ljust(type_width),
-            visible(", ".join(_words(step))),
+            visible(", ".join(step.words)),
         ]
         yield "  ".join(row).rstrip()
-
-
-def _words(step: Step) -> Iterator[str]:
-    if step.status is not None:
-        yield step.status.words
-    if step.signature != "valid":
-        yield f"signature {step.signature}"
-    if step.answer != 200:
-        yield f"answered {step.answer}"
-    for delivery in step.deliveries:
-        yield f"-> {outcome(delivery)}"
-    if step.attempt is not None and step.attempt.number > 1:
-        yield step.attempt.words + ("" if step.attempt.same_bytes else f"{OTHER_BYTES}")
-    if step.stamped_before is not None:
-        yield f"stamped before {step.stamped_before}, which came earlier"
-    if step.shape not in (None, "documented"):
-        yield str(step.shape)
 
 
 def _count(number: int, what: str) -> str:

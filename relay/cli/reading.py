@@ -17,8 +17,9 @@ from typing import Any, TypeVar
 import click
 
 from relay.config import Settings
-from relay.models import Attempt, Capture, Delivery, Origin
-from relay.phrases import size, what
+from relay.models import Attempt, Capture, Origin
+from relay.phrases import outcome, size, what
+from relay.repeats import OTHER_BYTES
 from relay.store.reader import Reader
 from relay.text import mask_headers, visible, visible_block
 
@@ -85,20 +86,6 @@ def write_bytes(data: bytes) -> None:
     sys.stdout.buffer.write(data)
 
 
-ANSWERED = "answered"
-"""The outcome of an attempt whose answer came whole."""
-
-
-def outcome(delivery: Delivery) -> str:
-    """What became of a delivery, in a word or two: `500 retry`, `queued`, `timeout retry`."""
-    if not delivery.attempts or delivery.state == "parked":
-        return visible(delivery.state)
-    came = [] if delivery.status is None else [str(delivery.status)]
-    if delivery.outcome != ANSWERED or not came:
-        came.append(delivery.outcome or "no answer")
-    return visible(" ".join([*came, *([delivery.verdict] if delivery.verdict else [])]))
-
-
 class Columns:
     """Captures as lines whose columns stand below each other, cut to the terminal where there is one."""
 
@@ -148,9 +135,6 @@ def has_other_bytes(reader: Reader, capture: Capture) -> bool:
     return (
         reader.hashes([capture.repeat_of]).get(capture.repeat_of, capture.body_sha256) != capture.body_sha256
     )
-
-
-OTHER_BYTES = " with OTHER BYTES"
 
 
 def _remarks(capture: Capture, *, other_bytes: bool) -> list[str]:

@@ -15,8 +15,9 @@ from relay.journeys import Builder, Circle, Journey, value_of
 from relay.lean.envelope import read_event
 from relay.lean.ids import Of, ids_of
 from relay.lean.samples import Sampler
-from relay.mermaid import safe, sequence, span
+from relay.mermaid import safe, sequence
 from relay.models import Capture, Event, Signature, from_micros
+from relay.phrases import span
 from tests import strategies
 from tests.factories import NOON, a_capture, a_delivery
 

@@ -1,13 +1,10 @@
-"""The log followed along ids: the captures of one event, and all that belongs to one of Lean's ids.
-
-Owns the passes over the log that this takes; what belongs together is `relay.journeys`' and `relay.repeats`'.
-"""
+"""A journey, read from the log: what belongs to one of Lean's ids is found by passes over all bodies."""
 
 from __future__ import annotations
 
+from relay.errors import NotFound
 from relay.journeys import Builder, Circle, Journey, value_of
 from relay.lean.ids import Of, ids_of
-from relay.repeats import Tries, tries_of
 from relay.store.finding import naming
 from relay.store.reader import Reader
 from relay.store.selecting import fetched
@@ -18,40 +15,31 @@ ROUNDS = 6
 
 MOST_STEPS = 5_000
 
-MOST_TRIES = 50
-"""Captures of one event that are looked at; Lean makes 7."""
 
+def journey_of(reader: Reader, id: str) -> tuple[Journey, int]:
+    """The journey of an id, and how many captures it would have beyond MOST_STEPS.
 
-def tries_with(reader: Reader, number: int) -> Tries | None:
-    """The captures of the event that a capture reports; None where it is the only one."""
-    ids = reader.same_event(number)
-    return tries_of(reader.captures(ids[:MOST_TRIES])) if len(ids) > 1 else None
-
-
-def journey_of(reader: Reader, lean_id: str) -> tuple[Journey, int] | None:
-    """The journey of an id, and how many captures it has beyond MOST_STEPS; None where no event has it.
-
-    An event_id is followed to what its event is about. Takes some passes over all bodies of the log, 3 us
-    for each in each.
+    Raises:
+        NotFound: no event in the log has this id.
     """
-    circle, numbers = _followed(reader, lean_id)
+    circle, numbers = _followed(reader, id)
     if not numbers:
-        about = _about(reader, lean_id)
+        about = _about(reader, id)
         if about is not None:
             circle, numbers = _followed(reader, about)
     if not numbers:
-        return None
+        raise NotFound(f"no event has the id {id}; `lean-relay list {id}` looks for it as a text")
     builder = Builder(circle)
     for capture in fetched(reader, numbers[:MOST_STEPS]):
         builder.add(capture)
     return builder.journey(), max(0, len(numbers) - MOST_STEPS)
 
 
-def _followed(reader: Reader, lean_id: str) -> tuple[Circle, list[int]]:
+def _followed(reader: Reader, id: str) -> tuple[Circle, list[int]]:
     """The ids that belong to one, and the captures of all of them, oldest first."""
-    circle = Circle(lean_id)
+    circle = Circle(id)
     numbers: set[int] = set()
-    new = {lean_id}
+    new = {id}
     for _ in range(ROUNDS):
         found = [number for number in naming(reader, new) if number not in numbers]
         new = set()
