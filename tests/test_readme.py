@@ -25,7 +25,7 @@ from relay.store import schema
 from tests.backend import a_backend
 from tests.pki import CLIENT, SERVER, make
 from tests.running import ROOT, Running, environment, running, working_folder
-from tui.keys import all_keys
+from tui.keys import BODY, LIST, MAIN
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -210,7 +210,7 @@ def test_make_lines(line: str, tmp_path: Path, bin_folder: Path) -> None:
 
 def table(heading: str) -> dict[str, str]:
     """The first table after a heading: what stands in its first column, without ticks, and the second."""
-    after = README.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    after = re.split(r"\n##+ ", re.split(rf"\n##+ {heading}\n", README)[1])[0]
     rows = re.findall(r"(?m)^\| (.+?) \| (.+) \|$", after.partition("\n\n```")[0])
     assert rows, heading
     return {first.replace("`", ""): second for first, second in rows if first != "---"}
@@ -226,9 +226,10 @@ def test_commands_are_those_of_the_program() -> None:
 
 def test_keys_are_those_of_the_program() -> None:
     """The table has each key that does more than move, with its sentence."""
-    shown = table("The screen")
-    del shown["key"]
-    assert shown == {key.written: key.tooltip for key in all_keys() if key.group != "Move"}
+    for heading, keys in (("The screen", (*LIST, *MAIN)), ("In a body", BODY)):
+        shown = table(heading)
+        del shown["key"]
+        assert shown == {key.written: key.tooltip for key in keys if key.group != "Move"}
 
 
 def test_settings_are_those_of_the_program() -> None:

@@ -426,7 +426,7 @@ async def test_what_a_start_takes_up_is_sent_once(tmp_path: Path, backend: Backe
     await backend.stop()
     async with an_engine(settings) as running:
         await post(running.url, a_post(b"0"))
-    executed(settings.db, "UPDATE deliveries SET state = 'sending'")
+        await running._writer.write(partial(executed, sql="UPDATE deliveries SET state = 'sending'"))
     go_on = asyncio.Event()
 
     async def answer(request: web.Request) -> web.StreamResponse:

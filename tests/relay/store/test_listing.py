@@ -73,10 +73,3 @@ def test_arrivals(reader: Reader) -> None:
     since = NOON + timedelta(seconds=7)
     assert listing.arrivals(reader, since, 10) == [NOON + timedelta(seconds=number) for number in (9, 8, 7)]
     assert len(listing.arrivals(reader, since, 2)) == 2
-
-
-def test_digest(reader: Reader) -> None:
-    """The stored digest of a body, and none where there is no capture."""
-    capture = reader.capture(1)
-    assert capture is not None
-    assert (listing.digest(reader, 1), listing.digest(reader, 4)) == (capture.body_sha256, None)
