@@ -25,14 +25,14 @@ demo: $(VENV)/.installed
 	@$(PY) -m tests.demo $(ARGS)
 
 test: $(VENV)/.tools
-	$(PY) -m pytest $(ARGS)
+	$(PY) -m pytest -n auto --dist worksteal $(ARGS)
 
 check: $(VENV)/.tools
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
 	$(PY) -m mypy
 	$(VENV)/bin/lint-imports
-	$(PY) -m pytest
+	$(PY) -m pytest -n auto --dist worksteal
 
 bench: $(VENV)/.tools
 	@$(PY) -m tests.bench $(ARGS)
