@@ -82,11 +82,12 @@ class Running:
 
 def writing_processes(engine: int) -> list[psutil.Process]:
     """The processes that write for an engine: one, or none while there is none."""
-    return [
-        child
-        for child in psutil.Process(engine).children()
-        if any("store" in word for word in child.cmdline()[1:4])
-    ]
+    found = []
+    for child in psutil.Process(engine).children():
+        with contextlib.suppress(psutil.ZombieProcess, psutil.NoSuchProcess):  # It died, and writes no more.
+            if any("store" in word for word in child.cmdline()[1:4]):
+                found.append(child)
+    return found
 
 
 def environment(folder: Path, secret: str | None = SECRET, **more: str) -> dict[str, str]:

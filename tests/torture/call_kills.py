@@ -13,8 +13,10 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
+import psutil
+
 from tests.leanlike import a_body, a_request
-from tests.running import Running, exchange, running, wait_until
+from tests.running import Running, exchange, running, wait_until, writing_processes
 from tests.sink import sink
 from tests.torture.step_kills import Tally, again, count_up, nothing_waits
 
@@ -59,26 +61,37 @@ def call_kills(folder: Path, calls: str) -> Tally:
 
 def survives(program: Running, calls: str, number: int) -> bool:
     """Whether a program that is killed at its Nth call lives through a capture and its delivery."""
-    with killed_at(program, calls, number):
+    process = who_calls(program, calls)
+    with killed_at(process, program.folder / "strace", calls, number):
         with contextlib.suppress(OSError):
             if exchange(program.port, a_request(a_body()), within_s=STUCK_S) is not None:
                 with contextlib.suppress(AssertionError):
-                    wait_until(partial(delivered_or_dead, program), "an end", within_s=STUCK_S)
-                    return program.process.poll() is None
-        # Now and then strace holds a thread at the call for ever; then that is where it dies.
+                    wait_until(lambda: is_dead(process) or nothing_waits(program.db), "an end", STUCK_S)
+                    if not is_dead(process):
+                        return True
+        # Where the writing process died, the engine does so as well. Now and then strace holds a thread at
+        # the call for ever; then that is where it dies.
         program.kill()
     return False
 
 
-def delivered_or_dead(program: Running) -> bool:
-    return program.process.poll() is not None or nothing_waits(program.db)
+def who_calls(program: Running, calls: str) -> psutil.Process:
+    """The engine; of what concerns the disk, its writing process."""
+    engine = psutil.Process(program.pid)
+    if calls != DISK:
+        return engine
+    (writing,) = writing_processes(program.pid)
+    return writing
+
+
+def is_dead(process: psutil.Process) -> bool:
+    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
 
 
 @contextlib.contextmanager
-def killed_at(program: Running, calls: str, number: int) -> Iterator[None]:
-    """Have the program die at a thread's so manieth of these calls, counted from here."""
-    said = program.folder / "strace"
-    command = ["strace", "-f", "-o", "/dev/null", "-p", str(program.pid)]
+def killed_at(process: psutil.Process, said: Path, calls: str, number: int) -> Iterator[None]:
+    """Have a process die at a thread's so manieth of these calls, counted from here."""
+    command = ["strace", "-f", "-o", "/dev/null", "-p", str(process.pid)]
     with open(said, "wb") as words:
         tracer = subprocess.Popen(
             [*command, "-e", f"trace={calls}", "-e", f"inject={calls}:signal=KILL:when={number}"],
