@@ -6,7 +6,7 @@ import asyncio
 import signal
 import sys
 from collections.abc import Callable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual.app import App
 from textual.command import Provider
@@ -44,6 +44,13 @@ class RelayApp(App[None]):
             # Python's own way would leave the terminal as it is: raw, with its mouse and no cursor.
             loop.add_signal_handler(number, self.exit)
         self.push_screen(MainScreen(self._gateway))
+
+    def exit(self, result: None = None, return_code: int = 0, message: Any = None) -> None:
+        """Leave, whoever asks for it; how the screen is now is what it begins with next time."""
+        for screen in self.screen_stack:
+            if isinstance(screen, MainScreen):
+                screen.leave_memory()
+        super().exit(result, return_code, message)
 
     def _fatal_error(self) -> None:
         """End after a fault of ours; `run` raises it on the terminal that is itself again.

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
+from collections.abc import Generator
 from pathlib import Path
 
+from textual.widgets import Input
+
+from relay.filters import Filter
 from relay.models import Capture, Event, Signature
+from relay.store.search import Window
 from tests.factories import NOON, a_capture, a_delivery, insert
 from tests.tui.showing import Showing, showing
+from tui.screens.main import MainScreen
 
 
 def captures() -> list[Capture]:
@@ -49,7 +57,7 @@ async def test_fault_stands_under_its_character(tmp_path: Path) -> None:
     async with showing(tmp_path, captures()) as see:
         await write(see, "sig:invalid")
         await see.shows("10 match")
-        await write_on(see, " si:x")
+        see.pilot.app.screen.query_one(Input).insert_text_at_cursor(" si:x")  # at once, as a paste comes
         text = await see.shows('there is no key "si:"', "10 match")
         lines = text.splitlines()
         at = next(at for at, line in enumerate(lines) if "/ sig:invalid si:x" in line)
@@ -110,3 +118,107 @@ async def test_the_cursor_stays_on_a_capture_that_matches(tmp_path: Path) -> Non
         await see.shows("#90 ")
         await write(see, "sig:invalid")
         await see.shows("10 match", "#90 ")
+
+
+async def test_keys_and_values_are_completed(tmp_path: Path) -> None:
+    """What can be written is offered with its meaning; Tab takes it, and what is taken is applied."""
+    async with showing(tmp_path, captures()) as see:
+        await see.press("slash")
+        await see.shows("type:", "event type, and all below it by dots")
+        await write_on(see, "si")
+        text = await see.shows("sig:", "size:", "since:")
+        assert "verdict:" not in text
+        await see.press("tab")
+        await see.shows("/ sig:", "sig:valid", "sig:invalid", "sig:missing")
+        await see.press("down", "tab")
+        await see.shows("/ sig:invalid", "10 match")
+        await see.shows_no("sig:missing")
+
+
+async def test_values_of_the_log_are_offered(tmp_path: Path) -> None:
+    """Types that came are found by any part of them, and taken with the arrow to the right."""
+    async with showing(tmp_path, captures()) as see:
+        await write(see, "type:kind77")
+        await see.shows("type:payment.kind77")
+        await see.press("right")
+        await see.shows("/ type:payment.kind77", "1 match")
+
+
+async def test_a_choice_is_clicked_on(tmp_path: Path) -> None:
+    """The mouse takes a choice too, and one goes on writing."""
+    async with showing(tmp_path, captures()) as see:
+        await write(see, "sig:")
+        await see.shows("sig:malformed")
+        await see.pilot.click("Suggestions", offset=(3, 1))
+        await see.shows("/ sig:invalid", "10 match")
+        await write_on(see, "x")
+        await see.shows("/ sig:invalid x")
+
+
+async def test_half_a_word_is_no_fault(tmp_path: Path) -> None:
+    """While there is something on offer nothing is complained about; once one leaves it is."""
+    async with showing(tmp_path, captures()) as see:
+        await write(see, "sig:")
+        text = await see.shows("sig:malformed")
+        assert "a value is missing" not in text
+        await see.press("enter")
+        await see.shows("^ a value is missing")
+
+
+async def test_earlier_filters(tmp_path: Path) -> None:
+    """Arrow up in an empty bar brings filters back, the newest first; arrow down goes forth again."""
+    async with showing(tmp_path, captures()) as see:
+        for text in ("sig:invalid", "sig:valid"):
+            await write(see, text)
+            await see.shows(f"/ {text}")
+            await see.press("enter")
+            await see.press("escape")
+            await see.shows("100 captures")
+        await see.press("slash", "up")
+        await see.shows("/ sig:valid", "90 match")
+        await see.press("up")
+        await see.shows("/ sig:invalid", "10 match")
+        await see.press("down")
+        await see.shows("/ sig:valid", "90 match")
+        await see.press("down")
+        await see.shows("100 captures")
+
+
+async def test_arrow_down_leads_to_the_list(tmp_path: Path) -> None:
+    """With nothing on offer the arrow leaves the bar, and moves on in the list."""
+    async with showing(tmp_path, captures()) as see:
+        await write(see, "sig:invalid")
+        await see.shows("10 match", "all scanned")
+        await see.press("down", "k")
+        await see.shows("#90 ")
+
+
+async def test_a_search_is_stopped(tmp_path: Path) -> None:
+    """Esc ends a search that goes on and keeps what it found; the next one takes the filter away."""
+    async with showing(tmp_path, captures()) as see:
+        screen = see.pilot.app.screen
+        assert isinstance(screen, MainScreen)
+        at_first = asyncio.Event()
+        scan = screen.gateway.search
+
+        def slow(filter: Filter, *, before: int) -> Generator[Window, None, None]:
+            """Finds one and goes on for as long as nobody stops it."""
+            yield Window([100], 100)
+            see.pilot.app.call_from_thread(at_first.set)
+            while not stopped.wait(0.01):
+                yield Window([], 100)
+
+        stopped = threading.Event()
+        stop = screen.gateway.stop_search
+        screen.gateway.search = slow  # type: ignore[method-assign]
+        screen.gateway.stop_search = lambda: (stopped.set(), stop())[1]  # type: ignore[method-assign,func-returns-value]
+        await write(see, "sig:invalid")
+        await at_first.wait()
+        await see.shows("1 matches", "Esc stops")
+        await see.press("escape")
+        await see.shows("1 matches", "stopped at #100")
+        screen.gateway.search = scan  # type: ignore[method-assign]
+        insert(see.log, a_capture(101, signature=Signature.INVALID))
+        await see.shows("2 match")
+        await see.press("escape")
+        await see.shows("101 captures")

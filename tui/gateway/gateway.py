@@ -28,11 +28,14 @@ from relay.models import Capture, Listed
 from relay.store import listing
 from relay.store.reader import Reader
 from relay.store.search import Window, scan
+from relay.store.seenvalues import seen_values
 from tui import status
+from tui.completing import Seen, with_parents
 from tui.facts.blocks import Findings, Subject
 from tui.facts.comparing import Comparison
-from tui.gateway import comparing, subjects
+from tui.gateway import comparing, memoryfile, subjects
 from tui.gateway.copies import Copies
+from tui.memory import Memory
 from tui.status import Engine, Status
 
 if TYPE_CHECKING:
@@ -156,9 +159,32 @@ class Gateway:
         found = scan(self._searches, filter, newest_first=False, after=after, before=upto + 1)
         return [number for window in found for number in window.ids]
 
+    async def seen_values(self) -> Seen:
+        """What the newest captures have that a filter could ask for."""
+        return await asyncio.to_thread(self._seen_values)
+
+    def _seen_values(self) -> Seen:
+        with self._one_detail:
+            found = seen_values(self._details)
+        return found | {"type": with_parents(found["type"])}
+
     def stop_search(self) -> None:
         """End a search that runs in a thread, within a millisecond."""
         self._searches.interrupt()
+
+    # -- what a person left here ---------------------------------------------------------------
+
+    def memory(self) -> Memory:
+        """How the screen on this log was left."""
+        return memoryfile.load(self.db)
+
+    async def remember(self, memory: Memory) -> None:
+        """Leave the screen so for the next time, where that can be written down."""
+        await asyncio.to_thread(memoryfile.save, self.db, memory)
+
+    def remember_now(self, memory: Memory) -> None:
+        """The same, at once: some milliseconds."""
+        memoryfile.save(self.db, memory)
 
     # -- one capture ---------------------------------------------------------------------------
 

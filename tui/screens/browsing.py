@@ -37,6 +37,8 @@ class Finding:
         self.scanned_to = newest + 1
         """And from here on."""
         self.done = False
+        self.stopped = False
+        """It was told to end before everything was asked."""
         self.is_late = any(leaf.is_late for leaf in filter.leaves())
 
     @property
@@ -148,10 +150,24 @@ class Browsing:
                 if finding.is_late:
                     await asyncio.sleep(SETTLED_S)
 
+    @property
+    def is_searching(self) -> bool:
+        """Whether a filter is still on its way back through the log."""
+        return self.finding is not None and not self.finding.done
+
+    def stop_search(self) -> None:
+        """Be content with what has been found; what comes is still asked."""
+        if self.finding is not None and not self.finding.done:
+            self.finding.stopped = True
+            self._gateway.stop_search()
+
     async def _scan(self, finding: Finding) -> None:
         windows = self._gateway.search(finding.filter, before=finding.newest + 1)
         try:
-            while (window := await self._in_thread(lambda: next(windows, None))) is not None:
+            while not finding.stopped:
+                window = await self._in_thread(lambda: next(windows, None))
+                if window is None:
+                    break
                 self.listing.add_older(window.ids)
                 finding.scanned_to = window.upto
                 self._changed()
@@ -161,7 +177,8 @@ class Browsing:
         finally:
             windows.close()
         finding.done = True
-        finding.scanned_to = min(finding.scanned_to, self.span.first)
+        if not finding.stopped:
+            finding.scanned_to = min(finding.scanned_to, self.span.first)
         self._changed()
 
     async def _keep_up(self, finding: Finding) -> None:
@@ -171,7 +188,7 @@ class Browsing:
         if finding.is_late and finding.scanned_to <= newest - LATE_WINDOW:
             after = min(after, newest - LATE_WINDOW)
         elif finding.is_late and finding.done:
-            after = 0
+            after = finding.scanned_to - 1
         found = await self._in_thread(
             lambda: self._gateway.search_newer(finding.filter, after=after, upto=newest)
         )

@@ -14,18 +14,16 @@ from textual import events, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container, Vertical
-from textual.timer import Timer
 from textual.widgets import Footer
 
-from relay import filters
 from relay.errors import RelayError
-from relay.filters import Filter, FilterError
 from relay.models import Listed
 from relay.text import visible
 from tui import keys
 from tui.facts.blocks import Subject
 from tui.gateway import Gateway
 from tui.screens.browsing import Browsing
+from tui.screens.filtering import Filtering
 from tui.screens.help import HelpScreen
 from tui.screens.looking import LookingScreen
 from tui.status import Status, banners
@@ -43,14 +41,11 @@ DETAIL_AFTER_S = 0.05
 ARRIVALS_READ = 5_000
 """Captures whose times make the first sparkline."""
 
-WRITTEN_AFTER_S = 0.15
-"""How long nothing has to be typed for a filter to be applied."""
-
 WIDE = 140
 """Columns from which list and detail stand side by side."""
 
 
-class MainScreen(LookingScreen):
+class MainScreen(Filtering, LookingScreen):
     """Browse, filter, understand."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings(keys.MAIN), *keys.tab_bindings()]
@@ -67,8 +62,6 @@ class MainScreen(LookingScreen):
         self._empty = Empty(id="empty")
         self._foot = ListFoot(id="list-foot")
         self._detail = Detail(id="detail")
-        self._writing: Timer | None = None
-        """Waits for the filter to be written to its end."""
         self._unreadable: str | None = None
         self._refused: tuple[str, ...] = ()
         """Ids of the keys that are grey."""
@@ -91,7 +84,7 @@ class MainScreen(LookingScreen):
     def on_mount(self) -> None:
         self._list.focus()
         self._start_arrivals()
-        self._show_again()
+        self._take_up(self.gateway.memory())
         self.set_interval(POLL_S, self._poll)
         self.set_interval(STATUS_S, self._look)
         self._look()
@@ -209,6 +202,7 @@ class MainScreen(LookingScreen):
         browsing = self._browsing
         exact = not browsing.needs_count
         self._foot.show(browsing.listing, browsing.finding, browsing.total, exact=exact)
+        self._bar.busy = browsing.is_searching
 
     @work(exclusive=True, group="status")
     async def _look(self) -> None:
@@ -216,6 +210,7 @@ class MainScreen(LookingScreen):
         self._status.status = status
         self._status.arrivals.turn(time())
         self._status.refresh()
+        self._keep_memory()
         listener = self.gateway.listener
         ended = None
         if listener is not None:
@@ -274,7 +269,7 @@ class MainScreen(LookingScreen):
         except RelayError as error:
             self._cannot_read(error)
 
-    # -- the filter ----------------------------------------------------------------------------
+    # -- what cannot be done -------------------------------------------------------------------
 
     def why_not(self, action: str) -> str | None:
         if action == "next_difference":
@@ -289,55 +284,6 @@ class MainScreen(LookingScreen):
             return "It is still being compared with what Lean documents."
         judgement = subject.findings.judgement
         return None if judgement.differences else f"Nothing differs in it: {visible(judgement.summary)}."
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action == "edit_filter" and self._bar.has_focus_within:
-            return False
-        return super().check_action(action, parameters)
-
-    def action_edit_filter(self) -> None:
-        self._bar.edit()
-
-    def action_switch_filter(self) -> None:
-        self._bar.enabled = not self._bar.enabled
-        self._apply(self._bar.text)
-
-    def on_filter_bar_edited(self, event: FilterBar.Edited) -> None:
-        # Half a word is a filter too, and mostly one that nobody means.
-        self._bar.enabled = True
-        if self._writing is not None:
-            self._writing.stop()
-        self._writing = self.set_timer(WRITTEN_AFTER_S, lambda: self._apply(event.text))
-
-    def on_filter_bar_left(self, event: FilterBar.Left) -> None:
-        if self._writing is not None:
-            self._writing.stop()
-        self._apply("" if event.cleared else self._bar.text)
-        self._list.focus()
-
-    def _apply(self, text: str) -> None:
-        try:
-            filter = filters.parse(text, datetime.now().astimezone())
-        except FilterError as fault:
-            self._bar.complain(fault)  # The last good filter stays.
-            return
-        self._bar.complain(None)
-        applied = self._browsing.finding.filter.text if self._browsing.finding is not None else ""
-        if (text if self._bar.enabled else "").strip() == applied.strip():
-            return
-        if not text.strip() or not self._bar.enabled:
-            self.workers.cancel_group(self, "search")
-            self._browsing.finding = None
-            self._show_again()
-        else:
-            self._search(filter)
-
-    @work(exclusive=True, group="search")
-    async def _search(self, filter: Filter) -> None:
-        try:
-            await self._browsing.search(filter)
-        except RelayError as error:
-            self._cannot_read(error)
 
     # -- where one is --------------------------------------------------------------------------
 
@@ -373,6 +319,8 @@ class MainScreen(LookingScreen):
             self.remove_class("-zoom-detail")
         elif self._detail.has_focus_within:
             self._list.focus()
+        elif self._browsing.is_searching:
+            self._browsing.stop_search()
         elif self.has_class("-zoom-list"):
             self.remove_class("-zoom-list")
         elif self._browsing.listing.marks:

@@ -67,6 +67,12 @@ class Detail(Vertical):
         if had_keys:  # What is hidden loses them, and then nothing has any.
             self.call_after_refresh(self.focus_page)
 
+    def open_tab_named(self, id: str) -> None:
+        """Open a tab by its id; one that there is none of changes nothing."""
+        places = [tab.id for tab in PAGES]
+        if id in places:
+            self.open_tab(places.index(id))
+
     def turn(self, by: int) -> None:
         """Open the next tab, or the one before."""
         places = [tab.id for tab in PAGES]

@@ -22,6 +22,7 @@ class Progress(Protocol):
 
     scanned_to: int
     done: bool
+    stopped: bool
 
     @property
     def looked_at(self) -> int: ...
@@ -68,10 +69,12 @@ def counted(listing: Listing, finding: Progress | None, total: int, *, exact: bo
     else:
         share = f" ({count / finding.looked_at:.1%})" if finding.looked_at > 0 else ""
         yield f"{count:,} {'matches' if count == 1 else 'match'}{share}", "strong"
-        if finding.done:
+        if finding.stopped:
+            yield f" · stopped at #{finding.scanned_to:,}", "warn"
+        elif finding.done:
             yield f" of {total:,} · all scanned", "dim"
         else:
-            yield f" · scanned back to #{finding.scanned_to:,} …", "accent"
+            yield f" · scanned back to #{finding.scanned_to:,} …, Esc stops", "accent"
     if listing.following:
         yield " · following", "good"
     elif listing.unseen:

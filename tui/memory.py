@@ -1,0 +1,133 @@
+"""What a screen remembers of a log from one time to the next. Pure: a value, and its form in a file.
+
+Owns the form. A file that is damaged, or of another version, gives what can still be read of it.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+MOST_FILTERS = 100
+"""Filters of the history."""
+
+LONGEST_FILTER = 2_000
+"""Characters; a longer one is applied like any other, but not remembered."""
+
+LARGEST = 1 << 20
+"""Bytes of a file that is read; ours are far below."""
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """How a person left the screen on one log."""
+
+    history: tuple[str, ...] = ()
+    """Filters that were applied, the newest last, each once."""
+    filter: str = ""
+    filter_on: bool = True
+    newest_first: bool = False
+    tab: str = ""
+    """Id of the detail's open tab; one that is not known any more is no tab."""
+    zoom: str = ""
+    """`list`, `detail`, or empty for both."""
+    theme: str = ""
+    """Name of the theme; empty for the default."""
+
+    def with_filter(self, text: str) -> Memory:
+        """The same with a filter at the end of the history."""
+        text = text.strip()
+        if not text or len(text) > LONGEST_FILTER:
+            return self
+        kept = [known for known in self.history if known != text]
+        return replace(self, history=(*kept, text)[-MOST_FILTERS:])
+
+
+@dataclass(slots=True)
+class Recall:
+    """A way through the history, as in a shell: back to older filters, and forth again."""
+
+    history: tuple[str, ...] = ()
+    _at: int | None = field(default=None, init=False)
+    """Place of the filter that stands in the bar; None while none of them does."""
+
+    @property
+    def is_on(self) -> bool:
+        """Whether one of them stands in the bar."""
+        return self._at is not None
+
+    def older(self) -> str | None:
+        """The filter before; None where there is none."""
+        at = len(self.history) if self._at is None else self._at
+        if at == 0:
+            return None
+        self._at = at - 1
+        return self.history[self._at]
+
+    def newer(self) -> str:
+        """The filter after; an empty one behind the newest."""
+        if self._at is None or self._at + 1 >= len(self.history):
+            self._at = None
+            return ""
+        self._at += 1
+        return self.history[self._at]
+
+    def leave(self) -> None:
+        """Something else stands in the bar."""
+        self._at = None
+
+
+def name_of(db: Path) -> str:
+    """The file's name for a log: one for each path, and the path cannot be read from it."""
+    return f"{sha256(str(db.absolute()).encode('utf-8', 'surrogateescape')).hexdigest()[:32]}.json"
+
+
+def written(memory: Memory) -> str:
+    """The memory as JSON."""
+    return json.dumps(
+        {
+            "version": 1,
+            "history": list(memory.history),
+            "filter": memory.filter if len(memory.filter) <= LONGEST_FILTER else "",
+            "filter_on": memory.filter_on,
+            "newest_first": memory.newest_first,
+            "tab": memory.tab,
+            "zoom": memory.zoom,
+            "theme": memory.theme,
+        },
+        ensure_ascii=False,
+        indent=1,
+    )
+
+
+def read(text: str) -> Memory:
+    """What of a file can be read; never raises."""
+    try:
+        table = json.loads(text)
+    except (ValueError, RecursionError):
+        return Memory()
+    if not isinstance(table, dict):
+        return Memory()
+    history = table.get("history")
+    memory = Memory()
+    for filter in history if isinstance(history, list) else ():
+        memory = memory.with_filter(_text(filter))
+    return replace(
+        memory,
+        filter=_text(table.get("filter")),
+        filter_on=table.get("filter_on") is not False,
+        newest_first=table.get("newest_first") is True,
+        tab=_text(table.get("tab")),
+        zoom=_text(table.get("zoom")),
+        theme=_text(table.get("theme")),
+    )
+
+
+def _text(value: Any) -> str:
+    """A line of text that can be shown as it is; everything else is empty."""
+    if not isinstance(value, str) or len(value) > LONGEST_FILTER or not value.isprintable():
+        return ""
+    return value
