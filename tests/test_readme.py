@@ -25,7 +25,7 @@ from relay.store import schema
 from tests.backend import a_backend
 from tests.pki import CLIENT, SERVER, make
 from tests.running import ROOT, Running, environment, running, working_folder
-from tui.keys import BODY, LIST, MAIN
+from tui.keys import PLACES
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -225,11 +225,14 @@ def test_commands_are_those_of_the_program() -> None:
 
 
 def test_keys_are_those_of_the_program() -> None:
-    """The table has each key that does more than move, with its sentence."""
-    for heading, keys in (("The screen", (*LIST, *MAIN)), ("In a body", BODY)):
-        shown = table(heading)
-        del shown["key"]
-        assert shown == {key.written: key.tooltip for key in keys if key.group != "Move"}
+    """Each place has its table, with each key that does more than move and its sentence."""
+    screen = README.partition("\n## The screen\n")[2].partition("\n## ")[0]
+    tables = re.findall(r"(?m)((?:^\|.*\n)+)", screen)
+    shown = [re.findall(r"^\| `(.*)` \| (.*) \|$", table, re.MULTILINE) for table in tables]
+    assert shown == [
+        [(key.written, key.tooltip) for key in place if key.group != "Move"] for _, place in PLACES
+    ]
+    assert all(name in screen for name, _ in PLACES[1:])
 
 
 def test_settings_are_those_of_the_program() -> None:

@@ -10,11 +10,12 @@ from textual.command import DiscoveryHit, Hit, Hits, Provider
 
 from tui import keys
 from tui.keys import Key
+from tui.screens.main import MainScreen
 from tui.widgets.pages import PAGES
 
 
 class KeyCommands(Provider):
-    """Actions of the main screen and the list, and the tabs."""
+    """Actions of the screen that it was opened on; of the main one those of all its parts, and the tabs."""
 
     async def discover(self) -> Hits:
         for text, help, run in self._all():
@@ -28,16 +29,22 @@ class KeyCommands(Provider):
                 yield Hit(score, matcher.highlight(text), run, help=help)
 
     def _all(self) -> list[tuple[str, str, Callable[[], Any]]]:
+        screen = self.screen
+        on_main = isinstance(screen, MainScreen)
+        table = keys.main_keys() if on_main else getattr(screen, "KEYS", ())
         found: list[tuple[str, str, Callable[[], Any]]] = [
             (f"{key.label.capitalize()}  {key.written}", key.tooltip, partial(self._run, key))
-            for key in keys.all_keys()
+            for key in table
             if key.group != "Move"
         ]
-        for place, tab in enumerate(PAGES):
+        for place, tab in enumerate(PAGES if on_main else ()):
             show = partial(self.screen.run_action, f"show_tab({place})")
             found.append((f"Tab {tab.title}  {place + 1}", f"Open {tab.title} in the detail.", show))
         return found
 
     async def _run(self, key: Key) -> None:
-        where = self.focused if key not in keys.MAIN and self.focused is not None else self.screen
-        await self.app.run_action(key.action, default_namespace=where)
+        screen = self.screen
+        if isinstance(screen, MainScreen):
+            await screen.run_key(key)
+        else:
+            await self.app.run_action(key.action, default_namespace=screen)

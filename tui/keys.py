@@ -138,20 +138,22 @@ MAIN: tuple[Key, ...] = (
         shown_as="[ ←"),
     Key("look.difference", "x", "next_difference", "difference",
         "The next place in the body that differs from what Lean documents.", "Look"),
-    Key("look.zoom", "z", "zoom", "zoom", "Give the whole screen to the list or the detail.", "Look", True),
+    Key("look.zoom", "z", "zoom", "zoom", "Give the whole screen to the list or the detail.", "Look"),
     Key("look.back", "escape", "back", "back", "Back to the list; there, marks and filter are cleared.",
         "Look", shown_as="Esc"),
-    Key("capture.compare", "d", "compare", "compare",
+    Key("capture.compare", "d", "compare", "diff",
         "Two marked captures field by field; or this one with the one before of its type.", "Act", True),
     Key("capture.copy", "y", "copy", "copy", "Copy body, ids, headers, a curl line, the value at the cursor.",
         "Act", True),
-    Key("capture.star", "s", "star", "star", "Star what is chosen, or take the star away.", "Act", True),
+    Key("capture.journey", "J", "journey", "journey",
+        "Everything that belongs to the ids of this capture, in one timeline.", "Look"),
+    Key("capture.star", "s", "star", "star", "Star what is chosen, or take the star away.", "Act"),
     Key("capture.note", "semicolon", "note", "note", "Write a line to what is chosen.", "Act",
         shown_as=";"),
     Key("capture.delete", "D,delete", "delete", "delete", "Remove what is chosen for good; asks first.",
         "Act", shown_as="D Del"),
     Key("relay.trigger", "t", "trigger", "trigger", "Post a sample, as Lean would.", "Act", True),
-    Key("relay.pause", "p", "pause", "pause", "Hold deliveries back, or let them go.", "Act", True),
+    Key("relay.pause", "p", "pause", "pause", "Hold deliveries back, or let them go.", "Act"),
     Key("relay.copy_url", "u", "copy_url", "copy URL", "Copy the URL to give Lean.", "Act"),
     Key("help", "question_mark", "help", "help", "The keys of this place.", "Program", True, "?"),
     Key("theme", "ctrl+t", "app.turn_theme", "theme", "Light or dark.", "Program", shown_as="^t"),
@@ -170,6 +172,29 @@ COMPARE: tuple[Key, ...] = (
     Key("compare.close", "escape,q,d", "close", "back", "Back to the list.", "Compare", True, "Esc"),
 )  # fmt: skip
 """Keys of the screen with two captures."""
+
+STEPS: tuple[Key, ...] = (
+    Key("steps.down", "j,down", "cursor_down", "down", "One row down.", "Move", shown_as="j ↓"),
+    Key("steps.up", "k,up", "cursor_up", "up", "One row up.", "Move", shown_as="k ↑"),
+    Key("steps.page_down", "pagedown,ctrl+d", "page_down", "page down", "One page down.", "Move",
+        shown_as="PgDn ^d"),
+    Key("steps.page_up", "pageup,ctrl+u", "page_up", "page up", "One page up.", "Move", shown_as="PgUp ^u"),
+    Key("steps.top", "g,home", "first", "top", "The first row.", "Move", shown_as="g Home"),
+    Key("steps.open", "enter", "select", "go there", "Go to this capture in the list.", "Journey", True,
+        "Enter"),
+    Key("steps.bottom", "G,end", "last", "end", "The last row.", "Move", shown_as="G End"),
+)  # fmt: skip
+"""Keys of the list of a journey's steps."""
+
+JOURNEY: tuple[Key, ...] = (
+    Key("journey.next_id", "right_square_bracket,right", "turn(1)", "next id",
+        "The journey of the capture's next id.", "Journey", True, "] →"),
+    Key("journey.previous_id", "left_square_bracket,left", "turn(-1)", "id before",
+        "The journey of the id before.", "Journey", shown_as="[ ←"),
+    Key("journey.help", "question_mark", "help", "help", "The keys of this place.", "Journey", True, "?"),
+    Key("journey.close", "escape,q,J", "close", "back", "Back to the list.", "Journey", True, "Esc"),
+)  # fmt: skip
+"""Keys of the screen with a journey."""
 
 TABS: tuple[str, ...] = ("1", "2", "3", "4", "5", "6", "7", "8", "9")
 """Keys of the detail's tabs, by their places."""
@@ -193,9 +218,24 @@ def of_key(pressed: str) -> Key | None:
     return next((key for key in MAIN if pressed in key.keys.split(",")), None)
 
 
-def all_keys() -> Iterator[Key]:
-    """The whole table."""
+PLACES: tuple[tuple[str, tuple[Key, ...]], ...] = (
+    ("In the list and the detail", (*LIST, *PAGE, *MAIN)),
+    ("In a body", BODY),
+    ("With two captures side by side", COMPARE),
+    ("In a journey", (*STEPS, *JOURNEY)),
+)
+"""The places with keys of their own, by name."""
+
+
+def main_keys() -> Iterator[Key]:
+    """Those of the main screen and what is in it."""
     yield from LIST
     yield from PAGE
     yield from BODY
     yield from MAIN
+
+
+def all_keys() -> Iterator[Key]:
+    """The whole table."""
+    for _, table in PLACES:
+        yield from table

@@ -22,8 +22,9 @@ def naming(reader: Reader, ids: Set[str]) -> Iterator[int]:
     """The captures whose body has one of the ids somewhere in its bytes, oldest first.
 
     A look at bytes: ids behind JSON escapes are not found, and whether one stands where an id is meant is the
-    caller's to see. Some 3 us for each capture of the log.
+    caller's to see. Some 3 us for each capture of the log. Ends early when the reader is interrupted.
     """
+    interruptions = reader.interruptions
     written = {each.encode("utf-8", "surrogatepass") for each in ids}
     uuids = {each for each in written if _UUID.fullmatch(each)}
     others = sorted(written - uuids)
@@ -37,7 +38,7 @@ def naming(reader: Reader, ids: Set[str]) -> Iterator[int]:
     name = reader.add_function(1, holds)
     try:
         after, newest = reader.oldest_id() - 1, reader.newest_id()
-        while after < newest:
+        while after < newest and reader.interruptions == interruptions:
             end = min(newest, after + WINDOW)
             found = reader.rows(
                 f"SELECT id FROM captures WHERE id > ? AND id <= ? AND {name}(body) ORDER BY id", (after, end)

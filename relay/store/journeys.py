@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from relay.errors import NotFound
 from relay.journeys import Builder, Circle, Journey, value_of
-from relay.lean.ids import Of, ids_of
+from relay.lean.ids import LeanId, Of, ids_of
+from relay.models import Capture
 from relay.store.finding import naming
 from relay.store.reader import Reader
 from relay.store.selecting import fetched
@@ -33,6 +34,12 @@ def journey_of(reader: Reader, id: str) -> tuple[Journey, int]:
     for capture in fetched(reader, numbers[:MOST_STEPS]):
         builder.add(capture)
     return builder.journey(), max(0, len(numbers) - MOST_STEPS)
+
+
+def seeds(capture: Capture) -> tuple[LeanId, ...]:
+    """The ids by which a capture can be followed, what its event is about first, its customer last."""
+    ids = ids_of(value_of(capture.body))
+    return tuple(sorted(ids, key=lambda each: (each.of is Of.CUSTOMER, each.path != "payload.id")))
 
 
 def _followed(reader: Reader, id: str) -> tuple[Circle, list[int]]:

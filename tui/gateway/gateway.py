@@ -33,8 +33,10 @@ from tui import status
 from tui.completing import Seen, with_parents
 from tui.facts.blocks import Findings, Subject
 from tui.facts.comparing import Comparison
+from tui.facts.journey import Followed
 from tui.gateway import comparing, memoryfile, subjects
 from tui.gateway.copies import Copies
+from tui.gateway.journeys import Journeys
 from tui.memory import Memory
 from tui.status import Engine, Status
 
@@ -78,6 +80,7 @@ class Gateway:
         self._one_detail, self._one_finding = Lock(), Lock()
         self._looked_into: Subject | None = None
         self._copies = Copies()
+        self._journeys = Journeys(self.db)
         self._open()
 
     def _open(self) -> None:
@@ -93,6 +96,7 @@ class Gateway:
 
     def close(self) -> None:
         """Close the connections; a search or look-up that goes on ends first."""
+        self._journeys.stop()
         self._searches.interrupt()
         self._details.interrupt()
         with self._one_detail:
@@ -318,6 +322,21 @@ class Gateway:
             RelayError: it cannot be written.
         """
         return await asyncio.to_thread(self._copies.save, name, data)
+
+    async def journey(self, number: int, place: int) -> Followed:
+        """Everything that belongs to one of a capture's ids; `stop_journey` ends it.
+
+        Args:
+            place: which of the ids, counted from what its event is about; any number, they go round.
+
+        Raises:
+            RelayError: it is gone, has none, or the log cannot be read.
+        """
+        return await asyncio.to_thread(self._journeys.follow, number, place)
+
+    def stop_journey(self) -> None:
+        """End the look through the log, within some milliseconds."""
+        self._journeys.stop()
 
     async def compare(self, a: int, b: int | None) -> Comparison:
         """Two captures field by field; without a second, with the one before of its type.

@@ -13,12 +13,13 @@ from tui.facts.copying import Item, of_one, of_several
 from tui.screens.acting import ActingScreen
 from tui.screens.compare import CompareScreen
 from tui.screens.copying import CopyMenu
+from tui.screens.journey import JourneyScreen
 
 
 class LookingScreen(ActingScreen):
     """Actions that only read; what they are about is told by the screen that builds on it."""
 
-    NEED_CAPTURES: ClassVar[frozenset[str]] = ActingScreen.NEED_CAPTURES | {"compare", "copy"}
+    NEED_CAPTURES: ClassVar[frozenset[str]] = ActingScreen.NEED_CAPTURES | {"compare", "copy", "journey"}
 
     @property
     def subject(self) -> Subject | None:
@@ -45,6 +46,18 @@ class LookingScreen(ActingScreen):
         if len(ids) == 1 and self.cursor not in (None, *ids):
             ids = sorted((*ids, self.cursor or 0))
         self.app.push_screen(CompareScreen(self.gateway, ids[0], ids[1] if len(ids) > 1 else None))
+
+    @work(group="dialog")
+    async def action_journey(self) -> None:
+        number = self.cursor
+        if number is not None:
+            wanted = await self.app.push_screen_wait(JourneyScreen(self.gateway, number))
+            if wanted is not None:
+                self.go_to(wanted)
+
+    def go_to(self, number: int) -> None:
+        """Put the cursor on a capture; a filter that hides it is switched off."""
+        raise NotImplementedError
 
     @work(group="dialog")
     async def action_copy(self) -> None:

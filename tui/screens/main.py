@@ -14,6 +14,7 @@ from textual import events, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container, Vertical
+from textual.dom import DOMNode
 from textual.widgets import Footer
 
 from relay.errors import RelayError
@@ -22,6 +23,7 @@ from relay.text import visible
 from tui import keys
 from tui.facts.blocks import Subject
 from tui.gateway import Gateway
+from tui.keys import Key
 from tui.screens.browsing import Browsing
 from tui.screens.filtering import Filtering
 from tui.screens.help import HelpScreen
@@ -129,6 +131,19 @@ class MainScreen(Filtering, LookingScreen):
             self.app.push_screen(HelpScreen("Keys in the detail", (*self._detail.keys, *keys.MAIN)))
         else:
             self.app.push_screen(HelpScreen("Keys in the list", (*keys.LIST, *keys.MAIN)))
+
+    async def run_key(self, key: Key) -> None:
+        """Do what a key does, wherever the keyboard is; or say why not."""
+        if (reason := self.why_not(key.action)) is not None:
+            self.notify(reason, title=key.label, severity="warning", markup=False)
+            return
+        where: DOMNode = self
+        if key in keys.LIST:
+            where = self._list
+        elif key in keys.BODY:
+            self._detail.open_body()
+            where = self._detail.body.view if key in keys.BODY_VIEW else self._detail.body.view.text
+        await self.app.run_action(key.action, default_namespace=where)
 
     # -- keeping up ----------------------------------------------------------------------------
 
@@ -330,6 +345,14 @@ class MainScreen(Filtering, LookingScreen):
         elif self._bar.text:
             self._bar.clear()
             self._apply("")
+
+    def go_to(self, number: int) -> None:
+        listing = self._browsing.listing
+        if not len(listing) or listing.id_at(listing.y_of(number)) != number:
+            self._bar.enabled = False
+            self._apply(self._bar.text)
+            self.notify("The filter hides it, so it is off; F switches it on.", markup=False)
+        self._list.go_to(listing.y_of(number))
 
     def action_copy_url(self) -> None:
         status = self._status.status

@@ -127,6 +127,11 @@ class BodyView(Vertical):
         self._tell()
 
     @property
+    def text(self) -> BodyText:
+        """What is scrolled and folded in it."""
+        return self._text
+
+    @property
     def view(self) -> str:
         """The name of the view on the screen; empty while there is none."""
         return "" if self._shown is None else self._shown.view

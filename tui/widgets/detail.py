@@ -103,9 +103,13 @@ class Detail(Vertical):
 
     def next_difference(self) -> None:
         """Go to the next value in the body that differs from what Lean documents."""
+        self.open_body()
+        self.body.next_difference()
+
+    def open_body(self) -> None:
+        """Open the tab with the body."""
         self._open("body")
         self._fill()
-        self.body.next_difference()
 
     def on_tabbed_content_tab_activated(self) -> None:
         self._fill()

@@ -73,3 +73,11 @@ def test_arrivals(reader: Reader) -> None:
     since = NOON + timedelta(seconds=7)
     assert listing.arrivals(reader, since, 10) == [NOON + timedelta(seconds=number) for number in (9, 8, 7)]
     assert len(listing.arrivals(reader, since, 2)) == 2
+
+
+def test_event_ids(reader: Reader) -> None:
+    """The event_ids of captures in the log's order, of those that have one."""
+    found = listing.event_ids(reader, [3, 1, 99])
+    captures = {each.id: each for each in reader.captures([1, 3])}
+    assert found == [event.event_id for _, each in sorted(captures.items()) if (event := each.event)]
+    assert found

@@ -1,0 +1,110 @@
+"""Everything that belongs to the ids of one capture, in one timeline."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import ClassVar
+
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.screen import Screen
+from textual.widgets import Footer, OptionList, Static
+from textual.widgets.option_list import Option
+
+from relay.errors import RelayError
+from relay.text import visible
+from tui import keys
+from tui.facts.journey import Followed, heads, row
+from tui.format import Piece
+from tui.gateway import Gateway
+from tui.keys import Key
+from tui.screens.help import HelpScreen
+from tui.widgets.text import content
+
+BREAK: Piece = ("\n", "plain")
+
+
+class JourneyScreen(Screen[int | None]):
+    """A line for each step; gives the capture that somebody wants to go to."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings(keys.JOURNEY)]
+    KEYS: ClassVar[tuple[Key, ...]] = (*keys.STEPS, *keys.JOURNEY)
+
+    def __init__(self, gateway: Gateway, number: int) -> None:
+        """
+        Args:
+            number: the capture whose ids are followed.
+        """
+        super().__init__()
+        self._gateway, self._number = gateway, number
+        self._place = 0
+        self._followed: Followed | None = None
+        self._head = Static(id="journey-head", markup=False)
+        self._steps = Steps(markup=False, compact=True)
+
+    def compose(self) -> ComposeResult:
+        yield self._head
+        yield self._steps
+        yield Footer(show_command_palette=False)
+
+    def on_mount(self) -> None:
+        self._steps.focus()
+        self._follow()
+
+    def on_unmount(self) -> None:
+        self._gateway.stop_journey()
+
+    def on_resize(self) -> None:
+        self._draw()
+
+    @work(exclusive=True, group="journey")
+    async def _follow(self) -> None:
+        self._gateway.stop_journey()
+        span = self._gateway.span()
+        count = span.last - span.first + 1 if span.last else 0
+        self._head.update(content([(f"Looking through {count:,} captures … Esc leaves.", "dim")]))
+        try:
+            self._followed = await self._gateway.journey(self._number, self._place)
+        except RelayError as error:
+            if error.word != "stopped":
+                self._head.update(content([(visible(str(error)), "bad")]))
+            return
+        self._draw()
+        steps = self._followed.journey.steps
+        at = next((at for at, step in enumerate(steps) if step.capture_id == self._number), 0)
+        self._steps.highlighted = at
+
+    def _draw(self) -> None:
+        followed = self._followed
+        if followed is None:
+            return
+        self._head.update(content((f"{text}\n", tone) for text, tone in heads(followed)))
+        highlighted = self._steps.highlighted
+        self._steps.clear_options()
+        width, today = max(self.size.width - 3, 20), datetime.now().astimezone().date()
+        for step in followed.journey.steps:
+            first, *rest = row(step, followed, width, today)
+            pieces = [*first, *(piece for line in rest for piece in [BREAK, *line])]
+            self._steps.add_option(Option(content(pieces), id=str(step.capture_id)))
+        self._steps.highlighted = highlighted
+
+    def action_turn(self, by: int) -> None:
+        if self._followed is not None and len(self._followed.ids) > 1:
+            self._place = (self._followed.place + by) % len(self._followed.ids)
+            self._follow()
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        self.dismiss(int(event.option.id or 0) or None)
+
+    def action_help(self) -> None:
+        self.app.push_screen(HelpScreen("Keys here", self.KEYS))
+
+    def action_close(self) -> None:
+        self.dismiss(None)
+
+
+class Steps(OptionList):
+    """The list of steps, moved through as other lists."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings(keys.STEPS)]
