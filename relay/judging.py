@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
-import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
@@ -20,6 +19,7 @@ import msgspec
 
 from relay.background import background
 from relay.judgeworker import Drift, Found
+from relay.processes import own_module, own_path
 from relay.store.shapes import first_unjudged, save_shapes, where_judging_stands
 from relay.store.trouble import StoreClosed, StoreTrouble
 from relay.store.writer import Writer
@@ -56,14 +56,18 @@ ENDS_WITHIN_S = 0.5
 
 LONGEST_ANSWER = 1024 * 1024
 
-LAUNCHER = ("-P", "-m", "relay.judgeworker")
-"""What the interpreter runs. -P: a file in the working folder must not pass itself off as one of ours."""
+PROGRAM = "relay.judgeworker"
+"""The module that the worker runs."""
 
 _decode = msgspec.json.Decoder(Found).decode
 
 
 class WorkerDied(Exception):
     """The worker ended or fell silent before it answered."""
+
+
+class CannotStart(Exception):
+    """There is no worker: the system does not start one."""
 
 
 class Judging:
@@ -79,6 +83,8 @@ class Judging:
         """In a row."""
         self._one_by_one = 0
         """So many captures are judged alone, as the worker died over one of them."""
+        self._failed_starts = 0
+        """In a row."""
 
     def notice(self, newest: int) -> None:
         """Captures up to this id are committed."""
@@ -123,8 +129,15 @@ class Judging:
         alone = self._one_by_one > 0
         try:
             found = await self._worker.ask(after, upto, 1 if alone else SLICE)
+        except CannotStart as error:  # No capture is to blame.
+            if not self._failed_starts:
+                log.warning("shapes are not judged until their process can be started: %s", error)
+            self._failed_starts += 1
+            await asyncio.sleep(AGAIN_AFTER_S[-1])
+            return after
         except WorkerDied:
             return await self._after_death(after, upto, alone=alone)
+        self._failed_starts = 0
         self._deaths = 0
         self._one_by_one -= alone
         if not await self._saved(found, mark=mark):
@@ -187,9 +200,13 @@ class Judging:
 class Worker:
     """The process, started when it is first asked."""
 
-    def __init__(self, db: Path, launcher: Sequence[str] = LAUNCHER) -> None:
+    def __init__(self, db: Path, command: Sequence[str] | None = None) -> None:
+        """
+        Args:
+            command: what is run in place of the worker.
+        """
         self._db = db
-        self._launcher = launcher
+        self._command = command
         self._process: asyncio.subprocess.Process | None = None
 
     @property
@@ -201,11 +218,15 @@ class Worker:
         """Have a slice judged.
 
         Raises:
+            CannotStart: there is none, and there will be none for now.
             WorkerDied: it has ended, or was ended because it took too long.
         """
         try:
+            process = self._process or await self._start()
+        except OSError as error:
+            raise CannotStart(error) from error
+        try:
             async with asyncio.timeout(SLICE_WITHIN_S):
-                process = self._process or await self._start()
                 assert process.stdin is not None
                 assert process.stdout is not None
                 process.stdin.write(b"[%d,%d,%d]\n" % (after, upto, limit))
@@ -240,9 +261,9 @@ class Worker:
     async def _start(self) -> asyncio.subprocess.Process:
         # A session of its own: Ctrl-C is for the engine, which ends the worker when its turn comes.
         self._process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *self._launcher,
+            *(self._command or own_module(PROGRAM)),
             str(self._db),
+            env=own_path(),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,

@@ -1,8 +1,9 @@
-"""Which other programs have a file or a port open, as far as this system tells."""
+"""Other processes: those that have a file or a port open, as far as this system tells, and our own."""
 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,24 @@ def holders(path: Path) -> list[Process]:
     return [
         process for process in _others() if process.pid != started_by and wanted in _open_files(process.pid)
     ]
+
+
+def own_module(name: str) -> list[str]:
+    """The first words of a command that runs a module of this program, with `own_path` in its environment.
+
+    With -P: what lies in the working folder is no part of it.
+    """
+    return [sys.executable, "-P", "-m", name]
+
+
+def own_path(*, secrets: bool = False) -> dict[str, str]:
+    """The environment of a process of ours: it finds our modules where we do.
+
+    Args:
+        secrets: whether it may have the variables that hold Lean's.
+    """
+    known = {name: value for name, value in os.environ.items() if secrets or not name.startswith("LEAN_")}
+    return known | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
 
 
 def is_alive(pid: int) -> bool:

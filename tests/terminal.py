@@ -8,12 +8,13 @@ import os
 import pty
 import re
 import select
+import signal
 import struct
 import subprocess
 import sys
 import termios
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from tests.running import RELAY, environment, working_folder
@@ -69,6 +70,20 @@ class Terminal:
         """What was written, without escape sequences."""
         return _SEQUENCE.sub(b"", self.written).decode("utf-8", "replace")
 
+    def hang_up(self) -> None:
+        """Close it, as a window is closed, with the signal that the system sends then."""
+        os.close(self._master)
+        self._master = -1
+        self.process.send_signal(signal.SIGHUP)
+
+    def close(self) -> None:
+        """End the program if it is still there, and close the terminal."""
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait(10)
+        if self._master >= 0:
+            os.close(self._master)
+
     def end(self, within_s: float = 15.0) -> int:
         """Wait for the program's own end; gives its exit code."""
         deadline = time.monotonic() + within_s
@@ -82,20 +97,25 @@ class Terminal:
 
 @contextlib.contextmanager
 def at_a_terminal(
-    folder: Path, *arguments: str, size: tuple[int, int] = (100, 30), env: Mapping[str, str] | None = None
+    folder: Path,
+    *arguments: str,
+    size: tuple[int, int] = (100, 30),
+    env: Mapping[str, str] | None = None,
+    launcher: Sequence[str] = RELAY,
 ) -> Iterator[Terminal]:
     """The real program at a terminal of its own, killed at the end if it is still there.
 
     Args:
         folder: where its home lies; made if missing.
         size: columns and lines.
+        launcher: what the interpreter runs in place of `-m relay`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
     try:
         process = subprocess.Popen(
-            [sys.executable, *RELAY, *arguments],
+            [sys.executable, *launcher, *arguments],
             cwd=working_folder(folder),
             env=environment(folder) | {"TERM": "xterm-256color"} | dict(env or {}),
             stdin=slave,
@@ -105,10 +125,5 @@ def at_a_terminal(
         )
     finally:
         os.close(slave)
-    try:
-        yield Terminal(process, master)
-    finally:
-        if process.poll() is None:
-            process.kill()
-            process.wait(10)
-        os.close(master)
+    with contextlib.closing(Terminal(process, master)) as terminal:
+        yield terminal

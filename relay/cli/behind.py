@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import threading
 from collections import deque
 from collections.abc import Sequence
@@ -15,6 +14,7 @@ from contextlib import suppress
 from types import TracebackType
 
 from relay.errors import Exit, RelayError
+from relay.processes import own_module, own_path
 
 LINES_KEPT = 200
 """Of what it says, the newest lines."""
@@ -41,19 +41,16 @@ class Listener:
         self._ready_line = ""
         read_end, self._lifeline = os.pipe()
         try:
+            behind = ("--behind", str(DETACHED if detach else read_end))
             self._process = subprocess.Popen(
-                [
-                    # -P, and the path that we have: what lies in the working folder is no part of this.
-                    *(sys.executable, "-P", "-m", "relay", "listen", *arguments),
-                    *("--behind", str(DETACHED if detach else read_end)),
-                ],
+                [*own_module("relay"), "listen", *arguments, *behind],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 text=True,
                 encoding="utf-8",
                 errors="replace",
-                env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+                env=own_path(secrets=True),
                 pass_fds=() if detach else (read_end,),
                 # A session of its own: Ctrl-C at our terminal, and its end, are not the child's.
                 start_new_session=True,

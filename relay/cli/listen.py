@@ -65,7 +65,7 @@ async def _listen(
     async with engine.running(settings, receive=True, reread=reread) as running:
         if running.moved_aside is not None:
             log.warning("the log was corrupt; it was moved to %s and a new one begun", running.moved_aside)
-        _on_hangup(running)
+        _on_hangup(running, stop)
         with nullcontext() if behind is not None else Follower(settings, json=json):
             # A full collection walks all that was imported, some 40 ms in which nobody is answered;
             # what is here now stays anyway.
@@ -89,9 +89,14 @@ def _on_signals(stop: asyncio.Event) -> None:
         asyncio.get_running_loop().add_signal_handler(number, handle, number)
 
 
-def _on_hangup(running: engine.Engine) -> None:
-    """SIGHUP reads the settings again, or keeps the old ones and says why."""
+def _on_hangup(running: engine.Engine, stop: asyncio.Event) -> None:
+    """SIGHUP reads the settings again, or keeps the old ones and says why; a terminal that closes ends us.
+
+    The system sends the same signal for both. Under nohup, which ignores it, only `kill -HUP` can be meant.
+    """
     tasks: set[asyncio.Future[None]] = set()
+    stays = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    terminals = [] if stays else [stream for stream in (0, 1, 2) if os.isatty(stream)]
 
     async def reload() -> None:
         try:
@@ -102,6 +107,9 @@ def _on_hangup(running: engine.Engine) -> None:
             log.info(reloaded(result))
 
     def handle() -> None:
+        if terminals and not any(map(os.isatty, terminals)):
+            stop.set()
+            return
         task = asyncio.ensure_future(reload())
         tasks.add(task)
         task.add_done_callback(tasks.discard)

@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import socket
 import sqlite3
 import subprocess
-import sys
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -23,6 +21,7 @@ from time import monotonic
 from typing import Any, TypeVar, cast
 
 from relay.errors import RelayError
+from relay.processes import own_module, own_path
 from relay.store.frames import Arrived, Incoming, Kind, captures_frame, frame, payload_of
 from relay.store.inserting import Row
 from relay.store.recorder import PROBE_EVERY_S, Bounds, confess, confess_beyond
@@ -232,11 +231,10 @@ class Writer:
 
     def _spawn(self, channel: socket.socket) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            # -P: what lies in the working folder is no part of this program.
-            [sys.executable, "-P", "-m", PROGRAM, str(self._path)],
+            [*own_module(PROGRAM), str(self._path)],
             stdin=channel.fileno(),
             stdout=subprocess.DEVNULL,
-            env=_environment(),
+            env=own_path(),
             pass_fds=() if self._lock is None else (self._lock,),
         )
 
@@ -374,13 +372,6 @@ class _Channel(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         self._writer._lost()
-
-
-def _environment() -> dict[str, str]:
-    """What the process may know: where its modules are, and none of Lean's secrets."""
-    known = {name: value for name, value in os.environ.items() if not name.startswith("LEAN_")}
-    known["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
-    return known
 
 
 def _fail(future: asyncio.Future[Any], error: BaseException) -> None:

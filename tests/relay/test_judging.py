@@ -9,6 +9,7 @@ import sqlite3
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, closing
+from functools import partial
 from pathlib import Path
 from time import monotonic
 
@@ -22,6 +23,7 @@ from relay.lean.catalogue import catalogue
 from relay.store.writer import Writer
 from tests.factories import BODY, a_capture, insert_all, new_log
 from tests.leanlike import a_body, a_request
+from tests.relay.receiving import executed, until
 from tests.running import Running, exchange, lean_relay, reading, running, wait_until
 
 JUDGED_WITHIN_S = 60.0
@@ -138,9 +140,9 @@ SILENT = "import sys\nfor line in sys.stdin: pass"
 
 
 @asynccontextmanager
-async def judging_with(db: Path, launcher: Sequence[str]) -> AsyncIterator[tuple[Judging, Worker]]:
+async def judging_with(db: Path, command: Sequence[str]) -> AsyncIterator[tuple[Judging, Worker]]:
     writer = await Writer.open(db, ours=True)
-    worker = Worker(db, launcher)
+    worker = Worker(db, command)
     judge = Judging(writer, worker)
     try:
         async with background(judge.run()):
@@ -180,7 +182,7 @@ async def test_a_capture_that_ends_the_worker_is_passed_over_and_named(
 ) -> None:
     """All others get their shape, and its own stays open rather than guessed."""
     monkeypatch.setattr(judging, "AGAIN_AFTER_S", (0.0, 0.0))
-    async with judging_with(db, ("-c", FATAL)):
+    async with judging_with(db, (sys.executable, "-c", FATAL)):
         await until_shapes(db, {1: "documented", 2: "documented", 3: None, 4: "drift", 5: "documented"})
     assert "the shape of capture 3 stays open" in caplog.text
 
@@ -189,22 +191,25 @@ async def test_a_worker_that_falls_silent_is_ended(db: Path, monkeypatch: pytest
     """One that answers nothing is killed in time, and another takes its place."""
     monkeypatch.setattr(judging, "AGAIN_AFTER_S", (0.0, 0.0))
     monkeypatch.setattr(judging, "SLICE_WITHIN_S", 0.2)
-    async with judging_with(db, ("-c", SILENT)) as (_, worker):
+    async with judging_with(db, (sys.executable, "-c", SILENT)) as (_, worker):
         first = await a_pid(worker)
         await a_pid(worker, other_than=first)
         with pytest.raises(ProcessLookupError):
             os.kill(first, 0)
 
 
-async def test_a_worker_that_cannot_start_disturbs_nobody(db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a worker captures stay without a shape, and the writer writes on."""
+async def test_a_worker_that_cannot_start_disturbs_nobody(
+    db: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is tried again and again, and said once; captures stay without a shape, the writer writes on."""
     monkeypatch.setattr(judging, "AGAIN_AFTER_S", (0.0, 0.0))
-    async with judging_with(db, ("-c", "")) as (judge, worker):
-        monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    async with judging_with(db, ("/nowhere/python",)) as (judge, worker):
         judge.notice(5)
-        await asyncio.sleep(0)
+        await until(lambda: judge._failed_starts >= 3, "some tries to start it")
         assert worker.pid is None
+        assert await judge._writer.write(partial(executed, sql="UPDATE captures SET answer = 200")) == 5
     assert set(shapes(db).values()) == {None}
+    assert caplog.text.count("shapes are not judged until") == 1
 
 
 async def test_judging_ends_with_the_store(db: Path) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from relay.lock import holder
 from tests.leanlike import a_body, a_request
 from tests.running import (
     RELAY,
@@ -26,6 +27,13 @@ from tests.running import (
     start,
     working_folder,
 )
+from tests.terminal import at_a_terminal
+
+NOHUP = (
+    "import os, signal, sys; signal.signal(signal.SIGHUP, signal.SIG_IGN);"
+    " os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
+)
+"""What nohup does, as a program."""
 
 
 def until(holds: Callable[[], bool], what: str, within_s: float = 15.0) -> None:
@@ -172,3 +180,27 @@ def test_a_wrong_option_is_a_usage_error(tmp_path: Path, flags: list[str]) -> No
     assert done.returncode == 2
     assert flags[1] in done.stderr
     assert not (tmp_path / "relay.db").exists()
+
+
+def test_a_terminal_that_closes_ends_it(tmp_path: Path) -> None:
+    """SIGHUP at a terminal reads settings again; where the window was closed, nobody is left behind."""
+    db = tmp_path / "relay.db"
+    with at_a_terminal(tmp_path, "listen", "--port", "0", "--db", str(db)) as there:
+        there.wait_for("listening on")
+        there.process.send_signal(signal.SIGHUP)
+        there.wait_for("settings read again")
+        there.hang_up()
+        assert there.process.wait(15) == 0
+    assert holder(db) is None
+
+
+def test_under_nohup_it_stays(tmp_path: Path) -> None:
+    """Started with the signal ignored, it outlives its terminal, and still reads its settings again."""
+    db = tmp_path / "relay.db"
+    with at_a_terminal(
+        tmp_path, "listen", "--port", "0", "--db", str(db), launcher=("-c", NOHUP, *RELAY)
+    ) as there:
+        there.wait_for("listening on")
+        there.hang_up()
+        assert lean_relay(tmp_path, "reload", "--db", str(db)).returncode == 0
+        assert there.process.poll() is None
