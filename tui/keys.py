@@ -11,13 +11,6 @@ from dataclasses import dataclass
 
 from textual.binding import Binding
 
-RESERVED: dict[str, str] = {
-    "r": "capture.replay",
-    "R": "capture.replay_to",
-    "e": "capture.edit",
-}
-"""Keys that are spoken for, so that no other action takes them."""
-
 
 @dataclass(frozen=True, slots=True)
 class Key:
@@ -139,8 +132,14 @@ MAIN: tuple[Key, ...] = (
     Key("look.difference", "x", "next_difference", "difference",
         "The next place in the body that differs from what Lean documents.", "Look"),
     Key("look.zoom", "z", "zoom", "zoom", "Give the whole screen to the list or the detail.", "Look"),
-    Key("look.back", "escape", "back", "back", "Back to the list; there, marks and filter are cleared.",
-        "Look", shown_as="Esc"),
+    Key("look.back", "escape", "back", "back",
+        "Back to the list; there a replay is cancelled, then marks and filter are cleared.", "Look",
+        shown_as="Esc"),
+    Key("capture.replay", "r", "replay", "replay", "Send it to the usual targets again, as it came.", "Act",
+        True),
+    Key("capture.replay_to", "R", "replay_to", "replay to",
+        "Send it again otherwise: where to, how, how often.", "Act"),
+    Key("capture.edit", "e", "edit", "edit", "Edit method, path, headers and body, and send that.", "Act"),
     Key("capture.compare", "d", "compare", "diff",
         "Two marked captures field by field; or this one with the one before of its type.", "Act", True),
     Key("capture.copy", "y", "copy", "copy", "Copy body, ids, headers, a curl line, the value at the cursor.",
@@ -218,11 +217,28 @@ def of_key(pressed: str) -> Key | None:
     return next((key for key in MAIN if pressed in key.keys.split(",")), None)
 
 
+SENDING: tuple[Key, ...] = (
+    Key("sending.send", "ctrl+s", "send", "send", "Send it.", "Send", True, "^s"),
+    Key("sending.cancel", "escape", "cancel", "cancel", "Leave it; nothing is sent.", "Send", True, "Esc"),
+)
+"""Keys of the dialog before something is sent again."""
+
+EDIT: tuple[Key, ...] = (
+    Key("edit.send", "ctrl+s", "send", "send", "Send what stands there.", "Edit", True, "^s"),
+    Key("edit.editor", "ctrl+o", "editor", "$EDITOR", "Go on in your own editor.", "Edit", True, "^o"),
+    Key("edit.help", "f1", "help", "help", "The keys of this place.", "Edit", True, "F1"),
+    Key("edit.leave", "escape", "leave", "back", "Leave it; asks where something was changed.", "Edit", True,
+        "Esc"),
+)  # fmt: skip
+"""Keys of the form in which a request is edited."""
+
 PLACES: tuple[tuple[str, tuple[Key, ...]], ...] = (
     ("In the list and the detail", (*LIST, *PAGE, *MAIN)),
     ("In a body", BODY),
     ("With two captures side by side", COMPARE),
     ("In a journey", (*STEPS, *JOURNEY)),
+    ("Before something is sent again", SENDING),
+    ("Where a request is edited", EDIT),
 )
 """The places with keys of their own, by name."""
 

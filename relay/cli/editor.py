@@ -1,20 +1,12 @@
-"""A request in the editor of the person: what they make of it.
-
-Owns the file for it: 0600 in a folder of its own, and gone afterwards, whatever the editor left beside it.
-"""
+"""A request in the editor of the person: what they make of it, and what is asked where it cannot be read."""
 
 from __future__ import annotations
 
-import os
-import shlex
-import subprocess
 import sys
-import tempfile
-from pathlib import Path
 
 import click
 
-from relay import editform
+from relay import editform, editor
 from relay.cli.common import PROGRAM
 from relay.editing import Edits
 from relay.errors import RelayError, UsageError
@@ -35,16 +27,10 @@ def edited_by_hand(shown: Capture, came: Capture) -> Edits:
         UsageError: there is no editor, or the form cannot be read.
         RelayError: `not-edited` where nothing was changed, or the editor says that it failed.
     """
-    editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
     remarks = (f"Capture {came.id}. Leave it unchanged, or empty, and nothing is sent.",)
-    with tempfile.TemporaryDirectory(prefix=f"{PROGRAM}-") as folder:  # 0700
-        path = Path(folder, f"capture-{came.id}.http")
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with open(descriptor, "wb") as file:
-            file.write(editform.written(shown, remarks))
+    with editor.edited(editform.written(shown, remarks), f"capture-{came.id}.http") as file:
         while True:
-            _open(editor, path)
-            form = path.read_bytes()
+            form = file.open()
             if not form.strip():
                 raise RelayError("the form was emptied, so nothing was sent", word="not-edited")
             try:
@@ -62,12 +48,3 @@ def edited_by_hand(shown: Capture, came: Capture) -> Edits:
                     word="not-edited",
                 )
             return edits
-
-
-def _open(editor: str, path: Path) -> None:
-    try:
-        done = subprocess.run([*shlex.split(editor), str(path)], check=False)
-    except (OSError, ValueError) as error:
-        raise UsageError(f"the editor {editor!r} cannot be started: {error}; set EDITOR") from error
-    if done.returncode:
-        raise RelayError(f"the editor ended with {done.returncode}, so nothing was sent", word="not-edited")

@@ -21,6 +21,7 @@ from relay.models import Followed
 from relay.outcomes import NOT_SENT
 from relay.phrases import called
 from relay.replay import State
+from relay.replaywords import Progress, summary
 from relay.store import replaying
 from relay.store.reader import Reader
 from relay.text import visible
@@ -32,8 +33,6 @@ NEWS_WITHIN_S = 0.5
 
 NAMED = 10
 """Captures whose answers were not as expected, by name in the last line."""
-
-Progress = Mapping[str, Any]
 
 
 async def follow(
@@ -149,7 +148,7 @@ class Answers:
             line = {"kind": "replay", **progress}
             print_json(line if self._expected is None else line | {"not_as_expected": len(self._unmet)})
         elif progress["total"] > 1:
-            click.echo(f"lean-relay: {summary_line(progress)}", err=True)
+            click.echo(f"lean-relay: {summary(progress)}", err=True)
         if interrupted:
             raise click.Abort
         sent = f"{progress['done']} of {progress['total']} were tried"
@@ -180,15 +179,3 @@ def answer_line(followed: Followed, why_not: str | None, *, name_target: bool) -
     tries = f", try {attempt.number}" if attempt.number > 1 else ""
     line = f"{' '.join(words)} -> {where}{came(attempt)}{tries}: {conclusion(followed)}"
     return line if why_not is None else f"{line}; {why_not}"
-
-
-def summary_line(progress: Progress) -> str:
-    """`sent 40: 38 delivered, 2 not`, and what was not sent; safe to show."""
-    words = [f"{progress['delivered']} delivered"]
-    if progress["failed"]:
-        words.append(f"{progress['failed']} not")
-    if progress["skipped"]:
-        words.append(f"{progress['skipped']} that no target takes")
-    if progress["left"]:
-        words.append(f"{progress['left']} left")
-    return f"{progress['total']} deliveries in {progress['elapsed_s']:.1f} s: {', '.join(words)}"

@@ -62,8 +62,12 @@ def _sent(attempt: Attempt, capture: Capture) -> Iterator[Block]:
     if attempt.sent_headers is not None:
         yield from _differing("sent", attempt.sent_headers, capture.headers)
         yield from _differing("not sent", capture.headers, attempt.sent_headers)
+    if attempt.sent_method is not None or attempt.sent_target is not None:
+        method, target = attempt.sent_method or capture.method, attempt.sent_target or capture.target
+        yield Fact("sent", f"{visible(method)} {latin1_shown(target)}", "warn")
     if attempt.sent_body is not None:
-        yield Fact("sent body", f"another one, {size(len(attempt.sent_body))}", "warn")
+        yield Heading(f"Another body was sent: {size(len(attempt.sent_body))}", "warn")
+        yield from lines(attempt.sent_body, attempt.sent_headers or capture.headers)
 
 
 def _differing(name: str, headers: Headers, others: Headers) -> Iterator[Block]:

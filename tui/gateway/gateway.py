@@ -18,13 +18,14 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Protocol
 
-from relay.config import Settings, read_secrets
+from relay.config import Settings, preferred_secret, read_secrets
 from relay.curl import curl, engine_url
-from relay.errors import RelayError, Unreachable, UsageError
+from relay.errors import NotFound, RelayError, Unreachable, UsageError
 from relay.filters import Filter
 from relay.lean.samples import Sampler
 from relay.lock import holder
 from relay.models import Capture, Listed
+from relay.replaywords import Progress
 from relay.store import listing
 from relay.store.reader import Reader
 from relay.store.search import Window, scan
@@ -34,8 +35,10 @@ from tui.completing import Seen, with_parents
 from tui.facts.blocks import Findings, Subject
 from tui.facts.comparing import Comparison
 from tui.facts.journey import Followed
+from tui.facts.replaying import ranges
 from tui.gateway import comparing, memoryfile, subjects
 from tui.gateway.copies import Copies
+from tui.gateway.editing import Form, form
 from tui.gateway.journeys import Journeys
 from tui.memory import Memory
 from tui.status import Engine, Status
@@ -48,9 +51,6 @@ AT_ONCE = 10_000
 
 LOCKED_S = 0.1
 """How long the screen stands still, at most, while another program has locked the log."""
-
-PREFERRED_SECRETS = ("sandbox", "default")
-"""Of several secrets, the one that samples are signed with."""
 
 
 class Listener(Protocol):
@@ -260,7 +260,7 @@ class Gateway:
 
     async def prune(self, ids: Sequence[int]) -> int:
         """Remove captures for good, starred ones excepted; gives how many went."""
-        answer = await self.act("prune", {"ranges": _ranges(ids), "starred_too": False})
+        answer = await self.act("prune", {"ranges": ranges(ids), "starred_too": False})
         return int(answer["removed"])
 
     async def pause(self, paused: bool) -> None:
@@ -271,6 +271,36 @@ class Gateway:
         """Send captures to the engine's targets; gives how many were queued and how many unparked."""
         answer = await self.act("forward", {"ids": list(ids)})
         return int(answer["queued"]), int(answer["released"])
+
+    # -- sending again -------------------------------------------------------------------------
+
+    async def replay(self, order: Mapping[str, Any]) -> Progress:
+        """Begin a run; gives how it stands. The order is that of `tui.facts.replaying`."""
+        return await self.act("replay", order)
+
+    async def replay_progress(self, run: int, wait_s: float) -> Progress:
+        """How a run stands, after news of it or the wait."""
+        answer = await self.act("replays", {"run": run, "wait_s": wait_s})
+        return dict(answer["runs"][0])
+
+    async def cancel_replay(self, run: int) -> None:
+        """Send no more of a run."""
+        await self.act("cancel", {"run": run})
+
+    async def form(self, number: int) -> Form:
+        """A capture's request to be edited.
+
+        Raises:
+            NotFound: it is gone.
+        """
+        return await asyncio.to_thread(self._form, number)
+
+    def _form(self, number: int) -> Form:
+        with self._one_detail:
+            capture = self._details.capture(number)
+        if capture is None:
+            raise NotFound(f"capture {number} is no longer there")
+        return form(capture, self.settings)
 
     # -- samples -------------------------------------------------------------------------------
 
@@ -288,13 +318,13 @@ class Gateway:
                 "nobody takes webhooks on this log now; `lean-relay listen` does", word="no-engine"
             )
         secrets = self._secrets()
-        name = next((name for name in PREFERRED_SECRETS if name in secrets), next(iter(secrets), None))
+        secret = secrets[preferred_secret(secrets)] if secrets else None
         posts: list[Post] = []
         try:
             sample = Sampler(random.SystemRandom(), lambda: datetime.now(UTC)).sample(type_, ())
         except ValueError as error:
             raise UsageError(str(error)) from error
-        await post_all(engine.url, iter([sample]), posts.append, secret=secrets[name] if name else None)
+        await post_all(engine.url, iter([sample]), posts.append, secret=secret)
         return posts[0]
 
     def url(self) -> str:
@@ -360,14 +390,3 @@ def _inode(path: Path) -> int | None:
     with suppress(OSError):
         return os.stat(path).st_ino
     return None
-
-
-def _ranges(ids: Sequence[int]) -> list[tuple[int, int]]:
-    """Ascending ids as spans without gaps."""
-    ranges: list[tuple[int, int]] = []
-    for number in sorted(ids):
-        if ranges and number == ranges[-1][1] + 1:
-            ranges[-1] = (ranges[-1][0], number)
-        else:
-            ranges.append((number, number))
-    return ranges

@@ -74,14 +74,14 @@ class ActingScreen(Screen[None]):
     def action_star(self) -> None:
         ids = self.chosen()
         starred = not all(map(self.is_starred, ids))
-        self._act(self.gateway.star(ids, starred), f"{'Starred' if starred else 'No star on'} {_these(ids)}")
+        self._act(self.gateway.star(ids, starred), f"{'Starred' if starred else 'No star on'} {these(ids)}")
 
     @work(group="dialog")
     async def action_note(self) -> None:
         ids = self.chosen()
-        text = await self.app.push_screen_wait(NoteDialog(f"Note to {_these(ids)}", self.note_of(ids)))
+        text = await self.app.push_screen_wait(NoteDialog(f"Note to {these(ids)}", self.note_of(ids)))
         if text is not None:
-            done = f"Noted at {_these(ids)}" if text else f"No note at {_these(ids)}"
+            done = f"Noted at {these(ids)}" if text else f"No note at {these(ids)}"
             self._act(self.gateway.note(ids, text or None), done)
 
     def note_of(self, ids: list[int]) -> str:
@@ -97,7 +97,7 @@ class ActingScreen(Screen[None]):
             return
         spared = f" The {starred} starred stay." if starred else ""
         question = (
-            f"{_these(ids).capitalize()} with body, headers, note and all deliveries will be removed from "
+            f"{these(ids).capitalize()} with body, headers, note and all deliveries will be removed from "
             f"{visible(str(self.gateway.db))} for good, and what they held is overwritten.{spared}"
         )
         if await self.app.push_screen_wait(Confirm("Delete for good?", question, "Yes, delete")):
@@ -158,5 +158,6 @@ class ActingScreen(Screen[None]):
         self.notify(visible(str(error)), title=error.word or "", severity="error", markup=False, timeout=10)
 
 
-def _these(ids: list[int]) -> str:
+def these(ids: list[int]) -> str:
+    """`capture 12`, `1,234 captures`."""
     return f"capture {ids[0]}" if len(ids) == 1 else f"{len(ids):,} captures"

@@ -26,22 +26,23 @@ class Confirm(ModalScreen[bool]):
         Binding("left,right,h,l", "app.focus_next", show=False),
     ]
 
-    def __init__(self, title: str, question: str, yes: str) -> None:
+    def __init__(self, title: str, question: str, yes: str, no: str = "No, keep") -> None:
         """
         Args:
             title: a few words.
             question: what will be lost; safe to show.
             yes: what the button says that does it.
+            no: what the other one says.
         """
         super().__init__()
-        self._title, self._question, self._yes = title, question, yes
+        self._title, self._question, self._yes, self._no = title, question, yes, no
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as dialog:
             dialog.border_title = Content(self._title)
             yield Static(Content(self._question), markup=False)
             with Horizontal(classes="buttons"):
-                yield Button("No, keep (n)", id="no", compact=True)
+                yield Button(Content(f"{self._no} (n)"), id="no", compact=True)
                 yield Button(Content(f"{self._yes} (y)"), id="yes", variant="error", compact=True)
 
     def on_mount(self) -> None:

@@ -27,12 +27,13 @@ from tui.keys import Key
 from tui.screens.browsing import Browsing
 from tui.screens.filtering import Filtering
 from tui.screens.help import HelpScreen
-from tui.screens.looking import LookingScreen
+from tui.screens.replaying import ReplayingScreen
 from tui.status import Status, banners
 from tui.widgets.capture_list import CaptureList
 from tui.widgets.detail import Detail
 from tui.widgets.filter_bar import FilterBar
 from tui.widgets.list_frame import Empty, ListFoot, ListHead
+from tui.widgets.replay_line import ReplayLine
 from tui.widgets.status_line import BAR_S, BARS, Banners, StatusLine
 
 POLL_S = 0.1
@@ -47,7 +48,7 @@ WIDE = 140
 """Columns from which list and detail stand side by side."""
 
 
-class MainScreen(Filtering, LookingScreen):
+class MainScreen(Filtering, ReplayingScreen):
     """Browse, filter, understand."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings(keys.MAIN), *keys.tab_bindings()]
@@ -64,6 +65,7 @@ class MainScreen(Filtering, LookingScreen):
         self._empty = Empty(id="empty")
         self._foot = ListFoot(id="list-foot")
         self._detail = Detail(id="detail")
+        self._replay_line = ReplayLine(id="replay")
         self._unreadable: str | None = None
         self._refused: tuple[str, ...] = ()
         """Ids of the keys that are grey."""
@@ -81,6 +83,7 @@ class MainScreen(Filtering, LookingScreen):
                 yield self._empty
                 yield self._foot
             yield self._detail
+        yield self._replay_line
         yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
@@ -110,6 +113,10 @@ class MainScreen(Filtering, LookingScreen):
     @property
     def cursor(self) -> int | None:
         return self._browsing.listing.cursor
+
+    @property
+    def replay_line(self) -> ReplayLine:
+        return self._replay_line
 
     def value_at_cursor(self) -> tuple[str, str] | None:
         return self._detail.value_at_cursor()
@@ -336,6 +343,8 @@ class MainScreen(Filtering, LookingScreen):
             self._list.focus()
         elif self._browsing.is_searching:
             self._browsing.stop_search()
+        elif self._replay_line.progress is not None:
+            self.cancel_replay()
         elif self.has_class("-zoom-list"):
             self.remove_class("-zoom-list")
         elif self._browsing.listing.marks:

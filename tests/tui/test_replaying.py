@@ -1,0 +1,329 @@
+"""Sending again from the screen: to real backends, followed to its end, cancelled, edited, refused."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager, nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+from textual.app import App
+from textual.widgets import Input, TextArea
+
+from relay import engine
+from relay.config import Settings
+from relay.config.settings import Route, SecretSource
+from relay.editing import Edits
+from relay.lean.signature import HEADER, sign
+from relay.models import Capture
+from relay.text import visible
+from tests.factories import BODY, a_capture, insert_all, new_log
+from tests.tui.showing import Showing, screen_on
+from tui.facts.replaying import Fault, Wanted, order
+from tui.gateway.editing import form
+from tui.screens.editing import EditScreen
+from tui.widgets.form_area import FormArea
+
+SECRET = b"whsec_of_a_test"
+
+
+class Got(list[tuple[str, str, dict[str, str], bytes]]):
+    """What a backend got: method, path, headers, body; it answers with `status` once `gate` is open."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.status = 200
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.port = 0
+
+
+@asynccontextmanager
+async def a_backend() -> AsyncIterator[Got]:
+    got = Got()
+
+    async def take(request: web.Request) -> web.Response:
+        got.append((request.method, request.path, dict(request.headers), await request.read()))
+        await got.gate.wait()
+        return web.json_response({"n": len(got)}, status=got.status)
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", take)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    got.port = runner.addresses[0][1]
+    try:
+        yield got
+    finally:
+        got.gate.set()
+        await runner.cleanup()
+
+
+@asynccontextmanager
+async def replaying(
+    folder: Path, captures: Iterable[Capture], *, usual: bool = True, size: tuple[int, int] = (120, 40)
+) -> AsyncIterator[tuple[Showing, Got]]:
+    """The screen on a log with an engine, and a backend that is its target, or none."""
+    log = new_log(folder / "relay.db")
+    insert_all(log, captures)
+    log.close()
+    file = folder / "secret"
+    file.write_bytes(SECRET)
+    file.chmod(0o600)
+    secrets = (SecretSource(name="default", file=file, where="test"),)
+    async with a_backend() as got:
+        routes = (Route(to=f"127.0.0.1:{got.port}/hook", where="--forward-to"),) if usual else ()
+        wanted = Settings(db=folder / "relay.db", port=0, forward=routes, secrets=secrets)
+        async with engine.running(wanted, receive=True) as running:
+            async with screen_on(replace(wanted, port=1), size=size) as see:
+                await see.shows(running.url or "")
+                if usual:
+                    await see.shows("up")
+                yield see, got
+
+
+async def test_as_it_came(tmp_path: Path) -> None:
+    """`r` sends what is under the cursor to the usual target, byte for byte, and tells the verdict."""
+    async with replaying(tmp_path, [a_capture(7)]) as (see, got):
+        got.status = 500
+        await see.press("r")
+        await see.shows("Sent again: capture 7", "answered 500", "Lean would try again", "✗ 500 retry")
+        [(method, path, _, body)] = got
+        assert (method, path, body) == ("POST", "/hook", BODY)
+
+
+async def test_marks(tmp_path: Path) -> None:
+    """What is marked is sent, oldest first, counted at the end, and no longer marked."""
+    captures = [a_capture(number, body=b"%d" % number) for number in range(1, 6)]
+    async with replaying(tmp_path, captures) as (see, got):
+        await see.press("g", "space", "j", "space")
+        await see.shows("2 marked")
+        await see.press("r")
+        await see.shows("Sent again: 2 captures", "2 deliveries in", "2 delivered")
+        await see.shows_no("marked")
+        assert [body for *_, body in got] == [b"1", b"3"]
+
+
+async def test_bulk_asks_first_and_is_cancelled(tmp_path: Path) -> None:
+    """Many are asked about; how far they are is on screen, and Esc ends them."""
+    captures = [a_capture(number) for number in range(1, 21)]
+    async with replaying(tmp_path, captures, size=(80, 24)) as (see, got):
+        got.gate.clear()
+        await see.press("g", *["space"] * 20)
+        await see.shows("20 marked")
+        await see.press("r")
+        await see.shows("Send them again?", "20 captures will be sent to http://127.0.0.1")
+        await see.press("n")
+        await see.shows_no("Send them again?")
+        await see.press("r")
+        await see.shows("Send them again?")
+        await see.press("y")
+        await see.shows("↻ Sending again to", "0 of 20", "Esc cancels")
+        await see.press("r")
+        await see.shows("A replay is on its way; Esc cancels it.")
+        await see.press("escape")
+        await see.shows("Sent again: 20 captures", "left", "Cancelled.")
+        assert len(got) < 20
+
+
+async def test_otherwise(tmp_path: Path) -> None:
+    """`R` asks where to and how: another target, a value set, a header, twice, signed again."""
+    async with replaying(tmp_path, [a_capture(1)], size=(80, 24)) as (see, got):
+        await see.press("R")
+        await see.shows("Send capture 1 again", "as usual: http://127.0.0.1", "Per second", "Send")
+        screen = see.pilot.app.screen
+        screen.query_one("#field-to", Input).value = f"127.0.0.1:{got.port}/other"
+        screen.query_one("#field-set", Input).value = "payload.amount=7.00 payload.status=FAILED"
+        screen.query_one("#field-header", Input).value = "'X-Try: a b' 'content-type:'"
+        screen.query_one("#field-times", Input).value = "2"
+        await see.pilot.click("#resign")
+        await see.shows("[x] sign again")
+        await see.press("ctrl+s")
+        await see.shows("2 delivered")
+        assert len(got) == 2
+        for _, path, headers, body in got:
+            assert path == "/other"
+            assert body == BODY.replace(b"100.50", b"7.00").replace(b'"PENDING_WITH_BANK"', b'"FAILED"')
+            assert headers["X-Try"] == "a b"
+            assert "content-type" not in {name.lower() for name in headers}
+            assert headers[HEADER] == sign(body, SECRET)
+        await see.press("R")
+        await see.shows("127.0.0.1", "/other", "[x] sign again")
+
+
+@pytest.mark.parametrize(
+    ("field", "text", "said"),
+    [
+        ("to", "localhost", "is no target"),
+        ("set", "payload.amount", "payload.amount"),
+        ("header", "Host:x", "written by the relay itself"),
+        ("times", "0", "no number from 1 on"),
+        ("rate", "fast", "nor the word original"),
+    ],
+)
+def test_what_is_written_wrong(field: str, text: str, said: str) -> None:
+    """Each field says what is wrong with it, and which it is."""
+    values: dict[str, Any] = {field: text}
+    with pytest.raises(Fault, match=said) as raised:
+        order([1], Wanted(**values))
+    assert raised.value.field == field
+
+
+async def test_faults_stay_in_the_dialog(tmp_path: Path) -> None:
+    """What is wrong is told under the form, which stays; Esc sends nothing."""
+    async with replaying(tmp_path, [a_capture(1)], size=(80, 24)) as (see, got):
+        await see.press("R")
+        await see.shows("Send capture 1 again")
+        see.pilot.app.screen.query_one("#field-to", Input).value = "localhost"
+        await see.press("ctrl+s")
+        await see.shows("'localhost' is no target")
+        await see.press("escape")
+        await see.shows("1 capture ")
+        assert not got
+
+
+async def test_no_usual_target(tmp_path: Path) -> None:
+    """Without a target `r` says what to do; `R` sends all the same."""
+    async with replaying(tmp_path, [a_capture(1)], usual=False) as (see, got):
+        await see.press("r")
+        await see.shows("No target is configured, so there is no usual one; R names one.")
+        await see.press("R")
+        await see.shows("Send capture 1 again")
+        see.pilot.app.screen.query_one("#field-to", Input).value = f"127.0.0.1:{got.port}/x"
+        await see.press("enter")
+        await see.shows("Lean would take it as delivered")
+        assert [path for _, path, *_ in got] == ["/x"]
+
+
+async def test_target_that_is_gone(tmp_path: Path) -> None:
+    """A backend that cannot be reached ends the run with the reason."""
+    async with replaying(tmp_path, [a_capture(1), a_capture(2)], usual=False) as (see, _):
+        await see.press("R")
+        await see.shows("Send capture 2 again")
+        see.pilot.app.screen.query_one("#field-to", Input).value = "127.0.0.1:1"
+        await see.press("enter")
+        await see.shows("cannot be reached")
+
+
+async def test_edited_here(tmp_path: Path) -> None:
+    """`e` opens the request as a form; what is changed there is sent, everything else as it came."""
+    headers = ((HEADER, sign(BODY, SECRET)), ("content-type", "application/json"))
+    async with replaying(tmp_path, [a_capture(1, headers=headers)], size=(80, 24)) as (see, got):
+        await see.press("e")
+        await see.shows("Send capture 1 again, edited", "POST /webhooks/lean", '"amount":100.50', "^s send")
+        area = see.pilot.app.screen.query_one(TextArea)
+        area.load_text(area.text.replace("POST /webhooks/lean", "PUT /elsewhere").replace("100.50", "9.90"))
+        await see.press("ctrl+s")
+        await see.shows("answered 200", "changed and not signed again")
+        [(method, path, _, body)] = got
+        assert (method, path, body) == ("PUT", "/elsewhere", BODY.replace(b"100.50", b"9.90"))
+
+
+async def test_edited_and_signed_again(tmp_path: Path) -> None:
+    """Where it is chosen, the edited body is signed with the secret that is configured."""
+    async with replaying(tmp_path, [a_capture(1)]) as (see, got):
+        await see.press("e")
+        await see.shows("Send capture 1 again, edited")
+        area = see.pilot.app.screen.query_one(TextArea)
+        area.load_text(area.text.replace("100.50", "9.90"))
+        await see.pilot.click("#resign")
+        await see.press("ctrl+s")
+        await see.shows("answered 200")
+        [(*_, headers, body)] = got
+        assert headers[HEADER] == sign(body, SECRET)
+        assert b"9.90" in body
+
+
+async def test_form_that_cannot_be_read_stays(tmp_path: Path) -> None:
+    """A line that is no header is told with its number; unchanged it is not sent; leaving asks."""
+    async with replaying(tmp_path, [a_capture(1)]) as (see, got):
+        await see.press("e")
+        await see.shows("Send capture 1 again, edited")
+        await see.press("ctrl+s")
+        await see.shows("Nothing was changed")
+        area = see.pilot.app.screen.query_one(TextArea)
+        area.load_text(area.text.replace("content-type: ", "no header"))
+        await see.press("ctrl+s")
+        await see.shows("is no header, such as Name: value")
+        await see.press("escape")
+        await see.shows("Leave the form?")
+        await see.press("y")
+        await see.shows("1 capture ")
+        assert not got
+
+
+async def test_in_an_editor_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-O lends the terminal to $EDITOR; its file is private, and what it makes is in the form."""
+    script = tmp_path / "editor"
+    script.write_text(f'#!/bin/sh\nls -l "$1" > {tmp_path}/seen\nsed -i s/100.50/3.30/ "$1"\n')
+    script.chmod(0o700)
+    monkeypatch.setenv("VISUAL", str(script))
+
+    monkeypatch.setattr(App, "suspend", lambda self: nullcontext())
+    async with replaying(tmp_path, [a_capture(1)]) as (see, got):
+        await see.press("e")
+        await see.shows("Send capture 1 again, edited")
+        await see.press("ctrl+o")
+        await see.shows('"amount":3.30')
+        assert (tmp_path / "seen").read_text().startswith("-rw-------")
+        await see.press("ctrl+s")
+        await see.shows("answered 200")
+        assert got[0][3] == BODY.replace(b"100.50", b"3.30")
+
+
+async def test_what_would_not_stay_here_goes_elsewhere(tmp_path: Path) -> None:
+    """Line ends that the editor here would change, or too much of it: it says so and leaves every byte."""
+    for number, body in ((1, b'{"a": 1,\r\n"b": 2,\n"c": 3}'), (2, b'{"a":"' + b"x" * 300_000 + b'"}')):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        async with replaying(folder, [a_capture(1, body=body)]) as (see, got):
+            await see.press("e")
+            await see.shows("Ctrl-O opens yours")
+            await see.pilot.click("#resign")
+            await see.press("ctrl+s")
+            await see.shows("answered 200")
+            assert got[0][3] == body
+
+
+def test_secrets_stay_masked_and_are_sent_as_they_were(tmp_path: Path) -> None:
+    """The form shows no secret; a mask that is left stands for the value, another value replaces it."""
+    headers = (("Host", "x"), ("authorization", "Bearer 1234"), ("X-A", "b"))
+    made = form(a_capture(1, headers=headers), Settings(db=tmp_path / "relay.db"))
+    assert b"1234" not in made.text
+    assert made.read(made.text) == Edits()
+    edits = made.read(made.text.replace(b"X-A: b", b"X-A: c"))
+    assert edits.headers == (("Host", "x"), ("authorization", "Bearer 1234"), ("X-A", "c"))
+    edits = made.read(made.text.replace(b"<masked, 11 bytes>", b"other"))
+    assert edits.headers == (("Host", "x"), ("authorization", "other"), ("X-A", "b"))
+
+
+async def test_hostile_text_in_the_form(tmp_path: Path) -> None:
+    """Whatever stands in a body, the terminal gets no character of it that acts, and the form keeps each."""
+    bad = "\x1b]0;x\x07\u202e\x9b[@click=app.exit]"
+    body = json.dumps({"a": 1}).encode() + bad.encode()
+    async with replaying(tmp_path, [a_capture(1, body=body, event=None)]) as (see, got):
+        await see.press("e")
+        await see.shows("Send capture 1 again, edited", "␛")
+        text = see.text()
+        assert visible(text.replace("\n", "")) == text.replace("\n", "")
+        area = see.pilot.app.screen.query_one(FormArea)
+        assert bad in area.text
+        await see.pilot.click("#resign")
+        await see.press("ctrl+s")
+        await see.shows("answered 200")
+        assert got[0][3] == body
+
+
+async def test_one_at_a_time_is_edited(tmp_path: Path) -> None:
+    """With several marked, `e` says what to do instead."""
+    async with replaying(tmp_path, [a_capture(1), a_capture(2)]) as (see, _):
+        await see.press("g", "space", "space", "e")
+        await see.shows("One capture is edited at a time")
+        assert not isinstance(see.pilot.app.screen, EditScreen)

@@ -1,0 +1,150 @@
+"""Sending again: what a person wrote as an order for the engine, and what came of it in words. Pure."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import msgspec
+
+from relay.editing import Edits, parse_header
+from relay.lean.changes import parse_splice
+from relay.models import Delivery
+from relay.replaywords import Progress, summary
+from relay.targets import target_url
+from relay.text import visible
+from tui.facts.event import sentence
+from tui.format import Piece, Tone
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """How captures are to be sent again, as it was written; blanks part words, as in a shell."""
+
+    to: str = ""
+    """Targets; none: the usual ones."""
+    set: str = ""
+    """PATH=VALUE, as often as wanted."""
+    header: str = ""
+    """'Name: value', as often as wanted."""
+    times: str = "1"
+    concurrency: str = "1"
+    rate: str = ""
+    """Deliveries in a second, or `original`; empty for no bound."""
+    resign: bool = False
+    until_delivered: bool = False
+
+
+class Fault(ValueError):
+    """What was written cannot be read."""
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(reason)
+        self.field = field
+        """Of `Wanted`."""
+
+
+def order(ids: Sequence[int], wanted: Wanted, edits: Edits = Edits()) -> dict[str, Any]:  # noqa: B008 - frozen
+    """The parameters of the engine's action `replay`.
+
+    Args:
+        ids: ascending.
+        edits: made by hand; what `wanted` sets comes on top.
+
+    Raises:
+        Fault: something is written wrong.
+    """
+    targets = [_read("to", target_url, word) and word for word in _words("to", wanted.to)]
+    changes = tuple(_read("set", parse_splice, word) for word in _words("set", wanted.set))
+    headers = tuple(_read("header", parse_header, word) for word in _words("header", wanted.header))
+    edits = msgspec.structs.replace(edits, set=changes, header=headers)
+    return {
+        "ranges": ranges(ids),
+        "to": targets,
+        "edits": msgspec.to_builtins(edits),
+        "resign": wanted.resign,
+        "times": _read("times", _count, wanted.times),
+        "concurrency": _read("concurrency", _count, wanted.concurrency),
+        "rate": _read("rate", _rate, wanted.rate),
+        "until_delivered": wanted.until_delivered,
+    }
+
+
+def ranges(ids: Sequence[int]) -> list[tuple[int, int]]:
+    """Ascending ids as spans without gaps."""
+    found: list[tuple[int, int]] = []
+    for number in sorted(ids):
+        if found and number == found[-1][1] + 1:
+            found[-1] = (found[-1][0], number)
+        else:
+            found.append((number, number))
+    return found
+
+
+def _words(field: str, text: str) -> list[str]:
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise Fault(field, f"{error}: quotes open and close, as in a shell") from error
+
+
+def _read(field: str, read: Callable[[str], T], text: str) -> T:
+    try:
+        return read(text)
+    except ValueError as error:
+        raise Fault(field, str(error)) from error
+
+
+def _count(text: str) -> int:
+    if not text.strip().isdecimal() or int(text) < 1:
+        raise ValueError(f"{text!r} is no number from 1 on")
+    return int(text)
+
+
+def _rate(text: str) -> float | str | None:
+    text = text.strip()
+    if text in ("", "original"):
+        return text or None
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = 0.0
+    if not 0 < rate < float("inf"):
+        raise ValueError(f"{text!r} is neither deliveries in a second nor the word original")
+    return rate
+
+
+# -- what comes of it ------------------------------------------------------------------------------
+
+
+def line(progress: Progress) -> Iterator[Piece]:
+    """How far a run has come: `↻ Sending again to localhost:3000  12 of 40 · ✓ 11 · ✗ 1`."""
+    to = ", ".join(visible(target.removeprefix("http://")) for target in progress["targets"])
+    yield "↻ Sending again to ", "accent"
+    yield to, "plain"
+    yield f"  {progress['done']:,} of {progress['total']:,} ", "strong"
+    if progress["delivered"]:
+        yield f" ✓ {progress['delivered']:,}", "good"
+    if progress["failed"]:
+        yield f" ✗ {progress['failed']:,}", "bad"
+    if progress["waits"]:
+        yield f" · waits: {visible(progress['waits'])}", "warn"
+    yield " · Esc cancels", "dim"
+
+
+def conclusion(progress: Progress) -> tuple[str, Tone]:
+    """What a run came to, as `replay` says it."""
+    said = summary(progress)
+    if progress["state"] == "ended":
+        return said, "warn" if progress["failed"] else "good"
+    return f"{said}. {visible(str(progress['reason'] or progress['state'])).capitalize()}.", "bad"
+
+
+def verdict(deliveries: Sequence[Delivery]) -> tuple[str, Tone] | None:
+    """What the newest replay among deliveries came to, in a sentence."""
+    replayed = [each for each in deliveries if each.kind == "replay"]
+    return sentence(max(replayed, key=lambda each: each.id)) if replayed else None

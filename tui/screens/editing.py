@@ -1,0 +1,145 @@
+"""A capture's request as a form, edited here or in the person's own editor, and then sent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual import work
+from textual.app import ComposeResult, SuspendNotSupported
+from textual.binding import BindingType
+from textual.containers import Horizontal
+from textual.content import Content
+from textual.screen import Screen
+from textual.widgets import Footer, Input, Label, Static
+
+from relay.editing import Edits
+from relay.errors import RelayError
+from relay.text import visible
+from tui import keys
+from tui.facts.replaying import Fault, Wanted, order
+from tui.gateway import Form
+from tui.keys import Key
+from tui.screens.dialogs import Confirm
+from tui.screens.help import HelpScreen
+from tui.screens.sending import RESIGN, usual
+from tui.widgets.form_area import FormArea
+from tui.widgets.toggle import Toggle
+
+MOST_HERE = 256 * 1024
+"""Bytes of a form that are edited here; more goes into an editor of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """What was made of it."""
+
+    edits: Edits
+    wanted: Wanted
+
+
+class EditScreen(Screen[Sending | None]):
+    """Method and path, headers and body, to be changed; each other byte stays."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings(keys.EDIT)]
+    KEYS: ClassVar[tuple[Key, ...]] = keys.EDIT
+
+    def __init__(self, form: Form, targets: Sequence[str], last: Wanted) -> None:
+        """
+        Args:
+            targets: the usual ones.
+            last: how something was sent before.
+        """
+        super().__init__()
+        self._form, self._targets, self._last = form, targets, last
+        self._area = FormArea(soft_wrap=True, show_line_numbers=True, tab_behavior="focus")
+        self._fault = Static(id="fault", markup=False)
+        self._elsewhere: bytes | None = None
+        """What is to be sent, where the editor here would not keep each byte of it."""
+
+    def compose(self) -> ComposeResult:
+        number = self._form.capture.id
+        yield Static(Content(f"Send capture {number} again, edited"), id="edit-title", markup=False)
+        yield self._area
+        yield self._fault
+        with Horizontal(classes="field"):
+            yield Label("To", markup=False)
+            yield Input(self._last.to, placeholder=usual(self._targets), id="field-to", compact=True)
+        yield Toggle(RESIGN, self._last.resign, id="resign")
+        yield Footer(show_command_palette=False)
+
+    def on_mount(self) -> None:
+        self._take(self._form.text)
+        self._area.focus()
+
+    def _take(self, text: bytes) -> None:
+        """Show a form, if it can be edited here without a byte being lost."""
+        try:
+            written = text.decode("utf-8") if len(text) <= MOST_HERE else None
+        except UnicodeDecodeError:
+            written = None
+        if written is not None:
+            self._area.load_text(written)
+        if written is not None and self._area.text == written:
+            self._elsewhere = None
+            self._area.read_only = False
+            remarks = next((at for at, line in enumerate(written.split("\n")) if line[:1] != "#"), 0)
+            self._area.move_cursor((remarks, 0))
+            return
+        why = (
+            "It is too large"
+            if len(text) > MOST_HERE
+            else "Its line ends or bytes would not stay as they are"
+        )
+        self._elsewhere = text
+        self._area.load_text("")
+        self._area.read_only = True
+        self._say(f"{why} in this editor; Ctrl-O opens yours, $EDITOR. Ctrl-S sends it as it is now.")
+
+    def _text(self) -> bytes:
+        return self._area.text.encode("utf-8") if self._elsewhere is None else self._elsewhere
+
+    def _say(self, text: str) -> None:
+        self._fault.update(Content(visible(text)))
+
+    def action_send(self) -> None:
+        wanted = Wanted(to=self.query_one("#field-to", Input).value, resign=self.query_one(Toggle).value)
+        try:
+            edits = self._form.read(self._text())
+            order([self._form.capture.id], wanted, edits)
+        except Fault as fault:
+            self._say(str(fault))
+            self.query_one("#field-to", Input).focus()
+            return
+        except ValueError as error:
+            self._say(str(error))
+            return
+        if edits == Edits() and not wanted.resign:
+            self._say("Nothing was changed. Esc leaves; r sends it as it came.")
+            return
+        self.dismiss(Sending(edits, wanted))
+
+    def action_editor(self) -> None:
+        try:
+            with self.app.suspend():
+                made = self._form.edit(self._text())
+        except SuspendNotSupported:
+            self._say("This terminal cannot be lent to an editor.")
+            return
+        except RelayError as error:
+            self._say(str(error))
+            return
+        self._say("")
+        self._take(made)
+
+    @work(group="dialog")
+    async def action_leave(self) -> None:
+        changed = self._text() != self._form.text
+        lost = "What you have changed in it is lost; nothing is sent."
+        ask = Confirm("Leave the form?", lost, "Yes, leave", "No, stay")
+        if not changed or await self.app.push_screen_wait(ask):
+            self.dismiss(None)
+
+    def action_help(self) -> None:
+        self.app.push_screen(HelpScreen("Keys here", self.KEYS))

@@ -1,0 +1,149 @@
+"""Sending captures again: as usual, otherwise, or edited; one run at a time, followed to its end."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from textual import work
+from textual.notifications import SeverityLevel
+
+from relay.errors import RelayError
+from relay.replaywords import Progress
+from relay.text import visible
+from tui.facts.replaying import Wanted, conclusion, order, verdict
+from tui.format import Tone
+from tui.screens.acting import these
+from tui.screens.dialogs import Confirm
+from tui.screens.editing import EditScreen
+from tui.screens.looking import LookingScreen
+from tui.screens.sending import ReplayDialog
+from tui.status import Engine
+from tui.widgets.replay_line import ReplayLine
+
+BULK = 10
+"""More deliveries than this are asked about first."""
+
+NEWS_WITHIN_S = 0.3
+
+SEVERITIES: dict[Tone, SeverityLevel] = {"bad": "error", "warn": "warning"}
+
+
+class ReplayingScreen(LookingScreen):
+    """Actions that send; what they are about is told by the screen that builds on it."""
+
+    SENDS: ClassVar[frozenset[str]] = frozenset({"replay", "replay_to", "edit"})
+    NEED_CAPTURES: ClassVar[frozenset[str]] = LookingScreen.NEED_CAPTURES | SENDS
+    NEED_ENGINE: ClassVar[frozenset[str]] = LookingScreen.NEED_ENGINE | SENDS
+
+    _wanted = Wanted()
+    """How something was sent otherwise the last time."""
+
+    @property
+    def replay_line(self) -> ReplayLine:
+        """Where a run is shown."""
+        raise NotImplementedError
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The usual ones."""
+        return tuple(target.url for target in self.engine.targets if target.state != "not configured")
+
+    def why_not(self, action: str) -> str | None:
+        if action in self.SENDS and self.replay_line.progress is not None:
+            return "A replay is on its way; Esc cancels it."
+        if action == "replay" and self.engine.engine is Engine.RUNNING and not self.targets:
+            return "No target is configured, so there is no usual one; R names one."
+        if action == "edit" and len(self.chosen()) > 1:
+            return "One capture is edited at a time; R changes values in all that are marked."
+        return super().why_not(action)
+
+    @work(group="dialog")
+    async def action_replay(self) -> None:
+        ids = self.chosen()
+        if await self._may(ids, Wanted()):
+            self._replay(ids, order(ids, Wanted()))
+
+    @work(group="dialog")
+    async def action_replay_to(self) -> None:
+        ids = self.chosen()
+        wanted = await self.app.push_screen_wait(ReplayDialog(ids, self.targets, self._wanted))
+        if wanted is not None:
+            self._wanted = wanted
+            if await self._may(ids, wanted):
+                self._replay(ids, order(ids, wanted))
+
+    @work(group="dialog")
+    async def action_edit(self) -> None:
+        (number,) = self.chosen()
+        try:
+            form = await self.gateway.form(number)
+        except RelayError as error:
+            self.failed(error)
+            return
+        sending = await self.app.push_screen_wait(EditScreen(form, self.targets, self._wanted))
+        if sending is not None:
+            self._replay([number], order([number], sending.wanted, sending.edits))
+
+    async def _may(self, ids: list[int], wanted: Wanted) -> bool:
+        """Whether so many are to be sent; asks where it is a bulk."""
+        to = wanted.to.split() or list(self.targets)
+        times = int(wanted.times)
+        count = len(ids) * times * max(len(to), 1)
+        if count <= BULK:
+            return True
+        often = "" if times == 1 else f", {times:,} times each"
+        question = (
+            f"{these(ids).capitalize()} will be sent to {visible(' and '.join(to))}{often}: "
+            f"up to {count:,} requests. "
+            "Esc cancels them on their way; what has been sent stays sent."
+        )
+        sure = await self.app.push_screen_wait(Confirm("Send them again?", question, "Yes, send", "No"))
+        return sure is True
+
+    @work(exclusive=True, group="replay")
+    async def _replay(self, ids: list[int], wanted: dict[str, Any]) -> None:
+        try:
+            progress = await self.gateway.replay(wanted)
+            while progress["state"] == "running":
+                self.replay_line.progress = progress
+                progress = await self.gateway.replay_progress(progress["run"], NEWS_WITHIN_S)
+        except RelayError as error:
+            self.failed(error)
+            return
+        finally:
+            self.replay_line.progress = None
+            self.refresh_bindings()
+        self._tell_end(ids, progress)
+        self.done()
+
+    def _tell_end(self, ids: list[int], progress: Progress) -> None:
+        said, tone = conclusion(progress)
+        if len(ids) == 1 and progress["total"] == progress["done"] == 1 and progress["state"] == "ended":
+            try:
+                row = self.gateway.rows(ids).get(ids[0])
+            except RelayError:
+                row = None  # The list says so.
+            said, tone = (verdict(row.deliveries) if row is not None else None) or (said, tone)
+        stale = progress["stale_signatures"]
+        if stale:
+            said += "\nIts body was changed and not signed again, so its signature does not verify."
+        self.notify(
+            said,
+            title=f"Sent again: {these(ids)}",
+            severity=SEVERITIES.get(tone, "information"),
+            markup=False,
+            timeout=10,
+        )
+
+    @work(group="act")
+    async def cancel_replay(self) -> None:
+        """Send no more of the run that is on its way."""
+        progress = self.replay_line.progress
+        if progress is not None:
+            try:
+                await self.gateway.cancel_replay(progress["run"])
+            except RelayError as error:
+                self.failed(error)
+
+    def on_replay_line_cancel_wanted(self) -> None:
+        self.cancel_replay()

@@ -1,0 +1,110 @@
+"""Where to and how captures are sent again: a form with a line for each choice."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import Any, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Button, Input, Label, Static
+
+from relay.text import visible
+from tui import keys
+from tui.facts.replaying import Fault, Wanted, order
+from tui.widgets.toggle import Toggle
+
+LINES: tuple[tuple[str, str, str], ...] = (
+    ("to", "To", ""),
+    ("set", "Set values", "payload.status=FAILED payload.amount=100.50"),
+    ("header", "Headers", "'X-Try: 1' 'Authorization:'"),
+    ("times", "Times", "1"),
+    ("concurrency", "At once", "1"),
+    ("rate", "Per second", "no bound; a number, or original"),
+)
+"""Fields of `Wanted` that are written: each with its label and an example."""
+
+
+RESIGN = "sign again, with the secret that signed it, else the preferred one"
+
+
+class ReplayDialog(ModalScreen[Wanted | None]):
+    """Asks how to send again."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings(keys.SENDING)]
+
+    def __init__(self, ids: Sequence[int], usual: Sequence[str], last: Wanted) -> None:
+        """
+        Args:
+            ids: what is sent.
+            usual: the targets without any named.
+            last: how it was sent before.
+        """
+        super().__init__()
+        self._ids, self._usual, self._last = ids, usual, last
+
+    def compose(self) -> ComposeResult:
+        what = f"capture {self._ids[0]}" if len(self._ids) == 1 else f"{len(self._ids):,} captures"
+        with Vertical(classes="dialog") as dialog:
+            dialog.border_title = Content(f"Send {what} again")
+            dialog.border_subtitle = Content("Enter sends, Esc does not")
+            for name, label, example in LINES:
+                with Horizontal(classes="field"):
+                    yield Label(label, markup=False)
+                    yield Input(
+                        getattr(self._last, name),
+                        placeholder=usual(self._usual) if name == "to" else example,
+                        id=f"field-{name}",
+                        compact=True,
+                        select_on_focus=False,
+                    )
+            yield Toggle(RESIGN, self._last.resign, id="resign")
+            yield Toggle(
+                "try each again until it is delivered", self._last.until_delivered, id="until_delivered"
+            )
+            yield Static(id="fault", markup=False)
+            with Horizontal(classes="buttons"):
+                yield Button("Cancel", id="no", compact=True)
+                yield Button("Send", id="yes", variant="primary", compact=True)
+
+    def on_input_submitted(self) -> None:
+        self.action_send()
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        if event.button.id == "yes":
+            self.action_send()
+        else:
+            self.dismiss(None)
+
+    def action_send(self) -> None:
+        wanted = self._read()
+        try:
+            order(self._ids, wanted)
+        except Fault as fault:
+            self.query_one("#fault", Static).update(Content(visible(str(fault))))
+            self.query_one(f"#field-{fault.field}", Input).focus()
+            return
+        self.dismiss(wanted)
+
+    def _read(self) -> Wanted:
+        values: dict[str, Any] = {}
+        for field in fields(Wanted):
+            if field.type == "bool":
+                values[field.name] = self.query_one(f"#{field.name}", Toggle).value
+            else:
+                values[field.name] = self.query_one(f"#field-{field.name}", Input).value
+        return Wanted(**values)
+
+    def action_cancel(self) -> None:
+        self.dismiss(None)
+
+
+def usual(targets: Sequence[str]) -> str:
+    """What an empty line for targets means."""
+    if not targets:
+        return ":3000, localhost:3000/hook or a whole URL"
+    return f"as usual: {visible(' '.join(targets))}"
