@@ -249,17 +249,19 @@ class Reader:
         )
         return found[0][0] if found else None
 
-    def attempts(self, capture_id: int) -> list[Attempt]:
-        """Every try of every delivery of a capture, in the order they were made."""
-        return [
-            rows.attempt(row)
-            for row in self.rows(
-                f"SELECT {rows.ATTEMPT_COLUMNS} FROM attempts"
-                " JOIN deliveries ON deliveries.id = attempts.delivery_id"
-                " WHERE deliveries.capture_id = ? ORDER BY attempts.started_at, attempts.id",
-                (capture_id,),
-            )
-        ]
+    def attempts(self, capture_id: int, newest: int | None = None) -> list[Attempt]:
+        """Every try of every delivery of a capture, in the order they were made.
+
+        Args:
+            newest: at most so many, the newest ones; answers come whole, up to 1 MiB each.
+        """
+        found = self.rows(
+            f"SELECT {rows.ATTEMPT_COLUMNS} FROM attempts"
+            " JOIN deliveries ON deliveries.id = attempts.delivery_id"
+            " WHERE deliveries.capture_id = ? ORDER BY attempts.started_at DESC, attempts.id DESC LIMIT ?",
+            (capture_id, _LARGEST if newest is None else newest),
+        )
+        return [rows.attempt(row) for row in reversed(found)]
 
     def has_taken(self, target: str) -> bool:
         """Whether a target ever answered 200 to a capture whose signature was valid."""

@@ -52,6 +52,21 @@ async def test_zoomed_body(tmp_path: Path) -> None:
         await see.shows_no("pretty")
 
 
+async def test_what_leads_into_the_detail_shows_it(tmp_path: Path) -> None:
+    """With the list zoomed, Enter, a tab's key and `x` bring the detail back, and one zoom ends the other."""
+    async with showing(tmp_path, [a_capture(1, body=DRIFTING)]) as see:
+        await see.shows("#1 ")
+        for key in ("enter", "2", "x"):
+            await see.press("escape", "z")
+            await see.shows_no("#1 ")
+            await see.press(key)
+            await see.shows("#1 ", "1 capture ")
+        await see.press("enter", "z")
+        await see.shows_no("1 capture ")
+        await see.press("z")
+        await see.shows("#1 ", "1 capture ")
+
+
 async def test_view_stays_for_the_next_capture(tmp_path: Path) -> None:
     """A view that was chosen is kept while one moves through the list, where the next body has it."""
     captures = [a_capture(1), a_capture(2, body=b"a=1&b=2"), a_capture(3)]

@@ -18,7 +18,7 @@ from relay.text import visible
 from tests.factories import BODY, NOON, a_capture, a_delivery, insert_all, insert_attempt, new_log
 from tui.facts.blocks import Block, Fact, Heading, Lines, Note, Subject
 from tui.facts.client import client
-from tui.facts.deliveries import deliveries
+from tui.facts.deliveries import deliveries as deliveries_tab
 from tui.facts.event import event
 from tui.facts.headers import headers
 from tui.facts.shape import body_notes, shape
@@ -168,6 +168,22 @@ def test_other_bytes_are_an_alarm(tmp_path: Path) -> None:
     assert "body payload.amount: 100.50 in 1, 100.5 here" in text
 
 
+def test_of_many_replays_the_newest(tmp_path: Path) -> None:
+    """A capture that was sent again and again tells of the last times, and how many there were."""
+    deliveries = tuple(
+        a_delivery(number, kind="replay", target=f"http://x/{number}") for number in range(1, 81)
+    )
+    found = subject(tmp_path, [a_capture(1, deliveries=(a_delivery(81), *deliveries))])
+    text = said(event(found))
+    assert "Sent again 80 times; these are the last 3." in text
+    assert "http://localhost:3000 answered 200" in text
+    assert text.count("(replay)") == 3
+    assert "http://x/80 (replay)" in text
+    text = said(deliveries_tab(found))
+    assert "31 earlier deliveries are left out" in text
+    assert "replay to http://x/80" in text
+
+
 def test_passport(tmp_path: Path) -> None:
     """Who called stands as `show` has it: encryption, verdict, and the certificate."""
     tls = {
@@ -185,7 +201,7 @@ def test_passport(tmp_path: Path) -> None:
     assert "subject: CN=lean" in text
 
 
-@pytest.mark.parametrize("tab", [event, headers, deliveries, shape, signature, client])
+@pytest.mark.parametrize("tab", [event, headers, deliveries_tab, shape, signature, client])
 def test_hostile_text_is_made_safe(tmp_path: Path, tab: Any) -> None:
     """Whatever a caller, a backend or a certificate wrote, no tab hands on a character that acts."""
     bad = "\x1b]0;x\x07\u202e[@click=app.quit]"

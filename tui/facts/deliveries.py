@@ -20,7 +20,13 @@ def deliveries(subject: Subject) -> Iterator[Block]:
     if not capture.deliveries:
         yield Note("It was sent on to no target.", "dim")
         yield Note("Start with --forward-to :3000/hook to send captures on to a backend.", "dim")
-    for delivery in capture.deliveries:
+    tried = {attempt.delivery_id for attempt in subject.attempts}
+    # Those without an attempt among the shown ones wait, or were tried long ago.
+    shown = [each for each in capture.deliveries if each.id in tried or not each.attempts]
+    if len(shown) < len(capture.deliveries):
+        left = len(capture.deliveries) - len(shown)
+        yield Note(f"{left:,} earlier deliveries are left out; `lean-relay show --attempts` has all.", "dim")
+    for delivery in shown:
         yield Heading(f"{visible(delivery.kind)} to {visible(delivery.target)}")
         yield Note(*sentence(delivery))
         for attempt in subject.attempts:

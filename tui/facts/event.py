@@ -20,6 +20,10 @@ _KNOWN = {
 }
 
 
+MOST_REPLAYS = 3
+"""Replays that are told at the top, the newest ones."""
+
+
 def event(subject: Subject) -> Iterator[Block]:
     """The capture at a glance."""
     capture = subject.capture
@@ -33,7 +37,11 @@ def event(subject: Subject) -> Iterator[Block]:
 def _verdict(capture: Capture) -> Iterator[Block]:
     if not capture.deliveries:
         yield Note("Stored and answered; it was sent on to no target.", "dim")
-    for delivery in capture.deliveries:
+    shown = [each for each in capture.deliveries if each.kind == "live"]
+    replayed = [each for each in capture.deliveries if each.kind != "live"]
+    if len(replayed) > MOST_REPLAYS:
+        yield Note(f"Sent again {len(replayed):,} times; these are the last {MOST_REPLAYS}.", "dim")
+    for delivery in (*shown, *replayed[-MOST_REPLAYS:]):
         text, tone = sentence(delivery)
         yield Note(text, tone)
 

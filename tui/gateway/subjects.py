@@ -25,6 +25,9 @@ from tui.facts.blocks import Findings, Subject
 LIGHT = 64 * 1024
 """Bytes of a body about which everything is found out within some 20 ms."""
 
+MOST_ATTEMPTS = 50
+"""Attempts that are shown, the newest ones; a capture may have been replayed thousands of times."""
+
 MOST_VERIFIED = 20
 """Attempts whose signature is looked at, the newest ones."""
 
@@ -37,7 +40,7 @@ def subject(reader: Reader, settings: Settings, number: int) -> Subject | None:
     capture = reader.capture(number)
     if capture is None:
         return None
-    attempts = reader.attempts(number)
+    attempts = reader.attempts(number, MOST_ATTEMPTS)
     shown = Subject(
         capture=masked(capture, settings),
         attempts=tuple(_masked_attempt(attempt, settings) for attempt in attempts),
@@ -54,7 +57,7 @@ def findings(reader: Reader, settings: Settings, shown: Subject) -> Findings | N
     capture = reader.capture(shown.capture.id)
     if capture is None:
         return None
-    return _findings(reader, settings, shown, capture, reader.attempts(capture.id))
+    return _findings(reader, settings, shown, capture, reader.attempts(capture.id, MOST_VERIFIED))
 
 
 def _findings(

@@ -266,6 +266,7 @@ class MainScreen(Filtering, ReplayingScreen):
         self._read_detail_if_changed()
 
     def on_capture_list_opened(self) -> None:
+        self.remove_class("-zoom-list")
         self._detail.focus_page()
 
     def _read_detail_if_changed(self) -> None:
@@ -323,18 +324,23 @@ class MainScreen(Filtering, ReplayingScreen):
         self._list.moved()
 
     def action_tab(self, by: int) -> None:
+        self.remove_class("-zoom-list")
         self._detail.turn(by)
 
     def action_show_tab(self, place: int) -> None:
+        self.remove_class("-zoom-list")
         self._detail.open_tab(place)
 
     def action_next_difference(self) -> None:
+        self.remove_class("-zoom-list")
         self._detail.next_difference()
 
     def action_zoom(self) -> None:
-        inside = self._detail.has_focus_within
-        zoomed = "-zoom-detail" if inside else "-zoom-list"
+        zoomed, other = "-zoom-list", "-zoom-detail"
+        if self._detail.has_focus_within:
+            zoomed, other = other, zoomed
         self.set_class(not self.has_class(zoomed), zoomed)
+        self.remove_class(other)
 
     def action_back(self) -> None:
         if self.has_class("-zoom-detail"):
