@@ -225,12 +225,13 @@ def test_commands_are_those_of_the_program() -> None:
 
 
 def test_keys_are_those_of_the_program() -> None:
-    """Each place has its table, with each key that does more than move and its sentence."""
+    """Each place has its table, with each key that does more than move its sentence and its id."""
     screen = README.partition("\n## The screen\n")[2].partition("\n## ")[0]
     tables = re.findall(r"(?m)((?:^\|.*\n)+)", screen)
     shown = [re.findall(r"^\| `(.*)` \| (.*) \|$", table, re.MULTILINE) for table in tables]
     assert shown == [
-        [(key.written, key.tooltip) for key in place if key.group != "Move"] for _, place in PLACES
+        [(key.written, f"{key.tooltip} | `{key.id}`") for key in place if key.group != "Move"]
+        for _, place in PLACES
     ]
     assert all(name in screen for name, _ in PLACES[1:])
 

@@ -9,11 +9,13 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from textual.app import App
+from textual.binding import Binding
 from textual.command import Provider
 
 from relay.config import Settings
 from tui.commands import KeyCommands
 from tui.gateway import Gateway, Listener
+from tui.keymap import Keymap, name
 from tui.screens.main import MainScreen
 from tui.theme import DARK, LIGHT, THEMES
 
@@ -33,6 +35,7 @@ class RelayApp(App[None]):
     def __init__(self, gateway: Gateway) -> None:
         super().__init__()
         self._gateway = gateway
+        self.keys_in_force = keymap(gateway.settings)
         self.animation_level = "none"  # A key shows its effect at once.
         for theme in THEMES:
             self.register_theme(theme)
@@ -43,6 +46,7 @@ class RelayApp(App[None]):
         for number in (signal.SIGTERM, signal.SIGHUP):
             # Python's own way would leave the terminal as it is: raw, with its mouse and no cursor.
             loop.add_signal_handler(number, self.exit)
+        self.set_keymap(self.keys_in_force.wanted)
         self.push_screen(MainScreen(self._gateway))
 
     def exit(self, result: None = None, return_code: int = 0, message: Any = None) -> None:
@@ -59,6 +63,10 @@ class RelayApp(App[None]):
         """
         self._close_messages_no_wait()
 
+    def get_key_display(self, binding: Binding) -> str:
+        """A key as help and palette write it."""
+        return binding.key_display or name(binding.key)
+
     def action_help_quit(self) -> None:
         """Ctrl-C with nothing selected to copy: leave, as elsewhere in a terminal."""
         self.exit()
@@ -66,6 +74,15 @@ class RelayApp(App[None]):
     def action_turn_theme(self) -> None:
         """Light in place of dark, or the other way round."""
         self.theme = LIGHT.name if self.theme == DARK.name else DARK.name
+
+
+def keymap(settings: Settings) -> Keymap:
+    """The keys that settings ask for.
+
+    Raises:
+        UsageError: they cannot be.
+    """
+    return Keymap(settings.keys, settings.sources.get("keys", "keys"))
 
 
 def run(settings: Settings, listener: Listener | None = None) -> int:
@@ -76,6 +93,7 @@ def run(settings: Settings, listener: Listener | None = None) -> int:
 
     Raises:
         NotFound: there is no log.
+        UsageError: keys of the settings are wrong.
         RelayError: it cannot be read.
     """
     sys.setswitchinterval(SWITCH_S)

@@ -8,7 +8,7 @@ from typing import Any
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
-from tui import keys
+from tui import keymap, keys
 from tui.keys import Key
 from tui.screens.main import MainScreen
 from tui.widgets.pages import PAGES
@@ -31,10 +31,11 @@ class KeyCommands(Provider):
     def _all(self) -> list[tuple[str, str, Callable[[], Any]]]:
         screen = self.screen
         on_main = isinstance(screen, MainScreen)
-        table = keys.main_keys() if on_main else getattr(screen, "KEYS", ())
+        table = tuple(keys.main_keys() if on_main else getattr(screen, "KEYS", ()))
+        in_force = keymap.of(self.app)
         found: list[tuple[str, str, Callable[[], Any]]] = [
-            (f"{key.label.capitalize()}  {key.written}", key.tooltip, partial(self._run, key))
-            for key in table
+            (f"{key.label.capitalize()}  {now.written}", key.tooltip, partial(self._run, key))
+            for key, now in zip(table, in_force.applied(table), strict=True)
             if key.group != "Move"
         ]
         for place, tab in enumerate(PAGES if on_main else ()):

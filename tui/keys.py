@@ -212,11 +212,6 @@ def tab_bindings() -> list[Binding]:
     ]
 
 
-def of_key(pressed: str) -> Key | None:
-    """What a pressed key of the main screen is for; None where it is for nothing."""
-    return next((key for key in MAIN if pressed in key.keys.split(",")), None)
-
-
 SENDING: tuple[Key, ...] = (
     Key("sending.send", "ctrl+s", "send", "send", "Send it.", "Send", True, "^s"),
     Key("sending.cancel", "escape", "cancel", "cancel", "Leave it; nothing is sent.", "Send", True, "Esc"),

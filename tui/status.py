@@ -185,12 +185,13 @@ def _of_target(target: Target) -> Iterator[Piece]:
         yield f" {target.parked:,} parked", "warn"
 
 
-def banners(status: Status, *, unreadable: str | None, ended: str | None) -> list[Piece]:
+def banners(status: Status, *, unreadable: str | None, ended: str | None, pause: str = "p") -> list[Piece]:
     """What is wrong, or unusual enough to be said in a sentence, with what happens next; a line each.
 
     Args:
         unreadable: why the log cannot be read.
         ended: how the listener that this screen started has ended.
+        pause: the key that holds deliveries back and lets them go.
     """
     said: list[Piece] = []
     if unreadable:
@@ -215,7 +216,7 @@ def banners(status: Status, *, unreadable: str | None, ended: str | None) -> lis
                 "bad",
             )
         )
-    said += [_paused(status)] if status.paused else []
+    said += [_paused(status, pause)] if status.paused else []
     for target in status.targets:
         if target.state == "down":
             waiting = f" {target.waiting:,} wait" if target.waiting else " What comes waits"
@@ -229,11 +230,11 @@ def banners(status: Status, *, unreadable: str | None, ended: str | None) -> lis
     return said
 
 
-def _paused(status: Status) -> Piece:
+def _paused(status: Status, pause: str) -> Piece:
     waiting = sum(target.waiting for target in status.targets)
     count = (
         f"{waiting:,} {'delivery waits' if waiting == 1 else 'deliveries wait'}"
         if waiting
         else "nothing waits"
     )
-    return f"‖ Forwarding is paused: {count}. Captures are taken as ever; p lets them go.", "warn"
+    return f"‖ Forwarding is paused: {count}. Captures are taken as ever; {pause} lets them go.", "warn"

@@ -124,6 +124,8 @@ def _plain(value: object) -> Any:
             return rule if value.first is None else rule | {"first": value.first}
         case Route():
             return value.to if value.when is None else {"to": value.to, "when": value.when}
+        case dict():
+            return dict(value)
         case tuple():
             return [_plain(item) for item in value]
         case timedelta():
@@ -142,6 +144,6 @@ def _span(span: timedelta) -> str:
 
 
 def _text(value: object) -> str:
-    if value is None or value == []:
+    if value is None or value in ([], {}):
         return "-"
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

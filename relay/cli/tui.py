@@ -60,6 +60,10 @@ def screen_command(ctx: click.Context, /, detach: bool, **flags: Any) -> int:
     invocation = ctx.find_object(Invocation)
     assert invocation is not None
     settings = invocation.settings(**flags)
+    if settings.keys:
+        from tui.app import keymap  # A wrong key is told before anything starts.
+
+        keymap(settings)
     if holder(settings.db) is not None:
         from tui.app import run
 

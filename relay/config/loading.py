@@ -23,11 +23,11 @@ from relay.config.settings import (
     Place,
     SecretSource,
     Settings,
-    SeveralFaultsError,
     nearest,
     routes_of_flags,
     variable,
 )
+from relay.config.values import SeveralFaultsError
 from relay.errors import UsageError
 
 PROJECT_FILE = "lean-relay.toml"
@@ -36,8 +36,8 @@ APPLICATION = "lean-relay"
 CONFIG_VARIABLE = "LEAN_RELAY_CONFIG"
 _OTHER_VARIABLES = {CONFIG_VARIABLE}
 
-_LISTS = {"respond_rules": "tables", "forward": "targets"}
-"""Settings that a variable holds as TOML, and what they list."""
+_TOML = {"respond_rules": "list of tables", "forward": "list of targets", "keys": "table of keys"}
+"""Settings that a variable holds as TOML, and what they are."""
 
 _FILE_KEYS: Mapping[str, object] = {**SETTINGS, "app_token": None, "secrets": None}
 
@@ -156,11 +156,11 @@ def _of_environment(environ: Mapping[str, str], cwd: Path) -> _Layer:
         if name not in known:
             hint = nearest(name.removeprefix("LEAN_RELAY_"), SETTINGS)
             faults.append(f"{name}: there is no such setting{_as_variable(hint)}")
-        elif known[name] in _LISTS:
+        elif known[name] in _TOML:
             try:
                 given[known[name]] = tomllib.loads(f"list = {text}")["list"]
             except tomllib.TOMLDecodeError as error:
-                faults.append(f"{name}: is no TOML list of {_LISTS[known[name]]}: {error}")
+                faults.append(f"{name}: is no TOML {_TOML[known[name]]}: {error}")
         else:
             given[known[name]] = text
     layer = _checked(given, place)

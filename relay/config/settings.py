@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from relay.config import values
-from relay.config.values import Network, Pin, quoted
+from relay.config.values import Network, Pin, SeveralFaultsError, quoted
 from relay.targets import target_url
 
 RETRIES = ("none", "fast", "lean")
@@ -126,6 +126,8 @@ class Settings:
     keep: timedelta | None = None
     """How long a capture is kept; None for ever."""
     allow_network_fs: bool = False
+    keys: Mapping[str, str] = field(default_factory=dict)
+    """Id of an action of the screen -> the keys for it, with commas between; as written, not checked."""
     app_token: SecretSource | None = None
     secrets: tuple[SecretSource, ...] = ()
     """Webhook secrets; names are unique, the one called `default` first."""
@@ -182,14 +184,6 @@ class Place:
 
 _FLAGS = {"forward": "--forward-to"}
 """Settings whose option has another name."""
-
-
-class SeveralFaultsError(ValueError):
-    """Several faults within one value; each text begins with where inside, such as `[0].status: `."""
-
-    def __init__(self, faults: list[str]) -> None:
-        super().__init__("\n".join(faults))
-        self.faults = faults
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -500,6 +494,12 @@ SETTINGS: Mapping[str, Setting] = {
             values.truth,
             "Keep the log on a network file system, where SQLite's log may be damaged.",
             "false",
+        ),
+        _setting(
+            "keys",
+            values.key_names,
+            "Other keys for the screen, by the ids of the README; also as a table [keys] below all else.",
+            '{ capture.star = "S", list.follow = "f,f2", quit = "q,ctrl+x" }',
         ),
     )
 }

@@ -61,6 +61,41 @@ def quoted(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:56]}..."
 
 
+class SeveralFaultsError(ValueError):
+    """Several faults within one value; each text begins with where inside, such as `[0].status: `."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = faults
+
+
+def key_names(value: object) -> dict[str, str]:
+    """Keys of the screen by the ids of their actions, from a table whose names may have dots in them.
+
+    Which ids and keys there are is known by the screen, and checked where it starts.
+
+    Raises:
+        SeveralFaultsError: with every entry that is no text.
+    """
+    if not isinstance(value, dict):
+        raise ValueError('is no table; write keys = { capture.star = "S", quit = "q,ctrl+x" }')
+    found: dict[str, str] = {}
+    faults: list[str] = []
+    for name, inner in value.items():
+        if isinstance(inner, dict):
+            try:
+                found |= {f"{name}.{rest}": text for rest, text in key_names(inner).items()}
+            except SeveralFaultsError as error:
+                faults += [f".{name}{fault}" for fault in error.faults]
+        elif isinstance(inner, str):
+            found[name] = inner
+        else:
+            faults.append(f'.{name}: {quoted(inner)} is no text; write a key such as "S", or several: "S,f2"')
+    if faults:
+        raise SeveralFaultsError(faults)
+    return found
+
+
 def size_bytes(value: object) -> int:
     """A size in bytes: `1048576`, `512k`, `10MiB`, `1.5 MB`.
 

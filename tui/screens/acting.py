@@ -13,7 +13,7 @@ from relay.errors import RelayError
 from relay.lean.catalogue import catalogue
 from relay.phrases import spent
 from relay.text import visible
-from tui import keys
+from tui import keymap
 from tui.gateway import Gateway
 from tui.screens.dialogs import Confirm, NoteDialog, TriggerDialog
 from tui.status import Engine, Status
@@ -64,7 +64,7 @@ class ActingScreen(Screen[None]):
 
     def on_key(self, event: events.Key) -> None:
         # What a binding refused arrives here.
-        key = keys.of_key(event.key)
+        key = keymap.of(self.app).of_key(event.key)
         if key is not None and (reason := self.why_not(key.action)):
             event.stop()
             self.notify(reason, title=key.label, severity="warning", markup=False)
@@ -93,7 +93,8 @@ class ActingScreen(Screen[None]):
         ids = self.chosen()
         starred = sum(map(self.is_starred, ids))
         if starred == len(ids):
-            self.notify("What is starred is not deleted; s takes the star away.", markup=False)
+            star = keymap.of(self.app).written("capture.star")
+            self.notify(f"What is starred is not deleted; {star} takes the star away.", markup=False)
             return
         spared = f" The {starred} starred stay." if starred else ""
         question = (

@@ -14,6 +14,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from relay.filters import HELP
+from tui import keymap
 from tui.format import Piece
 from tui.keys import Key
 from tui.widgets.text import content
@@ -53,7 +54,7 @@ class HelpScreen(ModalScreen[None]):
         with VerticalScroll(classes="dialog -tall") as dialog:
             dialog.border_title = Content(self._title)
             dialog.border_subtitle = Content("Esc closes")
-            yield Static(content(pieces(self._keys)), markup=False)
+            yield Static(content(pieces(keymap.of(self.app).applied(self._keys))), markup=False)
 
     def action_scroll(self, by: int) -> None:
         self.query_one(VerticalScroll).scroll_relative(y=by, animate=False)

@@ -20,7 +20,7 @@ from textual.widgets import Footer
 from relay.errors import RelayError
 from relay.models import Listed
 from relay.text import visible
-from tui import keys
+from tui import keymap, keys
 from tui.facts.blocks import Subject
 from tui.gateway import Gateway
 from tui.keys import Key
@@ -244,7 +244,14 @@ class MainScreen(Filtering, ReplayingScreen):
                     f"The listener has ended (exit code {code}), so nothing is caught now. "
                     "Start it again: q, then lean-relay."
                 )
-        self._banners.said = tuple(banners(status, unreadable=self._unreadable, ended=ended))
+        self._banners.said = tuple(
+            banners(
+                status,
+                unreadable=self._unreadable,
+                ended=ended,
+                pause=keymap.of(self.app).written("relay.pause"),
+            )
+        )
         if self._unreadable is not None and await self.gateway.is_readable():
             self._unreadable = None
             self._show_again()

@@ -20,6 +20,7 @@ from textual.widgets import Input, Static
 
 from relay.filters import FilterError
 from relay.text import visible
+from tui import keymap
 from tui.completing import Choice, Completion, Seen, complete
 from tui.memory import Recall
 from tui.widgets.suggestions import Suggestions
@@ -98,7 +99,8 @@ class FilterBar(Vertical):
         with Horizontal():
             yield Static("/ ", id="filter-prompt")
             yield Input(id="filter-text", placeholder="type:payment sig:invalid since:2h", compact=True)
-            yield Static("off, F switches it on", id="filter-off")
+            switch = keymap.of(self.app).written("filter.switch")
+            yield Static(f"off, {switch} switches it on", id="filter-off", markup=False)
         yield Static(id="filter-fault", markup=False)
         yield Suggestions()
 
@@ -117,7 +119,8 @@ class FilterBar(Vertical):
         """Write a text into it without a word to anybody; open where it says anything."""
         self._put = text if text != self.text else None
         self._write(text)
-        self.set_class(bool(text) or self.has_focus_within, "-open")
+        if text:
+            self.add_class("-open")
 
     def _write(self, text: str) -> None:
         self._input.value = text

@@ -11,8 +11,9 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from relay.text import visible
-from tui import format
+from tui import format, keymap
 from tui.format import Layout, Piece
+from tui.keymap import Keymap
 from tui.listing import Listing
 from tui.widgets.text import content
 
@@ -55,13 +56,16 @@ class ListFoot(Widget):
             total: captures of the log.
             exact: whether it is known that no id is missing.
         """
-        self._pieces = tuple(counted(listing, finding, total, exact=exact))
+        follow = keymap.of(self.app).written("list.follow")
+        self._pieces = tuple(counted(listing, finding, total, exact=exact, follow=follow))
 
     def render(self) -> RenderResult:
         return content(self._pieces)
 
 
-def counted(listing: Listing, finding: Progress | None, total: int, *, exact: bool) -> Iterator[Piece]:
+def counted(
+    listing: Listing, finding: Progress | None, total: int, *, exact: bool, follow: str
+) -> Iterator[Piece]:
     """`143,037 match (14 %) · all scanned · ▼ 3 new · 2 marked`."""
     count = len(listing)
     if finding is None:
@@ -78,7 +82,7 @@ def counted(listing: Listing, finding: Progress | None, total: int, *, exact: bo
     if listing.following:
         yield " · following", "good"
     elif listing.unseen:
-        yield f" · {'▲' if listing.newest_first else '▼'} {listing.unseen:,} new, f follows", "warn"
+        yield f" · {'▲' if listing.newest_first else '▼'} {listing.unseen:,} new, {follow} follows", "warn"
     if listing.marks:
         yield f" · {len(listing.marks):,} marked", "accent"
 
@@ -90,21 +94,21 @@ class Empty(Widget):
     public_url: reactive[str | None] = reactive(None)
 
     def render(self) -> RenderResult:
-        return content(_first_steps(visible(self.url), self.public_url))
+        return content(_first_steps(visible(self.url), self.public_url, keymap.of(self.app)))
 
 
-def _first_steps(url: str, public_url: str | None) -> Iterator[Piece]:
+def _first_steps(url: str, public_url: str | None, keys: Keymap) -> Iterator[Piece]:
     yield "Nothing has come yet.\n\n", "strong"
     if public_url:
         yield "Lean posts to  ", "dim"
         yield f"{visible(public_url)}\n", "accent"
     yield "Listening on   ", "dim"
     yield f"{url}\n\n", "accent"
-    yield "t", "accent"
+    yield keys.written("relay.trigger"), "accent"
     yield " posts a sample, signed as Lean would\n", "plain"
-    yield "u", "accent"
+    yield keys.written("relay.copy_url"), "accent"
     yield " copies the URL to give Lean\n", "plain"
-    yield "?", "accent"
+    yield keys.written("help"), "accent"
     yield " shows all keys\n\n", "plain"
     yield "Or from a shell:\n", "dim"
     yield f'curl {url} -d \'{{"type":"payment.created"}}\'\n', "plain"

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from relay.lock import holder
-from tests.running import lean_relay, running
+from tests.running import lean_relay, running, working_folder
 from tests.terminal import RESTORED, Terminal, at_a_terminal
 
 
@@ -149,3 +149,12 @@ def test_tui_wants_a_terminal(tmp_path: Path) -> None:
 def test_without_a_terminal_it_listens(tmp_path: Path) -> None:
     """In a pipe `lean-relay` is `listen`: what it says of a wrong option is that command's."""
     assert "lean-relay listen [OPTIONS]" in lean_relay(tmp_path, "--no-such-option").stderr
+
+
+def test_wrong_keys_are_told(tmp_path: Path) -> None:
+    """A key of the settings that cannot be is told before anything starts, with its place."""
+    (working_folder(tmp_path) / "lean-relay.toml").write_text('[keys]\ncapture.strar = "S"\n')
+    with at_a_terminal(tmp_path, "--port", "0", "--db", str(tmp_path / "relay.db")) as see:
+        assert see.end() == 2
+    assert "lean-relay.toml: keys.capture.strar: there is no such action" in see.plain()
+    assert not (tmp_path / "relay.db").exists()

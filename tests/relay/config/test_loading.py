@@ -80,7 +80,7 @@ def test_every_setting_can_come_from_a_file_and_from_the_environment(project: Pa
     environ = {}
     for line in lines:
         key, _, value = line.partition(" = ")
-        text = value if key in ("respond_rules", "forward") else value.strip('"[]').replace('"', "")
+        text = value if key in ("respond_rules", "forward", "keys") else value.strip('"[]').replace('"', "")
         environ[f"LEAN_RELAY_{key.upper()}"] = text
     (project / "lean-relay.toml").unlink()
     by_environment = loaded(project, environ)
@@ -252,3 +252,20 @@ def test_what_is_wrong_with_routes_is_said_where_it_stands(project: Path) -> Non
         "--forward-to: 'nowhere' is no target: write :3000, localhost:3000/hook or a whole URL"
         "; did you mean https://nowhere?",
     ]
+
+
+def test_keys_of_the_screen(tmp_path: Path) -> None:
+    """Dotted names, quoted ones and a variable give the same; what is no text is told with its place."""
+    for text in (
+        '[keys]\ncapture.star = "S"\nquit = "q,f10"\n',
+        'keys = { "capture.star" = "S", quit = "q,f10" }\n',
+    ):
+        (tmp_path / "lean-relay.toml").write_text(text)
+        assert load({}, cwd=tmp_path, environ={}).keys == {"capture.star": "S", "quit": "q,f10"}
+    environ = {"LEAN_RELAY_KEYS": '{ capture.star = "T" }'}
+    assert load({}, cwd=tmp_path, environ=environ).keys == {"capture.star": "T"}
+    (tmp_path / "lean-relay.toml").write_text("[keys]\ncapture.star = 5\nquit = []\n")
+    with pytest.raises(UsageError) as raised:
+        load({}, cwd=tmp_path, environ={})
+    assert "keys.capture.star: 5 is no text" in str(raised.value)
+    assert "keys.quit: [] is no text" in str(raised.value)
