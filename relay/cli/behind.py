@@ -73,7 +73,7 @@ class Listener:
     def _read_stderr(self) -> None:
         assert self._process.stderr is not None
         for line in self._process.stderr:
-            self._unread.append(line.rstrip("\n"))
+            self._unread.append(line.rstrip("\n").removeprefix("lean-relay: "))
 
     def wait_until_ready(self, within_s: float) -> bool:
         """Wait for it to listen; False where it does not yet, after so many seconds.
@@ -90,7 +90,7 @@ class Listener:
     def _refusal(self) -> RelayError:
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(ENDS_WITHIN_S)
-        words = "\n".join(line.removeprefix("lean-relay: ") for line in self.said())
+        words = "\n".join(self.said())
         refusal = RelayError(words or "the listener ended without a word")
         with suppress(ValueError):
             refusal.exit_code = Exit(self._process.returncode or Exit.FAILED)

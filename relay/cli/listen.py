@@ -44,7 +44,7 @@ def listen_command(invocation: Invocation, /, behind: int | None, **flags: Any) 
     reread = partial(invocation.settings, **flags)
     settings = reread()
     with LogLines() as lines:
-        _log_through(lines)
+        _log_through(lines, calmly=behind is not None)
         return run_async(_listen(settings, reread, json=invocation.json, behind=behind))
 
 
@@ -133,9 +133,13 @@ def _warn_of_exposure(settings: Settings) -> None:
     log.warning("listening on %s, not only on this machine: %s", settings.host, means)
 
 
-def _log_through(lines: logging.Handler) -> None:
-    """The engine's own words; libraries' only from warnings up, and never a traceback."""
+def _log_through(lines: logging.Handler, *, calmly: bool) -> None:
+    """The engine's own words; libraries' only from warnings up, and never a traceback.
+
+    Args:
+        calmly: warnings alone, since a screen shows the rest.
+    """
     root = logging.getLogger()
     root.handlers[:] = [lines]
     root.setLevel(logging.WARNING)
-    log.setLevel(logging.INFO)
+    log.setLevel(logging.WARNING if calmly else logging.INFO)
