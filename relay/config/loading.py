@@ -18,16 +18,11 @@ from typing import Any
 from platformdirs import user_config_path, user_data_path
 
 from relay.config import secrets
-from relay.config.settings import (
-    SETTINGS,
-    Place,
-    SecretSource,
-    Settings,
-    nearest,
-    routes_of_flags,
-    variable,
-)
-from relay.config.values import SeveralFaultsError
+from relay.config.known import SETTINGS
+from relay.config.places import Place, variable
+from relay.config.settings import SecretSource, Settings
+from relay.config.tables import routes_of_flags
+from relay.config.values import SeveralFaultsError, nearest
 from relay.errors import UsageError
 
 PROJECT_FILE = "lean-relay.toml"

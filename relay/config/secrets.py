@@ -12,7 +12,8 @@ import stat
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from relay.config.settings import Place, SecretSource, Settings
+from relay.config.places import Place
+from relay.config.settings import SecretSource, Settings
 from relay.errors import UsageError
 
 DEFAULT_SECRET = "default"  # noqa: S105 -- a name

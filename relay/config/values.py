@@ -10,10 +10,11 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
+from difflib import get_close_matches
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from urllib.parse import urlsplit
 
@@ -316,3 +317,16 @@ def _texts(value: object, what: str) -> list[str]:
         if item.strip():
             texts.append(item.strip())
     return texts
+
+
+def status(value: object) -> int:
+    """An HTTP status to answer with, 200 to 599."""
+    return whole_number(value, 200, 599, "status to answer")
+
+
+def nearest(name: str, known: Mapping[str, object]) -> str:
+    """`; did you mean "port"?`, or all that is known where nothing is near and the list is short."""
+    near = get_close_matches(name.lower().replace("-", "_"), known, n=1)
+    if near:
+        return f'; did you mean "{near[0]}"?'
+    return f"; there are {', '.join(known)}" if len(known) <= 6 else ""
