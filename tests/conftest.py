@@ -28,3 +28,8 @@ def _nothing_of_this_machine(
         (machine / name).mkdir(mode=0o700)
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(machine / "run"))
     monkeypatch.chdir(machine / "work")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--update` accepts the screen as it looks now: see `tests/tui/test_snapshots.py`."""
+    parser.addoption("--update", action="store_true", help="write the pictures of the screen anew")

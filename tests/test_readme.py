@@ -296,3 +296,13 @@ def test_the_map_names_what_is_there() -> None:
         named = set(re.findall(r"(?m)^  ([a-z_]+(?:\.py|/))", part))
         there = {path.name + ("/" if path.is_dir() else "") for path in (ROOT / package).iterdir()}
         assert named == {name for name in there if not name.startswith("__") and name.endswith((".py", "/"))}
+
+
+def test_pictures_stand_alone() -> None:
+    """Each picture is there, is small, and fetches nothing when somebody looks at it."""
+    pictures = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", README)
+    assert pictures
+    for name in pictures:
+        drawn = (ROOT / name).read_text(encoding="utf-8")
+        assert len(drawn) < 100_000
+        assert not re.findall(r"@import|url\(['\"]?http|<image|<script|xlink:href=\"http", drawn)

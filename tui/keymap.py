@@ -190,6 +190,8 @@ PLACES: Mapping[str, tuple[Key, ...]] = {
     "body": (*keys.BODY, *keys.MAIN, *_TABS),
     "compare": (*keys.SCROLL, *keys.COMPARE),
     "journey": (*keys.STEPS, *keys.JOURNEY),
+    "sending": keys.SENDING,
+    "edit": keys.EDIT,
 }
 """Keys that can be pressed in one and the same place."""
 

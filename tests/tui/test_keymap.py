@@ -9,6 +9,7 @@ import pytest
 from relay.errors import UsageError
 from tests.factories import a_capture
 from tests.tui.showing import showing
+from tui import keys
 from tui.keymap import PLACES, Keymap, name
 
 
@@ -65,7 +66,9 @@ def test_usual_keys_do_not_clash_and_have_one_id_each() -> None:
     for place in PLACES.values():
         ids = [key.id for key in place]
         assert len(ids) == len(set(ids))
-    Keymap({key.id: key.keys for place in PLACES.values() for key in place})
+    known = {key.id: key.keys for place in PLACES.values() for key in place}
+    assert {key.id for key in keys.all_keys()} <= known.keys()
+    Keymap(known)
 
 
 async def test_the_screen_obeys_and_names_them(tmp_path: Path) -> None:

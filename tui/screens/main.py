@@ -214,6 +214,7 @@ class MainScreen(Filtering, ReplayingScreen):
         nothing = not len(listing) and finding is None
         self._list.display = not nothing
         self._empty.display = nothing
+        self.set_class(nothing, "-nothing")
         if nothing:
             self._empty.url = self.gateway.url()
         self._tell()
@@ -230,6 +231,7 @@ class MainScreen(Filtering, ReplayingScreen):
     async def _look(self) -> None:
         status = await self.gateway.status()
         self._status.status = status
+        self._empty.public_url = status.public_url
         self._status.arrivals.turn(time())
         self._status.refresh()
         self._keep_memory()
