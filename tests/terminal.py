@@ -19,8 +19,10 @@ from pathlib import Path
 
 from tests.running import RELAY, environment, working_folder
 
-RESTORED = (b"\x1b[?1049l", b"\x1b[?25h", b"\x1b[?1000l", b"\x1b[?2004l")
-"""Main screen, cursor, no mouse, no bracketed paste: what a program that leaves has to write."""
+_MODE = re.compile(rb"\x1b\[\?([\d;]+)([hl])")
+
+AS_BEFORE = {b"25": b"h", b"7": b"h"}
+"""Of DEC's private modes those that are on in a new terminal: the cursor is shown, long lines wrap."""
 
 _SEQUENCE = re.compile(
     rb"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)|[PX^_].*?\x1b\\|[@-Z\\-_])", re.DOTALL
@@ -69,6 +71,23 @@ class Terminal:
     def plain(self) -> str:
         """What was written, without escape sequences."""
         return _SEQUENCE.sub(b"", self.written).decode("utf-8", "replace")
+
+    def left_on(self) -> set[str]:
+        """What of the terminal is not as it was before: its modes, and that it prints what is typed.
+
+        Alternate screen, mouse, bracketed paste, reports of focus and the like: whatever was switched.
+        """
+        last: dict[bytes, bytes] = {}
+        for modes, switch in _MODE.findall(self.written):
+            last |= dict.fromkeys(modes.split(b";"), switch)
+        left = {mode.decode() for mode, switch in last.items() if switch != AS_BEFORE.get(mode, b"l")}
+        local = termios.tcgetattr(self._master)[3]
+        return left | {name for name in ("ECHO", "ICANON", "ISIG") if not local & getattr(termios, name)}
+
+    def resize(self, columns: int, lines: int) -> None:
+        """Give it another size, as a window that is drawn larger does."""
+        fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+        self.process.send_signal(signal.SIGWINCH)
 
     def hang_up(self) -> None:
         """Close it, as a window is closed, with the signal that the system sends then."""

@@ -27,6 +27,7 @@ from relay.cli.common import (
     SHARED_OPTIONS,
     Invocation,
     at_a_terminal,
+    is_dumb,
     shared_options,
 )
 from relay.errors import Exit, RelayError
@@ -140,7 +141,9 @@ class Lazy(click.Group):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         # Whoever completes an empty line wants to see the commands, not the options of `listen`.
         if not ctx.resilient_parsing:
-            args = with_default_command(args, AT_A_TERMINAL if at_a_terminal() else DEFAULT)
+            named, args = args, with_default_command(args, AT_A_TERMINAL if at_a_terminal() else DEFAULT)
+            if len(args) > len(named) and "--json" not in args and is_dumb() and sys.stdout.isatty():
+                complain("TERM=dumb draws no screen, so it listens without one")
         return super().parse_args(ctx, args)
 
     def resolve_command(

@@ -86,7 +86,12 @@ def _keep(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:
 
 def at_a_terminal() -> bool:
     """Whether a person sits there: a screen can be drawn, and keys can be pressed."""
-    return sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+    return sys.stdin.isatty() and sys.stdout.isatty() and not is_dumb()
+
+
+def is_dumb() -> bool:
+    """Whether the terminal says of itself that it can only print lines, as those of editors do."""
+    return os.environ.get("TERM") == "dumb"
 
 
 def run_async(work: Coroutine[Any, Any, T]) -> T:

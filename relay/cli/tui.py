@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from relay.cli.behind import Listener
-from relay.cli.common import Invocation, at_a_terminal, shared_options
+from relay.cli.common import Invocation, at_a_terminal, is_dumb, shared_options
 from relay.cli.options import listen_options
 from relay.errors import UsageError
 from relay.lock import holder
@@ -41,7 +41,8 @@ def tui_command(invocation: Invocation) -> int:
     """
     settings = invocation.settings()
     if not at_a_terminal():
-        raise UsageError("tui needs a terminal; `lean-relay list` and `lean-relay show` do without")
+        what = "a terminal that can draw, and TERM is dumb" if is_dumb() else "a terminal"
+        raise UsageError(f"tui needs {what}; `lean-relay list` and `lean-relay show` do without")
     from tui.app import run
 
     return run(settings)
