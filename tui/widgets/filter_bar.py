@@ -84,6 +84,10 @@ class FilterBar(Vertical):
 
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)
+        # Held, not looked up: a screen that is leaving has lost them, and may still be asked for its text.
+        self._input = Input(id="filter-text", placeholder="type:payment sig:invalid since:2h", compact=True)
+        self._fault = Static(id="filter-fault", markup=False)
+        self._suggestions = Suggestions()
         self.seen: Seen = {}
         """Values of the log that are offered."""
         self.recall = Recall()
@@ -98,11 +102,11 @@ class FilterBar(Vertical):
     def compose(self) -> ComposeResult:
         with Horizontal():
             yield Static("/ ", id="filter-prompt")
-            yield Input(id="filter-text", placeholder="type:payment sig:invalid since:2h", compact=True)
+            yield self._input
             switch = keymap.of(self.app).written("filter.switch")
             yield Static(f"off, {switch} switches it on", id="filter-off", markup=False)
-        yield Static(id="filter-fault", markup=False)
-        yield Suggestions()
+        yield self._fault
+        yield self._suggestions
 
     @property
     def text(self) -> str:
@@ -138,20 +142,12 @@ class FilterBar(Vertical):
         offered = self._completion if self._suggestions.is_open else None
         if fault is not None and offered is not None and fault.column >= offered.start:
             fault = None  # The word is not at its end, and what could become of it is on offer.
-        line = self.query_one("#filter-fault", Static)
+        line = self._fault
         line.display = fault is not None
         self.set_class(fault is not None, "-faulty")
         if fault is not None:
             shift = self._input.scroll_offset.x
             line.update(Content(fault_line(fault, max(self.size.width, 20), shift)))
-
-    @property
-    def _input(self) -> Input:
-        return self.query_one(Input)
-
-    @property
-    def _suggestions(self) -> Suggestions:
-        return self.query_one(Suggestions)
 
     # -- what can come next --------------------------------------------------------------------
 
