@@ -14,7 +14,8 @@ help:
 	@echo "make demo     watch it work: signed samples, a relay, a backend that fails; nothing kept"
 	@echo "make test     the tests; ARGS= goes to pytest"
 	@echo "make check    format, lint, types, import rules, tests: what CI runs"
-	@echo "make bench    how fast, held against a bare aiohttp server in the same run (about a minute)"
+	@echo "make bench    how fast, held against a bare aiohttp server in the same run (about a minute);"
+	@echo "              ARGS=--tui measures the screen on a million captures (some two minutes)"
 	@echo "make torture  kill -9, full disks, hostile and slow clients, many rounds (some minutes)"
 	@echo "make clean    remove .venv, caches and builds"
 

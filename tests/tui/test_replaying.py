@@ -27,7 +27,7 @@ from tests.tui.showing import Showing, screen_on
 from tui.facts.replaying import Fault, Wanted, order
 from tui.gateway.editing import form
 from tui.screens.editing import EditScreen
-from tui.widgets.form_area import FormArea
+from tui.widgets.drawn import FormArea
 
 SECRET = b"whsec_of_a_test"
 

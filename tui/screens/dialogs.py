@@ -15,6 +15,7 @@ from textual.widgets import Button, Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from relay.lean.catalogue import EventType
+from tui.widgets.drawn import Line
 
 
 class Confirm(ModalScreen[bool]):
@@ -65,7 +66,7 @@ class NoteDialog(ModalScreen[str | None]):
         with Vertical(classes="dialog") as dialog:
             dialog.border_title = Content(self._title)
             dialog.border_subtitle = Content("Enter keeps it, Esc does not; empty removes it")
-            yield Input(self._text, compact=True, select_on_focus=False)
+            yield Line(self._text, compact=True, select_on_focus=False)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         self.dismiss(event.value.strip())
@@ -89,7 +90,7 @@ class TriggerDialog(ModalScreen[str | None]):
         with Vertical(classes="dialog -tall") as dialog:
             dialog.border_title = Content("Post a sample, as Lean would")
             dialog.border_subtitle = Content("type to narrow, Enter posts it, Esc does not")
-            yield Input(placeholder="payment", compact=True)
+            yield Line(placeholder="payment", compact=True)
             yield OptionList(markup=False, compact=True)
 
     def on_mount(self) -> None:

@@ -24,7 +24,7 @@ from tui.keys import Key
 from tui.screens.dialogs import Confirm
 from tui.screens.help import HelpScreen
 from tui.screens.sending import RESIGN, usual
-from tui.widgets.form_area import FormArea
+from tui.widgets.drawn import FormArea, Line
 from tui.widgets.toggle import Toggle
 
 MOST_HERE = 256 * 1024
@@ -65,7 +65,7 @@ class EditScreen(Screen[Sending | None]):
         yield self._fault
         with Horizontal(classes="field"):
             yield Label("To", markup=False)
-            yield Input(self._last.to, placeholder=usual(self._targets), id="field-to", compact=True)
+            yield Line(self._last.to, placeholder=usual(self._targets), id="field-to", compact=True)
         yield Toggle(RESIGN, self._last.resign, id="resign")
         yield Footer(show_command_palette=False)
 

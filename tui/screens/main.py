@@ -332,6 +332,9 @@ class MainScreen(Filtering, ReplayingScreen):
         self._list.rows_changed()
         self._list.moved()
 
+    def on_list_head_order_wanted(self) -> None:
+        self.action_turn()
+
     def action_tab(self, by: int) -> None:
         self.remove_class("-zoom-list")
         self._detail.turn(by)

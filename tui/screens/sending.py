@@ -16,6 +16,7 @@ from textual.widgets import Button, Input, Label, Static
 from relay.text import visible
 from tui import keys
 from tui.facts.replaying import Fault, Wanted, order
+from tui.widgets.drawn import Line
 from tui.widgets.toggle import Toggle
 
 LINES: tuple[tuple[str, str, str], ...] = (
@@ -55,7 +56,7 @@ class ReplayDialog(ModalScreen[Wanted | None]):
             for name, label, example in LINES:
                 with Horizontal(classes="field"):
                     yield Label(label, markup=False)
-                    yield Input(
+                    yield Line(
                         getattr(self._last, name),
                         placeholder=usual(self._usual) if name == "to" else example,
                         id=f"field-{name}",

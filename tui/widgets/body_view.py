@@ -24,6 +24,7 @@ from tui.bodies.preparing import LEAST_WIDTH, Prepared, Wanted, prepare, prepare
 from tui.widgets.body_foot import BodyFoot
 from tui.widgets.body_head import BodyHead, size_in_words
 from tui.widgets.body_text import BodyText
+from tui.widgets.drawn import Line
 
 FOUND_AT_ONCE = 512 * 1024
 """Bytes that are searched within some milliseconds."""
@@ -86,7 +87,7 @@ class BodyView(Vertical):
         self._text = BodyText()
         self._head = BodyHead()
         self._reasons = Static(classes="body--reasons", markup=False)
-        self._input = Input(placeholder="find in this body", compact=True)
+        self._input = Line(placeholder="find in this body", compact=True)
         self._foot = BodyFoot(self._text)
 
     def compose(self) -> ComposeResult:

@@ -23,6 +23,7 @@ from relay.text import visible
 from tui import keymap
 from tui.completing import Choice, Completion, Seen, complete
 from tui.memory import Recall
+from tui.widgets.drawn import Line
 from tui.widgets.suggestions import Suggestions
 
 PROMPT = 2
@@ -85,7 +86,7 @@ class FilterBar(Vertical):
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)
         # Held, not looked up: a screen that is leaving has lost them, and may still be asked for its text.
-        self._input = Input(id="filter-text", placeholder="type:payment sig:invalid since:2h", compact=True)
+        self._input = Line(id="filter-text", placeholder="type:payment sig:invalid since:2h", compact=True)
         self._fault = Static(id="filter-fault", markup=False)
         self._suggestions = Suggestions()
         self.seen: Seen = {}

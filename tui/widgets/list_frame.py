@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Protocol
 
+from textual import events
 from textual.app import RenderResult
 from textual.content import Content
+from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
 
@@ -30,9 +33,26 @@ class Progress(Protocol):
 
 
 class ListHead(Widget):
-    """The names of the columns."""
+    """The names of the columns; a click on them turns the order."""
 
     _text: reactive[str] = reactive("")
+
+    @dataclass
+    class OrderWanted(Message):
+        """Somebody clicked: the other order is wanted."""
+
+        head: ListHead
+
+        @property
+        def control(self) -> ListHead:
+            return self.head
+
+    def __init__(self, *, id: str) -> None:
+        super().__init__(id=id)
+        self.tooltip = "Click for newest first, or oldest first"
+
+    def on_click(self, event: events.Click) -> None:
+        self.post_message(self.OrderWanted(self))
 
     def show(self, columns: Layout, *, newest_first: bool) -> None:
         """Name the columns of a layout."""

@@ -1,0 +1,212 @@
+"""The screen: a million captures under its hands, a request's way to its row, and what it costs the listener.
+
+The real program at a pseudo-terminal; times are from a key or a request to the bytes that the terminal gets.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import sqlite3
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+
+import psutil
+
+from tests.bench import backlog
+from tests.leanlike import a_body, a_request
+from tests.running import ROOT, exchange, running
+from tests.terminal import Terminal, at_a_terminal
+
+MANY = 1_000_000
+COMMON_EACH, RARE_EACH = 7, 250_000
+"""Of so many captures one matches the common filter, or the rare one."""
+
+STARTS, KEYS, REQUESTS, ROUNDS = 3, 60, 20, 3
+RATE, CONNECTIONS, LOAD_S = 500, 16, 5
+
+NEEDLE = "needle-in-a-haystack"
+
+
+def measure(folder: Path, count: int = MANY) -> Iterator[str]:
+    """All of it, as lines; the log is made in a folder that the caller removes."""
+    folder.mkdir(parents=True)
+    db = folder / "million.db"
+    begun = time.perf_counter()
+    fill(db, count)
+    size = db.stat().st_size / 2**20
+    yield f"{count:,} captures, {size:,.0f} MiB, made in {time.perf_counter() - begun:.0f} s"
+    starts = [first_rows_ms(folder / f"start-{number}", db) for number in range(STARTS)]
+    yield f"first rows, from the start of the program: {spread(starts)} ms"
+    with at_a_terminal(folder / "hands", "tui", "--db", str(db), size=(120, 40)) as see:
+        until(see, b"payment.updated")
+        quiet(see)
+        for name, key in (("row up", "k"), ("page up", "\x15"), ("top, end", "gG")):
+            yield f"key to paint, {name}: {spread(key_ms(see, key))} ms"
+        for name, filter, found in (
+            ("common, a column", "sig:invalid", b" match"),
+            ("common, in bodies", "body.payload.amount:1000..", b" match"),
+            ("rare, a column: all scanned", "type:payment.created", b"all scanned"),
+            ("rare, in bodies: all scanned", f"body:{NEEDLE}", b"all scanned"),
+        ):
+            yield f"filter, {name}: {filter_ms(see, filter, found):.0f} ms"
+        memory = psutil.Process(see.process.pid).memory_info().rss / 2**20
+        yield f"memory of the screen after that: {memory:.0f} MiB"
+        see.press("q")
+        see.end()
+    yield f"request to row on screen: {spread(list(row_ms(folder / 'rows')))} ms"
+    yield from cost(folder / "cost")
+
+
+def fill(db: Path, count: int) -> None:
+    """A log in which some match a common filter, and a few a rare one."""
+    backlog.fill(db, count)
+    with closing(sqlite3.connect(db, isolation_level=None)) as log:
+        log.execute("UPDATE captures SET signature = 'invalid' WHERE id % ? = 0", (COMMON_EACH,))
+        log.execute("UPDATE captures SET event_type = 'payment.created' WHERE id % ? = 1", (RARE_EACH,))
+        log.execute(
+            "UPDATE captures SET body = CAST(replace(CAST(body AS TEXT), 'AED', ?) AS BLOB) WHERE id % ? = 1",
+            (NEEDLE, RARE_EACH),
+        )
+        # Nothing is left to be judged or indexed beside what is measured.
+        log.execute("UPDATE captures SET shape = 'documented', shape_version = '2'")
+        log.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def until(see: Terminal, wanted: bytes, start: int = 0, within_s: float = 60.0) -> None:
+    """Read until these bytes have come behind a place."""
+    deadline = time.perf_counter() + within_s
+    while wanted not in see.written[start:]:
+        assert time.perf_counter() < deadline, f"no {wanted!r}"
+        assert see.read(0.5), see.plain()[-500:]
+
+
+def quiet(see: Terminal, for_s: float = 0.15) -> None:
+    """Read until nothing has come for a while, but for the line that tells each second."""
+    deadline = time.perf_counter() + 5
+    while time.perf_counter() < deadline:
+        before = len(see.written)
+        see.read(for_s)
+        if len(see.written) == before:
+            return
+
+
+def first_rows_ms(folder: Path, db: Path) -> float:
+    begun = time.perf_counter()
+    with at_a_terminal(folder, "tui", "--db", str(db), size=(120, 40)) as see:
+        until(see, b"payment.updated")
+        taken = 1000 * (time.perf_counter() - begun)
+        quiet(see)
+        see.press("q")
+        see.end()
+    return taken
+
+
+def key_ms(see: Terminal, keys: str) -> list[float]:
+    """Milliseconds from a key to the first bytes that follow it; several keys take turns."""
+    found = []
+    for number in range(KEYS):
+        quiet(see, 0.12)
+        before, begun = len(see.written), time.perf_counter()
+        see.press(keys[number % len(keys)])
+        while len(see.written) == before:
+            see.read(1.0)
+        found.append(1000 * (time.perf_counter() - begun))
+    return found
+
+
+def filter_ms(see: Terminal, filter: str, wanted: bytes) -> float:
+    """Milliseconds from Enter behind a filter to its first page, or its end."""
+    see.press("/")
+    quiet(see)
+    see.press(f"\x1b[200~{filter}\x1b[201~")
+    begun, before = time.perf_counter(), len(see.written)
+    see.press("\r")
+    until(see, wanted, before)
+    taken = 1000 * (time.perf_counter() - begun)
+    until(see, b"all scanned", before, within_s=300)
+    see.press("\x1b")
+    quiet(see)
+    return taken
+
+
+def row_ms(folder: Path) -> Iterator[float]:
+    """Milliseconds from a request's first byte to its row, in a list that follows."""
+    with running(folder) as relay, at_a_terminal(folder, "tui", "--db", str(relay.db), size=(120, 40)) as see:
+        until(see, b"Nothing has come")
+        for number in range(REQUESTS):
+            quiet(see)
+            path = f"/row-{number}-here"
+            request = f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode()
+            begun, before = time.perf_counter(), len(see.written)
+            exchange(relay.port, request)
+            until(see, path.encode(), before)
+            yield 1000 * (time.perf_counter() - begun)
+        see.press("q")
+        see.end()
+
+
+def cost(folder: Path) -> Iterator[str]:
+    """The listener's p99 with a hanging backend and a screen, against one without either, in turns."""
+    p99: dict[str, list[float]] = {"alone": [], "with both": []}
+    with ExitStack() as stack:
+        alone = stack.enter_context(running(folder / "alone"))
+        hanging = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=256))
+        target = f":{hanging.getsockname()[1]}"
+        both = stack.enter_context(running(folder / "both", "--forward-to", target))
+        terminal = at_a_terminal(folder / "both", "tui", "--db", str(both.db), size=(120, 40))
+        see = stack.enter_context(terminal)
+        until(see, b"Nothing has come")
+        stack.enter_context(drained(see))
+        for port in (alone.port, both.port):
+            exchange(port, a_request(a_body()))
+            load(port, 1)
+        for number in range(ROUNDS):
+            turn = [("alone", alone.port), ("with both", both.port)]
+            for name, port in turn if number % 2 == 0 else turn[::-1]:
+                p99[name].append(load(port, LOAD_S))
+    ratios = [with_both / bare for with_both, bare in zip(p99["with both"], p99["alone"], strict=True)]
+    yield f"listener's p99 at {RATE}/s, alone: {spread(p99['alone'])} ms"
+    yield (
+        f"  with a screen open and a backend that hangs: {spread(p99['with both'])} ms;"
+        f" ratio {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
+    )
+
+
+@contextmanager
+def drained(see: Terminal) -> Iterator[None]:
+    """The terminal is read meanwhile, as one that somebody looks at."""
+    over = threading.Event()
+
+    def read() -> None:
+        while not over.is_set() and see.read(0.05):
+            see.written = see.written[-65536:]
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        yield
+    finally:
+        over.set()
+        reader.join()
+
+
+def load(port: int, seconds: float) -> float:
+    """p99 in milliseconds of an open loop."""
+    command = [sys.executable, "-m", "tests.bench.load", "--port", str(port), "--seconds", str(seconds)]
+    more = ["--connections", str(CONNECTIONS), "--rate", str(RATE)]
+    done = subprocess.run([*command, *more], cwd=ROOT, stdout=subprocess.PIPE, check=True, timeout=120)
+    return float(json.loads(done.stdout)["p99_ms"])
+
+
+def spread(values: list[float], middle: Callable[[list[float]], float] = statistics.median) -> str:
+    """`12 (8 to 40)`: the median, the least, and the 95th of a hundred, or the most of a few."""
+    ordered = sorted(values)
+    high = ordered[min(len(ordered) - 1, int(len(ordered) * 0.95))]
+    return f"{middle(values):.1f} ({ordered[0]:.1f} to {high:.1f})"
