@@ -56,3 +56,19 @@ async def test_quit(tmp_path: Path) -> None:
     async with showing(tmp_path) as see:
         await see.press("q")
         assert see.pilot.app._exit
+
+
+async def test_another_size(tmp_path: Path) -> None:
+    """Rows and the names of their columns follow the size of the window, wider and narrower."""
+    async with showing(tmp_path, [a_capture(1)], size=(80, 24)) as see:
+        text = await see.shows("payment.updated")
+        for size, heads in (
+            ((250, 70), "     id  time"),
+            ((80, 24), "    time"),
+            ((120, 40), "     id  time"),
+        ):
+            await see.pilot.resize_terminal(*size)
+            text = await see.shows(f"\n{heads}")
+            head = next(line for line in text.splitlines() if "size  backend" in line)
+            row = next(line for line in text.splitlines() if "payment.updated" in line and "336 B" in line)
+            assert head.index("size") + 4 == row.index("336 B") + 5

@@ -106,6 +106,7 @@ class CaptureList(Toned, can_focus=True):
         self._strips.clear()
         self.virtual_size = Size(self.scrollable_content_region.width, len(self.listing))
         self._show_cursor()
+        self.post_message(self.Moved(self))  # Its columns are others now, and their names stand elsewhere.
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_y(old_value, new_value)
