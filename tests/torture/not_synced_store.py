@@ -9,6 +9,7 @@ import sqlite3
 from pathlib import Path
 
 from relay.store import files, writing
+from relay.store.recorder import Recorder
 
 _connect = files.connect
 
@@ -19,6 +20,11 @@ def _not_synced(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def _never(recorder: Recorder, yes: bool) -> None:
+    """Leave `synchronous` as it is."""
+
+
 if __name__ == "__main__":
     setattr(files, "connect", _not_synced)  # noqa: B010 - mypy lets nobody assign to a module's function
+    setattr(Recorder, "_sync_commits", _never)  # noqa: B010 - nor to a method
     writing.main()
