@@ -81,12 +81,13 @@ class Running:
 
 
 def writing_processes(engine: int) -> list[psutil.Process]:
-    """The processes that write for an engine: one, or none while there is none."""
+    """The processes that write for an engine: one, or none while there is none, or where it has gone."""
     found = []
-    for child in psutil.Process(engine).children():
-        with contextlib.suppress(psutil.ZombieProcess, psutil.NoSuchProcess):  # It died, and writes no more.
-            if any("store" in word for word in child.cmdline()[1:4]):
-                found.append(child)
+    with contextlib.suppress(psutil.NoSuchProcess):
+        for child in psutil.Process(engine).children():
+            with contextlib.suppress(psutil.NoSuchProcess):  # It may be ending just now.
+                if any("store" in word for word in child.cmdline()[1:4]):
+                    found.append(child)
     return found
 
 

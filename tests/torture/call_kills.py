@@ -85,7 +85,9 @@ def who_calls(program: Running, calls: str) -> psutil.Process:
 
 
 def is_dead(process: psutil.Process) -> bool:
-    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    with contextlib.suppress(psutil.NoSuchProcess):  # It may go between the two questions.
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    return True
 
 
 @contextlib.contextmanager
