@@ -86,8 +86,11 @@ def scan(
     started = reader.interruptions
     waiting = Event()
     with _Query(reader, filter) as query:
-        first = max(after + 1, reader.oldest_id())
-        last = reader.newest_id() if before is None else min(before - 1, reader.newest_id())
+        try:
+            first = max(after + 1, reader.oldest_id())
+            last = reader.newest_id() if before is None else min(before - 1, reader.newest_id())
+        except sqlite3.OperationalError:  # Interrupted before the first window.
+            return
         for low, high in _windows(first, last, newest_first=newest_first):
             try:
                 found = query.between(low, high, newest_first=newest_first)
