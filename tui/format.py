@@ -244,11 +244,6 @@ def fit_pieces(pieces: list[Piece], width: int) -> list[Piece]:
     return fitted
 
 
-def thousands(number: int) -> str:
-    """`1,000,000`."""
-    return f"{number:,}"
-
-
 SPARKS = "▁▂▃▄▅▆▇█"
 
 

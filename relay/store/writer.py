@@ -211,8 +211,6 @@ class Writer:
     # -- the process ---------------------------------------------------------------------------
 
     async def _start(self, *, ours: bool) -> tuple[Path | None, int]:
-        self._opened = self._loop.create_future()
-        self._ended = self._loop.create_future()
         here, there = socket.socketpair()
         with there:
             try:
@@ -220,6 +218,9 @@ class Writer:
             except BaseException:
                 here.close()
                 raise
+        # Not before there is a process: nothing else would ever end the wait for its end.
+        self._opened = self._loop.create_future()
+        self._ended = self._loop.create_future()
         await self._loop.create_unix_connection(partial(_Channel, self), sock=here)
         assert self._channel is not None
         self._channel.send(frame(Kind.OPEN, ours, self._bounds))
@@ -258,6 +259,7 @@ class Writer:
             _fail(waiting.stored, trouble.again())
         self._captures.clear()
         self._gathered.clear()
+        self._gathered_bytes = 0
         while self._jobs:
             _fail(self._jobs.popleft(), StoreClosed() if self._closed else trouble.again())
         if not self._closed and (self._again is None or self._again.done()):

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import sqlite3
+import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -16,6 +18,7 @@ from typing import Any
 import pytest
 
 from relay.store import files
+from relay.store import writer as writer_module
 from relay.store.inserting import COLUMNS, Row
 from relay.store.recorder import ROWS_AT_ONCE, Bounds
 from relay.store.trouble import StoreClosed, StoreTrouble
@@ -336,3 +339,28 @@ async def test_large_bodies_cross_whole(tmp_path: Path) -> None:
     async with a_writer(path) as writer:
         await asyncio.gather(*(writer.add(a_row(body=body)) for body in bodies))
     assert [body for (body,) in rows(path, "SELECT body FROM captures ORDER BY id")] == bodies
+
+
+async def test_a_process_that_cannot_be_started_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the system starts none just now, the store stays in trouble, and heals when it does."""
+    monkeypatch.setattr(writer_module, "PROBE_EVERY_S", 0.05)
+    path = tmp_path / "relay.db"
+    async with a_writer(path) as writer:
+        await writer.add(a_row())
+        spawn = writer._spawn
+        refused: list[socket.socket] = []
+
+        def refuses_twice(channel: socket.socket) -> subprocess.Popen[bytes]:
+            if len(refused) < 2:
+                refused.append(channel)
+                raise BlockingIOError("no more processes")
+            return spawn(channel)
+
+        monkeypatch.setattr(writer, "_spawn", refuses_twice)
+        assert writer.pid is not None
+        os.kill(writer.pid, signal.SIGKILL)
+        await until(lambda: len(refused) == 2, "two refusals")
+        await until(lambda: writer.trouble is None, "another process")
+        assert await writer.add(a_row()) == 2
