@@ -35,6 +35,26 @@ def holders(path: Path) -> list[Process]:
     ]
 
 
+def locker(path: Path, byte: int) -> Process | None:
+    """Another program whose lock for writing covers a byte of the file; None where the system does not tell.
+
+    Linux lists the locks of all processes in /proc/locks (proc(5)).
+    """
+    try:
+        lines = Path("/proc/locks").read_text().splitlines()
+        file = path.stat()
+    except OSError:
+        return None
+    wanted = f"{os.major(file.st_dev):02x}:{os.minor(file.st_dev):02x}:{file.st_ino}"
+    for line in lines:
+        fields = line.split()
+        if len(fields) == 8 and fields[1] == "POSIX" and fields[3] == "WRITE" and fields[5] == wanted:
+            first, last = int(fields[6]), fields[7]
+            if first <= byte and (last == "EOF" or byte <= int(last)) and int(fields[4]) != os.getpid():
+                return _process(int(fields[4]))
+    return None
+
+
 def own_module(name: str) -> list[str]:
     """The first words of a command that runs a module of this program, with `own_path` in its environment.
 
@@ -94,11 +114,15 @@ def _others() -> Iterator[Process]:
     except OSError:
         return
     for name in names:
-        if name.isdecimal() and int(name) != os.getpid():
-            try:
-                yield Process(int(name), Path("/proc", name, "comm").read_text(errors="replace").strip())
-            except OSError:
-                continue
+        if name.isdecimal() and int(name) != os.getpid() and (process := _process(int(name))) is not None:
+            yield process
+
+
+def _process(pid: int) -> Process | None:
+    try:
+        return Process(pid, Path("/proc", str(pid), "comm").read_text(errors="replace").strip())
+    except OSError:
+        return None
 
 
 def _open_files(pid: int) -> set[str]:

@@ -23,6 +23,7 @@ from relay.store.eventindex import EventIndex
 from relay.store.frames import Arrived
 from relay.store.inserting import event_key, insert_of
 from relay.store.trouble import StoreTrouble, diagnose, is_lock
+from relay.store.whereabouts import Whereabouts
 
 T = TypeVar("T")
 log = logging.getLogger("relay.store")
@@ -84,6 +85,7 @@ class Recorder:
 
     def _prepare(self) -> None:
         self._synced = True  # As `files.connect` left it.
+        self._whereabouts = Whereabouts(self._path)
         self._events = EventIndex(self._connection)
         row = self._connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'captures'").fetchone()
         self._next_id = (row[0] if row else 0) + 1
@@ -115,6 +117,7 @@ class Recorder:
             (number, target) for number, (_, targets) in enumerate(group, first_id) for target in targets
         ]
         try:
+            self._require_in_place()
             self._sync_commits(True)
             if pairs:
                 self._insert_with_deliveries(insert_of(len(group)), values, pairs, since)
@@ -122,6 +125,9 @@ class Recorder:
                 self._retrying(lambda: self._connection.execute(insert_of(len(group)), values), since)
         except sqlite3.Error as error:
             self._listener.failed(len(group), self._diagnose(error))
+            return
+        except StoreTrouble as trouble:
+            self._listener.failed(len(group), trouble)
             return
         self._next_id += len(group)
         if monotonic() - since > self._bounds.answer_s:
@@ -176,6 +182,7 @@ class Recorder:
             Exception: what `work` raises, after rolling back.
         """
         connection = self._connection
+        self._require_in_place()
         try:
             self._sync_commits(synced)
             if not transaction:
@@ -242,11 +249,18 @@ class Recorder:
         else:
             self._checkpoints.when_busy(self._connection)
 
-    def close(self) -> None:
-        """Write the log back into the database and let go of it."""
+    def close(self) -> bool:
+        """Write the log back into the database and let go of it.
+
+        False where the files of its names are not its own any more: SQLite would tidy up by name, so that the
+        connection has to be left to the end of the process.
+        """
+        if self._whereabouts.astray() is not None:
+            return False
         with suppress(sqlite3.Error):
             self._checkpoints.at_end(self._connection)
         self._connection.close()
+        return True
 
     # -- trouble -------------------------------------------------------------------------------
 
@@ -254,6 +268,14 @@ class Recorder:
         trouble = diagnose(error, self._path)
         if trouble.reason == "store-failing":
             self._reopen()
+        return self._in_trouble(trouble)
+
+    def _require_in_place(self) -> None:
+        astray = self._whereabouts.astray()
+        if astray is not None:
+            raise self._in_trouble(StoreTrouble("store-gone", astray))
+
+    def _in_trouble(self, trouble: StoreTrouble) -> StoreTrouble:
         if self._trouble is None:
             log.warning("cannot store captures: %s; answering 503 until it passes", trouble.detail)
             self._since = monotonic()
@@ -270,6 +292,7 @@ class Recorder:
     def _probe(self) -> None:
         """Write something harmless; success ends the trouble, and the next capture proves it."""
         try:
+            self._require_in_place()
             self._connection.execute("BEGIN IMMEDIATE")
             self._connection.execute("UPDATE sqlite_sequence SET seq = seq WHERE name = 'captures'")
             self._connection.execute("COMMIT")
@@ -278,11 +301,15 @@ class Recorder:
                 with suppress(sqlite3.Error):
                     self._connection.execute("ROLLBACK")
             self._diagnose(error)
+        except StoreTrouble:
+            return  # It has been told, and is not over.
         else:
             self._well()
 
     def _reopen(self) -> None:
         """A connection that met an I/O error is replaced: its cached state may not be the disk's."""
+        if self._whereabouts.astray() is not None:
+            return  # What lies at the path is another log, with ids of its own.
         try:
             fresh = files.connect(self._path)
         except (sqlite3.Error, RelayError):

@@ -5,7 +5,10 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from relay.processes import holders
+from relay.processes import holders, locker
+
+WRITE_LOCK = 120
+"""The byte of `-shm` that who writes in WAL mode has locked (sqlite.org/walformat.html, section 2.3)."""
 
 
 class StoreTrouble(Exception):
@@ -36,13 +39,18 @@ def is_lock(error: sqlite3.Error) -> bool:
 def diagnose(error: sqlite3.Error, path: Path) -> StoreTrouble:
     """SQLite's error as trouble: `store-locked`, `store-full` or `store-failing`."""
     if is_lock(error):
-        others = ", ".join(map(str, holders(path)))
-        return StoreTrouble(
-            "store-locked", f"another program{f' ({others})' if others else ''} holds the log"
-        )
+        return StoreTrouble("store-locked", _who_locks(path))
     if _name(error).startswith("SQLITE_FULL"):
         return StoreTrouble("store-full", "no room left on the disk for the log")
     return StoreTrouble("store-failing", f"SQLite says: {error} ({_name(error) or type(error).__name__})")
+
+
+def _who_locks(path: Path) -> str:
+    other = locker(path.with_name(f"{path.name}-shm"), WRITE_LOCK)
+    if other is not None:
+        return f"another program ({other}) holds the log; end its transaction"
+    some = "; ".join(map(str, holders(path)))
+    return f"another program holds the log{f', one of those that have it open ({some})' if some else ''}"
 
 
 def _name(error: sqlite3.Error) -> str:

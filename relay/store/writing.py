@@ -158,7 +158,8 @@ def main() -> None:
     except EOFError:
         # The engine died, and nobody waits for an answer any more. The next one takes up what is on the disk.
         os._exit(0)
-    recorder.close()
+    if not recorder.close():
+        os._exit(0)  # Without the connection's destructor.
 
 
 if __name__ == "__main__":

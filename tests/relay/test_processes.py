@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from relay.processes import holders, port_owner
+from relay.processes import holders, locker, port_owner
 
 pytestmark = pytest.mark.skipif(
     not Path("/proc/net/tcp").exists(), reason="only Linux tells of other processes"
@@ -42,3 +42,32 @@ def test_the_other_program_is_named(tmp_path: Path) -> None:
         other.communicate()
     assert holders(path) == []
     assert port_owner(port) is None
+
+
+LOCK = """
+import fcntl, sys
+file = open(sys.argv[1], "r+b")
+fcntl.lockf(file, fcntl.LOCK_EX, 1, 120)
+print("locked", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_who_has_a_byte_locked_is_named(tmp_path: Path) -> None:
+    """The process that holds the lock on a byte is told; other bytes of the file are free."""
+    path = tmp_path / "locked"
+    path.write_bytes(bytes(200))
+    other = subprocess.Popen(
+        [sys.executable, "-c", LOCK, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert other.stdout is not None
+    try:
+        assert other.stdout.readline() == "locked\n"
+        found = locker(path, 120)
+        assert found is not None
+        assert found.pid == other.pid
+        assert locker(path, 119) is None
+        assert locker(path, 121) is None
+    finally:
+        other.communicate()
+    assert locker(path, 120) is None

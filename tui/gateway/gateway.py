@@ -130,6 +130,12 @@ class Gateway:
         self._open()
         return True
 
+    def missing(self) -> str | None:
+        """Words for a log that was moved or deleted, while what was read of it is still to be seen."""
+        if _inode(self.db) is not None:
+            return None
+        return f"There is no log at {self.db} any more: it was moved or deleted. This is what it was."
+
     def span(self) -> listing.Span:
         """The oldest and the newest id."""
         return listing.span(self._rows)

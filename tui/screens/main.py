@@ -249,7 +249,7 @@ class MainScreen(Filtering, ReplayingScreen):
         self._banners.said = tuple(
             banners(
                 status,
-                unreadable=self._unreadable,
+                unreadable=self._unreadable or self.gateway.missing(),
                 ended=ended,
                 pause=keymap.of(self.app).written("relay.pause"),
             )

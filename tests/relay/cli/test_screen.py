@@ -6,13 +6,15 @@ import os
 import re
 import signal
 import socket
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import psutil
 import pytest
 
 from relay.lock import holder
-from tests.running import lean_relay, running, working_folder
+from tests.running import Running, lean_relay, running, wait_until, working_folder
 from tests.terminal import Terminal, at_a_terminal
 
 
@@ -123,6 +125,58 @@ def test_a_listener_that_dies_is_told(tmp_path: Path) -> None:
         see.wait_for("Nothing has come yet")
         os.kill(listener_of(see).pid, signal.SIGKILL)
         see.wait_for("The listener has ended")
+        see.press("q")
+        assert see.end() == 0
+
+
+def triggered(folder: Path, program: Running, type_: str) -> bool:
+    """Post a sample; whether it was taken."""
+    return lean_relay(folder, "trigger", type_, "--db", str(program.db)).returncode == 0
+
+
+def test_a_locked_log_is_told(tmp_path: Path) -> None:
+    """While another program has locked the log nothing can be stored, and the screen says so."""
+    with running(tmp_path) as program, at_a_terminal(tmp_path, "tui", "--db", str(program.db)) as see:
+        see.wait_for(program.url)
+        with closing(sqlite3.connect(program.db, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            assert not triggered(tmp_path, program, "payment.created")
+            see.wait_for("Nothing can be stored")
+            see.wait_for(f"(pid {os.getpid()}, ")
+            other.execute("ROLLBACK")
+        wait_until(lambda: triggered(tmp_path, program, "entity.created"), "captures to be taken again")
+        see.wait_for("entity.created")
+        see.press("q")
+        assert see.end() == 0
+
+
+def test_a_log_that_is_replaced_is_shown_anew(tmp_path: Path) -> None:
+    """Without an engine: a log that goes is told, and another at its place is shown instead."""
+    for name, type_ in (("first", "payment.created"), ("second", "entity.created")):
+        with running(tmp_path / name) as program:
+            lean_relay(tmp_path / name, "trigger", type_, "--db", str(program.db))
+            program.stop()
+        program.db.rename(tmp_path / f"{name}.db")
+    with at_a_terminal(tmp_path, "tui", "--db", str(tmp_path / "first.db")) as see:
+        see.wait_for("payment.created")
+        (tmp_path / "first.db").rename(tmp_path / "away.db")
+        see.wait_for("it was moved or deleted")
+        (tmp_path / "second.db").rename(tmp_path / "first.db")
+        see.wait_for("entity.created")
+        see.press("q")
+        assert see.end() == 0
+
+
+def test_a_log_that_goes_under_its_engine(tmp_path: Path) -> None:
+    """What would be stored where nobody finds it is answered 503, and the screen says what to do."""
+    with running(tmp_path) as program, at_a_terminal(tmp_path, "tui", "--db", str(program.db)) as see:
+        see.wait_for(program.url)
+        program.db.rename(tmp_path / "away.db")
+        assert not triggered(tmp_path, program, "payment.created")
+        see.wait_for("was moved or deleted while it was in use; put it back")
+        (tmp_path / "away.db").rename(program.db)
+        wait_until(lambda: triggered(tmp_path, program, "entity.created"), "captures to be taken again")
+        see.wait_for("entity.created")
         see.press("q")
         assert see.end() == 0
 

@@ -110,6 +110,29 @@ def test_trouble_is_told_and_what_follows_hears_at_once(tmp_path: Path) -> None:
     assert heard.all[3:] == [("health", None), ("stored", 1, 1)]
 
 
+@pytest.mark.parametrize("name", ["relay.db", "relay.db-wal"])
+def test_a_file_that_is_moved_away_is_no_log(tmp_path: Path, name: str) -> None:
+    """What would go where nobody finds it is refused, changes too; the file put back, all is as before."""
+    heard, path = Heard(), tmp_path / "relay.db"
+    with a_recorder(path, heard) as recorder:
+        recorder.store([(a_row(), ())], monotonic())
+        path.with_name(name).rename(tmp_path / "away")
+        with pytest.raises(StoreTrouble, match=f"{name} was moved or deleted while it was in use"):
+            recorder.perform(partial(executed, sql="DELETE FROM captures"), transaction=True)
+        recorder.store([(a_row(), ())], monotonic())
+        recorder.rest()
+        assert heard.all[1:] == [
+            ("health", "store-gone"),
+            ("failed", 1, "store-gone"),
+            ("health", "store-gone"),
+        ]
+        (tmp_path / "away").rename(path.with_name(name))
+        recorder.rest()
+        recorder.store([(a_row(), ())], monotonic())
+        assert heard.all[4:] == [("health", None), ("stored", 2, 1)]
+    assert rows(path, "SELECT id FROM captures") == [(1,), (2,)]
+
+
 def test_a_job_that_raises_leaves_nothing(tmp_path: Path) -> None:
     """What it changed is rolled back, and its own exception comes out."""
 

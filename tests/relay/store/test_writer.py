@@ -8,6 +8,7 @@ import signal
 import socket
 import sqlite3
 import subprocess
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -216,6 +217,8 @@ async def test_a_long_lock_refuses_within_five_seconds_and_heals(tmp_path: Path)
         with pytest.raises(StoreTrouble) as trouble:
             await writer.add(a_row())
         assert trouble.value.reason == "store-locked"
+        if sys.platform == "linux":  # Which tells who has what locked.
+            assert f"(pid {os.getpid()}, " in trouble.value.detail
         assert monotonic() - started < 5
         with pytest.raises(StoreTrouble):
             writer.add(a_row())
@@ -223,6 +226,29 @@ async def test_a_long_lock_refuses_within_five_seconds_and_heals(tmp_path: Path)
         other.close()
         await until(lambda: writer.trouble is None, "the lock to be gone")
         assert await writer.add(a_row()) == 2
+
+
+async def test_what_took_its_place_is_left_alone(tmp_path: Path) -> None:
+    """Another log at the path gets nothing of ours, and keeps its -wal when our process ends."""
+    path, away = tmp_path / "relay.db", tmp_path / "away"
+    away.mkdir()
+    async with a_writer(path) as writer:
+        await writer.add(a_row())
+        for each in tmp_path.glob("relay.db*"):
+            each.rename(away / each.name)
+        async with a_writer(path) as other:
+            await other.add(a_row(body=b"another's"))
+            with pytest.raises(StoreTrouble) as trouble:
+                await writer.add(a_row())
+            assert trouble.value.reason == "store-gone"
+            assert f"{path} was replaced by another file" in trouble.value.detail
+            wal = path.with_name("relay.db-wal").read_bytes()
+            assert wal
+            await writer.close()
+            assert path.with_name("relay.db-wal").read_bytes() == wal
+            assert await other.add(a_row()) == 2
+    assert rows(path, "SELECT body FROM captures") == [(b"another's",), (b"{}",)]
+    assert rows(away / "relay.db", "SELECT id, body FROM captures") == [(1, b"{}")]
 
 
 async def test_a_commit_that_comes_too_late_confesses(tmp_path: Path) -> None:
