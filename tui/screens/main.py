@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from time import time
+from time import monotonic, time
 from typing import ClassVar
 
 from textual import events, work
@@ -41,6 +41,9 @@ STATUS_S = 1.0
 DETAIL_AFTER_S = 0.05
 """How long the cursor rests before the detail is read, so that a held key scrolls freely."""
 
+DETAIL_EVERY_S = 0.4
+"""While the newest capture is followed, the detail is another one at most so often: nobody reads faster."""
+
 ARRIVALS_READ = 5_000
 """Captures whose times make the first sparkline."""
 
@@ -69,6 +72,8 @@ class MainScreen(Filtering, ReplayingScreen):
         self._unreadable: str | None = None
         self._refused: tuple[str, ...] = ()
         """Ids of the keys that are grey."""
+        self._detail_read_at = 0.0
+        """`monotonic()` of the last look at a capture for the detail."""
         self._shown_row: Listed | None = None
         """What the list said of the capture in the detail when that was read."""
 
@@ -287,7 +292,11 @@ class MainScreen(Filtering, ReplayingScreen):
     @work(exclusive=True, group="detail")
     async def _read_detail(self, number: int | None) -> None:
         # A held key moves on before this: then nothing is read, and the list scrolls freely.
-        await asyncio.sleep(DETAIL_AFTER_S)
+        rest_s = DETAIL_AFTER_S
+        if self._browsing.listing.following:
+            rest_s = max(rest_s, self._detail_read_at + DETAIL_EVERY_S - monotonic())
+        await asyncio.sleep(rest_s)
+        self._detail_read_at = monotonic()
         try:
             subject = None if number is None else await self.gateway.subject(number)
             self._detail.show(subject)

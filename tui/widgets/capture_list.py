@@ -72,7 +72,7 @@ class CaptureList(Toned, can_focus=True):
         """Rows came, went or say something else: read again what is on screen."""
         self._known.clear()
         self._strips.clear()
-        self.virtual_size = Size(self.scrollable_content_region.width, len(self.listing))
+        self._resize_content()
         if self.listing.following:
             self._show_cursor()
         elif self._anchor is not None:
@@ -82,6 +82,15 @@ class CaptureList(Toned, can_focus=True):
                 self._show_cursor()
         self._remember()
         self.refresh()
+
+    def _resize_content(self) -> None:
+        size = Size(self.scrollable_content_region.width, len(self.listing))
+        if self.show_vertical_scrollbar and size.height >= self.virtual_size.height:
+            # Assigned, it would have the whole screen laid out anew, ten times a second while webhooks come.
+            self.set_reactive(CaptureList.virtual_size, size)
+            self.vertical_scrollbar.window_virtual_size = size.height
+        else:
+            self.virtual_size = size
 
     def row(self, number: int | None) -> Listed | None:
         """What the row of a capture says; None where it is gone."""
