@@ -89,11 +89,16 @@ class Terminal:
         fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
         self.process.send_signal(signal.SIGWINCH)
 
-    def hang_up(self) -> None:
-        """Close it, as a window is closed, with the signal that the system sends then."""
+    def hang_up(self, *, told: bool = True) -> None:
+        """Close it, as a window is closed.
+
+        Args:
+            told: with the signal that the system sends then, where the terminal is the program's own.
+        """
         os.close(self._master)
         self._master = -1
-        self.process.send_signal(signal.SIGHUP)
+        if told:
+            self.process.send_signal(signal.SIGHUP)
 
     def close(self) -> None:
         """End the program if it is still there, and close the terminal."""

@@ -15,6 +15,7 @@ from textual.command import Provider
 from relay.config import Settings
 from tui.commands import KeyCommands
 from tui.gateway import Gateway, Listener
+from tui.hangup import watched
 from tui.keymap import Keymap, name
 from tui.screens.main import MainScreen
 from tui.theme import DARK, LIGHT, THEMES
@@ -35,6 +36,7 @@ class RelayApp(App[None]):
     def __init__(self, gateway: Gateway) -> None:
         super().__init__()
         self._gateway = gateway
+        self._loop_of_it: asyncio.AbstractEventLoop | None = None
         self.keys_in_force = keymap(gateway.settings)
         self.animation_level = "none"  # A key shows its effect at once.
         for theme in THEMES:
@@ -42,7 +44,7 @@ class RelayApp(App[None]):
         self.theme = DARK.name
 
     def on_mount(self) -> None:
-        loop = asyncio.get_running_loop()
+        loop = self._loop_of_it = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP):
             # Python's own way would leave the terminal as it is: raw, with its mouse and no cursor.
             loop.add_signal_handler(number, self.exit)
@@ -55,6 +57,11 @@ class RelayApp(App[None]):
             if isinstance(screen, MainScreen):
                 screen.leave_memory()
         super().exit(result, return_code, message)
+
+    def leave_soon(self) -> None:
+        """Leave; may be asked from any thread, and before there is a screen."""
+        if self._loop_of_it is not None:
+            self._loop_of_it.call_soon_threadsafe(self.exit)
 
     def _fatal_error(self) -> None:
         """End after a fault of ours; `run` raises it on the terminal that is itself again.
@@ -99,7 +106,8 @@ def run(settings: Settings, listener: Listener | None = None) -> int:
     sys.setswitchinterval(SWITCH_S)
     with Gateway(settings, listener) as gateway:
         app = RelayApp(gateway)
-        app.run()
+        with watched(app.leave_soon):
+            app.run()
         if app._exception is not None:
             raise app._exception
         return app.return_code or 0

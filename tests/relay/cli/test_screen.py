@@ -7,6 +7,7 @@ import re
 import signal
 import socket
 import sqlite3
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -55,6 +56,20 @@ def test_told_to_end(tmp_path: Path, number: signal.Signals) -> None:
         see.end()
         assert see.left_on() == set()
     assert not listener.is_running()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere poll() may not tell of a terminal's end")
+def test_a_terminal_that_goes_without_a_word(tmp_path: Path) -> None:
+    """With no SIGHUP either, the screen ends when its terminal has gone, and the listener with it."""
+    db = tmp_path / "relay.db"
+    with at_a_terminal(tmp_path, "--port", "0", "--db", str(db)) as see:
+        see.wait_for("Nothing has come yet")
+        listener = listener_of(see)
+        see.hang_up(told=False)
+        see.process.wait(10)
+        psutil.wait_procs([listener], timeout=10)
+        assert not listener.is_running()
+    assert holder(db) is None
 
 
 def test_killed(tmp_path: Path) -> None:
