@@ -106,7 +106,8 @@ class TriggerDialog(ModalScreen[str | None]):
         options = self.query_one(OptionList)
         options.clear_options()
         width = max(len(event.type) for event in self._events) + 2
-        for event in self._events:
+        # Whoever writes a name means it, and not the type whose description has it too.
+        for event in sorted(self._events, key=lambda event: part not in event.type.lower()):
             if part in event.type.lower() or part in event.when.lower():
                 text = Content.assemble((event.type.ljust(width), "bold"), (event.when, "$dim"))
                 options.add_option(Option(text, id=event.type))

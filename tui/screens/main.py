@@ -131,8 +131,8 @@ class MainScreen(Filtering, ReplayingScreen):
         return row is not None and row.starred
 
     def note_of(self, ids: list[int]) -> str:
-        subject = self._detail.subject
-        return subject.capture.note or "" if subject is not None and ids == [subject.capture.id] else ""
+        row = self._list.row(ids[0]) if len(ids) == 1 else None  # The detail is read a moment later.
+        return row.note or "" if row is not None else ""
 
     def done(self) -> None:
         self._browsing.listing.marks.clear()
