@@ -9,11 +9,10 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from textual.pilot import Pilot
-
 from relay.config import Settings
 from relay.models import Capture
 from tests.factories import insert_all, new_log
+from tests.tui.quick import Quick
 from tui.app import RelayApp
 from tui.gateway import Gateway
 from tui.screens.main import MainScreen
@@ -25,7 +24,7 @@ class Showing:
     log: sqlite3.Connection
     """Writes as an engine would, where the log is the test's own."""
 
-    def __init__(self, pilot: Pilot[None]) -> None:
+    def __init__(self, pilot: Quick) -> None:
         self.pilot = pilot
 
     async def press(self, *keys: str) -> None:
@@ -54,13 +53,14 @@ class Showing:
         await wait_for(self.pilot, lambda: part not in self.text(), f"no {part!r} in\n{self.text()}")
 
 
-async def wait_for(pilot: Pilot[Any], holds: Callable[[], bool], what: str, within_s: float = 5.0) -> None:
+async def wait_for(pilot: Quick, holds: Callable[[], bool], what: str, within_s: float = 5.0) -> None:
     """Let the screen go on until `holds()`.
 
     Raises:
         AssertionError: it was not in time.
     """
     deadline = monotonic() + within_s
+    await pilot.idle()
     while not holds():
         assert monotonic() < deadline, f"still waiting for {what}"
         await pilot.pause(0.01)
@@ -89,7 +89,8 @@ async def screen_on(settings: Settings, *, size: tuple[int, int] = (120, 40)) ->
     """The main screen on a log that is there."""
     with Gateway(settings) as gateway:
         app = RelayApp(gateway)
-        async with app.run_test(size=size, notifications=True) as pilot:
+        async with app.run_test(size=size, notifications=True):
+            pilot = Quick(app)
             await wait_for(pilot, lambda: isinstance(app.screen, MainScreen), "the main screen")
             await pilot.pause()
             yield Showing(pilot)

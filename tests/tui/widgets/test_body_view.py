@@ -11,10 +11,10 @@ from time import monotonic
 import pytest
 from textual.app import App, ComposeResult
 from textual.events import MouseScrollDown
-from textual.pilot import Pilot
 from textual.widgets import Input, TabbedContent, TabPane
 
 from relay.text import visible
+from tests.tui.quick import Quick
 from tui.widgets.body_foot import BodyFoot
 from tui.widgets.body_head import BodyHead
 from tui.widgets.body_text import BodyText
@@ -43,7 +43,7 @@ class Holder(App[None]):
 class Screen:
     """What a test does with the view and sees of it."""
 
-    def __init__(self, pilot: Pilot[None], view: BodyView) -> None:
+    def __init__(self, pilot: Quick, view: BodyView) -> None:
         self.pilot = pilot
         self.view = view
         self.text = view.query_one(BodyText)
@@ -58,10 +58,10 @@ class Screen:
 
     async def wait_for(self, holds: Callable[[], bool], what: str) -> None:
         deadline = monotonic() + 10
+        await self.pilot.idle()
         while not holds():
             assert monotonic() < deadline, f"still waiting for {what}"
             await self.pilot.pause(0.01)
-        await self.pilot.pause()
 
     async def press(self, *keys: str) -> None:
         await self.pilot.press(*keys)
@@ -96,8 +96,8 @@ class Screen:
 async def opened(width: int = 80, height: int = 24) -> AsyncIterator[Screen]:
     """A view on a screen of this size."""
     app = Holder()
-    async with app.run_test(size=(width, height)) as pilot:
-        yield Screen(pilot, app.query_one(BodyView))
+    async with app.run_test(size=(width, height)):
+        yield Screen(Quick(app), app.query_one(BodyView))
 
 
 async def test_pretty_is_first_and_v_goes_through_the_views() -> None:
@@ -389,7 +389,8 @@ class Tabs(App[None]):
 async def test_in_a_hidden_tab_it_waits_for_room() -> None:
     """A body given to a hidden view is prepared when it comes to the screen, the last one of several."""
     app = Tabs()
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with app.run_test(size=(80, 24)):
+        pilot = Quick(app)
         screen = Screen(pilot, app.query_one(BodyView))
         for number in (1, 2, 3):
             app.query_one(TabbedContent).active = "other"
