@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 
 import pytest
@@ -28,6 +29,12 @@ def _nothing_of_this_machine(
         (machine / name).mkdir(mode=0o700)
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(machine / "run"))
     monkeypatch.chdir(machine / "work")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """`-n auto` is half as many again as there are processors: a third of the time tests wait for others."""
+    return math.ceil((os.cpu_count() or 1) * 1.5)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -18,9 +18,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
+from unittest.mock import patch
 
 import psutil
 
+from relay.cli import run
 from tests.leanlike import SECRET
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -108,6 +111,9 @@ def environment(folder: Path, secret: str | None = SECRET, **more: str) -> dict[
         "XDG_RUNTIME_DIR": str(runtime),
         "LANG": "C.UTF-8",
         "PYTHONWARNINGS": "error",
+        # Nothing rests on the authorities of the machine, and to read them is a sixth of a start.
+        "SSL_CERT_FILE": os.devnull,
+        "SSL_CERT_DIR": os.devnull,
     }
     if secret is not None:
         variables["LEAN_WEBHOOK_SECRET"] = secret
@@ -134,6 +140,27 @@ def lean_relay(
         timeout=within_s,
         check=False,
     )
+
+
+def lean_relay_here(
+    folder: Path, *arguments: str, secret: str | None = SECRET, env: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """The same without a process: for what a command says and does, not how it starts and ends.
+
+    It sees the variables, folders and streams that `lean_relay` would give it.
+    """
+    work, variables = working_folder(folder), environment(folder, secret, **(env or {}))
+    with contextlib.ExitStack() as until:
+        out, err = (until.enter_context(TemporaryFile("w+", encoding="utf-8")) for _ in range(2))
+        until.enter_context(patch.dict(os.environ, variables, clear=True))
+        until.enter_context(contextlib.chdir(work))
+        until.enter_context(patch.object(sys, "stdin", until.enter_context(open(os.devnull))))
+        until.enter_context(contextlib.redirect_stdout(out))
+        until.enter_context(contextlib.redirect_stderr(err))
+        code = run(arguments)
+        out.seek(0)
+        err.seek(0)
+        return subprocess.CompletedProcess(arguments, code, out.read(), err.read())
 
 
 def working_folder(folder: Path) -> Path:

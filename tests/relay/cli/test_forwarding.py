@@ -14,7 +14,7 @@ from tests import backends
 from tests.backend import Backend, a_backend
 from tests.backends import OK, Wire, backend
 from tests.leanlike import a_body, a_request
-from tests.running import Running, connect, exchange, lean_relay, running, wait_until
+from tests.running import Running, connect, exchange, lean_relay_here, running, wait_until
 
 
 def free_port() -> int:
@@ -32,7 +32,7 @@ def post(relay: Running, count: int) -> None:
 
 def command(folder: Path, *arguments: str, code: int = 0) -> str:
     """Run a command on the folder's log; what it prints, and behind that what it says on stderr."""
-    done = lean_relay(folder, *arguments, "--db", str(folder / "relay.db"))
+    done = lean_relay_here(folder, *arguments, "--db", str(folder / "relay.db"))
     assert done.returncode == code, done.stderr
     return done.stdout + done.stderr
 

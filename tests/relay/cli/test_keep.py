@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from relay.cli.keep import ranges
 from tests.leanlike import a_body, a_request
 from tests.relay import receiving
-from tests.running import exchange, lean_relay, running
+from tests.running import exchange, lean_relay_here, running
 
 
 @pytest.fixture(params=["with an engine", "without one"])
@@ -31,7 +31,7 @@ def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
 
 
 def command(folder: Path, *arguments: str) -> CompletedProcess[str]:
-    return lean_relay(folder, *arguments, "--db", str(folder / "relay.db"))
+    return lean_relay_here(folder, *arguments, "--db", str(folder / "relay.db"))
 
 
 def rows(folder: Path, sql: str) -> list[tuple[object, ...]]:

@@ -22,14 +22,23 @@ from tests.backend import a_backend
 from tests.backends import Backend, Wire, answers, backend, free_port
 from tests.factories import BODY, a_capture, insert_all, new_log
 from tests.leanlike import SECRET, a_body, a_request
-from tests.running import RELAY, environment, exchange, lean_relay, running, wait_until, working_folder
+from tests.running import (
+    RELAY,
+    environment,
+    exchange,
+    lean_relay,
+    lean_relay_here,
+    running,
+    wait_until,
+    working_folder,
+)
 
 LINE = "1 payment.updated -> 200 in "
 
 
 def command(folder: Path, *arguments: str, code: int = 0, **env: str) -> str:
     """Run a command on the folder's log; what it prints, and behind that what it says on stderr."""
-    done = lean_relay(folder, *arguments, "--db", str(folder / "relay.db"), env=env)
+    done = lean_relay_here(folder, *arguments, "--db", str(folder / "relay.db"), env=env)
     assert done.returncode == code, done.stdout + done.stderr
     return done.stdout + done.stderr
 

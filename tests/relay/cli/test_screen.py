@@ -165,6 +165,10 @@ def test_a_locked_log_is_told(tmp_path: Path) -> None:
         assert see.end() == 0
 
 
+WIDE = (300, 30)
+"""A terminal whose banners stay in one line, however long the path in them is."""
+
+
 def test_a_log_that_is_replaced_is_shown_anew(tmp_path: Path) -> None:
     """Without an engine: a log that goes is told, and another at its place is shown instead."""
     for name, type_ in (("first", "payment.created"), ("second", "entity.created")):
@@ -172,7 +176,7 @@ def test_a_log_that_is_replaced_is_shown_anew(tmp_path: Path) -> None:
             lean_relay(tmp_path / name, "trigger", type_, "--db", str(program.db))
             program.stop()
         program.db.rename(tmp_path / f"{name}.db")
-    with at_a_terminal(tmp_path, "tui", "--db", str(tmp_path / "first.db")) as see:
+    with at_a_terminal(tmp_path, "tui", "--db", str(tmp_path / "first.db"), size=WIDE) as see:
         see.wait_for("payment.created")
         (tmp_path / "first.db").rename(tmp_path / "away.db")
         see.wait_for("it was moved or deleted")
@@ -184,7 +188,10 @@ def test_a_log_that_is_replaced_is_shown_anew(tmp_path: Path) -> None:
 
 def test_a_log_that_goes_under_its_engine(tmp_path: Path) -> None:
     """What would be stored where nobody finds it is answered 503, and the screen says what to do."""
-    with running(tmp_path) as program, at_a_terminal(tmp_path, "tui", "--db", str(program.db)) as see:
+    with (
+        running(tmp_path) as program,
+        at_a_terminal(tmp_path, "tui", "--db", str(program.db), size=WIDE) as see,
+    ):
         see.wait_for(program.url)
         program.db.rename(tmp_path / "away.db")
         assert not triggered(tmp_path, program, "payment.created")
