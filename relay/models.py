@@ -310,6 +310,24 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """How many refusals the log holds."""
+
+    by_reason: dict[str, int]
+    """Reason -> how many requests and connections, the most frequent first."""
+    rows: int
+    """How many rows stand for them."""
+    dropped: int
+    """Rows that made room for newer ones."""
+    since: datetime | None
+    """When the oldest that is still there came, aware, UTC; None where there is none."""
+
+    @property
+    def total(self) -> int:
+        return sum(self.by_reason.values())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
     """How much a log holds."""
 

@@ -82,7 +82,7 @@ class Keymap:
 
     def written(self, id: str) -> str:
         """The first key of an action, as it is named in a sentence."""
-        (key,) = self.applied(key for key in keys.MAIN if key.id == id)
+        key = next(iter(self.applied(key for key in keys.all_keys() if key.id == id)))
         return name(key.keys.split(",")[0])
 
     def of_key(self, pressed: str) -> Key | None:
@@ -190,6 +190,8 @@ PLACES: Mapping[str, tuple[Key, ...]] = {
     "body": (*keys.BODY, *keys.MAIN, *_TABS),
     "compare": (*keys.SCROLL, *keys.COMPARE),
     "journey": (*keys.STEPS, *keys.JOURNEY),
+    "refusals": (*keys.ROWS, *keys.REFUSALS),
+    "a refusal": (*keys.SCROLL, *keys.REFUSALS),
     "sending": keys.SENDING,
     "edit": keys.EDIT,
 }

@@ -146,6 +146,8 @@ MAIN: tuple[Key, ...] = (
         "Act", True),
     Key("capture.journey", "J", "journey", "journey",
         "Everything that belongs to the ids of this capture, in one timeline.", "Look"),
+    Key("relay.refusals", "X", "refusals", "refusals",
+        "What was turned away, why, and what to do about it.", "Look"),
     Key("capture.star", "s", "star", "star", "Star what is chosen, or take the star away.", "Act"),
     Key("capture.note", "semicolon", "note", "note", "Write a line to what is chosen.", "Act",
         shown_as=";"),
@@ -195,6 +197,23 @@ JOURNEY: tuple[Key, ...] = (
 )  # fmt: skip
 """Keys of the screen with a journey."""
 
+ROWS: tuple[Key, ...] = tuple(key for key in LIST if key.group == "Move")
+"""Keys of a list of rows."""
+
+REFUSALS: tuple[Key, ...] = (
+    Key("refusals.next_reason", "right_square_bracket,right", "only(1)", "next reason",
+        "Only those with the next reason, and after the last one all.", "Refusals", True, "] →"),
+    Key("refusals.previous_reason", "left_square_bracket,left", "only(-1)", "reason before",
+        "Only those with the reason before.", "Refusals", shown_as="[ ←"),
+    Key("refusals.follow", "f", "follow", "follow", "Go to the newest and stay with it.", "Refusals", True),
+    Key("refusals.turn", "o", "turn", "order", "Newest first, or oldest first.", "Refusals", True),
+    Key("refusals.copy", "y", "copy", "copy", "Copy the line, as `lean-relay refusals` prints it.",
+        "Refusals", True),
+    Key("refusals.help", "question_mark", "help", "help", "The keys of this place.", "Refusals", True, "?"),
+    Key("refusals.close", "escape,q,X", "close", "back", "Back to the list.", "Refusals", True, "Esc"),
+)  # fmt: skip
+"""Keys of the screen with what was turned away."""
+
 TABS: tuple[str, ...] = ("1", "2", "3", "4", "5", "6", "7", "8", "9")
 """Keys of the detail's tabs, by their places."""
 
@@ -232,6 +251,7 @@ PLACES: tuple[tuple[str, tuple[Key, ...]], ...] = (
     ("In a body", BODY),
     ("With two captures side by side", COMPARE),
     ("In a journey", (*STEPS, *JOURNEY)),
+    ("In what was turned away", REFUSALS),
     ("Before something is sent again", SENDING),
     ("Where a request is edited", EDIT),
 )

@@ -120,6 +120,8 @@ APART = "   "
 
 FEWEST_BARS = 5
 
+REFUSED = "⊘"
+
 TARGETS: dict[str, Piece] = {
     "up": ("✓ up", "good"),
     "down": ("✗ down", "bad"),
@@ -151,6 +153,16 @@ def line(status: Status, sparks: Sequence[Piece], rate: str, width: int) -> list
     return pieces
 
 
+def refused_at(pieces: Sequence[Piece]) -> range:
+    """The cells of a status line that count what was turned away; none where it does not."""
+    at = 0
+    for text, _ in pieces:
+        if text.startswith(REFUSED):
+            return range(at, at + cell_len(text))
+        at += cell_len(text)
+    return range(0)
+
+
 def _groups(status: Status) -> Iterator[list[Piece]]:
     """What there is to say, the more important first."""
     match status.engine:
@@ -171,7 +183,7 @@ def _groups(status: Status) -> Iterator[list[Piece]]:
     for target in status.targets:
         yield list(_of_target(target))
     if status.refused:
-        yield [(f"⊘ {status.refused:,} refused", "warn")]
+        yield [(f"{REFUSED} {status.refused:,} refused", "warn")]
     if status.public_url:
         yield [("public ", "dim"), (visible(status.public_url), "plain")]
 

@@ -44,7 +44,7 @@ COMMANDS: dict[str, str] = {
     "journey": "relay.cli.journey",
     "status": "relay.cli.status",
     "reload": "relay.cli.status",
-    "refusals": "relay.cli.status",
+    "refusals": "relay.cli.refusals",
     "replay": "relay.cli.replay",
     "forward": "relay.cli.forwarding",
     "pause": "relay.cli.forwarding",

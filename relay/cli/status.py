@@ -1,4 +1,4 @@
-"""`status`, `refusals` and `reload`: what the engine does, what it turned away, and its settings anew."""
+"""`status` and `reload`: what the engine does, and its settings anew."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from relay.config import Settings
 from relay.errors import NotFound, Unreachable
 from relay.forwarding import many
 from relay.lock import holder
-from relay.models import Counts, Refusal, Signature
+from relay.models import Counts, Signature
 from relay.store.reader import Reader
 from relay.text import visible
 
@@ -123,23 +123,6 @@ def _duration(seconds: float) -> str:
     while len(parts) > 1 and not parts[0][0]:
         parts.pop(0)
     return " ".join(f"{number} {unit}" for number, unit in parts[:2])
-
-
-@click.command("refusals")
-@click.option("--limit", type=click.IntRange(1), default=50, help="How many, the newest.  [50]")
-@shared_options
-@click.pass_obj
-def refusals_command(invocation: Invocation, limit: int) -> None:
-    """Requests and connections that did not become captures, and why; oldest first."""
-    with Reader(invocation.settings().db) as reader:
-        for refusal in reversed(reader.refusals(limit)):
-            click.echo(json.dumps(refusal.as_json()) if invocation.json else _line(refusal))
-
-
-def _line(refusal: Refusal) -> str:
-    at = refusal.at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
-    times = f" x{refusal.count}" if refusal.count > 1 else ""
-    return visible(f"{at}  {refusal.client or '-'}  {refusal.reason}{times}  {refusal.detail}")
 
 
 @click.command("reload")

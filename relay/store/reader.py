@@ -19,7 +19,7 @@ from typing import Any
 from urllib.parse import quote
 
 from relay.errors import NotFound, RelayError
-from relay.models import Attempt, Capture, Counts, Delivery, Followed, Refusal, Signature, to_micros
+from relay.models import Attempt, Capture, Counts, Delivery, Followed, Signature, to_micros
 from relay.store import identity, rows
 from relay.store.inserting import EVENT_KEY
 
@@ -299,14 +299,6 @@ class Reader:
                 (min(after, _LARGEST), last, limit),
             )
         ]
-
-    def refusals(self, limit: int) -> list[Refusal]:
-        """The newest refusals, oldest first."""
-        found = self.rows(
-            f"SELECT {rows.REFUSAL_COLUMNS} FROM refusals ORDER BY id DESC LIMIT ?",
-            (limit,),
-        )
-        return [rows.refusal(row) for row in reversed(found)]
 
     def counts(self) -> Counts:
         """How much there is: two passes that read no body, but each page of the table and of an index."""

@@ -18,7 +18,9 @@ from relay.config.settings import SecretSource
 from relay.lean.envelope import read_event
 from relay.lean.samples import Sampler
 from relay.lean.signature import sign
-from relay.models import Attempt, Capture, Event, Origin, Shape, Signature, from_micros
+from relay.models import Attempt, Capture, Event, Origin, Shape, Signature, from_micros, to_micros
+from relay.refusals import Entry
+from relay.store.upkeep import add_refusals
 from tests.factories import a_capture, a_delivery, insert, insert_attempt
 
 START = datetime(2026, 11, 20, 9, 41, 7, 204_000, tzinfo=UTC)
@@ -134,8 +136,23 @@ def _capture(number: int, at: datetime, body: bytes, **changes: Any) -> Capture:
     )
 
 
+def refusals() -> Iterator[Entry]:
+    """What was turned away meanwhile: noise, a page, an upload, and two that Lean would miss."""
+    for after_s, client, reason, detail, count in (
+        (-3300, "198.51.100.23", "malformed", "Invalid method encountered: b'\\x16\\x03\\x01'", 14),
+        (-210, "127.0.0.1", "cross-site", "a web page sent this, not a server",
+         1),
+        (12, "198.51.100.23", "hung-up", "the caller left within the head of a request", 1),
+        (71, "203.0.113.9", "too-large", "a body of 20971520 bytes or more; --max-body is 10485760", 2),
+        (88, "203.0.113.9", "store-full", "no room left on the disk for the log", 1),
+        (151, "203.0.113.77", "tls-no-certificate", "it showed no certificate", 3),
+    ):  # fmt: skip
+        yield Entry(to_micros(START + timedelta(seconds=after_s)), client, reason, detail, count)
+
+
 def fill(log: sqlite3.Connection) -> None:
     """Put the morning into a log, with what the backend said."""
+    add_refusals(log, list(refusals()))
     for capture in captures():
         deliveries = tuple(replace(delivery, attempts=0) for delivery in capture.deliveries)
         insert(log, replace(capture, deliveries=deliveries))

@@ -17,7 +17,7 @@ from tests.factories import new_log
 from tests.tui import morning
 from tests.tui.showing import Showing, screen_on
 from tui.gateway import Gateway
-from tui.screens import main
+from tui.screens import main, refusals
 from tui.status import Engine, Status, Target
 
 LISTENING = Status(
@@ -54,6 +54,7 @@ async def still(
     patch.setitem(os.environ, "TZ", "UTC")
     time.tzset()
     patch.setattr(main, "date", ThatDay)
+    patch.setattr(refusals, "date", ThatDay)
     patch.setattr(Gateway, "status", asked)
     patch.setattr(Input, "cursor_blink", False)
     patch.chdir(folder)

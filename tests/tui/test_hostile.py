@@ -16,6 +16,8 @@ from textual.widgets import Input
 from relay import text
 from relay.errors import RelayError
 from relay.models import Answer, Attempt, Capture, Event, Headers, Signature
+from relay.refusals import Entry
+from relay.store.upkeep import add_refusals
 from tests.factories import NOON, a_capture, a_delivery, insert_attempt
 from tests.tui.showing import Showing, showing, wait_for
 from tui.gateway import Gateway
@@ -156,6 +158,8 @@ TOUR: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("compared, all", ("a",)),
     ("copies", ("escape", "y")),
     ("journey", ("escape", "J")),
+    ("refusals", ("escape", "X")),
+    ("refusals, one reason", ("right_square_bracket", "y")),
     ("sending", ("escape", "R")),
     ("edited", ("escape", "e")),
     ("note", ("escape", "semicolon")),
@@ -173,6 +177,8 @@ SCREENS = {
     "compared, all": "CompareScreen",
     "copies": "CopyMenu",
     "journey": "JourneyScreen",
+    "refusals": "RefusalsScreen",
+    "refusals, one reason": "RefusalsScreen",
     "sending": "ReplayDialog",
     "edited": "EditScreen",
     "note": "NoteDialog",
@@ -217,6 +223,7 @@ async def toured(
     found: dict[str, set[str]] = {}
     async with showing(folder, hostile_captures(), size=SIZES[back]) as see:
         insert_attempt(see.log, a_hostile_attempt())
+        add_refusals(see.log, [Entry(1, HOSTILE, HOSTILE, HOSTILE, 2)])
         await wait_for(see.pilot, lambda: "payment.updated" in see.text(), "the list")
         await see.press(*["k"] * back)
         for place, keys in TOUR:

@@ -18,11 +18,13 @@ from tui.screens.compare import CompareScreen
 from tui.screens.editing import EditScreen
 from tui.screens.journey import JourneyScreen, Steps
 from tui.screens.main import MainScreen
+from tui.screens.refusals import RefusalsScreen
 from tui.screens.sending import ReplayDialog
 from tui.widgets.body_text import BodyText
 from tui.widgets.body_view import BodyView
 from tui.widgets.capture_list import CaptureList
 from tui.widgets.facts_page import FactsPage
+from tui.widgets.rows_list import RowsList
 from tui.widgets.side_by_side import SideBySide
 
 PLACES: tuple[tuple[tuple[keys.Key, ...], tuple[type[Any], ...]], ...] = (
@@ -35,6 +37,8 @@ PLACES: tuple[tuple[tuple[keys.Key, ...], tuple[type[Any], ...]], ...] = (
     (keys.COMPARE, (CompareScreen,)),
     (keys.STEPS, (Steps,)),
     (keys.JOURNEY, (JourneyScreen,)),
+    (keys.ROWS, (RowsList,)),
+    (keys.REFUSALS, (RefusalsScreen,)),
     (keys.SENDING, (ReplayDialog,)),
     (keys.EDIT, (EditScreen,)),
 )

@@ -76,6 +76,19 @@ PICTURES_TAKEN = (
         waits_for=("No engine runs",),
         coloured=("No engine",),
     ),
+    Picture(
+        name="refusals",
+        keys=("X", "j", "j"),
+        waits_for=("22 turned away", "#4 too-large"),
+        coloured=("store-full                no room", "tls-no-certificate x3"),
+    ),
+    Picture(
+        name="refusals-small", size=SMALL, keys=("X", "right_square_bracket"), waits_for=("Only malformed",)
+    ),
+    Picture(name="refusals-wide", size=WIDE, keys=("X",), waits_for=("#6 tls-no-certificate",)),
+    Picture(
+        name="refusals-none", empty=True, size=SMALL, keys=("X",), waits_for=("Nothing was turned away",)
+    ),
     Picture(name="delete", keys=("k", "D"), waits_for=("Delete for good?",)),
     Picture(name="trigger", keys=("t",), waits_for=("Post a sample",)),
 )

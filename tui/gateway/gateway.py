@@ -24,9 +24,9 @@ from relay.errors import NotFound, RelayError, Unreachable, UsageError
 from relay.filters import Filter
 from relay.lean.samples import Sampler
 from relay.lock import holder
-from relay.models import Capture, Listed
+from relay.models import Capture, Listed, Refusal, Tally
 from relay.replaywords import Progress
-from relay.store import listing
+from relay.store import listing, refusals
 from relay.store.reader import Reader
 from relay.store.search import Window, scan
 from relay.store.seenvalues import seen_values
@@ -181,6 +181,20 @@ class Gateway:
     def stop_search(self) -> None:
         """End a search that runs in a thread, within a millisecond."""
         self._searches.interrupt()
+
+    # -- what was turned away ------------------------------------------------------------------
+
+    def newest_refusal(self) -> int:
+        """The id of the newest refusal; 0 without one. Costs microseconds."""
+        return refusals.newest_id(self._rows)
+
+    async def refusals(self, after: int) -> tuple[list[Refusal], Tally]:
+        """Refusals above an id, oldest first, and how many there are in all."""
+        return await asyncio.to_thread(self._refusals, after)
+
+    def _refusals(self, after: int) -> tuple[list[Refusal], Tally]:
+        with self._one_detail:
+            return refusals.newer(self._details, after), refusals.tally(self._details)
 
     # -- what a person left here ---------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from tui.screens.acting import ActingScreen
 from tui.screens.compare import CompareScreen
 from tui.screens.copying import CopyMenu
 from tui.screens.journey import JourneyScreen
+from tui.screens.refusals import RefusalsScreen
 
 
 class LookingScreen(ActingScreen):
@@ -46,6 +47,9 @@ class LookingScreen(ActingScreen):
         if len(ids) == 1 and self.cursor not in (None, *ids):
             ids = sorted((*ids, self.cursor or 0))
         self.app.push_screen(CompareScreen(self.gateway, ids[0], ids[1] if len(ids) > 1 else None))
+
+    def action_refusals(self) -> None:
+        self.app.push_screen(RefusalsScreen(self.gateway))
 
     @work(group="dialog")
     async def action_journey(self) -> None:

@@ -398,3 +398,6 @@ class MainScreen(Filtering, ReplayingScreen):
 
     def on_status_line_url_wanted(self) -> None:
         self.action_copy_url()
+
+    def on_status_line_refusals_wanted(self) -> None:
+        self.action_refusals()

@@ -79,17 +79,34 @@ class StatusLine(Widget):
         def control(self) -> StatusLine:
             return self.line
 
+    @dataclass
+    class RefusalsWanted(Message):
+        """Somebody clicked on the count of what was turned away."""
+
+        line: StatusLine
+
+        @property
+        def control(self) -> StatusLine:
+            return self.line
+
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)
         self.arrivals = Arrivals()
-        self.tooltip = "Click to copy the URL to give Lean"
+        self.tooltip = "Click to copy the URL to give Lean, or on the refused to see them"
+
+    def _pieces(self) -> list[Piece]:
+        arrivals = self.arrivals
+        return status.line(self.status, arrivals.sparks, arrivals.rate, self.content_size.width)
 
     def render(self) -> RenderResult:
-        arrivals = self.arrivals
-        return content(status.line(self.status, arrivals.sparks, arrivals.rate, self.content_size.width))
+        return content(self._pieces())
 
     def on_click(self, event: events.Click) -> None:
-        self.post_message(self.UrlWanted(self))
+        offset = event.get_content_offset(self)
+        if offset is not None and offset.x in status.refused_at(self._pieces()):
+            self.post_message(self.RefusalsWanted(self))
+        else:
+            self.post_message(self.UrlWanted(self))
 
 
 class Banners(Vertical):

@@ -1,9 +1,8 @@
-"""`status`, `refusals` and `reload`, with an engine and without one."""
+"""`status` and `reload`, with an engine and without one."""
 
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 
 from tests.leanlike import a_body, a_request
@@ -48,23 +47,6 @@ def test_status_works_without_an_engine(tmp_path: Path) -> None:
     assert not (tmp_path / "none.db").exists()
     done = lean_relay(tmp_path, "--json", "status", "--db", str(tmp_path / "none.db"))
     assert json.loads(done.stdout)["engine"] is None
-
-
-def test_refusals_are_listed_with_reason_and_count(tmp_path: Path) -> None:
-    """Alike refusals are a line with their number; hostile details are cleaned; --json gives them whole."""
-    with running(tmp_path) as relay:
-        for _ in range(3):
-            exchange(relay.port, a_request(b"{}", headers=(("Origin", "https://x.example"),)))
-        exchange(relay.port, b"GET / HTTP/1.1\r\nHost: r\r\nX: \x1b[31m\r\n\r\n")
-        deadline = time.monotonic() + 10
-        while len(lines := [json.loads(line) for line in ask(relay, "refusals", "--json").splitlines()]) < 2:
-            assert time.monotonic() < deadline
-        said = ask(relay, "refusals")
-    assert {line["reason"]: line["count"] for line in lines} == {"cross-site": 3, "malformed": 1}
-    assert "cross-site x3" in said
-    assert "\x1b" not in said
-    with running(tmp_path) as relay:
-        assert ask(relay, "refusals") == said
 
 
 def test_reload_reads_settings_again(tmp_path: Path) -> None:

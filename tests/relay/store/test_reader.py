@@ -9,7 +9,7 @@ from tempfile import gettempdir
 import pytest
 
 from relay.errors import NotFound, RelayError
-from relay.models import Answer, Attempt, Comparison, Origin, Refusal, Shape, Signature
+from relay.models import Answer, Attempt, Comparison, Origin, Shape, Signature
 from relay.store.reader import Reader
 from tests.factories import EVENT_ID, NOON, a_capture, a_delivery, insert, insert_all, insert_attempt, new_log
 
@@ -144,17 +144,6 @@ def test_attempts_come_back(log: sqlite3.Connection, reader: Reader) -> None:
     assert line["sent_body"] is None
     assert line["sent_body_base64"] == "/w=="
     assert line["headers"] == [["C", "d"], ["C", "e"]]
-
-
-def test_refusals(log: sqlite3.Connection, reader: Reader) -> None:
-    """The newest refusals come, oldest first."""
-    log.executemany(
-        "INSERT INTO refusals (at, client, reason, detail) VALUES (?, 'c', 'malformed', ?)",
-        [(number, f"line {number}") for number in range(5)],
-    )
-    found = reader.refusals(2)
-    assert [refusal.detail for refusal in found] == ["line 3", "line 4"]
-    assert isinstance(found[0], Refusal)
 
 
 def test_counts(log: sqlite3.Connection, reader: Reader) -> None:

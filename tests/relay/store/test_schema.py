@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from relay.store import schema
+from relay.store import refusals, schema
 from relay.store.reader import Reader
 from tests.relay.receiving import rows
 
@@ -42,7 +42,7 @@ def test_an_old_database_comes_to_today_s_schema_with_all_it_held(old: Path, tmp
         assert captures[0].starred
         assert captures[0].note == "look at this"
         assert captures[0].deliveries[0].status == 500
-        assert reader.refusals(10)[0].reason == "cross-site"
+        assert refusals.newest(reader, 10)[0].reason == "cross-site"
 
 
 def test_there_is_a_database_of_the_newest_schema() -> None:

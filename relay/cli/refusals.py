@@ -1,0 +1,69 @@
+"""`refusals`: what was turned away, why, and what to do about it."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Mapping, Sequence
+
+import click
+
+from relay.cli.common import Invocation, shared_options
+from relay.models import Refusal, Tally
+from relay.refusalwords import line, meaning
+from relay.store import refusals
+from relay.store.reader import Reader
+from relay.text import visible
+
+WRAP = 96
+
+
+@click.command("refusals")
+@click.option("--limit", type=click.IntRange(1), default=50, help="How many, the newest.  [50]")
+@click.option("--reason", metavar="WORD", help="Only those with this reason, such as tls-no-certificate.")
+@click.option("--explain", is_flag=True, help="Tell of each reason what is behind it, and what to do.")
+@shared_options
+@click.pass_obj
+def refusals_command(invocation: Invocation, limit: int, reason: str | None, explain: bool) -> None:
+    """Requests and connections that did not become captures, and why; oldest first.
+
+    Alike ones of one second are one line with their number. The newest 10,000 lines are kept.
+    """
+    with Reader(invocation.settings().db) as reader:
+        found = refusals.newest(reader, limit, reason)
+        tally = refusals.tally(reader)
+    for refusal in found:
+        click.echo(json.dumps(refusal.as_json()) if invocation.json else line(refusal))
+    if explain:
+        _explain(invocation, found, tally.by_reason)
+    if not invocation.json:
+        _count(found, tally, reason)
+
+
+def _explain(invocation: Invocation, found: Sequence[Refusal], counts: Mapping[str, int]) -> None:
+    for reason in dict.fromkeys(refusal.reason for refusal in found):
+        means, count = meaning(reason), counts.get(reason, 0)
+        if invocation.json:
+            told = {"kind": "refusal-reason", "reason": reason, "count": count, "words": means.words}
+            click.echo(json.dumps(told | {"behind": means.behind, "advice": means.advice}))
+            continue
+        click.echo(f"\n{visible(reason)}, {count} in all: {means.words}")
+        for text in (means.behind, means.advice):
+            click.echo(textwrap.fill(text, WRAP, initial_indent="  ", subsequent_indent="  "))
+
+
+def _count(found: Sequence[Refusal], tally: Tally, reason: str | None) -> None:
+    """On stderr, what the lines do not show."""
+    said = []
+    if not tally.rows:
+        said.append("nothing was turned away")
+    elif not found:
+        said.append(
+            f"no refusal has the reason {visible(reason or '')}; there are {', '.join(tally.by_reason)}"
+        )
+    elif len(found) < tally.rows and reason is None:
+        said.append(f"{tally.rows - len(found)} older lines are not shown; --limit shows more")
+    if tally.dropped:
+        said.append(f"{tally.dropped} lines, older still, made room for newer ones and are gone")
+    for text in said:
+        click.echo(f"lean-relay: {visible(text)}", err=True)

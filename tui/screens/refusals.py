@@ -1,0 +1,175 @@
+"""What was turned away: requests and TLS handshakes that did not become captures, as they come."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import ClassVar
+
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.content import Content
+from textual.screen import Screen
+from textual.widgets import Footer, Static
+
+from relay.errors import RelayError
+from relay.models import Refusal, Tally
+from relay.refusalwords import line
+from relay.text import visible
+from tui import keymap, keys
+from tui.facts import refusals
+from tui.gateway import Gateway
+from tui.keys import Key
+from tui.listing import Found, Listing
+from tui.screens.help import HelpScreen
+from tui.widgets.lines import Line, LinesView
+from tui.widgets.rows_list import RowsList
+from tui.widgets.text import content
+
+NEWS_S = 0.3
+
+
+class RefusalsScreen(Screen[None]):
+    """Counts by reason above, the newest first below, and what is behind the one under the cursor."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings(keys.REFUSALS)]
+    KEYS: ClassVar[tuple[Key, ...]] = (*keys.ROWS, *keys.REFUSALS)
+
+    def __init__(self, gateway: Gateway) -> None:
+        super().__init__()
+        self._gateway = gateway
+        self._today = date.today
+        self._known: dict[int, Refusal] = {}
+        self._tally: Tally | None = None
+        """None before the log was read."""
+        self._only: str | None = None
+        """The one reason that is listed; None for all."""
+        self._listing = Listing()
+        self._listing.newest_first = True
+        self._head = Static(id="refusals-head", markup=False)
+        self._columns = Static(id="refusals-columns", markup=False)
+        self._list = RowsList(self._listing, self._row, id="refusals")
+        self._detail = RefusalDetail(id="refusal")
+
+    def compose(self) -> ComposeResult:
+        yield self._head
+        yield self._columns
+        yield self._list
+        yield self._detail
+        yield Static(content(refusals.EMPTY), id="refusals-empty", markup=False)
+        yield Footer(show_command_palette=False)
+
+    def on_mount(self) -> None:
+        self._list.focus()
+        self._head.update(content([("Reading …", "dim")]))
+        self._read()
+        self.set_interval(NEWS_S, self._look)
+
+    def on_resize(self) -> None:
+        self._tell()
+
+    # -- keeping up ----------------------------------------------------------------------------
+
+    def _look(self) -> None:
+        try:
+            news = self._gateway.newest_refusal() > max(self._known, default=0)
+        except RelayError as error:
+            self._failed(error)
+            return
+        if news:
+            self._read()
+
+    @work(exclusive=True, group="refusals")
+    async def _read(self) -> None:
+        try:
+            came, self._tally = await self._gateway.refusals(max(self._known, default=0))
+        except RelayError as error:
+            self._failed(error)
+            return
+        self._known |= {refusal.id: refusal for refusal in came}
+        gone = [number for number in self._known if number <= self._tally.dropped]
+        for number in gone:
+            del self._known[number]
+        if gone or not isinstance(self._listing.ids, Found):
+            self._list_again()
+        else:
+            self._list.add_newer([refusal.id for refusal in came if self._only in (None, refusal.reason)])
+        self._tell()
+
+    def _failed(self, error: RelayError) -> None:
+        self._head.update(content([(visible(str(error)), "bad")]))
+
+    def _list_again(self) -> None:
+        known = self._known.values()
+        ids = [refusal.id for refusal in known if self._only in (None, refusal.reason)]
+        self._listing.show(Found(ids))
+        self._list.rows_changed()
+
+    def _tell(self) -> None:
+        if self._tally is None:
+            return
+        self.set_class(not self._tally.rows, "-nothing")
+        if self.focused is None:  # What is not shown loses the keys.
+            self.call_after_refresh(self._list.focus)
+        on = keymap.of(self.app).written("refusals.next_reason")
+        self._head.update(content(refusals.heads(self._tally, self._only, on)))
+        self._columns.update(
+            Content(
+                refusals.header(
+                    self._list.scrollable_content_region.width, newest_first=self._listing.newest_first
+                )
+            )
+        )
+
+    def _row(self, number: int, width: int) -> Line:
+        return refusals.row(self._known[number], width, self._today())
+
+    @property
+    def _under(self) -> Refusal | None:
+        return self._known.get(self._listing.cursor or 0)
+
+    def on_rows_list_moved(self) -> None:
+        self._detail.show(self._under)
+
+    # -- what can be done ----------------------------------------------------------------------
+
+    def action_only(self, by: int) -> None:
+        reasons = [None, *(self._tally.by_reason if self._tally is not None else ())]
+        at = reasons.index(self._only) if self._only in reasons else 0
+        self._only = reasons[(at + by) % len(reasons)]
+        self._list_again()
+        self._tell()
+
+    def action_follow(self) -> None:
+        self._list.follow()
+
+    def action_turn(self) -> None:
+        self._list.turn()
+        self._tell()
+
+    def action_copy(self) -> None:
+        if self._under is not None:
+            text = line(self._under)
+            self.app.copy_to_clipboard(text)
+            self.notify(text, title="Copied", markup=False)
+
+    def action_help(self) -> None:
+        self.app.push_screen(HelpScreen("Keys here", self.KEYS))
+
+    def action_close(self) -> None:
+        self.dismiss()
+
+
+class RefusalDetail(LinesView):
+    """One refusal, with what is behind it and what to do."""
+
+    _refusal: Refusal | None = None
+
+    def show(self, refusal: Refusal | None) -> None:
+        """Show one, from the top unless it is the same."""
+        other = refusal != self._refusal
+        self._refusal = refusal
+        self.lines_changed(to_top=other)
+
+    def lines_for(self, width: int) -> list[Line]:
+        return [] if self._refusal is None else refusals.lines(self._refusal, width)

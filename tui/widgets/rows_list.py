@@ -1,0 +1,130 @@
+"""A list of rows by id, of which only those on screen are drawn; what a row says is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual import events
+from textual.binding import BindingType
+from textual.geometry import Size
+from textual.message import Message
+from textual.strip import Strip
+
+from tui import keys
+from tui.listing import Listing
+from tui.widgets.lines import Line, Toned
+
+
+class RowsList(Toned, can_focus=True):
+    """Ten thousand rows that are in memory scroll as well as ten."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings(keys.ROWS)]
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"list--cursor"}
+
+    @dataclass
+    class Moved(Message):
+        """The cursor is on another row."""
+
+        list: RowsList
+
+        @property
+        def control(self) -> RowsList:
+            return self.list
+
+    def __init__(self, listing: Listing, draw: Callable[[int, int], Line], *, id: str) -> None:
+        """
+        Args:
+            draw: gives the row of an id at a width; safe to show.
+        """
+        super().__init__(id=id)
+        self.listing = listing
+        self._draw = draw
+
+    def rows_changed(self) -> None:
+        """There are other rows."""
+        self._resize()
+        self._moved()
+
+    def add_newer(self, ids: list[int]) -> None:
+        """Rows that came: what is on screen stays there, unless the cursor follows the newest."""
+        top = self.scroll_offset.y
+        self.listing.add_newer(ids)
+        self._resize()
+        if self.listing.following:
+            self._show_cursor()
+        elif self.listing.newest_first:
+            self._scroll(top + len(ids))
+        self.refresh()
+        self.post_message(self.Moved(self))
+
+    def _resize(self) -> None:
+        self.virtual_size = Size(self.scrollable_content_region.width, len(self.listing))
+
+    def on_resize(self) -> None:
+        self._resize()
+        self._show_cursor()
+
+    def render_line(self, y: int) -> Strip:
+        """One row of the screen."""
+        width = self.scrollable_content_region.width
+        at = self.scroll_offset.y + y
+        if at >= len(self.listing):
+            return Strip.blank(width, self.rich_style)
+        number = self.listing.id_at(at)
+        base = self.rich_style
+        if number == self.listing.cursor:
+            base += self.style_of("list--cursor")
+        return Strip(self.segments(self._draw(number, width), base)).adjust_cell_length(width, base)
+
+    # -- moving --------------------------------------------------------------------------------
+
+    def action_move(self, by: int) -> None:
+        self._go_to(self.listing.cursor_y + by)
+
+    def action_page(self, by: int) -> None:
+        self._go_to(self.listing.cursor_y + by * max(1, self.size.height - 1))
+
+    def action_edge(self, end: int) -> None:
+        self._go_to(0 if end < 0 else len(self.listing) - 1)
+
+    def follow(self) -> None:
+        """Go to the newest, and with each that comes; or no longer."""
+        if self.listing.following:
+            self.listing.hold()
+        else:
+            self.listing.follow()
+        self._moved()
+
+    def turn(self) -> None:
+        """The other order."""
+        self.listing.turn()
+        self._moved()
+
+    def _go_to(self, y: int) -> None:
+        self.listing.move_to(y)
+        self._moved()
+
+    def _moved(self) -> None:
+        self._show_cursor()
+        self.refresh()
+        self.post_message(self.Moved(self))
+
+    def _show_cursor(self) -> None:
+        height = self.scrollable_content_region.height
+        if height <= 0 or not len(self.listing):
+            return
+        y, top = self.listing.cursor_y, self.scroll_offset.y
+        if y < top:
+            self._scroll(y)
+        elif y >= top + height:
+            self._scroll(y - height + 1)
+
+    def _scroll(self, y: int) -> None:
+        self.scroll_to(y=y, animate=False, force=True, immediate=True)
+
+    def on_click(self, event: events.Click) -> None:
+        at = self.scroll_offset.y + event.y
+        if at < len(self.listing):
+            self._go_to(at)
