@@ -89,8 +89,15 @@ class _Job:
 class Run:
     """One run; `go` does it."""
 
-    def __init__(self, number: int, plan: Plan, log_path: Path, writer: Writer, sender: Sender) -> None:
+    def __init__(
+        self, number: int, plan: Plan, log_path: Path, writer: Writer, sender: Sender, *, by: str
+    ) -> None:
+        """
+        Args:
+            by: who began it, `command` or `screen`; it is only told.
+        """
         self.number = number
+        self._by = by
         self.state = State.RUNNING
         self.reason: str | None = None
         """Why not all was sent; None where it was, or is still going on."""
@@ -126,6 +133,7 @@ class Run:
         plan, done = self._plan, self._delivered + self._failed
         return {
             "run": self.number,
+            "by": self._by,
             "state": str(self.state if self.is_over else State.RUNNING),
             "reason": self.reason,
             "targets": list(plan.destinations),

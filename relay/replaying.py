@@ -70,6 +70,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     rate: Annotated[float, msgspec.Meta(gt=0)] | Literal["original"] | None = None
     """Deliveries that begin in a second; or as far apart as the captures came."""
     until_delivered: bool = False
+    by: Literal["command", "screen"] = "command"
+    """Who begins it, for others who look."""
 
 
 class Which(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -147,7 +149,7 @@ class Replays:
             raise RelayError(f"{MOST_RUNNING} replays are running already; wait for one to end", word="busy")
         plan = await self._plan(order)
         number = max(self._runs, default=0) + 1
-        run = Run(number, plan, self._settings().db, self._writer, self._sender)
+        run = Run(number, plan, self._settings().db, self._writer, self._sender, by=order.by)
         for old in [known for known, each in self._runs.items() if each.is_over][: -KEPT or None]:
             del self._runs[old]
         self._runs[number] = run
@@ -238,7 +240,10 @@ class Replays:
 
     def _run(self, number: int) -> Run:
         if number not in self._runs:
-            raise NotFound(f"this engine knows no replay {number}", word="no-replay")
+            raise NotFound(
+                f"this engine knows no replay {number}; `lean-relay status` names those that run",
+                word="no-replay",
+            )
         return self._runs[number]
 
     async def _end(self) -> None:

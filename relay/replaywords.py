@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from relay.text import visible
+
 Progress = Mapping[str, Any]
 """What the engine tells of a run, as `relay.replay.Run.progress` makes it."""
 
@@ -19,3 +21,8 @@ def summary(progress: Progress) -> str:
     if progress["left"]:
         words.append(f"{progress['left']} left")
     return f"{progress['total']} deliveries in {progress['elapsed_s']:.1f} s: {', '.join(words)}"
+
+
+def begun_by(progress: Progress) -> str:
+    """`3, from a command`: a run that somebody else may have begun; safe to show."""
+    return f"{progress['run']}, from a {visible(str(progress.get('by') or 'command'))}"

@@ -133,7 +133,8 @@ MAIN: tuple[Key, ...] = (
         "The next place in the body that differs from what Lean documents.", "Look"),
     Key("look.zoom", "z", "zoom", "zoom", "Give the whole screen to the list or the detail.", "Look"),
     Key("look.back", "escape", "back", "back",
-        "Back to the list; there a replay is cancelled, then marks and filter are cleared.", "Look",
+        "Back to the list; there a replay is cancelled, then marks and filter are cleared; at last it asks "
+        "whether to end a replay begun elsewhere.", "Look",
         shown_as="Esc"),
     Key("capture.replay", "r", "replay", "replay", "Send it to the usual targets again, as it came.", "Act",
         True),

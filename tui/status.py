@@ -13,6 +13,7 @@ from typing import Any
 
 from rich.cells import cell_len
 
+from relay.replaywords import Progress
 from relay.text import visible
 from tui.format import Piece
 
@@ -59,6 +60,8 @@ class Status:
     targets: tuple[Target, ...] = ()
     refusals: Mapping[str, int] | None = None
     """Refused since the engine started, by reason."""
+    replays: tuple[Progress, ...] = ()
+    """Runs that are not over, whoever began them."""
 
     @property
     def paused(self) -> bool:
@@ -74,7 +77,7 @@ class Status:
 def read(answer: Mapping[str, Any]) -> Status:
     """An engine's answer to `status`."""
     engine, store = _table(answer.get("engine")), _table(answer.get("store"))
-    targets = answer.get("targets")
+    targets, replays = answer.get("targets"), answer.get("replays")
     return Status(
         engine=Engine.RUNNING,
         url=_text(engine.get("url")),
@@ -88,7 +91,18 @@ def read(answer: Mapping[str, Any]) -> Status:
             for reason, count in _table(answer.get("refusals")).items()
             if isinstance(count, int)
         },
+        replays=tuple(map(_replay, replays)) if isinstance(replays, list) else (),
     )
+
+
+def _replay(known: Any) -> Progress:
+    table = _table(known)
+    targets = table.get("targets")
+    return {
+        **{name: _count(table.get(name)) for name in ("run", "total", "done", "delivered", "failed", "left")},
+        **{name: _text(table.get(name)) for name in ("by", "started_at", "waits")},
+        "targets": [str(target) for target in targets] if isinstance(targets, list) else [],
+    }
 
 
 def _target(known: Any) -> Target:

@@ -15,6 +15,7 @@ import click
 import msgspec
 
 from relay import engine
+from relay.cli import stopping
 from relay.cli.common import Invocation, run_async, shared_options
 from relay.cli.editor import edited_by_hand
 from relay.cli.expecting import Expectation
@@ -116,11 +117,16 @@ def _pace(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -
     help="End with 3 where an answer differs; recorded: from the capture's last answer before.",
 )
 @click.option("--yes", is_flag=True, help="Do not ask, however many they are.")
+@click.option(
+    "--stop",
+    metavar="ID/all",
+    help="Send nothing, and end a replay that runs, whoever began it; `status` names them.",
+)
 @reveal_option
 @shared_options
-@click.pass_obj
+@click.pass_context
 def replay_command(
-    invocation: Invocation,
+    ctx: click.Context,
     selection: tuple[str, ...],
     to: tuple[str, ...],
     by_hand: bool,
@@ -135,6 +141,7 @@ def replay_command(
     dry_run: bool,
     expect: str | None,
     yes: bool,
+    stop: str | None,
     reveal: bool,
 ) -> None:
     """Send captures again: `replay latest`, `replay 12..20 --to :3000`, `replay verdict:retry`.
@@ -146,6 +153,12 @@ def replay_command(
     Exit 0 where all was sent, whatever came back; 3 where an answer is not as expected; 5 where a
     target cannot be reached.
     """
+    invocation = ctx.find_object(Invocation)
+    assert invocation is not None
+    if stop is not None:
+        stopping.only(ctx, stop)
+        stopping.stop(invocation, stop)
+        return
     if not selection:
         raise UsageError(
             "replay what? Name captures or a filter, such as latest or verdict:retry; id:.. is all"

@@ -16,6 +16,7 @@ from relay.errors import NotFound, Unreachable
 from relay.forwarding import many
 from relay.lock import holder
 from relay.models import Counts, Signature
+from relay.replaywords import begun_by
 from relay.store.reader import Reader
 from relay.text import visible
 
@@ -111,8 +112,9 @@ def target_line(target: Mapping[str, Any]) -> str:
 
 
 def _replay_line(run: Mapping[str, Any]) -> str:
-    line = f"run {run['run']}: {run['done']} of {run['total']} tried, to {', '.join(run['targets'])}"
-    return f"{line}; it waits: {run['waits']}" if run["waits"] else line
+    line = f"{begun_by(run)}: {run['done']} of {run['total']} tried, to {', '.join(run['targets'])}"
+    waits = f"; it waits: {run['waits']}" if run["waits"] else ""
+    return f"{line}{waits}; `lean-relay replay --stop {run['run']}` ends it"
 
 
 def _duration(seconds: float) -> str:

@@ -15,7 +15,7 @@ from aiohttp import web
 from textual.app import App
 from textual.widgets import Input, TextArea
 
-from relay import engine
+from relay import control, engine
 from relay.config import Settings
 from relay.config.settings import Route, SecretSource
 from relay.editing import Edits
@@ -131,6 +131,58 @@ async def test_bulk_asks_first_and_is_cancelled(tmp_path: Path) -> None:
         await see.press("escape")
         await see.shows("Sent again: 20 captures", "left", "Cancelled.")
         assert len(got) < 20
+
+
+async def of_another(see: Showing, port: int, **how: Any) -> None:
+    """A run of everything that another program begins."""
+    gateway = see.pilot.app.screen.gateway  # type: ignore[attr-defined]
+    order = {"ranges": [[1, 50]], "to": [f"127.0.0.1:{port}/x"], **how}
+    await control.ask(control.socket_path(gateway.db), "replay", order)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (250, 70)])
+async def test_begun_elsewhere_it_is_shown_and_ended_after_asking(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    """A command's run stands in the line; Esc takes the marks first, and then asks, since it is not ours."""
+    async with replaying(tmp_path, [a_capture(number) for number in range(1, 21)], size=size) as (see, got):
+        got.gate.clear()
+        await of_another(see, got.port)
+        await see.shows("↻ Replay 1, from a command, to 127.0.0.1", "0 of 20", "Esc asks")
+        await see.press("space")
+        await see.shows("1 marked")
+        await see.press("escape")
+        await see.shows_no("marked")
+        await see.press("escape")
+        await see.shows("End replay 1?", "begun by a command", "20 of its 20 deliveries")
+        await see.press("n")
+        await see.shows_no("End replay 1?")
+        await see.shows("↻ Replay 1")
+        await see.press("escape")
+        await see.shows("End replay 1?")
+        await see.press("y")
+        await see.shows("Replay 1 is ended")
+        await see.shows_no("↻ Replay 1")
+        assert len(got) < 20
+
+
+async def test_of_several_elsewhere_and_ones_own(tmp_path: Path) -> None:
+    """One's own run comes first and is no other's; of others the first is named and the rest counted."""
+    async with replaying(tmp_path, [a_capture(number) for number in range(1, 4)]) as (see, got):
+        got.gate.clear()
+        await of_another(see, got.port)
+        await of_another(see, got.port, by="screen")
+        await see.shows("↻ Replay 1, from a command", "and 1 more")
+        await see.press("r")
+        await see.shows("↻ Sending again to", "Esc cancels")
+        await see.press("escape")
+        await see.shows("Sent again: capture", "↻ Replay 1, from a command")
+        await see.pilot.click("#replay")
+        await see.shows("End replay 1?")
+        await see.press("y")
+        await see.shows("↻ Replay 2, from a screen")
+        got.gate.set()
+        await see.shows_no("↻ Replay")
 
 
 async def test_otherwise(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import msgspec
 from relay.editing import Edits, parse_header
 from relay.lean.changes import parse_splice
 from relay.models import Delivery
-from relay.replaywords import Progress, summary
+from relay.replaywords import Progress, begun_by, summary
 from relay.targets import target_url
 from relay.text import visible
 from tui.facts.event import sentence
@@ -71,6 +71,7 @@ def order(ids: Sequence[int], wanted: Wanted, edits: Edits = Edits()) -> dict[st
         "concurrency": _read("concurrency", _count, wanted.concurrency),
         "rate": _read("rate", _rate, wanted.rate),
         "until_delivered": wanted.until_delivered,
+        "by": "screen",
     }
 
 
@@ -121,11 +122,29 @@ def _rate(text: str) -> float | str | None:
 # -- what comes of it ------------------------------------------------------------------------------
 
 
-def line(progress: Progress) -> Iterator[Piece]:
-    """How far a run has come: `↻ Sending again to localhost:3000  12 of 40 · ✓ 11 · ✗ 1`."""
-    to = ", ".join(visible(target.removeprefix("http://")) for target in progress["targets"])
+def line(progress: Progress, cancel: str) -> Iterator[Piece]:
+    """How far a run has come: `↻ Sending again to localhost:3000  12 of 40  ✓ 11 ✗ 1`.
+
+    Args:
+        cancel: the key that does.
+    """
     yield "↻ Sending again to ", "accent"
-    yield to, "plain"
+    yield from _how_far(progress)
+    yield f" · {cancel} cancels", "dim"
+
+
+def line_of_others(others: Sequence[Progress], cancel: str) -> Iterator[Piece]:
+    """The same of runs not begun here: `↻ Replay 3, from a command, to ...`, and how many more."""
+    first, *more = others
+    yield f"↻ Replay {begun_by(first)}, to ", "accent"
+    yield from _how_far(first)
+    if more:
+        yield f" · and {len(more)} more", "accent"
+    yield f" · {cancel} asks to end it", "dim"
+
+
+def _how_far(progress: Progress) -> Iterator[Piece]:
+    yield ", ".join(visible(target.removeprefix("http://")) for target in progress["targets"]), "plain"
     yield f"  {progress['done']:,} of {progress['total']:,} ", "strong"
     if progress["delivered"]:
         yield f" ✓ {progress['delivered']:,}", "good"
@@ -133,7 +152,16 @@ def line(progress: Progress) -> Iterator[Piece]:
         yield f" ✗ {progress['failed']:,}", "bad"
     if progress["waits"]:
         yield f" · waits: {visible(progress['waits'])}", "warn"
-    yield " · Esc cancels", "dim"
+
+
+def what_is_ended(progress: Progress) -> str:
+    """What is lost when a run that was not begun here is ended, as a question names it."""
+    to = visible(" and ".join(progress["targets"]))
+    by = begun_by(progress).partition(", from ")[2]
+    return (
+        f"It was begun by {by}, not here. {progress['left']:,} of its {progress['total']:,} deliveries to "
+        f"{to} would not be sent; what has been sent stays sent."
+    )
 
 
 def conclusion(progress: Progress) -> tuple[str, Tone]:

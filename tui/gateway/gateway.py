@@ -20,12 +20,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from relay.config import Settings, preferred_secret, read_secrets
 from relay.curl import curl, engine_url
-from relay.errors import NotFound, RelayError, Unreachable, UsageError
+from relay.errors import RelayError, Unreachable, UsageError
 from relay.filters import Filter
 from relay.lean.samples import Sampler
 from relay.lock import holder
 from relay.models import Capture, Listed, Refusal, Tally
-from relay.replaywords import Progress
 from relay.store import listing, refusals
 from relay.store.reader import Reader
 from relay.store.search import Window, scan
@@ -38,8 +37,8 @@ from tui.facts.journey import Followed
 from tui.facts.replaying import ranges
 from tui.gateway import comparing, memoryfile, subjects
 from tui.gateway.copies import Copies
-from tui.gateway.editing import Form, form
 from tui.gateway.journeys import Journeys
+from tui.gateway.replays import Replays
 from tui.memory import Memory
 from tui.status import Engine, Status
 
@@ -81,6 +80,7 @@ class Gateway:
         self._looked_into: Subject | None = None
         self._copies = Copies()
         self._journeys = Journeys(self.db)
+        self.replays = Replays(settings, self.act)
         self._open()
 
     def _open(self) -> None:
@@ -291,36 +291,6 @@ class Gateway:
         """Send captures to the engine's targets; gives how many were queued and how many unparked."""
         answer = await self.act("forward", {"ids": list(ids)})
         return int(answer["queued"]), int(answer["released"])
-
-    # -- sending again -------------------------------------------------------------------------
-
-    async def replay(self, order: Mapping[str, Any]) -> Progress:
-        """Begin a run; gives how it stands. The order is that of `tui.facts.replaying`."""
-        return await self.act("replay", order)
-
-    async def replay_progress(self, run: int, wait_s: float) -> Progress:
-        """How a run stands, after news of it or the wait."""
-        answer = await self.act("replays", {"run": run, "wait_s": wait_s})
-        return dict(answer["runs"][0])
-
-    async def cancel_replay(self, run: int) -> None:
-        """Send no more of a run."""
-        await self.act("cancel", {"run": run})
-
-    async def form(self, number: int) -> Form:
-        """A capture's request to be edited.
-
-        Raises:
-            NotFound: it is gone.
-        """
-        return await asyncio.to_thread(self._form, number)
-
-    def _form(self, number: int) -> Form:
-        with self._one_detail:
-            capture = self._details.capture(number)
-        if capture is None:
-            raise NotFound(f"capture {number} is no longer there")
-        return form(capture, self.settings)
 
     # -- samples -------------------------------------------------------------------------------
 

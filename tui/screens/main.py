@@ -237,6 +237,7 @@ class MainScreen(Filtering, ReplayingScreen):
         status = await self.gateway.status()
         self._status.status = status
         self._empty.public_url = status.public_url
+        self.show_others(status.replays)
         self._status.arrivals.turn(time())
         self._status.refresh()
         self._keep_memory()
@@ -381,6 +382,8 @@ class MainScreen(Filtering, ReplayingScreen):
         elif self._bar.text:
             self._bar.clear()
             self._apply("")
+        elif self._replay_line.others:  # Last, since it is somebody else's and may take long.
+            self.end_other()
 
     def go_to(self, number: int) -> None:
         listing = self._browsing.listing

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from textual import work
@@ -10,7 +11,7 @@ from textual.notifications import SeverityLevel
 from relay.errors import RelayError
 from relay.replaywords import Progress
 from relay.text import visible
-from tui.facts.replaying import Wanted, conclusion, order, verdict
+from tui.facts.replaying import Wanted, conclusion, order, verdict, what_is_ended
 from tui.format import Tone
 from tui.screens.acting import these
 from tui.screens.dialogs import Confirm
@@ -37,6 +38,11 @@ class ReplayingScreen(LookingScreen):
 
     _wanted = Wanted()
     """How something was sent otherwise the last time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._own: set[tuple[int, str]] = set()
+        """Runs that were begun here."""
 
     @property
     def replay_line(self) -> ReplayLine:
@@ -76,7 +82,7 @@ class ReplayingScreen(LookingScreen):
     async def action_edit(self) -> None:
         (number,) = self.chosen()
         try:
-            form = await self.gateway.form(number)
+            form = await self.gateway.replays.form(number)
         except RelayError as error:
             self.failed(error)
             return
@@ -103,10 +109,11 @@ class ReplayingScreen(LookingScreen):
     @work(exclusive=True, group="replay")
     async def _replay(self, ids: list[int], wanted: dict[str, Any]) -> None:
         try:
-            progress = await self.gateway.replay(wanted)
+            progress = await self.gateway.replays.begin(wanted)
+            self._own.add(_named(progress))
             while progress["state"] == "running":
                 self.replay_line.progress = progress
-                progress = await self.gateway.replay_progress(progress["run"], NEWS_WITHIN_S)
+                progress = await self.gateway.replays.progress(progress["run"], NEWS_WITHIN_S)
         except RelayError as error:
             self.failed(error)
             return
@@ -141,9 +148,39 @@ class ReplayingScreen(LookingScreen):
         progress = self.replay_line.progress
         if progress is not None:
             try:
-                await self.gateway.cancel_replay(progress["run"])
+                await self.gateway.replays.cancel(progress["run"])
             except RelayError as error:
                 self.failed(error)
 
+    def show_others(self, replays: Sequence[Progress]) -> None:
+        """Tell of the runs that the engine has and that were not begun here."""
+        self.replay_line.others = tuple(each for each in replays if _named(each) not in self._own)
+
+    @work(group="dialog")
+    async def end_other(self) -> None:
+        """End a run that somebody else has begun, if that is meant."""
+        other, *_ = self.replay_line.others
+        ask = Confirm(f"End replay {other['run']}?", what_is_ended(other), "Yes, end it", "No, let it go on")
+        if not await self.app.push_screen_wait(ask):
+            return
+        try:
+            stood = await self.gateway.replays.cancel(other["run"])
+        except RelayError as error:
+            self.failed(error)
+            return
+        was_over = stood["state"] != "running"
+        said = (
+            "It had ended by itself." if was_over else f"{stood['done']:,} of {stood['total']:,} were sent."
+        )
+        self.notify(said, title=f"Replay {other['run']} is ended", markup=False)
+
     def on_replay_line_cancel_wanted(self) -> None:
-        self.cancel_replay()
+        if self.replay_line.progress is not None:
+            self.cancel_replay()
+        elif self.replay_line.others:
+            self.end_other()
+
+
+def _named(progress: Progress) -> tuple[int, str]:
+    """A run among those of all engines: another one counts from 1 again."""
+    return progress["run"], str(progress["started_at"])

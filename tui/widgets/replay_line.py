@@ -10,14 +10,16 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from relay.replaywords import Progress
-from tui.facts.replaying import line
+from tui import keymap
+from tui.facts.replaying import line, line_of_others
 from tui.widgets.text import content
 
 
 class ReplayLine(Widget):
-    """The run that this screen has begun."""
+    """The run that this screen has begun; while there is none, those of others."""
 
     progress: reactive[Progress | None] = reactive(None)
+    others: reactive[tuple[Progress, ...]] = reactive(())
 
     @dataclass
     class CancelWanted(Message):
@@ -34,10 +36,19 @@ class ReplayLine(Widget):
         self.tooltip = "Click to cancel"
 
     def watch_progress(self) -> None:
-        self.display = self.progress is not None
+        self._show()
+
+    def watch_others(self) -> None:
+        self._show()
+
+    def _show(self) -> None:
+        self.display = self.progress is not None or bool(self.others)
 
     def render(self) -> RenderResult:
-        return content(line(self.progress) if self.progress is not None else ())
+        cancel = keymap.of(self.app).written("look.back")
+        if self.progress is not None:
+            return content(line(self.progress, cancel))
+        return content(line_of_others(self.others, cancel) if self.others else ())
 
     def on_click(self) -> None:
         self.post_message(self.CancelWanted(self))

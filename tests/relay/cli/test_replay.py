@@ -105,12 +105,12 @@ def test_beside_an_engine_the_engine_sends_to_its_targets(tmp_path: Path) -> Non
             text=True,
         ) as replaying:
             wait_until(lambda: len(there.requests) == 2, "the replay")
-            assert "replay     run 1: 0 of 1 tried" in command(tmp_path, "status")
+            assert "replay     1, from a command: 0 of 1 tried" in command(tmp_path, "status")
             there.released.set()
             said, _ = replaying.communicate(timeout=20)
         assert said.startswith(LINE)
         wait_until(lambda: "1 payment.updated valid replay -> 200" in relay.said, "the line of the listener")
-        assert "replay     run" not in command(tmp_path, "status")
+        assert "replay     1" not in command(tmp_path, "status")
 
 
 def test_usage_is_checked_before_anything_is_sent(folder: Path, there: Backend) -> None:
