@@ -237,18 +237,6 @@ class Reader:
         )[0]
         return before, after
 
-    def previous_of_type(self, number: int) -> int | None:
-        """The newest capture before one that has its event type; None when there is none.
-
-        Walks back row by row, so a rare type in a large log takes as long as a search.
-        """
-        found = self.rows(
-            "SELECT id FROM captures WHERE id < ?1"
-            " AND event_type = (SELECT event_type FROM captures WHERE id = ?1) ORDER BY id DESC LIMIT 1",
-            (number,),
-        )
-        return found[0][0] if found else None
-
     def attempts(self, capture_id: int, newest: int | None = None) -> list[Attempt]:
         """Every try of every delivery of a capture, in the order they were made.
 

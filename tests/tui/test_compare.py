@@ -8,10 +8,12 @@ import pytest
 from rich.cells import cell_len
 
 from relay.diff import compared, differences
+from relay.store import previous
 from relay.text import visible
 from tests.factories import BODY, a_capture
-from tests.tui.showing import showing
+from tests.tui.showing import showing, wait_for
 from tui.facts.comparing import Comparison, lines
+from tui.screens.compare import CompareScreen
 
 OTHER = BODY.replace(b"100.50", b"100.5").replace(b"PENDING_WITH_BANK", b"ACCEPTED_BY_BANK")
 
@@ -105,3 +107,19 @@ async def test_nothing_to_compare_with(tmp_path: Path) -> None:
         await see.shows("#1 ")
         await see.press("d")
         await see.shows("no payment.updated came before capture 1; mark two captures")
+
+
+async def test_a_long_way_back_is_told_and_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the one before is looked for the screen tells how far that is, and Esc ends the look."""
+    monkeypatch.setattr(previous, "WINDOW", 1)  # Each with its gap: twenty seconds for these.
+    captures = [a_capture(number, event=None) for number in range(1, 2_000)]
+    async with showing(tmp_path, [*captures, a_capture(2_000)], size=(80, 24)) as see:
+        await see.shows("#2000 ")
+        await see.press("d")
+        await see.shows("Looking back from #2000 for its type: ", " passed … Esc stops.")
+        screen = see.pilot.app.screen
+        assert isinstance(screen, CompareScreen)
+        await see.press("escape")
+        await see.shows("2,000 captures")
+        await wait_for(see.pilot, lambda: screen._comparing.is_over, "the end of the look")
+        assert screen._comparing.looked_at < 2_000

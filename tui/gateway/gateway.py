@@ -32,10 +32,10 @@ from relay.store.seenvalues import seen_values
 from tui import status
 from tui.completing import Seen, with_parents
 from tui.facts.blocks import Findings, Subject
-from tui.facts.comparing import Comparison
 from tui.facts.journey import Followed
 from tui.facts.replaying import ranges
-from tui.gateway import comparing, memoryfile, subjects
+from tui.gateway import memoryfile, subjects
+from tui.gateway.comparing import Comparing
 from tui.gateway.copies import Copies
 from tui.gateway.journeys import Journeys
 from tui.gateway.replays import Replays
@@ -358,17 +358,9 @@ class Gateway:
         """End the look through the log, within some milliseconds."""
         self._journeys.stop()
 
-    async def compare(self, a: int, b: int | None) -> Comparison:
-        """Two captures field by field; without a second, with the one before of its type.
-
-        Raises:
-            RelayError: one is not there, none came before, or the log cannot be read.
-        """
-        return await asyncio.to_thread(self._compare, a, b)
-
-    def _compare(self, a: int, b: int | None) -> Comparison:
-        with Reader(self.db) as reader:
-            return comparing.comparison(reader, self.settings, a, b)
+    def comparing(self, a: int, b: int | None) -> Comparing:
+        """Two captures to be compared; without a second, with the one before of its type."""
+        return Comparing(self.settings, a, b)
 
 
 def interrupted(error: Exception) -> bool:

@@ -12,11 +12,13 @@ from textual.widgets import Footer
 
 from relay.errors import RelayError
 from relay.text import visible
-from tui import keys
+from tui import keymap, keys
 from tui.gateway import Gateway
 from tui.keys import Key
 from tui.screens.help import HelpScreen
 from tui.widgets.side_by_side import SideBySide
+
+TOLD_EVERY_S = 0.2
 
 
 class CompareScreen(Screen[None]):
@@ -31,7 +33,8 @@ class CompareScreen(Screen[None]):
             b: None for the one before `a` that has its event type.
         """
         super().__init__()
-        self._gateway, self._a, self._b = gateway, a, b
+        self._a, self._is_search = a, b is None
+        self._comparing = gateway.comparing(a, b)
 
     def compose(self) -> ComposeResult:
         yield SideBySide()
@@ -42,12 +45,26 @@ class CompareScreen(Screen[None]):
         self._fields.focus()
         self._compare()
 
+    def on_unmount(self) -> None:
+        self._comparing.stop()
+
     @work(exclusive=True, group="compare")
     async def _compare(self) -> None:
+        telling = self.set_interval(TOLD_EVERY_S, self._tell) if self._is_search else None
         try:
-            self._fields.show(await self._gateway.compare(self._a, self._b))
+            self._fields.show(await self._comparing.result())
         except RelayError as error:
-            self._fields.say(visible(str(error)))
+            if error.word != "stopped":
+                self._fields.say(visible(str(error)), "bad")
+        finally:
+            if telling is not None:
+                telling.stop()
+
+    def _tell(self) -> None:
+        """How far the way back to the one before is, which is long where its type is rare."""
+        looked_at, stop = self._comparing.looked_at, keymap.of(self.app).written("compare.close")
+        passed = f": {looked_at:,} passed" if looked_at else ""
+        self._fields.say(f"Looking back from #{self._a} for its type{passed} … {stop} stops.", "dim")
 
     def action_every(self) -> None:
         self._fields.show_every(not self._fields.every)

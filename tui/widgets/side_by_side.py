@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tui.facts.comparing import Comparison, lines
-from tui.format import Tone
+from tui.format import Tone, wrapped
 from tui.widgets.lines import Line, LinesView
 
 
@@ -22,9 +22,9 @@ class SideBySide(LinesView):
         self._comparison = comparison
         self.lines_changed(to_top=True)
 
-    def say(self, text: str) -> None:
-        """Say why there is nothing to show; safe to show."""
-        self._said = (text, "bad")
+    def say(self, text: str, tone: Tone) -> None:
+        """Say why there is nothing to show, or not yet; safe to show."""
+        self._said = (text, tone)
         self.lines_changed(to_top=True)
 
     def turn(self) -> None:
@@ -40,5 +40,6 @@ class SideBySide(LinesView):
 
     def lines_for(self, width: int) -> list[Line]:
         if self._comparison is None:
-            return [[self._said]]
+            text, tone = self._said
+            return [[(line, tone)] for line in wrapped(text, width)]
         return lines(self._comparison, width, every=self.every)

@@ -10,6 +10,7 @@ import pytest
 
 from relay.errors import NotFound, RelayError
 from relay.models import Answer, Attempt, Comparison, Origin, Shape, Signature
+from relay.store.previous import previous_of_type
 from relay.store.reader import Reader
 from tests.factories import EVENT_ID, NOON, a_capture, a_delivery, insert, insert_all, insert_attempt, new_log
 
@@ -87,7 +88,7 @@ def test_absent_captures(reader: Reader) -> None:
     assert reader.capture(1) is None
     assert (reader.newest_id(), reader.oldest_id(), reader.by_event("x")) == (0, 0, [])
     assert reader.neighbours(5) == (None, None)
-    assert reader.previous_of_type(5) is None
+    assert previous_of_type(reader, 5) is None
 
 
 def test_ids(log: sqlite3.Connection, reader: Reader) -> None:
@@ -98,8 +99,8 @@ def test_ids(log: sqlite3.Connection, reader: Reader) -> None:
     assert reader.by_event(EVENT_ID) == [2, 9]
     assert reader.neighbours(5) == (2, 9)
     assert reader.neighbours(9) == (5, None)
-    assert reader.previous_of_type(9) == 2
-    assert reader.previous_of_type(5) is None
+    assert previous_of_type(reader, 9) == 2
+    assert previous_of_type(reader, 5) is None
     assert reader.last_before(NOON + timedelta(seconds=9)) == 5
     assert reader.last_before(NOON) == 0
     assert reader.page(0, 2) == [2, 5]
