@@ -217,7 +217,8 @@ class Run:
 
     async def _jobs(self, reader: Reader, group: asyncio.TaskGroup) -> AsyncIterator[_Job]:
         """What is to be sent, in order; the next page is fetched while one is sent."""
-        following = pages(reader, rounds(self._plan))
+        plan = self._plan
+        following = pages(reader, rounds(plan.ids, plan.times, plan.shuffle))
         self._page = group.create_task(self._fetch(following))
         while True:
             # Shielded: a page on its way to the disk has to be known when the run is cancelled.

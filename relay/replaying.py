@@ -21,10 +21,10 @@ from relay.config import Settings, preferred_secret, read_secrets
 from relay.control import Action
 from relay.editing import Edits, edited, is_signature_stale, signed
 from relay.errors import NotFound, RelayError, UsageError
-from relay.models import Capture, Headers
+from relay.models import Capture
 from relay.outgoing import Destination, destination, outgoing
 from relay.replay import Run
-from relay.replayplan import Plan
+from relay.replayplan import Plan, Preview
 from relay.routing import Routes, leads_to, target_name
 from relay.sender import Sender
 from relay.store import delivering
@@ -82,21 +82,6 @@ class Which(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Attempts of the run that are known already."""
     wait_s: float = 0.0
     """How long to wait for news of the run, MOST_WAIT_S at most."""
-
-
-class Preview(msgspec.Struct, frozen=True, kw_only=True):
-    """One request as it would be sent; an entry of what `preview` answers."""
-
-    capture_id: int
-    to: str
-    """The target's name."""
-    method: str
-    target: str
-    headers: Headers
-    body: bytes
-    """As JSON in base64."""
-    signature_is_stale: bool
-    """The body was changed under a signature that stayed."""
 
 
 class Replays:

@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from time import monotonic
 
-from relay.models import Capture
+import msgspec
+
+from relay.models import Capture, Headers
 from relay.outgoing import Destination
 
 
@@ -48,6 +50,21 @@ class Plan:
         return len(self.ids) * self.times * len(self.destinations)
 
 
+class Preview(msgspec.Struct, frozen=True, kw_only=True):
+    """One request as it would be sent; an entry of what `preview` answers."""
+
+    capture_id: int
+    to: str
+    """The target's name."""
+    method: str
+    target: str
+    headers: Headers
+    body: bytes
+    """As JSON in base64."""
+    signature_is_stale: bool
+    """The body was changed under a signature that stayed."""
+
+
 class Pace:
     """When the next delivery may begin; one that is late makes no later one late."""
 
@@ -67,12 +84,16 @@ class Pace:
             await asyncio.sleep(left_s)
 
 
-def rounds(plan: Plan) -> Iterator[int]:
-    """The captures' ids in the order in which they are sent, round after round."""
-    chance = random.Random(plan.shuffle)  # noqa: S311 - the same seed has to give the same order
-    for _ in range(plan.times):
-        ids = plan.ids
-        if plan.shuffle is not None:
-            ids = array("q", ids)
-            chance.shuffle(ids)
-        yield from ids
+def rounds(ids: Sequence[int], times: int, shuffle: int | None) -> Iterator[int]:
+    """The captures' ids in the order in which they are sent, round after round.
+
+    Args:
+        shuffle: seeds an order of chance; None for the order of `ids`.
+    """
+    chance = random.Random(shuffle)  # noqa: S311 - the same seed has to give the same order
+    for _ in range(times):
+        order = ids
+        if shuffle is not None:
+            order = array("q", ids)
+            chance.shuffle(order)
+        yield from order

@@ -193,6 +193,7 @@ PLACES: Mapping[str, tuple[Key, ...]] = {
     "refusals": (*keys.ROWS, *keys.REFUSALS),
     "a refusal": (*keys.SCROLL, *keys.REFUSALS),
     "sending": keys.SENDING,
+    "preview": (*keys.SCROLL, *keys.PREVIEW),
     "edit": keys.EDIT,
 }
 """Keys that can be pressed in one and the same place."""

@@ -234,12 +234,27 @@ def tab_bindings() -> list[Binding]:
 
 SENDING: tuple[Key, ...] = (
     Key("sending.send", "ctrl+s", "send", "send", "Send it.", "Send", True, "^s"),
+    Key("sending.dry_run", "ctrl+n", "dry_run", "dry run", "Show what would be sent, and send nothing.",
+        "Send", True, "^n"),
     Key("sending.cancel", "escape", "cancel", "cancel", "Leave it; nothing is sent.", "Send", True, "Esc"),
-)
+)  # fmt: skip
 """Keys of the dialog before something is sent again."""
+
+PREVIEW: tuple[Key, ...] = (
+    Key("preview.next", "right_square_bracket,right", "page(1)", "next ten", "The next ten captures.",
+        "Dry run", True, "] →"),
+    Key("preview.previous", "left_square_bracket,left", "page(-1)", "ten before", "The ten before.",
+        "Dry run", shown_as="[ ←"),
+    Key("preview.help", "question_mark", "help", "help", "The keys of this place.", "Dry run", True, "?"),
+    Key("preview.close", "escape,q,ctrl+n", "close", "back", "Back to how it is sent.", "Dry run", True,
+        "Esc"),
+)  # fmt: skip
+"""Keys of the screen with what would be sent."""
 
 EDIT: tuple[Key, ...] = (
     Key("edit.send", "ctrl+s", "send", "send", "Send what stands there.", "Edit", True, "^s"),
+    Key("edit.dry_run", "ctrl+n", "dry_run", "dry run", "Show what would be sent, and send nothing.",
+        "Edit", True, "^n"),
     Key("edit.editor", "ctrl+o", "editor", "$EDITOR", "Go on in your own editor.", "Edit", True, "^o"),
     Key("edit.help", "f1", "help", "help", "The keys of this place.", "Edit", True, "F1"),
     Key("edit.leave", "escape", "leave", "back", "Leave it; asks where something was changed.", "Edit", True,
@@ -254,6 +269,7 @@ PLACES: tuple[tuple[str, tuple[Key, ...]], ...] = (
     ("In a journey", (*STEPS, *JOURNEY)),
     ("In what was turned away", REFUSALS),
     ("Before something is sent again", SENDING),
+    ("With what would be sent", PREVIEW),
     ("Where a request is edited", EDIT),
 )
 """The places with keys of their own, by name."""

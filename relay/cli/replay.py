@@ -18,7 +18,6 @@ from relay import engine
 from relay.cli import stopping
 from relay.cli.common import Invocation, run_async, shared_options
 from relay.cli.editor import edited_by_hand
-from relay.cli.expecting import Expectation
 from relay.cli.keep import ranges
 from relay.cli.listing import FILTER_HELP
 from relay.cli.reading import FilterCommand, now, print_json, reveal_option, write_bytes
@@ -26,9 +25,11 @@ from relay.cli.replayed import Answers, follow
 from relay.config import Settings
 from relay.editing import Edits, edited, is_signature_stale, parse_header
 from relay.errors import NotFound, UsageError
+from relay.expecting import Expectation
 from relay.lean.changes import parse_splice
 from relay.models import Capture, body_as_json
-from relay.replaying import MOST_CONCURRENT, MOST_TIMES, Order, Preview
+from relay.replaying import MOST_CONCURRENT, MOST_TIMES, Order
+from relay.replayplan import Preview, rounds
 from relay.store.reader import Reader
 from relay.store.selecting import fetched, select_ids
 from relay.text import mask_headers, visible
@@ -252,7 +253,7 @@ def _print_previews(
     *,
     reveal: bool,
 ) -> None:
-    captures = fetched(reader, ids)
+    captures = fetched(reader, rounds(ids, 1, order.shuffle))
 
     async def previewed() -> None:
         async with engine.asking(settings) as act:

@@ -12,11 +12,11 @@ import click
 
 from relay import engine
 from relay.cli.common import Invocation
-from relay.cli.expecting import Expectation
 from relay.cli.follow import came, conclusion
 from relay.cli.reading import masked_attempt, print_json
 from relay.config import Settings
 from relay.errors import CheckFailed, RelayError, Unreachable
+from relay.expecting import Expectation
 from relay.models import Followed
 from relay.outcomes import NOT_SENT
 from relay.phrases import called

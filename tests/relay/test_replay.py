@@ -18,7 +18,7 @@ from relay import control, engine, replay, replayrecords
 from relay.config import Route, SecretSource, Settings
 from relay.errors import NotFound, RelayError, UsageError
 from relay.lean.signature import sign
-from relay.replaying import Preview
+from relay.replayplan import Preview
 from relay.store.reader import Reader
 from tests.backends import Backend, Wire, answers, backend, free_port
 from tests.factories import BODY, a_capture, insert_all, new_log

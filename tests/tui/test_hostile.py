@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from base64 import b64encode
+from collections.abc import Collection, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -137,6 +138,10 @@ STATUS = Status(
     answers=HOSTILE,
     store_detail=HOSTILE,
     targets=(Target(url=HOSTILE, state="down", reason=HOSTILE, waiting=1, parked=1),),
+    replays=(
+        {"run": 1, "by": HOSTILE, "started_at": HOSTILE, "waits": HOSTILE, "targets": [HOSTILE]}
+        | dict.fromkeys(("total", "done", "delivered", "failed", "left"), 1),
+    ),
 )
 
 BANNERS = "status line and banners"
@@ -161,8 +166,9 @@ TOUR: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("refusals", ("escape", "X")),
     ("refusals, one reason", ("right_square_bracket", "y")),
     ("sending", ("escape", "R")),
-    ("edited", ("escape", "e")),
-    ("note", ("escape", "semicolon")),
+    ("dry run", ("ctrl+n",)),
+    ("edited", ("escape", "escape", "e")),
+    ("note", ("escape", "escape", "semicolon")),
     ("trigger", ("escape", "t")),
     ("delete", ("escape", "D")),
     ("filter", ("escape", "slash")),
@@ -180,6 +186,7 @@ SCREENS = {
     "refusals": "RefusalsScreen",
     "refusals, one reason": "RefusalsScreen",
     "sending": "ReplayDialog",
+    "dry run": "PreviewScreen",
     "edited": "EditScreen",
     "note": "NoteDialog",
     "trigger": "TriggerDialog",
@@ -206,6 +213,21 @@ def stands(screen: MainScreen) -> bool:
     return screen.engine is STATUS
 
 
+async def previewed(self: Gateway, action: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    """An engine whose dry run is hostile in each field."""
+    assert action == "preview"
+    request = {
+        "capture_id": 1,
+        "to": HOSTILE,
+        "method": latin(HOSTILE),
+        "target": latin(HOSTILE),
+        "headers": [[latin(HOSTILE), latin(HOSTILE)]],
+        "body": b64encode(HOSTILE.encode()).decode(),
+        "signature_is_stale": True,
+    }
+    return {"kind": "preview", "targets": [HOSTILE], "requests": [request]}
+
+
 SIZES = {0: (250, 70), 1: (80, 24), 2: (250, 70), 3: (80, 24)}
 """The size of the screen for each of the captures, which are counted from the newest."""
 
@@ -220,6 +242,7 @@ async def toured(
         return status
 
     monkeypatch.setattr(Gateway, "status", asked)
+    monkeypatch.setattr(Gateway, "act", previewed)
     found: dict[str, set[str]] = {}
     async with showing(folder, hostile_captures(), size=SIZES[back]) as see:
         insert_attempt(see.log, a_hostile_attempt())

@@ -18,6 +18,7 @@ from tui.screens.compare import CompareScreen
 from tui.screens.editing import EditScreen
 from tui.screens.journey import JourneyScreen, Steps
 from tui.screens.main import MainScreen
+from tui.screens.preview import PreviewScreen
 from tui.screens.refusals import RefusalsScreen
 from tui.screens.sending import ReplayDialog
 from tui.widgets.body_text import BodyText
@@ -40,6 +41,7 @@ PLACES: tuple[tuple[tuple[keys.Key, ...], tuple[type[Any], ...]], ...] = (
     (keys.ROWS, (RowsList,)),
     (keys.REFUSALS, (RefusalsScreen,)),
     (keys.SENDING, (ReplayDialog,)),
+    (keys.PREVIEW, (PreviewScreen,)),
     (keys.EDIT, (EditScreen,)),
 )
 

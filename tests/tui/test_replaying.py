@@ -21,10 +21,11 @@ from relay.config.settings import Route, SecretSource
 from relay.editing import Edits
 from relay.lean.signature import HEADER, sign
 from relay.models import Capture
+from relay.replayplan import rounds
 from relay.text import visible
 from tests.factories import BODY, a_capture, insert_all, new_log
 from tests.tui.showing import Showing, screen_on
-from tui.facts.replaying import Fault, Wanted, order
+from tui.facts.replaying import Fault, Wanted, expectation, order
 from tui.gateway.editing import form
 from tui.screens.editing import EditScreen
 from tui.widgets.drawn import FormArea
@@ -218,6 +219,7 @@ async def test_otherwise(tmp_path: Path) -> None:
         ("header", "Host:x", "written by the relay itself"),
         ("times", "0", "no number from 1 on"),
         ("rate", "fast", "nor the word original"),
+        ("shuffle", "x", "no whole number"),
     ],
 )
 def test_what_is_written_wrong(field: str, text: str, said: str) -> None:
@@ -226,6 +228,109 @@ def test_what_is_written_wrong(field: str, text: str, said: str) -> None:
     with pytest.raises(Fault, match=said) as raised:
         order([1], Wanted(**values))
     assert raised.value.field == field
+
+
+def test_what_excludes_each_other() -> None:
+    """What the command refuses together is refused here too, at the field that is to change."""
+    with pytest.raises(Fault, match="exclude each other") as raised:
+        order([1], Wanted(shuffle="1", rate="original"))
+    assert raised.value.field == "shuffle"
+    with pytest.raises(Fault, match="nothing else can be expected") as raised:
+        order([1], Wanted(until_delivered=True, expect="200"))
+    assert raised.value.field == "expect"
+    with pytest.raises(Fault, match="is no expectation"):
+        expectation(Wanted(expect="ok"))
+    assert order([1], Wanted(shuffle="-7"))["shuffle"] == -7
+
+
+def fill(see: Showing, **values: str) -> None:
+    """Write into the dialog's lines."""
+    for name, text in values.items():
+        see.pilot.app.screen.query_one(f"#field-{name}", Input).value = text
+
+
+async def test_held_against_what_is_expected(tmp_path: Path) -> None:
+    """At the end it is told how many answers were as expected, and whose were not."""
+    captures = [a_capture(number) for number in range(1, 4)]
+    async with replaying(tmp_path, captures, size=(80, 24)) as (see, got):
+        await see.press("g", *["space"] * 3, "R")
+        await see.shows("Send 3 captures again", "Expect")
+        fill(see, expect="2xx")
+        await see.press("enter")
+        await see.shows("3 delivered", "As expected (2xx): all 3 answers.")
+        got.status = 500
+        await see.press("g", *["space"] * 3, "R")
+        await see.shows("Send 3 captures again", "2xx")
+        fill(see, expect="recorded")
+        await see.press("enter")
+        await see.shows("Not as expected (recorded): 3 of 3 answers, of 1, 2, 3.")
+
+
+async def test_in_an_order_of_chance(tmp_path: Path) -> None:
+    """A seed gives the command's order, and the dry run has it too; what is no seed stays in the dialog."""
+    captures = [a_capture(number, body=b"%d" % number) for number in range(1, 8)]
+    async with replaying(tmp_path, captures) as (see, got):
+        await see.press("g", *["space"] * 7, "R")
+        await see.shows("Send 7 captures again")
+        fill(see, shuffle="nine")
+        await see.press("enter")
+        await see.shows("'nine' is no whole number")
+        fill(see, shuffle="9")
+        await see.press("ctrl+n")
+        text = await see.shows("A dry run: nothing is sent.")
+        expected = list(rounds(range(1, 8), 1, 9))
+        assert f"Capture {expected[0]} to" in text
+        await see.press("escape", "enter")
+        await see.shows("7 delivered")
+        assert [int(body) for *_, body in got] == expected
+
+
+@pytest.mark.parametrize("size", [(80, 24), (250, 70)])
+async def test_a_dry_run_shows_and_sends_nothing(tmp_path: Path, size: tuple[int, int]) -> None:
+    """Method, path, headers without secrets and body as they would go out; then the dialog is there again."""
+    headers = (("Authorization", "Bearer 1234"), (HEADER, sign(BODY, SECRET)))
+    async with replaying(tmp_path, [a_capture(1, headers=headers)], size=size) as (see, got):
+        await see.press("R")
+        await see.shows("Send capture 1 again", "Dry run (^n)")
+        fill(see, set="payload.amount=7.00")
+        await see.pilot.click("#dry-run")
+        text = await see.shows(
+            "nothing is sent", "POST /hook HTTP/1.1", "<masked, 11 bytes>", "will not verify"
+        )
+        assert "1234" not in text
+        await see.press("G")
+        await see.shows('"amount": 7.00')
+        await see.press("q")
+        await see.shows("Send capture 1 again", "payload.amount=7.00")
+        fill(see, to="127.0.0.1:1", set="payload.nowhere=1")
+        await see.press("ctrl+n")
+        await see.shows("payload.nowhere")
+        await see.press("escape", "escape")
+        await see.shows("1 capture ")
+        await see.press("e")
+        await see.shows("Send capture 1 again, edited")
+        area = see.pilot.app.screen.query_one(TextArea)
+        area.load_text(area.text.replace("100.50", "9.90"))
+        await see.press("ctrl+n")
+        await see.shows("nothing is sent", "POST /hook")
+        await see.press("escape", "escape", "y")
+        await see.shows("1 capture ")
+        assert not got
+
+
+async def test_a_dry_run_of_many_comes_in_pages(tmp_path: Path) -> None:
+    """Ten captures at a time, and round."""
+    captures = [a_capture(number, body=b"{}") for number in range(1, 26)]
+    async with replaying(tmp_path, captures) as (see, got):
+        await see.press("g", *["space"] * 25, "R")
+        await see.shows("Send 25 captures again")
+        await see.press("ctrl+n")
+        await see.shows("Captures 1 to 10 of 25; ] goes on.", "Capture 1 to")
+        await see.press("right_square_bracket", "right_square_bracket")
+        await see.shows("Captures 21 to 25 of 25", "Capture 21 to")
+        await see.press("right_square_bracket")
+        await see.shows("Captures 1 to 10 of 25")
+        assert not got
 
 
 async def test_faults_stay_in_the_dialog(tmp_path: Path) -> None:
@@ -337,7 +442,7 @@ async def test_what_would_not_stay_here_goes_elsewhere(tmp_path: Path) -> None:
         folder.mkdir()
         async with replaying(folder, [a_capture(1, body=body)]) as (see, got):
             await see.press("e")
-            await see.shows("Ctrl-O opens yours")
+            await see.shows("^o opens yours")
             await see.pilot.click("#resign")
             await see.press("ctrl+s")
             await see.shows("answered 200")

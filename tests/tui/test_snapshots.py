@@ -90,6 +90,7 @@ PICTURES_TAKEN = (
         name="refusals-none", empty=True, size=SMALL, keys=("X",), waits_for=("Nothing was turned away",)
     ),
     Picture(name="delete", keys=("k", "D"), waits_for=("Delete for good?",)),
+    Picture(name="replay-small", size=SMALL, keys=("R",), waits_for=("Send capture 15 again",)),
     Picture(name="trigger", keys=("t",), waits_for=("Post a sample",)),
 )
 

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from relay.editing import Edits, parse_header
+from relay.expecting import Expectation
 from relay.lean.changes import parse_splice
 from relay.models import Delivery
 from relay.replaywords import Progress, begun_by, summary
@@ -35,6 +36,10 @@ class Wanted:
     concurrency: str = "1"
     rate: str = ""
     """Deliveries in a second, or `original`; empty for no bound."""
+    shuffle: str = ""
+    """Seeds an order of chance; empty for the order in which they came."""
+    expect: str = ""
+    """What each answer has to be; empty for nothing in particular."""
     resign: bool = False
     until_delivered: bool = False
 
@@ -62,6 +67,11 @@ def order(ids: Sequence[int], wanted: Wanted, edits: Edits = Edits()) -> dict[st
     changes = tuple(_read("set", parse_splice, word) for word in _words("set", wanted.set))
     headers = tuple(_read("header", parse_header, word) for word in _words("header", wanted.header))
     edits = msgspec.structs.replace(edits, set=changes, header=headers)
+    rate, shuffle = _read("rate", _rate, wanted.rate), _read("shuffle", _seed, wanted.shuffle)
+    if shuffle is not None and rate == "original":
+        raise Fault("shuffle", "an order of chance and the original pace exclude each other")
+    if wanted.until_delivered and wanted.expect.strip():
+        raise Fault("expect", "what is tried until it is delivered ends so: nothing else can be expected")
     return {
         "ranges": ranges(ids),
         "to": targets,
@@ -69,10 +79,20 @@ def order(ids: Sequence[int], wanted: Wanted, edits: Edits = Edits()) -> dict[st
         "resign": wanted.resign,
         "times": _read("times", _count, wanted.times),
         "concurrency": _read("concurrency", _count, wanted.concurrency),
-        "rate": _read("rate", _rate, wanted.rate),
+        "rate": rate,
+        "shuffle": shuffle,
         "until_delivered": wanted.until_delivered,
         "by": "screen",
     }
+
+
+def expectation(wanted: Wanted) -> Expectation | None:
+    """What each answer has to be; None for nothing in particular.
+
+    Raises:
+        Fault: it is written wrong.
+    """
+    return _read("expect", Expectation.read, wanted.expect) if wanted.expect.strip() else None
 
 
 def ranges(ids: Sequence[int]) -> list[tuple[int, int]]:
@@ -104,6 +124,15 @@ def _count(text: str) -> int:
     if not text.strip().isdecimal() or int(text) < 1:
         raise ValueError(f"{text!r} is no number from 1 on")
     return int(text)
+
+
+def _seed(text: str) -> int | None:
+    if not text.strip():
+        return None
+    try:
+        return int(text)
+    except ValueError as error:
+        raise ValueError(f"{text!r} is no whole number, which an order of chance begins with") from error
 
 
 def _rate(text: str) -> float | str | None:
@@ -170,6 +199,27 @@ def conclusion(progress: Progress) -> tuple[str, Tone]:
     if progress["state"] == "ended":
         return said, "warn" if progress["failed"] else "good"
     return f"{said}. {visible(str(progress['reason'] or progress['state'])).capitalize()}.", "bad"
+
+
+NAMED = 10
+"""Captures whose answers were not as expected, by name."""
+
+
+def as_expected(expected: Expectation, met: int, unmet: Sequence[int]) -> tuple[str, Tone]:
+    """How many answers were as expected, and whose were not.
+
+    Args:
+        met: how many.
+        unmet: the captures of the others.
+    """
+    if not unmet:
+        told = f"as expected ({expected.word}): {'its answer' if met == 1 else f'all {met:,} answers'}"
+        return (f"{told.capitalize()}.", "good") if met else ("No answer came to hold against it.", "warn")
+    named = ", ".join(map(str, unmet[:NAMED])) + (", …" if len(unmet) > NAMED else "")
+    return (
+        f"Not as expected ({expected.word}): {len(unmet):,} of {met + len(unmet):,} answers, of {named}.",
+        "bad",
+    )
 
 
 def verdict(deliveries: Sequence[Delivery]) -> tuple[str, Tone] | None:

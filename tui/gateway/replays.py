@@ -6,14 +6,24 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+import msgspec
+
 from relay.config import Settings
 from relay.errors import NotFound
+from relay.expecting import Expectation
+from relay.replayplan import Preview, rounds
 from relay.replaywords import Progress
 from relay.store.reader import Reader
+from relay.text import mask_headers
+from tui.gateway.checking import Checking
 from tui.gateway.editing import Form, form
 
 Act = Callable[[str, Mapping[str, Any]], Awaitable[dict[str, Any]]]
 """Has the engine act; raises RelayError where it cannot, or where there is none."""
+
+
+PREVIEWED_AT_ONCE = 10
+"""Captures of one page; the engine shows no more at once."""
 
 
 class Replays:
@@ -27,15 +37,39 @@ class Replays:
         """Begin a run; gives how it stands. The order is that of `tui.facts.replaying`."""
         return await self._act("replay", order)
 
-    async def progress(self, run: int, wait_s: float) -> Progress:
-        """How a run stands, after news of it or the wait."""
-        answer = await self._act("replays", {"run": run, "wait_s": wait_s})
-        return dict(answer["runs"][0])
+    async def progress(self, run: int, after: int, wait_s: float) -> tuple[Progress, list[int]]:
+        """How a run stands, and its attempts after the first `after`; waits for more of them for so long."""
+        answer = await self._act("replays", {"run": run, "after": after, "wait_s": wait_s})
+        return dict(answer["runs"][0]), list(answer["attempts"])
 
     async def cancel(self, run: int) -> Progress:
         """Send no more of a run, whoever began it; gives how it stood."""
         answer = await self._act("cancel", {"run": run})
         return dict(answer["runs"][0])
+
+    async def checking(self, expected: Expectation) -> Checking:
+        """Holds the answers of a run that is about to begin against what is expected."""
+        return await asyncio.to_thread(Checking, self._settings.db, expected)
+
+    async def preview(self, order: Mapping[str, Any], page: int) -> tuple[list[Preview], int]:
+        """What would be sent of some captures, secret headers masked, and how many captures there are.
+
+        Args:
+            page: which PREVIEWED_AT_ONCE of them, in the order in which they are sent, from 0 on.
+
+        Raises:
+            RelayError: it cannot be sent.
+        """
+        ids = [number for first, last in order["ranges"] for number in range(first, last + 1)]
+        ids = list(rounds(ids, 1, order["shuffle"]))
+        some = ids[page * PREVIEWED_AT_ONCE : (page + 1) * PREVIEWED_AT_ONCE]
+        ranges = [(number, number) for number in some]
+        answer = await self._act("preview", {**order, "ranges": ranges, "shuffle": None})
+        found = msgspec.convert(answer["requests"], list[Preview])
+        mask = self._settings.mask_headers
+        return [
+            msgspec.structs.replace(each, headers=mask_headers(each.headers, mask)) for each in found
+        ], len(ids)
 
     async def form(self, number: int) -> Form:
         """A capture's request to be edited.

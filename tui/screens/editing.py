@@ -17,12 +17,13 @@ from textual.widgets import Footer, Input, Label, Static
 from relay.editing import Edits
 from relay.errors import RelayError
 from relay.text import visible
-from tui import keys
+from tui import keymap, keys
 from tui.facts.replaying import Fault, Wanted, order
-from tui.gateway import Form
+from tui.gateway import Form, Replays
 from tui.keys import Key
 from tui.screens.dialogs import Confirm
 from tui.screens.help import HelpScreen
+from tui.screens.preview import PreviewScreen
 from tui.screens.sending import RESIGN, usual
 from tui.widgets.drawn import FormArea, Line
 from tui.widgets.toggle import Toggle
@@ -45,13 +46,15 @@ class EditScreen(Screen[Sending | None]):
     BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings(keys.EDIT)]
     KEYS: ClassVar[tuple[Key, ...]] = keys.EDIT
 
-    def __init__(self, form: Form, targets: Sequence[str], last: Wanted) -> None:
+    def __init__(self, replays: Replays, form: Form, targets: Sequence[str], last: Wanted) -> None:
         """
         Args:
+            replays: asked what would be sent.
             targets: the usual ones.
             last: how something was sent before.
         """
         super().__init__()
+        self._replays = replays
         self._form, self._targets, self._last = form, targets, last
         self._area = FormArea(soft_wrap=True, show_line_numbers=True, tab_behavior="focus")
         self._fault = Static(id="fault", markup=False)
@@ -95,7 +98,9 @@ class EditScreen(Screen[Sending | None]):
         self._elsewhere = text
         self._area.load_text("")
         self._area.read_only = True
-        self._say(f"{why} in this editor; Ctrl-O opens yours, $EDITOR. Ctrl-S sends it as it is now.")
+        in_force = keymap.of(self.app)
+        editor, send = in_force.written("edit.editor"), in_force.written("edit.send")
+        self._say(f"{why} in this editor; {editor} opens yours, $EDITOR. {send} sends it as it is now.")
 
     def _text(self) -> bytes:
         return self._area.text.encode("utf-8") if self._elsewhere is None else self._elsewhere
@@ -104,6 +109,25 @@ class EditScreen(Screen[Sending | None]):
         self._fault.update(Content(visible(text)))
 
     def action_send(self) -> None:
+        sending = self._sending()
+        if sending is None:
+            return
+        if sending.edits == Edits() and not sending.wanted.resign:
+            written = keymap.of(self.app).written
+            leave, replay = written("edit.leave"), written("capture.replay")
+            self._say(f"Nothing was changed. {leave} leaves; {replay} sends it as it came.")
+            return
+        self.dismiss(sending)
+
+    def action_dry_run(self) -> None:
+        sending = self._sending()
+        if sending is not None:
+            self._say("")
+            made = order([self._form.capture.id], sending.wanted, sending.edits)
+            self.app.push_screen(PreviewScreen(self._replays, made))
+
+    def _sending(self) -> Sending | None:
+        """What was made of it; where it cannot be read, that is told, and it is None."""
         wanted = Wanted(to=self.query_one("#field-to", Input).value, resign=self.query_one(Toggle).value)
         try:
             edits = self._form.read(self._text())
@@ -111,14 +135,11 @@ class EditScreen(Screen[Sending | None]):
         except Fault as fault:
             self._say(str(fault))
             self.query_one("#field-to", Input).focus()
-            return
+            return None
         except ValueError as error:
             self._say(str(error))
-            return
-        if edits == Edits() and not wanted.resign:
-            self._say("Nothing was changed. Esc leaves; r sends it as it came.")
-            return
-        self.dismiss(Sending(edits, wanted))
+            return None
+        return Sending(edits, wanted)
 
     def action_editor(self) -> None:
         try:

@@ -9,10 +9,12 @@ from textual import work
 from textual.notifications import SeverityLevel
 
 from relay.errors import RelayError
+from relay.expecting import Expectation
 from relay.replaywords import Progress
 from relay.text import visible
-from tui.facts.replaying import Wanted, conclusion, order, verdict, what_is_ended
+from tui.facts.replaying import Wanted, as_expected, conclusion, expectation, order, verdict, what_is_ended
 from tui.format import Tone
+from tui.gateway import Checking
 from tui.screens.acting import these
 from tui.screens.dialogs import Confirm
 from tui.screens.editing import EditScreen
@@ -72,11 +74,13 @@ class ReplayingScreen(LookingScreen):
     @work(group="dialog")
     async def action_replay_to(self) -> None:
         ids = self.chosen()
-        wanted = await self.app.push_screen_wait(ReplayDialog(ids, self.targets, self._wanted))
+        wanted = await self.app.push_screen_wait(
+            ReplayDialog(self.gateway.replays, ids, self.targets, self._wanted)
+        )
         if wanted is not None:
             self._wanted = wanted
             if await self._may(ids, wanted):
-                self._replay(ids, order(ids, wanted))
+                self._replay(ids, order(ids, wanted), expectation(wanted))
 
     @work(group="dialog")
     async def action_edit(self) -> None:
@@ -86,7 +90,9 @@ class ReplayingScreen(LookingScreen):
         except RelayError as error:
             self.failed(error)
             return
-        sending = await self.app.push_screen_wait(EditScreen(form, self.targets, self._wanted))
+        sending = await self.app.push_screen_wait(
+            EditScreen(self.gateway.replays, form, self.targets, self._wanted)
+        )
         if sending is not None:
             self._replay([number], order([number], sending.wanted, sending.edits))
 
@@ -107,23 +113,31 @@ class ReplayingScreen(LookingScreen):
         return sure is True
 
     @work(exclusive=True, group="replay")
-    async def _replay(self, ids: list[int], wanted: dict[str, Any]) -> None:
+    async def _replay(
+        self, ids: list[int], wanted: dict[str, Any], expected: Expectation | None = None
+    ) -> None:
+        replays = self.gateway.replays
         try:
-            progress = await self.gateway.replays.begin(wanted)
+            checking = None if expected is None else await replays.checking(expected)
+            progress = await replays.begin(wanted)
             self._own.add(_named(progress))
-            while progress["state"] == "running":
+            told, attempts = 0, [0]
+            while progress["state"] == "running" or attempts:
                 self.replay_line.progress = progress
-                progress = await self.gateway.replays.progress(progress["run"], NEWS_WITHIN_S)
+                progress, attempts = await replays.progress(progress["run"], told, NEWS_WITHIN_S)
+                told += len(attempts)
+                if checking is not None:
+                    await checking.look(attempts)
         except RelayError as error:
             self.failed(error)
             return
         finally:
             self.replay_line.progress = None
             self.refresh_bindings()
-        self._tell_end(ids, progress)
+        self._tell_end(ids, progress, checking)
         self.done()
 
-    def _tell_end(self, ids: list[int], progress: Progress) -> None:
+    def _tell_end(self, ids: list[int], progress: Progress, checking: Checking | None) -> None:
         said, tone = conclusion(progress)
         if len(ids) == 1 and progress["total"] == progress["done"] == 1 and progress["state"] == "ended":
             try:
@@ -131,6 +145,10 @@ class ReplayingScreen(LookingScreen):
             except RelayError:
                 row = None  # The list says so.
             said, tone = (verdict(row.deliveries) if row is not None else None) or (said, tone)
+        if checking is not None:
+            told, as_told = as_expected(checking.expected, checking.met, checking.unmet)
+            said += f"\n{told}"
+            tone = as_told if progress["state"] == "ended" else tone
         stale = progress["stale_signatures"]
         if stale:
             said += "\nIts body was changed and not signed again, so its signature does not verify."

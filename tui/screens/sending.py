@@ -14,8 +14,10 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label, Static
 
 from relay.text import visible
-from tui import keys
-from tui.facts.replaying import Fault, Wanted, order
+from tui import keymap, keys
+from tui.facts.replaying import Fault, Wanted, expectation, order
+from tui.gateway import Replays
+from tui.screens.preview import PreviewScreen
 from tui.widgets.drawn import Line
 from tui.widgets.toggle import Toggle
 
@@ -26,6 +28,8 @@ LINES: tuple[tuple[str, str, str], ...] = (
     ("times", "Times", "1"),
     ("concurrency", "At once", "1"),
     ("rate", "Per second", "no bound; a number, or original"),
+    ("shuffle", "Shuffle", "no; a number, which seeds an order of chance"),
+    ("expect", "Expect", "anything; 200, 2xx, delivered or recorded"),
 )
 """Fields of `Wanted` that are written: each with its label and an example."""
 
@@ -38,21 +42,24 @@ class ReplayDialog(ModalScreen[Wanted | None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings(keys.SENDING)]
 
-    def __init__(self, ids: Sequence[int], usual: Sequence[str], last: Wanted) -> None:
+    def __init__(self, replays: Replays, ids: Sequence[int], usual: Sequence[str], last: Wanted) -> None:
         """
         Args:
+            replays: asked what would be sent.
             ids: what is sent.
             usual: the targets without any named.
             last: how it was sent before.
         """
         super().__init__()
+        self._replays = replays
         self._ids, self._usual, self._last = ids, usual, last
 
     def compose(self) -> ComposeResult:
         what = f"capture {self._ids[0]}" if len(self._ids) == 1 else f"{len(self._ids):,} captures"
+        in_force = keymap.of(self.app)
         with Vertical(classes="dialog") as dialog:
             dialog.border_title = Content(f"Send {what} again")
-            dialog.border_subtitle = Content("Enter sends, Esc does not")
+            dialog.border_subtitle = Content(f"Enter sends, {in_force.written('sending.cancel')} does not")
             for name, label, example in LINES:
                 with Horizontal(classes="field"):
                     yield Label(label, markup=False)
@@ -70,6 +77,8 @@ class ReplayDialog(ModalScreen[Wanted | None]):
             yield Static(id="fault", markup=False)
             with Horizontal(classes="buttons"):
                 yield Button("Cancel", id="no", compact=True)
+                dry_run = f"Dry run ({in_force.written('sending.dry_run')})"
+                yield Button(Content(dry_run), id="dry-run", compact=True)
                 yield Button("Send", id="yes", variant="primary", compact=True)
 
     def on_input_submitted(self) -> None:
@@ -78,18 +87,33 @@ class ReplayDialog(ModalScreen[Wanted | None]):
     def on_button_pressed(self, event: Button.Pressed) -> None:
         if event.button.id == "yes":
             self.action_send()
+        elif event.button.id == "dry-run":
+            self.action_dry_run()
         else:
             self.dismiss(None)
 
     def action_send(self) -> None:
         wanted = self._read()
+        if self._order(wanted) is not None:
+            self.dismiss(wanted)
+
+    def action_dry_run(self) -> None:
+        made = self._order(self._read())
+        if made is not None:
+            self.app.push_screen(PreviewScreen(self._replays, made))
+
+    def _order(self, wanted: Wanted) -> dict[str, Any] | None:
+        """What was written as an order; where it is wrong, that is told, and it is None."""
+        said = self.query_one("#fault", Static)
         try:
-            order(self._ids, wanted)
+            expectation(wanted)
+            made = order(self._ids, wanted)
         except Fault as fault:
-            self.query_one("#fault", Static).update(Content(visible(str(fault))))
+            said.update(Content(visible(str(fault))))
             self.query_one(f"#field-{fault.field}", Input).focus()
-            return
-        self.dismiss(wanted)
+            return None
+        said.update("")
+        return made
 
     def _read(self) -> Wanted:
         values: dict[str, Any] = {}

@@ -1,0 +1,88 @@
+"""A dry run: the requests as they would be sent, and none of them sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.screen import Screen
+from textual.widgets import Footer
+
+from relay.errors import RelayError
+from relay.text import visible
+from tui import keymap, keys
+from tui.facts.blocks import Block, Note
+from tui.facts.previewing import blocks
+from tui.gateway import PREVIEWED_AT_ONCE, Replays
+from tui.keys import Key
+from tui.screens.help import HelpScreen
+from tui.widgets.facts_page import drawn
+from tui.widgets.lines import Line, LinesView
+
+
+class PreviewScreen(Screen[None]):
+    """What an order would send, a page of captures at a time."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings(keys.PREVIEW)]
+    KEYS: ClassVar[tuple[Key, ...]] = (*keys.SCROLL, *keys.PREVIEW)
+
+    def __init__(self, replays: Replays, order: Mapping[str, Any]) -> None:
+        """
+        Args:
+            order: as it would begin a run.
+        """
+        super().__init__()
+        self._replays, self._order = replays, order
+        self._page = 0
+        self._pages = 1
+        self._shown = Requests()
+
+    def compose(self) -> ComposeResult:
+        yield self._shown
+        yield Footer(show_command_palette=False)
+
+    def on_mount(self) -> None:
+        self._shown.focus()
+        self._read()
+
+    @work(exclusive=True, group="preview")
+    async def _read(self) -> None:
+        try:
+            previews, captures = await self._replays.preview(self._order, self._page)
+        except RelayError as error:
+            self._shown.show((Note(visible(str(error)), "bad"),))
+            return
+        self._pages = -(-captures // PREVIEWED_AT_ONCE)
+        on = keymap.of(self.app).written("preview.next")
+        self._shown.show(tuple(blocks(previews, self._page, PREVIEWED_AT_ONCE, captures, on)))
+
+    def action_page(self, by: int) -> None:
+        if self._pages > 1:
+            self._page = (self._page + by) % self._pages
+            self._read()
+
+    def action_help(self) -> None:
+        self.app.push_screen(HelpScreen("Keys here", self.KEYS))
+
+    def action_close(self) -> None:
+        self.dismiss()
+
+
+class Requests(LinesView):
+    """Blocks as wrapped lines."""
+
+    _blocks: tuple[Block, ...] = ()
+
+    def show(self, blocks: tuple[Block, ...]) -> None:
+        """Show these, from the top."""
+        self._blocks = blocks
+        self.lines_changed(to_top=True)
+
+    def lines_for(self, width: int) -> list[Line]:
+        lines: list[Line] = []
+        for block in self._blocks:
+            lines += drawn(block, width, first=not lines)
+        return lines
