@@ -16,7 +16,7 @@ from relay.models import Attempt, Capture, Shape, Signature
 from relay.store.reader import Reader
 from relay.text import visible
 from tests.factories import BODY, NOON, a_capture, a_delivery, insert_all, insert_attempt, new_log
-from tui.facts.blocks import Block, Fact, Heading, Lines, Note, Subject
+from tui.facts.blocks import Block, Fact, Heading, Hint, Lines, Note, Subject
 from tui.facts.client import client
 from tui.facts.deliveries import deliveries as deliveries_tab
 from tui.facts.event import event
@@ -24,6 +24,7 @@ from tui.facts.headers import headers
 from tui.facts.shape import body_notes, shape
 from tui.facts.signature import signature
 from tui.gateway import subjects
+from tui.keymap import USUAL
 
 SECRET = b"whsec_of_a_test"
 SIGNED = (("Host", "x"), ("lean-signature", sign(BODY, SECRET)))
@@ -62,6 +63,8 @@ def _said(block: Block) -> str:
     match block:
         case Fact(name, value):
             return f"{name}: {value}"
+        case Hint(key, text):
+            return f"{USUAL.written(key)} {text}"
         case Heading(text) | Note(text):
             return text
         case Lines(lines):

@@ -68,7 +68,7 @@ def test_worded_as_the_command_does(tmp_path: Path, width: int) -> None:
     last = row(steps[-1], followed, width, steps[0].received_at.date())
     text = " ".join("".join(piece for piece, _ in line) for line in last)
     assert "payment PENDING_WITH_BANK -> ACCEPTED_BY_BANK, signature invalid, -> 500 retry" in text
-    head = "\n".join(text for text, _ in heads(followed))
+    head = "\n".join(text for text, _ in heads(followed, "]"))
     assert f"payment {PAYMENT}: 3 captures of 3 types" in head
     assert "Capture 4 has 3 ids, this is number 1" in head
 
@@ -80,7 +80,7 @@ def test_hostile_words_are_made_safe(tmp_path: Path) -> None:
     followed = Journeys(a_log(tmp_path, iter([capture]))).follow(1, 0)
     step = replace(followed.journey.steps[0], type="x" + bad)
     lines = [
-        *(text for text, _ in heads(followed)),
+        *(text for text, _ in heads(followed, "]")),
         *(text for line in row(step, followed, 80, step.received_at.date()) for text, _ in line),
     ]
     for text in lines:

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import re
+import string
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from relay.errors import UsageError
+from relay.models import Capture
+from relay.refusals import Entry
+from relay.store.upkeep import add_refusals
 from tests.factories import a_capture
 from tests.tui.showing import showing
+from tests.tui.test_journey import CUSTOMER, INTENT, PAYMENT, an_event
 from tui import keys
+from tui.gateway import Gateway
 from tui.keymap import PLACES, Keymap, name
+from tui.status import Engine, Status, Target
 
 
 @pytest.mark.parametrize(
@@ -98,3 +108,111 @@ async def test_empty_names_them(tmp_path: Path) -> None:
     """The first steps name the keys in force."""
     async with showing(tmp_path, keys={"relay.trigger": "T", "relay.copy_url": "U"}) as see:
         await see.shows("T posts a sample", "U copies the URL")
+
+
+OTHERS = [
+    *(f"alt+{character}" for character in string.ascii_letters + string.digits),
+    *(f"f{number}" for number in range(2, 25)),
+    *(f"alt+f{number}" for number in range(1, 13)),
+]
+"""Keys that nothing has by itself."""
+
+REMAPPED = dict(zip(dict.fromkeys(key.id for key in keys.all_keys()), OTHERS, strict=False))
+"""Each action of the table with another key than its own."""
+
+NAMED = re.compile(
+    r"\b(?:Esc|Enter|Space|Home|PgUp|PgDn|Del)\b"
+    r"|(?<!\w)(?:Ctrl-|\^)\w"
+    r"|(?:^|(?<=[ ;:,·(]))[b-zA-Z\]\[?/;] (?!is\b|has\b|was\b)[a-z]+s\b",
+    re.MULTILINE,
+)
+"""Where a text names a usual key: a special one anywhere, and a character before what it does (`r sends`)."""
+
+FIXED = re.compile("Enter sends|Esc closes")
+"""A line of a form ends with Enter, and help with Esc, whatever the settings say."""
+
+
+def test_all_are_remapped() -> None:
+    """There are enough other keys, and none clashes."""
+    assert len(REMAPPED) == len({key.id for key in keys.all_keys()})
+    Keymap(REMAPPED)
+
+
+@pytest.mark.parametrize(
+    "text", ["… Esc stops", "· Esc cancels", "1; ] goes to the next", "x goes from one", "Enter sends", "^n"]
+)
+def test_the_search_for_names_finds_them(text: str) -> None:
+    """The pattern sees the ways in which a hint names a key."""
+    assert NAMED.search(text)
+
+
+STANDS = Status(
+    engine=Engine.RUNNING,
+    url="http://127.0.0.1:5326",
+    targets=(Target(url="http://localhost:3000", state="paused", reason=None, waiting=1, parked=0),),
+    replays=(
+        {"run": 1, "by": "command", "started_at": "", "waits": None, "targets": ["http://localhost:3000"]}
+        | dict.fromkeys(("total", "done", "delivered", "failed", "left"), 1),
+    ),
+)
+
+
+async def asked(self: Gateway) -> Status:
+    return STANDS
+
+
+async def acted(self: Gateway, action: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    """A dry run in which nothing would go anywhere."""
+    assert action == "preview"
+    return {"requests": []}
+
+
+def something_of_each() -> Iterator[Capture]:
+    """A payment that was there before, one that drifts and has three ids, one that no form here can hold."""
+    payload = {"id": PAYMENT, "intent_id": INTENT, "customer_id": CUSTOMER, "amount": "1"}
+    yield an_event(1, "payment.updated", payload | {"amount": 1})
+    yield an_event(2, "payment.updated", payload)
+    yield a_capture(3, event=None, body=b"a\r\nb\nc")
+
+
+TOUR: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("#2 payment.updated", ("list.up",)),
+    ("↻ Replay 1", ()),
+    ("Forwarding is paused", ()),
+    ("goes from one to the next", ("5",)),
+    ("goes from one to the next", ("list.open",)),
+    ("Keys in the detail", ("help",)),
+    ("differ", ("escape", "look.back", "capture.compare")),
+    ("this is number", ("compare.close", "capture.journey")),
+    ("Only malformed", ("journey.close", "relay.refusals", "refusals.next_reason")),
+    ("Send capture 2 again", ("refusals.close", "capture.replay_to")),
+    ("nothing is sent", ("sending.dry_run",)),
+    ("again, edited", ("preview.close", "sending.cancel", "capture.edit")),
+    ("Nothing was changed", ("edit.send",)),
+    ("in this editor", ("edit.leave", "list.down", "capture.edit")),
+    ("3 captures", ("edit.leave",)),
+    ("1 marked", ("list.mark",)),
+    ("One capture is edited at a time", ("list.up", "list.mark", "capture.edit")),
+    ("switches it on", ("filter.edit", "x", "enter", "filter.switch")),
+)
+"""What is to be seen, and the actions or keys that lead there from the place before."""
+
+
+@pytest.mark.parametrize("size", [(80, 24), (250, 70)])
+async def test_no_hint_names_a_key_that_is_another_now(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
+) -> None:
+    """With every action on another key, no place of the screen names one of the usual keys."""
+    monkeypatch.setattr(Gateway, "status", asked)
+    monkeypatch.setattr(Gateway, "act", acted)
+    found: dict[str, list[str]] = {}
+    async with showing(tmp_path, something_of_each(), size=size, keys=REMAPPED) as see:
+        add_refusals(see.log, [Entry(1, "10.0.0.1", "malformed", "no", 1)])
+        await see.shows("#3 ")
+        for seen, steps in TOUR:
+            await see.press(*(REMAPPED.get(step, step) for step in steps))
+            text = FIXED.sub("", await see.shows(seen))
+            named = [each.group() for each in NAMED.finditer(text)]
+            if named:
+                found[seen] = [*named, text]
+    assert found == {}

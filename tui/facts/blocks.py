@@ -40,13 +40,22 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True)
+class Hint:
+    """What a key does, begun with the name that it has."""
+
+    key: str
+    """Its action's id."""
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Lines:
     """Text as it stands, line by line, in pieces: an answer's body."""
 
     lines: tuple[tuple[Piece, ...], ...]
 
 
-Block = Heading | Fact | Note | Lines
+Block = Heading | Fact | Note | Hint | Lines
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,8 +35,12 @@ class Followed:
     """Those that the capture has."""
 
 
-def heads(followed: Followed) -> Iterator[tuple[str, Tone]]:
-    """What it is the journey of, and what else was followed; a line each."""
+def heads(followed: Followed, next_id: str) -> Iterator[tuple[str, Tone]]:
+    """What it is the journey of, and what else was followed; a line each.
+
+    Args:
+        next_id: the key that goes to the next of the ids.
+    """
     journey, steps = followed.journey, followed.journey.steps
     types = len({step.type for step in steps})
     counted = f"{_count(len(steps), 'capture')} of {_count(types, 'type')}"
@@ -50,7 +54,7 @@ def heads(followed: Followed) -> Iterator[tuple[str, Tone]]:
     if len(followed.ids) > 1:
         yield (
             f"Capture {followed.capture_id} has {len(followed.ids)} ids, this is number "
-            f"{followed.place + 1}; ] goes to the next.",
+            f"{followed.place + 1}; {next_id} goes to the next.",
             "dim",
         )
     if followed.left_out:

@@ -9,7 +9,7 @@ from relay.lean.explained import field_rows
 from relay.models import Capture, Shape
 from relay.shapes import Difference, Judgement
 from relay.text import visible
-from tui.facts.blocks import Block, Fact, Heading, Note, Subject
+from tui.facts.blocks import Block, Fact, Heading, Hint, Note, Subject
 from tui.facts.event import known_type
 from tui.format import Tone
 
@@ -58,7 +58,7 @@ def _differences(judgement: Judgement) -> Iterator[Block]:
     if not judgement.differences:
         return
     yield Heading("Differences")
-    yield Note("x goes from one to the next in the body.", "dim")
+    yield Hint("look.difference", "goes from one to the next in the body.")
     for each in judgement.differences:
         yield from _difference(each)
     if judgement.more:

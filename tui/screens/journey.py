@@ -14,7 +14,7 @@ from textual.widgets.option_list import Option
 
 from relay.errors import RelayError
 from relay.text import visible
-from tui import keys
+from tui import keymap, keys
 from tui.facts.journey import Followed, heads, row
 from tui.format import Piece
 from tui.gateway import Gateway
@@ -63,7 +63,8 @@ class JourneyScreen(Screen[int | None]):
         self._gateway.stop_journey()
         span = self._gateway.span()
         count = span.last - span.first + 1 if span.last else 0
-        self._head.update(content([(f"Looking through {count:,} captures … Esc leaves.", "dim")]))
+        leave = keymap.of(self.app).written("journey.close")
+        self._head.update(content([(f"Looking through {count:,} captures … {leave} leaves.", "dim")]))
         try:
             self._followed = await self._gateway.journey(self._number, self._place)
         except RelayError as error:
@@ -76,10 +77,12 @@ class JourneyScreen(Screen[int | None]):
         self._steps.highlighted = at
 
     def _draw(self) -> None:
-        followed = self._followed
+        followed, written = self._followed, keymap.of(self.app).written
         if followed is None:
             return
-        self._head.update(content((f"{text}\n", tone) for text, tone in heads(followed)))
+        self._head.update(
+            content((f"{text}\n", tone) for text, tone in heads(followed, written("journey.next_id")))
+        )
         highlighted = self._steps.highlighted
         self._steps.clear_options()
         width, today = max(self.size.width - 3, 20), datetime.now().astimezone().date()

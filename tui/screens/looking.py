@@ -8,6 +8,7 @@ from textual import work
 
 from relay.errors import RelayError
 from relay.text import visible
+from tui import keymap
 from tui.facts.blocks import Subject
 from tui.facts.copying import Item, of_one, of_several
 from tui.screens.acting import ActingScreen
@@ -97,8 +98,9 @@ class LookingScreen(ActingScreen):
             self.notify(f"{why}In {visible(str(path))}", title=item.name, timeout=15, markup=False)
             return
         self.app.copy_to_clipboard(text)
+        copy = keymap.of(self.app).written("capture.copy")
         self.notify(
-            f"{item.preview}\nIf your terminal keeps it from the clipboard: y, f writes a file.",
+            f"{item.preview}\nIf your terminal keeps it from the clipboard: {copy}, f writes a file.",
             title=f"Copied: {item.name}",
             markup=False,
         )

@@ -250,7 +250,7 @@ class MainScreen(Filtering, ReplayingScreen):
             if code is not None and status.url is None:
                 ended = (
                     f"The listener has ended (exit code {code}), so nothing is caught now. "
-                    "Start it again: q, then lean-relay."
+                    f"Start it again: {keymap.of(self.app).written('quit')}, then lean-relay."
                 )
         self._banners.said = tuple(
             banners(
@@ -390,7 +390,8 @@ class MainScreen(Filtering, ReplayingScreen):
         if not len(listing) or listing.id_at(listing.y_of(number)) != number:
             self._bar.enabled = False
             self._apply(self._bar.text)
-            self.notify("The filter hides it, so it is off; F switches it on.", markup=False)
+            switch = keymap.of(self.app).written("filter.switch")
+            self.notify(f"The filter hides it, so it is off; {switch} switches it on.", markup=False)
         self._list.go_to(listing.y_of(number))
 
     def action_copy_url(self) -> None:

@@ -84,5 +84,5 @@ class Requests(LinesView):
     def lines_for(self, width: int) -> list[Line]:
         lines: list[Line] = []
         for block in self._blocks:
-            lines += drawn(block, width, first=not lines)
+            lines += drawn(block, width, first=not lines, in_force=keymap.of(self.app))
         return lines

@@ -12,6 +12,7 @@ from relay.errors import RelayError
 from relay.expecting import Expectation
 from relay.replaywords import Progress
 from relay.text import visible
+from tui import keymap
 from tui.facts.replaying import Wanted, as_expected, conclusion, expectation, order, verdict, what_is_ended
 from tui.format import Tone
 from tui.gateway import Checking
@@ -57,12 +58,14 @@ class ReplayingScreen(LookingScreen):
         return tuple(target.url for target in self.engine.targets if target.state != "not configured")
 
     def why_not(self, action: str) -> str | None:
+        written = keymap.of(self.app).written
+        otherwise = written("capture.replay_to")
         if action in self.SENDS and self.replay_line.progress is not None:
-            return "A replay is on its way; Esc cancels it."
+            return f"A replay is on its way; {written('look.back')} cancels it."
         if action == "replay" and self.engine.engine is Engine.RUNNING and not self.targets:
-            return "No target is configured, so there is no usual one; R names one."
+            return f"No target is configured, so there is no usual one; {otherwise} names one."
         if action == "edit" and len(self.chosen()) > 1:
-            return "One capture is edited at a time; R changes values in all that are marked."
+            return f"One capture is edited at a time; {otherwise} changes values in all that are marked."
         return super().why_not(action)
 
     @work(group="dialog")
@@ -107,7 +110,8 @@ class ReplayingScreen(LookingScreen):
         question = (
             f"{these(ids).capitalize()} will be sent to {visible(' and '.join(to))}{often}: "
             f"up to {count:,} requests. "
-            "Esc cancels them on their way; what has been sent stays sent."
+            f"{keymap.of(self.app).written('look.back')} cancels them on their way; what has been sent stays "
+            "sent."
         )
         sure = await self.app.push_screen_wait(Confirm("Send them again?", question, "Yes, send", "No"))
         return sure is True

@@ -7,9 +7,10 @@ from typing import ClassVar
 
 from textual.binding import BindingType
 
-from tui import keys
-from tui.facts.blocks import Block, Fact, Heading, Lines, Note, Subject
+from tui import keymap, keys
+from tui.facts.blocks import Block, Fact, Heading, Hint, Lines, Note, Subject
 from tui.format import Tone, wrapped, wrapped_pieces
+from tui.keymap import Keymap
 from tui.widgets.lines import Line, LinesView
 
 NAME_WIDTH = 14
@@ -39,11 +40,11 @@ class FactsPage(LinesView):
     def lines_for(self, width: int) -> list[Line]:
         lines: list[Line] = []
         for block in self._blocks:
-            lines += drawn(block, width, first=not lines)
+            lines += drawn(block, width, first=not lines, in_force=keymap.of(self.app))
         return lines
 
 
-def drawn(block: Block, width: int, *, first: bool) -> list[Line]:
+def drawn(block: Block, width: int, *, first: bool, in_force: Keymap) -> list[Line]:
     """One block as lines; a heading stands off from what is before it."""
     match block:
         case Heading(text, tone):
@@ -51,6 +52,8 @@ def drawn(block: Block, width: int, *, first: bool) -> list[Line]:
             return lines + [[(line, tone)] for line in wrapped(text, width)]
         case Note(text, tone):
             return [[(line, tone)] for line in wrapped(text, width)]
+        case Hint(key, text):
+            return [[(line, DIM)] for line in wrapped(f"{in_force.written(key)} {text}", width)]
         case Lines(shown):
             return [[("  ", DIM), *part] for line in shown for part in wrapped_pieces(line, width - 2)]
         case Fact(name, value, tone):

@@ -76,15 +76,16 @@ class ListFoot(Widget):
             total: captures of the log.
             exact: whether it is known that no id is missing.
         """
-        follow = keymap.of(self.app).written("list.follow")
-        self._pieces = tuple(counted(listing, finding, total, exact=exact, follow=follow))
+        written = keymap.of(self.app).written
+        follow, stop = written("list.follow"), written("look.back")
+        self._pieces = tuple(counted(listing, finding, total, exact=exact, follow=follow, stop=stop))
 
     def render(self) -> RenderResult:
         return content(self._pieces)
 
 
 def counted(
-    listing: Listing, finding: Progress | None, total: int, *, exact: bool, follow: str
+    listing: Listing, finding: Progress | None, total: int, *, exact: bool, follow: str, stop: str
 ) -> Iterator[Piece]:
     """`143,037 match (14 %) · all scanned · ▼ 3 new · 2 marked`."""
     count = len(listing)
@@ -98,7 +99,7 @@ def counted(
         elif finding.done:
             yield f" of {total:,} · all scanned", "dim"
         else:
-            yield f" · scanned back to #{finding.scanned_to:,} …, Esc stops", "accent"
+            yield f" · scanned back to #{finding.scanned_to:,} …, {stop} stops", "accent"
     if listing.following:
         yield " · following", "good"
     elif listing.unseen:
