@@ -100,6 +100,12 @@ MEANINGS: Mapping[str, Meaning] = {
         f"{_503}. Another program had the log open for writing, and the relay had to wait too long for it.",
         "End that program, or have it only read: the relay alone writes its log.",
     ),
+    "store-gone": Meaning(
+        "the log was moved, deleted or replaced",
+        f"{_503}. The file at the log's path is no longer the one that the relay has open, and what goes "
+        "into that one would be lost.",
+        "Put the log back where it was; or end the relay, and start it with a new one.",
+    ),
     "store-slow": Meaning(
         "the disk was too slow",
         f"{_503}. What had to be on disk was not there within 5 s.",
