@@ -74,7 +74,7 @@ def prune_command(invocation: Invocation, selection: tuple[str, ...], starred: b
     What they held is overwritten in the database and cut from its log.
     """
     if not selection:
-        raise UsageError("prune what? Name captures or a filter, such as until:30d; id:.. would be all")
+        raise UsageError("prune what? Name captures or a filter, such as until:30d; 1.. would be all")
     settings = invocation.settings()
     ids = _chosen(settings, selection)
     if not yes:

@@ -62,8 +62,13 @@ def _count(found: Sequence[Refusal], tally: Tally, reason: str | None) -> None:
             f"no refusal has the reason {visible(reason or '')}; there are {', '.join(tally.by_reason)}"
         )
     elif len(found) < tally.rows and reason is None:
-        said.append(f"{tally.rows - len(found)} older lines are not shown; --limit shows more")
+        said.append(f"{_lines(tally.rows - len(found), 'older')} not shown; --limit shows more")
     if tally.dropped:
-        said.append(f"{tally.dropped} lines, older still, made room for newer ones and are gone")
+        said.append(f"{_lines(tally.dropped, 'still older')} gone, and made room for newer ones")
     for text in said:
         click.echo(f"lean-relay: {visible(text)}", err=True)
+
+
+def _lines(count: int, which: str) -> str:
+    """`1 older line is`, `3 older lines are`."""
+    return f"{count} {which} line is" if count == 1 else f"{count} {which} lines are"

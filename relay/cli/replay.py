@@ -162,7 +162,7 @@ def replay_command(
         return
     if not selection:
         raise UsageError(
-            "replay what? Name captures or a filter, such as latest or verdict:retry; id:.. is all"
+            "replay what? Name captures or a filter, such as latest or verdict:retry; 1.. is all"
         )
     if shuffle is not None and rate == "original":
         raise UsageError("--shuffle and --rate original exclude each other")

@@ -149,7 +149,7 @@ async def test_begun_elsewhere_it_is_shown_and_ended_after_asking(
     async with replaying(tmp_path, [a_capture(number) for number in range(1, 21)], size=size) as (see, got):
         got.gate.clear()
         await of_another(see, got.port)
-        await see.shows("↻ Replay 1, from a command, to 127.0.0.1", "0 of 20", "Esc asks")
+        await see.shows("↻ Replay 1, from a command  0 of 20", "Esc asks to end it · to 12")
         await see.press("space")
         await see.shows("1 marked")
         await see.press("escape")

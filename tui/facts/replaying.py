@@ -158,22 +158,27 @@ def line(progress: Progress, cancel: str) -> Iterator[Piece]:
         cancel: the key that does.
     """
     yield "↻ Sending again to ", "accent"
-    yield from _how_far(progress)
+    yield _places(progress), "plain"
+    yield from _counts(progress)
     yield f" · {cancel} cancels", "dim"
 
 
 def line_of_others(others: Sequence[Progress], cancel: str) -> Iterator[Piece]:
-    """The same of runs not begun here: `↻ Replay 3, from a command, to ...`, and how many more."""
+    """The same of runs not begun here: `↻ Replay 3, from a command  12 of 40 ...`, and how many more."""
     first, *more = others
-    yield f"↻ Replay {begun_by(first)}, to ", "accent"
-    yield from _how_far(first)
+    yield f"↻ Replay {begun_by(first)}", "accent"
+    yield from _counts(first)
+    yield f" · {cancel} asks to end it", "dim"
     if more:
         yield f" · and {len(more)} more", "accent"
-    yield f" · {cancel} asks to end it", "dim"
+    yield f" · to {_places(first)}", "plain"
 
 
-def _how_far(progress: Progress) -> Iterator[Piece]:
-    yield ", ".join(visible(target.removeprefix("http://")) for target in progress["targets"]), "plain"
+def _places(progress: Progress) -> str:
+    return ", ".join(visible(target.removeprefix("http://")) for target in progress["targets"])
+
+
+def _counts(progress: Progress) -> Iterator[Piece]:
     yield f"  {progress['done']:,} of {progress['total']:,} ", "strong"
     if progress["delivered"]:
         yield f" ✓ {progress['delivered']:,}", "good"

@@ -52,6 +52,9 @@ class LookingScreen(ActingScreen):
     def action_refusals(self) -> None:
         self.app.push_screen(RefusalsScreen(self.gateway))
 
+    def on_status_line_refusals_wanted(self) -> None:
+        self.action_refusals()
+
     @work(group="dialog")
     async def action_journey(self) -> None:
         number = self.cursor

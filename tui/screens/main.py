@@ -27,6 +27,7 @@ from tui.keys import Key
 from tui.screens.browsing import Browsing
 from tui.screens.filtering import Filtering
 from tui.screens.help import HelpScreen
+from tui.screens.refusals import RefusalsScreen
 from tui.screens.replaying import ReplayingScreen
 from tui.status import Status, banners
 from tui.widgets.capture_list import CaptureList
@@ -244,7 +245,10 @@ class MainScreen(Filtering, ReplayingScreen):
         listener = self.gateway.listener
         ended = None
         if listener is not None:
+            listed = isinstance(self.app.screen, RefusalsScreen)
             for words in listener.said():
+                if listed and words.startswith("refused"):
+                    continue  # It comes in there, and a message would cover what is said of it.
                 self.notify(visible(words), title="listener", severity="warning", markup=False)
             code = listener.ended()
             if code is not None and status.url is None:
@@ -402,6 +406,3 @@ class MainScreen(Filtering, ReplayingScreen):
 
     def on_status_line_url_wanted(self) -> None:
         self.action_copy_url()
-
-    def on_status_line_refusals_wanted(self) -> None:
-        self.action_refusals()

@@ -66,4 +66,4 @@ def test_none_and_gone(tmp_path: Path) -> None:
     log.close()
     done = lean_relay(tmp_path, "refusals", "--reason", "too-big", "--db", str(db))
     assert "no refusal has the reason too-big; there are malformed" in done.stderr
-    assert "5 lines, older still, made room" in done.stderr
+    assert "5 still older lines are gone" in done.stderr
