@@ -12,6 +12,7 @@ from typing import Any
 
 from relay.models import Attempt, Capture, Delivery, Event, to_micros
 from relay.store import schema
+from relay.traces import is_plain
 
 NOON = datetime(2026, 11, 20, 12, 0, 0, tzinfo=UTC)
 """When everything of these factories happens, unless told otherwise."""
@@ -75,6 +76,7 @@ def new_log(path: Path) -> sqlite3.Connection:
 def insert(connection: sqlite3.Connection, capture: Capture) -> None:
     """Store a capture with its note and deliveries; each attempt but the last came to nothing."""
     event = capture.event or Event()
+    headers = json.dumps(capture.headers, ensure_ascii=False, separators=(",", ":"))
     row = {
         "id": capture.id,
         "received_at": to_micros(capture.received_at),
@@ -98,8 +100,9 @@ def insert(connection: sqlite3.Connection, capture: Capture) -> None:
         "shape": capture.shape,
         "shape_version": capture.shape_version,
         "body_sha256": capture.body_sha256,
-        "headers": json.dumps(capture.headers, ensure_ascii=False, separators=(",", ":")),
+        "headers": headers,
         "body": capture.body,
+        "plain": int(is_plain(capture.target, headers, capture.body)),
     }
     _insert(connection, "captures", row)
     if capture.starred or capture.note is not None:

@@ -62,6 +62,58 @@ bodies = st.one_of(
     st.sampled_from((b"", b"\xef\xbb\xbf{}", b"[" * 3000, b'{"a":"\xff"}', b"9" * 5000, b'{"a":NaN}')),
 )
 
+SPELLINGS: dict[str, tuple[str, ...]] = {
+    "k": ("k", "K", "\u212a", "\\u006b", "\\u006B", "\\u212a"),
+    "s": ("s", "S", "\u017f", "\\u017f"),
+    "ss": ("ss", "\xdf", "s\u017f"),
+    "ff": ("ff", "\ufb00", "Ff"),
+    "i\u0307": ("i\u0307", "\u0130"),
+    "\u02bcn": ("\u02bcn", "\u0149"),
+    "/": ("/", "\\/"),
+    '"': ('"', '\\"'),
+    "\\": ("\\\\", "\\"),
+    "\n": ("\n", "\\n", "\\u000a"),
+    "\0": ("\0", "\\u0000"),
+    "\u0645": ("\u0645", "\\u0645", "\\u064"),
+    "\xe9": ("\xe9", "\xc9", "\\u00e9"),
+    "%": ("%", "x"),
+    "_": ("_", "x"),
+    "1e+2": ("1e2", "1E2", "1e+2"),
+    "true": ("true", "TRUE"),
+}
+"""Texts as they are looked for, and how they may be written: folded, escaped, or otherwise."""
+
+NOISE = (*[b""] * 30, b"x", b"\xff", b"\xd9", b"\x85", b"\xc0\x80", b"\0", b"\\ud800", b"\\", b'"')
+
+AROUND = (
+    b"%s",
+    b'{"a":"%s"}',
+    b'{"%s":"k","a":["%s"]}',
+    b'{"a":%s,"b":"\\n"}',
+    b"\0%s",
+    b"\xff%s",
+    b"%s\x85",
+)
+"""Bodies around such a text."""
+
+_noise = st.sampled_from(NOISE)
+
+
+@st.composite
+def looked_for(draw: st.DrawFn) -> tuple[list[bytes], str]:
+    """Bodies, and a text in quotes that is often in them in some form."""
+    texts = draw(st.lists(st.sampled_from(tuple(SPELLINGS)), min_size=1, max_size=3))
+    bodies = []
+    for _ in range(draw(st.integers(1, 4))):
+        spelled = b"".join(
+            draw(st.sampled_from(SPELLINGS[text])).encode() + draw(_noise)
+            for text in draw(st.just(texts) | st.lists(st.sampled_from(tuple(SPELLINGS)), max_size=3))
+        )
+        around = draw(st.sampled_from(AROUND))
+        bodies.append(around.replace(b"%s", spelled))
+    return bodies, "".join(texts).replace("\\", "\\\\").replace('"', '\\"')
+
+
 maybe_text = st.none() | text
 deliveries = st.builds(
     Delivery,

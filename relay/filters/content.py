@@ -5,6 +5,7 @@ Owns what these keys mean. A search in SQL calls `holds` of the same classes.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -14,6 +15,8 @@ from relay.filters.lookup import Text, as_meant, strings, values_at
 from relay.filters.tree import Leaf, Written
 from relay.filters.values import Pattern, Span, decimal, is_range, span
 from relay.models import Capture, Headers
+
+_NUMERIC = re.compile(r"[0-9e+.-]*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +143,13 @@ class BodyField(Leaf):
         if number is None:
             return cls(path, pattern, None, Text.all_of(path[-1], *pattern.pieces))
         return cls(path, pattern, Span(number, number), Text.all_of(path[-1]))
+
+    @property
+    def stands(self) -> tuple[str, ...]:
+        """Texts of which a body with such a value has one behind the other: its key, and what it says."""
+        if self.pattern is None or all(map(_NUMERIC.fullmatch, self.pattern.pieces)):
+            return (self.path[-1],)  # A number may be written otherwise than it is compared.
+        return (self.path[-1], *self.pattern.pieces)
 
     def holds(self, body: bytes) -> bool:
         """Whether a value at the path in a body is meant."""

@@ -17,7 +17,7 @@ APPLICATION_ID = 0x4C454157
 
 MIGRATION_SET = "lean-relay"
 
-MIGRATIONS = ("m0001_first_tables", "m0002_sent_request_line")
+MIGRATIONS = ("m0001_first_tables", "m0002_sent_request_line", "m0003_plain")
 """Every migration this version knows, in order."""
 
 

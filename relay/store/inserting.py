@@ -8,6 +8,8 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+from relay.traces import is_plain
+
 COLUMNS = (
     "received_at",
     "method",
@@ -30,7 +32,7 @@ COLUMNS = (
     "headers",
     "body",
 )
-"""What `Row` holds, in this order; `id` and `repeat_of` are the writer's."""
+"""What `Row` holds, in this order; `id`, `repeat_of` and `plain` are the writer's."""
 
 Row = tuple[Any, ...]
 """The values of `COLUMNS` for one capture."""
@@ -42,7 +44,8 @@ EVENT_KEY = f"coalesce(event_id, CASE WHEN event_type IS NOT NULL THEN '{HASHED}
 """SQL over a row of captures: the same as `event_key`."""
 
 _EVENT_ID, _EVENT_TYPE = COLUMNS.index("event_id"), COLUMNS.index("event_type")
-_BODY_SHA256 = COLUMNS.index("body_sha256")
+_BODY_SHA256, _TARGET = COLUMNS.index("body_sha256"), COLUMNS.index("target")
+_HEADERS, _BODY = COLUMNS.index("headers"), COLUMNS.index("body")
 
 
 def event_key(row: Row) -> str | None:
@@ -56,6 +59,11 @@ def event_key(row: Row) -> str | None:
     return f"{HASHED}{row[_BODY_SHA256]}"
 
 
+def plainness(row: Row) -> int:
+    """The column `plain`: 1 where texts are found in the bytes as they stand (`relay.traces`), else 0."""
+    return int(is_plain(row[_TARGET], row[_HEADERS], row[_BODY]))
+
+
 # The first capture of the event: what is in the index is older than what is not yet.
 _FIRST = "coalesce((SELECT min(capture_id) FROM events WHERE event_id = ?), ?)"
 
@@ -65,7 +73,9 @@ def insert_of(rows: int) -> str:
     """The statement that inserts so many captures; one text a number, so it stays prepared.
 
     Its values for each: its `event_key`, the first capture of that event among those not indexed yet (or
-    None), `id`, and the columns.
+    None), `id`, its `plainness`, and the columns.
     """
-    one = f"({_FIRST}, {', '.join('?' * (len(COLUMNS) + 1))})"
-    return f"INSERT INTO captures (repeat_of, id, {', '.join(COLUMNS)}) VALUES {', '.join([one] * rows)}"
+    one = f"({_FIRST}, {', '.join('?' * (len(COLUMNS) + 2))})"
+    return (
+        f"INSERT INTO captures (repeat_of, id, plain, {', '.join(COLUMNS)}) VALUES {', '.join([one] * rows)}"
+    )

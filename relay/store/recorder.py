@@ -21,7 +21,7 @@ from relay.store import delivering, files
 from relay.store.checkpoint import Checkpoints
 from relay.store.eventindex import EventIndex
 from relay.store.frames import Arrived
-from relay.store.inserting import event_key, insert_of
+from relay.store.inserting import event_key, insert_of, plainness
 from relay.store.trouble import StoreTrouble, diagnose, is_lock
 from relay.store.whereabouts import Whereabouts
 
@@ -111,7 +111,7 @@ class Recorder:
             first = self._events.first(key) or new.get(key)
             if first is None and key is not None:
                 new[key] = number
-            values += (key, first, number)
+            values += (key, first, number, plainness(row))
             values += row
         pairs = [
             (number, target) for number, (_, targets) in enumerate(group, first_id) for target in targets

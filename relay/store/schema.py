@@ -160,6 +160,15 @@ def m0002_sent_request_line(db: Database) -> None:
         db.execute(f"ALTER TABLE attempts ADD COLUMN {column} TEXT")
 
 
+@migrations()
+def m0003_plain(db: Database) -> None:
+    """Whether texts stand in a capture's bytes as they are; NULL, not known, for those from before.
+
+    Behind the body, where reading it costs nothing to who reads the body too.
+    """
+    db.execute("ALTER TABLE captures ADD COLUMN plain INTEGER")
+
+
 def is_current(conn: sqlite3.Connection) -> bool:
     """Whether each migration has been applied."""
     return not migrations.pending(Database(conn, execute_plugins=False))

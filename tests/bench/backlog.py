@@ -12,7 +12,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from relay.store import files
-from relay.store.inserting import COLUMNS
+from relay.store.inserting import COLUMNS, Row, plainness
 from relay.store.shapes import MARK
 from tests.factories import new_log
 from tests.leanlike import a_body
@@ -23,12 +23,12 @@ HEADERS = json.dumps([["Host", "relay.test"], ["Content-Type", "application/json
 def fill(db: Path, count: int, *, judged: bool = False) -> None:
     """A new log at `db` with so many captures, all of which have their shape or none."""
     files.create_private(db)
-    marks = ", ".join("?" * len(COLUMNS))
+    marks = ", ".join("?" * (len(COLUMNS) + 1))
     with closing(new_log(db)) as connection:
         connection.execute("BEGIN")
         connection.executemany(
-            f"INSERT INTO captures ({', '.join(COLUMNS)}) VALUES ({marks})",
-            (_row(number) for number in range(count)),
+            f"INSERT INTO captures (plain, {', '.join(COLUMNS)}) VALUES ({marks})",
+            ((plainness(row), *row) for row in map(_row, range(count))),
         )
         if judged:
             connection.execute("UPDATE captures SET shape = 'documented', shape_version = '0'")
@@ -37,7 +37,7 @@ def fill(db: Path, count: int, *, judged: bool = False) -> None:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
-def _row(number: int) -> tuple[object, ...]:
+def _row(number: int) -> Row:
     event_id = str(uuid4())
     body = a_body(event_id)
     values = {

@@ -84,6 +84,91 @@ def test_sql_is_the_predicate(
         assert found(reader, text, newest_first=False) == expected
 
 
+def agrees(log: sqlite3.Connection, reader: Reader, bodies: list[bytes], needle: str) -> None:
+    """A text is found by SQL where the predicate finds it, whether captures are marked as plain or not."""
+    captures = [a_capture(body=body) for body in bodies]
+    for body in bodies:
+        latin, text = body[-9:-1].decode("latin-1"), body[1:9].decode("utf-8", "replace")
+        headers = ((latin, "v"), ("n", latin))
+        captures.append(a_capture(target=latin, headers=headers, event=Event(event_id=text)))
+    numbered = stored(log, captures)
+    for key in ("body:", "", "id:", "body.a:", "body.k:", "header:", "header:n=", "path:", "event:"):
+        for text in (f'{key}"{needle}"', f"{key}{needle}*", f"{key}*{needle}*"):
+            try:
+                filter = parse(text, NOON)
+            except FilterError:
+                continue
+            expected = [capture.id for capture in numbered if filter.matches(capture)]
+            assert found(reader, text, newest_first=False) == expected, text
+    log.execute("UPDATE captures SET plain = NULL")
+    expected = [capture.id for capture in numbered if parse(f'"{needle}"', NOON).matches(capture)]
+    assert found(reader, f'"{needle}"', newest_first=False) == expected
+
+
+@given(strategies.looked_for())
+@settings(max_examples=200, deadline=None)
+def test_a_look_at_the_bytes_loses_nothing(
+    log: sqlite3.Connection, reader: Reader, looked_for: tuple[list[bytes], str]
+) -> None:
+    """Whatever is in bodies, headers and targets, and whatever is looked for: SQL finds what Python finds."""
+    agrees(log, reader, *looked_for)
+
+
+@pytest.mark.parametrize("text", strategies.SPELLINGS)
+@pytest.mark.parametrize("around", ["%s", "k%ss"])
+def test_each_way_to_write_a_text_is_found(
+    log: sqlite3.Connection, reader: Reader, text: str, around: str
+) -> None:
+    """Folded, escaped or beside what SQL cannot read: as text, in JSON, in a header and in a target."""
+    spelled = [around.replace("%s", each).encode() for each in strategies.SPELLINGS[text]]
+    bodies = [form.replace(b"%s", each) for form in strategies.AROUND for each in spelled]
+    needle = around.replace("%s", text).replace("\\", "\\\\").replace('"', '\\"')
+    agrees(log, reader, bodies, needle)
+
+
+IDS = ("k1", "K1", "\u212a1", "ff00", "FF00", "\ufb0000", "fF00x", "", "a\0b", "\xe9", "f", "ff", "0")
+
+
+@pytest.mark.parametrize("upto", [0, 1, 7, len(IDS)])
+def test_an_event_is_found_through_its_index(log: sqlite3.Connection, reader: Reader, upto: int) -> None:
+    """However the index writes an event_id, and as far as it goes, an event's captures are all found."""
+    numbered = stored(log, [a_capture(event=Event(event_id=text)) for text in IDS])
+    log.executemany(
+        "INSERT INTO events VALUES (?, ?)", [(text, number) for number, text in enumerate(IDS[:upto], 1)]
+    )
+    log.execute("INSERT OR REPLACE INTO marks VALUES ('events_upto', ?)", (upto,))
+    try:
+        for wanted in ("k1", "ff00", "f", "ff", "0", '"a\0b"', "\xe9", "none"):
+            for text in (
+                f"event:{wanted}",
+                f"event:{wanted} -event:K1",
+                f"event:{wanted} OR event:{wanted.upper()} OR event:0",
+                f"event:{wanted} OR path:/x",
+                f"-event:{wanted}",
+            ):
+                filter = parse(text, NOON)
+                expected = [capture.id for capture in numbered if filter.matches(capture)]
+                assert found(reader, text, newest_first=False) == expected, text
+                assert found(reader, text) == expected[::-1], text
+                assert found(reader, text, after=2, before=6) == [i for i in expected[::-1] if 2 < i < 6]
+    finally:
+        log.execute("DELETE FROM events")
+        log.execute("DELETE FROM marks")
+
+
+def test_only_what_the_index_leads_to_is_looked_at(log: sqlite3.Connection, reader: Reader) -> None:
+    """A filter that names an event takes one step up to where the index goes, and windows from there on."""
+    insert_all(log, (a_capture(number) for number in range(1, FIRST_WINDOW * 2)))
+    log.execute("INSERT INTO events SELECT event_id, id FROM captures")
+    log.execute("INSERT INTO marks SELECT 'events_upto', max(id) - 1 FROM captures")
+    try:
+        log.execute("DELETE FROM events WHERE capture_id > 3")  # What is not looked at cannot be found.
+        assert found(reader, f"event:{EVENT_ID.upper()}") == [2 * FIRST_WINDOW - 1, 3, 2, 1]
+    finally:
+        log.execute("DELETE FROM events")
+        log.execute("DELETE FROM marks")
+
+
 def every_kind() -> list[Capture]:
     """One capture of each kind that a key can tell apart."""
     texts = [None, "", *strategies.WORDS, "payment.x", "PAYMENT.", "k.x", "\xe9.x", "a\0b", "A\0C"]
@@ -259,7 +344,7 @@ def test_windows_and_bounds(log: sqlite3.Connection, reader: Reader) -> None:
     assert found(reader, "", after=20_000) == []
     assert found(reader, "", before=1) == []
     sizes = [len(window) for window in search(reader, parse("-x", NOON), gap_s=0.0)]
-    assert len(sizes) == 4
+    assert 2 < len(sizes) < 10
     assert not any(sizes)
 
 
