@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import click
 
 from relay.cli.common import Invocation, shared_options
+from relay.cli.progress import Progress
 from relay.cli.reading import now, print_json
 from relay.journeys import Journey
 from relay.lean.ids import Of
@@ -30,8 +31,8 @@ def journey_command(invocation: Invocation, id: str, mermaid: bool) -> None:
     came before what, never what should have. An event_id is followed to what its event is about.
     """
     settings = invocation.settings()
-    with Reader(settings.db) as reader:
-        journey, left_out = journey_of(reader, id)
+    with Reader(settings.db) as reader, Progress() as progress:
+        journey, left_out = journey_of(reader, id, tell=lambda looking: progress.tell(looking.words))
     if mermaid:
         for line in sequence(journey):
             click.echo(line)

@@ -10,10 +10,13 @@ from typing import Any
 
 import pytest
 
+from relay.errors import RelayError
 from relay.models import Capture, Event, Signature
+from relay.store.journeys import Looking
 from relay.text import visible
 from tests.factories import a_capture, a_delivery, insert_all, new_log
 from tests.tui.showing import showing
+from tui.app import RelayApp
 from tui.facts.journey import heads, row
 from tui.gateway.journeys import Journeys
 
@@ -75,7 +78,7 @@ def test_worded_as_the_command_does(tmp_path: Path, width: int) -> None:
 
 def test_hostile_words_are_made_safe(tmp_path: Path) -> None:
     """Types, ids and states come from outside."""
-    bad = "\u202e\x9b[@click=app.exit]"  # Of others JSON leaves an escape, by which no id is found.
+    bad = "\u202e\x9b\x1b[31m\0[@click=app.exit]"
     capture = an_event(1, "payment.x" + bad, {"id": bad, "status": bad})
     followed = Journeys(a_log(tmp_path, iter([capture]))).follow(1, 0)
     step = replace(followed.journey.steps[0], type="x" + bad)
@@ -132,8 +135,37 @@ async def test_nothing_to_follow(tmp_path: Path) -> None:
         await see.shows("capture 1 has none of Lean's ids to follow")
 
 
+async def test_how_far_a_look_has_come_and_how_it_ends(tmp_path: Path) -> None:
+    """While the log is looked through, that is told; `Esc` stays with what is shown, or leaves."""
+    async with showing(tmp_path, payment_and_intent()) as see:
+        await see.shows("#4 ")
+        app = see.pilot.app
+        assert isinstance(app, RelayApp)
+        journeys = app._gateway._journeys
+        with journeys._one:
+            await see.press("J")
+            await see.shows("Looking through the log … Esc leaves.")
+            journeys.looking = Looking(ids=3, looked_at=400_000, of=1_000_000)
+            await see.shows("Looked through 400,000 of 1,000,000 captures for 3 ids … Esc leaves.")
+            await see.press("escape")
+            await see.shows("4 captures")
+        await see.press("J")
+        await see.shows(f"payment {PAYMENT}")
+        with journeys._one:
+            await see.press("right_square_bracket")
+            await see.shows("Esc stays with what is shown.")
+            await see.press("escape")
+        await see.shows(f"payment {PAYMENT}", "this is number 1")
+        await see.press("escape")
+        await see.shows("4 captures")
+
+
 def test_a_look_that_is_stopped_ends(tmp_path: Path) -> None:
-    """Stopping where nothing goes on does nothing, and the next look is a whole one."""
+    """One that was asked for before does not begin, and the next look is a whole one."""
     journeys = Journeys(a_log(tmp_path, payment_and_intent()))
+    asked = journeys.stops
     journeys.stop()
-    assert len(journeys.follow(4, 0).journey.steps) == 3
+    assert len(journeys.follow(4, 0, journeys.stops).journey.steps) == 3
+    with pytest.raises(RelayError) as stopped:
+        journeys.follow(4, 0, asked)
+    assert stopped.value.word == "stopped"

@@ -26,6 +26,7 @@ from relay.lean.samples import Sampler
 from relay.lock import holder
 from relay.models import Capture, Listed, Refusal, Tally
 from relay.store import listing, refusals
+from relay.store.journeys import Looking
 from relay.store.reader import Reader
 from relay.store.search import Window, scan
 from relay.store.seenvalues import seen_values
@@ -352,7 +353,11 @@ class Gateway:
         Raises:
             RelayError: it is gone, has none, or the log cannot be read.
         """
-        return await asyncio.to_thread(self._journeys.follow, number, place)
+        return await asyncio.to_thread(self._journeys.follow, number, place, self._journeys.stops)
+
+    def journey_looking(self) -> Looking | None:
+        """How far the look for a journey has come."""
+        return self._journeys.looking
 
     def stop_journey(self) -> None:
         """End the look through the log, within some milliseconds."""

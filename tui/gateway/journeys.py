@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sqlite3
 from pathlib import Path
 from threading import Lock
 
-from relay.errors import NotFound, RelayError
-from relay.store.journeys import journey_of, seeds
+from relay.errors import NotFound
+from relay.store.journeys import Looking, journey_of, seeds, stopped
 from relay.store.reader import Reader
 from tui.facts.journey import Followed
 
@@ -19,17 +18,25 @@ class Journeys:
         self._db = db
         self._reader: Reader | None = None
         self._one = Lock()
+        self.looking: Looking | None = None
+        """How far the look has come that goes on; None before it begins and after its end."""
+        self.stops = 0
+        """How often `stop` was called."""
 
-    def follow(self, number: int, place: int) -> Followed:
+    def follow(self, number: int, place: int, stops: int | None = None) -> Followed:
         """The journey of one of a capture's ids.
+
+        Args:
+            stops: what `stops` was when it was asked for: one that is stopped before its turn does not begin.
 
         Raises:
             RelayError: it is gone, has none, the log cannot be read, or `stop` was called (`stopped`).
         """
         with self._one, Reader(self._db) as reader:
             self._reader = reader
-            before = reader.interruptions
             try:
+                if stops not in (None, self.stops):
+                    raise stopped()
                 capture = reader.capture(number)
                 if capture is None:
                     raise NotFound(f"capture {number} is no longer there")
@@ -37,13 +44,9 @@ class Journeys:
                 if not ids:
                     raise NotFound(f"capture {number} has none of Lean's ids to follow")
                 seed = ids[place % len(ids)]
-                journey, left_out = journey_of(reader, seed.value)
-                if reader.interruptions != before:
-                    raise RelayError("stopped", word="stopped")
-            except sqlite3.OperationalError as error:
-                raise RelayError("stopped", word="stopped") from error
+                journey, left_out = journey_of(reader, seed.value, begin_with=number, tell=self._tell)
             finally:
-                self._reader = None
+                self._reader = self.looking = None
         return Followed(
             capture_id=number,
             journey=journey,
@@ -52,7 +55,11 @@ class Journeys:
             ids=tuple((each.of, each.value) for each in ids),
         )
 
+    def _tell(self, looking: Looking) -> None:
+        self.looking = looking
+
     def stop(self) -> None:
-        """End what goes on."""
+        """End what goes on, or was asked for."""
+        self.stops += 1
         if (reader := self._reader) is not None:
             reader.interrupt()

@@ -24,6 +24,9 @@ from tui.widgets.text import content
 
 BREAK: Piece = ("\n", "plain")
 
+TELL_S = 0.1
+"""How often it is told how far a look has come."""
+
 
 class JourneyScreen(Screen[int | None]):
     """A line for each step; gives the capture that somebody wants to go to."""
@@ -40,6 +43,7 @@ class JourneyScreen(Screen[int | None]):
         self._gateway, self._number = gateway, number
         self._place = 0
         self._followed: Followed | None = None
+        self._is_looking = False
         self._head = Static(id="journey-head", markup=False)
         self._steps = Steps(markup=False, compact=True)
 
@@ -50,6 +54,7 @@ class JourneyScreen(Screen[int | None]):
 
     def on_mount(self) -> None:
         self._steps.focus()
+        self.set_interval(TELL_S, self._tell)
         self._follow()
 
     def on_unmount(self) -> None:
@@ -61,20 +66,31 @@ class JourneyScreen(Screen[int | None]):
     @work(exclusive=True, group="journey")
     async def _follow(self) -> None:
         self._gateway.stop_journey()
-        span = self._gateway.span()
-        count = span.last - span.first + 1 if span.last else 0
-        leave = keymap.of(self.app).written("journey.close")
-        self._head.update(content([(f"Looking through {count:,} captures … {leave} leaves.", "dim")]))
+        self._is_looking = True
+        self._tell()
         try:
             self._followed = await self._gateway.journey(self._number, self._place)
         except RelayError as error:
             if error.word != "stopped":
+                self._is_looking = False
                 self._head.update(content([(visible(str(error)), "bad")]))
+                return
+        self._is_looking = False
+        if self._followed is None:
             return
         self._draw()
         steps = self._followed.journey.steps
         at = next((at for at, step in enumerate(steps) if step.capture_id == self._number), 0)
         self._steps.highlighted = at
+
+    def _tell(self) -> None:
+        """Say how far the look has come, and what ends it."""
+        if self._is_looking:
+            looking = self._gateway.journey_looking()
+            words = looking.words if looking is not None else "Looking through the log"
+            leave = keymap.of(self.app).written("journey.close")
+            ends = f"{leave} leaves." if self._followed is None else f"{leave} stays with what is shown."
+            self._head.update(content([(f"{words} … {ends}", "dim")]))
 
     def _draw(self) -> None:
         followed, written = self._followed, keymap.of(self.app).written
@@ -104,7 +120,10 @@ class JourneyScreen(Screen[int | None]):
         self.app.push_screen(HelpScreen("Keys here", self.KEYS))
 
     def action_close(self) -> None:
-        self.dismiss(None)
+        if self._is_looking and self._followed is not None:
+            self._gateway.stop_journey()
+        else:
+            self.dismiss(None)
 
 
 class Steps(OptionList):

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from relay.cli import run
+from relay.cli import progress, run
 from relay.lean.ids import Of
-from relay.store.finding import naming
-from relay.store.reader import Reader
 from tests.factories import insert_all, new_log
 from tests.relay.test_journeys import id_in, story
 
@@ -67,10 +66,18 @@ def test_an_id_that_is_nowhere(db: Path, capsys: Output) -> None:
     assert "no event has the id SAMPLE" in capsys.readouterr().err
 
 
-def test_ids_of_any_form_are_found(db: Path) -> None:
-    """UUIDs in one pass, other ids as they are written."""
-    with Reader(db) as reader:
-        assert list(naming(reader, {INTENT})) == [2, 3, 4, 5]
-        assert list(naming(reader, {INTENT[:20]})) == [2, 3, 4, 5]
-        assert list(naming(reader, {INTENT, CUSTOMER, "\ud800"})) == [1, 2, 3, 4, 5]
-        assert list(naming(reader, {"nowhere"})) == []
+def test_how_far_it_has_come_is_told_at_a_terminal(
+    db: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A look that takes long writes over its own line, and leaves nothing of it behind."""
+    monkeypatch.setattr(progress, "AFTER_S", 0.0)
+    assert run(["journey", INTENT]) == 0
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    assert run(["journey", INTENT]) == 0
+    lines = capsys.readouterr().err.split("\r")
+    assert lines[1] == "Looked through 107 of 107 captures for an id\x1b[K"
+    assert lines[-1] == "\x1b[K"
+    monkeypatch.setenv("TERM", "dumb")
+    assert run(["journey", INTENT]) == 0
+    assert capsys.readouterr().err == ""

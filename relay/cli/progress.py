@@ -1,0 +1,46 @@
+"""How far a long look has come, as one line on stderr that writes over itself and goes away at the end.
+
+Says nothing where stderr is no terminal, or one that only prints lines.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from time import monotonic
+from types import TracebackType
+
+import click
+
+from relay.cli.common import is_dumb
+
+AFTER_S, EVERY_S = 0.5, 0.1
+"""What is done by then says nothing; later words come so often at most."""
+
+
+class Progress:
+    """The line; a context manager."""
+
+    def __init__(self) -> None:
+        self._is_seen = sys.stderr.isatty() and not is_dumb()
+        self._due = monotonic() + AFTER_S
+        self._is_there = False
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._is_there:
+            self._write("")
+
+    def tell(self, words: str) -> None:
+        """Show words of our own in place of those before."""
+        if self._is_seen and monotonic() >= self._due:
+            self._write(words[: shutil.get_terminal_size().columns - 1])
+            self._is_there = True
+            self._due = monotonic() + EVERY_S
+
+    def _write(self, words: str) -> None:
+        click.echo(f"\r{words}\x1b[K", nl=False, err=True)
