@@ -19,19 +19,31 @@ from pathlib import Path
 
 import psutil
 
+from relay.store.eventindex import EventIndex
 from tests.bench import backlog
 from tests.leanlike import a_body, a_request
-from tests.running import ROOT, exchange, running
+from tests.running import RELAY, ROOT, environment, exchange, reading, running
 from tests.terminal import Terminal, at_a_terminal
 
 MANY = 1_000_000
 COMMON_EACH, RARE_EACH = 7, 250_000
 """Of so many captures one matches the common filter, or the rare one."""
 
-STARTS, KEYS, REQUESTS, ROUNDS = 3, 60, 20, 3
+STARTS, KEYS, FILTERS, REQUESTS, ROUNDS = 3, 60, 3, 20, 3
 RATE, CONNECTIONS, LOAD_S = 500, 16, 5
 
 NEEDLE = "needle-in-a-haystack"
+
+CUSTOMER_EACH = 3_333
+"""One of so many captures is a payment and intent of its own, all of one customer."""
+
+PAYMENT, INTENT, CUSTOMER, CUSTOMER_OF_MANY = (
+    "37b1f471-0a6c-4a66-996c-27e386443ed3",
+    "7d8def9f-1dd0-4005-8c00-c01eae7033e1",
+    "2b1d6f0a-93a7-4c5e-8f0e-d15a5e1c0b77",
+    "c0ffee00-0000-4000-8000-00000000cafe",
+)
+"""What the captures with the needle are about, and the customer with a payment in each of many."""
 
 
 def measure(folder: Path, count: int = MANY) -> Iterator[str]:
@@ -53,13 +65,21 @@ def measure(folder: Path, count: int = MANY) -> Iterator[str]:
             ("common, a column", "sig:invalid", b" match"),
             ("common, in bodies", "body.payload.amount:1000..", b" match"),
             ("rare, a column: all scanned", "type:payment.created", b"all scanned"),
+            ("an event by its id: all scanned", f"event:{event_of_needle(db)}", b"all scanned"),
             ("rare, in bodies: all scanned", f"body:{NEEDLE}", b"all scanned"),
+            ("rare, a bare word: all scanned", NEEDLE, b"all scanned"),
+            ("rare, an id: all scanned", f"id:{PAYMENT}", b"all scanned"),
         ):
-            yield f"filter, {name}: {filter_ms(see, filter, found):.0f} ms"
+            took = [filter_ms(see, filter, found) for _ in range(FILTERS)]
+            yield f"filter, {name}: {spread(took)} ms"
+        for name, to_steps in journeys_ms(see):
+            yield f"journey of {name}, from the key to its steps: {to_steps:.0f} ms"
         memory = psutil.Process(see.process.pid).memory_info().rss / 2**20
         yield f"memory of the screen after that: {memory:.0f} MiB"
         see.press("q")
         see.end()
+    payments = count // CUSTOMER_EACH
+    yield f"journey of a customer with {payments:,} payments, the command: {command_ms(db):.0f} ms"
     yield f"request to row on screen: {spread(list(row_ms(folder / 'rows')))} ms"
     yield from cost(folder / "cost")
 
@@ -70,13 +90,37 @@ def fill(db: Path, count: int) -> None:
     with closing(sqlite3.connect(db, isolation_level=None)) as log:
         log.execute("UPDATE captures SET signature = 'invalid' WHERE id % ? = 0", (COMMON_EACH,))
         log.execute("UPDATE captures SET event_type = 'payment.created' WHERE id % ? = 1", (RARE_EACH,))
+        for text, instead in (("AED", NEEDLE), *IDS.items()):
+            log.execute(
+                "UPDATE captures SET body = CAST(replace(CAST(body AS TEXT), ?, ?) AS BLOB) WHERE id % ? = 1",
+                (text, instead, RARE_EACH),
+            )
+        customer, intent, payment = IDS
+        own = "printf('%08x-0a6c-4a66-996c-{}', id * 4099)"
         log.execute(
-            "UPDATE captures SET body = CAST(replace(CAST(body AS TEXT), 'AED', ?) AS BLOB) WHERE id % ? = 1",
-            (NEEDLE, RARE_EACH),
+            "UPDATE captures SET body = CAST(replace(replace(replace(CAST(body AS TEXT), ?, ?),"
+            f" ?, {own.format('27e386443ed3')}), ?, {own.format('27e386443ed4')}) AS BLOB) WHERE id % ? = 2",
+            (customer, CUSTOMER_OF_MANY, payment, intent, CUSTOMER_EACH),
         )
+        EventIndex(log)  # Fills it.
         # Nothing is left to be judged or indexed beside what is measured.
         log.execute("UPDATE captures SET shape = 'documented', shape_version = '2'")
         log.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+IDS = {
+    "0f6c2f57-5f0e-4b7e-8f3d-7f1b6a1f2c33": CUSTOMER,
+    "9d8c7b6a-1111-4222-8333-444455556666": INTENT,
+    "5b1f0f0e-7c55-4c0a-9a3e-2f4f6f0a1d01": PAYMENT,
+}
+"""The ids that all other bodies share, and those in their place."""
+
+
+def event_of_needle(db: Path) -> str:
+    """The event_id of a capture of the rare kind."""
+    with reading(db) as log:
+        found = log.execute("SELECT event_id FROM captures WHERE id % ? = 1", (RARE_EACH,)).fetchone()
+    return str(found[0])
 
 
 def until(see: Terminal, wanted: bytes, start: int = 0, within_s: float = 60.0) -> None:
@@ -122,7 +166,15 @@ def key_ms(see: Terminal, keys: str) -> list[float]:
 
 
 def filter_ms(see: Terminal, filter: str, wanted: bytes) -> float:
-    """Milliseconds from Enter behind a filter to its first page, or its end."""
+    """Milliseconds from Enter behind a filter to its first page, or its end; it is taken away again."""
+    taken = apply(see, filter, wanted)
+    see.press("\x1b")
+    quiet(see)
+    return taken
+
+
+def apply(see: Terminal, filter: str, wanted: bytes) -> float:
+    """The same, and it stays."""
     see.press("/")
     quiet(see)
     see.press(f"\x1b[200~{filter}\x1b[201~")
@@ -131,9 +183,37 @@ def filter_ms(see: Terminal, filter: str, wanted: bytes) -> float:
     until(see, wanted, before)
     taken = 1000 * (time.perf_counter() - begun)
     until(see, b"all scanned", before, within_s=300)
-    see.press("\x1b")
     quiet(see)
     return taken
+
+
+def journeys_ms(see: Terminal) -> Iterator[tuple[str, float]]:
+    """Milliseconds of the journeys of a rare capture's ids, from the key to the first step."""
+    apply(see, f"body:{NEEDLE}", b"all scanned")
+    for name, key in (("a payment", "J"), ("its customer", "[")):
+        begun, before = time.perf_counter(), len(see.written)
+        see.press(key)
+        until(see, b" captures of ", before)
+        yield name, 1000 * (time.perf_counter() - begun)
+        quiet(see)
+    see.press("\x1b")
+    quiet(see)
+    see.press("\x1b")
+    quiet(see)
+
+
+def command_ms(db: Path) -> float:
+    """Milliseconds of `journey` on the customer of many, from the start of the program to its end."""
+    begun = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, *RELAY, "journey", CUSTOMER_OF_MANY, "--db", str(db)],
+        cwd=ROOT,
+        env=environment(db.parent),
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    assert done.stdout.startswith(f"customer {CUSTOMER_OF_MANY}: ".encode()), done.stdout[:200]
+    return 1000 * (time.perf_counter() - begun)
 
 
 def row_ms(folder: Path) -> Iterator[float]:
