@@ -279,6 +279,14 @@ class Listed:
     size_bytes: int
     starred: bool
     note: str | None
+    client: str = ""
+    """Peer address and port."""
+    signed_by: str | None = None
+    """Name of the secret that the signature fits."""
+    event_id: str | None = None
+    event_at: datetime | None = None
+    """Aware, UTC: the timestamp of the event itself."""
+    customer_id: str | None = None
     deliveries: tuple[Delivery, ...] = ()
 
 

@@ -8,11 +8,19 @@ from relay.models import Capture, Delivery
 from relay.text import latin1_shown, visible
 
 
+def local(at: datetime) -> datetime:
+    """A time on this machine's clock; as it is where that clock has no such year: events say 9999 too."""
+    try:
+        return at.astimezone()
+    except OverflowError:
+        return at
+
+
 def when(at: datetime) -> str:
     """A time on this machine's clock with its offset: `2026-11-20 08:15:30.123 +04:00`."""
-    local = at.astimezone()
-    offset = local.strftime("%z")
-    return f"{local:%Y-%m-%d %H:%M:%S}.{local.microsecond // 1000:03} {offset[:3]}:{offset[3:5]}"
+    here = local(at)
+    offset = here.strftime("%z")
+    return f"{here:%Y-%m-%d %H:%M:%S}.{here.microsecond // 1000:03} {offset[:3]}:{offset[3:5]}"
 
 
 def size(count: int) -> str:

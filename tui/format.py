@@ -1,21 +1,18 @@
-"""What a row of the list says, cut to a width. Pure: text and names of tones, no colours.
+"""Words and signs of the screen, cut to a width. Pure: text and names of tones, no colours.
 
-Owns the columns and their glyphs. Each glyph differs from the others without its colour. Text that came
-from outside is made safe here, once.
+Owns the glyphs, each of which differs from the others without its colour, and how text is fitted and wrapped.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
-from functools import lru_cache
 from typing import Literal
 
 from rich.cells import cell_len, set_cell_size
 
-from relay.models import Delivery, Listed, Origin, Shape, Signature
-from relay.phrases import called, size
+from relay.models import Delivery, Shape, Signature
+from relay.phrases import local, size
 from relay.text import visible
 
 Tone = Literal["plain", "dim", "strong", "good", "bad", "warn", "accent"]
@@ -48,105 +45,6 @@ VERDICTS: dict[str, tuple[str, Tone]] = {"delivered": ("✓", "good"), "retry": 
 Piece = tuple[str, Tone]
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """How many cells each column has; 0 leaves it out. Columns are two apart, except at the edge."""
-
-    id: int
-    time: int
-    what: int
-    signature: int
-    size: int
-    outcome: int
-    flags: int
-
-
-EDGE = 4
-"""Cells for the mark and the star in front."""
-
-GAP = 2
-
-
-@lru_cache(maxsize=32)
-def layout(width: int, id_digits: int) -> Layout:
-    """The columns that fit into a width.
-
-    Args:
-        width: cells of a row.
-        id_digits: of the largest id.
-    """
-    roomy = width >= 100
-    fixed = Layout(
-        id=max(id_digits, 2) + 1 if roomy else 0,
-        time=12 if roomy else 8,
-        what=0,
-        signature=11 if roomy else 9,
-        size=8,
-        outcome=16 if roomy else 9,
-        flags=0,
-    )
-    columns = [fixed.id, fixed.time, fixed.signature, fixed.size, fixed.outcome]
-    left = width - EDGE - sum(column + GAP for column in columns if column) - GAP
-    flags = min(34, max(7, left - 34)) if roomy else 7
-    what = max(8, left - flags)
-    return Layout(fixed.id, fixed.time, what, fixed.signature, fixed.size, fixed.outcome, flags)
-
-
-def header(columns: Layout, *, newest_first: bool) -> str:
-    """The names of the columns, over the rows."""
-    arrow = "▲" if newest_first else "▼"
-    cells = [
-        ("id".rjust(columns.id), columns.id),
-        (f"time {arrow}", columns.time),
-        ("event", columns.what),
-        ("signature", columns.signature),
-        ("size".rjust(columns.size), columns.size),
-        ("backend", columns.outcome),
-        ("", columns.flags),
-    ]
-    return " " * EDGE + (" " * GAP).join(fit(text, width) for text, width in cells if width)
-
-
-def row(listed: Listed, columns: Layout, today: date, *, marked: bool) -> Iterator[Piece]:
-    """One capture as pieces of text; together they are as wide as the layout."""
-    yield ("● " if marked else "  "), "accent"
-    yield ("★ " if listed.starred else "  "), "warn"
-    cells: list[tuple[int, Callable[[int], list[Piece]]]] = [
-        (columns.id, lambda width: [(str(listed.id).rjust(width), "dim")]),
-        (columns.time, lambda width: [(fit(clock(listed.received_at, today, width), width), "plain")]),
-        (columns.what, lambda width: [_what(listed, width)]),
-        (columns.signature, lambda width: [_signature(listed.signature, width)]),
-        (columns.size, lambda width: [(fit(short_size(listed.size_bytes).rjust(width), width), "dim")]),
-        (columns.outcome, lambda width: fit_pieces([outcome(listed, width)], width)),
-        (columns.flags, lambda width: fit_pieces(list(_flags(listed, width)), width)),
-    ]
-    first = True
-    for width, cell in cells:
-        if width:
-            if not first:
-                yield " " * GAP, "plain"
-            first = False
-            yield from cell(width)
-
-
-def no_row(number: int, columns: Layout, *, removed: bool) -> Iterator[Piece]:
-    """The row of a capture that is no longer there, or cannot be read now."""
-    width = sum((*(column + GAP for column in _widths(columns) if column),)) - GAP
-    yield " " * EDGE + fit(f"{number} was removed" if removed else f"{number} …", width), "dim"
-
-
-def _widths(columns: Layout) -> tuple[int, ...]:
-    return (
-        columns.id,
-        columns.time,
-        columns.what,
-        columns.signature,
-        columns.size,
-        columns.outcome,
-        columns.flags,
-    )
-
-
 def short_size(count: int) -> str:
     """A number of bytes in at most 8 cells: `412 B`, `10.4 KiB`, `312 KiB`."""
     written = size(count)
@@ -156,36 +54,12 @@ def short_size(count: int) -> str:
 
 def clock(at: datetime, today: date, width: int) -> str:
     """A time of this machine's clock in 8 or 12 cells; of another day, the day."""
-    local = at.astimezone()
-    if local.date() == today:
-        return f"{local:%H:%M:%S}" + (f".{local.microsecond // 1000:03}" if width >= 12 else "")
-    if local.year != today.year:
-        return f"{local:%Y-%m-%d}"[2 if width < 12 else 0 :]
-    return f"{local:%d %b %H:%M}" if width >= 12 else f"{local:%d %b}"
-
-
-def _what(listed: Listed, width: int) -> Piece:
-    name = called(listed.event_type, listed.method, listed.target)
-    return fit(name, width), "strong" if listed.event_type else "plain"
-
-
-def _signature(signature: Signature, width: int) -> Piece:
-    glyph, tone = SIGNATURES[signature]
-    return fit(f"{glyph} {signature}" if width > 9 else str(signature), width), tone
-
-
-def outcome(listed: Listed, width: int) -> Piece:
-    """What became of a capture at its targets: of several the one that most needs a look."""
-    if not listed.deliveries:
-        return "", "dim"
-    text, tone = of_delivery(min(listed.deliveries, key=_needs_a_look), wordy=width > 12)
-    others = len(listed.deliveries) - 1
-    return f"{text} +{others}" if others else text, tone
-
-
-def _needs_a_look(delivery: Delivery) -> tuple[bool, bool, int]:
-    """Orders deliveries: live ones that failed, then those that are not through, then the newest."""
-    return delivery.verdict == "delivered", delivery.verdict is None, -delivery.id
+    here = local(at)
+    if here.date() == today:
+        return f"{here:%H:%M:%S}" + (f".{here.microsecond // 1000:03}" if width >= 12 else "")
+    if here.year != today.year:
+        return f"{here:%Y-%m-%d}"[2 if width < 12 else 0 :]
+    return f"{here:%d %b %H:%M}" if width >= 12 else f"{here:%d %b}"
 
 
 def of_delivery(delivery: Delivery, *, wordy: bool) -> Piece:
@@ -200,21 +74,6 @@ def of_delivery(delivery: Delivery, *, wordy: bool) -> Piece:
     if wordy and delivery.verdict and (delivery.status is not None or delivery.verdict == "delivered"):
         came = f"{came} {delivery.verdict}"
     return visible(f"{glyph} {came}"), tone
-
-
-def _flags(listed: Listed, width: int) -> Iterator[Piece]:
-    wordy = width > 12
-    if listed.on_purpose:
-        yield f"answered {listed.answer}" if wordy else f"!{listed.answer}", "warn"
-    if listed.repeat_of is not None:
-        yield f"↻ repeat of {listed.repeat_of}" if wordy else "↻", "accent"
-    if listed.shape is not None and SHAPES[listed.shape][0]:
-        glyph, word, tone = SHAPES[listed.shape]
-        yield f"{glyph} {word}" if wordy else glyph, tone
-    if listed.origin == Origin.SAMPLE:
-        yield "◇ sample" if wordy else "◇", "dim"
-    if listed.note is not None:
-        yield f"✎ {visible(listed.note)}" if wordy else "✎", "accent"
 
 
 def fit(text: str, width: int) -> str:

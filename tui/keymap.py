@@ -192,6 +192,7 @@ PLACES: Mapping[str, tuple[Key, ...]] = {
     "journey": (*keys.STEPS, *keys.JOURNEY),
     "refusals": (*keys.ROWS, *keys.REFUSALS),
     "a refusal": (*keys.SCROLL, *keys.REFUSALS),
+    "columns": keys.COLUMNS,
     "sending": keys.SENDING,
     "preview": (*keys.SCROLL, *keys.PREVIEW),
     "edit": keys.EDIT,

@@ -125,6 +125,7 @@ MAIN: tuple[Key, ...] = (
     Key("filter.switch", "F", "switch_filter", "filter on/off", "Switch the filter off and on.", "List"),
     Key("list.follow", "f", "follow", "follow", "Go to the newest and stay with it.", "List", True),
     Key("list.turn", "o", "turn", "order", "Newest first, or oldest first.", "List"),
+    Key("list.columns", "c", "choose_columns", "columns", "Which columns the list has.", "List"),
     Key("look.next_tab", "right_square_bracket,right", "tab(1)", "next tab", "The next tab.", "Look",
         shown_as="] →"),
     Key("look.previous_tab", "left_square_bracket,left", "tab(-1)", "previous tab", "The tab before.", "Look",
@@ -262,12 +263,21 @@ EDIT: tuple[Key, ...] = (
 )  # fmt: skip
 """Keys of the form in which a request is edited."""
 
+COLUMNS: tuple[Key, ...] = (
+    Key("columns.turn", "space", "turn", "turn", "Show the column, or leave it out.", "Columns",
+        shown_as="Space"),
+    Key("columns.usual", "u", "usual", "the usual", "Back to the usual columns.", "Columns"),
+    Key("columns.close", "escape,q,c", "dismiss", "back", "Back to the list.", "Columns", shown_as="Esc"),
+)  # fmt: skip
+"""Keys of the dialog in which columns are chosen."""
+
 PLACES: tuple[tuple[str, tuple[Key, ...]], ...] = (
     ("In the list and the detail", (*LIST, *PAGE, *MAIN)),
     ("In a body", BODY),
     ("With two captures side by side", COMPARE),
     ("In a journey", (*STEPS, *JOURNEY)),
     ("In what was turned away", REFUSALS),
+    ("Where columns are chosen", COLUMNS),
     ("Before something is sent again", SENDING),
     ("With what would be sent", PREVIEW),
     ("Where a request is edited", EDIT),

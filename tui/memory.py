@@ -17,6 +17,9 @@ MOST_FILTERS = 100
 LONGEST_FILTER = 2_000
 """Characters; a longer one is applied like any other, but not remembered."""
 
+MOST_COLUMNS = 100
+"""Names of columns that are read; there are fewer."""
+
 LARGEST = 1 << 20
 """Bytes of a file that is read; ours are far below."""
 
@@ -32,6 +35,8 @@ class Memory:
     newest_first: bool = False
     tab: str = ""
     """Id of the detail's open tab; one that is not known any more is no tab."""
+    columns: tuple[str, ...] = ()
+    """Names of the list's columns; empty for the usual ones, and unknown ones are of another version."""
     zoom: str = ""
     """`list`, `detail`, or empty for both."""
     theme: str = ""
@@ -95,6 +100,7 @@ def written(memory: Memory) -> str:
             "filter_on": memory.filter_on,
             "newest_first": memory.newest_first,
             "tab": memory.tab,
+            "columns": list(memory.columns),
             "zoom": memory.zoom,
             "theme": memory.theme,
         },
@@ -111,9 +117,8 @@ def read(text: str) -> Memory:
         return Memory()
     if not isinstance(table, dict):
         return Memory()
-    history = table.get("history")
     memory = Memory()
-    for filter in history if isinstance(history, list) else ():
+    for filter in _list(table.get("history")):
         memory = memory.with_filter(_text(filter))
     return replace(
         memory,
@@ -121,9 +126,14 @@ def read(text: str) -> Memory:
         filter_on=table.get("filter_on") is not False,
         newest_first=table.get("newest_first") is True,
         tab=_text(table.get("tab")),
+        columns=tuple(name for name in map(_text, _list(table.get("columns"))[:MOST_COLUMNS]) if name),
         zoom=_text(table.get("zoom")),
         theme=_text(table.get("theme")),
     )
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _text(value: Any) -> str:

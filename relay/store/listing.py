@@ -21,7 +21,8 @@ IDS_IN_A_STEP = 100_000
 
 _COLUMNS = """captures.id, captures.received_at, captures.method, captures.target, captures.event_type,
     captures.signature, captures.shape, captures.repeat_of, captures.origin, captures.answer,
-    captures.answer_reason IS NOT NULL, length(captures.body), notes.starred, notes.text"""
+    captures.answer_reason IS NOT NULL, length(captures.body), notes.starred, notes.text,
+    captures.client, captures.signed_by, captures.event_id, captures.event_at, captures.customer_id"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,11 @@ def _row(row: rows.Row, deliveries: tuple[Delivery, ...]) -> Listed:
         size_bytes=row[11],
         starred=bool(row[12]),
         note=row[13],
+        client=row[14],
+        signed_by=row[15],
+        event_id=row[16],
+        event_at=None if row[17] is None else rows.time(row[17]),
+        customer_id=row[18],
         deliveries=deliveries,
     )
 

@@ -14,6 +14,7 @@ from tests.tui.showing import showing, wait_for
 from tests.tui.test_journey import payment_and_intent
 from tests.tui.test_replaying import replaying
 from tui import keys
+from tui.screens.columns import ColumnsDialog
 from tui.screens.compare import CompareScreen
 from tui.screens.editing import EditScreen
 from tui.screens.journey import JourneyScreen, Steps
@@ -40,6 +41,7 @@ PLACES: tuple[tuple[tuple[keys.Key, ...], tuple[type[Any], ...]], ...] = (
     (keys.JOURNEY, (JourneyScreen,)),
     (keys.ROWS, (RowsList,)),
     (keys.REFUSALS, (RefusalsScreen,)),
+    (keys.COLUMNS, (ColumnsDialog,)),
     (keys.SENDING, (ReplayDialog,)),
     (keys.PREVIEW, (PreviewScreen,)),
     (keys.EDIT, (EditScreen,)),

@@ -21,6 +21,7 @@ LEFT = Memory(
     filter_on=False,
     newest_first=True,
     tab="body",
+    columns=("time", "event", "of-2031"),
     zoom="list",
     theme="lean-light",
 )

@@ -91,6 +91,14 @@ PICTURES_TAKEN = (
     ),
     Picture(name="delete", keys=("k", "D"), waits_for=("Delete for good?",)),
     Picture(name="replay-small", size=SMALL, keys=("R",), waits_for=("Send capture 15 again",)),
+    Picture(name="columns", keys=("c", *["j"] * 9), waits_for=("Columns of the list",)),
+    Picture(
+        name="columns-small",
+        size=SMALL,
+        keys=("c", "j", "j", "space"),
+        waits_for=("Columns of the list", "[x] day and time"),
+        coloured=("no room",),
+    ),
     Picture(name="trigger", keys=("t",), waits_for=("Post a sample",)),
 )
 

@@ -132,6 +132,7 @@ class Filtering(Screen[None]):
         if memory.zoom in ZOOMS:
             self.add_class(f"-zoom-{memory.zoom}")
         self._detail.open_tab_named(memory.tab)
+        self._list.choose_columns(memory.columns)
         self._bar.recall = Recall(memory.history)
         self._bar.put(memory.filter)
         self._bar.enabled = memory.filter_on or not memory.filter
@@ -149,6 +150,7 @@ class Filtering(Screen[None]):
             filter_on=self._bar.enabled,
             newest_first=self._browsing.listing.newest_first,
             tab=self._detail.active,
+            columns=self._list.chosen_columns,
             zoom=zoom,
             theme=self.app.theme,
         )

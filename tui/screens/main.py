@@ -21,10 +21,12 @@ from relay.errors import RelayError
 from relay.models import Listed
 from relay.text import visible
 from tui import keymap, keys
+from tui.columns import Layout
 from tui.facts.blocks import Subject
 from tui.gateway import Gateway
 from tui.keys import Key
 from tui.screens.browsing import Browsing
+from tui.screens.columns import ColumnsDialog
 from tui.screens.filtering import Filtering
 from tui.screens.help import HelpScreen
 from tui.screens.refusals import RefusalsScreen
@@ -227,7 +229,7 @@ class MainScreen(Filtering, ReplayingScreen):
         self._read_detail_if_changed()
 
     def _tell(self) -> None:
-        self._head.show(self._list.columns(), newest_first=self._browsing.listing.newest_first)
+        self._head.show(self._list.columns_now(), newest_first=self._browsing.listing.newest_first)
         browsing = self._browsing
         exact = not browsing.needs_count
         self._foot.show(browsing.listing, browsing.finding, browsing.total, exact=exact)
@@ -348,6 +350,13 @@ class MainScreen(Filtering, ReplayingScreen):
 
     def on_list_head_order_wanted(self) -> None:
         self.action_turn()
+
+    def action_choose_columns(self) -> None:
+        self.app.push_screen(ColumnsDialog(self._list.chosen_columns, self._show_columns))
+
+    def _show_columns(self, names: tuple[str, ...]) -> Layout:
+        self._list.choose_columns(names)
+        return self._list.columns_now()
 
     def action_tab(self, by: int) -> None:
         self.remove_class("-zoom-list")

@@ -18,7 +18,7 @@ from textual.message import Message
 from textual.strip import Strip
 
 from relay.models import Listed
-from tui import format, keys
+from tui import columns, keys
 from tui.listing import Listing
 from tui.widgets.lines import Toned
 
@@ -60,6 +60,8 @@ class CaptureList(Toned, can_focus=True):
         self.listing = listing
         self._fetch = fetch
         self._today = today
+        self._columns: tuple[str, ...] = ()
+        """The choice of columns."""
         self._known: dict[int, Listed | None] = {}
         self._strips: dict[tuple[int, bool, bool], Strip] = {}
         self._anchor: int | None = None
@@ -103,9 +105,22 @@ class CaptureList(Toned, can_focus=True):
             self._known[number] = found.get(number)
         return self._known[number]
 
-    def columns(self) -> format.Layout:
-        """The columns as they are drawn now."""
-        return format.layout(self.scrollable_content_region.width, len(str(self.listing.newest)))
+    @property
+    def chosen_columns(self) -> tuple[str, ...]:
+        """The choice of columns; empty for the usual ones."""
+        return self._columns
+
+    def choose_columns(self, names: tuple[str, ...]) -> None:
+        """Draw other columns."""
+        self._columns = names
+        self._strips.clear()
+        self.refresh()
+        self.post_message(self.Moved(self))
+
+    def columns_now(self) -> columns.Layout:
+        """The columns as they are drawn now, or will be while there is no row."""
+        width = self.scrollable_content_region.width or self.screen.size.width - 1
+        return columns.layout(width, len(str(self.listing.newest)), self._columns)
 
     def notify_style_update(self) -> None:
         super().notify_style_update()
@@ -148,16 +163,16 @@ class CaptureList(Toned, can_focus=True):
         if number not in self._known:
             self._read_page()
         listed = self._known.get(number)
-        columns = self.columns()
+        layout = self.columns_now()
         base = self.rich_style
         if marked:
             base += self.style_of("list--marked")
         if under:
             base += self.style_of("list--cursor")
         if listed is not None:
-            pieces = list(format.row(listed, columns, self._today(), marked=marked))
+            pieces = list(columns.row(listed, layout, self._today(), marked=marked))
         else:
-            pieces = list(format.no_row(number, columns, removed=number in self._known))
+            pieces = list(columns.no_row(number, layout))
         return Strip(self.segments(pieces, base)).adjust_cell_length(
             self.scrollable_content_region.width, base
         )

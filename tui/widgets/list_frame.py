@@ -14,8 +14,9 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from relay.text import visible
-from tui import format, keymap
-from tui.format import Layout, Piece
+from tui import columns, keymap
+from tui.columns import Layout
+from tui.format import Piece
 from tui.keymap import Keymap
 from tui.listing import Listing
 from tui.widgets.text import content
@@ -54,9 +55,9 @@ class ListHead(Widget):
     def on_click(self, event: events.Click) -> None:
         self.post_message(self.OrderWanted(self))
 
-    def show(self, columns: Layout, *, newest_first: bool) -> None:
+    def show(self, layout: Layout, *, newest_first: bool) -> None:
         """Name the columns of a layout."""
-        self._text = format.header(columns, newest_first=newest_first)
+        self._text = columns.header(layout, newest_first=newest_first)
 
     def render(self) -> RenderResult:
         return Content(self._text)

@@ -23,6 +23,7 @@ def reader(tmp_path: Path) -> Iterator[Reader]:
         origin=Origin.SAMPLE,
         shape=Shape.DRIFT,
         repeat_of=1,
+        signed_by="sandbox",
         starred=True,
         note="look",
         deliveries=(a_delivery(1), a_delivery(2, status=500, verdict="retry")),
@@ -38,10 +39,16 @@ def test_a_row_says_what_the_capture_says(reader: Reader) -> None:
     row, capture = listing.fetch(reader, [2])[2], reader.capture(2)
     assert capture is not None
     assert capture.event is not None
-    shared = ("id", "received_at", "method", "target", "signature", "shape", "repeat_of", "origin")
-    for name in (*shared, "starred", "note", "deliveries"):
+    shared = ("id", "received_at", "method", "target", "signature", "shape", "repeat_of", "origin", "client")
+    for name in (*shared, "signed_by", "starred", "note", "deliveries"):
         assert getattr(row, name) == getattr(capture, name), name
-    assert row.event_type == capture.event.type
+    event = capture.event
+    assert (row.event_type, row.event_id, row.event_at, row.customer_id) == (
+        event.type,
+        event.event_id,
+        event.at,
+        event.customer_id,
+    )
     assert (row.answer, row.on_purpose, row.size_bytes) == (200, False, len(capture.body))
 
 
