@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import pairwise
 
 
@@ -34,6 +34,24 @@ class Dense:
         """The place of the first id that is not below `number`."""
         return min(max(number - self.first, 0), len(self))
 
+    def all(self) -> range:
+        """Every id, as it is now."""
+        return range(self.first, self.last + 1)
+
+    def begin_at(self, number: int) -> None:
+        """Leave out all below an id."""
+        self.first = min(max(self.first, number), self.last + 1)
+
+    def without(self, gone: Collection[int]) -> Dense | Found:
+        """The same ids but for some."""
+        first = self.first
+        while first in gone:
+            first += 1
+        left = {number for number in gone if first <= number <= self.last}
+        if not left:
+            return Dense(first, self.last)
+        return Found(range(first, self.last + 1)).without(left)
+
 
 class Found:
     """Ids that may have gaps between them, ascending; grows at either end without being copied."""
@@ -57,6 +75,26 @@ class Found:
             return old + bisect_left(self._newer, number)
         return old - bisect_left(self._older, -number + 1, key=lambda id: -id)
 
+    def all(self) -> array[int]:
+        """Every id, as it is now."""
+        return self._older[::-1] + self._newer
+
+    def begin_at(self, number: int) -> None:
+        """Leave out all below an id."""
+        below, old = self.index(number), len(self._older)
+        del self._older[old - min(below, old) :]
+        del self._newer[: max(0, below - old)]
+
+    def without(self, gone: Collection[int]) -> Found:
+        """These ids but for some; looks at what is between the first and the last of them."""
+        if gone:
+            low, high, old = self.index(min(gone)), self.index(max(gone) + 1), len(self._older)
+            newer = slice(max(0, low - old), max(0, high - old))
+            older = slice(old - min(high, old), old - min(low, old))
+            self._newer[newer] = array("q", (id for id in self._newer[newer] if id not in gone))
+            self._older[older] = array("q", (id for id in self._older[older] if id not in gone))
+        return self
+
     def add_older(self, ids: Sequence[int]) -> None:
         """Ids below all that are here, descending."""
         self._older.extend(ids)
@@ -73,6 +111,14 @@ class Found:
         if keep < old:
             del self._older[: old - keep]
         self._newer.extend(ids)
+
+
+def missing(ids: Iterable[int], there: Dense | Found) -> Iterator[int]:
+    """Those of some ids that are not among others."""
+    for number in ids:
+        at = there.index(number)
+        if at == len(there) or there[at] != number:
+            yield number
 
 
 class Listing:
@@ -163,6 +209,37 @@ class Listing:
         assert isinstance(self.ids, Found)
         self.ids.replace_above(number, ids)
         self._settle()
+
+    def remove(self, gone: Collection[int]) -> None:
+        """Captures that are no longer there; from one of them the cursor goes to the next newer one."""
+        gone = frozenset(gone)
+        self.marks -= gone
+        self.ids = self.ids.without(gone)
+        self._settle()
+        if self._wanted in gone:
+            self._wanted = None  # It will never be found again.
+
+    def begin_at(self, number: int) -> None:
+        """Captures below an id are no longer there."""
+        self.marks = {mark for mark in self.marks if mark >= number}
+        self.ids.begin_at(number)
+        self._settle()
+        if self._wanted is not None and self._wanted < number:
+            self._wanted = None
+
+    def recount(self, there: Dense | Found, upto: int) -> None:
+        """Captures up to an id are these and no others; what the list has above stays.
+
+        Args:
+            there: becomes the list's own.
+        """
+        newer = [self.ids[at] for at in range(self.ids.index(upto + 1), len(self.ids))]
+        self.marks -= {number for number in missing(self.marks, there) if number <= upto}
+        self.ids = there
+        self._settle()
+        self.add_newer(newer)
+        if self._wanted is not None and self._wanted <= upto:
+            self._wanted = None  # It is not there, and will never be found again.
 
     def _settle(self) -> None:
         if self.following:

@@ -31,6 +31,8 @@ class Span:
 
     first: int
     last: int
+    removed: int = 0
+    """How many captures were ever removed: where it changes, some went."""
 
 
 def fetch(reader: Reader, ids: Sequence[int]) -> dict[int, Listed]:
@@ -49,14 +51,18 @@ def fetch(reader: Reader, ids: Sequence[int]) -> dict[int, Listed]:
 
 
 def span(reader: Reader) -> Span:
-    """Where the log begins and ends; costs microseconds."""
-    return Span(reader.oldest_id(), reader.newest_id())
+    """Where the log begins and ends, and whether some went; costs microseconds."""
+    first, last, removed = reader.rows(
+        "SELECT (SELECT min(id) FROM captures), (SELECT max(id) FROM captures),"
+        " (SELECT value FROM marks WHERE name = 'removed')"
+    )[0]
+    return Span(first or 0, last or 0, removed or 0)
 
 
 def is_dense(reader: Reader, span: Span) -> bool:
     """Whether every id of a span is there: then row n of a list is id first + n, and no ids are kept.
 
-    Counts the captures: 7 ms for a million in memory, 0.1 s from a cold disk.
+    Counts the captures: 0.2 s for a million.
     """
     count = reader.rows("SELECT count(*) FROM captures WHERE id BETWEEN ? AND ?", (span.first, span.last))
     return bool(count[0][0] == (span.last - span.first + 1 if span.last else 0))

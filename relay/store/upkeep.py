@@ -78,6 +78,12 @@ def delete_slice(
         numbers,
     )
     connection.executemany("DELETE FROM captures WHERE id = ?", numbers)
+    if ids:
+        connection.execute(
+            "INSERT INTO marks VALUES ('removed', ?)"
+            " ON CONFLICT (name) DO UPDATE SET value = value + excluded.value",
+            (len(ids),),
+        )
     return len(ids), ids[-1] + 1 if len(ids) == DELETED_AT_ONCE else None
 
 

@@ -77,7 +77,7 @@ async def test_delete_asks_first(tmp_path: Path) -> None:
         await see.press("D")
         await see.shows("Delete for good?")
         await see.press("y")
-        await see.shows("1 capture ")
+        await see.shows("1 capture, ")
         await see.shows_no("POST /two")
 
 
@@ -95,7 +95,7 @@ async def test_trigger(tmp_path: Path) -> None:
         await see.press("t")
         await see.shows("Post a sample")
         await see.press(*"results.re", "enter")
-        await see.shows("results.ready -> 200", "◇", "1 capture ")
+        await see.shows("results.ready -> 200", "◇", "1 capture, ")
 
 
 async def test_pause_and_resume(tmp_path: Path) -> None:

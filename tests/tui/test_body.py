@@ -44,9 +44,9 @@ async def test_zoomed_body(tmp_path: Path) -> None:
     """`z` in the body gives it the whole screen, Esc takes that back before it leads to the list."""
     async with showing(tmp_path, [a_capture(1)]) as see:
         await see.press("2", "enter", "z")
-        await see.shows_no("1 capture ")
+        await see.shows_no("1 capture, ")
         await see.press("escape")
-        await see.shows("1 capture ", '"amount": 100.50,')
+        await see.shows("1 capture, ", '"amount": 100.50,')
         assert isinstance(see.pilot.app.focused, BodyText)
         await see.press("escape", "z")
         await see.shows_no("pretty")
@@ -60,11 +60,11 @@ async def test_what_leads_into_the_detail_shows_it(tmp_path: Path) -> None:
             await see.press("escape", "z")
             await see.shows_no("#1 ")
             await see.press(key)
-            await see.shows("#1 ", "1 capture ")
+            await see.shows("#1 ", "1 capture, ")
         await see.press("enter", "z")
-        await see.shows_no("1 capture ")
+        await see.shows_no("1 capture, ")
         await see.press("z")
-        await see.shows("#1 ", "1 capture ")
+        await see.shows("#1 ", "1 capture, ")
 
 
 async def test_view_stays_for_the_next_capture(tmp_path: Path) -> None:

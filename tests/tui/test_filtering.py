@@ -68,7 +68,7 @@ async def test_escape_clears_it(tmp_path: Path) -> None:
     """Esc empties the bar, and all captures are there again."""
     async with showing(tmp_path, captures()) as see:
         await write(see, "sig:invalid")
-        await see.shows("10 match")
+        await see.shows("10 match", "all scanned")  # Before that, Esc ends the search.
         await see.press("escape")
         text = await see.shows("100 captures")
         assert "sig:invalid" not in text
@@ -81,7 +81,7 @@ async def test_switched_off_and_on(tmp_path: Path) -> None:
         await see.press("enter", "F")
         await see.shows("100 captures", "sig:invalid")
         await see.press("F")
-        await see.shows("10 match")
+        await see.shows("10 match", "all scanned")
         await see.press("escape")
         await see.shows("100 captures")
 

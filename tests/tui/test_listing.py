@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.listing import Dense, Found, Listing
+from tui.listing import Dense, Found, Listing, missing
 
 IDS = st.sets(st.integers(1, 400), max_size=60).map(sorted)
 
@@ -143,3 +143,77 @@ def test_no_such_row() -> None:
     for y in (-1, 3):
         with pytest.raises(IndexError):
             listing.id_at(y)
+
+
+@given(IDS, IDS, IDS)
+def test_found_without_some(older: list[int], newer: list[int], gone: list[int]) -> None:
+    """What is taken out is gone, wherever it lay, and the rest is as it was."""
+    older = [id for id in older if id < 200]
+    newer = [id for id in newer if id >= 200]
+    found = Found(newer)
+    found.add_older(list(reversed(older)))
+    left = [id for id in older + newer if id not in gone]
+    assert list(found.without(set(gone)).all()) == left
+    cut = Found(newer)
+    cut.add_older(list(reversed(older)))
+    cut.begin_at(len(gone) * 7)
+    assert list(cut.all()) == [id for id in older + newer if id >= len(gone) * 7]
+
+
+@given(st.integers(1, 50), st.integers(0, 50), IDS)
+def test_dense_without_some(first: int, length: int, gone: list[int]) -> None:
+    """Without its first ids it is dense still, without others it has gaps."""
+    ids = range(first, first + length)
+    without = Dense(first, first + length - 1).without(set(gone))
+    assert list(without.all()) == [id for id in ids if id not in gone]
+    assert isinstance(Dense(1, 9).without({1, 2, 30}), Dense)
+
+
+def test_removed_under_the_cursor() -> None:
+    """The next newer capture takes the cursor, marks of what went are gone, and nothing pulls it back."""
+    listing = Listing()
+    listing.show(Dense(1, 9))
+    listing.move_to(4)
+    listing.marks = {2, 5, 8}
+    listing.remove([2, 5, 6])
+    assert (listing.cursor, listing.marks, len(listing)) == (7, {8}, 6)
+    listing.move_to(5)
+    listing.remove([9])
+    assert listing.cursor == 8
+    listing.add_newer([10])
+    assert listing.cursor == 8
+
+
+def test_the_oldest_removed() -> None:
+    """A log that begins later loses rows and marks in front; the cursor stays, or goes to the new first."""
+    listing = Listing()
+    listing.show(Dense(1, 9))
+    listing.move_to(6)
+    listing.marks = {2, 8}
+    listing.begin_at(5)
+    assert (listing.cursor, listing.marks, listing.id_at(0)) == (7, {8}, 5)
+    listing.begin_at(8)
+    assert (listing.cursor, len(listing)) == (8, 2)
+    listing.begin_at(10)
+    assert (listing.cursor, len(listing)) == (None, 0)
+
+
+def test_recounted() -> None:
+    """What a count has found replaces the list up to where it looked; what came since stays."""
+    listing = Listing()
+    listing.show(Dense(1, 9))
+    listing.add_newer([10, 11])
+    listing.move_to(3)
+    listing.marks = {3, 4, 11}
+    listing.recount(Found([2, 3, 8]), 9)
+    assert list(listing.ids.all()) == [2, 3, 8, 10, 11]
+    assert (listing.cursor, listing.marks) == (8, {3, 11})
+    listing.recount(Dense(5, 4), 9)
+    assert list(listing.ids.all()) == [10, 11]
+
+
+def test_what_is_missing() -> None:
+    """Those of some ids that are not among others, whichever kind those are."""
+    assert list(missing([1, 4, 9, 12], Found([4, 12]))) == [1, 9]
+    assert list(missing([1, 4, 9], Dense(3, 8))) == [1, 9]
+    assert list(missing([1], Dense(1, 0))) == [1]

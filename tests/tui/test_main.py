@@ -12,13 +12,15 @@ async def test_first_rows(tmp_path: Path) -> None:
     """Captures stand in the list, the newest under the cursor, and its facts in the detail."""
     captures = [a_capture(1, target="/one", event=None), a_capture(2, deliveries=(a_delivery(1),))]
     async with showing(tmp_path, captures) as see:
-        await see.shows("POST /one", "payment.updated", "✓ 200 delivered", "2 captures · following", "#2 ")
+        await see.shows(
+            "POST /one", "payment.updated", "✓ 200 delivered", "2 captures, 1 event · following", "#2 "
+        )
 
 
 async def test_a_capture_that_comes_is_shown(tmp_path: Path) -> None:
     """What is committed by another process gets its row, and the cursor while the list follows."""
     async with showing(tmp_path, [a_capture(1)]) as see:
-        await see.shows("1 capture ")
+        await see.shows("1 capture, ")
         insert(see.log, a_capture(2, event=None, target="/fresh"))
         await see.shows("2 captures", "POST /fresh", "#2 ")
 
@@ -72,3 +74,17 @@ async def test_another_size(tmp_path: Path) -> None:
             head = next(line for line in text.splitlines() if "size  backend" in line)
             row = next(line for line in text.splitlines() if "payment.updated" in line and "336 B" in line)
             assert head.index("size") + 4 == row.index("336 B") + 5
+
+
+async def test_marking_goes_down(tmp_path: Path) -> None:
+    """Space marks and goes one row down in either order; on the last row it stays, and unmarks again."""
+    async with showing(tmp_path, map(a_capture, range(1, 6))) as see:
+        await see.shows("#5 ")
+        await see.press("space")
+        await see.shows("1 marked", "#5 ")
+        await see.press("space")
+        await see.shows_no("marked")
+        await see.press("g", "space", "space")
+        await see.shows("2 marked", "#3 ")
+        await see.press("escape", "o", "g", "space", "space")
+        await see.shows("2 marked", "#3 ")

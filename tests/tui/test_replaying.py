@@ -342,7 +342,7 @@ async def test_faults_stay_in_the_dialog(tmp_path: Path) -> None:
         await see.press("ctrl+s")
         await see.shows("'localhost' is no target")
         await see.press("escape")
-        await see.shows("1 capture ")
+        await see.shows("1 capture, ")
         assert not got
 
 
@@ -412,7 +412,7 @@ async def test_form_that_cannot_be_read_stays(tmp_path: Path) -> None:
         await see.press("escape")
         await see.shows("Leave the form?")
         await see.press("y")
-        await see.shows("1 capture ")
+        await see.shows("1 capture, ")
         assert not got
 
 

@@ -47,7 +47,7 @@ PICTURES_TAKEN = (
     Picture(name="list-small", size=SMALL, waits_for=("following",), coloured=("✗ timeout",)),
     Picture(name="list-wide", size=WIDE, keys=("k", "k"), waits_for=("#13 ",), coloured=IN_LIST),
     Picture(name="list-light", keys=("ctrl+t",), coloured=(*IN_LIST, "Event", "/.env")),
-    Picture(name="list-marked", keys=("o", "space", "j", "j", "space", "z"), waits_for=("2 marked",)),
+    Picture(name="list-marked", keys=("o", "space", "j", "space", "z"), waits_for=("2 marked",)),
     Picture(name="tab-event", keys=(*["k"] * 9, "enter", "z"), waits_for=("#6 ", "What is known")),
     Picture(name="tab-body", keys=(*["k"] * 4, "2"), waits_for=("#11 ", '"250.00"')),
     Picture(name="tab-headers", keys=("k", "3"), waits_for=("#14 ", "lean-signature")),

@@ -6,14 +6,16 @@ Owns the `Listing` and the searches behind it. Draws nothing: `changed` is calle
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from time import monotonic
 from typing import TypeVar
 
 from relay.filters import Filter
+from relay.store.eventcount import EventCount
 from relay.store.listing import Span
 from tui.gateway import AT_ONCE, Gateway, interrupted
-from tui.listing import Dense, Found, Listing
+from tui.listing import Dense, Found, Listing, missing
 
 T = TypeVar("T")
 
@@ -22,6 +24,10 @@ DENSE_UNASKED = 20_000
 
 LATE_WINDOW = 1_000
 """Of the newest captures so many are asked again by a filter on what comes later: verdicts, states, stars."""
+
+QUIET_S = 0.5
+"""So long nothing has to be removed before it is counted anew: the writer's log, in which removed bytes still
+stand, is emptied right after a removal, and that fails while somebody reads."""
 
 SETTLED_S = 0.3
 """How long a filter on what comes later rests between looks."""
@@ -41,11 +47,6 @@ class Finding:
         """It was told to end before everything was asked."""
         self.is_late = any(leaf.is_late for leaf in filter.leaves())
 
-    @property
-    def looked_at(self) -> int:
-        """How many ids were asked."""
-        return self.newest - self.scanned_to + 1
-
 
 class Browsing:
     """The captures of one log as a list."""
@@ -59,13 +60,26 @@ class Browsing:
         self._changed = changed
         self._news = asyncio.Event()
         self._searching = asyncio.Lock()
-        self._counted = False
-        """Whether it is known which ids are missing."""
+        self._counting = False
+        self._known: EventCount | None = None
+        self._count_wanted = 0
+        """Goes up with each reason to count: what was begun before it does not do."""
+        self._count_at = 0.0
+        """When to begin with it; by `monotonic`."""
+        self.is_counted = False
+        """Whether it is known which ids are missing; else `count` has to be called."""
 
     @property
     def total(self) -> int:
-        """How many captures the log holds, at most."""
+        """How many captures the log holds; at most, where `is_counted` is not so."""
+        if self.is_counted and self._known is not None:
+            return self._known.captures
         return self.span.last - self.span.first + 1 if self.span.last else 0
+
+    @property
+    def events(self) -> int | None:
+        """How many different events they report; None where that is not known now."""
+        return self._known.events if self.is_counted and self._known is not None else None
 
     # -- all captures --------------------------------------------------------------------------
 
@@ -73,30 +87,60 @@ class Browsing:
         """Show every capture; `count` has to follow."""
         self.finding = None
         self.span = self._gateway.span()
-        self._counted = False
+        self._want_count()
         self.listing.show(Dense(self.span.first or 1, self.span.last))
         self._changed()
 
-    async def count(self) -> None:
-        """Find out which ids are missing, and leave them out."""
-        span = self.span
-        if self.finding is not None:
-            return
-        if self.total <= DENSE_UNASKED:
-            gaps = self._gateway.gaps(span)
-        else:
-            gaps = await asyncio.to_thread(self._gateway.gaps, span)
-        if self._has_moved_on():
-            return
-        self._counted = True
-        if gaps is not None:
-            found = Found(gaps)
-            self.listing.show(found)
-            self.listing.add_newer(self._gateway.newer(span.last))
-        self._changed()
+    def _want_count(self, *, after_s: float = 0.0) -> None:
+        self.is_counted = False
+        self._count_wanted += 1
+        self._count_at = monotonic() + after_s
 
-    def _has_moved_on(self) -> bool:
-        return self.finding is not None
+    async def count(self) -> None:
+        """Find out which ids are missing, leave them out, and count; until all is known.
+
+        Raises:
+            RelayError: the log cannot be read.
+        """
+        if self._counting:
+            return  # That one goes on until all is known.
+        self._counting = True
+        try:
+            while not self.is_counted:
+                rest = self._count_at - monotonic()
+                if rest > 0:
+                    await asyncio.sleep(rest)
+                    continue
+                await self._count()
+                self._changed()
+        finally:
+            self._counting = False
+
+    async def _count(self) -> None:
+        span, wanted = self.span, self._count_wanted
+        try:
+            if span.last - span.first < DENSE_UNASKED:
+                ids, known = self._gateway.counted(span)
+            else:
+                ids, known = await asyncio.to_thread(self._gateway.counted, span)
+            there = Dense(span.first or 1, span.last) if ids is None else Found(ids)
+            await self._leave_out(there, span.last)
+            self._known = self._gateway.with_newer(known)
+            self.is_counted = wanted == self._count_wanted
+        except Exception as error:
+            if not interrupted(error):
+                raise
+            self._count_at = monotonic() + QUIET_S
+
+    async def _leave_out(self, there: Dense | Found, upto: int) -> None:
+        """Take out of the list, and of what is marked, all up to an id that is not there."""
+        if self.finding is None:
+            self.listing.recount(there, upto)
+            self.listing.begin_at(self.span.first)
+            return
+        asked = [*self.listing.marks, *self.listing.ids.all()]
+        gone = await asyncio.to_thread(lambda: [number for number in missing(asked, there) if number <= upto])
+        self.listing.remove(gone)
 
     # -- news ----------------------------------------------------------------------------------
 
@@ -111,23 +155,24 @@ class Browsing:
         before, self.span = self.span, self._gateway.span()
         came = max(0, self.span.last - before.last)
         self._news.set()
+        if self.span.removed != before.removed or (before.last and self.span.first != before.first):
+            self._want_count(after_s=QUIET_S)
+            self.listing.begin_at(self.span.first or self.listing.newest + 1)
         if self.finding is None:
             ids = self._gateway.newer(self.listing.newest)
-            if len(ids) == AT_ONCE or self.span.first != before.first:
+            if len(ids) == AT_ONCE:
                 self.show_all()
-                self._counted = False
             else:
                 self.listing.add_newer(ids)
+        if self.is_counted and self._known is not None:
+            self._known = self._gateway.with_newer(self._known)
         return came
 
-    @property
-    def needs_count(self) -> bool:
-        """Whether `count` has to be called."""
-        return self.finding is None and not self._counted
-
-    def lost(self) -> None:
-        """A row that was to be drawn is gone: others may be too."""
-        self._counted = False
+    def lost(self, ids: Sequence[int]) -> None:
+        """Rows that were to be drawn are gone: the list loses them, and others may be gone too."""
+        self.listing.remove(ids)
+        self._want_count(after_s=QUIET_S)
+        self._changed()
 
     # -- a filter ------------------------------------------------------------------------------
 

@@ -166,10 +166,19 @@ class MainScreen(Filtering, ReplayingScreen):
         """Rows for the list; None, at once, while the log cannot be read."""
         if self._unreadable is None:
             try:
-                return self.gateway.rows(ids)
+                found = self.gateway.rows(ids)
+                gone = [number for number in ids if number not in found]
+                if gone:
+                    self.call_later(self._lose, gone)  # Not while it is being drawn.
+                return found
             except RelayError as error:
                 self._cannot_read(error)
         return None
+
+    def _lose(self, ids: list[int]) -> None:
+        """Rows were removed elsewhere."""
+        self._browsing.lost(ids)
+        self._count()
 
     def _cannot_read(self, error: RelayError) -> None:
         """Leave the log alone; `_look` sees when it can be read again."""
@@ -200,10 +209,10 @@ class MainScreen(Filtering, ReplayingScreen):
         if came:
             self._status.arrivals.add(came, time())
         self._rows_changed()
-        if self._browsing.needs_count:
+        if not self._browsing.is_counted:
             self._count()
 
-    @work(exclusive=True, group="count")
+    @work(group="count")
     async def _count(self) -> None:
         try:
             await self._browsing.count()
@@ -231,8 +240,13 @@ class MainScreen(Filtering, ReplayingScreen):
     def _tell(self) -> None:
         self._head.show(self._list.columns_now(), newest_first=self._browsing.listing.newest_first)
         browsing = self._browsing
-        exact = not browsing.needs_count
-        self._foot.show(browsing.listing, browsing.finding, browsing.total, exact=exact)
+        self._foot.show(
+            browsing.listing,
+            browsing.finding,
+            total=browsing.total,
+            events=browsing.events,
+            exact=browsing.is_counted,
+        )
         self._bar.busy = browsing.is_searching
 
     @work(exclusive=True, group="status")

@@ -204,8 +204,10 @@ class CaptureList(Toned, can_focus=True):
         self.go_to(0 if end < 0 else len(self.listing) - 1)
 
     def action_mark(self) -> None:
+        # One row down in either order, and at the last one it stays, so that Space once more unmarks it: as
+        # in mutt, mc, ranger and htop.
         self.listing.mark()
-        self.action_move(-1 if self.listing.newest_first else 1)
+        self.action_move(1)
 
     def action_open(self) -> None:
         self.post_message(self.Opened(self))

@@ -29,9 +29,6 @@ class Progress(Protocol):
     done: bool
     stopped: bool
 
-    @property
-    def looked_at(self) -> int: ...
-
 
 class ListHead(Widget):
     """The names of the columns; a click on them turns the order."""
@@ -68,37 +65,54 @@ class ListFoot(Widget):
 
     _pieces: reactive[tuple[Piece, ...]] = reactive(())
 
-    def show(self, listing: Listing, finding: Progress | None, total: int, *, exact: bool) -> None:
+    def show(
+        self, listing: Listing, finding: Progress | None, *, total: int, events: int | None, exact: bool
+    ) -> None:
         """Count a list.
 
         Args:
             listing: what is listed.
             finding: how far the filter has come; None without one.
             total: captures of the log.
-            exact: whether it is known that no id is missing.
+            events: different events that they report; None where that is not known.
+            exact: whether the total is known, and not only that there are no more.
         """
         written = keymap.of(self.app).written
         follow, stop = written("list.follow"), written("look.back")
-        self._pieces = tuple(counted(listing, finding, total, exact=exact, follow=follow, stop=stop))
+        self._pieces = tuple(
+            counted(listing, finding, total=total, events=events, exact=exact, follow=follow, stop=stop)
+        )
 
     def render(self) -> RenderResult:
         return content(self._pieces)
 
 
 def counted(
-    listing: Listing, finding: Progress | None, total: int, *, exact: bool, follow: str, stop: str
+    listing: Listing,
+    finding: Progress | None,
+    *,
+    total: int,
+    events: int | None,
+    exact: bool,
+    follow: str,
+    stop: str,
 ) -> Iterator[Piece]:
-    """`143,037 match (14 %) · all scanned · ▼ 3 new · 2 marked`."""
+    """`1,204 captures, 1,100 events · following`, `143 match (14.0%) of 1,021 · all scanned · 2 marked`."""
+    at_most = "" if exact else "at most "
     count = len(listing)
     if finding is None:
-        yield f"{'' if exact else 'at most '}{count:,} {'capture' if count == 1 else 'captures'}", "plain"
+        yield f"{at_most}{count:,} {'capture' if count == 1 else 'captures'}", "plain"
+        if events is not None and count:
+            yield f", {events:,} {'event' if events == 1 else 'events'}", "plain"
     else:
-        share = f" ({count / finding.looked_at:.1%})" if finding.looked_at > 0 else ""
+        # On the way it is not known how many captures the ids are that were asked.
+        whole = finding.done and not finding.stopped and exact and total
+        share = f" ({count / total:.1%})" if whole else ""
         yield f"{count:,} {'matches' if count == 1 else 'match'}{share}", "strong"
         if finding.stopped:
             yield f" · stopped at #{finding.scanned_to:,}", "warn"
         elif finding.done:
-            yield f" of {total:,} · all scanned", "dim"
+            yield f" of {at_most}{total:,} · all scanned", "dim"
         else:
             yield f" · scanned back to #{finding.scanned_to:,} …, {stop} stops", "accent"
     if listing.following:
