@@ -46,7 +46,7 @@ async def test_newest_first_with_what_is_behind(tmp_path: Path, size: tuple[int,
         await see.press("j")
         await see.shows("#2 malformed: it is no HTTP that can be read", "Scanners do that")
         await see.press("escape")
-        await see.shows("1 capture ")
+        await see.shows("1 capture, 1 event")
 
 
 async def test_new_ones_come_in(tmp_path: Path) -> None:

@@ -306,7 +306,7 @@ async def test_a_dry_run_shows_and_sends_nothing(tmp_path: Path, size: tuple[int
         await see.press("ctrl+n")
         await see.shows("payload.nowhere")
         await see.press("escape", "escape")
-        await see.shows("1 capture ")
+        await see.shows("1 capture, 1 event")
         await see.press("e")
         await see.shows("Send capture 1 again, edited")
         area = see.pilot.app.screen.query_one(TextArea)
@@ -314,7 +314,7 @@ async def test_a_dry_run_shows_and_sends_nothing(tmp_path: Path, size: tuple[int
         await see.press("ctrl+n")
         await see.shows("nothing is sent", "POST /hook")
         await see.press("escape", "escape", "y")
-        await see.shows("1 capture ")
+        await see.shows("1 capture, 1 event")
         assert not got
 
 
