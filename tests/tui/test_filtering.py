@@ -7,13 +7,15 @@ import threading
 from collections.abc import Generator
 from pathlib import Path
 
+from textual import events
 from textual.widgets import Input
+from textual.widgets._footer import FooterKey
 
 from relay.filters import Filter
 from relay.models import Capture, Event, Signature
 from relay.store.search import Window
 from tests.factories import NOON, a_capture, a_delivery, insert
-from tests.tui.showing import Showing, showing
+from tests.tui.showing import Showing, showing, wait_for
 from tui.screens.main import MainScreen
 
 
@@ -62,6 +64,41 @@ async def test_fault_stands_under_its_character(tmp_path: Path) -> None:
         lines = text.splitlines()
         at = next(at for at, line in enumerate(lines) if "/ sig:invalid si:x" in line)
         assert lines[at].index("si:x") == lines[at + 1].index("^")
+
+
+async def test_enter_right_behind_a_paste(tmp_path: Path) -> None:
+    """What was pasted before Enter counts, and is applied by it: nobody waits for a pause in the writing."""
+    async with showing(tmp_path, captures()) as see:
+        await see.press("slash")
+        screen = see.pilot.app.screen
+        assert isinstance(screen, MainScreen)
+        applied: list[str] = []
+        apply = screen._apply
+
+        def noted(text: str) -> bool:
+            applied.append(text)
+            return apply(text)
+
+        screen._apply = noted  # type: ignore[method-assign]
+        see.pilot.app.post_message(events.Paste("sig:invalid"))
+        see.pilot.app.post_message(events.Key("enter", "\r"))
+        await see.shows("10 match (10.0%) of 100 · all scanned")
+        assert applied[0] == "sig:invalid"
+        assert not screen._bar.has_focus_within
+
+
+async def test_keys_at_the_foot_stay_where_none_works_differently(tmp_path: Path) -> None:
+    """They are made anew only where other keys are to be shown."""
+    async with showing(tmp_path, captures()) as see:
+        await see.shows("#100 ")
+        screen = see.pilot.app.screen
+        before = list(screen.query(FooterKey))
+        for _ in range(3):
+            screen.refresh_bindings()
+            await see.pilot.pause()
+        assert list(screen.query(FooterKey)) == before
+        await see.press("slash")
+        await wait_for(see.pilot, lambda: list(screen.query(FooterKey)) != before, "other keys")
 
 
 async def test_escape_clears_it(tmp_path: Path) -> None:

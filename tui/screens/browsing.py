@@ -185,8 +185,8 @@ class Browsing:
         async with self._searching:
             self.span = self._gateway.span()
             finding = self.finding = Finding(filter, self.span.last)
+            # Drawn with the first window, some milliseconds from here, and not empty before that.
             self.listing.show(Found())
-            self._changed()
             await self._scan(finding)
             while True:
                 await self._news.wait()

@@ -8,7 +8,6 @@ from textual import work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.screen import Screen
-from textual.widgets import Footer
 
 from relay.errors import RelayError
 from relay.text import visible
@@ -16,6 +15,7 @@ from tui import keymap, keys
 from tui.gateway import Gateway
 from tui.keys import Key
 from tui.screens.help import HelpScreen
+from tui.widgets.keys_foot import KeysFoot
 from tui.widgets.side_by_side import SideBySide
 
 TOLD_EVERY_S = 0.2
@@ -38,7 +38,7 @@ class CompareScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         yield SideBySide()
-        yield Footer(show_command_palette=False)
+        yield KeysFoot()
 
     def on_mount(self) -> None:
         self._fields = self.query_one(SideBySide)

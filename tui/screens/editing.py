@@ -12,7 +12,7 @@ from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.content import Content
 from textual.screen import Screen
-from textual.widgets import Footer, Input, Label, Static
+from textual.widgets import Input, Label, Static
 
 from relay.editing import Edits
 from relay.errors import RelayError
@@ -26,6 +26,7 @@ from tui.screens.help import HelpScreen
 from tui.screens.preview import PreviewScreen
 from tui.screens.sending import RESIGN, usual
 from tui.widgets.drawn import FormArea, Line
+from tui.widgets.keys_foot import KeysFoot
 from tui.widgets.toggle import Toggle
 
 MOST_HERE = 256 * 1024
@@ -70,7 +71,7 @@ class EditScreen(Screen[Sending | None]):
             yield Label("To", markup=False)
             yield Line(self._last.to, placeholder=usual(self._targets), id="field-to", compact=True)
         yield Toggle(RESIGN, self._last.resign, id="resign")
-        yield Footer(show_command_palette=False)
+        yield KeysFoot()
 
     def on_mount(self) -> None:
         self._take(self._form.text)

@@ -9,7 +9,7 @@ from textual import work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.screen import Screen
-from textual.widgets import Footer, OptionList, Static
+from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from relay.errors import RelayError
@@ -20,6 +20,7 @@ from tui.format import Piece
 from tui.gateway import Gateway
 from tui.keys import Key
 from tui.screens.help import HelpScreen
+from tui.widgets.keys_foot import KeysFoot
 from tui.widgets.text import content
 
 BREAK: Piece = ("\n", "plain")
@@ -50,7 +51,7 @@ class JourneyScreen(Screen[int | None]):
     def compose(self) -> ComposeResult:
         yield self._head
         yield self._steps
-        yield Footer(show_command_palette=False)
+        yield KeysFoot()
 
     def on_mount(self) -> None:
         self._steps.focus()

@@ -15,7 +15,6 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container, Vertical
 from textual.dom import DOMNode
-from textual.widgets import Footer
 
 from relay.errors import RelayError
 from relay.models import Listed
@@ -35,6 +34,7 @@ from tui.status import Status, banners
 from tui.widgets.capture_list import CaptureList
 from tui.widgets.detail import Detail
 from tui.widgets.filter_bar import FilterBar
+from tui.widgets.keys_foot import KeysFoot
 from tui.widgets.list_frame import Empty, ListFoot, ListHead
 from tui.widgets.replay_line import ReplayLine
 from tui.widgets.status_line import BAR_S, BARS, Banners, StatusLine
@@ -92,7 +92,7 @@ class MainScreen(Filtering, ReplayingScreen):
                 yield self._foot
             yield self._detail
         yield self._replay_line
-        yield Footer(show_command_palette=False)
+        yield KeysFoot()
 
     def on_mount(self) -> None:
         self._list.focus()

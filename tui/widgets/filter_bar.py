@@ -241,6 +241,10 @@ class FilterBar(Vertical):
 
     def action_take(self) -> None:
         """Keep what is written and go back to the list."""
+        # What is pasted comes by way of the screen: a key that was pressed behind it would be here first.
+        self.screen.call_later(self._input.call_later, self._take)
+
+    def _take(self) -> None:
         self._leave(cleared=not self.text.strip())
 
     def action_drop(self) -> None:
