@@ -9,7 +9,6 @@ from textual import work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.screen import Screen
-from textual.widgets import Footer
 
 from relay.errors import RelayError
 from relay.text import visible
@@ -20,6 +19,7 @@ from tui.gateway import PREVIEWED_AT_ONCE, Replays
 from tui.keys import Key
 from tui.screens.help import HelpScreen
 from tui.widgets.facts_page import drawn
+from tui.widgets.keys_foot import KeysFoot
 from tui.widgets.lines import Line, LinesView
 
 
@@ -42,7 +42,7 @@ class PreviewScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         yield self._shown
-        yield Footer(show_command_palette=False)
+        yield KeysFoot()
 
     def on_mount(self) -> None:
         self._shown.focus()

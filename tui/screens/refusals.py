@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.content import Content
 from textual.screen import Screen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from relay.errors import RelayError
 from relay.models import Refusal, Tally
@@ -22,6 +22,7 @@ from tui.gateway import Gateway
 from tui.keys import Key
 from tui.listing import Found, Listing
 from tui.screens.help import HelpScreen
+from tui.widgets.keys_foot import KeysFoot
 from tui.widgets.lines import Line, LinesView
 from tui.widgets.rows_list import RowsList
 from tui.widgets.text import content
@@ -57,7 +58,7 @@ class RefusalsScreen(Screen[None]):
         yield self._list
         yield self._detail
         yield Static(content(refusals.EMPTY), id="refusals-empty", markup=False)
-        yield Footer(show_command_palette=False)
+        yield KeysFoot()
 
     def on_mount(self) -> None:
         self._list.focus()
