@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -40,12 +41,12 @@ class Showing:
 
     async def shows(self, *parts: str, within_s: float = 5.0) -> str:
         """Wait until all these are on the screen; gives the text of it."""
-        await wait_for(
-            self.pilot,
-            lambda: all(part in self.text() for part in parts),
-            f"{parts} in\n{self.text()}",
-            within_s,
-        )
+        try:
+            await wait_for(
+                self.pilot, lambda: all(part in self.text() for part in parts), str(parts), within_s
+            )
+        except AssertionError as error:
+            raise AssertionError(f"{error} in\n{self.text()}") from None
         return self.text()
 
     async def shows_no(self, part: str) -> None:
@@ -86,11 +87,17 @@ async def showing(
 
 @asynccontextmanager
 async def screen_on(settings: Settings, *, size: tuple[int, int] = (120, 40)) -> AsyncIterator[Showing]:
-    """The main screen on a log that is there."""
+    """The main screen on a log that is there, with what it shows first."""
     with Gateway(settings) as gateway:
         app = RelayApp(gateway)
         async with app.run_test(size=size, notifications=True):
             pilot = Quick(app)
             await wait_for(pilot, lambda: isinstance(app.screen, MainScreen), "the main screen")
-            await pilot.pause()
+            await wait_for(pilot, partial(_is_ready, app), "the capture under the cursor")
             yield Showing(pilot)
+
+
+def _is_ready(app: RelayApp) -> bool:
+    """Whether the detail has the capture under the cursor, where there is one: keys find their places then."""
+    screen = app.screen
+    return not isinstance(screen, MainScreen) or screen.cursor is None or screen.subject is not None

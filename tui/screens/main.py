@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from time import monotonic, time
+from time import time
 from typing import ClassVar
 
 from textual import events, work
@@ -26,10 +24,10 @@ from tui.gateway import Gateway
 from tui.keys import Key
 from tui.screens.browsing import Browsing
 from tui.screens.columns import ColumnsDialog
+from tui.screens.detailing import DetailingScreen
 from tui.screens.filtering import Filtering
 from tui.screens.help import HelpScreen
 from tui.screens.refusals import RefusalsScreen
-from tui.screens.replaying import ReplayingScreen
 from tui.status import Status, banners
 from tui.widgets.capture_list import CaptureList
 from tui.widgets.detail import Detail
@@ -41,11 +39,6 @@ from tui.widgets.status_line import BAR_S, BARS, Banners, StatusLine
 
 POLL_S = 0.1
 STATUS_S = 1.0
-DETAIL_AFTER_S = 0.05
-"""How long the cursor rests before the detail is read, so that a held key scrolls freely."""
-
-DETAIL_EVERY_S = 0.4
-"""While the newest capture is followed, the detail is another one at most so often: nobody reads faster."""
 
 ARRIVALS_READ = 5_000
 """Captures whose times make the first sparkline."""
@@ -54,7 +47,7 @@ WIDE = 140
 """Columns from which list and detail stand side by side."""
 
 
-class MainScreen(Filtering, ReplayingScreen):
+class MainScreen(Filtering, DetailingScreen):
     """Browse, filter, understand."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings(keys.MAIN), *keys.tab_bindings()]
@@ -75,10 +68,6 @@ class MainScreen(Filtering, ReplayingScreen):
         self._unreadable: str | None = None
         self._refused: tuple[str, ...] = ()
         """Ids of the keys that are grey."""
-        self._detail_read_at = 0.0
-        """`monotonic()` of the last look at a capture for the detail."""
-        self._shown_row: Listed | None = None
-        """What the list said of the capture in the detail when that was read."""
 
     def compose(self) -> ComposeResult:
         yield self._status
@@ -294,60 +283,11 @@ class MainScreen(Filtering, ReplayingScreen):
             self._refused = refused
             self.refresh_bindings()
 
-    # -- the detail ----------------------------------------------------------------------------
+    # -- where one is --------------------------------------------------------------------------
 
     def on_capture_list_moved(self) -> None:
         self._tell()
         self._read_detail_if_changed()
-
-    def on_capture_list_opened(self) -> None:
-        self.remove_class("-zoom-list")
-        self._detail.focus_page()
-
-    def _read_detail_if_changed(self) -> None:
-        row = self._list.row(self._browsing.listing.cursor)
-        if row != self._shown_row or (row is None) != (self._detail.subject is None):
-            self._shown_row = row
-            self._read_detail(row.id if row else None)
-
-    @work(exclusive=True, group="detail")
-    async def _read_detail(self, number: int | None) -> None:
-        # A held key moves on before this: then nothing is read, and the list scrolls freely.
-        rest_s = DETAIL_AFTER_S
-        if self._browsing.listing.following:
-            rest_s = max(rest_s, self._detail_read_at + DETAIL_EVERY_S - monotonic())
-        await asyncio.sleep(rest_s)
-        self._detail_read_at = monotonic()
-        try:
-            subject = None if number is None else await self.gateway.subject(number)
-            self._detail.show(subject)
-            self._grey_keys()
-            if subject is not None and subject.findings is None:
-                # Its body is large: that is on the screen already while this is worked out.
-                found = await self.gateway.findings(subject)
-                if found is not None:
-                    self._detail.show(replace(subject, findings=found))
-                    self._grey_keys()
-        except RelayError as error:
-            self._cannot_read(error)
-
-    # -- what cannot be done -------------------------------------------------------------------
-
-    def why_not(self, action: str) -> str | None:
-        if action == "next_difference":
-            return self._why_no_difference()
-        return super().why_not(action)
-
-    def _why_no_difference(self) -> str | None:
-        subject = self._detail.subject
-        if subject is None:
-            return "There is no capture to look into."
-        if subject.findings is None:
-            return "It is still being compared with what Lean documents."
-        judgement = subject.findings.judgement
-        return None if judgement.differences else f"Nothing differs in it: {visible(judgement.summary)}."
-
-    # -- where one is --------------------------------------------------------------------------
 
     def action_follow(self) -> None:
         listing = self._browsing.listing
@@ -371,18 +311,6 @@ class MainScreen(Filtering, ReplayingScreen):
     def _show_columns(self, names: tuple[str, ...]) -> Layout:
         self._list.choose_columns(names)
         return self._list.columns_now()
-
-    def action_tab(self, by: int) -> None:
-        self.remove_class("-zoom-list")
-        self._detail.turn(by)
-
-    def action_show_tab(self, place: int) -> None:
-        self.remove_class("-zoom-list")
-        self._detail.open_tab(place)
-
-    def action_next_difference(self) -> None:
-        self.remove_class("-zoom-list")
-        self._detail.next_difference()
 
     def action_zoom(self) -> None:
         zoomed, other = "-zoom-list", "-zoom-detail"
