@@ -32,6 +32,10 @@ COMMON_EACH, RARE_EACH = 7, 250_000
 STARTS, KEYS, FILTERS, REQUESTS, ROUNDS = 3, 60, 3, 20, 3
 RATE, CONNECTIONS, LOAD_S = 500, 16, 5
 
+BUSY_RATE, BUSY_S, TABS = 200, 45, 20
+
+LOAD = (sys.executable, "-m", "tests.bench.load")
+
 NEEDLE = "needle-in-a-haystack"
 
 CUSTOMER_EACH = 3_333
@@ -80,6 +84,7 @@ def measure(folder: Path, count: int = MANY) -> Iterator[str]:
         see.end()
     payments = count // CUSTOMER_EACH
     yield f"journey of a customer with {payments:,} payments, the command: {command_ms(db):.0f} ms"
+    yield from busy(folder / "busy", db)
     yield f"request to row on screen: {spread(list(row_ms(folder / 'rows')))} ms"
     yield from cost(folder / "cost")
 
@@ -232,6 +237,45 @@ def row_ms(folder: Path) -> Iterator[float]:
         see.end()
 
 
+def busy(folder: Path, db: Path) -> Iterator[str]:
+    """The million under hands while webhooks come into it."""
+    with running(folder, db=db) as relay:
+        exchange(relay.port, a_request(a_body()))
+        command = [*LOAD, "--port", str(relay.port), "--seconds", str(BUSY_S), "--rate", str(BUSY_RATE)]
+        coming = subprocess.Popen(
+            [*command, "--connections", str(CONNECTIONS)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+        )
+        first = first_rows_ms(folder / "start", db)
+        with at_a_terminal(folder / "hands", "tui", "--db", str(db), size=(120, 40)) as see:
+            until(see, b"payment.updated")
+            see.press("k")
+            until(see, b"below")
+            tabs = tab_ms(see)
+            common = filter_ms(see, "sig:invalid", b" match")
+            rare = filter_ms(see, f"body:{NEEDLE}", b"all scanned")
+            is_over = coming.poll() is not None
+            see.press("q")
+            see.end()
+        said, _ = coming.communicate()
+    assert not is_over, f"all of it has to be seen within {BUSY_S} s"
+    yield f"while {BUSY_RATE}/s come in: first rows {first:.0f} ms; another tab {spread(tabs)} ms"
+    p99 = json.loads(said)["p99_ms"]
+    yield f"  filter, common {common:.0f} ms, rare in bodies {rare:.0f} ms; the listener's p99 {p99:.1f} ms"
+
+
+def tab_ms(see: Terminal) -> list[float]:
+    """Milliseconds from the key of another tab to what stands in it alone."""
+    found = []
+    for number in range(TABS):
+        key, text = (("3", b"lean-signature"), ("1", b"Stored and answered"))[number % 2]
+        before, begun = len(see.written), time.perf_counter()
+        see.press(key)
+        until(see, text, before)
+        found.append(1000 * (time.perf_counter() - begun))
+        quiet(see, 0.05)
+    return found
+
+
 def cost(folder: Path) -> Iterator[str]:
     """The listener's p99 with a hanging backend and a screen, against one without either, in turns."""
     p99: dict[str, list[float]] = {"alone": [], "with both": []}
@@ -279,7 +323,7 @@ def drained(see: Terminal) -> Iterator[None]:
 
 def load(port: int, seconds: float) -> float:
     """p99 in milliseconds of an open loop."""
-    command = [sys.executable, "-m", "tests.bench.load", "--port", str(port), "--seconds", str(seconds)]
+    command = [*LOAD, "--port", str(port), "--seconds", str(seconds)]
     more = ["--connections", str(CONNECTIONS), "--rate", str(RATE)]
     done = subprocess.run([*command, *more], cwd=ROOT, stdout=subprocess.PIPE, check=True, timeout=120)
     return float(json.loads(done.stdout)["p99_ms"])
