@@ -249,7 +249,7 @@ def busy(folder: Path, db: Path) -> Iterator[str]:
         with at_a_terminal(folder / "hands", "tui", "--db", str(db), size=(120, 40)) as see:
             until(see, b"payment.updated")
             see.press("k")
-            until(see, b"below")
+            until(see, b" new")
             tabs = tab_ms(see)
             common = filter_ms(see, "sig:invalid", b" match")
             rare = filter_ms(see, f"body:{NEEDLE}", b"all scanned")
