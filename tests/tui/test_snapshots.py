@@ -99,6 +99,11 @@ PICTURES_TAKEN = (
         waits_for=("Columns of the list", "[x] day and time"),
         coloured=("no room",),
     ),
+    Picture(name="compare", keys=(*["k"] * 4, "d"), waits_for=("payload.amount",)),
+    Picture(name="journey", keys=(*["k"] * 9, "J"), waits_for=("go there",)),
+    Picture(name="edit", keys=(*["k"] * 9, "e"), waits_for=("lean-signature", "$EDITOR")),
+    Picture(name="copy", keys=("k", "y"), waits_for=("event_id",)),
+    Picture(name="note", keys=("k", "semicolon"), waits_for=("Note",)),
     Picture(name="trigger", keys=("t",), waits_for=("Post a sample",)),
 )
 
