@@ -20,13 +20,13 @@ from textual.strip import Strip
 from relay.models import Listed
 from tui import columns, keys
 from tui.listing import Listing
-from tui.widgets.lines import Toned
+from tui.widgets.cursor_list import CursorList
 
 Fetch = Callable[[Sequence[int]], Mapping[int, Listed] | None]
 """Gives the rows of ids, those that exist; None where they cannot be read now."""
 
 
-class CaptureList(Toned, can_focus=True):
+class CaptureList(CursorList, can_focus=True):
     """Captures as rows; a million scroll as well as ten."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings(keys.LIST)]
@@ -56,8 +56,7 @@ class CaptureList(Toned, can_focus=True):
             return self.list
 
     def __init__(self, listing: Listing, fetch: Fetch, today: Callable[[], date], *, id: str) -> None:
-        super().__init__(id=id)
-        self.listing = listing
+        super().__init__(listing, id=id)
         self._fetch = fetch
         self._today = today
         self._columns: tuple[str, ...] = ()
@@ -76,12 +75,12 @@ class CaptureList(Toned, can_focus=True):
         self._strips.clear()
         self._resize_content()
         if self.listing.following:
-            self._show_cursor()
+            self.show_cursor()
         elif self._anchor is not None:
             in_view = self._cursor_in_view
-            self._scroll(self.listing.y_of(self._anchor))
+            self.scroll_row(self.listing.y_of(self._anchor))
             if in_view:
-                self._show_cursor()
+                self.show_cursor()
         self._remember()
         self.refresh()
 
@@ -129,7 +128,7 @@ class CaptureList(Toned, can_focus=True):
     def on_resize(self) -> None:
         self._strips.clear()
         self.virtual_size = Size(self.scrollable_content_region.width, len(self.listing))
-        self._show_cursor()
+        self.show_cursor()
         self.post_message(self.Moved(self))  # Its columns are others now, and their names stand elsewhere.
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
@@ -194,15 +193,6 @@ class CaptureList(Toned, can_focus=True):
 
     # -- moving --------------------------------------------------------------------------------
 
-    def action_move(self, by: int) -> None:
-        self.go_to(self.listing.cursor_y + by)
-
-    def action_page(self, by: int) -> None:
-        self.go_to(self.listing.cursor_y + by * max(1, self.size.height - 1))
-
-    def action_edge(self, end: int) -> None:
-        self.go_to(0 if end < 0 else len(self.listing) - 1)
-
     def action_mark(self) -> None:
         # One row down in either order, and at the last one it stays, so that Space once more unmarks it: as
         # in mutt, mc, ranger and htop.
@@ -212,29 +202,8 @@ class CaptureList(Toned, can_focus=True):
     def action_open(self) -> None:
         self.post_message(self.Opened(self))
 
-    def go_to(self, y: int) -> None:
-        """Put the cursor on a row."""
-        self.listing.move_to(y)
-        self.moved()
-
-    def moved(self) -> None:
-        """The listing's cursor has changed: show it."""
-        self._show_cursor()
-        self.refresh()
+    def tell_moved(self) -> None:
         self.post_message(self.Moved(self))
-
-    def _show_cursor(self) -> None:
-        height = self.scrollable_content_region.height
-        if height <= 0 or not len(self.listing):
-            return
-        y, top = self.listing.cursor_y, self.scroll_offset.y
-        if y < top:
-            self._scroll(y)
-        elif y >= top + height:
-            self._scroll(y - height + 1)
-
-    def _scroll(self, y: int) -> None:
-        self.scroll_to(y=y, animate=False, force=True, immediate=True)
 
     def _remember(self) -> None:
         if not len(self.listing):

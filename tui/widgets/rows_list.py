@@ -14,10 +14,11 @@ from textual.strip import Strip
 
 from tui import keys
 from tui.listing import Listing
-from tui.widgets.lines import Line, Toned
+from tui.widgets.cursor_list import CursorList
+from tui.widgets.lines import Line
 
 
-class RowsList(Toned, can_focus=True):
+class RowsList(CursorList, can_focus=True):
     """Ten thousand rows that are in memory scroll as well as ten."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings(keys.ROWS)]
@@ -38,14 +39,13 @@ class RowsList(Toned, can_focus=True):
         Args:
             draw: gives the row of an id at a width; safe to show.
         """
-        super().__init__(id=id)
-        self.listing = listing
+        super().__init__(listing, id=id)
         self._draw = draw
 
     def rows_changed(self) -> None:
         """There are other rows."""
         self._resize()
-        self._moved()
+        self.moved()
 
     def add_newer(self, ids: list[int]) -> None:
         """Rows that came: what is on screen stays there, unless the cursor follows the newest."""
@@ -53,9 +53,9 @@ class RowsList(Toned, can_focus=True):
         self.listing.add_newer(ids)
         self._resize()
         if self.listing.following:
-            self._show_cursor()
+            self.show_cursor()
         elif self.listing.newest_first:
-            self._scroll(top + len(ids))
+            self.scroll_row(top + len(ids))
         self.refresh()
         self.post_message(self.Moved(self))
 
@@ -64,7 +64,7 @@ class RowsList(Toned, can_focus=True):
 
     def on_resize(self) -> None:
         self._resize()
-        self._show_cursor()
+        self.show_cursor()
 
     def render_line(self, y: int) -> Strip:
         """One row of the screen."""
@@ -80,51 +80,23 @@ class RowsList(Toned, can_focus=True):
 
     # -- moving --------------------------------------------------------------------------------
 
-    def action_move(self, by: int) -> None:
-        self._go_to(self.listing.cursor_y + by)
-
-    def action_page(self, by: int) -> None:
-        self._go_to(self.listing.cursor_y + by * max(1, self.size.height - 1))
-
-    def action_edge(self, end: int) -> None:
-        self._go_to(0 if end < 0 else len(self.listing) - 1)
-
     def follow(self) -> None:
         """Go to the newest, and with each that comes; or no longer."""
         if self.listing.following:
             self.listing.hold()
         else:
             self.listing.follow()
-        self._moved()
+        self.moved()
 
     def turn(self) -> None:
         """The other order."""
         self.listing.turn()
-        self._moved()
+        self.moved()
 
-    def _go_to(self, y: int) -> None:
-        self.listing.move_to(y)
-        self._moved()
-
-    def _moved(self) -> None:
-        self._show_cursor()
-        self.refresh()
+    def tell_moved(self) -> None:
         self.post_message(self.Moved(self))
-
-    def _show_cursor(self) -> None:
-        height = self.scrollable_content_region.height
-        if height <= 0 or not len(self.listing):
-            return
-        y, top = self.listing.cursor_y, self.scroll_offset.y
-        if y < top:
-            self._scroll(y)
-        elif y >= top + height:
-            self._scroll(y - height + 1)
-
-    def _scroll(self, y: int) -> None:
-        self.scroll_to(y=y, animate=False, force=True, immediate=True)
 
     def on_click(self, event: events.Click) -> None:
         at = self.scroll_offset.y + event.y
         if at < len(self.listing):
-            self._go_to(at)
+            self.go_to(at)

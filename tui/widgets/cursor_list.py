@@ -1,0 +1,53 @@
+"""A list with a cursor: its way through a `Listing`, and the scrolling that keeps it in view."""
+
+from __future__ import annotations
+
+from tui.listing import Listing
+from tui.widgets.lines import Toned
+
+
+class CursorList(Toned):
+    """What lists of captures and of refusals share; what builds on this draws the rows."""
+
+    def __init__(self, listing: Listing, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.listing = listing
+
+    def tell_moved(self) -> None:
+        """Say that the cursor is elsewhere, or follows, or no longer does."""
+        raise NotImplementedError
+
+    def action_move(self, by: int) -> None:
+        self.go_to(self.listing.cursor_y + by)
+
+    def action_page(self, by: int) -> None:
+        self.go_to(self.listing.cursor_y + by * max(1, self.size.height - 1))
+
+    def action_edge(self, end: int) -> None:
+        self.go_to(0 if end < 0 else len(self.listing) - 1)
+
+    def go_to(self, y: int) -> None:
+        """Put the cursor on a row."""
+        self.listing.move_to(y)
+        self.moved()
+
+    def moved(self) -> None:
+        """The listing's cursor has changed: show it."""
+        self.show_cursor()
+        self.refresh()
+        self.tell_moved()
+
+    def show_cursor(self) -> None:
+        """Scroll as far as it takes to have the cursor in view."""
+        height = self.scrollable_content_region.height
+        if height <= 0 or not len(self.listing):
+            return
+        y, top = self.listing.cursor_y, self.scroll_offset.y
+        if y < top:
+            self.scroll_row(y)
+        elif y >= top + height:
+            self.scroll_row(y - height + 1)
+
+    def scroll_row(self, y: int) -> None:
+        """Have a row at the top, at once."""
+        self.scroll_to(y=y, animate=False, force=True, immediate=True)
