@@ -6,6 +6,7 @@ JSON, not what they do. Nothing of this is ever reachable over TCP.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 import socket
@@ -15,12 +16,14 @@ import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import aiohttp
 from aiohttp import web
 
 from relay.errors import Exit, RelayError, Unreachable, UsageError
+from relay.lock import holder
 
 Action = Callable[[Mapping[str, Any]], Awaitable[dict[str, Any]]]
 """Takes JSON parameters, gives a JSON object; raises RelayError for what a person got wrong."""
@@ -29,6 +32,9 @@ ACTIONS: web.AppKey[Mapping[str, Action]] = web.AppKey("actions")
 
 ANSWER_WITHIN_S = 600.0
 """A prune of a large log works in slices and may take minutes."""
+
+STARTS_WITHIN_S = 5.0
+"""How long a command waits for an engine that is starting to have its socket."""
 
 
 def socket_path(db: Path) -> Path:
@@ -119,6 +125,32 @@ async def _act(request: web.Request) -> web.Response:
 def _error(error: RelayError) -> web.Response:
     body = {"error": str(error), "word": error.word, "exit": int(error.exit_code)}
     return web.json_response(body, status=400)
+
+
+async def ask_engine(db: Path, action: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Have the engine that owns a database act, and return its answer.
+
+    The lock file says where its socket is, so that it is found from a shell with other folders too.
+
+    Raises:
+        Unreachable: `no-engine` where none runs, `engine-silent` where it does not answer.
+        RelayError: what the engine says, with its word and exit code.
+    """
+    give_up_at = monotonic() + STARTS_WITHIN_S
+    while True:
+        found = holder(db)
+        if found is None:
+            raise Unreachable(f"no engine runs on {db}; `lean-relay listen` starts one", word="no-engine")
+        path = Path(found.socket) if found.socket is not None else socket_path(db)
+        if found.socket is not None or path.exists():
+            return await ask(path, action, params)
+        if monotonic() > give_up_at:
+            raise Unreachable(
+                f"the engine (pid {found.pid}) has not finished starting; ask again, or end it with "
+                f"`kill {found.pid}`",
+                word="engine-silent",
+            )
+        await asyncio.sleep(0.05)
 
 
 async def ask(path: Path, action: str, params: Mapping[str, Any]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from logging import getLogger
 from pathlib import Path
 from secrets import token_hex
 from time import monotonic, time
+from types import TracebackType
 from typing import Any
 
 from aiohttp import http_parser
@@ -76,7 +77,9 @@ AFTER_RESTART = (
 class Engine:
     """A running engine; made by `running`."""
 
-    def __init__(self, settings: Settings, reread: Callable[[], Settings] | None) -> None:
+    def __init__(
+        self, settings: Settings, reread: Callable[[], Settings] | None, stop: Callable[[], None]
+    ) -> None:
         self.settings = settings
         self._begun_with = settings
         """What is in force of AFTER_RESTART."""
@@ -87,6 +90,9 @@ class Engine:
         """Stored since the start."""
         self._stored_at = 0.0
         self._reread = reread
+        self._end = stop
+        self._control: Path | None = None
+        """The socket on which it is asked."""
         self._started = time()
         self._writer: Writer
         self._port: int | None = None
@@ -127,10 +133,10 @@ class Engine:
             instance=self._instance,
         )
         self._replays = await self._work.enter_async_context(replays)
+        socket = control.socket_path(settings.db)
+        await self._work.enter_async_context(control.serving(socket, self._actions()))
+        self._control = socket
         self._describe()
-        await self._work.enter_async_context(
-            control.serving(control.socket_path(settings.db), self._actions())
-        )
 
     async def finish(self) -> None:
         """Take, send and do nothing more; the log stays open, so that the last of it can be shown."""
@@ -187,7 +193,8 @@ class Engine:
         stack.push_async_callback(stop)
 
     def _describe(self) -> None:
-        self._lock.describe(Holder(pid=os.getpid(), started_at=self._started, url=self.url))
+        socket = None if self._control is None else str(self._control)
+        self._lock.describe(Holder(pid=os.getpid(), started_at=self._started, url=self.url, socket=socket))
 
     def _committed(self, first_id: int, count: int) -> None:
         self.captures += count
@@ -244,6 +251,7 @@ class Engine:
         return {
             "status": self._status,
             "reload": self._reload,
+            "stop": self._stop,
             **keeping.actions(self._writer),
             **self._replays.actions(),
             **(self._forwarding.actions() if self._forwarding is not None else {}),
@@ -283,6 +291,18 @@ class Engine:
             "refusals": dict(self.refusals.counts),
         }
 
+    async def _stop(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """End this engine in order, as SIGTERM does; the answer comes before the end."""
+        if self._receiver is None and params.get("yes") is not True:
+            raise RelayError(
+                f"the engine (pid {os.getpid()}) belongs to another command, which ends by itself; "
+                "wait for it, or end it with --yes",
+                word="engine-busy",
+            )
+        log.info("asked to stop")
+        self._end()
+        return {"kind": "stop", "pid": os.getpid()}
+
     async def _reload(self, params: Mapping[str, Any]) -> dict[str, Any]:
         if self._reread is None:
             raise UsageError("this engine has nothing to read again")
@@ -312,21 +332,50 @@ class Engine:
 
 @asynccontextmanager
 async def running(
-    settings: Settings, *, receive: bool, reread: Callable[[], Settings] | None = None
+    settings: Settings,
+    *,
+    receive: bool,
+    reread: Callable[[], Settings] | None = None,
+    stop: Callable[[], None] | None = None,
 ) -> AsyncIterator[Engine]:
     """An engine for as long as the context lasts.
 
     Args:
         receive: whether it takes webhooks; without, it only changes what is stored.
         reread: gives fresh settings for `reload`.
+        stop: called once asked to stop; whoever holds the context then leaves it. By default the task that
+            holds it is interrupted, and the context raises `stopped`.
 
     Raises:
         RelayError: with the stable word of what keeps it from starting.
     """
-    engine = Engine(settings, reread)
-    async with AsyncExitStack() as stack:
-        await engine._open(stack, receive=receive)
-        yield engine
+    interrupt = _Interrupt()
+    engine = Engine(settings, reread, stop or interrupt)
+    with interrupt:
+        async with AsyncExitStack() as stack:
+            await engine._open(stack, receive=receive)
+            yield engine
+
+
+class _Interrupt:
+    """Ends the task that holds this context, which then raises `stopped`."""
+
+    def __enter__(self) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._task = task
+        self._asked = False
+
+    def __call__(self) -> None:
+        if not self._asked:
+            self._asked = True
+            self._task.cancel()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._asked and kind is asyncio.CancelledError and not self._task.uncancel():
+            raise RelayError("another command had this one end before it was done", word="stopped") from error
 
 
 async def ask(settings: Settings, action: str, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -344,7 +393,7 @@ async def ask(settings: Settings, action: str, params: Mapping[str, Any]) -> dic
 async def asking(settings: Settings) -> AsyncIterator[Ask]:
     """The same for several actions of one engine, which lasts as long as the context."""
     if holder(settings.db) is not None:
-        yield partial(control.ask, control.socket_path(settings.db))
+        yield partial(control.ask_engine, settings.db)
         return
     async with running(settings, receive=False) as engine:
         yield engine.act

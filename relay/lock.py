@@ -30,11 +30,13 @@ class Holder:
     """Unix time."""
     url: str | None = None
     """Where it takes webhooks; None for an engine without a receiver, or one that is still starting."""
+    socket: str | None = None
+    """The path of its control socket; None while it is starting."""
 
 
 def lock_path(db: Path) -> Path:
-    """The lock file's place: beside the database."""
-    return db.with_name(f"{db.name}.lock")
+    """The lock file's place: beside the database itself, whatever name it is opened by."""
+    return Path(f"{os.path.realpath(db)}.lock")
 
 
 class Lock:
@@ -106,7 +108,12 @@ def holder(db: Path) -> Holder | None:
 def _read(descriptor: int) -> Holder | None:
     try:
         known = json.loads(os.pread(descriptor, 4096, 0))
-        return Holder(pid=int(known["pid"]), started_at=float(known["started_at"]), url=known["url"])
+        return Holder(
+            pid=int(known["pid"]),
+            started_at=float(known["started_at"]),
+            url=known["url"],
+            socket=known.get("socket"),
+        )
     except (ValueError, KeyError, TypeError):
         return None
 

@@ -93,7 +93,7 @@ def _engine_needed(settings: Settings, command: str) -> None:
 
 
 def _ask(settings: Settings, action: str, params: Mapping[str, Any]) -> dict[str, Any]:
-    return run_async(control.ask(control.socket_path(settings.db), action, params))
+    return run_async(control.ask_engine(settings.db, action, params))
 
 
 def _confirm(ids: list[int]) -> None:

@@ -62,7 +62,7 @@ async def _listen(
         # The screen holds the other end of a pipe: it closes however the screen ends, kill -9 included.
         asyncio.get_running_loop().add_reader(behind, stop.set)
     _warn_of_exposure(settings)
-    async with engine.running(settings, receive=True, reread=reread) as running:
+    async with engine.running(settings, receive=True, reread=reread, stop=stop.set) as running:
         if running.moved_aside is not None:
             log.warning("the log was corrupt; it was moved to %s and a new one begun", running.moved_aside)
         _on_hangup(running, stop)

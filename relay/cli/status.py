@@ -51,7 +51,7 @@ def status_command(invocation: Invocation) -> None:
 def _ask_engine(settings: Settings) -> dict[str, Any] | None:
     if holder(settings.db) is None:
         return None
-    return asyncio.run(control.ask(control.socket_path(settings.db), "status", {}))
+    return asyncio.run(control.ask_engine(settings.db, "status", {}))
 
 
 def _counts(settings: Settings) -> Counts | None:

@@ -51,7 +51,7 @@ def stop(invocation: Invocation, which: str) -> None:
     db = invocation.settings().db
     if holder(db) is None:
         raise Unreachable(f"no engine runs on {db}, so no replay does", word="no-engine")
-    ended = run_async(_stop(partial(control.ask, control.socket_path(db)), which))
+    ended = run_async(_stop(partial(control.ask_engine, db), which))
     for progress, was_over in ended:
         if invocation.json:
             click.echo(json.dumps({"kind": "replay", **progress}))

@@ -110,7 +110,8 @@ def _merged(layers: list[_Layer], files: list[Path]) -> Settings:
                 where[key] = layer.place.of(key)
         for name, source in layer.sources.items():
             found.setdefault(name, source)
-    chosen.setdefault("db", default_db())
+    # Resolved once: every name of a database leads to the same lock, socket and write-ahead log.
+    chosen["db"] = Path(os.path.realpath(chosen.get("db", default_db())))
     app_token = found.pop(secrets.APP_TOKEN, None)
     named = sorted(found.values(), key=lambda source: source.name != secrets.DEFAULT_SECRET)
     where = {key: where.get(key, "default") for key in SETTINGS}

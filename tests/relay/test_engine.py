@@ -92,6 +92,65 @@ async def test_a_command_becomes_the_engine_where_none_runs(tmp_path: Path) -> N
     assert holder(settings.db) is None
 
 
+async def test_an_engine_is_asked_to_stop(tmp_path: Path) -> None:
+    """The asker gets an answer first; then whoever holds the engine is told to leave it."""
+    settings = settings_for(tmp_path)
+    asked = asyncio.Event()
+    async with engine.running(settings, receive=True, stop=asked.set):
+        answer = await control.ask_engine(settings.db, "stop", {})
+        assert answer == {"kind": "stop", "pid": os.getpid()}
+        assert asked.is_set()
+    with pytest.raises(Unreachable) as none:
+        await control.ask_engine(settings.db, "stop", {})
+    assert none.value.word == "no-engine"
+
+
+async def test_a_command_s_own_engine_is_not_stopped_unless_that_is_meant(tmp_path: Path) -> None:
+    """`engine-busy` without `yes`; with it the command ends in order, in its own words."""
+    settings = settings_for(tmp_path)
+    begun, left = asyncio.Event(), asyncio.Event()
+
+    async def command() -> None:
+        async with engine.asking(settings) as act:
+            await act("star", {"ids": [1], "starred": True})
+            begun.set()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                left.set()
+
+    task = asyncio.ensure_future(command())
+    await begun.wait()
+    with pytest.raises(RelayError) as busy:
+        await control.ask_engine(settings.db, "stop", {})
+    assert busy.value.word == "engine-busy"
+    assert not left.is_set()
+    assert (await control.ask_engine(settings.db, "stop", {"yes": True}))["kind"] == "stop"
+    with pytest.raises(RelayError) as stopped:
+        await task
+    assert stopped.value.word == "stopped"
+    assert left.is_set()
+    assert holder(settings.db) is None
+
+
+async def test_an_engine_is_found_by_any_name_and_from_any_shell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A link to the database leads to its one engine, and so does a shell with other folders for sockets."""
+    settings = settings_for(tmp_path)
+    async with engine.running(settings, receive=True) as first:
+        alias = tmp_path / "alias.db"
+        alias.symlink_to(settings.db)
+        with pytest.raises(RelayError, match=f"listening on {first.url}") as refused:
+            async with engine.running(replace(settings, db=alias), receive=True):
+                pytest.fail("two engines on one database")
+        assert refused.value.word == "engine-running"
+        monkeypatch.delenv("XDG_RUNTIME_DIR")
+        monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+        for name in (settings.db, alias):
+            assert (await control.ask_engine(name, "status", {}))["engine"]["url"] == first.url
+
+
 async def test_a_silent_engine_is_unreachable(tmp_path: Path) -> None:
     """Where somebody holds the lock and nobody answers, the command says so."""
     with pytest.raises(Unreachable) as silent:

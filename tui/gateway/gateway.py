@@ -265,7 +265,7 @@ class Gateway:
     async def _ask(self, action: str, params: Mapping[str, Any]) -> dict[str, Any]:
         from relay import control  # with aiohttp, 0.2 s that the first rows need not wait for
 
-        return await control.ask(control.socket_path(self.db), action, params)
+        return await control.ask_engine(self.db, action, params)
 
     async def act(self, action: str, params: Mapping[str, Any]) -> dict[str, Any]:
         """Have the engine change something.
