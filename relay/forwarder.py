@@ -7,7 +7,7 @@ another. Nothing here is on the way from a request to its 200.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping
 from functools import partial
 
 from relay.lane import Lane, Policy
@@ -23,7 +23,7 @@ class Forwarder:
     def __init__(
         self,
         writer: Writer,
-        destinations: Sequence[tuple[str, Destination]],
+        destinations: Mapping[str, Destination],
         policy: Policy,
         *,
         paused: bool = False,
@@ -39,7 +39,7 @@ class Forwarder:
         self._paused = paused
         self._stopped = asyncio.Event()
         self._group: asyncio.TaskGroup | None = None
-        self._lanes = {name: self._lane(name, where) for name, where in destinations}
+        self._lanes = {name: self._lane(name, where) for name, where in destinations.items()}
         self._leaving: set[Lane] = set()
 
     def _lane(self, name: str, where: Destination) -> Lane:
@@ -70,18 +70,17 @@ class Forwarder:
             self._leaving.discard(lane)
             await lane.write(partial(delivering.park, targets=self.targets, before=0))
 
-    def send_to(self, destinations: Sequence[tuple[str, Destination]]) -> None:
+    def send_to(self, destinations: Mapping[str, Destination]) -> None:
         """Have these targets and no others from now on.
 
         Tries on their way to one that is taken away go on to their end; what they leave is parked then,
         and what waits for it is the caller's to park.
         """
-        wanted = dict(destinations)
-        for name in [name for name in self._lanes if name not in wanted]:
+        for name in [name for name in self._lanes if name not in destinations]:
             lane = self._lanes.pop(name)
             self._leaving.add(lane)
             lane.leave()
-        for name, where in wanted.items():
+        for name, where in destinations.items():
             if name not in self._lanes:
                 self._lanes[name] = self._lane(name, where)
                 self._begin(self._lanes[name])

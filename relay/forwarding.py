@@ -17,11 +17,11 @@ from typing import Any
 from relay.background import background
 from relay.config import Settings
 from relay.control import Action
+from relay.destinations import destinations
 from relay.errors import RelayError, UsageError
 from relay.forwarder import Forwarder
 from relay.lane import Policy
 from relay.models import from_micros
-from relay.outgoing import Destination, destination
 from relay.routing import Routes, leads_to
 from relay.store import delivering
 from relay.store.trouble import StoreTrouble
@@ -119,7 +119,7 @@ class Forwarding:
         Raises:
             RelayError: the store is in trouble; the targets are the new ones nevertheless.
         """
-        self._forwarder.send_to(_destinations(targets, self._settings))
+        self._forwarder.send_to(destinations(targets, self._settings))
         try:
             return await self._writer.write(partial(delivering.park, targets=targets, before=0))
         except StoreTrouble as trouble:
@@ -151,7 +151,7 @@ async def forwarding(
         timeout_s=settings.timeout_s,
         in_flight=settings.in_flight,
     )
-    forwarder = Forwarder(writer, _destinations(routes.targets, settings), policy, paused=paused)
+    forwarder = Forwarder(writer, destinations(routes.targets, settings), policy, paused=paused)
     async with background(forwarder.run()) as tasks:
         yield Forwarding(writer, forwarder, settings)
         forwarder.stop()
@@ -168,10 +168,6 @@ def refuse_circles(routes: Routes, host: str, port: int) -> None:
             raise UsageError(
                 f"{target} is this relay itself: captures would go round in a circle", word="loop"
             )
-
-
-def _destinations(targets: Sequence[str], settings: Settings) -> list[tuple[str, Destination]]:
-    return [(target, destination(target, **settings.target_tls)) for target in targets]
 
 
 async def _take_up(writer: Writer, routes: Routes) -> bool:

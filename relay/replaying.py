@@ -19,10 +19,11 @@ import msgspec
 
 from relay.config import Settings, preferred_secret, read_secrets
 from relay.control import Action
+from relay.destinations import destinations
 from relay.editing import Edits, edited, is_signature_stale, signed
 from relay.errors import NotFound, RelayError, UsageError
 from relay.models import Capture
-from relay.outgoing import Destination, destination, outgoing
+from relay.outgoing import destination, outgoing
 from relay.replay import Run
 from relay.replayplan import Plan, Preview
 from relay.routing import Routes, leads_to, target_name
@@ -147,9 +148,10 @@ class Replays:
         targets = _named(order.to) or self._routes().targets
         if not targets:
             raise UsageError("no target is configured; name one with --to, such as --to :3000")
-        destinations = {target: self._destination(target) for target in targets}
+        self._refuse_circles(targets)
+        where = destinations(targets, self._settings())
         if order.edits.target is not None:
-            destinations = {name: replace(to, has_path=False) for name, to in destinations.items()}
+            where = {name: replace(to, has_path=False) for name, to in where.items()}
         prepare = await asyncio.to_thread(self._prepare, order)
         ids = await asyncio.to_thread(_existing, self._settings().db, order.ranges)
         if not ids:
@@ -157,7 +159,7 @@ class Replays:
         routes = self._routes()
         return Plan(
             ids=ids,
-            destinations=destinations,
+            destinations=where,
             targets_of=(lambda _: targets) if order.to else (lambda capture: routes.of(lambda: capture)),
             prepare=prepare,
             times=order.times,
@@ -185,14 +187,12 @@ class Replays:
 
         return prepare
 
-    def _destination(self, target: str) -> Destination:
-        settings, own = self._settings(), self._url()
-        where = destination(target, insecure=settings.insecure, ca_file=settings.target_ca)
-        here = own is not None and leads_to(target, *_place(own))
-        public = settings.public_url is not None and _place(settings.public_url) == _place(target)
-        if here or public:
-            raise UsageError(f"{target} is this relay itself; name your backend with --to", word="loop")
-        return where
+    def _refuse_circles(self, targets: Iterable[str]) -> None:
+        public, own = self._settings().public_url, self._url()
+        for target in targets:
+            here = own is not None and leads_to(target, *_place(own))
+            if here or (public is not None and _place(public) == _place(target)):
+                raise UsageError(f"{target} is this relay itself; name your backend with --to", word="loop")
 
     async def _preview(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """What the action `replay` would send with the same parameters, for at most a few captures."""

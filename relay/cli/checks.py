@@ -252,7 +252,7 @@ async def targets(settings: Settings) -> list[Finding]:
     import asyncio
 
     from relay.connecting import reachable
-    from relay.outgoing import destination
+    from relay.destinations import destinations
     from relay.routing import Routes, leads_to, target_name
 
     if not settings.forward:
@@ -265,7 +265,7 @@ async def targets(settings: Settings) -> list[Finding]:
             step = "put it right; until then `lean-relay listen` does not start"
             found.append(fault("targets", str(error), step))
     names = list(dict.fromkeys(target_name(route.to) for route in settings.forward))
-    ways = [destination(name, **settings.target_tls) for name in names]
+    ways = destinations(names, settings).values()
     for name, why_not in zip(names, await asyncio.gather(*map(reachable, ways)), strict=True):
         if leads_to(name, settings.host, settings.port):
             step = "name your backend's port, or listen on another with --port"
