@@ -2,12 +2,16 @@
 #
 #   ARGS="..."      is passed on:  make run ARGS="--port 8080",  make test ARGS="-k filters"
 #   PYTHON=python3  names the Python to set .venv up with; otherwise the first one of 3.11 or newer
+#   LOCKED=no       takes the newest versions that pyproject.toml allows, not those of .ci/lock
 
-VENV := .venv
-PY   := $(VENV)/bin/python
-PIP  := $(PY) -m pip --disable-pip-version-check --no-input
+VENV   := .venv
+PY     := $(VENV)/bin/python
+PIP    := $(PY) -m pip --disable-pip-version-check --no-input
+LOCKED ?= yes
+LOCK   := .ci/lock
+LOCKS  := $(if $(filter no,$(LOCKED)),,yes)
 
-.PHONY: help run demo test check bench torture clean
+.PHONY: help run demo test check bench torture lock clean
 
 help:
 	@echo "make run      start lean-relay (the first time sets .venv up); ARGS= is passed on"
@@ -17,6 +21,7 @@ help:
 	@echo "make bench    how fast, held against a bare aiohttp server in the same run (about a minute);"
 	@echo "              ARGS=--tui measures the screen on a million captures (some two minutes)"
 	@echo "make torture  kill -9, full disks, hostile and slow clients, many rounds (some minutes)"
+	@echo "make lock     write .ci/lock/*.txt again, after pyproject.toml changed; ARGS=--upgrade takes newer versions"
 	@echo "make clean    remove .venv, caches and builds"
 
 run: $(VENV)/.installed
@@ -41,24 +46,43 @@ bench: $(VENV)/.tools
 torture: $(VENV)/.tools
 	$(PY) -m pytest tests/torture $(ARGS)
 
+# One file for every supported Python and platform: markers say where a package is needed, hashes name all its
+# wheels. Versions that are locked already stay unless pyproject.toml or --upgrade moves them.
+COMPILE = $(PY) -m uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --quiet \
+	--no-emit-index-url --no-header $(ARGS)
+
+lock: $(VENV)/.installed
+	@$(PIP) install --quiet uv
+	@$(COMPILE) --group build --output-file $(LOCK)/run.txt
+	@$(COMPILE) --group build --group dev --constraints $(LOCK)/run.txt --output-file $(LOCK)/dev.txt
+
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find relay tui tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# What the program needs. Made anew when pyproject.toml changes; a .venv whose Python has gone is replaced.
-$(VENV)/.installed: pyproject.toml
+# Everything that the program needs. Installed again when pyproject.toml or the lock changes; a .venv whose
+# Python has gone is replaced. The project itself is built with the locked backend, so nothing else is fetched.
+$(VENV)/.installed: pyproject.toml $(if $(LOCKS),$(LOCK)/run.txt)
 	@$(PY) -c '' 2>/dev/null || { $(find_python); \
 		echo "==> Making $(VENV) with $$found ($$($$found --version))"; \
 		"$$found" -m venv --clear $(VENV); }
-	@echo "==> Installing lean-relay and what it needs into $(VENV) (once, about half a minute)"
-	@$(PIP) install $(if $(wildcard $@),--quiet) --editable .
+	@echo "==> Installing lean-relay and its libraries into $(VENV) (once, about half a minute)"
+ifeq ($(LOCKS),)
+	@$(PIP) install $(if $(wildcard $@),--quiet) --upgrade --editable .
+else
+	@$(PIP) install $(if $(wildcard $@),--quiet) --require-hashes --requirement $(LOCK)/run.txt
+	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+endif
 	@touch $@
 
-# What tests and checks need besides. Dependency groups came with pip 25.1, hence the upgrade.
-$(VENV)/.tools: $(VENV)/.installed
+# The tools for tests and checks. Dependency groups came with pip 25.1, which the first step brought.
+$(VENV)/.tools: $(VENV)/.installed $(if $(LOCKS),$(LOCK)/dev.txt)
 	@echo "==> Installing the tools for tests and checks into $(VENV) (once, about half a minute)"
-	@$(PIP) install --quiet --upgrade 'pip>=25.1'
-	@$(PIP) install --quiet --group dev
+ifeq ($(LOCKS),)
+	@$(PIP) install --quiet --upgrade --group dev
+else
+	@$(PIP) install --quiet --require-hashes --requirement $(LOCK)/dev.txt
+endif
 	@touch $@
 
 # Sets `found`, or says what is missing. Debian splits ensurepip off into a package of its own.

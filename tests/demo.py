@@ -2,6 +2,7 @@
 
 Owns the processes that it starts, each ended by its own id, and a folder that is gone afterwards.
 Runs the real commands and says each one before it runs it, so that a newcomer can repeat them.
+Imports the standard library alone: `make demo` installs only what the program needs, none of the test tools.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.running import ROOT
+ROOT = Path(__file__).resolve().parent.parent
 
 SECRET = "demo-webhook-secret"
 """Made up: samples are signed with it, and the relay checks them by it."""

@@ -5,22 +5,48 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
+import venv
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import metadata
 from pathlib import Path
 
 import psutil
+import pytest
 
 from tests.running import ROOT, wait_until
+from tests.test_lock import locked
+
+
+@pytest.fixture(scope="module")
+def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Python that finds what `make run` installs and none of the test tools: links to the same files."""
+    folder = tmp_path_factory.mktemp("bare") / "venv"
+    venv.create(folder, symlinks=True)
+    (packages,) = folder.glob("lib/python*/site-packages")
+    for name in (*locked("run"), "lean-relay"):
+        try:
+            found = metadata.distribution(name)
+        except metadata.PackageNotFoundError:
+            continue  # Another platform's.
+        for top in {
+            file.parts[0] for file in found.files or () if file.parts[0] not in ("..", "__pycache__")
+        }:
+            if not (packages / top).exists():
+                (packages / top).symlink_to(Path(str(found.locate_file(top))))
+    missing = subprocess.run(
+        [folder / "bin" / "python", "-c", "import pytest"], capture_output=True, text=True
+    )
+    assert "No module named 'pytest'" in missing.stderr
+    return folder / "bin" / "python"
 
 
 @contextmanager
-def the_demo(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+def the_demo(python: Path, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     """The demo with its temporary folder in `folder` and what it says in `folder/said`."""
     with open(folder / "said", "wb") as said:
         process = subprocess.Popen(
-            [sys.executable, "-m", "tests.demo", "--quick"],
+            [python, "-m", "tests.demo", "--quick"],
             cwd=ROOT,
             env=os.environ | {"TMPDIR": str(folder)},
             stdin=subprocess.DEVNULL,
@@ -35,9 +61,9 @@ def the_demo(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
             process.wait(20)
 
 
-def test_to_its_end(tmp_path: Path) -> None:
+def test_to_its_end(python: Path, tmp_path: Path) -> None:
     """It ends by itself; the backend failed, hung up, was away and came back, and got everything."""
-    with the_demo(tmp_path) as process:
+    with the_demo(python, tmp_path) as process:
         assert process.wait(60) == 0, (tmp_path / "said").read_text()
     said = (tmp_path / "said").read_text()
     assert "payment.created valid -> 500 in " in said
@@ -54,9 +80,9 @@ def test_to_its_end(tmp_path: Path) -> None:
     assert list(tmp_path.glob("lean-relay-demo-*")) == []
 
 
-def test_ctrl_c(tmp_path: Path) -> None:
+def test_ctrl_c(python: Path, tmp_path: Path) -> None:
     """Ctrl-C ends it at any moment, with each process that it started and its folder."""
-    with the_demo(tmp_path) as process:
+    with the_demo(python, tmp_path) as process:
         wait_until(lambda: "listening on" in (tmp_path / "said").read_text(), "the relay", 20)
         started = psutil.Process(process.pid).children(recursive=True)
         assert started
