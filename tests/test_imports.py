@@ -22,7 +22,7 @@ def loaded_by(code: str) -> set[str]:
     """The top-level and dotted names of all modules that a fresh interpreter has after running this."""
     script = f"import sys\n{code}\nimport json\njson.dump(sorted(sys.modules), sys.stdout)"
     done = subprocess.run(
-        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=600, check=False
     )
     assert done.returncode == 0, done.stderr
     return set(json.loads(done.stdout.splitlines()[-1]))
