@@ -21,6 +21,7 @@ from relay.destinations import destinations
 from relay.errors import RelayError, UsageError
 from relay.forwarder import Forwarder
 from relay.lane import Policy
+from relay.localtime import local
 from relay.models import from_micros
 from relay.routing import Routes, leads_to
 from relay.store import delivering
@@ -184,7 +185,7 @@ async def _take_up(writer: Writer, routes: Routes) -> bool:
     count = sum(each.waiting for each in waits.values())
     log.warning(
         f"forwarding is paused since %s, and stays so: %s; {RESUME}",
-        f"{from_micros(since).astimezone():%Y-%m-%d %H:%M}",
+        f"{local(from_micros(since)):%Y-%m-%d %H:%M}",
         f"{many(count)} {'waits' if count == 1 else 'wait'}" if count else "nothing waits",
     )
     return True

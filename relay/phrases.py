@@ -4,16 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from relay.localtime import local
 from relay.models import Capture, Delivery
 from relay.text import latin1_shown, visible
-
-
-def local(at: datetime) -> datetime:
-    """A time on this machine's clock; as it is where that clock has no such year: events say 9999 too."""
-    try:
-        return at.astimezone()
-    except OverflowError:
-        return at
 
 
 def when(at: datetime) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from relay.localtime import local
 from relay.models import Refusal
 from relay.text import visible
 
@@ -247,7 +248,7 @@ def meaning(reason: str) -> Meaning:
 
 def line(refusal: Refusal) -> str:
     """`2026-11-20 08:15:30  10.0.0.1  too-large x3  a body of 20971520 bytes or more`; safe to show."""
-    at = refusal.at.astimezone()
+    at = local(refusal.at)
     times = f" x{refusal.count}" if refusal.count > 1 else ""
     return visible(
         f"{at:%Y-%m-%d %H:%M:%S}  {refusal.client or '-'}  {refusal.reason}{times}  {refusal.detail}"

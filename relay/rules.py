@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from relay import localtime
 from relay.answering import Answers
 from relay.arrival import Judge
 from relay.config import Settings, read_app_token, read_secrets
@@ -40,7 +41,7 @@ class Rules:
             UsageError: one of them is wrong; nothing has changed.
             RelayError: `tls-...`, a certificate or its key cannot serve.
         """
-        now = datetime.now().astimezone()
+        now = localtime.now()
         judge = Judge(
             secrets=read_secrets(settings, warn=log.warning),
             app_token=read_app_token(settings, warn=log.warning),

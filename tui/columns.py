@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 
+from relay.localtime import local
 from relay.models import Delivery, Listed, Origin, Signature
-from relay.phrases import called, local, spent
+from relay.phrases import called, spent
 from relay.text import latin1_shown, visible
 from tui.format import SHAPES, SIGNATURES, Piece, clock, fit, fit_pieces, of_delivery, short_size
 

@@ -11,8 +11,9 @@ from typing import Literal
 
 from rich.cells import cell_len, set_cell_size
 
+from relay.localtime import local
 from relay.models import Delivery, Shape, Signature
-from relay.phrases import local, size
+from relay.phrases import size
 from relay.text import visible
 
 Tone = Literal["plain", "dim", "strong", "good", "bad", "warn", "accent"]

@@ -5,9 +5,10 @@ from __future__ import annotations
 import click
 
 from relay.cli.common import Invocation, shared_options
-from relay.cli.reading import now, print_json, reveal_option
+from relay.cli.reading import print_json, reveal_option
 from relay.diff import Difference, differences
 from relay.errors import UsageError
+from relay.localtime import now
 from relay.models import Capture
 from relay.phrases import what
 from relay.store.reader import Reader

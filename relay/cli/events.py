@@ -13,10 +13,10 @@ from pathlib import Path
 
 import click
 
-from relay.cli.reading import now
 from relay.config import Settings
 from relay.errors import NotFound, UsageError
 from relay.lean.records import WHY_NO_SIGNATURE, unwrapped
+from relay.localtime import now
 from relay.store.reader import Reader
 from relay.store.selecting import select
 from relay.text import visible

@@ -15,11 +15,12 @@ import click
 from relay import control
 from relay.cli.common import Invocation, run_async, shared_options
 from relay.cli.listing import FILTER_HELP
-from relay.cli.reading import FilterCommand, now
+from relay.cli.reading import FilterCommand
 from relay.cli.status import target_line
 from relay.config import Settings
 from relay.errors import NotFound, Unreachable, UsageError
 from relay.forwarding import many
+from relay.localtime import now
 from relay.lock import holder
 from relay.store.reader import Reader
 from relay.store.selecting import select_ids

@@ -8,9 +8,10 @@ import click
 
 from relay.cli.common import Invocation, shared_options
 from relay.cli.progress import Progress
-from relay.cli.reading import now, print_json
+from relay.cli.reading import print_json
 from relay.journeys import Journey
 from relay.lean.ids import Of
+from relay.localtime import local, now
 from relay.mermaid import sequence
 from relay.phrases import span, when
 from relay.store.journeys import journey_of
@@ -62,11 +63,11 @@ def _lines(journey: Journey) -> Iterator[str]:
     yield ""
     number_width = len(str(steps[-1].capture_id))
     type_width = max(len(step.type or "no event") for step in steps)
-    dated = now().date() != steps[0].received_at.astimezone().date()
+    dated = now().date() != local(steps[0].received_at).date()
     for step in steps:
-        local = step.received_at.astimezone()
-        at = f"{local:%Y-%m-%d} " if dated else ""
-        at += f"{local:%H:%M:%S}.{local.microsecond // 1000:03}"
+        here = local(step.received_at)
+        at = f"{here:%Y-%m-%d} " if dated else ""
+        at += f"{here:%H:%M:%S}.{here.microsecond // 1000:03}"
         gap = f"+{span(step.gap)}" if step is not steps[0] else ""
         row = [
             str(step.capture_id).rjust(number_width),

@@ -14,9 +14,9 @@ import click
 
 from relay import engine
 from relay.cli.common import Invocation, run_async, shared_options
-from relay.cli.reading import now
 from relay.config import Settings
 from relay.errors import NotFound, UsageError
+from relay.localtime import now
 from relay.store.reader import Reader
 from relay.store.selecting import select_ids
 from relay.text import visible

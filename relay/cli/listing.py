@@ -11,9 +11,10 @@ from itertools import chain, islice
 import click
 
 from relay.cli.common import Invocation, shared_options
-from relay.cli.reading import Columns, FilterCommand, masked, now, print_json, reveal_option
+from relay.cli.reading import Columns, FilterCommand, masked, print_json, reveal_option
 from relay.errors import UsageError
 from relay.filters import HELP, Filter
+from relay.localtime import now
 from relay.store.reader import Reader
 from relay.store.search import search
 from relay.store.selecting import fetched, ids_of, parse_selection

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import click
 
 from relay.config import Settings
+from relay.localtime import local
 from relay.models import Attempt, Capture, Origin
 from relay.phrases import outcome, size, what
 from relay.repeats import OTHER_BYTES
@@ -43,11 +44,6 @@ class FilterCommand(click.Command):
 def reveal_option(function: F) -> F:
     """`--reveal`, for commands that print headers."""
     return click.option("--reveal", is_flag=True, help=REVEAL_HELP)(function)
-
-
-def now() -> datetime:
-    """This moment with the offset of this machine, which times of a filter without one have."""
-    return datetime.now().astimezone()
 
 
 def masked(capture: Capture, settings: Settings, *, reveal: bool) -> Capture:
@@ -108,15 +104,15 @@ class Columns:
 
     def line(self, capture: Capture) -> str:
         """`12  08:15:30.123  payment.updated  valid  412 B  200  repeat of 9`."""
-        local = capture.received_at.astimezone()
-        self._dated = self._dated or local.date() != self._today
-        date = f"{local:%Y-%m-%d} " if self._dated else ""
+        at = local(capture.received_at)
+        self._dated = self._dated or at.date() != self._today
+        date = f"{at:%Y-%m-%d} " if self._dated else ""
         called = what(capture)
         if self._width is not None and len(called) > self._what_width:
             called = called[: self._what_width - 1] + "…"
         cells = [
             str(capture.id).rjust(self._id_width),
-            f"{date}{local:%H:%M:%S}.{local.microsecond // 1000:03}",
+            f"{date}{at:%H:%M:%S}.{at.microsecond // 1000:03}",
             called.ljust(self._what_width),
             capture.signature.ljust(9),
             size(len(capture.body)).rjust(9),

@@ -20,13 +20,14 @@ from relay.cli.common import Invocation, run_async, shared_options
 from relay.cli.editor import edited_by_hand
 from relay.cli.keep import ranges
 from relay.cli.listing import FILTER_HELP
-from relay.cli.reading import FilterCommand, now, print_json, reveal_option, write_bytes
+from relay.cli.reading import FilterCommand, print_json, reveal_option, write_bytes
 from relay.cli.replayed import Answers, follow
 from relay.config import Settings
 from relay.editing import Edits, edited, is_signature_stale, parse_header
 from relay.errors import NotFound, UsageError
 from relay.expecting import Expectation
 from relay.lean.changes import parse_splice
+from relay.localtime import now
 from relay.models import Capture, body_as_json
 from relay.replaying import MOST_CONCURRENT, MOST_TIMES, Order
 from relay.replayplan import Preview, rounds

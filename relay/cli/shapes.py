@@ -14,10 +14,11 @@ import click
 from relay.cli.common import SHARED_FLAGS, SHARED_OPTIONS, Invocation, run_async, shared_options
 from relay.cli.events import read, sources
 from relay.cli.listing import FILTER_HELP
-from relay.cli.reading import FilterCommand, now, print_json
+from relay.cli.reading import FilterCommand, print_json
 from relay.config import Settings
 from relay.errors import CheckFailed, NotFound, RelayError, UsageError
 from relay.lean.catalogue import Confidence, catalogue
+from relay.localtime import now
 from relay.models import Shape
 from relay.phrases import when
 from relay.seen import DifferenceSeen, Summary, TypeSeen

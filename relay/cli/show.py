@@ -16,7 +16,6 @@ from relay.cli.reading import (
     FilterCommand,
     masked,
     masked_attempt,
-    now,
     print_json,
     reveal_option,
     write_bytes,
@@ -24,6 +23,7 @@ from relay.cli.reading import (
 from relay.curl import curl
 from relay.diff import Difference
 from relay.errors import UsageError
+from relay.localtime import now
 from relay.models import Attempt, Capture, Comparison, Headers, iso
 from relay.phrases import size, spent, what, when
 from relay.repeats import Tries

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, timedelta
 from pathlib import Path
 from time import monotonic, sleep
 
@@ -16,11 +16,12 @@ import click
 
 from relay.cli.common import Invocation, shared_options
 from relay.cli.listing import FILTER_HELP
-from relay.cli.reading import Columns, FilterCommand, masked, now, print_json, reveal_option
+from relay.cli.reading import Columns, FilterCommand, masked, print_json, reveal_option
 from relay.config import Settings
 from relay.errors import NotFound, UsageError
 from relay.filters import Filter, FilterError, arrival_fault, parse
 from relay.filters.values import moment
+from relay.localtime import now
 from relay.models import Capture
 from relay.store.reader import Reader
 from relay.store.search import search
@@ -80,7 +81,7 @@ def wait_command(
     wanted = _filter(filter)
     at = now()
     try:
-        back_to = at - LOOK_BACK if since is None else moment(since, at, end=False)
+        back_to = at.astimezone(UTC) - LOOK_BACK if since is None else moment(since, at, end=False)
     except ValueError as error:
         raise UsageError(f"--since: {error}") from error
     deadline = monotonic() + timeout_s

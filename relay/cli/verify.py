@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
 from typing import Any
 
 import click
@@ -19,6 +18,7 @@ from relay.lean.diagnosis import why_not_valid
 from relay.lean.envelope import read_event
 from relay.lean.receivers import REFUSALS, AttemptVerification, verified_attempt
 from relay.lean.records import WHY_NO_SIGNATURE, Wrapping, is_log_record, unwrapped
+from relay.localtime import now
 from relay.models import Attempt, Capture, Signature
 from relay.store.reader import Reader
 from relay.store.selecting import select
@@ -173,7 +173,7 @@ def checked_captures(
     """
     verifier = signature.Verifier(secrets)
     with Reader(settings.db) as reader:
-        for capture in select(reader, words, datetime.now(UTC)):
+        for capture in select(reader, words, now()):
             check = check_capture(capture, verifier, secrets)
             if attempts:
                 check = replace(check, attempts=tuple(_attempts(reader, capture, secrets)))

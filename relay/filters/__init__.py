@@ -5,11 +5,11 @@ make a text of what would mean something. Case does not matter, `*` stands for a
 written `a..b`, `a..` or `..b`, also `>a`, `>=a`, `<b` and `<=b`. A word before a colon is a key, and a
 fault where there is no such key; `http://x`, `10:30` and what stands in quotes are plain words.
 
-Times without an offset have that of the `now` given to `parse`, so a command line means its own
-clock. Sizes count in 1024, as in the settings only kB, MB and GB in 1000. Text of headers and targets
-is read as UTF-8 where its bytes are that; bodies are looked into as received, not decompressed. In
-JSON, keys fold case too, and a number is equal to a number whatever its digits; a text that looks
-like a number is a text, but in a range counts as the number.
+Times without an offset are on the clocks of the zone of the `now` given to `parse`, so a command line
+means its own, with the offset that they have at that time. Sizes count in 1024, as in the settings only
+kB, MB and GB in 1000. Text of headers and targets is read as UTF-8 where its bytes are that; bodies are
+looked into as received, not decompressed. In JSON, keys fold case too, and a number is equal to a number
+whatever its digits; a text that looks like a number is a text, but in a range counts as the number.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ def parse(text: str, now: datetime) -> Filter:
     """A filter from its text; an empty one asks for everything.
 
     Args:
-        now: aware; `since:2h` counts from it, and times without an offset have its.
+        now: aware; `since:2h` counts from it, and times without an offset are of its zone.
 
     Raises:
         FilterError: the text is no filter.

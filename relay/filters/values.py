@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal, DecimalException
 from math import ceil, floor
 
 from relay.filters.tree import Written
+from relay.localtime import moment_of
 
 PREFIXES = {"": 0, "k": 1, "m": 2, "g": 3}
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
@@ -22,8 +23,8 @@ _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORE
 _WHOLE = re.compile(r"\d{1,9}", re.ASCII)
 _SIZE = re.compile(r"(\d{1,12}(?:\.\d{1,6})?)([kmg]?)(i?b)?", re.ASCII | re.IGNORECASE)
 _AGO = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)([smhdw])", re.ASCII | re.IGNORECASE)
-_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
-_CLOCK = re.compile(r"\d\d?:\d\d(:\d\d)?", re.ASCII)
+_CLOCK = re.compile(r"(\d?\d):(\d\d(?::\d\d(?:\.\d{3})?)?)", re.ASCII)
+_MILLISECONDS = re.compile(r":\d\d[.,]\d{3}(?!\d)", re.ASCII)
 _HUNDRED = re.compile(r"[1-9]xx", re.ASCII | re.IGNORECASE)
 
 
@@ -199,29 +200,44 @@ def size(text: str) -> Decimal:
 def moment(text: str, now: datetime, *, end: bool) -> datetime:
     """A time in UTC: `10m` or `2h` or `7d` ago, ISO 8601, a date, or `10:30` today.
 
-    What has no offset is read with the offset of `now`.
+    What has no offset is a time on the clocks of the zone that `now` has, with the offset of those clocks
+    at that time; `moment_of` says what one means that comes twice, or never.
 
     Args:
-        end: a date alone means its last microsecond instead of its first.
+        end: the last moment that is meant instead of the first: the last microsecond of a date alone and
+            of a time written to the millisecond, as lists show it.
 
     Raises:
         ValueError: it is none of these.
     """
+    assert now.tzinfo is not None
     try:
         if found := _AGO.fullmatch(text):
-            return (now - timedelta(seconds=float(found[1]) * SECONDS[found[2].lower()])).astimezone(UTC)
-        if _CLOCK.fullmatch(text):
-            at = datetime.combine(
-                now.date(), time.fromisoformat(text.zfill(5 if text.count(":") == 1 else 8))
-            )
-        else:
-            at = datetime.fromisoformat(text)
-            if end and _DATE.fullmatch(text):
-                at += timedelta(days=1) - timedelta(microseconds=1)
-        if at.tzinfo is None:
-            at = at.replace(tzinfo=now.tzinfo)
-        return at.astimezone(UTC)
+            # Two hours ago is that by every clock, also where one has been put forward since.
+            return now.astimezone(UTC) - timedelta(seconds=float(found[1]) * SECONDS[found[2].lower()])
+        at, length = _written(text, now.date())
+        if end:
+            at += length - timedelta(microseconds=1)
+        if at.tzinfo is not None:
+            return at.astimezone(UTC)
+        return moment_of(at, now.tzinfo, last=end)
     except (ValueError, OverflowError):
         raise ValueError(
             f'"{text}" is not a time; write 10m, 2h or 7d ago, 2026-11-20, 2026-11-20T08:15 or 08:15'
         ) from None
+
+
+def _written(text: str, today: date) -> tuple[datetime, timedelta]:
+    """A written time, with an offset where it has one, and for how long it is that time.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if found := _CLOCK.fullmatch(text):
+        at = datetime.combine(today, time.fromisoformat(f"{found[1]:0>2}:{found[2]}"))
+    else:
+        try:
+            return datetime.combine(date.fromisoformat(text), time()), timedelta(days=1)
+        except ValueError:
+            at = datetime.fromisoformat(text)
+    return at, timedelta(milliseconds=1) if _MILLISECONDS.search(text) else timedelta(microseconds=1)

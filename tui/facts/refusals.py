@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date
 
+from relay.localtime import local
 from relay.models import Refusal, Tally
 from relay.phrases import when
 from relay.refusalwords import meaning
@@ -29,7 +30,7 @@ def heads(tally: Tally, only: str | None, next_reason: str) -> Iterator[Piece]:
     """
     if tally.since is None:
         return
-    since = tally.since.astimezone()
+    since = local(tally.since)
     yield f"{tally.total:,} turned away", "strong"
     yield f" since {since:%Y-%m-%d %H:%M}\n", "dim"
     for at, (reason, count) in enumerate(tally.by_reason.items()):

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime
 
 from textual import work
 from textual.screen import Screen
@@ -16,6 +15,7 @@ from textual.timer import Timer
 from relay import filters
 from relay.errors import RelayError
 from relay.filters import Filter, FilterError
+from relay.localtime import now
 from tui.gateway import Gateway
 from tui.memory import Memory, Recall
 from tui.screens.browsing import Browsing
@@ -98,7 +98,7 @@ class Filtering(Screen[None]):
     def _apply(self, text: str) -> bool:
         """Narrow the list by a filter; False where it is none, and then the last good one stays."""
         try:
-            filter = filters.parse(text, datetime.now().astimezone())
+            filter = filters.parse(text, now())
         except FilterError as fault:
             self._bar.complain(fault)
             return False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import ClassVar
 
 from textual import work
@@ -13,6 +12,7 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from relay.errors import RelayError
+from relay.localtime import now
 from relay.text import visible
 from tui import keymap, keys
 from tui.facts.journey import Followed, heads, row
@@ -102,7 +102,7 @@ class JourneyScreen(Screen[int | None]):
         )
         highlighted = self._steps.highlighted
         self._steps.clear_options()
-        width, today = max(self.size.width - 3, 20), datetime.now().astimezone().date()
+        width, today = max(self.size.width - 3, 20), now().date()
         for step in followed.journey.steps:
             first, *rest = row(step, followed, width, today)
             pieces = [*first, *(piece for line in rest for piece in [BREAK, *line])]

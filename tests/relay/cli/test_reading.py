@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -24,6 +25,7 @@ from relay.cli import run
 from relay.models import Answer, Attempt, Capture, Comparison, Headers, Origin, Shape, Signature
 from relay.wire import curl_line
 from tests import strategies
+from tests.clocks import clocks_of
 from tests.factories import (
     BODY,
     EVENT_ID,
@@ -102,6 +104,32 @@ def test_list_takes_selections(log: sqlite3.Connection, relay: Run) -> None:
     assert ids(relay("list", "--json", "-header:x", "-(type:payment)")[1]) == [2]
     assert ids(relay("list", "--json", "--", "-type:payment")[1]) == [2]
     assert relay("list", "zzz") == (0, "", "")
+
+
+def test_what_list_shows_is_what_a_filter_means(
+    log: sqlite3.Connection, relay: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Day and time of a row find it in each command, in winter and in summer, whichever it is now."""
+    monkeypatch.setenv("LEAN_WEBHOOK_SECRET", "secret")
+    local = ZoneInfo("Europe/Berlin")
+    at = [
+        datetime(2026, 1, 1, 23, 50, tzinfo=local),
+        datetime(2026, 7, 1, 0, 10, tzinfo=local),
+        datetime(2026, 7, 1, 23, 50, tzinfo=local),
+        datetime(2026, 10, 25, 0, 30, tzinfo=local),
+    ]
+    insert_all(log, (a_capture(number, received_at=each) for number, each in enumerate(at, 1)))
+    with clocks_of("Europe/Berlin"):
+        rows = relay("list")[1].splitlines()
+        for number, row in enumerate(rows, 1):
+            day, clock = row.split()[1:3]
+            assert f"{day} {clock}" == f"{at[number - 1]:%Y-%m-%d %H:%M}:00.000"
+            for command in (("list", "--json"), ("show", "--json"), ("verify", "--json")):
+                assert ids(relay(*command, f"since:{day}T{clock}", f"until:{day}T{clock}")[1]) == [number]
+        assert ids(relay("list", "--json", "since:2026-07-01", "until:2026-07-01")[1]) == [2, 3]
+        assert ids(relay("list", "--json", "until:2026-10-24")[1]) == [1, 2, 3]
+        assert relay("prune", "until:2026-10-24", "--yes")[0] == 0
+        assert ids(relay("list", "--json")[1]) == [4]
 
 
 def test_list_columns(log: sqlite3.Connection, relay: Run, monkeypatch: pytest.MonkeyPatch) -> None:
