@@ -11,7 +11,7 @@ import errno
 import os
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from importlib.metadata import version
@@ -39,7 +39,7 @@ from relay.refusals import Refusals
 from relay.replaying import Replays, replaying
 from relay.rules import Rules
 from relay.store import files, upkeep
-from relay.store.trouble import StoreTrouble
+from relay.store.trouble import StoreClosed, StoreTrouble
 from relay.store.writer import Writer
 
 log = getLogger("relay.engine")
@@ -47,10 +47,20 @@ log = getLogger("relay.engine")
 SWEEP_EVERY_S = 0.25
 WRITE_REFUSALS_EVERY_S = 1.0
 PRUNE_EVERY_S = 24 * 3600.0
+SILENT_S = 0.9
+"""From here on `status` says that the store does not answer: it has just been asked, and waited for."""
 BUSY_FOR_S = 0.1
 """How long after a capture replays give way to more of them."""
 STOP_WITHIN_S = 2.5
 """How long requests in hand may take at the end; with the store's own closing this stays below 5 s."""
+ENDS_WITHIN_S = 4.5
+"""How long the whole end of an engine that receives may take, a store that hangs included."""
+HUNG_S = 1.5
+"""A store that says nothing for so long while the engine ends is given up."""
+CLOSES_WITHIN_S = 60.0
+"""How long the engine of a command waits for the store at its end: somebody waits for that command, and can
+interrupt it."""
+LAST_REFUSALS_WITHIN_S = 0.5
 
 Ask = Callable[[str, Mapping[str, Any]], Awaitable[dict[str, Any]]]
 """An action's name and parameters to its answer."""
@@ -106,6 +116,8 @@ class Engine:
         self._lock: Lock
         self._work: AsyncExitStack
         """What `finish` ends."""
+        self._ends_at: float | None = None
+        """When all has to have ended; None while nothing has begun to end."""
 
     # -- lifetimes -----------------------------------------------------------------------------
 
@@ -117,7 +129,9 @@ class Engine:
         stack.callback(self._lock.release)
         self._describe()
         await self._open_store(stack)
-        await stack.enter_async_context(background(self._sweep(), self._prune_daily()))
+        await stack.enter_async_context(
+            background(self._sweep(), self._keep_refusals_written(), self._prune_daily())
+        )
         self._work = await stack.enter_async_context(AsyncExitStack())
         if receive:
             forwards = forwarding(self._writer, settings, rules.routes, instance=self._instance)
@@ -137,6 +151,7 @@ class Engine:
         await self._work.enter_async_context(control.serving(socket, self._actions()))
         self._control = socket
         self._describe()
+        self._work.callback(self._begin_end)
 
     async def finish(self) -> None:
         """Take, send and do nothing more; the log stays open, so that the last of it can be shown."""
@@ -152,8 +167,23 @@ class Engine:
             committed=self._committed,
         )
         self.moved_aside = self._writer.moved_aside
-        stack.push_async_callback(self._writer.close)
-        stack.push_async_callback(self._write_refusals)
+        stack.push_async_callback(self._close_store)
+
+    def _begin_end(self) -> None:
+        """Have all that takes its time to end begin with that, so that their times do not add up."""
+        receives = self._receiver is not None
+        self._ends_at = monotonic() + (ENDS_WITHIN_S if receives else CLOSES_WITHIN_S)
+        self._replays.stop()
+        if self._forwarding is not None:
+            self._forwarding.stop()
+
+    async def _close_store(self) -> None:
+        if self._ends_at is None:  # It never came to its work.
+            self._ends_at = monotonic() + ENDS_WITHIN_S
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LAST_REFUSALS_WITHIN_S):
+                await self._write_refusals()
+        await self._writer.close(within_s=max(self._ends_at - monotonic(), 0.5))
 
     async def _listen(self, stack: AsyncExitStack, rules: Rules) -> None:
         settings = self.settings
@@ -207,19 +237,23 @@ class Engine:
     # -- what goes on by itself ----------------------------------------------------------------
 
     async def _sweep(self) -> None:
-        due = monotonic()
+        """Regular looks at what nobody else looks after; awaits nothing, so that nothing can hold it up."""
         well = True
         while True:
             await asyncio.sleep(SWEEP_EVERY_S)
             self._writer.give_up_late()
+            if self._ends_at is not None and self._writer.silent_s > HUNG_S:
+                self._writer.give_up()
             was, well = well, self._writer.trouble is None
             if well and not was and self._forwarding is not None:
                 self._forwarding.notice()  # Of what was committed unheard.
             if self._receiver is not None:
                 self._receiver.connections.drop_late_heads()
-            if monotonic() >= due:
-                due = monotonic() + WRITE_REFUSALS_EVERY_S
-                await self._write_refusals()
+
+    async def _keep_refusals_written(self) -> None:
+        while True:
+            await asyncio.sleep(WRITE_REFUSALS_EVERY_S)
+            await self._write_refusals()
 
     async def _write_refusals(self) -> None:
         entries = self.refusals.take()
@@ -227,7 +261,7 @@ class Engine:
             return
         try:
             await self._writer.write(partial(upkeep.add_refusals, entries=entries))
-        except (StoreTrouble, sqlite3.Error):
+        except (StoreTrouble, StoreClosed, sqlite3.Error):
             self.refusals.put_back(entries)
 
     async def _prune_daily(self) -> None:
@@ -266,7 +300,12 @@ class Engine:
         return await self._actions()[action](params)
 
     async def _status(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        targets = await self._forwarding.targets() if self._forwarding is not None else []
         trouble = self._writer.trouble
+        if trouble is None and self._writer.silent_s > SILENT_S:
+            trouble = StoreTrouble(
+                "store-slow", f"the store has not answered for {self._writer.silent_s:.0f} s"
+            )
         receiver = self._receiver
         return {
             "kind": "status",
@@ -281,12 +320,12 @@ class Engine:
                 "answers": receiver.answers.summary if receiver else None,
             },
             "store": {
-                "state": self._writer.health,
+                "state": trouble.reason if trouble else "ok",
                 "detail": trouble.detail if trouble else None,
                 "wal_bytes": self._writer.wal_bytes,
                 "waiting": self._writer.waiting,
             },
-            "targets": await self._forwarding.targets() if self._forwarding is not None else [],
+            "targets": targets,
             "replays": self._replays.running(),
             "refusals": dict(self.refusals.counts),
         }
@@ -312,6 +351,7 @@ class Engine:
             refuse_circles(rules.routes, self.settings.host, self._port)
         fixed = [name for name in AFTER_RESTART if getattr(fresh, name) != getattr(self._begun_with, name)]
         parked = 0
+        changed = False
         receiver = self._receiver
         if receiver is not None:
             receiver.judge = rules.judge
@@ -324,9 +364,9 @@ class Engine:
                 fixed.append("tls_cert")
             changed = rules.routes.targets != receiver.routes.targets
             receiver.routes = rules.routes
-            if changed and self._forwarding is not None:
-                parked = await self._forwarding.send_to(rules.routes.targets)
         self.settings = fresh
+        if changed and self._forwarding is not None:
+            parked = await self._forwarding.send_to(rules.routes.targets)
         return {"kind": "reload", "after_restart": fixed, "parked": parked}
 
 

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from time import time_ns
+from time import monotonic, time_ns
 from typing import Any
 
 from relay.background import background
@@ -35,6 +35,12 @@ PARKED_AFTER = timedelta(hours=1)
 
 ENDS_WITHIN_S = 1.5
 
+STORE_WITHIN_S = 5.0
+"""How long an action waits for the store; a person waits for its answer."""
+
+COUNTED_WITHIN_S = 1.0
+"""How long `targets` waits for the store to count what waits."""
+
 RESUME = "`lean-relay resume` lets go"
 
 
@@ -45,6 +51,8 @@ class Forwarding:
         self._writer = writer
         self._forwarder = forwarder
         self._settings = settings
+        self._counting: asyncio.Task[dict[str, delivering.Backlog]] | None = None
+        self._stopped_at: float | None = None
 
     def notice(self) -> None:
         """Captures were committed: their deliveries can go."""
@@ -60,10 +68,10 @@ class Forwarding:
         How much is None while the store cannot tell.
         """
         none: delivering.Backlog | None = delivering.Backlog()
-        try:
-            waits = await self._writer.outside_transaction(delivering.backlog)
-        except StoreTrouble:
-            waits, none = {}, None
+        counted = await self._backlog()
+        waits = counted or {}
+        if counted is None:
+            none = None
         states = self._forwarder.states()
         names = {name for name, _, _ in states}
         states += [(name, "not configured", None) for name in waits if name not in names]
@@ -79,6 +87,39 @@ class Forwarding:
             for found in [waits.get(name, none)]
         ]
 
+    async def _backlog(self) -> dict[str, delivering.Backlog] | None:
+        """What waits for each target; None where the store does not say so soon.
+
+        All who ask at once share one question, so that those to a store that hangs do not pile up.
+        """
+        if self._counting is None:
+            ask = self._writer.outside_transaction(delivering.backlog)
+            self._counting = asyncio.get_running_loop().create_task(ask, name="backlog")
+            self._counting.add_done_callback(self._counted)
+        counting = self._counting
+        await asyncio.wait({counting}, timeout=COUNTED_WITHIN_S)
+        if not counting.done() or counting.cancelled() or counting.exception() is not None:
+            return None
+        return counting.result()
+
+    def _counted(self, counting: asyncio.Task[dict[str, delivering.Backlog]]) -> None:
+        self._counting = None
+        if not counting.cancelled():
+            counting.exception()  # Whoever asked has seen it, or has gone.
+
+    def stop(self) -> None:
+        """Begin no more attempts; those under way get `ENDS_WITHIN_S` from now on."""
+        if self._stopped_at is None:
+            self._stopped_at = monotonic()
+            self._forwarder.stop()
+
+    async def _end(self, tasks: Sequence[asyncio.Task[None]]) -> None:
+        self.stop()
+        assert self._stopped_at is not None
+        await asyncio.wait(tasks, timeout=max(self._stopped_at + ENDS_WITHIN_S - monotonic(), 0.1))
+        if self._counting is not None:
+            self._counting.cancel()
+
     async def _send_again(self, params: Mapping[str, Any]) -> dict[str, Any]:
         targets = self._forwarder.targets
         if not targets:
@@ -86,7 +127,8 @@ class Forwarding:
         ids = list(params["ids"])
         try:
             queued, released = await self._writer.write(
-                partial(delivering.send_again, ids=ids, targets=targets, now=time_ns() // 1000)
+                partial(delivering.send_again, ids=ids, targets=targets, now=time_ns() // 1000),
+                within_s=STORE_WITHIN_S,
             )
         except StoreTrouble as trouble:
             raise RelayError(f"nothing was queued: {trouble.detail}", word=trouble.reason) from trouble
@@ -104,7 +146,9 @@ class Forwarding:
         self._forwarder.pause(paused_since is not None)
         log.info("forwarding goes on" if paused_since is None else f"forwarding is paused; {RESUME}")
         try:
-            await self._writer.write(partial(delivering.keep_paused, since=paused_since))
+            await self._writer.write(
+                partial(delivering.keep_paused, since=paused_since), within_s=STORE_WITHIN_S
+            )
             return {"targets": await self.targets()}
         except StoreTrouble as trouble:
             raise RelayError(
@@ -122,7 +166,9 @@ class Forwarding:
         """
         self._forwarder.send_to(destinations(targets, self._settings))
         try:
-            return await self._writer.write(partial(delivering.park, targets=targets, before=0))
+            return await self._writer.write(
+                partial(delivering.park, targets=targets, before=0), within_s=STORE_WITHIN_S
+            )
         except StoreTrouble as trouble:
             raise RelayError(
                 f"what waits for former targets could not be parked: {trouble.detail}", word=trouble.reason
@@ -154,9 +200,9 @@ async def forwarding(
     )
     forwarder = Forwarder(writer, destinations(routes.targets, settings), policy, paused=paused)
     async with background(forwarder.run()) as tasks:
-        yield Forwarding(writer, forwarder, settings)
-        forwarder.stop()
-        await asyncio.wait(tasks, timeout=ENDS_WITHIN_S)
+        running = Forwarding(writer, forwarder, settings)
+        yield running
+        await running._end(tasks)
 
 
 def refuse_circles(routes: Routes, host: str, port: int) -> None:

@@ -256,7 +256,9 @@ class Worker:
         except TimeoutError:
             with suppress(ProcessLookupError):
                 process.kill()
-            await process.wait()
+            with suppress(TimeoutError):  # One that waits for a disk ends when that answers.
+                async with asyncio.timeout(ENDS_WITHIN_S):
+                    await process.wait()
 
     async def _start(self) -> asyncio.subprocess.Process:
         # A session of its own: Ctrl-C is for the engine, which ends the worker when its turn comes.

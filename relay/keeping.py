@@ -18,6 +18,12 @@ from relay.store.shapes import save_shapes
 from relay.store.trouble import StoreTrouble
 from relay.store.writer import Writer
 
+STORE_WITHIN_S = 10.0
+"""How long an action waits for the store; a person waits for its answer."""
+
+SLICE_WITHIN_S = 60.0
+"""How long one slice of a removal may take: then the store hangs."""
+
 Range = tuple[int, int]
 """First and last id."""
 
@@ -39,10 +45,10 @@ async def delete_older(writer: Writer, before: int) -> int:
     Raises:
         StoreTrouble: nothing can be written; what was removed until then stays removed.
     """
-    last = await writer.write(partial(upkeep.last_before, received_at=before))
+    last = await writer.write(partial(upkeep.last_before, received_at=before), within_s=SLICE_WITHIN_S)
     gone = await _delete(writer, [(1, last)], starred_too=False)
     if gone:
-        await writer.outside_transaction(upkeep.empty_log)
+        await writer.outside_transaction(upkeep.empty_log, within_s=SLICE_WITHIN_S)
     return gone
 
 
@@ -71,7 +77,7 @@ async def _prune(writer: Writer, params: Mapping[str, Any]) -> dict[str, Any]:
     ranges = [(int(first), int(last)) for first, last in params["ranges"]]
     try:
         gone = await _delete(writer, ranges, starred_too=bool(params["starred_too"]))
-        emptied = await writer.outside_transaction(upkeep.empty_log)
+        emptied = await writer.outside_transaction(upkeep.empty_log, within_s=SLICE_WITHIN_S)
     except StoreTrouble as trouble:
         raise RelayError(f"not all was removed: {trouble.detail}", word=trouble.reason) from trouble
     return {"removed": gone, "emptied": emptied}
@@ -79,18 +85,18 @@ async def _prune(writer: Writer, params: Mapping[str, Any]) -> dict[str, Any]:
 
 async def _change(writer: Writer, work: Callable[[sqlite3.Connection], int]) -> int:
     try:
-        return await writer.write(work)
+        return await writer.write(work, within_s=STORE_WITHIN_S)
     except StoreTrouble as trouble:
         raise RelayError(f"nothing was changed: {trouble.detail}", word=trouble.reason) from trouble
 
 
 async def _delete(writer: Writer, ranges: Sequence[Range], *, starred_too: bool) -> int:
-    await writer.settled()
+    await writer.settled(within_s=SLICE_WITHIN_S)
     gone = 0
     for first, last in ranges:
         following: int | None = first
         while following is not None:
             act = partial(upkeep.delete_slice, first=following, last=last, starred_too=starred_too)
-            count, following = await writer.write(act)
+            count, following = await writer.write(act, within_s=SLICE_WITHIN_S)
             gone += count
     return gone

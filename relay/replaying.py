@@ -13,6 +13,7 @@ from dataclasses import replace
 from functools import partial
 from logging import getLogger
 from pathlib import Path
+from time import monotonic
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -115,6 +116,7 @@ class Replays:
         self._runs: dict[int, Run] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._group: asyncio.TaskGroup
+        self._stopped_at: float | None = None
 
     def actions(self) -> dict[str, Action]:
         """The actions by the names that commands ask for; each takes and gives a JSON object."""
@@ -131,6 +133,8 @@ class Replays:
 
     async def _begin(self, params: Mapping[str, Any]) -> dict[str, Any]:
         order = _read(params, Order)
+        if self._stopped_at is not None:
+            raise RelayError("the engine is stopping", word="shutting-down")
         if len(self.running()) >= MOST_RUNNING:
             raise RelayError(f"{MOST_RUNNING} replays are running already; wait for one to end", word="busy")
         plan = await self._plan(order)
@@ -231,13 +235,20 @@ class Replays:
             )
         return self._runs[number]
 
-    async def _end(self) -> None:
+    def stop(self) -> None:
+        """Cancel all runs; they get `ENDS_WITHIN_S` from now on to write down what they did."""
+        if self._stopped_at is None:
+            self._stopped_at = monotonic()
         for run in self._runs.values():
             if not run.is_over:
                 run.cancel("the engine ended")
+
+    async def _end(self) -> None:
+        self.stop()
+        assert self._stopped_at is not None
         tasks = list(self._tasks.values())
         if tasks:
-            await asyncio.wait(tasks, timeout=ENDS_WITHIN_S)
+            await asyncio.wait(tasks, timeout=max(self._stopped_at + ENDS_WITHIN_S - monotonic(), 0.1))
         for task in tasks:
             task.cancel()
         await self._sender.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 from pathlib import Path
@@ -73,6 +74,24 @@ def test_second_signal(tmp_path: Path) -> None:
             time.sleep(0.2)
             program.process.send_signal(signal.SIGINT)
         assert program.process.returncode == 130
+        waiting.close()
+
+
+def test_a_store_that_hangs_does_not_hold_up_the_end(tmp_path: Path) -> None:
+    """SIGTERM ends the program within 5 s while the process that writes for it stands still."""
+    with running(tmp_path) as program:
+        assert exchange(program.port, a_request(a_body())) is not None
+        writing = program.writing_pid
+        os.kill(writing, signal.SIGSTOP)
+        waiting = connect(program.port)
+        waiting.sendall(a_request(a_body()))
+        begun = time.monotonic()
+        assert program.stop() == 0, program.said
+        assert time.monotonic() - begun < 5.0
+        reply = read_reply(waiting)
+        assert reply is not None
+        assert reply.status == 503
+        assert not psutil.pid_exists(writing)
         waiting.close()
 
 

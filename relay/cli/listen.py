@@ -17,6 +17,7 @@ import click
 
 from relay import engine
 from relay.cli.common import Invocation, run_async, shared_options
+from relay.cli.ending import Ending
 from relay.cli.follow import Follower
 from relay.cli.options import listen_options
 from relay.cli.outlet import LogLines
@@ -56,40 +57,40 @@ async def _listen(
         behind: a descriptor whose end ends the engine, `DETACHED` for none, behind a screen that shows what
             comes in place of lines; None where there is no screen.
     """
-    stop = asyncio.Event()
-    _on_signals(stop)
+    ending = Ending()
+    ending.on_signals()
     if behind is not None and behind != DETACHED:
         # The screen holds the other end of a pipe: it closes however the screen ends, kill -9 included.
-        asyncio.get_running_loop().add_reader(behind, stop.set)
+        asyncio.get_running_loop().add_reader(behind, ending.ask)
     _warn_of_exposure(settings)
-    async with engine.running(settings, receive=True, reread=reread, stop=stop.set) as running:
+    try:
+        return await _listen_until(ending, settings, reread, json=json, calm=behind is not None)
+    except asyncio.CancelledError:
+        if not ending.interrupted_start():
+            raise
+        return Exit.FINE
+
+
+async def _listen_until(
+    ending: Ending, settings: Settings, reread: Callable[[], Settings], *, json: bool, calm: bool
+) -> int:
+    async with engine.running(settings, receive=True, reread=reread, stop=ending.ask) as running:
+        ending.started()
         if running.moved_aside is not None:
             log.warning("the log was corrupt; it was moved to %s and a new one begun", running.moved_aside)
-        _on_hangup(running, stop)
-        with nullcontext() if behind is not None else Follower(settings, json=json):
+        _on_hangup(running, ending)
+        with nullcontext() if calm else Follower(settings, json=json):
             # A full collection walks all that was imported, some 40 ms in which nobody is answered;
             # what is here now stays anyway.
             gc.collect()
             gc.freeze()
             print(f"listening on {running.url}", flush=True)
-            await stop.wait()
+            await ending.asked()
             await running.finish()  # While the follower runs, so that the last tries are told too.
     return Exit.FINE
 
 
-def _on_signals(stop: asyncio.Event) -> None:
-    """The first signal ends gently, the second at once."""
-
-    def handle(number: signal.Signals) -> None:
-        if stop.is_set():
-            os._exit(Exit.INTERRUPTED)
-        stop.set()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, handle, number)
-
-
-def _on_hangup(running: engine.Engine, stop: asyncio.Event) -> None:
+def _on_hangup(running: engine.Engine, ending: Ending) -> None:
     """SIGHUP reads the settings again, or keeps the old ones and says why; a terminal that closes ends us.
 
     The system sends the same signal for both. Under nohup, which ignores it, only `kill -HUP` can be meant.
@@ -108,7 +109,7 @@ def _on_hangup(running: engine.Engine, stop: asyncio.Event) -> None:
 
     def handle() -> None:
         if terminals and not any(map(os.isatty, terminals)):
-            stop.set()
+            ending.ask()
             return
         task = asyncio.ensure_future(reload())
         tasks.add(task)

@@ -37,6 +37,12 @@ BYTES_AT_ONCE = 1024 * 1024
 """A frame is sent when it has so many body bytes, so that large bodies hold the loop up one by one."""
 
 
+KILLED_WITHIN_S = 0.3
+"""How long a killed process is waited for; one that waits for a disk ends when that answers."""
+
+LOOK_EVERY_S = 0.005
+
+
 class _Waiting:
     """One capture on its way to the disk."""
 
@@ -78,6 +84,9 @@ class Writer:
         self._captures: deque[_Waiting] = deque()
         self._jobs: deque[asyncio.Future[Any]] = deque()
         self._newest_id = 0
+        self._heard_at = 0.0
+        """When the process last answered; or when it was asked, if nothing waited for it before."""
+        self._given_up = False
         self._its_trouble: StoreTrouble | None = None
         self._our_trouble: StoreTrouble | None = None
         self._closed = False
@@ -120,6 +129,8 @@ class Writer:
         if trouble is not None:
             raise trouble.again()
         waiting = _Waiting(self._loop.create_future(), monotonic())
+        if not self._captures and not self._jobs:
+            self._heard_at = waiting.since
         self._captures.append(waiting)
         if not self._gathered:
             self._gathered_since = waiting.since
@@ -130,7 +141,13 @@ class Writer:
             self._hand_over()
         return waiting.stored
 
-    async def write(self, work: Callable[[sqlite3.Connection], T], *, synced: bool = True) -> T:
+    async def write(
+        self,
+        work: Callable[[sqlite3.Connection], T],
+        *,
+        synced: bool = True,
+        within_s: float | None = None,
+    ) -> T:
         """Run `work` in one transaction in the writing process and give its result.
 
         Committed when this returns. If the waiter is cancelled the write still happens. Keep it
@@ -141,16 +158,20 @@ class Writer:
         Args:
             synced: false for what may be lost when the power fails, though not when this program dies:
                 the commit then waits for no disk, and the next one that does takes it along.
+            within_s: raise StoreTrouble after so long; the write may still happen. None waits for as long
+                as it takes, which is for work that holds up nobody.
         """
-        return cast(T, await self._have_done(work, transaction=True, synced=synced))
+        return cast(T, await self._have_done(work, transaction=True, synced=synced, within_s=within_s))
 
-    async def outside_transaction(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    async def outside_transaction(
+        self, work: Callable[[sqlite3.Connection], T], *, within_s: float | None = None
+    ) -> T:
         """Run `work` there with no transaction open: for checkpoints and the like."""
-        return cast(T, await self._have_done(work, transaction=False))
+        return cast(T, await self._have_done(work, transaction=False, within_s=within_s))
 
-    async def settled(self) -> None:
+    async def settled(self, *, within_s: float | None = None) -> None:
         """Have the index of events hold all that is committed: before captures are removed."""
-        await self._have_done(None, transaction=False)
+        await self._have_done(None, transaction=False, within_s=within_s)
 
     def give_up_late(self) -> int:
         """Fail what has waited too long, so that no caller waits on a stalled disk; gives how many.
@@ -171,14 +192,25 @@ class Writer:
         return given_up
 
     @property
+    def silent_s(self) -> float:
+        """How long the writing process has not answered; 0 where nothing waits for it."""
+        return monotonic() - self._heard_at if self._captures or self._jobs else 0.0
+
+    def give_up(self) -> None:
+        """Wait for the writing process no more: whoever waits hears so at once, and `close` kills it."""
+        self._given_up = True
+        self._our_trouble = _too_slow()
+        for waiting in self._captures:
+            if not waiting.stored.done():
+                waiting.given_up = True
+                waiting.stored.set_exception(_too_slow())
+        for job in self._jobs:
+            _fail(job, _too_slow())
+
+    @property
     def trouble(self) -> StoreTrouble | None:
         """What keeps the store from taking captures; None while it does."""
         return self._our_trouble or self._its_trouble
-
-    @property
-    def health(self) -> str:
-        """The reason of `trouble`, or `ok`."""
-        return self.trouble.reason if self.trouble else "ok"
 
     @property
     def waiting(self) -> int:
@@ -197,8 +229,13 @@ class Writer:
         """The writing process; None while there is none."""
         return self._process.pid if self._process is not None else None
 
-    async def close(self) -> None:
-        """Finish what waits, write the log back into the database, end the process; may be called twice."""
+    async def close(self, within_s: float | None = None) -> None:
+        """Finish what waits, write the log back into the database, end the process; may be called twice.
+
+        Args:
+            within_s: kill the process after so long. What it had committed is in the database, and nobody
+                was told that the rest is.
+        """
         if not self._closed:
             self._hand_over()
             self._closed = True
@@ -206,7 +243,7 @@ class Writer:
                 self._again.cancel()
             if self._channel is not None:
                 self._channel.send(frame(Kind.STOP))
-        await self._gone()
+        await self._gone(0.0 if self._given_up else within_s)
 
     # -- the process ---------------------------------------------------------------------------
 
@@ -229,6 +266,9 @@ class Writer:
         except RelayError:
             await self._gone()
             raise
+        except asyncio.CancelledError:
+            await self._gone(0.0)
+            raise
 
     def _spawn(self, channel: socket.socket) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
@@ -239,11 +279,23 @@ class Writer:
             pass_fds=() if self._lock is None else (self._lock,),
         )
 
-    async def _gone(self) -> None:
-        """Wait for the end of a process that is ending."""
-        if self._process is not None:
-            await self._ended
-            await self._loop.run_in_executor(None, self._process.wait)
+    async def _gone(self, within_s: float | None = None) -> None:
+        """Wait for the end of a process that is ending, and kill it where that takes too long."""
+        process = self._process
+        if process is None:
+            return
+        if not await _has_ended(process, within_s):
+            log.warning(
+                "the process that writes the database (pid %d) does not answer and is killed", process.pid
+            )
+            process.kill()
+            if not await _has_ended(process, KILLED_WITHIN_S):
+                log.warning(
+                    "it waits for the disk: the database is locked until process %d ends", process.pid
+                )
+                if self._channel is not None:
+                    self._channel.abort()
+        await self._ended
 
     def _lost(self) -> None:
         """The process has ended: as it was told to, or by what befell it."""
@@ -253,7 +305,7 @@ class Writer:
         trouble = StoreTrouble("store-failing", "the process that writes the log ended; another one starts")
         if not self._opened.done():
             self._opened.set_exception(RelayError(trouble.detail, word="store-failing"))
-        if self._opened.exception() is not None:
+        if self._opened.cancelled() or self._opened.exception() is not None:
             return  # It never had the database; who opens hears of it.
         for waiting in self._captures:
             _fail(waiting.stored, trouble.again())
@@ -290,21 +342,39 @@ class Writer:
         self._gathered_bytes = 0
 
     async def _have_done(
-        self, work: Callable[[sqlite3.Connection], T] | None, *, transaction: bool, synced: bool = True
+        self,
+        work: Callable[[sqlite3.Connection], T] | None,
+        *,
+        transaction: bool,
+        synced: bool = True,
+        within_s: float | None = None,
     ) -> Any:
+        if self._given_up:
+            raise _too_slow()
         # A process that is still opening the database expects nothing else, and would end on it.
         if self._closed or self._channel is None or not self._opened.done():
             raise StoreClosed if self._closed else _none_there()
         self._hand_over()  # In order: a change sees every capture that was added before it.
         job = frame(Kind.JOB, work, transaction, synced)
         done = self._loop.create_future()
+        if not self._captures and not self._jobs:
+            self._heard_at = monotonic()
         self._jobs.append(done)
         self._channel.send(job)
-        return await done
+        if within_s is None:
+            return await done
+        await asyncio.wait({done}, timeout=within_s)
+        if done.done():
+            return done.result()
+        done.cancel()
+        raise StoreTrouble(
+            "store-slow", f"the store did not answer within {within_s:g} s; it may still do it later"
+        )
 
     # -- from it -------------------------------------------------------------------------------
 
     def _hear(self, kind: Kind, payload: bytes) -> None:
+        self._heard_at = monotonic()
         said = payload_of(payload)
         if kind is Kind.STORED:
             self._stored(*said)
@@ -315,7 +385,8 @@ class Writer:
         elif kind is Kind.SAID:
             log.log(*said)
         elif kind is Kind.OPENED:
-            self._opened.set_result(said)
+            if not self._opened.done():
+                self._opened.set_result(said)
         elif not self._opened.done():
             self._opened.set_exception(*said)
         else:
@@ -349,6 +420,8 @@ class Writer:
 
     def _answered(self) -> None:
         """It lives: what was slow is so no longer."""
+        if self._given_up:
+            return
         if self._our_trouble is not None and (self._again is None or self._again.done()):
             self._our_trouble = None
 
@@ -368,12 +441,25 @@ class _Channel(asyncio.Protocol):
     def send(self, data: bytes) -> None:
         self._transport.write(data)
 
+    def abort(self) -> None:
+        self._transport.abort()
+
     def data_received(self, data: bytes) -> None:
         for kind, payload in self._incoming.fed(data):
             self._writer._hear(kind, payload)
 
     def connection_lost(self, error: Exception | None) -> None:
         self._writer._lost()
+
+
+async def _has_ended(process: subprocess.Popen[bytes], within_s: float | None) -> bool:
+    """Whether it ends in time; asked again and again, since a thread that waits could not be given up."""
+    give_up_at = None if within_s is None else monotonic() + within_s
+    while process.poll() is None:
+        if give_up_at is not None and monotonic() >= give_up_at:
+            return False
+        await asyncio.sleep(LOOK_EVERY_S)
+    return True
 
 
 def _fail(future: asyncio.Future[Any], error: BaseException) -> None:

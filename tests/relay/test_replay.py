@@ -113,10 +113,10 @@ async def test_records_are_committed_in_groups(tmp_path: Path) -> None:
             writes = 0
             write = running._writer.write
 
-            async def counted(work: Any, *, synced: bool = True) -> Any:
+            async def counted(work: Any, **how: Any) -> Any:
                 nonlocal writes
                 writes += 1
-                return await write(work, synced=synced)
+                return await write(work, **how)
 
             running._writer.write = counted  # type: ignore[method-assign]
             run = await running.act("replay", {"ranges": [[1, 200]], "to": [f":{there.port}"]})

@@ -183,7 +183,8 @@ async def test_a_full_disk_refuses_and_heals_by_itself(tmp_path: Path) -> None:
             for _ in range(100):
                 await writer.add(a_row(body=b"x" * 8192))
         assert first.value.reason == "store-full"
-        assert writer.health == "store-full"
+        assert writer.trouble is not None
+        assert writer.trouble.reason == "store-full"
         with pytest.raises(StoreTrouble):
             writer.add(a_row(body=b"x" * 8192))
         await writer.outside_transaction(partial(page_limit, pages=full + 10_000))
