@@ -14,6 +14,7 @@ import click
 
 from relay import passport
 from relay.cli.common import Invocation, shared_options
+from relay.cli.together import apart
 from relay.config import default_certs
 from relay.errors import CheckFailed, NotFound, UsageError
 from relay.text import visible
@@ -140,10 +141,13 @@ def show(
     """
     host, colon, port = what.rpartition(":")
     if Path(what).exists():
+        apart("a file", "--ca", "--server-name")
         _show_file(Path(what), password_file, invocation)
     elif what.isdecimal():
+        apart("a capture", "--ca", "--server-name", "--password-file")
         _show_capture(int(what), invocation)
     elif colon and host and port.isdecimal() and int(port) < 65536:
+        apart("a server", "--password-file")
         _show_server(host.strip("[]"), int(port), server_name, ca, invocation)
     else:
         raise UsageError(f"{what!r} is no file that is there, no HOST:PORT, and no id of a capture")

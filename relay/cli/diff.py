@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 import click
 
 from relay.cli.common import Invocation, shared_options
 from relay.cli.reading import print_json, reveal_option
 from relay.diff import Difference, differences
-from relay.errors import UsageError
+from relay.errors import NotFound, UsageError
 from relay.localtime import now
 from relay.models import Capture
 from relay.phrases import what
 from relay.store.reader import Reader
-from relay.store.selecting import select
+from relay.store.selecting import select_ids
 from relay.text import latin1_shown, visible
 
 
@@ -48,10 +50,13 @@ def diff_command(invocation: Invocation, a: str, b: str, reveal: bool) -> None:
 
 
 def _one(reader: Reader, word: str) -> Capture:
-    found = list(select(reader, (word,), now()))
-    if len(found) != 1:
-        raise UsageError(f'"{word}" is {len(found)} captures; diff wants one, by its id')
-    return found[0]
+    first, *more = islice(select_ids(reader, (word,), now()), 2)
+    if more:
+        raise UsageError(f"{word} is several captures; name one by its id")
+    capture = reader.capture(first)
+    if capture is None:
+        raise NotFound(f"no capture {first}")
+    return capture
 
 
 def _value(difference: Difference, value: str | None) -> str:

@@ -18,7 +18,7 @@ from relay.cli.listing import FILTER_HELP
 from relay.cli.reading import FilterCommand
 from relay.cli.status import target_line
 from relay.config import Settings
-from relay.errors import NotFound, Unreachable, UsageError
+from relay.errors import Unreachable, UsageError
 from relay.forwarding import many
 from relay.localtime import now
 from relay.lock import holder
@@ -44,8 +44,6 @@ def forward_command(invocation: Invocation, selection: tuple[str, ...], yes: boo
     _engine_needed(settings, "forward")
     with Reader(settings.db) as reader:
         ids = list(select_ids(reader, selection, now()))
-    if not ids:
-        raise NotFound(f"nothing matches {' '.join(selection)}")
     if len(ids) > 1 and not yes:
         _confirm(ids)
     result = _ask(settings, "forward", {"ids": ids})

@@ -9,6 +9,7 @@ import click
 from relay.cli.common import Invocation, shared_options
 from relay.cli.progress import Progress
 from relay.cli.reading import print_json
+from relay.cli.together import exclude
 from relay.journeys import Journey
 from relay.lean.ids import Of
 from relay.localtime import local, now
@@ -31,6 +32,7 @@ def journey_command(invocation: Invocation, id: str, mermaid: bool) -> None:
     of a payment. A line for each capture, in the order they came: Lean promises no order, so this says what
     came before what, never what should have. An event_id is followed to what its event is about.
     """
+    exclude("--mermaid", "--json")
     settings = invocation.settings()
     with Reader(settings.db) as reader, Progress() as progress:
         journey, left_out = journey_of(reader, id, tell=lambda looking: progress.tell(looking.words))

@@ -14,8 +14,9 @@ import click
 
 from relay import engine
 from relay.cli.common import Invocation, run_async, shared_options
+from relay.cli.together import exclude
 from relay.config import Settings
-from relay.errors import NotFound, UsageError
+from relay.errors import UsageError
 from relay.localtime import now
 from relay.store.reader import Reader
 from relay.store.selecting import select_ids
@@ -47,8 +48,7 @@ def star_command(invocation: Invocation, selection: tuple[str, ...], remove: boo
 @click.pass_obj
 def note_command(invocation: Invocation, selection: tuple[str, ...], text: str | None, remove: bool) -> None:
     """Write a note to captures; a capture has one, and a new one replaces it."""
-    if remove and text is not None:
-        raise UsageError("--remove and --message exclude each other")
+    exclude("--remove", "--message")
     if not remove and text is None:
         if sys.stdin.isatty():
             raise UsageError("what should the note say? Give it with -m TEXT, or on stdin")
@@ -114,10 +114,7 @@ def _confirm(settings: Settings, ids: list[int], starred: bool) -> None:
 
 def _chosen(settings: Settings, selection: tuple[str, ...]) -> list[int]:
     with Reader(settings.db) as reader:
-        ids = sorted(select_ids(reader, selection, now()))
-    if not ids:
-        raise NotFound(f"nothing matches {' '.join(selection)}")
-    return ids
+        return sorted(select_ids(reader, selection, now()))
 
 
 def _ask(settings: Settings, action: str, params: Mapping[str, Any]) -> dict[str, Any]:

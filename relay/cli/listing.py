@@ -12,12 +12,14 @@ import click
 
 from relay.cli.common import Invocation, shared_options
 from relay.cli.reading import Columns, FilterCommand, masked, print_json, reveal_option
-from relay.errors import UsageError
+from relay.cli.together import exclude, needs
 from relay.filters import HELP, Filter
 from relay.localtime import now
 from relay.store.reader import Reader
 from relay.store.search import search
-from relay.store.selecting import fetched, ids_of, parse_selection
+from relay.store.selecting import fetched, ids_of, nothing_matches
+from relay.store.selection import parse_selection
+from relay.text import visible
 
 LIMIT = 50
 
@@ -40,8 +42,8 @@ def list_command(
     SELECTION is ids (12, 12..20, latest), a Lean event_id, or a filter. The columns are id, time,
     event type, signature, size, the relay's answer, and what is unusual.
     """
-    if everything and limit is not None:
-        raise UsageError("--all and --limit exclude each other")
+    exclude("--all", "--limit")
+    needs("--reveal", "--json")
     settings = invocation.settings()
     at = now()
     with Reader(settings.db) as reader:
@@ -51,12 +53,16 @@ def list_command(
             newest, more = newest_of(reader, selection, at, limit or LIMIT)
             ids = iter(newest)
         columns = Columns(reader, at)
+        shown = 0
         for capture in fetched(reader, ids):
+            shown += 1
             if invocation.json:
                 print_json(masked(capture, settings, reveal=reveal).as_json())
             else:
                 click.echo(columns.line(capture))
         sys.stdout.flush()
+    if not shown:
+        click.echo(f"lean-relay: {visible(nothing_matches(selection))}", err=True)
     if more:
         click.echo("older ones match too; --limit N shows more, --all shows all", err=True)
 

@@ -69,8 +69,14 @@ def print_json(line: dict[str, Any]) -> None:
     sys.stdout.write(json.dumps(line) + "\n")
 
 
-def write_bytes(data: bytes) -> None:
-    """Exact bytes on stdout, but on a terminal nothing that it would act on."""
+def write_bytes(data: bytes, *, first: bool = True) -> None:
+    """Exact bytes on stdout, but on a terminal nothing that it would act on.
+
+    Args:
+        first: nothing was written before; else an empty line comes between, which is no part of either.
+    """
+    if not first:
+        sys.stdout.write("\n" if sys.stdout.isatty() else "\n\n")
     if sys.stdout.isatty():
         text = data.decode("utf-8", "replace").replace("\r\n", "\n")
         safe = visible_block(text)

@@ -22,6 +22,7 @@ from relay.cli.keep import ranges
 from relay.cli.listing import FILTER_HELP
 from relay.cli.reading import FilterCommand, print_json, reveal_option, write_bytes
 from relay.cli.replayed import Answers, follow
+from relay.cli.together import exclude, needs
 from relay.config import Settings
 from relay.editing import Edits, edited, is_signature_stale, parse_header
 from relay.errors import NotFound, UsageError
@@ -126,9 +127,9 @@ def _pace(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -
 )
 @reveal_option
 @shared_options
-@click.pass_context
+@click.pass_obj
 def replay_command(
-    ctx: click.Context,
+    invocation: Invocation,
     selection: tuple[str, ...],
     to: tuple[str, ...],
     by_hand: bool,
@@ -155,10 +156,8 @@ def replay_command(
     Exit 0 where all was sent, whatever came back; 3 where an answer is not as expected; 5 where a
     target cannot be reached.
     """
-    invocation = ctx.find_object(Invocation)
-    assert invocation is not None
     if stop is not None:
-        stopping.only(ctx, stop)
+        stopping.only(stop)
         stopping.stop(invocation, stop)
         return
     if not selection:
@@ -167,6 +166,8 @@ def replay_command(
         )
     if shuffle is not None and rate == "original":
         raise UsageError("--shuffle and --rate original exclude each other")
+    exclude("--dry-run", "--expect")
+    needs("--reveal", "--dry-run", "--json")
     if until_delivered and expect is not None:
         raise UsageError("--until-delivered and --expect exclude each other: it ends with delivered")
     try:
@@ -177,8 +178,6 @@ def replay_command(
     settings = invocation.settings()
     with Reader(settings.db) as reader:
         ids = list(select_ids(reader, selection, now()))
-        if not ids:
-            raise NotFound(f"nothing matches {' '.join(selection)}")
         if by_hand:
             edits = _by_hand(reader, ids, edits)
         stale = _stale(reader, ids, edits) if edits.change_body else 0
@@ -257,18 +256,26 @@ def _print_previews(
     captures = fetched(reader, rounds(ids, 1, order.shuffle))
 
     async def previewed() -> None:
+        first = True
         async with engine.asking(settings) as act:
             for capture in captures:
                 one = msgspec.structs.replace(order, ranges=((capture.id, capture.id),))
                 answer = await act("preview", msgspec.to_builtins(one))
                 for preview in msgspec.convert(answer["requests"], list[Preview]):
-                    _print_preview(invocation, settings, capture, preview, reveal=reveal)
+                    _print_preview(invocation, settings, capture, preview, reveal=reveal, first=first)
+                    first = False
 
     run_async(previewed())
 
 
 def _print_preview(
-    invocation: Invocation, settings: Settings, capture: Capture, preview: Preview, *, reveal: bool
+    invocation: Invocation,
+    settings: Settings,
+    capture: Capture,
+    preview: Preview,
+    *,
+    reveal: bool,
+    first: bool,
 ) -> None:
     headers = preview.headers if reveal else mask_headers(preview.headers, settings.mask_headers)
     if invocation.json:
@@ -289,7 +296,7 @@ def _print_preview(
     sent = replace(
         capture, method=preview.method, target=preview.target, http_version="1.1", body=preview.body
     )
-    write_bytes(http_bytes(sent, headers))
+    write_bytes(http_bytes(sent, headers), first=first)
     sys.stdout.flush()
 
 

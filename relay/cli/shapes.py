@@ -15,6 +15,7 @@ from relay.cli.common import SHARED_FLAGS, SHARED_OPTIONS, Invocation, run_async
 from relay.cli.events import read, sources
 from relay.cli.listing import FILTER_HELP
 from relay.cli.reading import FilterCommand, print_json
+from relay.cli.together import apart
 from relay.config import Settings
 from relay.errors import CheckFailed, NotFound, RelayError, UsageError
 from relay.lean.catalogue import Confidence, catalogue
@@ -110,6 +111,8 @@ def freeze(invocation: Invocation, words: tuple[str, ...], output: str | None) -
 @click.pass_obj
 def check(invocation: Invocation, words: tuple[str, ...], against: str, junit: str | None) -> None:
     """Hold events against a contract. Exit 3 where one has drifted, 4 where none could be held against it."""
+    if junit == "-":
+        apart("--junit -, which is on stdout too", "--json")
     from relay.cli.drift import checked_against, junit_xml, report  # with jsonschema, as above
     from relay.contract import Contract
 
@@ -186,7 +189,7 @@ def _summary(settings: Settings, words: Sequence[str]) -> Summary:
     for source in sources(settings, words):
         summary.add(source.body, source.at, source.name)
     if not summary.types():
-        raise NotFound("nothing matches" if words else "the log is empty")
+        raise NotFound("there is no event in it")
     return summary
 
 

@@ -20,9 +20,9 @@ from relay.cli.reading import (
     reveal_option,
     write_bytes,
 )
+from relay.cli.together import exclude
 from relay.curl import curl
 from relay.diff import Difference
-from relay.errors import UsageError
 from relay.localtime import now
 from relay.models import Attempt, Capture, Comparison, Headers, iso
 from relay.phrases import size, spent, what, when
@@ -43,39 +43,39 @@ MOST_DIFFERENCES = 20
 MOST_HEX = 512
 """Bytes of a body in the overview that is no text."""
 
-PARTS = ("body", "headers", "http", "curl", "attempts")
-
 
 @click.command("show", cls=FilterCommand)
 @click.argument("selection", nargs=-1)
-@click.option("--body", "part", flag_value="body", help="The exact bytes of the body.")
-@click.option("--headers", "part", flag_value="headers", help="The headers, in the order they came.")
-@click.option("--http", "part", flag_value="http", help="The request as HTTP.")
-@click.option("--curl", "part", flag_value="curl", help="A shell line that sends the same bytes.")
-@click.option("--attempts", "part", flag_value="attempts", help="Each try of each delivery.")
+@click.option("--body", is_flag=True, help="The exact bytes of the body.")
+@click.option("--headers", is_flag=True, help="The headers, in the order they came.")
+@click.option("--http", is_flag=True, help="The request as HTTP.")
+@click.option("--curl", is_flag=True, help="A shell line that sends the same bytes.")
+@click.option("--attempts", is_flag=True, help="Each try of each delivery.")
 @reveal_option
 @shared_options
 @click.pass_obj
-def show_command(invocation: Invocation, selection: tuple[str, ...], part: str | None, reveal: bool) -> None:
+def show_command(invocation: Invocation, /, selection: tuple[str, ...], reveal: bool, **parts: bool) -> None:
     """One capture whole: `show 12`, `show latest --body`, `show 12 --curl`.
 
     SELECTION is ids (12, 12..20, latest), a Lean event_id, or a filter; without one, the latest.
     JSON is laid out with each number's own digits. On a terminal hostile characters are made
     visible, in --body and --http too; redirected, those are the exact bytes.
     """
+    exclude("--json", "--body", "--headers", "--http", "--curl")
+    exclude("--attempts", "--body", "--headers", "--http", "--curl")
+    exclude("--reveal", "--body")
     settings = invocation.settings()
-    if invocation.json and part not in (None, "attempts"):
-        raise UsageError(f"--json and --{part} exclude each other")
+    part = next((name for name, given in parts.items() if given), None)
     with Reader(settings.db) as reader:
         first = True
         for capture in select(reader, selection or ("latest",), now()):
             shown = masked(capture, settings, reveal=reveal)
             if part == "body":
-                write_bytes(capture.body)
+                write_bytes(capture.body, first=first)
             elif part == "http":
-                write_bytes(http_bytes(shown, shown.headers))
+                write_bytes(http_bytes(shown, shown.headers), first=first)
             elif part == "headers":
-                _print(_header_lines(shown.headers))
+                _print(([] if first else [""]) + _header_lines(shown.headers))
             elif part == "curl":
                 _print([curl(shown, settings)])
             elif part == "attempts":

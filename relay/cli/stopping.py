@@ -9,10 +9,10 @@ from time import monotonic
 from typing import Any
 
 import click
-from click.core import ParameterSource
 
 from relay import control
 from relay.cli.common import Invocation, run_async
+from relay.cli.together import alone
 from relay.engine import Ask
 from relay.errors import Unreachable, UsageError
 from relay.lock import holder
@@ -22,19 +22,13 @@ ENDS_WITHIN_S = 10.0
 """How long its end is awaited: tries on their way get half a second, and then it is written down."""
 
 
-def only(ctx: click.Context, stop: str) -> None:
+def only(stop: str) -> None:
     """Refuse whatever else was written beside `--stop`, since nothing is sent.
 
     Raises:
-        UsageError: something was.
+        UsageError: something was, or this names no replay.
     """
-    others = [
-        name
-        for name in ctx.params
-        if name != "stop" and ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
-    ]
-    if others:
-        raise UsageError(f"--stop {stop} sends nothing, so nothing but --db and --json goes with it")
+    alone("--stop")
     if stop != "all" and not (stop.isdecimal() and int(stop) > 0):
         raise UsageError(
             f"--stop {stop!r} is neither a replay's number nor the word all; `lean-relay status` has them"

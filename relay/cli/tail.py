@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, timedelta
 from pathlib import Path
 from time import monotonic, sleep
@@ -17,8 +18,9 @@ import click
 from relay.cli.common import Invocation, shared_options
 from relay.cli.listing import FILTER_HELP
 from relay.cli.reading import Columns, FilterCommand, masked, print_json, reveal_option
+from relay.cli.together import needs
 from relay.config import Settings
-from relay.errors import NotFound, UsageError
+from relay.errors import NotFound, RelayError, UsageError
 from relay.filters import Filter, FilterError, arrival_fault, parse
 from relay.filters.values import moment
 from relay.localtime import now
@@ -26,6 +28,7 @@ from relay.models import Capture
 from relay.store.reader import Reader
 from relay.store.search import search
 from relay.store.selecting import fetched
+from relay.text import visible
 
 EVERY_S = 0.1
 
@@ -44,11 +47,15 @@ def tail_command(invocation: Invocation, filter: tuple[str, ...], reveal: bool) 
     """Captures as they come, a line each: `tail`, `tail sig:invalid`. Ctrl-C ends it.
 
     A capture is printed once, when it matches: with `verdict:` or `shape:` that is when they are known.
+    Started before the engine, it waits for its database.
     """
+    needs("--reveal", "--json")
     settings = invocation.settings()
     wanted = _filter(filter)
-    with Reader(settings.db) as reader:
-        watch = _Watch(reader, wanted, reader.newest_id())
+    started_at = now()
+    with _opened(settings.db) as (reader, waited):
+        # What came while the database was awaited is new, too.
+        watch = _Watch(reader, wanted, reader.last_before(started_at) if waited else reader.newest_id())
         while True:
             for capture in watch.new():
                 _print(invocation, settings, capture, reader, reveal=reveal)
@@ -77,6 +84,7 @@ def wait_command(
 
     Looks back 10 seconds, and again when verdicts and shapes come. Exit code 4 when none came in time.
     """
+    needs("--reveal", "--json")
     settings = invocation.settings()
     wanted = _filter(filter)
     at = now()
@@ -85,7 +93,7 @@ def wait_command(
     except ValueError as error:
         raise UsageError(f"--since: {error}") from error
     deadline = monotonic() + timeout_s
-    with _opened(settings.db, deadline) as reader:
+    with _opened(settings.db, deadline) as (reader, _):
         watch = _Watch(reader, wanted, reader.last_before(back_to))
         while True:
             for capture in watch.new():
@@ -106,11 +114,31 @@ def _filter(words: tuple[str, ...]) -> Filter:
         raise UsageError(str(error)) from error
 
 
-def _opened(path: Path, deadline: float) -> Reader:
-    """The log; an engine that has just been started may still be about to make it."""
-    while not path.exists() and monotonic() < deadline:
-        sleep(EVERY_S)
-    return Reader(path)
+@contextmanager
+def _opened(path: Path, deadline: float | None = None) -> Iterator[tuple[Reader, bool]]:
+    """The database, as soon as an engine has made it or brought it up to date; and whether that was awaited.
+
+    Raises:
+        NotFound: it is not there at the deadline.
+        RelayError: it can never be read.
+    """
+    waited = False
+    while True:
+        try:
+            reader = Reader(path)
+        except RelayError as error:
+            if not isinstance(error, NotFound) and error.word != "older-database":
+                raise
+            if deadline is not None and monotonic() >= deadline:
+                raise NotFound(f"nothing came in time: {error}") from error
+            if not waited:
+                click.echo(f"lean-relay: waiting for an engine: {visible(str(error))}", err=True)
+            waited = True
+            sleep(EVERY_S)
+        else:
+            break
+    with reader:
+        yield reader, waited
 
 
 def _print(

@@ -16,6 +16,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from relay.cli.common import Invocation, shared_options
+from relay.cli.together import alone
 from relay.errors import RelayError, Unreachable, UsageError
 from relay.lean.catalogue import REGIONS, EventType, Region, catalogue
 from relay.lean.samples import Sample, Sampler
@@ -104,6 +105,8 @@ def trigger_command(
     Exit 0 where each answer was 200 within 10 s, which is what Lean takes as delivered; 1 where one was
     not; 5 where nothing could be reached.
     """
+    alone("--list")
+    alone("--explain", "TYPE...", "--region")
     if listing:
         for event in catalogue().events:
             click.echo(json.dumps(event_as_json(event)) if invocation.json else event_line(event))

@@ -9,6 +9,7 @@ import click
 from relay.cli.behind import Listener
 from relay.cli.common import Invocation, at_a_terminal, is_dumb, shared_options
 from relay.cli.options import listen_options
+from relay.cli.together import apart
 from relay.errors import UsageError
 from relay.lock import holder
 from relay.text import visible_block
@@ -39,6 +40,7 @@ def tui_command(invocation: Invocation) -> int:
 
     Starts no listener: `lean-relay` without a command does, with the options of `listen`.
     """
+    apart("a screen; `lean-relay list` and `lean-relay show` print JSON", "--json")
     settings = invocation.settings()
     if not at_a_terminal():
         what = "a terminal that can draw, and TERM is dumb" if is_dumb() else "a terminal"

@@ -11,6 +11,7 @@ import click
 
 from relay.cli.common import Invocation, run_async, shared_options
 from relay.cli.events import is_file, read
+from relay.cli.together import apart
 from relay.config import Settings, read_secrets
 from relay.errors import CheckFailed, UsageError
 from relay.lean import signature
@@ -123,6 +124,7 @@ def verify_command(
     elif not words:
         raise UsageError("verify wants a SELECTION, such as latest or sig:invalid; 1.. is all")
     elif len(words) == 1 and is_file(words[0]):
+        apart("a file", "--save", "--attempts")
         record = check_record(words[0], read(words[0]))
         if record is None:
             raise UsageError(

@@ -22,8 +22,11 @@ MIGRATIONS = ("m0001_first_tables", "m0002_sent_request_line", "m0003_plain")
 
 
 def is_empty(conn: sqlite3.Connection) -> bool:
-    """Whether the file holds no table at all: new, or never filled."""
-    return not _one(conn, "SELECT count(*) FROM sqlite_master")
+    """Whether the file holds no table: new, never filled, or just being made.
+
+    The table of migrations is there a moment before the first of them, which sets the mark too.
+    """
+    return not _one(conn, "SELECT count(*) FROM sqlite_master WHERE tbl_name != '_sqlite_migrations'")
 
 
 def check(conn: sqlite3.Connection, path: Path) -> None:

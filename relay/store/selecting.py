@@ -1,23 +1,17 @@
-"""SELECTION: the words by which every command is told which captures are meant.
-
-Owns how ids, one Lean event_id and filters are told apart, and the order of what is selected:
-oldest first.
-"""
+"""The captures of a SELECTION, from the database: oldest first, in pages small enough for memory."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
+from itertools import chain, islice
 
-from relay import filters
-from relay.errors import NotFound, UsageError
+from relay.errors import NotFound
 from relay.filters import Filter
 from relay.models import Capture
 from relay.store.reader import Reader
 from relay.store.search import GAP_S, Gaps, search
+from relay.store.selection import Ids, OfEvent, Range, Selection, parse_selection
 
 PAGE = 100
 """Captures in memory at once, if their bodies are small."""
@@ -25,85 +19,32 @@ PAGE = 100
 BYTES_AT_ONCE = 8 * 1024 * 1024
 """Bytes of bodies in memory at once; a larger body comes alone."""
 
-_IDS = re.compile(r"(\d{1,18})?(\.\.)?(\d{1,18})?", re.ASCII)
-_EVENT_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True)
-class Range:
-    """Ids from `first` to `last`, both included; None is open."""
-
-    first: int | None
-    last: int | None
-    word: str
-    """As it was written."""
-
-    @property
-    def is_one(self) -> bool:
-        """It names a single capture, so that its absence is a fault."""
-        return self.first is not None and self.first == self.last
-
-
-@dataclass(frozen=True, slots=True)
-class Ids:
-    """`12`, `12..20`, `12..`, `..20` and `latest`, one or several."""
-
-    ranges: tuple[Range, ...]
-    latest: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class OfEvent:
-    """One event: the capture and its repeats."""
-
-    event_id: str
-
-
-Selection = Ids | OfEvent | Filter
-
-
-def parse_selection(words: Sequence[str], now: datetime) -> Selection:
-    """What the words of a command line select: nothing is everything.
-
-    Ids if each word is one, an event if there is one word and that a UUID, else a filter. A number
-    is found as text by putting it in quotes.
-
-    Args:
-        now: aware; what a filter's `since:2h` counts from.
-
-    Raises:
-        UsageError: the words are a filter, and a wrong one.
-    """
-    words = [part for word in words for part in word.split()] if _all_ids(words) else list(words)
-    if words and all(map(_is_ids, words)):
-        ranges = tuple(_range(word) for word in words if word != "latest")
-        return Ids(ranges, latest="latest" in words)
-    if len(words) == 1 and _EVENT_ID.fullmatch(words[0]):
-        return OfEvent(words[0])
-    try:
-        return filters.parse(" ".join(words), now)
-    except filters.FilterError as error:
-        raise UsageError(str(error)) from error
-
 
 def select_ids(reader: Reader, words: Sequence[str], now: datetime) -> Iterator[int]:
-    """The ids of a selection, oldest first, each once.
+    """The ids of a selection, oldest first, each once, and at least one.
 
     Raises:
-        UsageError: the words are a filter, and a wrong one.
-        NotFound: ids or an event are not there; the message names them.
+        UsageError: the words are a wrong filter, or nearly ids.
+        NotFound: nothing is selected; the message names it.
     """
-    return ids_of(reader, parse_selection(words, now))
+    ids = ids_of(reader, parse_selection(words, now))
+    for first in ids:
+        return chain((first,), ids)
+    raise NotFound(nothing_matches(words))
 
 
 def select(reader: Reader, words: Sequence[str], now: datetime) -> Iterator[Capture]:
     """The captures of a selection, oldest first, fetched in pages.
 
     Raises:
-        UsageError: the words are a filter, and a wrong one.
-        NotFound: ids or an event are not there; the message names them.
+        UsageError, NotFound: as `select_ids`.
     """
     return fetched(reader, select_ids(reader, words, now))
+
+
+def nothing_matches(words: Sequence[str]) -> str:
+    """Why a selection has no captures."""
+    return f"no capture matches {' '.join(words)}" if words else "the database holds no captures yet"
 
 
 def fetched(reader: Reader, ids: Iterable[int]) -> Iterator[Capture]:
@@ -136,7 +77,11 @@ def _parts(page: list[int], sizes: dict[int, int]) -> Iterator[list[int]]:
 
 
 def ids_of(reader: Reader, selection: Selection) -> Iterator[int]:
-    """The ids of a selection that was read before, as `select_ids`."""
+    """The ids of a selection that was read before, which may be none.
+
+    Raises:
+        NotFound: ids or an event are not there; the message names them.
+    """
     match selection:
         case Ids():
             return _numbered(reader, selection)
@@ -182,18 +127,3 @@ def _ascending(reader: Reader, spans: list[tuple[int, int]]) -> Iterator[int]:
 
 def _extent(reader: Reader, newest: int) -> str:
     return f"the log goes from {reader.oldest_id()} to {newest}" if newest else "the log is empty"
-
-
-def _all_ids(words: Sequence[str]) -> bool:
-    return all(_is_ids(part) for word in words for part in word.split())
-
-
-def _is_ids(word: str) -> bool:
-    found = _IDS.fullmatch(word)
-    return word == "latest" or bool(found and (found[1] or found[3]) and (found[2] or not found[3]))
-
-
-def _range(word: str) -> Range:
-    first, dots, last = word.partition("..")
-    low = int(first) if first else None
-    return Range(low, low if not dots else int(last) if last else None, word)

@@ -173,7 +173,7 @@ def test_what_cannot_be_sent_is_said(tmp_path: Path) -> None:
     with running(tmp_path) as relay:
         post(relay, 1)
         assert "forward what?" in command(tmp_path, "forward", code=2)
-        assert "nothing matches type:nothing" in command(tmp_path, "forward", "type:nothing", code=4)
+        assert "no capture matches type:nothing" in command(tmp_path, "forward", "type:nothing", code=4)
         assert "no capture 9" in command(tmp_path, "forward", "9", code=4)
         assert "--forward-to" in command(tmp_path, "forward", "1", code=2)
         assert "target     none, captures are only stored" in command(tmp_path, "status")

@@ -23,6 +23,7 @@ from hypothesis import HealthCheck, given, settings
 
 from relay.cli import run
 from relay.models import Answer, Attempt, Capture, Comparison, Headers, Origin, Shape, Signature
+from relay.store import schema
 from relay.wire import curl_line
 from tests import strategies
 from tests.clocks import clocks_of
@@ -103,7 +104,9 @@ def test_list_takes_selections(log: sqlite3.Connection, relay: Run) -> None:
     assert ids(relay("list", "--json", "-type:payment")[1]) == [2]
     assert ids(relay("list", "--json", "-header:x", "-(type:payment)")[1]) == [2]
     assert ids(relay("list", "--json", "--", "-type:payment")[1]) == [2]
-    assert relay("list", "zzz") == (0, "", "")
+    assert ids(relay("list", "--json", "3,1", "2")[1]) == [1, 2, 3]
+    code, out, err = relay("list", "zzz")
+    assert (code, out, err) == (0, "", "lean-relay: no capture matches zzz\n")
 
 
 def test_what_list_shows_is_what_a_filter_means(
@@ -370,6 +373,55 @@ def test_diff(log: sqlite3.Connection, relay: Run) -> None:
     assert relay("diff", "1", "99")[0] == 4
 
 
+def test_several_are_written_apart(
+    log: sqlite3.Connection, path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    """Where several bodies, requests or heads are written, an empty line is between them."""
+    insert_all(log, [a_capture(1, body=b"one"), a_capture(2, body=b"two")])
+    for part, between in (("--body", b"one\n\ntwo"), ("--http", b"one\n\nPOST"), ("--headers", b"\n\nHost")):
+        assert run(["show", "1..2", part, "--db", str(path)]) == 0
+        assert between in capfdbinary.readouterr().out, part
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "show type:nothing",
+        "show type:nothing --body",
+        "show type:nothing --json",
+        "diff type:nothing latest",
+        "star type:nothing",
+        "note type:nothing -m x",
+        "prune type:nothing --yes",
+        "replay type:nothing",
+        "replay type:nothing --dry-run",
+        "verify type:nothing",
+        "shapes type:nothing",
+        "shapes freeze type:nothing",
+        "shapes recheck type:nothing",
+    ],
+)
+def test_nothing_found_is_exit_4(
+    log: sqlite3.Connection, relay: Run, line: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A command with a SELECTION that selects nothing says so on stderr and ends with 4."""
+    monkeypatch.setenv("LEAN_WEBHOOK_SECRET", "x" * 32)
+    insert(log, a_capture(1))
+    code, _, err = relay(*line.split())
+    assert code == 4
+    assert "no capture matches type:nothing" in err
+
+
+def test_nearly_ids_are_no_text(log: sqlite3.Connection, relay: Run) -> None:
+    """Every command that takes a SELECTION refuses what is nearly ids."""
+    insert(log, a_capture(1))
+    for command in ("list", "show", "star", "prune", "replay", "forward", "shapes", "shapes recheck"):
+        for words in ("1..latest", "latest type:payment", "#1", "5..3"):
+            code, _, err = relay(*command.split(), *words.split())
+            if command != "forward":  # Which asks first whether an engine runs.
+                assert code == 2, (command, words, err)
+
+
 def test_wait_looks_back(log: sqlite3.Connection, relay: Run) -> None:
     """What came within the last ten seconds counts, older only with --since; the first of them is given."""
     now = datetime.now(UTC)
@@ -426,6 +478,23 @@ def test_wait_waits_for_the_log_too(path: Path, capsys: pytest.CaptureFixture[st
     assert ids(capsys.readouterr().out) == [1]
     thread.join()
     assert run(["wait", "--timeout", "0", "--db", str(path.with_suffix(".none"))]) == 4
+    assert "nothing came in time: there is no log" in capsys.readouterr().err
+
+
+def test_wait_waits_while_an_engine_begins(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """An empty file, and a database that is still to be migrated, are awaited too."""
+    path.touch()
+
+    def make() -> None:
+        with sqlite3.connect(path, isolation_level=None) as connection:
+            schema.migrate(connection)
+            insert(connection, a_capture(1, received_at=datetime.now(UTC)))
+        connection.close()
+
+    thread = later(make)
+    assert run(["wait", "--json", "--timeout", "20", "--db", str(path)]) == 0
+    assert ids(capsys.readouterr().out) == [1]
+    thread.join()
 
 
 def test_tail_follows(log: sqlite3.Connection, path: Path) -> None:
@@ -460,6 +529,27 @@ def test_tail_follows(log: sqlite3.Connection, path: Path) -> None:
     program.stderr.close()
     assert seen == sorted(set(seen))
     assert all(each % 2 for each in seen)
+
+
+def test_tail_waits_for_the_log(path: Path) -> None:
+    """Started before the engine, `tail` says so, and prints what came from its start on."""
+    with subprocess.Popen(
+        [sys.executable, "-u", "-m", "relay", "tail", "--json", "--db", str(path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=Path(__file__).parents[3],
+        text=True,
+    ) as program:
+        assert program.stdout is not None
+        assert program.stderr is not None
+        assert "waiting for an engine: there is no log" in program.stderr.readline()
+        with closing(new_log(path.with_suffix(".new"))) as connection:
+            insert(connection, a_capture(1, received_at=datetime.now(UTC) - timedelta(hours=1)))
+            insert(connection, a_capture(2, received_at=datetime.now(UTC)))
+        path.with_suffix(".new").rename(path)
+        assert json.loads(program.stdout.readline())["id"] == 2
+        program.send_signal(signal.SIGINT)
+        assert program.wait(timeout=10) == 130
 
 
 class Recorder:

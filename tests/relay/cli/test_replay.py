@@ -137,7 +137,7 @@ def test_usage_is_checked_before_anything_is_sent(folder: Path, there: Backend) 
     ):
         assert part in command(folder, *words, code=2), words
     assert "no capture 9" in command(folder, "replay", "9", *to, code=4)
-    assert "nothing matches type:x" in command(folder, "replay", "type:x", *to, code=4)
+    assert "no capture matches type:x" in command(folder, "replay", "type:x", *to, code=4)
     assert there.requests == []
     assert attempts(folder) == []
 
@@ -240,6 +240,7 @@ def test_a_dry_run_sends_nothing(folder: Path, there: Backend) -> None:
     )
     said = command(folder, *words)
     assert said.count("POST /webhooks/lean HTTP/1.1") == 2
+    assert "}\n\nPOST /webhooks/lean" in said
     assert "Authorization: <masked, 8 bytes>" in said
     assert "A: b\n" in said.replace("\r", "")
     assert '"message":"x"' in said

@@ -78,6 +78,6 @@ def test_all_that_run(folder: Path) -> None:
 def test_what_cannot_be_stopped(folder: Path) -> None:
     """Without an engine no replay runs; other words beside it, and what is no number, are told."""
     assert "no engine runs on" in command(folder, "replay", "--stop", "1", code=5)
-    assert "nothing but --db and --json" in command(folder, "replay", "latest", "--stop", "1", code=2)
-    assert "nothing but --db and --json" in command(folder, "replay", "--stop", "1", "--yes", code=2)
+    assert "does not go with [SELECTION]..." in command(folder, "replay", "latest", "--stop", "1", code=2)
+    assert "does not go with --yes" in command(folder, "replay", "--stop", "1", "--yes", code=2)
     assert "nor the word all" in command(folder, "replay", "--stop", "latest", code=2)

@@ -5,10 +5,9 @@ from pathlib import Path
 import pytest
 
 from relay.errors import NotFound, UsageError
-from relay.filters import Filter
 from relay.models import Capture
 from relay.store.reader import Reader
-from relay.store.selecting import BYTES_AT_ONCE, Ids, OfEvent, Range, parse_selection, select, select_ids
+from relay.store.selecting import BYTES_AT_ONCE, select, select_ids
 from tests.factories import EVENT_ID, NOON, a_capture, insert_all, new_log
 
 
@@ -25,17 +24,6 @@ def reader(tmp_path: Path) -> Iterator[Reader]:
 
 def chosen(reader: Reader, *words: str) -> list[int]:
     return list(select_ids(reader, words, NOON))
-
-
-def test_reading_words() -> None:
-    """Ids are ids only if all words are, a UUID is an event only alone, and all else is a filter."""
-    assert parse_selection(["12", "12..20", "12..", "..3", "latest"], NOON) == Ids(
-        (Range(12, 12, "12"), Range(12, 20, "12..20"), Range(12, None, "12.."), Range(None, 3, "..3")),
-        latest=True,
-    )
-    assert parse_selection([EVENT_ID.upper()], NOON) == OfEvent(EVENT_ID.upper())
-    for words in ([], ["12", "x"], ["latest", "type:x"], [EVENT_ID, "x"], [".."], ['"12"'], ["9" * 30]):
-        assert isinstance(parse_selection(words, NOON), Filter)
 
 
 def test_ids(reader: Reader) -> None:
@@ -65,7 +53,9 @@ def test_empty_log(tmp_path: Path) -> None:
     with Reader(tmp_path / "relay.db") as reader:
         with pytest.raises(NotFound, match="empty"):
             chosen(reader, "latest")
-        assert chosen(reader, "type:payment") == []
+        for words in ([], ["type:payment"]):
+            with pytest.raises(NotFound):
+                chosen(reader, *words)
 
 
 def test_events_and_filters(reader: Reader) -> None:
@@ -74,6 +64,13 @@ def test_events_and_filters(reader: Reader) -> None:
     assert chosen(reader, EVENT_ID.upper()) == [1, 2, 3, 12, 13]
     assert chosen(reader, "-type:payment", "other") == [20]
     assert [capture.id for capture in select(reader, [], NOON)] == [1, 2, 3, 12, 13, 20]
+
+
+def test_nothing_found_is_an_error(reader: Reader) -> None:
+    """A selection that selects nothing is an error that names it, whatever kind of words it is made of."""
+    for words in (["type:nothing"], ["zzz", "other"]):
+        with pytest.raises(NotFound, match=f"no capture matches {' '.join(words)}"):
+            select(reader, words, NOON)
 
 
 def test_faults_come_at_once(reader: Reader) -> None:
