@@ -36,14 +36,14 @@ class Forwarder:
         self._writer = writer
         self._policy = policy
         self._sender = Sender()
-        self._paused = paused
+        self.is_paused = paused
         self._stopped = asyncio.Event()
         self._group: asyncio.TaskGroup | None = None
         self._lanes = {name: self._lane(name, where) for name, where in destinations.items()}
         self._leaving: set[Lane] = set()
 
     def _lane(self, name: str, where: Destination) -> Lane:
-        return Lane(self._writer, self._sender, name, where, self._policy, paused=self._paused)
+        return Lane(self._writer, self._sender, name, where, self._policy, paused=self.is_paused)
 
     @property
     def targets(self) -> list[str]:
@@ -92,7 +92,7 @@ class Forwarder:
 
     def pause(self, yes: bool = True) -> None:
         """Hold everything back, or let go; tries on their way go on."""
-        self._paused = yes
+        self.is_paused = yes
         for lane in self._lanes.values():
             lane.pause(yes)
 

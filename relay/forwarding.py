@@ -143,13 +143,15 @@ class Forwarding:
 
     async def _turn(self, paused_since: int | None) -> dict[str, Any]:
         """Hold back or let go, and remember it: a restart alone lets nothing go."""
+        changed = self._forwarder.is_paused is (paused_since is None)
         self._forwarder.pause(paused_since is not None)
-        log.info("forwarding goes on" if paused_since is None else f"forwarding is paused; {RESUME}")
+        if changed:
+            log.info("forwarding goes on" if paused_since is None else f"forwarding is paused; {RESUME}")
         try:
             await self._writer.write(
                 partial(delivering.keep_paused, since=paused_since), within_s=STORE_WITHIN_S
             )
-            return {"targets": await self.targets()}
+            return {"changed": changed, "targets": await self.targets()}
         except StoreTrouble as trouble:
             raise RelayError(
                 f"done, but a restart will not know of it: {trouble.detail}", word=trouble.reason

@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from relay import passport
-from relay.cli.common import Invocation, shared_options
+from relay.cli.common import Group, Invocation, shared_options
 from relay.cli.together import apart
 from relay.config import default_certs
 from relay.errors import CheckFailed, NotFound, UsageError
@@ -22,7 +22,7 @@ from relay.text import visible
 FILE = click.Path(path_type=Path, dir_okay=False)
 
 
-@click.group("certs")
+@click.group("certs", cls=Group)
 def certs_command() -> None:
     """Make development certificates; check and explain certificates, keys and chains."""
 

@@ -45,6 +45,20 @@ class Invocation:
         return load(flags={"db": self.db, **flags}, config=self.config)
 
 
+class Group(click.Group):
+    """A group of commands whose help has the first sentence of each, whole."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        commands = ((name, self.get_command(ctx, name)) for name in self.list_commands(ctx))
+        rows = [
+            (name, found.get_short_help_str(limit=formatter.width * 10))
+            for name, found in commands
+            if found is not None and not found.hidden
+        ]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
 def shared_options(function: F) -> F:
     """Give a command `--db`, `--config` and `--json`; they end in the `Invocation`, not in its arguments."""
     path = click.Path(path_type=Path, dir_okay=False)

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from relay.cli.common import Invocation, shared_options
+from relay.cli.common import Group, Invocation, shared_options
 from relay.config import PROJECT_FILE, SETTINGS, RespondRule, Route, Settings
 from relay.errors import RelayError, UsageError
 from relay.text import visible
@@ -35,7 +35,7 @@ SECRETS = """\
 """
 
 
-@click.group("config")
+@click.group("config", cls=Group)
 def config_command() -> None:
     """Write a settings file, or see which settings are in force and where each comes from."""
 

@@ -78,8 +78,11 @@ def _turn(invocation: Invocation, action: str) -> None:
     _engine_needed(settings, action)
     result = _ask(settings, action, {})
     lines = [target_line(target) for target in result["targets"]]
-    text = "\n".join(map(visible, lines)) or "this engine has no target; --forward-to names some"
-    _told(invocation, {"kind": action, **result}, text)
+    if not lines:
+        lines = ["this engine has no target; --forward-to names some"]
+    elif not result["changed"]:
+        lines.insert(0, "was already paused" if action == "pause" else "was not paused")
+    _told(invocation, {"kind": action, **result}, "\n".join(map(visible, lines)))
 
 
 def _engine_needed(settings: Settings, command: str) -> None:

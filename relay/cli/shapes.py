@@ -11,7 +11,14 @@ from typing import Any
 
 import click
 
-from relay.cli.common import SHARED_FLAGS, SHARED_OPTIONS, Invocation, run_async, shared_options
+from relay.cli.common import (
+    SHARED_FLAGS,
+    SHARED_OPTIONS,
+    Group,
+    Invocation,
+    run_async,
+    shared_options,
+)
 from relay.cli.events import read, sources
 from relay.cli.listing import FILTER_HELP
 from relay.cli.reading import FilterCommand, print_json
@@ -36,7 +43,7 @@ SUMMARY = "seen"
 """The command that `shapes` is without another one's name."""
 
 
-class Shapes(click.Group):
+class Shapes(Group):
     """A group whose words are a selection, unless the first one names a command."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:

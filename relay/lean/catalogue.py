@@ -124,7 +124,9 @@ class Catalogue:
         near += [name for name in names if type_ and name.startswith(type_) and name not in near]
         guess = f"; {self.unconfirmed[type_]}" if type_ in self.unconfirmed else ""
         hint = f"; near it: {', '.join(near[:5])}" if near else ""
-        return f"Lean is not known to send {type_!r}{guess}{hint}"
+        return (
+            f"Lean is not known to send {type_!r}{guess}{hint}; `lean-relay trigger --list` lists all types"
+        )
 
 
 @cache

@@ -280,10 +280,14 @@ def send_again(
 
 
 def keep_paused(connection: sqlite3.Connection, since: int | None) -> None:
-    """Remember that everything is held back, since when, in microseconds UTC; None: that it is not."""
-    connection.execute("DELETE FROM marks WHERE name = 'paused'")
-    if since is not None:
-        connection.execute("INSERT INTO marks (name, value) VALUES ('paused', ?)", (since,))
+    """Remember that everything is held back, since when, in microseconds UTC; None: that it is not.
+
+    Where it is held back already, that began earlier.
+    """
+    if since is None:
+        connection.execute("DELETE FROM marks WHERE name = 'paused'")
+    else:
+        connection.execute("INSERT OR IGNORE INTO marks (name, value) VALUES ('paused', ?)", (since,))
 
 
 def paused_since(connection: sqlite3.Connection) -> int | None:

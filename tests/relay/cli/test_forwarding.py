@@ -51,7 +51,12 @@ def deliveries(folder: Path, state: str) -> int:
 def test_pause_holds_and_resume_lets_go(tmp_path: Path) -> None:
     """While paused, captures are answered and wait; `resume` sends them, and `status` tells of both."""
     with a_backend() as port, running(tmp_path, "--forward-to", f":{port}/hook") as relay:
+        assert command(tmp_path, "resume").startswith("was not paused\n")
         assert "is paused; nothing waits" in command(tmp_path, "pause")
+        said = command(tmp_path, "pause")
+        assert said.startswith("was already paused\n")
+        assert "is paused; nothing waits" in said
+        assert relay.said.count("forwarding is paused") == 1
         post(relay, 3)
         assert target(tmp_path) == {
             "target": f"http://localhost:{port}/hook",

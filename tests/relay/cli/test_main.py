@@ -72,6 +72,15 @@ def test_every_command_can_be_loaded_and_is_in_the_help(capsys: pytest.CaptureFi
         assert capsys.readouterr().out.startswith(f"Usage: lean-relay {name}")
 
 
+def test_help_of_groups_is_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    """A group's help has the first sentence of each of its commands, whole, on a narrow terminal too."""
+    for name in ("certs", "config", "shapes"):
+        assert run([name, "--help"]) == 0
+        commands = capsys.readouterr().out.partition("\nCommands:\n")[2]
+        assert commands
+        assert "..." not in commands, name
+
+
 def test_no_module_hides_a_builtin() -> None:
     """Importing `relay.cli.list` would make `list` in `relay.cli` a module; so no module has such a name."""
     modules = {path.stem for path in Path(relay.cli.__file__).parent.glob("*.py")}

@@ -104,6 +104,7 @@ def test_it_is_read_once() -> None:
         ("bank", "bank.availability.updated"),
         ("refund.created", "guess in"),
         ("", "not known to send ''"),
+        ("nope", "`lean-relay trigger --list` lists all types"),
     ],
 )
 def test_an_unknown_type_gets_near_names(asked: str, words: str) -> None:
