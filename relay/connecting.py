@@ -204,11 +204,9 @@ class Contexts:
         if key not in self._known:
             try:
                 self._known[key] = await asyncio.to_thread(_context, to)
-            except RelayError as error:
-                words = f"TLS failed: the client certificate cannot be shown: {error}"
-                raise Failed(Outcome.TLS_FAILED, words, before_any_byte=True) from error
-            except OSError as error:  # ssl.SSLError is one
-                words = f"TLS failed: the CA file {to.ca_file} cannot be used: {said(error)}"
+            except (RelayError, OSError) as error:  # ssl.SSLError is one
+                what = said(error) if isinstance(error, OSError) else str(error)
+                words = f"TLS failed: a certificate file cannot be used: {what}"
                 raise Failed(Outcome.TLS_FAILED, words, before_any_byte=True) from error
         return self._known[key]
 
@@ -350,14 +348,15 @@ async def _wrap(sock: socket.socket, to: Destination, context: ssl.SSLContext | 
 def _context(to: Destination) -> ssl.SSLContext:
     if to.insecure:
         context = _unchecked()
+    elif to.ca_file is None:
+        context = ssl.create_default_context()
     else:
-        context = ssl.create_default_context(cafile=to.ca_file)
-        if to.ca_file is not None:
-            # From Python 3.13 on, strict is the default and refuses what `openssl req -x509` makes.
-            context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+        from relay.certs.showing import trusting_only  # with cryptography, 60 ms
+
+        context = trusting_only(to.ca_file)
     context.set_alpn_protocols(["http/1.1"])
     if to.cert_file is not None:
-        from relay.certs.showing import show  # with cryptography, 60 ms
+        from relay.certs.showing import show
 
         show(context, to.cert_file, to.key_file)
     return context
@@ -386,7 +385,8 @@ async def _names_in_certificate(to: Destination) -> list[str]:
 
     Python's ssl gives no certificate after a handshake that failed.
     """
-    from cryptography import x509  # 60 ms, for an error message only
+    from relay.certs import describing  # with cryptography, 60 ms, for an error message only
+    from relay.certs.certificate import Certificate
 
     try:
         async with asyncio.timeout(NAMES_WITHIN_S):
@@ -400,11 +400,7 @@ async def _names_in_certificate(to: Destination) -> list[str]:
     if certificate is None:
         return []
     try:
-        parsed = x509.load_der_x509_certificate(certificate)
-        found = parsed.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-        return [
-            *found.get_values_for_type(x509.DNSName),
-            *map(str, found.get_values_for_type(x509.IPAddress)),
-        ]
-    except (ValueError, x509.ExtensionNotFound):
+        names = describing.alternative_names(Certificate.from_der(certificate))
+    except ValueError:
         return []
+    return [name for kind, _, name in (each.partition(":") for each in names) if kind in ("DNS", "IP")]

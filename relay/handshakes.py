@@ -8,6 +8,7 @@ under way out of the count of connections.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
@@ -16,6 +17,8 @@ from relay.tls.words import Failure
 
 if TYPE_CHECKING:  # 100 ms of OpenSSL that plain HTTP need not wait for
     from relay.tls.serving import Serving
+
+log = logging.getLogger("relay.receiver")
 
 HANDSHAKE_WITHIN_S = 5.0
 SHUTDOWN_WITHIN_S = 2.0
@@ -87,6 +90,11 @@ class Handshake(asyncio.Protocol):
         try:
             if not self._transport.is_closing():
                 await self._upgrade()
+        except Exception as error:  # nobody asks a handshake's task how it ended
+            log.error("a TLS handshake with %s failed inside the relay: %r", self.address, error)
+            self.spoke = True
+            self._refuse("internal", f"{type(error).__name__} within the handshake")
+            self._transport.abort()
         finally:
             self._under_way.discard(self)
             if self._bound is not None:

@@ -53,6 +53,11 @@ def certificate_rows(certificate: Mapping[str, Any]) -> Iterator[Row]:
             yield name, visible(_text(certificate, field))
     if _text(certificate, "spki_sha256"):
         yield "pin", visible(f"spki:{_text(certificate, 'spki_sha256')}")
+    if _text(certificate, "unparsed"):
+        yield (
+            "odd",
+            visible(f"OpenSSL takes it, stricter programs refuse it: {_text(certificate, 'unparsed')}"),
+        )
 
 
 def _text(facts: Mapping[str, Any], name: str) -> str:

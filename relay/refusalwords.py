@@ -119,7 +119,7 @@ MEANINGS: Mapping[str, Meaning] = {
     ),
     "internal": Meaning(
         "the relay failed",
-        "A fault of the relay's own. The caller got 500, and Lean tries again.",
+        "A fault of the relay's own. The caller got 500, or no handshake, and Lean tries again.",
         "Please report it, with what the relay's log says of that moment.",
     ),
     "tls-plain-http": Meaning(

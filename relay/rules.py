@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import ssl
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -54,22 +53,22 @@ class Rules:
             now=now,
         )
         if receive:
-            _see_what_is_shown(settings)
+            _see_what_targets_need(settings)
         return cls(judge, answers, Routes(settings.forward, now), _tls(settings) if receive else None)
 
 
-def _see_what_is_shown(settings: Settings) -> None:
-    """Whether the certificate for targets can be used, before the first of them asks for it."""
-    if settings.target_cert is None and settings.target_key is None:
+def _see_what_targets_need(settings: Settings) -> None:
+    """Whether the files for targets can be used, before the first of them is connected to."""
+    if (settings.target_ca, settings.target_cert, settings.target_key) == (None, None, None):
         return
-    from relay.certs.showing import show
+    from relay.certs.showing import for_targets
 
-    show(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), settings.target_cert, settings.target_key)
+    for note in for_targets(settings.target_ca, settings.target_cert, settings.target_key):
+        log.warning("%s", note)
 
 
 def _tls(settings: Settings) -> Serving | None:
-    asked = (settings.tls_cert, settings.tls_key, settings.tls_key_password_file)
-    if asked == (None, None, None) and not settings.dev_tls and settings.client_auth == "off":
+    if not settings.sets_https:
         return None
     from relay.tls.contexts import serving  # 100 ms of OpenSSL that plain HTTP need not wait for
 

@@ -1,4 +1,4 @@
-"""What a certificate says of itself, as plain values: for the log, for commands and for the screens.
+"""What a certificate says of itself, as plain values: for the database, for commands and for the screens.
 
 Owns the shape of a certificate's facts. Whoever made a certificate chose what stands in it, so each text is
 bounded here, and made safe (`relay.text`) by whoever shows it.
@@ -6,20 +6,26 @@ bounded here, and made safe (`relay.text`) by whoever shows it.
 
 from __future__ import annotations
 
+import base64
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import Any
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-LONGEST = 500
-"""Characters of one text."""
+from relay.certs import der
+from relay.certs.certificate import Certificate, cut
 
 MOST_NAMES = 30
 """Of a certificate's alternative names."""
+
+LARGEST_DER = 8 * 1024
+"""Bytes of a certificate that are kept where the parser gives up."""
 
 PURPOSES = {
     ExtendedKeyUsageOID.CLIENT_AUTH: "clientAuth",
@@ -32,112 +38,111 @@ PURPOSES = {
 }
 
 
-def facts(certificate: x509.Certificate) -> dict[str, Any]:
+def facts(certificate: Certificate) -> dict[str, Any]:
     """`subject`, `issuer`, `san`, `serial`, `not_before`, `not_after`, `sha256`, `spki_sha256`, `purposes`,
     `ca`, `key`.
 
-    Names are as RFC 4514 writes them, `san` has `DNS:localhost` and the like, times are ISO 8601, hashes and
-    the serial number are hex. `purposes` is null where the certificate is for any; `ca` tells whether it may
-    sign others.
+    Names are as RFC 4514 writes them, `san` has `DNS:localhost` and the like, times are ISO 8601 or null
+    where they cannot be read, hashes and the serial number are hex. `purposes` is null where the certificate
+    is for any; `ca` tells whether it may sign others. One that only OpenSSL takes has two more: `unparsed`,
+    why the parser gave up, and `der`, its bytes in base64, null where they are more than `LARGEST_DER`.
     """
-    return {
-        "subject": name(certificate.subject),
-        "issuer": name(certificate.issuer),
+    found = {
+        "subject": certificate.subject,
+        "issuer": certificate.issuer,
         "san": alternative_names(certificate)[:MOST_NAMES],
-        "serial": f"{certificate.serial_number:x}",
-        "not_before": time(certificate.not_valid_before_utc),
-        "not_after": time(certificate.not_valid_after_utc),
-        "sha256": certificate.fingerprint(hashes.SHA256()).hex(),
+        "serial": f"{certificate.serial:x}",
+        "not_before": time(certificate.begins) if certificate.begins else None,
+        "not_after": time(certificate.ends) if certificate.ends else None,
+        "sha256": sha256(certificate.der).hexdigest(),
         "spki_sha256": spki_sha256(certificate),
         "purposes": purposes(certificate),
         "ca": is_authority(certificate),
         "key": key(certificate),
     }
+    if certificate.unparsed is not None:
+        found["unparsed"] = certificate.unparsed
+        whole = len(certificate.der) <= LARGEST_DER
+        found["der"] = base64.b64encode(certificate.der).decode("ascii") if whole else None
+    return found
 
 
-def name(of: x509.Name) -> str:
-    """`CN=webhooks.example.com,O=Example`; `(empty)` where there is nothing in it."""
-    try:
-        return _cut(of.rfc4514_string()) or "(empty)"
-    except ValueError:
-        return "(unreadable)"
-
-
-def parts(of: x509.Name) -> set[str]:
-    """Each attribute of a name as text: `CN=webhooks.example.com`."""
-    try:
-        return {attribute.rfc4514_string() for attribute in of}
-    except ValueError:
-        return set()
-
-
-def alternative_names(certificate: x509.Certificate) -> list[str]:
+def alternative_names(certificate: Certificate) -> list[str]:
     """`DNS:localhost`, `IP:127.0.0.1`, `URI:...`, `email:...`; empty where there are none."""
+    if certificate.parsed is None:
+        try:
+            return [cut(name) for name in der.alternative_names(certificate.fields.extensions)]
+        except ValueError:
+            return []
     try:
-        found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
-        return []
-    kinds: dict[type[x509.GeneralName], str] = {
-        x509.DNSName: "DNS",
-        x509.IPAddress: "IP",
-        x509.UniformResourceIdentifier: "URI",
-        x509.RFC822Name: "email",
-    }
-    names = []
-    for each in found:
-        kind = kinds.get(type(each))
-        if kind is not None:
-            names.append(_cut(f"{kind}:{each.value}"))
-        elif isinstance(each, x509.DirectoryName):
-            names.append(f"dirName:{name(each.value)}")
-    return names
-
-
-def purposes(certificate: x509.Certificate) -> list[str] | None:
-    """The extended key usages by name, or as dotted numbers; None where the certificate is for any."""
-    try:
-        found = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+        found = certificate.parsed.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
-        return None
-    except (x509.DuplicateExtension, ValueError):
         return []
-    return [PURPOSES.get(oid, oid.dotted_string) for oid in found][:MOST_NAMES]
+    return [name for each in found if (name := _general_name(each)) is not None]
 
 
-def serves(certificate: x509.Certificate, purpose: str) -> bool:
+_KINDS: dict[type[x509.GeneralName], str] = {
+    x509.DNSName: "DNS",
+    x509.IPAddress: "IP",
+    x509.UniformResourceIdentifier: "URI",
+    x509.RFC822Name: "email",
+}
+
+
+def _general_name(name: x509.GeneralName) -> str | None:
+    if isinstance(name, x509.DirectoryName):
+        return f"dirName:{cut(name.value.rfc4514_string()) or '(empty)'}"
+    kind = _KINDS.get(type(name))
+    return None if kind is None else cut(f"{kind}:{name.value}")
+
+
+def purposes(certificate: Certificate) -> list[str] | None:
+    """The extended key usages by name, or as dotted numbers; None where the certificate is for any."""
+    found: Iterable[x509.ObjectIdentifier] | None
+    if certificate.parsed is None:
+        try:
+            found = der.purposes(certificate.fields.extensions)
+        except ValueError:
+            return []
+    else:
+        try:
+            found = certificate.parsed.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+        except x509.ExtensionNotFound:
+            found = None
+    return None if found is None else [PURPOSES.get(oid, oid.dotted_string) for oid in found][:MOST_NAMES]
+
+
+def serves(certificate: Certificate, purpose: str) -> bool:
     """Whether a certificate is for `clientAuth` or `serverAuth`, by name or because it is for any."""
     named = purposes(certificate)
     return named is None or purpose in named or "any" in named
 
 
-def is_authority(certificate: x509.Certificate) -> bool:
+def is_authority(certificate: Certificate) -> bool:
     """Whether it may sign other certificates."""
+    if certificate.parsed is None:
+        try:
+            return der.is_authority(certificate.fields.extensions)
+        except ValueError:
+            return False
     try:
-        return bool(certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca)
-    except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
+        return bool(certificate.parsed.extensions.get_extension_for_class(x509.BasicConstraints).value.ca)
+    except x509.ExtensionNotFound:
         return False
 
 
-def spki_sha256(certificate: x509.Certificate) -> str:
+def spki_sha256(certificate: Certificate) -> str:
     """The hash of its public key's SubjectPublicKeyInfo, which stays when it is renewed with the same key.
 
-    An empty string for a key of a kind that cannot be read.
+    An empty string where there is none to be found.
     """
-    try:
-        data = certificate.public_key().public_bytes(
-            serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-        )
-    except (ValueError, UnsupportedAlgorithm):
-        return ""
-    digest = hashes.Hash(hashes.SHA256())
-    digest.update(data)
-    return digest.finalize().hex()
+    return sha256(certificate.fields.spki).hexdigest() if certificate.fields.spki else ""
 
 
-def key(certificate: x509.Certificate) -> str:
+def key(certificate: Certificate) -> str:
     """`RSA 2048`, `EC secp256r1`, `ed25519`."""
     try:
-        public = certificate.public_key()
+        public = serialization.load_der_public_key(certificate.fields.spki)
     except (ValueError, UnsupportedAlgorithm):
         return "unknown"
     if isinstance(public, rsa.RSAPublicKey):
@@ -147,16 +152,14 @@ def key(certificate: x509.Certificate) -> str:
     return type(public).__name__.removesuffix("PublicKey").lower()
 
 
-def ends_soon(certificate: x509.Certificate, now: datetime) -> bool:
+def ends_soon(certificate: Certificate, now: datetime) -> bool:
     """Whether a certificate has little left: 30 days, or a third of its whole time where that is less."""
-    begins, ends = certificate.not_valid_before_utc, certificate.not_valid_after_utc
-    return ends - now < min(timedelta(days=30), (ends - begins) / 3)
+    begins, ends = certificate.begins, certificate.ends
+    return (
+        begins is not None and ends is not None and ends - now < min(timedelta(days=30), (ends - begins) / 3)
+    )
 
 
 def time(at: datetime) -> str:
     """`2026-11-20T08:15:30Z`: certificates know no fractions."""
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"

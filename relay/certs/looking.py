@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
-from cryptography import x509
 from OpenSSL import SSL
 
+from relay.certs.certificate import Certificate
+from relay.certs.showing import trusting_only
 from relay.errors import Unreachable
 
 WITHIN_S = 5.0
@@ -23,7 +24,7 @@ WITHIN_S = 5.0
 class Shown:
     """What a handshake with a server showed."""
 
-    certificates: tuple[x509.Certificate, ...]
+    certificates: tuple[Certificate, ...]
     """The server's own first."""
     version: str
     cipher: str
@@ -42,8 +43,10 @@ def look(host: str, port: int, *, name: str | None = None, ca: Path | None = Non
 
     Raises:
         Unreachable: there is no connection, or no TLS on it.
-        OSError: the file of the authorities cannot be read.
+        RelayError: `tls-unreadable`, the file of the authorities cannot be used.
     """
+    verifying = ssl.create_default_context() if ca is None else trusting_only(ca)
+    verifying.verify_flags &= ~ssl.VERIFY_X509_STRICT
     context = SSL.Context(SSL.TLS_CLIENT_METHOD)
     context.set_verify(SSL.VERIFY_NONE, lambda *_: True)
     try:
@@ -62,11 +65,11 @@ def look(host: str, port: int, *, name: str | None = None, ca: Path | None = Non
             f"{host} port {port} cannot be reached: {error.strerror or error}", word="unreachable"
         ) from error
     return Shown(
-        certificates=tuple(connection.get_peer_cert_chain(as_cryptography=True) or ()),
+        certificates=tuple(map(Certificate, connection.get_peer_cert_chain() or ())),
         version=connection.get_protocol_version_name(),
         cipher=connection.get_cipher_name() or "",
         asks=bool(connection.get_client_ca_list()),
-        fault=_why_not_trusted(host, port, name or host, ca),
+        fault=_why_not_trusted(host, port, name or host, verifying),
     )
 
 
@@ -94,9 +97,7 @@ def _shake_hands(connection: SSL.Connection, plain: socket.socket) -> None:
         connection.bio_write(data)
 
 
-def _why_not_trusted(host: str, port: int, name: str, ca: Path | None) -> str | None:
-    context = ssl.create_default_context(cafile=ca)
-    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+def _why_not_trusted(host: str, port: int, name: str, context: ssl.SSLContext) -> str | None:
     try:
         with socket.create_connection((host, port), timeout=WITHIN_S) as plain:
             with context.wrap_socket(plain, server_hostname=name):

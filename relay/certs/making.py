@@ -123,7 +123,7 @@ def up_to_date(folder: Path, names: Iterable[str] = (), now: datetime | None = N
     files = Files(folder)
     so_far = _names_so_far(files)
     if {*LOCAL_NAMES, *names} <= set(so_far) and _authority_so_far(files, now) is not None:
-        ends = min(reading.certificates(path)[0].not_valid_after_utc for path in (files.server, files.client))
+        ends = min(_own(path).not_valid_after_utc for path in (files.server, files.client))
         if ends - now > CERTIFICATE_LEFT:
             return Made(files=files, names=tuple(so_far), ends=ends, new_authority=False)
     return make(folder, names, now)
@@ -138,7 +138,7 @@ def _names_so_far(files: Files) -> list[str]:
         leaf, ca = reading.certificates(files.server)[0], reading.certificates(files.ca)[0]
         key = reading.private_key(files.server_key)
         both = files.client.exists() and files.client_key.exists()
-        if both and reading.issued_by(leaf, ca) and reading.belong_together(leaf, key):
+        if both and ca.is_issuer_of(leaf) and reading.belong_together(leaf, key):
             return [name.partition(":")[2] for name in describing.alternative_names(leaf)]
     return []
 
@@ -147,10 +147,21 @@ def _authority_so_far(files: Files, now: datetime) -> Pair | None:
     """The authority of the folder, where it is whole and has time left."""
     if not files.ca.exists() or not files.ca_key.exists():
         return None
-    certificate, key = reading.certificates(files.ca)[0], reading.private_key(files.ca_key)
-    if not isinstance(key, ec.EllipticCurvePrivateKey) or not reading.belong_together(certificate, key):
+    own, key = _own(files.ca), reading.private_key(files.ca_key)
+    if not isinstance(key, ec.EllipticCurvePrivateKey) or own.public_key() != key.public_key():
         return None
-    return (certificate, key) if certificate.not_valid_after_utc - now > AUTHORITY_LEFT else None
+    return (own, key) if own.not_valid_after_utc - now > AUTHORITY_LEFT else None
+
+
+def _own(path: Path) -> x509.Certificate:
+    """The first certificate of a file of ours; ours can always be parsed."""
+    found = reading.certificates(path)[0]
+    if found.parsed is None:
+        raise RelayError(
+            f"{path}: is not a certificate of `lean-relay certs init` ({found.unparsed}); remove it",
+            word="tls-unreadable",
+        )
+    return found.parsed
 
 
 def _authority(now: datetime) -> Pair:

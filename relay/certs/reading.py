@@ -6,27 +6,23 @@ Owns the words for files that cannot be used. A key is never part of a message.
 from __future__ import annotations
 
 import os
-import re
 import shlex
 import stat
 from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import pkcs12
 
+from relay.certs import certificate, forms
+from relay.certs.certificate import Certificate
 from relay.errors import RelayError
 
 LARGEST_FILE_BYTES = 4 * 2**20
 """The system's own list of authorities has a quarter of a megabyte."""
-
-_PEM = re.compile(
-    rb"-----BEGIN ([A-Z0-9 ]+)-----\s.*?-----END \1-----", re.DOTALL
-)  # of a block; text around it is allowed (RFC 7468, 5.2)
-_CERTIFICATES = frozenset({b"CERTIFICATE", b"X509 CERTIFICATE", b"TRUSTED CERTIFICATE"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,8 +32,10 @@ class Bundle:
     path: Path
     form: str
     """`PEM`, `DER` or `PKCS#12`."""
-    certificates: tuple[x509.Certificate, ...] = ()
+    certificates: tuple[Certificate, ...] = ()
     """In the order of the file; of a PKCS#12 file the key's own first."""
+    problems: tuple[str, ...] = ()
+    """Certificates that cannot be used, and why: `its certificate number 2 is damaged (...)`."""
     keys: int = 0
     """How many private keys stand in it."""
 
@@ -51,43 +49,81 @@ def read(path: Path, password: bytes | None = None) -> Bundle:
     Raises:
         RelayError: `tls-unreadable` or `tls-password`.
     """
-    data = _bytes(path)
-    blocks = [(found[1], found[0]) for found in _PEM.finditer(data)]
-    if blocks:
-        certificates = tuple(
-            _certificate(path, block, number)
-            for number, block in enumerate((block for kind, block in blocks if kind in _CERTIFICATES), 1)
-        )
-        keys = sum(kind.endswith(b"PRIVATE KEY") for kind, _ in blocks)
-        if not certificates and not keys:
-            kinds = ", ".join(sorted({kind.decode("ascii").lower() for kind, _ in blocks}))
-            raise _unreadable(path, f"holds no certificate and no private key, but {kinds}")
-        return Bundle(path=path, form="PEM", certificates=certificates, keys=keys)
-    try:
-        return Bundle(path=path, form="DER", certificates=(x509.load_der_x509_certificate(data),))
-    except ValueError:
-        pass
-    if _is_der_key(data):
-        return Bundle(path=path, form="DER", keys=1)
-    if data[:1] == b"\x30":  # an ASN.1 sequence, as PKCS#12 is one
+    return _bundle(path, _bytes(path), password)
+
+
+def _bundle(path: Path, data: bytes, password: bytes | None = None) -> Bundle:
+    form, blocks = forms.blocks(data)
+    if form == "PKCS#12":
         key, leaf, more = _pkcs12(path, data, password)
-        certificates = tuple(one for one in (leaf, *more) if one is not None)
-        return Bundle(path=path, form="PKCS#12", certificates=certificates, keys=int(key is not None))
+        found = tuple(certificate.of(one) for one in (leaf, *more) if one is not None)
+        return Bundle(path=path, form=form, certificates=found, keys=int(key is not None))
+    if form == "PKCS#7":
+        raise _converted(path, form, data)
+    certificates, problems = [], []
+    numbered = (block for block in blocks if block.kind == "certificate")
+    for number, block in enumerate(numbered, 1):
+        try:
+            one = Certificate.from_der(block.data) if block.data else None
+            problem = block.problem
+        except ValueError as error:
+            one, problem = None, f"is damaged ({error})"
+        if one is not None and problem is None:
+            certificates.append(one)
+        else:
+            problems.append(f"its certificate number {number} {problem}")
+    keys = sum(block.kind.endswith("key") for block in blocks)
+    if certificates or keys:
+        return Bundle(
+            path=path,
+            form=form,
+            certificates=tuple(certificates),
+            problems=tuple(problems),
+            keys=keys,
+        )
+    if problems:
+        raise _unreadable(path, "; ".join(problems[:3]))
+    if blocks:
+        kinds = ", ".join(sorted({block.label.lower() for block in blocks}))
+        raise _unreadable(path, f"holds no certificate and no private key, but {kinds}")
     if not data.strip():
         raise _unreadable(path, "is empty")
+    if form:
+        raise _unreadable(path, "begins a certificate or key (-----BEGIN) that does not end; is it cut off?")
     raise _unreadable(path, "holds no certificate and no key that can be read: neither PEM, DER nor PKCS#12")
 
 
-def certificates(path: Path) -> tuple[x509.Certificate, ...]:
-    """The certificates of a file, at least one.
+def certificates(path: Path) -> tuple[Certificate, ...]:
+    """The certificates of a file that is to be used, at least one and each of them good.
 
     Raises:
         RelayError: `tls-unreadable`.
     """
-    bundle = read(path)
-    if not bundle.certificates:
-        raise _unreadable(path, "holds a private key and no certificate; are the two files swapped?")
+    bundle = _to_be_used(path)
+    if bundle.problems:
+        raise _unreadable(path, "; ".join(bundle.problems[:3]))
     return bundle.certificates
+
+
+def authorities(path: Path) -> Bundle:
+    """The authorities of a file that is to be used, at least one; bad ones among them cost only themselves.
+
+    Raises:
+        RelayError: `tls-unreadable`.
+    """
+    bundle = _to_be_used(path)
+    if bundle.problems and not bundle.certificates:
+        raise _unreadable(path, "; ".join(bundle.problems[:3]))
+    return bundle
+
+
+def _to_be_used(path: Path) -> Bundle:
+    data = _bytes(path)
+    _see_that_it_is_used(path, data)
+    bundle = _bundle(path, data)
+    if not bundle.certificates and not bundle.problems:
+        raise _unreadable(path, "holds a private key and no certificate; are the two files swapped?")
+    return bundle
 
 
 def private_key(path: Path, password: bytes | None = None) -> PrivateKeyTypes:
@@ -96,56 +132,48 @@ def private_key(path: Path, password: bytes | None = None) -> PrivateKeyTypes:
     Raises:
         RelayError: `tls-unreadable` or `tls-password`.
     """
-    data = _bytes(path)
-    try:
-        for found in _PEM.finditer(data):
-            if found[1].endswith(b"PRIVATE KEY"):
-                encrypted = b"ENCRYPTED" in found[0]
-                return serialization.load_pem_private_key(found[0], password if encrypted else None)
-        if b"-----BEGIN" in data:
-            raise _unreadable(path, "holds no private key; are the two files swapped?")
-        if _is_der_key(data, password):
-            return serialization.load_der_private_key(data, password)
+    return _key(path, _bytes(path), password)
+
+
+def _key(path: Path, data: bytes, password: bytes | None) -> PrivateKeyTypes:
+    form, blocks = forms.blocks(data)
+    if form == "PKCS#12":
         key, _, _ = _pkcs12(path, data, password)
-        if key is not None:
-            return key
-    except TypeError:  # cryptography's word for a password that is missing, or one that is not needed
+        if key is None:
+            raise _unreadable(path, "holds no private key")
+        return key
+    block = next((block for block in blocks if block.kind.endswith("key")), None)
+    if block is None:
+        if any(block.kind == "certificate" for block in blocks):
+            raise _unreadable(path, "holds no private key; are the two files swapped?")
+        raise _unreadable(path, "is empty" if not data.strip() else "holds no private key that can be read")
+    locked = block.kind == "locked key"
+    if locked and password is None:
         raise RelayError(
             f"{path}: the private key is encrypted; name a file with its password "
             "(--tls-key-password-file), or write it without one: "
             f"openssl pkey -in {shlex.quote(str(path))} -out key.pem",
             word="tls-password",
-        ) from None
+        )
+    try:
+        return serialization.load_pem_private_key(block.data, password if locked else None)
     except UnsupportedAlgorithm as error:
         raise _unreadable(path, f"holds a private key of a kind that cannot be used: {error}") from None
-    except ValueError:
-        if password is not None:
+    except (ValueError, TypeError):
+        if locked:
             raise RelayError(
                 f"{path}: the private key does not open with this password", word="tls-password"
             ) from None
     raise _unreadable(path, "holds no private key that can be read")
 
 
-def belong_together(certificate: x509.Certificate, key: PrivateKeyTypes) -> bool:
+def belong_together(certificate: Certificate, key: PrivateKeyTypes) -> bool:
     """Whether the certificate is for this key."""
     try:
-        return _public(certificate.public_key()) == _public(key.public_key())
+        public = serialization.load_der_public_key(certificate.fields.spki)
     except (ValueError, UnsupportedAlgorithm):
         return False
-
-
-def issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
-    """Whether one is signed by the other: names and signature."""
-    try:
-        certificate.verify_directly_issued_by(issuer)
-    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
-        return False
-    return True
-
-
-def is_self_signed(certificate: x509.Certificate) -> bool:
-    """Whether it is its own issuer, as a root is."""
-    return certificate.subject == certificate.issuer and issued_by(certificate, certificate)
+    return _public(public) == _public(key.public_key())
 
 
 def others_can_read(path: Path) -> int | None:
@@ -155,12 +183,14 @@ def others_can_read(path: Path) -> int | None:
 
 
 def own_key(path: Path, password: bytes | None = None) -> PrivateKeyTypes:
-    """A private key that is to be used: readable, and by its owner alone.
+    """A private key that is to be used: readable, by its owner alone, and in a form that is served.
 
     Raises:
         RelayError: `tls-key-mode`, `tls-unreadable` or `tls-password`.
     """
-    key = private_key(path, password)
+    data = _bytes(path)
+    _see_that_it_is_used(path, data)
+    key = _key(path, data, password)
     mode = others_can_read(path)
     if mode is not None:
         raise RelayError(
@@ -206,23 +236,6 @@ def _user() -> str:
     return os.environ.get("USER") or str(os.getuid())
 
 
-def _certificate(path: Path, block: bytes, number: int) -> x509.Certificate:
-    try:
-        return x509.load_pem_x509_certificate(block)
-    except ValueError as error:
-        raise _unreadable(path, f"its certificate number {number} is damaged ({error})") from None
-
-
-def _is_der_key(data: bytes, password: bytes | None = None) -> bool:
-    try:
-        serialization.load_der_private_key(data, password)
-    except (ValueError, UnsupportedAlgorithm):
-        return False
-    except TypeError:  # one with a password
-        return True
-    return True
-
-
 def _pkcs12(
     path: Path, data: bytes, password: bytes | None
 ) -> tuple[PrivateKeyTypes | None, x509.Certificate | None, list[x509.Certificate]]:
@@ -235,7 +248,26 @@ def _pkcs12(
                 + ("with this password" if password else "without a password; name a file that holds it"),
                 word="tls-password",
             ) from None
-        raise _unreadable(path, "is neither PEM, a DER certificate, nor PKCS#12") from None
+        raise _converted(path, "PKCS#12", data) from None
+
+
+def openssl_line(path: Path, form: str, data: bytes = b"") -> str:
+    """The command that makes PEM of a PKCS#12 or PKCS#7 file."""
+    if form == "PKCS#12":
+        return f"openssl pkcs12 -in {shlex.quote(str(path))} -nodes -out pair.pem && chmod 600 pair.pem"
+    text = "PEM" if b"-----BEGIN" in data else "DER"
+    return f"openssl pkcs7 -inform {text} -in {shlex.quote(str(path))} -print_certs -out chain.pem"
+
+
+def _see_that_it_is_used(path: Path, data: bytes) -> None:
+    form, _ = forms.blocks(data)
+    if form == "PKCS#12":
+        raise _converted(path, form, data)
+
+
+def _converted(path: Path, form: str, data: bytes) -> RelayError:
+    line = openssl_line(path, form, data)
+    return _unreadable(path, f"is a {form} file, which is not used as it is; write it as PEM: {line}")
 
 
 def _public(key: object) -> bytes:

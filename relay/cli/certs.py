@@ -56,17 +56,18 @@ def init(invocation: Invocation, folder: Path | None, names: tuple[str, ...]) ->
         line = {"kind": "certificates", **paths, "names": made.names, "new_authority": made.new_authority}
         click.echo(json.dumps(line | {"not_after": made.ends.strftime("%Y-%m-%dT%H:%M:%SZ")}))
         return
-    for text in init_lines(made):
+    for text in init_lines(made, folder):
         click.echo(visible(text))
 
 
-def init_lines(made: Any) -> Iterator[str]:
-    """What was made, and how to trust it."""
+def init_lines(made: Any, named: Path | None = None) -> Iterator[str]:
+    """What was made, and how to trust it; `named` is the folder that was asked for."""
     files = made.files
     yield f"server     {files.server}  for {', '.join(made.names)}"
     yield f"client     {files.client}"
     yield f"authority  {files.ca}  {'new: to be trusted anew' if made.new_authority else 'as before'}"
-    yield f"They end on {made.ends:%Y-%m-%d}; `lean-relay certs init` renews them."
+    again = " ".join(map(shlex.quote, ("lean-relay", "certs", "init", *([str(named)] if named else []))))
+    yield f"They end on {made.ends:%Y-%m-%d}; `{again}` renews them."
     yield ""
     yield "To trust the authority, for one program at a time:"
     ca = shlex.quote(str(files.ca))
@@ -158,7 +159,7 @@ def _show_file(path: Path, password_file: Path | None, invocation: Invocation) -
 
     password = reading.password_of(password_file) if password_file is not None else None
     bundle = reading.read(path, password)
-    if not bundle.certificates:
+    if not bundle.certificates and not bundle.problems:
         mode = reading.others_can_read(path)
         safe = "yours alone" if mode is None else f"others can read it (mode {mode:04o})"
         raise NotFound(f"{path}: {bundle.form} with a private key, {safe}, and no certificate to show")
@@ -168,17 +169,17 @@ def _show_file(path: Path, password_file: Path | None, invocation: Invocation) -
         click.echo(
             visible(f"{path}: {bundle.form} with {count} certificate{'' if count == 1 else 's'}{keys}")
         )
+    for problem in bundle.problems:
+        click.echo(visible(f"{path}: {problem}"), err=True)
     _show_all(bundle.certificates, invocation)
+    if bundle.problems:
+        raise CheckFailed(f"{path}: {bundle.problems[0]}")
 
 
 def _show_server(host: str, port: int, name: str | None, ca: Path | None, invocation: Invocation) -> None:
     from relay.certs import looking
-    from relay.errors import RelayError
 
-    try:
-        shown = looking.look(host, port, name=name, ca=ca)
-    except OSError as error:
-        raise RelayError(f"{ca}: cannot be used: {error.strerror or error}", word="tls-unreadable") from error
+    shown = looking.look(host, port, name=name, ca=ca)
     who = "these authorities" if ca is not None else "this machine's authorities"
     trusted = f"trusted by {who}" if shown.fault is None else f"not trusted by {who}: {shown.fault}"
     if invocation.json:

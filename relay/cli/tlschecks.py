@@ -20,7 +20,7 @@ def door(settings: Settings) -> Iterator[Finding]:
     if settings.dev_tls:
         yield ok(CHECK, f"HTTPS with development certificates in {default_certs()}, renewed by themselves")
         return
-    if settings.tls_cert is None and settings.tls_key is None and settings.client_auth == "off":
+    if not settings.sets_https:
         return
     from relay.tls.contexts import serving
 
@@ -33,7 +33,8 @@ def door(settings: Settings) -> Iterator[Finding]:
             said, step = str(error), "put it right; until then the relay does not start"
         yield fault(CHECK, said, step)
         return
-    assert found is not None
+    if found is None:
+        return
     for note in found.notes(now):
         yield warning(CHECK, note, "renew it, and then: lean-relay reload")
     yield ok(CHECK, f"{settings.tls_cert} can serve HTTPS")
@@ -50,14 +51,19 @@ def door(settings: Settings) -> Iterator[Finding]:
 
 
 def shown(settings: Settings) -> Iterator[Finding]:
-    """Whether the certificate for targets can be shown."""
-    if settings.target_cert is None and settings.target_key is None:
+    """Whether the files for targets can be used: whom to trust, and what to show."""
+    if (settings.target_ca, settings.target_cert, settings.target_key) == (None, None, None):
         return
-    from relay.tls.outward import client_context
+    from relay.certs.showing import for_targets
 
     try:
-        client_context(cert=settings.target_cert, key=settings.target_key)
+        left_out = for_targets(settings.target_ca, settings.target_cert, settings.target_key)
     except RelayError as error:
         yield fault(CHECK, str(error), "put it right; until then the relay does not start")
-    else:
+        return
+    for note in left_out:
+        yield warning(CHECK, note, "get that one again, or take it out of the file")
+    if settings.target_ca is not None:
+        yield ok(CHECK, f"targets' certificates are checked against {settings.target_ca}")
+    if settings.target_cert is not None:
         yield ok(CHECK, f"{settings.target_cert} can be shown to targets")

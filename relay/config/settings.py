@@ -136,6 +136,12 @@ class Settings:
     """The settings files that were read, the stronger first."""
 
     @property
+    def sets_https(self) -> bool:
+        """Whether anything is set of what the door serves HTTPS with, or asks of its callers."""
+        files = (self.tls_cert, self.tls_key, self.tls_key_password_file, self.client_ca)
+        return self.dev_tls or self.client_auth != "off" or bool(self.client_pin) or any(files)
+
+    @property
     def target_tls(self) -> dict[str, Any]:
         """How TLS is spoken to targets: fields of `relay.outgoing.Destination`."""
         return {

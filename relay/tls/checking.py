@@ -13,11 +13,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
-from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
-from OpenSSL import crypto
 
 from relay.certs import describing, reading
+from relay.certs.certificate import Certificate, verification_code
 from relay.certs.reading import Bundle
 from relay.errors import RelayError
 from relay.tls import words
@@ -41,8 +40,8 @@ def check(
     cert: Path, key: Path | None, chain: Path | None, *, password: bytes | None = None, now: datetime
 ) -> Iterator[Remark]:
     """Everything there is to say of a certificate, its key and its chain."""
-    bundle, problem = _read(cert, password)
-    yield problem or _holds(bundle)
+    bundle, remarks = _read(cert, password)
+    yield from remarks
     if key is None and bundle is not None and bundle.keys:
         key = cert
     loaded: PrivateKeyTypes | None = None
@@ -60,10 +59,10 @@ def check(
     if loaded is not None:
         yield _pair(cert, key, bundle.certificates, loaded)
         leaf = next((one for one in bundle.certificates if reading.belong_together(one, loaded)), leaf)
-    more: tuple[x509.Certificate, ...] = ()
+    more: tuple[Certificate, ...] = ()
     if chain is not None:
-        others, problem = _read(chain, password)
-        yield problem or _holds(others)
+        others, remarks = _read(chain, password)
+        yield from remarks
         more = others.certificates if others is not None else ()
     for one in dict.fromkeys((leaf, *bundle.certificates, *more)):
         yield dates(one, now)
@@ -75,10 +74,13 @@ def check(
     yield from _completeness(leaf, pool, chain, now)
 
 
-def dates(certificate: x509.Certificate, now: datetime) -> Remark:
+def dates(certificate: Certificate, now: datetime) -> Remark:
     """Whether a certificate holds now, and for how long."""
-    subject = describing.name(certificate.subject)
-    begins, ends = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    subject = certificate.subject
+    begins, ends = certificate.begins, certificate.ends
+    if begins is None or ends is None:
+        text = f"{subject}: from when and until when it is valid cannot be read, so everybody refuses it"
+        return Remark("fault", "dates", text, "have it issued again, as RFC 5280 wants it")
     if ends < now:
         text = f"{subject} expired on {describing.time(ends)}, so everybody refuses it"
         return Remark("fault", "dates", text, "have it renewed; Lean's are renewed in its dashboard")
@@ -91,7 +93,7 @@ def dates(certificate: x509.Certificate, now: datetime) -> Remark:
     return Remark("ok", "dates", f"{subject} is valid until {describing.time(ends)}")
 
 
-def purposes(leaf: x509.Certificate) -> Remark:
+def purposes(leaf: Certificate) -> Remark:
     """What a certificate can be used for."""
     named = describing.purposes(leaf)
     client, server = describing.serves(leaf, "clientAuth"), describing.serves(leaf, "serverAuth")
@@ -118,21 +120,32 @@ def purposes(leaf: x509.Certificate) -> Remark:
     )
 
 
-def _read(path: Path, password: bytes | None) -> tuple[Bundle | None, Remark | None]:
+def _read(path: Path, password: bytes | None) -> tuple[Bundle | None, list[Remark]]:
     try:
-        return reading.read(path, password), None
+        bundle = reading.read(path, password)
     except RelayError as error:
-        return None, Remark("fault", "file", str(error))
+        return None, [Remark("fault", "file", str(error))]
+    remarks = [_holds(bundle)]
+    mend = "get that one again, or take it out"
+    remarks += [Remark("fault", "file", f"{path}: {problem}", mend) for problem in bundle.problems]
+    if bundle.form == "PKCS#12":
+        text = f"{path}: the relay uses PEM and DER, and does not start with a PKCS#12 file"
+        remarks.append(Remark("warning", "file", text, reading.openssl_line(path, bundle.form)))
+    for one in bundle.certificates:
+        if one.unparsed is not None:
+            text = f"{one.subject} is one that OpenSSL takes and stricter programs refuse: {one.unparsed}"
+            remarks.append(Remark("warning", "file", text, "have it issued again, as RFC 5280 wants it"))
+    return bundle, remarks
 
 
-def _holds(bundle: Bundle | None) -> Remark:
-    assert bundle is not None
+def _holds(bundle: Bundle) -> Remark:
     count = len(bundle.certificates)
     what = [f"{count} certificate{'' if count == 1 else 's'}"] if count else []
     what += [f"{bundle.keys} private key{'' if bundle.keys == 1 else 's'}"] if bundle.keys else []
-    text = f"{bundle.path}: {bundle.form} with {' and '.join(what)}"
+    text = f"{bundle.path}: {bundle.form} with {' and '.join(what) or 'nothing that can be used'}"
     if not count:
-        return Remark("fault", "file", f"{text}, and no certificate", "are the two files swapped?")
+        swapped = None if bundle.problems else "are the two files swapped?"
+        return Remark("fault", "file", f"{text}, and no certificate", swapped)
     return Remark("ok", "file", text)
 
 
@@ -148,7 +161,7 @@ def _modes(key: Path) -> Iterator[Remark]:
 
 
 def _pair(
-    cert: Path, key: Path | None, certificates: Sequence[x509.Certificate], loaded: PrivateKeyTypes
+    cert: Path, key: Path | None, certificates: Sequence[Certificate], loaded: PrivateKeyTypes
 ) -> Remark:
     for number, one in enumerate(certificates, 1):
         if reading.belong_together(one, loaded):
@@ -168,75 +181,52 @@ def _pair(
     )
 
 
-def _order(path: Path, certificates: Sequence[x509.Certificate]) -> Iterator[Remark]:
+def _order(path: Path, certificates: Sequence[Certificate]) -> Iterator[Remark]:
     for number, (one, issuer) in enumerate(pairwise(certificates), 1):
-        if not reading.issued_by(one, issuer):
+        if not issuer.is_issuer_of(one):
             yield Remark(
                 "fault",
                 "chain",
-                f"{path}: certificate {number + 1} ({describing.name(issuer.subject)}) did not sign "
-                f"certificate {number} ({describing.name(one.subject)})",
+                f"{path}: certificate {number + 1} ({issuer.subject}) did not sign "
+                f"certificate {number} ({one.subject})",
                 "each has to be signed by the one behind it; many programs follow the order of the file",
             )
             return
 
 
 def _completeness(
-    leaf: x509.Certificate, pool: Sequence[x509.Certificate], chain: Path | None, now: datetime
+    leaf: Certificate, pool: Sequence[Certificate], chain: Path | None, now: datetime
 ) -> Iterator[Remark]:
     """From the certificate to its root, and what OpenSSL makes of that."""
     path = [leaf]
-    while not reading.is_self_signed(path[-1]):
-        issuer = next((one for one in pool if one not in path and reading.issued_by(path[-1], one)), None)
+    while not path[-1].is_self_signed:
+        issuer = next((one for one in pool if one not in path and one.is_issuer_of(path[-1])), None)
         if issuer is None:
             break
         path.append(issuer)
     last = path[-1]
-    if not reading.is_self_signed(last):
-        missing = describing.name(last.issuer)
+    if not last.is_self_signed:
+        missing = last.issuer
         if chain is None:
             text = f"its issuer {missing} is not in the file"
             yield Remark("ok", "chain", f"{text}; name its chain with --chain to have that checked too")
             return
         if len(path) > 1:
-            text = (
-                f"leads to {describing.name(last.subject)}, and its issuer {missing} is in none of the files"
-            )
+            text = f"leads to {last.subject}, and its issuer {missing} is in none of the files"
             yield Remark("ok", "chain", f"{text}: the other side needs to have that one")
             return
         yield Remark(
             "fault",
             "chain",
-            f"{describing.name(last.subject)} was issued by {missing}, whose certificate is in none of the "
+            f"{last.subject} was issued by {missing}, whose certificate is in none of the "
             "files, so it cannot be followed to an authority",
             f"get that certificate; if {chain} only says whom to trust, check without --chain",
         )
         return
-    code = verify(leaf, path[1:-1], last, now)
+    code = verification_code(leaf, tuple(path[1:-1]), last, now=now)
     if code:
         means = words.meaning(code)
-        yield Remark(
-            "fault", "chain", f"OpenSSL refuses the chain to {describing.name(last.subject)}: {means.words}"
-        )
+        yield Remark("fault", "chain", f"OpenSSL refuses the chain to {last.subject}: {means.words}")
         return
-    names = " < ".join(describing.name(one.subject) for one in path)
+    names = " < ".join(one.subject for one in path)
     yield Remark("ok", "chain", f"complete: {names}" if len(path) > 1 else f"self-signed: {names}")
-
-
-def verify(
-    leaf: x509.Certificate, between: Sequence[x509.Certificate], root: x509.Certificate, now: datetime
-) -> int:
-    """OpenSSL's verdict on a chain: 0, or the number of its `X509_V_ERR_...`."""
-    store = crypto.X509Store()
-    store.add_cert(crypto.X509.from_cryptography(root))
-    store.set_time(now)
-    context = crypto.X509StoreContext(
-        store,
-        crypto.X509.from_cryptography(leaf),
-        [crypto.X509.from_cryptography(one) for one in between],
-    )
-    try:
-        context.verify_certificate()
-    except crypto.X509StoreContextError as error:
-        return int(error.errors[0])
-    return 0

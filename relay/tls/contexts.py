@@ -7,6 +7,7 @@ of authorities is trusted, never the system's.
 
 from __future__ import annotations
 
+import os
 import shlex
 import ssl
 from dataclasses import replace
@@ -15,11 +16,11 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from OpenSSL import SSL, crypto
 
-from relay.certs import describing, making, reading
+from relay.certs import describing, making, reading, showing
+from relay.certs.certificate import Certificate, openssl_words
 from relay.config import Settings, default_certs
 from relay.errors import RelayError, UsageError
 from relay.tls.judging import ClientAuth
@@ -42,6 +43,7 @@ def serving(settings: Settings, now: datetime | None = None) -> Serving | None:
         RelayError: `tls-...`, with what is wrong with a file and what mends it.
     """
     now = now or datetime.now(UTC)
+    _see_that_callers_are_asked(settings)
     if settings.dev_tls:
         settings = _with_development_certificates(settings, now)
     _see_that_they_fit(settings)
@@ -55,18 +57,22 @@ def serving(settings: Settings, now: datetime | None = None) -> Serving | None:
     _see_that_it_serves(settings.tls_cert, chain, key_file, key, now)
     try:
         if settings.client_auth == "off":
-            return Serving(chain[0], _plain(settings.tls_cert, key_file, password), None)
+            if settings.client_ca is not None:
+                reading.authorities(settings.client_ca)
+            return Serving(chain[0], _plain(chain, key, settings.tls_cert), None)
         assert settings.client_ca is not None
+        trusted = reading.authorities(settings.client_ca)
         auth = ClientAuth(
             required=settings.client_auth == "required",
             trusts=settings.client_ca.name,
-            authorities=reading.certificates(settings.client_ca),
+            authorities=trusted.certificates,
+            left_out=tuple(f"{trusted.path}: {each}, and was left out" for each in trusted.problems),
             pins=settings.client_pin,
         )
         return Serving(chain[0], asking(chain, key, auth), auth)
-    except (ssl.SSLError, SSL.Error, crypto.Error, ValueError) as error:
+    except (SSL.Error, crypto.Error) as error:
         raise RelayError(
-            f"{settings.tls_cert}: OpenSSL does not take it: {error}", word="tls-unreadable"
+            f"{settings.tls_cert}: OpenSSL does not take it: {openssl_words(error)}", word="tls-unreadable"
         ) from error
 
 
@@ -84,6 +90,17 @@ def _with_development_certificates(settings: Settings, now: datetime) -> Setting
         tls_key=made.files.server_key,
         client_ca=settings.client_ca or made.files.ca,
     )
+
+
+def _see_that_callers_are_asked(settings: Settings) -> None:
+    where = settings.sources
+    for key in ("client_ca", "client_pin"):
+        # With client_auth = "off" in words somebody has switched it off, and means to switch it on again.
+        if getattr(settings, key) and settings.client_auth == "off" and where["client_auth"] == "default":
+            raise UsageError(
+                f"{where.get(key, key)}: has no effect, as callers are not asked for a certificate; add "
+                "--client-auth optional or required"
+            )
 
 
 def _see_that_they_fit(settings: Settings) -> None:
@@ -108,7 +125,7 @@ def _see_that_they_fit(settings: Settings) -> None:
 
 
 def _see_that_it_serves(
-    path: Path, chain: tuple[x509.Certificate, ...], key_file: Path, key: PrivateKeyTypes, now: datetime
+    path: Path, chain: tuple[Certificate, ...], key_file: Path, key: PrivateKeyTypes, now: datetime
 ) -> None:
     leaf = chain[0]
     check = f"lean-relay certs check --cert {shlex.quote(str(path))} --key {shlex.quote(str(key_file))}"
@@ -125,16 +142,21 @@ def _see_that_it_serves(
             f"{check}",
             word="tls-mismatch",
         )
-    subject = describing.name(leaf.subject)
-    if leaf.not_valid_after_utc < now:
+    subject = leaf.subject
+    if leaf.begins is None or leaf.ends is None:
         raise RelayError(
-            f"{path}: {subject} expired on {describing.time(leaf.not_valid_after_utc)}: renew it, and then: "
+            f"{path}: {subject}: from when and until when it is valid cannot be read: {check}",
+            word="tls-unreadable",
+        )
+    if leaf.ends < now:
+        raise RelayError(
+            f"{path}: {subject} expired on {describing.time(leaf.ends)}: renew it, and then: "
             "lean-relay reload",
             word="tls-expired",
         )
-    if leaf.not_valid_before_utc > now:
+    if leaf.begins > now:
         raise RelayError(
-            f"{path}: {subject} is not valid before {describing.time(leaf.not_valid_before_utc)}; "
+            f"{path}: {subject} is not valid before {describing.time(leaf.begins)}; "
             "is the clock right? date -u",
             word="tls-not-yet-valid",
         )
@@ -145,23 +167,22 @@ def _see_that_it_serves(
             word="tls-purpose",
         )
     for number, (one, next_one) in enumerate(pairwise(chain), 1):
-        if not reading.issued_by(one, next_one):
+        if not next_one.is_issuer_of(one):
             raise RelayError(
-                f"{path}: certificate {number + 1} ({describing.name(next_one.subject)}) did not sign "
-                f"certificate {number} ({describing.name(one.subject)}), so clients cannot follow the chain; "
+                f"{path}: certificate {number + 1} ({next_one.subject}) did not sign "
+                f"certificate {number} ({one.subject}), so clients cannot follow the chain; "
                 f"the own certificate comes first, then its issuer, then that one's: {check}",
                 word="tls-chain",
             )
 
 
-def _plain(cert: Path, key: Path, password: bytes | None) -> ssl.SSLContext:
+def _plain(chain: tuple[Certificate, ...], key: PrivateKeyTypes, path: Path) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION | ssl.OP_CIPHER_SERVER_PREFERENCE
     context.set_ciphers(CIPHERS)
     context.set_alpn_protocols([ALPN])
-    # A callback in any case: without one OpenSSL would ask at the terminal.
-    context.load_cert_chain(cert, key, password=lambda: password or b"")
+    showing.load(context, chain, key, path)
     context.sslobject_class = Plain
     context.sni_callback = _note_server_name
     return context
@@ -171,7 +192,7 @@ def _note_server_name(made: Any, name: str | None, _context: ssl.SSLContext) -> 
     made.server_name = name
 
 
-def asking(chain: tuple[x509.Certificate, ...], key: PrivateKeyTypes, auth: ClientAuth) -> SSL.Context:
+def asking(chain: tuple[Certificate, ...], key: PrivateKeyTypes, auth: ClientAuth) -> SSL.Context:
     """A pyOpenSSL context that asks callers for a certificate; its connections carry an `Asking`."""
     context = SSL.Context(SSL.TLS_SERVER_METHOD)
     context.set_min_proto_version(SSL.TLS1_2_VERSION)
@@ -182,9 +203,8 @@ def asking(chain: tuple[x509.Certificate, ...], key: PrivateKeyTypes, auth: Clie
     context.set_mode(NO_AUTO_CHAIN)
     context.set_cipher_list(CIPHERS.encode())
     context.set_alpn_select_callback(_choose_protocol)
-    context.use_certificate(chain[0])
-    for more in chain[1:]:
-        context.add_extra_chain_cert(more)
+    with showing.as_file(chain) as path:  # pyOpenSSL takes from memory only what cryptography can parse
+        context.use_certificate_chain_file(path)
     context.use_privatekey(key)  # type: ignore[arg-type]  # the kinds it does not take are no TLS keys
     context.check_privatekey()
     store = context.get_cert_store()
@@ -192,8 +212,9 @@ def asking(chain: tuple[x509.Certificate, ...], key: PrivateKeyTypes, auth: Clie
     # Each certificate of the file is trusted, one of an intermediate authority without its root too.
     store.set_flags(crypto.X509StoreFlags.PARTIAL_CHAIN)
     for authority in auth.authorities:
-        store.add_cert(crypto.X509.from_cryptography(authority))
-        context.add_client_ca(authority)
+        store.add_cert(authority.openssl)
+    with showing.as_file(auth.authorities) as path:
+        context.load_client_ca(os.fsencode(path))
     mode = SSL.VERIFY_PEER | (SSL.VERIFY_FAIL_IF_NO_PEER_CERT if auth.required else 0)
     context.set_verify(mode, _verified)
     return context
@@ -207,5 +228,5 @@ def _choose_protocol(_connection: SSL.Connection, offered: list[bytes]) -> Any:
 def _verified(connection: SSL.Connection, certificate: crypto.X509, code: int, depth: int, ok: int) -> bool:
     """OpenSSL's question for each certificate of a caller, from the authority to the caller's own."""
     made: Asking = connection.get_app_data()
-    made.found.add(certificate.to_cryptography(), code, depth, ok=bool(ok))
+    made.found.add(certificate, code, depth, ok=bool(ok))
     return made.auth.goes_on(made.found, depth)

@@ -1,7 +1,8 @@
 """Client certificates, judged while the handshake runs.
 
-Owns what counts as authenticated. OpenSSL calls `verified` once for each certificate and for each fault; what
-it found is kept, since pyOpenSSL resets OpenSSL's own result wherever the callback lets a fault pass.
+Owns what counts as authenticated. OpenSSL calls back once for each certificate and for each fault; what it
+found is kept, since pyOpenSSL resets OpenSSL's own result wherever the callback lets a fault pass. A
+certificate is read only afterwards: what is raised within such a callback ends the handshake without a word.
 """
 
 from __future__ import annotations
@@ -9,9 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from cryptography import x509
+from OpenSSL import crypto
 
 from relay.certs import describing
+from relay.certs.certificate import Certificate
 from relay.config.values import Pin
 from relay.tls import words
 
@@ -22,7 +24,7 @@ class Fault:
 
     code: int
     depth: int
-    certificate: x509.Certificate | None
+    certificate: crypto.X509
     """The one at this depth."""
 
 
@@ -59,7 +61,9 @@ class ClientAuth:
     required: bool
     trusts: str
     """The file of the authorities, for messages."""
-    authorities: tuple[x509.Certificate, ...]
+    authorities: tuple[Certificate, ...]
+    left_out: tuple[str, ...] = ()
+    """Certificates of the file that cannot be used, and why."""
     pins: tuple[Pin, ...] = ()
     """One of them has to fit; none means that any certificate of the authorities will do."""
 
@@ -77,7 +81,7 @@ class ClientAuth:
         if found.faults:
             first = found.faults[0]
             means = words.meaning(first.code)
-            at = describing.facts(first.certificate) if first.certificate is not None else leaf
+            at = leaf if first.depth == 0 else describing.facts(Certificate(first.certificate))
             verdict, why = means.verdict, None
             if verdict == words.UNKNOWN_ISSUER and first.depth > 0:
                 verdict = words.UNKNOWN_AUTHORITY
@@ -105,7 +109,7 @@ class ClientAuth:
             )
         return Verdict(authenticated=True, verdict=words.TRUSTED, words="ok", certificate=leaf)
 
-    def fits(self, certificate: x509.Certificate) -> bool:
+    def fits(self, certificate: Certificate) -> bool:
         """Whether a certificate is one of those that are pinned."""
         return not self.pins or any(_fits(pin, certificate) for pin in self.pins)
 
@@ -124,18 +128,27 @@ class ClientAuth:
 class Found:
     """What one handshake showed so far."""
 
-    leaf: x509.Certificate | None = None
+    shown: crypto.X509 | None = None
+    """The caller's own certificate."""
     faults: list[Fault] = field(default_factory=list)
+    _read: Certificate | None = None
 
-    def add(self, certificate: x509.Certificate, code: int, depth: int, *, ok: bool) -> None:
+    def add(self, certificate: crypto.X509, code: int, depth: int, *, ok: bool) -> None:
         """One call of OpenSSL's."""
         if depth == 0:
-            self.leaf = certificate
+            self.shown = certificate
         if not ok:
             self.faults.append(Fault(code, depth, certificate))
 
+    @property
+    def leaf(self) -> Certificate | None:
+        """The caller's own certificate, as far as it can be read; None where it showed none."""
+        if self._read is None and self.shown is not None:
+            self._read = Certificate(self.shown)
+        return self._read
 
-def _fits(pin: Pin, certificate: x509.Certificate) -> bool:
+
+def _fits(pin: Pin, certificate: Certificate) -> bool:
     match pin.kind:
         case "spki":
             return describing.spki_sha256(certificate) == pin.value
@@ -143,8 +156,7 @@ def _fits(pin: Pin, certificate: x509.Certificate) -> bool:
             names = describing.alternative_names(certificate)
             return any(_same_name(pin.value, name) for name in names)
         case _:
-            subject = certificate.subject
-            return pin.value == describing.name(subject) or pin.value in describing.parts(subject)
+            return pin.value == certificate.subject or pin.value in certificate.subject_parts
 
 
 def _same_name(pinned: str, name: str) -> bool:

@@ -9,9 +9,8 @@ import ssl
 from collections.abc import Sequence
 from pathlib import Path
 
-from relay.certs import reading
 from relay.certs.making import Files
-from relay.certs.showing import show
+from relay.certs.showing import show, trust
 from relay.config import default_certs
 
 
@@ -38,7 +37,6 @@ def client_context(
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     for path in also_trust:
         if path is not None:
-            reading.certificates(path)
-            context.load_verify_locations(path)
+            trust(context, path)
     show(context, cert, key)
     return context

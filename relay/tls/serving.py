@@ -6,20 +6,24 @@ is told to have failed before its connection ends, and the shape of the facts th
 
 from __future__ import annotations
 
+import logging
 import ssl
+import sys
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 import msgspec
-from cryptography import x509
 from OpenSSL import SSL
 
 from relay.certs import describing
+from relay.certs.certificate import Certificate
 from relay.tls import words
 from relay.tls.adapter import Adapter
 from relay.tls.judging import NOT_ASKED, ClientAuth, Found, Verdict
 from relay.tls.words import Failure
+
+log = logging.getLogger("relay.receiver")
 
 _encode = msgspec.json.Encoder().encode
 
@@ -45,10 +49,18 @@ class Plain(ssl.SSLObject):
     """The name that the caller meant to reach (SNI)."""
 
     def do_handshake(self) -> None:
-        self.steps.go(super().do_handshake)
+        self.steps.go(self._handshake)
 
     def verdict(self) -> Verdict:
         return NOT_ASKED
+
+    def _handshake(self) -> None:
+        # Python decodes the server name for `sni_callback` as ASCII, and prints what is none of it on stderr.
+        before, sys.unraisablehook = sys.unraisablehook, lambda _: None
+        try:
+            super().do_handshake()
+        finally:
+            sys.unraisablehook = before
 
 
 class Asking(Adapter):
@@ -125,9 +137,14 @@ class Steps:
             if failure.reason == "tls-plain-http":
                 self._outgoing.read()
                 self._outgoing.write(HTTP_ANSWER)
-            self._over = True
-            self._watch.failed(failure)
-            raise _wait() from None
+        except Exception as error:  # what a callback of OpenSSL's raised: the loops would only print it
+            failure = Failure(reason="internal", detail=f"{type(error).__name__} within the handshake")
+            log.error("a TLS handshake failed inside the relay: %r", error)
+        else:
+            return
+        self._over = True
+        self._watch.failed(failure)
+        raise _wait() from None
 
 
 def _wait() -> ssl.SSLWantReadError:
@@ -155,7 +172,7 @@ class Serving:
     """One certificate and what is asked of callers; replaced as a whole when it is read again."""
 
     def __init__(
-        self, certificate: x509.Certificate, plain: ssl.SSLContext | SSL.Context, auth: ClientAuth | None
+        self, certificate: Certificate, plain: ssl.SSLContext | SSL.Context, auth: ClientAuth | None
     ) -> None:
         self.certificate = certificate
         self.auth = auth
@@ -216,17 +233,16 @@ class Serving:
         """What is allowed but unwise, and what ends soon."""
         found = [_ends_soon("this relay's certificate", self.certificate, now)]
         authorities = self.auth.authorities if self.auth is not None else ()
-        found += [
-            _ends_soon(f"the authority {describing.name(one.subject)}", one, now) for one in authorities
-        ]
+        found += [_ends_soon(f"the authority {one.subject}", one, now) for one in authorities]
+        found += self.auth.left_out if self.auth is not None else ()
         return [note for note in found if note is not None]
 
 
-def _ends_soon(what: str, certificate: x509.Certificate, now: datetime) -> str | None:
-    if not describing.ends_soon(certificate, now):
+def _ends_soon(what: str, certificate: Certificate, now: datetime) -> str | None:
+    if certificate.ends is None or not describing.ends_soon(certificate, now):
         return None
-    left = certificate.not_valid_after_utc - now
-    ends = describing.time(certificate.not_valid_after_utc)
+    left = certificate.ends - now
+    ends = describing.time(certificate.ends)
     return (
         f"{what} expired on {ends}" if left < timedelta() else f"{what} ends in {left.days} days, on {ends}"
     )

@@ -33,6 +33,8 @@ MEANINGS: Mapping[int, Meaning] = {
     7: Meaning("bad-signature", "certificate signature failure"),
     9: Meaning("not-yet-valid", "certificate is not yet valid"),
     10: Meaning("expired", "certificate has expired"),
+    13: Meaning("invalid", "format error in certificate's notBefore field"),
+    14: Meaning("invalid", "format error in certificate's notAfter field"),
     18: Meaning("self-signed", "self-signed certificate"),
     19: Meaning(UNKNOWN_AUTHORITY, "self-signed certificate in certificate chain"),
     20: Meaning(UNKNOWN_ISSUER, "unable to get local issuer certificate"),
@@ -153,6 +155,8 @@ def failure(reason: str, *, first: bytes = b"") -> Failure:
             reason="tls-no-cipher",
             detail="it offers no cipher, signature or curve that is taken here (forward secrecy, AEAD)",
         )
+    if "callback failed" in words:
+        return Failure(reason="tls-failed", detail="the name that it asked for (SNI) is no host name")
     if first[:1] not in (b"", b"\x16", b"\x80"):
         return Failure(reason="tls-not-tls", detail=f"what it sent is no TLS: {first[:16]!r}")
     return Failure(reason="tls-failed", detail=words or "the handshake failed")

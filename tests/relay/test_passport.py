@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from relay.certs import describing
+from relay.certs import certificate, describing
 from relay.passport import rows
 from tests.pki import CLIENT, make
 
 
 def test_a_caller_with_a_certificate() -> None:
     """Everything that is known stands there, and hostile names are made visible."""
-    leaf = make("ev\x1b[31mil", purposes=CLIENT, names=("hooks.example.com", "::1")).certificate
+    pair = make("ev\x1b[31mil", purposes=CLIENT, names=("hooks.example.com", "::1"))
+    leaf = certificate.of(pair.certificate)
     facts = describing.facts(leaf)
     tls = {
         "version": "TLSv1.3",

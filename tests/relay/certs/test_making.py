@@ -19,7 +19,7 @@ def modes(folder: Path) -> set[int]:
 
 
 def serial(path: Path) -> int:
-    return reading.certificates(path)[0].serial_number
+    return reading.certificates(path)[0].serial
 
 
 def test_first_time(tmp_path: Path) -> None:
@@ -34,10 +34,10 @@ def test_first_time(tmp_path: Path) -> None:
     assert stat.S_IMODE(files.folder.stat().st_mode) == 0o700
     assert modes(files.folder) == {0o600}
     ca, server, client = (reading.certificates(path)[0] for path in (files.ca, files.server, files.client))
-    assert reading.is_self_signed(ca)
+    assert ca.is_self_signed
     assert describing.is_authority(ca)
-    assert reading.issued_by(server, ca)
-    assert reading.issued_by(client, ca)
+    assert ca.is_issuer_of(server)
+    assert ca.is_issuer_of(client)
     assert describing.purposes(server) == ["serverAuth"]
     assert describing.purposes(client) == ["clientAuth"]
     assert describing.alternative_names(server) == [
@@ -47,7 +47,8 @@ def test_first_time(tmp_path: Path) -> None:
         "DNS:relay.test",
         "IP:192.0.2.7",
     ]
-    assert server.not_valid_after_utc - NOW < timedelta(days=31)
+    assert server.ends is not None
+    assert server.ends - NOW < timedelta(days=31)
     for certificate, key in ((server, files.server_key), (client, files.client_key), (ca, files.ca_key)):
         assert reading.belong_together(certificate, reading.own_key(key))
 

@@ -262,3 +262,12 @@ def test_init_as_json(tmp_path: Path, capsys: Output) -> None:
     out = capsys.readouterr().out
     assert "NODE_EXTRA_CA_CERTS=" in out
     assert "keytool -importcert" in out
+
+
+def test_advice_names_the_folder(tmp_path: Path, capsys: Output) -> None:
+    """What renews certificates is said for the folder that they are in; without one it needs none."""
+    folder = tmp_path / "my certs"
+    assert run(["certs", "init", str(folder)]) == 0
+    assert f"`lean-relay certs init '{folder}'` renews them" in capsys.readouterr().out
+    assert run(["certs", "init"]) == 0
+    assert "`lean-relay certs init` renews them" in capsys.readouterr().out

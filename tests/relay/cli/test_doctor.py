@@ -343,6 +343,21 @@ async def test_certificates_that_go_unchecked_are_warned_of(home: Path) -> None:
     assert "target_ca" in str(found[1].next_step)
 
 
+def test_files_for_targets(tmp_path: Path) -> None:
+    """Whom to trust and what to show are looked at as at start, with the same words."""
+    pki = Pki.make(tmp_path)
+    assert list(tlschecks.shown(settings())) == []
+    (fine,) = tlschecks.shown(settings(target_ca=pki.folder / "root.pem"))
+    assert fine.level == "ok"
+    (fault,) = tlschecks.shown(settings(target_ca=pki.folder / "server.key"))
+    assert (fault.level, fault.text) == (
+        "fault",
+        f"{pki.folder / 'server.key'}: holds a private key and no certificate; are the two files swapped?",
+    )
+    spoilt = pki.file("both.pem", pki.root.pem.replace(b"MII", b"MIZ", 1) + pki.root.pem)
+    assert [each.level for each in tlschecks.shown(settings(target_ca=spoilt))] == ["warning", "ok"]
+
+
 def test_tls_at_the_door(tmp_path: Path) -> None:
     """What HTTPS serves and asks for is looked through; what keeps the relay from starting is a fault."""
     pki = Pki.make(tmp_path)

@@ -123,6 +123,11 @@ def test_no_start(spoil: Callable[[Pki], None], word: str, said: str, made: Pki)
     ("flags", "said"),
     [
         ({"tls_key": "k"}, "--tls-key: goes with a certificate; name it with --tls-cert"),
+        ({"client_ca": "c"}, "--client-ca: has no effect, as callers are not asked for a certificate; add"),
+        (
+            {"dev_tls": True, "client_pin": "san:x"},
+            "--client-pin: has no effect, as callers are not asked for a certificate; add --client-auth",
+        ),
         ({"client_auth": "optional"}, "--client-auth: callers can show a certificate only over HTTPS"),
         (
             {"tls_cert": "c", "client_auth": "required"},
