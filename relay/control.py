@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
+import logging
 import os
 import socket
 import stat
 import struct
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from time import monotonic
@@ -22,73 +24,144 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
+from relay import lock, private_files
 from relay.errors import Exit, RelayError, Unreachable, UsageError
-from relay.lock import holder
+
+log = logging.getLogger("relay.engine")
 
 Action = Callable[[Mapping[str, Any]], Awaitable[dict[str, Any]]]
 """Takes JSON parameters, gives a JSON object; raises RelayError for what a person got wrong."""
 
 ACTIONS: web.AppKey[Mapping[str, Action]] = web.AppKey("actions")
 
-ANSWER_WITHIN_S = 600.0
-"""A prune of a large log works in slices and may take minutes."""
+BEATS_EVERY_S = 1.0
+"""While an action takes its time, a blank goes to whoever asked: a prune may take minutes."""
 
-STARTS_WITHIN_S = 5.0
-"""How long a command waits for an engine that is starting to have its socket."""
+SILENT_AFTER_S = 5.0
+"""An engine that sends nothing for so long does not answer."""
+
+ENDS_WITHIN_S = 1.0
+"""How long actions may still take when the engine ends."""
+
+FOUND_WITHIN_S = 5.0
+"""How long a command waits for an engine that is starting, or whose socket was removed, to have one."""
+
+LONGEST_PATH = 100
+"""Bytes that the path of a Unix socket may have on each system (unix(7): 108, 104 on macOS)."""
 
 
-def socket_path(db: Path) -> Path:
-    """The socket of a database's engine: short, since a Unix socket's path holds about 100 bytes.
+class Served:
+    """The socket of an engine; made by `serving`."""
 
-    Raises:
-        RelayError: `unsafe-folder` where the folder for it is not ours alone.
-    """
-    base = os.environ.get("XDG_RUNTIME_DIR")
-    if base and len(base) < 60 and os.access(base, os.W_OK):
-        folder = Path(base, "lean-relay")
-    else:
-        folder = Path(tempfile.gettempdir(), f"lean-relay-{os.getuid()}")
-    folder.mkdir(mode=0o700, exist_ok=True)
-    found = folder.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) & 0o077:
+    def __init__(self, db: Path, runner: web.AppRunner) -> None:
+        self._db = db
+        self._runner = runner
+        self._own_folder: Path | None = None
+        self._site: web.SockSite | None = None
+        self._file: tuple[int, int] | None = None
+        self.path = Path()
+
+    def is_there(self) -> bool:
+        """Whether the socket can be found: its file may have been cleaned away, or its folder."""
+        return _identity(self.path) == self._file
+
+    async def listen(self) -> None:
+        """Make the socket, or make it anew where it can no longer be found.
+
+        Raises:
+            RelayError: `unsafe-folder` where there is no place for it.
+            OSError: as the system says.
+        """
+        await self._stop()
+        self.path = self._place()
+        # One that an engine left behind: the caller holds the database's lock, and so owns the name.
+        self.path.unlink(missing_ok=True)
+        listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            listening.bind(str(self.path))
+            self.path.chmod(0o600)  # Nobody else can enter its folder meanwhile.
+            self._file = _identity(self.path)
+            site = web.SockSite(self._runner, listening)
+            await site.start()
+        except BaseException:
+            listening.close()
+            raise
+        self._site = site
+
+    async def close(self) -> None:
+        await self._stop()
+        if self._own_folder is not None:
+            with suppress(OSError):
+                self._own_folder.rmdir()
+
+    async def _stop(self) -> None:
+        site, self._site = self._site, None
+        if site is not None:
+            await site.stop()
+        if self._file is not None and self.is_there():
+            self.path.unlink(missing_ok=True)
+        self._file = None
+
+    def _place(self) -> Path:
+        name = _name(self._db)
+        for folder in _folders():
+            if len(os.fsencode(folder / name)) <= LONGEST_PATH:
+                with suppress(OSError):
+                    private_files.make_folder(folder)
+                if private_files.is_ours_alone(folder):
+                    return folder / name
+        # Somebody else has all of these names: one that nobody could know beforehand.
+        for base in (tempfile.gettempdir(), "/tmp"):  # noqa: S108 - mkdtemp makes what is ours alone
+            if len(os.fsencode(base)) + len(name) + 32 <= LONGEST_PATH:
+                with suppress(OSError):
+                    self._own_folder = Path(tempfile.mkdtemp(prefix=f"lean-relay-{os.geteuid()}-", dir=base))
+                    return self._own_folder / name
         raise RelayError(
-            f"{folder} is not a folder of yours alone; remove it, or set XDG_RUNTIME_DIR to one that is",
+            "there is no folder for the engine's socket; set XDG_RUNTIME_DIR to one of yours alone",
             word="unsafe-folder",
         )
-    name = hashlib.sha256(os.fsencode(db.resolve())).hexdigest()[:16]
-    return folder / f"{name}.sock"
+
+
+def _folders() -> Iterator[Path]:
+    """Where the socket may lie, the best place first."""
+    base = os.environ.get("XDG_RUNTIME_DIR")
+    if base and os.access(base, os.W_OK):
+        yield Path(base, "lean-relay")
+    for temporary in dict.fromkeys((tempfile.gettempdir(), "/tmp")):  # noqa: S108 - seen to be ours alone
+        yield Path(temporary, f"lean-relay-{os.geteuid()}")
+
+
+def _name(db: Path) -> str:
+    return f"{hashlib.sha256(os.fsencode(os.path.realpath(db))).hexdigest()[:16]}.sock"
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.lstat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 @asynccontextmanager
-async def serving(path: Path, actions: Mapping[str, Action]) -> AsyncIterator[None]:
-    """Answer on the socket while the context lasts; the caller holds the database's lock.
+async def serving(db: Path, actions: Mapping[str, Action]) -> AsyncIterator[Served]:
+    """Answer on a database's socket while the context lasts; the caller holds the database's lock.
 
-    A socket that an engine left behind is removed: who holds the lock owns the name.
+    Raises:
+        RelayError: `unsafe-folder`.
     """
-    _remove(path)
     app = web.Application(middlewares=[_guard], client_max_size=64 * 1024 * 1024)
     app[ACTIONS] = actions
     app.router.add_post("/{action}", _act)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=ENDS_WITHIN_S)
     await runner.setup()
-    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    served = Served(db, runner)
     try:
-        before = os.umask(0o177)
-        try:
-            listening.bind(str(path))
-        finally:
-            os.umask(before)
-        await web.SockSite(runner, listening).start()
-        yield
+        await served.listen()
+        yield served
     finally:
+        await served.close()
         await runner.cleanup()
-        listening.close()
-        _remove(path)
-
-
-def _remove(path: Path) -> None:
-    with suppress(FileNotFoundError):
-        path.unlink()
 
 
 @web.middleware
@@ -111,56 +184,130 @@ def _peer_uid(peer: Any) -> int:
     return int(struct.unpack("2I", peer.getsockopt(0, 1, 76)[:8])[1])
 
 
-async def _act(request: web.Request) -> web.Response:
+async def _act(request: web.Request) -> web.StreamResponse:
     name = request.match_info["action"]
     action = request.app[ACTIONS].get(name)
     if action is None:
-        return _error(UsageError(f"this engine knows no action {name!r}; it may be older than the command"))
+        unknown = UsageError(f"this engine knows no action {name!r}; it may be older than the command")
+        return web.json_response(_error(unknown), status=400)
+    acting = asyncio.ensure_future(_answered(name, action, await request.json()))
     try:
-        return web.json_response(await action(await request.json()))
+        await asyncio.wait({acting}, timeout=BEATS_EVERY_S)
+        if acting.done():
+            status, answer = acting.result()
+            return web.json_response(answer, status=status)
+        return await _beating(request, acting)
+    finally:
+        acting.cancel()
+
+
+async def _answered(name: str, action: Action, params: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
+    try:
+        return 200, await action(params)
     except RelayError as error:
-        return _error(error)
+        return 400, _error(error)
+    except Exception as error:
+        # What it quotes may be of a capture: the kind alone is told.
+        log.exception("action %s failed: %s", name, type(error).__name__)
+        return 400, _error(
+            RelayError(f"this is a fault of lean-relay: {type(error).__name__} in action {name}", word="bug")
+        )
 
 
-def _error(error: RelayError) -> web.Response:
-    body = {"error": str(error), "word": error.word, "exit": int(error.exit_code)}
-    return web.json_response(body, status=400)
+async def _beating(
+    request: web.Request, acting: asyncio.Future[tuple[int, dict[str, Any]]]
+) -> web.StreamResponse:
+    """An answer that takes its time: blanks, which JSON allows before it, and then itself."""
+    response = web.StreamResponse(headers={"Content-Type": "application/json"})
+    await response.prepare(request)
+    there = True
+    while not acting.done():
+        if there:
+            try:
+                await response.write(b"\n")
+            except ConnectionError:
+                there = False  # What was begun is done to its end.
+        await asyncio.wait({acting}, timeout=BEATS_EVERY_S)
+    _, answer = acting.result()
+    if there:
+        with suppress(ConnectionError):
+            await response.write(json.dumps(answer).encode())
+            await response.write_eof()
+    return response
+
+
+def _error(error: RelayError) -> dict[str, Any]:
+    return {"error": str(error), "word": error.word, "exit": int(error.exit_code)}
 
 
 async def ask_engine(db: Path, action: str, params: Mapping[str, Any]) -> dict[str, Any]:
     """Have the engine that owns a database act, and return its answer.
 
-    The lock file says where its socket is, so that it is found from a shell with other folders too.
+    The lock file says where its socket is, so that it is found from a shell with other folders too. One that
+    is starting, or whose socket was removed, makes it within seconds and is waited for.
 
     Raises:
         Unreachable: `no-engine` where none runs, `engine-silent` where it does not answer.
-        RelayError: what the engine says, with its word and exit code.
+        RelayError: `not-yours`, or what the engine says, with its word and exit code.
     """
-    give_up_at = monotonic() + STARTS_WITHIN_S
+    give_up_at = monotonic() + FOUND_WITHIN_S
     while True:
-        found = holder(db)
+        found = lock.holder(db)
         if found is None:
             raise Unreachable(f"no engine runs on {db}; `lean-relay listen` starts one", word="no-engine")
-        path = Path(found.socket) if found.socket is not None else socket_path(db)
-        if found.socket is not None or path.exists():
-            return await ask(path, action, params)
-        if monotonic() > give_up_at:
-            raise Unreachable(
-                f"the engine (pid {found.pid}) has not finished starting; ask again, or end it with "
-                f"`kill {found.pid}`",
-                word="engine-silent",
+        uid = lock.owner(db)
+        if uid is not None and uid != os.geteuid():
+            raise RelayError(
+                f"the engine of {db} (pid {found.pid}) belongs to another user (uid {uid}); "
+                "run this command as that user",
+                word="not-yours",
             )
+        try:
+            if found.socket is None:
+                raise _NobodyThere("it has not finished starting")
+            return await ask(Path(found.socket), action, params)
+        except _NobodyThere as error:
+            if monotonic() > give_up_at:
+                raise Unreachable(
+                    f"the engine (pid {found.pid}) does not answer: {error}; `kill {found.pid}` ends it",
+                    word="engine-silent",
+                ) from error
+        except _Silent as error:
+            raise Unreachable(
+                f"the engine (pid {found.pid}) does not answer: {error}; `kill -CONT {found.pid}` continues "
+                f"it where it was stopped, `kill -9 {found.pid}` ends it",
+                word="engine-silent",
+            ) from error
         await asyncio.sleep(0.05)
 
 
+def _is_ours(path: Path) -> bool:
+    """Whether what is there, if anything is, is a socket of this user."""
+    try:
+        found = path.lstat()
+    except OSError:
+        return True
+    return stat.S_ISSOCK(found.st_mode) and found.st_uid == os.geteuid()
+
+
+class _NobodyThere(Unreachable):
+    """There is no socket, or none that takes a connection: nothing was sent."""
+
+
+class _Silent(Unreachable):
+    """It was asked, and says nothing."""
+
+
 async def ask(path: Path, action: str, params: Mapping[str, Any]) -> dict[str, Any]:
-    """Have the engine behind the socket act, and give its answer.
+    """Have the engine behind a socket act, and return its answer.
 
     Raises:
-        Unreachable: nobody answers there.
+        Unreachable: `engine-silent`.
         RelayError: what the engine says, with its word and exit code.
     """
-    timeout = aiohttp.ClientTimeout(total=ANSWER_WITHIN_S, connect=2.0)
+    if not _is_ours(path):
+        raise RelayError(f"{path} is not a socket of yours, so nothing is asked there", word="unsafe-file")
+    timeout = aiohttp.ClientTimeout(total=None, connect=2.0, sock_read=SILENT_AFTER_S)
     try:
         async with aiohttp.ClientSession(
             connector=aiohttp.UnixConnector(path=str(path)),
@@ -169,11 +316,16 @@ async def ask(path: Path, action: str, params: Mapping[str, Any]) -> dict[str, A
             trust_env=False,
         ) as session:
             async with session.post(f"http://engine/{action}", json=dict(params)) as response:
-                answer = await response.json()
-    except (TimeoutError, aiohttp.ClientError, OSError) as error:
-        raise Unreachable(f"the engine does not answer on {path}: {error}", word="engine-silent") from error
-    if response.status == 200:
-        assert isinstance(answer, dict)
+                answer = json.loads(await response.read())
+    except aiohttp.ClientConnectorError as error:
+        raise _NobodyThere(f"nothing answers on its socket {path}", word="engine-silent") from error
+    except TimeoutError as error:
+        raise _Silent(f"it has said nothing for {SILENT_AFTER_S:g} s", word="engine-silent") from error
+    except (aiohttp.ClientError, OSError, ValueError) as error:
+        raise _Silent("it ended before its answer", word="engine-silent") from error
+    if not isinstance(answer, dict):
+        raise _Silent("its answer cannot be read", word="engine-silent")
+    if response.status == 200 and answer.keys() != {"error", "word", "exit"}:
         return answer
     raised = RelayError(str(answer.get("error")), word=answer.get("word"))
     raised.exit_code = Exit(answer.get("exit", Exit.FAILED))

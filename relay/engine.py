@@ -49,6 +49,7 @@ WRITE_REFUSALS_EVERY_S = 1.0
 PRUNE_EVERY_S = 24 * 3600.0
 SILENT_S = 0.9
 """From here on `status` says that the store does not answer: it has just been asked, and waited for."""
+LOOK_AT_SOCKET_EVERY_S = 1.0
 BUSY_FOR_S = 0.1
 """How long after a capture replays give way to more of them."""
 STOP_WITHIN_S = 2.5
@@ -101,8 +102,10 @@ class Engine:
         self._stored_at = 0.0
         self._reread = reread
         self._end = stop
-        self._control: Path | None = None
+        self._control: control.Served | None = None
         """The socket on which it is asked."""
+        self.left_open_by: Holder | None = None
+        """The engine before this one, where that ended without closing."""
         self._started = time()
         self._writer: Writer
         self._port: int | None = None
@@ -126,7 +129,8 @@ class Engine:
         rules = Rules.read(settings, receive=receive)
         files.prepare_folder(settings.db, allow_network_fs=settings.allow_network_fs)
         self._lock = Lock.take(settings.db)
-        stack.callback(self._lock.release)
+        self.left_open_by = self._lock.left_open_by
+        stack.callback(self._lock.release, told=receive)
         self._describe()
         await self._open_store(stack)
         await stack.enter_async_context(
@@ -147,10 +151,9 @@ class Engine:
             instance=self._instance,
         )
         self._replays = await self._work.enter_async_context(replays)
-        socket = control.socket_path(settings.db)
-        await self._work.enter_async_context(control.serving(socket, self._actions()))
-        self._control = socket
+        self._control = await self._work.enter_async_context(control.serving(settings.db, self._actions()))
         self._describe()
+        await self._work.enter_async_context(background(self._keep_reachable(self._control)))
         self._work.callback(self._begin_end)
 
     async def finish(self) -> None:
@@ -223,7 +226,7 @@ class Engine:
         stack.push_async_callback(stop)
 
     def _describe(self) -> None:
-        socket = None if self._control is None else str(self._control)
+        socket = None if self._control is None else str(self._control.path)
         self._lock.describe(Holder(pid=os.getpid(), started_at=self._started, url=self.url, socket=socket))
 
     def _committed(self, first_id: int, count: int) -> None:
@@ -263,6 +266,24 @@ class Engine:
             await self._writer.write(partial(upkeep.add_refusals, entries=entries))
         except (StoreTrouble, StoreClosed, sqlite3.Error):
             self.refusals.put_back(entries)
+
+    async def _keep_reachable(self, served: control.Served) -> None:
+        """Make the control socket anew where somebody cleaned it away, and say in the lock where it is."""
+        well = True
+        while True:
+            await asyncio.sleep(LOOK_AT_SOCKET_EVERY_S)
+            if served.is_there():
+                continue
+            try:
+                await served.listen()
+            except (RelayError, OSError) as error:
+                if well:
+                    log.warning("the control socket is gone and cannot be made again: %s", error)
+                well = False
+            else:
+                well = True
+                self._describe()
+                log.info("the control socket was gone; it is now %s", served.path)
 
     async def _prune_daily(self) -> None:
         while True:

@@ -1,8 +1,8 @@
 """Who owns a database: a lock file beside it, held by the engine for as long as it lives.
 
 The lock is the kernel's (flock on the file), so that it ends with its processes however those end: the
-engine, and the one that writes for it. The text in it only says who holds it. The database file itself is
-never opened here.
+engine, and the one that writes for it. The text in it says who holds it, where that one is asked, and whether
+the last one ended in order. The database file itself is never opened here.
 """
 
 from __future__ import annotations
@@ -10,15 +10,25 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import stat
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import monotonic, sleep
+from typing import Any
 
+from relay import private_files
 from relay.errors import RelayError
 from relay.processes import is_alive
 
 ENDS_WITHIN_S = 5.0
 """How long the writing process of an engine that died may take to end: it finishes a group of captures."""
+
+LOOKED_AT_FOR_S = 0.2
+"""How long others may hold the lock who only look whether somebody owns it."""
+
+MOST_TEXT = 4096
+BEGINS = b'{"pid": '
+"""How the text of a lock begins; what begins otherwise is another program's file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,72 +52,135 @@ def lock_path(db: Path) -> Path:
 class Lock:
     """The lock of one database; use `take`."""
 
-    def __init__(self, descriptor: int, *, owned_before: bool) -> None:
+    def __init__(self, descriptor: int) -> None:
         self.descriptor = descriptor
         """For a process that shall hold the lock too, for as long as it lives."""
-        self.owned_before = owned_before
+        self._found = _text(descriptor)
+        self.owned_before = _read(self._found) is not None
         """An engine has owned this database in the past."""
+        known = _known(self._found)
+        self.left_open_by = _read(self._found) if known is not None and known.get("closed") is False else None
+        """The last engine, where it ended without closing: killed, crashed, or its machine stopped."""
 
     @classmethod
     def take(cls, db: Path) -> Lock:
         """Become the owner; where the last one has died and its writing process is ending, in a moment.
 
         Raises:
-            RelayError: `engine-running`, with the other's pid and URL; `read-only`.
+            RelayError: `engine-running`, with the other's pid and URL; `read-only`; `unsafe-file` where what
+                lies in the lock's place is no lock of ours.
         """
         path = lock_path(db)
         try:
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            descriptor = private_files.open_ours(path)
         except OSError as error:
             raise RelayError(
                 f"cannot write {path}: {error.strerror}; make the folder {path.parent} writable for you, "
                 "or name another file with --db",
                 word="read-only",
             ) from error
-        give_up_at = monotonic() + ENDS_WITHIN_S
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except OSError as error:
-                other = _read(descriptor)
-                if other is None or is_alive(other.pid) or monotonic() > give_up_at:
-                    os.close(descriptor)
-                    raise RelayError(_taken(db, other), word="engine-running") from error
-                sleep(0.01)
-        return cls(descriptor, owned_before=_read(descriptor) is not None)
+        try:
+            if not _is_lock(_text(descriptor)):
+                raise private_files.unsafe(path, "is not a lock file of lean-relay")
+            _wait_for(descriptor, db)
+            return cls(descriptor)
+        except BaseException:
+            os.close(descriptor)
+            raise
 
     def describe(self, holder: Holder) -> None:
         """Say in the file who holds it."""
-        text = json.dumps(asdict(holder)).encode()
+        self._write(json.dumps({**asdict(holder), "closed": False}).encode())
+
+    def release(self, *, told: bool = True) -> None:
+        """Let go, in order; the file stays, so that no two processes ever lock different files of one name.
+
+        Args:
+            told: false where nobody has been told of `left_open_by`, so that the next owner finds it again.
+        """
+        known = _known(_text(self.descriptor))
+        if self.left_open_by is not None and not told:
+            self._write(self._found)
+        elif known is not None:
+            self._write(json.dumps({**known, "closed": True}).encode())
+        os.close(self.descriptor)
+
+    def _write(self, text: bytes) -> None:
         os.pwrite(self.descriptor, text, 0)
         os.ftruncate(self.descriptor, len(text))
 
-    def release(self) -> None:
-        """Let go; the file stays, so that no two processes ever lock different files of one name."""
-        os.close(self.descriptor)
+
+def _wait_for(descriptor: int, db: Path) -> None:
+    begun = monotonic()
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except OSError as error:
+            waited = monotonic() - begun
+            other = _read(_text(descriptor))
+            ending = other is not None and not is_alive(other.pid)
+            if waited > (ENDS_WITHIN_S if ending else LOOKED_AT_FOR_S):
+                raise RelayError(_taken(db, other, ending=ending), word="engine-running") from error
+            sleep(0.01)
 
 
 def holder(db: Path) -> Holder | None:
-    """The engine that owns the database now; None when there is none."""
+    """The engine that owns the database now; None when there is none.
+
+    Of another user's engine only the process is told: what its lock says is not to be trusted.
+    """
     try:
-        descriptor = os.open(lock_path(db), os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(lock_path(db), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
         return None
     try:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
+            return None
         try:
             fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except OSError:
-            found = _read(descriptor) or Holder(pid=0, started_at=0.0)
-            return found if not found.pid or is_alive(found.pid) else None
+            known = _read(_text(descriptor)) or Holder(pid=0, started_at=0.0)
+            if found.st_uid != os.geteuid():
+                known = Holder(pid=known.pid, started_at=known.started_at)
+            return known if not known.pid or is_alive(known.pid) else None
         return None  # Nobody holds it: the text is of an engine that has ended.
     finally:
         os.close(descriptor)
 
 
-def _read(descriptor: int) -> Holder | None:
+def owner(db: Path) -> int | None:
+    """The uid of whoever owns the lock file; None where there is none."""
     try:
-        known = json.loads(os.pread(descriptor, 4096, 0))
+        return lock_path(db).lstat().st_uid
+    except OSError:
+        return None
+
+
+def _text(descriptor: int) -> bytes:
+    return os.pread(descriptor, MOST_TEXT, 0)
+
+
+def _is_lock(text: bytes) -> bool:
+    """Whether it is a lock's text, or what is left of one where the power failed while it was written."""
+    text = text.strip(b"\0\n ")
+    return text.startswith(BEGINS) or BEGINS.startswith(text)
+
+
+def _known(text: bytes) -> dict[str, Any] | None:
+    try:
+        known = json.loads(text)
+    except ValueError:
+        return None
+    return known if isinstance(known, dict) else None
+
+
+def _read(text: bytes) -> Holder | None:
+    known = _known(text)
+    if known is None:
+        return None
+    try:
         return Holder(
             pid=int(known["pid"]),
             started_at=float(known["started_at"]),
@@ -118,7 +191,13 @@ def _read(descriptor: int) -> Holder | None:
         return None
 
 
-def _taken(db: Path, other: Holder | None) -> str:
+def _taken(db: Path, other: Holder | None, *, ending: bool) -> str:
+    if ending:
+        assert other is not None
+        return (
+            f"the engine of {db} (pid {other.pid}) has ended, but the process that writes for it has not: it "
+            "waits for the disk; wait until it ends, or name another file with --db"
+        )
     who = f"pid {other.pid}" if other is not None and other.pid else "another process"
     where = f", listening on {other.url}" if other is not None and other.url else ""
     return f"an engine already owns {db} ({who}{where}); stop it, or name another file with --db"

@@ -76,6 +76,12 @@ async def _listen_until(
 ) -> int:
     async with engine.running(settings, receive=True, reread=reread, stop=ending.ask) as running:
         ending.started()
+        if running.left_open_by is not None:
+            log.warning(
+                "the last engine (pid %d) ended without closing: it was killed, it crashed, or the machine "
+                "stopped; what it answered 200 is stored",
+                running.left_open_by.pid,
+            )
         if running.moved_aside is not None:
             log.warning("the log was corrupt; it was moved to %s and a new one begun", running.moved_aside)
         _on_hangup(running, ending)

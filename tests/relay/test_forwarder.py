@@ -121,7 +121,7 @@ async def test_a_target_that_is_down_gets_everything_in_order_when_it_is_back(
         for number in range(30):
             assert b" 200 " in await post(running.url, a_post(str(number).encode()))
         await until(lambda: "is down" in caplog.text, "the word that it is down")
-        status = await control.ask(control.socket_path(settings.db), "status", {})
+        status = await control.ask_engine(settings.db, "status", {})
         (target,) = status["targets"]
         assert (target["state"], target["waiting"]) == ("down", 30)
         assert f"nothing listens on port {backend.port}" in target["reason"]
@@ -201,13 +201,12 @@ async def test_pause_holds_and_resume_lets_go(tmp_path: Path, backend: Backend) 
     """While paused captures wait; afterwards they go in order; status tells."""
     settings = settings_for(tmp_path, backend)
     async with an_engine(settings) as running:
-        ask = control.socket_path(settings.db)
-        assert (await control.ask(ask, "pause", {}))["targets"][0]["state"] == "paused"
+        assert (await control.ask_engine(settings.db, "pause", {}))["targets"][0]["state"] == "paused"
         for number in range(5):
             await post(running.url, a_post(str(number).encode()))
-        assert (await control.ask(ask, "status", {}))["targets"][0]["waiting"] == 5
+        assert (await control.ask_engine(settings.db, "status", {}))["targets"][0]["waiting"] == 5
         assert backend.got == []
-        await control.ask(ask, "resume", {})
+        await control.ask_engine(settings.db, "resume", {})
         await until(lambda: states(settings.db) == ["ended"] * 5, "the deliveries")
     assert backend.got == numbers(*range(5))
 
@@ -296,7 +295,6 @@ async def test_a_pause_outlives_a_restart(
 async def test_pause_and_resume_at_any_moment(tmp_path: Path, backend: Backend) -> None:
     """However often it is held and let go: each capture goes once, in order, and none is left behind."""
     settings = settings_for(tmp_path, backend)
-    ask = control.socket_path(settings.db)
     async with an_engine(settings) as running:
 
         def more_than(count: int) -> bool:
@@ -304,12 +302,12 @@ async def test_pause_and_resume_at_any_moment(tmp_path: Path, backend: Backend) 
 
         async def toggle() -> None:
             while len(backend.got) < 150:
-                await control.ask(ask, "pause", {})
+                await control.ask_engine(settings.db, "pause", {})
                 await until(lambda: "sending" not in states(settings.db), "the one on its way to end")
                 held = len(backend.got)
                 await post(running.url, a_post(b"x"))
                 assert len(backend.got) == held
-                await control.ask(ask, "resume", {})
+                await control.ask_engine(settings.db, "resume", {})
                 await until(partial(more_than, held), "it to go on")
 
         await asyncio.gather(toggle(), *(post(running.url, a_post(b"x")) for _ in range(150)))

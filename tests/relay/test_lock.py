@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -73,7 +74,7 @@ def test_no_lock_file_means_no_holder(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"pid": "x"}', "\x00" * 50])
+@pytest.mark.parametrize("text", ["", "{", '{"pid": "x"}', "\x00" * 50, '{"pid": 1, "started_at": 1}1}'])
 def test_a_spoilt_lock_file_is_no_obstacle(tmp_path: Path, text: str) -> None:
     """Whatever the file says, only the kernel's lock decides."""
     db = tmp_path / "relay.db"
@@ -105,3 +106,48 @@ def test_an_engine_that_died_is_waited_for(tmp_path: Path) -> None:
     finally:
         writing.kill()
         writing.stdout.close()
+
+
+@pytest.mark.parametrize("text", ["[]", "[[package]]\nname = 'x'", "export PATH=/bin", " 1"])
+def test_another_program_s_file_is_not_overwritten(tmp_path: Path, text: str) -> None:
+    """What holds text that is no lock's is somebody's: `cargo` as a database would have `cargo.lock`."""
+    db = tmp_path / "cargo"
+    lock_path(db).write_text(text)
+    with pytest.raises(RelayError, match=r"cargo\.lock is not a lock file") as refused:
+        Lock.take(db)
+    assert refused.value.word == "unsafe-file"
+    assert lock_path(db).read_text() == text
+
+
+def test_the_next_owner_knows_whether_the_last_one_closed(tmp_path: Path) -> None:
+    """Only what was left open is told, once, and not by one who tells nobody."""
+    db = tmp_path / "relay.db"
+    Lock.take(db).release()
+    first = Lock.take(db)
+    assert first.left_open_by is None
+    first.describe(Holder(pid=4321, started_at=1.0))
+    first.release()
+    second = Lock.take(db)
+    assert second.left_open_by is None
+    second.describe(Holder(pid=4321, started_at=2.0))
+    os.close(second.descriptor)  # As the kernel does when a process dies.
+    for told in (False, True):
+        third = Lock.take(db)
+        assert third.left_open_by == Holder(pid=4321, started_at=2.0)
+        third.describe(Holder(pid=4322, started_at=3.0))
+        third.release(told=told)
+    fourth = Lock.take(db)
+    assert fourth.left_open_by is None
+    fourth.release()
+
+
+def test_a_look_does_not_keep_an_engine_from_starting(tmp_path: Path) -> None:
+    """Who asks for the holder has the lock for a moment: one who wants it tries again."""
+    db = tmp_path / "relay.db"
+    Lock.take(db).release()
+    looking = os.open(lock_path(db), os.O_RDONLY)
+    fcntl.flock(looking, fcntl.LOCK_SH)
+    freed = threading.Timer(0.05, os.close, [looking])
+    freed.start()
+    Lock.take(db).release()
+    freed.join()

@@ -321,18 +321,17 @@ async def test_live_deliveries_go_on_beside_a_replay_that_hangs(tmp_path: Path) 
     with backend(behave) as there:
         settings = settings_for(tmp_path, f":{there.port}")
         async with engine.running(settings, receive=True) as running:
-            ask = control.socket_path(settings.db)
-            await control.ask(ask, "replay", {"ranges": [[1, 3]]})
+            await control.ask_engine(settings.db, "replay", {"ranges": [[1, 3]]})
             await until(lambda: len(there.requests) == 1, "the replay")
             assert b" 200 " in await post(running.url, a_post())
             await until(lambda: len(there.requests) == 2, "the live delivery")
-            status = await control.ask(ask, "status", {})
+            status = await control.ask_engine(settings.db, "status", {})
             assert [run["state"] for run in status["replays"]] == ["running"]
             await until(
                 lambda: rows(settings.db, "SELECT state FROM deliveries WHERE kind = 'live'") == [("ended",)],
                 "its end",
             )
-            (target,) = (await control.ask(ask, "status", {}))["targets"]
+            (target,) = (await control.ask_engine(settings.db, "status", {}))["targets"]
             assert (target["waiting"], target["state"]) == (0, "up")
 
 

@@ -138,7 +138,7 @@ async def of_another(see: Showing, port: int, **how: Any) -> None:
     """A run of everything that another program begins."""
     gateway = see.pilot.app.screen.gateway  # type: ignore[attr-defined]
     order = {"ranges": [[1, 50]], "to": [f"127.0.0.1:{port}/x"], **how}
-    await control.ask(control.socket_path(gateway.db), "replay", order)
+    await control.ask_engine(gateway.db, "replay", order)
 
 
 @pytest.mark.parametrize("size", [(80, 24), (250, 70)])
