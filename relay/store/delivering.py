@@ -15,6 +15,7 @@ import msgspec
 
 from relay.models import Capture, Headers
 from relay.store import rows
+from relay.store.frames import Send
 
 _encode = msgspec.json.Encoder().encode
 
@@ -84,17 +85,21 @@ class Backlog:
     parked: int = 0
 
 
-def queue_live(connection: sqlite3.Connection, pairs: Sequence[tuple[int, str]], now: int) -> None:
-    """Queue live deliveries: (capture id, target), due at once.
+def queue_live(connection: sqlite3.Connection, pairs: Sequence[tuple[int, Send]], now: int) -> None:
+    """Queue live deliveries: (capture id, target), due at once; those with a reason are parked.
 
     One statement, however many: it runs in the same transaction as the captures it belongs to.
     """
     values: list[Any] = []
-    for capture_id, target in pairs:
-        values += (capture_id, target, now, now)
+    for capture_id, send in pairs:
+        if isinstance(send, str):
+            values += (capture_id, send, "queued", None, now, now)
+        else:
+            target, reason = send
+            values += (capture_id, target, "parked", reason, now, now)
     connection.execute(
-        "INSERT INTO deliveries (capture_id, target, kind, state, created_at, due_at) VALUES "
-        + ", ".join(["(?, ?, 'live', 'queued', ?, ?)"] * len(pairs)),
+        "INSERT INTO deliveries (capture_id, target, kind, state, reason, created_at, due_at) VALUES "
+        + ", ".join(["(?, ?, 'live', ?, ?, ?, ?)"] * len(pairs)),
         values,
     )
 

@@ -20,7 +20,7 @@ from relay.errors import RelayError
 from relay.store import delivering, files
 from relay.store.checkpoint import Checkpoints
 from relay.store.eventindex import EventIndex
-from relay.store.frames import Arrived
+from relay.store.frames import Arrived, Send
 from relay.store.inserting import event_key, insert_of, plainness
 from relay.store.trouble import StoreTrouble, diagnose, is_lock
 from relay.store.whereabouts import Whereabouts
@@ -140,7 +140,7 @@ class Recorder:
         self._checkpoints.wrote(len(rows), sum(len(row[-1]) for row in rows))
 
     def _insert_with_deliveries(
-        self, statement: str, values: list[Any], pairs: Sequence[tuple[int, str]], since: float
+        self, statement: str, values: list[Any], pairs: Sequence[tuple[int, Send]], since: float
     ) -> None:
         connection = self._connection
         self._retrying(lambda: connection.execute("BEGIN IMMEDIATE"), since)

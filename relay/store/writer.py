@@ -22,7 +22,7 @@ from typing import Any, TypeVar, cast
 
 from relay.errors import RelayError
 from relay.processes import own_module, own_path
-from relay.store.frames import Arrived, Incoming, Kind, captures_frame, frame, payload_of
+from relay.store.frames import Arrived, Buffer, Incoming, Kind, Send, captures_frames, frame, payload_of
 from relay.store.inserting import Row
 from relay.store.recorder import PROBE_EVERY_S, Bounds, confess, confess_beyond
 from relay.store.trouble import StoreClosed, StoreTrouble
@@ -117,7 +117,7 @@ class Writer:
 
     # -- what others ask -----------------------------------------------------------------------
 
-    def add(self, row: Row, targets: tuple[str, ...] = ()) -> asyncio.Future[int]:
+    def add(self, row: Row, targets: tuple[Send, ...] = ()) -> asyncio.Future[int]:
         """Store one capture, and a delivery to each target; the future gives its id after the COMMIT.
 
         The write happens even if the waiter leaves. Raises StoreTrouble, at once where the store is
@@ -337,7 +337,8 @@ class Writer:
         gathered = self._gathered
         if not gathered or self._channel is None:
             return
-        self._channel.send(captures_frame(self._gathered_since, gathered))
+        for part in captures_frames(self._gathered_since, gathered):
+            self._channel.send(part)
         self._gathered = []
         self._gathered_bytes = 0
 
@@ -373,7 +374,7 @@ class Writer:
 
     # -- from it -------------------------------------------------------------------------------
 
-    def _hear(self, kind: Kind, payload: bytes) -> None:
+    def _hear(self, kind: Kind, payload: Buffer) -> None:
         self._heard_at = monotonic()
         said = payload_of(payload)
         if kind is Kind.STORED:
@@ -445,7 +446,13 @@ class _Channel(asyncio.Protocol):
         self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
-        for kind, payload in self._incoming.fed(data):
+        incoming = self._incoming
+        while (room := incoming.room) is not None and data:
+            part, data = data[: len(room)], data[len(room) :]
+            room[: len(part)] = part
+            for kind, payload in incoming.filled(len(part)):
+                self._writer._hear(kind, payload)
+        for kind, payload in incoming.fed(data):
             self._writer._hear(kind, payload)
 
     def connection_lost(self, error: Exception | None) -> None:

@@ -23,7 +23,7 @@ from typing import Any
 
 from relay.errors import RelayError
 from relay.store import files
-from relay.store.frames import Arrived, Incoming, Kind, captures_of, frame, payload_of
+from relay.store.frames import Arrived, Buffer, Incoming, Kind, captures_of, frame, payload_of
 from relay.store.recorder import Recorder
 from relay.store.trouble import StoreTrouble
 
@@ -44,12 +44,20 @@ class Channel(logging.Handler):
         """Whether something has come, or comes within that time."""
         return bool(self._poll.poll(most_s * 1000))
 
-    def read(self) -> Iterator[tuple[Kind, bytes]]:
+    def read(self) -> Iterator[tuple[Kind, Buffer]]:
         """What has come, in whole frames.
 
         Raises:
             EOFError: the engine has gone.
         """
+        room = self._incoming.room
+        if room is not None:
+            count = 0
+            with suppress(ConnectionError):
+                count = self._connection.recv_into(room)
+            if not count:
+                raise EOFError
+            return self._incoming.filled(count)
         data = b""
         with suppress(ConnectionError):
             data = self._connection.recv(READ_BYTES)
@@ -89,6 +97,7 @@ def serve(channel: Channel, recorder: Recorder) -> None:
     Raises:
         EOFError: it has gone.
     """
+    bodies: list[Buffer] = []
     while True:
         if not channel.waits(0):
             recorder.tidy(quiet=True)
@@ -98,8 +107,11 @@ def serve(channel: Channel, recorder: Recorder) -> None:
         waiting: list[Arrived] = []
         oldest = 0.0
         for kind, payload in channel.read():
+            if kind is Kind.BODY:
+                bodies.append(payload)
+                continue
             if kind is Kind.CAPTURES:
-                since, arrived = captures_of(payload)
+                since, arrived = captures_of(payload, bodies)
                 oldest = oldest if waiting else since
                 waiting += arrived
                 continue
@@ -112,7 +124,7 @@ def serve(channel: Channel, recorder: Recorder) -> None:
         recorder.tidy(quiet=False)
 
 
-def _perform(channel: Channel, recorder: Recorder, payload: bytes) -> None:
+def _perform(channel: Channel, recorder: Recorder, payload: Buffer) -> None:
     try:
         work, transaction, synced = payload_of(payload)
         if work is None:

@@ -36,16 +36,20 @@ def states(log: sqlite3.Connection) -> list[tuple[int, str, str]]:
 
 
 async def test_deliveries_are_committed_with_their_capture(tmp_path: Path) -> None:
-    """A capture and its deliveries are one transaction; a capture without targets has none."""
+    """A capture and its deliveries are one transaction; a capture without targets has none.
+
+    Those that nobody may have meant are parked from the start, with the reason.
+    """
     path = tmp_path / "relay.db"
     async with a_writer(path) as writer:
         await writer.add(a_row(), (A, B))
         await writer.add(a_row())
-        await writer.add(a_row(), (B,))
-    assert rows(path, "SELECT capture_id, target, kind, state FROM deliveries ORDER BY id") == [
-        (1, A, "live", "queued"),
-        (1, B, "live", "queued"),
-        (3, B, "live", "queued"),
+        await writer.add(a_row(), (B, (A, "unknown-host")))
+    assert rows(path, "SELECT capture_id, target, kind, state, reason FROM deliveries ORDER BY id") == [
+        (1, A, "live", "queued", None),
+        (1, B, "live", "queued", None),
+        (3, B, "live", "queued", None),
+        (3, A, "live", "parked", "unknown-host"),
     ]
 
 
