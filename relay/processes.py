@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -71,6 +72,16 @@ def own_path(*, secrets: bool = False) -> dict[str, str]:
     """
     known = {name: value for name, value in os.environ.items() if secrets or not name.startswith("LEAN_")}
     return known | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+
+
+def how_it_ended(code: int) -> str:
+    """`exit code 3` or `killed by SIGSEGV`, from what `subprocess` calls a return code."""
+    if code >= 0:
+        return f"exit code {code}"
+    try:
+        return f"killed by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"killed by signal {-code}"
 
 
 def is_alive(pid: int) -> bool:

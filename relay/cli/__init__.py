@@ -6,6 +6,7 @@ Commands live one group to a module and are imported when they are called, so th
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import select
 import sys
@@ -211,6 +212,10 @@ def main() -> NoReturn:
         if isinstance(stream, TextIOWrapper):
             # A terminal that cannot draw a letter gets its number rather than a traceback.
             stream.reconfigure(errors="backslashreplace")
+    with suppress(
+        Exception
+    ):  # A crash names functions and lines, no values; there may be no stderr for that.
+        faulthandler.enable()
     sys.exit(run(sys.argv[1:]))
 
 

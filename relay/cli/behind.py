@@ -14,7 +14,7 @@ from contextlib import suppress
 from types import TracebackType
 
 from relay.errors import Exit, RelayError
-from relay.processes import own_module, own_path
+from relay.processes import how_it_ended, own_module, own_path
 
 LINES_KEPT = 200
 """Of what it says, the newest lines."""
@@ -23,6 +23,9 @@ ENDS_WITHIN_S = 8.0
 """Longer than the engine takes to finish what it has in hand."""
 
 DETACHED = -1
+
+CRASH = "Fatal Python error"
+"""How the interpreter's own report of a crash begins (faulthandler)."""
 
 
 class Listener:
@@ -37,6 +40,8 @@ class Listener:
         """
         self._detached = detach
         self._unread: deque[str] = deque(maxlen=LINES_KEPT)
+        self.last_words: list[str] = []
+        """What the interpreter said of the crash that ended it, which no screen has room for."""
         self._ready = threading.Event()
         self._ready_line = ""
         read_end, self._lifeline = os.pipe()
@@ -73,7 +78,12 @@ class Listener:
     def _read_stderr(self) -> None:
         assert self._process.stderr is not None
         for line in self._process.stderr:
-            self._unread.append(line.rstrip("\n").removeprefix("lean-relay: "))
+            words = line.rstrip("\n").removeprefix("lean-relay: ")
+            if self.last_words or words.startswith(CRASH):
+                self.last_words.append(words)
+                del self.last_words[LINES_KEPT:]
+            else:
+                self._unread.append(words)
 
     def wait_until_ready(self, within_s: float) -> bool:
         """Wait for it to listen; False where it does not yet, after so many seconds.
@@ -90,8 +100,10 @@ class Listener:
     def _refusal(self) -> RelayError:
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(ENDS_WITHIN_S)
-        words = "\n".join(self.said())
-        refusal = RelayError(words or "the listener ended without a word")
+        words = self.said()
+        if (code := self._process.returncode) is not None and code < 0:
+            words += [*self.last_words, f"the listener ended while it started: {how_it_ended(code)}"]
+        refusal = RelayError("\n".join(words) or "the listener ended without an error message")
         with suppress(ValueError):
             refusal.exit_code = Exit(self._process.returncode or Exit.FAILED)
         return refusal
@@ -104,9 +116,10 @@ class Listener:
                 lines.append(self._unread.popleft())
         return lines
 
-    def ended(self) -> int | None:
-        """Its exit code; None while it runs."""
-        return self._process.poll()
+    def ended(self) -> str | None:
+        """How it ended, such as `killed by SIGSEGV`; None while it runs."""
+        code = self._process.poll()
+        return None if code is None else how_it_ended(code)
 
     def __enter__(self) -> Listener:
         return self

@@ -79,8 +79,8 @@ def screen_command(ctx: click.Context, /, detach: bool, **flags: Any) -> int:
             while not listener.wait_until_ready(READY_WITHIN_S):
                 pass
         code = run(settings, listener)
-        if listener.ended() is not None:
-            for line in listener.said():
+        if (how := listener.ended()) is not None:
+            for line in [*listener.said(), *listener.last_words, f"the listener ended: {how}"]:
                 click.echo(visible_block(line), err=True)
     return code
 

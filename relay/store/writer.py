@@ -21,7 +21,7 @@ from time import monotonic
 from typing import Any, TypeVar, cast
 
 from relay.errors import RelayError
-from relay.processes import own_module, own_path
+from relay.processes import how_it_ended, own_module, own_path
 from relay.store.frames import Arrived, Buffer, Incoming, Kind, Send, captures_frames, frame, payload_of
 from relay.store.inserting import Row
 from relay.store.recorder import PROBE_EVERY_S, Bounds, confess, confess_beyond
@@ -323,6 +323,8 @@ class Writer:
         while True:
             with suppress(RelayError, StoreTrouble, OSError):
                 await self._gone()
+                if self._process is not None and (code := self._process.returncode) is not None and code < 0:
+                    log.warning("the process that writes the database was %s", how_it_ended(code))
                 await self._start(ours=True)
                 # What it had committed and not told is in the log, and its callers had a 503.
                 await self.write(partial(confess_beyond, newest_id=self._newest_id))

@@ -8,6 +8,7 @@ other engine begins while a last group is on its way to the disk.
 
 from __future__ import annotations
 
+import faulthandler
 import logging
 import os
 import pickle
@@ -149,6 +150,8 @@ def _portable(error: Exception) -> Exception:
 
 
 def main() -> None:
+    with suppress(Exception):  # There may be no stderr to name a crash on.
+        faulthandler.enable()
     # The engine decides when this ends: a Ctrl-C at the terminal reaches both.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)

@@ -60,8 +60,8 @@ class Listener(Protocol):
     def said(self) -> Sequence[str]:
         """What it has said on stderr since it was last asked."""
 
-    def ended(self) -> int | None:
-        """Its exit code; None while it runs."""
+    def ended(self) -> str | None:
+        """How it ended, such as `killed by SIGSEGV`; None while it runs."""
 
 
 class Gateway:

@@ -255,10 +255,10 @@ class MainScreen(Filtering, DetailingScreen):
                 if listed and words.startswith("refused"):
                     continue  # It comes in there, and a message would cover what is said of it.
                 self.notify(visible(words), title="listener", severity="warning", markup=False)
-            code = listener.ended()
-            if code is not None and status.url is None:
+            how = listener.ended()
+            if how is not None and status.url is None:
                 ended = (
-                    f"The listener has ended (exit code {code}), so nothing is caught now. "
+                    f"The listener has ended ({how}), so nothing is caught now. "
                     f"Start it again: {keymap.of(self.app).written('quit')}, then lean-relay."
                 )
         self._banners.said = tuple(

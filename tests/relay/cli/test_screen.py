@@ -135,13 +135,18 @@ def test_wrong_usage_is_told(tmp_path: Path) -> None:
 
 
 def test_a_listener_that_dies_is_told(tmp_path: Path) -> None:
-    """A listener that ends under the screen is said on it."""
+    """A listener that ends under the screen is said on it, and by what; the next one says it once more."""
     with at_a_terminal(tmp_path, "--port", "0", "--db", str(tmp_path / "relay.db")) as see:
         see.wait_for("Nothing has come yet")
-        os.kill(listener_of(see).pid, signal.SIGKILL)
-        see.wait_for("The listener has ended")
+        pid = listener_of(see).pid
+        os.kill(pid, signal.SIGSEGV)
+        see.wait_for("The listener has ended (killed by SIGSEGV)")
         see.press("q")
         assert see.end() == 0
+    assert "Fatal Python error: Segmentation fault" in see.plain()
+    assert "the listener ended: killed by SIGSEGV" in see.plain()
+    with running(tmp_path) as program:
+        wait_until(lambda: f"the last engine (pid {pid}) ended without closing" in program.said, "the word")
 
 
 def triggered(folder: Path, program: Running, type_: str) -> bool:
