@@ -16,7 +16,6 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from importlib.metadata import version
 from logging import getLogger
-from pathlib import Path
 from secrets import token_hex
 from time import monotonic, time
 from types import TracebackType
@@ -96,7 +95,6 @@ class Engine:
         """What is in force of AFTER_RESTART."""
         self.refusals = Refusals()
         self.url: str | None = None
-        self.moved_aside: Path | None = None
         self.captures = 0
         """Stored since the start."""
         self._stored_at = 0.0
@@ -169,7 +167,6 @@ class Engine:
             lock=self._lock.descriptor,
             committed=self._committed,
         )
-        self.moved_aside = self._writer.moved_aside
         stack.push_async_callback(self._close_store)
 
     def _begin_end(self) -> None:

@@ -102,10 +102,17 @@ MEANINGS: Mapping[str, Meaning] = {
         "End that program, or have it only read: the relay alone writes its log.",
     ),
     "store-gone": Meaning(
-        "the log was moved, deleted or replaced",
-        f"{_503}. The file at the log's path is no longer the one that the relay has open, and what goes "
-        "into that one would be lost.",
-        "Put the log back where it was; or end the relay, and start it with a new one.",
+        "the database was moved or overwritten",
+        f"{_503}. The files at the database's path are no longer those that the relay has open, or their "
+        "bytes are not those that it wrote, so that what it stores could not be read again.",
+        "Put them back where they were; or end the relay, and start it again with what is there. To restore "
+        "a backup: end the relay, put the backup in place, and remove the -wal and -shm beside it.",
+    ),
+    "store-foreign": Meaning(
+        "another program changed the tables",
+        f"{_503}. Another program changed the relay's tables, or added a trigger that can undo what is "
+        "stored. Tables, views and triggers of your own are fine beside them.",
+        "Remove what the detail names; the relay goes on within a second.",
     ),
     "store-slow": Meaning(
         "the disk was too slow",

@@ -82,8 +82,6 @@ async def _listen_until(
                 "stopped; what it answered 200 is stored",
                 running.left_open_by.pid,
             )
-        if running.moved_aside is not None:
-            log.warning("the log was corrupt; it was moved to %s and a new one begun", running.moved_aside)
         _on_hangup(running, ending)
         with nullcontext() if calm else Follower(settings, json=json):
             # A full collection walks all that was imported, some 40 ms in which nobody is answered;

@@ -64,7 +64,7 @@ class Checkpoints:
 
     @property
     def due_in_s(self) -> float:
-        """How long the writer may wait for work before `when_quiet` is due."""
+        """How long the writer may wait for work before something is due."""
         if self._pages >= EAGER_PAGES:
             return max(self._not_before - monotonic(), 0.001)
         return 0.25 if not self._shrunk else 3600.0
@@ -78,25 +78,33 @@ class Checkpoints:
         self._wrote_at = monotonic()
         self._shrunk = False
 
-    def when_quiet(self, connection: sqlite3.Connection) -> None:
-        now = monotonic()
-        if self._pages >= EAGER_PAGES:
-            if now >= (self._not_before if self._pages < ENOUGH_PAGES else self._retry_at):
-                self._pass(connection)
-        elif not self._shrunk and now - self._wrote_at >= IDLE_S:
-            self._shrink(connection)
+    def is_due(self, *, quiet: bool) -> bool:
+        """Whether something should be copied now.
 
-    def when_busy(self, connection: sqlite3.Connection) -> None:
-        if self._pages >= FORCED_PAGES and monotonic() >= self._retry_at:
+        Args:
+            quiet: whether no capture waits.
+        """
+        now = monotonic()
+        if not quiet:
+            return self._pages >= FORCED_PAGES and now >= self._retry_at
+        if self._pages >= EAGER_PAGES:
+            return now >= (self._not_before if self._pages < ENOUGH_PAGES else self._retry_at)
+        return not self._shrunk and now - self._wrote_at >= IDLE_S
+
+    def run(self, connection: sqlite3.Connection) -> None:
+        """Do what is due."""
+        if self._pages >= EAGER_PAGES:
             self._pass(connection)
+        else:
+            self._shrink(connection)
 
     def at_end(self, connection: sqlite3.Connection) -> None:
         """The last one, before the connection closes; what a reader holds on to stays for the next start."""
-        _without_waiting(connection, "PRAGMA wal_checkpoint(TRUNCATE)")
+        without_waiting(connection, "PRAGMA wal_checkpoint(TRUNCATE)")
 
     def _pass(self, connection: sqlite3.Connection) -> None:
         started = monotonic()
-        result = _without_waiting(connection, "PRAGMA wal_checkpoint(PASSIVE)")
+        result = without_waiting(connection, "PRAGMA wal_checkpoint(PASSIVE)")
         now = monotonic()
         if result is None:  # Disk trouble: the log keeps everything, and the next write says what is wrong.
             self._not_before = self._retry_at = now + 1.0
@@ -115,7 +123,7 @@ class Checkpoints:
     def _shrink(self, connection: sqlite3.Connection) -> None:
         self._shrunk = True
         if self.wal_bytes > SHRINK_BYTES:
-            _without_waiting(connection, "PRAGMA wal_checkpoint(TRUNCATE)")
+            without_waiting(connection, "PRAGMA wal_checkpoint(TRUNCATE)")
 
     def _warn(self, size: int, now: float) -> None:
         if now - self._warned_at < WARN_EVERY_S:
@@ -130,7 +138,7 @@ class Checkpoints:
         )
 
 
-def _without_waiting(connection: sqlite3.Connection, pragma: str) -> tuple[int, int, int] | None:
+def without_waiting(connection: sqlite3.Connection, pragma: str) -> tuple[int, int, int] | None:
     """Run a checkpoint that gives up rather than wait; None where the disk refused."""
     with suppress(sqlite3.Error):
         connection.execute("PRAGMA busy_timeout = 0")

@@ -36,6 +36,11 @@ class EventIndex:
         while self._upto < newest:
             self._fill(connection, min(self._upto + SLICE, newest))
 
+    def agrees(self, connection: sqlite3.Connection) -> bool:
+        """Whether the tables say the same of the index: not once a backup was restored into them."""
+        row = connection.execute("SELECT value FROM marks WHERE name = 'events_upto'").fetchone()
+        return bool((row[0] if row else 0) == self._upto)
+
     def first(self, key: str | None) -> int | None:
         """The first capture of an event beyond the index, as far as committed."""
         return None if key is None else self._recent.get(key)
@@ -58,12 +63,10 @@ class EventIndex:
             return None
         return max(self._grew_at + IDLE_S - monotonic(), 0.0)
 
-    def fill_when_due(self, connection: sqlite3.Connection) -> bool:
-        """Fill the index if much waits for it, or something does and nothing has come for a while."""
-        if self._pending >= FILL_AT or (self._pending and self.due_in_s == 0.0):
-            self.fill(connection)
-            return True
-        return False
+    @property
+    def is_due(self) -> bool:
+        """Whether much waits for the index, or something does and nothing has come for a while."""
+        return self._pending >= FILL_AT or (self._pending > 0 and self.due_in_s == 0.0)
 
     def fill(self, connection: sqlite3.Connection) -> None:
         """Index everything that is committed.

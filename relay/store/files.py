@@ -10,30 +10,26 @@ import os
 import sqlite3
 import stat
 import sys
-from dataclasses import dataclass
+from collections.abc import Sequence
+from contextlib import closing
 from datetime import datetime
+from itertools import count
+from logging import getLogger
 from pathlib import Path
 from time import monotonic
-from urllib.parse import quote
 
 from relay.errors import RelayError
 from relay.processes import holders
 from relay.store import identity, schema
 from relay.store.filesystems import network_filesystem
+from relay.store.opening import open_database
+
+log = getLogger("relay.store")
 
 CHECK_WITHIN_S = 2.0
 """Bound on the check for corruption at start; `doctor` checks to the end."""
 
 SIDE_FILES = ("-wal", "-shm")
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """The writing connection and what happened on the way to it."""
-
-    connection: sqlite3.Connection
-    moved_aside: Path | None = None
-    """Where a corrupt database was put; None when it was sound or new."""
 
 
 def prepare_folder(path: Path, *, allow_network_fs: bool = False) -> None:
@@ -97,8 +93,10 @@ def loose_mode(path: Path) -> int | None:
     return mode if mode & 0o077 else None
 
 
-def open_writer(path: Path, *, ours: bool) -> Opened:
+def open_writer(path: Path, *, ours: bool) -> sqlite3.Connection:
     """Open the writing connection, durable and migrated; a corrupt file is moved aside, never deleted.
+
+    What was moved is told as a line of the log.
 
     Args:
         ours: an engine has owned this file before, so that a ruined header means damage and
@@ -107,21 +105,63 @@ def open_writer(path: Path, *, ours: bool) -> Opened:
     Raises:
         RelayError: foreign-database, newer-database, read-only, database-locked.
     """
-    moved = None
+    if not path.stat().st_size and _has_log(path):
+        # SQLite would remove it: to an empty file it does not belong.
+        moved = move_aside(path, SIDE_FILES)
+        log.warning("%s is empty, and the %s-wal beside it is another's: moved to %s-wal", path, path, moved)
     try:
-        connection = _connect_and_check(path)
+        return _connect_and_check(path)
     except sqlite3.DatabaseError as error:
         damage = _damage(error)
         if damage is None:
-            raise _start_error(path, error) from error
+            raise start_error(path, error) from error
         if damage == "SQLITE_NOTADB" and not ours:
             raise RelayError(
                 f"{path} is not a SQLite database; name another file with --db", word="foreign-database"
             ) from error
-        moved = move_aside(path)
+    if _is_sound_alone(path):
+        moved = move_aside(path, SIDE_FILES)
+        log.warning(
+            "%s is sound, but not with the -wal beside it, as when a backup was put in place of another; "
+            "the -wal was moved to %s-wal, and the database is used as it is",
+            path,
+            moved,
+        )
+    else:
+        moved = move_aside(path, ("", *SIDE_FILES))
         create_private(path)
-        connection = _connect_and_check(path)
-    return Opened(connection, moved)
+        log.warning(
+            "the database was corrupt; it was moved to %s and a new one begun. To restore a backup, stop "
+            "lean-relay, put the backup at %s, and remove %s-wal and %s-shm",
+            moved,
+            path,
+            path,
+            path,
+        )
+    try:
+        return _connect_and_check(path)
+    except sqlite3.DatabaseError as error:
+        raise start_error(path, error) from error
+
+
+def _has_log(path: Path) -> bool:
+    wal = path.with_name(f"{path.name}-wal")
+    return wal.exists() and wal.stat().st_size > 0
+
+
+def _is_sound_alone(path: Path) -> bool:
+    """Whether a database that is corrupt is none without its write-ahead log."""
+    if not _has_log(path):
+        return False
+    try:
+        with closing(open_database(path, "ro&immutable=1")) as connection:
+            if identity.is_empty(connection):
+                return False
+            identity.check(connection, path)
+            _quick_check(connection)
+    except (sqlite3.DatabaseError, RelayError):
+        return False
+    return True
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -131,14 +171,7 @@ def connect(path: Path) -> sqlite3.Connection:
         sqlite3.DatabaseError: as SQLite says it.
         RelayError: `not-durable` where SQLite does not take the settings.
     """
-    connection = sqlite3.connect(
-        f"file:{quote(str(path))}?mode=rw",
-        uri=True,
-        timeout=2.0,
-        isolation_level=None,
-        check_same_thread=False,
-        cached_statements=160,
-    )
+    connection = open_database(path, "rw", cached_statements=160)
     try:
         for pragma in (
             "secure_delete = ON",
@@ -186,9 +219,7 @@ def _inspect(path: Path) -> None:
     A writing connection would turn another program's file into a WAL database, and its end would write
     a damaged database's `-wal` into it and remove that.
     """
-    connection = sqlite3.connect(
-        f"file:{quote(str(path))}?mode=ro", uri=True, timeout=2.0, isolation_level=None
-    )
+    connection = open_database(path, "ro")
     try:
         connection.execute("PRAGMA trusted_schema = OFF")
         connection.execute("PRAGMA cell_size_check = ON")
@@ -221,7 +252,7 @@ def _damage(error: sqlite3.DatabaseError) -> str | None:
     return name if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")) else None
 
 
-def _start_error(path: Path, error: sqlite3.DatabaseError) -> RelayError:
+def start_error(path: Path, error: sqlite3.Error) -> RelayError:
     name = getattr(error, "sqlite_errorname", "")
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return RelayError(
@@ -238,15 +269,20 @@ def _named(path: Path) -> str:
     return f" ({', '.join(map(str, others))})" if others else ""
 
 
-def move_aside(path: Path) -> Path:
-    """Rename a database with its `-wal` and `-shm`, named by the time; gives the new main path."""
+def move_aside(path: Path, sides: Sequence[str]) -> Path:
+    """Rename a database's files to names with the time in them; gives the new name of the main one.
+
+    Args:
+        sides: which of them, by their ends: an empty one for the main file.
+    """
     stamp = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
-    target = path.with_name(f"{path.name}.corrupt-{stamp}")
-    number = 1
-    while target.exists():
-        number += 1
-        target = path.with_name(f"{path.name}.corrupt-{stamp}-{number}")
-    for side in ("", *SIDE_FILES):
+    names = (f"{path.name}.corrupt-{stamp}{f'-{number}' if number > 1 else ''}" for number in count(1))
+    target = next(
+        there
+        for there in map(path.with_name, names)
+        if not any(there.with_name(there.name + side).exists() for side in ("", *SIDE_FILES))
+    )
+    for side in sides:
         source = path.with_name(path.name + side)
         if source.exists():
             source.rename(target.with_name(target.name + side))

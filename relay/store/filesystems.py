@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -28,10 +29,20 @@ NETWORK_FILESYSTEMS = frozenset(
         "lustre",
         "afs",
         "ncpfs",
+        "beegfs",
+        "gpfs",
+        "vmhgfs",
+        "fakeowner",
+        "grpcfuse",
+        "fuse",
         "fuseblk",
+        "macfuse",
+        "osxfuse",
     ]
 )
-"""WAL needs memory shared between processes of one host (sqlite.org/wal.html); these do not promise it."""
+"""WAL needs memory shared between processes of one host (sqlite.org/wal.html); these do not promise it.
+
+Of Docker Desktop's shares, by its age and settings: osxfs, grpcfuse, virtiofs, fakeowner."""
 
 
 def network_filesystem(folder: Path) -> str | None:
@@ -60,7 +71,7 @@ def _mounts() -> list[tuple[str, str]]:
         if sys.platform == "darwin":
             listing = subprocess.run(["/sbin/mount"], capture_output=True, text=True, timeout=5, check=True)
             return _macos_mounts(listing.stdout)
-        return _linux_mounts(Path("/proc/self/mountinfo").read_text())
+        return _linux_mounts(Path("/proc/self/mountinfo").read_text("utf-8", "surrogateescape"))
     except (OSError, subprocess.SubprocessError):
         return []
 
@@ -72,9 +83,16 @@ def _linux_mounts(mountinfo: str) -> list[tuple[str, str]]:
         left, _, right = line.partition(" - ")
         fields = left.split(" ")
         if len(fields) > 4 and right:
-            point = fields[4].encode().decode("unicode_escape") if "\\" in fields[4] else fields[4]
-            mounts.append((point, right.split(" ")[0]))
+            mounts.append((_OCTAL.sub(_byte, fields[4]), right.split(" ")[0]))
     return mounts
+
+
+_OCTAL = re.compile(r"\\([0-7]{3})")
+"""How mountinfo writes blanks, tabs, line feeds and backslashes."""
+
+
+def _byte(match: re.Match[str]) -> str:
+    return chr(int(match[1], 8))
 
 
 def _macos_mounts(listing: str) -> list[tuple[str, str]]:

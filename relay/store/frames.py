@@ -41,7 +41,7 @@ class Kind(IntEnum):
     STOP = 4
     """Engine: finish what came before, then end."""
     OPENED = 5
-    """Process: it is mine; where a damaged one was put, and the newest id."""
+    """Process: it is mine, and the newest id."""
     STORED = 6
     """Process: so many of the oldest captures are on disk, with consecutive ids from this one."""
     FAILED = 7

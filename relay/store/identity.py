@@ -1,24 +1,35 @@
-"""What makes a file a lean-relay log, and of which age.
+"""What makes a file a lean-relay database, of which age, and whether its tables are as we made them.
 
-Owns the mark and the names of the migrations. Must not import sqlite_utils, which costs
-every reading command 100 ms; `relay.store.schema`, which does, is held to these names by a test.
+Must not import sqlite_utils, which costs every reading command 100 ms; `relay.store.schema`, which does, is
+held to these names by a test.
 """
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
+from contextlib import closing
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from relay.errors import RelayError
-
-APPLICATION_ID = 0x4C454157
-"""`LEAW` in SQLite's header: this file is a lean-relay log."""
+from relay.store.tables import APPLICATION_ID, STEPS
+from relay.text import visible
 
 MIGRATION_SET = "lean-relay"
 
-MIGRATIONS = ("m0001_first_tables", "m0002_sent_request_line", "m0003_plain")
+MIGRATIONS = tuple(STEPS)
 """Every migration this version knows, in order."""
+
+
+class _Object(NamedTuple):
+    """A row of sqlite_master."""
+
+    type: str
+    name: str
+    table: str
+    sql: str
 
 
 def is_empty(conn: sqlite3.Connection) -> bool:
@@ -30,11 +41,11 @@ def is_empty(conn: sqlite3.Connection) -> bool:
 
 
 def check(conn: sqlite3.Connection, path: Path) -> None:
-    """That an existing file is a log this version can read or bring up to date.
+    """That an existing file is a database that this version can read or bring up to date.
 
     Raises:
-        RelayError: `foreign-database` where another program's tables are in it,
-            `newer-database` where a later version has migrated it.
+        RelayError: `foreign-database` where another program made it, or changed our tables or what happens
+            when they change; `newer-database` where a later version has migrated it.
     """
     if _one(conn, "PRAGMA application_id") != APPLICATION_ID:
         raise RelayError(
@@ -48,6 +59,9 @@ def check(conn: sqlite3.Connection, path: Path) -> None:
             "update this one, or name another file with --db",
             word="newer-database",
         )
+    strange_part = _strange_part(conn)
+    if strange_part is not None:
+        raise RelayError(f"{path} {strange_part}", word="foreign-database")
 
 
 def check_readable(conn: sqlite3.Connection, path: Path) -> None:
@@ -79,6 +93,85 @@ def applied(conn: sqlite3.Connection) -> list[str]:
         "SELECT name FROM _sqlite_migrations WHERE migration_set = ? ORDER BY id", (MIGRATION_SET,)
     )
     return [name for (name,) in rows]
+
+
+def missing(conn: sqlite3.Connection) -> list[str]:
+    """The SQL of our indexes and views that are not there; they hold nothing that could be lost."""
+    there = {each.name.lower() for each in _objects(conn)}
+    return [each.sql for each in _expected(frozenset(applied(conn))).values() if each.name not in there]
+
+
+def _strange_part(conn: sqlite3.Connection) -> str | None:
+    """The first thing that is not as we made it, in words with the next step; None where all is.
+
+    Tables and views of a person's own may stand beside ours, and plain indexes on ours.
+    """
+    there = {each.name.lower(): each for each in _objects(conn)}
+    expected = _expected(frozenset(applied(conn)))
+    for name, ours in expected.items():
+        found = there.get(name)
+        if found is None and ours.type == "table":
+            return f"has lost its table {name}; {_RESTORE}"
+        if found is not None and (found.type, _plain(found.sql)) != (ours.type, _plain(ours.sql)):
+            if ours.type != "table" or found.type != "table":
+                return f"has a {found.type} {name} that is not lean-relay's; {_drop(found)}"
+            return f"has a changed table {name}{_columns_differ(conn, found, ours)}; {_RESTORE}"
+    known = _expected(frozenset(MIGRATIONS))
+    for name, found in there.items():
+        if name in known and name not in expected:
+            return f"has a {found.type} {name}, and no record of how it came there; {_RESTORE}"
+        on = expected.get(found.table.lower())
+        label = f"{visible(found.name)} on {found.table}"
+        is_ours = found.table == "_sqlite_migrations" or (on is not None and on.type == "table")
+        if found.type == "trigger" and is_ours:
+            return f"has a trigger {label}, which can undo what is stored; {_drop(found)}"
+        is_unique = found.type == "index" and found.sql.upper().startswith("CREATE UNIQUE")
+        if is_unique and on is not None and name not in expected:
+            return f"has an index {label}, which can refuse rows; {_drop(found)}"
+    return None
+
+
+_RESTORE = "put a backup in its place, or name another file with --db"
+
+
+def _drop(found: _Object) -> str:
+    quoted = found.name.replace('"', '""')
+    return f'remove it with sqlite3: DROP {found.type.upper()} "{visible(quoted)}"'
+
+
+def _columns_differ(conn: sqlite3.Connection, found: _Object, ours: _Object) -> str:
+    """Which columns, as far as it is columns."""
+    there = {row[1] for row in conn.execute("SELECT * FROM pragma_table_xinfo(?)", (found.name,))}
+    with closing(sqlite3.connect(":memory:")) as model:
+        model.execute(ours.sql)
+        wanted = {row[1] for row in model.execute("SELECT * FROM pragma_table_xinfo(?)", (ours.name,))}
+    lost, added = sorted(wanted - there), sorted(there - wanted)
+    words = [f"without its column {', '.join(lost)}"] if lost else []
+    words += [f"with a column {visible(', '.join(added))}"] if added else []
+    return f" ({', '.join(words)})" if words else ""
+
+
+@cache
+def _expected(names: frozenset[str]) -> Mapping[str, _Object]:
+    """The tables, indexes and views of these migrations by their names, as SQLite itself writes their SQL."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as model:
+        for name in MIGRATIONS:
+            for statement in STEPS[name] if name in names else ():
+                model.execute(statement)
+        return {each.name: each for each in _objects(model)}
+
+
+def _objects(conn: sqlite3.Connection) -> list[_Object]:
+    """All but what SQLite makes by itself."""
+    rows = conn.execute(
+        "SELECT type, name, tbl_name, sql FROM sqlite_master"
+        " WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite!_%' ESCAPE '!'"
+    )
+    return [_Object(*row) for row in rows]
+
+
+def _plain(sql: str) -> str:
+    return " ".join(sql.split())
 
 
 def _one(conn: sqlite3.Connection, sql: str) -> Any:

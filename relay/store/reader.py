@@ -16,12 +16,12 @@ from itertools import count, islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any
-from urllib.parse import quote
 
 from relay.errors import NotFound, RelayError
 from relay.models import Attempt, Capture, Counts, Delivery, Followed, Signature, to_micros
 from relay.store import identity, rows
 from relay.store.inserting import EVENT_KEY
+from relay.store.opening import open_database
 
 NOT_INDEXED = "id > coalesce((SELECT value FROM marks WHERE name = 'events_upto'), 0)"
 """SQL for captures that the index of events does not hold yet: the newest few thousand at most."""
@@ -322,8 +322,7 @@ def _marks(values: Sequence[Any]) -> str:
 
 
 def _open(path: Path, wait_s: float) -> sqlite3.Connection:
-    location = f"file:{quote(str(path.absolute()))}?mode=ro"
-    connection = _connect(location, wait_s)
+    connection = _connect(path, "ro", wait_s)
     try:
         try:
             identity.is_empty(connection)
@@ -333,7 +332,7 @@ def _open(path: Path, wait_s: float) -> sqlite3.Connection:
             if not _name(error).startswith(_NO_SHM) or os.path.exists(f"{path}-wal"):
                 raise
             connection.close()
-            connection = _connect(f"{location}&immutable=1", wait_s)
+            connection = _connect(path, "ro&immutable=1", wait_s)
         identity.check_readable(connection, path)
     except BaseException:
         connection.close()
@@ -341,10 +340,8 @@ def _open(path: Path, wait_s: float) -> sqlite3.Connection:
     return connection
 
 
-def _connect(location: str, wait_s: float) -> sqlite3.Connection:
-    connection = sqlite3.connect(
-        location, uri=True, timeout=wait_s, isolation_level=None, check_same_thread=False
-    )
+def _connect(path: Path, mode: str, wait_s: float) -> sqlite3.Connection:
+    connection = open_database(path, mode, timeout_s=wait_s)
     # Other programs may have stored bytes that are no UTF-8; reading them must not raise.
     connection.text_factory = _text
     connection.execute("PRAGMA query_only = ON")

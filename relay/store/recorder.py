@@ -21,9 +21,9 @@ from relay.store import delivering, files
 from relay.store.checkpoint import Checkpoints
 from relay.store.eventindex import EventIndex
 from relay.store.frames import Arrived, Send
+from relay.store.guard import Guard
 from relay.store.inserting import event_key, insert_of, plainness
 from relay.store.trouble import StoreTrouble, diagnose, is_lock
-from relay.store.whereabouts import Whereabouts
 
 T = TypeVar("T")
 log = logging.getLogger("relay.store")
@@ -39,6 +39,9 @@ PAGES_OF_A_FILL = 300
 
 PROBE_EVERY_S = 1.0
 """How often a store in trouble is tried again."""
+
+LOOK_EVERY_S = 1.0
+"""How often the files are looked at where nothing comes, so that damage is told before a capture meets it."""
 
 TOO_LATE = "UPDATE captures SET answer = 503, answer_reason = 'stored too late' WHERE "
 
@@ -61,6 +64,10 @@ class Listener(Protocol):
     def health(self, trouble: StoreTrouble | None) -> None: ...
 
 
+class MustReopen(Exception):
+    """The files have other names or none: all is written back, and another process can open them anew."""
+
+
 class Recorder:
     """One database's writing connection and all that is done with it; belongs to one thread."""
 
@@ -75,6 +82,10 @@ class Recorder:
         self._trouble: StoreTrouble | None = None
         self._since = 0.0
         """`monotonic()` of the first failure of this trouble."""
+        self._left: list[Guard] = []
+        """Of connections that were replaced; their files stay open for as long as ours."""
+        self._unheard: list[tuple[int, int]] = []
+        """Ranges of ids that were committed where nobody would find them, and refused."""
         self._prepare()
         self._checkpoints = Checkpoints(path)
 
@@ -85,8 +96,12 @@ class Recorder:
 
     def _prepare(self) -> None:
         self._synced = True  # As `files.connect` left it.
-        self._whereabouts = Whereabouts(self._path)
+        self._guard = Guard(self._path, self._connection)
         self._events = EventIndex(self._connection)
+        self._guard.changed()
+        self._number()
+
+    def _number(self) -> None:
         row = self._connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'captures'").fetchone()
         self._next_id = (row[0] if row else 0) + 1
 
@@ -103,6 +118,16 @@ class Recorder:
                 self._store_group(group, since)
 
     def _store_group(self, group: Sequence[Arrived], since: float) -> None:
+        try:
+            if not self._guard.is_quiet():
+                self._require_in_place()
+            self._write_group(group, since)
+        except sqlite3.Error as error:
+            self._listener.failed(len(group), self._diagnose(error))
+        except StoreTrouble as trouble:
+            self._listener.failed(len(group), trouble)
+
+    def _write_group(self, group: Sequence[Arrived], since: float) -> None:
         first_id = self._next_id
         values: list[Any] = []
         new: dict[str | None, int] = {}
@@ -116,20 +141,15 @@ class Recorder:
         pairs = [
             (number, target) for number, (_, targets) in enumerate(group, first_id) for target in targets
         ]
-        try:
-            self._require_in_place()
-            self._sync_commits(True)
-            if pairs:
-                self._insert_with_deliveries(insert_of(len(group)), values, pairs, since)
-            else:
-                self._retrying(lambda: self._connection.execute(insert_of(len(group)), values), since)
-        except sqlite3.Error as error:
-            self._listener.failed(len(group), self._diagnose(error))
-            return
-        except StoreTrouble as trouble:
-            self._listener.failed(len(group), trouble)
-            return
+        self._sync_commits(True)
+        if pairs:
+            self._insert_with_deliveries(insert_of(len(group)), values, pairs, since)
+        else:
+            self._retrying(lambda: self._connection.execute(insert_of(len(group)), values), since)
         self._next_id += len(group)
+        self._unheard.append((first_id, self._next_id))
+        self._require_in_place(committed=True)
+        self._unheard.pop()
         if monotonic() - since > self._bounds.answer_s:
             self._confess(first_id, self._next_id)
             self._listener.failed(len(group), _too_slow())
@@ -182,11 +202,14 @@ class Recorder:
             Exception: what `work` raises, after rolling back.
         """
         connection = self._connection
-        self._require_in_place()
         try:
+            self._require_in_place()
             self._sync_commits(synced)
             if not transaction:
-                return work(connection)
+                try:
+                    return work(connection)
+                finally:
+                    self._guard.changed()
             self._retrying(lambda: connection.execute("BEGIN IMMEDIATE"), monotonic())
             before = connection.total_changes
             try:
@@ -196,6 +219,7 @@ class Recorder:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise
+            self._require_in_place(committed=True)
         except sqlite3.OperationalError as error:
             raise self._diagnose(error) from error
         if connection.total_changes != before:  # What changed nothing proves nothing.
@@ -225,29 +249,35 @@ class Recorder:
         if self._trouble is not None:
             return PROBE_EVERY_S
         due_in_s = self._events.due_in_s
-        return self._checkpoints.due_in_s if due_in_s is None else min(due_in_s, self._checkpoints.due_in_s)
+        return min(self._checkpoints.due_in_s, LOOK_EVERY_S if due_in_s is None else due_in_s)
 
     def rest(self) -> None:
         """Nothing has come for that long: look whether trouble has passed, or tidy the log."""
-        if self._trouble is not None:
-            self._probe()
-        else:
+        if self._trouble is None:
+            with suppress(StoreTrouble, sqlite3.Error):  # Told; the next write meets it, or the next rest.
+                self._require_in_place()
             self.tidy(quiet=True)
+        else:
+            self._probe()
 
     def tidy(self, *, quiet: bool) -> None:
         """What goes on behind the commits: the index of events, and the log back into the database."""
         if self._trouble is not None:
             return
         try:
-            if self._events.fill_when_due(self._connection):
+            if self._events.is_due:
+                self._require_in_place()
+                self._events.fill(self._connection)
+                self._require_in_place(committed=True)
                 self._checkpoints.wrote(PAGES_OF_A_FILL, 0)
+            if self._checkpoints.is_due(quiet=quiet):
+                self._require_in_place()
+                self._checkpoints.run(self._connection)
+                self._guard.changed()
         except sqlite3.Error as error:
             self._diagnose(error)
-            return
-        if quiet:
-            self._checkpoints.when_quiet(self._connection)
-        else:
-            self._checkpoints.when_busy(self._connection)
+        except StoreTrouble:
+            return  # It has been told.
 
     def close(self) -> bool:
         """Write the log back into the database and let go of it.
@@ -255,30 +285,48 @@ class Recorder:
         False where the files of its names are not its own any more: SQLite would tidy up by name, so that the
         connection has to be left to the end of the process.
         """
-        if self._whereabouts.astray() is not None:
-            return False
         with suppress(sqlite3.Error):
+            if self._guard.trouble() is not None:
+                self._guard.save()
+                return False
             self._checkpoints.at_end(self._connection)
         self._connection.close()
+        for guard in (*self._left, self._guard):
+            guard.close()
         return True
 
     # -- trouble -------------------------------------------------------------------------------
 
     def _diagnose(self, error: sqlite3.Error) -> StoreTrouble:
+        trouble = None
+        with suppress(sqlite3.Error):
+            trouble = self._guard.trouble()  # Damage to the files says more than what SQLite makes of it.
+        if trouble is not None:
+            return self._in_trouble(trouble)
         trouble = diagnose(error, self._path)
         if trouble.reason == "store-failing":
             self._reopen()
         return self._in_trouble(trouble)
 
-    def _require_in_place(self) -> None:
-        astray = self._whereabouts.astray()
-        if astray is not None:
-            raise self._in_trouble(StoreTrouble("store-gone", astray))
+    def _require_in_place(self, *, committed: bool = False) -> None:
+        """
+        Args:
+            committed: one COMMIT of ours was made since the last look, and nobody heard of it yet.
+        """
+        trouble = self._guard.trouble(committed=committed)
+        if trouble is not None:
+            raise self._in_trouble(trouble)
+        if self._guard.others_wrote():
+            if not self._events.agrees(self._connection):
+                self._events = EventIndex(self._connection)
+                self._guard.changed()
+            self._number()
 
     def _in_trouble(self, trouble: StoreTrouble) -> StoreTrouble:
         if self._trouble is None:
-            log.warning("cannot store captures: %s; answering 503 until it passes", trouble.detail)
             self._since = monotonic()
+        if self._trouble is None or self._trouble.reason != trouble.reason:
+            log.warning("cannot store captures: %s; answering 503 until it passes", trouble.detail)
         self._trouble = trouble
         self._listener.health(trouble)
         return trouble
@@ -290,35 +338,47 @@ class Recorder:
             self._listener.health(None)
 
     def _probe(self) -> None:
-        """Write something harmless; success ends the trouble, and the next capture proves it."""
+        """Write something harmless; success ends the trouble, and the next capture proves it.
+
+        Raises:
+            MustReopen: only another process gets over it.
+        """
         try:
             self._require_in_place()
             self._connection.execute("BEGIN IMMEDIATE")
             self._connection.execute("UPDATE sqlite_sequence SET seq = seq WHERE name = 'captures'")
             self._connection.execute("COMMIT")
+            self._require_in_place(committed=True)
         except sqlite3.Error as error:
             if self._connection.in_transaction:
                 with suppress(sqlite3.Error):
                     self._connection.execute("ROLLBACK")
             self._diagnose(error)
-        except StoreTrouble:
-            return  # It has been told, and is not over.
+        except StoreTrouble as trouble:  # It has been told, and is not over.
+            if trouble.reason == "store-gone" and self._guard.save():
+                log.warning("what was stored is kept: all of it is in %s now", self._path)
+                raise MustReopen from None
         else:
+            for span in self._unheard:
+                self._confess(*span)
+            self._unheard.clear()
             self._well()
 
     def _reopen(self) -> None:
         """A connection that met an I/O error is replaced: its cached state may not be the disk's."""
-        if self._whereabouts.astray() is not None:
-            return  # What lies at the path is another log, with ids of its own.
+        old, old_guard = self._connection, self._guard
         try:
-            fresh = files.connect(self._path)
+            self._connection = files.connect(self._path)
         except (sqlite3.Error, RelayError):
             return  # The next probe tries again with the old one.
-        with suppress(sqlite3.Error):
-            self._connection.close()
-        self._connection = fresh
-        with suppress(sqlite3.Error):
+        try:
             self._prepare()
+        except (sqlite3.Error, RelayError):
+            old, self._connection, self._guard = self._connection, old, old_guard
+        else:
+            self._left.append(old_guard)
+        with suppress(sqlite3.Error):
+            old.close()
 
 
 def confess(connection: sqlite3.Connection, ids: Sequence[int]) -> None:

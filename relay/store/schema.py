@@ -1,8 +1,6 @@
-"""The tables, as ordered migrations.
+"""The tables, as ordered migrations (`relay.store.tables` has their SQL).
 
-Owns the schema; opens no file itself, and leaves it to `relay.store.identity` to say whether a
-file is ours. The tables are public (README, "The tables"): a migration that has been published is
-never edited, only followed by another.
+Opens no file itself, and leaves it to `relay.store.identity` to say whether a file is ours.
 """
 
 from __future__ import annotations
@@ -12,161 +10,21 @@ import sqlite3
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
-from relay.store.identity import APPLICATION_ID, MIGRATION_SET
+from relay.store import identity
+from relay.store.tables import STEPS
 
-migrations = Migrations(MIGRATION_SET)
-
-# Small columns stand before headers and body: what follows a large BLOB in a row can only be
-# read by walking its overflow pages, and lists read all but these two.
-CAPTURES = """
-CREATE TABLE captures (
-    id            INTEGER PRIMARY KEY AUTOINCREMENT,
-    received_at   INTEGER NOT NULL,
-    method        TEXT NOT NULL,
-    target        TEXT NOT NULL,
-    http_version  TEXT NOT NULL,
-    client        TEXT NOT NULL,
-    tls           TEXT,
-    answer        INTEGER NOT NULL DEFAULT 200,
-    answer_reason TEXT,
-    origin        TEXT NOT NULL DEFAULT 'received',
-    event_type    TEXT,
-    event_id      TEXT,
-    event_at      INTEGER,
-    customer_id   TEXT,
-    signature     TEXT NOT NULL DEFAULT 'unchecked'
-                  CHECK (signature IN ('valid', 'invalid', 'missing', 'malformed', 'unchecked')),
-    signed_by     TEXT,
-    app_token     TEXT CHECK (app_token IN ('match', 'mismatch')),
-    sender        TEXT CHECK (sender IN ('match', 'mismatch')),
-    repeat_of     INTEGER,
-    shape         TEXT CHECK (shape IN ('documented', 'drift', 'unknown', 'not-json')),
-    shape_version TEXT,
-    body_sha256   TEXT NOT NULL,
-    headers       TEXT NOT NULL,
-    body          BLOB NOT NULL
-) STRICT
-"""
-
-# In place of an index on captures.event_id: ids are random, so an index changes about one page for each
-# capture on the way to its 200, half of all that a commit writes. This one is filled afterwards, in
-# sorted groups; `marks.events_upto` says how far.
-EVENTS = """
-CREATE TABLE events (
-    event_id   TEXT NOT NULL,
-    capture_id INTEGER NOT NULL,
-    PRIMARY KEY (event_id, capture_id)
-) STRICT, WITHOUT ROWID
-"""
-
-MARKS = """
-CREATE TABLE marks (
-    name  TEXT PRIMARY KEY,
-    value INTEGER NOT NULL
-) STRICT, WITHOUT ROWID
-"""
-
-DELIVERIES = """
-CREATE TABLE deliveries (
-    id         INTEGER PRIMARY KEY AUTOINCREMENT,
-    capture_id INTEGER NOT NULL REFERENCES captures (id) ON DELETE CASCADE,
-    target     TEXT NOT NULL,
-    kind       TEXT NOT NULL CHECK (kind IN ('live', 'replay')),
-    state      TEXT NOT NULL CHECK (state IN ('queued', 'sending', 'ended', 'parked')),
-    reason     TEXT,
-    created_at INTEGER NOT NULL,
-    due_at     INTEGER NOT NULL
-) STRICT
-"""
-
-ATTEMPTS = """
-CREATE TABLE attempts (
-    id           INTEGER PRIMARY KEY AUTOINCREMENT,
-    delivery_id  INTEGER NOT NULL REFERENCES deliveries (id) ON DELETE CASCADE,
-    number       INTEGER NOT NULL,
-    started_at   INTEGER NOT NULL,
-    elapsed_us   INTEGER NOT NULL,
-    outcome      TEXT NOT NULL,
-    status       INTEGER,
-    verdict      TEXT CHECK (verdict IN ('delivered', 'retry')),
-    verdict_reason TEXT,
-    error        TEXT,
-    sent_headers TEXT,
-    sent_body    BLOB,
-    headers      TEXT,
-    body         BLOB,
-    body_size    INTEGER
-) STRICT
-"""
-
-NOTES = """
-CREATE TABLE notes (
-    capture_id INTEGER PRIMARY KEY REFERENCES captures (id) ON DELETE CASCADE,
-    starred    INTEGER NOT NULL DEFAULT 0 CHECK (starred IN (0, 1)),
-    text       TEXT
-) STRICT
-"""
-
-REFUSALS = """
-CREATE TABLE refusals (
-    id     INTEGER PRIMARY KEY AUTOINCREMENT,
-    at     INTEGER NOT NULL,
-    client TEXT NOT NULL,
-    reason TEXT NOT NULL,
-    detail TEXT NOT NULL,
-    count  INTEGER NOT NULL DEFAULT 1
-) STRICT
-"""
+migrations = Migrations(identity.MIGRATION_SET)
 
 
-def _utc(column: str) -> str:
-    """SQL that shows integer microseconds as ISO 8601 with all six digits."""
-    return (
-        f"strftime('%Y-%m-%dT%H:%M:%S', {column} / 1000000, 'unixepoch')"
-        f" || printf('.%06dZ', {column} % 1000000)"
-    )
+def _add(name: str) -> None:
+    @migrations(name=name)
+    def run(db: Database) -> None:
+        for statement in STEPS[name]:
+            db.execute(statement)
 
 
-@migrations()
-def m0001_first_tables(db: Database) -> None:
-    for table in (CAPTURES, EVENTS, MARKS, DELIVERIES, ATTEMPTS, NOTES, REFUSALS):
-        db.execute(table)
-    db.execute("CREATE INDEX deliveries_capture ON deliveries (capture_id)")
-    db.execute("CREATE INDEX deliveries_waiting ON deliveries (target, due_at) WHERE state <> 'ended'")
-    db.execute("CREATE INDEX attempts_delivery ON attempts (delivery_id)")
-    db.execute(
-        f"""CREATE VIEW captures_readable AS SELECT id, {_utc("received_at")} AS received, method, target,
-            answer, origin, event_type, event_id, {_utc("event_at")} AS event_time, customer_id, signature,
-            signed_by, repeat_of, shape, length(body) AS size_bytes, client, headers FROM captures"""
-    )
-    db.execute(
-        f"""CREATE VIEW attempts_readable AS SELECT attempts.id, deliveries.capture_id, deliveries.target,
-            deliveries.kind, deliveries.state, attempts.number, {_utc("attempts.started_at")} AS started,
-            attempts.elapsed_us / 1000.0 AS elapsed_ms, attempts.outcome, attempts.status, attempts.verdict,
-            attempts.verdict_reason, attempts.error
-            FROM attempts JOIN deliveries ON deliveries.id = attempts.delivery_id"""
-    )
-    db.execute(
-        f"CREATE VIEW refusals_readable AS SELECT id, {_utc('at')} AS time, client, reason, detail, count"
-        " FROM refusals"
-    )
-    db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-
-
-@migrations()
-def m0002_sent_request_line(db: Database) -> None:
-    """An edited replay may have a method and target of its own; NULL where nothing was changed."""
-    for column in ("sent_method", "sent_target"):
-        db.execute(f"ALTER TABLE attempts ADD COLUMN {column} TEXT")
-
-
-@migrations()
-def m0003_plain(db: Database) -> None:
-    """Whether texts stand in a capture's bytes as they are; NULL, not known, for those from before.
-
-    Behind the body, where reading it costs nothing to who reads the body too.
-    """
-    db.execute("ALTER TABLE captures ADD COLUMN plain INTEGER")
+for _name in STEPS:
+    _add(_name)
 
 
 def is_current(conn: sqlite3.Connection) -> bool:
@@ -175,5 +33,10 @@ def is_current(conn: sqlite3.Connection) -> bool:
 
 
 def migrate(conn: sqlite3.Connection) -> None:
-    """Bring the file to this version's tables; each step and its record commit together."""
+    """Bring the file to this version's tables; each step and its record commit together.
+
+    Indexes and views that another program has dropped are made again.
+    """
     migrations.apply(Database(conn, execute_plugins=False))
+    for statement in identity.missing(conn):
+        conn.execute(statement)

@@ -65,8 +65,6 @@ class Writer:
         bounds: Bounds | None = None,
         committed: Callable[[int, int], None] | None = None,
     ) -> None:
-        self.moved_aside: Path | None = None
-        """Where a damaged database was put when this was opened; None when it was sound or new."""
         self._path = path
         self._wal = path.with_name(f"{path.name}-wal")
         self._lock = lock
@@ -75,7 +73,7 @@ class Writer:
         self._loop = asyncio.get_running_loop()
         self._channel: _Channel | None = None
         self._process: subprocess.Popen[bytes] | None = None
-        self._opened: asyncio.Future[tuple[Path | None, int]]
+        self._opened: asyncio.Future[int]
         self._ended: asyncio.Future[None]
         self._again: asyncio.Task[None] | None = None
         self._gathered: list[Arrived] = []
@@ -112,7 +110,7 @@ class Writer:
             RelayError: as `files.open_writer` does.
         """
         writer = cls(path, lock=lock, bounds=bounds, committed=committed)
-        writer.moved_aside, writer._newest_id = await writer._start(ours=ours)
+        writer._newest_id = await writer._start(ours=ours)
         return writer
 
     # -- what others ask -----------------------------------------------------------------------
@@ -247,7 +245,8 @@ class Writer:
 
     # -- the process ---------------------------------------------------------------------------
 
-    async def _start(self, *, ours: bool) -> tuple[Path | None, int]:
+    async def _start(self, *, ours: bool) -> int:
+        """Gives the newest id."""
         here, there = socket.socketpair()
         with there:
             try:
@@ -317,11 +316,11 @@ class Writer:
         if not self._closed and (self._again is None or self._again.done()):
             log.warning("cannot store captures: %s; answering 503 until then", trouble.detail)
             self._our_trouble = trouble
-            self._again = self._loop.create_task(self._start_again(), name="store-again")
+            self._again = self._loop.create_task(self._start_again(trouble), name="store-again")
 
-    async def _start_again(self) -> None:
+    async def _start_again(self, trouble: StoreTrouble) -> None:
         while True:
-            with suppress(RelayError, StoreTrouble, OSError):
+            try:
                 await self._gone()
                 if self._process is not None and (code := self._process.returncode) is not None and code < 0:
                     log.warning("the process that writes the database was %s", how_it_ended(code))
@@ -331,6 +330,12 @@ class Writer:
                 self._its_trouble = self._our_trouble = None
                 log.warning("storing captures again")
                 return
+            except RelayError as error:
+                if str(error) != trouble.detail:
+                    trouble = self._our_trouble = StoreTrouble("store-failing", str(error))
+                    log.warning("still cannot store captures: %s", error)
+            except (StoreTrouble, OSError):
+                pass
             await asyncio.sleep(PROBE_EVERY_S)
 
     # -- to it ---------------------------------------------------------------------------------
@@ -389,7 +394,7 @@ class Writer:
             log.log(*said)
         elif kind is Kind.OPENED:
             if not self._opened.done():
-                self._opened.set_result(said)
+                self._opened.set_result(*said)
         elif not self._opened.done():
             self._opened.set_exception(*said)
         else:

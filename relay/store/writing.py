@@ -25,7 +25,7 @@ from typing import Any
 from relay.errors import RelayError
 from relay.store import files
 from relay.store.frames import Arrived, Buffer, Incoming, Kind, captures_of, frame, payload_of
-from relay.store.recorder import Recorder
+from relay.store.recorder import MustReopen, Recorder
 from relay.store.trouble import StoreTrouble
 
 READ_BYTES = 1024 * 1024
@@ -97,6 +97,7 @@ def serve(channel: Channel, recorder: Recorder) -> None:
 
     Raises:
         EOFError: it has gone.
+        MustReopen: another process has to go on.
     """
     bodies: list[Buffer] = []
     while True:
@@ -163,16 +164,20 @@ def main() -> None:
         ((_, payload),) = channel.read()
         ours, bounds = payload_of(payload)
         try:
-            opened = files.open_writer(path, ours=ours)
-            recorder = Recorder(opened.connection, path, channel, bounds)
-        except (RelayError, sqlite3.Error) as error:
-            channel.say(Kind.RAISED, _portable(error))
+            recorder = Recorder(files.open_writer(path, ours=ours), path, channel, bounds)
+        except RelayError as error:
+            channel.say(Kind.RAISED, error)
             return
-        channel.say(Kind.OPENED, opened.moved_aside, recorder.newest_id)
+        except sqlite3.Error as error:
+            channel.say(Kind.RAISED, files.start_error(path, error))
+            return
+        channel.say(Kind.OPENED, recorder.newest_id)
         serve(channel, recorder)
     except EOFError:
         # The engine died, and nobody waits for an answer any more. The next one takes up what is on the disk.
         os._exit(0)
+    except MustReopen:
+        os._exit(0)  # Without the connection's destructor, which tidies up by name. Another is started.
     if not recorder.close():
         os._exit(0)  # Without the connection's destructor.
 

@@ -11,6 +11,7 @@ import hashlib
 import random
 import ssl
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +27,8 @@ class Posters:
     def __init__(self) -> None:
         self.acked: dict[str, str] = {}
         """Event id -> SHA-256 of the body that was answered 200."""
+        self.begun: dict[str, float] = {}
+        """Event id -> `monotonic()` before its request was sent."""
         self.statuses: Counter[int] = Counter()
         self.broken = 0
         """Connections that ended without an answer to a request under way."""
@@ -38,6 +41,7 @@ class Posters:
                     while not self.stopping.is_set():
                         event_id = str(uuid4())
                         body = a_body(event_id) + b" " * rng.choice((0, 0, 0, 7, 3_000, 40_000))
+                        self.begun[event_id] = time.monotonic()
                         connection.sendall(a_request(body))
                         reply = read_reply(connection)
                         if reply is None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.damage import WAYS as HARMS
 from tests.running import Running, reading, running, wait_until
 from tests.sink import sink
 from tests.test_forward_kill import check_steps
@@ -17,6 +18,7 @@ from tests.test_shutdown import ends_under_load
 from tests.test_slow_clients import hold_out
 from tests.test_startup import race
 from tests.torture.call_kills import DISK, NETWORK, call_kills, why_not
+from tests.torture.damages import BLIND, HEAD, harm
 from tests.torture.forward_kills import forward_kill_rounds
 from tests.torture.https import https
 from tests.torture.kills import EARLY_ACK, kill_rounds
@@ -103,6 +105,28 @@ def test_log_stays_bounded(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
         print(f"\n{tally}")
     assert tally.failed == 0
     assert tally.largest_wal_bytes < 64 * 1024 * 1024
+
+
+def test_every_way_to_harm_the_database(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """No 200 for a row that cannot be read once the harm is done; what it did not destroy is found too."""
+    results = []
+    with capsys.disabled():
+        print(f"\n{HEAD}")
+        for number, name in enumerate(HARMS):
+            results.append(harm(tmp_path / str(number), name))
+            print(results[-1])
+        control = harm(tmp_path / "control", "cp BACKUP DB", launcher=BLIND)
+        print(f"control, which does not look:\n{control}")
+    wrong = [
+        str(result)
+        for result in results
+        if result.found_after < result.acked_after
+        or (result.found_before < result.acked_before and not HARMS[result.way].destroys)
+        or (result.acked_after == 0 and HARMS[result.way].harmless)
+        or result.traceback
+    ]
+    assert not wrong, "\n".join(wrong)
+    assert control.found_after < control.acked_after, control
 
 
 @pytest.mark.skipif(not possible(), reason="needs root, Linux and mkfs.ext4")

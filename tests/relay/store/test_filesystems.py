@@ -12,6 +12,7 @@ MOUNTINFO = """\
 22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw
 30 22 0:25 / /mnt/share rw - nfs4 server:/export rw
 31 22 0:26 / /mnt/with\\040space rw shared:9 master:1 - 9p hostshare rw
+36 22 0:31 / /mnt/dürre\\040\\134x rw - nfs server:/x rw
 32 22 0:27 / /home/me/drive rw - fuse.sshfs me@host: rw
 33 22 0:28 / /mnt/share/local rw - xfs /dev/vdb rw
 34 22 0:29 / /over rw - nfs4 server:/old rw
@@ -31,6 +32,7 @@ MACOS = """\
         ("/var/lib", "ext4"),
         ("/mnt/share/deep/er", "nfs4"),
         ("/mnt/with space/x", "9p"),
+        ("/mnt/dürre \\x/y", "nfs"),
         ("/home/me/drive", "fuse.sshfs"),
         ("/home/me/driven", "ext4"),
         ("/mnt/share/local/db", "xfs"),
@@ -49,7 +51,13 @@ def test_macos_lists_its_mounts_otherwise() -> None:
     assert filesystems.filesystem_of(Path("/Users/me"), mounts) == "apfs"
 
 
-@pytest.mark.parametrize("kind", ["nfs", "nfs4", "cifs", "smb3", "9p", "drvfs", "virtiofs", "fuse.x"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *("nfs", "nfs4", "cifs", "smb3", "9p", "drvfs", "vmhgfs", "fuse", "fuse.sshfs", "fuseblk", "macfuse"),
+        *("osxfs", "grpcfuse", "virtiofs", "fakeowner"),  # Docker Desktop's shares.
+    ],
+)
 def test_networks_and_bridges_are_named(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file system that does not promise shared memory is told by name; local ones are None."""
     monkeypatch.setattr(filesystems, "_mounts", lambda: [("/", kind)])

@@ -1,3 +1,4 @@
+import re
 import sqlite3
 import subprocess
 import sys
@@ -71,9 +72,88 @@ def test_other_migration_sets_are_not_ours(migrated: sqlite3.Connection) -> None
 
 def test_older_database(migrated: sqlite3.Connection) -> None:
     """A reader cannot migrate, so it asks for an engine; a writer goes on and migrates."""
-    migrated.execute("DELETE FROM _sqlite_migrations")
+    migrated.execute("ALTER TABLE captures DROP COLUMN plain")
+    migrated.execute("DELETE FROM _sqlite_migrations WHERE name = 'm0003_plain'")
     identity.check(migrated, PATH)
     assert word_of(migrated, reading=True) == "older-database"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "CREATE TABLE mine (a); CREATE TRIGGER t AFTER INSERT ON mine BEGIN SELECT 1; END",
+        "CREATE VIEW mine AS SELECT id FROM captures",
+        "CREATE TRIGGER t INSTEAD OF INSERT ON captures_readable BEGIN SELECT 1; END",
+        "CREATE INDEX mine ON captures (customer_id)",
+        "PRAGMA user_version = 7",
+        "ANALYZE",
+        "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('mine', 'a', '2027')",
+    ],
+)
+def test_a_person_s_own_things_stay(migrated: sqlite3.Connection, change: str) -> None:
+    """Tables, views and triggers beside ours are nobody's business, and plain indexes on ours are not."""
+    migrated.executescript(change)
+    identity.check_readable(migrated, PATH)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            "CREATE TRIGGER quiet BEFORE INSERT ON captures BEGIN SELECT RAISE(IGNORE); END",
+            "a trigger quiet on captures, which can undo what is stored; remove it with sqlite3: "
+            'DROP TRIGGER "quiet"',
+        ),
+        ("CREATE TRIGGER t AFTER INSERT ON _sqlite_migrations BEGIN SELECT 1; END", 'DROP TRIGGER "t"'),
+        ('CREATE TRIGGER "a""b" AFTER DELETE ON notes BEGIN SELECT 1; END', 'DROP TRIGGER "a␛""b"'),
+        (
+            "CREATE UNIQUE INDEX one ON captures (event_id)",
+            'which can refuse rows; remove it with sqlite3: DROP INDEX "one"',
+        ),
+        (
+            "DROP TABLE notes",
+            "has lost its table notes; put a backup in its place, or name another file with --db",
+        ),
+        ("ALTER TABLE captures DROP COLUMN plain", "a changed table captures (without its column plain)"),
+        ("ALTER TABLE captures ADD COLUMN mine TEXT", "a changed table captures (with a column mine)"),
+        ("ALTER TABLE captures ADD COLUMN m TEXT AS ('')", "a changed table captures (with a column m)"),
+        (
+            "ALTER TABLE captures RENAME TO old; CREATE VIEW captures AS SELECT * FROM old",
+            "a view captures that is not",
+        ),
+        (
+            "ALTER TABLE notes RENAME TO n; CREATE TABLE notes (a)",
+            "a changed table notes (without its column capture_id, ",
+        ),
+        (
+            "DROP VIEW refusals_readable; CREATE VIEW refusals_readable AS SELECT 1",
+            'DROP VIEW "refusals_readable"',
+        ),
+        (
+            "DROP INDEX attempts_delivery; CREATE INDEX attempts_delivery ON attempts (id)",
+            'DROP INDEX "attempts_delivery"',
+        ),
+        ("DELETE FROM _sqlite_migrations", "a table captures, and no record of how it came there"),
+        ("PRAGMA application_id = 1", "not a lean-relay log"),
+    ],
+)
+def test_what_is_not_as_we_made_it_is_named(migrated: sqlite3.Connection, change: str, said: str) -> None:
+    """A trigger on our tables, and tables that are not as they were, are refused with the next step."""
+    migrated.executescript(change)
+    for check in (identity.check, identity.check_readable):
+        with pytest.raises(RelayError, match=re.escape(said)) as caught:
+            check(migrated, PATH)
+        assert caught.value.word == "foreign-database"
+
+
+@pytest.mark.parametrize("change", ["DROP VIEW captures_readable", "DROP INDEX deliveries_waiting"])
+def test_what_holds_nothing_is_made_again(migrated: sqlite3.Connection, change: str) -> None:
+    """A view or an index of ours that was dropped hinders no reader, and comes back with the next engine."""
+    before = migrated.execute("SELECT name, sql FROM sqlite_master ORDER BY name").fetchall()
+    migrated.executescript(change)
+    identity.check_readable(migrated, PATH)
+    schema.migrate(migrated)
+    assert migrated.execute("SELECT name, sql FROM sqlite_master ORDER BY name").fetchall() == before
 
 
 def test_empty_file(empty: sqlite3.Connection) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from typing import Any
 import pytest
 
 from relay.store import files
-from relay.store.recorder import ROWS_AT_ONCE, Bounds, Recorder
+from relay.store.recorder import ROWS_AT_ONCE, Bounds, MustReopen, Recorder
 from relay.store.trouble import StoreTrouble
 from tests.relay.receiving import executed, rows
 from tests.relay.store.test_writer import a_row
@@ -40,7 +41,7 @@ class Heard:
 def a_recorder(path: Path, heard: Heard | None = None, **bounds: float) -> Iterator[Recorder]:
     """A recorder on a database that is made if it is not there."""
     files.create_private(path)
-    connection = files.open_writer(path, ours=False).connection
+    connection = files.open_writer(path, ours=False)
     recorder = Recorder(connection, path, heard or Heard(), Bounds(**bounds))
     try:
         yield recorder
@@ -110,14 +111,13 @@ def test_trouble_is_told_and_what_follows_hears_at_once(tmp_path: Path) -> None:
     assert heard.all[3:] == [("health", None), ("stored", 1, 1)]
 
 
-@pytest.mark.parametrize("name", ["relay.db", "relay.db-wal"])
-def test_a_file_that_is_moved_away_is_no_log(tmp_path: Path, name: str) -> None:
+def test_a_file_that_is_moved_away_is_no_log(tmp_path: Path) -> None:
     """What would go where nobody finds it is refused, changes too; the file put back, all is as before."""
     heard, path = Heard(), tmp_path / "relay.db"
     with a_recorder(path, heard) as recorder:
         recorder.store([(a_row(), ())], monotonic())
-        path.with_name(name).rename(tmp_path / "away")
-        with pytest.raises(StoreTrouble, match=f"{name} was moved or deleted while it was in use"):
+        path.rename(tmp_path / "away")
+        with pytest.raises(StoreTrouble, match=f"{path.name} was moved or deleted while it was in use"):
             recorder.perform(partial(executed, sql="DELETE FROM captures"), transaction=True)
         recorder.store([(a_row(), ())], monotonic())
         recorder.rest()
@@ -126,11 +126,40 @@ def test_a_file_that_is_moved_away_is_no_log(tmp_path: Path, name: str) -> None:
             ("failed", 1, "store-gone"),
             ("health", "store-gone"),
         ]
-        (tmp_path / "away").rename(path.with_name(name))
+        (tmp_path / "away").rename(path)
         recorder.rest()
         recorder.store([(a_row(), ())], monotonic())
         assert heard.all[4:] == [("health", None), ("stored", 2, 1)]
     assert rows(path, "SELECT id FROM captures") == [(1,), (2,)]
+
+
+@pytest.mark.parametrize("name", ["relay.db-wal", "relay.db-shm"])
+def test_what_is_stored_outlives_a_side_file(tmp_path: Path, name: str) -> None:
+    """With -wal or -shm gone nothing is taken; all that was goes into the database, for another process."""
+    heard, path, copy = Heard(), tmp_path / "relay.db", tmp_path / "copy.db"
+    files.create_private(path)
+    recorder = Recorder(files.open_writer(path, ours=False), path, heard)
+    recorder.store([(a_row(), ())], monotonic())
+    path.with_name(name).unlink()
+    recorder.store([(a_row(), ())], monotonic())
+    assert heard.all[1:] == [("health", "store-gone"), ("failed", 1, "store-gone")]
+    with pytest.raises(MustReopen):
+        recorder.rest()
+    shutil.copyfile(path, copy)  # Without the side files.
+    assert (1,) in rows(copy, "SELECT id FROM captures")
+    assert not recorder.close()
+
+
+def test_a_row_behind_damage_confesses(tmp_path: Path) -> None:
+    """A capture committed where nobody finds it was answered 503; the file put back, its row says so."""
+    heard, path = Heard(), tmp_path / "relay.db"
+    with a_recorder(path, heard) as recorder:
+        path.rename(tmp_path / "away")  # Seen only after the COMMIT: the -wal is as it was.
+        recorder.store([(a_row(), ())], monotonic())
+        assert heard.all == [("health", "store-gone"), ("failed", 1, "store-gone")]
+        (tmp_path / "away").rename(path)
+        recorder.rest()
+    assert rows(path, "SELECT id, answer, answer_reason FROM captures") == [(1, 503, "stored too late")]
 
 
 def test_a_job_that_raises_leaves_nothing(tmp_path: Path) -> None:

@@ -1,0 +1,31 @@
+"""A database harmed beside a running relay: no 200 for what nobody can read, and what can be kept is kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.torture.damages import BLIND, harm
+
+
+def test_a_backup_copied_over_it(tmp_path: Path) -> None:
+    """From then on it answers 503 and says why at once; started again, it goes on with the backup."""
+    result = harm(tmp_path / "run", "cp BACKUP DB")
+    assert result.found_after == result.acked_after, result
+    assert result.refused > 0, result
+    assert "relay.db was changed by another program" in result.said
+    assert result.found_before > 0, result
+    assert not result.traceback
+
+
+def test_its_log_removed(tmp_path: Path) -> None:
+    """What the -wal held is kept, and it goes on by itself with another process."""
+    result = harm(tmp_path / "run", "rm DB-wal")
+    assert (result.found_before, result.found_after) == (result.acked_before, result.acked_after), result
+    assert result.acked_after > 0, result
+    assert "all of it is in relay.db now" in result.said
+
+
+def test_who_does_not_look_answers_200_for_nothing(tmp_path: Path) -> None:
+    """The control: without the look at the files, captures after the harm are answered 200 and lost."""
+    result = harm(tmp_path / "run", "cp BACKUP DB", launcher=BLIND)
+    assert result.found_after < result.acked_after, result
