@@ -10,6 +10,7 @@ from urllib.parse import quote, urlsplit
 
 _SHORT = re.compile(r"(?:[A-Za-z0-9_.-]*|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}(?:[/?]\S*)?", re.ASCII)
 _HOST_ALONE = re.compile(r"[A-Za-z0-9_.-]+(?:/\S*)?", re.ASCII)
+_PORT_ALONE = re.compile(r"[0-9]{1,5}(?:/\S*)?", re.ASCII)
 
 # What a URL may hold as it is; anything else is percent-encoded, and nothing is decoded.
 _KEPT = "%:/?#[]@!$&'()*+,;=~"
@@ -37,6 +38,8 @@ def target_url(text: str) -> str:
             raise ValueError(f"{text!r} is no target: a whole URL begins with http:// or https:// and a host")
     elif not _SHORT.fullmatch(text):
         near = f"; did you mean https://{text}?" if _HOST_ALONE.fullmatch(text) else ""
+        if _PORT_ALONE.fullmatch(text):
+            near = f"; did you mean :{text}?"
         raise ValueError(f"{text!r} is no target: write :3000, localhost:3000/hook or a whole URL{near}")
     if parts.fragment:
         raise ValueError(f"{text!r} is no target: what follows # is never sent")

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from relay.certs import der
+from relay.encodings import decoded
 
 Kind = Literal["certificate", "key", "locked key", "pkcs12", "pkcs7", "other"]
 
@@ -60,13 +61,8 @@ def blocks(data: bytes) -> tuple[str, list[Block]]:
 
 def _text(data: bytes) -> str:
     """PEM as text with one line feed after each line and nothing around it."""
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        text = data.decode("utf-16", "replace")
-    elif b"-\0-\0-\0-\0" in data:
-        text = data.decode("utf-16-be" if data[:1] == b"\0" else "utf-16-le", "replace")
-    else:
-        text = data.decode("utf-8", "replace")
-    return "\n".join(line.strip(_BLANKS) for line in re.split(r"\r\n|\r|\n", text))
+    lines = re.split(r"\r\n|\r|\n", decoded(data, "replace"))
+    return "\n".join(line.strip(_BLANKS) for line in lines)
 
 
 def _of_pem(label: str, inside: str) -> Block:

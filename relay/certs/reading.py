@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 
 from relay.certs import certificate, forms
 from relay.certs.certificate import Certificate
+from relay.encodings import as_utf8
 from relay.errors import RelayError
 
 LARGEST_FILE_BYTES = 4 * 2**20
@@ -202,13 +203,13 @@ def own_key(path: Path, password: bytes | None = None) -> PrivateKeyTypes:
 
 
 def password_of(path: Path) -> bytes:
-    """A key's password: the file's first line.
+    """A key's password: the file's first line, without a byte order mark, UTF-16 as UTF-8.
 
     Raises:
         RelayError: `tls-password`.
     """
     try:
-        lines = _bytes(path).splitlines()
+        lines = as_utf8(_bytes(path)).splitlines()
     except RelayError as error:
         raise RelayError(str(error), word="tls-password") from error
     if not lines or not lines[0]:

@@ -29,10 +29,18 @@ class Setting:
     """A line of TOML."""
     attribute: str
     """The field of `Settings`."""
+    structure: str | None = None
+    """What a variable holds as TOML, `list of targets`, or one plain value in place of a list; else None."""
 
 
 def _setting(
-    key: str, parse: Callable[[object], object], meaning: str, example: str, *, attribute: str = ""
+    key: str,
+    parse: Callable[[object], object],
+    meaning: str,
+    example: str,
+    *,
+    attribute: str = "",
+    structure: str | None = None,
 ) -> Setting:
     return Setting(
         key=key,
@@ -40,6 +48,7 @@ def _setting(
         meaning=meaning,
         example=f"{key} = {example}",
         attribute=attribute or key,
+        structure=structure,
     )
 
 
@@ -113,6 +122,7 @@ SETTINGS: Mapping[str, Setting] = {
             parse=respond_rules,
             attribute="respond_rules",
             meaning="Answers on purpose for some captures; the first rule that matches holds.",
+            structure="list of tables",
             example='respond_rules = [{ when = "type:payment", status = 500, delay = 1.5, first = 3 }]',
         ),
         Setting(
@@ -120,6 +130,7 @@ SETTINGS: Mapping[str, Setting] = {
             parse=routes,
             attribute="forward",
             meaning="Where captures are sent on to, all or those that a filter matches on arrival.",
+            structure="list of targets",
             example='forward = [":3000/hook", { to = ":3000/payments", when = "type:payment" }]',
         ),
         _setting(
@@ -179,6 +190,7 @@ SETTINGS: Mapping[str, Setting] = {
             values.pins,
             "What a caller's certificate has to have beside a good chain: subject, name or hash of its key.",
             '["subject:CN=webhooks.example.com", "san:webhooks.example.com"]',
+            structure="list of pins",
         ),
         _setting(
             "allow_cross_site", values.truth, "Take posts that a browser sends from a web page.", "false"
@@ -189,12 +201,14 @@ SETTINGS: Mapping[str, Setting] = {
             values.networks,
             "Addresses that webhooks should come from; others are marked.",
             '["203.0.113.7", "198.51.100.0/24"]',
+            structure="list of addresses",
         ),
         _setting(
             "mask_headers",
             values.header_names,
             "Headers to mask where they are shown, beside authorization, cookies and lean-app-token.",
             '["x-api-key"]',
+            structure="list of header names",
         ),
         _setting(
             "keep",
@@ -213,6 +227,7 @@ SETTINGS: Mapping[str, Setting] = {
             values.key_names,
             "Other keys for the screen, by the ids of the README; also as a table [keys] below all else.",
             '{ capture.star = "S", list.follow = "f,f2", quit = "q,ctrl+x" }',
+            structure="table of keys",
         ),
     )
 }

@@ -23,6 +23,8 @@ from relay.config.places import Place, variable
 from relay.config.settings import SecretSource, Settings
 from relay.config.tables import routes_of_flags
 from relay.config.values import SeveralFaultsError, nearest
+from relay.config.variables import of_variable
+from relay.encodings import decoded
 from relay.errors import UsageError
 
 PROJECT_FILE = "lean-relay.toml"
@@ -30,9 +32,6 @@ APPLICATION = "lean-relay"
 
 CONFIG_VARIABLE = "LEAN_RELAY_CONFIG"
 _OTHER_VARIABLES = {CONFIG_VARIABLE}
-
-_TOML = {"respond_rules": "list of tables", "forward": "list of targets", "keys": "table of keys"}
-"""Settings that a variable holds as TOML, and what they are."""
 
 _FILE_KEYS: Mapping[str, object] = {**SETTINGS, "app_token": None, "secrets": None}
 
@@ -152,13 +151,11 @@ def _of_environment(environ: Mapping[str, str], cwd: Path) -> _Layer:
         if name not in known:
             hint = nearest(name.removeprefix("LEAN_RELAY_"), SETTINGS)
             faults.append(f"{name}: there is no such setting{_as_variable(hint)}")
-        elif known[name] in _TOML:
-            try:
-                given[known[name]] = tomllib.loads(f"list = {text}")["list"]
-            except tomllib.TOMLDecodeError as error:
-                faults.append(f"{name}: is no TOML {_TOML[known[name]]}: {error}")
-        else:
-            given[known[name]] = text
+            continue
+        try:
+            given[known[name]] = of_variable(SETTINGS[known[name]].structure, text)
+        except ValueError as error:
+            faults.append(f"{name}: {error}")
     layer = _checked(given, place)
     layer.sources, more = secrets.environment_sources(environ, place)
     layer.faults += faults + more
@@ -176,11 +173,11 @@ def _of_file(path: Path, cwd: Path, *, named: bool) -> _Layer:
     try:
         with path.open("rb") as file:
             owner = os.fstat(file.fileno()).st_uid
-            table = tomllib.loads(file.read().decode("utf-8"))
+            table = tomllib.loads(decoded(file.read()))
     except OSError as error:
         return _faulty(place, f"{place.name}: cannot be read: {error.strerror}")
     except UnicodeDecodeError:
-        return _faulty(place, f"{place.name}: is not UTF-8 text")
+        return _faulty(place, f"{place.name}: is not UTF-8 text; save it as UTF-8")
     except tomllib.TOMLDecodeError as error:
         return _faulty(place, f"{place.name}: is not TOML: {error}")
     except RecursionError:

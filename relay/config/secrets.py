@@ -12,6 +12,7 @@ import stat
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
+from relay.config.doubts import doubts
 from relay.config.places import Place
 from relay.config.settings import SecretSource, Settings
 from relay.errors import UsageError
@@ -143,8 +144,9 @@ def _read(
         except ValueError as error:
             faults.append(f"{each.where}: {each} {error}")
             continue
-        if warn is not None and secret != secret.strip():
-            warn(f"{each.where}: {each} begins or ends with white space, which counts as part of the secret")
+        if warn is not None:
+            for doubt in doubts(secret):
+                warn(f"{each.where}: {each} {doubt}")
         secrets[each.name] = secret
     if faults:
         raise UsageError("\n".join(faults))

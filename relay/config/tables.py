@@ -16,11 +16,14 @@ from relay.targets import target_url
 
 
 def respond_rules(value: object, place: Place) -> tuple[RespondRule, ...]:
-    """Rules for answering otherwise: a list of tables with `when`, and `status`, `delay` or both.
+    """Rules for answering otherwise: tables with `when`, and `status`, `delay` or both; a list or one alone.
 
     Raises:
         SeveralFaultsError: with every fault of every rule.
     """
+    lone = isinstance(value, dict)
+    if lone:
+        value = [value]
     if not isinstance(value, list):
         raise ValueError(
             'is no list of tables; write respond_rules = [{ when = "type:payment", status = 500 }]'
@@ -28,30 +31,31 @@ def respond_rules(value: object, place: Place) -> tuple[RespondRule, ...]:
     rules: list[RespondRule] = []
     faults: list[str] = []
     for at, table in enumerate(value):
+        inside = "" if lone else f"[{at}]"
         read: dict[str, Any] = {}
         if not isinstance(table, dict):
             faults.append(
-                f'[{at}]: {quoted(table)} is no table; write {{ when = "type:payment", status = 500 }}'
+                f'{inside}: {quoted(table)} is no table; write {{ when = "type:payment", status = 500 }}'
             )
             continue
         before = len(faults)
         for key in table:
             if key not in _RULE:
-                faults.append(f"[{at}].{key}: there is no such key in a rule{nearest(key, _RULE)}")
+                faults.append(f"{inside}.{key}: there is no such key in a rule{nearest(key, _RULE)}")
                 continue
             attribute, parse = _RULE[key]
             try:
                 read[attribute] = parse(table[key])
             except ValueError as error:
-                faults.append(f"[{at}].{key}: {error}")
+                faults.append(f"{inside}.{key}: {error}")
         if "when" not in table:
             faults.append(
-                f'[{at}]: has no "when"; say which captures it is for, such as when = "type:payment"'
+                f'{inside}: has no "when"; say which captures it is for, such as when = "type:payment"'
             )
         if not table.keys() & {"status", "delay"}:
-            faults.append(f'[{at}]: changes nothing; give it a "status", a "delay" or both')
+            faults.append(f'{inside}: changes nothing; give it a "status", a "delay" or both')
         if len(faults) == before:
-            rules.append(RespondRule(where=f"{place.of('respond_rules')}[{at}]", **read))
+            rules.append(RespondRule(where=f"{place.of('respond_rules')}{inside}", **read))
     if faults:
         raise SeveralFaultsError(faults)
     return tuple(rules)
@@ -64,17 +68,20 @@ def _when(value: object) -> str:
 
 
 def routes(value: object, place: Place) -> tuple[Route, ...]:
-    """Where to send captures on to: a list of targets, or of tables with `to` and `when`.
+    """Where to send captures on to: targets, or tables with `to` and `when`; a list or one alone.
 
     Raises:
         SeveralFaultsError: with every fault of every route.
     """
+    lone = isinstance(value, (str, dict))
+    if lone:
+        value = [value]
     if not isinstance(value, (list, tuple)):
         raise ValueError('is no list of targets; write forward = [":3000/hook"]')
     found: list[Route] = []
     faults: list[str] = []
     for at, item in enumerate(value):
-        inside = f"[{at}]"
+        inside = "" if lone else f"[{at}]"
         table = item if isinstance(item, dict) else {"to": item}
         before = len(faults)
         faults += [

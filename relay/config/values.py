@@ -239,7 +239,8 @@ def public_url(value: object) -> str:
     if parts.username is not None or parts.password is not None:
         raise ValueError("has a user name or password in it; write the URL without")
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        near = f'; did you mean "https://{text}"?' if re.fullmatch(r"[\w.-]+(:\d+)?(/\S*)?", text) else ""
+        is_host = re.fullmatch(r"(?!\d+(/|$))[\w.-]+(:\d+)?(/\S*)?", text)
+        near = f'; did you mean "https://{text}"?' if is_host else ""
         raise ValueError(f"{quoted(value)} is no whole URL, such as https://relay.example.com/lean{near}")
     if parts.fragment or not text.isprintable() or " " in text:
         raise ValueError(f"{quoted(value)} has a blank, a control character or a # in it")

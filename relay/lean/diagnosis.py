@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from relay.encodings import as_utf8
 from relay.lean.rewritten import rewritten
 from relay.lean.signature import HEADER, Verifier
 from relay.models import Headers, Signature
@@ -256,6 +257,8 @@ def _other_secrets(secrets: Mapping[str, bytes]) -> Iterator[tuple[str, str, byt
         yield "without the blanks round it", name, secret.strip()
         text = secret.decode("utf-8", "replace").strip("\ufeff\u200b\u00a0 \t\r\n")
         yield "without the invisible characters round it", name, text.encode()
+        yield "saved as UTF-8 without a mark", name, as_utf8(secret).strip()
+        yield "without the name and = before it", name, secret.partition(b"=")[2].strip(b"\"' \t\r\n")
         yield "with a blank behind it", name, secret + b" "
         yield "with a line break behind it", name, secret + b"\n"
         yield "with a line break behind it", name, secret + b"\r\n"

@@ -37,7 +37,8 @@ def test_targets(text: str, url: str) -> None:
     ("text", "words"),
     [
         ("", "write :3000"),
-        ("3000", r"did you mean https://3000\?"),
+        ("3000", r"did you mean :3000\?"),
+        ("47300/hook", r"did you mean :47300/hook\?"),
         ("example.com/hook", r"did you mean https://example\.com/hook\?"),
         (":0", "port 0"),
         (":65536", "up to 65535"),

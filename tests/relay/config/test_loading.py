@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from ipaddress import ip_network
 from pathlib import Path
@@ -191,6 +192,69 @@ def test_a_broken_file_is_a_fault_of_one_line(project: Path, content: bytes, sai
     assert said in fault
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+def test_a_file_as_windows_saves_it(encoding: str, project: Path) -> None:
+    """A byte order mark and UTF-16 are read past, in the project's file and in one's own."""
+    (project / "lean-relay.toml").write_bytes("port = 5399\r\n".encode(encoding))
+    user_file().parent.mkdir(parents=True, exist_ok=True)
+    user_file().write_bytes('public_url = "https://münchen.example"\n'.encode(encoding))
+    settings = loaded(project)
+    assert (settings.port, settings.public_url) == (5399, "https://münchen.example")
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "plain"),
+    [
+        ("FORWARD", '[":3000"]', ":3000"),
+        ("FORWARD", '["[::1]:3000/hook"]', "[::1]:3000/hook"),
+        ("FORWARD", '["http://localhost:3000/a,b"]', "http://localhost:3000/a,b"),
+        ("FORWARD", '[":3000"]', '":3000"'),
+        ("FORWARD", '[{ to = ":3000", when = "type:payment" }]', '{ to = ":3000", when = "type:payment" }'),
+        (
+            "RESPOND_RULES",
+            '[{ when = "type:payment", status = 500 }]',
+            '{ when = "type:payment", status = 500 }',
+        ),
+        ("SENDERS", '["203.0.113.7", "198.51.100.0/24"]', "203.0.113.7, 198.51.100.0/24"),
+        ("SENDERS", '["2001:db8::1"]', "2001:db8::1"),
+        ("MASK_HEADERS", '["x-api-key"]', "x-api-key"),
+        ("CLIENT_PIN", '["subject:CN=a,O=b", "san:c"]', "subject:CN=a,O=b,san:c"),
+    ],
+)
+def test_lists_of_variables(key: str, text: str, plain: str, project: Path) -> None:
+    """Each list is taken as TOML and as one plain value, and both mean the same."""
+
+    def value(text: str) -> object:
+        settings = loaded(project, {f"LEAN_RELAY_{key}": text})
+        found = getattr(settings, key.lower())
+        return [replace(one, where="") if hasattr(one, "where") else one for one in found]
+
+    assert value(plain) == value(text) != []
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "said"),
+    [
+        ("FORWARD", '[":3000"', "is no TOML list of targets: "),
+        ("FORWARD", "3000", "'3000' is no target: write :3000, localhost:3000/hook or a whole URL; did you"),
+        ("FORWARD", ":3000, :4000", "':3000, :4000' is no target: "),
+        ("FORWARD", " ", "is no target: "),
+        ("FORWARD", "true", "'true' is no target"),
+        ("SENDERS", "[203.0.113.7]", "is no TOML list of addresses: "),
+        ("KEYS", "S", "is no TOML table of keys: "),
+        ("KEYS", "5", "is no TOML table of keys: it is another value"),
+        ("RESPOND_RULES", "500", "is no TOML list of tables: it is another value"),
+        ("RESPOND_RULES", "type:payment", "is no TOML list of tables: "),
+        ("SENDERS", '"a"\nport = 3', "is no TOML list of addresses: it has several lines"),
+    ],
+)
+def test_wrong_lists_of_variables(key: str, text: str, said: str, project: Path) -> None:
+    """What is neither is told with the variable's name and what is wrong."""
+    (fault,) = faults(project, {f"LEAN_RELAY_{key}": text})
+    assert fault.startswith(f"LEAN_RELAY_{key}: ")
+    assert said in fault
+
+
 def test_an_empty_variable_is_one_that_is_not_set(project: Path) -> None:
     """`LEAN_RELAY_PORT=` changes nothing, and neither does a repeatable option that was not given."""
     settings = loaded(project, {"LEAN_RELAY_PORT": ""}, senders=())
@@ -228,13 +292,13 @@ def test_what_is_wrong_with_routes_is_said_where_it_stands(project: Path) -> Non
         "forward = ['3000', 7, {to = 'ftp://x', when = ''}, {when = 'sig:valid'}, {to = ':1', if = 'x'}]\n"
         "retry = 'often'\ntime_scale = 0\ntimeout = 0\nin_flight = 65"
     )
-    environ = {"LEAN_RELAY_FORWARD": ":3000", "LEAN_RELAY_TIME_SCALE": "x"}
+    environ = {"LEAN_RELAY_FORWARD": '[":3000"', "LEAN_RELAY_TIME_SCALE": "x"}
     assert set(faults(project, environ, only="sig:valid")) == {
         "--only: narrows what --forward-to sends on, and there is none",
-        "LEAN_RELAY_FORWARD: is no TOML list of targets: Invalid value (at line 1, column 8)",
+        "LEAN_RELAY_FORWARD: is no TOML list of targets: Unclosed array (at end of document)",
         'LEAN_RELAY_TIME_SCALE: "x" is no factor; write a number above 0 and up to 1000, such as 0.01',
         "lean-relay.toml: forward[0]: '3000' is no target: write :3000, localhost:3000/hook or a whole URL"
-        "; did you mean https://3000?",
+        "; did you mean :3000?",
         "lean-relay.toml: forward[1]: 7 is no target; write :3000, localhost:3000/hook or a whole URL",
         "lean-relay.toml: forward[2].to: 'ftp://x' is no target: a whole URL begins with http:// or https:// "
         "and a host",

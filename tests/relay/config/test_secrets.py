@@ -112,6 +112,58 @@ def test_a_secret_in_the_settings_is_refused_and_not_repeated(tmp_path: Path, te
     assert str(caught.value).startswith("lean-relay.toml: ")
 
 
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"\xef\xbb\xbf" + CANARY.encode(), ["begins with a byte order mark"]),
+        (CANARY.encode("utf-16"), ["has NUL bytes or a UTF-16 mark"]),
+        (CANARY.encode("utf-16-be"), ["has NUL bytes or a UTF-16 mark"]),
+        (CANARY.encode() + b"\0", ["has NUL bytes or a UTF-16 mark"]),
+        (f'"{CANARY}"'.encode(), ["is in quotes"]),
+        (f"\u2018{CANARY}\u2019\n".encode(), ["is in quotes"]),
+        (f"LEAN_WEBHOOK_SECRET={CANARY}\n".encode(), ["begins with a name and `=`"]),
+        (f"export SECRET='{CANARY}'\n".encode(), ["begins with a name and `=`"]),
+        (f" {CANARY}".encode(), ["begins or ends with white space"]),
+        (f"{CANARY}\n{CANARY}\n".encode(), ["has several lines"]),
+        (f"{CANARY}\u200b".encode(), ["has invisible characters"]),
+        (f"{CANARY[:4]}\xa0{CANARY[4:]}".encode(), ["has invisible characters"]),
+        (f'\ufeff "{CANARY}"'.encode(), ["begins with a byte order mark", "white space", "is in quotes"]),
+        (CANARY.encode(), []),
+        (b"two words", []),
+        ("پسورد".encode(), []),
+        (b"c2VjcmV0LXZhbHVlLXh4eA==", []),
+        (b"abc=", []),
+        (b"'", []),
+    ],
+)
+def test_what_is_clearly_no_secret_is_warned_of(tmp_path: Path, content: bytes, said: list[str]) -> None:
+    """Each oddity is told with where it is and nothing of the secret; its bytes stay what they are."""
+    private(tmp_path / "s", content)
+    settings = loaded(tmp_path, '[secrets]\na = {file = "s"}')
+    warnings: list[str] = []
+    secret = read_secrets(settings, {}, warn=warnings.append)["a"]
+    assert content.startswith(secret)
+    assert len(warnings) == len(said), warnings
+    for warning, words in zip(warnings, said, strict=True):
+        assert warning.startswith("lean-relay.toml: secrets.a: file ")
+        assert words in warning
+        assert CANARY not in warning
+        assert CANARY[:4] not in warning
+
+
+def test_variables_and_the_token_are_warned_of_too(tmp_path: Path) -> None:
+    """A secret in a variable and the application token are looked at in the same way."""
+    environ = {"LEAN_WEBHOOK_SECRET": f"'{CANARY}'", "LEAN_APP_TOKEN": f'"{CANARY}"'}
+    settings = loaded(tmp_path, "", environ)
+    warnings: list[str] = []
+    read_secrets(settings, environ, warn=warnings.append)
+    read_app_token(settings, environ, warn=warnings.append)
+    assert [warning.partition(" is in quotes")[0] for warning in warnings] == [
+        "LEAN_WEBHOOK_SECRET: environment LEAN_WEBHOOK_SECRET",
+        "LEAN_APP_TOKEN: environment LEAN_APP_TOKEN",
+    ]
+
+
 def test_every_secret_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     """Missing, empty, unreadable and oversized ones are all in one message, with where each was asked for."""
     private(tmp_path / "empty", b"\n")
@@ -140,7 +192,7 @@ def test_what_is_unwise_is_warned_of(tmp_path: Path) -> None:
     read_secrets(loaded(tmp_path, "[secrets]\na={file='s'}"), {}, warn=warnings.append)
     assert len(warnings) == 2
     assert "can be read by others on this machine; `chmod 600`" in warnings[0]
-    assert "begins or ends with white space, which counts as part of the secret" in warnings[1]
+    assert "begins or ends with white space, which counts as part of the secret; leave it out" in warnings[1]
     assert CANARY not in "".join(warnings)
 
 

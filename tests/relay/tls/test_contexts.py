@@ -166,6 +166,14 @@ async def test_a_locked_key_and_one_file_for_both(made: Pki, tmp_path: Path) -> 
     assert "canary" not in str(error)
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+def test_a_password_as_windows_saves_it(encoding: str, made: Pki) -> None:
+    """A byte order mark and UTF-16 are no part of a key's password."""
+    key = made.file("locked.key", made.server.locked("pässword".encode()))
+    password = made.file("password", "pässword\r\n".encode(encoding))
+    serving(made, tls_key=key, tls_key_password_file=password)
+
+
 def test_only_the_named_file_is_trusted(made: Pki) -> None:
     """A file of authorities that is missing, or holds none, keeps the relay from starting."""
     assert "nowhere.pem: cannot be read" in str(
