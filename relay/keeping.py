@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from relay.control import Action
-from relay.errors import RelayError
+from relay.errors import RelayError, UsageError
 from relay.store import upkeep
 from relay.store.shapes import save_shapes
 from relay.store.trouble import StoreTrouble
@@ -23,6 +23,9 @@ STORE_WITHIN_S = 10.0
 
 SLICE_WITHIN_S = 60.0
 """How long one slice of a removal may take: then the store hangs."""
+
+MOST_NOTE_BYTES = 4096
+"""A note is a line in a list; longer ones of older versions stay, and are cut where they are shown."""
 
 Range = tuple[int, int]
 """First and last id."""
@@ -59,6 +62,8 @@ async def _star(writer: Writer, params: Mapping[str, Any]) -> dict[str, Any]:
 
 async def _note(writer: Writer, params: Mapping[str, Any]) -> dict[str, Any]:
     ids, text = list(params["ids"]), params["text"]
+    if text is not None and (size := len(str(text).encode("utf-8", "surrogateescape"))) > MOST_NOTE_BYTES:
+        raise UsageError(f"a note of {size:,} bytes is too long; a note has at most {MOST_NOTE_BYTES:,}")
     return {"changed": await _change(writer, partial(upkeep.set_note, ids=ids, text=text))}
 
 

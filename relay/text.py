@@ -54,6 +54,11 @@ def visible(text: str) -> str:
     return _cleaned(text, keep=frozenset())
 
 
+def visible_start(text: str, most: int) -> str:
+    """The first `most` characters of `text` as one safe line, and the number of all where there are more."""
+    return visible(text) if len(text) <= most else f"{visible(text[:most])}… ({len(text):,} characters)"
+
+
 def visible_block(text: str) -> str:
     """As `visible`, but line feeds and tabs stay what they are."""
     return _cleaned(text, keep=frozenset("\n\t"))

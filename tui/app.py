@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -31,6 +32,8 @@ class RelayApp(App[None]):
     TITLE = "lean-relay"
     CSS_PATH = "styles.tcss"
     ENABLE_COMMAND_PALETTE = True
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (50, "-broad")]  # noqa: RUF012 - as Textual declares it
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (16, "-high")]  # noqa: RUF012
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {KeyCommands}
 
     def __init__(self, gateway: Gateway) -> None:
@@ -104,6 +107,9 @@ def run(settings: Settings, listener: Listener | None = None) -> int:
         RelayError: it cannot be read.
     """
     sys.setswitchinterval(SWITCH_S)
+    for variable in ("COLUMNS", "LINES"):
+        # Textual would take them for the size of the terminal, which has one of its own and can change it.
+        os.environ.pop(variable, None)
     with Gateway(settings, listener) as gateway:
         app = RelayApp(gateway)
         with watched(app.leave_soon):

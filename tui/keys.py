@@ -160,7 +160,11 @@ MAIN: tuple[Key, ...] = (
     Key("relay.copy_url", "u", "copy_url", "copy URL", "Copy the URL to give Lean.", "Act"),
     Key("help", "question_mark", "help", "help", "The keys of this place.", "Program", True, "?"),
     Key("theme", "ctrl+t", "app.turn_theme", "theme", "Light or dark.", "Program", shown_as="^t"),
-    Key("quit", "q", "app.quit", "quit", "Leave; a listener started with it ends too.", "Program", True),
+    Key("suspend", "ctrl+z", "app.suspend_process", "to the shell",
+        "Go to the shell; `fg` comes back. A listener goes on meanwhile.", "Program", shown_as="^z"),
+    Key("quit", "q", "leave", "quit",
+        "From the detail to the list; from there, leave. A listener started with it ends too.", "Program",
+        True),
 )  # fmt: skip
 """Keys of the main screen, wherever in it one is."""
 

@@ -22,6 +22,9 @@ from relay.store.reader import Reader
 from relay.store.selecting import select_ids
 from relay.text import visible
 
+MOST_READ = 1024 * 1024
+"""Characters of a note on stdin that are read, so that the engine can say how much too long it is."""
+
 
 @click.command("star")
 @click.argument("selection", nargs=-1, required=True)
@@ -52,7 +55,7 @@ def note_command(invocation: Invocation, selection: tuple[str, ...], text: str |
     if not remove and text is None:
         if sys.stdin.isatty():
             raise UsageError("what should the note say? Give it with -m TEXT, or on stdin")
-        text = sys.stdin.read().rstrip("\n")
+        text = sys.stdin.read(MOST_READ).rstrip("\n")
     if not remove and not text:
         raise UsageError("the note is empty; --remove takes one away")
     settings = invocation.settings()

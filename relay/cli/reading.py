@@ -22,12 +22,15 @@ from relay.models import Attempt, Capture, Origin
 from relay.phrases import outcome, size, what
 from relay.repeats import OTHER_BYTES
 from relay.store.reader import Reader
-from relay.text import mask_headers, visible, visible_block
+from relay.text import mask_headers, visible_block, visible_start
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 REVEAL_HELP = "Show the values of secret headers, which are masked otherwise, in --json too."
 
+
+NOTE_IN_LIST = 200
+"""Characters of a note in the line of its capture."""
 
 _NEGATED = re.compile(r"-[(\"]|-[A-Za-z][A-Za-z.]*:")
 
@@ -150,5 +153,5 @@ def _remarks(capture: Capture, *, other_bytes: bool) -> list[str]:
     if capture.starred:
         remarks.append("starred")
     if capture.note is not None:
-        remarks.append(f"note: {visible(capture.note)}")
+        remarks.append(f"note: {visible_start(capture.note, NOTE_IN_LIST)}")
     return remarks

@@ -31,11 +31,14 @@ from relay.shapes import judge, texts
 from relay.store.events import other_bytes, tries
 from relay.store.reader import Reader
 from relay.store.selecting import select
-from relay.text import latin1_shown, visible, visible_block
+from relay.text import latin1_shown, visible, visible_block, visible_start
 from relay.wire import http_bytes
 
 MOST_SHOWN = 64 * 1024
 """Characters of a body in the overview; `--body` gives all of it."""
+
+MOST_NOTE = 4096
+"""Characters of a note; only older versions took longer ones."""
 
 MOST_DIFFERENCES = 20
 """Of a shape, in the overview; `shapes` tells all."""
@@ -150,7 +153,7 @@ def _facts(capture: Capture) -> Iterator[tuple[str, str]]:
     if capture.starred:
         yield "starred", "yes"
     if capture.note is not None:
-        yield "note", visible(capture.note)
+        yield "note", visible_start(capture.note, MOST_NOTE)
     for each in capture.deliveries:
         words = [f"{each.kind} to {each.target}: {each.state}"]
         if each.attempts:

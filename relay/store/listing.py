@@ -21,7 +21,7 @@ IDS_IN_A_STEP = 100_000
 
 _COLUMNS = """captures.id, captures.received_at, captures.method, captures.target, captures.event_type,
     captures.signature, captures.shape, captures.repeat_of, captures.origin, captures.answer,
-    captures.answer_reason IS NOT NULL, length(captures.body), notes.starred, notes.text,
+    captures.answer_reason IS NOT NULL, length(captures.body), notes.starred, substr(notes.text, 1, 4096),
     captures.client, captures.signed_by, captures.event_id, captures.event_at, captures.customer_id"""
 
 

@@ -7,15 +7,20 @@ import threading
 from collections.abc import Generator
 from pathlib import Path
 
+import pytest
 from textual import events
 from textual.widgets import Input
 from textual.widgets._footer import FooterKey
 
+from relay.config import Settings
 from relay.filters import Filter
 from relay.models import Capture, Event, Signature
 from relay.store.search import Window
-from tests.factories import NOON, a_capture, a_delivery, insert
+from tests.factories import NOON, a_capture, a_delivery, insert, insert_all, new_log
+from tests.tui.quick import Quick
 from tests.tui.showing import Showing, showing, wait_for
+from tui.app import RelayApp
+from tui.gateway import Gateway
 from tui.screens.main import MainScreen
 
 
@@ -64,6 +69,52 @@ async def test_fault_stands_under_its_character(tmp_path: Path) -> None:
         lines = text.splitlines()
         at = next(at for at, line in enumerate(lines) if "/ sig:invalid si:x" in line)
         assert lines[at].index("si:x") == lines[at + 1].index("^")
+
+
+@pytest.mark.parametrize("key", ["enter", "tab", "down"])
+async def test_a_wrong_filter_keeps_the_keyboard(tmp_path: Path, key: str) -> None:
+    """No key leads from a wrong filter into the list, where its next letters would act on captures."""
+    async with showing(tmp_path, captures()) as see:
+        await write(see, "sig:invx")
+        await see.press(key, "q", "D")
+        await see.shows('"invxqD"')
+        assert not see.pilot.app._exit
+        await see.press("backspace", "backspace", "backspace", "a", "l", "i", "d", "enter")
+        await see.shows("10 match (10.0%) of 100 · all scanned")
+        await see.press("j")
+        await see.shows("/ sig:invalid")
+
+
+async def test_keys_before_the_first_frame_are_no_filter(tmp_path: Path) -> None:
+    """What is typed while the screen comes up moves the cursor; the hidden filter never has the keyboard."""
+    db = tmp_path / "relay.db"
+    insert_all(new_log(db), captures())
+    with Gateway(Settings(db=db)) as gateway:
+        app = RelayApp(gateway)
+
+        async with app.run_test(size=(100, 30)):
+            for _ in range(200):  # From before there is a screen until some time after.
+                app.post_message(events.Key("j", "j"))
+                await asyncio.sleep(0)
+            quick = Quick(app)
+            await wait_for(quick, lambda: isinstance(app.screen, MainScreen), "the main screen")
+            screen = app.screen
+            assert isinstance(screen, MainScreen)
+            await wait_for(quick, lambda: screen.cursor is not None, "the list")
+            assert not screen._bar.has_focus_within
+            assert screen._bar.text == ""
+            assert screen._remembered().filter == ""
+
+
+async def test_a_filter_that_is_not_shown_is_not_remembered(tmp_path: Path) -> None:
+    """Whatever is in the closed bar, the next start is not narrowed by it."""
+    async with showing(tmp_path, captures()) as see:
+        screen = see.pilot.app.screen
+        assert isinstance(screen, MainScreen)
+        screen._bar._input.value = "jjd"
+        assert screen._remembered().filter == ""
+        await write(see, "")
+        assert screen._remembered().filter == "jjd"
 
 
 async def test_enter_right_behind_a_paste(tmp_path: Path) -> None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.factories import a_capture, a_delivery, insert, insert_all
 from tests.tui.showing import showing
+from tui.screens.dialogs import Confirm
 
 
 async def test_first_rows(tmp_path: Path) -> None:
@@ -58,6 +61,28 @@ async def test_quit(tmp_path: Path) -> None:
     async with showing(tmp_path) as see:
         await see.press("q")
         assert see.pilot.app._exit
+
+
+async def test_quit_in_the_detail_leads_back(tmp_path: Path) -> None:
+    """In the detail `q` is back to the list, as on every screen over it; a second one leaves."""
+    async with showing(tmp_path, [a_capture(1)]) as see:
+        await see.press("enter", "z", "q")
+        assert not see.pilot.app._exit
+        await see.shows("1 capture, ")
+        await see.press("q")
+        assert see.pilot.app._exit
+
+
+@pytest.mark.parametrize("size", [(40, 10), (30, 8), (24, 6), (80, 24)])
+async def test_a_question_in_a_small_window(tmp_path: Path, size: tuple[int, int]) -> None:
+    """Both buttons are in sight in any window, and the question scrolls to its end."""
+    question = "Removed for good: " + " ".join(f"word{number}" for number in range(20)) + " the end"
+    async with showing(tmp_path, [a_capture(1)], size=size) as see:
+        await see.pilot.app.push_screen(Confirm("Delete?", question, "Yes, delete"))
+        await see.shows("Removed for", "No, keep (n)", "Yes, delete (y)")
+        for _ in range(20):
+            await see.press("down")
+        await see.shows("the end", "No, keep (n)", "Yes, delete (y)")
 
 
 async def test_another_size(tmp_path: Path) -> None:

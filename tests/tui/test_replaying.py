@@ -20,12 +20,12 @@ from relay.config import Settings
 from relay.config.settings import Route, SecretSource
 from relay.editing import Edits
 from relay.lean.signature import HEADER, sign
-from relay.models import Capture
+from relay.models import Capture, Signature
 from relay.replayplan import rounds
 from relay.text import visible
 from tests.factories import BODY, a_capture, insert_all, new_log
 from tests.tui.showing import Showing, screen_on
-from tui.facts.replaying import Fault, Wanted, expectation, order
+from tui.facts.replaying import Fault, Wanted, doubts_about, expectation, order
 from tui.gateway.editing import form
 from tui.screens.editing import EditScreen
 from tui.widgets.drawn import FormArea
@@ -378,6 +378,8 @@ async def test_edited_here(tmp_path: Path) -> None:
         area = see.pilot.app.screen.query_one(TextArea)
         area.load_text(area.text.replace("POST /webhooks/lean", "PUT /elsewhere").replace("100.50", "9.90"))
         await see.press("ctrl+s")
+        await see.shows("Send it so?", "its signature will not verify")
+        await see.press("y")
         await see.shows("answered 200", "changed and not signed again")
         [(method, path, _, body)] = got
         assert (method, path, body) == ("PUT", "/elsewhere", BODY.replace(b"100.50", b"9.90"))
@@ -396,6 +398,63 @@ async def test_edited_and_signed_again(tmp_path: Path) -> None:
         [(*_, headers, body)] = got
         assert headers[HEADER] == sign(body, SECRET)
         assert b"9.90" in body
+
+
+async def test_broken_json_is_asked_about(tmp_path: Path) -> None:
+    """A body that is not JSON any more is sent only after a question; No leads back to the form as it was."""
+    async with replaying(tmp_path, [a_capture(1, signature=Signature.MISSING)]) as (see, got):
+        await see.press("e")
+        await see.shows("Send capture 1 again, edited")
+        area = see.pilot.app.screen.query_one(TextArea)
+        spoilt = area.text.replace("100.50", "100.50.")
+        area.load_text(spoilt)
+        await see.press("ctrl+s")
+        text = await see.shows("Send it so?", "The body was JSON and is not any more")
+        assert "signature will not verify" not in text
+        await see.press("n")
+        await see.shows_no("Send it so?")
+        assert area.text == spoilt
+        assert not got
+        await see.press("ctrl+s")
+        await see.shows("Send it so?")
+        await see.press("y")
+        await see.shows("answered 200")
+        assert [body for *_, body in got] == [BODY.replace(b"100.50", b"100.50.")]
+
+
+async def test_only_another_target_is_a_change(tmp_path: Path) -> None:
+    """The form sends a request as it came to another target, and asks nothing."""
+    async with replaying(tmp_path, [a_capture(1)], usual=False) as (see, got):
+        await see.press("e")
+        await see.shows("Send capture 1 again, edited")
+        see.pilot.app.screen.query_one("#field-to", Input).value = f"127.0.0.1:{got.port}/x"
+        await see.press("ctrl+s")
+        await see.shows("answered 200")
+        assert [(path, body) for _, path, _, body in got] == [("/x", BODY)]
+
+
+@pytest.mark.parametrize(
+    ("body", "came", "resign", "asked"),
+    [
+        (b'{"a":1}', Signature.VALID, True, ()),
+        (b'{"a":1}', Signature.MISSING, False, ()),
+        (b'{"a":1}', Signature.INVALID, False, ("signature",)),
+        (b'{"a":', Signature.VALID, False, ("JSON", "signature")),
+        (b'{"a":', Signature.MISSING, True, ("JSON",)),
+        (b"", Signature.MISSING, False, ("JSON",)),
+    ],
+)
+def test_what_is_asked_before_an_edited_capture_is_sent(
+    body: bytes, came: Signature, resign: bool, asked: tuple[str, ...]
+) -> None:
+    """Broken JSON and a change under an old signature are named; a body that never was JSON is not."""
+    capture = a_capture(1, signature=came)
+    said = list(doubts_about(capture, Edits(body=body), resign=resign))
+    assert len(said) == len(asked)
+    assert all(word in sentence for word, sentence in zip(asked, said, strict=True))
+    assert not list(doubts_about(capture, Edits(target="/x"), resign=False))
+    text = replace(capture, body=b"plain", signature=Signature.MISSING)
+    assert not list(doubts_about(text, Edits(body=b"other"), resign=False))
 
 
 async def test_form_that_cannot_be_read_stays(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from relay.lean.catalogue import Confidence, EventType, catalogue
 from relay.models import Capture, Delivery, Origin, Shape
 from relay.phrases import size, spent, when
 from relay.repeats import Tries
-from relay.text import latin1_shown, visible
+from relay.text import latin1_shown, visible, visible_start
 from tui.facts.blocks import Block, Fact, Heading, Note, Subject
 from tui.format import SIGNATURES, Tone
 
@@ -19,6 +19,9 @@ _KNOWN = {
     Confidence.PARTIAL: "Lean documents this type in part.",
 }
 
+
+MOST_NOTE = 4096
+"""Characters of a note; only older versions took longer ones."""
 
 MOST_REPLAYS = 3
 """Replays that are told at the top, the newest ones."""
@@ -84,7 +87,7 @@ def _marks(subject: Subject) -> Iterator[Block]:
     if capture.starred:
         yield Note("★ Starred: pruning leaves it alone.", "warn")
     if capture.note is not None:
-        yield Note(f"✎ {visible(capture.note)}", "accent")
+        yield Note(f"✎ {visible_start(capture.note, MOST_NOTE)}", "accent")
 
 
 def _this_try(subject: Subject, tries: Tries) -> Iterator[Block]:

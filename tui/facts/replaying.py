@@ -11,8 +11,9 @@ import msgspec
 
 from relay.editing import Edits, parse_header
 from relay.expecting import Expectation
+from relay.jsonvalues import TooDeepError, parsed
 from relay.lean.changes import parse_splice
-from relay.models import Delivery
+from relay.models import Capture, Delivery, Signature
 from relay.replaywords import Progress, begun_by, summary
 from relay.targets import target_url
 from relay.text import visible
@@ -93,6 +94,33 @@ def expectation(wanted: Wanted) -> Expectation | None:
         Fault: it is written wrong.
     """
     return _read("expect", Expectation.read, wanted.expect) if wanted.expect.strip() else None
+
+
+def doubts_about(capture: Capture, edits: Edits, *, resign: bool) -> Iterator[str]:
+    """Reasons to ask before an edited capture is sent, in sentences: what its backend will probably refuse.
+
+    Args:
+        capture: as it came.
+        edits: what was changed in it.
+        resign: whether it will be signed again.
+    """
+    if edits.body is None or edits.body == capture.body:
+        return
+    if _json_error(capture.body) is None and (error := _json_error(edits.body)) is not None:
+        yield f"The body was JSON and is not any more: {error}."
+    if capture.signature is not Signature.MISSING and not resign:
+        yield "The body was changed and will not be signed again, so its signature will not verify."
+
+
+def _json_error(body: bytes) -> str | None:
+    """Why a body is not JSON; None where it is, or goes deeper than can be followed."""
+    try:
+        parsed(body)
+    except TooDeepError:
+        return None
+    except ValueError as error:
+        return str(error)
+    return None
 
 
 def ranges(ids: Sequence[int]) -> list[tuple[int, int]]:

@@ -18,7 +18,7 @@ from relay.editing import Edits
 from relay.errors import RelayError
 from relay.text import visible
 from tui import keymap, keys
-from tui.facts.replaying import Fault, Wanted, order
+from tui.facts.replaying import Fault, Wanted, doubts_about, order
 from tui.gateway import Form, Replays
 from tui.keys import Key
 from tui.screens.dialogs import Confirm
@@ -109,16 +109,20 @@ class EditScreen(Screen[Sending | None]):
     def _say(self, text: str) -> None:
         self._fault.update(Content(visible(text)))
 
-    def action_send(self) -> None:
+    @work(group="dialog", exclusive=True)
+    async def action_send(self) -> None:
         sending = self._sending()
         if sending is None:
             return
-        if sending.edits == Edits() and not sending.wanted.resign:
+        if sending.edits == Edits() and not sending.wanted.resign and not sending.wanted.to.strip():
             written = keymap.of(self.app).written
             leave, replay = written("edit.leave"), written("capture.replay")
             self._say(f"Nothing was changed. {leave} leaves; {replay} sends it as it came.")
             return
-        self.dismiss(sending)
+        doubts = list(doubts_about(self._form.capture, sending.edits, resign=sending.wanted.resign))
+        ask = Confirm("Send it so?", "\n".join(doubts), "Yes, send", "No, back to the form")
+        if not doubts or await self.app.push_screen_wait(ask):
+            self.dismiss(sending)
 
     def action_dry_run(self) -> None:
         sending = self._sending()

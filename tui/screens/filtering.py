@@ -86,8 +86,10 @@ class Filtering(Screen[None]):
         if self._writing is not None:
             self._writing.stop()
         text = "" if event.cleared else self._bar.text
-        if self._apply(text):
-            self._bar.recall = Recall(Memory(self._bar.recall.history).with_filter(text).history)
+        if not self._apply(text):
+            self._bar.edit()  # The error is there to be corrected; in the list the next letters would act.
+            return
+        self._bar.recall = Recall(Memory(self._bar.recall.history).with_filter(text).history)
         self._list.focus()
 
     def on_filter_bar_stop_wanted(self, event: FilterBar.StopWanted) -> None:
@@ -143,7 +145,7 @@ class Filtering(Screen[None]):
     def _remembered(self) -> Memory:
         """How the screen is now."""
         zoom = next((zoom for zoom in ZOOMS if self.has_class(f"-zoom-{zoom}")), "")
-        filter = self._bar.text.strip()
+        filter = self._bar.shown_text.strip()
         return replace(
             Memory(self._bar.recall.history),
             filter=filter if not self._bar.has_class("-faulty") else self._memory.filter,

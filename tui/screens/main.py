@@ -50,6 +50,9 @@ WIDE = 140
 class MainScreen(Filtering, DetailingScreen):
     """Browse, filter, understand."""
 
+    AUTO_FOCUS = "#list"
+    """Textual would take the first field, the hidden filter, and the first keys would go there unseen."""
+
     BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings(keys.MAIN), *keys.tab_bindings()]
 
     def __init__(self, gateway: Gateway) -> None:
@@ -84,7 +87,6 @@ class MainScreen(Filtering, DetailingScreen):
         yield KeysFoot()
 
     def on_mount(self) -> None:
-        self._list.focus()
         self._start_arrivals()
         self._take_up(self.gateway.memory())
         self.set_interval(POLL_S, self._poll)
@@ -223,6 +225,7 @@ class MainScreen(Filtering, DetailingScreen):
         self.set_class(nothing, "-nothing")
         if nothing:
             self._empty.url = self.gateway.url()
+            self._empty.signs = bool(self.gateway.settings.secrets)
         self._tell()
         self._read_detail_if_changed()
 
@@ -348,6 +351,14 @@ class MainScreen(Filtering, DetailingScreen):
             switch = keymap.of(self.app).written("filter.switch")
             self.notify(f"The filter hides it, so it is off; {switch} switches it on.", markup=False)
         self._list.go_to(listing.y_of(number))
+
+    def action_leave(self) -> None:
+        """From the detail back to the list; from the list out of the program."""
+        if self._detail.has_focus_within:
+            self.remove_class("-zoom-detail")
+            self._list.focus()
+        else:
+            self.app.exit()
 
     def action_copy_url(self) -> None:
         status = self._status.status

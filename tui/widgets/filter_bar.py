@@ -114,6 +114,11 @@ class FilterBar(Vertical):
         """What is written."""
         return self._input.value
 
+    @property
+    def shown_text(self) -> str:
+        """What is written where somebody can see it; empty while the bar is closed."""
+        return self.text if self.has_class("-open") else ""
+
     def edit(self) -> None:
         """Open it, with the cursor behind the text."""
         self.add_class("-open")
@@ -199,14 +204,14 @@ class FilterBar(Vertical):
         self._input.focus()
 
     def action_accept(self) -> None:
-        """Take the choice under the cursor, or the first; without any, go on to what Tab leads to."""
+        """Take the choice under the cursor, or the first; without any, the same as Enter."""
         if self._suggestions.is_open:
             if self._suggestions.choice is None:
                 self._suggestions.move(1)
             if self._suggestions.choice is not None:
                 self._accept(self._suggestions.choice)
         else:
-            self.screen.focus_next()
+            self.action_take()
 
     def action_accept_or_right(self) -> None:
         """At the end of the text take the choice, else go to the right."""

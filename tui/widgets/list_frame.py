@@ -128,12 +128,15 @@ class Empty(Widget):
 
     url: reactive[str] = reactive("")
     public_url: reactive[str | None] = reactive(None)
+    signs: reactive[bool] = reactive(False)
+    """A webhook secret is set, so that samples are signed."""
 
     def render(self) -> RenderResult:
-        return content(_first_steps(visible(self.url), self.public_url, keymap.of(self.app)))
+        steps = _first_steps(visible(self.url), self.public_url, keymap.of(self.app), signs=self.signs)
+        return content(steps)
 
 
-def _first_steps(url: str, public_url: str | None, keys: Keymap) -> Iterator[Piece]:
+def _first_steps(url: str, public_url: str | None, keys: Keymap, *, signs: bool) -> Iterator[Piece]:
     yield "Nothing has come yet.\n\n", "strong"
     if public_url:
         yield "Lean posts to  ", "dim"
@@ -141,7 +144,8 @@ def _first_steps(url: str, public_url: str | None, keys: Keymap) -> Iterator[Pie
     yield "Listening on   ", "dim"
     yield f"{url}\n\n", "accent"
     yield keys.written("relay.trigger"), "accent"
-    yield " posts a sample, signed as Lean would\n", "plain"
+    signed = "signed as Lean would" if signs else "unsigned, since no webhook secret is set"
+    yield f" posts a sample, {signed}\n", "plain"
     yield keys.written("relay.copy_url"), "accent"
     yield " copies the URL to give Lean\n", "plain"
     yield keys.written("help"), "accent"

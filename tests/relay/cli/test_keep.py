@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -55,6 +56,23 @@ def test_notes_are_written_replaced_and_removed(folder: Path) -> None:
     assert rows(folder, "SELECT text FROM notes") == [("second",)]
     assert command(folder, "note", "3", "--remove").returncode == 0
     assert rows(folder, "SELECT count(*) FROM notes") == [(0,)]
+
+
+def test_notes_are_bounded(folder: Path) -> None:
+    """A note has at most 4 KiB; a longer one of an older version is cut where it is shown, and kept."""
+    said = command(folder, "note", "3", "-m", "é" * 2049)
+    assert (said.returncode, said.stdout) == (2, "")
+    assert "a note of 4,098 bytes is too long; a note has at most 4,096" in said.stderr
+    assert rows(folder, "SELECT count(*) FROM notes") == [(0,)]
+    assert command(folder, "note", "3", "-m", "é" * 2048).returncode == 0
+    with sqlite3.connect(folder / "relay.db") as old:
+        old.execute("UPDATE notes SET text = ?", ("N" * 5_000_000,))
+    old.close()
+    (line,) = (line for line in command(folder, "list").stdout.splitlines() if "NNN" in line)
+    assert len(line) < 500
+    assert "… (5,000,000 characters)" in line
+    assert len(command(folder, "show", "3").stdout) < 20_000
+    assert rows(folder, "SELECT length(text) FROM notes") == [(5_000_000,)]
 
 
 def test_what_is_not_there_is_not_found(folder: Path) -> None:

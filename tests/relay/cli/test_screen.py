@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
 import socket
 import sqlite3
 import sys
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -15,6 +17,7 @@ import psutil
 import pytest
 
 from relay.lock import holder
+from tests.factories import a_capture, insert_all, new_log
 from tests.running import Running, lean_relay, running, wait_until, working_folder
 from tests.terminal import Terminal, at_a_terminal
 
@@ -105,6 +108,60 @@ def test_detached(tmp_path: Path) -> None:
     finally:
         listener.terminate()
         psutil.wait_procs([listener], timeout=10)
+
+
+def test_keys_while_it_starts(tmp_path: Path) -> None:
+    """What was typed before the first frame is no filter, now or at the next start; `q` still leaves."""
+    db = tmp_path / "relay.db"
+    insert_all(new_log(db), [a_capture(number) for number in range(1, 5)])
+    for _ in range(2):
+        with at_a_terminal(tmp_path, "tui", "--db", str(db)) as see:
+            see.press("jj")
+            see.wait_for("4 captures")
+            see.press("q")
+            assert see.end() == 0
+            assert "jj" not in see.plain()
+    (state,) = tmp_path.rglob("screens/*.json")
+    assert json.loads(state.read_text())["filter"] == ""
+
+
+def test_exported_sizes_are_not_the_terminals(tmp_path: Path) -> None:
+    """COLUMNS and LINES of a shell that exports them do not shrink the screen, and a resize is followed."""
+    db = tmp_path / "relay.db"
+    insert_all(new_log(db), [a_capture(1)])
+    env = {"COLUMNS": "40", "LINES": "10"}
+    with at_a_terminal(tmp_path, "tui", "--db", str(db), size=(100, 24), env=env) as see:
+        see.wait_for("1 capture")
+        see.wait_for("q quit")
+        assert any(f"\x1b[{line};".encode() in see.written for line in range(20, 25))
+        see.resize(100, 40)
+        deadline = time.monotonic() + 20
+        while b"\x1b[39;" not in see.written and b"\x1b[40;" not in see.written:
+            assert time.monotonic() < deadline, "it does not follow"
+            see.read()
+        see.press("q")
+        assert see.end() == 0
+
+
+def test_to_the_shell_and_back(tmp_path: Path) -> None:
+    """Ctrl-Z gives the terminal back to the shell as it was; `fg` draws the screen again."""
+    db = tmp_path / "relay.db"
+    insert_all(new_log(db), [a_capture(1)])
+    # A shell with jobs, at this terminal as its own: only there a process can be stopped.
+    shell = (
+        "import os, sys; os.open(os.ttyname(0), os.O_RDWR); os.execvp('bash', ['bash', '-m', '-c', "
+        "'\"$@\"; echo stopped with $?; fg > /dev/null; echo left with $?', 'bash', sys.executable, "
+        "'-m', 'relay', *sys.argv[1:]])"
+    )
+    with at_a_terminal(tmp_path, "tui", "--db", str(db), launcher=("-c", shell)) as see:
+        see.wait_for("q quit")
+        see.press("\x1a")
+        see.wait_for("stopped with 148")
+        see.wait_for("q quit")
+        see.press("q")
+        see.wait_for("left with 0")
+        assert see.end() == 0
+        assert see.left_on() == set()
 
 
 def test_a_running_engine_is_joined(tmp_path: Path) -> None:
