@@ -102,6 +102,9 @@ SUMMARIES: dict[str, dict[str, str]] = {
 }
 """What `--help` says of each command, by heading, so that it need not import them all."""
 
+JSON_ASKED = "lean-relay.json-asked"
+"""Whether `--json` was written, for what is answered before options are read."""
+
 DEFAULT = "listen"
 """The command where none is named and nobody sits at a terminal, or wants JSON."""
 
@@ -140,6 +143,7 @@ class Lazy(click.Group):
         return items + click.Command.shell_complete(self, ctx, incomplete)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.meta[JSON_ASKED] = "--json" in args
         # Whoever completes an empty line wants to see the commands, not the options of `listen`.
         if not ctx.resilient_parsing:
             named, args = args, with_default_command(args, AT_A_TERMINAL if at_a_terminal() else DEFAULT)
@@ -188,7 +192,12 @@ def _print_version(ctx: click.Context, _parameter: click.Parameter, value: bool)
         return
     from importlib.metadata import version  # 20 ms that other commands need not wait for
 
-    click.echo(f"{PROGRAM} {version(PROGRAM)}")
+    if ctx.meta[JSON_ASKED]:
+        from relay.cli.jsonlines import print_json
+
+        print_json({"kind": "version", "version": version(PROGRAM)})
+    else:
+        click.echo(f"{PROGRAM} {version(PROGRAM)}")
     ctx.exit()
 
 
@@ -240,39 +249,59 @@ def run(argv: Sequence[str]) -> int:
 def _run(argv: Sequence[str]) -> int:
     if asked := os.environ.get(COMPLETION_VARIABLE):
         return shell_complete(group, {}, PROGRAM, COMPLETION_VARIABLE, asked)
+    invocation = Invocation()
     try:
-        with group.make_context(PROGRAM, list(argv), obj=Invocation()) as ctx:
+        with group.make_context(PROGRAM, list(argv), obj=invocation) as ctx:
             code = group.invoke(ctx)
         return code if isinstance(code, int) else Exit.FINE
     except click.exceptions.Exit as done:
         return done.exit_code
     except RelayError as error:
-        complain(f"[{error.word}] {error}" if error.word else str(error))
-        return error.exit_code
+        return _failed(invocation, str(error), error.exit_code, error.word)
     except NoArgsIsHelpError as error:
         click.echo(visible_block(error.format_message()), err=True)
-        return Exit.USAGE
+        return _failed(_as_written(argv), "a command is missing", Exit.USAGE, silent=True)
     except click.UsageError as error:
         if error.ctx is not None:
             click.echo(visible_block(error.ctx.get_usage()), err=True)
-        complain(error.format_message())
-        return Exit.USAGE
+        return _failed(_as_written(argv), error.format_message(), Exit.USAGE)
     except click.ClickException as error:
-        complain(error.format_message())
-        return Exit.FAILED
+        return _failed(invocation, error.format_message(), Exit.FAILED)
     except (KeyboardInterrupt, click.Abort):
         return Exit.INTERRUPTED
     except BrokenPipeError:
         raise
     except OSError as error:
-        complain(f"[system] {error.strerror or error}{f': {error.filename}' if error.filename else ''}")
-        return Exit.FAILED
+        where = f": {error.filename}" if error.filename else ""
+        return _failed(invocation, f"{error.strerror or error}{where}", Exit.FAILED, "system")
     except Exception:
         import traceback  # needed here alone
 
         # A fault of ours; what it quotes may still come from outside.
-        complain(f"[bug] this is a fault of lean-relay\n{traceback.format_exc()}")
-        return Exit.FAILED
+        text = f"this is a fault of lean-relay\n{traceback.format_exc()}"
+        return _failed(invocation, text, Exit.FAILED, "bug")
+
+
+def _as_written(argv: Sequence[str]) -> Invocation:
+    """What a command line that could not be understood says of how to print that."""
+    return Invocation(json="--json" in argv)
+
+
+def _failed(
+    invocation: Invocation, message: str, code: int, word: str | None = None, *, silent: bool = False
+) -> int:
+    """An error in words on stderr, and with --json as a line on stdout; gives its exit code.
+
+    Args:
+        silent: it has its words already.
+    """
+    if not silent:
+        complain(f"[{word}] {message}" if word else message)
+    if invocation.json:
+        from relay.cli.jsonlines import error_line, print_json
+
+        print_json(error_line(message, code, word))
+    return code
 
 
 def _is_unread(stream: TextIO) -> bool:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Iterator
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,7 +11,9 @@ from typing import Any
 import click
 
 from relay import passport
+from relay.cli.checks import check_as_json
 from relay.cli.common import Group, Invocation, shared_options
+from relay.cli.jsonlines import print_json
 from relay.cli.together import apart
 from relay.config import default_certs
 from relay.errors import CheckFailed, NotFound, UsageError
@@ -54,7 +54,7 @@ def init(invocation: Invocation, folder: Path | None, names: tuple[str, ...]) ->
             for name in ("ca", "ca_key", "server", "server_key", "client", "client_key")
         }
         line = {"kind": "certificates", **paths, "names": made.names, "new_authority": made.new_authority}
-        click.echo(json.dumps(line | {"not_after": made.ends.strftime("%Y-%m-%dT%H:%M:%SZ")}))
+        print_json(line | {"not_after": made.ends.strftime("%Y-%m-%dT%H:%M:%SZ")})
         return
     for text in init_lines(made, folder):
         click.echo(visible(text))
@@ -112,7 +112,7 @@ def check(
     for remark in checking.check(cert, key, chain, password=password, now=datetime.now(UTC)):
         faults += remark.level == "fault"
         if invocation.json:
-            click.echo(json.dumps({"kind": "check", **asdict(remark)}))
+            print_json(check_as_json(remark.about, remark.level, remark.text, remark.mend))
             continue
         click.echo(visible(f"{remark.level:7}  {remark.about:8}  {remark.text}"))
         if remark.mend is not None:
@@ -190,7 +190,7 @@ def _show_server(host: str, port: int, name: str | None, ca: Path | None, invoca
             "version": shown.version,
             "cipher": shown.cipher,
         }
-        click.echo(json.dumps(line | {"asks_for_certificate": shown.asks, "fault": shown.fault}))
+        print_json(line | {"asks_for_certificate": shown.asks, "fault": shown.fault})
     else:
         asks = "; asks callers for a certificate" if shown.asks else ""
         click.echo(visible(f"{host} port {port}: {shown.version}, {shown.cipher}; {trusted}{asks}"))
@@ -211,7 +211,7 @@ def _show_all(certificates: Any, invocation: Invocation) -> None:
         if remark.level == "fault":
             faults.append(remark.text)
         if invocation.json:
-            click.echo(json.dumps({"kind": "certificate", "number": number, **facts}))
+            print_json({"kind": "certificate", "number": number, **facts})
             continue
         click.echo(f"\ncertificate {number}")
         _print(passport.certificate_rows(facts))
@@ -231,7 +231,7 @@ def _show_capture(number: int, invocation: Invocation) -> None:
     if capture.tls is None:
         raise NotFound(f"capture {number} came over plain HTTP, or through a tunnel, where TLS ended")
     if invocation.json:
-        click.echo(json.dumps({"kind": "tls", "capture": number, **capture.tls}))
+        print_json({"kind": "tls", "capture": number, **capture.tls})
     else:
         click.echo(f"capture {number}")
         _print(passport.rows(capture.tls))

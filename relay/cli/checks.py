@@ -31,13 +31,12 @@ class Finding:
     """What to do about it; None where nothing needs doing."""
 
     def as_json(self) -> dict[str, str | None]:
-        return {
-            "kind": "check",
-            "check": self.check,
-            "level": self.level,
-            "text": self.text,
-            "next_step": self.next_step,
-        }
+        return check_as_json(self.check, self.level, self.text, self.next_step)
+
+
+def check_as_json(check: str, level: str, text: str, next_step: str | None) -> dict[str, str | None]:
+    """The line of a check: what was looked at, `ok`, `warning` or `fault`, what was found, what to do."""
+    return {"kind": "check", "check": check, "level": level, "text": text, "next_step": next_step}
 
 
 def ok(check: str, text: str) -> Finding:

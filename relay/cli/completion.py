@@ -5,11 +5,12 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
-from relay.cli.common import COMPLETION_VARIABLE, PROGRAM
+from relay.cli.common import COMPLETION_VARIABLE, PROGRAM, Invocation, shared_options
 
 
 @click.command("completion")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@shared_options
 @click.pass_context
 def completion_command(ctx: click.Context, shell: str) -> None:
     """Print a script that completes commands and options.
@@ -19,4 +20,10 @@ def completion_command(ctx: click.Context, shell: str) -> None:
     """
     kind = get_completion_class(shell)
     assert kind is not None
-    click.echo(kind(ctx.find_root().command, {}, PROGRAM, COMPLETION_VARIABLE).source())
+    script = kind(ctx.find_root().command, {}, PROGRAM, COMPLETION_VARIABLE).source()
+    if ctx.ensure_object(Invocation).json:
+        from relay.cli.jsonlines import print_json
+
+        print_json({"kind": "completion", "shell": shell, "script": script})
+    else:
+        click.echo(script)

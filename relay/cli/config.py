@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from relay.cli.common import Group, Invocation, shared_options
+from relay.cli.jsonlines import print_json
 from relay.config import PROJECT_FILE, SETTINGS, RespondRule, Route, Settings
 from relay.errors import RelayError, UsageError
 from relay.text import visible
@@ -58,7 +59,7 @@ def init(invocation: Invocation) -> None:
     with open(descriptor, "w", encoding="utf-8") as file:
         file.write(template())
     if invocation.json:
-        click.echo(json.dumps({"kind": "settings_file", "path": str(path.absolute())}))
+        print_json({"kind": "settings_file", "path": str(path.absolute())})
     else:
         click.echo(
             f"wrote {visible(str(path))}; all in it is commented out, so nothing has changed yet", err=True
@@ -83,7 +84,7 @@ def show(invocation: Invocation) -> None:
     lines = shown(settings)
     if invocation.json:
         for line in lines:
-            click.echo(json.dumps(line, ensure_ascii=False))
+            print_json(line)
         return
     cells = [(str(line["name"]), _text(line["value"]), f"({line['source']})") for line in lines]
     widths = [max(len(row[column]) for row in cells) for column in (0, 1)]

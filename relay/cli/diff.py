@@ -7,7 +7,8 @@ from itertools import islice
 import click
 
 from relay.cli.common import Invocation, shared_options
-from relay.cli.reading import print_json, reveal_option
+from relay.cli.jsonlines import print_json
+from relay.cli.reading import reveal_option
 from relay.diff import Difference, differences
 from relay.errors import NotFound, UsageError
 from relay.localtime import now

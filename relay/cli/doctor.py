@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import sys
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ import click
 from relay.cli import checks, tlschecks
 from relay.cli.checks import Finding
 from relay.cli.common import Invocation, run_async, shared_options
+from relay.cli.jsonlines import print_json
 from relay.errors import CheckFailed, UsageError
 from relay.text import visible
 
@@ -31,7 +31,7 @@ def doctor_command(invocation: Invocation, public: bool) -> None:
     for finding in findings(invocation, public=public):
         faults += finding.level == "fault"
         if invocation.json:
-            click.echo(json.dumps(finding.as_json(), ensure_ascii=False))
+            print_json(finding.as_json())
             continue
         click.echo(visible(f"{finding.level:7}  {finding.check:10}  {finding.text}"))
         if finding.next_step:

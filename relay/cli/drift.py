@@ -62,7 +62,7 @@ def report(checked: Mapping[str, Checked]) -> Iterator[dict[str, Any]]:
                 f"  {one.first.level}  {_agreed(one)} ({one.count} of {each.compared}, first in {one.source})"
             )
             yield {
-                "kind": "difference",
+                "kind": "shape_difference",
                 "type": type_,
                 "difference": one.first.as_json(),
                 "count": one.count,

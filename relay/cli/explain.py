@@ -38,7 +38,7 @@ def explained_as_json(event: EventType, region: Region) -> dict[str, Any]:
     del known["payload"]
     sample = example(event, region)
     return {
-        "kind": "event_type",
+        "kind": "event_type_details",
         **known,
         "fields": [row.as_json() for row in field_rows(event)],
         "example": msgspec.json.decode(sample.body),

@@ -6,15 +6,15 @@ engine hands nothing over, and the follower reads at its own pace.
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 from contextlib import suppress
 from datetime import timedelta
 from types import TracebackType
 
+from relay.cli.jsonlines import json_line
 from relay.cli.outlet import STDERR, STDOUT, write
-from relay.cli.reading import has_other_bytes, masked, masked_attempt
+from relay.cli.reading import attempt_as_json, has_other_bytes, masked
 from relay.config import Settings
 from relay.errors import RelayError
 from relay.lean import schedule
@@ -100,7 +100,7 @@ class Follower:
         for capture in fetched(self._reader, range(self._last + 1, newest + 1)):
             if self._json:
                 shown = masked(capture, self._settings, reveal=False)
-                write(STDOUT, json.dumps(shown.as_json()) + "\n")
+                write(STDOUT, json_line(shown.as_json()))
             else:
                 other_bytes = has_other_bytes(self._reader, capture)
                 write(STDERR, f"{capture_line(capture, other_bytes=other_bytes)}\n")
@@ -116,8 +116,7 @@ class Follower:
             for followed in page:
                 self._targets.add(followed.attempt.target)
                 if self._json:
-                    shown = masked_attempt(followed.attempt, self._settings, reveal=False)
-                    write(STDOUT, json.dumps(shown.as_json()) + "\n")
+                    write(STDOUT, json_line(attempt_as_json(followed.attempt, self._settings, reveal=False)))
                 else:
                     write(STDERR, f"{attempt_line(followed, name_target=len(self._targets) > 1)}\n")
                 self._last_attempt = followed.attempt.id

@@ -5,7 +5,6 @@ Each is the running engine's to do, since it alone sends: without one there is n
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -14,6 +13,7 @@ import click
 
 from relay import control
 from relay.cli.common import Invocation, run_async, shared_options
+from relay.cli.jsonlines import print_json
 from relay.cli.listing import FILTER_HELP
 from relay.cli.reading import FilterCommand
 from relay.cli.status import target_line
@@ -111,4 +111,7 @@ def _were(count: int) -> str:
 
 
 def _told(invocation: Invocation, line: Mapping[str, Any], text: str) -> None:
-    click.echo(json.dumps(line) if invocation.json else text)
+    if invocation.json:
+        print_json(line)
+    else:
+        click.echo(text)

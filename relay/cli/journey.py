@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import click
 
 from relay.cli.common import Invocation, shared_options
+from relay.cli.jsonlines import print_json
 from relay.cli.progress import Progress
-from relay.cli.reading import print_json
 from relay.cli.together import exclude
 from relay.journeys import Journey
 from relay.lean.ids import Of

@@ -5,7 +5,6 @@ Each change is the engine's: the running one's, or this process's for as long as
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -14,6 +13,7 @@ import click
 
 from relay import engine
 from relay.cli.common import Invocation, run_async, shared_options
+from relay.cli.jsonlines import print_json
 from relay.cli.together import exclude
 from relay.config import Settings
 from relay.errors import UsageError
@@ -129,4 +129,7 @@ def _captures(count: int) -> str:
 
 
 def _told(invocation: Invocation, line: Mapping[str, Any], text: str) -> None:
-    click.echo(json.dumps(line) if invocation.json else text)
+    if invocation.json:
+        print_json(line)
+    else:
+        click.echo(text)

@@ -19,8 +19,9 @@ from relay import engine
 from relay.cli.common import Invocation, run_async, shared_options
 from relay.cli.ending import Ending
 from relay.cli.follow import Follower
+from relay.cli.jsonlines import json_line
 from relay.cli.options import listen_options
-from relay.cli.outlet import LogLines
+from relay.cli.outlet import STDOUT, LogLines, write
 from relay.cli.status import reloaded
 from relay.config import Settings
 from relay.errors import Exit, RelayError
@@ -88,10 +89,19 @@ async def _listen_until(
             # what is here now stays anyway.
             gc.collect()
             gc.freeze()
-            print(f"listening on {running.url}", flush=True)
+            _say_ready(settings, running, json=json)
             await ending.asked()
             await running.finish()  # While the follower runs, so that the last tries are told too.
     return Exit.FINE
+
+
+def _say_ready(settings: Settings, running: engine.Engine, *, json: bool) -> None:
+    """The first line on stdout."""
+    if json:
+        ready = {"kind": "ready", "url": running.url, "pid": os.getpid(), "db": str(settings.db)}
+        write(STDOUT, json_line(ready))
+    else:
+        write(STDOUT, f"listening on {running.url}\n")
 
 
 def _on_hangup(running: engine.Engine, ending: Ending) -> None:

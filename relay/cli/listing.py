@@ -11,7 +11,8 @@ from itertools import chain, islice
 import click
 
 from relay.cli.common import Invocation, shared_options
-from relay.cli.reading import Columns, FilterCommand, masked, print_json, reveal_option
+from relay.cli.jsonlines import print_json
+from relay.cli.reading import Columns, FilterCommand, masked, reveal_option
 from relay.cli.together import exclude, needs
 from relay.filters import HELP, Filter
 from relay.localtime import now

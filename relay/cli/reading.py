@@ -5,7 +5,6 @@ Owns masking on the way out, for people and for `--json` alike, and the columns 
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import sys
@@ -67,9 +66,15 @@ def masked_attempt(attempt: Attempt, settings: Settings, *, reveal: bool) -> Att
     return replace(attempt, sent_headers=sent, headers=came)
 
 
-def print_json(line: dict[str, Any]) -> None:
-    """One line of `--json`."""
-    sys.stdout.write(json.dumps(line) + "\n")
+def attempt_as_json(
+    attempt: Attempt, settings: Settings, *, reveal: bool, as_expected: bool | None = None
+) -> dict[str, Any]:
+    """The line of an attempt.
+
+    Args:
+        as_expected: of a replay with --expect; None where nothing was expected.
+    """
+    return masked_attempt(attempt, settings, reveal=reveal).as_json() | {"as_expected": as_expected}
 
 
 def write_bytes(data: bytes, *, first: bool = True) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import textwrap
 from collections.abc import Mapping, Sequence
 
 import click
 
 from relay.cli.common import Invocation, shared_options
+from relay.cli.jsonlines import print_json
 from relay.models import Refusal, Tally
 from relay.refusalwords import line, meaning
 from relay.store import refusals
@@ -33,7 +33,10 @@ def refusals_command(invocation: Invocation, limit: int, reason: str | None, exp
         found = refusals.newest(reader, limit, reason)
         tally = refusals.tally(reader)
     for refusal in found:
-        click.echo(json.dumps(refusal.as_json()) if invocation.json else line(refusal))
+        if invocation.json:
+            print_json(refusal.as_json())
+        else:
+            click.echo(line(refusal))
     if explain:
         _explain(invocation, found, tally.by_reason)
     if not invocation.json:
@@ -44,8 +47,8 @@ def _explain(invocation: Invocation, found: Sequence[Refusal], counts: Mapping[s
     for reason in dict.fromkeys(refusal.reason for refusal in found):
         means, count = meaning(reason), counts.get(reason, 0)
         if invocation.json:
-            told = {"kind": "refusal-reason", "reason": reason, "count": count, "words": means.words}
-            click.echo(json.dumps(told | {"behind": means.behind, "advice": means.advice}))
+            told = {"kind": "refusal_reason", "reason": reason, "count": count, "words": means.words}
+            print_json(told | {"behind": means.behind, "advice": means.advice})
             continue
         click.echo(f"\n{visible(reason)}, {count} in all: {means.words}")
         for text in (means.behind, means.advice):

@@ -18,9 +18,10 @@ from relay import engine
 from relay.cli import stopping
 from relay.cli.common import Invocation, run_async, shared_options
 from relay.cli.editor import edited_by_hand
+from relay.cli.jsonlines import print_json
 from relay.cli.keep import ranges
 from relay.cli.listing import FILTER_HELP
-from relay.cli.reading import FilterCommand, print_json, reveal_option, write_bytes
+from relay.cli.reading import FilterCommand, reveal_option, write_bytes
 from relay.cli.replayed import Answers, follow
 from relay.cli.together import exclude, needs
 from relay.config import Settings

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -13,7 +14,8 @@ import click
 from relay import engine
 from relay.cli.common import Invocation
 from relay.cli.follow import came, conclusion
-from relay.cli.reading import masked_attempt, print_json
+from relay.cli.jsonlines import print_json
+from relay.cli.reading import attempt_as_json
 from relay.config import Settings
 from relay.errors import CheckFailed, RelayError, Unreachable
 from relay.expecting import Expectation
@@ -127,8 +129,9 @@ class Answers:
             if why_not is not None:
                 self._unmet.append(attempt.capture_id)
         if self._invocation.json:
-            line = masked_attempt(attempt, self._settings, reveal=self._reveal).as_json()
-            print_json(line if self._expected is None else line | {"as_expected": why_not is None})
+            met = None if self._expected is None else why_not is None
+            print_json(attempt_as_json(attempt, self._settings, reveal=self._reveal, as_expected=met))
+            sys.stdout.flush()
         else:
             click.echo(answer_line(followed, why_not, name_target=len(progress["targets"]) > 1))
 
@@ -145,8 +148,8 @@ class Answers:
             RelayError: not all was sent, for another reason.
         """
         if self._invocation.json:
-            line = {"kind": "replay", **progress}
-            print_json(line if self._expected is None else line | {"not_as_expected": len(self._unmet)})
+            unmet = None if self._expected is None else len(self._unmet)
+            print_json({"kind": "replay", **progress, "not_as_expected": unmet})
         elif progress["total"] > 1:
             click.echo(f"lean-relay: {summary(progress)}", err=True)
         if interrupted:

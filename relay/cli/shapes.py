@@ -20,8 +20,9 @@ from relay.cli.common import (
     shared_options,
 )
 from relay.cli.events import read, sources
+from relay.cli.jsonlines import print_json
 from relay.cli.listing import FILTER_HELP
-from relay.cli.reading import FilterCommand, print_json
+from relay.cli.reading import FilterCommand
 from relay.cli.together import apart
 from relay.config import Settings
 from relay.errors import CheckFailed, NotFound, RelayError, UsageError
@@ -104,9 +105,10 @@ def freeze(invocation: Invocation, words: tuple[str, ...], output: str | None) -
     known = [each for each in summary.types() if each.type is not None]
     if not known:
         raise NotFound("none of it is an event with a type")
-    _write(frozen(known), output)
-    if output is not None:
-        events = sum(each.count for each in known)
+    events = sum(each.count for each in known)
+    line = {"kind": "contract", "types": [each.type for each in known], "events": events}
+    _write(invocation, line, frozen(known), output)
+    if output not in (None, "-"):
         click.echo(f"wrote {output}: {len(known)} types, from {events} events", err=True)
 
 
@@ -147,7 +149,8 @@ def check(invocation: Invocation, words: tuple[str, ...], against: str, junit: s
 @click.argument("types", nargs=-1, metavar="[TYPE...]")
 @click.option("-o", "--output", metavar="FILE", help="Where to; without it, stdout.")
 @shared_options
-def export(types: tuple[str, ...], output: str | None) -> None:
+@click.pass_obj
+def export(invocation: Invocation, types: tuple[str, ...], output: str | None) -> None:
     """Write what Lean documents as JSON Schema (draft 2020-12): of all event types, or of these."""
     from relay.lean.schemas import all_schemas
 
@@ -155,7 +158,8 @@ def export(types: tuple[str, ...], output: str | None) -> None:
         events = [catalogue().event(type_) for type_ in types] or catalogue().events
     except ValueError as error:
         raise UsageError(str(error)) from error
-    _write(all_schemas(events), output)
+    line = {"kind": "schema", "types": [event.type for event in events]}
+    _write(invocation, line, all_schemas(events), output)
 
 
 @shapes_command.command("recheck", cls=FilterCommand)
@@ -235,8 +239,19 @@ def _told(seen: DifferenceSeen, of: int) -> str:
     return f"{seen.first.level}  {seen.first}{many}"
 
 
-def _write(document: Mapping[str, Any], output: str | None) -> None:
-    _write_text(json.dumps(document, indent=2) + "\n", output or "-")
+def _write(
+    invocation: Invocation, line: Mapping[str, Any], document: Mapping[str, Any], output: str | None
+) -> None:
+    """A document into its file, or on stdout; with --json there is a line of what was written.
+
+    Args:
+        line: of --json; the file's name is added, and where there is none, the document.
+    """
+    file = None if output in (None, "-") else output
+    if file is not None or not invocation.json:
+        _write_text(json.dumps(document, indent=2) + "\n", file or "-")
+    if invocation.json:
+        print_json({**line, "path": file, "document": document if file is None else None})
 
 
 def _write_text(text: str, output: str) -> None:

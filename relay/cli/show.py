@@ -12,11 +12,12 @@ import click
 from relay import passport
 from relay.bodies import hex_rows, laid_out
 from relay.cli.common import Invocation, shared_options
+from relay.cli.jsonlines import print_json
 from relay.cli.reading import (
     FilterCommand,
+    attempt_as_json,
     masked,
     masked_attempt,
-    print_json,
     reveal_option,
     write_bytes,
 )
@@ -82,10 +83,14 @@ def show_command(invocation: Invocation, /, selection: tuple[str, ...], reveal: 
             elif part == "curl":
                 _print([curl(shown, settings)])
             elif part == "attempts":
-                attempts = [
-                    masked_attempt(each, settings, reveal=reveal) for each in reader.attempts(capture.id)
-                ]
-                _print_attempts(shown, attempts, invocation)
+                attempts = reader.attempts(capture.id)
+                if invocation.json:
+                    for each in attempts:
+                        print_json(attempt_as_json(each, settings, reveal=reveal))
+                else:
+                    _print_attempts(
+                        shown, [masked_attempt(each, settings, reveal=reveal) for each in attempts]
+                    )
             elif invocation.json:
                 print_json(shown.as_json())
             else:
@@ -214,11 +219,7 @@ def _text(body: bytes) -> str | None:
         return None
 
 
-def _print_attempts(capture: Capture, attempts: list[Attempt], invocation: Invocation) -> None:
-    if invocation.json:
-        for attempt in attempts:
-            print_json(attempt.as_json())
-        return
+def _print_attempts(capture: Capture, attempts: Sequence[Attempt]) -> None:
     if not attempts:
         click.echo(f"capture {capture.id} was sent to no target", err=True)
     for attempt in attempts:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +10,7 @@ import click
 
 from relay import control, engine
 from relay.cli.common import Invocation, shared_options
+from relay.cli.jsonlines import print_json
 from relay.config import Settings
 from relay.errors import NotFound, Unreachable
 from relay.forwarding import many
@@ -42,7 +42,7 @@ def status_command(invocation: Invocation) -> None:
             "refusals": {},
         }
         line |= {"db": str(settings.db), "log": counts.as_json() if counts else None}
-        click.echo(json.dumps(line))
+        print_json(line)
         return
     for name, text in _rows(settings, running, counts):
         click.echo(f"{name:<10} {visible(text)}")
@@ -139,7 +139,7 @@ def reload_command(invocation: Invocation) -> None:
         )
     result = asyncio.run(engine.ask(settings, "reload", {}))
     if invocation.json:
-        click.echo(json.dumps(result))
+        print_json(result)
         return
     click.echo(reloaded(result))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from functools import partial
 from time import monotonic
@@ -12,6 +11,7 @@ import click
 
 from relay import control
 from relay.cli.common import Invocation, run_async
+from relay.cli.jsonlines import print_json
 from relay.cli.together import alone
 from relay.engine import Ask
 from relay.errors import Unreachable, UsageError
@@ -48,9 +48,11 @@ def stop(invocation: Invocation, which: str) -> None:
     ended = run_async(_stop(partial(control.ask_engine, db), which))
     for progress, was_over in ended:
         if invocation.json:
-            click.echo(json.dumps({"kind": "replay", **progress}))
+            print_json({"kind": "replay", **progress, "not_as_expected": None})
         else:
             click.echo("; ".join(_words(progress, was_over)))
+    if invocation.json:
+        print_json({"kind": "replays_stopped", "count": len(ended)})
     if not ended:
         click.echo("lean-relay: no replay is running", err=True)
 

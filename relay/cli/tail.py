@@ -16,8 +16,9 @@ from time import monotonic, sleep
 import click
 
 from relay.cli.common import Invocation, shared_options
+from relay.cli.jsonlines import print_json
 from relay.cli.listing import FILTER_HELP
-from relay.cli.reading import Columns, FilterCommand, masked, print_json, reveal_option
+from relay.cli.reading import Columns, FilterCommand, masked, reveal_option
 from relay.cli.together import needs
 from relay.config import Settings
 from relay.errors import NotFound, RelayError, UsageError

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import random
 import ssl
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -16,6 +16,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from relay.cli.common import Invocation, shared_options
+from relay.cli.jsonlines import print_json
 from relay.cli.together import alone
 from relay.errors import RelayError, Unreachable, UsageError
 from relay.lean.catalogue import REGIONS, EventType, Region, catalogue
@@ -109,7 +110,10 @@ def trigger_command(
     alone("--explain", "TYPE...", "--region")
     if listing:
         for event in catalogue().events:
-            click.echo(json.dumps(event_as_json(event)) if invocation.json else event_line(event))
+            if invocation.json:
+                print_json(event_as_json(event))
+            else:
+                click.echo(event_line(event))
         return
     if not types:
         raise UsageError("trigger wants a TYPE, such as payment.updated; --list prints them all")
@@ -141,7 +145,7 @@ def _explain(types: Sequence[str], region: Region, *, json_lines: bool) -> None:
         raise UsageError(str(error)) from error
     for event in events:
         if json_lines:
-            click.echo(json.dumps(explained_as_json(event, region)))
+            print_json(explained_as_json(event, region))
         else:
             click.echo("\n".join(explained(event, region)) + "\n" * (event is not events[-1]))
 
@@ -237,9 +241,11 @@ def _post(
         if note is not None and note not in noted:
             noted.add(note)
             _say(f"{post.sample.type}: {note}")
-        click.echo(
-            json.dumps(post.as_json() | {"signed_with": name}) if json_lines else post_line(post, verdicts)
-        )
+        if json_lines:
+            print_json(post.as_json() | {"signed_with": name})
+            sys.stdout.flush()
+        else:
+            click.echo(post_line(post, verdicts))
 
     try:
         asyncio.run(post_all(url, samples, report, secret=secret, rate=rate, tls=tls))

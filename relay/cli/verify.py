@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -11,6 +10,7 @@ import click
 
 from relay.cli.common import Invocation, run_async, shared_options
 from relay.cli.events import is_file, read
+from relay.cli.jsonlines import print_json
 from relay.cli.together import apart
 from relay.config import Settings, read_secrets
 from relay.errors import CheckFailed, UsageError
@@ -150,11 +150,13 @@ def verify_command(
 
 
 def _print(check: Checked, *, json_lines: bool) -> None:
-    click.echo(json.dumps(check.as_json()) if json_lines else check.line())
+    if json_lines:
+        print_json(check.as_json())
+    else:
+        click.echo(check.line())
     for attempt, found in check.attempts:
         if json_lines:
-            line = {"kind": "attempt_verification", "capture_id": attempt.capture_id, **asdict(found)}
-            click.echo(json.dumps(line))
+            print_json({"kind": "attempt_verification", "capture_id": attempt.capture_id, **asdict(found)})
             continue
         came = attempt.status if attempt.status is not None else attempt.outcome
         said = f"try {attempt.number} to {attempt.target}, {came}: {found.summary}"
