@@ -7,6 +7,7 @@ of its own for home, settings and temporary files, and no LEAN_ variable of the 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -203,12 +204,18 @@ def ready(process: subprocess.Popen[bytes], folder: Path, within_s: float = 20.0
     while True:
         ended = process.poll() is not None
         said = (folder / "stdout").read_text()
-        if said.startswith("listening on http") and said.endswith("\n"):
-            return int(said.splitlines()[0].rpartition(":")[2])
+        if said.startswith(("listening on http", '{"kind": "ready", ')) and "\n" in said:
+            return port_of(said.splitlines()[0])
         if ended or time.monotonic() > deadline:
             words = (folder / "stderr").read_text(errors="replace")
             raise AssertionError(f"not listening (exit code {process.returncode}): {said!r}\n{words}")
         time.sleep(0.005)
+
+
+def port_of(ready_line: str) -> int:
+    """The port that the listener's first line names, in words or with --json."""
+    url = json.loads(ready_line)["url"] if ready_line.startswith("{") else ready_line
+    return int(url.strip().rpartition(":")[2])
 
 
 @contextlib.contextmanager

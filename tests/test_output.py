@@ -14,7 +14,16 @@ from pathlib import Path
 import pytest
 
 from tests.leanlike import a_body, a_request
-from tests.running import RELAY, connect, environment, exchange, read_reply, reading, working_folder
+from tests.running import (
+    RELAY,
+    connect,
+    environment,
+    exchange,
+    port_of,
+    read_reply,
+    reading,
+    working_folder,
+)
 
 
 @contextmanager
@@ -33,10 +42,10 @@ def listening(
     assert process.stdout is not None
     try:
         line = process.stdout.readline().decode()
-        assert "listening" in line, line
+        assert "http://" in line, line
         if not read_stdout:
             process.stdout.close()
-        yield process, int("".join(character for character in line.rpartition(":")[2] if character.isdigit()))
+        yield process, port_of(line)
     finally:
         if process.poll() is None:
             process.kill()

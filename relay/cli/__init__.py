@@ -44,6 +44,7 @@ COMMANDS: dict[str, str] = {
     "diff": "relay.cli.diff",
     "journey": "relay.cli.journey",
     "status": "relay.cli.status",
+    "stop": "relay.cli.stop",
     "reload": "relay.cli.status",
     "refusals": "relay.cli.refusals",
     "replay": "relay.cli.replay",
@@ -67,7 +68,8 @@ SUMMARIES: dict[str, dict[str, str]] = {
     "Receive": {
         "listen": "take webhooks: store each one, answer 200, send it on",
         "trigger": "act as Lean: post a realistic, signed webhook",
-        "status": "what the engine is doing",
+        "status": "what the engine is doing; exit 5 where none runs",
+        "stop": "end the engine, and wait until it has ended",
         "reload": "have the engine read its settings again",
     },
     "Read": {

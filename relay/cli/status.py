@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from time import monotonic, sleep
 from typing import Any
 
 import click
@@ -12,7 +13,7 @@ from relay import control, engine
 from relay.cli.common import Invocation, shared_options
 from relay.cli.jsonlines import print_json
 from relay.config import Settings
-from relay.errors import NotFound, Unreachable
+from relay.errors import Exit, NotFound, RelayError, Unreachable
 from relay.forwarding import many
 from relay.lock import holder
 from relay.models import Counts, Signature
@@ -20,18 +21,28 @@ from relay.replaywords import begun_by
 from relay.store.reader import Reader
 from relay.text import visible
 
+LOOK_EVERY_S = 0.1
+
 
 @click.command("status")
+@click.option(
+    "--wait",
+    "wait_s",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    metavar="SECONDS",
+    help="Wait until an engine runs, at most so long.",
+)
 @shared_options
 @click.pass_obj
-def status_command(invocation: Invocation) -> None:
+def status_command(invocation: Invocation, wait_s: float) -> int:
     """What the engine is doing, how the store is, and how much the log holds.
 
-    Works without an engine too, and then says so.
+    Exit 0 while an engine runs, 5 where none does; what the database holds is printed either way.
     """
     settings = invocation.settings()
-    running = _ask_engine(settings)
-    counts = _counts(settings)
+    running = _ask_engine(settings, wait_s)
+    counts, why_not = _counts(settings)
     if invocation.json:
         line = running or {
             "kind": "status",
@@ -43,26 +54,47 @@ def status_command(invocation: Invocation) -> None:
         }
         line |= {"db": str(settings.db), "log": counts.as_json() if counts else None}
         print_json(line)
-        return
-    for name, text in _rows(settings, running, counts):
-        click.echo(f"{name:<10} {visible(text)}")
+    else:
+        for name, text in _rows(settings, running, counts, why_not):
+            click.echo(f"{name:<10} {visible(text)}")
+    return Exit.FINE if running is not None else Exit.UNREACHABLE
 
 
-def _ask_engine(settings: Settings) -> dict[str, Any] | None:
-    if holder(settings.db) is None:
-        return None
-    return asyncio.run(control.ask_engine(settings.db, "status", {}))
+def _ask_engine(settings: Settings, wait_s: float) -> dict[str, Any] | None:
+    """What the engine says, as soon as one runs; None where none does in time.
+
+    Raises:
+        Unreachable: one runs and does not answer.
+    """
+    give_up_at = monotonic() + wait_s
+    while True:
+        try:
+            if holder(settings.db) is not None:
+                return asyncio.run(control.ask_engine(settings.db, "status", {}))
+        except Unreachable as error:
+            if error.word != "no-engine" and monotonic() >= give_up_at:
+                raise
+        if monotonic() >= give_up_at:
+            return None
+        sleep(LOOK_EVERY_S)
 
 
-def _counts(settings: Settings) -> Counts | None:
+def _counts(settings: Settings) -> tuple[Counts | None, str]:
+    """How much the database holds; or None and why that cannot be told."""
     try:
         with Reader(settings.db) as reader:
-            return reader.counts()
+            return reader.counts(), ""
     except NotFound:
-        return None
+        return None, "not there yet"
+    except RelayError as error:
+        if error.word != "older-database":
+            raise
+        return None, str(error)
 
 
-def _rows(settings: Settings, running: dict[str, Any] | None, counts: Counts | None) -> list[tuple[str, str]]:
+def _rows(
+    settings: Settings, running: dict[str, Any] | None, counts: Counts | None, why_not: str
+) -> list[tuple[str, str]]:
     rows: list[tuple[str, str]] = []
     if running is None:
         rows.append(("engine", "none runs on this log; `lean-relay listen` starts one"))
@@ -83,7 +115,7 @@ def _rows(settings: Settings, running: dict[str, Any] | None, counts: Counts | N
             targets = [("target", "none, captures are only stored; --forward-to names some")]
         rows += targets
         rows += [("replay", _replay_line(run)) for run in running.get("replays", ())]
-    rows.append(("log", f"{settings.db}{'' if counts else ' (not there yet)'}"))
+    rows.append(("log", f"{settings.db}{f' ({why_not})' if why_not else ''}"))
     if counts:
         found = counts.signatures
         signatures = ", ".join(f"{found[state]} {state}" for state in Signature if state in found)

@@ -39,7 +39,7 @@ def levels(remarks: list[dict[str, Any]]) -> dict[str, str]:
     order = ["ok", "warning", "fault"]
     worst: dict[str, str] = {}
     for remark in remarks:
-        worst[remark["about"]] = max(worst.get(remark["about"], "ok"), remark["level"], key=order.index)
+        worst[remark["check"]] = max(worst.get(remark["check"], "ok"), remark["level"], key=order.index)
     return worst
 
 
@@ -95,7 +95,7 @@ def test_check_finds_what_is_wrong(made: Pki, capsys: Output) -> None:
     key.chmod(0o644)
     code, remarks = check(capsys, "--cert", cert, "--key", key, "--chain", whole)
     assert (code, levels(remarks)["key"]) == (0, "warning")
-    assert f"chmod 600 {key}" in [remark["mend"] for remark in remarks]
+    assert f"chmod 600 {key}" in [remark["next_step"] for remark in remarks]
 
     no_authority = make("no authority", made.root)
     below = make("below", no_authority, purposes=CLIENT)

@@ -22,6 +22,7 @@ from tests.running import (
     environment,
     exchange,
     lean_relay,
+    port_of,
     ready,
     running,
     start,
@@ -71,9 +72,8 @@ def test_json_gives_each_capture_as_a_line(tmp_path: Path) -> None:
         for number in range(120):
             post(relay.port, a_request(a_body(str(number))))
         assert relay.stop() == 0
-    said, *lines = (tmp_path / "stdout").read_text().splitlines()
-    assert said.startswith("listening on ")
-    captures = [json.loads(line) for line in lines]
+    ready, *captures = map(json.loads, (tmp_path / "stdout").read_text().splitlines())
+    assert ready == {"kind": "ready", "url": relay.url, "pid": relay.pid, "db": str(relay.db)}
     assert [capture["event"]["event_id"] for capture in captures] == [str(number) for number in range(120)]
     assert {capture["kind"] for capture in captures} == {"capture"}
 
@@ -133,7 +133,7 @@ def test_a_terminal_that_stands_still_delays_no_answer(tmp_path: Path) -> None:
         line = b""
         while not line.endswith(b"\n"):
             line += os.read(read_end, 1)
-        port = int(line.decode().rpartition(":")[2])
+        port = port_of(line.decode())
         for number in range(300):
             assert post(port, a_request(a_body(str(number)))).status == 200
         process.terminate()

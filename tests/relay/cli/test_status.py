@@ -3,10 +3,26 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
+import pytest
+
+from relay.cli import stop
+from relay.lock import Holder, Lock
 from tests.leanlike import a_body, a_request
-from tests.running import Running, exchange, lean_relay, running, working_folder
+from tests.running import (
+    RELAY,
+    Running,
+    environment,
+    exchange,
+    lean_relay,
+    lean_relay_here,
+    running,
+    working_folder,
+)
 
 
 def ask(relay: Running, *arguments: str, code: int = 0) -> str:
@@ -41,12 +57,59 @@ def test_status_tells_of_engine_store_and_log(tmp_path: Path) -> None:
 def test_status_works_without_an_engine(tmp_path: Path) -> None:
     """It says that none runs and what starts one; a log that is not there yet is no error."""
     done = lean_relay(tmp_path, "status", "--db", str(tmp_path / "none.db"))
-    assert done.returncode == 0
+    assert done.returncode == 5
     assert "lean-relay listen" in done.stdout
     assert "not there yet" in done.stdout
     assert not (tmp_path / "none.db").exists()
     done = lean_relay(tmp_path, "--json", "status", "--db", str(tmp_path / "none.db"))
     assert json.loads(done.stdout)["engine"] is None
+    assert done.returncode == 5
+
+
+def test_status_waits_for_an_engine(tmp_path: Path) -> None:
+    """With --wait it is started before the engine, and ends with 0 as soon as that is ready."""
+    db = tmp_path / "relay.db"
+    waiting = subprocess.Popen(
+        [sys.executable, *RELAY, "status", "--wait", "60", "--json", "--db", str(db)],
+        cwd=working_folder(tmp_path),
+        env=environment(tmp_path),
+        stdout=subprocess.PIPE,
+    )
+    with waiting, running(tmp_path) as relay:
+        out, _ = waiting.communicate(timeout=60)
+        assert waiting.returncode == 0
+        assert json.loads(out)["engine"]["url"] == relay.url
+    assert lean_relay_here(tmp_path, "status", "--wait", "0.2", "--db", str(db)).returncode == 5
+
+
+def test_stop_ends_the_engine(tmp_path: Path) -> None:
+    """`stop` ends it in order and waits; where none runs the exit code is 5."""
+    with running(tmp_path) as relay:
+        assert exchange(relay.port, a_request(a_body())) is not None
+        assert ask(relay, "stop") == f"stopped the engine (pid {relay.pid})\n"
+        assert relay.process.wait(10) == 0
+        done = lean_relay_here(tmp_path, "stop", "--json", "--db", str(relay.db))
+    assert done.returncode == 5
+    assert json.loads(done.stdout)["word"] == "no-engine"
+
+
+def test_an_engine_that_does_not_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What does not end within its time is said to be still running, with what ends it by force."""
+    monkeypatch.setattr(stop, "ENDS_WITHIN_S", 0.2)
+    monkeypatch.setattr(stop.control, "ask_engine", still_there)
+    lock = Lock.take(tmp_path / "relay.db")
+    try:
+        lock.describe(Holder(pid=os.getpid(), started_at=0.0))
+        done = lean_relay_here(tmp_path, "stop", "--json", "--db", str(tmp_path / "relay.db"))
+    finally:
+        lock.release()
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["word"] == "still-running"
+    assert f"`kill -9 {os.getpid()}`" in done.stderr
+
+
+async def still_there(*_: object) -> dict[str, object]:
+    return {"kind": "stop", "pid": os.getpid()}
 
 
 def test_reload_reads_settings_again(tmp_path: Path) -> None:

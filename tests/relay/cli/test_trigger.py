@@ -296,7 +296,7 @@ def test_explain_as_json(capsys: Output) -> None:
     name = "iban_account_verification.bank.availability.updated"
     assert run(["trigger", name, "--explain", "--json"]) == 0
     line = json.loads(capsys.readouterr().out)
-    assert line["kind"] == "event_type"
+    assert line["kind"] == "event_type_details"
     assert line["schema"]["properties"]["type"]["const"] == name
     assert line["example_note"] is None
     assert {row["path"] for row in line["fields"]} >= {"type", "payload.availability.global"}

@@ -1,0 +1,50 @@
+"""`stop`: ends the engine of a database, and waits until it has ended."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from time import monotonic, sleep
+
+import click
+
+from relay import control
+from relay.cli.common import Invocation, run_async, shared_options
+from relay.cli.jsonlines import print_json
+from relay.errors import RelayError
+from relay.lock import holder
+
+ENDS_WITHIN_S = 10.0
+"""Longer than an engine takes that does not hang."""
+
+LOOK_EVERY_S = 0.05
+
+
+@click.command("stop")
+@click.option("--yes", is_flag=True, help="Also end an engine that another command runs for its own work.")
+@shared_options
+@click.pass_obj
+def stop_command(invocation: Invocation, yes: bool) -> None:
+    """End the engine of this database, as Ctrl-C would, and wait until it has ended.
+
+    Exit 0 when it has ended, 5 where none runs, 1 with [still-running] after 10 s.
+    """
+    db = invocation.settings().db
+    answer = run_async(control.ask_engine(db, "stop", {"yes": yes}))
+    pid = int(answer["pid"])
+    _wait_for_the_end(db, pid)
+    if invocation.json:
+        print_json({"kind": "stop", "pid": pid})
+    else:
+        click.echo(f"stopped the engine (pid {pid})")
+
+
+def _wait_for_the_end(db: Path, pid: int) -> None:
+    give_up_at = monotonic() + ENDS_WITHIN_S
+    while (found := holder(db)) is not None and found.pid == pid:
+        if monotonic() > give_up_at:
+            raise RelayError(
+                f"the engine (pid {pid}) has not ended within {ENDS_WITHIN_S:g} s; "
+                f"`kill -9 {pid}` ends it by force",
+                word="still-running",
+            )
+        sleep(LOOK_EVERY_S)
