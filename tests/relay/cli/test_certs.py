@@ -31,7 +31,8 @@ def check(capsys: Output, *arguments: Any) -> tuple[int, list[dict[str, Any]]]:
     code = run(["certs", "check", *map(str, arguments), "--json"])
     out, err = capsys.readouterr()
     assert "PRIVATE" not in out + err
-    return code, [json.loads(line) for line in out.splitlines()]
+    lines = [json.loads(line) for line in out.splitlines()]
+    return code, [line for line in lines if line["kind"] == "check"]
 
 
 def levels(remarks: list[dict[str, Any]]) -> dict[str, str]:

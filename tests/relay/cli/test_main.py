@@ -193,6 +193,45 @@ def test_a_fault_of_ours_is_said_to_be_one_and_shown_safely(
     assert "\x1b" not in err
 
 
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (UsageError("wrong"), {"word": "usage", "message": "wrong", "exit": 2}),
+        (UsageError("wrong", word="own"), {"word": "own", "message": "wrong", "exit": 2}),
+        (NotFound("none"), {"word": "not-found", "message": "none", "exit": 4}),
+        (CheckFailed("no", word="shape"), {"word": "shape", "message": "no", "exit": 3}),
+        (Unreachable("away"), {"word": "unreachable", "message": "away", "exit": 5}),
+        (RelayError("failed"), {"word": "failed", "message": "failed", "exit": 1}),
+        (OSError(28, "No space left", "/x"), {"word": "system", "message": "No space left: /x", "exit": 1}),
+        (click.BadParameter("bad"), {"word": "usage", "message": "Invalid value: bad", "exit": 2}),
+    ],
+)
+def test_with_json_an_error_is_a_line_too(
+    error: Exception, line: dict[str, Any], register: Register, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Besides its words on stderr; --json before or after the command, and without it stdout is empty."""
+
+    def fails(_: Invocation) -> None:
+        raise error
+
+    register("fails", fails)
+    for words in (["fails", "--json"], ["--json", "fails"]):
+        assert run(words) == line["exit"]
+        said = capsys.readouterr()
+        assert json.loads(said.out) == {"kind": "error", **line}
+        assert line["message"] in said.err
+    assert run(["fails"]) == line["exit"]
+    assert capsys.readouterr().out == ""
+
+
+def test_json_that_is_the_value_of_an_option_is_none(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`note 1 -m --json` has a text and no --json."""
+    assert run(["note", "1", "-m", "--json", "--db", str(tmp_path / "none.db")]) == 4
+    assert capsys.readouterr().out == ""
+
+
 def test_what_a_command_returns_is_its_exit_code(register: Register) -> None:
     """A command may give its exit code itself."""
     register("three", lambda invocation: 3)

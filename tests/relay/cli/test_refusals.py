@@ -51,7 +51,7 @@ def test_what_is_behind_them(tmp_path: Path) -> None:
     done = lean_relay(tmp_path, "refusals", "--explain", "--reason", "too-large", "--json", "--db", str(db))
     *rows, means = [json.loads(line) for line in done.stdout.splitlines()]
     assert [row["detail"] for row in rows] == ["line 1", "line 2", "line 3"]
-    assert (means["kind"], means["count"]) == ("refusal-reason", 15)
+    assert (means["kind"], means["count"]) == ("refusal_reason", 15)
     assert means["advice"].startswith("If it was meant")
 
 

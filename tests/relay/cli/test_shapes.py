@@ -115,7 +115,7 @@ def test_freeze_and_check(db: Path, tmp_path: Path, capsys: Output) -> None:
     assert "payload.amount" in (failure.text or "")
     assert len(suite.findall("testcase/skipped")) == 2
     assert shapes("check", "--against", contract, "--json", "2") == 3
-    assert [line["kind"] for line in lines(capsys)] == ["checked", "difference"]
+    assert [line["kind"] for line in lines(capsys)] == ["checked", "shape_difference", "error"]
 
 
 def test_check_that_checks_nothing_is_no_success(db: Path, tmp_path: Path, capsys: Output) -> None:

@@ -69,8 +69,10 @@ def test_all_that_run(folder: Path) -> None:
         with begun(folder, there) as first, begun(folder, there) as second:
             lines = command(folder, "replay", "--stop", "all", "--json").splitlines()
             said = [process.communicate(timeout=20)[1] for process in (first, second)]
-        assert [json.loads(line)["run"] for line in lines] == [1, 2]
-        assert {json.loads(line)["state"] for line in lines} == {"cancelled"}
+        *runs, last = map(json.loads, lines)
+        assert [run["run"] for run in runs] == [1, 2]
+        assert {run["state"] for run in runs} == {"cancelled"}
+        assert last == {"kind": "replays_stopped", "count": 2}
         assert all(b"[replay-cancelled]" in words for words in said)
         assert command(folder, "replay", "--stop", "all") == "lean-relay: no replay is running\n"
 
