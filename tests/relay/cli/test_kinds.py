@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
@@ -86,7 +87,7 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> Printed:
     folder = tmp_path_factory.mktemp("kinds")
     found: dict[str, list[tuple[str, set[str]]]] = {}
 
-    def note(by: str, text: str) -> list[dict[str, object]]:
+    def note(by: str, text: str) -> list[dict[str, Any]]:
         lines = [json.loads(line) for line in text.splitlines()]
         for line in lines:
             assert line["kind"] == re.sub("[^a-z_]", "", line["kind"]), "written with underscores"
@@ -106,9 +107,7 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> Printed:
             assert lines, f"{line} printed nothing: {done.stderr}"
             if line == "list":
                 words["CUSTOMER"] = next(
-                    each["event"]["customer_id"]
-                    for each in lines
-                    if each["event"]["customer_id"]  # type: ignore[index]
+                    each["event"]["customer_id"] for each in lines if each["event"]["customer_id"]
                 )
         note("stop", lean_relay_here(folder, "stop", "--db", str(relay.db), "--json").stdout)
     note("listen", (folder / "stdout").read_text())
