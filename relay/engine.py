@@ -25,7 +25,7 @@ from aiohttp import http_parser
 
 from relay import control, keeping
 from relay.background import background
-from relay.config import Settings
+from relay.config import SETTINGS, Settings, plain_values
 from relay.connections import Limits
 from relay.errors import RelayError, UsageError
 from relay.forwarding import Forwarding, forwarding, refuse_circles
@@ -303,6 +303,7 @@ class Engine:
         return {
             "status": self._status,
             "reload": self._reload,
+            "compare": self._compare,
             "stop": self._stop,
             **keeping.actions(self._writer),
             **self._replays.actions(),
@@ -359,6 +360,19 @@ class Engine:
         log.info("asked to stop")
         self._end()
         return {"kind": "stop", "pid": os.getpid()}
+
+    async def _compare(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Which of these settings have another value here, and which."""
+        asked = params["settings"]
+        have = plain_values(self.settings, asked)
+        begun = plain_values(self._begun_with, asked)
+        have |= {key: begun[key] for key in begun if SETTINGS[key].attribute in AFTER_RESTART}
+        differ = {
+            key: have[key]
+            for key, value in asked.items()
+            if value != have[key] and not (key == "port" and value == self._port)
+        }
+        return {"pid": os.getpid(), "differ": differ}
 
     async def _reload(self, params: Mapping[str, Any]) -> dict[str, Any]:
         if self._reread is None:

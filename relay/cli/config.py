@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import click
 
 from relay.cli.common import Group, Invocation, shared_options
 from relay.cli.jsonlines import print_json
-from relay.config import PROJECT_FILE, SETTINGS, RespondRule, Route, Settings
+from relay.config import PROJECT_FILE, SETTINGS, Settings, plain_values
 from relay.errors import RelayError, UsageError
 from relay.text import visible
 
@@ -95,13 +94,8 @@ def show(invocation: Invocation) -> None:
 def shown(settings: Settings) -> list[dict[str, Any]]:
     """The settings as lines of `--json`: `name`, `value` as a settings file could have it, `source`."""
     lines = [
-        {
-            "kind": "setting",
-            "name": key,
-            "value": _plain(getattr(settings, setting.attribute)),
-            "source": settings.sources[key],
-        }
-        for key, setting in SETTINGS.items()
+        {"kind": "setting", "name": key, "value": value, "source": settings.sources[key]}
+        for key, value in plain_values(settings).items()
     ]
     lines.append(
         {
@@ -116,32 +110,6 @@ def shown(settings: Settings) -> list[dict[str, Any]]:
         source = settings.sources[name]
         lines.append({"kind": "setting", "name": name, "value": str(secret), "source": source})
     return lines
-
-
-def _plain(value: object) -> Any:
-    match value:
-        case RespondRule():
-            rule = {"when": value.when, "status": value.status, "delay": value.delay_s}
-            return rule if value.first is None else rule | {"first": value.first}
-        case Route():
-            return value.to if value.when is None else {"to": value.to, "when": value.when}
-        case dict():
-            return dict(value)
-        case tuple():
-            return [_plain(item) for item in value]
-        case timedelta():
-            return _span(value)
-        case bool() | int() | float() | None:
-            return value
-        case _:
-            return str(value)
-
-
-def _span(span: timedelta) -> str:
-    for unit, size in (("d", timedelta(days=1)), ("h", timedelta(hours=1)), ("m", timedelta(minutes=1))):
-        if not span % size:
-            return f"{span // size}{unit}"
-    return f"{span.total_seconds():g}s"
 
 
 def _text(value: object) -> str:

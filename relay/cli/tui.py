@@ -8,6 +8,7 @@ import click
 
 from relay.cli.behind import Listener
 from relay.cli.common import Invocation, at_a_terminal, is_dumb, shared_options
+from relay.cli.joining import check_same
 from relay.cli.options import listen_options
 from relay.cli.together import apart
 from relay.errors import UsageError
@@ -58,7 +59,8 @@ def tui_command(invocation: Invocation) -> int:
 def screen_command(ctx: click.Context, /, detach: bool, **flags: Any) -> int:
     """Take webhooks as `listen` does, and show them in a terminal UI in front of it.
 
-    Where an engine runs on the log already, joins that one. Without a terminal, the same as `listen`.
+    Where an engine runs on the log already, joins that one; options that it does not have are an error then.
+    Without a terminal, the same as `listen`.
     """
     invocation = ctx.find_object(Invocation)
     assert invocation is not None
@@ -68,6 +70,7 @@ def screen_command(ctx: click.Context, /, detach: bool, **flags: Any) -> int:
 
         keymap(settings)
     if holder(settings.db) is not None:
+        check_same(settings)
         from tui.app import run
 
         return run(settings)

@@ -5,6 +5,7 @@ Classes receive values; only commands call `load`, and only what needs secrets r
 
 from relay.config.known import SETTINGS, Setting
 from relay.config.loading import PROJECT_FILE, default_certs, default_db, load, user_file
+from relay.config.plain import plain_values
 from relay.config.secrets import preferred_secret, read_app_token, read_secrets
 from relay.config.settings import RETRIES, RespondRule, Route, SecretSource, Settings
 
@@ -20,6 +21,7 @@ __all__ = [
     "default_certs",
     "default_db",
     "load",
+    "plain_values",
     "preferred_secret",
     "read_app_token",
     "read_secrets",

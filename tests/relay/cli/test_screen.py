@@ -174,6 +174,24 @@ def test_a_running_engine_is_joined(tmp_path: Path) -> None:
         assert program.process.poll() is None
 
 
+def test_options_of_a_joined_engine(tmp_path: Path) -> None:
+    """Those that it has pass; those that it does not have are an error that names them and what it has."""
+    folder = tmp_path / "engine"
+    with running(folder, "--respond", "503") as program:
+        same = ("--db", str(program.db), "-p", str(program.port), "--respond", "503")
+        with at_a_terminal(folder, *same) as see:
+            see.wait_for(program.url)
+            see.press("q")
+            assert see.end() == 0
+        others = ("-f", ":43002", "--only", "type:x", "--respond", "500", "--timeout", "300")
+        with at_a_terminal(folder, "--db", str(program.db), *others) as see:
+            assert see.end() == 2
+        said = " ".join(see.plain().split())
+    assert "--forward-to and --only (it has none), --respond (it has 503)" in said
+    assert "--timeout" not in said
+    assert "`lean-relay stop`" in said
+
+
 def test_a_refused_start_is_told(tmp_path: Path) -> None:
     """What keeps the listener from starting is told with its word and exit code, and no screen opens."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
