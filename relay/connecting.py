@@ -14,12 +14,15 @@ import socket
 import ssl
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from ipaddress import ip_address
+from time import monotonic
 from typing import cast
 
 from relay.errors import RelayError
 from relay.outcomes import Failed, Outcome, not_connected, said, unresolved
 from relay.outgoing import Destination
+from relay.standstill import Watch
 from relay.text import visible
 
 CONNECT_WITHIN_S = 10.0
@@ -70,6 +73,12 @@ class Channel(asyncio.Protocol):
         """Bytes that came since the connection was made."""
         self.ended = False
         """Nothing more can come."""
+        self.made_at = monotonic()
+        """When it was connected, by `monotonic()`."""
+        self.address: str | None = None
+        """Where it goes, for a name that has several addresses; else None."""
+        self.plain: socket.socket | None = None
+        """The socket; None where TLS is spoken, whose bytes nobody else can read."""
         self._loop = asyncio.get_running_loop()
         self._gone = self._loop.create_future()
         self._transport: asyncio.Transport
@@ -77,18 +86,20 @@ class Channel(asyncio.Protocol):
         self._waiting = 0  # bytes in _arrived
         self._paused = False
         self._unsent = memoryview(b"")
+        self._is_large = False
         self._may_write = True
         self._error: Exception | None = None
         self._waiter: asyncio.Future[None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.made_at = monotonic()
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is none by inheritance
 
     def data_received(self, data: bytes) -> None:
         self.received += len(data)
         self._arrived.append(data)
         self._waiting += len(data)
-        if self._waiting > HELD_BYTES and not self._paused:
+        if self._waiting > HELD_BYTES and not self._paused and not self._transport.is_closing():
             self._paused = True
             self._transport.pause_reading()
         self._wake()
@@ -105,12 +116,20 @@ class Channel(asyncio.Protocol):
         self._pump()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if exc is not None and self.plain is not None:
+            self._read_what_is_there(self.plain)
         self.ended = True
         self._unsent = memoryview(b"")
         self._error = exc
         if not self._gone.done():
             self._gone.set_result(None)
         self._wake()
+
+    def _read_what_is_there(self, sock: socket.socket) -> None:
+        """A write failed: what the other end said before it closed has not been looked at."""
+        with suppress(OSError):
+            while self._waiting <= HELD_BYTES and (data := sock.recv(PIECE_BYTES)):
+                self.data_received(data)
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
@@ -119,11 +138,16 @@ class Channel(asyncio.Protocol):
     def write(self, data: bytes) -> None:
         """Hand bytes over, to be sent as the other end takes them; not again before all are sent."""
         self._unsent = memoryview(data)
+        self._is_large = len(data) > PIECE_BYTES
         self._pump()
 
     def _pump(self) -> None:
         # In pieces: TLS would encrypt ten megabytes in one go, and nothing else could run meanwhile.
         while self._unsent and self._may_write and not self._transport.is_closing():
+            if self._is_large and self._has_news():
+                # A response that comes before the whole body was taken: a write that fails would lose it.
+                self._loop.call_soon(self._pump)
+                return
             piece, self._unsent = self._unsent[:PIECE_BYTES], self._unsent[PIECE_BYTES:]
             self._transport.write(piece)
 
@@ -161,10 +185,16 @@ class Channel(asyncio.Protocol):
         """Whether nothing came and the other end has not closed it, as far as this machine knows by now."""
         if self.ended or self._arrived or self._transport.is_closing():
             return False
+        return not self._is_readable()
+
+    def _has_news(self) -> bool:
+        return not self.ended and not self._paused and self._is_readable()
+
+    def _is_readable(self) -> bool:
         # The loop may not have looked yet: ask the socket. Costs 2 us, and select() stops at 1024 files.
         poll = select.poll()
         poll.register(self._transport.get_extra_info("socket").fileno(), select.POLLIN)
-        return not poll.poll(0)
+        return bool(poll.poll(0))
 
     def peer_certificate(self) -> bytes | None:
         """What the other end showed in the handshake, as DER; None without TLS."""
@@ -207,7 +237,7 @@ class Contexts:
             except (RelayError, OSError) as error:  # ssl.SSLError is one
                 what = said(error) if isinstance(error, OSError) else str(error)
                 words = f"TLS failed: a certificate file cannot be used: {what}"
-                raise Failed(Outcome.TLS_FAILED, words, before_any_byte=True) from error
+                raise Failed(Outcome.TLS_FAILED, words, target_down=True) from error
         return self._known[key]
 
     def forget(self, to: Destination) -> None:
@@ -215,8 +245,13 @@ class Contexts:
         self._known.pop(to.tls, None)
 
 
-async def connect(to: Destination, contexts: Contexts, within_s: float) -> Channel:
+async def connect(
+    to: Destination, contexts: Contexts, within_s: float, watch: Watch | None = None
+) -> Channel:
     """A new connection, its TLS handshake done.
+
+    Args:
+        watch: knows how long this process stood still meanwhile, which does not count; without one it does.
 
     Raises:
         Failed: there is none, and no byte of a request was sent.
@@ -225,46 +260,63 @@ async def connect(to: Destination, contexts: Contexts, within_s: float) -> Chann
     within_s = min(within_s, CONNECT_WITHIN_S)
     doing = Outcome.UNRESOLVED
     try:
-        async with asyncio.timeout(within_s):
+        async with asyncio.timeout(within_s) if watch is None else watch.within(within_s):
             addresses = await _resolve(to)
             doing = Outcome.UNREACHABLE
-            sock = await _connect_one(to, addresses, within_s)
+            sock, address = await _connect_one(to, addresses, within_s)
             doing = Outcome.TLS_FAILED
-            return await _wrap(sock, to, context)
+            channel = await _wrap(sock, to, context)
+            channel.address = address[0] if len(set(addresses)) > 1 else None
+            return channel
     except TimeoutError:
         late = {
             Outcome.UNRESOLVED: f"the name {visible(to.host)} was not resolved within {within_s:g} s",
             Outcome.UNREACHABLE: f"no connection to {to.place} within {within_s:g} s",
             Outcome.TLS_FAILED: f"TLS failed: {to.place} did not finish the handshake within {within_s:g} s",
         }
-        raise Failed(doing, late[doing], before_any_byte=True) from None
+        raise Failed(doing, late[doing], target_down=True) from None
     except ssl.SSLError as error:
         contexts.forget(to)
         words = await _why_not_trusted(error, to) if isinstance(error, _Untrusted) else tls_words(error, to)
-        raise Failed(Outcome.TLS_FAILED, f"TLS failed: {words}", before_any_byte=True) from error
+        raise Failed(Outcome.TLS_FAILED, f"TLS failed: {words}", target_down=True) from error
     except OSError as error:
         if doing is not Outcome.TLS_FAILED:
             raise not_connected(error, to) from error
         words = f"TLS failed: {to.place} closed the connection in the handshake; does it speak TLS?"
-        raise Failed(Outcome.TLS_FAILED, words, before_any_byte=True) from error
+        raise Failed(Outcome.TLS_FAILED, words, target_down=True) from error
 
 
 async def reachable(to: Destination, timeout_s: float = 3.0) -> str | None:
     """Whether a connection can be made, with TLS where the URL says so: None, or why not."""
     try:
-        channel = await connect(to, Contexts(), timeout_s)
+        return await _closes(await connect(to, Contexts(), timeout_s), to)
     except Failed as failed:
         return str(failed)
+
+
+async def closes_at_once(to: Destination, contexts: Contexts, timeout_s: float = 3.0) -> str | None:
+    """That a target takes a connection and closes it unasked, in words; None where it does not."""
+    try:
+        return await _closes(await connect(to, contexts, timeout_s), to)
+    except Failed as failed:
+        # One that takes no connection at all has ended since, perhaps by what it was sent.
+        return str(failed) if failed.outcome in (Outcome.RESET, Outcome.TLS_FAILED) else None
+
+
+async def _closes(channel: Channel, to: Destination) -> str | None:
+    words = f"{to.place} takes connections and closes them at once"
     try:
         async with asyncio.timeout(CLOSED_AT_ONCE_S):
-            closed = not await channel.read(1)
+            return None if await channel.read(1) else words
     except TimeoutError:
-        closed = False
+        return None
+    except ssl.SSLError as error:
+        return f"TLS failed: {tls_words(error, to)}"
     except OSError:
-        closed = True
-    channel.abort()
-    await channel.gone()
-    return f"{to.place} takes connections and closes them at once" if closed else None
+        return words
+    finally:
+        channel.abort()
+        await channel.gone()
 
 
 def tls_words(error: ssl.SSLError, to: Destination) -> str:
@@ -280,7 +332,8 @@ def tls_words(error: ssl.SSLError, to: Destination) -> str:
     return visible((reason or str(error)).replace("_", " ").lower())
 
 
-_Address = tuple[socket.AddressFamily, tuple[str, int] | tuple[str, int, int, int]]
+_Place = tuple[str, int] | tuple[str, int, int, int]
+_Address = tuple[socket.AddressFamily, _Place]
 
 
 async def _resolve(to: Destination) -> list[_Address]:
@@ -297,7 +350,9 @@ async def _resolve(to: Destination) -> list[_Address]:
     return [(family, cast("tuple[str, int]", address)) for family, _, _, _, address in found]
 
 
-async def _connect_one(to: Destination, addresses: list[_Address], within_s: float) -> socket.socket:
+async def _connect_one(
+    to: Destination, addresses: list[_Address], within_s: float
+) -> tuple[socket.socket, _Place]:
     """The first address that takes a connection; each that says nothing gets its share of the time."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + within_s
@@ -321,7 +376,7 @@ async def _connect_one(to: Destination, addresses: list[_Address], within_s: flo
             sock.close()
             raise
         else:
-            return sock
+            return sock, address
     raise not_connected(failure or OSError("it has no address"), to)
 
 
@@ -330,6 +385,7 @@ async def _wrap(sock: socket.socket, to: Destination, context: ssl.SSLContext | 
     try:
         if context is None:
             _, channel = await loop.create_connection(Channel, sock=sock)
+            channel.plain = sock
         else:
             _, channel = await loop.create_connection(
                 Channel,
@@ -390,7 +446,7 @@ async def _names_in_certificate(to: Destination) -> list[str]:
 
     try:
         async with asyncio.timeout(NAMES_WITHIN_S):
-            sock = await _connect_one(to, await _resolve(to), NAMES_WITHIN_S)
+            sock, _ = await _connect_one(to, await _resolve(to), NAMES_WITHIN_S)
             channel = await _wrap(sock, to, _unchecked())
     except (OSError, Failed):
         return []

@@ -37,6 +37,7 @@ from relay.receiver import Receiver
 from relay.refusals import Refusals
 from relay.replaying import Replays, replaying
 from relay.rules import Rules
+from relay.standstill import awake_and_asleep
 from relay.store import files, upkeep
 from relay.store.trouble import StoreClosed, StoreTrouble
 from relay.store.writer import Writer
@@ -105,6 +106,8 @@ class Engine:
         self.left_open_by: Holder | None = None
         """The engine before this one, where that ended without closing."""
         self._started = time()
+        self._up_since = awake_and_asleep()
+        """Not by the wall clock, which may be set."""
         self._writer: Writer
         self._port: int | None = None
         """Where the receiver listens."""
@@ -333,7 +336,7 @@ class Engine:
                 "version": version("lean-relay"),
                 "url": self.url,
                 "public_url": self.settings.public_url,
-                "uptime_s": round(time() - self._started, 1),
+                "uptime_s": round(awake_and_asleep() - self._up_since, 1),
                 "captures": self.captures,
                 "connections": len(receiver.connections.connections) if receiver else 0,
                 "answers": receiver.answers.summary if receiver else None,

@@ -22,7 +22,7 @@ from relay.errors import RelayError, UsageError
 from relay.forwarder import Forwarder
 from relay.lane import Policy
 from relay.localtime import local
-from relay.models import from_micros
+from relay.models import from_micros, iso
 from relay.routing import Routes, leads_to
 from relay.store import delivering
 from relay.store.trouble import StoreTrouble
@@ -63,7 +63,9 @@ class Forwarding:
         return {"forward": self._send_again, "pause": self._pause, "resume": self._resume}
 
     async def targets(self) -> list[dict[str, Any]]:
-        """Each target with its state and how much waits for it; parked deliveries of former targets too.
+        """Each target with its state, how much waits for it and, where nothing can go at once, until when.
+
+        Parked deliveries of former targets too.
 
         How much is None while the store cannot tell.
         """
@@ -82,6 +84,7 @@ class Forwarding:
                 "reason": reason,
                 "waiting": found and found.waiting,
                 "parked": found and found.parked,
+                "next_at": _to_come(found.next_at if found else None),
             }
             for name, state, reason in states
             for found in [waits.get(name, none)]
@@ -237,6 +240,11 @@ async def _take_up(writer: Writer, routes: Routes) -> bool:
         f"{many(count)} {'waits' if count == 1 else 'wait'}" if count else "nothing waits",
     )
     return True
+
+
+def _to_come(at: int | None) -> str | None:
+    """A time in microseconds UTC as ISO 8601; None where there is none or it has come."""
+    return None if at is None or at <= time_ns() // 1000 else iso(from_micros(at))
 
 
 def many(deliveries: int) -> str:

@@ -13,28 +13,27 @@ import random
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import timedelta
 from functools import partial
 from time import monotonic
 from typing import Any
 
 from relay import retrying
+from relay.attempt import Way, attempt, ended
+from relay.clock import Clock
 from relay.connecting import reachable
 from relay.lean import schedule
 from relay.models import from_micros, to_micros
-from relay.outcomes import NOT_SENT, Outcome
-from relay.outgoing import Destination, Outgoing, outgoing, why_not_onward
-from relay.sender import Sender, Tried, not_sent
+from relay.outcomes import Outcome
+from relay.outgoing import Destination, Outgoing
+from relay.sender import Sender, Tried
 from relay.store import delivering
-from relay.store.delivering import Claimed, Ended
+from relay.store.delivering import Claimed
 from relay.store.trouble import StoreTrouble
 from relay.store.writer import Writer
 from relay.text import visible
 
 log = logging.getLogger("relay.forwarder")
-
-HOLDS_UP_S = schedule.ANSWER_WITHIN_S
-"""A try without an answer holds up the next for so long; then its verdict is clear."""
 
 PROBE_FIRST_S = 1.0
 PROBE_MOST_S = 15.0
@@ -43,6 +42,15 @@ END_WITHIN_S = 1.0
 """How long tries on their way may take when the engine stops; what they leave is sent again later."""
 
 STORE_AGAIN_S = 1.0
+
+MOST_DOUBTS = 3
+"""So often a delivery waits because its connection was closed at once; should the target be back each time
+in between, it is this webhook that ends it, and it is not sent for ever."""
+
+LOOK_EVERY_S = 5.0
+"""How soon the machine's sleep and a step of its clock are noticed while something is to be sent later."""
+
+MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,15 +77,23 @@ class Lane:
         policy: Policy,
         *,
         paused: bool = False,
+        clock: Clock | None = None,
     ) -> None:
+        """
+        Args:
+            clock: a test may bring one of its own.
+        """
         self.name = name
         self.paused = paused
         self.down: str | None = None
         """Why the target cannot be reached; None while it can."""
         self._writer = writer
         self._sender = sender
-        self._where = where
+        self._way = Way(to=where, instance=policy.instance, timeout_s=policy.timeout_s)
         self._policy = policy
+        self._retry = retrying.Policy(policy.retry)
+        self._longest = retrying.longest_wait(self._retry, policy.time_scale) // MICROSECOND
+        self._clock = clock or Clock()
         self._stopping = False
         self._end_within_s: float | None = END_WITHIN_S
         self._changed = asyncio.Event()
@@ -88,6 +104,8 @@ class Lane:
         """Not begun yet: each came with the record of the try before it, to save a commit."""
         self._on_way: set[int] = set()
         """Deliveries with a try in hand."""
+        self._closed_on: dict[int, int] = {}
+        """The delivery that was last given back because its connection was closed, and how often it was."""
         self._unsure = False
         """A write failed, and nobody knows whether it was committed before: it may have claimed something."""
 
@@ -133,6 +151,9 @@ class Lane:
         """The next delivery to send, when there is one; None when told to stop."""
         while not self._stopping:
             self._changed.clear()
+            if self._clock.has_stepped:
+                moved = self._clock.follow()  # First, so that what is recorded from now on is not moved.
+                await self.write(partial(delivering.move_due, target=self.name, by=moved))
             if self.paused or self.down is not None:
                 await self._put_back()
                 await (self._changed.wait() if self.paused else self._wait_until_up())
@@ -143,12 +164,14 @@ class Lane:
             elif self._claimed:
                 return self._claimed.popleft()
             elif not await self._claim():
-                await self._wait(await self._until_due_s())
+                await self._wait_until(await self._next_due())
         return None
 
     async def _claim(self) -> bool:
         free = self._policy.in_flight - self._busy
-        found = await self.write(partial(delivering.claim, target=self.name, now=_now(), limit=free))
+        found = await self.write(
+            partial(delivering.claim, target=self.name, now=self._clock.now(), limit=free)
+        )
         self._claimed.extend(found)
         return bool(found)
 
@@ -166,10 +189,21 @@ class Lane:
             reason = f"waits: {self.down}" if self.down else None
             await self.write(partial(delivering.give_back, ids=ids, reason=reason))
 
-    async def _until_due_s(self) -> float | None:
-        now = _now()
-        due = await self.write(partial(delivering.next_due, target=self.name, now=now))
-        return None if due is None else max((due - now) / 1e6, 0.001)
+    async def _next_due(self) -> int | None:
+        now, longest = self._clock.now(), self._longest
+        due: int | None = await self.write(
+            partial(delivering.next_due, target=self.name, now=now, longest=longest)
+        )
+        return due
+
+    async def _wait_until(self, due: int | None) -> None:
+        """Until then by the lane's clock, or until something changed; for ever where there is no then."""
+        while not self._changed.is_set() and not (due is not None and self._clock.has_stepped):
+            left_s = None if due is None else (due - self._clock.now()) / 1e6
+            if left_s is not None and left_s <= 0:
+                return
+            # Not in one go: a timer stands still while the machine sleeps, and the clock may be set.
+            await self._wait(None if left_s is None else min(max(left_s, 0.001), LOOK_EVERY_S))
 
     async def _wait(self, most_s: float | None) -> None:
         try:
@@ -188,7 +222,7 @@ class Lane:
                 self._changed.clear()
             if self._held():
                 return
-            why_not = await reachable(self._where)
+            why_not = await reachable(self._way.to)
             if why_not is None:
                 self.down = None
                 log.warning("%s is back; %s", visible(self.name), _that_wait(await self._waiting()))
@@ -208,16 +242,21 @@ class Lane:
     async def _try(self, claimed: Claimed) -> None:
         free = _Once(self._freed)
         self._on_way.add(claimed.delivery_id)
-        held = asyncio.get_running_loop().call_later(HOLDS_UP_S, self._overdue, claimed, free)
         try:
-            request, tried = await self._send(claimed)
-            held.cancel()
-            if tried.before_any_byte:
+            request, tried = await attempt(
+                self._sender,
+                self._way,
+                claimed.capture,
+                claimed.capture,
+                number=claimed.number,
+                overdue=partial(self._overdue, claimed, free),
+                doubt=self._closed_on.get(claimed.delivery_id, 0) < MOST_DOUBTS,
+            )
+            if tried.target_down:
                 await self._gone_down(claimed, tried)
             else:
                 await self._record(claimed, request, tried, holds_up=not free.called)
         finally:
-            held.cancel()
             self._on_way.discard(claimed.delivery_id)
             free()
 
@@ -232,35 +271,24 @@ class Lane:
     async def _say_overdue(self, claimed: Claimed) -> None:
         """Its verdict is clear: nobody shall have to wait for the end of the try to see that."""
         most_s = self._policy.timeout_s
-        words = f"no answer within {HOLDS_UP_S:g} s; it is awaited for up to {most_s:g} s"
+        words = f"no response within {schedule.ANSWER_WITHIN_S:g} s; it is awaited for up to {most_s:g} s"
         first = (
             claimed.capture.repeat_of is None
         )  # Which of Lean's tries a repeat is takes a look at the log.
         number = claimed.number
-        outlook = schedule.verdict(None, HOLDS_UP_S, number).outlook if first else schedule.OUTLOOK_UNKNOWN
+        outlook = (
+            schedule.verdict(None, schedule.ANSWER_WITHIN_S, number).outlook
+            if first
+            else schedule.OUTLOOK_UNKNOWN
+        )
         log.warning("%d: %s has given %s: %s", claimed.capture.id, visible(self.name), words, outlook)
         await self.write(partial(delivering.remark, delivery_id=claimed.delivery_id, reason=words))
 
-    async def _send(self, claimed: Claimed) -> tuple[Outgoing | None, Tried]:
-        """One try, and what was sent; None where nothing was."""
-        in_circles = why_not_onward(claimed.capture.headers, self._policy.instance)
-        if in_circles is not None:
-            return None, not_sent(Outcome.LOOP, in_circles, number=claimed.number)
-        try:
-            request = outgoing(claimed.capture, self._where, instance=self._policy.instance)
-        except ValueError as error:  # What another program put into the log may be no request.
-            return None, not_sent(Outcome.UNSENDABLE, str(error), number=claimed.number)
-        try:
-            return request, await self._sender.send(
-                request, self._where, timeout_s=self._policy.timeout_s, number=claimed.number
-            )
-        except Exception as error:  # One that nobody foresaw costs this delivery, not all others.
-            words = f"a fault of this relay, please report it: {type(error).__name__}: {error}"
-            log.error("delivery %d of capture %d: %s", claimed.delivery_id, claimed.capture.id, words)
-            return request, not_sent(Outcome.FAULT, words, number=claimed.number)
-
     async def _gone_down(self, claimed: Claimed, tried: Tried) -> None:
         reason = tried.error or "not reachable"
+        if tried.outcome in (Outcome.CLOSED, Outcome.RESET):
+            number = claimed.delivery_id
+            self._closed_on = {number: self._closed_on.get(number, 0) + 1}
         ids = [claimed.delivery_id]
         await self.write(partial(delivering.give_back, ids=ids, reason=f"waits: {reason}"))
         if self.down is None:
@@ -281,24 +309,24 @@ class Lane:
             due_at=self._due_again(claimed, tried),
         )
         if holds_up and not self._held() and self.down is None:
-            record = partial(record, claim_for=self.name, now=_now())
+            record = partial(record, claim_for=self.name, now=self._clock.now())
         # A try that ended is recorded even while the engine stops.
         found = await asyncio.shield(asyncio.ensure_future(self.write(record)))
         self._claimed.extend(found)
 
     def _due_again(self, claimed: Claimed, tried: Tried) -> int | None:
-        policy = self._policy
-        now = datetime.now(UTC)
-        first = tried.started_at if claimed.first_at is None else from_micros(claimed.first_at)
-        if not retrying.is_tried_again(tried.outcome, tried.verdict):
+        if not retrying.is_tried_again(tried.outcome, tried.verdict, status=tried.status):
             return None
+        now = from_micros(self._clock.now())
+        last = now - timedelta(seconds=tried.elapsed_s)
         due = retrying.next_try(
-            retrying.Policy(policy.retry),
+            self._retry,
             tries=claimed.number,
-            first_at=first,
+            first_at=last if claimed.first_at is None else from_micros(claimed.first_at),
+            last_at=last,
             now=now,
             spread=random.random(),  # noqa: S311 - spreads tries in time, guards nothing
-            time_scale=policy.time_scale,
+            time_scale=self._policy.time_scale,
         )
         return None if due is None else to_micros(due)
 
@@ -332,35 +360,7 @@ class _Once:
             function()
 
 
-def ended(number: int, request: Outgoing | None, tried: Tried) -> Ended:
-    """A try as it is recorded.
-
-    Args:
-        number: 1 for the first of its delivery.
-        request: None where nothing was sent.
-    """
-    judged = tried.outcome not in NOT_SENT
-    return Ended(
-        number=number,
-        started_at=to_micros(tried.started_at),
-        elapsed_us=round(tried.elapsed_s * 1e6),
-        outcome=tried.outcome,
-        status=tried.status,
-        verdict=tried.verdict.word if judged else None,
-        verdict_reason=tried.verdict.reason if judged else None,
-        error=tried.error or tried.note,
-        sent_headers=None if request is None else request.headers,
-        headers=tried.headers,
-        body=tried.body,
-        body_size=tried.body_size,
-    )
-
-
 def _that_wait(count: int) -> str:
     if not count:
         return "nothing waits for it"
     return "1 capture waits for it" if count == 1 else f"{count} captures wait for it"
-
-
-def _now() -> int:
-    return to_micros(datetime.now(UTC))

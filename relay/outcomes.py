@@ -53,31 +53,41 @@ NOT_SENT = frozenset({Outcome.LOOP, Outcome.UNSENDABLE, Outcome.FAULT})
 class Failed(Exception):
     """No whole answer; `str()` is the sentence for it."""
 
-    def __init__(self, outcome: Outcome, error: str, *, before_any_byte: bool = False) -> None:
+    def __init__(
+        self, outcome: Outcome, error: str, *, target_down: bool = False, unknown: str | None = None
+    ) -> None:
+        """
+        Args:
+            target_down: nobody is there who could have seen the request; it can wait for the target's return.
+            unknown: why nobody knows from it what Lean would conclude; None where that is known.
+        """
         super().__init__(error)
         self.outcome = outcome
-        self.before_any_byte = before_any_byte
+        self.target_down = target_down
+        self.unknown = unknown
 
 
 def not_connected(error: OSError, to: Destination) -> Failed:
     """Why there is no TCP connection."""
     if isinstance(error, ConnectionRefusedError):
-        return Failed(Outcome.REFUSED, f"nothing listens on {to.place}", before_any_byte=True)
+        return Failed(Outcome.REFUSED, f"nothing listens on {to.place}", target_down=True)
     if isinstance(error, ConnectionResetError | ConnectionAbortedError):
         words = f"{to.place} reset the connection before anything was sent"
-        return Failed(Outcome.RESET, words, before_any_byte=True)
+        return Failed(Outcome.RESET, words, target_down=True)
     if error.errno in (errno.EMFILE, errno.ENFILE):
         words = "this relay has too many files and connections open (ulimit -n)"
+    elif error.errno == errno.EADDRNOTAVAIL:
+        words = f"this machine has no free port for another connection to {to.place}"
     else:
         words = f"{to.place} cannot be reached: {said(error)}"
-    return Failed(Outcome.UNREACHABLE, words, before_any_byte=True)
+    return Failed(Outcome.UNREACHABLE, words, target_down=True)
 
 
 def unresolved(error: Exception, to: Destination) -> Failed:
     """Why the host has no address."""
     why = said(error) if isinstance(error, OSError) else str(error)
     words = f"the name {visible(to.host)} cannot be resolved: {visible(why)}"
-    return Failed(Outcome.UNRESOLVED, words, before_any_byte=True)
+    return Failed(Outcome.UNRESOLVED, words, target_down=True)
 
 
 def broken(error: Exception | None, received: int, *, kept: bool) -> Failed:
@@ -88,18 +98,27 @@ def broken(error: Exception | None, received: int, *, kept: bool) -> Failed:
         received: bytes of the answer that came, its head included.
         kept: it had served an earlier try, so that it may have been closed before this one was seen.
     """
+    unknown = None
     if received:
         where = f"after {received} bytes of the answer"
+    elif kept:
+        where = "without a response, although it had said that it keeps it; it may have seen nothing of this"
+        unknown = (
+            "it ended a connection that it had offered to keep; Lean would have come on one of its own, and"
+            " what it would have got is not known"
+        )
     else:
-        where = "without an answer"
-        if kept:
-            where += " (it was kept from an earlier try; the backend may have seen nothing of this one)"
+        where = "without a response; it may have seen the request"
     if error is None:
-        return Failed(Outcome.CLOSED, f"the backend closed the connection {where}")
+        return Failed(Outcome.CLOSED, f"the backend closed the connection {where}", unknown=unknown)
     if isinstance(error, ConnectionResetError | BrokenPipeError | ConnectionAbortedError):
-        return Failed(Outcome.RESET, f"the backend reset the connection {where}")
+        return Failed(Outcome.RESET, f"the backend reset the connection {where}", unknown=unknown)
     why = said(error) if isinstance(error, OSError) else str(error)
-    return Failed(Outcome.RESET, f"the connection broke {where}: {visible(why)}")
+    return Failed(
+        Outcome.RESET,
+        f"the connection broke {where}: {visible(why)}",
+        unknown="the way from this machine to the backend broke, and Lean comes by another",
+    )
 
 
 def timed_out(timeout_s: float, received: int) -> Failed:
@@ -109,7 +128,7 @@ def timed_out(timeout_s: float, received: int) -> Failed:
 
 
 def not_http(beginning: bytes) -> Failed:
-    """The first bytes of the answer are not those of HTTP/1."""
+    """The first bytes of the response are not those of HTTP/1."""
     if beginning[:2] == b"\x15\x03":
         words = "it speaks TLS there; write https:// for it"
     elif beginning[3:4] == b"\x04" and beginning[:2] == b"\x00\x00":

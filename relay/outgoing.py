@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from relay.models import Capture, Headers
 from relay.targets import names_a_path, target_url
+from relay.wire import origin_form
 
 MARK = "X-Lean-Relay"
 """The one header of ours: `INSTANCE;hop=N;capture=ID`."""
@@ -47,6 +48,9 @@ OURS = frozenset({"host", "content-length", "expect", MARK.lower()})
 
 ANTICIPATE_CONTENT = frozenset({"POST", "PUT", "PATCH"})
 """Have a Content-Length even for an empty body (RFC 9110, 8.6)."""
+
+CLOSE = ("Connection", "close")
+"""Each request has a connection of its own: one that is used again may be closed by its backend meanwhile."""
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _TARGET = re.compile(r"[^\x00-\x20\x7f\u0100-\U0010ffff]+")
@@ -185,21 +189,25 @@ class Outgoing:
 def outgoing(capture: Capture, to: Destination, *, instance: str) -> Outgoing:
     """The request by which a capture is sent on.
 
-    Method and body stay. Headers stay in order, with case, repeats and bytes, except hop-by-hop ones
-    and all that `Connection` names (RFC 9110, 7.6.1 demands it even for `lean-signature`: see
-    `Outgoing.dropped`). `Host` and `Content-Length` are set at the place and in the spelling of the
-    original, and `X-Lean-Relay` ends the list. Without a body there is a `Content-Length: 0` only
-    where the original had one, was chunked, or has a method that anticipates content.
+    Method and body stay, and the target unless it is absolute. Headers stay in order, with case, repeats
+    and bytes, except hop-by-hop ones and all that `Connection` names (RFC 9110, 7.6.1 demands it even for
+    `lean-signature`: see `Outgoing.dropped`). `Host` and `Content-Length` are set at the place and in the
+    spelling of the original; `Connection: close` and `X-Lean-Relay` end the list. Without a body there is a
+    `Content-Length: 0` only where the original had one, was chunked, or has a method that anticipates
+    content.
 
     Args:
         instance: names this relay in `X-Lean-Relay`; a token without `;`.
 
     Raises:
-        ValueError: the capture cannot be written as one request, for example after an edit.
+        ValueError: the capture cannot be written as one request, for example after an edit, or is a CONNECT.
     """
     if not _TOKEN.fullmatch(instance):
         raise ValueError(f"{instance!r} is no name for a relay: letters, digits, - and _ only")
     length = str(len(capture.body))
+    target = to.exact_target if to.has_path else origin_form(capture.target)
+    if capture.method == "CONNECT":
+        raise ValueError("CONNECT asks a proxy for a tunnel; it is stored, and never sent on")
     nominated = _nominated(capture.headers)
     kept: list[tuple[str, str]] = []
     dropped: list[str] = []
@@ -222,10 +230,11 @@ def outgoing(capture: Capture, to: Destination, *, instance: str) -> Outgoing:
         kept.insert(0, ("Host", to.authority))
     if not has_length and (capture.body or capture.method in ANTICIPATE_CONTENT):
         kept.append(("Content-Length", length))
+    kept.append(CLOSE)
     kept.append((MARK, f"{instance};hop={hops(capture.headers) + 1};capture={capture.id}"))
     return Outgoing(
         method=capture.method,
-        target=to.exact_target if to.has_path else capture.target,
+        target=target,
         headers=tuple(kept),
         body=capture.body,
         dropped=tuple(dropped),

@@ -21,15 +21,12 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, TypeVar
 
+from relay.attempt import Way, attempt, ended
 from relay.editing import is_signature_stale
-from relay.lane import ended
-from relay.lean.schedule import ANSWER_WITHIN_S
 from relay.models import Capture, iso, to_micros
-from relay.outcomes import Outcome
-from relay.outgoing import Outgoing, outgoing, why_not_onward
 from relay.replayplan import Pace, Plan, rounds
 from relay.replayrecords import Records
-from relay.sender import Sender, Tried, not_sent
+from relay.sender import Sender
 from relay.store import replaying
 from relay.store.reader import Reader
 from relay.store.replaying import Done
@@ -40,9 +37,6 @@ from relay.text import visible
 
 T = TypeVar("T")
 log = logging.getLogger("relay.replay")
-
-HOLDS_UP_S = ANSWER_WITHIN_S
-"""A try without an answer holds up the next for so long; its verdict is clear then."""
 
 MOST_AWAITED = 100
 """Tries on their way at once, whatever they hold up: each has its capture in memory."""
@@ -279,17 +273,18 @@ class Run:
 
     async def _try_once(self, job: _Job, number: int, pause_s: float) -> bool:
         """One try, recorded; whether there is to be another, so many seconds later."""
-        hold = None
-        if not self._plan.until_delivered:
-            hold = asyncio.get_running_loop().call_later(HOLDS_UP_S, self._hold_up_no_more, job)
+        plan = self._plan
         self._records.started(job.delivery_id)
-        try:
-            request, tried = await self._send(job, number)
-        finally:
-            if hold is not None:
-                hold.cancel()
-        again = self._plan.until_delivered and request is not None and tried.verdict.word != "delivered"
-        if tried.before_any_byte and not again:
+        request, tried = await attempt(
+            self._sender,
+            Way(to=plan.destinations[job.target], instance=plan.instance, timeout_s=plan.timeout_s),
+            job.capture,
+            job.sent,
+            number=number,
+            overdue=partial(self._hold_up_no_more, job),
+        )
+        again = plan.until_delivered and request is not None and tried.verdict.word != "delivered"
+        if tried.target_down and not again:
             self._gone(job.target, tried.error or "it cannot be reached")
         due_at = to_micros(datetime.now(UTC) + timedelta(seconds=pause_s)) if again else None
         if not again:
@@ -308,23 +303,8 @@ class Run:
         self._records.ended(done)
         return again
 
-    async def _send(self, job: _Job, number: int) -> tuple[Outgoing | None, Tried]:
-        """The request that was sent, None where none could be, and what came of it."""
-        plan = self._plan
-        in_circles = why_not_onward(job.capture.headers, plan.instance)
-        if in_circles is not None:
-            return None, not_sent(Outcome.LOOP, in_circles)
-        if isinstance(job.sent, str):
-            return None, not_sent(Outcome.UNSENDABLE, job.sent)
-        where = plan.destinations[job.target]
-        try:
-            request = outgoing(job.sent, where, instance=plan.instance)
-        except ValueError as error:
-            return None, not_sent(Outcome.UNSENDABLE, visible(str(error)))
-        return request, await self._sender.send(request, where, timeout_s=plan.timeout_s, number=number)
-
     def _hold_up_no_more(self, job: _Job) -> None:
-        if len(self._tries) < MOST_AWAITED:
+        if len(self._tries) < MOST_AWAITED and not self._plan.until_delivered:
             self._free(job)
 
     def _free(self, job: _Job) -> None:

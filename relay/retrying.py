@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from relay.lean.schedule import RETRY_MINUTES, Verdict
+from relay.lean.schedule import DELIVERED_STATUS, RETRY_MINUTES, Verdict
 from relay.outcomes import NOT_SENT, Outcome
 
 
@@ -32,30 +32,38 @@ JITTER = 0.2
 _NEVER = frozenset({Outcome.REFUSED, Outcome.UNRESOLVED, Outcome.UNREACHABLE}) | NOT_SENT
 
 
-def is_tried_again(outcome: Outcome, verdict: Verdict, *, before_any_byte: bool = False) -> bool:
+def is_tried_again(
+    outcome: Outcome, verdict: Verdict, *, status: int | None = None, target_down: bool = False
+) -> bool:
     """Whether a policy may send this again: the request went out, and Lean would try again too.
 
-    False also where the target could not be reached, since that ends with the target's return, and where
-    sending again would change nothing.
+    Where nobody knows what Lean would do, it is sent again unless a 200 came. False also where the target
+    could not be reached, since that ends with the target's return, and where sending again would change
+    nothing.
     """
-    return verdict.word == "retry" and outcome not in _NEVER and not before_any_byte
+    if outcome in _NEVER or target_down:
+        return False
+    return verdict.word == "retry" or (verdict.word is None and status != DELIVERED_STATUS)
 
 
 def next_try(
     policy: Policy,
     tries: int,
     first_at: datetime,
+    last_at: datetime,
     now: datetime,
     spread: float = 0.0,
     time_scale: float = 1.0,
 ) -> datetime | None:
     """When to try again after `tries` tries that failed; None to give up.
 
-    Never before `now`, and never further away than the policy's own wait, whatever the clock did.
+    Never before `now`, and never further away than the policy's own wait, whatever the clock did. After a
+    time in which nothing could be sent, tries of `lean` are as far apart as ever: none is made up for.
 
     Args:
         tries: tries already made, at least 1.
         first_at: when the first one started; the minutes of `lean` count from there.
+        last_at: when the last one started.
         now: the end of the last try.
         spread: a random number of 0.0 to 1.0 from the caller; a test passes 0.0.
         time_scale: how long a second of `lean` lasts here, 0.1 for ten times as fast; above 0.
@@ -73,5 +81,15 @@ def next_try(
         return now + timedelta(seconds=FAST_SECONDS[tries - 1] * (1 + JITTER * spread))
     if policy is Policy.LEAN and tries <= len(RETRY_MINUTES):
         after_first = timedelta(minutes=RETRY_MINUTES[tries - 1]) * time_scale
-        return min(max(first_at + after_first, now), now + after_first)
+        gap = timedelta(minutes=RETRY_MINUTES[tries - 1] - (0, *RETRY_MINUTES)[tries - 1]) * time_scale
+        # A first try that is younger than the last was timed by a clock that has been set since.
+        due = last_at + gap if first_at > last_at else max(first_at + after_first, last_at + gap)
+        return min(max(due, now), now + after_first)
     return None
+
+
+def longest_wait(policy: Policy, time_scale: float = 1.0) -> timedelta:
+    """No wait of a policy is longer."""
+    if policy is Policy.FAST:
+        return timedelta(seconds=max(FAST_SECONDS) * (1 + JITTER))
+    return timedelta(minutes=max(RETRY_MINUTES)) * time_scale if policy is Policy.LEAN else timedelta(0)

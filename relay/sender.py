@@ -1,52 +1,40 @@
 """One outgoing try, byte for byte, and what came of it.
 
 Owns the exchange of one request for one answer, and the connections kept for the next. Follows no
-redirect, keeps no cookie, decompresses nothing; knows neither deliveries nor retries. The answer is
-parsed by h11, the request is written as `relay.outgoing` built it.
+redirect, keeps no cookie, decompresses nothing; knows neither deliveries nor retries. The request is
+written as `relay.outgoing` built it.
 
-A request is never sent twice: a kept connection that its backend has closed is noticed before anything is
-written and replaced; once a byte was written, an end without an answer is a failure of this try.
+A request is never sent twice. Each has a connection of its own, as a webhook of Lean's may have: one that is
+used again may be closed by its backend at the same moment, and what comes of that says nothing about the
+webhook. Only a backend that names in `Keep-Alive` how long it keeps a connection is believed.
 """
 
 from __future__ import annotations
 
 import asyncio
 import ssl
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from time import monotonic
 from types import TracebackType
 
-import h11
-
-from relay.connecting import Channel, Contexts, connect, reachable, tls_words
-from relay.lean.schedule import ANSWER_WITHIN_S, DELIVERED_STATUS, Verdict, verdict
+from relay.connecting import CLOSED_AT_ONCE_S, Channel, Contexts, closes_at_once, connect, tls_words
+from relay.lean.schedule import ANSWER_WITHIN_S, DELIVERED_STATUS, Verdict, not_known, verdict
 from relay.models import Headers
-from relay.outcomes import Failed, Outcome, broken, not_http, timed_out
+from relay.outcomes import Failed, Outcome, broken, timed_out
 from relay.outgoing import Destination, Outgoing
+from relay.response import Response, read_response
+from relay.standstill import Standstill, Watch, awake_and_asleep
 from relay.text import visible
 
-__all__ = ["Sender", "Tried", "not_sent", "reachable"]
-
 TIMEOUT_S = 300.0
-KEPT_BODY_BYTES = 1024 * 1024
-MOST_ANSWER_BYTES = 64 * 1024 * 1024
-"""On the wire, head and chunk framing included; the connection is closed where an answer goes on."""
-MOST_HEAD_BYTES = 32 * 1024
-"""Also what the parser is given at once: h11 takes 13 ms for a head of this size in short lines."""
-MOST_INTERIM = 100
-"""1xx answers before the real one."""
 
-IDLE_S = 1.0
-"""How long a connection is kept: less than any common server does (gunicorn 2 s, Node and uvicorn 5 s), so
-that the two rarely close and send at once."""
+LAST_S = 1.0
+"""A kept connection is not used within the last second of the time that its backend named."""
+KEPT_MOST_S = 60.0
+"""However long a backend keeps one."""
 MOST_KEPT = 64
 """Idle connections for each destination."""
-
-EVENTS_AT_ONCE = 100
-"""Parts of an answer that are parsed before others may run: a thousand one-byte chunks take 10 ms."""
-
-_PROTOCOL = b"HTTP/1."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,36 +60,39 @@ class Tried:
     """Why no whole answer came, safe to show; None where one did."""
     note: str | None
     """What else is worth telling, safe to show: a header that was lost on the way."""
-    before_any_byte: bool
-    """Not one byte of the request was sent, for a reason that lies with the target: it is not reachable."""
+    target_down: bool
+    """Nobody is there who could have seen the request: it can wait for the target's return."""
     kept: bool
     """It went over a connection that had served an earlier try."""
+    address: str | None
+    """Where the connection went, for a name that has several addresses; else None."""
     verdict: Verdict
-
-
-@dataclass(slots=True)
-class _Answer:
-    """As much of an answer as came."""
-
-    received_before: int = 0
-    status: int | None = None
-    headers: Headers | None = None
-    answered_at: float | None = None
-    """On the monotonic clock, and not the loop's: uvloop's counts whole milliseconds."""
-    body: bytearray = field(default_factory=bytearray)
-    body_size: int = 0
 
 
 _Key = tuple[object, ...]
 
 
-class Sender:
-    """Sends requests and keeps connections between them; close it at the end."""
+@dataclass(slots=True)
+class _Kept:
+    """An idle connection."""
 
-    def __init__(self) -> None:
+    channel: Channel
+    until: float
+    """When it is not used any more; by `awake_and_asleep`: a backend closes it while this machine sleeps."""
+    timer: asyncio.TimerHandle
+
+
+class Sender:
+    """Sends requests; close it at the end."""
+
+    def __init__(self, standstill: Standstill | None = None) -> None:
+        """
+        Args:
+            standstill: a test may bring one with a clock of its own.
+        """
+        self.standstill = standstill or Standstill()
         self._contexts = Contexts()
-        self._idle: dict[_Key, list[Channel]] = {}
-        self._timers: dict[Channel, asyncio.TimerHandle] = {}
+        self._idle: dict[_Key, list[_Kept]] = {}
         self._open: set[Channel] = set()
         self._closed = False
 
@@ -116,9 +107,9 @@ class Sender:
     async def close(self) -> None:
         """End all connections, those of tries in hand too; may be called twice."""
         self._closed = True
-        for timer in self._timers.values():
-            timer.cancel()
-        self._timers.clear()
+        for idle in self._idle.values():
+            for kept in idle:
+                kept.timer.cancel()
         self._idle.clear()
         ending = list(self._open)
         for channel in ending:
@@ -127,7 +118,13 @@ class Sender:
             await channel.gone()
 
     async def send(
-        self, outgoing: Outgoing, to: Destination, *, timeout_s: float = TIMEOUT_S, number: int = 1
+        self,
+        outgoing: Outgoing,
+        to: Destination,
+        *,
+        timeout_s: float = TIMEOUT_S,
+        number: int = 1,
+        doubt: bool = True,
     ) -> Tried:
         """One try. Whatever the backend does is a `Tried`; the connection of a cancelled try is ended.
 
@@ -135,75 +132,85 @@ class Sender:
             timeout_s: for the whole try, to the last byte of the answer. Connecting has
                 `relay.connecting.CONNECT_WITHIN_S` of it at most.
             number: which try of its delivery this is, for the verdict.
+            doubt: whether a backend that closes the connection at once is asked, by another, whether it does
+                so with each; then it is down.
 
         Raises:
             RuntimeError: the sender is closed.
         """
         if self._closed:
             raise RuntimeError("the sender is closed")
-        deadline = asyncio.get_running_loop().time() + timeout_s
+        with self.standstill.watch() as watch:
+            return await self._send(outgoing, to, timeout_s, number, watch, doubt=doubt)
+
+    async def _send(
+        self, outgoing: Outgoing, to: Destination, timeout_s: float, number: int, watch: Watch, *, doubt: bool
+    ) -> Tried:
         started_at, started = datetime.now(UTC), monotonic()
-        answer, failed, reusable = _Answer(), None, False
+        response, failed, whole, reusable = Response(), None, False, False
         channel = self._take(to)
         kept = channel is not None
         try:
             if channel is None:
-                channel = await connect(to, self._contexts, timeout_s)
+                channel = await connect(to, self._contexts, timeout_s, watch)
                 self._open.add(channel)
-            answer.received_before = channel.received
+            response.received_before = channel.received
             try:
-                async with asyncio.timeout_at(deadline):
-                    reusable = await _exchange(channel, outgoing, to, answer, kept=kept)
+                async with watch.within(timeout_s - (monotonic() - started - watch.stopped_s())):
+                    reusable = await _exchange(channel, outgoing, to, response, kept=kept)
+                    whole = True
             except TimeoutError:
-                failed = timed_out(timeout_s, channel.received - answer.received_before)
+                failed = timed_out(timeout_s, channel.received - response.received_before)
         except Failed as why:
             failed = why
         finally:
             if channel is not None:
-                self._put(to, channel, reusable=reusable)
+                self._put(to, channel, response.kept_s() if reusable else 0.0, whole=whole)
         elapsed_s = monotonic() - started
-        answered_s = None if answer.answered_at is None else answer.answered_at - started
-        outcome = failed.outcome if failed else Outcome.ANSWERED
-        error = str(failed) if failed else None
+        fresh = None if kept else channel
+        if doubt and failed is not None and fresh is not None and _ended_at_once(failed, fresh):
+            down = await closes_at_once(to, self._contexts)
+            failed = failed if down is None else Failed(failed.outcome, down, target_down=True)
         return Tried(
             started_at=started_at,
             elapsed_s=elapsed_s,
-            answered_s=answered_s,
-            outcome=outcome,
-            status=answer.status,
-            headers=answer.headers,
-            body=None if answer.status is None else bytes(answer.body),
-            body_size=None if answer.status is None else answer.body_size,
-            error=error,
+            answered_s=None if response.answered_at is None else response.answered_at - started,
+            outcome=failed.outcome if failed else Outcome.ANSWERED,
+            status=response.status,
+            headers=response.headers,
+            body=None if response.headers is None else bytes(response.body),
+            body_size=None if response.headers is None else response.body_size,
+            error=str(failed) if failed else None,
             note=None if outgoing.note is None else visible(outgoing.note),
-            before_any_byte=failed is not None and failed.before_any_byte,
+            target_down=failed is not None and failed.target_down,
             kept=kept,
-            verdict=_verdict(answer.status, answered_s, elapsed_s, error, number),
+            address=None if channel is None else channel.address,
+            verdict=_verdict(response, started, elapsed_s, failed, number, watch),
         )
 
     def _take(self, to: Destination) -> Channel | None:
         """A kept connection whose other end is still there; the last used first."""
         idle = self._idle.get(_key(to), [])
         while idle:
-            channel = idle.pop()
-            self._timers.pop(channel).cancel()
-            if channel.is_fresh():
-                return channel
-            self._end(channel)
+            kept = idle.pop()
+            kept.timer.cancel()
+            if awake_and_asleep() < kept.until and kept.channel.is_fresh():
+                return kept.channel
+            self._end(kept.channel)
         return None
 
-    def _put(self, to: Destination, channel: Channel, *, reusable: bool) -> None:
+    def _put(self, to: Destination, channel: Channel, kept_s: float, *, whole: bool) -> None:
+        """Keep a connection for so long, less the last second; or end it, in order after a whole response."""
+        use_s = min(kept_s - LAST_S, KEPT_MOST_S)
         idle = self._idle.setdefault(_key(to), [])
-        if not reusable or self._closed or len(idle) >= MOST_KEPT:
-            self._end(channel, in_order=reusable)
+        if use_s <= 0 or self._closed or len(idle) >= MOST_KEPT:
+            self._end(channel, in_order=whole and channel.all_sent())
             return
-        idle.append(channel)
-        loop = asyncio.get_running_loop()
-        self._timers[channel] = loop.call_later(IDLE_S, self._retire, idle, channel)
+        timer = asyncio.get_running_loop().call_later(use_s, self._retire, idle, channel)
+        idle.append(_Kept(channel, awake_and_asleep() + use_s, timer))
 
-    def _retire(self, idle: list[Channel], channel: Channel) -> None:
-        idle.remove(channel)
-        del self._timers[channel]
+    def _retire(self, idle: list[_Kept], channel: Channel) -> None:
+        idle[:] = [kept for kept in idle if kept.channel is not channel]
         self._end(channel, in_order=True)
 
     def _end(self, channel: Channel, *, in_order: bool = False) -> None:
@@ -227,108 +234,76 @@ def not_sent(outcome: Outcome, error: str, *, number: int = 1) -> Tried:
         body_size=None,
         error=visible(error),
         note=None,
-        before_any_byte=False,
+        target_down=False,
         kept=False,
-        verdict=_verdict(None, None, 0.0, visible(error), number),
+        address=None,
+        verdict=verdict(None, 0.0, number),
     )
 
 
 async def _exchange(
-    channel: Channel, outgoing: Outgoing, to: Destination, answer: _Answer, *, kept: bool
+    channel: Channel, outgoing: Outgoing, to: Destination, response: Response, *, kept: bool
 ) -> bool:
-    """Send one request and read its answer into `answer`; whether the connection can serve another.
+    """Send one request and read its response; whether the connection can serve another.
 
     Raises:
-        Failed: no whole answer came.
+        Failed: no whole response came.
     """
     if channel.ended:
         words = "the backend closed the connection before anything was sent"
-        raise Failed(Outcome.CLOSED, words, before_any_byte=True)
+        raise Failed(Outcome.CLOSED, words, target_down=True)
     channel.write(outgoing.head() + outgoing.body)
     # The body is not waited for: a backend may answer before it has read it, and has to be heard.
     try:
-        return await _read_answer(channel, outgoing.method, answer)
+        return await read_response(channel, outgoing.method, response)
     except ssl.SSLError as error:
-        raise Failed(Outcome.TLS_FAILED, f"TLS failed: {tls_words(error, to)}") from error
+        # Before any response it is about who we are, and Lean comes with a certificate of its own.
+        down = channel.received == response.received_before
+        words = f"TLS failed: {tls_words(error, to)}"
+        raise Failed(Outcome.TLS_FAILED, words, target_down=down) from error
     except OSError as error:
-        raise broken(error, channel.received - answer.received_before, kept=kept) from error
+        raise broken(error, channel.received - response.received_before, kept=kept) from error
     except EOFError:
-        raise broken(None, channel.received - answer.received_before, kept=kept) from None
+        raise broken(None, channel.received - response.received_before, kept=kept) from None
 
 
-async def _read_answer(channel: Channel, method: str, answer: _Answer) -> bool:
-    """Feed what comes to h11 until the answer is whole; `EOFError` where the stream ends before."""
-    parser = h11.Connection(h11.CLIENT, max_incomplete_event_size=MOST_HEAD_BYTES)
-    # What this makes is thrown away: it tells h11 which request the answer belongs to.
-    parser.send(h11.Request(method=method, target="/", headers=[("Host", "a")]))
-    parser.send(h11.EndOfMessage())
-    beginning: bytes | None = b""
-    ended = False
-    interim = events = 0
-    while True:
-        events += 1
-        if events % EVENTS_AT_ONCE == 0:
-            await asyncio.sleep(0)
-        try:
-            event = parser.next_event()
-        except h11.RemoteProtocolError as error:
-            if ended:
-                raise EOFError from None
-            if error.error_status_hint == 431:
-                part = "head" if answer.status is None else "trailer"
-                words = f"the {part} of the answer is larger than {MOST_HEAD_BYTES // 1024} KiB"
-                raise Failed(Outcome.TOO_LARGE, words) from None
-            words = f"the answer is broken HTTP: {visible(str(error))}"
-            raise Failed(Outcome.NOT_HTTP, words) from None
-        if event is h11.NEED_DATA:
-            if channel.received - answer.received_before > MOST_ANSWER_BYTES:
-                words = f"the answer does not end within {MOST_ANSWER_BYTES // 1024**2} MiB"
-                raise Failed(Outcome.TOO_LARGE, words)
-            data = await channel.read(MOST_HEAD_BYTES)
-            ended = not data
-            if beginning is not None:
-                beginning += data
-                if not beginning.startswith(_PROTOCOL[: len(beginning)]):
-                    raise not_http(beginning)
-                if len(beginning) >= len(_PROTOCOL):
-                    beginning = None
-            parser.receive_data(data)
-        elif isinstance(event, h11.Data):
-            answer.body_size += len(event.data)
-            answer.body += event.data[: max(0, KEPT_BODY_BYTES - len(answer.body))]
-        elif isinstance(event, h11.Response):
-            answer.answered_at = monotonic()
-            answer.status = event.status_code
-            answer.headers = tuple(
-                (name.decode("latin-1"), value.decode("latin-1")) for name, value in event.headers.raw_items()
-            )
-        elif isinstance(event, h11.InformationalResponse):
-            interim += 1
-            if interim > MOST_INTERIM:
-                words = f"{interim} interim answers (1xx) came and no final one"
-                raise Failed(Outcome.TOO_LARGE, words)
-        else:  # EndOfMessage; or PAUSED, where a CONNECT was granted
-            return (
-                parser.our_state is h11.DONE
-                and parser.their_state is h11.DONE
-                and parser.trailing_data == (b"", False)
-                and channel.all_sent()
-            )
+def _ended_at_once(failed: Failed, channel: Channel) -> bool:
+    """Whether a new connection ended without a byte as soon as one does that nobody serves."""
+    return (
+        failed.outcome in (Outcome.CLOSED, Outcome.RESET)
+        and not failed.target_down
+        and channel.received == 0
+        and monotonic() - channel.made_at <= CLOSED_AT_ONCE_S
+    )
 
 
 def _verdict(
-    status: int | None, answered_s: float | None, elapsed_s: float, error: str | None, number: int
+    response: Response, started: float, elapsed_s: float, failed: Failed | None, number: int, watch: Watch
 ) -> Verdict:
-    """What Lean would conclude. That an answer must be whole is inferred: Lean documents nothing of it."""
-    if status is None or answered_s is None:
-        return verdict(None, elapsed_s, number)
-    found = verdict(status, answered_s, number)
+    """What Lean would conclude. That a response must be whole is inferred: Lean documents nothing of it."""
+    stopped_s, slept_s = watch.stopped_s(), watch.slept_s()
+    still = f"this relay stood still for {stopped_s + slept_s:.0f} s meanwhile (stopped, asleep or too busy)"
+    if failed is not None and failed.unknown is not None:
+        return not_known(failed.unknown, number)
+    if response.status is None or response.answered_at is None:
+        least_s = elapsed_s - stopped_s
+        waited = failed is not None and failed.outcome is Outcome.TIMEOUT and least_s >= ANSWER_WITHIN_S
+        if (stopped_s or slept_s) and not waited:
+            return not_known(f"no response came, but {still}; what Lean would have got is not known", number)
+        return verdict(None, least_s, number)
+    # It came at the latest when it was read, and at the earliest when the standstill began.
+    most_s = response.answered_at - started
+    found = verdict(response.status, most_s - stopped_s, number)
     if found.word == "retry":
         return found
-    if error is not None:
+    if failed is not None:
         none = verdict(None, elapsed_s, number)
-        return replace(none, reason=f"{DELIVERED_STATUS} came, but not the whole answer: {error}")
-    if elapsed_s > ANSWER_WITHIN_S:
+        return replace(none, reason=f"{DELIVERED_STATUS} came, but not the whole answer: {failed}")
+    if most_s + slept_s > ANSWER_WITHIN_S:
+        return not_known(
+            f"{DELIVERED_STATUS} came, but {still}, so that nobody knows whether it came within 10 s", number
+        )
+    if elapsed_s - stopped_s > ANSWER_WITHIN_S:
         return replace(
             found,
             reason=f"{found.reason}; its body took {elapsed_s:.1f} s, and whether Lean waits for that"

@@ -7,6 +7,7 @@ or send a second request.
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from shlex import quote
 
 from relay.models import Capture, Headers
@@ -22,7 +23,25 @@ LONGEST_INLINE = 64 * 1024
 """Bytes of a body in the line; Linux takes 128 KiB in one argument."""
 
 _PLAIN_TARGET = re.compile(r"/[A-Za-z0-9/._~%?=&:+,;@!$*()'-]*")
+_ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+
+
+def origin_form(target: str) -> str:
+    """A request target as an origin server is asked for it (RFC 9112, 3.2.1).
+
+    An absolute one is what a proxy is asked for (3.2.2), and a backend that is one would follow it.
+
+    Raises:
+        ValueError: it names no resource of an origin server.
+    """
+    if target.startswith("/") or target == "*":
+        return target
+    absolute = _ABSOLUTE.match(target)
+    if absolute is None:
+        raise ValueError("its request target begins with no / and is no URL; it is stored, and never sent on")
+    path = target[absolute.end() :].partition("#")[0]
+    return path if path.startswith("/") else f"/{path}"
 
 
 def http_bytes(capture: Capture, headers: Headers) -> bytes:
@@ -38,6 +57,8 @@ def http_bytes(capture: Capture, headers: Headers) -> bytes:
 
 def curl_line(capture: Capture, headers: Headers, url: str, body_command: str) -> str:
     """A line for sh, bash and zsh that sends the same method, target, headers and body bytes.
+
+    A target in absolute form becomes one in origin form, as on the way to a backend.
 
     Args:
         headers: the capture's, with or without secrets.
@@ -64,10 +85,13 @@ def curl_line(capture: Capture, headers: Headers, url: str, body_command: str) -
             words += ["--data-binary", "@-"]
         else:
             words += ["--data-raw", inline]
-    if _PLAIN_TARGET.fullmatch(capture.target):
-        words.append(quote(url + capture.target))
+    target = capture.target
+    with suppress(ValueError):  # A CONNECT's, which curl is to send as it came.
+        target = origin_form(target)
+    if _PLAIN_TARGET.fullmatch(target):
+        words.append(quote(url + target))
     else:
-        words += ["--request-target", _word(capture.target), quote(url)]
+        words += ["--request-target", _word(target), quote(url)]
     return before + " ".join(words)
 
 

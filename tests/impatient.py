@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from relay import lane
+from relay import attempt
 from relay.cli import main
 
-lane.HOLDS_UP_S = 0.2
+attempt.HOLDS_UP_S = 0.2
 
 if __name__ == "__main__":
     main()

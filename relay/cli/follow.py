@@ -19,6 +19,7 @@ from relay.config import Settings
 from relay.errors import RelayError
 from relay.lean import schedule
 from relay.models import Attempt, Capture, Followed, Origin
+from relay.outcomes import NOT_SENT
 from relay.phrases import called, spent, what
 from relay.repeats import OTHER_BYTES
 from relay.routing import target_name
@@ -180,8 +181,10 @@ def _number(followed: Followed) -> int | None:
 def conclusion(followed: Followed) -> str:
     """What Lean would conclude: `delivered`, `Lean would try again in 1 min`; safe to show."""
     attempt, number = followed.attempt, _number(followed)
-    if attempt.verdict is None:
+    if attempt.verdict is None and attempt.outcome in NOT_SENT:
         return "not sent"
+    if attempt.verdict is None:
+        return f"no verdict: {visible(attempt.verdict_reason or 'it is not known what Lean would conclude')}"
     if attempt.verdict == "delivered":
         return "delivered"
     outlook = schedule.OUTLOOK_UNKNOWN if number is None else schedule.verdict(None, 0.0, number).outlook

@@ -232,8 +232,8 @@ def _attempt_lines(attempt: Attempt, capture: Capture) -> Iterator[str]:
         f"{attempt.capture_id}  {attempt.kind} to {attempt.target}, try {attempt.number}"
         f"  {when(attempt.started_at)}  {attempt.outcome}: {came} in {spent(attempt.elapsed_ms)}"
     )
-    if attempt.verdict:
-        line += f"  {attempt.verdict}"
+    if attempt.verdict or attempt.verdict_reason:
+        line += f"  {attempt.verdict or 'no verdict'}"
         line += f": {attempt.verdict_reason}" if attempt.verdict_reason else ""
     yield visible(line)
     if attempt.sent_method is not None or attempt.sent_target is not None:

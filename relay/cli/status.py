@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from datetime import datetime
 from time import monotonic, sleep
 from typing import Any
 
@@ -138,6 +139,9 @@ def target_line(target: Mapping[str, Any]) -> str:
         words.append("how many wait cannot be read")
     else:
         words.append(f"{waiting} {'waits' if waiting == 1 else 'wait'}" if waiting else "nothing waits")
+    if target.get("next_at") and target["state"] == "up":
+        next_at = datetime.fromisoformat(target["next_at"]).astimezone()
+        words.append(f"the next goes at {next_at:%Y-%m-%d %H:%M:%S}")
     if parked:
         words.append(f"{parked} parked, which `lean-relay forward state:parked` sends")
     return "; ".join(words)

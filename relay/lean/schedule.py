@@ -31,6 +31,8 @@ TOLERANCE = timedelta(seconds=30)
 
 _AFTER_FIRST = (timedelta(0), *(timedelta(minutes=minutes) for minutes in RETRY_MINUTES))
 
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
 _HINTS = {
     400: "the backend refused it as a bad request",
     401: "the backend refused it; look at how it checks the signature",
@@ -52,7 +54,8 @@ _HINTS = {
 class Verdict:
     """What Lean would conclude from one attempt."""
 
-    word: Literal["delivered", "retry"]
+    word: Literal["delivered", "retry"] | None
+    """None where it cannot be known."""
     reason: str
     """Why, as a sentence without a full stop."""
     number: int
@@ -65,6 +68,8 @@ class Verdict:
         """What follows: `Lean would try again in 1 min`."""
         if self.word == "delivered":
             return "Lean would be content"
+        if self.word is None:
+            return "what Lean would conclude is not known"
         if self.next_try_in is None:
             return f"Lean documents no try after the {TRIES}th; it would probably give up"
         return f"Lean would try again in {_minutes(self.next_try_in)}"
@@ -104,6 +109,11 @@ def verdict(status: int | None, elapsed_s: float, number: int = 1) -> Verdict:
     return Verdict(word="retry", reason=_why_not(status, elapsed_s), number=number, next_try_in=following)
 
 
+def not_known(reason: str, number: int = 1) -> Verdict:
+    """No verdict: why nobody knows what Lean would conclude."""
+    return Verdict(word=None, reason=reason, number=number, next_try_in=None)
+
+
 def _why_not(status: int | None, elapsed_s: float) -> str:
     if status is None:
         if elapsed_s >= ANSWER_WITHIN_S:
@@ -111,12 +121,12 @@ def _why_not(status: int | None, elapsed_s: float) -> str:
         return "no answer came"
     if elapsed_s > ANSWER_WITHIN_S:
         return f"{status} came after {elapsed_s:.1f} s, and Lean waits 10; answer 200 first, work afterwards"
-    if 200 <= status < 300:
-        return f"{status} is not 200, and Lean documents only 200; answer exactly 200"
-    if 300 <= status < 400:
+    if status in _REDIRECTS:
         return (
             f"{status} is a redirect, and Lean documents only 200; answer at the address that Lean was given"
         )
+    if status < 400:
+        return f"{status} is not 200, and Lean documents only 200; answer exactly 200"
     hint = _HINTS.get(status) or ("the backend failed" if status >= 500 else "the backend refused it")
     return f"{status} is not 200: {hint}"
 

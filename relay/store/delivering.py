@@ -83,6 +83,8 @@ class Backlog:
 
     waiting: int = 0
     parked: int = 0
+    next_at: int | None = None
+    """When the next that waits is due, microseconds UTC; None where none waits but on its way."""
 
 
 def queue_live(connection: sqlite3.Connection, pairs: Sequence[tuple[int, Send]], now: int) -> None:
@@ -304,17 +306,36 @@ def paused_since(connection: sqlite3.Connection) -> int | None:
 def backlog(connection: sqlite3.Connection) -> dict[str, Backlog]:
     """What waits, by target; replays are their run's business."""
     found = connection.execute(
-        "SELECT target, sum(state IN ('queued', 'sending')), sum(state = 'parked') FROM deliveries"
+        "SELECT target, sum(state IN ('queued', 'sending')), sum(state = 'parked'),"
+        " min(CASE state WHEN 'queued' THEN due_at END) FROM deliveries"
         " WHERE state <> 'ended' AND kind = 'live' GROUP BY target"
     )
-    return {target: Backlog(waiting=waiting, parked=parked) for target, waiting, parked in found}
+    return {
+        target: Backlog(waiting=waiting, parked=parked, next_at=next_at)
+        for target, waiting, parked, next_at in found
+    }
 
 
-def next_due(connection: sqlite3.Connection, target: str, now: int) -> int | None:
+def move_due(connection: sqlite3.Connection, target: str, by: int) -> None:
+    """The clock was set by so many microseconds: what is to be sent again stays as far away as it was.
+
+    What is due at once is left as it is, with the time at which its capture came.
+    """
+    connection.execute(
+        "UPDATE deliveries SET due_at = due_at + ? WHERE target = ? AND state = 'queued'"
+        " AND state <> 'ended' AND kind = 'live' AND due_at <> created_at",
+        (by, target),
+    )
+
+
+def next_due(connection: sqlite3.Connection, target: str, now: int, longest: int) -> int | None:
     """When the next queued delivery of a target is due, microseconds UTC; None when none waits.
 
     What was due at once, by a clock that has been set back since, is due `now`: it does not wait for
-    that hour to come again.
+    that hour to come again. Nor does what is to be sent again wait longer than any policy has it wait.
+
+    Args:
+        longest: the longest wait, in microseconds.
     """
     row = connection.execute(
         "SELECT due_at, created_at FROM deliveries WHERE target = ? AND state = 'queued'"
@@ -324,14 +345,16 @@ def next_due(connection: sqlite3.Connection, target: str, now: int) -> int | Non
     if row is None:
         return None
     due_at, created_at = row
-    if due_at != created_at or due_at <= now:
+    at_once = due_at == created_at
+    latest = now if at_once else now + longest
+    if due_at <= latest:
         return int(due_at)
     connection.execute(
         "UPDATE deliveries SET due_at = ? WHERE target = ? AND state = 'queued' AND state <> 'ended'"
-        " AND kind = 'live' AND due_at > ? AND due_at = created_at",
-        (now, target, now),
+        " AND kind = 'live' AND due_at > ? AND (due_at = created_at) = ?",
+        (latest, target, latest, at_once),
     )
-    return now
+    return latest
 
 
 def _headers(headers: Headers | None) -> str | None:

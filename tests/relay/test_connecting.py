@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from relay.connecting import reachable
 from relay.outcomes import Outcome
 from relay.outgoing import destination
-from relay.sender import Sender, Tried, reachable
+from relay.sender import Sender, Tried
 from tests import backends
 from tests.backends import Authority, Backend, Wire, backend, free_port
 from tests.relay.sending import Run, a_request, one_try, parsed
@@ -22,7 +23,7 @@ def test_nothing_listens(run: Run) -> None:
     """A refused connection says which port, and belongs to the target."""
     port = free_port()
     tried = run(one_try(f":{port}"))
-    assert (tried.outcome, tried.before_any_byte) == (Outcome.REFUSED, True)
+    assert (tried.outcome, tried.target_down) == (Outcome.REFUSED, True)
     assert tried.error == f"nothing listens on port {port}"
     assert tried.verdict.word == "retry"
 
@@ -30,7 +31,7 @@ def test_nothing_listens(run: Run) -> None:
 def test_a_name_without_an_address(run: Run) -> None:
     """A name that nobody knows is told from a port where nothing listens."""
     tried = run(one_try("http://nothing.invalid:3000"))
-    assert (tried.outcome, tried.before_any_byte) == (Outcome.UNRESOLVED, True)
+    assert (tried.outcome, tried.target_down) == (Outcome.UNRESOLVED, True)
     assert tried.error is not None
     assert tried.error.startswith("the name nothing.invalid ")
     tried = run(one_try(f"http://{'a' * 70}.test:3000"))
@@ -49,14 +50,14 @@ def test_a_backend_that_takes_no_connection(run: Run) -> None:
         tried = run(one_try(f"127.0.0.1:{port}", 0.3))
         for sock in waiting:
             sock.close()
-    assert (tried.outcome, tried.before_any_byte) == (Outcome.UNREACHABLE, True)
+    assert (tried.outcome, tried.target_down) == (Outcome.UNREACHABLE, True)
     assert tried.error == f"no connection to port {port} within 0.3 s"
 
 
 def test_a_network_without_a_way(run: Run) -> None:
     """Any other reason for no connection is told in the system's words."""
     tried = run(one_try("http://255.255.255.255:3000", 2.0))
-    assert (tried.outcome, tried.before_any_byte) == (Outcome.UNREACHABLE, True)
+    assert (tried.outcome, tried.target_down) == (Outcome.UNREACHABLE, True)
     assert tried.error is not None
     assert tried.error.startswith("port 3000 of 255.255.255.255 cannot be reached: ")
 
@@ -72,7 +73,7 @@ def test_tls_by_a_ca_file(run: Run, ca: Authority) -> None:
         async with Sender() as sender:
             return [await sender.send(a_request(to, body=b"x" * 300_000), to) for _ in range(2)]
 
-    with backend(backends.answers(), tls=ca.context("localhost", "127.0.0.1")) as there:
+    with backend(backends.answers(backends.KEPT), tls=ca.context("localhost", "127.0.0.1")) as there:
         first, second = run(two())
         assert (first.outcome, first.status, first.kept) == (Outcome.ANSWERED, 200, False)
         assert (second.outcome, second.kept) == (Outcome.ANSWERED, True)
@@ -100,7 +101,7 @@ def test_tls_faults(run: Run, ca: Authority, name: str) -> None:
     with backend(backends.answers(), tls=make(ca)) as there:
         tried = run(one_try(f"https://localhost:{there.port}", ca_file=ca.ca_file))
         assert there.requests == []
-        assert (tried.outcome, tried.before_any_byte) == (Outcome.TLS_FAILED, True)
+        assert (tried.outcome, tried.target_down) == (Outcome.TLS_FAILED, True)
         assert tried.error is not None
         assert tried.error.startswith("TLS failed: ")
         assert words in tried.error
@@ -121,7 +122,7 @@ def test_a_ca_file_that_is_none(run: Run, tmp_path: Path) -> None:
     for name in ("missing.pem", "empty.pem"):
         with backend(backends.answers()) as there:
             tried = run(one_try(f"https://localhost:{there.port}", ca_file=tmp_path / name))
-        assert (tried.outcome, tried.before_any_byte) == (Outcome.TLS_FAILED, True)
+        assert (tried.outcome, tried.target_down) == (Outcome.TLS_FAILED, True)
         assert name in str(tried.error)
 
 
@@ -135,7 +136,7 @@ def test_tls_and_plain_text_mixed_up(run: Run, ca: Authority) -> None:
 
     with backend(plain) as there:
         tried = run(one_try(f"https://localhost:{there.port}", insecure=True))
-        assert (tried.outcome, tried.before_any_byte) == (Outcome.TLS_FAILED, True)
+        assert (tried.outcome, tried.target_down) == (Outcome.TLS_FAILED, True)
         assert "does not speak TLS; write http://" in str(tried.error)
     with backend(backends.closes_unheard) as there:
         tried = run(one_try(f"https://localhost:{there.port}", insecure=True))
@@ -147,22 +148,28 @@ def test_tls_and_plain_text_mixed_up(run: Run, ca: Authority) -> None:
 
 
 def test_a_client_certificate_that_is_asked_for(run: Run, ca: Authority) -> None:
-    """A backend that wants a client certificate refuses after the handshake, and that is TLS too."""
+    """A backend that wants a client certificate refuses after the handshake: that is about who we are.
+
+    It is down for us then, and no verdict on the webhook.
+    """
     context = ca.context("localhost")
     context.verify_mode = ssl.CERT_REQUIRED
     with backend(backends.answers(), tls=context) as there:
         tried = run(one_try(f"https://localhost:{there.port}", ca_file=ca.ca_file))
-    assert (tried.status, tried.before_any_byte) == (None, False)
+    assert (tried.status, tried.target_down) == (None, True)
     # The backend closes without reading the request, and then its reset may overtake TLS's alert.
-    if tried.outcome is not Outcome.RESET:
-        assert tried.error == "TLS failed: it wants a client certificate, and this relay shows none"
+    assert tried.outcome in (Outcome.TLS_FAILED, Outcome.RESET, Outcome.CLOSED)
+    assert tried.error in (
+        "TLS failed: it wants a client certificate, and this relay shows none",
+        f"port {there.port} takes connections and closes them at once",
+    )
 
 
 def test_a_handshake_that_never_ends(run: Run) -> None:
     """A port that takes the connection and says nothing to TLS fails in time."""
     with backend(lambda there, wire: wire.hang()) as there:
         tried = run(one_try(f"https://localhost:{there.port}", 0.3, insecure=True))
-        assert (tried.outcome, tried.before_any_byte) == (Outcome.TLS_FAILED, True)
+        assert (tried.outcome, tried.target_down) == (Outcome.TLS_FAILED, True)
         assert tried.error == f"TLS failed: port {there.port} did not finish the handshake within 0.3 s"
 
 
@@ -176,6 +183,37 @@ def test_reachable(run: Run, ca: Authority) -> None:
         assert run(reachable(destination(url, ca_file=ca.ca_file))) is None
         assert "TLS failed" in str(run(reachable(destination(url))))
     assert "nothing listens" in str(run(reachable(destination(f":{free_port()}"))))
+
+
+def test_a_port_proxy_without_a_server_behind_it(run: Run) -> None:
+    """It takes each connection and drops it, request unread: the target is down, and no try was made."""
+
+    def drops(there: Backend, wire: Wire) -> None:
+        wire.reset()
+
+    def drops_with_a_request(there: Backend, wire: Wire) -> None:
+        wire.sock.recv(1, socket.MSG_PEEK)  # Closing with unread bytes sends RST, as such a proxy does.
+
+    def drops_on_connect(there: Backend, wire: Wire) -> None:
+        if there.connections > 1:
+            wire.reset()
+        else:
+            drops_with_a_request(there, wire)
+
+    for behave in (drops, drops_on_connect):
+        with backend(behave) as there:
+            tried = run(one_try(there.url))
+        assert tried.target_down, tried.error
+        assert tried.outcome in (Outcome.RESET, Outcome.CLOSED)
+
+
+def test_a_backend_that_ends_one_connection_alone(run: Run) -> None:
+    """The next it keeps, so it is up: the try counts, and says that the request may have been seen."""
+    with backend(backends.closes_unheard) as there:
+        tried = run(one_try(there.url))
+        assert there.connections == 2, "a bare connect asked whether it closes each"
+    assert (tried.target_down, tried.verdict.word) == (False, "retry")
+    assert "may have seen the request" in str(tried.error)
 
 
 def test_a_port_that_closes_at_once_is_not_up(run: Run) -> None:

@@ -56,7 +56,7 @@ def test_the_usual_webhook_keeps_its_shape() -> None:
     )
     assert request.head() == (
         b"POST /hook HTTP/1.1\r\nHOST: localhost:3000\r\nlean-signature: sha512=ab\r\ncontent-length: 2\r\n"
-        b"X-A: 1\r\nx-a: \xff\r\nX-Lean-Relay: here;hop=1;capture=12\r\n\r\n"
+        b"X-A: 1\r\nx-a: \xff\r\nConnection: close\r\nX-Lean-Relay: here;hop=1;capture=12\r\n\r\n"
     )
     assert request.body == b"{}"
     assert request.note is None
@@ -90,15 +90,41 @@ def test_a_host_beyond_ascii_and_beyond_idna() -> None:
 
 
 def test_an_absolute_target_never_moves_the_request() -> None:
-    """An absolute-form target goes on as it came; where it goes is the destination's alone."""
+    """An absolute-form target goes on in origin form; where it goes is the destination's alone."""
     to = destination(":3000")
     request = outgoing(a_capture(target="http://evil.test/x"), to, instance="here")
-    assert request.target == "http://evil.test/x"
+    assert request.target == "/x"
     assert (to.host, to.port) == ("localhost", 3000)
     assert ("Host", "localhost:3000") in request.headers
 
 
-@pytest.mark.parametrize("name", sorted(HOP_BY_HOP | {"expect"}))
+@pytest.mark.parametrize(
+    ("target", "origin"),
+    [
+        ("http://a.test:80/x%20y?z=//", "/x%20y?z=//"),
+        ("HTTPS://a.test", "/"),
+        ("http://a.test?x=1", "/?x=1"),
+        ("http://u:p@[::1]:80/x#y", "/x"),
+        ("//a.test/x", "//a.test/x"),
+        ("/x?u=http://b/", "/x?u=http://b/"),
+        ("*", "*"),
+    ],
+)
+def test_origin_form(target: str, origin: str) -> None:
+    """What a proxy is asked for loses scheme and authority (RFC 9112, 3.2.2); all else stays as it is."""
+    assert outgoing(a_capture(target=target), destination(":3000"), instance="here").target == origin
+
+
+@pytest.mark.parametrize(
+    ("method", "target"), [("CONNECT", "a.test:443"), ("POST", "a.test:443"), ("CONNECT", "/x")]
+)
+def test_what_asks_for_a_tunnel_is_not_sent_on(method: str, target: str) -> None:
+    """A backend that is a proxy itself would open it."""
+    with pytest.raises(ValueError, match="never sent on"):
+        outgoing(a_capture(method=method, target=target), destination(":3000"), instance="here")
+
+
+@pytest.mark.parametrize("name", sorted(HOP_BY_HOP - {"connection"} | {"expect"}))
 def test_what_ends_here(name: str) -> None:
     """Hop-by-hop headers are not sent on, in whatever case they come."""
     request = sent((("Host", "a"), (name.title(), "x"), (name.upper(), "y")))
@@ -118,7 +144,8 @@ def test_a_signature_that_connection_names() -> None:
         )
     )
     names = [name for name, _ in request.headers]
-    assert names == ["Host", "X-C", "Content-Length", "X-Lean-Relay"]
+    assert names == ["Host", "X-C", "Content-Length", "Connection", "X-Lean-Relay"]
+    assert ("Connection", "close") in request.headers
     assert request.dropped == ("lean-signature", "X-B")
     assert request.note is not None
     assert "Connection header named it: lean-signature, X-B" in request.note
@@ -158,7 +185,7 @@ def test_any_headers(headers: Headers, body: bytes, method: str) -> None:
         for option in value.split(",")
     }
     stays = [(n, v) for n, v in headers if n.lower() not in HOP_BY_HOP | OURS | nominated]
-    assert [(n, v) for n, v in request.headers if n.lower() not in OURS] == stays
+    assert [(n, v) for n, v in request.headers if n.lower() not in OURS] == [*stays, ("Connection", "close")]
     names = [name.lower() for name, _ in request.headers]
     assert names.count("host") == names.count(MARK.lower()) == 1
     assert names.count("content-length") <= 1

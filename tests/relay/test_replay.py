@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from relay import control, engine, replay, replayrecords
+from relay import attempt, control, engine, replay, replayrecords
 from relay.config import Route, SecretSource, Settings
 from relay.errors import NotFound, RelayError, UsageError
 from relay.lean.signature import sign
@@ -231,7 +231,7 @@ async def test_a_hanging_answer_holds_up_the_next_for_so_long(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Then the next goes, and the answer is only awaited."""
-    monkeypatch.setattr(replay, "HOLDS_UP_S", 0.05)
+    monkeypatch.setattr(attempt, "HOLDS_UP_S", 0.05)
     with backend(hangs_until_released) as there:
         settings = settings_for(tmp_path)
         async with engine.asking(settings) as act:
@@ -243,7 +243,7 @@ async def test_a_hanging_answer_holds_up_the_next_for_so_long(
 
 async def test_few_hang_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The last of as many as may be awaited holds up the next for as long as it hangs."""
-    monkeypatch.setattr(replay, "HOLDS_UP_S", 0.05)
+    monkeypatch.setattr(attempt, "HOLDS_UP_S", 0.05)
     monkeypatch.setattr(replay, "MOST_AWAITED", 2)
     over = 0
     given_up = replay.Run._hold_up_no_more

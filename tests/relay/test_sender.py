@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from relay import response
 from relay import sender as module
 from relay.models import Headers, Signature
 from relay.outcomes import Outcome
@@ -27,7 +28,7 @@ from tests.relay.test_outgoing import HEADERS
 
 def test_a_backend_sees_what_came() -> None:
     """Method, target, body and headers arrive byte for byte, with one length and nothing hop-by-hop."""
-    with backend(backends.answers()) as there, asyncio.Runner() as runner:
+    with backend(backends.answers(backends.KEPT)) as there, asyncio.Runner() as runner:
         to = destination(there.url)
         sender = Sender()
 
@@ -54,7 +55,8 @@ def test_a_backend_sees_what_came() -> None:
             }
             never = HOP_BY_HOP | OURS | nominated
             assert [pair for pair in seen if pair[0].lower() not in OURS] == [
-                pair for pair in headers if pair[0].lower() not in never
+                *(pair for pair in headers if pair[0].lower() not in never),
+                ("Connection", "close"),
             ]
             lengths = [value for name, value in seen if name.lower() == "content-length"]
             assert lengths in ([str(len(body))], [] if not body else None)
@@ -92,7 +94,7 @@ async def test_from_the_door_to_the_backend(tmp_path: Path) -> None:
             "POST /a%20b/..//c?x=%zz&y HTTP/1.1\r\n"
             f"host: {to.authority}\r\nX-One: 1\r\nx-ONE: \xe9\xff\r\nX-Empty: \r\n"
             f"Lean-Signature: {signature}\r\n"
-            f"Content-Length: {len(body)}\r\nX-Lean-Relay: here;hop=1;capture=1\r\n\r\n"
+            f"Content-Length: {len(body)}\r\nConnection: close\r\nX-Lean-Relay: here;hop=1;capture=1\r\n\r\n"
         ).encode("latin-1")
         + body
     ]
@@ -150,7 +152,7 @@ def test_an_answer_is_kept_as_it_came(run: Run) -> None:
     assert tried.started_at.tzinfo is not None
     assert tried.answered_s is not None
     assert 0 < tried.answered_s <= tried.elapsed_s < 10
-    assert not tried.before_any_byte
+    assert not tried.target_down
 
 
 def test_a_compressed_answer_stays_compressed(run: Run) -> None:
@@ -169,7 +171,7 @@ def test_of_a_long_answer_the_first_mebibyte_is_kept(run: Run) -> None:
     assert tried.outcome is Outcome.ANSWERED
     assert tried.body_size == size
     assert tried.body is not None
-    assert len(tried.body) == module.KEPT_BODY_BYTES
+    assert len(tried.body) == response.KEPT_BODY_BYTES
 
 
 def test_a_redirect_is_an_answer(run: Run) -> None:
@@ -223,13 +225,6 @@ def test_a_head_has_no_body_behind_it(run: Run) -> None:
     assert (tried.outcome, tried.status, tried.body) == (Outcome.ANSWERED, 200, b"")
 
 
-def test_a_granted_connect_ends_there(run: Run) -> None:
-    """A CONNECT that is granted is an answer, and no tunnel is used."""
-    with backend(backends.says(b"HTTP/1.1 200 OK\r\n\r\n")) as there:
-        tried = run(one_try(there.url, method="CONNECT", target="a.test:443", body=b""))
-    assert (tried.outcome, tried.status) == (Outcome.ANSWERED, 200)
-
-
 def test_a_dribbled_answer_is_heard_out(run: Run) -> None:
     """An answer that comes byte by byte is as good as any."""
 
@@ -255,6 +250,20 @@ def test_an_answer_before_the_body_was_read(run: Run) -> None:
     with backend(refuses_early) as there:
         tried = run(one_try(there.url, body=b"x" * 8_000_000))
     assert (tried.outcome, tried.status) == (Outcome.ANSWERED, 413)
+
+
+@pytest.mark.parametrize("size", [1_000_000, 5_000_000])
+def test_an_answer_before_a_close_with_the_body_unread(run: Run, size: int) -> None:
+    """A backend that refuses and closes at once, as nginx does, is heard though a write fails."""
+
+    def refuses_and_closes(there: Backend, wire: Wire) -> None:
+        wire.some()
+        wire.send(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\n\r\nno")
+
+    with backend(refuses_and_closes) as there:
+        for _ in range(15):
+            tried = run(one_try(there.url, body=b"x" * size))
+            assert (tried.outcome, tried.status, tried.body) == (Outcome.ANSWERED, 401, b"no")
 
 
 def test_an_answer_in_crumbs_stops_nobody(run: Run) -> None:
@@ -350,5 +359,5 @@ def test_a_late_body_is_told(monkeypatch: pytest.MonkeyPatch, run: Run) -> None:
 def test_a_try_that_was_never_made() -> None:
     """A loop ends visibly, as a try of its own, and is not the target's fault."""
     tried = not_sent(Outcome.LOOP, "it came from\nhere", number=2)
-    assert (tried.outcome, tried.error, tried.before_any_byte) == (Outcome.LOOP, "it came from␊here", False)
+    assert (tried.outcome, tried.error, tried.target_down) == (Outcome.LOOP, "it came from␊here", False)
     assert (tried.verdict.word, tried.verdict.number) == ("retry", 2)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from relay import sender as module
+from relay import response as module
 from relay.outcomes import Outcome
 from tests import backends
 from tests.backends import CHUNKED, Authority, Backend, Behaviour, Wire, backend
@@ -57,7 +57,12 @@ BAD: dict[str, tuple[Behaviour, Outcome, int | None, str]] = {
     "half-a-body": (SAYS(HALF), Outcome.TIMEOUT, 200, "48 bytes of the answer came"),
     "dribbles-for-ever": (_dribbles_for_ever, Outcome.TIMEOUT, 200, "timed out after 0.6 s; "),
     "100-and-nothing": (SAYS(b"HTTP/1.1 100 Continue\r\n\r\n"), Outcome.TIMEOUT, None, "25 bytes"),
-    "resets-unanswered": (_then_reset(b""), Outcome.RESET, None, "reset the connection without an answer"),
+    "resets-unanswered": (
+        _then_reset(b""),
+        Outcome.RESET,
+        None,
+        "reset the connection without a response; it may have seen the request",
+    ),
     "resets-in-the-head": (
         _then_reset(b"HTTP/1.1 200 OK\r\n"),
         Outcome.RESET,
@@ -69,7 +74,7 @@ BAD: dict[str, tuple[Behaviour, Outcome, int | None, str]] = {
         backends.closes_unheard,
         Outcome.CLOSED,
         None,
-        "closed the connection without an answer",
+        "closed the connection without a response; it may have seen the request",
     ),
     "closes-in-the-head": (backends.answers_once(b"HTTP/1.1 2"), Outcome.CLOSED, None, "after 10 bytes"),
     "closes-in-its-first-word": (backends.answers_once(b"HT"), Outcome.CLOSED, None, "after 2 bytes"),
@@ -84,39 +89,8 @@ BAD: dict[str, tuple[Behaviour, Outcome, int | None, str]] = {
         SAYS(CHUNKED + b"xyz\r\n"),
         Outcome.NOT_HTTP,
         200,
-        "broken HTTP: illegal chunk",
+        "no chunk begins where one has to",
     ),
-    "two-lengths": (
-        SAYS(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab"),
-        Outcome.NOT_HTTP,
-        None,
-        "conflicting Content-Length",
-    ),
-    "no-number": (
-        SAYS(b"HTTP/1.1 200 OK\r\nContent-Length: ten\r\n\r\n"),
-        Outcome.NOT_HTTP,
-        None,
-        "Content-Length",
-    ),
-    "gzip-coding": (
-        SAYS(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n"),
-        Outcome.NOT_HTTP,
-        None,
-        "Transfer-Encoding",
-    ),
-    "broken-header": (
-        SAYS(b"HTTP/1.1 200 OK\r\nX Y\x1b[2J: 1\r\n\r\n"),
-        Outcome.NOT_HTTP,
-        None,
-        "illegal header",
-    ),
-    "switches": (
-        SAYS(b"HTTP/1.1 101 Switching\r\nUpgrade: x\r\n\r\n"),
-        Outcome.NOT_HTTP,
-        None,
-        "broken HTTP",
-    ),
-    "status-099": (SAYS(b"HTTP/1.1 099 ?\r\n\r\n"), Outcome.NOT_HTTP, None, "broken HTTP"),
     "ssh": (
         _greets(b"SSH-2.0-OpenSSH_9.2p1\r\n"),
         Outcome.NOT_HTTP,
@@ -175,14 +149,15 @@ def test_bad_backends(run: Run, name: str, monkeypatch: pytest.MonkeyPatch) -> N
     timeout_s = 0.6 if outcome is Outcome.TIMEOUT else 10.0
     with backend(behave) as there:
         tried = run(one_try(there.url, timeout_s))
-        assert there.connections == 1
+        # Where it closed without a word, a bare connect asked whether it does so with each.
+        assert there.connections == (2 if "may have seen the request" in str(tried.error) else 1)
         assert len(there.requests) <= 1
     assert (tried.outcome, tried.status) == (outcome, status)
     assert tried.error is not None
     assert words in tried.error
     assert tried.error.isprintable()
     assert tried.verdict.word == "retry"
-    assert not tried.before_any_byte
+    assert not tried.target_down
     if status == 200:
         assert "200 came, but not the whole answer" in tried.verdict.reason
 
@@ -196,4 +171,112 @@ def test_bad_backends_behind_tls(run: Run, ca: Authority, name: str, monkeypatch
     monkeypatch.setattr(module, "MOST_ANSWER_BYTES", 2 * 1024 * 1024)
     with backend(behave, tls=ca.context("localhost")) as there:
         tried = run(one_try(f"https://localhost:{there.port}", 0.6 if name == "silent" else 10.0, ca.ca_file))
-    assert (tried.outcome, tried.status, tried.before_any_byte) == (outcome, status, False)
+    assert (tried.outcome, tried.status, tried.target_down) == (outcome, status, False)
+
+
+BROKEN_HEADS: dict[str, tuple[bytes, int | None, str, bytes]] = {
+    "chunked-twice": (
+        b"HTTP/1.1 500 Oops\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n"
+        b"2\r\nno\r\n0\r\n\r\n",
+        500,
+        "Transfer-Encoding stands there 2 times",
+        b"no",
+    ),
+    "identity": (
+        b"HTTP/1.1 500 Oops\r\nTransfer-Encoding: identity\r\nContent-Length: 2\r\n\r\nno",
+        500,
+        "its Transfer-Encoding is 'identity', where only chunked can be read",
+        b"no",
+    ),
+    "gzip-coding": (
+        b"HTTP/1.1 503 Later\r\nTransfer-Encoding: gzip, chunked\r\n\r\n2\r\n\x1f\x8b\r\n0\r\n\r\n",
+        503,
+        "'gzip, chunked', where only chunked can be read",
+        b"\x1f\x8b",
+    ),
+    "two-lengths": (
+        b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+        200,
+        "several Content-Lengths that differ",
+        b"ab",
+    ),
+    "empty-length": (
+        b"HTTP/1.1 200 OK\r\nContent-Length:\r\n\r\nok",
+        200,
+        "Content-Length is no number",
+        b"ok",
+    ),
+    "no-number": (b"HTTP/1.1 200 OK\r\nContent-Length: ten\r\n\r\n", 200, "Content-Length is no number", b""),
+    "no-colon": (
+        b"HTTP/1.1 500 Oops\r\nX: 1\r\nnothing\r\n\r\nno",
+        500,
+        "its header line 2 has no colon",
+        b"no",
+    ),
+    "blank-before-the-colon": (
+        b"HTTP/1.1 500 Oops\r\nX : 1\r\nContent-Length: 2\r\n\r\nno",
+        500,
+        "header line 1 has a blank before the colon",
+        b"no",
+    ),
+    "no-name": (b"HTTP/1.1 500 Oops\r\n: 1\r\n\r\nno", 500, "its header line 1 has no name", b"no"),
+    "slash-in-a-name": (b"HTTP/1.1 500 Oops\r\nX/Y: 1\r\n\r\n", 500, "a character in its name", b""),
+    "escape-in-a-name": (b"HTTP/1.1 200 OK\r\nX Y\x1b[2J: 1\r\n\r\n", 200, "a character in its name", b""),
+    "nul-in-a-value": (
+        b"HTTP/1.1 500 Oops\r\nX: a\0b\r\n\r\nno",
+        500,
+        "the value of X has a character",
+        b"no",
+    ),
+    "switches": (
+        b"HTTP/1.1 101 Switching\r\nUpgrade: x\r\n\r\n",
+        101,
+        "it switches protocols, which nobody asked for",
+        b"",
+    ),
+    "blank-line-first": (
+        b"\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
+        200,
+        "an empty line stands",
+        b"ok",
+    ),
+    "status-099": (b"HTTP/1.1 099 ?\r\n\r\n", None, "no status from 100 to 599", b""),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN_HEADS)
+def test_a_broken_head_has_its_status_all_the_same(
+    run: Run, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Status, headers and body are kept; what is broken is said in our words; 200 has no verdict then."""
+    monkeypatch.setattr(module, "REST_WITHIN_S", 0.2)
+    answer, status, words, body = BROKEN_HEADS[name]
+    with backend(SAYS(answer)) as there:
+        tried = run(one_try(there.url))
+        assert there.connections == 1
+    assert (tried.outcome, tried.status, tried.body) == (Outcome.NOT_HTTP, status, body)
+    assert words in str(tried.error)
+    assert str(tried.error).startswith(
+        f"{status} came, but its head is broken: " if status else "a response came"
+    )
+    assert str(tried.error).isprintable()
+    assert "bytearray" not in str(tried.error)
+    assert tried.headers is not None
+    assert len(tried.headers) == len(answer.strip().split(b"\r\n\r\n")[0].split(b"\r\n")) - 1
+    assert tried.verdict.word == (None if status == 200 else "retry")
+    if status == 200:
+        assert "whether Lean would take it is not known" in tried.verdict.reason
+    elif status is not None:
+        assert f"{status} is not 200" in tried.verdict.reason
+
+
+def test_a_broken_head_in_crumbs(run: Run) -> None:
+    """However it is cut into segments, it is read the same."""
+
+    def dribbles(there: Backend, wire: Wire) -> None:
+        there.take(wire)
+        wire.dribble(b"\r\nHTTP/1.1 500 Oops\r\nContent-Length: 2\r\n\r\nno")
+
+    with backend(dribbles) as there:
+        tried = run(one_try(there.url))
+    assert (tried.status, tried.body, tried.headers) == (500, b"no", (("Content-Length", "2"),))

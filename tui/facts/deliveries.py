@@ -44,9 +44,9 @@ def _attempt(attempt: Attempt, capture: Capture) -> Iterator[Block]:
         yield Fact("ended", visible(attempt.outcome))
     if attempt.error:
         yield Fact("why", visible(attempt.error), tone)
-    if attempt.verdict:
+    if attempt.verdict or attempt.verdict_reason:
         reason = f": {visible(attempt.verdict_reason)}" if attempt.verdict_reason else ""
-        yield Fact("verdict", f"{attempt.verdict}{reason}", tone)
+        yield Fact("verdict", f"{attempt.verdict or 'none'}{reason}", tone)
     yield from _sent(attempt, capture)
     if attempt.headers is not None:
         yield from _answer(attempt)

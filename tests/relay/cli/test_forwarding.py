@@ -63,6 +63,7 @@ def test_pause_holds_and_resume_lets_go(tmp_path: Path) -> None:
             "state": "paused",
             "reason": None,
             "waiting": 3,
+            "next_at": None,
             "parked": 0,
         }
         assert f"target     http://localhost:{port}/hook is paused; 3 wait\n" in command(tmp_path, "status")

@@ -60,7 +60,7 @@ def test_claiming_is_in_order_of_arrival_and_by_target(log: sqlite3.Connection) 
     first = delivering.claim(log, A, now=150, limit=10)
     assert [(claimed.capture.id, claimed.capture.body, claimed.number) for claimed in first] == [(2, b"2", 1)]
     assert delivering.claim(log, A, now=150, limit=10) == []
-    assert delivering.next_due(log, A, 150) == 200
+    assert delivering.next_due(log, A, 150, 100) == 200
     assert [claimed.capture.id for claimed in delivering.claim(log, A, now=200, limit=10)] == [3]
     assert states(log) == [(2, A, "sending"), (1, B, "queued"), (3, A, "sending")]
 
@@ -71,9 +71,28 @@ def test_a_clock_that_is_set_back_delays_nothing(log: sqlite3.Connection) -> Non
     delivering.queue_live(log, [(3, B)], now=10_000)
     log.execute("UPDATE deliveries SET due_at = 20000 WHERE capture_id = 3")
     assert delivering.claim(log, A, now=500, limit=10) == []
-    assert delivering.next_due(log, A, 500) == 500
+    assert delivering.next_due(log, A, 500, 100) == 500
     assert [claimed.capture.id for claimed in delivering.claim(log, A, now=500, limit=10)] == [1, 2]
-    assert delivering.next_due(log, B, 500) == 20_000
+    assert delivering.next_due(log, B, 500, 50_000) == 20_000
+
+
+def test_a_clock_that_ran_ahead_parks_nothing(log: sqlite3.Connection) -> None:
+    """What was to be sent again in ten years, by the clock of then, waits no longer than a policy has it."""
+    delivering.queue_live(log, [(1, A), (2, A)], now=100)
+    log.execute("UPDATE deliveries SET due_at = 315576000000000 WHERE target = ?", (A,))
+    assert delivering.next_due(log, A, 500, 60) == 560
+    assert log.execute("SELECT due_at FROM deliveries").fetchall() == [(560,), (560,)]
+    assert delivering.next_due(log, A, 520, 60) == 560
+
+
+def test_a_step_of_the_clock_moves_what_is_still_to_come(log: sqlite3.Connection) -> None:
+    """What is to be sent again stays as far away as it was; what is due at once keeps its time."""
+    delivering.queue_live(log, [(1, A), (2, A)], now=100)
+    delivering.queue_live(log, [(3, B)], now=100)
+    log.execute("UPDATE deliveries SET due_at = 900 WHERE capture_id <> 2")
+    delivering.move_due(log, A, -400)
+    found = log.execute("SELECT capture_id, due_at FROM deliveries ORDER BY id").fetchall()
+    assert found == [(1, 500), (2, 100), (3, 900)]
 
 
 def test_a_pause_is_remembered(log: sqlite3.Connection) -> None:
@@ -145,7 +164,10 @@ def test_an_old_backlog_is_parked_and_released_on_request(log: sqlite3.Connectio
     delivering.queue_live(log, [(3, A)], now=100)
     assert delivering.park(log, [A], before=50) == 2
     assert states(log) == [(1, A, "parked"), (2, B, "parked"), (3, A, "queued")]
-    assert delivering.backlog(log) == {A: Backlog(waiting=1, parked=1), B: Backlog(waiting=0, parked=1)}
+    assert delivering.backlog(log) == {
+        A: Backlog(waiting=1, parked=1, next_at=100),
+        B: Backlog(waiting=0, parked=1),
+    }
     queued, released = delivering.send_again(log, [1, 2, 3, 99], [A], now=200)
     assert (queued, released) == (1, 1)
     assert [claimed.capture.id for claimed in delivering.claim(log, A, now=200, limit=9)] == [3, 1, 2]

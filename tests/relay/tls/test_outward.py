@@ -97,7 +97,7 @@ def test_files_that_cannot_be_shown(run: Run, tmp_path: Path, capsys: pytest.Cap
     (tmp_path / "door").mkdir()
     found, _ = run(tried(pki, tmp_path / "door", cert_file=good.cert, key_file=good.key))
     assert found.outcome is Outcome.TLS_FAILED
-    assert found.before_any_byte
+    assert found.target_down
     assert "a certificate file cannot be used: " in str(found.error)
     other = pki.file("other.key", make("other").key_pem)
     (tmp_path / "again").mkdir()
