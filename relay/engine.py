@@ -12,7 +12,6 @@ import os
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from datetime import UTC, datetime, timedelta
 from functools import partial
 from importlib.metadata import version
 from logging import getLogger
@@ -25,17 +24,18 @@ from aiohttp import http_parser
 
 from relay import control, keeping
 from relay.background import background
-from relay.config import SETTINGS, Settings, plain_values
+from relay.config import SETTINGS, Settings, plain_values, with_left_out_of
 from relay.connections import Limits
 from relay.errors import RelayError, UsageError
 from relay.forwarding import Forwarding, forwarding, refuse_circles
 from relay.judging import Judging, judging
 from relay.lock import Holder, Lock, holder
-from relay.models import to_micros
 from relay.processes import port_owner
 from relay.receiver import Receiver
 from relay.refusals import Refusals
 from relay.replaying import Replays, replaying
+from relay.retention import remove_daily
+from relay.routing import described
 from relay.rules import Rules
 from relay.standstill import awake_and_asleep
 from relay.store import files, upkeep
@@ -46,7 +46,6 @@ log = getLogger("relay.engine")
 
 SWEEP_EVERY_S = 0.25
 WRITE_REFUSALS_EVERY_S = 1.0
-PRUNE_EVERY_S = 24 * 3600.0
 SILENT_S = 0.9
 """From here on `status` says that the store does not answer: it has just been asked, and waited for."""
 LOOK_AT_SOCKET_EVERY_S = 1.0
@@ -134,9 +133,8 @@ class Engine:
         stack.callback(self._lock.release, told=receive)
         self._describe()
         await self._open_store(stack)
-        await stack.enter_async_context(
-            background(self._sweep(), self._keep_refusals_written(), self._prune_daily())
-        )
+        removing = remove_daily(self._writer, lambda: self.settings, receives=receive)
+        await stack.enter_async_context(background(self._sweep(), self._keep_refusals_written(), removing))
         self._work = await stack.enter_async_context(AsyncExitStack())
         if receive:
             forwards = forwarding(self._writer, settings, rules.routes, instance=self._instance)
@@ -218,12 +216,18 @@ class Engine:
         self._port = port
         scheme = "http" if rules.tls is None else "https"
         self.url = f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+        self._say_targets(settings)
 
         async def stop() -> None:
             server.close()
             await receiver.stop(STOP_WITHIN_S)
 
         stack.push_async_callback(stop)
+
+    def _say_targets(self, settings: Settings) -> None:
+        """Where webhooks go and who said so: a settings file may have come with a repository."""
+        for line in described(settings.forward):
+            log.info("%s", line)
 
     def _describe(self) -> None:
         socket = None if self._control is None else str(self._control.path)
@@ -284,21 +288,6 @@ class Engine:
                 well = True
                 self._describe()
                 log.info("the control socket was gone; it is now %s", served.path)
-
-    async def _prune_daily(self) -> None:
-        while True:
-            if self.settings.keep is not None:
-                await self._prune_older(self.settings.keep)
-            await asyncio.sleep(PRUNE_EVERY_S)
-
-    async def _prune_older(self, keep: timedelta) -> None:
-        before = to_micros(datetime.now(UTC) - keep)
-        try:
-            gone = await keeping.delete_older(self._writer, before)
-            if gone:
-                log.info("removed %d captures older than %s, as `keep` says", gone, keep)
-        except (StoreTrouble, sqlite3.Error) as error:
-            log.warning("old captures could not be removed: %s", error)
 
     # -- actions -------------------------------------------------------------------------------
 
@@ -380,7 +369,8 @@ class Engine:
     async def _reload(self, params: Mapping[str, Any]) -> dict[str, Any]:
         if self._reread is None:
             raise UsageError("this engine has nothing to read again")
-        fresh = self._reread()
+        reread = self._reread()
+        fresh = with_left_out_of(reread, self.settings)
         rules = Rules.read(fresh, receive=self._receiver is not None)  # All faults before anything changes.
         if self._port is not None:
             refuse_circles(rules.routes, self.settings.host, self._port)
@@ -400,9 +390,12 @@ class Engine:
             changed = rules.routes.targets != receiver.routes.targets
             receiver.routes = rules.routes
         self.settings = fresh
-        if changed and self._forwarding is not None:
-            parked = await self._forwarding.send_to(rules.routes.targets)
-        return {"kind": "reload", "after_restart": fixed, "parked": parked}
+        if changed:
+            self._say_targets(fresh)
+            if self._forwarding is not None:
+                parked = await self._forwarding.send_to(rules.routes.targets)
+        untrusted = [each.name for each in reread.left_out if not each.for_other_db]
+        return {"kind": "reload", "after_restart": fixed, "parked": parked, "untrusted": untrusted}
 
 
 @asynccontextmanager

@@ -23,6 +23,11 @@ def size(count: int) -> str:
     return f"{count / 1024:.1f} KiB" if count < 1024 * 1024 else f"{count / 1024 / 1024:.1f} MiB"
 
 
+def captures(count: int) -> str:
+    """`1 capture`, `20 captures`."""
+    return f"{count} capture{'' if count == 1 else 's'}"
+
+
 def spent(elapsed_ms: float) -> str:
     """`<1 ms`, `41 ms`, `2.3 s`, `300 s`."""
     if elapsed_ms < 1:

@@ -8,14 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from relay import filters
 from relay.config import Route
 from relay.errors import UsageError
 from relay.models import Capture
-from relay.targets import target_url
+from relay.targets import is_loopback, target_url
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +49,20 @@ class Routes:
         return tuple(dict.fromkeys(way.target for way in self._ways if way.when is None or way.when(what)))
 
 
+def described(routes: Sequence[Route]) -> list[str]:
+    """Where webhooks are forwarded to and which file, variable or option says so, a line for each target.
+
+    Targets and filters are text of a settings file, not cleaned.
+    """
+    if not routes:
+        return ["no targets: webhooks are stored and not forwarded; --forward-to names a target"]
+    return [
+        f"webhooks {'' if route.when is None else f'that match {route.when} '}"
+        f"are forwarded to {target_name(route.to)} ({route.where})"
+        for route in routes
+    ]
+
+
 def target_name(text: str) -> str:
     """A target under one name however it was written: its whole URL, without a path where it has none.
 
@@ -67,14 +80,7 @@ def leads_to(target: str, host: str, port: int) -> bool:
     if (parts.port or {"http": 80, "https": 443}[parts.scheme]) != port:
         return False
     name = (parts.hostname or "").lower()
-    return name in {host.lower(), "localhost", "0.0.0.0", "::"} or _is_loopback(name)  # noqa: S104 - compared
-
-
-def _is_loopback(name: str) -> bool:
-    try:
-        return ip_address(name).is_loopback
-    except ValueError:
-        return False
+    return name in {host.lower(), "0.0.0.0", "::"} or is_loopback(name)  # noqa: S104 - compared
 
 
 def _read(route: Route, now: datetime) -> _Way:

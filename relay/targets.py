@@ -6,6 +6,7 @@ Owns the reading of such a text and the words for a wrong one. Resolves and open
 from __future__ import annotations
 
 import re
+from ipaddress import ip_address
 from urllib.parse import quote, urlsplit
 
 _SHORT = re.compile(r"(?:[A-Za-z0-9_.-]*|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}(?:[/?]\S*)?", re.ASCII)
@@ -58,6 +59,19 @@ def names_a_path(text: str) -> bool:
     """
     parts = urlsplit(_whole(text))
     return bool(parts.path or parts.query)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host without brackets is this machine's loopback, as far as its name tells.
+
+    `localhost` is; any other name may lead anywhere, and is not.
+    """
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _whole(text: str) -> str:

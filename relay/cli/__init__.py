@@ -59,6 +59,7 @@ COMMANDS: dict[str, str] = {
     "shapes": "relay.cli.shapes",
     "certs": "relay.cli.certs",
     "config": "relay.cli.config",
+    "trust": "relay.cli.trust",
     "doctor": "relay.cli.doctor",
     "completion": "relay.cli.completion",
 }
@@ -98,6 +99,7 @@ SUMMARIES: dict[str, dict[str, str]] = {
     "Set up": {
         "certs": "make development certificates; explain and check others",
         "config": "write a settings file, or see what is in force",
+        "trust": "trust a project's settings file that reaches beyond its folder",
         "doctor": "check versions, paths, port, engine, targets, TLS, secrets",
         "completion": "make your shell complete commands and options",
     },

@@ -37,12 +37,33 @@ class Invocation:
     def settings(self, **flags: Any) -> Settings:
         """The settings in force: flags (None: not given), environment, files, defaults.
 
+        A project file that needs trust is asked about at a terminal.
+
         Raises:
             UsageError: a setting is wrong; the message lists each fault.
+            UntrustedSettings: a project file needs trust, and nobody is there to give it, or it was refused.
         """
+        from relay.cli.trusting import ask
         from relay.config import load  # 25 ms that `--version` and `--help` need not wait for
 
-        return load(flags={"db": self.db, **flags}, config=self.config)
+        return load(flags={"db": self.db, **flags}, config=self.config, untrusted=ask)
+
+    def settings_unasked(self, **flags: Any) -> Settings:
+        """The same for commands that have to work in any folder: what needs trust and has none is left out.
+
+        Whoever calls says so, with `say_left_out` or in its own form.
+        """
+        from relay.config import leave_out, load
+
+        return load(flags={"db": self.db, **flags}, config=self.config, untrusted=leave_out)
+
+
+def say_left_out(settings: Settings) -> None:
+    """Say on stderr which settings of a project file are left out, and why."""
+    from relay.config import why_left_out
+
+    for text, next_step in why_left_out(settings.left_out):
+        click.echo(f"{PROGRAM}: {text}; {next_step}", err=True)
 
 
 class Group(click.Group):

@@ -9,9 +9,9 @@ from typing import Any
 
 import click
 
-from relay.cli.common import Group, Invocation, shared_options
+from relay.cli.common import Group, Invocation, say_left_out, shared_options
 from relay.cli.jsonlines import print_json
-from relay.config import PROJECT_FILE, SETTINGS, Settings, plain_values
+from relay.config import PROJECT_FILE, SETTINGS, LeftOut, Settings, plain_values
 from relay.errors import RelayError, UsageError
 from relay.text import visible
 
@@ -77,12 +77,14 @@ def template() -> str:
 def show(invocation: Invocation) -> None:
     """Print each setting in force and where its value comes from.
 
-    Of secrets it tells the names and where each is to be read from; it does not read them.
+    Of secrets it tells the names and where each is to be read from; it does not read them. Settings of a
+    project file that is not trusted are left out and named on stderr.
     """
-    settings = invocation.settings()
+    settings = invocation.settings_unasked()
+    say_left_out(settings)
     lines = shown(settings)
     if invocation.json:
-        for line in lines:
+        for line in (*lines, *map(_left_out, settings.left_out)):
             print_json(line)
         return
     cells = [(str(line["name"]), _text(line["value"]), f"({line['source']})") for line in lines]
@@ -110,6 +112,11 @@ def shown(settings: Settings) -> list[dict[str, Any]]:
         source = settings.sources[name]
         lines.append({"kind": "setting", "name": name, "value": str(secret), "source": source})
     return lines
+
+
+def _left_out(setting: LeftOut) -> dict[str, Any]:
+    reason = "other-database" if setting.for_other_db else "untrusted"
+    return {"kind": "left_out", "name": setting.name, "where": setting.where, "reason": reason}
 
 
 def _text(value: object) -> str:

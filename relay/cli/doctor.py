@@ -12,6 +12,7 @@ from relay.cli import checks, tlschecks
 from relay.cli.checks import Finding
 from relay.cli.common import Invocation, run_async, shared_options
 from relay.cli.jsonlines import print_json
+from relay.config import why_left_out
 from relay.errors import CheckFailed, UsageError
 from relay.text import visible
 
@@ -48,7 +49,7 @@ def findings(invocation: Invocation, *, public: bool) -> Iterator[Finding]:
     yield checks.http_parser()
     yield checks.sqlite_version(sqlite3.sqlite_version)
     try:
-        settings = invocation.settings()
+        settings = invocation.settings_unasked()
     except UsageError as error:
         lines = str(error).splitlines()
         for line in lines[1:] or lines:
@@ -56,6 +57,8 @@ def findings(invocation: Invocation, *, public: bool) -> Iterator[Finding]:
         return
     files = ", ".join(map(str, settings.files)) or "none, all defaults"
     yield checks.ok("settings", f"files read: {files}")
+    for text, next_step in why_left_out(settings.left_out):
+        yield checks.warning("settings", text, next_step)
     for check in (checks.folder, checks.log, checks.engine_and_port):
         yield from check(settings)
     yield from run_async(checks.targets(settings))

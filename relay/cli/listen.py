@@ -10,7 +10,6 @@ import signal
 from collections.abc import Callable
 from contextlib import nullcontext
 from functools import partial
-from ipaddress import ip_address
 from typing import Any
 
 import click
@@ -23,8 +22,10 @@ from relay.cli.jsonlines import json_line
 from relay.cli.options import listen_options
 from relay.cli.outlet import STDOUT, LogLines, write
 from relay.cli.status import reloaded
+from relay.cli.trusting import ask_about_removal
 from relay.config import Settings
 from relay.errors import Exit, RelayError
+from relay.targets import is_loopback
 
 log = logging.getLogger("relay")
 
@@ -43,8 +44,9 @@ def listen_command(invocation: Invocation, /, behind: int | None, **flags: Any) 
     Prints one line on stdout when it is ready, and one on stderr for each capture and each try to send
     it on, with what Lean would have made of the answer. Ctrl-C ends it.
     """
-    reread = partial(invocation.settings, **flags)
-    settings = reread()
+    settings = invocation.settings(**flags)
+    reread = partial(invocation.settings_unasked, **flags)
+    ask_about_removal(settings)
     with LogLines() as lines:
         _log_through(lines, calmly=behind is not None)
         return run_async(_listen(settings, reread, json=invocation.json, behind=behind))
@@ -133,11 +135,7 @@ def _on_hangup(running: engine.Engine, ending: Ending) -> None:
 
 
 def _warn_of_exposure(settings: Settings) -> None:
-    try:
-        local = settings.host == "localhost" or ip_address(settings.host).is_loopback
-    except ValueError:
-        local = False
-    if local:
+    if is_loopback(settings.host):
         return
     if settings.tls_cert is None and not settings.dev_tls:
         means = "whoever reaches it can post captures, and bank data crosses the network unencrypted"

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from relay import control, engine
-from relay.cli.common import Invocation, shared_options
+from relay.cli.common import Invocation, say_left_out, shared_options
 from relay.cli.jsonlines import print_json
 from relay.config import Settings
 from relay.errors import Exit, NotFound, RelayError, Unreachable
@@ -168,7 +168,8 @@ def _duration(seconds: float) -> str:
 @click.pass_obj
 def reload_command(invocation: Invocation) -> None:
     """Have the running engine read its settings again; it keeps the old ones where the new are wrong."""
-    settings = invocation.settings()
+    settings = invocation.settings_unasked()
+    say_left_out(settings)
     if holder(settings.db) is None:
         raise Unreachable(
             f"no engine runs on {settings.db}; `lean-relay listen` starts one", word="no-engine"
@@ -186,6 +187,9 @@ def reloaded(result: Mapping[str, Any]) -> str:
     if result["parked"]:
         what = many(result["parked"])
         words.append(f"{what} to former targets parked, which `lean-relay forward state:parked` sends")
+    if result["untrusted"]:
+        names = ", ".join(result["untrusted"])
+        words.append(f"{names} as before, since the project file is not trusted; see `lean-relay trust`")
     if result["after_restart"]:
         words.append(f"{', '.join(result['after_restart'])} will change only after a restart")
     return "; ".join(words)

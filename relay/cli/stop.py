@@ -8,7 +8,7 @@ from time import monotonic, sleep
 import click
 
 from relay import control
-from relay.cli.common import Invocation, run_async, shared_options
+from relay.cli.common import Invocation, run_async, say_left_out, shared_options
 from relay.cli.jsonlines import print_json
 from relay.errors import RelayError
 from relay.lock import holder
@@ -28,7 +28,9 @@ def stop_command(invocation: Invocation, yes: bool) -> None:
 
     Exit 0 when it has ended, 5 where none runs, 1 with [still-running] after 10 s.
     """
-    db = invocation.settings().db
+    settings = invocation.settings_unasked()
+    say_left_out(settings)
+    db = settings.db
     answer = run_async(control.ask_engine(db, "stop", {"yes": yes}))
     pid = int(answer["pid"])
     _wait_for_the_end(db, pid)

@@ -11,6 +11,7 @@ from relay.cli.common import Invocation, at_a_terminal, is_dumb, shared_options
 from relay.cli.joining import check_same
 from relay.cli.options import listen_options
 from relay.cli.together import apart
+from relay.cli.trusting import ask_about_removal
 from relay.errors import UsageError
 from relay.lock import holder
 from relay.text import visible_block
@@ -74,6 +75,7 @@ def screen_command(ctx: click.Context, /, detach: bool, **flags: Any) -> int:
         from tui.app import run
 
         return run(settings)
+    ask_about_removal(settings)
     with Listener(_arguments(ctx, invocation), detach=detach) as listener:
         from tui.app import run  # while the listener starts: each takes half a second
 

@@ -4,26 +4,54 @@ Classes receive values; only commands call `load`, and only what needs secrets r
 """
 
 from relay.config.known import SETTINGS, Setting
-from relay.config.loading import PROJECT_FILE, default_certs, default_db, load, user_file
+from relay.config.loading import (
+    PROJECT_FILE,
+    default_certs,
+    default_db,
+    find_project_file,
+    load,
+    project_file,
+    user_file,
+)
 from relay.config.plain import plain_values
+from relay.config.project import (
+    UntrustedSettings,
+    leave_out,
+    real_path,
+    refuse,
+    why_left_out,
+    with_left_out_of,
+)
 from relay.config.secrets import preferred_secret, read_app_token, read_secrets
-from relay.config.settings import RETRIES, RespondRule, Route, SecretSource, Settings
+from relay.config.settings import RETRIES, LeftOut, RespondRule, Route, SecretSource, Settings
+from relay.config.trusted import OuterSetting, ProjectFile
 
 __all__ = [
     "PROJECT_FILE",
     "RETRIES",
     "SETTINGS",
+    "LeftOut",
+    "OuterSetting",
+    "ProjectFile",
     "RespondRule",
     "Route",
     "SecretSource",
     "Setting",
     "Settings",
+    "UntrustedSettings",
     "default_certs",
     "default_db",
+    "find_project_file",
+    "leave_out",
     "load",
     "plain_values",
     "preferred_secret",
+    "project_file",
     "read_app_token",
     "read_secrets",
+    "real_path",
+    "refuse",
     "user_file",
+    "why_left_out",
+    "with_left_out_of",
 ]

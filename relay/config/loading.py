@@ -9,19 +9,22 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from platformdirs import user_config_path, user_data_path
 
-from relay.config import secrets
+from relay.config import reading, secrets
 from relay.config.known import SETTINGS
-from relay.config.places import Place, variable
+from relay.config.places import Layer, Place, variable
+from relay.config.project import as_project, refuse, without_untrusted
+from relay.config.reading import Kind
 from relay.config.settings import SecretSource, Settings
 from relay.config.tables import routes_of_flags
+from relay.config.trusted import ProjectFile
 from relay.config.values import SeveralFaultsError, nearest
 from relay.config.variables import of_variable
 from relay.encodings import decoded
@@ -51,22 +54,13 @@ def default_certs() -> Path:
     return user_data_path(APPLICATION, appauthor=False) / "certs"
 
 
-@dataclass(slots=True)
-class _Layer:
-    """What one place gives, read and checked."""
-
-    place: Place
-    values: dict[str, object]
-    sources: dict[str, SecretSource]
-    faults: list[str]
-
-
 def load(
     flags: Mapping[str, Any],
     *,
     config: Path | None = None,
     environ: Mapping[str, str] | None = None,
     cwd: Path | None = None,
+    untrusted: Callable[[ProjectFile], bool] = refuse,
 ) -> Settings:
     """The settings in force, all checked.
 
@@ -76,29 +70,58 @@ def load(
         config: a file to read in place of the project's.
         environ: in place of the process's; `LEAN_RELAY_...`, an empty value meaning not set.
         cwd: where relative flags start and the search for `lean-relay.toml` begins.
+        untrusted: asked about a file that was found, not named, with settings in force that need trust and
+            have none. True takes them as they were read, False leaves them out (`Settings.left_out`).
 
     Raises:
         UsageError: anything is wrong in any place, used or not; each fault is one line.
+        UntrustedSettings: `untrusted` raised it.
     """
     environ = os.environ if environ is None else environ
     cwd = Path.cwd() if cwd is None else cwd
     layers = [_of_flags(flags, cwd), _of_environment(environ, cwd)]
     files: list[Path] = []
     named = config or (Path(environ[CONFIG_VARIABLE]) if environ.get(CONFIG_VARIABLE) else None)
-    project = (cwd / named.expanduser()) if named is not None else _project_file(cwd)
-    for path, must in ((project, named is not None), (user_file(), False)):
-        if path is not None and (must or _is_file(path)) and path not in files:
-            layers.append(_of_file(path, cwd, named=must))
+    project = (cwd / named.expanduser()) if named is not None else find_project_file(cwd)
+    kinds: tuple[tuple[Path | None, Kind], ...] = (
+        (project, "found" if named is None else "named"),
+        (user_file(), "own"),
+    )
+    for path, kind in kinds:
+        if path is not None and (kind == "named" or _is_file(path)) and path not in files:
+            layers.append(_of_file(path, cwd, kind))
             files.append(path)
     faults = [fault for layer in layers for fault in layer.faults]
     if len(faults) == 1:
         raise UsageError(faults[0])
     if faults:
         raise UsageError(f"{len(faults)} settings are wrong\n" + "\n".join(f"  {fault}" for fault in faults))
-    return _merged(layers, files)
+    left_out = without_untrusted(layers, untrusted)
+    return replace(_merged(layers, files), left_out=tuple(left_out))
 
 
-def _merged(layers: list[_Layer], files: list[Path]) -> Settings:
+def project_file(path: Path) -> ProjectFile:
+    """A settings file read as one that was found by itself, with what in it needs trust.
+
+    Raises:
+        UsageError: it cannot be read, could be another user's, or anything in it is wrong.
+    """
+    layer = _of_file(path, Path.cwd(), "found")
+    if layer.faults:
+        raise UsageError("\n".join(layer.faults))
+    assert layer.project is not None
+    return layer.project
+
+
+def find_project_file(cwd: Path) -> Path | None:
+    """The nearest `lean-relay.toml` in `cwd` or above it."""
+    for folder in (cwd, *cwd.parents):
+        if _is_file(path := folder / PROJECT_FILE):
+            return path
+    return None
+
+
+def _merged(layers: list[Layer], files: list[Path]) -> Settings:
     chosen: dict[str, Any] = {}
     where: dict[str, str] = {}
     found: dict[str, SecretSource] = {}
@@ -112,20 +135,23 @@ def _merged(layers: list[_Layer], files: list[Path]) -> Settings:
     # Resolved once: every name of a database leads to the same lock, socket and write-ahead log.
     chosen["db"] = Path(os.path.realpath(chosen.get("db", default_db())))
     app_token = found.pop(secrets.APP_TOKEN, None)
-    named = sorted(found.values(), key=lambda source: source.name != secrets.DEFAULT_SECRET)
+    for layer in layers:
+        if layer.project is not None and where.get("keep") == layer.place.of("keep"):
+            chosen["keep_file"] = layer.project.path
+    named = secrets.in_order(found.values())
     where = {key: where.get(key, "default") for key in SETTINGS}
     where["app_token"] = app_token.where if app_token else "default"
     where |= {f"secrets.{source.name}": source.where for source in named}
     return Settings(
         **chosen,
         app_token=app_token,
-        secrets=tuple(named),
+        secrets=named,
         sources=MappingProxyType(where),
         files=tuple(files),
     )
 
 
-def _of_flags(flags: Mapping[str, Any], cwd: Path) -> _Layer:
+def _of_flags(flags: Mapping[str, Any], cwd: Path) -> Layer:
     keys = {setting.attribute: key for key, setting in SETTINGS.items()}
     given = {
         keys.get(name, name): value for name, value in flags.items() if value is not None and value != ()
@@ -140,7 +166,7 @@ def _of_flags(flags: Mapping[str, Any], cwd: Path) -> _Layer:
     return layer
 
 
-def _of_environment(environ: Mapping[str, str], cwd: Path) -> _Layer:
+def _of_environment(environ: Mapping[str, str], cwd: Path) -> Layer:
     place = Place(name="", base=cwd, kind="environment")
     known = {variable(key): key for key in SETTINGS}
     given: dict[str, object] = {}
@@ -166,14 +192,12 @@ def _as_variable(hint: str) -> str:
     return re.sub(r'"(\w+)"', lambda match: variable(match[1]), hint)
 
 
-def _of_file(path: Path, cwd: Path, *, named: bool) -> _Layer:
+def _of_file(path: Path, cwd: Path, kind: Kind) -> Layer:
     place = Place(
         name=path.name if path.parent == cwd else str(path), base=path.absolute().parent, kind="file"
     )
     try:
-        with path.open("rb") as file:
-            owner = os.fstat(file.fileno()).st_uid
-            table = tomllib.loads(decoded(file.read()))
+        table = tomllib.loads(decoded(reading.read(path, kind)))
     except OSError as error:
         return _faulty(place, f"{place.name}: cannot be read: {error.strerror}")
     except UnicodeDecodeError:
@@ -182,9 +206,8 @@ def _of_file(path: Path, cwd: Path, *, named: bool) -> _Layer:
         return _faulty(place, f"{place.name}: is not TOML: {error}")
     except RecursionError:
         return _faulty(place, f"{place.name}: is nested too deeply")
-    if not named and owner not in (os.geteuid(), 0):
-        # A file that another user left in a folder above would say where bank data is kept and answered.
-        return _faulty(place, f"{place.name}: belongs to another user; to trust it, name it: --config {path}")
+    except ValueError as error:
+        return _faulty(place, f"{place.name}: {error}")
     faults = [
         f"{place.name}: {key}: there is no such setting{nearest(key, _FILE_KEYS)}"
         for key in table.keys() - _FILE_KEYS.keys()
@@ -201,15 +224,23 @@ def _of_file(path: Path, cwd: Path, *, named: bool) -> _Layer:
         except ValueError as error:
             layer.faults.append(f"{place.of('app_token')}: {error}")
     layer.faults += sorted(faults)
+    if kind == "found":
+        if "keep" in table and "db" not in table:
+            # Else whoever wrote the file would empty the database that is the user's own.
+            layer.faults.append(
+                f"{place.of('keep')}: a project's file sets it for a database that it names too; "
+                f'add db = "relay.db", or set keep in {user_file()}'
+            )
+        layer.project = as_project(path, layer)
     return layer
 
 
-def _faulty(place: Place, fault: str) -> _Layer:
-    return _Layer(place, {}, {}, [fault])
+def _faulty(place: Place, fault: str) -> Layer:
+    return Layer(place, {}, {}, [fault])
 
 
-def _checked(given: Mapping[str, object], place: Place) -> _Layer:
-    layer = _Layer(place, {}, {}, [])
+def _checked(given: Mapping[str, object], place: Place) -> Layer:
+    layer = Layer(place, {}, {}, [])
     for key, value in given.items():
         try:
             layer.values[key] = SETTINGS[key].parse(value, place)
@@ -218,14 +249,6 @@ def _checked(given: Mapping[str, object], place: Place) -> _Layer:
         except ValueError as error:
             layer.faults.append(f"{place.of(key)}: {error}")
     return layer
-
-
-def _project_file(cwd: Path) -> Path | None:
-    """The nearest `lean-relay.toml` in `cwd` or above it."""
-    for folder in (cwd, *cwd.parents):
-        if _is_file(path := folder / PROJECT_FILE):
-            return path
-    return None
 
 
 def _is_file(path: Path) -> bool:

@@ -1,10 +1,12 @@
-"""Where values of settings come from, and what a setting is called there."""
+"""Where values of settings come from, what a setting is called there, and what each place gives."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
+from relay.config.settings import SecretSource
+from relay.config.trusted import ProjectFile
 from relay.config.values import quoted
 
 
@@ -37,6 +39,18 @@ class Place:
             return Path(self.base, Path(value).expanduser()).absolute()
         except RuntimeError as error:
             raise ValueError(f"{quoted(value)} names a home folder that is not known") from error
+
+
+@dataclass(slots=True)
+class Layer:
+    """What one place gives, read and checked."""
+
+    place: Place
+    values: dict[str, object]
+    sources: dict[str, SecretSource]
+    faults: list[str]
+    project: ProjectFile | None = None
+    """Of a file that was found by itself, not named."""
 
 
 _FLAGS = {"forward": "--forward-to"}

@@ -8,6 +8,7 @@ from typing import Any
 
 from relay.config.known import SETTINGS
 from relay.config.settings import RespondRule, Route, Settings
+from relay.config.values import format_span
 
 
 def plain_values(settings: Settings, keys: Iterable[str] = SETTINGS) -> dict[str, Any]:
@@ -27,15 +28,8 @@ def _plain(value: object) -> Any:
         case tuple():
             return [_plain(item) for item in value]
         case timedelta():
-            return _span(value)
+            return format_span(value)
         case bool() | int() | float() | None:
             return value
         case _:
             return str(value)
-
-
-def _span(span: timedelta) -> str:
-    for unit, size in (("d", timedelta(days=1)), ("h", timedelta(hours=1)), ("m", timedelta(minutes=1))):
-        if not span % size:
-            return f"{span // size}{unit}"
-    return f"{span.total_seconds():g}s"

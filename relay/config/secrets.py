@@ -55,6 +55,16 @@ def named_sources(table: object, place: Place) -> tuple[dict[str, SecretSource],
     return sources, faults
 
 
+def key_of(name: str) -> str:
+    """What a secret of this name is called in a settings file: `secrets.sandbox`, `app_token`."""
+    return "app_token" if name == APP_TOKEN else f"secrets.{name}"
+
+
+def in_order(sources: Iterable[SecretSource]) -> tuple[SecretSource, ...]:
+    """Secrets as `Settings` has them: the one called `default` first."""
+    return tuple(sorted(sources, key=lambda source: source.name != DEFAULT_SECRET))
+
+
 def source(value: object, name: str, key: str, place: Place) -> SecretSource:
     """One `{file = ...}` or `{env = ...}`.
 

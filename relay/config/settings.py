@@ -65,6 +65,19 @@ class SecretSource:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOut:
+    """A setting of a project file that is not in force."""
+
+    name: str
+    """As in the file: `forward`, `secrets.sandbox`."""
+    where: str
+    """Its place, for messages: `lean-relay.toml: forward`."""
+    file: Path
+    for_other_db: bool = False
+    """It is `keep`, and the database is not the one that the file names; else the file is not trusted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """All settings in force, checked; holds no secret, only where each is to be found."""
 
@@ -134,6 +147,11 @@ class Settings:
     """
     files: tuple[Path, ...] = field(default=(), compare=False)
     """The settings files that were read, the stronger first."""
+
+    left_out: tuple[LeftOut, ...] = field(default=(), compare=False)
+    """What a project file sets and is not in force."""
+    keep_file: Path | None = field(default=None, compare=False)
+    """The project file that `keep` comes from, whose first removal a person agrees to; None for elsewhere."""
 
     @property
     def sets_https(self) -> bool:

@@ -133,6 +133,14 @@ def span(value: object) -> timedelta:
     )
 
 
+def format_span(length: timedelta) -> str:
+    """A length of time as `span` reads it, in its largest whole unit: `30d`, `36h`, `90m`, `90.5s`."""
+    for unit, size in (("d", timedelta(days=1)), ("h", timedelta(hours=1)), ("m", timedelta(minutes=1))):
+        if not length % size:
+            return f"{length // size}{unit}"
+    return f"{length.total_seconds():g}s"
+
+
 def keeping(value: object) -> timedelta | None:
     """How long captures are kept; None for `forever`."""
     if value == "forever":

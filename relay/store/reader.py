@@ -123,6 +123,15 @@ class Reader:
         )
         return int(found[0][0]) if found else 0
 
+    def removable(self, before: datetime) -> int:
+        """How many captures a removal of those from before an aware datetime takes: starred ones stay."""
+        (found,) = self.rows(
+            "SELECT count(*) FROM captures"
+            " WHERE id <= ? AND id NOT IN (SELECT capture_id FROM notes WHERE starred = 1)",
+            (self.last_before(before),),
+        )
+        return int(found[0])
+
     def capture(self, number: int) -> Capture | None:
         """One capture with its note and deliveries; None when there is none with this id."""
         found = self.captures((number,))

@@ -95,6 +95,19 @@ def last_before(connection: sqlite3.Connection, received_at: int) -> int:
     return row[0] if row else 0
 
 
+def is_first_removal(connection: sqlite3.Connection, keep_s: int) -> bool:
+    """Whether no `keep` as short has removed captures before, and a mark that one has now.
+
+    Args:
+        keep_s: how long captures are kept, in seconds.
+    """
+    row = connection.execute("SELECT value FROM marks WHERE name = 'keep_s'").fetchone()
+    if row is not None and row[0] <= keep_s:
+        return False
+    connection.execute("INSERT OR REPLACE INTO marks (name, value) VALUES ('keep_s', ?)", (keep_s,))
+    return True
+
+
 def empty_log(connection: sqlite3.Connection) -> bool:
     """Cut the write-ahead log, in which removed rows still stand; False while a reader holds on to it.
 

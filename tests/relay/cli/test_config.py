@@ -47,7 +47,7 @@ def test_each_line_of_the_file_holds_when_it_is_set(folder: Path) -> None:
     text = re.sub(r"(?m)^# (?=\w+ = |\[secrets\])", "", template())
     assert text.count("\n#") < template().count("\n#") - len(SETTINGS)
     (folder / "lean-relay.toml").write_text(text)
-    settings = load({}, environ={})
+    settings = load({}, environ={}, untrusted=lambda _: True)
     assert set(settings.sources.values()) == {f"lean-relay.toml: {key}" for key in settings.sources}
     assert [secret.name for secret in settings.secrets] == ["sandbox", "production"]
 
@@ -69,13 +69,15 @@ def test_show_tells_values_and_where_they_come_from(
 ) -> None:
     """Each setting has its value, as a file could have it, and its place; secrets only their place."""
     (folder / "lean-relay.toml").write_text(
-        "keep = '36h'\nsenders = ['10.0.0.1']\n"
+        "db = 'x.db'\nkeep = '36h'\nsenders = ['10.0.0.1']\n"
         "respond_rules = [{when = 'type:payment', status = 500, first = 2}]\n"
         "[secrets]\nsandbox = {file = 's'}"
     )
     monkeypatch.setenv("LEAN_RELAY_PORT", "8080")
     monkeypatch.setenv("LEAN_WEBHOOK_SECRET", "canary")
     monkeypatch.setenv("LEAN_APP_TOKEN", "canary")
+    assert run(["trust", "--json"]) == 0
+    capsys.readouterr()
     assert run(["--db", "x.db", "config", "show", "--json"]) == 0
     shown = {line["name"]: (line["value"], line["source"]) for line in lines(capsys)}
     assert shown["db"] == (str(folder / "x.db"), "--db")
@@ -113,7 +115,7 @@ def test_spans_are_shown_as_they_could_be_written(
     folder: Path, capsys: Output, span: str, shown: str
 ) -> None:
     """What is shown of `keep` means the same when it is put into a file."""
-    (folder / "lean-relay.toml").write_text(f'keep = "{span}"')
-    assert run(["config", "show", "--json"]) == 0
+    (folder / "some.toml").write_text(f'keep = "{span}"')
+    assert run(["config", "show", "--json", "--config", "some.toml"]) == 0
     (value,) = (line["value"] for line in lines(capsys) if line["name"] == "keep")
     assert value == shown

@@ -268,7 +268,7 @@ def test_secrets_that_cannot_be_read_are_faults(home: Path) -> None:
     (home / "open").write_text("x")
     (home / "open").chmod(0o644)
     (home / "lean-relay.toml").write_text(
-        "app_token = {env = 'NO_SUCH_VARIABLE'}\n[secrets]\na = {file = 'open'}\nb = {file = 'none'}"
+        "app_token = {env = 'LEAN_NO_SUCH_VARIABLE'}\n[secrets]\na = {file = 'open'}\nb = {file = 'none'}"
     )
     assert [f.level for f in checks.secrets(settings())] == ["fault"]
     assert [f.level for f in checks.app_token(settings())] == ["fault"]

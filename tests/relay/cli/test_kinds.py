@@ -12,7 +12,7 @@ import pytest
 
 from tests.backend import a_backend
 from tests.backends import free_port
-from tests.running import ROOT, exchange, lean_relay_here, running, wait_until
+from tests.running import ROOT, exchange, lean_relay_here, running, wait_until, working_folder
 
 AMONG_OURSELVES = {"preview", "replays"}
 """Kinds that an engine says to a command, and no command prints."""
@@ -62,6 +62,8 @@ certs show 1
 config init
 config show
 doctor
+trust
+trust --list
 completion bash
 --version
 --nonsense
@@ -109,6 +111,8 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> Printed:
                 words["CUSTOMER"] = next(
                     each["event"]["customer_id"] for each in lines if each["event"]["customer_id"]
                 )
+            if line == "config init":
+                (working_folder(folder) / "lean-relay.toml").write_text("insecure = true\n")
         note("stop", lean_relay_here(folder, "stop", "--db", str(relay.db), "--json").stdout)
     note("listen", (folder / "stdout").read_text())
     return found

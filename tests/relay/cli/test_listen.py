@@ -56,10 +56,11 @@ def test_it_says_where_it_listens_and_what_came(tmp_path: Path) -> None:
         post(relay.port, a_request(a_body("e-1")))
         post(relay.port, a_request(a_body("e-1")))
         post(relay.port, a_request(b"not json", secret=None, target="/x"))
-        until(lambda: relay.said.count("\n") >= 3, "three lines")
+        until(lambda: relay.said.count("\n") >= 4, "four lines")
         assert relay.stop() == 0
     assert (tmp_path / "stdout").read_text() == f"listening on {relay.url}\n"
     assert relay.said.splitlines() == [
+        "lean-relay: no targets: webhooks are stored and not forwarded; --forward-to names a target",
         "1 payment.updated valid",
         "2 payment.updated valid repeat of 1",
         "3 POST /x missing",

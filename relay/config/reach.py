@@ -1,0 +1,84 @@
+"""What a setting of a project's file reaches beyond the folder of that file and this machine.
+
+A `lean-relay.toml` may come with a cloned repository. What stays inside its folder and on loopback it sets
+freely; what reaches further has to be trusted (`relay.config.trusted`). Each setting is declared with one of
+these functions: they take its parsed value and that folder, and give the texts of what reaches beyond, as a
+person is asked about them. What is not in those texts is not trusted, so they hold the whole value.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from relay.config.settings import Route, SecretSource
+from relay.config.values import format_span
+from relay.targets import is_loopback, target_url
+
+Reach = Callable[[Any, Path], tuple[str, ...]]
+"""A value and the folder of its file -> what reaches beyond; empty where nothing does."""
+
+OWN_VARIABLES = "LEAN_"
+"""Variables that begin so are meant for Lean's tools; any other may hold anything, a cloud's key included."""
+
+
+def inside(_value: object, _folder: Path) -> tuple[str, ...]:
+    """Of settings that cannot reach further, whatever their value."""
+    return ()
+
+
+def beyond(value: object, _folder: Path) -> tuple[str, ...]:
+    """Of settings that do, whatever their value."""
+    return (", ".join(map(str, value)) if isinstance(value, tuple) else str(value),)
+
+
+def beyond_if_on(value: bool, _folder: Path) -> tuple[str, ...]:
+    """Of checks that `true` switches off."""
+    return ("true",) if value else ()
+
+
+def beyond_if_off(value: bool, _folder: Path) -> tuple[str, ...]:
+    """Of protections that `false` switches off where the user's own file has them on."""
+    return () if value else ("false",)
+
+
+def removal(value: timedelta | None, _folder: Path) -> tuple[str, ...]:
+    """Of `keep`: `forever` removes nothing."""
+    return () if value is None else (format_span(value),)
+
+
+def any_file(path: Path, _folder: Path) -> tuple[str, ...]:
+    """Of certificates and keys, wherever they are; the path has its links resolved."""
+    return (os.path.realpath(path),)
+
+
+def file_outside(path: Path, folder: Path) -> tuple[str, ...]:
+    """Of other files: one outside the folder once all links are resolved, whether it exists or not."""
+    real = os.path.realpath(path)
+    return () if Path(real).is_relative_to(os.path.realpath(folder)) else (real,)
+
+
+def host(name: str, _folder: Path) -> tuple[str, ...]:
+    """Of the address to listen on."""
+    return () if is_loopback(name) else (name,)
+
+
+def targets(routes: tuple[Route, ...], _folder: Path) -> tuple[str, ...]:
+    """Of routes: those whose target is not on loopback, as far as its name tells."""
+    return tuple(
+        route.to if route.when is None else f"{route.to} (when {route.when})"
+        for route in routes
+        if not is_loopback(urlsplit(target_url(route.to)).hostname or "")
+    )
+
+
+def secret(source: SecretSource, folder: Path) -> tuple[str, ...]:
+    """Of a secret's source: a file outside the folder, or a variable that was not made for Lean."""
+    if source.file is not None:
+        return tuple(f"file {path}" for path in file_outside(source.file, folder))
+    assert source.env is not None
+    return () if source.env.startswith(OWN_VARIABLES) else (f"environment {source.env}",)
