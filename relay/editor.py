@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from relay import private_files
 from relay.errors import RelayError, UsageError
 
 
@@ -50,7 +51,5 @@ def edited(text: bytes, name: str) -> Iterator[Edited]:
     """
     with tempfile.TemporaryDirectory(prefix="lean-relay-") as folder:  # 0700
         path = Path(folder, name)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with open(descriptor, "wb") as file:
-            file.write(text)
+        private_files.create(path, text)
         yield Edited(path)

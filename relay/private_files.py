@@ -141,12 +141,9 @@ def replace(path: Path, data: bytes) -> None:
         raise
 
 
-def unsafe(path: Path, reason: str) -> RelayError:
+def unsafe(path: Path, reason: str, way_out: str = "remove it, or name another file with --db") -> RelayError:
     """The error for a file that is not ours."""
-    return RelayError(
-        f"{path} {reason}, so it is not opened; remove it, or name another database with --db",
-        word="unsafe-file",
-    )
+    return RelayError(f"{path} {reason}, so it is not opened; {way_out}", word="unsafe-file")
 
 
 def _why_not_ours(found: os.stat_result) -> str | None:

@@ -7,7 +7,6 @@ has to be trusted only once.
 
 from __future__ import annotations
 
-import os
 import socket
 from collections.abc import Iterable
 from contextlib import suppress
@@ -21,6 +20,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from relay import private_files
 from relay.certs import describing, reading
 from relay.errors import RelayError
 
@@ -40,6 +40,10 @@ class Files:
     """Where the development certificates of a folder are."""
 
     folder: Path
+
+    @property
+    def all(self) -> tuple[Path, ...]:
+        return self.ca, self.ca_key, self.server, self.server_key, self.client, self.client_key
 
     @property
     def ca(self) -> Path:
@@ -80,19 +84,28 @@ class Made:
     """It has to be trusted anew."""
 
 
+def _ours(folder: Path) -> Files:
+    """The files of a folder, none of which is a link, a pipe or another user's."""
+    files = Files(folder)
+    for path in files.all:
+        if reason := private_files.why_not_ours(path):
+            raise private_files.unsafe(path, reason, "remove it, or name another folder")
+    return files
+
+
 def make(folder: Path, names: Iterable[str] = (), now: datetime | None = None) -> Made:
     """Make the certificates, or make them anew, for these names and those they were for before.
 
     Raises:
-        RelayError: `certs-not-written`, or `tls-unreadable` where a file of them was damaged.
+        RelayError: `certs-not-written`, `unsafe-file`, or `tls-unreadable` where a file of them was damaged.
         ValueError: a name is none.
     """
     now = now or datetime.now(UTC)
-    files = Files(folder)
+    files = _ours(folder)
     wanted = list(dict.fromkeys((*LOCAL_NAMES, *_names_so_far(files), *names)))
     general = [_general(name) for name in wanted]
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private_files.make_folder(folder)
         authority = _authority_so_far(files, now)
         fresh = authority is None
         if authority is None:
@@ -120,7 +133,7 @@ def up_to_date(folder: Path, names: Iterable[str] = (), now: datetime | None = N
         RelayError: as `make`.
     """
     now = now or datetime.now(UTC)
-    files = Files(folder)
+    files = _ours(folder)
     so_far = _names_so_far(files)
     if {*LOCAL_NAMES, *names} <= set(so_far) and _authority_so_far(files, now) is not None:
         ends = min(_own(path).not_valid_after_utc for path in (files.server, files.client))
@@ -251,20 +264,10 @@ def _write_pair(
     path: Path, key_path: Path, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey
 ) -> None:
     """The key first: a certificate without its key is seen at once, the other way round is not."""
-    _write(
+    private_files.replace(
         key_path,
         key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         ),
     )
-    _write(path, certificate.public_bytes(serialization.Encoding.PEM))
-
-
-def _write(path: Path, data: bytes) -> None:
-    beside = path.with_name(f".{path.name}.new")
-    with suppress(FileNotFoundError):
-        beside.unlink()
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with open(descriptor, "wb") as file:
-        file.write(data)
-    beside.replace(path)
+    private_files.replace(path, certificate.public_bytes(serialization.Encoding.PEM))

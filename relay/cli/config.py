@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 import click
 
+from relay import private_files
 from relay.cli.common import Group, Invocation, say_left_out, shared_options
 from relay.cli.jsonlines import print_json
 from relay.config import PROJECT_FILE, SETTINGS, LeftOut, Settings, plain_values
@@ -50,13 +50,11 @@ def init(invocation: Invocation) -> None:
     """
     path = Path(PROJECT_FILE) if invocation.config is None else invocation.config
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        private_files.create(path, template().encode())
     except FileExistsError as error:
         raise UsageError(f"{path} exists and was left as it is; --config FILE writes another") from error
     except OSError as error:
         raise RelayError(f"cannot write {path}: {error.strerror}", word="not-written") from error
-    with open(descriptor, "w", encoding="utf-8") as file:
-        file.write(template())
     if invocation.json:
         print_json({"kind": "settings_file", "path": str(path.absolute())})
     else:

@@ -7,6 +7,7 @@ Owns creation and the checks before the first write. Never opens the database wi
 from __future__ import annotations
 
 import os
+import shlex
 import sqlite3
 import stat
 import sys
@@ -18,6 +19,7 @@ from logging import getLogger
 from pathlib import Path
 from time import monotonic
 
+from relay import private_files
 from relay.errors import RelayError
 from relay.processes import holders
 from relay.store import identity, schema
@@ -39,7 +41,7 @@ def prepare_folder(path: Path, *, allow_network_fs: bool = False) -> None:
         RelayError: `network-filesystem` or `read-only`.
     """
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private_files.make_folder(path.parent)
     except OSError as error:
         raise RelayError(
             f"cannot make the folder {path.parent}: {error.strerror}; name another file with --db",
@@ -60,23 +62,36 @@ def create_private(path: Path) -> bool:
     SQLite gives `-wal` and `-shm` the main file's mode, so this must come first.
 
     Raises:
-        RelayError: `read-only` where the file cannot be made or written.
+        RelayError: `read-only` where the file cannot be made or written; `unsafe-file` where it, or one of
+            those beside it, is not ours alone.
     """
+    for side in ("", *SIDE_FILES):
+        each = path.with_name(path.name + side)
+        reason = private_files.why_not_ours(each)
+        if reason is not None:
+            raise private_files.unsafe(each, reason, _way_out(each))
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        private_files.create(path)
     except FileExistsError:
         if not os.access(path, os.R_OK | os.W_OK) or not os.access(path.parent, os.W_OK | os.X_OK):
             raise _read_only(path, "permission denied") from None
         return False
     except OSError as error:
         raise _read_only(path, error.strerror or str(error)) from error
-    os.close(descriptor)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    private_files.sync_folder(path.parent)
     return True
+
+
+def _way_out(path: Path) -> str:
+    found = path.lstat()
+    if stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid():
+        # SQLite keeps a write-ahead log beside each name: who writes by one is not seen by the other.
+        mend = f"keep one name (`find . -samefile {shlex.quote(path.name)}` lists them)"
+    elif stat.S_ISREG(found.st_mode):
+        mend = "use it as its owner"
+    else:
+        mend = "move it away"
+    return f"{mend}, or name another file with --db"
 
 
 def _read_only(path: Path, why: str) -> RelayError:

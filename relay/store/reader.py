@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Any
 
 from relay.errors import NotFound, RelayError
+from relay.lock import lock_path
 from relay.models import Attempt, Capture, Counts, Delivery, Followed, Signature, to_micros
 from relay.store import identity, rows
 from relay.store.inserting import EVENT_KEY
@@ -48,7 +49,7 @@ class Reader:
 
         Raises:
             NotFound: there is no such file.
-            RelayError: `foreign-database`, `newer-database` or `older-database`, or
+            RelayError: `foreign-database`, `newer-database` or `older-database`, `unsafe-file`, or
                 `unreadable-database` where the file cannot be read.
         """
         self.path = path
@@ -58,6 +59,12 @@ class Reader:
         if not path.exists():
             raise NotFound(
                 f"there is no log at {path}; `lean-relay listen` makes one, or name another file with --db"
+            )
+        if path.stat().st_nlink > 1 and not lock_path(path).exists():
+            raise RelayError(
+                f"{path} is one of several names (hard links) of a database, and not the one that its engine "
+                "uses, beside which the newest captures are; name that one with --db",
+                word="unsafe-file",
             )
         try:
             self._connection = _open(path, wait_s)

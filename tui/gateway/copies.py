@@ -6,6 +6,7 @@ import os
 import tempfile
 from pathlib import Path
 
+from relay import private_files
 from relay.errors import RelayError
 
 
@@ -40,10 +41,8 @@ class Copies:
         while True:
             path = self._folder / (name.name if number == 1 else f"{name.stem}-{number}{name.suffix}")
             try:
-                descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+                private_files.create(path, data)
             except FileExistsError:
                 number += 1
                 continue
-            with open(descriptor, "wb") as file:
-                file.write(data)
             return path

@@ -6,12 +6,12 @@ what cannot be written is not remembered; neither is worth a word on the screen.
 
 from __future__ import annotations
 
-import os
 from contextlib import suppress
 from pathlib import Path
 
 from platformdirs import user_state_path
 
+from relay import private_files
 from tui.memory import LARGEST, Memory, name_of, read, written
 
 
@@ -32,13 +32,6 @@ def load(db: Path) -> Memory:
 def save(db: Path, memory: Memory) -> None:
     """Remember, or leave it: 0600 in a folder of 0700, whole or as it was."""
     place = folder()
-    new = place / f".{name_of(db)}.{os.getpid()}"
-    try:
-        place.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-        with open(descriptor, "wb") as file:
-            file.write(written(memory).encode("utf-8", "replace"))
-        os.replace(new, place / name_of(db))
-    except OSError:
-        with suppress(OSError):
-            new.unlink()
+    with suppress(OSError):
+        private_files.make_folder(place)
+        private_files.replace(place / name_of(db), written(memory).encode("utf-8", "replace"))
