@@ -16,6 +16,7 @@ from tempfile import TemporaryDirectory
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
+from relay import private_files
 from relay.certs import reading
 from relay.certs.certificate import Certificate
 from relay.errors import RelayError, UsageError
@@ -120,7 +121,7 @@ def as_file(certificates: Iterable[Certificate], more: bytes = b"") -> Iterator[
     """
     with TemporaryDirectory(prefix="lean-relay-") as folder:
         path = Path(folder, "chain.pem")
-        path.write_bytes(b"".join(one.pem for one in certificates) + more)
+        private_files.create(path, b"".join(one.pem for one in certificates) + more)
         yield path
 
 
