@@ -5,13 +5,17 @@ Owns the child, the pipe by which it notices our end however that comes, and wha
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import subprocess
 import threading
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from relay.errors import Exit, RelayError
 from relay.processes import how_it_ended, own_module, own_path
@@ -28,15 +32,20 @@ CRASH = "Fatal Python error"
 """How the interpreter's own report of a crash begins (faulthandler)."""
 
 
+WORD = re.compile(r"(?:\[(?P<word>[a-z-]+)\] )?(?P<message>.*)", re.DOTALL)
+"""An error in words, with its stable word or without."""
+
+
 class Listener:
     """The child; a context manager, whose end is the child's, unless it is detached."""
 
-    def __init__(self, arguments: Sequence[str], *, detach: bool) -> None:
+    def __init__(self, arguments: Sequence[str], *, detach: bool, log: Path | None = None) -> None:
         """Start it.
 
         Args:
             arguments: of `listen`.
             detach: it goes on after us.
+            log: where its lines go once it is ready, without a screen in front of it.
         """
         self._detached = detach
         self._unread: deque[str] = deque(maxlen=LINES_KEPT)
@@ -46,7 +55,9 @@ class Listener:
         self._ready_line = ""
         read_end, self._lifeline = os.pipe()
         try:
-            behind = ("--behind", str(DETACHED if detach else read_end))
+            behind = (
+                ("--behind", str(DETACHED if detach else read_end)) if log is None else ("--log", str(log))
+            )
             self._process = subprocess.Popen(
                 [*own_module("relay"), "listen", *arguments, *behind],
                 stdin=subprocess.DEVNULL,
@@ -103,10 +114,21 @@ class Listener:
         words = self.said()
         if (code := self._process.returncode) is not None and code < 0:
             words += [*self.last_words, f"the listener ended while it started: {how_it_ended(code)}"]
-        refusal = RelayError("\n".join(words) or "the listener ended without an error message")
+        told = WORD.fullmatch("\n".join(words) or "the listener ended without an error message")
+        assert told is not None
+        refusal = RelayError(told["message"], word=told["word"])
         with suppress(ValueError):
             refusal.exit_code = Exit(self._process.returncode or Exit.FAILED)
         return refusal
+
+    def ready_line(self) -> dict[str, Any]:
+        """The line with which it said that it listens, where it has a log."""
+        line: dict[str, Any] = json.loads(self._ready_line)
+        return line
+
+    def terminate(self) -> None:
+        """Have it end."""
+        self._process.terminate()
 
     def said(self) -> list[str]:
         """Lines of its stderr since this was last asked."""

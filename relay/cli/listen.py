@@ -10,17 +10,20 @@ import signal
 from collections.abc import Callable
 from contextlib import nullcontext
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import click
 
 from relay import engine
+from relay.cli.background import listen_in_the_background
 from relay.cli.common import Invocation, run_async, shared_options
 from relay.cli.ending import Ending
 from relay.cli.follow import Follower
 from relay.cli.jsonlines import json_line
-from relay.cli.options import listen_options
-from relay.cli.outlet import STDOUT, LogLines, write
+from relay.cli.logfile import LogFile
+from relay.cli.options import FILE, Remembering, listen_options, to_pass_on
+from relay.cli.outlet import STDOUT, LogLines, close_stdout, write
 from relay.cli.status import reloaded
 from relay.cli.trusting import ask_about_removal
 from relay.config import Settings
@@ -33,30 +36,49 @@ DETACHED = -1
 """In place of a descriptor: behind a screen that it outlives."""
 
 
-@click.command("listen")
+@click.command("listen", cls=Remembering)
 @listen_options
+@click.option(
+    "--detach",
+    is_flag=True,
+    help="Go on in the background once it is ready; it says where its log lines are.",
+)
 @click.option("--behind", type=int, hidden=True, help="Stand behind a screen; end when this descriptor does.")
+@click.option("--log", "log_to", type=FILE, hidden=True, help="Write log lines there once it is ready.")
 @shared_options
-@click.pass_obj
-def listen_command(invocation: Invocation, /, behind: int | None, **flags: Any) -> int:
+@click.pass_context
+def listen_command(
+    ctx: click.Context, /, detach: bool, behind: int | None, log_to: Path | None, **flags: Any
+) -> int:
     """Take webhooks: store each one, answer 200, and send it on where --forward-to says.
 
     Prints one line on stdout when it is ready, and one on stderr for each capture and each try to send
-    it on, with what Lean would have made of the answer. Ctrl-C ends it.
+    it on, with what Lean would have made of the answer. Ctrl-C ends it, as `lean-relay stop` does.
     """
+    invocation = ctx.ensure_object(Invocation)
     settings = invocation.settings(**flags)
     reread = partial(invocation.settings_unasked, **flags)
     ask_about_removal(settings)
+    if detach:
+        listen_in_the_background(settings, to_pass_on(ctx, invocation), json=invocation.json)
+        return Exit.FINE
+    file = None if log_to is None else LogFile(log_to)
     with LogLines() as lines:
         _log_through(lines, calmly=behind is not None)
-        return run_async(_listen(settings, reread, json=invocation.json, behind=behind))
+        return run_async(_listen(settings, reread, json=invocation.json, behind=behind, file=file))
 
 
 async def _listen(
-    settings: Settings, reread: Callable[[], Settings], *, json: bool, behind: int | None
+    settings: Settings,
+    reread: Callable[[], Settings],
+    *,
+    json: bool,
+    behind: int | None,
+    file: LogFile | None = None,
 ) -> int:
     """
     Args:
+        file: for the log lines of a listener in the background; its ready line is JSON, for its starter.
         behind: a descriptor whose end ends the engine, `DETACHED` for none, behind a screen that shows what
             comes in place of lines; None where there is no screen.
     """
@@ -67,7 +89,7 @@ async def _listen(
         asyncio.get_running_loop().add_reader(behind, ending.ask)
     _warn_of_exposure(settings)
     try:
-        return await _listen_until(ending, settings, reread, json=json, calm=behind is not None)
+        return await _listen_until(ending, settings, reread, json=json, calm=behind is not None, file=file)
     except asyncio.CancelledError:
         if not ending.interrupted_start():
             raise
@@ -75,7 +97,13 @@ async def _listen(
 
 
 async def _listen_until(
-    ending: Ending, settings: Settings, reread: Callable[[], Settings], *, json: bool, calm: bool
+    ending: Ending,
+    settings: Settings,
+    reread: Callable[[], Settings],
+    *,
+    json: bool,
+    calm: bool,
+    file: LogFile | None,
 ) -> int:
     async with engine.running(settings, receive=True, reread=reread, stop=ending.ask) as running:
         ending.started()
@@ -91,7 +119,11 @@ async def _listen_until(
             # what is here now stays anyway.
             gc.collect()
             gc.freeze()
-            _say_ready(settings, running, json=json)
+            if file is not None:
+                file.take_over()
+            _say_ready(settings, running, json=json or file is not None)
+            if file is not None:
+                close_stdout()
             await ending.asked()
             await running.finish()  # While the follower runs, so that the last tries are told too.
     return Exit.FINE

@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 import click
 
+from relay.cli.common import Invocation
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 FILE = click.Path(path_type=Path, dir_okay=False)
@@ -89,6 +91,21 @@ _OPTIONS = (
         "--allow-cross-site", is_flag=True, default=None, help="Take requests that a web page sends."
     ),
 )
+
+
+class Remembering(click.Command):
+    """A command that remembers its arguments as they were written, to pass them on."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.meta["written"] = list(args)
+        return super().parse_args(ctx, args)
+
+
+def to_pass_on(ctx: click.Context, invocation: Invocation) -> list[str]:
+    """The arguments for a `listen` of its own: those that were written, and what came before the command."""
+    shared = [("--db", invocation.db), ("--config", invocation.config)]
+    before = [word for name, path in shared if path is not None for word in (name, str(path))]
+    return [*before, *(word for word in ctx.meta["written"] if word not in ("--detach", "--json"))]
 
 
 def listen_options(function: F) -> F:

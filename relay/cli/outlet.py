@@ -11,6 +11,7 @@ import logging
 import os
 import queue
 import threading
+from collections.abc import Callable
 from types import TracebackType
 
 from relay.text import visible
@@ -24,11 +25,29 @@ LINES_WAITING = 1_000
 END_WITHIN_S = 1.0
 
 
+_make_room: Callable[[int], None] | None = None
+
+
+def before_stderr(make_room: Callable[[int], None]) -> None:
+    """Have this called with a number of bytes before they are written on stderr."""
+    global _make_room  # As stderr itself, it is the whole process's.
+    _make_room = make_room
+
+
 def write(descriptor: int, text: str) -> None:
     """Write all of a text; raises BrokenPipeError where the reader has gone."""
     data = text.encode("utf-8", "backslashreplace")
+    if descriptor == STDERR and _make_room is not None:
+        _make_room(len(data))
     while data:
         data = data[os.write(descriptor, data) :]
+
+
+def close_stdout() -> None:
+    """Have nothing in the place of stdout, whose reader need not wait any longer."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, STDOUT)
+    os.close(null)
 
 
 class LogLines(logging.Handler):

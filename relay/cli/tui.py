@@ -9,7 +9,7 @@ import click
 from relay.cli.behind import Listener
 from relay.cli.common import Invocation, at_a_terminal, is_dumb, shared_options
 from relay.cli.joining import check_same
-from relay.cli.options import listen_options
+from relay.cli.options import Remembering, listen_options, to_pass_on
 from relay.cli.together import apart
 from relay.cli.trusting import ask_about_removal
 from relay.errors import UsageError
@@ -20,17 +20,12 @@ READY_WITHIN_S = 1.5
 """After this it is said that the listener is awaited."""
 
 
-class Passing(click.Command):
-    """A command that remembers its arguments as they were written, to pass them on."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        ctx.meta["written"] = list(args)
-        return super().parse_args(ctx, args)
+class Passing(Remembering):
+    """One without a name that anybody types, so that none is in its usage."""
 
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
     ) -> click.Context:
-        # It has no name that anybody types, so none stands in its usage.
         return super().make_context("", args, parent, **extra)
 
 
@@ -76,7 +71,7 @@ def screen_command(ctx: click.Context, /, detach: bool, **flags: Any) -> int:
 
         return run(settings)
     ask_about_removal(settings)
-    with Listener(_arguments(ctx, invocation), detach=detach) as listener:
+    with Listener(to_pass_on(ctx, invocation), detach=detach) as listener:
         from tui.app import run  # while the listener starts: each takes half a second
 
         if not listener.wait_until_ready(READY_WITHIN_S):
@@ -88,9 +83,3 @@ def screen_command(ctx: click.Context, /, detach: bool, **flags: Any) -> int:
             for line in [*listener.said(), *listener.last_words, f"the listener ended: {how}"]:
                 click.echo(visible_block(line), err=True)
     return code
-
-
-def _arguments(ctx: click.Context, invocation: Invocation) -> list[str]:
-    shared = [("--db", invocation.db), ("--config", invocation.config)]
-    before = [word for name, path in shared if path is not None for word in (name, str(path))]
-    return [*before, *(word for word in ctx.meta["written"] if word != "--detach")]

@@ -12,8 +12,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 
+from relay.cli import logfile, outlet
+from relay.errors import RelayError
 from relay.lock import holder
 from tests.leanlike import a_body, a_request
 from tests.running import (
@@ -42,6 +45,14 @@ def until(holds: Callable[[], bool], what: str, within_s: float = 15.0) -> None:
     while not holds():
         assert time.monotonic() < deadline, f"still waiting for {what}"
         time.sleep(0.01)
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process is there that has not ended, waited for or not."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def post(port: int, data: bytes) -> Reply:
@@ -205,3 +216,48 @@ def test_under_nohup_it_stays(tmp_path: Path) -> None:
         there.hang_up()
         assert lean_relay(tmp_path, "reload", "--db", str(db)).returncode == 0
         assert there.process.poll() is None
+
+
+def test_in_the_background(tmp_path: Path) -> None:
+    """`--detach` ends once it listens, and names the file, 0600, in which lines are as in a terminal."""
+    db = str(tmp_path / "relay.db")
+    words = ("--detach", "--json", "--port", "0", "--host", "127.0.0.1", "--db", db)
+    done = lean_relay(tmp_path, *words, within_s=60)
+    assert done.returncode == 0, done.stderr
+    (ready,) = map(json.loads, done.stdout.splitlines())
+    try:
+        assert ready["kind"] == "ready"
+        (path,) = (tmp_path / "home" / "state").rglob("*.log")
+        assert f"log lines in {path}" in done.stderr
+        assert path.stat().st_mode & 0o777 == 0o600
+        assert path.parent.stat().st_mode & 0o777 == 0o700
+        post(port_of(ready["url"]), a_request(a_body()))
+        until(lambda: "1 payment.updated valid\n" in path.read_text(), "the line")
+        again = lean_relay(tmp_path, "listen", *words)
+        assert (again.returncode, json.loads(again.stdout)["word"]) == (1, "engine-running")
+    finally:
+        assert lean_relay(tmp_path, "stop", "--db", db).returncode == 0
+    until(lambda: not is_running(ready["pid"]), "its end")
+
+
+def test_a_full_log_file_begins_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There are two files at most, none larger than it may be, and the newest line is in the first."""
+    monkeypatch.setattr(logfile, "MOST_BYTES", 1_000)
+    monkeypatch.setattr(outlet, "_make_room", None)
+    stderr = os.dup(outlet.STDERR)
+    path = tmp_path / "log" / "relay.log"
+    try:
+        logfile.LogFile(path).take_over()
+        for number in range(500):
+            outlet.write(outlet.STDERR, f"{number:099}\n")
+    finally:
+        os.dup2(stderr, outlet.STDERR)
+        os.close(stderr)
+    assert sorted(file.name for file in path.parent.iterdir()) == ["relay.log", "relay.log.1"]
+    assert [file.stat().st_size for file in (path, path.with_name("relay.log.1"))] == [1_000, 1_000]
+    assert {file.stat().st_mode & 0o777 for file in path.parent.iterdir()} == {0o600}
+    assert path.read_text().splitlines()[-1] == f"{499:099}"
+    path.unlink()
+    path.symlink_to(tmp_path / "other")
+    with pytest.raises(RelayError, match="is a link to another file"):
+        logfile.LogFile(path)

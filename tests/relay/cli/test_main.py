@@ -104,6 +104,7 @@ def test_an_unknown_command_names_the_nearest(capsys: pytest.CaptureFixture[str]
         ([], ["listen"]),
         (["--port", "80"], ["listen", "--port", "80"]),
         (["-p", "80"], ["listen", "-p", "80"]),
+        (["--detach"], ["listen", "--detach"]),
         (["--json"], ["--json", "listen"]),
         (["--db", "x"], ["--db", "x", "listen"]),
         (["--db=x", "--port=80"], ["--db=x", "listen", "--port=80"]),
