@@ -50,7 +50,7 @@ def until(holds: Callable[[], bool], what: str, within_s: float = 15.0) -> None:
 def is_running(pid: int) -> bool:
     """Whether a process is there that has not ended, waited for or not."""
     try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
 
