@@ -378,7 +378,7 @@ async def test_edited_here(tmp_path: Path) -> None:
         area = see.pilot.app.screen.query_one(TextArea)
         area.load_text(area.text.replace("POST /webhooks/lean", "PUT /elsewhere").replace("100.50", "9.90"))
         await see.press("ctrl+s")
-        await see.shows("Send it so?", "its signature will not verify")
+        await see.shows("Send it so?", "The body was changed and will not be signed again")
         await see.press("y")
         await see.shows("answered 200", "changed and not signed again")
         [(method, path, _, body)] = got
