@@ -16,6 +16,7 @@ import msgspec
 from aiohttp.web import BaseRequest
 from multidict import istr
 
+from relay.lean.catalogue import undocumented
 from relay.lean.envelope import read_event
 from relay.lean.signature import Verifier
 from relay.models import Answer, Capture, Comparison, Event, Origin, Signature, from_micros
@@ -146,4 +147,5 @@ def as_capture(row: Row) -> Capture:
     known["tls"] = None if known["tls"] is None else msgspec.json.decode(known["tls"])
     known["headers"] = tuple((name, value) for name, value in msgspec.json.decode(known["headers"]))
     known["answer"] = Answer(status=known["answer"], on_purpose=known.pop("answer_reason"))
+    known["undocumented"] = undocumented(event.type)
     return Capture(id=0, event=None if event == Event() else event, **known)

@@ -14,7 +14,7 @@ from typing import Any
 from relay.jsonvalues import parsed
 from relay.lean.ids import LeanId, Of, ids_of
 from relay.models import Capture, Delivery, Shape, Signature, iso
-from relay.phrases import outcome
+from relay.phrases import outcome, shape_remarks
 from relay.repeats import OTHER_BYTES, Try, tries_of
 
 MOST_IDS = 10_000
@@ -123,6 +123,8 @@ class Step:
     """A capture that came earlier and bears a later time."""
     signature: Signature
     shape: Shape | None
+    undocumented: bool | None
+    """As a capture's."""
     answer: int
     deliveries: tuple[Delivery, ...]
 
@@ -141,8 +143,7 @@ class Step:
             yield self.attempt.words + ("" if self.attempt.same_bytes else OTHER_BYTES)
         if self.stamped_before is not None:
             yield f"stamped before {self.stamped_before}, which came earlier"
-        if self.shape not in (None, "documented"):
-            yield str(self.shape)
+        yield from shape_remarks(self.shape, self.undocumented)
 
     def as_json(self) -> dict[str, Any]:
         """One line of `journey --json`."""
@@ -166,6 +167,7 @@ class Step:
             "stamped_before": self.stamped_before,
             "signature": self.signature,
             "shape": self.shape,
+            "undocumented": self.undocumented,
             "answer": self.answer,
             "deliveries": [each.as_json() for each in self.deliveries],
         }
@@ -231,6 +233,7 @@ class Builder:
                     stamped_before=latest[1] if latest and event_at and event_at < latest[0] else None,
                     signature=capture.signature,
                     shape=capture.shape,
+                    undocumented=capture.undocumented,
                     answer=capture.answer.status,
                     deliveries=capture.deliveries,
                 )

@@ -42,6 +42,10 @@ class Origin(StrEnum):
     RECEIVED = "received"
     SAMPLE = "sample"
     """Carries `X-Lean-Relay-Sample`: made by `lean-relay trigger`, not by Lean."""
+    EVENTS_API = "events-api"
+    """Fetched later from Lean's Events API."""
+    IMPORTED = "imported"
+    """From a file."""
 
 
 class Comparison(StrEnum):
@@ -218,6 +222,9 @@ class Capture:
     """The first capture of this event: with this `event_id`, or with this body where it has none."""
     shape: Shape | None = None
     shape_version: str | None = None
+    undocumented: bool | None = None
+    """Whether Lean documents neither the event's type nor its payload, as far as this version knows; None
+    where the body names no type. Never stored."""
     starred: bool = False
     note: str | None = None
     deliveries: tuple[Delivery, ...] = ()
@@ -250,6 +257,7 @@ class Capture:
                 "sender": self.sender,
                 "repeat_of": self.repeat_of,
                 "shape": self.shape,
+                "undocumented": self.undocumented,
                 "starred": self.starred,
                 "note": self.note,
                 "deliveries": [delivery.as_json() for delivery in self.deliveries],
@@ -287,6 +295,8 @@ class Listed:
     event_at: datetime | None = None
     """Aware, UTC: the timestamp of the event itself."""
     customer_id: str | None = None
+    undocumented: bool | None = None
+    """As a capture's."""
     deliveries: tuple[Delivery, ...] = ()
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from relay.localtime import local
-from relay.models import Capture, Delivery
+from relay.models import Capture, Delivery, Shape
 from relay.text import latin1_shown, visible
 
 
@@ -48,6 +49,20 @@ def span(gap: timedelta) -> str:
     days, hours = divmod(hours, 24)
     parts = ((days, "d"), (hours, "h"), (minutes, "min"))
     return " ".join(f"{count} {unit}" for count, unit in parts if count)
+
+
+def shape_words(shape: Shape, undocumented: bool | None) -> str:
+    """`documented`, `drift`; of a type that Lean does not document, `as expected, undocumented`."""
+    first = "as expected" if undocumented and shape is Shape.DOCUMENTED else str(shape)
+    return ", ".join([first, *(word for word in shape_remarks(shape, undocumented) if word != first)])
+
+
+def shape_remarks(shape: Shape | None, undocumented: bool | None) -> Iterator[str]:
+    """What is unusual about a shape, in a word or two; nothing before it is judged."""
+    if shape not in (None, Shape.DOCUMENTED):
+        yield str(shape)
+    if undocumented and shape in (Shape.DOCUMENTED, Shape.DRIFT):
+        yield "undocumented"
 
 
 def outcome(delivery: Delivery) -> str:

@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from relay.jsonvalues import json_type, parsed, path_of
+from relay.lean.catalogue import undocumented
 from relay.models import Shape, iso
 from relay.shapes import LONGEST_SHOWN, Difference, Judgement, judge
 
@@ -95,6 +96,7 @@ class TypeSeen:
             "first_at": None if self.first_at is None else iso(self.first_at),
             "last_at": None if self.last_at is None else iso(self.last_at),
             "confidence": self.judgement.confidence if self.judgement else None,
+            "undocumented": undocumented(self.type),
             "shapes": {str(shape): number for shape, number in self.shapes.items()},
             "fields": [
                 {

@@ -17,9 +17,10 @@ from functools import cache
 from typing import Any
 
 from relay.jsonvalues import Digits, TooDeepError, is_whole, parsed, path_of
-from relay.lean.catalogue import Confidence, EventType, Field, catalogue
+from relay.lean.catalogue import Confidence, EventType, Field, catalogue, undocumented
 from relay.lean.explained import expected
 from relay.models import Shape
+from relay.phrases import shape_words
 
 MOST_PARTS = 500_000
 """Bodies with more commas and brackets are not looked into: each part costs memory."""
@@ -117,18 +118,23 @@ class Judgement:
     """Why it is `unknown` or `not-json`, as a phrase."""
 
     @property
+    def undocumented(self) -> bool | None:
+        """Whether Lean documents nothing of its type or payload; None against a contract."""
+        return undocumented(self.type) if self.version == catalogue().version else None
+
+    @property
     def warnings(self) -> tuple[Difference, ...]:
         return tuple(each for each in self.differences if each.warning)
 
     @property
     def summary(self) -> str:
-        """`drift: 1 warning, 2 notes`, `documented, but its payload is inferred`; safe to show."""
-        words = str(self.shape)
+        """`drift: 1 warning, 2 notes`, `as expected, undocumented, its payload is inferred`; safe to show."""
+        words = shape_words(self.shape, self.undocumented)
         if self.reason:
             words += f": {self.reason}"
-        if self.shape is Shape.DOCUMENTED and self.confidence is not Confidence.DOCUMENTED:
+        if self.confidence not in (None, Confidence.DOCUMENTED):
             assert self.confidence is not None
-            words = f"as expected, but its payload is {self.confidence.words}"
+            words += f", its payload is {self.confidence.words}"
         warnings = len(self.warnings)
         counts = [_count(warnings, "warning"), _count(len(self.differences) - warnings, "note")]
         counts += [f"{self.more} more"] if self.more else []

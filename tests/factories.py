@@ -10,6 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from relay.lean.catalogue import undocumented
 from relay.models import Attempt, Capture, Delivery, Event, to_micros
 from relay.store import schema
 from relay.traces import is_plain
@@ -47,7 +48,9 @@ def a_capture(id: int = 1, **changes: Any) -> Capture:
         "client": "127.0.0.1:50312",
         "event": event if body is BODY else None,
     }
-    return Capture(id=id, **(values | changes))
+    values |= changes
+    values.setdefault("undocumented", undocumented(values["event"].type if values["event"] else None))
+    return Capture(id=id, **values)
 
 
 def a_delivery(id: int = 1, **changes: Any) -> Delivery:

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from hypothesis import strategies as st
 
-from relay.models import Answer, Capture, Delivery, Event, Origin, Shape, Signature
+from relay.models import Answer, Capture, Comparison, Delivery, Event, Origin, Shape, Signature
 from tests.factories import EVENT_ID, NOON, a_capture
 
 WORDS = (
@@ -114,6 +114,9 @@ def looked_for(draw: st.DrawFn) -> tuple[list[bytes], str]:
     return bodies, "".join(texts).replace("\\", "\\\\").replace('"', '\\"')
 
 
+TYPES = ("payment.created", "payment_intent.expired", "bank.availability.new", "transaction.account")
+"""One that is documented, one whose payload is not, one that is not, one whose payload is in part."""
+
 maybe_text = st.none() | text
 deliveries = st.builds(
     Delivery,
@@ -156,7 +159,11 @@ tls_facts: st.SearchStrategy[dict[str, object] | None] = st.none() | st.fixed_di
 @st.composite
 def captures(draw: st.DrawFn) -> Capture:
     """A capture without ids: `numbered` gives them."""
-    event = Event(type=draw(maybe_text), event_id=draw(maybe_text), customer_id=draw(maybe_text))
+    event = Event(
+        type=draw(maybe_text | st.sampled_from(TYPES)),
+        event_id=draw(maybe_text),
+        customer_id=draw(maybe_text),
+    )
     return a_capture(
         received_at=NOON - timedelta(minutes=draw(st.integers(0, 200))),
         method=draw(st.sampled_from(("POST", "GET", "post"))),
@@ -169,6 +176,9 @@ def captures(draw: st.DrawFn) -> Capture:
         origin=draw(st.sampled_from(Origin)),
         event=None if event == Event() else event,
         signature=draw(st.sampled_from(Signature)),
+        signed_by=draw(maybe_text),
+        app_token=draw(st.none() | st.sampled_from(Comparison)),
+        sender=draw(st.none() | st.sampled_from(Comparison)),
         repeat_of=draw(st.sampled_from((None, 1))),
         shape=draw(st.none() | st.sampled_from(Shape)),
         starred=draw(st.booleans()),
@@ -205,6 +215,7 @@ words = st.one_of(
                 "header:",
                 "body:",
                 "client:",
+                "signed:",
                 "tls.subject:",
                 "tls.verdict:",
             )
@@ -223,6 +234,9 @@ words = st.one_of(
     st.tuples(st.sampled_from(("status", "answer")), statuses).map(":".join),
     st.sampled_from(Signature).map(lambda word: f"sig:{word}"),
     st.sampled_from(Shape).map(lambda word: f"shape:{word}"),
+    st.sampled_from(Origin).map(lambda word: f"origin:{word}"),
+    st.sampled_from(Comparison).map(lambda word: f"token:{word}"),
+    st.sampled_from(Comparison).map(lambda word: f"sender:{word}"),
     st.sampled_from(
         (
             "verdict:retry",
@@ -238,6 +252,9 @@ words = st.one_of(
             "is:tls",
             "tls.verdict:expired",
             "is:sample",
+            "is:backfilled",
+            "is:imported",
+            "is:undocumented",
             "client:10.0.0.*",
             "client:::1",
             "path:/*",

@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from relay.localtime import local
 from relay.models import Delivery, Listed, Origin, Signature
-from relay.phrases import called, spent
+from relay.phrases import called, shape_remarks, spent
 from relay.text import latin1_shown, visible
 from tui.format import SHAPES, SIGNATURES, Piece, clock, fit, fit_pieces, of_delivery, short_size
 
@@ -246,8 +246,10 @@ def _signs(listed: Listed, *, wordy: bool) -> Iterator[Piece]:
     if listed.shape is not None and SHAPES[listed.shape][0]:
         glyph, word, tone = SHAPES[listed.shape]
         yield f"{glyph} {word}" if wordy else glyph, tone
-    if listed.origin == Origin.SAMPLE:
-        yield "◇ sample" if wordy else "◇", "dim"
+    if "undocumented" in shape_remarks(listed.shape, listed.undocumented):
+        yield "≈ undocumented" if wordy else "≈", "warn"
+    if listed.origin != Origin.RECEIVED:
+        yield f"◇ {listed.origin}" if wordy else "◇", "dim"
     if listed.note is not None:
         yield f"✎ {visible(listed.note)}" if wordy else "✎", "accent"
 
@@ -288,7 +290,7 @@ COLUMNS: tuple[Column, ...] = (
            roomy=9, rank=19, cell=_event_id),
     Column(name="happened", head="Lean's time", about="The timestamp that the event itself has.", narrow=12,
            roomy=12, rank=20, cell=_happened),
-    Column(name="marks", head="", about="Repeat, shape, sample, own answer, note.", narrow=7,
+    Column(name="marks", head="", about="Repeat, shape, origin, own answer, note.", narrow=7,
            roomy=7, rank=80, cell=_marks, usual=True),
 )  # fmt: skip
 """From left to right."""

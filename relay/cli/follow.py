@@ -127,8 +127,8 @@ class Follower:
 def capture_line(capture: Capture, *, other_bytes: bool = False) -> str:
     """`12 payment.updated valid`: what came, whether its signature holds, and what is unusual about it."""
     words = [str(capture.id), what(capture), capture.signature]
-    if capture.origin == Origin.SAMPLE:
-        words.append("sample")
+    if capture.origin != Origin.RECEIVED:
+        words.append(str(capture.origin))
     if capture.repeat_of is not None:
         words.append(f"repeat of {capture.repeat_of}{OTHER_BYTES if other_bytes else ''}")
     if capture.answer.on_purpose:

@@ -18,7 +18,7 @@ import click
 from relay.config import Settings
 from relay.localtime import local
 from relay.models import Attempt, Capture, Origin
-from relay.phrases import outcome, size, what
+from relay.phrases import outcome, shape_remarks, size, what
 from relay.repeats import OTHER_BYTES
 from relay.store.reader import Reader
 from relay.text import mask_headers, visible_block, visible_start
@@ -149,12 +149,11 @@ def has_other_bytes(reader: Reader, capture: Capture) -> bool:
 
 def _remarks(capture: Capture, *, other_bytes: bool) -> list[str]:
     remarks = []
-    if capture.origin == Origin.SAMPLE:
-        remarks.append("sample")
+    if capture.origin != Origin.RECEIVED:
+        remarks.append(str(capture.origin))
     if capture.repeat_of is not None:
         remarks.append(f"repeat of {capture.repeat_of}{OTHER_BYTES if other_bytes else ''}")
-    if capture.shape is not None and capture.shape != "documented":
-        remarks.append(str(capture.shape))
+    remarks += shape_remarks(capture.shape, capture.undocumented)
     if capture.starred:
         remarks.append("starred")
     if capture.note is not None:

@@ -26,10 +26,10 @@ from relay.cli.reading import FilterCommand
 from relay.cli.together import apart
 from relay.config import Settings
 from relay.errors import CheckFailed, NotFound, RelayError, UsageError
-from relay.lean.catalogue import Confidence, catalogue
+from relay.lean.catalogue import Confidence, catalogue, undocumented
 from relay.localtime import now
 from relay.models import Shape
-from relay.phrases import when
+from relay.phrases import shape_words, when
 from relay.seen import DifferenceSeen, Summary, TypeSeen
 from relay.shapes import judge
 from relay.store.reader import Reader
@@ -223,13 +223,14 @@ def _heading(seen: TypeSeen) -> Iterator[str]:
     yield f"{seen.count} event{'' if seen.count == 1 else 's'}"
     if seen.first_at is not None and seen.last_at is not None:
         yield when(seen.first_at) if seen.count == 1 else f"{when(seen.first_at)} to {when(seen.last_at)}"
-    known = seen.judgement.confidence if seen.judgement else None
-    less = known is not None and known is not Confidence.DOCUMENTED
     for shape in Shape:
         if seen.shapes[shape]:
-            word = "as expected" if less and shape is Shape.DOCUMENTED else shape
-            yield f"{seen.shapes[shape]} {word}"
-    if less:
+            # That it is undocumented holds for all of them and is said once.
+            yield f"{seen.shapes[shape]} {shape_words(shape, undocumented(seen.type)).partition(',')[0]}"
+    known = seen.judgement.confidence if seen.judgement else None
+    if known is not None and undocumented(seen.type):
+        yield "undocumented"
+    if known not in (None, Confidence.DOCUMENTED):
         assert known is not None
         yield f"its payload is {known.words}"
 

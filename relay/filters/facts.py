@@ -14,7 +14,7 @@ from typing import ClassVar, Self
 from relay.filters.lookup import as_meant
 from relay.filters.tree import Leaf, Written
 from relay.filters.values import Pattern, Span, moment, size, span, status
-from relay.models import Capture, Origin, Shape, Signature, iso
+from relay.models import Capture, Comparison, Origin, Shape, Signature, iso
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +111,53 @@ class Signed(Chosen):
 
     def matches(self, capture: Capture) -> bool:
         return capture.signature == self.word
+
+
+@dataclass(frozen=True, slots=True)
+class SignedBy(Patterned):
+    code = "signed"
+    example = "signed:production"
+    help = "the name of the secret that the signature fits"
+    what = "the secret that it is signed with"
+
+    def matches(self, capture: Capture) -> bool:
+        return self.holds(capture.signed_by)
+
+
+@dataclass(frozen=True, slots=True)
+class Token(Chosen):
+    code = "token"
+    example = "token:mismatch"
+    help = "lean-app-token compared with the one in the settings: " + ", ".join(Comparison)
+    what = "the app token's comparison"
+    words = tuple(Comparison)
+
+    def matches(self, capture: Capture) -> bool:
+        return capture.app_token == self.word
+
+
+@dataclass(frozen=True, slots=True)
+class Sender(Chosen):
+    code = "sender"
+    example = "sender:mismatch"
+    help = "the caller's address compared with the senders in the settings: " + ", ".join(Comparison)
+    what = "the sender's comparison"
+    words = tuple(Comparison)
+
+    def matches(self, capture: Capture) -> bool:
+        return capture.sender == self.word
+
+
+@dataclass(frozen=True, slots=True)
+class OfOrigin(Chosen):
+    code = "origin"
+    example = "origin:sample"
+    help = "how it came here: " + ", ".join(Origin)
+    what = "origin"
+    words = tuple(Origin)
+
+    def matches(self, capture: Capture) -> bool:
+        return capture.origin == self.word
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,13 +337,27 @@ class Until(Leaf):
         return f"it came until {iso(self.at)}"
 
 
+ORIGINS = {"sample": Origin.SAMPLE, "backfilled": Origin.EVENTS_API, "imported": Origin.IMPORTED}
+"""Words of `is:` that are an origin."""
+
+
 @dataclass(frozen=True, slots=True)
 class Is(Chosen):
     code = "is"
     example = "is:repeat"
-    help = "repeat, starred, forwarded, replayed, tls, sample"
     what = "it"
-    words = ("repeat", "starred", "forwarded", "replayed", "tls", "sample")
+    words = (
+        "repeat",
+        "starred",
+        "forwarded",
+        "replayed",
+        "tls",
+        "sample",
+        "backfilled",
+        "imported",
+        "undocumented",
+    )
+    help = ", ".join(words)
 
     @property
     def is_late(self) -> bool:
@@ -315,8 +376,10 @@ class Is(Chosen):
                 return any(d.kind == "replay" and d.attempts > 0 for d in capture.deliveries)
             case "tls":
                 return capture.tls is not None
-            case _:
-                return capture.origin == Origin.SAMPLE
+            case "undocumented":
+                return bool(capture.undocumented)
+            case word:
+                return capture.origin == ORIGINS[word]
 
     def __str__(self) -> str:
         return f"it is {'over TLS' if self.word == 'tls' else self.word}"

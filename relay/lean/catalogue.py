@@ -130,6 +130,22 @@ class Catalogue:
 
 
 @cache
+def documented_types() -> frozenset[str]:
+    """The event types that Lean documents, and whose payloads it documents at least in part."""
+    well_known = (Confidence.DOCUMENTED, Confidence.PARTIAL)
+    return frozenset(
+        event.type
+        for event in catalogue().events
+        if event.confidence in well_known and event.payload_confidence in well_known
+    )
+
+
+def undocumented(type_: str | None) -> bool | None:
+    """Whether Lean documents nothing of an event type, or nothing of its payload; None for no type."""
+    return None if type_ is None else type_ not in documented_types()
+
+
+@cache
 def catalogue() -> Catalogue:
     """The catalogue, read from the package when it is first asked for (some 3 ms)."""
     data = files("relay.lean").joinpath("catalogue.json").read_bytes()

@@ -15,6 +15,7 @@ from typing import Any
 from relay.filters import content, facts, secure
 from relay.filters.tree import AllOf, AnyOf, Filter, Leaf, Node, Not
 from relay.filters.values import Pattern, Span
+from relay.lean.catalogue import documented_types
 from relay.models import Origin, to_micros
 from relay.store import rows
 from relay.store.reader import Reader
@@ -138,6 +139,14 @@ class Condition:
                 return self._patterned("client", leaf, pattern)
             case facts.Signed(word):
                 return f"signature = {self._bind(word)}"
+            case facts.SignedBy(pattern):
+                return self._text("signed_by", leaf, pattern)
+            case facts.Token(word):
+                return f"app_token IS {self._bind(word)}"
+            case facts.Sender(word):
+                return f"sender IS {self._bind(word)}"
+            case facts.OfOrigin(word):
+                return _origin(Origin(word))
             case facts.Shaped(word):
                 return f"shape IS {self._bind(word)}"
             case facts.Size(span):
@@ -154,6 +163,9 @@ class Condition:
                 return _last_attempt(self._span("attempts.status", span))
             case facts.State(word):
                 return _delivery(f"state = {self._bind(word)}")
+            case facts.Is("undocumented"):
+                known = ", ".join(map(self._bind, sorted(documented_types())))
+                return f"event_type IS NOT NULL AND event_type NOT IN ({known})"
             case facts.Is(word):
                 return IS[word]
             case secure.OfTls():
@@ -263,13 +275,20 @@ def _tried(kind: str) -> Sql:
     return _delivery(f"deliveries.kind = '{kind}' AND {any_attempt}")
 
 
+def _origin(origin: Origin) -> Sql:
+    if origin is Origin.RECEIVED:  # As which a word that is none of ours is read, too.
+        others = ", ".join(f"'{each}'" for each in Origin if each is not origin)
+        return f"origin NOT IN ({others})"
+    return f"origin = '{origin}'"
+
+
 IS: dict[str, Sql] = {
     "repeat": "repeat_of IS NOT NULL",
     "starred": "EXISTS (SELECT 1 FROM notes WHERE notes.capture_id = captures.id AND notes.starred)",
     "forwarded": _tried("live"),
     "replayed": _tried("replay"),
     "tls": "tls IS NOT NULL",
-    "sample": f"origin = '{Origin.SAMPLE}'",
+    **{word: _origin(origin) for word, origin in facts.ORIGINS.items()},
 }
 
 _PYTHON = (

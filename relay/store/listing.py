@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from relay.lean.catalogue import undocumented
 from relay.models import Delivery, Listed, Origin, Shape, Signature, to_micros
 from relay.store import rows
 from relay.store.reader import IDS_AT_ONCE, Reader
@@ -107,6 +108,7 @@ def _row(row: rows.Row, deliveries: tuple[Delivery, ...]) -> Listed:
         event_id=row[16],
         event_at=None if row[17] is None else rows.time(row[17]),
         customer_id=row[18],
+        undocumented=undocumented(row[4]),
         deliveries=deliveries,
     )
 

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from relay.lean.catalogue import undocumented
 from relay.models import (
     EPOCH,
     Answer,
@@ -114,6 +115,7 @@ def capture(row: Row, deliveries: tuple[Delivery, ...] = ()) -> Capture:
         repeat_of=row[18],
         shape=word(Shape, row[19]),
         shape_version=row[20],
+        undocumented=undocumented(row[10]),
         body_sha256=row[21],
         headers=headers(row[22]),
         body=row[23],

@@ -17,7 +17,13 @@ MOST = 100
 
 _PATH = "substr(target, 1, instr(target || '?', '?') - 1)"
 
-_CAPTURES = {"type": "event_type", "method": "method", "path": _PATH, "answer": "answer"}
+_CAPTURES = {
+    "type": "event_type",
+    "method": "method",
+    "path": _PATH,
+    "answer": "answer",
+    "signed": "signed_by",
+}
 
 _DELIVERIES = """SELECT attempts.status FROM attempts WHERE attempts.id > (SELECT max(id) FROM attempts) - ?
     AND attempts.status IS NOT NULL GROUP BY 1 ORDER BY count(*) DESC LIMIT ?"""

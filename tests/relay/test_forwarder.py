@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,9 @@ import pytest
 from aiohttp import web
 
 from relay import attempt, control, engine, lane
-from relay.config import Route, Settings
+from relay.config import Route, SecretSource, Settings
 from relay.errors import UsageError
+from relay.lean.signature import sign
 from relay.outgoing import Outgoing
 from relay.sender import Sender, Tried
 from tests.backends import a_place
@@ -108,6 +110,50 @@ async def test_a_filter_chooses_what_goes_on(tmp_path: Path, backend: Backend) -
             await post(running.url, a_post(body))
         await until(lambda: states(settings.db) == ["ended", "ended"], "both deliveries")
     assert backend.got == [b"yes 1", b"yes 2"]
+
+
+async def test_production_and_sandbox_go_to_backends_of_their_own(
+    tmp_path: Path, backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which secret signed it is known on arrival, and so are token and sender: each route takes its own."""
+    monkeypatch.setenv("LIVE", "secret-of-production")
+    monkeypatch.setenv("TEST", "secret-of-sandbox")
+    monkeypatch.setenv("TOKEN", "app-token")
+    other = Backend()
+    await other.start()
+    try:
+        routes = (
+            Route(to=f":{backend.port}/hook", when="signed:production token:match", where="forward[0]"),
+            Route(to=f":{other.port}/hook", when="signed:sandbox sender:match", where="forward[1]"),
+        )
+        settings = Settings(
+            db=tmp_path / "relay.db",
+            port=0,
+            forward=routes,
+            secrets=(
+                SecretSource(name="production", env="LIVE", where="test"),
+                SecretSource(name="sandbox", env="TEST", where="test"),
+            ),
+            app_token=SecretSource(name="app_token", env="TOKEN", where="test"),
+            senders=(ip_network("127.0.0.0/8"),),
+        )
+        async with an_engine(settings) as running:
+            for number, (secret, token) in enumerate(
+                [
+                    (b"secret-of-production", "app-token"),
+                    (b"secret-of-sandbox", "app-token"),
+                    (b"of-nobody", "app-token"),
+                    (b"secret-of-production", "another"),
+                    (b"secret-of-sandbox", "another"),
+                ]
+            ):
+                body = str(number).encode()
+                headers = (("lean-signature", sign(body, secret)), ("lean-app-token", token))
+                assert b" 200 " in await post(running.url, a_post(body, headers=headers))
+            await until(lambda: states(settings.db) == ["ended"] * 3, "what goes on")
+        assert (backend.got, other.got) == (numbers(0), numbers(1, 4))
+    finally:
+        await other.end()
 
 
 async def test_a_target_that_is_down_gets_everything_in_order_when_it_is_back(

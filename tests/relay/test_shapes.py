@@ -62,9 +62,17 @@ def test_less_than_documented_is_told_so() -> None:
     """A shape that rests on receivers' code or on an inference says that, in its summary and as JSON."""
     judgement = judge(SAMPLES["consent.status.updated"][0])
     assert judgement.confidence is Confidence.CODE
-    assert judgement.summary == "as expected, but its payload is seen only in public code"
+    assert judgement.summary == "as expected, undocumented, its payload is seen only in public code"
     assert judge(SAMPLES["payment.updated"][0]).summary == "documented"
     assert judgement.as_json()["confidence"] == "code"
+    assert judgement.undocumented is True
+    partly = judge(SAMPLES["transaction.account"][0])
+    assert partly.summary == "documented, its payload is partly documented"
+    assert partly.undocumented is False
+    drifted = json.loads(SAMPLES["consent.status.updated"][0]) | {"timestamp": 5}
+    assert judge(json.dumps(drifted).encode()).summary.startswith("drift, undocumented, its payload is")
+    assert judge(b'{"type":"no.such"}').undocumented is True
+    assert judge(b"{}").undocumented is None
 
 
 @pytest.mark.parametrize(

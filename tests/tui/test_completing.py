@@ -18,6 +18,7 @@ SEEN = {
     "path": ["/webhooks/lean", '/odd path"(x)', "/hostile\x1b[2J", "/*"],
     "method": ["POST", "GET"],
     "status": ["200", "500"],
+    "signed": ["sandbox"],
 }
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -46,7 +47,7 @@ def test_an_empty_bar_offers_every_key() -> None:
     [
         ("ty", ["type:"]),
         ("TY", ["type:"]),
-        ("s", ["sig:", "shape:", "status:", "state:", "size:", "since:"]),
+        ("s", ["sig:", "signed:", "sender:", "shape:", "status:", "state:", "size:", "since:"]),
         ("bo", ["body:", "body."]),
         ("-ty", ["type:"]),
         ("not:-ty", ["type:"]),
@@ -56,6 +57,10 @@ def test_an_empty_bar_offers_every_key() -> None:
         ("sig:invalid ", []),
         ("verdict:", ["verdict:delivered", "verdict:retry"]),
         ("state:p", ["state:parked"]),
+        ("token:", ["token:match", "token:mismatch"]),
+        ("origin:e", ["origin:events-api"]),
+        ("is:u", ["is:undocumented"]),
+        ("signed:", ["signed:sandbox"]),
         ("method:p", ["method:POST"]),
         ("status:", ["status:200", "status:500"]),
         ("type:upd", ["type:payment.updated"]),

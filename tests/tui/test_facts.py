@@ -12,7 +12,7 @@ import pytest
 from relay.config import Settings
 from relay.config.settings import SecretSource
 from relay.lean.signature import sign
-from relay.models import Attempt, Capture, Shape, Signature
+from relay.models import Attempt, Capture, Event, Shape, Signature
 from relay.store.reader import Reader
 from relay.text import visible
 from tests.factories import BODY, NOON, a_capture, a_delivery, insert_all, insert_attempt, new_log
@@ -102,6 +102,25 @@ def test_each_difference_with_what_was_expected(tmp_path: Path) -> None:
     assert text.index("payload.amount") < text.index("payload.currency")
     notes = body_notes(found)
     assert notes["payload.amount"] == 'warning: number is documented; string "100.50" came'
+
+
+@pytest.mark.parametrize(
+    ("type_", "shape_", "says"),
+    [
+        ("payment.updated", Shape.DOCUMENTED, "shape: documented\n"),
+        ("bank.availability.new", Shape.DOCUMENTED, "shape: as expected, undocumented\n"),
+        ("bank.availability.new", Shape.DRIFT, "shape: drift, undocumented\n"),
+        ("no.such", Shape.UNKNOWN, "shape: unknown\n"),
+    ],
+)
+def test_undocumented_is_never_called_documented(
+    tmp_path: Path, type_: str, shape_: Shape, says: str
+) -> None:
+    """The tab *Event* says one thing of a type that Lean does not document, at its shape and below."""
+    found = subject(tmp_path, [a_capture(1, event=Event(type=type_), shape=shape_)])
+    text = said(event(found))
+    assert says in text
+    assert ("Lean documents this type." in text) is (type_ == "payment.updated")
 
 
 def test_stored_shape_that_is_no_longer_so(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from relay.lean.catalogue import Confidence, EventType, catalogue
 from relay.models import Capture, Delivery, Origin, Shape
-from relay.phrases import size, spent, when
+from relay.phrases import shape_words, size, spent, when
 from relay.repeats import Tries
 from relay.text import latin1_shown, visible, visible_start
 from tui.facts.blocks import Block, Fact, Heading, Note, Subject
@@ -22,6 +22,12 @@ _KNOWN = {
 
 MOST_NOTE = 4096
 """Characters of a note; only older versions took longer ones."""
+
+_ORIGINS = {
+    Origin.SAMPLE: "A sample made by lean-relay, not sent by Lean.",
+    Origin.EVENTS_API: "Fetched from Lean's Events API, not sent by Lean as a webhook.",
+    Origin.IMPORTED: "Imported from a file, not received here.",
+}
 
 MOST_REPLAYS = 3
 """Replays that are told at the top, the newest ones."""
@@ -78,8 +84,8 @@ def _marks(subject: Subject) -> Iterator[Block]:
     if capture.answer.on_purpose:
         why = visible(capture.answer.on_purpose)
         yield Note(f"! The relay itself answered {capture.answer.status}, on purpose: {why}.", "warn")
-    if capture.origin == Origin.SAMPLE:
-        yield Note("◇ A sample made by lean-relay, not sent by Lean.", "dim")
+    if capture.origin in _ORIGINS:
+        yield Note(f"◇ {_ORIGINS[capture.origin]}", "dim")
     if subject.tries is not None:
         yield from _this_try(subject, subject.tries)
     elif capture.repeat_of is not None:
@@ -141,7 +147,8 @@ def _facts(capture: Capture) -> Iterator[Block]:
     by = f" by {visible(capture.signed_by)}" if capture.signed_by else ""
     yield Fact("signature", f"{glyph} {capture.signature}{by}", tone)
     if capture.shape is not None:
-        yield Fact("shape", str(capture.shape), "good" if capture.shape == Shape.DOCUMENTED else "warn")
+        words = shape_words(capture.shape, capture.undocumented)
+        yield Fact("shape", words, "good" if words == Shape.DOCUMENTED else "warn")
     yield Fact("body", f"{size(len(capture.body))}, sha256 {visible(capture.body_sha256[:16])}…")
 
 

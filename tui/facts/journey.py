@@ -9,7 +9,7 @@ from datetime import date
 from relay.journeys import Journey, Step
 from relay.lean.ids import Of
 from relay.models import Signature
-from relay.phrases import span, when
+from relay.phrases import shape_remarks, span, when
 from relay.text import visible
 from tui.format import Piece, Tone, clock, fit
 
@@ -98,7 +98,9 @@ def _tone(step: Step, text: str) -> Tone:
         return "warn" if step.signature in (Signature.MISSING, Signature.UNCHECKED) else "bad"
     if "OTHER BYTES" in text:
         return "bad"
-    return "warn" if text == str(step.shape) or text.startswith(("stamped", "answered")) else "plain"
+    if text in shape_remarks(step.shape, step.undocumented) or text.startswith(("stamped", "answered")):
+        return "warn"
+    return "plain"
 
 
 def _count(number: int, what: str) -> str:

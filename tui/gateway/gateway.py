@@ -189,7 +189,11 @@ class Gateway:
     def _seen_values(self) -> Seen:
         with self._one_detail:
             found = seen_values(self._details)
-        return found | {"type": with_parents(found["type"])}
+        named = [source.name for source in self.settings.secrets]
+        return found | {
+            "type": with_parents(found["type"]),
+            "signed": list(dict.fromkeys([*named, *found["signed"]])),
+        }
 
     def stop_search(self) -> None:
         """End a search that runs in a thread, within a millisecond."""

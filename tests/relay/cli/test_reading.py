@@ -22,7 +22,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from relay.cli import run
-from relay.models import Answer, Attempt, Capture, Comparison, Headers, Origin, Shape, Signature
+from relay.models import Answer, Attempt, Capture, Comparison, Event, Headers, Origin, Shape, Signature
 from relay.store import schema
 from relay.wire import curl_line
 from tests import strategies
@@ -77,7 +77,8 @@ def relay(log: sqlite3.Connection, path: Path, capsys: pytest.CaptureFixture[str
 
 
 def ids(text: str) -> list[int]:
-    return [json.loads(line)["id"] for line in text.splitlines()]
+    lines = map(json.loads, text.splitlines())
+    return [line["id"] for line in lines if line["kind"] != "error"]
 
 
 def test_list_shows_the_newest_oldest_first(log: sqlite3.Connection, relay: Run) -> None:
@@ -133,6 +134,42 @@ def test_what_list_shows_is_what_a_filter_means(
         assert ids(relay("list", "--json", "until:2026-10-24")[1]) == [1, 2, 3]
         assert relay("prune", "until:2026-10-24", "--yes")[0] == 0
         assert ids(relay("list", "--json")[1]) == [4]
+
+
+def test_what_lean_does_not_document_is_said_everywhere(log: sqlite3.Connection, relay: Run) -> None:
+    """List, overview, JSON and filter agree on it; the shape that is stored stays what it is."""
+    body = b'{"type":"bank.availability.new","payload":{}}'
+    undocumented = Event(type="bank.availability.new")
+    insert_all(
+        log,
+        [
+            a_capture(1, shape=Shape.DOCUMENTED),
+            a_capture(2, shape=Shape.DOCUMENTED, event=undocumented, body=body),
+            a_capture(3, shape=Shape.DRIFT, event=undocumented, body=body),
+            a_capture(4, shape=Shape.UNKNOWN, event=Event(type="no.such"), body=b'{"type":"no.such"}'),
+            a_capture(5, shape=Shape.NOT_JSON, event=None, body=b"x"),
+        ],
+    )
+    lines = relay("list")[1].splitlines()
+    assert lines[0].endswith("  200")
+    assert [line.rpartition("  ")[2] for line in lines[1:]] == [
+        "undocumented",
+        "drift, undocumented",
+        "unknown",
+        "not-json",
+    ]
+    lines = relay("list", "--json")[1].splitlines()
+    said = [(json.loads(line)["shape"], json.loads(line)["undocumented"]) for line in lines]
+    assert said == [
+        ("documented", False),
+        ("documented", True),
+        ("drift", True),
+        ("unknown", True),
+        ("not-json", None),
+    ]
+    assert ids(relay("list", "--json", "is:undocumented")[1]) == [2, 3, 4]
+    assert ids(relay("list", "--json", "shape:documented", "-is:undocumented")[1]) == [1]
+    assert "shape      drift, undocumented, its payload is inferred: " in relay("show", "2")[1]
 
 
 def test_list_columns(log: sqlite3.Connection, relay: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relay.filters import FilterError, parse
-from relay.models import Answer, Capture, Event, Origin, Shape, Signature
+from relay.filters.facts import Is
+from relay.models import Answer, Capture, Comparison, Event, Origin, Shape, Signature
 from relay.store.reader import Reader
 from relay.store.search import FIRST_WINDOW, search
 from tests import strategies
@@ -186,7 +187,11 @@ def every_kind() -> list[Capture]:
     captures += [a_capture(signature=signature) for signature in Signature]
     captures += [a_capture(answer=Answer(status=status)) for status in (200, 404, 500, 599, 600)]
     captures += [a_capture(body=b"x" * size) for size in (0, 1, 99, 100, 101)]
-    captures += [a_capture(repeat_of=1), a_capture(tls={}), a_capture(origin=Origin.SAMPLE)]
+    captures += [a_capture(repeat_of=1), a_capture(tls={})]
+    captures += [a_capture(origin=origin) for origin in Origin]
+    captures += [a_capture(signed_by=text) for text in texts]
+    captures += [a_capture(app_token=word) for word in Comparison] + [a_capture(sender=w) for w in Comparison]
+    captures += [a_capture(event=Event(type=type_)) for type_ in strategies.TYPES]
     captures += [a_capture(starred=True), a_capture(note="x"), a_capture(starred=True, note="x")]
     captures += [
         a_capture(received_at=NOON - timedelta(hours=1) + timedelta(microseconds=n)) for n in (-1, 0, 1)
@@ -232,6 +237,7 @@ def test_each_key_finds_what_its_predicate_says(log: sqlite3.Connection, reader:
         "type",
         "event",
         "customer",
+        "signed",
         "id",
         "method",
         "path",
@@ -257,7 +263,8 @@ def test_each_key_finds_what_its_predicate_says(log: sqlite3.Connection, reader:
     ]
     texts += [f"sig:{word}" for word in Signature] + [f"shape:{word}" for word in Shape]
     texts += [f"state:{word}" for word in ("queued", "sending", "ended", "parked")]
-    texts += [f"is:{word}" for word in ("repeat", "starred", "forwarded", "replayed", "tls", "sample")]
+    texts += [f"is:{word}" for word in Is.words] + [f"origin:{word}" for word in Origin]
+    texts += [f"{key}:{word}" for key in ("token", "sender") for word in Comparison]
     texts += [
         "verdict:retry",
         "verdict:delivered",
@@ -323,6 +330,15 @@ def test_any_text_is_a_filter_or_a_fault(log: sqlite3.Connection, reader: Reader
     with suppress(FilterError):
         found(reader, text)
     assert reader.newest_id() == 1
+
+
+def test_an_origin_that_is_none_of_ours_is_read_as_received(log: sqlite3.Connection, reader: Reader) -> None:
+    """Another program may have written it: SQL finds what the capture read back says."""
+    insert_all(log, [a_capture(1), a_capture(2, origin=Origin.IMPORTED)])
+    log.execute("UPDATE captures SET origin = 'from-elsewhere' WHERE id = 1")
+    assert [capture.origin for capture in reader.captures([1, 2])] == ["received", "imported"]
+    assert found(reader, "origin:received") == [1]
+    assert found(reader, "-origin:received") == found(reader, "is:imported") == [2]
 
 
 def test_many_words_fit_into_sql(log: sqlite3.Connection, reader: Reader) -> None:

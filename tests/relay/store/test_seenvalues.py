@@ -22,7 +22,7 @@ def test_values_by_how_often_they_came(tmp_path: Path) -> None:
             ),
             a_capture(2, target="/two", deliveries=(a_delivery(2), a_delivery(3))),
             a_capture(3, target="/two?x", headers=(("X-\xc3\xa9", "1"),)),
-            a_capture(4, method="PUT", target="/two", event=None),
+            a_capture(4, method="PUT", target="/two", event=None, signed_by="sandbox"),
         ],
     )
     connection.close()
@@ -30,6 +30,7 @@ def test_values_by_how_often_they_came(tmp_path: Path) -> None:
         found = seen_values(reader)
     assert found["type"] == ["payment.updated", "rare"]
     assert found["path"] == ["/two", "/one"]
+    assert found["signed"] == ["sandbox"]
     assert found["method"] == ["POST", "PUT"]
     assert found["status"] == ["200", "500"]
     assert found["header"] == ["Host", "content-type", "X-é"]
