@@ -228,7 +228,8 @@ def _post(
 
     if secret is None:
         _say(
-            "no webhook secret is configured, so this goes without a signature; LEAN_WEBHOOK_SECRET sets one"
+            "no webhook secret is set here, so this is sent unsigned; set LEAN_WEBHOOK_SECRET in this shell "
+            "to the secret that the relay checks with"
         )
     posted = taken = 0
     noted: set[str] = set()

@@ -152,7 +152,7 @@ def test_without_a_secret_it_says_so(capsys: Output) -> None:
     with serving(200) as backend:
         assert run(["trigger", "payment.updated", "--to", backend.url]) == 0
     assert "lean-signature" not in backend.requests[0][0]
-    assert "without a signature" in capsys.readouterr().err
+    assert "sent unsigned; set LEAN_WEBHOOK_SECRET" in capsys.readouterr().err
 
 
 def test_secrets_are_chosen_by_name(tmp_path: Path, capsys: Output) -> None:
