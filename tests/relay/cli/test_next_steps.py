@@ -36,7 +36,7 @@ SOURCES = sorted([*(ROOT / "relay").rglob("*.py"), *(ROOT / "tui").rglob("*.py")
 def texts(path: Path) -> Iterator[str]:
     """The texts of a module that a person may read; what is put into them stands as `0`."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    inside = set()
+    inside: set[int] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.JoinedStr):
             inside.update(id(part) for part in node.values)
