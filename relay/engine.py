@@ -11,7 +11,7 @@ import errno
 import os
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from importlib.metadata import version
 from logging import getLogger
@@ -55,7 +55,7 @@ STOP_WITHIN_S = 2.5
 """How long requests in hand may take at the end; with the store's own closing this stays below 5 s."""
 ENDS_WITHIN_S = 4.5
 """How long the whole end of an engine that receives may take, a store that hangs included."""
-HUNG_S = 1.5
+HUNG_S = 2.5
 """A store that says nothing for so long while the engine ends is given up."""
 CLOSES_WITHIN_S = 60.0
 """How long the engine of a command waits for the store at its end: somebody waits for that command, and can
@@ -181,9 +181,11 @@ class Engine:
     async def _close_store(self) -> None:
         if self._ends_at is None:  # It never came to its work.
             self._ends_at = monotonic() + ENDS_WITHIN_S
-        with suppress(TimeoutError):
+        try:
             async with asyncio.timeout(LAST_REFUSALS_WITHIN_S):
                 await self._write_refusals()
+        except TimeoutError:
+            log.warning("the newest refusals could not be written: the store does not answer")
         await self._writer.close(within_s=max(self._ends_at - monotonic(), 0.5))
 
     async def _listen(self, stack: AsyncExitStack, rules: Rules) -> None:

@@ -18,7 +18,7 @@ from relay.store.shapes import save_shapes
 from relay.store.trouble import StoreTrouble
 from relay.store.writer import Writer
 
-STORE_WITHIN_S = 10.0
+STORE_WITHIN_S = 5.0
 """How long an action waits for the store; a person waits for its answer."""
 
 SLICE_WITHIN_S = 60.0

@@ -13,6 +13,7 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -20,6 +21,7 @@ import pytest
 
 from relay import control, private_files
 from relay.certs import making
+from relay.config import trusted
 from relay.editor import edited
 from relay.errors import RelayError
 from relay.lock import Holder, Lock, holder, lock_path
@@ -31,6 +33,7 @@ from tui.gateway.copies import Copies
 from tui.memory import Memory, name_of
 
 NOBODY = 65534
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,11 @@ def template_of(home: Path) -> Path:
     return working_folder(home) / "lean-relay.toml"
 
 
+def trust(home: Path) -> None:
+    what = trusted.Trusted(path=home / "lean-relay.toml", digest="00", names=("keep",), trusted_at=NOW)
+    trusted._write(what)
+
+
 def write_template(home: Path) -> None:
     done = lean_relay_here(home, "config", "init")
     if done.returncode:
@@ -111,6 +119,7 @@ ALL = [
         lambda home: certify(home),
     ),
     Written("state of a screen", state_of, remember),
+    Written("trust in a project file", lambda home: trusted._place(home / "lean-relay.toml"), trust),
     Written("settings template", template_of, write_template),
 ]
 
