@@ -174,8 +174,42 @@ async def test_a_start_that_waits_for_the_disk_can_be_ended(
     assert holder(settings.db) is None
 
 
+async def test_attempts_that_cannot_be_recorded_do_not_hold_up_the_end(tmp_path: Path) -> None:
+    """Live and replayed ones, with responses that come while the store hangs; the next engine goes on."""
+    gate = asyncio.Event()
+    begun: list[bytes] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        begun.append(await reader.readuntil(b"\r\n\r\n"))
+        await gate.wait()
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        settings = Settings(
+            db=tmp_path / "relay.db", port=0, forward=(Route(to=f":{port}", where="forward[0]"),)
+        )
+        async with engine.running(settings, receive=True) as running:
+            assert b" 200 " in await post(running, a_post())
+            await running.act("replay", {"ranges": [[1, 1]], "to": [f":{port}"]})
+            await until(lambda: len(begun) == 2, "both attempts to begin")
+            pid = running._writer.pid
+            assert pid is not None
+            os.kill(pid, signal.SIGSTOP)
+            gate.set()
+            await until(lambda: len(running._writer._jobs) >= 2, "both records to wait for the store")
+            at = monotonic()
+        assert monotonic() - at < 5.0
+        async with engine.running(settings, receive=True) as after:
+            sent = "SELECT 1 FROM attempts WHERE verdict = 'delivered'"
+            await until(lambda: bool(rows(after.settings.db, sent)), "the delivery to be made again")
+        found = rows(settings.db, "SELECT kind, state FROM deliveries ORDER BY kind")
+    assert found == [("live", "ended"), ("replay", "ended")]
+
+
 async def test_an_action_under_way_does_not_hold_up_the_end(tmp_path: Path) -> None:
-    """A change that waits for the store, and an attempt that is to be recorded, are given up with it."""
+    """A change that waits for the store is given up with it, and whoever asked hears so."""
     async with hung(tmp_path) as (running, _):
         star = asyncio.ensure_future(
             control.ask_engine(running.settings.db, "star", {"ids": [1], "starred": True})

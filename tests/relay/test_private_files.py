@@ -21,6 +21,7 @@ import pytest
 
 from relay import control, private_files
 from relay.certs import making
+from relay.cli import logfile
 from relay.config import trusted
 from relay.editor import edited
 from relay.errors import RelayError
@@ -94,6 +95,14 @@ def template_of(home: Path) -> Path:
     return working_folder(home) / "lean-relay.toml"
 
 
+def log_file_of(home: Path) -> Path:
+    return logfile.log_path(database(home))
+
+
+def open_log_file(home: Path) -> None:
+    os.close(logfile.LogFile(log_file_of(home))._descriptor)
+
+
 def trust(home: Path) -> None:
     what = trusted.Trusted(path=home / "lean-relay.toml", digest="00", names=("keep",), trusted_at=NOW)
     trusted._write(what)
@@ -120,6 +129,7 @@ ALL = [
     ),
     Written("state of a screen", state_of, remember),
     Written("trust in a project file", lambda home: trusted._place(home / "lean-relay.toml"), trust),
+    Written("log lines", log_file_of, open_log_file),
     Written("settings template", template_of, write_template),
 ]
 
