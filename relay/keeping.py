@@ -62,7 +62,11 @@ async def _star(writer: Writer, params: Mapping[str, Any]) -> dict[str, Any]:
 
 async def _note(writer: Writer, params: Mapping[str, Any]) -> dict[str, Any]:
     ids, text = list(params["ids"]), params["text"]
-    if text is not None and (size := len(str(text).encode("utf-8", "surrogateescape"))) > MOST_NOTE_BYTES:
+    try:
+        size = len(str(text or "").encode("utf-8"))
+    except UnicodeEncodeError as error:
+        raise UsageError("a note is UTF-8 text, and this one holds something else") from error
+    if size > MOST_NOTE_BYTES:
         raise UsageError(f"a note of {size:,} bytes is too long; a note has at most {MOST_NOTE_BYTES:,}")
     return {"changed": await _change(writer, partial(upkeep.set_note, ids=ids, text=text))}
 

@@ -30,6 +30,7 @@ from relay.cli.common import (
     at_a_terminal,
     is_dumb,
     shared_options,
+    texts_only,
 )
 from relay.errors import Exit, RelayError
 from relay.text import visible_block
@@ -126,12 +127,12 @@ class Lazy(click.Group):
         if cmd_name == AT_A_TERMINAL:
             from relay.cli.tui import screen_command
 
-            return screen_command
+            return texts_only(screen_command)
         if cmd_name not in COMMANDS:
             return None
         command = getattr(import_module(COMMANDS[cmd_name]), f"{cmd_name}_command")
         assert isinstance(command, click.Command)
-        return command
+        return texts_only(command)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for heading, commands in SUMMARIES.items():

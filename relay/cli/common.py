@@ -119,6 +119,33 @@ def _keep(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:
         setattr(ctx.ensure_object(Invocation), parameter.name, value)
 
 
+class _Text(click.types.StringParamType):
+    """Text of the command line, which the system gives as bytes of any kind."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        text = super().convert(value, param, ctx)
+        try:
+            text.encode("utf-8")
+        except UnicodeEncodeError:
+            self.fail(f"{text!r} is not UTF-8 text", param, ctx)
+        return text
+
+
+def texts_only(command: click.Command) -> click.Command:
+    """The command, with every option and argument that is a text refusing what is not UTF-8.
+
+    Python carries such bytes on as lone surrogates, which neither JSON nor SQLite takes. Files may have any
+    name: paths are left alone, and so is what may be a file's name (its metavar says so).
+    """
+    for parameter in command.params:
+        if parameter.type is click.STRING and "FILE" not in (parameter.metavar or ""):
+            parameter.type = _Text()
+    if isinstance(command, click.Group):
+        for each in command.commands.values():
+            texts_only(each)
+    return command
+
+
 def at_a_terminal() -> bool:
     """Whether a person sits there: a screen can be drawn, and keys can be pressed."""
     return sys.stdin.isatty() and sys.stdout.isatty() and not is_dumb()

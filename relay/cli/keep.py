@@ -16,6 +16,7 @@ from relay.cli.common import Invocation, run_async, shared_options
 from relay.cli.jsonlines import print_json
 from relay.cli.together import exclude
 from relay.config import Settings
+from relay.encodings import decoded
 from relay.errors import UsageError
 from relay.localtime import now
 from relay.store.reader import Reader
@@ -23,7 +24,7 @@ from relay.store.selecting import select_ids
 from relay.text import visible
 
 MOST_READ = 1024 * 1024
-"""Characters of a note on stdin that are read, so that the engine can say how much too long it is."""
+"""Bytes of a note on stdin that are read, so that the engine can say how much too long it is."""
 
 
 @click.command("star")
@@ -55,7 +56,7 @@ def note_command(invocation: Invocation, selection: tuple[str, ...], text: str |
     if not remove and text is None:
         if sys.stdin.isatty():
             raise UsageError("what should the note say? Give it with -m TEXT, or on stdin")
-        text = sys.stdin.read(MOST_READ).rstrip("\n")
+        text = _note_on_stdin()
     if not remove and not text:
         raise UsageError("the note is empty; --remove takes one away")
     settings = invocation.settings()
@@ -63,6 +64,14 @@ def note_command(invocation: Invocation, selection: tuple[str, ...], text: str |
     changed = _ask(settings, "note", {"ids": ids, "text": None if remove else text})["changed"]
     what = "removed the note of" if remove else "wrote the note to"
     _told(invocation, {"kind": "note", "changed": changed}, f"{what} {_captures(changed)}")
+
+
+def _note_on_stdin() -> str:
+    data = sys.stdin.buffer.read(MOST_READ)
+    try:
+        return decoded(data, "strict" if len(data) < MOST_READ else "replace").rstrip("\r\n")
+    except UnicodeDecodeError as error:
+        raise UsageError("the note on stdin is not UTF-8 text") from error
 
 
 @click.command("prune")

@@ -108,8 +108,8 @@ def freeze(invocation: Invocation, words: tuple[str, ...], output: str | None) -
     events = sum(each.count for each in known)
     line = {"kind": "contract", "types": [each.type for each in known], "events": events}
     _write(invocation, line, frozen(known), output)
-    if output not in (None, "-"):
-        click.echo(f"wrote {output}: {len(known)} types, from {events} events", err=True)
+    if output is not None and output != "-":
+        click.echo(f"wrote {visible(output)}: {len(known)} types, from {events} events", err=True)
 
 
 @shapes_command.command("check", cls=FilterCommand)
