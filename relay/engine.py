@@ -29,7 +29,7 @@ from relay.connections import Limits
 from relay.errors import RelayError, UsageError
 from relay.forwarding import Forwarding, forwarding, refuse_circles
 from relay.judging import Judging, judging
-from relay.lock import Holder, Lock, holder
+from relay.lock import Holder, Lock, holder, lock_path
 from relay.processes import port_owner
 from relay.receiver import Receiver
 from relay.refusals import Refusals
@@ -39,6 +39,7 @@ from relay.routing import described
 from relay.rules import Rules
 from relay.standstill import awake_and_asleep
 from relay.store import files, upkeep
+from relay.store.leavings import Leavings
 from relay.store.trouble import StoreClosed, StoreTrouble
 from relay.store.writer import Writer
 
@@ -127,10 +128,19 @@ class Engine:
     async def _open(self, stack: AsyncExitStack, *, receive: bool) -> None:
         settings = self.settings
         rules = Rules.read(settings, receive=receive)
-        files.prepare_folder(settings.db, allow_network_fs=settings.allow_network_fs)
+        leavings = Leavings(settings.db, lock_path(settings.db))
+        is_open = False
+
+        def clean_up(remove: Callable[[], None]) -> None:
+            if not is_open and not self.captures:
+                remove()
+
+        stack.callback(clean_up, leavings.remove_folders)
+        leavings.folders = files.prepare_folder(settings.db, allow_network_fs=settings.allow_network_fs)
         self._lock = Lock.take(settings.db)
         self.left_open_by = self._lock.left_open_by
         stack.callback(self._lock.release, told=receive)
+        stack.callback(clean_up, leavings.remove_files)
         self._describe()
         await self._open_store(stack)
         removing = remove_daily(self._writer, lambda: self.settings, receives=receive)
@@ -154,6 +164,9 @@ class Engine:
         self._describe()
         await self._work.enter_async_context(background(self._keep_reachable(self._control)))
         self._work.callback(self._begin_end)
+        is_open = True
+        if leavings.folders:
+            log.info("made the folder %s for the database", leavings.folders[-1])
 
     async def finish(self) -> None:
         """Take, send and do nothing more; the log stays open, so that the last of it can be shown."""

@@ -11,6 +11,7 @@ import fcntl
 import json
 import os
 import stat
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import monotonic, sleep
@@ -83,17 +84,20 @@ class Lock:
             if not _is_lock(_text(descriptor)):
                 raise private_files.unsafe(path, "is not a lock file of lean-relay")
             _wait_for(descriptor, db)
-            return cls(descriptor)
+            if _is_at(path, descriptor):
+                return cls(descriptor)
         except BaseException:
             os.close(descriptor)
             raise
+        os.close(descriptor)  # A start that failed took it away: who comes next makes another.
+        return cls.take(db)
 
     def describe(self, holder: Holder) -> None:
         """Say in the file who holds it."""
         self._write(json.dumps({**asdict(holder), "closed": False}).encode())
 
     def release(self, *, told: bool = True) -> None:
-        """Let go, in order; the file stays, so that no two processes ever lock different files of one name.
+        """Let go, in order; the file stays, unless a start that failed has taken it away.
 
         Args:
             told: false where nobody has been told of `left_open_by`, so that the next owner finds it again.
@@ -108,6 +112,12 @@ class Lock:
     def _write(self, text: bytes) -> None:
         os.pwrite(self.descriptor, text, 0)
         os.ftruncate(self.descriptor, len(text))
+
+
+def _is_at(path: Path, descriptor: int) -> bool:
+    with suppress(FileNotFoundError):
+        return os.path.samestat(os.fstat(descriptor), path.lstat())
+    return False
 
 
 def _wait_for(descriptor: int, db: Path) -> None:

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
 from unittest.mock import patch
+from urllib.parse import quote
 
 import psutil
 
@@ -310,7 +311,8 @@ def exchange(
 @contextlib.contextmanager
 def reading(db: Path) -> Iterator[sqlite3.Connection]:
     """The database as any other program reads it."""
-    connection = sqlite3.connect(f"file:{db}?mode=ro", uri=True, timeout=5.0)
+    name = quote(os.fsencode(os.path.abspath(db)))
+    connection = sqlite3.connect(f"file://{name}?mode=ro", uri=True, timeout=5.0)
     try:
         yield connection
     finally:

@@ -18,6 +18,7 @@ from tests.running import (
     Running,
     exchange,
     is_sound,
+    lean_relay,
     reading,
     ready,
     running,
@@ -29,11 +30,11 @@ WITHOUT_RIGHTS = ("-m", "tests.torture.as_nobody") if os.geteuid() == 0 else REL
 
 
 def refused(folder: Path, *arguments: str, db: Path | None = None, launcher: Sequence[str] = RELAY) -> str:
-    """Start, expect an end within 10 s with exit code 1 and nothing on stdout; what stands on stderr."""
+    """Start, expect an end within 30 s with exit code 1 and nothing on stdout; what stands on stderr."""
     folder.mkdir(parents=True, exist_ok=True)
     process = start(folder, *arguments, db=db, launcher=launcher)
     try:
-        code = process.wait(10)
+        code = process.wait(30)
     finally:
         if process.poll() is None:
             process.kill()
@@ -70,6 +71,59 @@ def test_port_taken(tmp_path: Path) -> None:
     assert str(port) in said
     if sys.platform == "linux":
         assert f"pid {os.getpid()}" in said
+
+
+def test_a_start_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    """Nor does it take anything away that was there before it: a database keeps its rows and its lock."""
+    there = tmp_path / "there.db"
+    with running(tmp_path / "before", db=there) as program:
+        assert takes_a_webhook(program)
+        assert program.stop() == 0
+    before = sorted(path.name for path in tmp_path.iterdir() if path.is_file())
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = str(other.getsockname()[1])
+        refused(tmp_path / "run", "--port", port, db=tmp_path / "new/deep/er.db")
+        refused(tmp_path / "run", "--port", port, db=there)
+    assert not (tmp_path / "new").exists()
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == before
+    with reading(there) as log:
+        assert log.execute("SELECT count(*) FROM captures").fetchone() == (1,)
+
+
+def test_a_folder_that_is_made_is_named(tmp_path: Path) -> None:
+    """A mistyped path shows itself in a line; the next start has nothing to say."""
+    db = tmp_path / "new/deep/er.db"
+    for said in ("made the folder " + str(db.parent), ""):
+        with running(tmp_path / "run", db=db) as program:
+            assert takes_a_webhook(program)
+            assert ("made the folder" in program.said) == bool(said)
+            assert said in program.said
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["x" * 250 + ".db", "é" * 125 + ".db", "/".join(["y" * 100] * 6) + "/r.db"],
+    ids=["ascii", "é", "path"],
+)
+def test_a_name_that_is_too_long(tmp_path: Path, name: str) -> None:
+    """It is said in bytes, and nothing is left behind."""
+    said = refused(tmp_path / "run", db=tmp_path / "data" / name)
+    assert said.startswith("lean-relay: [name-too-long] "), said
+    assert "bytes, and at most" in said
+    assert not (tmp_path / "data").exists()
+
+
+def test_paths_of_every_kind(tmp_path: Path) -> None:
+    """The longest that is taken, under two slashes, with what means something in a URI, and not in UTF-8."""
+    odd = os.fsdecode(b"a?b#c%20d \xff&mode=memory")
+    longest = "z" * (255 - len(".corrupt-20260131-235959-99-wal"))
+    deep = tmp_path / "/".join(["y" * 100] * ((504 - len(os.fsencode(tmp_path))) // 101 - 1))
+    deep = deep / ("w" * (504 - len(os.fsencode(deep)) - 2))
+    for number, db in enumerate((Path(f"/{tmp_path}/{odd}"), tmp_path / longest, deep)):
+        with running(tmp_path / str(number), db=db) as program:
+            assert takes_a_webhook(program)
+            listed = lean_relay(tmp_path / "list", "--db", str(db), "list")
+            assert (listed.returncode, len(listed.stdout.splitlines())) == (0, 1), listed.stderr
 
 
 def test_second_engine(tmp_path: Path) -> None:

@@ -34,14 +34,25 @@ CHECK_WITHIN_S = 2.0
 SIDE_FILES = ("-wal", "-shm")
 
 
-def prepare_folder(path: Path, *, allow_network_fs: bool = False) -> None:
+LONGEST_PATH = 504
+"""Bytes of a path that SQLite opens: 512, with room for the ends that it adds (its MAX_PATHNAME)."""
+
+LONGEST_END = len(".corrupt-20260131-235959-99-wal")
+"""What is added to the name of a database."""
+
+
+def prepare_folder(path: Path, *, allow_network_fs: bool = False) -> list[Path]:
     """Make the database's folder (0700 where it is new) and see that a database can live there.
 
+    Returns:
+        The folders that were made, the outermost first.
+
     Raises:
-        RelayError: `network-filesystem` or `read-only`.
+        RelayError: `name-too-long`, `network-filesystem` or `read-only`.
     """
+    _require_short(path)
     try:
-        private_files.make_folder(path.parent)
+        made = private_files.make_folder(path.parent)
     except OSError as error:
         raise RelayError(
             f"cannot make the folder {path.parent}: {error.strerror}; name another file with --db",
@@ -54,6 +65,22 @@ def prepare_folder(path: Path, *, allow_network_fs: bool = False) -> None:
             "name a local file with --db, or set allow_network_fs = true to take the risk",
             word="network-filesystem",
         )
+    return made
+
+
+def _require_short(path: Path) -> None:
+    name, whole = len(os.fsencode(path.name)), len(os.fsencode(path.absolute()))
+    most = 255  # Of all file systems in use; some take fewer bytes, and say so when the file is made.
+    if name > most - LONGEST_END:
+        what, bound = f"the file name has {name} bytes", most - LONGEST_END
+    elif whole > LONGEST_PATH:
+        what, bound = f"the path has {whole} bytes", LONGEST_PATH
+    else:
+        return
+    raise RelayError(
+        f"cannot keep a database at {path}: {what}, and at most {bound} work; name a shorter one with --db",
+        word="name-too-long",
+    )
 
 
 def create_private(path: Path) -> bool:

@@ -11,6 +11,7 @@ import os
 import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from itertools import count, islice
 from pathlib import Path
@@ -56,7 +57,7 @@ class Reader:
         self.interruptions = 0
         """How often `interrupt` was called: what runs in several steps ends when this changes."""
         self._function_numbers = count()
-        if not path.exists():
+        if not os.path.exists(path):
             raise NotFound(
                 f"there is no log at {path}; `lean-relay listen` makes one, or name another file with --db"
             )
@@ -108,8 +109,9 @@ class Reader:
         return name
 
     def remove_function(self, name: str, arguments: int) -> None:
-        """Forget a function of `add_function`."""
-        self._connection.create_function(name, arguments, None)
+        """Forget a function of `add_function`; a search that is dropped late does so after `close`."""
+        with suppress(sqlite3.ProgrammingError):  # Closed, and its functions with it.
+            self._connection.create_function(name, arguments, None)
 
     def data_version(self) -> int:
         """A number that changes whenever another connection has committed; costs microseconds."""

@@ -1,6 +1,6 @@
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -417,3 +417,16 @@ def test_examples(log: sqlite3.Connection, reader: Reader, text: str, matches: b
     """What the README's table promises holds for a payment that was delivered."""
     insert(log, a_capture(deliveries=(a_delivery(),)))
     assert found(reader, text) == ([1] if matches else [])
+
+
+@pytest.mark.parametrize("text", ["body:x", "type:x", "not:body:x"])
+def test_a_search_dropped_after_its_reader_was_closed_ends_quietly(
+    path: Path, log: sqlite3.Connection, text: str
+) -> None:
+    """A screen that leaves in the middle of one closes the reader first, the garbage collector the search."""
+    insert_all(log, [a_capture(id=number) for number in (1, 2)])
+    with Reader(path) as reader:
+        windows = search(reader, parse(text, NOON))
+        assert isinstance(windows, Generator)
+        next(windows)
+    windows.close()
