@@ -30,14 +30,18 @@ class Way:
     """Whether bytes that were acknowledged before may be gone by it: from the path, or at all."""
     harmless: bool = False
     """Whether the relay has to go on storing, for nothing is lost by it."""
+    heals: bool = False
+    """Whether it has to go on by itself, after a moment in which it refuses."""
 
 
 WAYS: dict[str, Way] = {}
 
 
-def _way(name: str, *, destroys: bool = False, harmless: bool = False) -> Callable[[Act], Act]:
+def _way(
+    name: str, *, destroys: bool = False, harmless: bool = False, heals: bool = False
+) -> Callable[[Act], Act]:
     def add(act: Act) -> Act:
-        WAYS[name] = Way(act, destroys, harmless)
+        WAYS[name] = Way(act, destroys, harmless, heals)
         return act
 
     return add
@@ -182,12 +186,12 @@ def _mv_folder(db: Path, backup: Path) -> None:
 # -- the -wal ------------------------------------------------------------------------------------
 
 
-@_way("rm DB-wal")
+@_way("rm DB-wal", heals=True)
 def _rm_wal(db: Path, backup: Path) -> None:
     _side(db, "-wal").unlink()
 
 
-@_way("mv DB-wal AWAY")
+@_way("mv DB-wal AWAY", heals=True)
 def _mv_wal(db: Path, backup: Path) -> None:
     _side(db, "-wal").rename(elsewhere(db, "-wal"))
 
@@ -219,17 +223,17 @@ def _scribble_wal(db: Path, backup: Path) -> None:
 # -- the -shm ------------------------------------------------------------------------------------
 
 
-@_way("rm DB-shm")
+@_way("rm DB-shm", heals=True)
 def _rm_shm(db: Path, backup: Path) -> None:
     _side(db, "-shm").unlink()
 
 
-@_way("mv DB-shm AWAY")
+@_way("mv DB-shm AWAY", heals=True)
 def _mv_shm(db: Path, backup: Path) -> None:
     _side(db, "-shm").rename(elsewhere(db, "-shm"))
 
 
-@_way("rm DB-wal DB-shm")
+@_way("rm DB-wal DB-shm", heals=True)
 def _rm_sides(db: Path, backup: Path) -> None:
     _side(db, "-wal").unlink()
     _side(db, "-shm").unlink()

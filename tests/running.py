@@ -195,7 +195,7 @@ def start(
         )
 
 
-def ready(process: subprocess.Popen[bytes], folder: Path, within_s: float = 20.0) -> int:
+def ready(process: subprocess.Popen[bytes], folder: Path, within_s: float = 60.0) -> int:
     """The port, once the program's one line is there.
 
     Raises:

@@ -25,6 +25,7 @@ from tests.running import (
     start,
     wait_until,
 )
+from tests.torture.as_nobody import NOBODY
 
 WITHOUT_RIGHTS = ("-m", "tests.torture.as_nobody") if os.geteuid() == 0 else RELAY
 
@@ -187,6 +188,8 @@ def test_read_only_database(tmp_path: Path) -> None:
     open_for_others(tmp_path)
     for path in tmp_path.glob("relay.db*"):
         path.chmod(0o444)
+        if os.geteuid() == 0:
+            os.chown(path, NOBODY, NOBODY)
     said = refused(tmp_path / "run", db=tmp_path / "relay.db", launcher=WITHOUT_RIGHTS)
     assert said.startswith("lean-relay: [read-only] "), said
     assert "relay.db" in said

@@ -21,8 +21,8 @@ BLIND = ("-m", "tests.torture.with_store", "tests.torture.blind_store")
 BEFORE, AFTER = 150, 60
 """Answers of 200 that are waited for before the harm, and after it where any come."""
 
-WATCHED_S = 4.0
-"""How long after the harm callers go on: the relay looks once a second, and takes a new process to go on."""
+WATCHED_S, AT_MOST_S = 3.0, 90.0
+"""How long callers go on after the harm where the relay refuses; and how long it is waited for at all."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -67,7 +67,7 @@ def harm(folder: Path, name: str, *, launcher: Sequence[str] = RELAY) -> Result:
         quiet = len(relay.said)
         WAYS[name].act(db, backup)
         over = time.monotonic()
-        said_after_s = _watch(relay, posters, over, quiet)
+        said_after_s = _watch(relay, posters, over, quiet, goes_on=WAYS[name].harmless or WAYS[name].heals)
         posters.stopping.set()
         ended = relay.process.poll()
         said = relay.said[quiet:]
@@ -101,14 +101,19 @@ def _back_up(db: Path, backup: Path) -> None:
         shutil.copyfile(f"{db}{suffix}", f"{backup}{suffix}")
 
 
-def _watch(relay: Running, posters: Posters, over: float, quiet: int) -> float | None:
-    """Go on until enough was answered 200 or long enough; when the harm was said, in seconds after it."""
+def _watch(relay: Running, posters: Posters, over: float, quiet: int, *, goes_on: bool) -> float | None:
+    """Have callers go on until enough was answered 200; or for a while after it was said, where nothing is.
+
+    Returns:
+        When the harm was said, in seconds after it.
+    """
     said_after_s = None
-    while time.monotonic() < over + WATCHED_S:
+    while relay.process.poll() is None and time.monotonic() < over + AT_MOST_S:
         if said_after_s is None and "cannot store" in relay.said[quiet:]:
             said_after_s = time.monotonic() - over
-        stored = sum(posters.begun[each] > over for each in list(posters.acked))
-        if said_after_s is None and stored >= AFTER:
+        if sum(posters.begun[each] > over for each in list(posters.acked)) >= AFTER:
+            break
+        if said_after_s is not None and not goes_on and time.monotonic() > over + said_after_s + WATCHED_S:
             break
         time.sleep(0.05)
     return said_after_s
