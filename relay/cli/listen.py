@@ -22,7 +22,7 @@ from relay.cli.ending import Ending
 from relay.cli.follow import Follower
 from relay.cli.jsonlines import json_line
 from relay.cli.logfile import LogFile
-from relay.cli.options import FILE, Remembering, listen_options, to_pass_on
+from relay.cli.options import FILE, Remembering, check_in_force, listen_options, to_pass_on
 from relay.cli.outlet import STDOUT, LogLines, close_stdout, write
 from relay.cli.status import reloaded
 from relay.cli.trusting import ask_about_removal
@@ -57,6 +57,7 @@ def listen_command(
     """
     invocation = ctx.ensure_object(Invocation)
     settings = invocation.settings(**flags)
+    check_in_force(settings)
     reread = partial(invocation.settings_unasked, **flags)
     ask_about_removal(settings)
     if detach:

@@ -9,6 +9,9 @@ from typing import Any, TypeVar
 import click
 
 from relay.cli.common import Invocation
+from relay.cli.together import given
+from relay.config import Settings
+from relay.errors import UsageError
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -106,6 +109,19 @@ def to_pass_on(ctx: click.Context, invocation: Invocation) -> list[str]:
     shared = [("--db", invocation.db), ("--config", invocation.config)]
     before = [word for name, path in shared if path is not None for word in (name, str(path))]
     return [*before, *(word for word in ctx.meta["written"] if word not in ("--detach", "--json"))]
+
+
+def check_in_force(settings: Settings) -> None:
+    """Refuse options of the running `listen` that have no effect with the others and the settings.
+
+    Raises:
+        UsageError: it names the first.
+    """
+    for name in given():
+        if name in ("--retry", "--time-scale", "--in-flight") and not settings.forward:
+            raise UsageError(f"{name} has no effect without a target; name one with --forward-to")
+        if name == "--time-scale" and settings.retry != "lean":
+            raise UsageError("--time-scale has no effect without --retry lean")
 
 
 def listen_options(function: F) -> F:

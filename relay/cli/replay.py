@@ -201,7 +201,7 @@ def replay_command(
         if dry_run:
             _print_previews(invocation, settings, reader, ids, order, reveal=reveal)
             return
-        if len(ids) > 1 and not yes:
+        if len(ids) * times > 1 and not yes:
             _confirm(settings, ids, order)
         answers = Answers(invocation, settings, reader, expected, reveal=reveal)
         progress, interrupted = run_async(follow(settings, msgspec.to_builtins(order), reader, answers.tell))
@@ -232,9 +232,10 @@ def _stale(reader: Reader, ids: Sequence[int], edits: Edits) -> int:
 
 
 def _confirm(settings: Settings, ids: Sequence[int], order: Order) -> None:
-    what = f"{len(ids)} captures (ids {ids[0]} to {ids[-1]})"
+    what = f"{len(ids)} captures (ids {ids[0]} to {ids[-1]})" if len(ids) > 1 else f"capture {ids[0]}"
     if not sys.stdin.isatty():
-        raise UsageError(f"this would send {what}; without a terminal to ask at, say --yes")
+        often = "" if order.times == 1 else f" {order.times} times"
+        raise UsageError(f"this would send {what}{often}; without a terminal to ask at, say --yes")
     first = msgspec.structs.replace(order, ranges=((ids[0], ids[0]),))
     targets = run_async(engine.ask(settings, "preview", msgspec.to_builtins(first)))["targets"]
     times = "" if order.times == 1 else f", {order.times} times"

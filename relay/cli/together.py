@@ -20,9 +20,9 @@ def exclude(*names: str) -> None:
     Raises:
         UsageError: it names the first two.
     """
-    given = [name for name in _given() if name in names]
-    if len(given) > 1:
-        raise UsageError(f"{given[0]} and {given[1]} exclude each other")
+    there = [name for name in given() if name in names]
+    if len(there) > 1:
+        raise UsageError(f"{there[0]} and {there[1]} exclude each other")
 
 
 def alone(name: str, *but: str) -> None:
@@ -31,9 +31,9 @@ def alone(name: str, *but: str) -> None:
     Raises:
         UsageError: it names what does not go with it.
     """
-    given = list(_given())
+    there = list(given())
     may = (name, *SHARED_FLAGS, *SHARED_OPTIONS, *but)
-    if name in given and (others := [each for each in given if each not in may]):
+    if name in there and (others := [each for each in there if each not in may]):
         raise UsageError(f"{name} does not go with {', '.join(others)}")
 
 
@@ -43,7 +43,7 @@ def apart(what: str, *names: str) -> None:
     Raises:
         UsageError: it names the first of them.
     """
-    for name in _given():
+    for name in given():
         if name in names:
             raise UsageError(f"{name} does not go with {what}")
 
@@ -54,12 +54,12 @@ def needs(name: str, *others: str) -> None:
     Raises:
         UsageError: it names them.
     """
-    given = list(_given())
-    if name in given and not any(other in given for other in others):
+    there = list(given())
+    if name in there and not any(other in there for other in others):
         raise UsageError(f"{name} has no effect without {' or '.join(others)}")
 
 
-def _given() -> Iterator[str]:
+def given() -> Iterator[str]:
     """Options and arguments on the command line, as they are declared: `--limit`, `TYPE...`."""
     ctx = click.get_current_context()
     for parameter in ctx.command.params:

@@ -9,7 +9,7 @@ import click
 from relay.cli.behind import Listener
 from relay.cli.common import Invocation, at_a_terminal, is_dumb, shared_options
 from relay.cli.joining import check_same
-from relay.cli.options import Remembering, listen_options, to_pass_on
+from relay.cli.options import Remembering, check_in_force, listen_options, to_pass_on
 from relay.cli.together import apart
 from relay.cli.trusting import ask_about_removal
 from relay.errors import UsageError
@@ -70,6 +70,7 @@ def screen_command(ctx: click.Context, /, detach: bool, **flags: Any) -> int:
         from tui.app import run
 
         return run(settings)
+    check_in_force(settings)
     ask_about_removal(settings)
     with Listener(to_pass_on(ctx, invocation), detach=detach) as listener:
         from tui.app import run  # while the listener starts: each takes half a second

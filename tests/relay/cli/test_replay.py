@@ -122,6 +122,7 @@ def test_usage_is_checked_before_anything_is_sent(folder: Path, there: Backend) 
             ("replay", "1..3", *to),
             "this would send 3 captures (ids 1 to 3); without a terminal to ask at, say --yes",
         ),
+        (("replay", "1", *to, "--times", "9"), "this would send capture 1 9 times; without a terminal"),
         (("replay", "1"), "no target is configured; name one with --to"),
         (("replay", "1", "--to", "nonsense"), "--to: 'nonsense' is no target"),
         (("replay", "1", *to, "--set", "payload.amuont=1"), "near it: payload.amount"),

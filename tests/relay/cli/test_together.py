@@ -42,6 +42,14 @@ LINES = [
     "certs show 1 --password-file event.json",
     "certs show localhost:9 --password-file event.json",
     "tui --json",
+    "listen --only type:payment",
+    "listen --retry lean",
+    "listen --in-flight 2",
+    "listen --time-scale 0.1",
+    "listen --time-scale 0.1 --forward-to :9",
+    "listen --time-scale 0.1 --retry fast --forward-to :9",
+    "listen --client-pin san:x",
+    "listen --dev-tls --tls-cert x.pem",
 ]
 
 
