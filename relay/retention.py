@@ -1,4 +1,4 @@
-"""What `keep` removes by itself: captures that are older, once when an engine starts and then daily.
+"""Removal by `keep`: captures that are older go when an engine starts, and then daily.
 
 Owns when it may: the `keep` of a project file, which may have come with a repository, removes nothing before
 the user has agreed to its first removal (`relay.cli.trusting` asks).
@@ -52,7 +52,7 @@ async def _remove(writer: Writer, keep: timedelta, where: str) -> None:
         gone = await keeping.delete_older(writer, to_micros(datetime.now(UTC) - keep))
         if gone:
             keep_s = int(keep.total_seconds())
-            first = await writer.write(partial(upkeep.is_first_removal, keep_s=keep_s))
+            first = await writer.write(partial(upkeep.mark_removal, keep_s=keep_s))
             # A screen shows warnings alone, and the first removal by a new `keep` is worth one.
             level = logging.WARNING if first else logging.INFO
             log.log(level, "removed %s older than %s (%s)", captures(gone), format_span(keep), where)

@@ -19,6 +19,7 @@ from relay.config import Settings
 from relay.encodings import decoded
 from relay.errors import UsageError
 from relay.localtime import now
+from relay.phrases import captures
 from relay.store.reader import Reader
 from relay.store.selecting import select_ids
 from relay.text import visible
@@ -40,7 +41,7 @@ def star_command(invocation: Invocation, selection: tuple[str, ...], remove: boo
     _told(
         invocation,
         {"kind": "star", "changed": changed},
-        f"{'un' if remove else ''}starred {_captures(changed)}",
+        f"{'un' if remove else ''}starred {captures(changed)}",
     )
 
 
@@ -63,7 +64,7 @@ def note_command(invocation: Invocation, selection: tuple[str, ...], text: str |
     ids = _chosen(settings, selection)
     changed = _ask(settings, "note", {"ids": ids, "text": None if remove else text})["changed"]
     what = "removed the note of" if remove else "wrote the note to"
-    _told(invocation, {"kind": "note", "changed": changed}, f"{what} {_captures(changed)}")
+    _told(invocation, {"kind": "note", "changed": changed}, f"{what} {captures(changed)}")
 
 
 def _note_on_stdin() -> str:
@@ -94,7 +95,7 @@ def prune_command(invocation: Invocation, selection: tuple[str, ...], starred: b
     params = {"ranges": ranges(ids), "starred_too": starred}
     result = _ask(settings, "prune", params)
     gone, spared = result["removed"], len(ids) - result["removed"]
-    text = f"removed {_captures(gone)}" + (f"; starred ones stay: {spared}" if spared else "")
+    text = f"removed {captures(gone)}" + (f"; starred ones stay: {spared}" if spared else "")
     _told(invocation, {"kind": "prune", **result}, text)
     if not result["emptied"]:
         click.echo(
@@ -116,7 +117,7 @@ def ranges(ids: Iterable[int]) -> list[tuple[int, int]]:
 
 
 def _confirm(settings: Settings, ids: list[int], starred: bool) -> None:
-    what = f"{_captures(len(ids))} (ids {ids[0]} to {ids[-1]}) from {settings.db}"
+    what = f"{captures(len(ids))} (ids {ids[0]} to {ids[-1]}) from {settings.db}"
     if not sys.stdin.isatty():
         raise UsageError(f"this would remove {what}; without a terminal to ask at, say --yes")
     spared = "" if starred else ", starred ones excepted"
@@ -131,10 +132,6 @@ def _chosen(settings: Settings, selection: tuple[str, ...]) -> list[int]:
 
 def _ask(settings: Settings, action: str, params: Mapping[str, Any]) -> dict[str, Any]:
     return run_async(engine.ask(settings, action, params))
-
-
-def _captures(count: int) -> str:
-    return f"{count} capture{'' if count == 1 else 's'}"
 
 
 def _told(invocation: Invocation, line: Mapping[str, Any], text: str) -> None:

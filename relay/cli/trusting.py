@@ -47,7 +47,7 @@ def ask(project: ProjectFile) -> bool:
     if too_much or not is_asked():
         raise UntrustedSettings(project)
     click.echo(
-        f"{visible(str(project.path))} sets what reaches beyond its folder and this machine:", err=True
+        f"{visible(str(project.path))} has settings that reach beyond its folder and this machine:", err=True
     )
     for line in named(project):
         click.echo(f"  {line}", err=True)

@@ -1,4 +1,4 @@
-"""What a project file that is not trusted may not set, taken out of what it gives.
+"""Settings of a project file that need trust: found, refused or left out.
 
 Owns the decision for each command, the error that names what needs trust, and how an engine that reads its
 settings again goes on with the old values.
@@ -37,13 +37,18 @@ class UntrustedSettings(RelayError):
         super().__init__(
             "\n".join(
                 (
-                    f"{visible(str(project.path))} sets what reaches beyond its folder and this machine:",
+                    heading(project),
                     *named,
                     f"if you trust it, run `lean-relay trust {file}`, or name it: --config {file}",
                 )
             ),
             word="untrusted-settings",
         )
+
+
+def heading(project: ProjectFile) -> str:
+    """The line above the settings that need trust, in the question and in the error."""
+    return f"{visible(str(project.path))} has settings that reach beyond its folder and this machine:"
 
 
 def as_project(path: Path, layer: Layer) -> ProjectFile:

@@ -1,9 +1,9 @@
-"""What a setting of a project's file reaches beyond the folder of that file and this machine.
+"""The reach of settings in a project file: inside its folder and on loopback, or beyond.
 
 A `lean-relay.toml` may come with a cloned repository. What stays inside its folder and on loopback it sets
 freely; what reaches further has to be trusted (`relay.config.trusted`). Each setting is declared with one of
-these functions: they take its parsed value and that folder, and give the texts of what reaches beyond, as a
-person is asked about them. What is not in those texts is not trusted, so they hold the whole value.
+these functions, which takes its parsed value and that folder and returns the texts that a person is asked
+about, none where nothing reaches beyond. Trust is in those texts, so they hold the whole value.
 """
 
 from __future__ import annotations

@@ -95,8 +95,8 @@ def last_before(connection: sqlite3.Connection, received_at: int) -> int:
     return row[0] if row else 0
 
 
-def is_first_removal(connection: sqlite3.Connection, keep_s: int) -> bool:
-    """Whether no `keep` as short has removed captures before, and a mark that one has now.
+def mark_removal(connection: sqlite3.Connection, keep_s: int) -> bool:
+    """Mark that `keep` has removed captures; gives whether it is the first removal by one as short.
 
     Args:
         keep_s: how long captures are kept, in seconds.

@@ -66,7 +66,7 @@ def test_without_a_terminal_an_untrusted_file_is_an_error(
     assert run(command) == 1
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert captured.err.startswith(f"lean-relay: [untrusted-settings] {file} sets what reaches beyond")
+    assert captured.err.startswith(f"lean-relay: [untrusted-settings] {file} has settings that reach beyond")
     assert "  forward = http://elsewhere/\n" in captured.err
     assert f"`lean-relay trust {file}`, or name it: --config {file}\n" in captured.err
     assert list(Path.cwd().iterdir()) == [file]
@@ -79,7 +79,7 @@ def test_the_question_names_what_needs_trust_and_holds(file: Path, capsys: Outpu
     assert run(["status", "--json"]) == 5
     captured = capsys.readouterr()
     assert json.loads(captured.out)["kind"] == "status"
-    assert f"{file} sets what reaches beyond its folder and this machine:\n" in captured.err
+    assert f"{file} has settings that reach beyond its folder and this machine:\n" in captured.err
     assert "  forward = http://elsewhere/\n" in captured.err
     assert "/a␛[2J␊b.pem\n" in captured.err
     assert "port" not in captured.err

@@ -151,7 +151,7 @@ def test_what_reaches_further_needs_trust(project: Path, line: str, outer: tuple
     file = project / "lean-relay.toml"
     assert caught.value.word == "untrusted-settings"
     assert str(caught.value).splitlines() == [
-        f"{file} sets what reaches beyond its folder and this machine:",
+        f"{file} has settings that reach beyond its folder and this machine:",
         f"  {name} = {value}",
         f"if you trust it, run `lean-relay trust {file}`, or name it: --config {file}",
     ]
