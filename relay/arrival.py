@@ -13,7 +13,7 @@ from hmac import compare_digest
 from ipaddress import IPv4Network, IPv6Network, ip_address
 
 import msgspec
-from aiohttp.web import BaseRequest
+from aiohttp.http_parser import RawRequestMessage
 from multidict import istr
 
 from relay.lean.catalogue import undocumented
@@ -75,14 +75,14 @@ class Judge:
         listed = any((mapped or address) in network for network in self._senders)
         return Peer(host, name, Comparison.MATCH if listed else Comparison.MISMATCH, tls)
 
-    def row(self, request: BaseRequest, received_at: int, version: str, peer: Peer, body: bytes) -> Row:
+    def row(self, message: RawRequestMessage, received_at: int, version: str, peer: Peer, body: bytes) -> Row:
         """The values of `relay.store.inserting.COLUMNS`, with the usual answer.
 
         Args:
             received_at: microseconds UTC.
             version: `1.0` or `1.1`.
         """
-        headers = request.headers
+        headers = message.headers
         signature, signed_by = self._verify(
             [value.encode("utf-8", "surrogateescape") for value in headers.getall(LEAN_SIGNATURE, ())], body
         )
@@ -93,8 +93,8 @@ class Judge:
             token = self._compare_token(headers[LEAN_APP_TOKEN])
         return (
             received_at,
-            request.method,
-            request.raw_path,
+            message.method,
+            message.path,
             version,
             peer.name,
             peer.tls,
@@ -111,7 +111,7 @@ class Judge:
             peer.sender,
             sha256(body).hexdigest(),
             _encode(
-                [(name.decode("latin-1"), value.decode("latin-1")) for name, value in request.raw_headers]
+                [(name.decode("latin-1"), value.decode("latin-1")) for name, value in message.raw_headers]
             ).decode(),
             body,
         )

@@ -25,10 +25,11 @@ from aiohttp import http_parser
 from relay import control, keeping
 from relay.background import background
 from relay.config import SETTINGS, Settings, plain_values, with_left_out_of
-from relay.connections import Limits
 from relay.errors import RelayError, UsageError
 from relay.forwarding import Forwarding, forwarding, refuse_circles
 from relay.judging import Judging, judging
+from relay.limits import Limits
+from relay.listening import listen
 from relay.lock import Holder, Lock, holder, lock_path
 from relay.processes import port_owner
 from relay.receiver import Receiver
@@ -216,25 +217,23 @@ class Engine:
             rules.routes,
             self.refusals,
             limits=Limits(max_body=settings.max_body, connections=settings.connections),
-            allow_cross_site=settings.allow_cross_site,
+            sites=rules.sites,
             tls=rules.tls,
         )
-        loop = asyncio.get_running_loop()
         try:
-            server = await loop.create_server(
-                receiver.connections.accept, settings.host, settings.port, backlog=1024, reuse_port=False
-            )
+            servers = await listen(receiver.connections.accept, settings.host, settings.port)
         except OSError as error:
             raise _cannot_listen(settings, error) from error
         self._receiver = receiver
-        host, port = server.sockets[0].getsockname()[:2]
+        host, port = servers[0].sockets[0].getsockname()[:2]
         self._port = port
         scheme = "http" if rules.tls is None else "https"
         self.url = f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
         self._say_targets(settings)
 
         async def stop() -> None:
-            server.close()
+            for server in servers:
+                server.close()
             await receiver.stop(STOP_WITHIN_S)
 
         stack.push_async_callback(stop)
@@ -269,8 +268,6 @@ class Engine:
             was, well = well, self._writer.trouble is None
             if well and not was and self._forwarding is not None:
                 self._forwarding.notice()  # Of what was committed unheard.
-            if self._receiver is not None:
-                self._receiver.connections.drop_late_heads()
 
     async def _keep_refusals_written(self) -> None:
         while True:
@@ -396,7 +393,7 @@ class Engine:
         if receiver is not None:
             receiver.judge = rules.judge
             receiver.answers = rules.answers
-            receiver.allow_cross_site = fresh.allow_cross_site
+            receiver.sites = rules.sites
             door = receiver.connections
             if (door.tls is None) == (rules.tls is None):
                 door.tls = rules.tls

@@ -74,6 +74,11 @@ class Event:
         }
 
 
+STORED_TOO_LATE = "stored too late"
+NOT_WRITTEN = "not sent: the caller had left"
+"""Ends of an answer's reason that nobody has asked for."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """What the relay answered the caller."""
@@ -81,6 +86,14 @@ class Answer:
     status: int = 200
     on_purpose: str | None = None
     """Why it is not the usual answer, for example `--respond 500`; None for the usual one."""
+
+    @property
+    def words(self) -> str:
+        """`200`; `500, on purpose: --respond 500`; `200, not sent: ...`."""
+        if self.on_purpose is None:
+            return str(self.status)
+        meant = not self.on_purpose.endswith((STORED_TOO_LATE, NOT_WRITTEN))
+        return f"{self.status}, {'on purpose: ' if meant else ''}{self.on_purpose}"
 
     def as_json(self) -> dict[str, Any]:
         return {"status": self.status, "on_purpose": self.on_purpose}

@@ -50,8 +50,7 @@ MEANINGS: Mapping[str, Meaning] = {
     ),
     "cross-site": Meaning(
         "a web page sent it",
-        "A browser sent it for a page of another site (Origin, Sec-Fetch-Site); servers send no such "
-        "headers. "
+        "A browser sent it for a web page (Origin, Sec-Fetch-Site); servers send no such headers. "
         "The caller got 403, so that no page you visit can put events into your log.",
         "To test from a browser: allow_cross_site = true in the settings.",
     ),
@@ -83,7 +82,7 @@ MEANINGS: Mapping[str, Meaning] = {
     ),
     "overloaded": Meaning(
         "too many bodies were on their way",
-        f"{_503}. The bodies on their way at once would have taken too much memory.",
+        f"{_503}. The body waited 8 s for memory, which the bodies before it held.",
         "Large bodies at a high rate do that; if they are yours, send fewer at once.",
     ),
     "shutting-down": Meaning(

@@ -1,4 +1,4 @@
-"""What settings say of callers and requests: TLS, judging, answers, routes; read and checked together."""
+"""What settings say of callers and requests; read and checked together."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from relay.answering import Answers
 from relay.arrival import Judge
 from relay.config import Settings, read_app_token, read_secrets
 from relay.routing import Routes
+from relay.sites import Sites
 
 if TYPE_CHECKING:
     from relay.tls.serving import Serving
@@ -26,6 +27,7 @@ class Rules:
     judge: Judge
     answers: Answers
     routes: Routes
+    sites: Sites
     tls: Serving | None
     """What serves HTTPS; None for plain HTTP."""
 
@@ -54,7 +56,9 @@ class Rules:
         )
         if receive:
             _see_what_targets_need(settings)
-        return cls(judge, answers, Routes(settings.forward, now), _tls(settings) if receive else None)
+        sites = Sites(allow_cross_site=settings.allow_cross_site, urls=[settings.public_url])
+        routes = Routes(settings.forward, now)
+        return cls(judge, answers, routes, sites, _tls(settings) if receive else None)
 
 
 def _see_what_targets_need(settings: Settings) -> None:

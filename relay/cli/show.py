@@ -153,8 +153,7 @@ def _facts(capture: Capture) -> Iterator[tuple[str, str]]:
     yield "shape", visible(judgement.summary)
     for text in islice(texts(judgement.differences), MOST_DIFFERENCES):
         yield "", visible(text)
-    purpose = capture.answer.on_purpose
-    yield "answered", f"{capture.answer.status}" + (f", on purpose: {visible(purpose)}" if purpose else "")
+    yield "answered", visible(capture.answer.words)
     if capture.starred:
         yield "starred", "yes"
     if capture.note is not None:

@@ -17,6 +17,7 @@ from time import monotonic, time_ns
 from typing import Any, Protocol, TypeVar
 
 from relay.errors import RelayError
+from relay.models import NOT_WRITTEN, STORED_TOO_LATE
 from relay.store import delivering, files
 from relay.store.checkpoint import Checkpoints
 from relay.store.eventindex import EventIndex
@@ -43,7 +44,7 @@ PROBE_EVERY_S = 1.0
 LOOK_EVERY_S = 1.0
 """How often the files are looked at where nothing comes, so that damage is told before a capture meets it."""
 
-TOO_LATE = "UPDATE captures SET answer = 503, answer_reason = 'stored too late' WHERE "
+TOO_LATE = f"UPDATE captures SET answer = 503, answer_reason = '{STORED_TOO_LATE}' WHERE "
 
 
 @dataclass(frozen=True, slots=True)
@@ -384,6 +385,15 @@ class Recorder:
 def confess(connection: sqlite3.Connection, ids: Sequence[int]) -> None:
     """A job: these rows were committed, and their callers had been answered 503."""
     connection.executemany(f"{TOO_LATE} id = ?", [(number,) for number in ids])
+
+
+def mark_unanswered(connection: sqlite3.Connection, ids: Sequence[int]) -> None:
+    """A job: the answers to these could not be written, since their callers had left."""
+    connection.executemany(
+        f"UPDATE captures SET answer_reason = coalesce(answer_reason || '; ', '') || '{NOT_WRITTEN}'"
+        " WHERE id = ?",
+        [(number,) for number in ids],
+    )
 
 
 def confess_beyond(connection: sqlite3.Connection, newest_id: int) -> None:

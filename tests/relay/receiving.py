@@ -15,10 +15,11 @@ from typing import Any
 from relay.answering import Answers
 from relay.arrival import Judge
 from relay.config import RespondRule, Route
-from relay.connections import Limits
+from relay.limits import Limits
 from relay.receiver import Receiver
 from relay.refusals import Refusals
 from relay.routing import Routes
+from relay.sites import Sites
 from relay.store import files
 from relay.store.writer import Writer
 from relay.tls.serving import Serving
@@ -89,6 +90,7 @@ async def a_receiver(
     routes: Sequence[Route] = (),
     limits: Limits = Limits(),  # noqa: B008 - frozen
     allow_cross_site: bool = False,
+    public_url: str | None = None,
     tls: Serving | None = None,
 ) -> AsyncIterator[Running]:
     db = folder / "relay.db"
@@ -102,7 +104,7 @@ async def a_receiver(
         Routes(routes, datetime.now(UTC)),
         refusals,
         limits=limits,
-        allow_cross_site=allow_cross_site,
+        sites=Sites(allow_cross_site=allow_cross_site, urls=[public_url]),
         tls=tls,
     )
     server = await asyncio.get_running_loop().create_server(receiver.connections.accept, "127.0.0.1", 0)
@@ -110,10 +112,7 @@ async def a_receiver(
         yield Running(server.sockets[0].getsockname()[1], db, writer, receiver, refusals)
     finally:
         server.close()
-        receiver.connections.drop_incomplete()
-        receiver.connections.pre_shutdown()
-        await receiver.connections.handshakes_ended()
-        await receiver.connections.shutdown(1.0)
+        await receiver.stop(1.0)
         await writer.close()
 
 

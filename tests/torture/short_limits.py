@@ -8,7 +8,7 @@ from functools import partial
 import relay.engine
 import relay.handshakes
 from relay.cli import run
-from relay.connections import Limits
+from relay.limits import Limits
 
 HEAD_S = 1.0
 BODY_S = 2.0

@@ -42,9 +42,8 @@ def client(subject: Subject) -> Iterator[Block]:
     else:
         yield from _passport(capture.tls)
     yield Heading("The relay's answer")
-    purpose = capture.answer.on_purpose
-    why = f", on purpose: {visible(purpose)}" if purpose else ""
-    yield Fact("status", f"{capture.answer.status}{why}", "warn" if purpose else "plain")
+    answer = capture.answer
+    yield Fact("status", visible(answer.words), "warn" if answer.on_purpose else "plain")
     yield Fact("received", when(capture.received_at))
 
 

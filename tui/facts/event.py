@@ -82,8 +82,7 @@ def sentence(delivery: Delivery) -> tuple[str, Tone]:
 def _marks(subject: Subject) -> Iterator[Block]:
     capture = subject.capture
     if capture.answer.on_purpose:
-        why = visible(capture.answer.on_purpose)
-        yield Note(f"! The relay itself answered {capture.answer.status}, on purpose: {why}.", "warn")
+        yield Note(f"! The relay itself answered {visible(capture.answer.words)}.", "warn")
     if capture.origin in _ORIGINS:
         yield Note(f"◇ {_ORIGINS[capture.origin]}", "dim")
     if subject.tries is not None:

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from relay import handshakes
-from relay.connections import Limits
+from relay.limits import Limits
 from tests.pki import SERVER, Pki, make
 from tests.relay.receiving import Running, a_post, a_receiver, until
 from tests.relay.tls.serving import call, called, client_context, serving

@@ -1,0 +1,68 @@
+"""Memory for large bodies: each has room before it is read, and waits for it where there is none.
+
+Small bodies are not counted: a connection has one at a time. A connection that waits is not read from, so
+that its bytes stay with its sender. Room is given in order of asking. Opens nothing.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+SMALL_BYTES = 64 * 1024
+"""A body up to this size needs no room."""
+
+
+class Room:
+    """What one body has been given, or waits for."""
+
+    __slots__ = ("bytes", "ready")
+
+    def __init__(self, size: int, ready: Callable[[], None]) -> None:
+        self.bytes = size
+        self.ready = ready
+
+
+class Budget:
+    """So many bytes for bodies under way; a single body may be larger."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._used = 0
+        self._queue: deque[Room] = deque()
+
+    @property
+    def used(self) -> int:
+        return self._used
+
+    def ask(self, size: int, ready: Callable[[], None]) -> tuple[Room, bool]:
+        """Room for a body of that size, and whether it is there now; else `ready` is called when it is."""
+        room = Room(size, ready)
+        if not self._queue and self._fits(room):
+            self._used += size
+            return room, True
+        self._queue.append(room)
+        return room, False
+
+    def give_back(self, room: Room) -> None:
+        """It needs its room no more, or waits for it no more."""
+        if room in self._queue:
+            self._queue.remove(room)
+        else:
+            self._used -= room.bytes
+        self._admit()
+
+    def shrink(self, room: Room, size: int) -> None:
+        """The body turned out to be smaller."""
+        self._used -= room.bytes - size
+        room.bytes = size
+        self._admit()
+
+    def _fits(self, room: Room) -> bool:
+        return not self._used or self._used + room.bytes <= self._most
+
+    def _admit(self) -> None:
+        while self._queue and self._fits(self._queue[0]):
+            room = self._queue.popleft()
+            self._used += room.bytes
+            room.ready()

@@ -1,0 +1,34 @@
+"""Bounds of the receiver."""
+
+from __future__ import annotations
+
+import resource
+from dataclasses import dataclass
+
+DESCRIPTORS_KEPT = 64
+"""File descriptors that are not for connections: the database, sockets, the standard streams."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Times in seconds, sizes in bytes."""
+
+    max_body: int = 10 * 1024 * 1024
+    head_s: float = 10.0
+    body_s: float = 15.0
+    body_grace_s: float = 5.0
+    """How long a body may come at any rate; after that at least at `least_rate`."""
+    least_rate: int = 1024
+    idle_s: float = 30.0
+    linger_s: float = 2.0
+    """How long the rest of a refused body is read, so that its sender sees the answer."""
+    room_s: float = 8.0
+    """How long a large body waits for memory; Lean gives 10 s in all."""
+    connections: int = 1024
+    bodies_in_flight: int = 128 * 1024 * 1024
+    """Of large bodies, from their heads until they are stored."""
+
+    def most_connections(self) -> int:
+        """The cap, below what the system lets this process open."""
+        soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        return max(8, min(self.connections, soft - DESCRIPTORS_KEPT))

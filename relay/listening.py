@@ -1,0 +1,39 @@
+"""Where webhooks come in: one port, on each address that the host's name has."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+from collections.abc import Callable
+
+ATTEMPTS = 20
+"""To find a port that is free on each address."""
+
+
+async def listen(accept: Callable[[], asyncio.Protocol], host: str, port: int) -> list[asyncio.Server]:
+    """Listen on a name's addresses, with the same port on all of them even where any port will do.
+
+    The loops' own would take another port for each address.
+
+    Raises:
+        OSError: one of them is taken or not ours.
+    """
+    loop = asyncio.get_running_loop()
+    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    addresses = list(dict.fromkeys(str(address[0]) for *_, address in found))
+    for attempt in range(1, ATTEMPTS + 1):
+        servers: list[asyncio.Server] = []
+        try:
+            for address in addresses:
+                chosen = servers[0].sockets[0].getsockname()[1] if servers else port
+                servers.append(
+                    await loop.create_server(accept, address, chosen, backlog=1024, reuse_port=False)
+                )
+            return servers
+        except OSError as error:
+            for server in servers:
+                server.close()
+            if port or not servers or error.errno != errno.EADDRINUSE or attempt == ATTEMPTS:
+                raise
+    raise AssertionError("the last attempt returns or raises")
