@@ -5,6 +5,7 @@ Pure. Nothing here is sent, stored or signed; those are the bytes themselves.
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 from collections.abc import Iterable, Iterator
@@ -31,6 +32,8 @@ def parsed(body: bytes) -> Any:
         ValueError: it is no JSON text in UTF-8; the message says why, without quoting it.
         TooDeepError: it is nested more deeply than the interpreter can follow, some 1,000 brackets.
     """
+    if (mark := _other_encoding(body)) is not None:
+        raise ValueError(mark)
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -41,6 +44,17 @@ def parsed(body: bytes) -> Any:
         raise TooDeepError("nested too deeply") from None
     except json.JSONDecodeError as error:
         raise ValueError(f"no JSON from character {error.pos} on" if text else "it is empty") from None
+
+
+def _other_encoding(body: bytes) -> str | None:
+    """Why a body is no JSON though it may look like some: by its first bytes, None where they say nothing."""
+    if body.startswith(codecs.BOM_UTF8):
+        return "a byte order mark stands before it, and JSON has none"
+    if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "it is UTF-16, by its byte order mark, and JSON is UTF-8"
+    if len(body) > 1 and (body[0] == 0) != (body[1] == 0):
+        return "it looks like UTF-16, and JSON is UTF-8"
+    return None
 
 
 def is_whole(digits: str) -> bool:

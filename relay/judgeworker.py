@@ -51,8 +51,8 @@ def found_in(reader: Reader, after: int, upto: int, limit: int) -> Found:
     """Judge what has no shape yet among the ids above `after`, at most `limit` captures."""
     ids, end = unjudged(reader, after, upto, limit)
     found = Found({}, end, "", [])
-    for number, body in bodies(reader, ids):
-        judgement = judge(body)
+    for number, body, encoding in bodies(reader, ids):
+        judgement = judge(body, encoding)
         found.shapes.setdefault(str(judgement.shape), []).append(number)
         found.version = judgement.version
         if judgement.shape is Shape.DRIFT:

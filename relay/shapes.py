@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache
 from typing import Any
 
+from relay.decoding import decoded
 from relay.jsonvalues import Digits, TooDeepError, is_whole, parsed, path_of
 from relay.lean.catalogue import Confidence, EventType, Field, catalogue, undocumented
 from relay.lean.explained import expected
@@ -116,6 +117,8 @@ class Judgement:
     """Further differences that were only counted."""
     reason: str | None = None
     """Why it is `unknown` or `not-json`, as a phrase."""
+    unpacked: str = ""
+    """The coding that was undone before it was looked at, `gzip` or `deflate`; empty for none."""
 
     @property
     def undocumented(self) -> bool | None:
@@ -135,6 +138,8 @@ class Judgement:
         if self.confidence not in (None, Confidence.DOCUMENTED):
             assert self.confidence is not None
             words += f", its payload is {self.confidence.words}"
+        if self.unpacked:
+            words += f", unpacked from {self.unpacked}"
         warnings = len(self.warnings)
         counts = [_count(warnings, "warning"), _count(len(self.differences) - warnings, "note")]
         counts += [f"{self.more} more"] if self.more else []
@@ -148,17 +153,33 @@ class Judgement:
             "catalogue": self.version,
             "confidence": self.confidence,
             "reason": self.reason,
+            "unpacked": self.unpacked or None,
             "differences": [each.as_json() for each in self.differences],
             "more": self.more,
         }
 
 
-def judge(body: bytes) -> Judgement:
+def judge(body: bytes, encoding: str = "") -> Judgement:
     """Compare a body with what is known of its event type; never raises.
+
+    A packed body is unpacked within the limits of `relay.decoding`; one that cannot be is `unknown`.
 
     Some 20 us for an event of 500 bytes, half a second for the largest body that is looked into; it
     holds the interpreter meanwhile, so nothing that answers may call it.
+
+    Args:
+        encoding: the value of Content-Encoding, empty without one.
     """
+    found = decoded(body, encoding)
+    judgement = _judged_as_it_is(found.data)
+    if not found.coding and not found.opaque:
+        return judgement
+    if judgement.shape is Shape.NOT_JSON and found.notes:
+        judgement = replace(judgement, shape=Shape.UNKNOWN, reason="; ".join(found.notes))
+    return replace(judgement, unpacked=found.coding)
+
+
+def _judged_as_it_is(body: bytes) -> Judgement:
     version = catalogue().version
     if sum(body.count(part) for part in (b",", b"[", b"{")) > MOST_PARTS:
         return Judgement(

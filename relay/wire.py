@@ -7,6 +7,7 @@ or send a second request.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from contextlib import suppress
 from shlex import quote
 
@@ -45,14 +46,26 @@ def origin_form(target: str) -> str:
 
 
 def http_bytes(capture: Capture, headers: Headers) -> bytes:
-    """The request as it stood on the wire, but for chunked framing: the body follows whole.
+    """The request as it stood on the wire, but that the body follows whole: where it came in chunks,
+    Content-Length stands in place of Transfer-Encoding, so that it can be sent again.
 
     Args:
         headers: the capture's, with or without secrets.
     """
     head = [f"{capture.method} {capture.target} HTTP/{capture.http_version}"]
-    head += [f"{name}: {value}" for name, value in headers]
+    head += [f"{name}: {value}" for name, value in _framed(headers, len(capture.body))]
     return "\r\n".join((*head, "", "")).encode("latin-1", "replace") + capture.body
+
+
+def _framed(headers: Headers, length: int) -> Iterator[tuple[str, str]]:
+    chunked = any(name.lower() == "transfer-encoding" for name, _ in headers)
+    told = False
+    for name, value in headers:
+        if not chunked or name.lower() not in ("transfer-encoding", "content-length", "trailer"):
+            yield name, value
+        elif not told:
+            told = True
+            yield "Content-Length", str(length)
 
 
 def curl_line(capture: Capture, headers: Headers, url: str, body_command: str) -> str:

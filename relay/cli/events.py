@@ -14,9 +14,12 @@ from pathlib import Path
 import click
 
 from relay.config import Settings
-from relay.errors import NotFound, UsageError
+from relay.decoding import decoded, encoding_of
+from relay.errors import CheckFailed, NotFound, UsageError
 from relay.lean.records import WHY_NO_SIGNATURE, unwrapped
 from relay.localtime import now
+from relay.models import Shape
+from relay.shapes import judge
 from relay.store.reader import Reader
 from relay.store.selecting import select
 from relay.text import visible
@@ -27,6 +30,7 @@ class Source:
     """One event, and where it is from."""
 
     body: bytes
+    """Unpacked where it came packed."""
     at: datetime | None
     """When it came, aware; None for one from a file."""
     name: str
@@ -44,6 +48,7 @@ def sources(settings: Settings, words: Sequence[str]) -> Iterator[Source]:
     Raises:
         UsageError: files and captures are mixed, or a filter is wrong.
         NotFound: a file or the log cannot be read, or ids are not there.
+        CheckFailed: a file holds what is no JSON, as one that was cut.
     """
     files = [word for word in words if is_file(word)]
     if files and len(files) < len(words):
@@ -57,7 +62,8 @@ def sources(settings: Settings, words: Sequence[str]) -> Iterator[Source]:
             raise NotFound(f"there is no file {word}")
     with Reader(settings.db) as reader:
         for capture in select(reader, words, now()):
-            yield Source(capture.body, capture.received_at, str(capture.id))
+            body = decoded(capture.body, encoding_of(capture.headers)).data
+            yield Source(body, capture.received_at, str(capture.id))
 
 
 def _of_files(names: Sequence[str]) -> Iterator[Source]:
@@ -69,7 +75,11 @@ def _of_files(names: Sequence[str]) -> Iterator[Source]:
             if why is not None and event.wrapping not in told:
                 told.add(event.wrapping)
                 click.echo(f"lean-relay: {visible(name)}: {why}; its shape can", err=True)
-            yield Source(event.body, None, name if len(found) == 1 else f"{name}, event {number}")
+            source = Source(event.body, None, name if len(found) == 1 else f"{name}, event {number}")
+            judgement = judge(source.body)
+            if judgement.shape is Shape.NOT_JSON:
+                raise CheckFailed(f"{source.name} is not JSON: {judgement.reason}", word="shape")
+            yield source
 
 
 def read(name: str) -> bytes:

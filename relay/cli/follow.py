@@ -14,7 +14,7 @@ from types import TracebackType
 
 from relay.cli.jsonlines import json_line
 from relay.cli.outlet import STDERR, STDOUT, write
-from relay.cli.reading import attempt_as_json, has_other_bytes, masked
+from relay.cli.reading import attempt_as_json, capture_as_json, has_other_bytes
 from relay.config import Settings
 from relay.errors import RelayError
 from relay.lean import schedule
@@ -100,8 +100,7 @@ class Follower:
             self._last += skipped
         for capture in fetched(self._reader, range(self._last + 1, newest + 1)):
             if self._json:
-                shown = masked(capture, self._settings, reveal=False)
-                write(STDOUT, json_line(shown.as_json()))
+                write(STDOUT, json_line(capture_as_json(capture, self._settings, reveal=False)))
             else:
                 other_bytes = has_other_bytes(self._reader, capture)
                 write(STDERR, f"{capture_line(capture, other_bytes=other_bytes)}\n")

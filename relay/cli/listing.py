@@ -12,7 +12,7 @@ import click
 
 from relay.cli.common import Invocation, shared_options
 from relay.cli.jsonlines import print_json
-from relay.cli.reading import Columns, FilterCommand, masked, reveal_option
+from relay.cli.reading import Columns, FilterCommand, capture_as_json, reveal_option
 from relay.cli.together import exclude, needs
 from relay.filters import HELP, Filter
 from relay.localtime import now
@@ -58,7 +58,7 @@ def list_command(
         for capture in fetched(reader, ids):
             shown += 1
             if invocation.json:
-                print_json(masked(capture, settings, reveal=reveal).as_json())
+                print_json(capture_as_json(capture, settings, reveal=reveal))
             else:
                 click.echo(columns.line(capture))
         sys.stdout.flush()

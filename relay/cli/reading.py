@@ -16,8 +16,9 @@ from typing import Any, TypeVar
 import click
 
 from relay.config import Settings
+from relay.decoding import decoded, encoding_of
 from relay.localtime import local
-from relay.models import Attempt, Capture, Origin
+from relay.models import Attempt, Capture, Headers, Origin, body_as_json
 from relay.phrases import outcome, shape_remarks, size, what
 from relay.repeats import OTHER_BYTES
 from relay.store.reader import Reader
@@ -66,6 +67,11 @@ def masked_attempt(attempt: Attempt, settings: Settings, *, reveal: bool) -> Att
     return replace(attempt, sent_headers=sent, headers=came)
 
 
+def capture_as_json(capture: Capture, settings: Settings, *, reveal: bool) -> dict[str, Any]:
+    """A capture as `--json` prints it; masked, and a packed body unpacked beside its bytes."""
+    return masked(capture, settings, reveal=reveal).as_json() | _unpacked(capture.body, capture.headers)
+
+
 def attempt_as_json(
     attempt: Attempt, settings: Settings, *, reveal: bool, as_expected: bool | None = None
 ) -> dict[str, Any]:
@@ -74,7 +80,22 @@ def attempt_as_json(
     Args:
         as_expected: of a replay with --expect; None where nothing was expected.
     """
-    return masked_attempt(attempt, settings, reveal=reveal).as_json() | {"as_expected": as_expected}
+    return (
+        masked_attempt(attempt, settings, reveal=reveal).as_json()
+        | {"as_expected": as_expected}
+        | _unpacked(attempt.body, attempt.headers)
+    )
+
+
+def _unpacked(body: bytes | None, headers: Headers | None) -> dict[str, Any]:
+    """What a packed body stands for, the coding undone, and what is to be said; nothing for others."""
+    if not body or headers is None:
+        return {}
+    found = decoded(body, encoding_of(headers))
+    if not found.coding:
+        return {}
+    labels = {"body_coding": found.coding, "body_notes": list(found.notes)}
+    return body_as_json("body_unpacked", found.data) | labels
 
 
 def write_bytes(data: bytes, *, first: bool = True) -> None:

@@ -176,8 +176,8 @@ def recheck(invocation: Invocation, selection: tuple[str, ...]) -> None:
         changed = 0
         for start in range(0, len(ids), SAVED_AT_ONCE):
             shapes: dict[str, list[int]] = {}
-            for number, body in bodies(reader, ids[start : start + SAVED_AT_ONCE]):
-                shapes.setdefault(str(judge(body).shape), []).append(number)
+            for number, body, encoding in bodies(reader, ids[start : start + SAVED_AT_ONCE]):
+                shapes.setdefault(str(judge(body, encoding).shape), []).append(number)
             changed += run_async(_save(settings, shapes, version))
             found.update({shape: len(numbers) for shape, numbers in shapes.items()})
     if invocation.json:

@@ -16,6 +16,7 @@ from relay.cli.jsonlines import print_json
 from relay.cli.reading import (
     FilterCommand,
     attempt_as_json,
+    capture_as_json,
     masked,
     masked_attempt,
     reveal_option,
@@ -23,6 +24,7 @@ from relay.cli.reading import (
 )
 from relay.cli.together import exclude
 from relay.curl import curl
+from relay.decoding import decoded, encoding_of, in_utf8
 from relay.diff import Difference
 from relay.localtime import now
 from relay.models import Attempt, Capture, Comparison, Headers, iso
@@ -92,7 +94,7 @@ def show_command(invocation: Invocation, /, selection: tuple[str, ...], reveal: 
                         shown, [masked_attempt(each, settings, reveal=reveal) for each in attempts]
                     )
             elif invocation.json:
-                print_json(shown.as_json())
+                print_json(capture_as_json(capture, settings, reveal=reveal))
             else:
                 of_event = tries(reader, capture.id)
                 others = () if of_event is None else other_bytes(reader, of_event, capture, MOST_DIFFERENCES)
@@ -121,7 +123,7 @@ def overview(
     yield ""
     yield from _header_lines(capture.headers)
     yield ""
-    yield from body_lines(capture.body)
+    yield from body_lines(capture.body, capture.headers)
 
 
 def _facts(capture: Capture) -> Iterator[tuple[str, str]]:
@@ -149,7 +151,7 @@ def _facts(capture: Capture) -> Iterator[tuple[str, str]]:
     yield "origin", str(capture.origin)
     if capture.repeat_of is not None:
         yield "repeat of", str(capture.repeat_of)
-    judgement = judge(capture.body)
+    judgement = judge(capture.body, encoding_of(capture.headers))
     yield "shape", visible(judgement.summary)
     for text in islice(texts(judgement.differences), MOST_DIFFERENCES):
         yield "", visible(text)
@@ -194,12 +196,17 @@ def _header_lines(headers: Headers) -> list[str]:
     return [f"{latin1_shown(name)}: {latin1_shown(value)}" for name, value in headers]
 
 
-def body_lines(body: bytes) -> Iterator[str]:
-    """A body to look at: JSON laid out, text as it is, else hex; cut where it is long."""
+def body_lines(body: bytes, headers: Headers) -> Iterator[str]:
+    """A body to look at: unpacked, JSON laid out, text as it is, else hex; cut where it is long."""
     if not body:
         yield "no body"
         return
-    yield f"body, {size(len(body))}"
+    came = size(len(body))
+    found = decoded(body, encoding_of(headers))
+    if found.coding:
+        came += f", unpacked from {found.coding} here: {size(len(found.data))}"
+    body, notes = in_utf8(found.data, "")
+    yield "; ".join((f"body, {came}", *found.notes, *notes))
     text = laid_out(body) or _text(body)
     if text is None:
         yield from hex_rows(body[:MOST_HEX])
@@ -244,10 +251,11 @@ def _attempt_lines(attempt: Attempt, capture: Capture) -> Iterator[str]:
         for word, headers in (("sent", added), ("not sent", dropped)):
             yield from (f"  {word}: {header}" for header in _header_lines(tuple(headers.elements())))
     if attempt.sent_body is not None:
-        for block in body_lines(attempt.sent_body):
+        sent = capture.headers if attempt.sent_headers is None else attempt.sent_headers
+        for block in body_lines(attempt.sent_body, sent):
             yield from (f"  sent: {row}" for row in block.split("\n"))
     if attempt.headers:
         yield from (f"  {header}" for header in _header_lines(attempt.headers))
     if attempt.body:
-        for block in body_lines(attempt.body):
+        for block in body_lines(attempt.body, attempt.headers or ()):
             yield from (f"  {row}" for row in block.split("\n"))

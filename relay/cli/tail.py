@@ -18,7 +18,7 @@ import click
 from relay.cli.common import Invocation, shared_options
 from relay.cli.jsonlines import print_json
 from relay.cli.listing import FILTER_HELP
-from relay.cli.reading import Columns, FilterCommand, masked, reveal_option
+from relay.cli.reading import Columns, FilterCommand, capture_as_json, reveal_option
 from relay.cli.together import needs
 from relay.config import Settings
 from relay.errors import NotFound, RelayError, UsageError
@@ -146,7 +146,7 @@ def _print(
     invocation: Invocation, settings: Settings, capture: Capture, reader: Reader, *, reveal: bool
 ) -> None:
     if invocation.json:
-        print_json(masked(capture, settings, reveal=reveal).as_json())
+        print_json(capture_as_json(capture, settings, reveal=reveal))
     else:
         click.echo(Columns(reader, now()).line(capture))
 

@@ -89,7 +89,7 @@ class Header(Leaf):
 class Body(Leaf):
     code = "body"
     example = "body:TEXT"
-    help = "a text anywhere in the body"
+    help = r"a text anywhere in the body, behind JSON's escapes too: \/ and \u00e9"
 
     text: Text
 

@@ -19,7 +19,13 @@ from relay.filters.tree import Written
 from relay.filters.values import in_order
 from relay.models import Headers
 
-_ESCAPES = re.compile(r"(?:\\u[0-9a-fA-F]{4})+")
+_ESCAPES = re.compile(r'(?:\\u[0-9a-fA-F]{4})+|\\["\\/bfnrt]')
+"""JSON's, from left to right, so that the second of two backslashes escapes nothing."""
+
+_SHORT = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
+
+_ESCAPABLE = re.compile(r'["\\/\x00-\x1f]')
+"""What JSON can write otherwise without a number."""
 
 _BEYOND = object()
 """Stands for a number whose exponent is beyond what can be computed with."""
@@ -34,6 +40,8 @@ class Text:
     plain: tuple[bytes, ...] | None
     """The same as bytes, if all is ASCII: then most captures are decided without decoding them."""
     shown: str
+    escapable: bool = False
+    """Whether JSON may write a character of it as an escape that has no number, such as `\\/`."""
 
     @classmethod
     def of(cls, value: Written) -> Text:
@@ -49,7 +57,8 @@ class Text:
     def _from(cls, folded: tuple[str, ...], shown: str) -> Text:
         pieces = tuple(piece for piece in folded if piece)
         ascii_only = all(piece.isascii() for piece in pieces)
-        return cls(pieces, tuple(piece.encode() for piece in pieces) if ascii_only else None, shown)
+        plain = tuple(piece.encode() for piece in pieces) if ascii_only else None
+        return cls(pieces, plain, shown, any(map(_ESCAPABLE.search, pieces)))
 
     def is_in(self, text: str) -> bool:
         return in_order(self.pieces, text.casefold())
@@ -79,16 +88,16 @@ class Text:
         return True
 
     def is_in_body(self, body: bytes) -> bool:
-        r"""In the body read as UTF-8, as it stands or with its \u escapes read."""
+        r"""In the body read as UTF-8, as it stands or with JSON's escapes read, such as `\/` and `\u0061`."""
         if self.plain is not None:
             # ASCII folds to ASCII and keeps its place among other bytes, so a hit here is one there.
             if in_order(self.plain, body.lower()):
                 return True
             # One byte is found in a third of the time that two take.
-            if body.isascii() and (b"\\" not in body or b"\\u" not in body):
+            if body.isascii() and (b"\\" not in body or not (self.escapable or b"\\u" in body)):
                 return False
         text = body.decode("utf-8", "replace")
-        return self.is_in(text) or ("\\u" in text and self.is_in(_ESCAPES.sub(_unescaped, text)))
+        return self.is_in(text) or ("\\" in text and self.is_in(_ESCAPES.sub(_unescaped, text)))
 
     def __str__(self) -> str:
         return f'"{self.shown}"'
@@ -105,6 +114,8 @@ def as_meant(text: str) -> str:
 
 
 def _unescaped(found: re.Match[str]) -> str:
+    if found[0][1] != "u":
+        return _SHORT.get(found[0][1], found[0][1])
     return bytes.fromhex(found[0].replace("\\u", "")).decode("utf-16-be", "replace")
 
 

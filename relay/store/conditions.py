@@ -184,7 +184,7 @@ class Condition:
                 maybe = self._if_plain(self._like("headers", in_json(pieces)))
                 call = self._call(_of_headers(leaf), "CAST(headers AS BLOB)")
             case content.Body(text):
-                maybe = self._if_plain(self._like(BODY, in_text(text.pieces)))
+                maybe = self._if_plain(self._like(BODY, in_json(text.pieces)))
                 call = self._call(text.is_in_body, "body")
             case content.BodyField():
                 maybe = self._if_plain(self._like(BODY, in_json(leaf.stands)))
@@ -192,7 +192,7 @@ class Condition:
             case content.Word(text):
                 raw, escaped = in_text(text.pieces), in_json(text.pieces)
                 maybe = self._if_plain(
-                    self._like("target", raw), self._like("headers", escaped), self._like(BODY, raw)
+                    self._like("target", raw), self._like("headers", escaped), self._like(BODY, escaped)
                 )
                 call = self._call(_of_word(leaf), "CAST(target AS BLOB)", "CAST(headers AS BLOB)", "body")
             case _:

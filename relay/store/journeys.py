@@ -91,7 +91,7 @@ def _followed(reader: Reader, id: str, first: Sequence[int], tell: Tell) -> tupl
     def take(found: Sequence[int]) -> set[str]:
         """Takes in those that belong; gives the ids that are new by them."""
         new: set[str] = set()
-        for at, (number, body) in enumerate(bodies(reader, found)):
+        for at, (number, body, _) in enumerate(bodies(reader, found)):
             if at % READ_AT_ONCE == READ_AT_ONCE - 1:
                 tell(Looking(len(circle.ids), at + 1, len(found), reads=True))
             if reader.interruptions != interruptions:
@@ -128,7 +128,7 @@ def stopped() -> RelayError:
 
 def _about(reader: Reader, number: int) -> str | None:
     """What the event of a capture is about: its own id, or the first that it names."""
-    for _, body in bodies(reader, (number,)):
+    for _, body, _ in bodies(reader, (number,)):
         ids = ids_of(value_of(body))
         own = next((each for each in ids if each.path == "payload.id"), None)
         first = own or next((each for each in ids if each.of is not Of.CUSTOMER), None)

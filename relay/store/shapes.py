@@ -9,6 +9,8 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 
+from relay.decoding import encoding_of
+from relay.store import rows
 from relay.store.reader import Reader
 from relay.store.search import Gaps
 
@@ -50,11 +52,11 @@ def outdated(reader: Reader, version: str) -> Iterator[int]:
         gaps.leave()
 
 
-def bodies(reader: Reader, ids: Sequence[int]) -> Iterator[tuple[int, bytes]]:
-    """The bodies of captures, one in memory at a time; those removed meanwhile are left out."""
+def bodies(reader: Reader, ids: Sequence[int]) -> Iterator[tuple[int, bytes, str]]:
+    """The bodies of captures with their Content-Encoding, one in memory at a time, without those removed."""
     for number in ids:
-        for (body,) in reader.rows("SELECT body FROM captures WHERE id = ?", (number,)):
-            yield number, body
+        for headers, body in reader.rows("SELECT headers, body FROM captures WHERE id = ?", (number,)):
+            yield number, body, encoding_of(rows.headers(headers))
 
 
 def where_judging_stands(connection: sqlite3.Connection) -> tuple[int, int]:

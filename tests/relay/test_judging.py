@@ -131,7 +131,9 @@ import os, sys
 from pathlib import Path
 from relay import judgeworker
 judge = judgeworker.judge
-judgeworker.judge = lambda body: os.kill(os.getpid(), {signal.SIGKILL:d}) if body == b"fatal" else judge(body)
+def killed_by_one(body, encoding=""):
+    return os.kill(os.getpid(), {signal.SIGKILL:d}) if body == b"fatal" else judge(body, encoding)
+judgeworker.judge = killed_by_one
 judgeworker.main(Path(sys.argv[1]))
 """
 """A worker that one body ends, as one that eats all memory would."""

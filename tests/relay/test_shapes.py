@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import gzip
 import json
 import random
+import zlib
 from typing import Any
 
 import jsonschema
@@ -56,6 +58,40 @@ def test_each_sample_is_as_documented(type_: str) -> None:
         assert judgement.differences == ()
         assert judgement.type == type_
         assert judgement.version == catalogue().version
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b"\xef\xbb\xbf{}", "a byte order mark stands before it, and JSON has none"),
+        ("{}".encode("utf-16"), "it is UTF-16, by its byte order mark, and JSON is UTF-8"),
+        ("{}".encode("utf-16-be"), "it looks like UTF-16, and JSON is UTF-8"),
+        ("{}".encode("utf-16-le"), "it looks like UTF-16, and JSON is UTF-8"),
+        (b'{"a":\xff}', "byte 5 is no UTF-8"),
+    ],
+)
+def test_marks_and_encodings_are_named(body: bytes, reason: str) -> None:
+    """What a viewer hides is why it is no JSON."""
+    judgement = judge(body)
+    assert (judgement.shape, judgement.reason) == (Shape.NOT_JSON, reason)
+
+
+def test_a_packed_body_is_unpacked_and_said_so() -> None:
+    """By its header or by its first bytes; what cannot be undone is no more than unknown."""
+    body = SAMPLES["payment.updated"][0]
+    packed = gzip.compress(body)
+    assert judge(packed, "gzip").summary == judge(packed).summary == "documented, unpacked from gzip"
+    assert judge(zlib.compress(body), "deflate").as_json()["unpacked"] == "deflate"
+    assert judge(gzip.compress(b"no"), "gzip").shape is Shape.NOT_JSON
+    other = judge(b"\x8b\x02\x80{}\x03", "br")
+    assert (other.shape, other.reason) == (
+        Shape.UNKNOWN,
+        "Content-Encoding br is not undone here; these are its bytes",
+    )
+    cut = judge(packed[:-20], "gzip")
+    assert cut.shape is Shape.UNKNOWN
+    assert "end too early" in (cut.reason or "")
+    assert judge(gzip.compress(b" " * 20_000_000), "gzip").shape is Shape.UNKNOWN
 
 
 def test_less_than_documented_is_told_so() -> None:
@@ -161,7 +197,7 @@ def test_places_in_lists_and_levels() -> None:
         (b"{", Shape.NOT_JSON, "no JSON from character 1 on"),
         (b'{"a":NaN}', Shape.NOT_JSON, "NaN is no JSON"),
         (b'{"type":"\xff"}', Shape.NOT_JSON, "byte 9 is no UTF-8"),
-        (b"\xef\xbb\xbf{}", Shape.NOT_JSON, "no JSON from character 0 on"),
+        (b"\xef\xbb\xbf{}", Shape.NOT_JSON, "a byte order mark stands before it, and JSON has none"),
         (b"[]", Shape.UNKNOWN, "it is no object, as Lean's events are"),
         (b"9" * 5000, Shape.UNKNOWN, "it is no object, as Lean's events are"),
         (b'{"type":5}', Shape.UNKNOWN, "it names no type"),

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from relay.config import Settings, read_secrets
+from relay.decoding import encoding_of
 from relay.errors import RelayError
 from relay.lean.diagnosis import diagnose
 from relay.lean.receivers import REFUSALS, AttemptVerification, verified_attempt
@@ -74,7 +75,7 @@ def _findings(
         values = [value.encode("latin-1") for name, value in capture.headers if name.lower() == HEADER]
         diagnosis = diagnose(values, capture.body, secrets, capture.headers)
     return Findings(
-        judgement=judge(capture.body),
+        judgement=judge(capture.body, encoding_of(capture.headers)),
         diagnosis=diagnosis,
         cannot_check=cannot_check,
         is_valid_now=capture.signature is not Signature.VALID and not cannot_check and diagnosis is None,

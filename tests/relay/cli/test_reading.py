@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 import os
 import signal
@@ -170,6 +172,52 @@ def test_what_lean_does_not_document_is_said_everywhere(log: sqlite3.Connection,
     assert ids(relay("list", "--json", "is:undocumented")[1]) == [2, 3, 4]
     assert ids(relay("list", "--json", "shape:documented", "-is:undocumented")[1]) == [1]
     assert "shape      drift, undocumented, its payload is inferred: " in relay("show", "2")[1]
+
+
+def test_packed_bodies_are_unpacked(log: sqlite3.Connection, relay: Run) -> None:
+    """The overview, attempts, JSON and shapes show what they stand for, and say so; `--body` is the bytes."""
+    packed = gzip.compress(BODY)
+    coded = (("Content-Encoding", "gzip"),)
+    insert(log, a_capture(1, body=packed, headers=coded, deliveries=(a_delivery(1, attempts=0),)))
+    answer = gzip.compress(b'{"error":"no such payment"}')
+    insert_attempt(
+        log,
+        Attempt(
+            id=1,
+            delivery_id=1,
+            capture_id=1,
+            target="http://localhost:3000",
+            kind="live",
+            number=1,
+            started_at=NOON,
+            elapsed_ms=1.0,
+            outcome="answered",
+            status=422,
+            headers=(("content-encoding", "gzip"),),
+            body=answer,
+            body_size=len(answer),
+        ),
+    )
+    overview = relay("show", "1")[1]
+    assert f"body, {len(packed)} B, unpacked from gzip here: {len(BODY)} B" in overview
+    assert '  "type": "payment.updated",' in overview
+    assert "shape      documented, unpacked from gzip" in overview
+    line = json.loads(relay("list", "--json")[1])
+    assert base64.b64decode(line["body_base64"]) == packed
+    assert (line["body_unpacked"], line["body_coding"]) == (BODY.decode(), "gzip")
+    attempts = relay("show", "1", "--attempts")[1]
+    assert '"error": "no such payment"' in attempts
+    attempt = json.loads(relay("show", "1", "--attempts", "--json")[1])
+    assert attempt["body_unpacked"] == '{"error":"no such payment"}'
+    assert relay("shapes", "1")[1].startswith("payment.updated: 1 event, ")
+
+
+def test_a_chunked_request_can_be_sent_again(log: sqlite3.Connection, relay: Run) -> None:
+    """`--http` gives it with the length of its body in place of chunks."""
+    headers = (("Host", "x"), ("Transfer-Encoding", "chunked"), ("A", "b"))
+    insert(log, a_capture(1, body=b"12345", headers=headers))
+    text = relay("show", "1", "--http")[1]
+    assert text == "POST /webhooks/lean HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nA: b\r\n\r\n12345"
 
 
 def test_list_columns(log: sqlite3.Connection, relay: Run, monkeypatch: pytest.MonkeyPatch) -> None:

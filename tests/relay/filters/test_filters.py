@@ -129,6 +129,34 @@ def test_a_fault_shows_its_place() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "body"),
+    [
+        ("body:a/b", rb'{"s":"a\/b"}'),
+        ("a/b", rb'{"s":"a\/b"}'),
+        ("body:a/b*c/d", rb'{"s":"a\/b","t":"c\/d"}'),
+        (r'body:"say \"a\""', rb'{"s":"say \"a\""}'),
+        (r'body:"a\\b"', rb'{"s":"a\\b"}'),
+        ('body:"a\tb"', rb'{"s":"a\tb"}'),
+        ('body:"a\nb"', rb'{"s":"a\nb"}'),
+        ("body:é/é", rb'{"s":"\u00e9\/\u00c9"}'),
+        ('body:"a/é"', '{"s":"a\\/é"}'.encode()),
+        ('body:"\U0001f600/"', rb'{"s":"\ud83d\ude00\/"}'),
+    ],
+)
+def test_behind_each_escape(text: str, body: bytes) -> None:
+    """A text is found in JSON however a library may escape it, as a key and as a bare word."""
+    assert body_holds(text, body)
+    assert body_holds(text.removeprefix("body:"), body)
+
+
+def test_two_backslashes_are_one() -> None:
+    """What follows them is no escape."""
+    assert not body_holds("body:é", rb'{"s":"\\u00e9"}')
+    assert body_holds(r"body:\u00e9", rb'{"s":"\\u00e9"}')
+    assert not body_holds('body:"a\nb"', rb'{"s":"a\\nb"}')
+
+
+@pytest.mark.parametrize(
     "text", ["http://x", "10:30", '"a:b"', '{"a":1', "a.b", "[::1]:80", '"type:payment"']
 )
 def test_words_with_colons(text: str) -> None:

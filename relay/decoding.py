@@ -1,7 +1,7 @@
 """The bytes that a compressed or differently encoded body stands for, within limits.
 
-Only what is looked at is decoded, never what is stored, signed or sent. A small body can stand for a
-huge one: at most 8 MiB come out, at most a hundred times what went in, and one coding is undone.
+Only what is looked at or judged is decoded, never what is stored, signed or sent. A small body can stand
+for a huge one: at most 8 MiB come out, at most a hundred times what went in, and one coding is undone.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import zlib
 from contextlib import suppress
 from dataclasses import dataclass
 
+from relay.models import Headers
 from relay.text import visible
 
 MOST_OUT = 8 * 1024 * 1024
@@ -35,6 +36,11 @@ class Decoded:
     """What is to be said about it: cut, broken, not undone."""
     opaque: bool = False
     """The bytes are still compressed, so there is nothing to read in them."""
+
+
+def encoding_of(headers: Headers) -> str:
+    """What Content-Encoding says; empty where it is not there."""
+    return ", ".join(value for name, value in headers if name.lower() == "content-encoding")
 
 
 def decoded(body: bytes, encoding: str) -> Decoded:

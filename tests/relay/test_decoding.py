@@ -4,7 +4,7 @@ import zlib
 
 import pytest
 
-from tui.bodies.decoding import MOST_OUT, decoded
+from relay.decoding import MOST_OUT, decoded
 
 
 def zipped(data: bytes) -> bytes:
