@@ -154,5 +154,10 @@ STEPS: Mapping[str, tuple[str, ...]] = {
     # Whether texts stand in a capture's bytes as they are; NULL, not known, for those from before. Behind the
     # body, where reading it costs nothing to who reads the body too.
     "m0003_plain": ("ALTER TABLE captures ADD COLUMN plain INTEGER",),
+    # Before this, they were told in a parser's words, which quote what came: a token, or a whole body.
+    "m0004_refusals_quote_nothing": (
+        "UPDATE refusals SET detail = 'an earlier version told more, which may have quoted what came'"
+        " WHERE reason IN ('malformed', 'internal')",
+    ),
 }
 """Every migration that this version knows, in order."""

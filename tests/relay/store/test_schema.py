@@ -45,6 +45,29 @@ def test_an_old_database_comes_to_today_s_schema_with_all_it_held(old: Path, tmp
         assert refusals.newest(reader, 10)[0].reason == "cross-site"
 
 
+def test_what_an_earlier_version_quoted_of_a_refused_request_is_gone(tmp_path: Path) -> None:
+    """Details in a parser's words held whole header lines and bodies; those in our own words stay."""
+    path = tmp_path / "old.db"
+    shutil.copy(SCHEMAS / "m0003.db", path)
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA secure_delete = ON")
+        connection.executemany(
+            "INSERT INTO refusals (at, client, reason, detail) VALUES (1, '10.0.0.9', ?, ?)",
+            [
+                ("malformed", "Invalid header token:   b'lean-app-token : canary'   ^"),
+                ("internal", "ValueError('canary')"),
+                ("too-large", "a body of 5 bytes or more"),
+            ],
+        )
+        schema.migrate(connection)
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    assert b"canary" not in path.read_bytes()
+    with Reader(path) as reader:
+        kept = {each.reason: each.detail for each in refusals.newest(reader, 3)}
+    assert kept["too-large"] == "a body of 5 bytes or more"
+    assert kept["malformed"] == "an earlier version told more, which may have quoted what came"
+
+
 def test_there_is_a_database_of_the_newest_schema() -> None:
     """Whoever adds a migration keeps a database that it left, for those who come later."""
     newest = sorted(path.stem for path in SCHEMAS.glob("m*.db"))[-1]
