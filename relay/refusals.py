@@ -49,7 +49,7 @@ class Refusals:
         Args:
             client: the peer's address without port.
             reason: a stable word, such as `too-large`.
-            detail: a sentence's worth; may quote what came from outside.
+            detail: a sentence's worth in our own words; never quotes what came in a request.
         """
         self.counts[reason] += 1
         key = (client, reason)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from time import monotonic
 from typing import Any
@@ -21,6 +21,9 @@ from relay.errors import Unreachable
 from relay.lean import signature
 from relay.lean.samples import Sample
 from relay.lean.schedule import ANSWER_WITHIN_S, Verdict, verdict
+
+RELAY = "lean-relay"
+"""What the `Server` header of a relay's own answers says."""
 
 SAMPLE_HEADER = "X-Lean-Relay-Sample"
 """Marks a request as made by us; the relay shows such a capture as a sample."""
@@ -169,18 +172,21 @@ async def _post(session: aiohttp.ClientSession, url: str, sample: Sample, secret
     if secret is not None:
         headers[signature.HEADER] = signature.sign(sample.body, secret)
     status, error, reached = None, None, True
+    begins, ours = b"", False
     started = monotonic()
     try:
         async with session.post(
             URL(url, encoded=True), data=sample.body, headers=headers, allow_redirects=False
         ) as response:
-            read = 0
+            read, begins = 0, b""
             async for chunk in response.content.iter_any():
+                begins = begins or chunk[:100]
                 read += len(chunk)
                 if read > MOST_ANSWER_BYTES:
                     response.close()
                     break
             status = response.status
+            ours = response.headers.get("Server") == RELAY
     except TimeoutError:
         error = "no whole answer came in time"
     except aiohttp.ClientConnectorError as failure:
@@ -188,6 +194,9 @@ async def _post(session: aiohttp.ClientSession, url: str, sample: Sample, secret
     except (aiohttp.ClientError, OSError) as failure:
         error = _why_not_answered(failure)
     elapsed_s = monotonic() - started
+    judged = verdict(status, elapsed_s)
+    if ours and judged.word != "delivered" and elapsed_s <= ANSWER_WITHIN_S:
+        judged = replace(judged, reason=_why_ours(status, begins))
     return Post(
         sample=sample,
         url=url,
@@ -196,8 +205,16 @@ async def _post(session: aiohttp.ClientSession, url: str, sample: Sample, secret
         status=status,
         error=error,
         reached=reached,
-        verdict=verdict(status, elapsed_s),
+        verdict=judged,
     )
+
+
+def _why_ours(status: int | None, text: bytes) -> str:
+    """Why a relay answered so: no backend has seen it."""
+    if text.startswith(b"answered "):
+        return f"{status} is the relay's own answer, given on purpose: --respond or respond_rules"
+    word = text.decode("ascii", "replace").strip()
+    return f"{status} is the relay's own answer: {word}; see lean-relay refusals"
 
 
 def _why_not_reached(failure: aiohttp.ClientConnectorError) -> str:

@@ -21,8 +21,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from relay.errors import Unreachable
 from relay.lean.samples import Sample, Sampler
 from relay.lean.signature import Verifier
+from relay.limits import Limits
 from relay.models import Signature
 from relay.trigger import MOST_ANSWER_BYTES, Post, post_all
+from tests.relay.receiving import a_receiver
 
 SECRET = b"whk-test-4f7b2d90c1"
 
@@ -134,6 +136,18 @@ async def test_other_answers_are_verdicts(status: int) -> None:
     line = post.as_json()
     assert (line["kind"], line["status"], line["verdict"]) == ("post", status, "retry")
     assert line["next_try_in_s"] == 60
+
+
+async def test_a_relay_that_answers_so_on_purpose_is_no_backend_that_failed(tmp_path: Path) -> None:
+    """What the relay itself answered is told as its own word, for no backend has seen it."""
+    async with a_receiver(tmp_path, respond=500) as running:
+        (post,) = await posts_of(f"http://127.0.0.1:{running.port}/")
+        assert (post.status, post.verdict.word) == (500, "retry")
+        reason = post.verdict.reason
+        assert reason == "500 is the relay's own answer, given on purpose: --respond or respond_rules"
+        running.receiver.connections.limits = Limits(max_body=10)
+        (post,) = await posts_of(f"http://127.0.0.1:{running.port}/")
+        assert post.verdict.reason == "413 is the relay's own answer: too-large; see lean-relay refusals"
 
 
 async def test_a_backend_that_hangs() -> None:
