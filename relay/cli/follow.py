@@ -68,9 +68,8 @@ class Follower:
         self._thread.join(timeout=1.0)  # A terminal that stands still does not hold up the end.
 
     def _run(self) -> None:
-        with suppress(OSError):  # Nobody reads any more, or nothing can be written; the engine goes on.
+        with self._reader, suppress(OSError):  # Nobody reads any more, or nothing can be written.
             self._follow()
-        self._reader.close()
 
     def _follow(self) -> None:
         seen = -1

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import sqlite3
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, closing
@@ -23,7 +22,7 @@ from relay.lean.catalogue import catalogue
 from relay.store.writer import Writer
 from tests.factories import BODY, a_capture, insert_all, new_log
 from tests.leanlike import a_body, a_request
-from tests.relay.receiving import executed, until
+from tests.relay.receiving import executed, rows, until
 from tests.running import Running, exchange, lean_relay, reading, running, wait_until
 
 JUDGED_WITHIN_S = 60.0
@@ -222,7 +221,7 @@ async def test_judging_ends_with_the_store(db: Path) -> None:
         await writer.close()
         await asyncio.wait([task], timeout=20)
         assert task.done()
-    assert sqlite3.connect(db).execute("SELECT count(*) FROM captures").fetchone() == (5,)
+    assert rows(db, "SELECT count(*) FROM captures") == [(5,)]
 
 
 HOSTILE = (
