@@ -44,7 +44,10 @@ async def hung(folder: Path, **changes: Any) -> AsyncIterator[tuple[Engine, int]
     settings = replace(Settings(db=folder / "data" / "relay.db", port=0), **changes)
     pid = None
     try:
-        async with engine.running(settings, receive=True, reread=lambda: settings) as running:
+        async with (
+            asyncio.timeout(30),  # An end that waits for the store would never come.
+            engine.running(settings, receive=True, reread=lambda: settings) as running,
+        ):
             assert b" 200 " in await post(running, a_post())
             pid = running._writer.pid
             assert pid is not None
