@@ -284,22 +284,27 @@ class Engine:
             self.refusals.put_back(entries)
 
     async def _keep_reachable(self, served: control.Served) -> None:
-        """Make the control socket anew where somebody cleaned it away, and say in the lock where it is."""
+        """Make lock file and control socket again where somebody cleaned them away, and describe them."""
         well = True
         while True:
             await asyncio.sleep(LOOK_AT_SOCKET_EVERY_S)
-            if served.is_there():
-                continue
+            again = False
             try:
-                await served.listen()
+                if again := self._lock.put_back(self.settings.db):
+                    log.warning(
+                        "the lock file was removed and is made again; a second engine could have started"
+                    )
+                if not served.is_there():
+                    await served.listen()
+                    again = True
+                    log.info("the control socket was gone; it is now %s", served.path)
+                well = True
             except (RelayError, OSError) as error:
                 if well:
-                    log.warning("the control socket is gone and cannot be made again: %s", error)
+                    log.warning("lock file or control socket are gone and cannot be made again: %s", error)
                 well = False
-            else:
-                well = True
+            if again:
                 self._describe()
-                log.info("the control socket was gone; it is now %s", served.path)
 
     # -- actions -------------------------------------------------------------------------------
 

@@ -96,6 +96,24 @@ class Lock:
         """Say in the file who holds it."""
         self._write(json.dumps({**asdict(holder), "closed": False}).encode())
 
+    def put_back(self, db: Path) -> bool:
+        """Lock a new file where somebody removed or replaced this one; whether that was needed.
+
+        Raises:
+            OSError: it cannot be made, or another engine has it by now.
+            RelayError: `unsafe-file`.
+        """
+        path = lock_path(db)
+        if _is_at(path, self.descriptor):
+            return False
+        descriptor = private_files.open_ours(path)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.dup2(descriptor, self.descriptor, inheritable=False)
+        finally:
+            os.close(descriptor)
+        return True
+
     def release(self, *, told: bool = True) -> None:
         """Let go, in order; the file stays, unless a start that failed has taken it away.
 

@@ -20,7 +20,7 @@ from aiohttp import http_parser
 from relay import control, engine
 from relay.config import Settings
 from relay.errors import RelayError, Unreachable
-from relay.lock import holder
+from relay.lock import holder, lock_path
 from tests.relay.receiving import a_post, executed, read_answer, rows, until
 
 
@@ -195,6 +195,19 @@ async def test_a_socket_that_was_cleaned_away_is_made_anew(tmp_path: Path, gone:
             path.parent.rmdir()
             path.parent.write_text("another program's")  # The first place is taken by now.
             assert (await control.ask_engine(settings.db, "status", {}))["engine"]["pid"] == os.getpid()
+
+
+async def test_a_lock_that_was_removed_is_taken_again(tmp_path: Path) -> None:
+    """As `rm *.lock` does it: the engine is found again, and no second one starts."""
+    settings = settings_for(tmp_path)
+    async with engine.running(settings, receive=True) as first:
+        lock_path(settings.db).unlink()
+        await until(lambda: getattr(holder(settings.db), "url", None) == first.url, "the lock to be back")
+        with pytest.raises(RelayError) as refused:
+            async with engine.running(settings, receive=True):
+                pytest.fail("two engines on one database")
+        assert refused.value.word == "engine-running"
+    assert holder(settings.db) is None
 
 
 async def test_unknown_actions_and_wrong_settings_are_errors_of_the_asker(tmp_path: Path) -> None:
