@@ -71,7 +71,7 @@ class Running:
         _, left = psutil.wait_procs(writing, 10)
         assert not left, f"the writing process outlived its engine: {left}"
 
-    def stop(self, within_s: float = 15.0) -> int:
+    def stop(self, within_s: float = 60.0) -> int:
         """SIGTERM, and the exit code; a process that stays longer is killed.
 
         Raises:
@@ -125,7 +125,7 @@ def environment(folder: Path, secret: str | None = SECRET, **more: str) -> dict[
 def lean_relay(
     folder: Path,
     *arguments: str,
-    within_s: float = 30.0,
+    within_s: float = 120.0,
     secret: str | None = SECRET,
     env: Mapping[str, str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
@@ -195,7 +195,7 @@ def start(
         )
 
 
-def ready(process: subprocess.Popen[bytes], folder: Path, within_s: float = 60.0) -> int:
+def ready(process: subprocess.Popen[bytes], folder: Path, within_s: float = 120.0) -> int:
     """The port, once the program's one line is there.
 
     Raises:
@@ -262,7 +262,7 @@ class Reply:
     body: bytes
 
 
-def connect(port: int, within_s: float = 10.0, tls: ssl.SSLContext | None = None) -> socket.socket:
+def connect(port: int, within_s: float = 60.0, tls: ssl.SSLContext | None = None) -> socket.socket:
     """A connection whose every wait is bounded, over TLS where there is a context for it."""
     connection = socket.create_connection(("127.0.0.1", port), timeout=within_s)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -296,7 +296,7 @@ def read_reply(connection: socket.socket) -> Reply | None:
 
 
 def exchange(
-    port: int, request: bytes, *, within_s: float = 10.0, tls: ssl.SSLContext | None = None
+    port: int, request: bytes, *, within_s: float = 60.0, tls: ssl.SSLContext | None = None
 ) -> Reply | None:
     """Send bytes on a connection of their own and read one answer; None where none came."""
     with connect(port, within_s, tls) as connection:
@@ -325,7 +325,7 @@ def is_sound(db: Path) -> bool:
         return connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
 
-def wait_until(holds: Callable[[], object], what: str, within_s: float = 10.0) -> None:
+def wait_until(holds: Callable[[], object], what: str, within_s: float = 60.0) -> None:
     """Poll `holds()` until it is true.
 
     Raises:

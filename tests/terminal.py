@@ -55,7 +55,7 @@ class Terminal:
         """Type."""
         os.write(self._master, keys.encode())
 
-    def wait_for(self, text: str, within_s: float = 20.0) -> None:
+    def wait_for(self, text: str, within_s: float = 60.0) -> None:
         """Read until a text was written since the last call that found one.
 
         Raises:
@@ -108,7 +108,7 @@ class Terminal:
         if self._master >= 0:
             os.close(self._master)
 
-    def end(self, within_s: float = 15.0) -> int:
+    def end(self, within_s: float = 60.0) -> int:
         """Wait for the program's own end; gives its exit code."""
         deadline = time.monotonic() + within_s
         while self.process.poll() is None:

@@ -21,7 +21,7 @@ def a_request(to: Destination, **changes: Any) -> Outgoing:
 
 
 async def one_try(
-    text: str, timeout_s: float = 10.0, ca_file: Path | None = None, insecure: bool = False, **changes: Any
+    text: str, timeout_s: float = 60.0, ca_file: Path | None = None, insecure: bool = False, **changes: Any
 ) -> Tried:
     """Send one capture to a target with a sender of its own."""
     to = destination(text, ca_file=ca_file, insecure=insecure)

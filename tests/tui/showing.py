@@ -39,7 +39,7 @@ class Showing:
         strips = screen._compositor.render_strips()
         return "\n".join(strip.crop(0, width).text.rstrip() for strip in strips)
 
-    async def shows(self, *parts: str, within_s: float = 5.0) -> str:
+    async def shows(self, *parts: str, within_s: float = 60.0) -> str:
         """Wait until all these are on the screen; gives the text of it."""
         try:
             await wait_for(
@@ -54,7 +54,7 @@ class Showing:
         await wait_for(self.pilot, lambda: part not in self.text(), f"no {part!r} in\n{self.text()}")
 
 
-async def wait_for(pilot: Quick, holds: Callable[[], bool], what: str, within_s: float = 5.0) -> None:
+async def wait_for(pilot: Quick, holds: Callable[[], bool], what: str, within_s: float = 60.0) -> None:
     """Let the screen go on until `holds()`.
 
     Raises:

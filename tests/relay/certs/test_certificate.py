@@ -72,7 +72,7 @@ def test_show_and_check(kind: str, tmp_path: Path, capfd: pytest.CaptureFixture[
     code = run(["certs", "check", *map(str, files), "--json"])
     out, err = capfd.readouterr()
     remarks = [json.loads(line) for line in out.splitlines()]
-    pairs = [remark["level"] for remark in remarks if remark["about"] == "pair"]
+    pairs = [remark["level"] for remark in remarks if remark["check"] == "pair"]
     assert pairs == ["ok"]
     faults = [remark["text"] for remark in remarks if remark["level"] == "fault"]
     if kind == "UTCTime with offset":
