@@ -406,6 +406,12 @@ def _context(to: Destination) -> ssl.SSLContext:
         context = _unchecked()
     elif to.ca_file is None:
         context = ssl.create_default_context()
+        if to.also_trust is not None:
+            from relay.certs.showing import trust
+
+            # From Python 3.13 on, strict is the default and refuses what `openssl req -x509` makes.
+            context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+            trust(context, to.also_trust)
     else:
         from relay.certs.showing import trusting_only  # with cryptography, 60 ms
 
@@ -432,7 +438,7 @@ async def _why_not_trusted(error: _Untrusted, to: Destination) -> str:
             return f"the certificate is for {visible(', '.join(names))}, not {visible(to.name)}"
     words = f"the certificate at {to.place} does not pass: {visible(error.verify_message)}"
     if error.verify_code in _UNKNOWN_ISSUER:
-        words += "; name the CA that signed it in a CA file, or use --insecure"
+        words += "; name the CA that signed it with target_ca (--target-ca FILE), or use --insecure"
     return words
 
 

@@ -21,6 +21,13 @@ class Expectation:
     word: str
     """`200`, `2xx`, `delivered` or `recorded`."""
 
+    @property
+    def meaning(self) -> str:
+        """The word, and what it compares with where that does not stay the same."""
+        if self.word != "recorded":
+            return self.word
+        return "recorded: the last answer before this replay, which the next one compares with this one's"
+
     @classmethod
     def read(cls, text: str) -> Expectation:
         """As people write it.
@@ -40,8 +47,10 @@ class Expectation:
         if self.word == "recorded":
             before = recorded(attempt.capture_id, attempt.target)
             if before is None:
-                return "expected the answer before, and none is recorded"
-            return None if attempt.status == before else f"expected {before} as before"
+                return "expected the answer before this replay, and none is recorded"
+            return (
+                None if attempt.status == before else f"expected {before}, its last answer before this replay"
+            )
         status = str(attempt.status)
         met = status[0] == self.word[0] if self.word.endswith("xx") else status == self.word
         return None if met else f"expected {self.word}"

@@ -70,6 +70,8 @@ class Destination:
     """Certificates are not checked."""
     ca_file: Path | None = None
     """PEM; trusted in place of the system's authorities."""
+    also_trust: Path | None = None
+    """Authorities trusted beside the system's, where there is no `ca_file`."""
     cert_file: Path | None = None
     """PEM; shown where the other end asks for a certificate."""
     key_file: Path | None = None
@@ -94,7 +96,7 @@ class Destination:
     @property
     def tls(self) -> tuple[object, ...]:
         """What decides how TLS is spoken: two destinations alike in it may share a context."""
-        return self.insecure, self.ca_file, self.cert_file, self.key_file
+        return self.insecure, self.ca_file, self.also_trust, self.cert_file, self.key_file
 
     @cached_property
     def port(self) -> int:

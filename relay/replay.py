@@ -104,7 +104,7 @@ class Run:
         self._started_at = datetime.now(UTC)
         self._started = monotonic()
         self._elapsed_s: float | None = None
-        self._delivered = self._failed = self._skipped = self._stale = 0
+        self._delivered = self._failed = self._skipped = self._stale = self._tried = 0
         self._waits: str | None = None
         self._stop = asyncio.Event()
         self._news = asyncio.Event()
@@ -123,7 +123,10 @@ class Run:
         return self._elapsed_s is not None
 
     def progress(self) -> dict[str, Any]:
-        """How far it has come; counts are of deliveries, and of what is on disk."""
+        """How far it has come; counts are of deliveries, and of what is on disk.
+
+        `done` are those that ended with an attempt, `tried` those with one begun, the last or not.
+        """
         plan, done = self._plan, self._delivered + self._failed
         return {
             "run": self.number,
@@ -134,6 +137,7 @@ class Run:
             "captures": len(plan.ids),
             "total": plan.total,
             "done": done,
+            "tried": self._tried,
             "delivered": self._delivered,
             "failed": self._failed,
             "skipped": self._skipped,
@@ -274,6 +278,7 @@ class Run:
     async def _try_once(self, job: _Job, number: int, pause_s: float) -> bool:
         """One try, recorded; whether there is to be another, so many seconds later."""
         plan = self._plan
+        self._tried += number == 1
         self._records.started(job.delivery_id)
         request, tried = await attempt(
             self._sender,

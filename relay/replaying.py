@@ -20,11 +20,11 @@ import msgspec
 
 from relay.config import Settings, preferred_secret, read_secrets
 from relay.control import Action
-from relay.destinations import destinations
+from relay.destinations import TargetTls, destinations
 from relay.editing import Edits, edited, is_signature_stale, signed
 from relay.errors import NotFound, RelayError, UsageError
 from relay.models import Capture
-from relay.outgoing import destination, outgoing
+from relay.outgoing import Destination, destination, outgoing
 from relay.replay import Run
 from relay.replayplan import Plan, Preview
 from relay.routing import Routes, leads_to, target_name
@@ -72,6 +72,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     rate: Annotated[float, msgspec.Meta(gt=0)] | Literal["original"] | None = None
     """Deliveries that begin in a second; or as far apart as the captures came."""
     until_delivered: bool = False
+    tls: TargetTls | None = None
+    """How TLS is spoken to the targets; None for what the engine's settings say."""
     by: Literal["command", "screen"] = "command"
     """Who begins it, for others who look."""
 
@@ -153,7 +155,10 @@ class Replays:
         if not targets:
             raise UsageError("no target is configured; name one with --to, such as --to :3000")
         self._refuse_circles(targets)
-        where = destinations(targets, self._settings())
+        settings = self._settings() if order.tls is None else order.tls.over(self._settings())
+        where = destinations(targets, settings)
+        if order.tls is not None:
+            await asyncio.to_thread(_see_tls, where.values(), settings)
         if order.edits.target is not None:
             where = {name: replace(to, has_path=False) for name, to in where.items()}
         prepare = await asyncio.to_thread(self._prepare, order)
@@ -280,6 +285,20 @@ async def replaying(
         await replays._end()
     if raised is not None:
         raise raised
+
+
+def _see_tls(where: Iterable[Destination], settings: Settings) -> None:
+    """
+    Raises:
+        UsageError: no target speaks TLS, or a key has no certificate.
+        RelayError: `tls-...`, a file cannot be used.
+    """
+    if not any(to.secure for to in where):
+        raise UsageError("every target is plain HTTP, where nobody shows or checks a certificate")
+    from relay.certs.showing import for_targets  # with cryptography, 60 ms
+
+    for note in for_targets(settings.target_ca, settings.target_cert, settings.target_key):
+        log.warning("%s", note)
 
 
 def _read(params: Mapping[str, Any], shape: type[Any]) -> Any:

@@ -7,20 +7,19 @@ anything, read settings or print.
 from __future__ import annotations
 
 import asyncio
-import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib.metadata import version
 from time import monotonic
 from typing import Any
 
-import aiohttp
-from yarl import URL
-
 from relay.errors import Unreachable
 from relay.lean import signature
 from relay.lean.samples import Sample
-from relay.lean.schedule import ANSWER_WITHIN_S, Verdict, verdict
+from relay.lean.schedule import ANSWER_WITHIN_S, Verdict
+from relay.outgoing import CLOSE, Destination, Outgoing
+from relay.sender import Sender
 
 RELAY = "lean-relay"
 """What the `Server` header of a relay's own answers says."""
@@ -30,9 +29,6 @@ SAMPLE_HEADER = "X-Lean-Relay-Sample"
 
 IN_FLIGHT = 100
 """Most posts at once; past it a rate is not kept."""
-
-MOST_ANSWER_BYTES = 1024 * 1024
-"""Of an answer's body no more is read; Lean does nothing with it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,9 +41,9 @@ class Post:
     elapsed_s: float
     """From before connecting to the last byte of the answer, or to the failure."""
     status: int | None
-    """None where no whole answer came within Lean's 10 s."""
+    """None where no head of a response came within Lean's 10 s."""
     error: str | None
-    """Why no answer came, as a phrase; None where one did."""
+    """Why no whole response came, as a phrase; None where one did."""
     reached: bool
     """Whether there was a connection at all."""
     verdict: Verdict
@@ -73,14 +69,13 @@ class Post:
 
 
 async def post_all(
-    url: str,
+    to: Destination,
     samples: Iterator[Sample],
     report: Callable[[Post], None],
     *,
     secret: bytes | None = None,
     rate: float | None = None,
     answer_within_s: float = ANSWER_WITHIN_S,
-    tls: ssl.SSLContext | None = None,
 ) -> None:
     """Post each sample once, as Lean's first try, and report each as its answer comes.
 
@@ -88,12 +83,11 @@ async def post_all(
     answered, up to `IN_FLIGHT` at once. Stops where nothing can be reached.
 
     Args:
-        url: a whole URL, sent byte for byte.
+        to: where to; exactly its URL's path and query.
         samples: made when their turn comes, so that their timestamps are true.
         secret: signs each body; None sends them unsigned.
         rate: posts per second; None for as fast as they are answered.
         answer_within_s: what Lean waits; a test waits less.
-        tls: whom to trust and what to show over HTTPS; None for the system's authorities and nothing.
 
     Raises:
         Unreachable: there was no connection; the message says why.
@@ -106,15 +100,16 @@ async def post_all(
         else:
             failures.append(post)
 
-    async with _session(answer_within_s, tls) as session:
+    async with Sender() as sender:
+        post = partial(_post, sender, to, secret=secret, within_s=answer_within_s)
         if rate is None:
             for sample in samples:
-                done(await _post(session, url, sample, secret))
+                done(await post(sample))
                 if failures:
                     break
         else:
             try:
-                await _paced(session, url, samples, secret, rate, done, failures)
+                await _paced(post, samples, rate, done, failures)
             except ExceptionGroup as group:
                 # A pipe that closed, or a change that does not fit: the caller's, as without a rate.
                 raise group.exceptions[0] from None
@@ -123,10 +118,8 @@ async def post_all(
 
 
 async def _paced(
-    session: aiohttp.ClientSession,
-    url: str,
+    post: Callable[[Sample], Awaitable[Post]],
     samples: Iterator[Sample],
-    secret: bytes | None,
     rate: float,
     done: Callable[[Post], None],
     failures: list[Post],
@@ -135,7 +128,7 @@ async def _paced(
 
     async def one(sample: Sample) -> None:
         try:
-            done(await _post(session, url, sample, secret))
+            done(await post(sample))
         finally:
             room.release()
 
@@ -153,58 +146,22 @@ async def _paced(
             number += 1
 
 
-def _session(answer_within_s: float, tls: ssl.SSLContext | None) -> aiohttp.ClientSession:
-    return aiohttp.ClientSession(
-        # A connection that idles longer may just be closing, and a post on it would fail for no reason.
-        connector=aiohttp.TCPConnector(
-            limit=IN_FLIGHT, keepalive_timeout=1, ssl=True if tls is None else tls
-        ),
-        cookie_jar=aiohttp.DummyCookieJar(),
-        timeout=aiohttp.ClientTimeout(total=answer_within_s),
-        trust_env=False,
-        auto_decompress=False,
-        headers={"User-Agent": f"lean-relay/{version('lean-relay')}"},
-    )
-
-
-async def _post(session: aiohttp.ClientSession, url: str, sample: Sample, secret: bytes | None) -> Post:
-    headers = {"Content-Type": "application/json", SAMPLE_HEADER: "1"}
-    if secret is not None:
-        headers[signature.HEADER] = signature.sign(sample.body, secret)
-    status, error, reached = None, None, True
-    begins, ours = b"", False
-    started = monotonic()
-    try:
-        async with session.post(
-            URL(url, encoded=True), data=sample.body, headers=headers, allow_redirects=False
-        ) as response:
-            read, begins = 0, b""
-            async for chunk in response.content.iter_any():
-                begins = begins or chunk[:100]
-                read += len(chunk)
-                if read > MOST_ANSWER_BYTES:
-                    response.close()
-                    break
-            status = response.status
-            ours = response.headers.get("Server") == RELAY
-    except TimeoutError:
-        error = "no whole answer came in time"
-    except aiohttp.ClientConnectorError as failure:
-        error, reached = _why_not_reached(failure), False
-    except (aiohttp.ClientError, OSError) as failure:
-        error = _why_not_answered(failure)
-    elapsed_s = monotonic() - started
-    judged = verdict(status, elapsed_s)
-    if ours and judged.word != "delivered" and elapsed_s <= ANSWER_WITHIN_S:
-        judged = replace(judged, reason=_why_ours(status, begins))
+async def _post(
+    sender: Sender, to: Destination, sample: Sample, secret: bytes | None, within_s: float
+) -> Post:
+    tried = await sender.send(_request(to, sample, secret), to, timeout_s=within_s)
+    judged = tried.verdict
+    ours = any((name.lower(), value) == ("server", RELAY) for name, value in tried.headers or ())
+    if ours and judged.word == "retry" and tried.elapsed_s <= ANSWER_WITHIN_S:
+        judged = replace(judged, reason=_why_ours(tried.status, (tried.body or b"")[:100]))
     return Post(
         sample=sample,
-        url=url,
+        url=to.url,
         signed=secret is not None,
-        elapsed_s=elapsed_s,
-        status=status,
-        error=error,
-        reached=reached,
+        elapsed_s=tried.elapsed_s,
+        status=tried.status,
+        error=tried.error,
+        reached=not tried.target_down,
         verdict=judged,
     )
 
@@ -217,26 +174,15 @@ def _why_ours(status: int | None, text: bytes) -> str:
     return f"{status} is the relay's own answer: {word}; see lean-relay refusals"
 
 
-def _why_not_reached(failure: aiohttp.ClientConnectorError) -> str:
-    place = f"port {failure.port} of {failure.host}"
-    if isinstance(failure, aiohttp.ClientConnectorDNSError):
-        return f"the name {failure.host} cannot be resolved"
-    if isinstance(failure, aiohttp.ClientConnectorCertificateError):
-        return f"the certificate at {place} is not trusted: {failure.certificate_error}"
-    if isinstance(failure, aiohttp.ClientSSLError):
-        return f"TLS with {place} fails: {failure.os_error}"
-    if isinstance(failure.os_error, ConnectionRefusedError):
-        return f"nothing listens on {place}"
-    return f"{place} cannot be reached: {failure.os_error.strerror or failure.os_error}"
-
-
-def _why_not_answered(failure: Exception) -> str:
-    if isinstance(failure, aiohttp.ServerDisconnectedError):
-        return "the connection was closed without an answer"
-    if isinstance(failure, aiohttp.ClientPayloadError):
-        return "the answer ended before it was whole"
-    if isinstance(failure, aiohttp.ClientResponseError):
-        return f"the answer is no HTTP: {failure.message}"
-    if isinstance(failure, ConnectionError):
-        return "the connection was reset without an answer"
-    return f"no answer: {failure}"
+def _request(to: Destination, sample: Sample, secret: bytes | None) -> Outgoing:
+    headers = [
+        ("Host", to.authority),
+        ("User-Agent", f"lean-relay/{version('lean-relay')}"),
+        ("Accept", "*/*"),
+        ("Content-Type", "application/json"),
+        (SAMPLE_HEADER, "1"),
+    ]
+    if secret is not None:
+        headers.append((signature.HEADER, signature.sign(sample.body, secret)))
+    headers += [("Content-Length", str(len(sample.body))), CLOSE]
+    return Outgoing(method="POST", target=to.exact_target, headers=tuple(headers), body=sample.body)

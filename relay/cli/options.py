@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -13,9 +13,26 @@ from relay.cli.together import given
 from relay.config import Settings
 from relay.errors import UsageError
 
+if TYPE_CHECKING:
+    from relay.destinations import TargetTls
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 FILE = click.Path(path_type=Path, dir_okay=False)
+
+_TARGET_TLS = (
+    click.option("--insecure", is_flag=True, default=None, help="Do not check the certificates of targets."),
+    click.option(
+        "--target-ca",
+        type=FILE,
+        metavar="FILE",
+        help="PEM file of authorities to check the certificates of targets against.",
+    ),
+    click.option(
+        "--target-cert", type=FILE, metavar="FILE", help="Show this certificate to targets that ask for one."
+    ),
+    click.option("--target-key", type=FILE, metavar="FILE", help="The private key of --target-cert."),
+)
 
 _OPTIONS = (
     click.option("-p", "--port", type=int, metavar="PORT", help="TCP port; 0 takes any free one.  [5326]"),
@@ -40,17 +57,7 @@ _OPTIONS = (
     ),
     click.option("--timeout", metavar="SECONDS", help="How long a target's answer is awaited.  [300]"),
     click.option("--in-flight", type=int, metavar="N", help="Most tries of one target at a time.  [1]"),
-    click.option("--insecure", is_flag=True, default=None, help="Do not check the certificates of targets."),
-    click.option(
-        "--target-ca",
-        type=FILE,
-        metavar="FILE",
-        help="PEM file of authorities to check the certificates of targets against.",
-    ),
-    click.option(
-        "--target-cert", type=FILE, metavar="FILE", help="Show this certificate to targets that ask for one."
-    ),
-    click.option("--target-key", type=FILE, metavar="FILE", help="The private key of --target-cert."),
+    *_TARGET_TLS,
     click.option(
         "--target-server-name", metavar="NAME", help="Name that targets' certificates must have, if another."
     ),
@@ -129,3 +136,28 @@ def listen_options(function: F) -> F:
     for option in reversed(_OPTIONS):
         function = option(function)
     return function
+
+
+def target_tls_options(function: F) -> F:
+    """Give a command those of them that say how TLS is spoken to targets."""
+    for option in reversed(_TARGET_TLS):
+        function = option(function)
+    return function
+
+
+def target_tls(
+    insecure: bool | None, ca: Path | None, cert: Path | None, key: Path | None
+) -> TargetTls | None:
+    """What was said with `target_tls_options`; None where nothing was.
+
+    Raises:
+        UsageError: one of them would have no effect.
+    """
+    from relay.destinations import TargetTls  # with the settings, which `--help` need not wait for
+
+    if insecure and ca is not None:
+        raise UsageError("--insecure and --target-ca exclude each other: nothing is checked with --insecure")
+    if not insecure and (ca, cert, key) == (None, None, None):
+        return None
+    paths = [None if path is None else str(path.absolute()) for path in (ca, cert, key)]
+    return TargetTls(insecure=bool(insecure), ca=paths[0], cert=paths[1], key=paths[2])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-import ssl
+from dataclasses import replace
 from datetime import UTC, datetime
 from time import monotonic
 
@@ -14,7 +14,9 @@ from relay.config import Settings, read_secrets
 from relay.errors import RelayError, Unreachable, UsageError
 from relay.lean.samples import Sample, Sampler
 from relay.models import Capture
+from relay.outgoing import Destination, destination
 from relay.store.reader import Reader
+from relay.tls.outward import development_authority
 
 CHECK = "way in"
 SAMPLE_TYPE = "results.ready"
@@ -35,7 +37,7 @@ async def way_in(settings: Settings) -> Finding:
     posts: list[trigger.Post] = []
     started = monotonic()
     try:
-        await trigger.post_all(url, iter([sample]), posts.append, secret=_secret(settings), tls=_tls(url))
+        await trigger.post_all(_where(url), iter([sample]), posts.append, secret=_secret(settings))
     except Unreachable as error:
         return fault(
             CHECK, f"{url} cannot be reached: {error}", "see that the tunnel runs and the URL is its own"
@@ -61,13 +63,10 @@ async def way_in(settings: Settings) -> Finding:
     return ok(CHECK, f"a sample went through {url} and is capture {capture.id}, in {took:.1f} s")
 
 
-def _tls(url: str) -> ssl.SSLContext | None:
+def _where(url: str) -> Destination:
     """Trusts the development authority too: the public URL may be this machine's own."""
-    if not url.startswith("https:"):
-        return None
-    from relay.tls.outward import client_context, development_authority
-
-    return client_context(also_trust=[development_authority()])
+    where = destination(url)
+    return replace(where, also_trust=development_authority()) if where.secure else where
 
 
 def _secret(settings: Settings) -> bytes | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Literal
 
 import click
@@ -21,6 +22,7 @@ from relay.cli.editor import edited_by_hand
 from relay.cli.jsonlines import print_json
 from relay.cli.keep import ranges
 from relay.cli.listing import FILTER_HELP
+from relay.cli.options import target_tls, target_tls_options
 from relay.cli.reading import FilterCommand, reveal_option, write_bytes
 from relay.cli.replayed import Answers, follow
 from relay.cli.together import exclude, needs
@@ -126,6 +128,7 @@ def _pace(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -
     metavar="ID/all",
     help="Send nothing, and end a replay that runs, whoever began it; `status` names them.",
 )
+@target_tls_options
 @reveal_option
 @shared_options
 @click.pass_obj
@@ -146,6 +149,10 @@ def replay_command(
     expect: str | None,
     yes: bool,
     stop: str | None,
+    insecure: bool | None,
+    target_ca: Path | None,
+    target_cert: Path | None,
+    target_key: Path | None,
     reveal: bool,
 ) -> None:
     """Send captures again: `replay latest`, `replay 12..20 --to :3000`, `replay verdict:retry`.
@@ -192,6 +199,7 @@ def replay_command(
             rate=rate,
             concurrency=concurrency,
             until_delivered=until_delivered,
+            tls=target_tls(insecure, target_ca, target_cert, target_key),
         )
         if stale and resign is None:
             which = "the body is" if len(ids) == 1 else f"{stale} of the bodies are"

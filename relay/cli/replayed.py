@@ -154,7 +154,7 @@ class Answers:
             click.echo(f"lean-relay: {summary(progress)}", err=True)
         if interrupted:
             raise click.Abort
-        sent = f"{progress['done']} of {progress['total']} were tried"
+        sent = f"{progress['tried']} of {progress['total']} were tried"
         state, reason = progress["state"], progress["reason"]
         if state == State.UNREACHABLE:
             raise Unreachable(f"{reason}; {sent}", word="unreachable")
@@ -165,7 +165,7 @@ class Answers:
             named = ", ".join(map(str, self._unmet[:NAMED])) + (", ..." if len(self._unmet) > NAMED else "")
             raise CheckFailed(
                 f"{len(self._unmet)} of {progress['done']} answers are not as expected"
-                f" ({self._expected.word}): {named}",
+                f" ({self._expected.meaning}): {named}",
                 word="not-as-expected",
             )
         if self._unsent:

@@ -148,7 +148,7 @@ def target_line(target: Mapping[str, Any]) -> str:
 
 
 def _replay_line(run: Mapping[str, Any]) -> str:
-    line = f"{begun_by(run)}: {run['done']} of {run['total']} tried, to {', '.join(run['targets'])}"
+    line = f"{begun_by(run)}: {run['tried']} of {run['total']} tried, to {', '.join(run['targets'])}"
     waits = f"; it waits: {run['waits']}" if run["waits"] else ""
     return f"{line}{waits}; `lean-relay replay --stop {run['run']}` ends it"
 

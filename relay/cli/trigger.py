@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import random
-import ssl
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -17,7 +16,8 @@ from click.shell_completion import CompletionItem
 
 from relay.cli.common import Invocation, shared_options
 from relay.cli.jsonlines import print_json
-from relay.cli.together import alone
+from relay.cli.options import target_tls, target_tls_options
+from relay.cli.together import alone, exclude
 from relay.errors import RelayError, Unreachable, UsageError
 from relay.lean.catalogue import REGIONS, EventType, Region, catalogue
 from relay.lean.samples import Sample, Sampler
@@ -25,6 +25,9 @@ from relay.targets import target_url
 from relay.text import visible
 
 if TYPE_CHECKING:
+    from relay.config import Settings
+    from relay.destinations import TargetTls
+    from relay.outgoing import Destination
     from relay.trigger import Post
 
 FILE = click.Path(path_type=Path, dir_okay=False)
@@ -80,6 +83,7 @@ def _types(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) ->
 )
 @click.option("--client-key", type=FILE, metavar="FILE", help="The private key of --client-cert.")
 @click.option("--ca", type=FILE, metavar="FILE", help="Trust these authorities over HTTPS too.")
+@target_tls_options
 @shared_options
 @click.pass_obj
 def trigger_command(
@@ -96,6 +100,10 @@ def trigger_command(
     client_cert: Path | None,
     client_key: Path | None,
     ca: Path | None,
+    insecure: bool | None,
+    target_ca: Path | None,
+    target_cert: Path | None,
+    target_key: Path | None,
 ) -> None:
     """Act as Lean: post a realistic, signed webhook of each TYPE to the running relay.
 
@@ -108,6 +116,13 @@ def trigger_command(
     """
     alone("--list")
     alone("--explain", "TYPE...", "--region")
+    for pair in (
+        ("--client-cert", "--target-cert"),
+        ("--client-key", "--target-key"),
+        ("--ca", "--target-ca"),
+    ):
+        exclude(*pair)
+    exclude("--insecure", "--ca")
     if listing:
         for event in catalogue().events:
             if invocation.json:
@@ -130,10 +145,14 @@ def trigger_command(
     from relay.config import read_secrets
 
     name, secret = chosen_secret(read_secrets(settings, warn=_say), sign_with)
-    tls = _tls(url, client_cert, client_key, ca)
+    tls = target_tls(insecure, target_ca, target_cert or client_cert, target_key or client_key)
+    if to is None:  # What the settings say is about targets, and this is the relay itself.
+        settings = replace(settings, insecure=False, target_ca=None, target_cert=None, target_key=None)
+        settings = replace(settings, target_server_name=None)
+    where = _where(url, settings, tls, ca)
     if to is not None:
         _say(f"posting to {url} past the relay: nothing is recorded")
-    _post(samples, url, name, secret, rate, tls, json_lines=invocation.json, verdicts=to is not None)
+    _post(samples, where, name, secret, rate, json_lines=invocation.json, verdicts=to is not None)
 
 
 def _explain(types: Sequence[str], region: Region, *, json_lines: bool) -> None:
@@ -201,30 +220,46 @@ def engine_url(db: Path) -> str:
     return engine.url
 
 
-def _tls(url: str, cert: Path | None, key: Path | None, ca: Path | None) -> ssl.SSLContext | None:
-    """Whom to trust, the development authority among them, and what to show; None over plain HTTP."""
-    if not url.startswith("https:"):
-        for flag, given in (("--client-cert", cert), ("--client-key", key), ("--ca", ca)):
-            if given is not None:
-                raise UsageError(f"{flag}: {url} is plain HTTP, where nobody shows or checks a certificate")
-        return None
-    from relay.tls.outward import client_context, development_authority
+def _where(url: str, settings: Settings, tls: TargetTls | None, ca: Path | None) -> Destination:
+    """Where to post, whom to trust there and what to show.
 
-    return client_context(cert=cert, key=key, also_trust=[ca or development_authority()])
+    Args:
+        settings: what they say of targets holds, where no option says otherwise.
+        ca: trusted beside the system's authorities; without it the development authority is.
+
+    Raises:
+        UsageError: an option that has no effect over plain HTTP, or a key without a certificate.
+        RelayError: `tls-...`, a file cannot be used.
+    """
+    from relay.certs.showing import for_targets
+    from relay.destinations import destinations
+    from relay.tls.outward import development_authority
+
+    chosen = settings if tls is None else tls.over(settings)
+    (where,) = destinations([url], chosen).values()
+    if not where.secure:
+        if tls is not None or ca is not None:
+            raise UsageError(f"{url} is plain HTTP, where nobody shows or checks a certificate")
+        return where
+    also_trust = None
+    if chosen.target_ca is None and not chosen.insecure:
+        also_trust = ca or development_authority()
+    for note in for_targets(chosen.target_ca or also_trust, chosen.target_cert, chosen.target_key):
+        _say(note)
+    return replace(where, also_trust=also_trust)
 
 
 def _post(
     samples: Iterator[Sample],
-    url: str,
+    where: Destination,
     name: str | None,
     secret: bytes | None,
     rate: float | None,
-    tls: ssl.SSLContext | None,
     *,
     json_lines: bool,
     verdicts: bool,
 ) -> None:
-    from relay.trigger import post_all  # with aiohttp, which --list and wrong usage need not wait for
+    from relay.trigger import post_all  # with what sends, which --list and wrong usage need not wait for
 
     if secret is None:
         _say(
@@ -249,7 +284,7 @@ def _post(
             click.echo(post_line(post, verdicts))
 
     try:
-        asyncio.run(post_all(url, samples, report, secret=secret, rate=rate, tls=tls))
+        asyncio.run(post_all(where, samples, report, secret=secret, rate=rate))
     except Unreachable as error:
         done = f" ({posted} of the posts before it arrived)" if posted else ""
         raise Unreachable(f"{error}{done}", word="unreachable") from error

@@ -220,6 +220,7 @@ async def test_cancelled_while_a_backend_hangs(tmp_path: Path) -> None:
             await act("cancel", {"run": run["run"]})
             progress = await ended(act, run)
             assert (progress["state"], progress["reason"], progress["done"]) == ("cancelled", "cancelled", 0)
+            assert progress["tried"] == 1, "its request went out"
             found = deliveries(settings)
             assert {state for _, _, state, _ in found} == {"ended"}
             assert found[0][3] == "interrupted: cancelled"
@@ -586,7 +587,8 @@ async def test_until_delivered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         run = await act("replay", order | {"to": [f":{free_port()}"]})
         await until(lambda: len(rows(settings.db, "SELECT 1 FROM attempts")) > 8, "tries of one that is away")
         await act("cancel", {"run": run["run"]})
-        assert (await ended(act, run))["state"] == "cancelled"
+        progress = await ended(act, run)
+        assert (progress["state"], progress["tried"], progress["done"]) == ("cancelled", 1, 0)
     assert rows(settings.db, "SELECT DISTINCT state, reason FROM deliveries WHERE id > 2") == [
         ("ended", "interrupted: cancelled"),
         ("ended", "not sent: cancelled"),

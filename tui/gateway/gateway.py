@@ -317,6 +317,7 @@ class Gateway:
         Raises:
             RelayError: nobody takes it.
         """
+        from relay.outgoing import destination
         from relay.trigger import post_all
 
         engine = holder(self.db)
@@ -331,7 +332,7 @@ class Gateway:
             sample = Sampler(random.SystemRandom(), lambda: datetime.now(UTC)).sample(type_, ())
         except ValueError as error:
             raise UsageError(str(error)) from error
-        await post_all(engine.url, iter([sample]), posts.append, secret=secret)
+        await post_all(destination(engine.url), iter([sample]), posts.append, secret=secret)
         return posts[0]
 
     def url(self) -> str:

@@ -172,7 +172,7 @@ def test_expectations(folder: Path) -> None:
     """Each word holds, or ends with 3 and names what differs; `recorded` is the answer before."""
     with a_backend("500", "200", "201", "200", "200", "503") as port:
         to = ("--to", f":{port}")
-        assert "expected the answer before, and none is recorded" in command(
+        assert "expected the answer before this replay, and none is recorded" in command(
             folder, "replay", "1", *to, "--expect", "recorded", code=3
         )
         said = command(folder, "replay", "1..2", *to, "--yes", "--expect", "delivered", code=3)
@@ -181,7 +181,8 @@ def test_expectations(folder: Path) -> None:
         assert command(folder, "replay", "1", *to, "--expect", "2xx").startswith(LINE)
         said = command(folder, "replay", "2", *to, "--expect", "recorded", code=3)
         assert "503 in " in said
-        assert "; expected 201 as before\n" in said
+        assert "; expected 201, its last answer before this replay\n" in said
+        assert "the last answer before this replay, which the next one compares with this one's" in said
         assert "(404): 2" in command(folder, "replay", "2", *to, "--expect", "404", code=3)
 
 

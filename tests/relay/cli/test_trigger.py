@@ -250,7 +250,7 @@ def test_a_backend_that_is_not_there(capsys: Output) -> None:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
         assert run(["trigger", "payment.updated", "--to", f"127.0.0.1:{port}"]) == 5
-    assert f"[unreachable] nothing listens on port {port} of 127.0.0.1" in capsys.readouterr().err
+    assert f"[unreachable] nothing listens on port {port}" in capsys.readouterr().err
 
 
 def test_a_sample_that_is_not_as_leans_says_so_once(capsys: Output) -> None:
