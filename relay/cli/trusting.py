@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 import click
 
 from relay.config import ProjectFile, Settings, UntrustedSettings, trusted
+from relay.config.project import heading
 from relay.config.values import format_span
 from relay.errors import RelayError
 from relay.lock import holder
@@ -46,9 +47,7 @@ def ask(project: ProjectFile) -> bool:
     )
     if too_much or not is_asked():
         raise UntrustedSettings(project)
-    click.echo(
-        f"{visible(str(project.path))} has settings that reach beyond its folder and this machine:", err=True
-    )
+    click.echo(heading(project), err=True)
     for line in named(project):
         click.echo(f"  {line}", err=True)
     if not click.confirm("Do you trust it with these values?", err=True):
