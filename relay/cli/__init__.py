@@ -300,6 +300,10 @@ def _failed(
     Args:
         silent: it has its words already.
     """
+    if PROGRAM in message:
+        from relay.cli.advice import advice
+
+        message = advice(message, invocation)
     if not silent:
         complain(f"[{word}] {message}" if word else message)
     if invocation.json:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import click
 
 from relay.cli import checks, tlschecks
+from relay.cli.advice import advice
 from relay.cli.checks import Finding
 from relay.cli.common import Invocation, run_async, shared_options
 from relay.cli.jsonlines import print_json
@@ -34,9 +35,10 @@ def doctor_command(invocation: Invocation, public: bool) -> None:
         if invocation.json:
             print_json(finding.as_json())
             continue
-        click.echo(visible(f"{finding.level:7}  {finding.check:10}  {finding.text}"))
-        if finding.next_step:
-            click.echo(visible(f"{'':19}  -> {finding.next_step}"))
+        text, next_step = (advice(each or "", invocation) for each in (finding.text, finding.next_step))
+        click.echo(visible(f"{finding.level:7}  {finding.check:10}  {text}"))
+        if next_step:
+            click.echo(visible(f"{'':19}  -> {next_step}"))
     if faults:
         raise CheckFailed(f"{faults} fault{'s' if faults > 1 else ''} found")
 

@@ -16,6 +16,7 @@ from typing import Any
 import click
 
 from relay import engine
+from relay.cli.advice import advice, for_elsewhere
 from relay.cli.background import listen_in_the_background
 from relay.cli.common import Invocation, run_async, shared_options
 from relay.cli.ending import Ending
@@ -64,7 +65,7 @@ def listen_command(
         listen_in_the_background(settings, to_pass_on(ctx, invocation), json=invocation.json)
         return Exit.FINE
     file = None if log_to is None else LogFile(log_to)
-    with LogLines() as lines:
+    with LogLines(partial(advice, invocation=for_elsewhere(invocation))) as lines:
         _log_through(lines, calmly=behind is not None)
         return run_async(_listen(settings, reread, json=invocation.json, behind=behind, file=file))
 

@@ -53,8 +53,13 @@ def close_stdout() -> None:
 class LogLines(logging.Handler):
     """Log records as lines on stderr, cleaned; a context manager that ends with what waits written."""
 
-    def __init__(self) -> None:
+    def __init__(self, worded: Callable[[str], str] = str) -> None:
+        """
+        Args:
+            worded: what is made of a message before it is cleaned.
+        """
         super().__init__()
+        self._worded = worded
         self._queue: queue.Queue[str | None] = queue.Queue(LINES_WAITING)
         self._dropped = 0
         self._thread = threading.Thread(target=self._run, name="log-lines", daemon=True)
@@ -74,7 +79,7 @@ class LogLines(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            self._queue.put_nowait(visible(record.getMessage()))
+            self._queue.put_nowait(visible(self._worded(record.getMessage())))
         except queue.Full:
             self._dropped += 1
 

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from relay import control, engine
+from relay.cli.advice import advice
 from relay.cli.common import Invocation, say_left_out, shared_options
 from relay.cli.jsonlines import print_json
 from relay.config import Settings
@@ -57,7 +58,7 @@ def status_command(invocation: Invocation, wait_s: float) -> int:
         print_json(line)
     else:
         for name, text in _rows(settings, running, counts, why_not):
-            click.echo(f"{name:<10} {visible(text)}")
+            click.echo(f"{name:<10} {visible(advice(text, invocation))}")
     return Exit.FINE if running is not None else Exit.UNREACHABLE
 
 

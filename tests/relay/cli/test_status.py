@@ -59,7 +59,7 @@ def test_status_works_without_an_engine(tmp_path: Path) -> None:
     """It says that none runs and what starts one; a log that is not there yet is no error."""
     done = lean_relay(tmp_path, "status", "--db", str(tmp_path / "none.db"))
     assert done.returncode == 5
-    assert "lean-relay listen" in done.stdout
+    assert f"`lean-relay --db {tmp_path / 'none.db'} listen`" in done.stdout
     assert "not there yet" in done.stdout
     assert not (tmp_path / "none.db").exists()
     done = lean_relay(tmp_path, "--json", "status", "--db", str(tmp_path / "none.db"))
@@ -132,4 +132,4 @@ def test_reload_reads_settings_again(tmp_path: Path) -> None:
         settings.unlink()
     done = lean_relay(tmp_path, "reload", "--db", str(relay.db))
     assert done.returncode == 5
-    assert "lean-relay listen" in done.stderr
+    assert f"`lean-relay --db {tmp_path / 'relay.db'} listen`" in done.stderr

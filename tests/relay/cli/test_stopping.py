@@ -54,13 +54,14 @@ def test_one_whose_command_was_killed(folder: Path) -> None:
         with begun(folder, there) as process:
             process.kill()
         assert "1, from a command: 0 of 3 tried" in (said := command(folder, "status"))
-        assert "`lean-relay replay --stop 1` ends it" in said
+        assert f"`lean-relay --db {folder / 'relay.db'} replay --stop 1` ends it" in said
         said = command(folder, "replay", "--stop", "1")
         assert said.startswith("replay 1, from a command, is stopped; 3 deliveries in")
         assert "3 left" in said
         assert "from a command" not in command(folder, "status")
         assert "had ended before" in command(folder, "replay", "--stop", "1")
-        assert "knows no replay 7; `lean-relay status`" in command(folder, "replay", "--stop", "7", code=4)
+        said = command(folder, "replay", "--stop", "7", code=4)
+        assert f"knows no replay 7; `lean-relay --db {folder / 'relay.db'} status`" in said
 
 
 def test_all_that_run(folder: Path) -> None:
