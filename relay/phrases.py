@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from relay.localtime import local
 from relay.models import Capture, Delivery, Shape
-from relay.text import latin1_shown, visible
+from relay.text import latin1_shown, visible, visible_start
 
 
 def when(at: datetime) -> str:
@@ -75,6 +75,38 @@ def outcome(delivery: Delivery) -> str:
     return visible(" ".join([*came, *([delivery.verdict] if delivery.verdict else [])]))
 
 
+def worst(deliveries: tuple[Delivery, ...]) -> Delivery | None:
+    """Of several deliveries the one that most needs a look; None of none."""
+    return min(deliveries, key=_needs_a_look, default=None)
+
+
+def _needs_a_look(delivery: Delivery) -> tuple[bool, bool, int]:
+    """Orders deliveries: live ones that failed, then those that are not through, then the newest."""
+    return delivery.verdict == "delivered", delivery.verdict is None, -delivery.id
+
+
+def outcomes(deliveries: tuple[Delivery, ...]) -> str:
+    """`-> 200 delivered`; of several the one that most needs a look, its target, and how many others; or ''.
+
+    A replay's target is named too, as it may be another than the usual one.
+    """
+    delivery = worst(deliveries)
+    if delivery is None:
+        return ""
+    others = len(deliveries) - 1
+    words = f"-> {outcome(delivery)}" + (f" +{others}" if others else "")
+    if others or delivery.kind != "live":
+        words += f" ({visible_start(delivery.target.removeprefix('http://'), MOST_TARGET)})"
+    return words
+
+
+MOST_TARGET = 60
+"""Characters of a target in a line."""
+
+MOST_NAME = 200
+"""Characters of an event type or a request target in a line: they come from outside and may be megabytes."""
+
+
 def what(capture: Capture) -> str:
     """The event's type, or where there is none the request line; safe to show."""
     return called(capture.event.type if capture.event else None, capture.method, capture.target)
@@ -82,4 +114,6 @@ def what(capture: Capture) -> str:
 
 def called(event_type: str | None, method: str, target: str) -> str:
     """The same of a capture that is known in parts."""
-    return visible(event_type) if event_type else f"{visible(method)} {latin1_shown(target)}"
+    if event_type:
+        return visible_start(event_type, MOST_NAME)
+    return f"{visible_start(method, MOST_NAME)} {latin1_shown(target)}"

@@ -11,8 +11,8 @@ from datetime import date
 from functools import lru_cache
 
 from relay.localtime import local
-from relay.models import Delivery, Listed, Origin, Signature
-from relay.phrases import called, shape_remarks, spent
+from relay.models import Listed, Origin, Signature
+from relay.phrases import called, shape_remarks, spent, worst
 from relay.text import latin1_shown, visible
 from tui.format import SHAPES, SIGNATURES, Piece, clock, fit, fit_pieces, of_delivery, short_size
 
@@ -135,16 +135,6 @@ def no_row(number: int, columns: Layout) -> Iterator[Piece]:
 
 
 # -- what each says --------------------------------------------------------------------------------
-
-
-def worst(deliveries: tuple[Delivery, ...]) -> Delivery | None:
-    """Of several deliveries the one that most needs a look; None of none."""
-    return min(deliveries, key=_needs_a_look, default=None)
-
-
-def _needs_a_look(delivery: Delivery) -> tuple[bool, bool, int]:
-    """Orders deliveries: live ones that failed, then those that are not through, then the newest."""
-    return delivery.verdict == "delivered", delivery.verdict is None, -delivery.id
 
 
 def outcome(listed: Listed, width: int) -> Piece:

@@ -14,10 +14,10 @@ from relay.journeys import Journey
 from relay.lean.ids import Of
 from relay.localtime import local, now
 from relay.mermaid import sequence
-from relay.phrases import span, when
+from relay.phrases import MOST_NAME, span, when
 from relay.store.journeys import journey_of
 from relay.store.reader import Reader
-from relay.text import visible
+from relay.text import visible, visible_start
 
 
 @click.command("journey")
@@ -61,12 +61,14 @@ def _lines(journey: Journey) -> Iterator[str]:
         ids = [value for kind, value in journey.ids if kind is of]
         if ids:
             more = f" and {len(ids) - 5} more" if len(ids) > 5 else ""
-            yield visible(f"{of:11} {' '.join(ids[:5])}{more}")
+            named = " ".join(visible_start(each, MOST_NAME) for each in ids[:5])
+            yield f"{of:11} {named}{more}"
     yield ""
     number_width = len(str(steps[-1].capture_id))
-    type_width = max(len(step.type or "no event") for step in steps)
+    names = [visible_start(step.type or "no event", MOST_NAME) for step in steps]
+    type_width = max(map(len, names))
     dated = now().date() != local(steps[0].received_at).date()
-    for step in steps:
+    for step, name in zip(steps, names, strict=True):
         here = local(step.received_at)
         at = f"{here:%Y-%m-%d} " if dated else ""
         at += f"{here:%H:%M:%S}.{here.microsecond // 1000:03}"
@@ -75,7 +77,7 @@ def _lines(journey: Journey) -> Iterator[str]:
             str(step.capture_id).rjust(number_width),
             at,
             gap.ljust(10),
-            visible(step.type or "no event").ljust(type_width),
+            name.ljust(type_width),
             visible(", ".join(step.words)),
         ]
         yield "  ".join(row).rstrip()

@@ -19,7 +19,7 @@ from relay.config import Settings
 from relay.decoding import decoded, encoding_of
 from relay.localtime import local
 from relay.models import Attempt, Capture, Headers, Origin, body_as_json
-from relay.phrases import outcome, shape_remarks, size, what
+from relay.phrases import outcomes, shape_remarks, size, what
 from relay.repeats import OTHER_BYTES
 from relay.store.reader import Reader
 from relay.text import mask_headers, visible_block, visible_start
@@ -152,7 +152,7 @@ class Columns:
             capture.signature.ljust(9),
             size(len(capture.body)).rjust(9),
             str(capture.answer.status),
-            *(f"-> {outcome(delivery)}" for delivery in capture.deliveries),
+            *filter(None, [outcomes(capture.deliveries)]),
             ", ".join(_remarks(capture, other_bytes=has_other_bytes(self._reader, capture))),
         ]
         line = "  ".join(cells).rstrip()

@@ -29,16 +29,19 @@ from relay.errors import CheckFailed, NotFound, RelayError, UsageError
 from relay.lean.catalogue import Confidence, catalogue, undocumented
 from relay.localtime import now
 from relay.models import Shape
-from relay.phrases import shape_words, when
+from relay.phrases import MOST_NAME, shape_words, when
 from relay.seen import DifferenceSeen, Summary, TypeSeen
 from relay.shapes import judge
 from relay.store.reader import Reader
 from relay.store.selecting import select_ids
 from relay.store.shapes import bodies, outdated
-from relay.text import visible
+from relay.text import visible, visible_start
 
 SAVED_AT_ONCE = 50
 """Captures of one request to the engine, which is one transaction."""
+
+MOST_TOLD = 1_000
+"""Characters of a difference: a key from outside may be megabytes."""
 
 SUMMARY = "seen"
 """The command that `shapes` is without another one's name."""
@@ -91,9 +94,10 @@ def seen(invocation: Invocation, words: tuple[str, ...]) -> None:
 @shapes_command.command("freeze", cls=FilterCommand)
 @click.argument("words", nargs=-1, metavar="[SELECTION|FILES]")
 @click.option("-o", "--output", metavar="FILE", help="Where to; without it, stdout.")
+@click.option("--force", is_flag=True, help="Overwrite FILE even if it was edited.")
 @shared_options
 @click.pass_obj
-def freeze(invocation: Invocation, words: tuple[str, ...], output: str | None) -> None:
+def freeze(invocation: Invocation, words: tuple[str, ...], output: str | None, force: bool) -> None:
     """Write a contract: JSON Schema of what is documented of these events, and of what was seen.
 
     Keep it beside your code and review its changes; `shapes check --against FILE` holds events against it.
@@ -107,7 +111,7 @@ def freeze(invocation: Invocation, words: tuple[str, ...], output: str | None) -
         raise NotFound("none of it is an event with a type")
     events = sum(each.count for each in known)
     line = {"kind": "contract", "types": [each.type for each in known], "events": events}
-    _write(invocation, line, frozen(known), output)
+    _write(invocation, line, frozen(known), output, force=force)
     if output is not None and output != "-":
         click.echo(f"wrote {visible(output)}: {len(known)} types, from {events} events", err=True)
 
@@ -134,7 +138,7 @@ def check(invocation: Invocation, words: tuple[str, ...], against: str, junit: s
         if invocation.json:
             print_json(line)
         elif junit != "-":
-            click.echo(visible(line["text"]))
+            click.echo(visible_start(line["text"], MOST_TOLD))
     if junit is not None:
         _write_text(junit_xml(checked), junit)
     if not any(each.compared for each in checked.values()):
@@ -148,9 +152,10 @@ def check(invocation: Invocation, words: tuple[str, ...], against: str, junit: s
 @shapes_command.command("export")
 @click.argument("types", nargs=-1, metavar="[TYPE...]")
 @click.option("-o", "--output", metavar="FILE", help="Where to; without it, stdout.")
+@click.option("--force", is_flag=True, help="Overwrite FILE even if it was edited.")
 @shared_options
 @click.pass_obj
-def export(invocation: Invocation, types: tuple[str, ...], output: str | None) -> None:
+def export(invocation: Invocation, types: tuple[str, ...], output: str | None, force: bool) -> None:
     """Write what Lean documents as JSON Schema (draft 2020-12): of all event types, or of these."""
     from relay.lean.schemas import all_schemas
 
@@ -159,7 +164,7 @@ def export(invocation: Invocation, types: tuple[str, ...], output: str | None) -
     except ValueError as error:
         raise UsageError(str(error)) from error
     line = {"kind": "schema", "types": [event.type for event in events]}
-    _write(invocation, line, all_schemas(events), output)
+    _write(invocation, line, all_schemas(events), output, force=force)
 
 
 @shapes_command.command("recheck", cls=FilterCommand)
@@ -206,17 +211,18 @@ def _summary(settings: Settings, words: Sequence[str]) -> Summary:
 
 def _lines(seen: TypeSeen) -> Iterator[str]:
     """One type in words; safe to show."""
-    yield visible(f"{seen.type or 'bodies without a type'}: {', '.join(_heading(seen))}")
+    name = visible_start(seen.type, MOST_NAME) if seen.type else "bodies without a type"
+    yield f"{name}: {visible(', '.join(_heading(seen)))}"
     fields = [each for each in seen.fields.values() if each.path != "type"]
-    width = min(60, max((len(visible(each.path)) for each in fields), default=0))
+    width = min(60, max((len(visible_start(each.path, MOST_NAME)) for each in fields), default=0))
     for each in fields:
         present = "" if seen.is_always(each) else f"{each.count} of {seen.objects[each.parent]}"
         types = " or ".join(each.type_names)
         values = ", ".join(f"{value} x{count}" for value, count in each.values.most_common())
-        row = f"  {visible(each.path):{width}}  {types:18}  {present:12}  {visible(values)}"
+        row = f"  {visible_start(each.path, MOST_NAME):{width}}  {types:18}  {present:12}  {visible(values)}"
         yield row.rstrip()
     for difference in sorted(seen.differences.values(), key=lambda each: not each.first.warning):
-        yield "  " + visible(_told(difference, seen.count))
+        yield "  " + visible_start(_told(difference, seen.count), MOST_TOLD)
 
 
 def _heading(seen: TypeSeen) -> Iterator[str]:
@@ -241,18 +247,47 @@ def _told(seen: DifferenceSeen, of: int) -> str:
 
 
 def _write(
-    invocation: Invocation, line: Mapping[str, Any], document: Mapping[str, Any], output: str | None
+    invocation: Invocation,
+    line: Mapping[str, Any],
+    document: dict[str, Any],
+    output: str | None,
+    *,
+    force: bool,
 ) -> None:
     """A document into its file, or on stdout; with --json there is a line of what was written.
 
     Args:
         line: of --json; the file's name is added, and where there is none, the document.
+        force: overwrite a file that somebody edited, or that is another.
     """
+    from relay.lean.schemas import sealed
+
     file = None if output in (None, "-") else output
+    if file is not None and not force:
+        _refuse_an_edited(file)
+    document = sealed(document)
     if file is not None or not invocation.json:
         _write_text(json.dumps(document, indent=2) + "\n", file or "-")
     if invocation.json:
         print_json({**line, "path": file, "document": document if file is None else None})
+
+
+def _refuse_an_edited(file: str) -> None:
+    """
+    Raises:
+        UsageError: the file is there, and not as a command wrote it.
+        RelayError: it cannot be read.
+    """
+    from relay.lean.schemas import is_as_written
+
+    try:
+        before = Path(file).read_bytes() if Path(file).is_file() else b""
+    except OSError as error:
+        raise RelayError(
+            f"cannot read {file}: {os.strerror(error.errno or 0)}", word="not-written"
+        ) from error
+    if before and not is_as_written(before):
+        raise UsageError(f"{file} was edited since it was written, or is another file; --force overwrites it")
 
 
 def _write_text(text: str, output: str) -> None:

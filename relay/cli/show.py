@@ -28,7 +28,7 @@ from relay.decoding import decoded, encoding_of, in_utf8
 from relay.diff import Difference
 from relay.localtime import now
 from relay.models import Attempt, Capture, Comparison, Headers, iso
-from relay.phrases import size, spent, what, when
+from relay.phrases import MOST_NAME, size, spent, what, when
 from relay.repeats import Tries
 from relay.shapes import judge, texts
 from relay.store.events import other_bytes, tries
@@ -45,6 +45,9 @@ MOST_NOTE = 4096
 
 MOST_DIFFERENCES = 20
 """Of a shape, in the overview; `shapes` tells all."""
+
+MOST_TOLD = 1_000
+"""Characters of a difference; `--json` has all of what came from outside."""
 
 MOST_HEX = 512
 """Bytes of a body in the overview that is no text."""
@@ -140,9 +143,9 @@ def _facts(capture: Capture) -> Iterator[tuple[str, str]]:
     event = capture.event
     if event is not None:
         if event.event_id is not None:
-            yield "event_id", visible(event.event_id)
+            yield "event_id", visible_start(event.event_id, MOST_NAME)
         if event.customer_id is not None:
-            yield "customer", visible(event.customer_id)
+            yield "customer", visible_start(event.customer_id, MOST_NAME)
         if event.at is not None:
             yield "event time", iso(event.at)
     yield "signature", capture.signature + (f" by {visible(capture.signed_by)}" if capture.signed_by else "")
@@ -154,7 +157,7 @@ def _facts(capture: Capture) -> Iterator[tuple[str, str]]:
     judgement = judge(capture.body, encoding_of(capture.headers))
     yield "shape", visible(judgement.summary)
     for text in islice(texts(judgement.differences), MOST_DIFFERENCES):
-        yield "", visible(text)
+        yield "", visible_start(text, MOST_TOLD)
     yield "answered", visible(capture.answer.words)
     if capture.starred:
         yield "starred", "yes"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -21,6 +21,7 @@ from relay.lean.receivers import REFUSALS, AttemptVerification, verified_attempt
 from relay.lean.records import WHY_NO_SIGNATURE, Wrapping, is_log_record, unwrapped
 from relay.localtime import now
 from relay.models import Attempt, Capture, Signature
+from relay.store.events import other_bodies
 from relay.store.reader import Reader
 from relay.store.selecting import select
 from relay.text import visible
@@ -178,7 +179,7 @@ def checked_captures(
     verifier = signature.Verifier(secrets)
     with Reader(settings.db) as reader:
         for capture in select(reader, words, now()):
-            check = check_capture(capture, verifier, secrets)
+            check = check_capture(capture, verifier, secrets, other_bodies(reader, capture.id))
             if attempts:
                 check = replace(check, attempts=tuple(_attempts(reader, capture, secrets)))
             yield check
@@ -192,8 +193,17 @@ def _attempts(
         yield attempt, verified_attempt(capture, attempt, secrets, takes_others=takes_others)
 
 
-def check_capture(capture: Capture, verifier: signature.Verifier, secrets: Mapping[str, bytes]) -> Checked:
-    """One stored capture, checked over its stored bytes."""
+def check_capture(
+    capture: Capture,
+    verifier: signature.Verifier,
+    secrets: Mapping[str, bytes],
+    others: Iterable[tuple[int, bytes]] = (),
+) -> Checked:
+    """One stored capture, checked over its stored bytes.
+
+    Args:
+        others: ids and bodies of the other captures of its event.
+    """
     values = [value.encode("latin-1") for name, value in capture.headers if name.lower() == signature.HEADER]
     state, signed_by = verifier.check(values, capture.body)
     kind = capture.event.type if capture.event is not None else None
@@ -204,7 +214,7 @@ def check_capture(capture: Capture, verifier: signature.Verifier, secrets: Mappi
         signed_by=signed_by,
         reason=None
         if signed_by is not None
-        else why_not_valid(values, capture.body, secrets, capture.headers),
+        else why_not_valid(values, capture.body, secrets, capture.headers, others),
         stored=(capture.signature, capture.signed_by),
     )
 

@@ -12,12 +12,12 @@ import binascii
 import hashlib
 import hmac
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from relay.encodings import as_utf8
-from relay.lean.rewritten import rewritten
+from relay.lean.rewritten import replaced_letters, rewritten
 from relay.lean.signature import HEADER, Verifier
 from relay.models import Headers, Signature
 
@@ -63,7 +63,11 @@ class Diagnosis:
 
 
 def diagnose(
-    values: Sequence[bytes], body: bytes, secrets: Mapping[str, bytes], headers: Headers = ()
+    values: Sequence[bytes],
+    body: bytes,
+    secrets: Mapping[str, bytes],
+    headers: Headers = (),
+    others: Iterable[tuple[int, bytes]] = (),
 ) -> Diagnosis | None:
     """The likeliest reason; None where the signature is valid. Never raises.
 
@@ -71,6 +75,8 @@ def diagnose(
         values: the bytes of every `lean-signature` header, in order.
         secrets: name -> secret; only the names get into the answer.
         headers: all headers, to tell another firm's signature and a body that was unpacked.
+        others: ids and bodies of other captures of the event, which the signature may belong to; only read
+            where it is none of this body's.
     """
     state, _ = Verifier(secrets).check(values, body)
     match state:
@@ -90,15 +96,21 @@ def diagnose(
     return (
         _form(values[0], body, secrets)
         if state is Signature.MALFORMED
-        else _mismatch(bytes.fromhex(values[0].partition(b"=")[2].decode("ascii")), body, secrets, headers)
+        else _mismatch(
+            bytes.fromhex(values[0].partition(b"=")[2].decode("ascii")), body, secrets, headers, others
+        )
     )
 
 
 def why_not_valid(
-    values: Sequence[bytes], body: bytes, secrets: Mapping[str, bytes], headers: Headers = ()
+    values: Sequence[bytes],
+    body: bytes,
+    secrets: Mapping[str, bytes],
+    headers: Headers = (),
+    others: Iterable[tuple[int, bytes]] = (),
 ) -> str | None:
     """`diagnose` as text: the reason and what to change; None where the signature is valid."""
-    found = diagnose(values, body, secrets, headers)
+    found = diagnose(values, body, secrets, headers, others)
     return None if found is None else str(found)
 
 
@@ -199,8 +211,22 @@ def _digest(digits: str) -> bytes | None:
     return None
 
 
-def _mismatch(digest: bytes, body: bytes, secrets: Mapping[str, bytes], headers: Headers) -> Diagnosis:
+def _mismatch(
+    digest: bytes,
+    body: bytes,
+    secrets: Mapping[str, bytes],
+    headers: Headers,
+    others: Iterable[tuple[int, bytes]] = (),
+) -> Diagnosis:
     algorithm = _ALGORITHMS[len(digest)]
+    for number, other in others:
+        if name := _signer(digest, other, secrets):
+            return Diagnosis(
+                Cause.BODY,
+                f"it is {_right(algorithm, name)} over the bytes of capture {number}, which reports the same "
+                "event: this body was written anew under the same signature",
+                _BODY_ADVICE,
+            )
     if algorithm != "sha512" and (name := _signer(digest, body, secrets)):
         return Diagnosis(
             Cause.ALGORITHM,
@@ -230,6 +256,13 @@ def _mismatch(digest: bytes, body: bytes, secrets: Mapping[str, bytes], headers:
             f"its content-encoding says {packed}, but the body is not packed: it was unpacked after it was "
             "signed",
             _BODY_ADVICE,
+        )
+    if replaced_letters(body):
+        return Diagnosis(
+            Cause.BODY,
+            "question marks stand in its texts where letters beyond ASCII may have been; if they were "
+            "replaced after it was signed, no signature of it can be right",
+            "have each program on the way read and write the body as UTF-8, or better as bytes",
         )
     return Diagnosis(
         Cause.NONE,

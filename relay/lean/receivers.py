@@ -87,6 +87,8 @@ def verified_attempt(
     if attempt.status in REFUSALS and state is Signature.VALID:
         found = _mistakes(body, len(secrets))
         mistakes = tuple(each for each in found if each.of_these_bytes or not takes_others)
+        # Its usual mistakes are ruled out where it has taken other webhooks: then only these are left.
+        mistakes = mistakes or tuple(_of_this_webhook(signed_by, len(secrets)))
     reason = why_not_valid(values, body, secrets, headers)
     if sent is Sent.EDITED and state is not Signature.VALID:
         reason = "as the body was changed and not signed again"
@@ -95,6 +97,24 @@ def verified_attempt(
 
 def _values(headers: Headers) -> list[bytes]:
     return [value.encode("latin-1", "replace") for name, value in headers if name.lower() == HEADER]
+
+
+def _of_this_webhook(signed_by: str | None, secrets: int) -> Iterator[Mistake]:
+    """What is left where a target that takes other signed webhooks refuses this one."""
+    if secrets > 1:
+        yield Mistake(
+            "other-secret",
+            f"it has another secret than {signed_by}: it has taken webhooks, perhaps none signed by this one",
+            True,
+        )
+    else:
+        yield Mistake("changed", "its secret was changed since it took others", True)
+    yield Mistake(
+        "not-the-signature",
+        "the refusal is not about the signature, since it has taken such before: look at its rights for this "
+        "path, at a check of the event's age, or of an event_id that it has seen",
+        True,
+    )
 
 
 def _mistakes(body: bytes, secrets: int) -> Iterator[Mistake]:

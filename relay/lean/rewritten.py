@@ -10,8 +10,10 @@ import json
 import re
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import product
 from typing import Any
+from urllib.parse import parse_qsl
 
 MOST_BYTES = 1024 * 1024
 """Larger bodies are not tried in other forms."""
@@ -19,6 +21,12 @@ MOST_BYTES = 1024 * 1024
 MOST_JSON_BYTES = 256 * 1024
 """Larger JSON is not written anew: there are up to 150 ways."""
 
+MOST_FIELDS = 20
+"""Of a form; none with more has been seen."""
+
+_FORM = re.compile(rb"[A-Za-z_][A-Za-z0-9_.-]*=[^\s{}\"]*\Z")
+_QUESTIONS = re.compile(r"\?\?|\w\?\w")
+_REPLACEMENT = b"\xef\xbf\xbd"
 _GZIP = b"\x1f\x8b"
 _BOM = b"\xef\xbb\xbf"
 _MARK, _END = "\ue000", "\ue001"
@@ -47,7 +55,7 @@ def rewritten(body: bytes) -> Iterator[tuple[str, bytes]]:
     if len(body) > MOST_BYTES:
         return
     seen = {body, b""}
-    for words, other in (*_as_text(body), *_unpacked(body), *_blanks(body)):
+    for words, other in (*_as_text(body), *_unpacked(body), *_blanks(body), *_unwrapped(body)):
         if other not in seen:
             seen.add(other)
             yield words, other
@@ -79,6 +87,8 @@ def _as_text(body: bytes) -> Iterator[tuple[str, bytes]]:
         yield "the body with CRLF in place of LF", body.replace(b"\n", b"\r\n")
     if body.startswith(_BOM):
         yield "the body without its byte order mark", body.removeprefix(_BOM)
+    else:
+        yield "the body with a byte order mark before it, which was lost", _BOM + body
     if body.isascii():
         return
     for from_, to, words in (
@@ -102,6 +112,43 @@ def _unpacked(body: bytes) -> Iterator[tuple[str, bytes]]:
             yield words, zlib.decompressobj(wbits=wbits).decompress(body, MOST_BYTES)
         except zlib.error:
             continue
+
+
+def _unwrapped(body: bytes) -> Iterator[tuple[str, bytes]]:
+    """What a body holds that was wrapped once more after it was signed: a JSON text in JSON, or in a form."""
+    if body.lstrip()[:1] == b'"':
+        with suppress(ValueError, RecursionError):
+            inner = json.loads(body)
+            if isinstance(inner, str):
+                yield "the text that the body is as JSON: it was written as JSON twice", inner.encode()
+    elif _FORM.match(body):
+        with suppress(ValueError):
+            for _, value in parse_qsl(body.decode("ascii"), max_num_fields=MOST_FIELDS):
+                yield "a field of the form that the body is", value.encode()
+
+
+def replaced_letters(body: bytes) -> bool:
+    """Whether question marks stand in texts of a JSON body where letters of another alphabet may have been.
+
+    Two in a row, or one between letters, in a text that is no address; the sign for what could not be read,
+    U+FFFD, too.
+    """
+    if len(body) > MOST_JSON_BYTES or (b"?" not in body and _REPLACEMENT not in body):
+        return False
+    try:
+        stack = [json.loads(body)]
+    except (ValueError, RecursionError):
+        return False
+    while stack:
+        value = stack.pop()
+        if isinstance(value, str):
+            if "\ufffd" in value or ("://" not in value and _QUESTIONS.search(value)):
+                return True
+        elif isinstance(value, dict):
+            stack.extend(value.values())
+        elif isinstance(value, list):
+            stack.extend(value)
+    return False
 
 
 def _blanks(body: bytes) -> Iterator[tuple[str, bytes]]:

@@ -8,8 +8,10 @@ are always possible.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
+from hashlib import sha256
 from typing import Any
 
 from relay.lean.catalogue import Confidence, EventType, Field, catalogue
@@ -22,10 +24,31 @@ CONFIDENCE = "x-lean-confidence"
 KNOWN_VALUES = "x-lean-known-values"
 """The keyword for a list of values that is open: those that are known."""
 
+DIGEST = "x-lean-digest"
+"""The keyword for the digest of a document as it was written."""
+
 FORMATS = frozenset({"uuid", "date-time", "date", "uri"})
 """Those of the catalogue's formats that JSON Schema knows; the others are told in words."""
 
 Schema = dict[str, Any]
+
+
+def sealed(document: Schema) -> Schema:
+    """The document with its own digest, by which an edit is told later."""
+    return {**document, DIGEST: _digest(document)}
+
+
+def is_as_written(text: bytes) -> bool:
+    """Whether a file is a sealed document that nobody has edited; laid out otherwise it still is."""
+    try:
+        document = json.loads(text)
+        return isinstance(document, dict) and document.pop(DIGEST, None) == _digest(document)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _digest(document: Schema) -> str:
+    return "sha256:" + sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 
 
 def event_schema(event: EventType) -> Schema:

@@ -41,5 +41,13 @@ def other_bytes(reader: Reader, tries: Tries, capture: Capture, most: int) -> tu
     return () if first is None else tuple(islice(_differences(first, capture), most))
 
 
+def other_bodies(reader: Reader, number: int) -> Iterator[tuple[int, bytes]]:
+    """The bodies of the other captures of an event, oldest first, one in memory at a time."""
+    for other in islice((each for each in reader.same_event(number) if each != number), MOST_TRIES):
+        capture = reader.capture(other)
+        if capture is not None:
+            yield other, capture.body
+
+
 def _differences(first: Capture, capture: Capture) -> Iterator[Difference]:
     return tries_of([first, capture]).differences(capture.id)

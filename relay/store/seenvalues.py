@@ -15,6 +15,9 @@ NEWEST = 20_000
 MOST = 100
 """Values of one key."""
 
+LONGEST = 1_000
+"""Characters of a value; an event type may be as long as its body."""
+
 _PATH = "substr(target, 1, instr(target || '?', '?') - 1)"
 
 _CAPTURES = {
@@ -44,7 +47,7 @@ def seen_values(reader: Reader) -> dict[str, list[str]]:
     gaps = Gaps()
     for key, column in _CAPTURES.items():
         rows = reader.rows(
-            f"SELECT {column} AS value FROM captures WHERE id > ? AND value IS NOT NULL"
+            f"SELECT {column} AS value FROM captures WHERE id > ? AND length(value) <= {LONGEST}"
             " GROUP BY 1 ORDER BY count(*) DESC LIMIT ?",
             (newest - NEWEST, MOST),
         )

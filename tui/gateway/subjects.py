@@ -73,7 +73,8 @@ def _findings(
     diagnosis = None
     if capture.signature is not Signature.VALID and cannot_check is None:
         values = [value.encode("latin-1") for name, value in capture.headers if name.lower() == HEADER]
-        diagnosis = diagnose(values, capture.body, secrets, capture.headers)
+        others = events.other_bodies(reader, capture.id)
+        diagnosis = diagnose(values, capture.body, secrets, capture.headers, others)
     return Findings(
         judgement=judge(capture.body, encoding_of(capture.headers)),
         diagnosis=diagnosis,

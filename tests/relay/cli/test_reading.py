@@ -174,6 +174,31 @@ def test_what_lean_does_not_document_is_said_everywhere(log: sqlite3.Connection,
     assert "shape      drift, undocumented, its payload is inferred: " in relay("show", "2")[1]
 
 
+def test_a_line_stays_a_line(log: sqlite3.Connection, relay: Run) -> None:
+    """Many replays, and texts of megabytes from outside, make no longer lines; a replay's target is told."""
+    many = tuple(
+        a_delivery(number, kind="replay", target="http://localhost:4000/hook") for number in range(1, 27)
+    )
+    huge = "x" * 2_000_000
+    long = Event(type=huge, event_id=huge, customer_id=huge)
+    insert_all(
+        log,
+        [
+            a_capture(1, deliveries=many),
+            a_capture(2, deliveries=(a_delivery(30, kind="replay", target=f"http://{huge}/"),), note="n"),
+            a_capture(3, event=long, body=json.dumps({"type": huge, huge: 1}).encode()),
+            a_capture(4, deliveries=(a_delivery(31),)),
+        ],
+    )
+    lines = relay("list")[1].splitlines()
+    assert "-> 200 delivered +25 (localhost:4000/hook)" in lines[0]
+    assert lines[3].endswith("-> 200 delivered")
+    assert max(map(len, lines)) < 400
+    assert max(map(len, relay("shapes", "3")[1].splitlines())) < 1_500
+    overview = relay("show", "3")[1].partition("body, ")[0]
+    assert max(map(len, overview.splitlines())) < 1_500
+
+
 def test_packed_bodies_are_unpacked(log: sqlite3.Connection, relay: Run) -> None:
     """The overview, attempts, JSON and shapes show what they stand for, and say so; `--body` is the bytes."""
     packed = gzip.compress(BODY)
@@ -242,12 +267,12 @@ def test_list_columns(log: sqlite3.Connection, relay: Run, monkeypatch: pytest.M
     )
     line = relay("list")[1]
     assert line.split()[2:7] == ["payment.updated", "valid", f"{len(BODY)}", "B", "503"]
-    assert "-> 200 delivered  -> queued  sample, repeat of 7, drift, starred, note: look␛" in line
+    assert "-> queued +1 (localhost:3000)  sample, repeat of 7, drift, starred, note: look␛" in line
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     monkeypatch.setenv("COLUMNS", "60")
     assert max(map(len, relay("list")[1].splitlines())) <= 60
     monkeypatch.setenv("COLUMNS", "80")
-    assert "  -> 200 delivered" in relay("list")[1]
+    assert "  -> queued +1" in relay("list")[1]
 
 
 def test_faults_have_their_exit_codes(log: sqlite3.Connection, relay: Run, tmp_path: Path) -> None:

@@ -129,6 +129,39 @@ def test_check_that_checks_nothing_is_no_success(db: Path, tmp_path: Path, capsy
     assert shapes("check", "--against", str(tmp_path / "none")) == 4
 
 
+@pytest.mark.parametrize("words", [("freeze", "1"), ("export",)])
+def test_an_edited_file_is_not_overwritten(
+    db: Path, tmp_path: Path, capsys: Output, words: tuple[str, ...]
+) -> None:
+    """One that is as it was written is, laid out anew or not; an edited or another one only with --force."""
+    file = tmp_path / "c.json"
+    assert shapes(*words, "-o", str(file)) == 0
+    written = file.read_text()
+    file.write_text(json.dumps(json.loads(written), sort_keys=True))
+    assert shapes(*words, "-o", str(file)) == 0
+    assert file.read_text() == written
+    for edited in (written.replace('"string"', '"number"', 1), "my own notes"):
+        file.write_text(edited)
+        assert shapes(*words, "-o", str(file)) == 2
+        assert "was edited since it was written, or is another file; --force" in capsys.readouterr().err
+        assert file.read_text() == edited
+        assert shapes(*words, "-o", str(file), "--force") == 0
+        assert file.read_text() == written
+
+
+@pytest.mark.parametrize("words", [(), ("freeze",), ("check", "--against")])
+def test_a_cut_file_is_an_error(db: Path, tmp_path: Path, capsys: Output, words: tuple[str, ...]) -> None:
+    """Beside a good one too, whatever is made of them."""
+    good, bad, contract = tmp_path / "good.json", tmp_path / "bad.json", tmp_path / "c.json"
+    good.write_bytes(BODY)
+    bad.write_bytes(b'{"x":')
+    assert shapes("freeze", str(good), "-o", str(contract)) == 0
+    against = (str(contract),) if "check" in words else ()
+    capsys.readouterr()
+    assert shapes(*words, *against, str(good), str(bad)) == 3
+    assert "bad.json is not JSON: no JSON from character 5 on" in capsys.readouterr().err
+
+
 def test_export(capsys: Output) -> None:
     """All types or some, as one document of JSON Schema; needs no log."""
     assert shapes("export") == 0

@@ -114,7 +114,8 @@ def test_without_save_nothing_is_written(db: Path) -> None:
 def test_json(db: Path, capsys: Output) -> None:
     """With --json each line is an object with both judgements."""
     assert verify(db, "2..3", "--json") == 3
-    second, third = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    second, third, error = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert (error["kind"], error["word"], error["exit"]) == ("error", "signature", 3)
     assert second == {
         "kind": "verification",
         "id": 2,
@@ -215,4 +216,23 @@ def test_attempts(db: Path, capsys: Output) -> None:
     assert "does not verify" in edited
     assert verify(db, "7", "--attempts", "--json") == 3
     kinds = [json.loads(line)["kind"] for line in capsys.readouterr().out.splitlines()]
-    assert kinds == ["verification", *["attempt_verification"] * 4]
+    assert kinds == ["verification", *["attempt_verification"] * 4, "error"]
+
+
+def test_a_signature_of_another_capture_of_the_event(
+    tmp_path: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A copy that was written anew under the same signature is told from a wrong secret."""
+    monkeypatch.setenv("LEAN_WEBHOOK_SECRET", SECRET.decode())
+    path = tmp_path / "relay.db"
+    connection = new_log(path)
+    headers = (("lean-signature", sign(BODY, SECRET)),)
+    again = json.dumps(json.loads(BODY) | {"more": 1}).encode()
+    event = a_capture(1).event
+    captures = [a_capture(1, headers=headers), a_capture(2, headers=headers, body=again, event=event)]
+    insert_all(connection, captures)
+    connection.close()
+    assert verify(path, "2") == 3
+    assert "right for default over the bytes of capture 1, which reports the same event" in (
+        capsys.readouterr().out
+    )

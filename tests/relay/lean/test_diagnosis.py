@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Callable
+from urllib.parse import quote_plus
 
 import pytest
 from hypothesis import given
@@ -225,3 +226,50 @@ def test_no_body_makes_it_raise(body: bytes) -> None:
 def test_large_and_deep_bodies(body: bytes) -> None:
     """They get the honest answer in a moment, however they are made."""
     assert (why(sign(body, b"unknown"), body=body) or "").startswith("none of the usual causes")
+
+
+JSON = '{"name":"\u0639\u0644\u064a","amount":1}'.encode()
+
+
+@pytest.mark.parametrize(
+    ("signed", "came", "says"),
+    [
+        (b"\xef\xbb\xbf" + JSON, JSON, "with a byte order mark before it, which was lost"),
+        (JSON, json.dumps(JSON.decode()).encode(), "it was written as JSON twice"),
+        (JSON, b"payload=" + quote_plus(JSON).encode(), "a field of the form that the body is"),
+    ],
+)
+def test_what_was_wrapped_or_lost_after_it_was_signed(signed: bytes, came: bytes, says: str) -> None:
+    """Each is tried, and named as what was changed on its way."""
+    found = diagnose([sign(signed, b"secret").encode()], came, {"default": b"secret"})
+    assert found is not None
+    assert found.cause is Cause.BODY
+    assert says in found.reason
+
+
+@pytest.mark.parametrize(
+    ("body", "is_named"),
+    [
+        (b'{"name":"???","amount":1}', True),
+        (b'{"name":"M?ller"}', True),
+        ('{"name":"M\ufffdller"}'.encode(), True),
+        (b'{"url":"https://a.b/c?d=e"}', False),
+        (b'{"message":"Really?"}', False),
+        (b"?? no JSON", False),
+    ],
+)
+def test_replaced_letters_are_named(body: bytes, is_named: bool) -> None:
+    """They cannot be brought back, so where they stand is all that can be said."""
+    found = diagnose([sign(b"other", b"secret").encode()], body, {"default": b"secret"})
+    assert found is not None
+    assert ("question marks stand" in found.reason) is is_named
+
+
+def test_a_signature_of_another_capture_of_the_event_is_named() -> None:
+    """The database holds the proof: the same signature, over the bytes that came before."""
+    signature = sign(b'{"a": 1}', b"secret").encode()
+    others = [(3, b"else"), (7, b'{"a": 1}')]
+    found = diagnose([signature], b'{"a":1,"b":2}', {"default": b"secret"}, others=others)
+    assert found is not None
+    assert "right for default over the bytes of capture 7, which reports the same event" in found.reason
+    assert diagnose([signature], b'{"a": 1}', {"default": b"secret"}, others=iter(())) is None
