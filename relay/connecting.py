@@ -295,12 +295,13 @@ async def reachable(to: Destination, timeout_s: float = 3.0) -> str | None:
 
 
 async def closes_at_once(to: Destination, contexts: Contexts, timeout_s: float = 3.0) -> str | None:
-    """That a target takes a connection and closes it unasked, in words; None where it does not."""
+    """That a target closes a connection unasked, or takes none any more, in words; None where it is up."""
     try:
         return await _closes(await connect(to, contexts, timeout_s), to)
     except Failed as failed:
-        # One that takes no connection at all has ended since, perhaps by what it was sent.
-        return str(failed) if failed.outcome in (Outcome.RESET, Outcome.TLS_FAILED) else None
+        # A server that ends resets what waits to be accepted, and then refuses.
+        down = (Outcome.RESET, Outcome.TLS_FAILED, Outcome.REFUSED)
+        return str(failed) if failed.outcome in down else None
 
 
 async def _closes(channel: Channel, to: Destination) -> str | None:

@@ -19,13 +19,15 @@ from tests.backends import a_place
 CAPTURE = re.compile(rb"\r\nX-Lean-Relay: [^;\r]+;hop=\d+;capture=(\d+)\r\n")
 LENGTH = re.compile(rb"\r\nContent-Length: (\d+)\r\n")
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+KEPT_ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nKeep-Alive: timeout=5\r\n\r\n"
 LAST_ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 
 class Sink:
     """What came; made by `sink`."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, *, keeps: bool = False) -> None:
+        self.answer = KEPT_ANSWER if keeps else ANSWER
         self._place = a_place()
         self.port: int = self._place.getsockname()[1]
         self.came: list[tuple[int, float]] = []
@@ -96,16 +98,20 @@ class _Connection(asyncio.Protocol):
         capture = CAPTURE.search(data, 0, head_end + 2)
         if capture is not None:
             self._sink.came.append((int(capture[1]), perf_counter()))
-        self.transport.write(LAST_ANSWER if self.ending else ANSWER)
+        self.transport.write(LAST_ANSWER if self.ending else self._sink.answer)
         if self.ending:
             self.transport.close()
 
 
 @contextmanager
-def sink(*, up: bool = True) -> Iterator[Sink]:
-    """The backend in a thread, listening unless `up` is false."""
+def sink(*, up: bool = True, keeps: bool = False) -> Iterator[Sink]:
+    """The backend in a thread, listening unless `up` is false.
+
+    Args:
+        keeps: it names `Keep-Alive`, and keeps connections whatever a request says.
+    """
     loop = asyncio.new_event_loop()
-    made = Sink(loop)
+    made = Sink(loop, keeps=keeps)
     thread = threading.Thread(target=loop.run_forever, name="sink")
     thread.start()
     try:

@@ -257,14 +257,14 @@ def table(figures: Figures) -> Iterator[str]:
             yield line
 
 
-def drained(drains: list[Drained]) -> str:
+def drained(to: str, drains: list[Drained]) -> str:
     """What backlogs came to, in a line."""
     rates = [each.per_second for each in drains]
     ratios = [each.per_second / each.bare_per_second for each in drains]
     count = statistics.median(each.count for each in drains)
     order = "in order" if all(each.in_order for each in drains) else "NOT IN ORDER"
     return (
-        f"\na backlog of {count:,.0f} to a backend that is back: {statistics.median(rates):,.0f} deliveries/s"
+        f"\na backlog of {count:,.0f} to a backend that {to}: {statistics.median(rates):,.0f} deliveries/s"
         f" ({min(rates):,.0f} to {max(rates):,.0f}), {order}, one at a time;"
         f" {statistics.median(ratios):.2f} of a bare client's requests on one connection"
     )
@@ -300,7 +300,11 @@ def main() -> None:
     try:
         figures = rounds(given.rounds, given.seconds, scratch)
         walls = [version_wall_ms(scratch) for _ in range(7)]
-        drains = [drain(scratch / f"drain-{number}") for number in range(DRAINS)]
+        drains: dict[str, list[Drained]] = {"closes": [], "names Keep-Alive": []}
+        for number in range(DRAINS):  # In turns, so that both meet the same machine.
+            for to, each in drains.items():
+                folder = scratch / f"drain-{number}-{to[:1]}"
+                each.append(drain(folder, keeps=to != "closes"))
         over_tls = list(
             secure.measure(scratch / "tls", max(1, given.rounds // 2), max(1, round(given.seconds)))
         )
@@ -313,7 +317,8 @@ def main() -> None:
     )
     for line in table(figures):
         print(line)
-    print(drained(drains))
+    for to, each in drains.items():
+        print(drained(to, each))
     print()
     for line in over_tls:
         print(line)

@@ -30,9 +30,16 @@ class Drained:
     in_order: bool
 
 
-def drain(folder: Path, *arguments: str) -> Drained:
-    """Fill a log while the backend is away, let it come back, and time what reaches it."""
-    with sink(up=False) as there, running(folder, "--forward-to", f":{there.port}", *arguments) as relay:
+def drain(folder: Path, *arguments: str, keeps: bool = False) -> Drained:
+    """Fill a log while the backend is away, let it come back, and time what reaches it.
+
+    Args:
+        keeps: the backend names `Keep-Alive`, so that connections are used again.
+    """
+    with (
+        sink(up=False, keeps=keeps) as there,
+        running(folder, "--forward-to", f":{there.port}", *arguments) as relay,
+    ):
         press(relay.port, FILL_CONNECTIONS, FILL_S)
         there.start()
         with reading(relay.db) as log:

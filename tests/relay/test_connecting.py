@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import ssl
 import sys
@@ -16,7 +17,7 @@ from relay.outgoing import destination
 from relay.sender import Sender, Tried
 from tests import backends
 from tests.backends import Authority, Backend, Wire, backend, free_port
-from tests.relay.sending import Run, a_request, one_try, parsed
+from tests.relay.sending import Run, a_request, one_try, parsed, until
 
 
 def test_nothing_listens(run: Run) -> None:
@@ -205,6 +206,23 @@ def test_a_port_proxy_without_a_server_behind_it(run: Run) -> None:
             tried = run(one_try(there.url))
         assert tried.target_down, tried.error
         assert tried.outcome in (Outcome.RESET, Outcome.CLOSED)
+
+
+def test_a_server_that_ends_with_the_connection_unaccepted(run: Run) -> None:
+    """What waits to be accepted is reset when a server ends: it is down, and no try was made."""
+
+    async def restarts() -> Tried:
+        listener = socket.create_server(("127.0.0.1", 0))
+        to = destination(f"http://127.0.0.1:{listener.getsockname()[1]}")
+        async with Sender() as sender, asyncio.TaskGroup() as tasks:
+            sending = tasks.create_task(sender.send(a_request(to), to))
+            await until(lambda: sender._open, "the connection")
+            listener.close()
+        return sending.result()
+
+    tried = run(restarts())
+    assert tried.target_down, tried.error
+    assert "nothing listens" in str(tried.error) or "before anything was sent" in str(tried.error)
 
 
 def test_a_backend_that_ends_one_connection_alone(run: Run) -> None:
