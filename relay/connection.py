@@ -266,6 +266,10 @@ class Connection(asyncio.Protocol):
         except Refused as refused:
             self._note(refused)
             response = refused.response
+        except asyncio.CancelledError:  # The relay ends, and has waited for it.
+            stopping = Refused(503, "shutting-down", "the relay stopped before it was known to be stored")
+            self._note(stopping)
+            response = stopping.response
         except Exception as error:
             log.error("a request from %s failed inside the relay: %s", self.peer.address, _where(error))
             internal = Refused(500, "internal", _where(error))
