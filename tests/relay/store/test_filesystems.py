@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from relay.store import filesystems
+from relay.errors import RelayError
+from relay.store import files, filesystems
 
 MOUNTINFO = """\
 22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw
@@ -70,3 +73,27 @@ def test_this_machine_s_own_folder_is_local(tmp_path: Path) -> None:
     """What the system really says is understood: the tests' own folder takes a database."""
     assert filesystems.network_filesystem(tmp_path) is None
     assert filesystems.filesystem_of(tmp_path, filesystems._mounts())
+
+
+@pytest.fixture
+def bindfs(tmp_path: Path) -> Iterator[Path]:
+    """A folder that a program in user space serves."""
+    lower, upper = tmp_path / "lower", tmp_path / "upper"
+    lower.mkdir()
+    upper.mkdir()
+    try:
+        subprocess.run(["bindfs", str(lower), str(upper)], check=True, capture_output=True, timeout=30)
+    except (OSError, subprocess.SubprocessError) as error:
+        pytest.skip(f"bindfs is not there, or may not mount here: {error}")
+    yield upper
+    subprocess.run(["umount", str(upper)], check=True, capture_output=True)
+
+
+def test_a_real_fuse_mount_takes_no_database(bindfs: Path) -> None:
+    """It is recognised by what the system says of it, and nothing is made there."""
+    with pytest.raises(RelayError) as caught:
+        files.prepare_folder(bindfs / "relay.db")
+    assert caught.value.word == "network-filesystem"
+    assert "is on a fuse" in str(caught.value)
+    files.prepare_folder(bindfs / "relay.db", allow_network_fs=True)
+    assert not [*bindfs.iterdir()]
