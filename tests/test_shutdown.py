@@ -19,7 +19,8 @@ def ends_under_load(folder: Path, number: signal.Signals, seed: int) -> int:
     """A signal while callers post; how many 200s they saw. Exit 0 within 5 s, all stored, no -wal."""
     with running(folder) as program:
         with posting(program.port, seed=seed) as posters:
-            posters.stopping.wait(0.3 + 0.05 * (seed % 5))
+            wait_until(lambda: len(posters.acked) > 20, "some to be answered")
+            posters.stopping.wait(0.05 * (seed % 5))
             begun = time.monotonic()
             program.process.send_signal(number)
             assert program.process.wait(10) == 0, program.said
@@ -36,7 +37,7 @@ def ends_under_load(folder: Path, number: signal.Signals, seed: int) -> int:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_ends_under_load(tmp_path: Path, number: signal.Signals) -> None:
     """SIGTERM and Ctrl-C end gently: every 200 has its row, exit 0 within 5 s, the log written back."""
-    assert ends_under_load(tmp_path, number, seed=1) > 20
+    ends_under_load(tmp_path, number, seed=1)
 
 
 def test_requests_under_way_do_not_hold_up_the_end(tmp_path: Path) -> None:
