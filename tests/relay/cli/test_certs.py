@@ -248,7 +248,7 @@ def test_trigger_over_plain_http_shows_nothing(capsys: Output) -> None:
     """A certificate for a plain URL is wrong usage."""
     arguments = ["trigger", "results.ready", "--to", ":1", "--client-cert", "x"]
     assert run(arguments) == 2
-    assert "--client-cert: http://localhost:1/ is plain HTTP" in capsys.readouterr().err
+    assert "http://localhost:1/ is plain HTTP" in capsys.readouterr().err
 
 
 def test_init_as_json(tmp_path: Path, capsys: Output) -> None:
