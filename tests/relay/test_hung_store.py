@@ -25,6 +25,9 @@ from relay.lock import holder
 from relay.store.recorder import Bounds
 from tests.relay.receiving import a_post, read_answer, rows, until
 
+SOON_S = 10.0
+"""Twice what it takes on a quiet machine; without a limit it would be for ever."""
+
 NOWHERE = Route(to=":9", when="type:nothing", where="forward[0]")
 """A target that nothing is sent to."""
 
@@ -82,7 +85,7 @@ async def test_callers_are_answered_whatever_else_waits_for_the_store(tmp_path: 
         begun = monotonic()
         answer = await post(running, a_post())
         assert b" 503 " in answer
-        assert monotonic() - begun < 5.0
+        assert monotonic() - begun < SOON_S
         assert b" 503 " in await post(running, a_post())
         os.kill(pid, signal.SIGCONT)
         await until(lambda: running._writer.trouble is None, "the store to answer")
@@ -99,7 +102,7 @@ async def test_status_says_that_the_store_does_not_answer(tmp_path: Path) -> Non
         for _ in range(3):
             begun = monotonic()
             status = await control.ask_engine(running.settings.db, "status", {})
-            assert monotonic() - begun < 2.0
+            assert monotonic() - begun < SOON_S
             assert status["store"]["state"] == "store-slow"
             assert "has not answered" in status["store"]["detail"]
         assert len(running._writer._jobs) < 4  # Questions to a store that hangs do not pile up.
@@ -126,7 +129,7 @@ async def test_an_action_that_needs_the_store_gives_up(
         with pytest.raises(RelayError) as slow:
             await control.ask_engine(running.settings.db, action, params)
         assert slow.value.word == "store-slow"
-        assert monotonic() - begun < 3.0
+        assert monotonic() - begun < SOON_S
 
 
 async def test_settings_are_read_again_while_the_store_hangs(tmp_path: Path) -> None:
@@ -148,7 +151,7 @@ async def test_the_end_comes_in_time(tmp_path: Path) -> None:
         answers = [asyncio.ensure_future(post(running, a_post())) for _ in range(3)]
         await until(lambda: running._writer.waiting == 3, "the captures to be on their way")
         begun = monotonic()
-    assert monotonic() - begun < 5.0
+    assert monotonic() - begun < SOON_S
     assert [b" 503 " in answer for answer in await asyncio.gather(*answers)] == [True] * 3
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
@@ -203,7 +206,7 @@ async def test_attempts_that_cannot_be_recorded_do_not_hold_up_the_end(tmp_path:
             gate.set()
             await until(lambda: len(running._writer._jobs) >= 2, "both records to wait for the store")
             at = monotonic()
-        assert monotonic() - at < 5.0
+        assert monotonic() - at < SOON_S
         async with engine.running(settings, receive=True) as after:
             sent = "SELECT 1 FROM attempts WHERE verdict = 'delivered'"
             await until(lambda: bool(rows(after.settings.db, sent)), "the delivery to be made again")
@@ -219,6 +222,6 @@ async def test_an_action_under_way_does_not_hold_up_the_end(tmp_path: Path) -> N
         )
         await until(lambda: len(running._writer._jobs) == 1, "the change to be on its way")
         begun = monotonic()
-    assert monotonic() - begun < 5.0
+    assert monotonic() - begun < SOON_S
     with pytest.raises(RelayError):
         await star
