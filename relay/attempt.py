@@ -103,4 +103,5 @@ def ended(number: int, request: Outgoing | None, tried: Tried) -> Ended:
         headers=tried.headers,
         body=tried.body,
         body_size=tried.body_size,
+        address=tried.address,
     )

@@ -147,6 +147,8 @@ class Attempt:
     """`delivered` or `retry`: what Lean would have concluded."""
     verdict_reason: str | None = None
     error: str | None = None
+    address: str | None = None
+    """Where it went, for a target whose name has several addresses; else None."""
     sent_method: str | None = None
     sent_target: str | None = None
     """The request target, latin-1; as the method, None where it was not edited."""
@@ -169,7 +171,7 @@ class Attempt:
         line["delivery_kind"] = self.kind
         line["number"] = self.number
         line["started_at"] = iso(self.started_at)
-        for name in ("elapsed_ms", "outcome", "status", "verdict", "verdict_reason", "error"):
+        for name in ("elapsed_ms", "outcome", "status", "verdict", "verdict_reason", "error", "address"):
             line[name] = getattr(self, name)
         line["sent_method"], line["sent_target"] = self.sent_method, self.sent_target
         line["sent_headers"] = _pairs(self.sent_headers)

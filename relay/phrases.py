@@ -38,6 +38,11 @@ def spent(elapsed_ms: float) -> str:
     return f"{elapsed_ms / 1000:.1f} s" if elapsed_ms < 99_950 else f"{elapsed_ms / 1000:.0f} s"
 
 
+def one_of_several(address: str) -> str:
+    """`::1, one of several addresses of the target's name`: where an attempt went; safe to show."""
+    return f"{visible(address)}, one of several addresses of the target's name"
+
+
 def span(gap: timedelta) -> str:
     """`37 s`, `2 min`, `3 h 5 min`, `2 d 4 h`."""
     seconds = gap.total_seconds()

@@ -135,6 +135,7 @@ def insert_attempt(connection: sqlite3.Connection, attempt: Attempt) -> None:
         "headers": None if attempt.headers is None else json.dumps(attempt.headers),
         "body": attempt.body,
         "body_size": attempt.body_size,
+        "address": attempt.address,
     }
     _insert(connection, "attempts", row)
 

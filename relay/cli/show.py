@@ -28,7 +28,7 @@ from relay.decoding import decoded, encoding_of, in_utf8
 from relay.diff import Difference
 from relay.localtime import now
 from relay.models import Attempt, Capture, Comparison, Headers, iso
-from relay.phrases import MOST_NAME, size, spent, what, when
+from relay.phrases import MOST_NAME, one_of_several, size, spent, what, when
 from relay.repeats import Tries
 from relay.shapes import judge, texts
 from relay.store.events import other_bytes, tries
@@ -245,6 +245,8 @@ def _attempt_lines(attempt: Attempt, capture: Capture) -> Iterator[str]:
         line += f"  {attempt.verdict or 'no verdict'}"
         line += f": {attempt.verdict_reason}" if attempt.verdict_reason else ""
     yield visible(line)
+    if attempt.address is not None:
+        yield f"  went to {one_of_several(attempt.address)}"
     if attempt.sent_method is not None or attempt.sent_target is not None:
         method, target = attempt.sent_method or capture.method, attempt.sent_target or capture.target
         yield f"  sent: {visible(method)} {latin1_shown(target)}"

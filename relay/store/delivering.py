@@ -34,6 +34,7 @@ _ATTEMPT_COLUMNS = (
     "headers",
     "body",
     "body_size",
+    "address",
 )
 
 CLAIM = """
@@ -75,6 +76,7 @@ class Ended:
     headers: Headers | None = None
     body: bytes | None = None
     body_size: int | None = None
+    address: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,6 +206,7 @@ def attempt_values(delivery_id: int, ended: Ended) -> tuple[Any, ...]:
         _headers(ended.headers),
         ended.body,
         ended.body_size,
+        ended.address,
     )
 
 

@@ -77,7 +77,7 @@ ATTEMPT_COLUMNS = """attempts.id, attempts.delivery_id, deliveries.capture_id, d
     deliveries.kind, attempts.number, attempts.started_at, attempts.elapsed_us, attempts.outcome,
     attempts.status, attempts.verdict, attempts.verdict_reason, attempts.error, attempts.sent_headers,
     attempts.sent_body, attempts.headers, attempts.body, attempts.body_size, attempts.sent_method,
-    attempts.sent_target"""
+    attempts.sent_target, attempts.address"""
 
 FOLLOWED_COLUMNS = f"""captures.event_type, captures.method, captures.target, captures.signature,
     CASE WHEN deliveries.state = 'queued' AND attempts.id = {LAST_ATTEMPT} THEN deliveries.due_at END,
@@ -165,12 +165,13 @@ def attempt(row: Row) -> Attempt:
         body_size=row[17],
         sent_method=row[18],
         sent_target=row[19],
+        address=row[20],
     )
 
 
 def followed(row: Row) -> Followed:
     """A row of `ATTEMPT_COLUMNS` and `FOLLOWED_COLUMNS`."""
-    event_type, method, target, signature, again_at, received_at, repeat_of, first_at = row[20:]
+    event_type, method, target, signature, again_at, received_at, repeat_of, first_at = row[21:]
     return Followed(
         attempt=attempt(row),
         event_type=event_type,

@@ -159,5 +159,7 @@ STEPS: Mapping[str, tuple[str, ...]] = {
         "UPDATE refusals SET detail = 'an earlier version told more, which may have quoted what came'"
         " WHERE reason IN ('malformed', 'internal')",
     ),
+    # The address that was connected to; NULL where the target's name has one only, or nothing was connected.
+    "m0005_attempt_address": ("ALTER TABLE attempts ADD COLUMN address TEXT",),
 }
 """Every migration that this version knows, in order."""

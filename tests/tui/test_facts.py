@@ -240,6 +240,8 @@ def test_hostile_text_is_made_safe(tmp_path: Path, tab: Any) -> None:
         tls={"version": bad, "verdict": bad, "words": bad, "certificate": {"subject": bad}},
         deliveries=(a_delivery(1, target=bad, attempts=0, verdict=None, status=None),),
     )
-    answer = an_attempt(target=bad, error=bad, headers=((raw, raw),), body=bad.encode(), verdict_reason=bad)
+    answer = an_attempt(
+        target=bad, error=bad, address=bad, headers=((raw, raw),), body=bad.encode(), verdict_reason=bad
+    )
     text = said(tab(subject(tmp_path, [capture], attempts=(answer,))))
     assert visible(text.replace("\n", " ")) == text.replace("\n", " ")

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from relay.models import Attempt, Capture, Headers
-from relay.phrases import size, spent, when
+from relay.phrases import one_of_several, size, spent, when
 from relay.text import latin1_shown, visible
 from tui.facts.blocks import Block, Fact, Heading, Note, Subject
 from tui.facts.bodies import lines
@@ -40,6 +40,8 @@ def _attempt(attempt: Attempt, capture: Capture) -> Iterator[Block]:
     glyph = {"good": "✓", "bad": "✗"}.get(tone, "–")
     yield Heading(f"{glyph} Try {attempt.number}: {came} in {spent(attempt.elapsed_ms)}", tone)
     yield Fact("started", when(attempt.started_at))
+    if attempt.address is not None:
+        yield Fact("went to", one_of_several(attempt.address))
     if attempt.outcome != "answered":
         yield Fact("ended", visible(attempt.outcome))
     if attempt.error:

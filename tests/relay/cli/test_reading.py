@@ -395,6 +395,7 @@ def test_nothing_hostile_is_printed(
         elapsed_ms=1,
         outcome=HOSTILE,
         error=HOSTILE,
+        address=HOSTILE,
         verdict="retry",
         verdict_reason=HOSTILE,
         headers=((latin, latin),),

@@ -133,6 +133,7 @@ def test_attempts_come_back(log: sqlite3.Connection, reader: Reader) -> None:
         verdict="retry",
         verdict_reason="Lean documents only 200",
         error=None,
+        address="::1",
         sent_headers=(("a", "b"),),
         sent_body=b"\xff",
         headers=(("C", "d"), ("C", "e")),
