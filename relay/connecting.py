@@ -1,4 +1,4 @@
-"""Connections to targets: resolve, connect, TLS, and the two ends of a byte stream.
+"""Connections to targets: connect, TLS, and the two ends of a byte stream.
 
 Owns one connection and the words for why there is none; knows no HTTP. No proxy from the environment is
 asked. A `Channel` is a protocol of its own and no asyncio stream, because what a backend said before it
@@ -15,12 +15,12 @@ import ssl
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from ipaddress import ip_address
 from time import monotonic
 from typing import cast
 
+from relay.addresses import Addresses, first_to_take
 from relay.errors import RelayError
-from relay.outcomes import Failed, Outcome, not_connected, said, unresolved
+from relay.outcomes import Failed, Outcome, not_connected, said
 from relay.outgoing import Destination
 from relay.standstill import Watch
 from relay.text import visible
@@ -246,24 +246,34 @@ class Contexts:
 
 
 async def connect(
-    to: Destination, contexts: Contexts, within_s: float, watch: Watch | None = None
+    to: Destination,
+    contexts: Contexts,
+    within_s: float,
+    watch: Watch | None = None,
+    known: Addresses | None = None,
 ) -> Channel:
     """A new connection, its TLS handshake done.
 
     Args:
         watch: knows how long this process stood still meanwhile, which does not count; without one it does.
+        known: addresses that were asked for a moment ago; without them the resolver is asked.
 
     Raises:
         Failed: there is none, and no byte of a request was sent.
     """
     context = await contexts.of(to) if to.secure else None
+    known = known or Addresses()
     within_s = min(within_s, CONNECT_WITHIN_S)
     doing = Outcome.UNRESOLVED
     try:
         async with asyncio.timeout(within_s) if watch is None else watch.within(within_s):
-            addresses = await _resolve(to)
+            addresses = await known.of(to)
             doing = Outcome.UNREACHABLE
-            sock, address = await _connect_one(to, addresses, within_s)
+            try:
+                sock, address = await first_to_take(to, addresses, within_s)
+            except BaseException:
+                known.forget(to)
+                raise
             doing = Outcome.TLS_FAILED
             channel = await _wrap(sock, to, context)
             channel.address = address[0] if len(set(addresses)) > 1 else None
@@ -331,54 +341,6 @@ def tls_words(error: ssl.SSLError, to: Destination) -> str:
         if to.cert_file is not None and reason.endswith(alert):
             return f"{means}; `lean-relay certs check` looks it through"
     return visible((reason or str(error)).replace("_", " ").lower())
-
-
-_Place = tuple[str, int] | tuple[str, int, int, int]
-_Address = tuple[socket.AddressFamily, _Place]
-
-
-async def _resolve(to: Destination) -> list[_Address]:
-    try:
-        literal = ip_address(to.host)
-    except ValueError:
-        pass
-    else:
-        return [(socket.AF_INET if literal.version == 4 else socket.AF_INET6, (to.host, to.port))]
-    try:
-        found = await asyncio.get_running_loop().getaddrinfo(to.host, to.port, type=socket.SOCK_STREAM)
-    except (socket.gaierror, UnicodeError) as error:
-        raise unresolved(error, to) from error
-    return [(family, cast("tuple[str, int]", address)) for family, _, _, _, address in found]
-
-
-async def _connect_one(
-    to: Destination, addresses: list[_Address], within_s: float
-) -> tuple[socket.socket, _Place]:
-    """The first address that takes a connection; each that says nothing gets its share of the time."""
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + within_s
-    failure: OSError | None = None
-    for left, (family, address) in zip(range(len(addresses), 0, -1), addresses, strict=True):
-        try:
-            sock = socket.socket(family, socket.SOCK_STREAM)
-        except OSError as error:
-            failure = failure or error
-            continue
-        sock.setblocking(False)
-        try:
-            async with asyncio.timeout((deadline - loop.time()) / left if left > 1 else None):
-                await loop.sock_connect(sock, address)
-        except OSError as error:  # TimeoutError is one
-            sock.close()
-            # A refusal says more than an address family that this machine has no way to.
-            if failure is None or isinstance(error, ConnectionRefusedError):
-                failure = error
-        except BaseException:
-            sock.close()
-            raise
-        else:
-            return sock, address
-    raise not_connected(failure or OSError("it has no address"), to)
 
 
 async def _wrap(sock: socket.socket, to: Destination, context: ssl.SSLContext | None) -> Channel:
@@ -453,7 +415,7 @@ async def _names_in_certificate(to: Destination) -> list[str]:
 
     try:
         async with asyncio.timeout(NAMES_WITHIN_S):
-            sock, _ = await _connect_one(to, await _resolve(to), NAMES_WITHIN_S)
+            sock, _ = await first_to_take(to, await Addresses().of(to), NAMES_WITHIN_S)
             channel = await _wrap(sock, to, _unchecked())
     except (OSError, Failed):
         return []

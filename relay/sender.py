@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from time import monotonic
 from types import TracebackType
 
+from relay.addresses import Addresses
 from relay.connecting import CLOSED_AT_ONCE_S, Channel, Contexts, closes_at_once, connect, tls_words
 from relay.lean.schedule import ANSWER_WITHIN_S, DELIVERED_STATUS, Verdict, not_known, verdict
 from relay.models import Headers
@@ -92,6 +93,7 @@ class Sender:
         """
         self.standstill = standstill or Standstill()
         self._contexts = Contexts()
+        self._addresses = Addresses()
         self._idle: dict[_Key, list[_Kept]] = {}
         self._open: set[Channel] = set()
         self._closed = False
@@ -152,7 +154,7 @@ class Sender:
         kept = channel is not None
         try:
             if channel is None:
-                channel = await connect(to, self._contexts, timeout_s, watch)
+                channel = await connect(to, self._contexts, timeout_s, watch, self._addresses)
                 self._open.add(channel)
             response.received_before = channel.received
             try:

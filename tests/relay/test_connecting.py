@@ -8,9 +8,11 @@ import ssl
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from relay import addresses
 from relay.connecting import reachable
 from relay.outcomes import Outcome
 from relay.outgoing import destination
@@ -37,6 +39,33 @@ def test_a_name_without_an_address(run: Run) -> None:
     assert tried.error.startswith("the name nothing.invalid ")
     tried = run(one_try(f"http://{'a' * 70}.test:3000"))
     assert tried.outcome is Outcome.UNRESOLVED
+
+
+async def test_the_resolver_is_not_asked_for_each_of_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it said holds for a moment, and no longer where nothing takes a connection there."""
+    asked: list[str] = []
+
+    async def resolved(host: str, port: int, **_: Any) -> Any:
+        asked.append(host)
+        return [(socket.AF_INET, 0, 0, "", ("127.0.0.1", port))]
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", resolved)
+    monkeypatch.setattr(addresses, "KEPT_S", 3600.0)
+    async with Sender() as sender:
+
+        async def outcomes(port: int, count: int) -> list[Outcome]:
+            to = destination(f"http://backend.test:{port}")
+            return [(await sender.send(a_request(to), to)).outcome for _ in range(count)]
+
+        with backend(backends.answers()) as there:
+            assert await outcomes(there.port, 3) == [Outcome.ANSWERED] * 3
+            assert (there.connections, len(asked)) == (3, 1)
+        assert await outcomes(free_port(), 2) == [Outcome.REFUSED] * 2
+        assert len(asked) == 3
+        monkeypatch.setattr(addresses, "KEPT_S", 0.0)
+        with backend(backends.answers()) as there:
+            assert await outcomes(there.port, 3) == [Outcome.ANSWERED] * 3
+            assert len(asked) == 6
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse where Linux lets wait")
