@@ -7,8 +7,8 @@ held to these names by a test.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -70,6 +70,24 @@ def check_readable(conn: sqlite3.Connection, path: Path) -> None:
     Raises:
         RelayError: as `check`, and `older-database` where a migration is still to be made.
     """
+    with _snapshot(conn):
+        _check_readable(conn, path)
+
+
+@contextmanager
+def _snapshot(conn: sqlite3.Connection) -> Iterator[None]:
+    """All looks see one state: an engine that is starting may finish a migration between two of them."""
+    if conn.in_transaction:
+        yield
+        return
+    conn.execute("BEGIN")
+    try:
+        yield
+    finally:
+        conn.execute("ROLLBACK")
+
+
+def _check_readable(conn: sqlite3.Connection, path: Path) -> None:
     if is_empty(conn):
         raise RelayError(
             f"{path} holds nothing yet; start `lean-relay listen` on it, or name another file with --db",

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlite_utils import Database
 
 from relay.errors import RelayError
 from relay.store import identity, schema
@@ -50,6 +51,29 @@ def test_foreign_database(empty: sqlite3.Connection) -> None:
     empty.execute("CREATE TABLE captures (id INTEGER)")
     assert word_of(empty) == "foreign-database"
     assert word_of(empty, reading=True) == "foreign-database"
+
+
+def test_a_migration_between_two_looks(tmp_path: Path) -> None:
+    """A reader that looks while an engine migrates finds an older database, never a foreign one."""
+    path = tmp_path / "relay.db"
+    engine, reader = (sqlite3.connect(path, isolation_level=None) for _ in range(2))
+    engine.execute("PRAGMA journal_mode = WAL")
+    stop = identity.MIGRATIONS[-1]
+    schema.migrations.apply(Database(engine, execute_plugins=False), stop_before=stop)
+    looks: list[str] = []
+
+    def look(statement: str) -> None:
+        looks.append(statement)
+        if "sqlite_master" in statement and "FROM _sqlite_migrations" in looks[-2]:
+            schema.migrate(engine)
+
+    reader.set_trace_callback(look)
+    assert word_of(reader, reading=True) == "older-database"
+    reader.set_trace_callback(None)
+    assert schema.is_current(engine)
+    identity.check_readable(reader, path)
+    reader.close()
+    engine.close()
 
 
 def test_newer_database(migrated: sqlite3.Connection) -> None:
