@@ -294,7 +294,9 @@ def _see_tls(where: Iterable[Destination], settings: Settings) -> None:
         RelayError: `tls-...`, a file cannot be used.
     """
     if not any(to.secure for to in where):
-        raise UsageError("every target is plain HTTP, where nobody shows or checks a certificate")
+        raise UsageError(
+            "every target is plain HTTP, so --insecure and --target-... have no effect; write https://"
+        )
     from relay.certs.showing import for_targets  # with cryptography, 60 ms
 
     for note in for_targets(settings.target_ca, settings.target_cert, settings.target_key):

@@ -68,7 +68,7 @@ def test_to_its_end(python: Path, tmp_path: Path) -> None:
     said = (tmp_path / "said").read_text()
     assert "payment.created valid -> 500 in " in said
     assert "Lean would try again in 1 min" in said
-    assert "the backend closed the connection without an answer" in said
+    assert "the backend closed the connection without a response" in said
     assert "is down: nothing listens on port" in said
     assert "; 3 wait" in said
     assert "is back; " in said

@@ -239,7 +239,9 @@ def _where(url: str, settings: Settings, tls: TargetTls | None, ca: Path | None)
     (where,) = destinations([url], chosen).values()
     if not where.secure:
         if tls is not None or ca is not None:
-            raise UsageError(f"{url} is plain HTTP, where nobody shows or checks a certificate")
+            raise UsageError(
+                f"{url} is plain HTTP, so --insecure, --ca and client certificates have no effect; write https://"
+            )
         return where
     also_trust = None
     if chosen.target_ca is None and not chosen.insecure:

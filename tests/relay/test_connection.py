@@ -206,6 +206,7 @@ def test_a_loop_that_stood_still_grants_the_time(tmp_path: Path, run: Run, begin
     data = a_post(b"0123456789")
 
     async def scenario() -> None:
+        loop = asyncio.get_running_loop()
         async with a_receiver(tmp_path, limits=limits) as running:
             clients = []
             for kept in (False, True):
@@ -215,7 +216,8 @@ def test_a_loop_that_stood_still_grants_the_time(tmp_path: Path, run: Run, begin
                 if kept:
                     client.sendall(data)
                     await until(lambda: len(running.rows()) == 1, "the first")
-                    assert client.recv(1000).startswith(b"HTTP/1.1 200 ")
+                    first = await loop.run_in_executor(None, client.recv, 1000)
+                    assert first.startswith(b"HTTP/1.1 200 ")
                 client.sendall(data[:begin])
             door = running.receiver.connections
             await until(
@@ -226,7 +228,6 @@ def test_a_loop_that_stood_still_grants_the_time(tmp_path: Path, run: Run, begin
             )
             for number, client in enumerate(clients):
                 stand_still(client, data[begin:], 1.2 * number)
-            loop = asyncio.get_running_loop()
             for client in clients:
                 answer = await loop.run_in_executor(None, client.recv, 1000)
                 assert answer.startswith(b"HTTP/1.1 200 "), answer

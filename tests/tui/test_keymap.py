@@ -114,7 +114,7 @@ OTHERS = [
     *(f"alt+{character}" for character in string.ascii_letters + string.digits),
     *(f"f{number}" for number in range(2, 25)),
     *(f"alt+f{number}" for number in range(1, 13)),
-    *(f"ctrl+f{number}" for number in range(1, 13)),
+    *(f"shift+f{number}" for number in range(2, 13)),
 ]
 """Keys that nothing has by itself."""
 

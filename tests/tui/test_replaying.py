@@ -490,6 +490,8 @@ async def test_in_an_editor_of_ones_own(tmp_path: Path, monkeypatch: pytest.Monk
         await see.shows('"amount":3.30')
         assert (tmp_path / "seen").read_text().startswith("-rw-------")
         await see.press("ctrl+s")
+        await see.shows("Send it so?")
+        await see.press("y")
         await see.shows("answered 200")
         assert got[0][3] == BODY.replace(b"100.50", b"3.30")
 

@@ -118,7 +118,7 @@ def test_forward_sends_again(tmp_path: Path) -> None:
         line = json.loads(command(tmp_path, "forward", "1..2", "--yes", "--json"))
         assert (line["kind"], line["queued"], line["released"]) == ("forward", 2, 0)
         wait_until(lambda: deliveries(tmp_path, "ended") == 5, "the fourth and fifth")
-        assert "-> 500 retry  -> 200 delivered  -> 200 delivered" in command(tmp_path, "list", "1")
+        assert f"-> 500 retry +2 (localhost:{port})" in command(tmp_path, "list", "1")
         attempts = command(tmp_path, "show", "1", "--attempts")
         assert "answered: 500 in " in attempts
         assert f"\n  sent: Host: localhost:{port}\n" in attempts

@@ -105,7 +105,7 @@ def test_beside_an_engine_the_engine_sends_to_its_targets(tmp_path: Path) -> Non
             text=True,
         ) as replaying:
             wait_until(lambda: len(there.requests) == 2, "the replay")
-            assert "replay     1, from a command: 0 of 1 tried" in command(tmp_path, "status")
+            assert "replay     1, from a command: 1 of 1 tried" in command(tmp_path, "status")
             there.released.set()
             said, _ = replaying.communicate(timeout=20)
         assert said.startswith(LINE)
