@@ -295,7 +295,7 @@ def _see_tls(where: Iterable[Destination], settings: Settings) -> None:
     """
     if not any(to.secure for to in where):
         raise UsageError(
-            "every target is plain HTTP, so --insecure and --target-... have no effect; write https://"
+            "every target is plain HTTP, so --insecure and the certificate options have no effect; write https://"
         )
     from relay.certs.showing import for_targets  # with cryptography, 60 ms
 

@@ -39,6 +39,17 @@ async def prune(folder: Path, *selection: str) -> None:
     assert done.returncode == 0, done
 
 
+async def test_what_is_found_while_the_screen_goes(tmp_path: Path) -> None:
+    """A count or a look at the engine that ends after the widgets have gone changes and fails nothing."""
+    async with showing(tmp_path, [a_capture(1)]) as see:
+        screen = see.pilot.app.screen
+        assert isinstance(screen, MainScreen)
+        await screen.remove_children()
+        screen._rows_changed()
+        screen._look()
+        await see.pilot.pause()
+
+
 async def test_pruned_in_another_terminal(tmp_path: Path) -> None:
     """With an engine and `prune`: rows, marks and counts go at once; cursor and scroll stay."""
     log = new_log(tmp_path / "relay.db")

@@ -217,6 +217,8 @@ class MainScreen(Filtering, DetailingScreen):
                 self._status.arrivals.add(1, at.timestamp())
 
     def _rows_changed(self) -> None:
+        if not self._list.is_attached:
+            return  # The screen is going: what a count or a search finds meanwhile is shown to nobody.
         self._list.rows_changed()
         listing, finding = self._browsing.listing, self._browsing.finding
         nothing = not len(listing) and finding is None
@@ -244,6 +246,8 @@ class MainScreen(Filtering, DetailingScreen):
     @work(exclusive=True, group="status")
     async def _look(self) -> None:
         status = await self.gateway.status()
+        if not self._list.is_attached:
+            return
         self._status.status = status
         self._empty.public_url = status.public_url
         self.show_others(status.replays)
