@@ -22,7 +22,7 @@ _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 @dataclass(frozen=True, slots=True)
 class BrokenHead:
-    """What stands in it."""
+    """A response head that the parser refused, as far as it can be read."""
 
     status: int | None
     """None where the status line holds none."""
@@ -31,7 +31,7 @@ class BrokenHead:
     fault: str
     """What is wrong: `its header line 2 has no colon`; safe to show."""
     rest: bytes
-    """What came behind the head."""
+    """Bytes that followed the head."""
     is_whole: bool
     """The empty line at its end has come."""
 
@@ -98,7 +98,7 @@ def _framing_fault(headers: Headers) -> str:
         return f"its Transfer-Encoding is '{_shown(codings[0])}', where only chunked can be read"
     lengths = [value for name, value in headers if name.lower() == "content-length"]
     if any(not (value.isascii() and value.isdecimal()) for value in lengths):
-        return "its Content-Length is no number"
+        return "its Content-Length is not a number"
     if len(set(lengths)) > 1:
         return "it has several Content-Lengths that differ"
     return "it is not written as HTTP/1.1 demands"

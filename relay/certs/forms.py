@@ -1,6 +1,6 @@
 """The forms that certificates and keys come in, brought to one: PEM however an editor left it, and DER.
 
-Owns what is taken for which. What stands in the file decides, never its name. Pure.
+Recognises a form by the content of the file, never by its name. Pure.
 """
 
 from __future__ import annotations

@@ -203,10 +203,15 @@ BROKEN_HEADS: dict[str, tuple[bytes, int | None, str, bytes]] = {
     "empty-length": (
         b"HTTP/1.1 200 OK\r\nContent-Length:\r\n\r\nok",
         200,
-        "Content-Length is no number",
+        "Content-Length is not a number",
         b"ok",
     ),
-    "no-number": (b"HTTP/1.1 200 OK\r\nContent-Length: ten\r\n\r\n", 200, "Content-Length is no number", b""),
+    "no-number": (
+        b"HTTP/1.1 200 OK\r\nContent-Length: ten\r\n\r\n",
+        200,
+        "Content-Length is not a number",
+        b"",
+    ),
     "no-colon": (
         b"HTTP/1.1 500 Oops\r\nX: 1\r\nnothing\r\n\r\nno",
         500,
