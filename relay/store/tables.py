@@ -161,5 +161,13 @@ STEPS: Mapping[str, tuple[str, ...]] = {
     ),
     # The address that was connected to; NULL where the target's name has one only, or nothing was connected.
     "m0005_attempt_address": ("ALTER TABLE attempts ADD COLUMN address TEXT",),
+    "m0006_address_to_read": (
+        "DROP VIEW attempts_readable",
+        f"""CREATE VIEW attempts_readable AS SELECT attempts.id, deliveries.capture_id, deliveries.target,
+            deliveries.kind, deliveries.state, attempts.number, {_utc("attempts.started_at")} AS started,
+            attempts.elapsed_us / 1000.0 AS elapsed_ms, attempts.outcome, attempts.status, attempts.verdict,
+            attempts.verdict_reason, attempts.error, attempts.address
+            FROM attempts JOIN deliveries ON deliveries.id = attempts.delivery_id""",
+    ),
 }
 """Every migration that this version knows, in order."""

@@ -116,6 +116,22 @@ async def test_the_next_of_its_ids(tmp_path: Path) -> None:
         await see.shows("4 captures")
 
 
+async def test_an_id_of_one_capture_alone_is_passed_over(tmp_path: Path) -> None:
+    """An entity that only this capture names is not shown first, where its customer has others."""
+    captures = [
+        *payment_and_intent(),
+        an_event(
+            5, "entity.created", {"id": "5ae0fca1-6d4f-41a5-8c9a-5f2b1e9c2d11", "customer_id": CUSTOMER}
+        ),
+    ]
+    async with showing(tmp_path, captures) as see:
+        await see.shows("#5 ")
+        await see.press("J")
+        await see.shows(f"customer {CUSTOMER}: 4 captures", "▸ 5")
+        await see.press("right_square_bracket")
+        await see.shows("entity 5ae0fca1-6d4f-41a5-8c9a-5f2b1e9c2d11: 1 capture of 1 type")
+
+
 async def test_capture_that_a_filter_hides(tmp_path: Path) -> None:
     """A step that the filter leaves out is gone to all the same; the filter is off then, and that is said."""
     async with showing(tmp_path, payment_and_intent()) as see:

@@ -361,11 +361,12 @@ class Gateway:
         """
         return await asyncio.to_thread(self._copies.save, name, data)
 
-    async def journey(self, number: int, place: int) -> Followed:
+    async def journey(self, number: int, place: int | None) -> Followed:
         """Everything that belongs to one of a capture's ids; `stop_journey` ends it.
 
         Args:
-            place: which of the ids, counted from what its event is about; any number, they go round.
+            place: which of the ids, counted from what its event is about; any number, they go round. None
+                takes the first that leads to another capture.
 
         Raises:
             RelayError: it is gone, has none, or the log cannot be read.

@@ -23,10 +23,11 @@ class Journeys:
         self.stops = 0
         """How often `stop` was called."""
 
-    def follow(self, number: int, place: int, stops: int | None = None) -> Followed:
+    def follow(self, number: int, place: int | None, stops: int | None = None) -> Followed:
         """The journey of one of a capture's ids.
 
         Args:
+            place: which of the ids; with None the first that leads to another capture.
             stops: what `stops` was when it was asked for: one that is stopped before its turn does not begin.
 
         Raises:
@@ -43,15 +44,19 @@ class Journeys:
                 ids = seeds(capture)
                 if not ids:
                     raise NotFound(f"capture {number} has none of Lean's ids to follow")
-                seed = ids[place % len(ids)]
-                journey, left_out = journey_of(reader, seed.value, begin_with=number, tell=self._tell)
+                for at in range(len(ids)) if place is None else [place % len(ids)]:
+                    if stops not in (None, self.stops):
+                        raise stopped()
+                    journey, left_out = journey_of(reader, ids[at].value, begin_with=number, tell=self._tell)
+                    if len(journey.steps) > 1:
+                        break
             finally:
                 self._reader = self.looking = None
         return Followed(
             capture_id=number,
             journey=journey,
             left_out=left_out,
-            place=place % len(ids),
+            place=at,
             ids=tuple((each.of, each.value) for each in ids),
         )
 

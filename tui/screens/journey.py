@@ -42,7 +42,7 @@ class JourneyScreen(Screen[int | None]):
         """
         super().__init__()
         self._gateway, self._number = gateway, number
-        self._place = 0
+        self._place: int | None = None
         self._followed: Followed | None = None
         self._is_looking = False
         self._head = Static(id="journey-head", markup=False)

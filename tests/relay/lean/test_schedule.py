@@ -62,6 +62,7 @@ def test_each_try_is_recognised() -> None:
         (202, 0.1, "retry", "Lean documents only 200"),
         (204, 0.1, "retry", "Lean documents only 200"),
         (302, 0.1, "retry", "302 is a redirect, and Lean documents only 200"),
+        (304, 0.1, "retry", "304 is not 200, and Lean documents only 200"),
         (401, 0.1, "retry", "look at how it checks the signature"),
         (404, 0.1, "retry", "nothing is at this path"),
         (418, 0.1, "retry", "418 is not 200: the backend refused it"),

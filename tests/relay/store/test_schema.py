@@ -90,3 +90,17 @@ def test_readable_views_show_times_as_text(tmp_path: Path) -> None:
     assert rows(path, "SELECT received, event_time FROM captures_readable") == [
         ("2026-05-28T20:26:40.000042Z", None)
     ]
+
+
+def test_the_view_of_attempts_has_the_address(tmp_path: Path) -> None:
+    """Whoever reads attempts with other tools sees where each one went, as `show --attempts` tells it."""
+    path = tmp_path / "old.db"
+    shutil.copy(max(SCHEMAS.glob("m*.db")), path)
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute(
+            "UPDATE attempts SET address = '[::1]:8000' WHERE id = (SELECT min(id) FROM attempts)"
+        )
+        [(first, address)] = connection.execute(
+            "SELECT id, address FROM attempts_readable ORDER BY id LIMIT 1"
+        )
+    assert (first, address) == (1, "[::1]:8000")
