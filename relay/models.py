@@ -408,3 +408,15 @@ def to_micros(at: datetime) -> int:
 def iso(at: datetime) -> str:
     """`2026-11-20T08:15:30.123456Z`: always UTC, always six digits, so that text sorts as time."""
     return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+@dataclass(slots=True)
+class Entry:
+    """Alike refusals since the last write: the first one's time and detail, and how many."""
+
+    at: int
+    """Microseconds UTC."""
+    client: str
+    reason: str
+    detail: str
+    count: int = 1

@@ -13,7 +13,7 @@ from typing import Any
 from relay.lean.catalogue import undocumented
 from relay.models import Attempt, Capture, Delivery, Event, to_micros
 from relay.store import schema
-from relay.traces import is_plain
+from relay.text.prefilter import is_plain
 
 NOON = datetime(2026, 11, 20, 12, 0, 0, tzinfo=UTC)
 """When everything of these factories happens, unless told otherwise."""

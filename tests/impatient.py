@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from relay import attempt
 from relay.cli import main
+from relay.delivery import attempt
 
 attempt.HOLDS_UP_S = 0.2
 

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from OpenSSL import crypto
 
-from relay.certs.der import Element, elements, first
+from relay.tls.der import Element, elements, first
 from tests.pki import CLIENT, Client, Pair, Pki, make
 
 Edit = Callable[[list[Element]], list[bytes]]

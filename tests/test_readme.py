@@ -25,7 +25,7 @@ from relay.store import schema
 from tests.backend import a_backend
 from tests.pki import CLIENT, SERVER, make
 from tests.running import ROOT, Running, environment, running, working_folder
-from tui.keys import PLACES
+from tui.keyboard.keys import PLACES
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 

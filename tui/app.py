@@ -14,11 +14,11 @@ from textual.binding import Binding
 from textual.command import Provider
 
 from relay.config import Settings
-from tui.commands import KeyCommands
 from tui.gateway import Gateway, Listener
-from tui.hangup import watched
-from tui.keymap import Keymap, name
-from tui.screens.main import MainScreen
+from tui.keyboard.keymap import Keymap, name
+from tui.main.screen import MainScreen
+from tui.palette import KeyCommands
+from tui.terminal_watch import watched
 from tui.theme import DARK, LIGHT, THEMES
 
 SWITCH_S = 0.0005
@@ -69,7 +69,7 @@ class RelayApp(App[None]):
     def _fatal_error(self) -> None:
         """End after a fault of ours; `run` raises it on the terminal that is itself again.
 
-        Textual's own would print local variables, and with them bodies and escapes, past `relay.text`.
+        Textual's own would print local variables, and with them bodies and escapes, past `relay.text.safe`.
         """
         self._close_messages_no_wait()
 

@@ -21,7 +21,7 @@ import click
 from click.exceptions import NoArgsIsHelpError
 from click.shell_completion import CompletionItem, shell_complete
 
-from relay.cli.common import (
+from relay.cli.context import (
     COMPLETION_VARIABLE,
     PROGRAM,
     SHARED_FLAGS,
@@ -33,10 +33,10 @@ from relay.cli.common import (
     texts_only,
 )
 from relay.errors import Exit, RelayError
-from relay.text import visible_block
+from relay.text.safe import visible_block
 
 COMMANDS: dict[str, str] = {
-    "listen": "relay.cli.listen",
+    "listen": "relay.cli.listen.command",
     "tui": "relay.cli.tui",
     "list": "relay.cli.listing",
     "show": "relay.cli.show",
@@ -48,20 +48,20 @@ COMMANDS: dict[str, str] = {
     "stop": "relay.cli.stop",
     "reload": "relay.cli.status",
     "refusals": "relay.cli.refusals",
-    "replay": "relay.cli.replay",
-    "forward": "relay.cli.forwarding",
-    "pause": "relay.cli.forwarding",
-    "resume": "relay.cli.forwarding",
-    "star": "relay.cli.keep",
-    "note": "relay.cli.keep",
-    "prune": "relay.cli.keep",
-    "trigger": "relay.cli.trigger",
+    "replay": "relay.cli.replay.command",
+    "forward": "relay.cli.forward",
+    "pause": "relay.cli.forward",
+    "resume": "relay.cli.forward",
+    "star": "relay.cli.annotate",
+    "note": "relay.cli.annotate",
+    "prune": "relay.cli.annotate",
+    "trigger": "relay.cli.trigger.command",
     "verify": "relay.cli.verify",
-    "shapes": "relay.cli.shapes",
+    "shapes": "relay.cli.shapes.command",
     "certs": "relay.cli.certs",
     "config": "relay.cli.config",
     "trust": "relay.cli.trust",
-    "doctor": "relay.cli.doctor",
+    "doctor": "relay.cli.doctor.command",
     "completion": "relay.cli.completion",
 }
 """Command -> the module that holds it. The object there has the command's name, with `_command` behind it."""
@@ -198,7 +198,7 @@ def _print_version(ctx: click.Context, _parameter: click.Parameter, value: bool)
     from importlib.metadata import version  # 20 ms that other commands need not wait for
 
     if ctx.meta[JSON_ASKED]:
-        from relay.cli.jsonlines import print_json
+        from relay.cli.json_lines import print_json
 
         print_json({"kind": "version", "version": version(PROGRAM)})
     else:
@@ -307,7 +307,7 @@ def _failed(
     if not silent:
         complain(f"[{word}] {message}" if word else message)
     if invocation.json:
-        from relay.cli.jsonlines import error_line, print_json
+        from relay.cli.json_lines import error_line, print_json
 
         print_json(error_line(message, code, word))
     return code

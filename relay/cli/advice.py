@@ -11,7 +11,7 @@ import shlex
 from dataclasses import replace
 from pathlib import Path
 
-from relay.cli.common import PROGRAM, Invocation
+from relay.cli.context import PROGRAM, Invocation
 
 _COMMAND = re.compile(rf"`{PROGRAM} (?=([a-z]+)\b)|(?<=: ){PROGRAM} (?=([a-z]+)\b)")
 """In ticks, or at the end behind a colon."""

@@ -10,14 +10,14 @@ from typing import Any
 
 import click
 
-from relay import passport
-from relay.cli.checks import check_as_json
-from relay.cli.common import Group, Invocation, shared_options
-from relay.cli.jsonlines import print_json
-from relay.cli.together import apart
+from relay.cli.context import Group, Invocation, shared_options
+from relay.cli.doctor.checks import check_as_json
+from relay.cli.json_lines import print_json
+from relay.cli.option_rules import apart
 from relay.config import default_certs
 from relay.errors import CheckFailed, NotFound, UsageError
-from relay.text import visible
+from relay.text import tls_facts
+from relay.text.safe import visible
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -42,10 +42,10 @@ def init(invocation: Invocation, folder: Path | None, names: tuple[str, ...]) ->
     days; the same command makes them anew, for the names they had. The authority stays for a year, so it
     has to be trusted only once.
     """
-    from relay.certs import making
+    from relay.tls import development_ca
 
     try:
-        made = making.make(folder if folder is not None else default_certs(), names)
+        made = development_ca.make(folder if folder is not None else default_certs(), names)
     except ValueError as error:
         raise UsageError(f"--host: {error}") from error
     if invocation.json:
@@ -104,12 +104,11 @@ def check(
     Do key and certificate belong together, is the chain complete and in order, for what can they be used,
     when do they end. One line each: ok, warning or fault, and what to do. A fault makes the exit code 3.
     """
-    from relay.certs import reading
-    from relay.tls import checking
+    from relay.tls import checks, pem
 
-    password = reading.password_of(password_file) if password_file is not None else None
+    password = pem.password_of(password_file) if password_file is not None else None
     faults = 0
-    for remark in checking.check(cert, key, chain, password=password, now=datetime.now(UTC)):
+    for remark in checks.check(cert, key, chain, password=password, now=datetime.now(UTC)):
         faults += remark.level == "fault"
         if invocation.json:
             print_json(check_as_json(remark.about, remark.level, remark.text, remark.mend))
@@ -155,12 +154,12 @@ def show(
 
 
 def _show_file(path: Path, password_file: Path | None, invocation: Invocation) -> None:
-    from relay.certs import reading
+    from relay.tls import pem
 
-    password = reading.password_of(password_file) if password_file is not None else None
-    bundle = reading.read(path, password)
+    password = pem.password_of(password_file) if password_file is not None else None
+    bundle = pem.read(path, password)
     if not bundle.certificates and not bundle.problems:
-        mode = reading.others_can_read(path)
+        mode = pem.others_can_read(path)
         safe = "yours alone" if mode is None else f"others can read it (mode {mode:04o})"
         raise NotFound(f"{path}: {bundle.form} with a private key, {safe}, and no certificate to show")
     if not invocation.json:
@@ -177,9 +176,9 @@ def _show_file(path: Path, password_file: Path | None, invocation: Invocation) -
 
 
 def _show_server(host: str, port: int, name: str | None, ca: Path | None, invocation: Invocation) -> None:
-    from relay.certs import looking
+    from relay.tls import probe
 
-    shown = looking.look(host, port, name=name, ca=ca)
+    shown = probe.look(host, port, name=name, ca=ca)
     who = "these authorities" if ca is not None else "this machine's authorities"
     trusted = f"trusted by {who}" if shown.fault is None else f"not trusted by {who}: {shown.fault}"
     if invocation.json:
@@ -201,20 +200,19 @@ def _show_server(host: str, port: int, name: str | None, ca: Path | None, invoca
 
 def _show_all(certificates: Any, invocation: Invocation) -> None:
     """Each certificate in words or JSON; ends with 3 where one does not hold now."""
-    from relay.certs import describing
-    from relay.tls import checking
+    from relay.tls import checks, describe
 
     faults: list[str] = []
     for number, one in enumerate(certificates, 1):
-        facts = describing.facts(one)
-        remark = checking.dates(one, datetime.now(UTC))
+        facts = describe.facts(one)
+        remark = checks.dates(one, datetime.now(UTC))
         if remark.level == "fault":
             faults.append(remark.text)
         if invocation.json:
             print_json({"kind": "certificate", "number": number, **facts})
             continue
         click.echo(f"\ncertificate {number}")
-        _print(passport.certificate_rows(facts))
+        _print(tls_facts.certificate_rows(facts))
         if remark.level != "ok":
             click.echo(visible(f"  {remark.level}: {remark.text}"))
     if faults:
@@ -222,7 +220,7 @@ def _show_all(certificates: Any, invocation: Invocation) -> None:
 
 
 def _show_capture(number: int, invocation: Invocation) -> None:
-    from relay.store.reader import Reader
+    from relay.store.read.reader import Reader
 
     with Reader(invocation.settings().db) as reader:
         capture = reader.capture(number)
@@ -234,11 +232,11 @@ def _show_capture(number: int, invocation: Invocation) -> None:
         print_json({"kind": "tls", "capture": number, **capture.tls})
     else:
         click.echo(f"capture {number}")
-        _print(passport.rows(capture.tls))
+        _print(tls_facts.rows(capture.tls))
     if capture.tls.get("verdict") not in ("trusted", "not-asked"):
         raise CheckFailed(f"the caller of capture {number} is not authenticated")
 
 
-def _print(rows: Iterator[passport.Row]) -> None:
+def _print(rows: Iterator[tls_facts.Row]) -> None:
     for name, value in rows:
         click.echo(f"  {name:10} {value}".rstrip())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
-from relay.cli.common import COMPLETION_VARIABLE, PROGRAM, Invocation, shared_options
+from relay.cli.context import COMPLETION_VARIABLE, PROGRAM, Invocation, shared_options
 
 
 @click.command("completion")
@@ -22,7 +22,7 @@ def completion_command(ctx: click.Context, shell: str) -> None:
     assert kind is not None
     script = kind(ctx.find_root().command, {}, PROGRAM, COMPLETION_VARIABLE).source()
     if ctx.ensure_object(Invocation).json:
-        from relay.cli.jsonlines import print_json
+        from relay.cli.json_lines import print_json
 
         print_json({"kind": "completion", "shell": shell, "script": script})
     else:

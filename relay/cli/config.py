@@ -9,11 +9,11 @@ from typing import Any
 import click
 
 from relay import private_files
-from relay.cli.common import Group, Invocation, say_left_out, shared_options
-from relay.cli.jsonlines import print_json
+from relay.cli.context import Group, Invocation, say_left_out, shared_options
+from relay.cli.json_lines import print_json
 from relay.config import PROJECT_FILE, SETTINGS, LeftOut, Settings, plain_values
 from relay.errors import RelayError, UsageError
-from relay.text import visible
+from relay.text.safe import visible
 
 HEAD = """\
 # Settings of lean-relay for this folder and those below it. Remove the # before a line to set it.

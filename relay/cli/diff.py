@@ -6,17 +6,17 @@ from itertools import islice
 
 import click
 
-from relay.cli.common import Invocation, shared_options
-from relay.cli.jsonlines import print_json
-from relay.cli.reading import reveal_option
-from relay.diff import Difference, differences
+from relay.analysis.diff import Difference, differences
+from relay.cli.context import Invocation, shared_options
+from relay.cli.json_lines import print_json
+from relay.cli.output import reveal_option
 from relay.errors import NotFound, UsageError
-from relay.localtime import now
 from relay.models import Capture
-from relay.phrases import what
-from relay.store.reader import Reader
-from relay.store.selecting import select_ids
-from relay.text import latin1_shown, visible
+from relay.store.read.reader import Reader
+from relay.store.read.selection import select_ids
+from relay.text.captures import what
+from relay.text.local_time import now
+from relay.text.safe import latin1_shown, visible
 
 
 @click.command("diff")

@@ -6,18 +6,19 @@ from collections.abc import Iterator
 
 import click
 
-from relay.cli.common import Invocation, shared_options
-from relay.cli.jsonlines import print_json
+from relay.analysis.diagram import sequence
+from relay.analysis.journey import Journey
+from relay.cli.context import Invocation, shared_options
+from relay.cli.json_lines import print_json
+from relay.cli.option_rules import exclude
 from relay.cli.progress import Progress
-from relay.cli.together import exclude
-from relay.journeys import Journey
 from relay.lean.ids import Of
-from relay.localtime import local, now
-from relay.mermaid import sequence
-from relay.phrases import MOST_NAME, span, when
-from relay.store.journeys import journey_of
-from relay.store.reader import Reader
-from relay.text import visible, visible_start
+from relay.store.read.journeys import journey_of
+from relay.store.read.reader import Reader
+from relay.text.captures import MOST_NAME
+from relay.text.local_time import local, now
+from relay.text.safe import visible, visible_start
+from relay.text.units import span, when
 
 
 @click.command("journey")

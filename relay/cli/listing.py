@@ -10,17 +10,17 @@ from itertools import chain, islice
 
 import click
 
-from relay.cli.common import Invocation, shared_options
-from relay.cli.jsonlines import print_json
-from relay.cli.reading import Columns, FilterCommand, capture_as_json, reveal_option
-from relay.cli.together import exclude, needs
+from relay.cli.context import Invocation, shared_options
+from relay.cli.json_lines import print_json
+from relay.cli.option_rules import exclude, needs
+from relay.cli.output import Columns, FilterCommand, capture_as_json, reveal_option
 from relay.filters import HELP, Filter
-from relay.localtime import now
-from relay.store.reader import Reader
-from relay.store.search import search
-from relay.store.selecting import fetched, ids_of, nothing_matches
-from relay.store.selection import parse_selection
-from relay.text import visible
+from relay.store.read.reader import Reader
+from relay.store.read.search import search
+from relay.store.read.selection import fetched, ids_of, nothing_matches
+from relay.store.read.selection_words import parse_selection
+from relay.text.local_time import now
+from relay.text.safe import visible
 
 LIMIT = 50
 

@@ -12,7 +12,7 @@ from types import TracebackType
 
 import click
 
-from relay.cli.common import is_dumb
+from relay.cli.context import is_dumb
 
 AFTER_S, EVERY_S = 0.5, 0.1
 """What is done by then says nothing; later words come so often at most."""

@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 
 import click
 
-from relay.cli.common import Invocation, shared_options
-from relay.cli.jsonlines import print_json
+from relay.cli.context import Invocation, shared_options
+from relay.cli.json_lines import print_json
 from relay.models import Refusal, Tally
-from relay.refusalwords import line, meaning
-from relay.store import refusals
-from relay.store.reader import Reader
-from relay.text import visible
+from relay.store.read import refusals
+from relay.store.read.reader import Reader
+from relay.text.refusals import line, meaning
+from relay.text.safe import visible
 
 WRAP = 96
 

@@ -9,11 +9,13 @@ from itertools import islice
 
 import click
 
-from relay import passport
-from relay.bodies import hex_rows, laid_out
-from relay.cli.common import Invocation, shared_options
-from relay.cli.jsonlines import print_json
-from relay.cli.reading import (
+from relay.analysis.diff import Difference
+from relay.analysis.retries import Tries
+from relay.analysis.shape import judge, texts
+from relay.cli.context import Invocation, shared_options
+from relay.cli.json_lines import print_json
+from relay.cli.option_rules import exclude
+from relay.cli.output import (
     FilterCommand,
     attempt_as_json,
     capture_as_json,
@@ -22,20 +24,19 @@ from relay.cli.reading import (
     reveal_option,
     write_bytes,
 )
-from relay.cli.together import exclude
-from relay.curl import curl
-from relay.decoding import decoded, encoding_of, in_utf8
-from relay.diff import Difference
-from relay.localtime import now
+from relay.control.address import curl
 from relay.models import Attempt, Capture, Comparison, Headers, iso
-from relay.phrases import MOST_NAME, one_of_several, size, spent, what, when
-from relay.repeats import Tries
-from relay.shapes import judge, texts
-from relay.store.events import other_bytes, tries
-from relay.store.reader import Reader
-from relay.store.selecting import select
-from relay.text import latin1_shown, visible, visible_block, visible_start
-from relay.wire import http_bytes
+from relay.store.read.reader import Reader
+from relay.store.read.related import other_bytes, tries
+from relay.store.read.selection import select
+from relay.text import tls_facts
+from relay.text.captures import MOST_NAME, one_of_several, what
+from relay.text.decoding import decoded, encoding_of, in_utf8
+from relay.text.export import http_bytes
+from relay.text.layout import hex_rows, laid_out
+from relay.text.local_time import now
+from relay.text.safe import latin1_shown, visible, visible_block, visible_start
+from relay.text.units import size, spent, when
 
 MOST_SHOWN = 64 * 1024
 """Characters of a body in the overview; `--body` gives all of it."""
@@ -139,7 +140,7 @@ def _facts(capture: Capture) -> Iterator[tuple[str, str]]:
     }
     yield "from", visible(capture.client) + senders[capture.sender]
     if capture.tls is not None:
-        yield from passport.rows(capture.tls)
+        yield from tls_facts.rows(capture.tls)
     event = capture.event
     if event is not None:
         if event.event_id is not None:

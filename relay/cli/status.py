@@ -10,18 +10,19 @@ from typing import Any
 
 import click
 
-from relay import control, engine
 from relay.cli.advice import advice
-from relay.cli.common import Invocation, say_left_out, shared_options
-from relay.cli.jsonlines import print_json
+from relay.cli.context import Invocation, say_left_out, shared_options
+from relay.cli.json_lines import print_json
 from relay.config import Settings
+from relay.control import client
+from relay.control.lock import holder
+from relay.engine import engine
+from relay.engine.forwarding import many
 from relay.errors import Exit, NotFound, RelayError, Unreachable
-from relay.forwarding import many
-from relay.lock import holder
 from relay.models import Counts, Signature
-from relay.replaywords import begun_by
-from relay.store.reader import Reader
-from relay.text import visible
+from relay.store.read.reader import Reader
+from relay.text.replays import begun_by
+from relay.text.safe import visible
 
 LOOK_EVERY_S = 0.1
 
@@ -72,7 +73,7 @@ def _ask_engine(settings: Settings, wait_s: float) -> dict[str, Any] | None:
     while True:
         try:
             if holder(settings.db) is not None:
-                return asyncio.run(control.ask_engine(settings.db, "status", {}))
+                return asyncio.run(client.ask_engine(settings.db, "status", {}))
         except Unreachable as error:
             if error.word != "no-engine" and monotonic() >= give_up_at:
                 raise

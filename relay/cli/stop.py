@@ -7,11 +7,11 @@ from time import monotonic, sleep
 
 import click
 
-from relay import control
-from relay.cli.common import Invocation, run_async, say_left_out, shared_options
-from relay.cli.jsonlines import print_json
+from relay.cli.context import Invocation, run_async, say_left_out, shared_options
+from relay.cli.json_lines import print_json
+from relay.control import client
+from relay.control.lock import holder
 from relay.errors import RelayError
-from relay.lock import holder
 
 ENDS_WITHIN_S = 10.0
 """Longer than an engine takes that does not hang."""
@@ -31,7 +31,7 @@ def stop_command(invocation: Invocation, yes: bool) -> None:
     settings = invocation.settings_unasked()
     say_left_out(settings)
     db = settings.db
-    answer = run_async(control.ask_engine(db, "stop", {"yes": yes}))
+    answer = run_async(client.ask_engine(db, "stop", {"yes": yes}))
     pid = int(answer["pid"])
     _wait_for_the_end(db, pid)
     if invocation.json:

@@ -15,21 +15,21 @@ from time import monotonic, sleep
 
 import click
 
-from relay.cli.common import Invocation, shared_options
-from relay.cli.jsonlines import print_json
+from relay.cli.context import Invocation, shared_options
+from relay.cli.json_lines import print_json
 from relay.cli.listing import FILTER_HELP
-from relay.cli.reading import Columns, FilterCommand, capture_as_json, reveal_option
-from relay.cli.together import needs
+from relay.cli.option_rules import needs
+from relay.cli.output import Columns, FilterCommand, capture_as_json, reveal_option
 from relay.config import Settings
 from relay.errors import NotFound, RelayError, UsageError
 from relay.filters import Filter, FilterError, arrival_fault, parse
 from relay.filters.values import moment
-from relay.localtime import now
 from relay.models import Capture
-from relay.store.reader import Reader
-from relay.store.search import search
-from relay.store.selecting import fetched
-from relay.text import visible
+from relay.store.read.reader import Reader
+from relay.store.read.search import search
+from relay.store.read.selection import fetched
+from relay.text.local_time import now
+from relay.text.safe import visible
 
 EVERY_S = 0.1
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import click
 
-from relay.cli.common import Invocation, shared_options
-from relay.cli.jsonlines import print_json
-from relay.cli.trusting import named
+from relay.cli.context import Invocation, shared_options
+from relay.cli.json_lines import print_json
+from relay.cli.trust_questions import named
 from relay.config import PROJECT_FILE, find_project_file, project_file, real_path, trusted
 from relay.errors import NotFound, UsageError
-from relay.text import visible
+from relay.text.safe import visible
 
 STATES = {
     "trusted": "trusted",

@@ -6,15 +6,15 @@ from typing import Any
 
 import click
 
-from relay.cli.behind import Listener
-from relay.cli.common import Invocation, at_a_terminal, is_dumb, shared_options
-from relay.cli.joining import check_same
-from relay.cli.options import Remembering, check_in_force, listen_options, to_pass_on
-from relay.cli.together import apart
-from relay.cli.trusting import ask_about_removal
+from relay.cli.context import Invocation, at_a_terminal, is_dumb, shared_options
+from relay.cli.join_options import check_same
+from relay.cli.listen.child import Listener
+from relay.cli.listen.options import Remembering, check_in_force, listen_options, to_pass_on
+from relay.cli.option_rules import apart
+from relay.cli.trust_questions import ask_about_removal
+from relay.control.lock import holder
 from relay.errors import UsageError
-from relay.lock import holder
-from relay.text import visible_block
+from relay.text.safe import visible_block
 
 READY_WITHIN_S = 1.5
 """After this it is said that the listener is awaited."""

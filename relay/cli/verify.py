@@ -8,10 +8,10 @@ from typing import Any
 
 import click
 
-from relay.cli.common import Invocation, run_async, shared_options
-from relay.cli.events import is_file, read
-from relay.cli.jsonlines import print_json
-from relay.cli.together import apart
+from relay.cli.context import Invocation, run_async, shared_options
+from relay.cli.json_lines import print_json
+from relay.cli.option_rules import apart
+from relay.cli.shapes.sources import is_file, read
 from relay.config import Settings, read_secrets
 from relay.errors import CheckFailed, UsageError
 from relay.lean import signature
@@ -19,12 +19,12 @@ from relay.lean.diagnosis import why_not_valid
 from relay.lean.envelope import read_event
 from relay.lean.receivers import REFUSALS, AttemptVerification, verified_attempt
 from relay.lean.records import WHY_NO_SIGNATURE, Wrapping, is_log_record, unwrapped
-from relay.localtime import now
 from relay.models import Attempt, Capture, Signature
-from relay.store.events import other_bodies
-from relay.store.reader import Reader
-from relay.store.selecting import select
-from relay.text import visible
+from relay.store.read.reader import Reader
+from relay.store.read.related import other_bodies
+from relay.store.read.selection import select
+from relay.text.local_time import now
+from relay.text.safe import visible
 
 SAVED_AT_ONCE = 1_000
 """Judgements in one request to the engine."""
@@ -174,7 +174,7 @@ def checked_captures(
     """The stored captures that the words select, each checked.
 
     Raises:
-        UsageError, NotFound: as `relay.store.selecting.select`.
+        UsageError, NotFound: as `relay.store.read.selection.select`.
     """
     verifier = signature.Verifier(secrets)
     with Reader(settings.db) as reader:
@@ -251,7 +251,7 @@ def check_record(name: str, text: bytes) -> Checked | None:
 
 async def save_all(settings: Settings, checks: Sequence[Checked]) -> int:
     """Have the engine write the judgements to the captures; how many it changed."""
-    from relay import engine  # with the web server, which only this needs
+    from relay.engine import engine  # with the web server, which only this needs
 
     changed = 0
     for start in range(0, len(checks), SAVED_AT_ONCE):

@@ -3,7 +3,7 @@
 Classes receive values; only commands call `load`, and only what needs secrets reads them.
 """
 
-from relay.config.known import SETTINGS, Setting
+from relay.config.declarations import SETTINGS, Setting
 from relay.config.loading import (
     PROJECT_FILE,
     default_certs,
@@ -13,7 +13,7 @@ from relay.config.loading import (
     project_file,
     user_file,
 )
-from relay.config.plain import plain_values
+from relay.config.plain_json import plain_values
 from relay.config.project import (
     UntrustedSettings,
     leave_out,

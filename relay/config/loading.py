@@ -17,18 +17,18 @@ from typing import Any
 
 from platformdirs import user_config_path, user_data_path
 
-from relay.config import reading, secrets
-from relay.config.known import SETTINGS
-from relay.config.places import Layer, Place, variable
+from relay.config import secrets, toml_file
+from relay.config.declarations import SETTINGS
+from relay.config.environment import of_variable
 from relay.config.project import as_project, refuse, without_untrusted
-from relay.config.reading import Kind
 from relay.config.settings import SecretSource, Settings
+from relay.config.sources import Layer, Place, variable
 from relay.config.tables import routes_of_flags
+from relay.config.toml_file import Kind
 from relay.config.trusted import ProjectFile
 from relay.config.values import SeveralFaultsError, nearest
-from relay.config.variables import of_variable
-from relay.encodings import decoded
 from relay.errors import UsageError
+from relay.text.encodings import decoded
 
 PROJECT_FILE = "lean-relay.toml"
 APPLICATION = "lean-relay"
@@ -197,7 +197,7 @@ def _of_file(path: Path, cwd: Path, kind: Kind) -> Layer:
         name=path.name if path.parent == cwd else str(path), base=path.absolute().parent, kind="file"
     )
     try:
-        table = tomllib.loads(decoded(reading.read(path, kind)))
+        table = tomllib.loads(decoded(toml_file.read(path, kind)))
     except OSError as error:
         return _faulty(place, f"{place.name}: cannot be read: {error.strerror}")
     except UnicodeDecodeError:

@@ -15,12 +15,12 @@ from types import MappingProxyType
 from typing import Any
 
 from relay.config import reach, secrets, trusted
-from relay.config.known import SETTINGS
-from relay.config.places import Layer
+from relay.config.declarations import SETTINGS
 from relay.config.settings import LeftOut, Settings
+from relay.config.sources import Layer
 from relay.config.trusted import OuterSetting, ProjectFile
 from relay.errors import RelayError
-from relay.text import visible
+from relay.text.safe import visible
 
 LINES_NAMED = 12
 LETTERS_NAMED = 200

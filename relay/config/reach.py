@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from relay.config.settings import Route, SecretSource
 from relay.config.values import format_span
-from relay.targets import is_loopback, target_url
+from relay.text.targets import is_loopback, target_url
 
 Reach = Callable[[Any, Path], tuple[str, ...]]
 """A value and the folder of its file -> what reaches beyond; empty where nothing does."""

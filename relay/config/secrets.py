@@ -12,9 +12,9 @@ import stat
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from relay.config.doubts import doubts
-from relay.config.places import Place
+from relay.config.secret_warnings import doubts
 from relay.config.settings import SecretSource, Settings
+from relay.config.sources import Place
 from relay.errors import UsageError
 
 DEFAULT_SECRET = "default"  # noqa: S105 -- a name

@@ -1,6 +1,7 @@
 """The settings in force, as frozen values.
 
-Owns their names, types and meanings; how each is written and read is `relay.config.known`'s. Reads nothing.
+Owns their names, types and meanings; how each is written and read is `relay.config.declarations`'s. Reads
+nothing.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class Route:
     """One target and which captures are sent on to it."""
 
     to: str
-    """As written: `:3000/hook`; `relay.targets.target_url` takes it."""
+    """As written: `:3000/hook`; `relay.text.targets.target_url` takes it."""
     when: str | None = None
     """A filter, still text: it is read by whoever applies it. None for all captures."""
     where: str
@@ -161,7 +162,7 @@ class Settings:
 
     @property
     def target_tls(self) -> dict[str, Any]:
-        """How TLS is spoken to targets: fields of `relay.outgoing.Destination`."""
+        """How TLS is spoken to targets: fields of `relay.delivery.http.request.Destination`."""
         return {
             "insecure": self.insecure,
             "ca_file": self.target_ca,

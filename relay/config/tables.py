@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from relay.config import values
-from relay.config.places import Place
 from relay.config.settings import RespondRule, Route
+from relay.config.sources import Place
 from relay.config.values import SeveralFaultsError, nearest, quoted
-from relay.targets import target_url
+from relay.text.targets import target_url
 
 
 def respond_rules(value: object, place: Place) -> tuple[RespondRule, ...]:

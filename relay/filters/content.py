@@ -11,7 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Self
 
-from relay.filters.lookup import Text, as_meant, strings, values_at
+from relay.filters.matching import Text, as_meant, strings, values_at
 from relay.filters.tree import Leaf, Written
 from relay.filters.values import Pattern, Span, decimal, is_range, span
 from relay.models import Capture, Headers

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from relay.filters.content import Body, BodyField, Header, LeanId, Word
-from relay.filters.facts import (
+from relay.filters.columns import (
     Answered,
     Client,
     Customer,
@@ -30,7 +29,8 @@ from relay.filters.facts import (
     Type,
     Until,
 )
-from relay.filters.secure import TlsSubject, TlsVerdict
+from relay.filters.content import Body, BodyField, Header, LeanId, Word
+from relay.filters.tls import TlsSubject, TlsVerdict
 from relay.filters.tree import Leaf
 
 OPERATORS: tuple[type[Leaf], ...] = (

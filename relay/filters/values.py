@@ -14,7 +14,7 @@ from decimal import Decimal, DecimalException
 from math import ceil, floor
 
 from relay.filters.tree import Written
-from relay.localtime import moment_of
+from relay.text.local_time import moment_of
 
 PREFIXES = {"": 0, "k": 1, "m": 2, "g": 3}
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}

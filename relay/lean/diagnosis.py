@@ -16,10 +16,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from relay.encodings import as_utf8
-from relay.lean.rewritten import replaced_letters, rewritten
+from relay.lean.rewrites import replaced_letters, rewritten
 from relay.lean.signature import HEADER, Verifier
 from relay.models import Headers, Signature
+from relay.text.encodings import as_utf8
 
 _HEX = re.compile(r"[0-9a-fA-F]+")
 _PREFIX = re.compile(r"([A-Za-z][A-Za-z0-9-]{0,19})\s*[=:]")

@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from relay.lean import large
 from relay.models import to_micros
+from relay.text import json_scan
 
 MOST_CHARACTERS = 200
 """Longer texts are none of Lean's types or ids, and count as absent."""
@@ -64,7 +64,7 @@ def read_event(body: bytes) -> EventRow | None:
     up to a second, in slices that let other threads run: call it in a thread there.
     """
     if len(body) >= LARGE_BYTES:
-        return _row(*large.envelope(body))
+        return _row(*json_scan.envelope(body))
     try:
         envelope = _decode(body)
     except (ValueError, RecursionError):
@@ -141,20 +141,20 @@ _decode_raw_payload = msgspec.json.Decoder(_RawPayload).decode
 _decode_text = msgspec.json.Decoder(str).decode
 
 
-def _tolerant(body: bytes) -> large.Found:
+def _tolerant(body: bytes) -> json_scan.Found:
     """Each field on its own, so that one of another type does not cost the others."""
     try:
         envelope = _decode_raw(body)
     except RecursionError:
-        return large.NOTHING
+        return json_scan.NOTHING
     except ValueError:
         mended = _ESCAPE.sub(_mend, body)
         if mended == body:
-            return large.NOTHING
+            return json_scan.NOTHING
         try:
             envelope = _decode_raw(mended)
         except (ValueError, RecursionError):
-            return large.NOTHING
+            return json_scan.NOTHING
     try:
         customer_id = _decode_raw_payload(envelope.payload).customer_id
     except (ValueError, RecursionError):

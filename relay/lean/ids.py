@@ -82,7 +82,7 @@ def ids_of(event: Any) -> tuple[LeanId, ...]:
     """The ids in an event, in its order, each once; nothing for what is no event. Never raises.
 
     Args:
-        event: the value of its JSON, as `relay.bodies.parsed` gives it.
+        event: the value of its JSON, as `relay.text.layout.parsed` gives it.
     """
     if not isinstance(event, dict) or not isinstance(event.get("payload"), dict):
         return ()

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from relay.lean.diagnosis import why_not_valid
-from relay.lean.rewritten import as_javascript
+from relay.lean.rewrites import as_javascript
 from relay.lean.signature import HEADER, Verifier
 from relay.models import Attempt, Capture, Headers, Signature
 

@@ -16,8 +16,8 @@ from uuid import UUID
 import msgspec
 
 from relay.lean.catalogue import Confidence, EventType, Region, catalogue
-from relay.lean.changes import change, parse_change
-from relay.lean.story import Story
+from relay.lean.sample_customer import Story
+from relay.lean.set_value import change, parse_change
 
 MADE_UP_MESSAGE = "A made-up text: Lean's message for this type is not known."
 

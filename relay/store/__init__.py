@@ -1,1 +1,5 @@
-"""The log: one SQLite file, one writer thread, any number of readers."""
+"""SQLite: the schema, and what the writing and the reading side share.
+
+`write` changes a database and `read` reads it; neither imports the other. Others use `write.client.Writer`,
+`read.reader.Reader`, `read.search`, `read.selection` and `errors`.
+"""

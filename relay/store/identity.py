@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from relay.errors import RelayError
 from relay.store.tables import APPLICATION_ID, STEPS
-from relay.text import visible
+from relay.text.safe import visible
 
 MIGRATION_SET = "lean-relay"
 

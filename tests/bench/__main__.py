@@ -152,7 +152,9 @@ def relay_with_backlog(folder: Path) -> Iterator[Subject]:
             (old,) = log.execute(
                 "SELECT count(*) FROM captures WHERE shape IS NOT NULL AND id <= ?", (BACKLOG,)
             ).fetchone()
-        workers = [each for each in subject.process.children() if "relay.judgeworker" in each.cmdline()]
+        workers = [
+            each for each in subject.process.children() if "relay.engine.shape_worker" in each.cmdline()
+        ]
         own_s = sum(sum(each.cpu_times()[:2]) for each in workers)
         print(
             f"judging: {judged} captures, {old} of them of the backlog of {BACKLOG}; "

@@ -11,9 +11,9 @@ from contextlib import closing
 from pathlib import Path
 from uuid import uuid4
 
-from relay.store import files
-from relay.store.inserting import COLUMNS, Row, plainness
-from relay.store.shapes import MARK
+from relay.store.columns import COLUMNS, Row, plainness
+from relay.store.write import files
+from relay.store.write.shapes import MARK
 from tests.factories import new_log
 from tests.leanlike import a_body
 

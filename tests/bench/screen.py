@@ -19,7 +19,7 @@ from pathlib import Path
 
 import psutil
 
-from relay.store.eventindex import EventIndex
+from relay.store.write.event_index import EventIndex
 from tests.bench import backlog
 from tests.leanlike import a_body, a_request
 from tests.running import RELAY, ROOT, environment, exchange, reading, running

@@ -12,17 +12,17 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from relay.answering import Answers
-from relay.arrival import Judge
 from relay.config import RespondRule, Route
-from relay.limits import Limits
-from relay.receiver import Receiver
-from relay.refusals import Refusals
-from relay.routing import Routes
-from relay.sites import Sites
-from relay.store import files
-from relay.store.writer import Writer
-from relay.tls.serving import Serving
+from relay.receiver.intake import Judge
+from relay.receiver.limits import Limits
+from relay.receiver.receiver import Receiver
+from relay.receiver.refusals import Refusals
+from relay.receiver.response_rules import Answers
+from relay.receiver.routes import Routes
+from relay.receiver.web_pages import Sites
+from relay.store.write import files
+from relay.store.write.client import Writer
+from relay.tls.handshake import Serving
 
 
 @dataclass

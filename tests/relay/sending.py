@@ -7,9 +7,9 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
+from relay.delivery.http.request import Destination, Outgoing, destination, outgoing
+from relay.delivery.http.sender import Sender, Tried
 from relay.models import Headers
-from relay.outgoing import Destination, Outgoing, destination, outgoing
-from relay.sender import Sender, Tried
 from tests.factories import a_capture
 
 Run = Callable[[Coroutine[Any, Any, Any]], Any]

@@ -3,8 +3,8 @@ import json
 import pytest
 from hypothesis import given
 
-from relay.bodies import hex_rows, indented, laid_out
-from relay.jsonvalues import leaves
+from relay.text.json_values import leaves
+from relay.text.layout import hex_rows, indented, laid_out
 from tests import strategies
 
 

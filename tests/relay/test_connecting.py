@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from relay import addresses
-from relay.connecting import reachable
-from relay.outcomes import Outcome
-from relay.outgoing import destination
-from relay.sender import Sender, Tried
+from relay.delivery.http import addresses
+from relay.delivery.http.connection import reachable
+from relay.delivery.http.outcomes import Outcome
+from relay.delivery.http.request import destination
+from relay.delivery.http.sender import Sender, Tried
 from tests import backends
 from tests.backends import Authority, Backend, Wire, backend, free_port
 from tests.relay.sending import Run, a_request, one_try, parsed, until

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from relay.limits import Limits
 from relay.models import NOT_WRITTEN
+from relay.receiver.limits import Limits
 from tests.relay.receiving import Running, a_post, a_receiver, read_answer, until
 
 Run = Callable[[Coroutine[Any, Any, None]], None]

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.contract import Contract, frozen
+from relay.analysis.contract import Contract, frozen
+from relay.analysis.shape import Kind
+from relay.analysis.shape_summary import Summary
 from relay.lean.schemas import KNOWN_VALUES
 from relay.models import Shape
-from relay.seen import Summary
-from relay.shapes import Kind
 from tests import strategies
 from tests.factories import BODY
 

@@ -4,7 +4,7 @@ import zlib
 
 import pytest
 
-from relay.decoding import MOST_OUT, decoded
+from relay.text.decoding import MOST_OUT, decoded
 
 
 def zipped(data: bytes) -> bytes:

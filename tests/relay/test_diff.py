@@ -2,7 +2,7 @@ from typing import Any
 
 from hypothesis import given
 
-from relay.diff import differences
+from relay.analysis.diff import differences
 from relay.models import Capture
 from tests import strategies
 from tests.factories import BODY, a_capture

@@ -17,10 +17,11 @@ from unittest.mock import ANY
 import pytest
 from aiohttp import http_parser
 
-from relay import control, engine
 from relay.config import Settings
+from relay.control import client
+from relay.control.lock import holder, lock_path
+from relay.engine import engine
 from relay.errors import RelayError, Unreachable
-from relay.lock import holder, lock_path
 from tests.relay.receiving import a_post, executed, read_answer, rows, until
 
 
@@ -46,7 +47,7 @@ async def test_an_engine_receives_and_says_where(tmp_path: Path) -> None:
         assert found is not None
         assert (found.pid, found.url) == (os.getpid(), running.url)
         assert b" 200 " in await post(running.url, a_post())
-        status = await control.ask_engine(settings.db, "status", {})
+        status = await client.ask_engine(settings.db, "status", {})
         assert status["engine"]["captures"] == 1
         assert status["store"]["state"] == "ok"
     assert holder(settings.db) is None
@@ -98,11 +99,11 @@ async def test_an_engine_is_asked_to_stop(tmp_path: Path) -> None:
     settings = settings_for(tmp_path)
     asked = asyncio.Event()
     async with engine.running(settings, receive=True, stop=asked.set):
-        answer = await control.ask_engine(settings.db, "stop", {})
+        answer = await client.ask_engine(settings.db, "stop", {})
         assert answer == {"kind": "stop", "pid": os.getpid()}
         assert asked.is_set()
     with pytest.raises(Unreachable) as none:
-        await control.ask_engine(settings.db, "stop", {})
+        await client.ask_engine(settings.db, "stop", {})
     assert none.value.word == "no-engine"
 
 
@@ -123,10 +124,10 @@ async def test_a_command_s_own_engine_is_not_stopped_unless_that_is_meant(tmp_pa
     task = asyncio.ensure_future(command())
     await begun.wait()
     with pytest.raises(RelayError) as busy:
-        await control.ask_engine(settings.db, "stop", {})
+        await client.ask_engine(settings.db, "stop", {})
     assert busy.value.word == "engine-busy"
     assert not left.is_set()
-    assert (await control.ask_engine(settings.db, "stop", {"yes": True}))["kind"] == "stop"
+    assert (await client.ask_engine(settings.db, "stop", {"yes": True}))["kind"] == "stop"
     with pytest.raises(RelayError) as stopped:
         await task
     assert stopped.value.word == "stopped"
@@ -149,13 +150,13 @@ async def test_an_engine_is_found_by_any_name_and_from_any_shell(
         monkeypatch.delenv("XDG_RUNTIME_DIR")
         monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
         for name in (settings.db, alias):
-            assert (await control.ask_engine(name, "status", {}))["engine"]["url"] == first.url
+            assert (await client.ask_engine(name, "status", {}))["engine"]["url"] == first.url
 
 
 async def test_a_silent_engine_is_unreachable(tmp_path: Path) -> None:
     """Where somebody holds the lock and nobody answers, the command says so."""
     with pytest.raises(Unreachable) as silent:
-        await control.ask(tmp_path / "none.sock", "status", {})
+        await client.ask(tmp_path / "none.sock", "status", {})
     assert silent.value.word == "engine-silent"
 
 
@@ -171,7 +172,7 @@ async def test_a_socket_left_behind_is_cleared(tmp_path: Path) -> None:
         stale.bind(str(path))
     async with engine.running(settings, receive=False):
         assert holder(settings.db) == replace(found, started_at=ANY)
-        assert (await control.ask(path, "status", {}))["engine"]["pid"] == os.getpid()
+        assert (await client.ask(path, "status", {}))["engine"]["pid"] == os.getpid()
         assert path.stat().st_mode & 0o777 == 0o600
         assert path.parent.stat().st_mode & 0o777 == 0o700
     assert not path.exists()
@@ -189,12 +190,12 @@ async def test_a_socket_that_was_cleaned_away_is_made_anew(tmp_path: Path, gone:
         path.unlink()
         if gone == "folder":
             path.parent.rmdir()
-        assert (await control.ask_engine(settings.db, "status", {}))["engine"]["pid"] == os.getpid()
+        assert (await client.ask_engine(settings.db, "status", {}))["engine"]["pid"] == os.getpid()
         if gone == "folder":
             path.unlink()
             path.parent.rmdir()
             path.parent.write_text("another program's")  # The first place is taken by now.
-            assert (await control.ask_engine(settings.db, "status", {}))["engine"]["pid"] == os.getpid()
+            assert (await client.ask_engine(settings.db, "status", {}))["engine"]["pid"] == os.getpid()
 
 
 async def test_a_lock_that_was_removed_is_taken_again(tmp_path: Path) -> None:
@@ -215,7 +216,7 @@ async def test_unknown_actions_and_wrong_settings_are_errors_of_the_asker(tmp_pa
     settings = settings_for(tmp_path)
     async with engine.running(settings, receive=True) as running:
         with pytest.raises(RelayError, match="no action 'explode'") as unknown:
-            await control.ask_engine(settings.db, "explode", {})
+            await client.ask_engine(settings.db, "explode", {})
         assert unknown.value.exit_code == 2
         assert b" 200 " in await post(running.url, a_post())
 
@@ -294,11 +295,11 @@ async def test_reload_takes_new_settings_or_keeps_the_old(tmp_path: Path) -> Non
         return following
 
     async with engine.running(settings, receive=True, reread=reread) as running:
-        result = await control.ask_engine(settings.db, "reload", {})
+        result = await client.ask_engine(settings.db, "reload", {})
         assert result["after_restart"] == ["port"]
         assert b" 500 " in await post(running.url, a_post())
         with pytest.raises(RelayError, match="port: no number"):
-            await control.ask_engine(settings.db, "reload", {})
+            await client.ask_engine(settings.db, "reload", {})
         assert b" 500 " in await post(running.url, a_post())
 
 
@@ -340,7 +341,7 @@ async def test_a_network_file_system_is_refused_unless_allowed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On NFS and its like the engine does not start, unless the setting takes the risk."""
-    monkeypatch.setattr("relay.store.files.network_filesystem", lambda folder: "nfs4")
+    monkeypatch.setattr("relay.store.write.files.network_filesystem", lambda folder: "nfs4")
     settings = settings_for(tmp_path)
     with pytest.raises(RelayError, match="nfs4") as refused:
         async with engine.running(settings, receive=False):

@@ -16,12 +16,14 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from relay import attempt, control, engine, lane
 from relay.config import Route, SecretSource, Settings
+from relay.control import client
+from relay.delivery import attempt, target_queue
+from relay.delivery.http.request import Outgoing
+from relay.delivery.http.sender import Sender, Tried
+from relay.engine import engine
 from relay.errors import UsageError
 from relay.lean.signature import sign
-from relay.outgoing import Outgoing
-from relay.sender import Sender, Tried
 from tests.backends import a_place
 from tests.relay.receiving import a_post, executed, rows, until
 from tests.relay.test_engine import post
@@ -160,14 +162,14 @@ async def test_a_target_that_is_down_gets_everything_in_order_when_it_is_back(
     tmp_path: Path, backend: Backend, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Nothing is tried while it is down but a knock; then the queue drains; one line says each."""
-    monkeypatch.setattr(lane, "PROBE_FIRST_S", 0.05)
+    monkeypatch.setattr(target_queue, "PROBE_FIRST_S", 0.05)
     settings = settings_for(tmp_path, backend)
     await backend.stop()
     async with an_engine(settings) as running:
         for number in range(30):
             assert b" 200 " in await post(running.url, a_post(str(number).encode()))
         await until(lambda: "is down" in caplog.text, "the word that it is down")
-        status = await control.ask_engine(settings.db, "status", {})
+        status = await client.ask_engine(settings.db, "status", {})
         (target,) = status["targets"]
         assert (target["state"], target["waiting"]) == ("down", 30)
         assert f"nothing listens on port {backend.port}" in target["reason"]
@@ -210,7 +212,7 @@ async def test_no_answer_waits_for_forwarding(
     async def for_ever(*_: Any, **__: Any) -> None:
         await asyncio.Event().wait()
 
-    monkeypatch.setattr("relay.sender.Sender.send", for_ever)
+    monkeypatch.setattr("relay.delivery.http.sender.Sender.send", for_ever)
     settings = settings_for(tmp_path, backend)
     async with an_engine(settings) as running:
         for number in range(50):
@@ -247,12 +249,12 @@ async def test_pause_holds_and_resume_lets_go(tmp_path: Path, backend: Backend) 
     """While paused captures wait; afterwards they go in order; status tells."""
     settings = settings_for(tmp_path, backend)
     async with an_engine(settings) as running:
-        assert (await control.ask_engine(settings.db, "pause", {}))["targets"][0]["state"] == "paused"
+        assert (await client.ask_engine(settings.db, "pause", {}))["targets"][0]["state"] == "paused"
         for number in range(5):
             await post(running.url, a_post(str(number).encode()))
-        assert (await control.ask_engine(settings.db, "status", {}))["targets"][0]["waiting"] == 5
+        assert (await client.ask_engine(settings.db, "status", {}))["targets"][0]["waiting"] == 5
         assert backend.got == []
-        await control.ask_engine(settings.db, "resume", {})
+        await client.ask_engine(settings.db, "resume", {})
         await until(lambda: states(settings.db) == ["ended"] * 5, "the deliveries")
     assert backend.got == numbers(*range(5))
 
@@ -348,12 +350,12 @@ async def test_pause_and_resume_at_any_moment(tmp_path: Path, backend: Backend) 
 
         async def toggle() -> None:
             while len(backend.got) < 150:
-                await control.ask_engine(settings.db, "pause", {})
+                await client.ask_engine(settings.db, "pause", {})
                 await until(lambda: "sending" not in states(settings.db), "the one on its way to end")
                 held = len(backend.got)
                 await post(running.url, a_post(b"x"))
                 assert len(backend.got) == held
-                await control.ask_engine(settings.db, "resume", {})
+                await client.ask_engine(settings.db, "resume", {})
                 await until(partial(more_than, held), "it to go on")
 
         await asyncio.gather(toggle(), *(post(running.url, a_post(b"x")) for _ in range(150)))
@@ -446,8 +448,8 @@ async def test_the_death_of_the_writing_process_costs_no_delivery(
     tmp_path: Path, backend: Backend, monkeypatch: pytest.MonkeyPatch, in_flight: int
 ) -> None:
     """Claims and records whose commit nobody heard of are made sure of: each capture goes once, all end."""
-    monkeypatch.setattr(lane, "STORE_AGAIN_S", 0.05)
-    monkeypatch.setattr("relay.store.writer.PROBE_EVERY_S", 0.05)
+    monkeypatch.setattr(target_queue, "STORE_AGAIN_S", 0.05)
+    monkeypatch.setattr("relay.store.write.client.PROBE_EVERY_S", 0.05)
     settings = settings_for(tmp_path, backend, in_flight=in_flight)
     async with an_engine(settings) as running:
         await running.act("pause", {})

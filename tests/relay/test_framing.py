@@ -10,8 +10,8 @@ from aiohttp.http_parser import HttpRequestParser
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.framing import ChunkedBody, LengthBody, Malformed
-from relay.heads import _reader
+from relay.receiver.framing import ChunkedBody, LengthBody, Malformed
+from relay.receiver.heads import _reader
 
 HEAD = b"POST / HTTP/1.1\r\nHost: r\r\nTransfer-Encoding: chunked\r\n\r\n"
 

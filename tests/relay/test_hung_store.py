@@ -16,13 +16,14 @@ from typing import Any
 import psutil
 import pytest
 
-from relay import control, engine
-from relay.cli.listen import _listen
+from relay.cli.listen.command import _listen
 from relay.config import Route, Settings
-from relay.engine import Engine
+from relay.control import client
+from relay.control.lock import holder
+from relay.engine import engine
+from relay.engine.engine import Engine
 from relay.errors import RelayError
-from relay.lock import holder
-from relay.store.recorder import Bounds
+from relay.store.write.recorder import Bounds
 from tests.relay.receiving import a_post, read_answer, rows, until
 
 SOON_S = 10.0
@@ -35,10 +36,10 @@ NOWHERE = Route(to=":9", when="type:nothing", where="forward[0]")
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Patience is short, so that each test is."""
-    monkeypatch.setattr("relay.store.writer.Bounds", lambda: Bounds(answer_s=1.0))
-    monkeypatch.setattr("relay.keeping.STORE_WITHIN_S", 0.5)
-    monkeypatch.setattr("relay.keeping.SLICE_WITHIN_S", 0.5)
-    monkeypatch.setattr("relay.forwarding.STORE_WITHIN_S", 0.5)
+    monkeypatch.setattr("relay.store.write.client.Bounds", lambda: Bounds(answer_s=1.0))
+    monkeypatch.setattr("relay.engine.maintenance.STORE_WITHIN_S", 0.5)
+    monkeypatch.setattr("relay.engine.maintenance.SLICE_WITHIN_S", 0.5)
+    monkeypatch.setattr("relay.engine.forwarding.STORE_WITHIN_S", 0.5)
 
 
 @asynccontextmanager
@@ -101,7 +102,7 @@ async def test_status_says_that_the_store_does_not_answer(tmp_path: Path) -> Non
     async with hung(tmp_path, forward=()) as (running, _):
         for _ in range(3):
             begun = monotonic()
-            status = await control.ask_engine(running.settings.db, "status", {})
+            status = await client.ask_engine(running.settings.db, "status", {})
             assert monotonic() - begun < SOON_S
             assert status["store"]["state"] == "store-slow"
             assert "has not answered" in status["store"]["detail"]
@@ -127,7 +128,7 @@ async def test_an_action_that_needs_the_store_gives_up(
     async with hung(tmp_path, forward=(NOWHERE,)) as (running, _):
         begun = monotonic()
         with pytest.raises(RelayError) as slow:
-            await control.ask_engine(running.settings.db, action, params)
+            await client.ask_engine(running.settings.db, action, params)
         assert slow.value.word == "store-slow"
         assert monotonic() - begun < SOON_S
 
@@ -165,8 +166,8 @@ async def test_a_start_that_waits_for_the_disk_can_be_ended(
 ) -> None:
     """SIGTERM before the engine is ready ends it too, and the writing process with it."""
     silent = [sys.executable, "-c", "import time; time.sleep(600)"]
-    monkeypatch.setattr("relay.store.writer.own_module", lambda name: silent)
-    monkeypatch.setattr("relay.cli.ending.BY_FORCE_AFTER_S", 3600.0)
+    monkeypatch.setattr("relay.store.write.client.own_module", lambda name: silent)
+    monkeypatch.setattr("relay.cli.listen.shutdown.BY_FORCE_AFTER_S", 3600.0)
     settings = Settings(db=tmp_path / "data" / "relay.db", port=0)
     task = asyncio.ensure_future(_listen(settings, lambda: settings, json=False, behind=None))
 
@@ -218,7 +219,7 @@ async def test_an_action_under_way_does_not_hold_up_the_end(tmp_path: Path) -> N
     """A change that waits for the store is given up with it, and whoever asked hears so."""
     async with hung(tmp_path) as (running, _):
         star = asyncio.ensure_future(
-            control.ask_engine(running.settings.db, "star", {"ids": [1], "starred": True})
+            client.ask_engine(running.settings.db, "star", {"ids": [1], "starred": True})
         )
         await until(lambda: len(running._writer._jobs) == 1, "the change to be on its way")
         begun = monotonic()

@@ -11,13 +11,13 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.journeys import Builder, Circle, Journey, value_of
+from relay.analysis.diagram import safe, sequence
+from relay.analysis.journey import Builder, Circle, Journey, value_of
 from relay.lean.envelope import read_event
 from relay.lean.ids import Of, ids_of
 from relay.lean.samples import Sampler
-from relay.mermaid import safe, sequence
 from relay.models import Capture, Event, Signature, from_micros
-from relay.phrases import span
+from relay.text.units import span
 from tests import strategies
 from tests.factories import NOON, a_capture, a_delivery
 

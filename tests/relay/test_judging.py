@@ -15,11 +15,11 @@ from time import monotonic
 import psutil
 import pytest
 
-from relay import judging
-from relay.background import background
-from relay.judging import Judging, Worker
+from relay.engine import shape_checker
+from relay.engine.shape_checker import Judging, Worker
+from relay.engine.tasks import background
 from relay.lean.catalogue import catalogue
-from relay.store.writer import Writer
+from relay.store.write.client import Writer
 from tests.factories import BODY, a_capture, insert_all, new_log
 from tests.leanlike import a_body, a_request
 from tests.relay.receiving import executed, rows, until
@@ -38,7 +38,9 @@ def shapes(db: Path) -> dict[int, str | None]:
 
 def workers(program: Running) -> list[psutil.Process]:
     return [
-        child for child in psutil.Process(program.pid).children() if "relay.judgeworker" in child.cmdline()
+        child
+        for child in psutil.Process(program.pid).children()
+        if "relay.engine.shape_worker" in child.cmdline()
     ]
 
 
@@ -116,8 +118,8 @@ def test_a_worker_outlives_no_engine(tmp_path: Path) -> None:
 def test_a_file_in_the_working_folder_is_not_run(tmp_path: Path) -> None:
     """A folder that has a `relay` or a `json.py` of its own changes nothing."""
     work = tmp_path / "work"
-    (work / "relay").mkdir(parents=True)
-    for name in ("json.py", "relay/__init__.py", "relay/judgeworker.py"):
+    (work / "relay" / "engine").mkdir(parents=True)
+    for name in ("json.py", "relay/__init__.py", "relay/engine/__init__.py", "relay/engine/shape_worker.py"):
         (work / name).write_text("raise SystemExit('the wrong one')\n")
     db = tmp_path / "relay.db"
     with running(tmp_path, db=db, launcher=("-P", "-m", "relay")) as program:
@@ -128,12 +130,12 @@ def test_a_file_in_the_working_folder_is_not_run(tmp_path: Path) -> None:
 FATAL = f"""
 import os, sys
 from pathlib import Path
-from relay import judgeworker
-judge = judgeworker.judge
+from relay.engine import shape_worker
+judge = shape_worker.judge
 def killed_by_one(body, encoding=""):
     return os.kill(os.getpid(), {signal.SIGKILL:d}) if body == b"fatal" else judge(body, encoding)
-judgeworker.judge = killed_by_one
-judgeworker.main(Path(sys.argv[1]))
+shape_worker.judge = killed_by_one
+shape_worker.main(Path(sys.argv[1]))
 """
 """A worker that one body ends, as one that eats all memory would."""
 
@@ -182,7 +184,7 @@ async def test_a_capture_that_ends_the_worker_is_passed_over_and_named(
     db: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """All others get their shape, and its own stays open rather than guessed."""
-    monkeypatch.setattr(judging, "AGAIN_AFTER_S", (0.0, 0.0))
+    monkeypatch.setattr(shape_checker, "AGAIN_AFTER_S", (0.0, 0.0))
     async with judging_with(db, (sys.executable, "-c", FATAL)):
         await until_shapes(db, {1: "documented", 2: "documented", 3: None, 4: "drift", 5: "documented"})
     assert "the shape of capture 3 stays open" in caplog.text
@@ -190,8 +192,8 @@ async def test_a_capture_that_ends_the_worker_is_passed_over_and_named(
 
 async def test_a_worker_that_falls_silent_is_ended(db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One that answers nothing is killed in time, and another takes its place."""
-    monkeypatch.setattr(judging, "AGAIN_AFTER_S", (0.0, 0.0))
-    monkeypatch.setattr(judging, "SLICE_WITHIN_S", 0.2)
+    monkeypatch.setattr(shape_checker, "AGAIN_AFTER_S", (0.0, 0.0))
+    monkeypatch.setattr(shape_checker, "SLICE_WITHIN_S", 0.2)
     async with judging_with(db, (sys.executable, "-c", SILENT)) as (_, worker):
         first = await a_pid(worker)
         await a_pid(worker, other_than=first)
@@ -203,7 +205,7 @@ async def test_a_worker_that_cannot_start_disturbs_nobody(
     db: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It is tried again and again, and said once; captures stay without a shape, the writer writes on."""
-    monkeypatch.setattr(judging, "AGAIN_AFTER_S", (0.0, 0.0))
+    monkeypatch.setattr(shape_checker, "AGAIN_AFTER_S", (0.0, 0.0))
     async with judging_with(db, ("/nowhere/python",)) as (judge, worker):
         judge.notice(5)
         await until(lambda: judge._failed_starts >= 3, "some tries to start it")

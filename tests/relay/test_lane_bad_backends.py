@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from relay import engine, response
 from relay.config import Route, Settings
-from relay.outcomes import Outcome
+from relay.delivery.http import response
+from relay.delivery.http.outcomes import Outcome
+from relay.engine import engine
 from tests import backends
 from tests.backends import Authority, Backend, a_place, backend
 from tests.relay.receiving import a_post, rows, until

@@ -18,10 +18,10 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from relay import lane
-from relay.clock import Clock
 from relay.config import Route, Settings
-from relay.standstill import awake_and_asleep
+from relay.delivery import target_queue
+from relay.delivery.clock import Clock
+from relay.delivery.http.standstill import awake_and_asleep
 from tests import backends
 from tests.backends import Wire
 from tests.relay.receiving import a_post, executed, rows, until
@@ -65,7 +65,7 @@ async def test_a_port_proxy_uses_no_webhook_up(
     tmp_path: Path, backend: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While nobody is behind it the target is down; what came goes out in order when somebody is."""
-    monkeypatch.setattr(lane, "PROBE_FIRST_S", 0.05)
+    monkeypatch.setattr(target_queue, "PROBE_FIRST_S", 0.05)
     settings = settings_for(tmp_path, backend)
     await backend.stop()
     async with an_engine(settings) as running:
@@ -93,7 +93,7 @@ async def test_a_webhook_that_ends_its_backend_does_not_wait_for_ever(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where the target is up again each time, and closes on this one each time, it has its attempt."""
-    monkeypatch.setattr(lane, "PROBE_FIRST_S", 0.02)
+    monkeypatch.setattr(target_queue, "PROBE_FIRST_S", 0.02)
     poison = b"poison"
 
     def falls_over(there: backends.Backend, wire: Wire) -> None:
@@ -101,7 +101,7 @@ async def test_a_webhook_that_ends_its_backend_does_not_wait_for_ever(
         if request.endswith(poison):
             with there.lock:
                 # After the last fall nobody asks whether it is down: the next webhook finds it up.
-                falling.extend([None] * (len(there.requests) <= lane.MOST_DOUBTS))
+                falling.extend([None] * (len(there.requests) <= target_queue.MOST_DOUBTS))
             wire.reset()
         else:
             wire.send(backends.OK)
@@ -124,7 +124,7 @@ async def test_a_webhook_that_ends_its_backend_does_not_wait_for_ever(
             for body in (poison, b"1"):
                 await post(running.url, a_post(body))
             await until(lambda: states(settings.db) == ["ended"] * 2, "both", 20)
-    assert len(there.requests) == lane.MOST_DOUBTS + 2
+    assert len(there.requests) == target_queue.MOST_DOUBTS + 2
     assert attempts(settings.db) == [("reset", None, "retry"), ("answered", 200, "delivered")]
 
 
@@ -134,8 +134,8 @@ class Clocks:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.set_by_s = 0.0
         self.slept_s = 0.0
-        monkeypatch.setattr(lane, "Clock", partial(Clock, self.wall, self.passing))
-        monkeypatch.setattr(lane, "LOOK_EVERY_S", 0.02)
+        monkeypatch.setattr(target_queue, "Clock", partial(Clock, self.wall, self.passing))
+        monkeypatch.setattr(target_queue, "LOOK_EVERY_S", 0.02)
 
     def wall(self) -> float:
         return time() + self.set_by_s + self.slept_s

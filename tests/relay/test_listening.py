@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from relay.listening import listen
+from relay.receiver.listener import listen
 
 
 async def test_any_port_is_the_same_on_each_address(monkeypatch: pytest.MonkeyPatch) -> None:

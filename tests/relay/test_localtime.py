@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from relay.filters import parse
 from relay.filters.values import moment
-from relay.localtime import HERE, local, moment_of, now
+from relay.text.local_time import HERE, local, moment_of, now
 from tests.clocks import clocks_of
 from tests.factories import a_capture
 

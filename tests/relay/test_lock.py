@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from relay.control.lock import Holder, Lock, holder, lock_path
 from relay.errors import RelayError
-from relay.lock import Holder, Lock, holder, lock_path
 
 HOLD = """
 import os, sys, time
 from pathlib import Path
-from relay.lock import Holder, Lock
+from relay.control.lock import Holder, Lock
 lock = Lock.take(Path(sys.argv[1]))
 lock.describe(Holder(pid=os.getpid(), started_at=1.0, url="http://127.0.0.1:5326"))
 print("held", flush=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from relay.malformed import GENERAL
+from relay.receiver.malformed import GENERAL
 from tests.relay.receiving import a_receiver
 
 CANARY = "canary-AE070331234567890123456"

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relay.models import Headers
-from relay.outgoing import (
+from relay.delivery.http.request import (
     HOP_BY_HOP,
     MARK,
     OURS,
@@ -20,6 +19,7 @@ from relay.outgoing import (
     outgoing,
     why_not_onward,
 )
+from relay.models import Headers
 from tests.factories import a_capture
 
 NAMES = st.one_of(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from relay.certs import certificate, describing
-from relay.passport import rows
+from relay.text.tls_facts import rows
+from relay.tls import certificate, describe
 from tests.pki import CLIENT, make
 
 
@@ -11,7 +11,7 @@ def test_a_caller_with_a_certificate() -> None:
     """Everything that is known stands there, and hostile names are made visible."""
     pair = make("ev\x1b[31mil", purposes=CLIENT, names=("hooks.example.com", "::1"))
     leaf = certificate.of(pair.certificate)
-    facts = describing.facts(leaf)
+    facts = describe.facts(leaf)
     tls = {
         "version": "TLSv1.3",
         "cipher": "TLS_AES_256_GCM_SHA384",

@@ -19,19 +19,20 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from relay import control, private_files
-from relay.certs import making
-from relay.cli import logfile
+from relay import private_files
+from relay.cli.listen import log_file
 from relay.config import trusted
-from relay.editor import edited
+from relay.control import client, server
+from relay.control.lock import Holder, Lock, holder, lock_path
+from relay.delivery.editor import edited
 from relay.errors import RelayError
-from relay.lock import Holder, Lock, holder, lock_path
-from relay.store import files
-from relay.store.reader import Reader
+from relay.store.read.reader import Reader
+from relay.store.write import files
+from relay.tls import development_ca
 from tests.running import lean_relay_here, working_folder
-from tui.gateway import memoryfile
+from tui.gateway import memory_file
 from tui.gateway.copies import Copies
-from tui.memory import Memory, name_of
+from tui.state.memory import Memory, name_of
 
 NOBODY = 65534
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -71,7 +72,7 @@ def runtime_folder() -> Path:
 
 def serve(home: Path) -> None:
     async def served() -> None:
-        async with control.serving(database(home), {}) as found:
+        async with server.serving(database(home), {}) as found:
             assert found.path == socket_of(home)
             check_private(found.path, stat.S_IFSOCK)
 
@@ -79,16 +80,16 @@ def serve(home: Path) -> None:
 
 
 def socket_of(home: Path) -> Path:
-    return runtime_folder() / "lean-relay" / control._name(database(home))
+    return runtime_folder() / "lean-relay" / server._name(database(home))
 
 
 def state_of(home: Path) -> Path:
-    return memoryfile.folder() / name_of(database(home))
+    return memory_file.folder() / name_of(database(home))
 
 
 def remember(home: Path) -> None:
-    memoryfile.save(database(home), Memory(filter="type:payment"))
-    assert memoryfile.load(database(home)).filter in ("type:payment", "")
+    memory_file.save(database(home), Memory(filter="type:payment"))
+    assert memory_file.load(database(home)).filter in ("type:payment", "")
 
 
 def template_of(home: Path) -> Path:
@@ -96,11 +97,11 @@ def template_of(home: Path) -> Path:
 
 
 def log_file_of(home: Path) -> Path:
-    return logfile.log_path(database(home))
+    return log_file.log_path(database(home))
 
 
 def open_log_file(home: Path) -> None:
-    os.close(logfile.LogFile(log_file_of(home))._descriptor)
+    os.close(log_file.LogFile(log_file_of(home))._descriptor)
 
 
 def trust(home: Path) -> None:
@@ -135,7 +136,7 @@ ALL = [
 
 
 def certify(home: Path) -> None:
-    making.make(home / "data" / "certs")
+    development_ca.make(home / "data" / "certs")
 
 
 @pytest.fixture(name="home")
@@ -301,7 +302,7 @@ async def test_another_user_s_engine_is_not_asked(tmp_path: Path) -> None:
         assert found is not None
         assert (found.url, found.socket) == (None, None)
         with pytest.raises(RelayError, match=f"uid {NOBODY}") as refused:
-            await control.ask_engine(db, "status", {})
+            await client.ask_engine(db, "status", {})
     assert refused.value.word == "not-yours"
 
 
@@ -314,7 +315,7 @@ async def test_another_user_s_socket_is_not_asked(tmp_path: Path) -> None:
         listening.listen()
         os.chown(path, NOBODY, NOBODY)
         with pytest.raises(RelayError) as refused:
-            await control.ask(path, "note", {"text": "secret"})
+            await client.ask(path, "note", {"text": "secret"})
         listening.setblocking(False)
         with pytest.raises(BlockingIOError):
             listening.accept()

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from relay.config import RespondRule, Route
-from relay.limits import Limits
+from relay.receiver.limits import Limits
 from tests.relay.receiving import a_post, a_receiver, executed, read_answer, until
 
 EVENT = (

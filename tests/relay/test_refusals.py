@@ -6,8 +6,8 @@ import logging
 
 import pytest
 
-from relay import refusals as module
-from relay.refusals import Refusals
+from relay.receiver import refusals as module
+from relay.receiver.refusals import Refusals
 
 
 def test_alike_refusals_are_one_entry_with_a_count() -> None:

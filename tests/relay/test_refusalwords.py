@@ -6,15 +6,20 @@ from pathlib import Path
 import pytest
 
 import relay
-from relay.refusalwords import MEANINGS, meaning
-from relay.tls.words import MEANINGS as VERIFICATIONS
+from relay.text.refusals import MEANINGS, meaning
+from relay.tls.verdicts import MEANINGS as VERIFICATIONS
 
 ROOT = Path(relay.__file__).parent
 
 
 def given() -> set[str]:
     """The reasons that stand in the code which refuses, and those made of OpenSSL's verdicts."""
-    files = [path for folder in (ROOT, ROOT / "store", ROOT / "tls") for path in folder.glob("*.py")]
+    files = [
+        *(ROOT / "receiver").glob("*.py"),
+        *(ROOT / "engine").glob("*.py"),
+        *(ROOT / "tls").glob("*.py"),
+        *(ROOT / "store").rglob("*.py"),
+    ]
     code = "".join(path.read_text(encoding="utf-8") for path in files if path.name != "shapes.py")
     found = set(re.findall(r'(?:note|drop|_refuse|StoreTrouble)\(\s*(?:self[\w.]+, )?"([a-z-]+)"', code))
     found |= set(re.findall(r'Refused\(\s*\d+,\s*"([a-z-]+)"', code))

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from relay.analysis.retries import tries_of
 from relay.models import Answer, Capture, Event
-from relay.repeats import tries_of
 from tests import strategies
 from tests.factories import BODY, EVENT_ID, NOON, a_capture, a_delivery
 

@@ -14,12 +14,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from relay import attempt, control, engine, replay, replayrecords
 from relay.config import Route, SecretSource, Settings
+from relay.control import client
+from relay.delivery import attempt, replay_run, replay_writer
+from relay.delivery.replay_plan import Preview
+from relay.engine import engine
 from relay.errors import NotFound, RelayError, UsageError
 from relay.lean.signature import sign
-from relay.replayplan import Preview
-from relay.store.reader import Reader
+from relay.store.read.reader import Reader
 from tests.backends import Backend, Wire, answers, backend, free_port
 from tests.factories import BODY, a_capture, insert_all, new_log
 from tests.relay.receiving import a_post, rows, until
@@ -122,7 +124,7 @@ async def test_records_are_committed_in_groups(tmp_path: Path) -> None:
             run = await running.act("replay", {"ranges": [[1, 200]], "to": [f":{there.port}"]})
             progress = await ended(running.act, run)
     assert progress["done"] == 200
-    assert writes < 4 + 2 + progress["elapsed_s"] / replayrecords.GROUP_S
+    assert writes < 4 + 2 + progress["elapsed_s"] / replay_writer.GROUP_S
 
 
 async def test_as_many_at_once_as_asked(tmp_path: Path) -> None:
@@ -245,16 +247,16 @@ async def test_a_hanging_answer_holds_up_the_next_for_so_long(
 async def test_few_hang_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The last of as many as may be awaited holds up the next for as long as it hangs."""
     monkeypatch.setattr(attempt, "HOLDS_UP_S", 0.05)
-    monkeypatch.setattr(replay, "MOST_AWAITED", 2)
+    monkeypatch.setattr(replay_run, "MOST_AWAITED", 2)
     over = 0
-    given_up = replay.Run._hold_up_no_more
+    given_up = replay_run.Run._hold_up_no_more
 
-    def counted(run: replay.Run, job: Any) -> None:
+    def counted(run: replay_run.Run, job: Any) -> None:
         nonlocal over
         given_up(run, job)
         over += 1
 
-    monkeypatch.setattr(replay.Run, "_hold_up_no_more", counted)
+    monkeypatch.setattr(replay_run.Run, "_hold_up_no_more", counted)
     with backend(hangs_until_released) as there:
         settings = settings_for(tmp_path)
         async with engine.running(settings, receive=False) as running:
@@ -322,17 +324,17 @@ async def test_live_deliveries_go_on_beside_a_replay_that_hangs(tmp_path: Path) 
     with backend(behave) as there:
         settings = settings_for(tmp_path, f":{there.port}")
         async with engine.running(settings, receive=True) as running:
-            await control.ask_engine(settings.db, "replay", {"ranges": [[1, 3]]})
+            await client.ask_engine(settings.db, "replay", {"ranges": [[1, 3]]})
             await until(lambda: len(there.requests) == 1, "the replay")
             assert b" 200 " in await post(running.url, a_post())
             await until(lambda: len(there.requests) == 2, "the live delivery")
-            status = await control.ask_engine(settings.db, "status", {})
+            status = await client.ask_engine(settings.db, "status", {})
             assert [run["state"] for run in status["replays"]] == ["running"]
             await until(
                 lambda: rows(settings.db, "SELECT state FROM deliveries WHERE kind = 'live'") == [("ended",)],
                 "its end",
             )
-            (target,) = (await control.ask_engine(settings.db, "status", {}))["targets"]
+            (target,) = (await client.ask_engine(settings.db, "status", {}))["targets"]
             assert (target["waiting"], target["state"]) == (0, "up")
 
 
@@ -372,7 +374,7 @@ async def test_what_cannot_be_ordered(tmp_path: Path) -> None:
 
 async def test_few_runs_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One more than the bound is refused with a word, and goes once another has ended."""
-    monkeypatch.setattr("relay.replaying.MOST_RUNNING", 1)
+    monkeypatch.setattr("relay.engine.replays.MOST_RUNNING", 1)
 
     def behave(there: Backend, wire: Wire) -> None:
         there.take(wire)
@@ -562,7 +564,7 @@ async def test_at_a_rate_or_as_far_apart_as_they_came(tmp_path: Path) -> None:
 
 async def test_until_delivered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each is tried again, in order, until it is answered as Lean wants; an absent target is waited for."""
-    monkeypatch.setattr(replay, "AGAIN_FIRST_S", 0.01)
+    monkeypatch.setattr(replay_run, "AGAIN_FIRST_S", 0.01)
     asked = 0
 
     def behave(there: Backend, wire: Wire) -> None:

@@ -11,9 +11,9 @@ from types import MappingProxyType
 
 import pytest
 
-from relay import engine
 from relay.config import ProjectFile, Settings, trusted
 from relay.config.trusted import OuterSetting
+from relay.engine import engine
 from relay.models import Capture
 from tests.factories import a_capture, insert_all, new_log
 from tests.relay.receiving import rows, until

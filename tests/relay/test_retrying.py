@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from relay.delivery.http.outcomes import Outcome
+from relay.delivery.retry import RetryPolicy, is_tried_again, longest_wait, next_try
 from relay.lean.schedule import not_known, verdict
-from relay.outcomes import Outcome
-from relay.retrying import Policy, is_tried_again, longest_wait, next_try
 from tests.factories import NOON
 
 CLOCKS = st.timedeltas(min_value=timedelta(days=-9), max_value=timedelta(days=9))
@@ -19,13 +19,13 @@ CLOCKS = st.timedeltas(min_value=timedelta(days=-9), max_value=timedelta(days=9)
 @pytest.mark.parametrize("tries", [1, 2, 6, 50])
 def test_none_gives_up(tries: int) -> None:
     """Without a policy nothing is tried a second time."""
-    assert next_try(Policy.NONE, tries, NOON, NOON, NOON) is None
+    assert next_try(RetryPolicy.NONE, tries, NOON, NOON, NOON) is None
 
 
 def test_fast_waits_its_five_times() -> None:
     """1 s, 5 s, 30 s, 2 min and 10 min after the end of the try before, and then no more."""
     now = NOON + timedelta(minutes=5)
-    waits = [next_try(Policy.FAST, tries, NOON, NOON, now) for tries in range(1, 6)]
+    waits = [next_try(RetryPolicy.FAST, tries, NOON, NOON, now) for tries in range(1, 6)]
     assert [due - now for due in waits if due] == [
         timedelta(seconds=1),
         timedelta(seconds=5),
@@ -33,13 +33,13 @@ def test_fast_waits_its_five_times() -> None:
         timedelta(minutes=2),
         timedelta(minutes=10),
     ]
-    assert next_try(Policy.FAST, 6, NOON, NOON, now) is None
+    assert next_try(RetryPolicy.FAST, 6, NOON, NOON, now) is None
 
 
 def test_fast_spreads_by_a_fifth() -> None:
     """The spread lengthens a wait by at most a fifth, and never shortens it."""
-    assert next_try(Policy.FAST, 2, NOON, NOON, NOON, spread=1.0) == NOON + timedelta(seconds=6)
-    assert next_try(Policy.FAST, 2, NOON, NOON, NOON, spread=0.5) == NOON + timedelta(seconds=5.5)
+    assert next_try(RetryPolicy.FAST, 2, NOON, NOON, NOON, spread=1.0) == NOON + timedelta(seconds=6)
+    assert next_try(RetryPolicy.FAST, 2, NOON, NOON, NOON, spread=0.5) == NOON + timedelta(seconds=5.5)
 
 
 def test_lean_counts_from_the_first_try() -> None:
@@ -50,38 +50,38 @@ def test_lean_counts_from_the_first_try() -> None:
     for tries, due in enumerate(minutes, 1):
         last = NOON + timedelta(minutes=started[tries - 1])
         now = last + end_of_try
-        assert next_try(Policy.LEAN, tries, NOON, last, now) == NOON + timedelta(minutes=due)
-    assert next_try(Policy.LEAN, 7, NOON, NOON, NOON + timedelta(hours=3)) is None
+        assert next_try(RetryPolicy.LEAN, tries, NOON, last, now) == NOON + timedelta(minutes=due)
+    assert next_try(RetryPolicy.LEAN, 7, NOON, NOON, NOON + timedelta(hours=3)) is None
 
 
 def test_lean_scales() -> None:
     """A time scale of a hundredth makes three hours 108 seconds."""
-    assert next_try(Policy.LEAN, 6, NOON, NOON, NOON, time_scale=0.01) == NOON + timedelta(seconds=108)
+    assert next_try(RetryPolicy.LEAN, 6, NOON, NOON, NOON, time_scale=0.01) == NOON + timedelta(seconds=108)
 
 
 def test_a_time_that_has_passed_is_now() -> None:
     """A try that took longer than the wait is followed at once."""
     now = NOON + timedelta(minutes=4)
-    assert next_try(Policy.LEAN, 1, NOON, NOON, now) == now
+    assert next_try(RetryPolicy.LEAN, 1, NOON, NOON, now) == now
 
 
 def test_nothing_is_made_up_for() -> None:
     """After hours of sleep there is one try, and the next is as far away as ever."""
     woke = NOON + timedelta(hours=4)
     now = woke + timedelta(seconds=1)
-    assert next_try(Policy.LEAN, 2, NOON, woke, now) == woke + timedelta(minutes=1)
-    assert next_try(Policy.LEAN, 5, NOON, woke, now) == woke + timedelta(minutes=50)
-    assert next_try(Policy.LEAN, 6, NOON, woke, now, time_scale=0.01) == woke + timedelta(minutes=1.2)
+    assert next_try(RetryPolicy.LEAN, 2, NOON, woke, now) == woke + timedelta(minutes=1)
+    assert next_try(RetryPolicy.LEAN, 5, NOON, woke, now) == woke + timedelta(minutes=50)
+    assert next_try(RetryPolicy.LEAN, 6, NOON, woke, now, time_scale=0.01) == woke + timedelta(minutes=1.2)
 
 
 def test_a_clock_that_was_set_back_between_two_tries() -> None:
     """A first try that lies in the future by now delays nothing."""
     later = NOON + timedelta(hours=4)
-    assert next_try(Policy.LEAN, 3, later, NOON, NOON) == NOON + timedelta(minutes=3)
+    assert next_try(RetryPolicy.LEAN, 3, later, NOON, NOON) == NOON + timedelta(minutes=3)
 
 
 @given(
-    st.sampled_from(Policy),
+    st.sampled_from(RetryPolicy),
     st.integers(1, 9),
     CLOCKS,
     CLOCKS,
@@ -90,7 +90,7 @@ def test_a_clock_that_was_set_back_between_two_tries() -> None:
 )
 @settings(deadline=None, max_examples=200)
 def test_no_clock_brings_a_storm_or_a_standstill(
-    policy: Policy, tries: int, first: timedelta, last: timedelta, spread: float, scale: float
+    policy: RetryPolicy, tries: int, first: timedelta, last: timedelta, spread: float, scale: float
 ) -> None:
     """Whatever the clock did between the tries and now, the next one is neither past nor out of reach."""
     now = NOON
@@ -103,7 +103,7 @@ def test_no_clock_brings_a_storm_or_a_standstill(
 def test_wrong_arguments(tries: int, spread: float, scale: float) -> None:
     """Numbers out of range are an error, not a wild time."""
     with pytest.raises(ValueError, match=r"after 1 try|0\.0 to 1\.0|above 0"):
-        next_try(Policy.FAST, tries, NOON, NOON, NOON, spread, scale)
+        next_try(RetryPolicy.FAST, tries, NOON, NOON, NOON, spread, scale)
 
 
 @pytest.mark.parametrize(

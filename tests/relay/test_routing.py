@@ -9,7 +9,8 @@ import pytest
 from relay.config import Route
 from relay.errors import UsageError
 from relay.models import Capture
-from relay.routing import Routes, leads_to, target_name
+from relay.receiver.routes import Routes
+from relay.text.targets import leads_to, target_name
 from tests.factories import a_capture
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)

@@ -8,8 +8,8 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
+from relay.analysis.shape_summary import MOST_FIELDS, MOST_TYPES, MOST_VALUES, Summary
 from relay.models import Shape
-from relay.seen import MOST_FIELDS, MOST_TYPES, MOST_VALUES, Summary
 from tests import strategies
 from tests.factories import BODY, NOON
 

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relay import response
-from relay import sender as module
+from relay.delivery.http import response
+from relay.delivery.http import sender as module
+from relay.delivery.http.outcomes import Outcome
+from relay.delivery.http.request import HOP_BY_HOP, OURS, destination, outgoing
+from relay.delivery.http.sender import Sender, Tried, not_sent
 from relay.models import Headers, Signature
-from relay.outcomes import Outcome
-from relay.outgoing import HOP_BY_HOP, OURS, destination, outgoing
-from relay.sender import Sender, Tried, not_sent
-from relay.store.reader import Reader
+from relay.store.read.reader import Reader
 from tests import backends
 from tests.backends import CHUNKED, OK, Backend, Behaviour, Wire, backend, free_port
 from tests.leanlike import SECRET, signed

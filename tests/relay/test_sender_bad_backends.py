@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from relay import response as module
-from relay.outcomes import Outcome
+from relay.delivery.http import response as module
+from relay.delivery.http.outcomes import Outcome
 from tests import backends
 from tests.backends import CHUNKED, Authority, Backend, Behaviour, Wire, backend
 from tests.relay.sending import Run, one_try

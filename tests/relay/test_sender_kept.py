@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from relay import sender as module
-from relay.outcomes import Outcome
-from relay.outgoing import destination
-from relay.sender import Sender, Tried
-from relay.standstill import awake_and_asleep
+from relay.delivery.http import sender as module
+from relay.delivery.http.outcomes import Outcome
+from relay.delivery.http.request import destination
+from relay.delivery.http.sender import Sender, Tried
+from relay.delivery.http.standstill import awake_and_asleep
 from tests import backends
 from tests.backends import KEPT, OK, Backend, Wire, backend
 from tests.relay.sending import Run, a_request, until

@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from relay.delivery.http.outcomes import Outcome
+from relay.delivery.http.request import destination
+from relay.delivery.http.sender import Sender
 from relay.models import Headers
-from relay.outcomes import Outcome
-from relay.outgoing import destination
-from relay.sender import Sender
 from tests import backends
 from tests.backends import Backend, backend, free_port
 from tests.relay.sending import Run, a_request, parsed

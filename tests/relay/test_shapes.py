@@ -15,12 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema.validators import extend
 
-from relay.jsonvalues import Digits, is_whole, parsed
+from relay.analysis.shape import MOST_DIFFERENCES, Difference, Kind, judge
 from relay.lean.catalogue import REGIONS, Confidence, catalogue
 from relay.lean.samples import Sampler
 from relay.lean.schemas import event_schema
 from relay.models import Shape
-from relay.shapes import MOST_DIFFERENCES, Difference, Kind, judge
+from relay.text.json_values import Digits, is_whole, parsed
 from tests import strategies
 from tests.factories import NOON
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.splicing import splice
+from relay.text.json_splice import splice
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,12 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from relay import sender as module
-from relay import standstill
-from relay.outcomes import Outcome
-from relay.outgoing import destination
-from relay.sender import Sender, Tried
-from relay.standstill import Standstill, awake_and_asleep
+from relay.delivery.http import sender as module
+from relay.delivery.http import standstill
+from relay.delivery.http.outcomes import Outcome
+from relay.delivery.http.request import destination
+from relay.delivery.http.sender import Sender, Tried
+from relay.delivery.http.standstill import Standstill, awake_and_asleep
 from tests.backends import OK, Backend, Wire, answers, backend, says
 from tests.relay.sending import Run, a_request, until
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from yarl import URL
 
-from relay.targets import names_a_path, target_url
+from relay.text.targets import names_a_path, target_url
 
 
 @pytest.mark.parametrize(

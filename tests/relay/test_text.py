@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relay.models import Headers
-from relay.text import latin1_shown, mask_headers, visible, visible_block
+from relay.text.safe import latin1_shown, mask_headers, visible, visible_block
 
 # Stated again here, by hand, so that a hole in the module's own tables is seen.
 DIRECTION = {0x61C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)}

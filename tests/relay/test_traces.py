@@ -7,7 +7,7 @@ from itertools import product
 
 import pytest
 
-from relay.traces import FOLDING, LARGE_BYTES, LONGEST_PIECE, beginnings, in_json, in_text, is_plain
+from relay.text.prefilter import FOLDING, LARGE_BYTES, LONGEST_PIECE, beginnings, in_json, in_text, is_plain
 
 
 def is_kept(letter: str) -> bool:

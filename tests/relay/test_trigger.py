@@ -18,13 +18,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from relay.delivery.http.request import destination
+from relay.delivery.samples import Post, post_all
 from relay.errors import Unreachable
 from relay.lean.samples import Sample, Sampler
 from relay.lean.signature import Verifier
-from relay.limits import Limits
 from relay.models import Signature
-from relay.outgoing import destination
-from relay.trigger import Post, post_all
+from relay.receiver.limits import Limits
 from tests.backends import OK, Backend, Wire, backend
 from tests.relay.receiving import a_receiver
 

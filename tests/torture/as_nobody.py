@@ -10,7 +10,7 @@ import os
 import sys
 
 from relay.cli import run
-from relay.cli.listen import listen_command
+from relay.cli.listen.command import listen_command
 
 NOBODY = 65534
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from relay.store.trouble import StoreTrouble
-from relay.store.whereabouts import Whereabouts
-from relay.store.writing import main
+from relay.store.errors import StoreTrouble
+from relay.store.write.file_identity import Whereabouts
+from relay.store.write.process import main
 
 
 def _sees_nothing(self: Whereabouts) -> StoreTrouble | None:

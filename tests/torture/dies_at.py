@@ -12,24 +12,24 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-import relay.connecting
-import relay.forwarder
-import relay.lane
-import relay.sender
+import relay.delivery.forwarder
+import relay.delivery.http.connection
+import relay.delivery.http.sender
+import relay.delivery.target_queue
 from relay.cli import run
 
 STEPS: dict[str, tuple[object, str, bool]] = {
-    "before the claim": (relay.lane.Lane, "_claim", False),
-    "claimed": (relay.lane.Lane, "_claim", True),
-    "before connecting": (relay.sender, "connect", False),
-    "connected": (relay.sender, "connect", True),
-    "before the request": (relay.sender, "_exchange", False),
-    "request written": (relay.connecting.Channel, "write", True),
-    "answered": (relay.sender, "_exchange", True),
-    "before the record": (relay.lane.Lane, "_record", False),
-    "recorded": (relay.lane.Lane, "_record", True),
-    "before it is given back": (relay.lane.Lane, "_gone_down", False),
-    "given back": (relay.lane.Lane, "_gone_down", True),
+    "before the claim": (relay.delivery.target_queue.Lane, "_claim", False),
+    "claimed": (relay.delivery.target_queue.Lane, "_claim", True),
+    "before connecting": (relay.delivery.http.sender, "connect", False),
+    "connected": (relay.delivery.http.sender, "connect", True),
+    "before the request": (relay.delivery.http.sender, "_exchange", False),
+    "request written": (relay.delivery.http.connection.Channel, "write", True),
+    "answered": (relay.delivery.http.sender, "_exchange", True),
+    "before the record": (relay.delivery.target_queue.Lane, "_record", False),
+    "recorded": (relay.delivery.target_queue.Lane, "_record", True),
+    "before it is given back": (relay.delivery.target_queue.Lane, "_gone_down", False),
+    "given back": (relay.delivery.target_queue.Lane, "_gone_down", True),
 }
 """What is wrapped, and whether death comes after it, not before; a claim that finds nothing is none."""
 
@@ -41,13 +41,13 @@ def die_at(step: str, times: int) -> None:
     """Have the process die when it has come to a step so many times since the first capture."""
     owner, name, after = STEPS[step]
     if name == "connect":
-        relay.sender.MOST_KEPT = 0  # Each try makes its own connection.
+        relay.delivery.http.sender.MOST_KEPT = 0  # Each try makes its own connection.
     whole = getattr(owner, name)
-    notice = relay.forwarder.Forwarder.notice
+    notice = relay.delivery.forwarder.Forwarder.notice
     begun = False
     left = times
 
-    def first_capture(forwarder: relay.forwarder.Forwarder) -> None:
+    def first_capture(forwarder: relay.delivery.forwarder.Forwarder) -> None:
         nonlocal begun
         begun = True
         notice(forwarder)
@@ -74,7 +74,7 @@ def die_at(step: str, times: int) -> None:
 
     wrapped: Callable[..., Any] = acts if step == "request written" else waits
     setattr(owner, name, wrapped)
-    setattr(relay.forwarder.Forwarder, "notice", first_capture)  # noqa: B010 - mypy lets nobody assign to a method
+    setattr(relay.delivery.forwarder.Forwarder, "notice", first_capture)  # noqa: B010 - mypy lets nobody assign to a method
 
 
 if __name__ == "__main__":

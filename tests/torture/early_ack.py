@@ -10,8 +10,8 @@ import asyncio
 import sys
 
 from relay.cli import run
-from relay.store.inserting import Row
-from relay.store.writer import Writer
+from relay.store.columns import Row
+from relay.store.write.client import Writer
 
 _add = Writer.add
 

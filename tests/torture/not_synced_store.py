@@ -8,8 +8,8 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from relay.store import files, writing
-from relay.store.recorder import Recorder
+from relay.store.write import files, process
+from relay.store.write.recorder import Recorder
 
 _connect = files.connect
 
@@ -27,4 +27,4 @@ def _never(recorder: Recorder, yes: bool) -> None:
 if __name__ == "__main__":
     setattr(files, "connect", _not_synced)  # noqa: B010 - mypy lets nobody assign to a module's function
     setattr(Recorder, "_sync_commits", _never)  # noqa: B010 - nor to a method
-    writing.main()
+    process.main()

@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from functools import partial
 
-import relay.engine
-import relay.handshakes
+import relay.engine.engine
+import relay.receiver.handshakes
 from relay.cli import run
-from relay.limits import Limits
+from relay.receiver.limits import Limits
 
 HEAD_S = 1.0
 BODY_S = 2.0
@@ -17,6 +17,6 @@ HANDSHAKE_S = 1.0
 
 if __name__ == "__main__":
     short = partial(Limits, head_s=HEAD_S, body_s=BODY_S, body_grace_s=1.0, idle_s=IDLE_S)
-    setattr(relay.engine, "Limits", short)  # noqa: B010 - mypy lets nobody assign to a class's name
-    relay.handshakes.HANDSHAKE_WITHIN_S = HANDSHAKE_S
+    setattr(relay.engine.engine, "Limits", short)  # noqa: B010 - mypy lets nobody assign to a class's name
+    relay.receiver.handshakes.HANDSHAKE_WITHIN_S = HANDSHAKE_S
     sys.exit(run(sys.argv[1:]))

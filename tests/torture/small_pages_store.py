@@ -10,7 +10,7 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
-from relay.store import writing
+from relay.store.write import process
 
 
 class Bounded(sqlite3.Connection):
@@ -32,4 +32,4 @@ def _bounded(*arguments: Any, **options: Any) -> sqlite3.Connection:
 
 if __name__ == "__main__":
     setattr(sqlite3, "connect", _bounded)  # noqa: B010 - mypy lets nobody assign to a module's function
-    writing.main()
+    process.main()

@@ -18,9 +18,8 @@ from relay.config.settings import SecretSource
 from relay.lean.envelope import read_event
 from relay.lean.samples import Sampler
 from relay.lean.signature import sign
-from relay.models import Attempt, Capture, Event, Origin, Shape, Signature, from_micros, to_micros
-from relay.refusals import Entry
-from relay.store.upkeep import add_refusals
+from relay.models import Attempt, Capture, Entry, Event, Origin, Shape, Signature, from_micros, to_micros
+from relay.store.write.changes import add_refusals
 from tests.factories import a_capture, a_delivery, insert, insert_attempt
 
 START = datetime(2026, 11, 20, 9, 41, 7, 204_000, tzinfo=UTC)

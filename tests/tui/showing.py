@@ -16,7 +16,7 @@ from tests.factories import insert_all, new_log
 from tests.tui.quick import Quick
 from tui.app import RelayApp
 from tui.gateway import Gateway
-from tui.screens.main import MainScreen
+from tui.main.screen import MainScreen
 
 
 class Showing:

@@ -17,8 +17,9 @@ from tests.factories import new_log
 from tests.tui import morning
 from tests.tui.showing import Showing, screen_on
 from tui.gateway import Gateway
-from tui.screens import main, refusals
-from tui.status import Engine, Status, Target
+from tui.main import screen
+from tui.presenters.status import Engine, Status, Target
+from tui.screens import refusals
 
 LISTENING = Status(
     engine=Engine.RUNNING,
@@ -53,7 +54,7 @@ async def still(
 
     patch.setitem(os.environ, "TZ", "UTC")
     time.tzset()
-    patch.setattr(main, "date", ThatDay)
+    patch.setattr(screen, "date", ThatDay)
     patch.setattr(refusals, "date", ThatDay)
     patch.setattr(Gateway, "status", asked)
     patch.setattr(Input, "cursor_blink", False)

@@ -9,9 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from relay import engine
 from relay.config import Settings
 from relay.config.settings import Route
+from relay.engine import engine
 from relay.models import Capture
 from tests.factories import a_capture, insert_all, new_log
 from tests.tui.showing import Showing, screen_on, showing

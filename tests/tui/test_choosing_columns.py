@@ -8,8 +8,8 @@ from textual.widgets import OptionList
 
 from tests.factories import a_capture
 from tests.tui.showing import Showing, showing, wait_for
+from tui.main.screen import MainScreen
 from tui.screens.columns import ColumnsDialog
-from tui.screens.main import MainScreen
 
 
 def head(see: Showing) -> str:

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from relay.models import Delivery, Listed, Origin, Shape, Signature
-from relay.text import visible
+from relay.text.safe import visible
 from tests.factories import a_delivery
-from tui import columns
+from tui.presenters import columns
 
 AT = datetime(2026, 11, 20, 8, 15, 30, 123000, UTC)
 LOCAL = AT.astimezone()

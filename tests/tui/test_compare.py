@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 
-from relay.diff import compared, differences
-from relay.store import previous
-from relay.text import visible
+from relay.analysis.diff import compared, differences
+from relay.store.read import previous
+from relay.text.safe import visible
 from tests.factories import BODY, a_capture
 from tests.tui.showing import showing, wait_for
-from tui.facts.comparing import Comparison, lines
+from tui.presenters.comparison import Comparison, lines
 from tui.screens.compare import CompareScreen
 
 OTHER = BODY.replace(b"100.50", b"100.5").replace(b"PENDING_WITH_BANK", b"ACCEPTED_BY_BANK")

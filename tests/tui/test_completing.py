@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from relay.filters import parse
 from relay.filters.operators import OPERATORS
 from tests.factories import a_capture
-from tui.completing import Completion, complete, quoted, with_parents
+from tui.state.completion import Completion, complete, quoted, with_parents
 
 SEEN = {
     "type": ["payment", "payment.updated", "payment.created", "results.ready"],

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from relay.models import Event
-from relay.text import visible
+from relay.text.safe import visible
 from tests.factories import BODY, EVENT_ID, NOON, a_capture
 from tests.tui.showing import Showing, showing, wait_for
-from tui.facts.copying import CLIPBOARD_UP_TO, of_one, of_several
+from tui.presenters.copies import CLIPBOARD_UP_TO, of_one, of_several
 from tui.widgets.body_text import BodyText
 
 

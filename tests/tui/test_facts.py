@@ -13,18 +13,18 @@ from relay.config import Settings
 from relay.config.settings import SecretSource
 from relay.lean.signature import sign
 from relay.models import Attempt, Capture, Event, Shape, Signature
-from relay.store.reader import Reader
-from relay.text import visible
+from relay.store.read.reader import Reader
+from relay.text.safe import visible
 from tests.factories import BODY, NOON, a_capture, a_delivery, insert_all, insert_attempt, new_log
-from tui.facts.blocks import Block, Fact, Heading, Hint, Lines, Note, Subject
-from tui.facts.client import client
-from tui.facts.deliveries import deliveries as deliveries_tab
-from tui.facts.event import event
-from tui.facts.headers import headers
-from tui.facts.shape import body_notes, shape
-from tui.facts.signature import signature
 from tui.gateway import subjects
-from tui.keymap import USUAL
+from tui.keyboard.keymap import USUAL
+from tui.presenters.blocks import Block, Fact, Heading, Hint, Lines, Note, Subject
+from tui.presenters.client import client
+from tui.presenters.deliveries import deliveries as deliveries_tab
+from tui.presenters.event import event
+from tui.presenters.headers import headers
+from tui.presenters.shape import body_notes, shape
+from tui.presenters.signature import signature
 
 SECRET = b"whsec_of_a_test"
 SIGNED = (("Host", "x"), ("lean-signature", sign(BODY, SECRET)))

@@ -15,13 +15,13 @@ from textual.widgets._footer import FooterKey
 from relay.config import Settings
 from relay.filters import Filter
 from relay.models import Capture, Event, Signature
-from relay.store.search import Window
+from relay.store.read.search import Window
 from tests.factories import NOON, a_capture, a_delivery, insert, insert_all, new_log
 from tests.tui.quick import Quick
 from tests.tui.showing import Showing, showing, wait_for
 from tui.app import RelayApp
 from tui.gateway import Gateway
-from tui.screens.main import MainScreen
+from tui.main.screen import MainScreen
 
 
 def captures() -> list[Capture]:

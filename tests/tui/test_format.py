@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from tests.factories import a_delivery
-from tui import format
+from tui.presenters import format
 
 AT = datetime(2026, 11, 20, 8, 15, 30, 123000, UTC)
 LOCAL = AT.astimezone()

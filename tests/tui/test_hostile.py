@@ -14,16 +14,15 @@ from rich.segment import Segment
 from textual.app import App
 from textual.widgets import Input
 
-from relay import text
 from relay.errors import RelayError
-from relay.models import Answer, Attempt, Capture, Event, Headers, Signature
-from relay.refusals import Entry
-from relay.store.upkeep import add_refusals
+from relay.models import Answer, Attempt, Capture, Entry, Event, Headers, Signature
+from relay.store.write.changes import add_refusals
+from relay.text import safe
 from tests.factories import NOON, a_capture, a_delivery, insert_attempt
 from tests.tui.showing import Showing, showing, wait_for
 from tui.gateway import Gateway
-from tui.screens.main import MainScreen
-from tui.status import Engine, Status, Target
+from tui.main.screen import MainScreen
+from tui.presenters.status import Engine, Status, Target
 from tui.widgets.pages import PAGES
 
 C0 = "".join(map(chr, (*range(0x20), 0x7F)))
@@ -94,7 +93,7 @@ def drawn(see: Showing) -> str:
     return "".join(segment.text for strip in strips for segment in strip)
 
 
-CLEANED = text._cleaned
+CLEANED = safe._cleaned
 """As it is, whatever a test makes of it."""
 
 
@@ -292,7 +291,7 @@ async def test_the_test_sees_what_is_hostile(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, back: int
 ) -> None:
     """With the cleaner off hostile characters arrive at every place: the test above can fail at each."""
-    monkeypatch.setattr(text, "_cleaned", lambda given, keep: given)
+    monkeypatch.setattr(safe, "_cleaned", lambda given, keep: given)
     found = await toured(tmp_path, monkeypatch, back, SEEN[back])
     assert found.keys() == SEEN[back]
     assert [place for place, hostile in found.items() if not hostile] == []

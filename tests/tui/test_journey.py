@@ -12,13 +12,13 @@ import pytest
 
 from relay.errors import RelayError
 from relay.models import Capture, Event, Signature
-from relay.store.journeys import Looking
-from relay.text import visible
+from relay.store.read.journeys import Looking
+from relay.text.safe import visible
 from tests.factories import a_capture, a_delivery, insert_all, new_log
 from tests.tui.showing import showing
 from tui.app import RelayApp
-from tui.facts.journey import heads, row
 from tui.gateway.journeys import Journeys
+from tui.presenters.journey import heads, row
 
 INTENT = "7d8def9f-1dd0-4005-8c00-c01eae7033e1"
 PAYMENT = "37b1f471-0a6c-4a66-996c-27e386443ed3"

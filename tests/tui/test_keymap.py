@@ -11,16 +11,15 @@ from typing import Any
 import pytest
 
 from relay.errors import UsageError
-from relay.models import Capture
-from relay.refusals import Entry
-from relay.store.upkeep import add_refusals
+from relay.models import Capture, Entry
+from relay.store.write.changes import add_refusals
 from tests.factories import a_capture
 from tests.tui.showing import showing
 from tests.tui.test_journey import CUSTOMER, INTENT, PAYMENT, an_event
-from tui import keys
 from tui.gateway import Gateway
-from tui.keymap import PLACES, Keymap, name
-from tui.status import Engine, Status, Target
+from tui.keyboard import keys
+from tui.keyboard.keymap import PLACES, Keymap, name
+from tui.presenters.status import Engine, Status, Target
 
 
 @pytest.mark.parametrize(

@@ -13,12 +13,12 @@ from tests.factories import BODY, a_capture
 from tests.tui.showing import showing, wait_for
 from tests.tui.test_journey import payment_and_intent
 from tests.tui.test_replaying import replaying
-from tui import keys
+from tui.keyboard import keys
+from tui.main.screen import MainScreen
 from tui.screens.columns import ColumnsDialog
 from tui.screens.compare import CompareScreen
 from tui.screens.editing import EditScreen
 from tui.screens.journey import JourneyScreen, Steps
-from tui.screens.main import MainScreen
 from tui.screens.preview import PreviewScreen
 from tui.screens.refusals import RefusalsScreen
 from tui.screens.sending import ReplayDialog

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.listing import Dense, Found, Listing, missing
+from tui.state.listing import Dense, Found, Listing, missing
 
 IDS = st.sets(st.integers(1, 400), max_size=60).map(sorted)
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from tests.factories import a_capture
 from tests.tui.showing import showing
-from tui.gateway import memoryfile
-from tui.memory import MOST_FILTERS, Memory, Recall, name_of, read, written
+from tui.gateway import memory_file
+from tui.state.memory import MOST_FILTERS, Memory, Recall, name_of, read, written
 
 LEFT = Memory(
     history=("sig:invalid", "type:payment"),
@@ -74,9 +74,9 @@ def test_recall_goes_back_and_forth() -> None:
 def test_private_file(tmp_path: Path) -> None:
     """The file is readable by its owner alone, and so is its folder; its name does not tell the log's."""
     db = tmp_path / "secret-project.db"
-    memoryfile.save(db, LEFT)
-    assert memoryfile.load(db) == LEFT
-    (file,) = memoryfile.folder().iterdir()
+    memory_file.save(db, LEFT)
+    assert memory_file.load(db) == LEFT
+    (file,) = memory_file.folder().iterdir()
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
     assert "secret" not in file.name
@@ -86,12 +86,12 @@ def test_private_file(tmp_path: Path) -> None:
 def test_damage_is_no_trouble(tmp_path: Path) -> None:
     """A damaged file is as none, and is replaced."""
     db = tmp_path / "relay.db"
-    memoryfile.save(db, LEFT)
-    (file,) = memoryfile.folder().iterdir()
+    memory_file.save(db, LEFT)
+    (file,) = memory_file.folder().iterdir()
     file.write_bytes(b"\xff\x00{")
-    assert memoryfile.load(db) == Memory()
-    memoryfile.save(db, LEFT)
-    assert memoryfile.load(db) == LEFT
+    assert memory_file.load(db) == Memory()
+    memory_file.save(db, LEFT)
+    assert memory_file.load(db) == LEFT
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
@@ -99,8 +99,8 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.Mon
     """Where nothing can be written nothing is remembered, without a word."""
     tmp_path.chmod(0o500)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    memoryfile.save(tmp_path / "relay.db", LEFT)
-    assert memoryfile.load(tmp_path / "relay.db") == Memory()
+    memory_file.save(tmp_path / "relay.db", LEFT)
+    assert memory_file.load(tmp_path / "relay.db") == Memory()
     tmp_path.chmod(0o700)
 
 
@@ -108,8 +108,8 @@ def test_a_file_in_place_of_the_folder(tmp_path: Path, monkeypatch: pytest.Monke
     """Something else where the folder should be is no trouble either."""
     (tmp_path / "state").write_text("")
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    memoryfile.save(tmp_path / "relay.db", LEFT)
-    assert memoryfile.load(tmp_path / "relay.db") == Memory()
+    memory_file.save(tmp_path / "relay.db", LEFT)
+    assert memory_file.load(tmp_path / "relay.db") == Memory()
 
 
 async def test_the_screen_comes_back_as_it_was_left(tmp_path: Path) -> None:

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from relay import engine
 from relay.config import Settings
-from relay.refusals import Entry
-from relay.store.upkeep import REFUSALS_KEPT, add_refusals
-from relay.text import visible
+from relay.engine import engine
+from relay.models import Entry
+from relay.store.write.changes import REFUSALS_KEPT, add_refusals
+from relay.text.safe import visible
 from tests.factories import NOON, a_capture, new_log
 from tests.tui.showing import Showing, screen_on, showing, wait_for
 from tui.gateway import Gateway
+from tui.presenters.status import Engine, Status
 from tui.screens.refusals import RefusalsScreen
-from tui.status import Engine, Status
 
 AT = round(NOON.timestamp() * 1_000_000)
 

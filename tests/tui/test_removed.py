@@ -10,17 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from relay import engine
 from relay.config import Settings
-from relay.store import upkeep
-from relay.store.eventcount import EventCount
-from relay.store.listing import Span
+from relay.engine import engine
+from relay.store.read.counts import EventCount
+from relay.store.read.listing import Span
+from relay.store.write import changes
 from tests.factories import a_capture, insert, insert_all, new_log
 from tests.running import lean_relay
 from tests.tui.showing import Showing, screen_on, showing
 from tui.gateway import Gateway
-from tui.screens import browsing
-from tui.screens.main import MainScreen
+from tui.main import browser
+from tui.main.screen import MainScreen
 from tui.widgets.capture_list import CaptureList
 
 
@@ -106,7 +106,7 @@ async def test_a_large_log_is_counted_behind_it(tmp_path: Path, monkeypatch: pyt
         asyncio.run_coroutine_threadsafe(gate.wait(), loop).result(10)
         return found
 
-    monkeypatch.setattr(browsing, "DENSE_UNASKED", 10)
+    monkeypatch.setattr(browser, "DENSE_UNASKED", 10)
     monkeypatch.setattr(Gateway, "counted", slowly)
     captures = [a_capture(number) for number in range(1, 31) if number not in (7, 8)]
     async with showing(tmp_path, captures) as see:
@@ -138,8 +138,8 @@ def test_removals_are_counted(tmp_path: Path) -> None:
     """The log says how many ever went, for whoever keeps a list of it."""
     log = new_log(tmp_path / "relay.db")
     insert_all(log, map(a_capture, range(1, 10)))
-    assert upkeep.delete_slice(log, 2, 4, starred_too=False) == (3, None)
-    assert upkeep.delete_slice(log, 2, 4, starred_too=False) == (0, None)
-    assert upkeep.delete_slice(log, 8, 9, starred_too=False) == (2, None)
+    assert changes.delete_slice(log, 2, 4, starred_too=False) == (3, None)
+    assert changes.delete_slice(log, 2, 4, starred_too=False) == (0, None)
+    assert changes.delete_slice(log, 8, 9, starred_too=False) == (2, None)
     assert log.execute("SELECT value FROM marks WHERE name = 'removed'").fetchone() == (5,)
     log.close()

@@ -15,18 +15,19 @@ from aiohttp import web
 from textual.app import App
 from textual.widgets import Input, TextArea
 
-from relay import control, engine
 from relay.config import Settings
 from relay.config.settings import Route, SecretSource
-from relay.editing import Edits
+from relay.control import client
+from relay.delivery.edits import Edits
+from relay.delivery.replay_plan import rounds
+from relay.engine import engine
 from relay.lean.signature import HEADER, sign
 from relay.models import Capture, Signature
-from relay.replayplan import rounds
-from relay.text import visible
+from relay.text.safe import visible
 from tests.factories import BODY, a_capture, insert_all, new_log
 from tests.tui.showing import Showing, screen_on
-from tui.facts.replaying import Fault, Wanted, doubts_about, expectation, order
 from tui.gateway.editing import form
+from tui.presenters.replay import Fault, Wanted, doubts_about, expectation, order
 from tui.screens.editing import EditScreen
 from tui.widgets.drawn import FormArea
 
@@ -138,7 +139,7 @@ async def of_another(see: Showing, port: int, **how: Any) -> None:
     """A run of everything that another program begins."""
     gateway = see.pilot.app.screen.gateway  # type: ignore[attr-defined]
     order = {"ranges": [[1, 50]], "to": [f"127.0.0.1:{port}/x"], **how}
-    await control.ask_engine(gateway.db, "replay", order)
+    await client.ask_engine(gateway.db, "replay", order)
 
 
 @pytest.mark.parametrize("size", [(80, 24), (250, 70)])

@@ -18,7 +18,7 @@ from tests.running import ROOT
 from tests.svg import standalone
 from tests.tui.showing import Showing
 from tests.tui.still import LISTENING, still
-from tui.status import Engine, Status
+from tui.presenters.status import Engine, Status
 
 FILES = Path(__file__).parent / "snapshots"
 PICTURES = ROOT / "build/snapshots"

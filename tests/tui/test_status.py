@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tui.status import Engine, Status, Target, banners, line, read
+from tui.presenters.status import Engine, Status, Target, banners, line, read
 
 SPARKS = [("▅", "accent")] * 20
 

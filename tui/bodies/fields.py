@@ -6,8 +6,8 @@ import re
 from email.message import Message
 from urllib.parse import unquote_to_bytes
 
-from relay.bodies import laid_out
-from relay.text import visible
+from relay.text.layout import laid_out
+from relay.text.safe import visible
 from tui.bodies.document import Listing, Unshowable
 
 MOST_FIELDS = 20_000

@@ -13,8 +13,8 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import islice
 
-from relay.bodies import indented
-from relay.jsonvalues import path_to
+from relay.text.json_values import path_to
+from relay.text.layout import indented
 from tui.bodies.document import Document, Token, Unshowable
 
 FOLDED_FROM = 300
@@ -210,7 +210,7 @@ class JsonDocument(Document):
     # -- paths ------------------------------------------------------------------------------------
 
     def path(self, line: int) -> str:
-        """The path of the value on a line, as `relay.bodies.leaves` writes it; empty for the root."""
+        """The path of the value on a line, as `relay.text.layout.leaves` writes it; empty for the root."""
         steps: list[str | int] = []
         at: int | None = self.lines.bounds(line)[0]
         start = at or 0

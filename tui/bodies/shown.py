@@ -1,7 +1,7 @@
 """Pieces of a body as text that a terminal may see, and how many cells they take.
 
 Owns the way from bytes to cells: UTF-8 where it is that, a byte that is not as `<FF>`, everything
-else through `relay.text`. What a character became by that is told apart as `odd`.
+else through `relay.text.safe`. What a character became by that is told apart as `odd`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from itertools import groupby
 
 from rich.cells import cell_len
 
-from relay.text import visible
+from relay.text.safe import visible
 
 _SELECTOR = "\ufe0f"
 """Chooses the emoji form of what stands before it, which is a cell wider."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from relay.decoding import decoded, in_utf8
+from relay.text.decoding import decoded, in_utf8
 from tui.bodies.document import Document, Unshowable
 from tui.bodies.fields import form, looks_like_text, media_type, multipart, parameter
 from tui.bodies.hexdump import HexDocument

@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
-from relay.expecting import Expectation
-from relay.store import replaying
-from relay.store.reader import Reader
+from relay.delivery.expectations import Expectation
+from relay.store.read import attempts
+from relay.store.read.reader import Reader
 
 AT_ONCE = 20
 """Attempts in memory; each may hold 1 MiB of an answer."""
@@ -36,10 +36,10 @@ class Checking:
         with Reader(self._db) as reader:
 
             def recorded(capture_id: int, target: str) -> int | None:
-                return replaying.answer_before(reader, capture_id, target, self._before)
+                return attempts.answer_before(reader, capture_id, target, self._before)
 
             for first in range(0, len(ids), AT_ONCE):
-                for followed in replaying.attempts(reader, ids[first : first + AT_ONCE]):
+                for followed in attempts.attempts(reader, ids[first : first + AT_ONCE]):
                     if self.expected.why_not(followed.attempt, recorded) is None:
                         self.met += 1
                     else:

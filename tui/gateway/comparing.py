@@ -7,13 +7,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from itertools import islice
 
+from relay.analysis.diff import compared
 from relay.config import Settings
-from relay.diff import compared
 from relay.errors import NotFound, RelayError
 from relay.models import Capture
-from relay.store.previous import previous_of_type
-from relay.store.reader import Reader
-from tui.facts.comparing import Comparison
+from relay.store.read.previous import previous_of_type
+from relay.store.read.reader import Reader
+from tui.presenters.comparison import Comparison
 
 MOST_FIELDS = 5_000
 """Fields that are shown; those that differ come first."""

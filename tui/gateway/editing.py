@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import msgspec
 
-from relay import editform, editor
 from relay.config import Settings
-from relay.editing import Edits
+from relay.delivery import edit_form, editor
+from relay.delivery.edits import Edits
 from relay.models import Capture, Headers
 from tui.gateway.subjects import masked
 
@@ -29,7 +29,7 @@ class Form:
         Raises:
             ValueError: it cannot be read; says in which line.
         """
-        edits = editform.read(text, self.shown)
+        edits = edit_form.read(text, self.shown)
         if edits.headers is None:
             return edits
         return msgspec.structs.replace(edits, headers=self._unmasked(edits.headers))
@@ -55,4 +55,4 @@ class Form:
 def form(capture: Capture, settings: Settings) -> Form:
     """The form of a capture."""
     shown = masked(capture, settings)
-    return Form(capture, shown, editform.written(shown))
+    return Form(capture, shown, edit_form.written(shown))

@@ -19,33 +19,33 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, Protocol
 
 from relay.config import Settings, preferred_secret, read_secrets
-from relay.curl import curl, engine_url
+from relay.control.address import curl, engine_url
+from relay.control.lock import holder
 from relay.errors import RelayError, Unreachable, UsageError
 from relay.filters import Filter
 from relay.lean.samples import Sampler
-from relay.lock import holder
 from relay.models import Capture, Listed, Refusal, Tally
-from relay.store import eventcount, listing, refusals
-from relay.store.eventcount import EventCount
-from relay.store.journeys import Looking
-from relay.store.reader import Reader
-from relay.store.search import Window, scan
-from relay.store.seenvalues import seen_values
-from tui import status
-from tui.completing import Seen, with_parents
-from tui.facts.blocks import Findings, Subject
-from tui.facts.journey import Followed
-from tui.facts.replaying import ranges
-from tui.gateway import memoryfile, subjects
+from relay.store.read import counts, listing, refusals
+from relay.store.read.counts import EventCount
+from relay.store.read.filter_values import seen_values
+from relay.store.read.journeys import Looking
+from relay.store.read.reader import Reader
+from relay.store.read.search import Window, scan
+from tui.gateway import memory_file, subjects
 from tui.gateway.comparing import Comparing
 from tui.gateway.copies import Copies
 from tui.gateway.journeys import Journeys
 from tui.gateway.replays import Replays
-from tui.memory import Memory
-from tui.status import Engine, Status
+from tui.presenters import status
+from tui.presenters.blocks import Findings, Subject
+from tui.presenters.journey import Followed
+from tui.presenters.replay import ranges
+from tui.presenters.status import Engine, Status
+from tui.state.completion import Seen, with_parents
+from tui.state.memory import Memory
 
 if TYPE_CHECKING:
-    from relay.trigger import Post
+    from relay.delivery.samples import Post
 
 AT_ONCE = 10_000
 """New captures that are taken into the list one look at a time; more are read anew in a thread."""
@@ -162,13 +162,13 @@ class Gateway:
         """
         if listing.is_dense(self._counts, span):
             captures = span.last - span.first + 1 if span.last else 0
-            return None, eventcount.counted(self._counts, captures, span.last)
+            return None, counts.counted(self._counts, captures, span.last)
         ids = listing.all_ids(self._counts, span)
-        return ids, eventcount.counted(self._counts, len(ids), span.last)
+        return ids, counts.counted(self._counts, len(ids), span.last)
 
     def with_newer(self, counted: EventCount) -> EventCount:
         """The same count with what has come since."""
-        return eventcount.with_newer(self._rows, counted)
+        return counts.with_newer(self._rows, counted)
 
     def search(self, filter: Filter, *, before: int) -> Generator[Window, None, None]:
         """What matches below an id, newest first, window by window. For a thread; see `stop_search`.
@@ -217,15 +217,15 @@ class Gateway:
 
     def memory(self) -> Memory:
         """How the screen on this log was left."""
-        return memoryfile.load(self.db)
+        return memory_file.load(self.db)
 
     async def remember(self, memory: Memory) -> None:
         """Leave the screen so for the next time, where that can be written down."""
-        await asyncio.to_thread(memoryfile.save, self.db, memory)
+        await asyncio.to_thread(memory_file.save, self.db, memory)
 
     def remember_now(self, memory: Memory) -> None:
         """The same, at once: some milliseconds."""
-        memoryfile.save(self.db, memory)
+        memory_file.save(self.db, memory)
 
     # -- one capture ---------------------------------------------------------------------------
 
@@ -267,9 +267,9 @@ class Gateway:
             return Status(engine=Engine.SILENT, detail=str(error))
 
     async def _ask(self, action: str, params: Mapping[str, Any]) -> dict[str, Any]:
-        from relay import control  # with aiohttp, 0.2 s that the first rows need not wait for
+        from relay.control import client  # with aiohttp, 0.2 s that the first rows need not wait for
 
-        return await control.ask_engine(self.db, action, params)
+        return await client.ask_engine(self.db, action, params)
 
     async def act(self, action: str, params: Mapping[str, Any]) -> dict[str, Any]:
         """Have the engine change something.
@@ -317,8 +317,8 @@ class Gateway:
         Raises:
             RelayError: nobody takes it.
         """
-        from relay.outgoing import destination
-        from relay.trigger import post_all
+        from relay.delivery.http.request import destination
+        from relay.delivery.samples import post_all
 
         engine = holder(self.db)
         if engine is None or engine.url is None:

@@ -6,9 +6,9 @@ from pathlib import Path
 from threading import Lock
 
 from relay.errors import NotFound
-from relay.store.journeys import Looking, journey_of, seeds, stopped
-from relay.store.reader import Reader
-from tui.facts.journey import Followed
+from relay.store.read.journeys import Looking, journey_of, seeds, stopped
+from relay.store.read.reader import Reader
+from tui.presenters.journey import Followed
 
 
 class Journeys:

@@ -9,12 +9,12 @@ from typing import Any
 import msgspec
 
 from relay.config import Settings
+from relay.delivery.expectations import Expectation
+from relay.delivery.replay_plan import Preview, rounds
 from relay.errors import NotFound
-from relay.expecting import Expectation
-from relay.replayplan import Preview, rounds
-from relay.replaywords import Progress
-from relay.store.reader import Reader
-from relay.text import mask_headers
+from relay.store.read.reader import Reader
+from relay.text.replays import Progress
+from relay.text.safe import mask_headers
 from tui.gateway.checking import Checking
 from tui.gateway.editing import Form, form
 
@@ -34,7 +34,7 @@ class Replays:
         self._act = act
 
     async def begin(self, order: Mapping[str, Any]) -> Progress:
-        """Begin a run; gives how it stands. The order is that of `tui.facts.replaying`."""
+        """Begin a run; gives how it stands. The order is that of `tui.presenters.replay`."""
         return await self._act("replay", order)
 
     async def progress(self, run: int, after: int, wait_s: float) -> tuple[Progress, list[int]]:

@@ -10,18 +10,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from relay.analysis.shape import judge
 from relay.config import Settings, read_secrets
-from relay.decoding import encoding_of
 from relay.errors import RelayError
 from relay.lean.diagnosis import diagnose
 from relay.lean.receivers import REFUSALS, AttemptVerification, verified_attempt
 from relay.lean.signature import HEADER
 from relay.models import Attempt, Capture, Headers, Signature
-from relay.shapes import judge
-from relay.store import events
-from relay.store.reader import Reader
-from relay.text import mask_headers
-from tui.facts.blocks import Findings, Subject
+from relay.store.read import related
+from relay.store.read.reader import Reader
+from relay.text.decoding import encoding_of
+from relay.text.safe import mask_headers
+from tui.presenters.blocks import Findings, Subject
 
 LIGHT = 16 * 1024
 """Bytes of a body about which everything is found out at once: below 1 ms, and within 60 ms where a wrong
@@ -47,7 +47,7 @@ def subject(reader: Reader, settings: Settings, number: int) -> Subject | None:
         capture=masked(capture, settings),
         attempts=tuple(_masked_attempt(attempt, settings) for attempt in attempts),
         secrets=tuple(source.name for source in settings.secrets),
-        tries=events.tries(reader, number),
+        tries=related.tries(reader, number),
     )
     if len(capture.body) > LIGHT:
         return shown
@@ -73,7 +73,7 @@ def _findings(
     diagnosis = None
     if capture.signature is not Signature.VALID and cannot_check is None:
         values = [value.encode("latin-1") for name, value in capture.headers if name.lower() == HEADER]
-        others = events.other_bodies(reader, capture.id)
+        others = related.other_bodies(reader, capture.id)
         diagnosis = diagnose(values, capture.body, secrets, capture.headers, others)
     return Findings(
         judgement=judge(capture.body, encoding_of(capture.headers)),
@@ -83,7 +83,7 @@ def _findings(
         verified=_verified(reader, secrets, capture, attempts) if secrets else {},
         other_bytes=()
         if shown.tries is None
-        else events.other_bytes(reader, shown.tries, capture, MOST_DIFFERENCES),
+        else related.other_bytes(reader, shown.tries, capture, MOST_DIFFERENCES),
     )
 
 

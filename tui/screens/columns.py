@@ -14,8 +14,8 @@ from textual.screen import ModalScreen
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
-from tui import keys
-from tui.columns import COLUMNS, USUAL, Column, Layout, chosen
+from tui.keyboard import keys
+from tui.presenters.columns import COLUMNS, USUAL, Column, Layout, chosen
 
 BACK_TO_USUAL = "usual"
 

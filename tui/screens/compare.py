@@ -10,10 +10,10 @@ from textual.binding import BindingType
 from textual.screen import Screen
 
 from relay.errors import RelayError
-from relay.text import visible
-from tui import keymap, keys
+from relay.text.safe import visible
 from tui.gateway import Gateway
-from tui.keys import Key
+from tui.keyboard import keymap, keys
+from tui.keyboard.keys import Key
 from tui.screens.help import HelpScreen
 from tui.widgets.keys_foot import KeysFoot
 from tui.widgets.side_by_side import SideBySide

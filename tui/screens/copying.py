@@ -14,7 +14,7 @@ from textual.screen import ModalScreen
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
-from tui.facts.copying import Item
+from tui.presenters.copies import Item
 from tui.widgets.toggle import Toggle
 
 Chosen = tuple[Item, bool]

@@ -14,13 +14,13 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Input, Label, Static
 
-from relay.editing import Edits
+from relay.delivery.edits import Edits
 from relay.errors import RelayError
-from relay.text import visible
-from tui import keymap, keys
-from tui.facts.replaying import Fault, Wanted, doubts_about, order
+from relay.text.safe import visible
 from tui.gateway import Form, Replays
-from tui.keys import Key
+from tui.keyboard import keymap, keys
+from tui.keyboard.keys import Key
+from tui.presenters.replay import Fault, Wanted, doubts_about, order
 from tui.screens.dialogs import Confirm
 from tui.screens.help import HelpScreen
 from tui.screens.preview import PreviewScreen

@@ -14,9 +14,9 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from relay.filters import HELP
-from tui import keymap
-from tui.format import Piece
-from tui.keys import Key
+from tui.keyboard import keymap
+from tui.keyboard.keys import Key
+from tui.presenters.format import Piece
 from tui.widgets.text import content
 
 SIGNS: tuple[tuple[str, str], ...] = (

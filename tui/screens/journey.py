@@ -12,13 +12,13 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from relay.errors import RelayError
-from relay.localtime import now
-from relay.text import visible
-from tui import keymap, keys
-from tui.facts.journey import Followed, heads, row
-from tui.format import Piece
+from relay.text.local_time import now
+from relay.text.safe import visible
 from tui.gateway import Gateway
-from tui.keys import Key
+from tui.keyboard import keymap, keys
+from tui.keyboard.keys import Key
+from tui.presenters.format import Piece
+from tui.presenters.journey import Followed, heads, row
 from tui.screens.help import HelpScreen
 from tui.widgets.keys_foot import KeysFoot
 from tui.widgets.text import content

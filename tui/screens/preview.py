@@ -11,12 +11,12 @@ from textual.binding import BindingType
 from textual.screen import Screen
 
 from relay.errors import RelayError
-from relay.text import visible
-from tui import keymap, keys
-from tui.facts.blocks import Block, Note
-from tui.facts.previewing import blocks
+from relay.text.safe import visible
 from tui.gateway import PREVIEWED_AT_ONCE, Replays
-from tui.keys import Key
+from tui.keyboard import keymap, keys
+from tui.keyboard.keys import Key
+from tui.presenters.blocks import Block, Note
+from tui.presenters.preview import blocks
 from tui.screens.help import HelpScreen
 from tui.widgets.facts_page import drawn
 from tui.widgets.keys_foot import KeysFoot

@@ -14,14 +14,14 @@ from textual.widgets import Static
 
 from relay.errors import RelayError
 from relay.models import Refusal, Tally
-from relay.refusalwords import line
-from relay.text import visible
-from tui import keymap, keys
-from tui.facts import refusals
+from relay.text.refusals import line
+from relay.text.safe import visible
 from tui.gateway import Gateway
-from tui.keys import Key
-from tui.listing import Found, Listing
+from tui.keyboard import keymap, keys
+from tui.keyboard.keys import Key
+from tui.presenters import refusals
 from tui.screens.help import HelpScreen
+from tui.state.listing import Found, Listing
 from tui.widgets.keys_foot import KeysFoot
 from tui.widgets.lines import Line, LinesView
 from tui.widgets.rows_list import RowsList

@@ -13,10 +13,10 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label, Static
 
-from relay.text import visible
-from tui import keymap, keys
-from tui.facts.replaying import Fault, Wanted, expectation, order
+from relay.text.safe import visible
 from tui.gateway import Replays
+from tui.keyboard import keymap, keys
+from tui.presenters.replay import Fault, Wanted, expectation, order
 from tui.screens.preview import PreviewScreen
 from tui.widgets.drawn import Line
 from tui.widgets.toggle import Toggle

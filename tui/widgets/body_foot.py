@@ -9,7 +9,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static
 
-from relay.text import visible
+from relay.text.safe import visible
 from tui.bodies import JsonDocument
 from tui.widgets.body_text import BodyText
 

@@ -10,9 +10,9 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widgets import Static
 
-from tui.facts.blocks import Subject
-from tui.facts.bodies import header
-from tui.facts.shape import body_notes
+from tui.presenters.blocks import Subject
+from tui.presenters.bodies import header
+from tui.presenters.shape import body_notes
 from tui.widgets.body_view import BodyView
 
 STRUCTURED = ("pretty", "tree")

@@ -18,10 +18,10 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from relay.text import visible
-from tui import keys
+from relay.text.safe import visible
 from tui.bodies import Document, Hits, JsonDocument, Rows, Span
 from tui.bodies.preparing import Prepared
+from tui.keyboard import keys
 
 GUTTER = 3
 """Cells before the text: a sign for a mark, and room for what folds the root."""

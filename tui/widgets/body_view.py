@@ -18,9 +18,9 @@ from textual.message import Message
 from textual.widgets import Input, Static
 from textual.worker import get_current_worker
 
-from tui import keys
 from tui.bodies import HexDocument, Hits, JsonDocument, found, search
 from tui.bodies.preparing import LEAST_WIDTH, Prepared, Wanted, prepare, prepared
+from tui.keyboard import keys
 from tui.widgets.body_foot import BodyFoot
 from tui.widgets.body_head import BodyHead, size_in_words
 from tui.widgets.body_text import BodyText

@@ -18,8 +18,9 @@ from textual.message import Message
 from textual.strip import Strip
 
 from relay.models import Listed
-from tui import columns, keys
-from tui.listing import Listing
+from tui.keyboard import keys
+from tui.presenters import columns
+from tui.state.listing import Listing
 from tui.widgets.cursor_list import CursorList
 
 Fetch = Callable[[Sequence[int]], Mapping[int, Listed] | None]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tui.listing import Listing
+from tui.state.listing import Listing
 from tui.widgets.lines import Toned
 
 

@@ -10,10 +10,10 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static, TabbedContent, TabPane
 
-from relay.phrases import what
-from tui.facts.blocks import Subject
-from tui.format import Piece
-from tui.keys import Key
+from relay.text.captures import what
+from tui.keyboard.keys import Key
+from tui.presenters.blocks import Subject
+from tui.presenters.format import Piece
 from tui.widgets.body_page import BodyPage
 from tui.widgets.pages import PAGES, Page
 from tui.widgets.text import content

@@ -9,7 +9,7 @@ from rich.segment import Segment
 from textual.strip import Strip
 from textual.widgets import Input, TextArea
 
-from relay.text import visible
+from relay.text.safe import visible
 
 
 class FormArea(TextArea):

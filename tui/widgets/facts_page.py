@@ -7,10 +7,10 @@ from typing import ClassVar
 
 from textual.binding import BindingType
 
-from tui import keymap, keys
-from tui.facts.blocks import Block, Fact, Heading, Hint, Lines, Note, Subject
-from tui.format import Tone, wrapped, wrapped_pieces
-from tui.keymap import Keymap
+from tui.keyboard import keymap, keys
+from tui.keyboard.keymap import Keymap
+from tui.presenters.blocks import Block, Fact, Heading, Hint, Lines, Note, Subject
+from tui.presenters.format import Tone, wrapped, wrapped_pieces
 from tui.widgets.lines import Line, LinesView
 
 NAME_WIDTH = 14

@@ -19,10 +19,10 @@ from textual.reactive import reactive
 from textual.widgets import Input, Static
 
 from relay.filters import FilterError
-from relay.text import visible
-from tui import keymap
-from tui.completing import Choice, Completion, Seen, complete
-from tui.memory import Recall
+from relay.text.safe import visible
+from tui.keyboard import keymap
+from tui.state.completion import Choice, Completion, Seen, complete
+from tui.state.memory import Recall
 from tui.widgets.drawn import Line
 from tui.widgets.suggestions import Suggestions
 

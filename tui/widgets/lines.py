@@ -13,8 +13,8 @@ from textual.scroll_view import ScrollView
 from textual.selection import Selection
 from textual.strip import Strip
 
-from tui import keys
-from tui.format import Piece
+from tui.keyboard import keys
+from tui.presenters.format import Piece
 from tui.theme import TONES
 
 Line = list[Piece]

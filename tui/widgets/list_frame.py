@@ -13,12 +13,13 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from relay.text import visible
-from tui import columns, keymap
-from tui.columns import Layout
-from tui.format import Piece
-from tui.keymap import Keymap
-from tui.listing import Listing
+from relay.text.safe import visible
+from tui.keyboard import keymap
+from tui.keyboard.keymap import Keymap
+from tui.presenters import columns
+from tui.presenters.columns import Layout
+from tui.presenters.format import Piece
+from tui.state.listing import Listing
 from tui.widgets.text import content
 
 

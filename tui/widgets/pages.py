@@ -11,15 +11,15 @@ from typing import Protocol
 
 from textual.widget import Widget
 
-from tui import keys
-from tui.facts.blocks import Subject
-from tui.facts.client import client
-from tui.facts.deliveries import deliveries
-from tui.facts.event import event
-from tui.facts.headers import headers
-from tui.facts.shape import shape
-from tui.facts.signature import signature
-from tui.keys import Key
+from tui.keyboard import keys
+from tui.keyboard.keys import Key
+from tui.presenters.blocks import Subject
+from tui.presenters.client import client
+from tui.presenters.deliveries import deliveries
+from tui.presenters.event import event
+from tui.presenters.headers import headers
+from tui.presenters.shape import shape
+from tui.presenters.signature import signature
 from tui.widgets.body_page import BodyPage
 from tui.widgets.facts_page import FactsPage
 

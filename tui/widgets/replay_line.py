@@ -9,9 +9,9 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from relay.replaywords import Progress
-from tui import keymap
-from tui.facts.replaying import line, line_of_others
+from relay.text.replays import Progress
+from tui.keyboard import keymap
+from tui.presenters.replay import line, line_of_others
 from tui.widgets.text import content
 
 

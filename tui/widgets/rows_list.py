@@ -12,8 +12,8 @@ from textual.geometry import Size
 from textual.message import Message
 from textual.strip import Strip
 
-from tui import keys
-from tui.listing import Listing
+from tui.keyboard import keys
+from tui.state.listing import Listing
 from tui.widgets.cursor_list import CursorList
 from tui.widgets.lines import Line
 

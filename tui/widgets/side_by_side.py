@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tui.facts.comparing import Comparison, lines
-from tui.format import Tone, wrapped
+from tui.presenters.comparison import Comparison, lines
+from tui.presenters.format import Tone, wrapped
 from tui.widgets.lines import Line, LinesView
 
 

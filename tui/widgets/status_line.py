@@ -13,9 +13,9 @@ from textual.reactive import reactive
 from textual.widget import Widget
 from textual.widgets import Static
 
-from tui import status
-from tui.format import Piece, sparkline
-from tui.status import Engine, Status
+from tui.presenters import status
+from tui.presenters.format import Piece, sparkline
+from tui.presenters.status import Engine, Status
 from tui.widgets.text import content
 
 BARS = 20

@@ -13,8 +13,8 @@ from textual.message import Message
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
-from relay.text import visible
-from tui.completing import Choice
+from relay.text.safe import visible
+from tui.state.completion import Choice
 
 ROWS = 8
 

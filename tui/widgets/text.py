@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from textual.content import Content
 
-from tui.format import Piece
+from tui.presenters.format import Piece
 from tui.theme import TONES
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from relay.certs import certificate, describing, reading
-from relay.certs.certificate import Certificate, verification_code
 from relay.cli import run
+from relay.tls import certificate, describe, pem
+from relay.tls.certificate import Certificate, verification_code
 from tests import oddcerts
 from tests.backends import answers, backend
 from tests.pki import CLIENT, Pki, make
@@ -30,7 +30,7 @@ def test_the_own_reading_and_the_parsers_agree(kind: str) -> None:
     for one in (certificate.of(good), Certificate.from_der(oddcerts.odd(edit, root)[0])):
         own = Certificate(one.openssl)
         own.parsed = None
-        told, by_own = describing.facts(one), describing.facts(own)
+        told, by_own = describe.facts(one), describe.facts(own)
         assert by_own == told
     assert told["subject"] == subject
     assert told["issuer"] == "CN=Test Root,O=Test"
@@ -51,8 +51,8 @@ def test_an_extension_twice() -> None:
     root = make("Test Root", ca=True)
     one = Certificate.from_der(oddcerts.odd(oddcerts.TWICE, root)[0])
     assert one.unparsed is not None
-    assert describing.purposes(one) == []
-    assert not describing.serves(one, "clientAuth")
+    assert describe.purposes(one) == []
+    assert not describe.serves(one, "clientAuth")
     assert verification_code(one, (), certificate.of(root.certificate), now=datetime.now(UTC)) != 0
 
 
@@ -87,7 +87,7 @@ def test_one_bad_certificate_does_not_cost_the_file(tmp_path: Path, capsys: Outp
     pki = Pki.make(tmp_path)
     damaged = pki.root.pem.replace(b"MII", b"MIZ", 1)
     path = pki.file("three.pem", pki.intermediate.pem + damaged + pki.root.pem)
-    bundle = reading.authorities(path)
+    bundle = pem.authorities(path)
     assert [one.subject for one in bundle.certificates] == [
         "CN=Test Intermediate,O=Test",
         "CN=Test Root,O=Test",

@@ -13,11 +13,11 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.serialization import pkcs7, pkcs12
 
-from relay.certs import reading, showing
 from relay.cli import run as command
 from relay.config import load
 from relay.errors import RelayError
-from relay.rules import Rules
+from relay.receiver.config import Rules
+from relay.tls import client_cert, pem
 from tests.pki import CLIENT, Pki, make
 from tests.relay.receiving import a_receiver
 from tests.relay.tls.serving import called, client_context, serving
@@ -89,9 +89,9 @@ def test_towards_targets(form: str, made: Pki) -> None:
         put(made, form, "cert", client.pem),
         put(made, form, "key", client.key_pem),
     )
-    assert showing.for_targets(*files) == ()
-    context = showing.trusting_only(files[0])
-    showing.show(context, *files[1:])
+    assert client_cert.for_targets(*files) == ()
+    context = client_cert.trusting_only(files[0])
+    client_cert.show(context, *files[1:])
     assert shown_to_a_server(made, context) == client.certificate.public_bytes(serialization.Encoding.DER)
 
 
@@ -121,10 +121,10 @@ def test_trusted_certificate_blocks(made: Pki) -> None:
         return made.file("trusted.pem", subprocess.run(command, check=True, capture_output=True).stdout)
 
     for how in ((), ("-setalias", "mine"), ("-addtrust", "clientAuth")):
-        (one,) = reading.certificates(trusted(*how))
+        (one,) = pem.certificates(trusted(*how))
         assert one.der == made.root.certificate.public_bytes(serialization.Encoding.DER)
     with pytest.raises(RelayError, match="number 1 says that it is not to be trusted for some uses"):
-        reading.authorities(trusted("-addreject", "clientAuth"))
+        pem.authorities(trusted("-addreject", "clientAuth"))
 
 
 SETTINGS = {

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from relay.certs import describing, making, reading
+from relay.tls import describe, development_ca, pem
 
 NOW = datetime.now(UTC)
 
@@ -19,28 +19,28 @@ def modes(folder: Path) -> set[int]:
 
 
 def serial(path: Path) -> int:
-    return reading.certificates(path)[0].serial
+    return pem.certificates(path)[0].serial
 
 
 def test_first_time(tmp_path: Path) -> None:
     """An authority, a server for this machine and the named hosts, a client; private under any umask."""
     before = os.umask(0)
     try:
-        made = making.make(tmp_path / "certs", ["relay.test", "192.0.2.7"], NOW)
+        made = development_ca.make(tmp_path / "certs", ["relay.test", "192.0.2.7"], NOW)
     finally:
         os.umask(before)
     files = made.files
     assert made.new_authority
     assert stat.S_IMODE(files.folder.stat().st_mode) == 0o700
     assert modes(files.folder) == {0o600}
-    ca, server, client = (reading.certificates(path)[0] for path in (files.ca, files.server, files.client))
+    ca, server, client = (pem.certificates(path)[0] for path in (files.ca, files.server, files.client))
     assert ca.is_self_signed
-    assert describing.is_authority(ca)
+    assert describe.is_authority(ca)
     assert ca.is_issuer_of(server)
     assert ca.is_issuer_of(client)
-    assert describing.purposes(server) == ["serverAuth"]
-    assert describing.purposes(client) == ["clientAuth"]
-    assert describing.alternative_names(server) == [
+    assert describe.purposes(server) == ["serverAuth"]
+    assert describe.purposes(client) == ["clientAuth"]
+    assert describe.alternative_names(server) == [
         "DNS:localhost",
         "IP:127.0.0.1",
         "IP:::1",
@@ -50,40 +50,40 @@ def test_first_time(tmp_path: Path) -> None:
     assert server.ends is not None
     assert server.ends - NOW < timedelta(days=31)
     for certificate, key in ((server, files.server_key), (client, files.client_key), (ca, files.ca_key)):
-        assert reading.belong_together(certificate, reading.own_key(key))
+        assert pem.belong_together(certificate, pem.own_key(key))
 
 
 def test_again(tmp_path: Path) -> None:
     """Made again, certificates are new, for the names they had and more; the authority stays while it can."""
-    first = making.make(tmp_path, ["relay.test"], NOW)
+    first = development_ca.make(tmp_path, ["relay.test"], NOW)
     old = [serial(path) for path in (first.files.ca, first.files.server, first.files.client)]
-    again = making.make(tmp_path, ["other.test"], NOW + timedelta(days=20))
+    again = development_ca.make(tmp_path, ["other.test"], NOW + timedelta(days=20))
     new = [serial(path) for path in (first.files.ca, first.files.server, first.files.client)]
     assert not again.new_authority
     assert [one == other for one, other in zip(old, new, strict=True)] == [True, False, False]
     assert again.names == ("localhost", "127.0.0.1", "::1", "relay.test", "other.test")
-    late = making.make(tmp_path, (), NOW + timedelta(days=340))
+    late = development_ca.make(tmp_path, (), NOW + timedelta(days=340))
     assert late.new_authority
     assert late.names == again.names
-    subjects = {reading.certificates(first.files.ca)[0].subject}
+    subjects = {pem.certificates(first.files.ca)[0].subject}
     assert serial(first.files.ca) != old[0]
     assert len(subjects) == 1
 
 
 def test_only_when_needed(tmp_path: Path) -> None:
     """`up_to_date` leaves all as it is while that is well; what is missing or ends soon is made anew."""
-    files = making.up_to_date(tmp_path, (), NOW).files
+    files = development_ca.up_to_date(tmp_path, (), NOW).files
     first = serial(files.server)
-    making.up_to_date(tmp_path, ["localhost"], NOW + timedelta(days=15))
+    development_ca.up_to_date(tmp_path, ["localhost"], NOW + timedelta(days=15))
     assert serial(files.server) == first
-    making.up_to_date(tmp_path, ["relay.test"], NOW)
+    development_ca.up_to_date(tmp_path, ["relay.test"], NOW)
     second = serial(files.server)
     assert second != first
-    making.up_to_date(tmp_path, (), NOW + timedelta(days=25))
+    development_ca.up_to_date(tmp_path, (), NOW + timedelta(days=25))
     third = serial(files.server)
     assert third != second
     files.client_key.unlink()
-    making.up_to_date(tmp_path, (), NOW + timedelta(days=25))
+    development_ca.up_to_date(tmp_path, (), NOW + timedelta(days=25))
     assert serial(files.server) != third
     assert files.client_key.exists()
 
@@ -92,5 +92,5 @@ def test_only_when_needed(tmp_path: Path) -> None:
 def test_names_that_are_none(name: str, tmp_path: Path) -> None:
     """What is neither host name nor address is refused, and nothing is written."""
     with pytest.raises(ValueError, match="is no host name and no address"):
-        making.make(tmp_path / "certs", [name], NOW)
+        development_ca.make(tmp_path / "certs", [name], NOW)
     assert not (tmp_path / "certs").exists()

@@ -8,7 +8,7 @@ import pytest
 
 from relay.cli import run
 from relay.cli.advice import advice, for_elsewhere
-from relay.cli.common import Invocation
+from relay.cli.context import Invocation
 
 HERE = Invocation(db=Path("my logs/x.db"), config=Path("c.toml"))
 OPTIONS = "--config c.toml --db 'my logs/x.db'"

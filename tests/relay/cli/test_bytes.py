@@ -14,7 +14,7 @@ import click
 import pytest
 
 from relay.cli import COMMANDS, group, run
-from relay.control import ask_engine
+from relay.control.client import ask_engine
 from relay.errors import Exit, RelayError
 from tests.leanlike import a_body, a_request
 from tests.running import exchange, lean_relay_here, reading, running

@@ -15,10 +15,11 @@ from time import time
 
 import pytest
 
-from relay.cli import checks, run, tlschecks
-from relay.cli.checks import Finding
+from relay.cli import run
+from relay.cli.doctor import checks, tls_checks
+from relay.cli.doctor.checks import Finding
 from relay.config import Settings, default_db, load
-from relay.lock import Holder, Lock
+from relay.control.lock import Holder, Lock
 from relay.store import schema
 from tests.pki import SERVER, Pki, make
 
@@ -202,7 +203,7 @@ def test_modes_of_the_log_and_its_folder(db: Path) -> None:
 
 def test_a_network_file_system_is_a_fault_unless_allowed(db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A log on NFS is a fault, and only a warning where the settings take the risk."""
-    monkeypatch.setattr("relay.store.filesystems.network_filesystem", lambda folder: "nfs4")
+    monkeypatch.setattr("relay.store.write.filesystems.network_filesystem", lambda folder: "nfs4")
     assert [f.level for f in checks.folder(settings())][-1] == "fault"
     assert [f.level for f in checks.folder(settings(allow_network_fs=True))][-1] == "warning"
 
@@ -349,45 +350,45 @@ async def test_certificates_that_go_unchecked_are_warned_of(home: Path) -> None:
 def test_files_for_targets(tmp_path: Path) -> None:
     """Whom to trust and what to show are looked at as at start, with the same words."""
     pki = Pki.make(tmp_path)
-    assert list(tlschecks.shown(settings())) == []
-    (fine,) = tlschecks.shown(settings(target_ca=pki.folder / "root.pem"))
+    assert list(tls_checks.shown(settings())) == []
+    (fine,) = tls_checks.shown(settings(target_ca=pki.folder / "root.pem"))
     assert fine.level == "ok"
-    (fault,) = tlschecks.shown(settings(target_ca=pki.folder / "server.key"))
+    (fault,) = tls_checks.shown(settings(target_ca=pki.folder / "server.key"))
     assert (fault.level, fault.text) == (
         "fault",
         f"{pki.folder / 'server.key'}: holds a private key and no certificate; are the two files swapped?",
     )
     spoilt = pki.file("both.pem", pki.root.pem.replace(b"MII", b"MIZ", 1) + pki.root.pem)
-    assert [each.level for each in tlschecks.shown(settings(target_ca=spoilt))] == ["warning", "ok"]
+    assert [each.level for each in tls_checks.shown(settings(target_ca=spoilt))] == ["warning", "ok"]
 
 
 def test_tls_at_the_door(tmp_path: Path) -> None:
     """What HTTPS serves and asks for is looked through; what keeps the relay from starting is a fault."""
     pki = Pki.make(tmp_path)
     cert, key = pki.folder / "server.pem", pki.folder / "server.key"
-    assert list(tlschecks.door(settings())) == []
+    assert list(tls_checks.door(settings())) == []
     served = {"tls_cert": cert, "tls_key": key}
-    assert [each.level for each in tlschecks.door(settings(**served))] == ["ok"]
+    assert [each.level for each in tls_checks.door(settings(**served))] == ["ok"]
     asked = {"client_auth": "required", "client_ca": pki.folder / "root.pem"}
-    *fine, loose = tlschecks.door(settings(**served, **asked))
+    *fine, loose = tls_checks.door(settings(**served, **asked))
     assert [each.level for each in fine] == ["ok", "ok"]
     assert (loose.level, loose.text) == (
         "warning",
         "whoever has a certificate of these authorities gets in, not Lean alone",
     )
-    pinned = tlschecks.door(settings(**served, **asked, client_pin=["subject:CN=lean"]))
+    pinned = tls_checks.door(settings(**served, **asked, client_pin=["subject:CN=lean"]))
     assert [each.level for each in pinned] == ["ok", "ok"]
     old = make("localhost", pki.root, purposes=SERVER, days=(-80, 9))
     ending = {
         "tls_cert": pki.file("old.pem", old.pem),
         "tls_key": pki.file("old.key", old.key_pem),
     }
-    warned, served_too = tlschecks.door(settings(**ending))
+    warned, served_too = tls_checks.door(settings(**ending))
     assert (warned.level, served_too.level) == ("warning", "ok")
     key.chmod(0o644)
-    (broken,) = tlschecks.door(settings(**served))
+    (broken,) = tls_checks.door(settings(**served))
     assert (broken.level, broken.next_step) == ("fault", f"chmod 600 {key}")
-    (development,) = tlschecks.door(settings(dev_tls=True))
+    (development,) = tls_checks.door(settings(dev_tls=True))
     assert development.level == "ok"
 
 
@@ -395,9 +396,9 @@ def test_what_targets_are_shown(tmp_path: Path) -> None:
     """A certificate for targets that cannot be shown is a fault."""
     good = Pki.make(tmp_path).client("good")
     assert good.key is not None
-    assert list(tlschecks.shown(settings())) == []
+    assert list(tls_checks.shown(settings())) == []
     shown = {"target_cert": good.cert, "target_key": good.key}
-    assert [each.level for each in tlschecks.shown(settings(**shown))] == ["ok"]
+    assert [each.level for each in tls_checks.shown(settings(**shown))] == ["ok"]
     good.key.chmod(0o604)
-    (fault,) = tlschecks.shown(settings(**shown))
+    (fault,) = tls_checks.shown(settings(**shown))
     assert fault.level == "fault"

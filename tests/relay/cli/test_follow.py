@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from relay.cli.follow import LINES_AT_ONCE, Follower, attempt_line
+from relay.cli.listen.follower import LINES_AT_ONCE, Follower, attempt_line
 from relay.config import Settings, load
 from relay.models import Attempt, Followed, Signature
-from relay.store.reader import Reader
+from relay.store.read.reader import Reader
 from tests.factories import NOON, a_capture, a_delivery, insert, insert_attempt, new_log
 from tests.running import wait_until
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.cli.keep import ranges
+from relay.cli.annotate import ranges
 from tests.leanlike import a_body, a_request
 from tests.relay import receiving
 from tests.running import exchange, lean_relay_here, running

@@ -15,9 +15,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from relay.cli import logfile, outlet
+from relay.cli.listen import line_writer, log_file
+from relay.control.lock import holder
 from relay.errors import RelayError
-from relay.lock import holder
 from tests.leanlike import a_body, a_request
 from tests.running import (
     RELAY,
@@ -242,16 +242,16 @@ def test_in_the_background(tmp_path: Path) -> None:
 
 def test_a_full_log_file_begins_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """There are two files at most, none larger than it may be, and the newest line is in the first."""
-    monkeypatch.setattr(logfile, "MOST_BYTES", 1_000)
-    monkeypatch.setattr(outlet, "_make_room", None)
-    stderr = os.dup(outlet.STDERR)
+    monkeypatch.setattr(log_file, "MOST_BYTES", 1_000)
+    monkeypatch.setattr(line_writer, "_make_room", None)
+    stderr = os.dup(line_writer.STDERR)
     path = tmp_path / "log" / "relay.log"
     try:
-        logfile.LogFile(path).take_over()
+        log_file.LogFile(path).take_over()
         for number in range(500):
-            outlet.write(outlet.STDERR, f"{number:099}\n")
+            line_writer.write(line_writer.STDERR, f"{number:099}\n")
     finally:
-        os.dup2(stderr, outlet.STDERR)
+        os.dup2(stderr, line_writer.STDERR)
         os.close(stderr)
     assert sorted(file.name for file in path.parent.iterdir()) == ["relay.log", "relay.log.1"]
     assert [file.stat().st_size for file in (path, path.with_name("relay.log.1"))] == [1_000, 1_000]
@@ -260,4 +260,4 @@ def test_a_full_log_file_begins_again(tmp_path: Path, monkeypatch: pytest.Monkey
     path.unlink()
     path.symlink_to(tmp_path / "other")
     with pytest.raises(RelayError, match="is a link to another file"):
-        logfile.LogFile(path)
+        log_file.LogFile(path)

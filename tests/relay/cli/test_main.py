@@ -19,7 +19,7 @@ import pytest
 
 import relay.cli
 from relay.cli import COMMANDS, SUMMARIES, run, with_default_command
-from relay.cli.common import Invocation, shared_options
+from relay.cli.context import Invocation, shared_options
 from relay.errors import CheckFailed, NotFound, RelayError, Unreachable, UsageError
 
 Register = Callable[[str, Callable[..., Any]], None]
@@ -83,7 +83,7 @@ def test_help_of_groups_is_whole(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_no_module_hides_a_builtin() -> None:
     """Importing `relay.cli.list` would make `list` in `relay.cli` a module; so no module has such a name."""
-    modules = {path.stem for path in Path(relay.cli.__file__).parent.glob("*.py")}
+    modules = {path.stem for path in Path(relay.cli.__file__).parent.rglob("*.py")}
     assert not modules & set(dir(builtins)) - {"__init__"}
 
 

@@ -26,7 +26,7 @@ from hypothesis import HealthCheck, given, settings
 from relay.cli import run
 from relay.models import Answer, Attempt, Capture, Comparison, Event, Headers, Origin, Shape, Signature
 from relay.store import schema
-from relay.wire import curl_line
+from relay.text.export import curl_line
 from tests import strategies
 from tests.clocks import clocks_of
 from tests.factories import (

@@ -7,8 +7,8 @@ import sqlite3
 import time
 from pathlib import Path
 
-from relay.refusals import Entry
-from relay.store.upkeep import add_refusals
+from relay.models import Entry
+from relay.store.write.changes import add_refusals
 from tests.factories import new_log
 from tests.leanlike import a_request
 from tests.relay.cli.test_status import ask

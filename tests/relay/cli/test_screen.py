@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from relay.lock import holder
+from relay.control.lock import holder
 from tests.factories import a_capture, insert_all, new_log
 from tests.running import Running, lean_relay, running, wait_until, working_folder
 from tests.terminal import Terminal, at_a_terminal
@@ -323,7 +323,7 @@ def test_wrong_keys_are_told(tmp_path: Path) -> None:
 
 
 CRASHING = """
-from tui.screens.main import MainScreen
+from tui.main.screen import MainScreen
 def action_turn(self):
     raise ValueError("a fault with \\x1b]0;owned\\x07 in it")
 MainScreen.action_turn = action_turn

@@ -13,7 +13,7 @@ import pytest
 from relay.cli import run
 from relay.lean.catalogue import catalogue
 from relay.models import Event, Shape
-from relay.store.reader import Reader
+from relay.store.read.reader import Reader
 from tests.factories import BODY, a_capture, insert_all, new_log
 
 Output = pytest.CaptureFixture[str]

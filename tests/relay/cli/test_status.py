@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from relay import control
 from relay.cli import stop
-from relay.lock import Holder, Lock
+from relay.control import client
+from relay.control.lock import Holder, Lock
 from tests.leanlike import a_body, a_request
 from tests.running import (
     RELAY,
@@ -97,7 +97,7 @@ def test_stop_ends_the_engine(tmp_path: Path) -> None:
 def test_an_engine_that_does_not_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What does not end within its time is said to be still running, with what ends it by force."""
     monkeypatch.setattr(stop, "ENDS_WITHIN_S", 0.2)
-    monkeypatch.setattr(control, "ask_engine", still_there)
+    monkeypatch.setattr(client, "ask_engine", still_there)
     lock = Lock.take(tmp_path / "relay.db")
     try:
         lock.describe(Holder(pid=os.getpid(), started_at=0.0))

@@ -16,9 +16,9 @@ import pytest
 from aiohttp import web
 
 from relay.cli import run
+from relay.control.lock import Holder, Lock
 from relay.lean.catalogue import catalogue
 from relay.lean.signature import Verifier
-from relay.lock import Holder, Lock
 from relay.models import Signature
 
 Output = pytest.CaptureFixture[str]
@@ -275,7 +275,7 @@ def test_the_list_has_every_type(capsys: Output) -> None:
 
 def test_types_are_completed() -> None:
     """A shell is offered the types that begin so."""
-    from relay.cli.trigger import trigger_command
+    from relay.cli.trigger.command import trigger_command
 
     offered = trigger_command.params[0].shell_complete(None, "payment_intent.")  # type: ignore[arg-type]
     assert [item.value for item in offered] == ["payment_intent.created", "payment_intent.expired"]

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from relay.cli import run, trusting
+from relay.cli import run, trust_questions
 from relay.config import load, project_file, trusted
 from tests.factories import a_capture, insert_all, new_log
 from tests.leanlike import a_body, a_request
@@ -33,7 +33,7 @@ def person(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Gives what somebody at the terminal types next."""
 
     def types(text: str) -> None:
-        monkeypatch.setattr(trusting, "is_asked", lambda: True)
+        monkeypatch.setattr(trust_questions, "is_asked", lambda: True)
         monkeypatch.setattr(sys, "stdin", io.StringIO(text))
 
     return types
@@ -299,21 +299,21 @@ def test_the_first_removal_is_asked_about(file: Path, capsys: Output, person: An
     db = file.with_name("relay.db")
     settings = load({}, environ={})
     person("y\n")
-    trusting.ask_about_removal(settings)  # There is no database yet.
+    trust_questions.ask_about_removal(settings)  # There is no database yet.
     old_captures(db, 3)
     person("n\n")
-    trusting.ask_about_removal(settings)
+    trust_questions.ask_about_removal(settings)
     assert f"{file} keeps captures for 30m. 2 captures in {db} are older." in capsys.readouterr().err
     assert not trusted.may_remove(file, db, timedelta(minutes=30))
     person("y\n")
-    trusting.ask_about_removal(settings)
+    trust_questions.ask_about_removal(settings)
     assert trusted.may_remove(file, db, timedelta(minutes=30))
     capsys.readouterr()
-    trusting.ask_about_removal(settings)
+    trust_questions.ask_about_removal(settings)
     assert capsys.readouterr().err == ""
     file.write_text('db = "relay.db"\nkeep = "2h"')
     trusted.trust(project_file(file))
-    trusting.ask_about_removal(load({}, environ={}))
+    trust_questions.ask_about_removal(load({}, environ={}))
     assert capsys.readouterr().err == ""
 
 

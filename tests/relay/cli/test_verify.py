@@ -13,7 +13,7 @@ import pytest
 from relay.cli import run
 from relay.lean.signature import sign
 from relay.models import Attempt, Capture, Signature
-from relay.store.reader import Reader
+from relay.store.read.reader import Reader
 from tests.factories import BODY, NOON, a_capture, a_delivery, insert, insert_all, insert_attempt, new_log
 
 Output = pytest.CaptureFixture[str]

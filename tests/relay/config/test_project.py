@@ -26,7 +26,7 @@ from relay.config import (
 )
 from relay.config.settings import LeftOut
 from relay.errors import RelayError, UsageError
-from relay.targets import is_loopback
+from relay.text.targets import is_loopback
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.lean.diagnosis import Cause, diagnose, why_not_valid
-from relay.lean.rewritten import rewritten
+from relay.lean.rewrites import rewritten
 from relay.lean.signature import Verifier, sign
 from relay.models import Signature
 from tests import strategies

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.jsonvalues import parsed
 from relay.lean.catalogue import catalogue
 from relay.lean.ids import MOST_IDS, Of, ids_of, own_id
 from relay.lean.samples import Sampler
+from relay.text.json_values import parsed
 from tests import strategies
 from tests.factories import NOON
 

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relay.lean import large
 from relay.lean.envelope import read_event
+from relay.text import json_scan
 
 quick = settings(deadline=None, max_examples=150)
 MIB = 1024 * 1024
@@ -23,7 +23,7 @@ def wrapped(filler: bytes) -> bytes:
     return b'{"type":"payment.updated","payload":{"customer_id":"c","x":' + filler + b'},"event_id":"e"}'
 
 
-FOUND: large.Found = ("payment.updated", "e", None, "c")
+FOUND: json_scan.Found = ("payment.updated", "e", None, "c")
 
 texts = st.text(alphabet='ab"\\{}[]:,\n é😀', max_size=30)
 json_values = st.recursive(
@@ -50,17 +50,17 @@ def test_finds_what_a_parser_finds(
     fields.append(payload.get("customer_id") if isinstance(payload, dict) else None)
     body = json.dumps(value, indent=indent, ensure_ascii=ascii_only).encode()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(large, "WINDOW_BYTES", window)
-        patch.setattr(large, "_FIRST_WINDOW", window)
-        patch.setattr(large, "_LONGEST_TEXT", 10_000)
-        assert large.envelope(body) == tuple(f if isinstance(f, str) else None for f in fields)
+        patch.setattr(json_scan, "WINDOW_BYTES", window)
+        patch.setattr(json_scan, "_FIRST_WINDOW", window)
+        patch.setattr(json_scan, "_LONGEST_TEXT", 10_000)
+        assert json_scan.envelope(body) == tuple(f if isinstance(f, str) else None for f in fields)
 
 
 @given(st.one_of(st.binary(max_size=200), st.text(alphabet='{}[]":,\\ 0tye', max_size=80).map(str.encode)))
 @quick
 def test_never_raises(body: bytes) -> None:
     """Any bytes at all give four texts or None."""
-    assert len(large.envelope(body)) == 4
+    assert len(json_scan.envelope(body)) == 4
 
 
 @given(objects)
@@ -69,7 +69,7 @@ def test_a_body_cut_short_is_nothing(value: dict[str, Any]) -> None:
     """Every true beginning of an object is no event: it may lack what counts."""
     body = json.dumps(value).encode()
     for end in range(0, len(body), max(1, len(body) // 20)):
-        assert large.envelope(body[:end]) == large.NOTHING
+        assert json_scan.envelope(body[:end]) == json_scan.NOTHING
 
 
 HOSTILE = {
@@ -106,7 +106,7 @@ def test_large_bodies_leave_the_interpreter_to_others(name: str) -> None:
     thread.start()
     try:
         started = monotonic()
-        assert large.envelope(body) == FOUND
+        assert json_scan.envelope(body) == FOUND
         elapsed_s = monotonic() - started
     finally:
         done.set()
@@ -117,9 +117,9 @@ def test_large_bodies_leave_the_interpreter_to_others(name: str) -> None:
 
 def test_too_many_fields_are_given_up() -> None:
     """An object with more fields than are walked is no event, in the envelope and in the payload."""
-    many = b",".join(b'"":0' for _ in range(large.MOST_FIELDS + 1))
-    assert large.envelope(b'{"type":"a",' + many + b"}") == large.NOTHING
-    assert large.envelope(b'{"type":"a","payload":{' + many + b"}}") == large.NOTHING
+    many = b",".join(b'"":0' for _ in range(json_scan.MOST_FIELDS + 1))
+    assert json_scan.envelope(b'{"type":"a",' + many + b"}") == json_scan.NOTHING
+    assert json_scan.envelope(b'{"type":"a","payload":{' + many + b"}}") == json_scan.NOTHING
 
 
 def test_repeated_keys_and_odd_texts() -> None:

@@ -16,10 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relay.lean.catalogue import REGIONS, Field, Region, catalogue
-from relay.lean.changes import change, paths
 from relay.lean.envelope import micros, read_event
+from relay.lean.sample_customer import _PAYLOADS
 from relay.lean.samples import MADE_UP_MESSAGE, Sampler
-from relay.lean.story import _PAYLOADS
+from relay.lean.set_value import change, paths
 from relay.models import to_micros
 
 NOW = datetime(2026, 11, 20, 8, 15, 30, 123456, tzinfo=UTC)

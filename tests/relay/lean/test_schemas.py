@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from relay.lean.catalogue import REGIONS, Confidence, EventType, Region, catalogue
-from relay.lean.explained import field_rows, source_address
+from relay.lean.event_docs import field_rows, source_address
 from relay.lean.samples import Sampler
 from relay.lean.schemas import CONFIDENCE, KNOWN_VALUES, all_schemas, event_schema, title_of
 from tests.factories import NOON

@@ -12,8 +12,8 @@ from time import monotonic
 
 import pytest
 
-from relay.store import checkpoint
-from relay.store.writer import Writer
+from relay.store.write import checkpoints
+from relay.store.write.client import Writer
 from tests.relay.store.test_recorder import a_recorder
 from tests.relay.store.test_writer import a_row, a_writer
 from tests.running import wait_until
@@ -37,9 +37,9 @@ def test_a_reader_that_stays_is_named_and_the_log_shrinks_when_it_leaves(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Captures go on beside a foreign snapshot; a warning names its process; afterwards the log is reused."""
-    monkeypatch.setattr(checkpoint, "WARN_BYTES", 4 * 1024 * 1024)
-    monkeypatch.setattr(checkpoint, "IDLE_S", 0.2)
-    monkeypatch.setattr(checkpoint, "SHRINK_BYTES", 4 * 1024 * 1024)
+    monkeypatch.setattr(checkpoints, "WARN_BYTES", 4 * 1024 * 1024)
+    monkeypatch.setattr(checkpoints, "IDLE_S", 0.2)
+    monkeypatch.setattr(checkpoints, "SHRINK_BYTES", 4 * 1024 * 1024)
     path = tmp_path / "relay.db"
     wal = path.with_name("relay.db-wal")
     with a_recorder(path) as recorder:

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from relay.models import Capture
-from relay.store import eventcount
-from relay.store.eventindex import EventIndex
-from relay.store.reader import Reader
+from relay.store.read import counts as counting
+from relay.store.read.reader import Reader
+from relay.store.write.event_index import EventIndex
 from tests.factories import a_capture, insert_all, new_log
 
 
@@ -34,21 +34,21 @@ def captures(first: int, last: int) -> list[Capture]:
 @pytest.mark.parametrize("step", [1, 4, 100_000])
 def test_as_counted_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int) -> None:
     """In steps of any size, with some indexed and some not, and with what comes afterwards."""
-    monkeypatch.setattr(eventcount, "EVENTS_IN_A_STEP", step)
+    monkeypatch.setattr(counting, "EVENTS_IN_A_STEP", step)
     log = new_log(tmp_path / "relay.db")
     insert_all(log, captures(1, 60))
     EventIndex(log)
     insert_all(log, captures(61, 90))
     with Reader(tmp_path / "relay.db") as reader:
-        found = eventcount.counted(reader, 90, 90)
+        found = counting.counted(reader, 90, 90)
         counts = reader.counts()
         assert (found.captures, found.events, found.upto) == (counts.captures, counts.events, 90)
-        assert eventcount.with_newer(reader, found) is found
+        assert counting.with_newer(reader, found) is found
         insert_all(log, captures(91, 130))
-        found, counts = eventcount.with_newer(reader, found), reader.counts()
+        found, counts = counting.with_newer(reader, found), reader.counts()
         assert (found.captures, found.events, found.upto) == (counts.captures, counts.events, 130)
         EventIndex(log)
-        assert eventcount.counted(reader, 90, 90).events == 90 // 3
+        assert counting.counted(reader, 90, 90).events == 90 // 3
     log.close()
 
 
@@ -56,4 +56,4 @@ def test_of_an_empty_log(tmp_path: Path) -> None:
     """Nothing is none."""
     new_log(tmp_path / "relay.db").close()
     with Reader(tmp_path / "relay.db") as reader:
-        assert eventcount.counted(reader, 0, 0) == eventcount.EventCount(0, 0, 0)
+        assert counting.counted(reader, 0, 0) == counting.EventCount(0, 0, 0)

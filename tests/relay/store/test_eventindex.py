@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.store import eventindex, schema
-from relay.store.eventindex import EventIndex
-from relay.store.reader import Reader
+from relay.store import schema
+from relay.store.read.reader import Reader
+from relay.store.write import event_index
+from relay.store.write.event_index import EventIndex
 from tests.relay.receiving import rows, until
 from tests.relay.store.test_recorder import a_recorder
 from tests.relay.store.test_writer import a_row, a_writer
@@ -23,7 +24,7 @@ def test_what_is_not_indexed_yet_is_found_all_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Repeats and look-ups are right at once, whether their event is in the index, in memory, or in both."""
-    monkeypatch.setattr(eventindex, "IDLE_S", 3600.0)
+    monkeypatch.setattr(event_index, "IDLE_S", 3600.0)
     path = tmp_path / "relay.db"
     with a_recorder(path) as recorder:
         for event_id in ("a", "b", "a"):
@@ -61,8 +62,8 @@ async def test_it_is_filled_when_nothing_comes(tmp_path: Path) -> None:
 
 def test_it_is_filled_under_load_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """So much waiting is enough, even if captures keep coming."""
-    monkeypatch.setattr(eventindex, "IDLE_S", 3600.0)
-    monkeypatch.setattr(eventindex, "FILL_AT", 50)
+    monkeypatch.setattr(event_index, "IDLE_S", 3600.0)
+    monkeypatch.setattr(event_index, "FILL_AT", 50)
     path = tmp_path / "relay.db"
     with a_recorder(path) as recorder:
         for number in range(120):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from relay.errors import RelayError
-from relay.store import files, filesystems
+from relay.store.write import files, filesystems
 
 MOUNTINFO = """\
 22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw

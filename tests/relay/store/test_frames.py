@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from relay.store.frames import (
+from relay.store.write.protocol import (
     LARGE_BYTES,
     Arrived,
     Buffer,

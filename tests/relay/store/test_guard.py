@@ -12,8 +12,8 @@ from time import monotonic
 import pytest
 
 from relay.errors import RelayError
-from relay.store import files
-from relay.store.recorder import MustReopen, Recorder
+from relay.store.write import files
+from relay.store.write.recorder import MustReopen, Recorder
 from tests.damage import WAYS, Way
 from tests.relay.receiving import rows
 from tests.relay.store.test_recorder import Heard

@@ -191,7 +191,7 @@ def test_empty_file(empty: sqlite3.Connection) -> None:
 def test_reading_does_not_import_sqlite_utils() -> None:
     """Reading commands start without sqlite_utils, aiohttp and Textual."""
     script = (
-        "import sys, relay.store.selecting, relay.store.search;"
+        "import sys, relay.store.read.selection, relay.store.read.search;"
         "print([name for name in ('sqlite_utils', 'aiohttp', 'textual') if name in sys.modules])"
     )
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from relay.analysis.journey import value_of
 from relay.errors import NotFound, RelayError
-from relay.journeys import value_of
 from relay.lean.ids import Of, ids_of
-from relay.store.finding import FEW, naming
-from relay.store.journeys import Looking, journey_of
-from relay.store.reader import Reader
+from relay.store.read.id_scan import FEW, naming
+from relay.store.read.journeys import Looking, journey_of
+from relay.store.read.reader import Reader
 from tests.factories import a_capture, insert_all, new_log
 from tests.relay.test_journeys import captured, id_in, story
 from tests.strategies import NOISE, SPELLINGS

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from relay.models import Origin, Shape
-from relay.store import listing
-from relay.store.reader import Reader
+from relay.store.read import listing
+from relay.store.read.reader import Reader
 from tests.factories import NOON, a_capture, a_delivery, insert_all, new_log
 
 

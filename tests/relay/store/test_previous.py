@@ -8,9 +8,9 @@ import pytest
 
 from relay.errors import RelayError
 from relay.models import Event
-from relay.store import previous
-from relay.store.previous import previous_of_type
-from relay.store.reader import Reader
+from relay.store.read import previous
+from relay.store.read.previous import previous_of_type
+from relay.store.read.reader import Reader
 from tests.factories import a_capture, insert_all, new_log
 
 

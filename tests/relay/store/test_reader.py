@@ -10,8 +10,8 @@ import pytest
 
 from relay.errors import NotFound, RelayError
 from relay.models import Answer, Attempt, Comparison, Origin, Shape, Signature
-from relay.store.previous import previous_of_type
-from relay.store.reader import Reader
+from relay.store.read.previous import previous_of_type
+from relay.store.read.reader import Reader
 from tests.factories import EVENT_ID, NOON, a_capture, a_delivery, insert, insert_all, insert_attempt, new_log
 
 

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from relay.store import files
-from relay.store.recorder import ROWS_AT_ONCE, Bounds, MustReopen, Recorder
-from relay.store.trouble import StoreTrouble
+from relay.store.errors import StoreTrouble
+from relay.store.write import files
+from relay.store.write.recorder import ROWS_AT_ONCE, Bounds, MustReopen, Recorder
 from tests.relay.receiving import executed, rows
 from tests.relay.store.test_writer import a_row
 

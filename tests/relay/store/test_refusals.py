@@ -6,11 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from relay.models import Refusal, Tally
-from relay.refusals import Entry
-from relay.store import refusals
-from relay.store.reader import Reader
-from relay.store.upkeep import REFUSALS_KEPT, add_refusals
+from relay.models import Entry, Refusal, Tally
+from relay.store.read import refusals
+from relay.store.read.reader import Reader
+from relay.store.write.changes import REFUSALS_KEPT, add_refusals
 from tests.factories import new_log
 
 

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from relay.store import refusals, schema
-from relay.store.reader import Reader
+from relay.store import schema
+from relay.store.read import refusals
+from relay.store.read.reader import Reader
 from tests.relay.receiving import rows
 
 SCHEMAS = Path(__file__).parent / "schemas"

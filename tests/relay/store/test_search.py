@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relay.filters import FilterError, parse
-from relay.filters.facts import Is
+from relay.filters.columns import Is
 from relay.models import Answer, Capture, Comparison, Event, Origin, Shape, Signature
-from relay.store.reader import Reader
-from relay.store.search import FIRST_WINDOW, search
+from relay.store.read.reader import Reader
+from relay.store.read.search import FIRST_WINDOW, search
 from tests import strategies
 from tests.factories import EVENT_ID, NOON, a_capture, a_delivery, insert, insert_all, new_log
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from relay.models import Event
-from relay.store.reader import Reader
-from relay.store.seenvalues import MOST, seen_values
+from relay.store.read.filter_values import MOST, seen_values
+from relay.store.read.reader import Reader
 from tests.factories import a_capture, a_delivery, insert_all, new_log
 
 

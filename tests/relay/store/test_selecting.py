@@ -6,8 +6,8 @@ import pytest
 
 from relay.errors import NotFound, UsageError
 from relay.models import Capture
-from relay.store.reader import Reader
-from relay.store.selecting import BYTES_AT_ONCE, select, select_ids
+from relay.store.read.reader import Reader
+from relay.store.read.selection import BYTES_AT_ONCE, select, select_ids
 from tests.factories import EVENT_ID, NOON, a_capture, insert_all, new_log
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from relay.errors import UsageError
 from relay.filters import Filter
-from relay.store.selection import Ids, OfEvent, Range, parse_selection
+from relay.store.read.selection_words import Ids, OfEvent, Range, parse_selection
 from tests.factories import EVENT_ID, NOON
 
 

@@ -18,12 +18,12 @@ from typing import Any
 
 import pytest
 
-from relay.store import files
-from relay.store import writer as writer_module
-from relay.store.inserting import COLUMNS, Row
-from relay.store.recorder import ROWS_AT_ONCE, Bounds
-from relay.store.trouble import StoreClosed, StoreTrouble
-from relay.store.writer import Writer
+from relay.store.columns import COLUMNS, Row
+from relay.store.errors import StoreClosed, StoreTrouble
+from relay.store.write import client as writer_module
+from relay.store.write import files
+from relay.store.write.client import Writer
+from relay.store.write.recorder import ROWS_AT_ONCE, Bounds
 from tests.relay.receiving import executed, rows, until
 
 

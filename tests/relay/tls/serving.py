@@ -8,8 +8,8 @@ import ssl
 from typing import Any
 
 from relay.config import load
-from relay.tls import contexts
-from relay.tls.serving import Serving
+from relay.tls import server
+from relay.tls.handshake import Serving
 from tests.pki import Client, Pki
 from tests.relay.receiving import a_post
 
@@ -19,7 +19,7 @@ NOBODY = Client(None, None)
 def serving(pki: Pki, **flags: Any) -> Serving:
     """HTTPS with the server's certificate; `flags` are settings."""
     given = {"tls_cert": pki.folder / "server.pem", "tls_key": pki.folder / "server.key"} | flags
-    found = contexts.serving(load(given, environ={}))
+    found = server.serving(load(given, environ={}))
     assert found is not None
     return found
 

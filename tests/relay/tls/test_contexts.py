@@ -11,7 +11,7 @@ import pytest
 
 from relay.config import load
 from relay.errors import Exit, RelayError
-from relay.tls import contexts
+from relay.tls import server
 from tests.pki import CLIENT, SERVER, Pair, Pki, make
 from tests.relay.receiving import a_receiver
 from tests.relay.tls.serving import called, client_context, serving
@@ -20,7 +20,7 @@ from tests.relay.tls.serving import called, client_context, serving
 def refused(**flags: Any) -> RelayError:
     """Why HTTPS does not start with these settings."""
     with pytest.raises(RelayError) as caught:
-        contexts.serving(load(flags, environ={}))
+        server.serving(load(flags, environ={}))
     return caught.value
 
 
@@ -32,7 +32,7 @@ def made(tmp_path: Path) -> Pki:
 
 def test_plain_http_without_a_certificate() -> None:
     """Nothing set, nothing served."""
-    assert contexts.serving(load({}, environ={})) is None
+    assert server.serving(load({}, environ={})) is None
 
 
 def unreadable(pki: Pki) -> None:

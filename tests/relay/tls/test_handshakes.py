@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from relay import handshakes
-from relay.limits import Limits
+from relay.receiver import handshakes
+from relay.receiver.limits import Limits
 from tests.pki import SERVER, Pki, make
 from tests.relay.receiving import Running, a_post, a_receiver, until
 from tests.relay.tls.serving import call, called, client_context, serving

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from OpenSSL import SSL
 
-from relay.tls.judging import ClientAuth
-from relay.tls.serving import Serving
+from relay.tls.client_auth import ClientAuth
+from relay.tls.handshake import Serving
 from tests import oddcerts
 from tests.pki import Client, Pki, make
 from tests.relay.receiving import Running, a_post, a_receiver, until

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from relay.cli import run as command
-from relay.outcomes import Outcome
-from relay.outgoing import destination
-from relay.sender import Sender, Tried
+from relay.delivery.http.outcomes import Outcome
+from relay.delivery.http.request import destination
+from relay.delivery.http.sender import Sender, Tried
 from tests.pki import Pki, make
 from tests.relay.receiving import a_receiver
 from tests.relay.sending import a_request

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from relay.text import visible
+from relay.text.safe import visible
 from tui.bodies import Document, Rows
 
 

@@ -6,7 +6,7 @@ import re
 import pytest
 from hypothesis import given
 
-from relay.jsonvalues import leaves
+from relay.text.json_values import leaves
 from tests import strategies
 from tests.tui.bodies.drawing import drawn
 from tui.bodies import JsonDocument, open_body

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.text import visible
+from relay.text.safe import visible
 from tests import strategies
 from tests.tui.bodies.drawing import drawn, measured
 from tui.bodies import open_body

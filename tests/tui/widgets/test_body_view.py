@@ -13,7 +13,7 @@ from textual.app import App, ComposeResult
 from textual.events import MouseScrollDown
 from textual.widgets import Input, TabbedContent, TabPane
 
-from relay.text import visible
+from relay.text.safe import visible
 from tests.tui.quick import Quick
 from tui.widgets.body_foot import BodyFoot
 from tui.widgets.body_head import BodyHead

@@ -1,0 +1,281 @@
+"""A contract on the shapes of events, as a team keeps it beside its code: written, and held against events.
+
+Owns what goes into it, and how a JSON Schema's complaints become differences. The file is JSON Schema of
+draft 2020-12, so that it can be reviewed, edited and given to other tools. Never fetches anything.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import jsonschema
+from jsonschema.validators import extend
+from referencing import Registry
+from referencing.exceptions import Unresolvable
+
+from relay.analysis.shape import Difference, Judgement, Kind, described, judge
+from relay.analysis.shape_summary import FieldSeen, TypeSeen
+from relay.lean.catalogue import Confidence, catalogue
+from relay.lean.schemas import CONFIDENCE, DIALECT, KNOWN_VALUES, all_schemas, title_of
+from relay.models import Shape
+from relay.text.json_values import parsed
+
+SEEN = "x-lean-seen"
+"""The keyword for how many events a definition was made from, beside what is documented."""
+
+MOST_DIFFERENCES = 100
+
+Schema = dict[str, Any]
+
+
+def frozen(types: Sequence[TypeSeen]) -> Schema:
+    """A contract of what is documented and what was seen.
+
+    What was seen widens what is documented: a field of two types may have both, one that was missing may be
+    absent, further fields are described. Values are not taken over, but for words outside open lists.
+    """
+    events = [event for event in catalogue().events if any(seen.type == event.type for seen in types)]
+    contract = all_schemas(events)
+    contract["$id"] = "urn:lean-relay:contract"
+    contract["title"] = "LeanContract"
+    for seen in types:
+        if seen.type is not None:
+            definition = _definition(contract, seen.type)
+            definition[SEEN] = seen.count
+            _widen(definition, seen, "")
+    return contract
+
+
+def _definition(contract: Schema, type_: str) -> Schema:
+    """The definition of an event type in a contract; a new one where it is not documented."""
+    title = base = title_of(type_) or "Unnamed"
+    number = 1
+    while title in contract["$defs"]:
+        if _type_of(contract["$defs"][title]) == type_:
+            known: Schema = contract["$defs"][title]
+            return known
+        number += 1
+        title = f"{base}{number}"
+    contract["oneOf"].append({"$ref": f"#/$defs/{title}"})
+    contract["$defs"][title] = new = {
+        "title": title,
+        "description": "Not documented: only what was seen.",
+        CONFIDENCE: str(Confidence.INFERRED),
+        "type": "object",
+        "properties": {"type": {"const": type_, "type": "string"}},
+        "required": ["type"],
+    }
+    return new
+
+
+def _widen(schema: Schema, seen: TypeSeen, path: str) -> None:
+    """Make the schema of an object take what was seen at a path."""
+    below = [each for each in seen.fields.values() if each.parent == path and not each.path.endswith("[]")]
+    present = set()
+    for each in below:
+        name = _key(each.path, path)
+        if seen.is_always(each):
+            present.add(name)
+        properties = schema.setdefault("properties", {})
+        if name not in properties:
+            properties[name] = {"type": [], "description": "Not documented: seen.", CONFIDENCE: "inferred"}
+        _widen_field(properties[name], seen, each)
+    if "required" in schema and seen.objects[path]:
+        schema["required"] = [name for name in schema["required"] if name in present]
+
+
+def _widen_field(schema: Schema, seen: TypeSeen, each: FieldSeen) -> None:
+    """Make the schema of a field, or of a list's entries, take what was seen of it."""
+    if "type" in schema and "const" not in schema:
+        _widen_types(schema, each)
+    if KNOWN_VALUES in schema and not each.many:
+        schema[KNOWN_VALUES] += [value for value in each.values if value not in schema[KNOWN_VALUES]]
+    if each.types["object"]:
+        _widen(schema, seen, each.path)
+    entries = seen.fields.get(f"{each.path}[]")
+    if entries is not None:
+        _widen_field(schema.setdefault("items", {"type": [], CONFIDENCE: "inferred"}), seen, entries)
+
+
+def _widen_types(schema: Schema, each: FieldSeen) -> None:
+    names = [schema["type"]] if isinstance(schema["type"], str) else list(schema["type"])
+    names += [name for name in each.types if name not in names]
+    if "number" in names and "integer" in names:
+        names.remove("integer")
+    schema["type"] = names[0] if len(names) == 1 else names
+    if "enum" in schema and "null" in names and None not in schema["enum"]:
+        schema["enum"].append(None)
+
+
+def _key(path: str, parent: str) -> str:
+    rest = path[len(parent) :]
+    return str(json.loads(rest[1:-1])) if rest.startswith("[") else rest.removeprefix(".")
+
+
+class Contract:
+    """A contract read from a file."""
+
+    def __init__(self, text: bytes) -> None:
+        """
+        Raises:
+            ValueError: it is no JSON, no schema of draft 2020-12, or has no event types in `$defs`.
+        """
+        schema = json.loads(text, parse_float=Decimal)
+        if not isinstance(schema, dict) or not isinstance(schema.get("$defs"), dict):
+            raise ValueError("it has no $defs, where a contract has its event types")
+        try:
+            jsonschema.Draft202012Validator.check_schema(schema)
+        except jsonschema.SchemaError as error:
+            raise ValueError(f"it is no JSON Schema of draft 2020-12: {error.message[:200]}") from None
+        self._validators: dict[str, Any] = {}
+        for name, definition in schema["$defs"].items():
+            type_ = _type_of(definition)
+            if type_ is not None:
+                # The whole document stays, so that references inside it lead somewhere.
+                document = {"$schema": DIALECT, "$defs": schema["$defs"], "$ref": f"#/$defs/{_pointer(name)}"}
+                self._validators[type_] = _Validator(document, registry=Registry())
+        if not self._validators:
+            raise ValueError("no definition in it has a properties.type.const, which names an event type")
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        """The event types that it speaks of."""
+        return tuple(self._validators)
+
+    def judge(self, body: bytes) -> Judgement:
+        """Hold a body against it: `unknown` where it does not speak of the type. Never raises for a body.
+
+        Raises:
+            ValueError: the contract refers to what is not in it.
+        """
+        first = judge(body)
+        validator = self._validators.get(first.type or "")
+        if first.shape is Shape.NOT_JSON or validator is None:
+            reason = first.reason or "the contract does not speak of this type"
+            shape = Shape.NOT_JSON if first.shape is Shape.NOT_JSON else Shape.UNKNOWN
+            return Judgement(shape=shape, type=first.type, version="contract", reason=reason)
+        written = parsed(body)
+        found: dict[bool, list[Difference]] = {True: [], False: []}
+        more = 0
+        try:
+            for error in validator.iter_errors(json.loads(body, parse_int=_number, parse_float=_number)):
+                each = _difference(error, written)
+                if len(found[each.warning]) < MOST_DIFFERENCES:
+                    found[each.warning].append(each)
+                else:
+                    more += 1
+        except ArithmeticError:
+            reason = "a number in it is beyond reckoning"
+            return Judgement(shape=Shape.UNKNOWN, type=first.type, version="contract", reason=reason)
+        except Unresolvable as error:
+            raise ValueError(f"the contract refers to what is not in it: {error}") from None
+        except RecursionError:
+            raise ValueError("the contract refers to itself without end") from None
+        return Judgement(
+            shape=Shape.DRIFT if found[True] else Shape.DOCUMENTED,
+            type=first.type,
+            version="contract",
+            confidence=Confidence.DOCUMENTED,
+            differences=(*found[True], *found[False]),
+            more=more,
+        )
+
+
+def _type_of(definition: Any) -> str | None:
+    try:
+        const = definition["properties"]["type"]["const"]
+    except (KeyError, TypeError):
+        return None
+    return const if isinstance(const, str) else None
+
+
+def _pointer(name: str) -> str:
+    return name.replace("~", "~0").replace("/", "~1").replace("%", "%25")
+
+
+def _difference(error: Any, written: Any) -> Difference:
+    """A complaint of jsonschema's as a difference.
+
+    Args:
+        written: the body's value with each number's own digits.
+    """
+    steps = tuple(error.absolute_path)
+    if error.validator == "missing":
+        came = "nothing"
+    else:
+        for step in steps:
+            written = written[step]
+        came = described(written)
+    kind, expected = Kind.FORM, f"what its {error.validator} says"
+    value = error.validator_value
+    match error.validator:
+        case "missing":
+            kind, expected = Kind.MISSING, "a value"
+        case "extra":
+            kind, expected = Kind.EXTRA, "no such field"
+        case "type":
+            kind = Kind.NULL if error.instance is None else Kind.TYPE
+            expected = value if isinstance(value, str) else " or ".join(value)
+        case "enum" | "x-lean-known-values":
+            kind, expected = Kind.VALUE, f"one of {', '.join(map(str, value))}"
+        case "const":
+            kind, expected = Kind.VALUE, str(value)
+    return Difference(
+        steps=steps,
+        kind=kind,
+        expected=expected,
+        came=came,
+        warning=error.validator not in ("extra", KNOWN_VALUES),
+        confidence=Confidence.DOCUMENTED,
+    )
+
+
+def _number(digits: str) -> Decimal:
+    try:
+        return Decimal(digits)
+    except InvalidOperation:
+        return Decimal("-Infinity" if digits.startswith("-") else "Infinity")
+
+
+def _known_values(_validator: Any, known: Any, instance: Any, _schema: Any) -> Iterator[Any]:
+    if isinstance(instance, str) and instance not in known:
+        yield jsonschema.ValidationError("not known")
+
+
+def _properties(validator: Any, properties: Any, instance: Any, schema: Mapping[str, Any]) -> Iterator[Any]:
+    """As ever, and what is beyond them, unless the schema itself says something about that."""
+    yield from jsonschema.Draft202012Validator.VALIDATORS["properties"](
+        validator, properties, instance, schema
+    )
+    if isinstance(instance, dict) and "additionalProperties" not in schema:
+        for name in instance:
+            if name not in properties:
+                yield _at(name, "extra", instance[name])
+
+
+def _required(_validator: Any, required: Any, instance: Any, _schema: Any) -> Iterator[Any]:
+    """As ever, each with its place."""
+    for name in required if isinstance(instance, dict) else ():
+        if name not in instance:
+            yield _at(name, "missing", None)
+
+
+def _at(name: str, word: str, value: Any) -> Any:
+    error = jsonschema.ValidationError(word, validator=word, instance=value)
+    error.path.append(name)
+    return error
+
+
+_Validator = extend(  # type: ignore[no-untyped-call]
+    jsonschema.Draft202012Validator,
+    validators={KNOWN_VALUES: _known_values, "properties": _properties, "required": _required},
+    type_checker=jsonschema.Draft202012Validator.TYPE_CHECKER.redefine_many(
+        {
+            "number": lambda _, value: isinstance(value, Decimal),
+            "integer": lambda _, value: isinstance(value, Decimal) and value == value.to_integral_value(),
+        }
+    ),
+)

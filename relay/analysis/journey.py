@@ -1,0 +1,290 @@
+"""Everything in the log that belongs to one of Lean's ids, in one timeline.
+
+Owns which ids belong together, and what is said of each step: gaps, status changes, repeats, verdicts. Lean
+promises no order, so it says what came before what, and never what should have come. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from relay.analysis.retries import OTHER_BYTES, Try, tries_of
+from relay.lean.ids import LeanId, Of, ids_of
+from relay.models import Capture, Delivery, Shape, Signature, iso
+from relay.text.captures import outcome, shape_remarks
+from relay.text.json_values import parsed
+
+MOST_IDS = 10_000
+"""Ids that are followed; a customer has hundreds."""
+
+# What is taken in beside the id that was asked for. Destinations, users and banks belong to several
+# customers, so nothing is followed through them; what a customer has is followed from the customer alone.
+_OWNED = frozenset(
+    {
+        Of.ENTITY,
+        Of.PAYMENT,
+        Of.INTENT,
+        Of.SOURCE,
+        Of.BENEFICIARY,
+        Of.CONSENT,
+        Of.ACCOUNT,
+        Of.RESULTS,
+        Of.REFRESH,
+    }
+)
+_FOLLOWED: Mapping[Of, frozenset[Of]] = {
+    Of.CUSTOMER: _OWNED,
+    Of.ENTITY: frozenset({Of.RESULTS, Of.REFRESH}),
+    Of.PAYMENT: frozenset({Of.INTENT}),
+    Of.INTENT: frozenset({Of.PAYMENT}),
+    Of.CONSENT: frozenset({Of.PAYMENT, Of.INTENT}),
+    Of.SOURCE: frozenset({Of.BENEFICIARY}),
+}
+
+RECONCILIATION = "reconciliation"
+
+_WITHOUT_ID: Mapping[str, Of] = {
+    "entity.data.refresh": Of.REFRESH,
+    "payment_intent": Of.INTENT,
+    "payment.reconciliation": Of.PAYMENT,
+}
+"""What the status of an event without `payload.id` is the status of, by its type's beginning."""
+
+
+class Circle:
+    """The ids that belong together, grown from one, event by event."""
+
+    def __init__(self, seed: str) -> None:
+        self.seed = seed
+        self.ids: dict[str, Of] = {seed: Of.OTHER}
+        """Each with what it is the id of; the seed's stays OTHER until an event tells."""
+        self._seed_is: set[Of] = set()
+
+    def belongs(self, found: Iterable[LeanId]) -> bool:
+        """Whether an event with these ids is part of it."""
+        return any(each.value in self.ids for each in found)
+
+    def grow(self, found: Iterable[LeanId]) -> set[str]:
+        """Take in what an event that belongs links; gives the ids that are new."""
+        found = tuple(found)
+        self._seed_is |= {each.of for each in found if each.value == self.seed}
+        if Of.CUSTOMER in self._seed_is and any(
+            each.of is Of.CUSTOMER and each.value != self.seed for each in found
+        ):
+            return set()  # Another customer's event that names an id of this one: shown, not followed.
+        follow = frozenset().union(*(_FOLLOWED.get(of, frozenset()) for of in self._seed_is))
+        new = set()
+        for each in found:
+            if each.value == self.seed:
+                self.ids[each.value] = each.of
+            elif each.of in follow and each.value not in self.ids and len(self.ids) < MOST_IDS:
+                self.ids[each.value] = each.of
+                new.add(each.value)
+        return new
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """What an event says of the state of its object, and what was said before."""
+
+    what: str
+    """`payment`, `consent`, or of a payment's second state `reconciliation`."""
+    of: Of
+    id: str
+    before: str | None
+    """None where this is the first that is known of it."""
+    now: str
+
+    @property
+    def words(self) -> str:
+        """`payment PENDING_WITH_BANK -> ACCEPTED_BY_BANK`; text from outside."""
+        change = "" if self.before in (None, self.now) else f"{self.before} -> "
+        return f"{self.what} {change}{self.now}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One capture on the way."""
+
+    capture_id: int
+    received_at: datetime
+    event_at: datetime | None
+    type: str | None
+    gap: timedelta
+    """Since the step before; zero for the first."""
+    status: Status | None
+    ids: tuple[LeanId, ...]
+    attempt: Try | None
+    """Which try of its event it is, where the event came more than once."""
+    stamped_before: int | None
+    """A capture that came earlier and bears a later time."""
+    signature: Signature
+    shape: Shape | None
+    undocumented: bool | None
+    """As a capture's."""
+    answer: int
+    deliveries: tuple[Delivery, ...]
+
+    @property
+    def words(self) -> Iterator[str]:
+        """What is to be said of it: status, signature, answers, tries, shape; text from outside."""
+        if self.status is not None:
+            yield self.status.words
+        if self.signature != "valid":
+            yield f"signature {self.signature}"
+        if self.answer != 200:
+            yield f"answered {self.answer}"
+        for delivery in self.deliveries:
+            yield f"-> {outcome(delivery)}"
+        if self.attempt is not None and self.attempt.number > 1:
+            yield self.attempt.words + ("" if self.attempt.same_bytes else OTHER_BYTES)
+        if self.stamped_before is not None:
+            yield f"stamped before {self.stamped_before}, which came earlier"
+        yield from shape_remarks(self.shape, self.undocumented)
+
+    def as_json(self) -> dict[str, Any]:
+        """One line of `journey --json`."""
+        return {
+            "kind": "step",
+            "capture_id": self.capture_id,
+            "received_at": iso(self.received_at),
+            "event_at": None if self.event_at is None else iso(self.event_at),
+            "type": self.type,
+            "gap_s": self.gap.total_seconds(),
+            "status": None
+            if self.status is None
+            else {
+                "of": self.status.of,
+                "id": self.status.id,
+                "before": self.status.before,
+                "now": self.status.now,
+            },
+            "ids": [{"of": each.of, "id": each.value, "path": each.path} for each in self.ids],
+            "try": None if self.attempt is None else self.attempt.as_json(),
+            "stamped_before": self.stamped_before,
+            "signature": self.signature,
+            "shape": self.shape,
+            "undocumented": self.undocumented,
+            "answer": self.answer,
+            "deliveries": [each.as_json() for each in self.deliveries],
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Journey:
+    """All steps, in the order in which they came."""
+
+    seed: str
+    of: Of
+    """What the seed is the id of, as far as its events tell."""
+    ids: tuple[tuple[Of, str], ...]
+    """The other ids that were followed."""
+    steps: tuple[Step, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """The first line of `journey --json`."""
+        return {
+            "kind": "journey",
+            "id": self.seed,
+            "of": self.of,
+            "captures": len(self.steps),
+            "ids": [{"of": of, "id": value} for of, value in self.ids],
+        }
+
+
+class Builder:
+    """Makes a journey of captures that belong to a circle; feed it oldest first, keeps no bodies."""
+
+    def __init__(self, circle: Circle) -> None:
+        self._circle = circle
+        self._captures: list[Capture] = []
+        self._values: list[tuple[tuple[LeanId, ...], str | None]] = []
+
+    def add(self, capture: Capture) -> None:
+        """The next capture."""
+        event = value_of(capture.body)
+        payload = event.get("payload") if isinstance(event, dict) else None
+        status = payload.get("status") if isinstance(payload, dict) else None
+        self._captures.append(replace(capture, body=b""))
+        self._values.append((ids_of(event), status if type(status) is str else None))
+
+    def journey(self) -> Journey:
+        """What came of it."""
+        tries = self._tries()
+        steps: list[Step] = []
+        known: dict[tuple[Of, str, str], str] = {}
+        latest: tuple[datetime, int] | None = None
+        for capture, (ids, status) in zip(self._captures, self._values, strict=True):
+            event_at = capture.event.at if capture.event is not None else None
+            type_ = capture.event.type if capture.event is not None else None
+            steps.append(
+                Step(
+                    capture_id=capture.id,
+                    received_at=capture.received_at,
+                    event_at=event_at,
+                    type=type_,
+                    gap=capture.received_at - steps[-1].received_at if steps else timedelta(0),
+                    status=_status(type_, ids, status, known),
+                    ids=ids,
+                    attempt=tries.get(capture.id),
+                    stamped_before=latest[1] if latest and event_at and event_at < latest[0] else None,
+                    signature=capture.signature,
+                    shape=capture.shape,
+                    undocumented=capture.undocumented,
+                    answer=capture.answer.status,
+                    deliveries=capture.deliveries,
+                )
+            )
+            if event_at is not None and (latest is None or event_at > latest[0]):
+                latest = event_at, capture.id
+        ids_followed = self._circle.ids
+        return Journey(
+            seed=self._circle.seed,
+            of=ids_followed[self._circle.seed],
+            ids=tuple((of, value) for value, of in ids_followed.items() if value != self._circle.seed),
+            steps=tuple(steps),
+        )
+
+    def _tries(self) -> dict[int, Try]:
+        events: dict[str, list[Capture]] = {}
+        for capture in self._captures:
+            event_id = capture.event.event_id if capture.event is not None else None
+            events.setdefault(event_id or capture.body_sha256, []).append(capture)
+        return {
+            each.capture.id: each
+            for captures in events.values()
+            if len(captures) > 1
+            for each in tries_of(captures).tries
+        }
+
+
+def value_of(body: bytes) -> Any:
+    """The value of a JSON body; None where it is none."""
+    try:
+        return parsed(body)
+    except ValueError:
+        return None
+
+
+def _status(
+    type_: str | None,
+    ids: tuple[LeanId, ...],
+    status: str | None,
+    known: dict[tuple[Of, str, str], str],
+) -> Status | None:
+    """What an event says of its object; `known` remembers, by kind of event, as a payment has two states."""
+    if status is None or type_ is None:
+        return None
+    track = type_.rpartition(".")[0]
+    own = next((each for each in ids if each.path == "payload.id"), None) or next(
+        (each for each in ids if each.of is _WITHOUT_ID.get(track)), None
+    )
+    if own is None:
+        return None
+    key = own.of, own.value, track
+    before, known[key] = known.get(key), status
+    what = RECONCILIATION if track.endswith(RECONCILIATION) else str(own.of)
+    return Status(what=what, of=own.of, id=own.value, before=before, now=status)

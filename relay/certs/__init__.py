@@ -1,1 +1,0 @@
-"""Certificates, keys and chains: reading their files, describing, checking and making them."""

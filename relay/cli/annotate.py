@@ -1,0 +1,141 @@
+"""`star`, `note` and `prune`: what is kept of the log, what is written to it, what goes.
+
+Each change is the engine's: the running one's, or this process's for as long as it takes.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import click
+
+from relay.cli.context import Invocation, run_async, shared_options
+from relay.cli.json_lines import print_json
+from relay.cli.option_rules import exclude
+from relay.config import Settings
+from relay.engine import engine
+from relay.errors import UsageError
+from relay.store.read.reader import Reader
+from relay.store.read.selection import select_ids
+from relay.text.captures import captures
+from relay.text.encodings import decoded
+from relay.text.local_time import now
+from relay.text.safe import visible
+
+MOST_READ = 1024 * 1024
+"""Bytes of a note on stdin that are read, so that the engine can say how much too long it is."""
+
+
+@click.command("star")
+@click.argument("selection", nargs=-1, required=True)
+@click.option("--remove", is_flag=True, help="Take the star away.")
+@shared_options
+@click.pass_obj
+def star_command(invocation: Invocation, selection: tuple[str, ...], remove: bool) -> None:
+    """Mark captures: starred ones stay when old ones are removed, and `is:starred` finds them."""
+    settings = invocation.settings()
+    ids = _chosen(settings, selection)
+    changed = _ask(settings, "star", {"ids": ids, "starred": not remove})["changed"]
+    _told(
+        invocation,
+        {"kind": "star", "changed": changed},
+        f"{'un' if remove else ''}starred {captures(changed)}",
+    )
+
+
+@click.command("note")
+@click.argument("selection", nargs=-1, required=True)
+@click.option("-m", "--message", "text", metavar="TEXT", help="The note; without it, it is read from stdin.")
+@click.option("--remove", is_flag=True, help="Remove the note.")
+@shared_options
+@click.pass_obj
+def note_command(invocation: Invocation, selection: tuple[str, ...], text: str | None, remove: bool) -> None:
+    """Write a note to captures; a capture has one, and a new one replaces it."""
+    exclude("--remove", "--message")
+    if not remove and text is None:
+        if sys.stdin.isatty():
+            raise UsageError("what should the note say? Give it with -m TEXT, or on stdin")
+        text = _note_on_stdin()
+    if not remove and not text:
+        raise UsageError("the note is empty; --remove takes one away")
+    settings = invocation.settings()
+    ids = _chosen(settings, selection)
+    changed = _ask(settings, "note", {"ids": ids, "text": None if remove else text})["changed"]
+    what = "removed the note of" if remove else "wrote the note to"
+    _told(invocation, {"kind": "note", "changed": changed}, f"{what} {captures(changed)}")
+
+
+def _note_on_stdin() -> str:
+    data = sys.stdin.buffer.read(MOST_READ)
+    try:
+        return decoded(data, "strict" if len(data) < MOST_READ else "replace").rstrip("\r\n")
+    except UnicodeDecodeError as error:
+        raise UsageError("the note on stdin is not UTF-8 text") from error
+
+
+@click.command("prune")
+@click.argument("selection", nargs=-1)
+@click.option("--starred", is_flag=True, help="Remove starred ones too.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@shared_options
+@click.pass_obj
+def prune_command(invocation: Invocation, selection: tuple[str, ...], starred: bool, yes: bool) -> None:
+    """Remove captures for good, with their deliveries and notes: `prune until:30d`, `prune 12..20`.
+
+    What they held is overwritten in the database and cut from its log.
+    """
+    if not selection:
+        raise UsageError("prune what? Name captures or a filter, such as until:30d; 1.. would be all")
+    settings = invocation.settings()
+    ids = _chosen(settings, selection)
+    if not yes:
+        _confirm(settings, ids, starred)
+    params = {"ranges": ranges(ids), "starred_too": starred}
+    result = _ask(settings, "prune", params)
+    gone, spared = result["removed"], len(ids) - result["removed"]
+    text = f"removed {captures(gone)}" + (f"; starred ones stay: {spared}" if spared else "")
+    _told(invocation, {"kind": "prune", **result}, text)
+    if not result["emptied"]:
+        click.echo(
+            "lean-relay: a reader holds on to the database's log, where removed bytes still stand; "
+            "they go when it ends and the engine is idle or stops",
+            err=True,
+        )
+
+
+def ranges(ids: Iterable[int]) -> list[tuple[int, int]]:
+    """Ascending ids as (first, last) runs without gaps, so that a million of them is a short message."""
+    runs: list[tuple[int, int]] = []
+    for number in ids:
+        if runs and number == runs[-1][1] + 1:
+            runs[-1] = (runs[-1][0], number)
+        else:
+            runs.append((number, number))
+    return runs
+
+
+def _confirm(settings: Settings, ids: list[int], starred: bool) -> None:
+    what = f"{captures(len(ids))} (ids {ids[0]} to {ids[-1]}) from {settings.db}"
+    if not sys.stdin.isatty():
+        raise UsageError(f"this would remove {what}; without a terminal to ask at, say --yes")
+    spared = "" if starred else ", starred ones excepted"
+    if not click.confirm(f"Remove {visible(what)}{spared}, for good?", err=True):
+        raise click.Abort
+
+
+def _chosen(settings: Settings, selection: tuple[str, ...]) -> list[int]:
+    with Reader(settings.db) as reader:
+        return sorted(select_ids(reader, selection, now()))
+
+
+def _ask(settings: Settings, action: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    return run_async(engine.ask(settings, action, params))
+
+
+def _told(invocation: Invocation, line: Mapping[str, Any], text: str) -> None:
+    if invocation.json:
+        print_json(line)
+    else:
+        click.echo(text)

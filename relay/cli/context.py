@@ -1,0 +1,169 @@
+"""What all commands share: `--db`, `--config`, `--json`, and the settings they lead to."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from relay.config import Settings
+
+PROGRAM = "lean-relay"
+COMPLETION_VARIABLE = "_LEAN_RELAY_COMPLETE"
+"""Set by the scripts of `completion`: what the shell asks for."""
+
+SHARED_OPTIONS = ("--db", "--config")
+SHARED_FLAGS = ("--json",)
+
+F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
+
+
+@dataclass
+class Invocation:
+    """The shared options of one run; those after the command win over those before it."""
+
+    db: Path | None = None
+    config: Path | None = None
+    json: bool = False
+
+    def settings(self, **flags: Any) -> Settings:
+        """The settings in force: flags (None: not given), environment, files, defaults.
+
+        A project file that needs trust is asked about at a terminal.
+
+        Raises:
+            UsageError: a setting is wrong; the message lists each fault.
+            UntrustedSettings: a project file needs trust, and nobody is there to give it, or it was refused.
+        """
+        from relay.cli.trust_questions import ask
+        from relay.config import load  # 25 ms that `--version` and `--help` need not wait for
+
+        return load(flags={"db": self.db, **flags}, config=self.config, untrusted=ask)
+
+    def settings_unasked(self, **flags: Any) -> Settings:
+        """The same for commands that have to work in any folder: what needs trust and has none is left out.
+
+        Whoever calls says so, with `say_left_out` or in its own form.
+        """
+        from relay.config import leave_out, load
+
+        return load(flags={"db": self.db, **flags}, config=self.config, untrusted=leave_out)
+
+
+def say_left_out(settings: Settings) -> None:
+    """Say on stderr which settings of a project file are left out, and why."""
+    from relay.config import why_left_out
+
+    for text, next_step in why_left_out(settings.left_out):
+        click.echo(f"{PROGRAM}: {text}; {next_step}", err=True)
+
+
+class Group(click.Group):
+    """A group of commands whose help has the first sentence of each, whole."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        commands = ((name, self.get_command(ctx, name)) for name in self.list_commands(ctx))
+        rows = [
+            (name, found.get_short_help_str(limit=formatter.width * 10))
+            for name, found in commands
+            if found is not None and not found.hidden
+        ]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
+def shared_options(function: F) -> F:
+    """Give a command `--db`, `--config` and `--json`; they end in the `Invocation`, not in its arguments."""
+    path = click.Path(path_type=Path, dir_okay=False)
+    for option in (
+        click.option(
+            "--json",
+            is_flag=True,
+            default=None,
+            expose_value=False,
+            callback=_keep,
+            help="Newline-delimited JSON on stdout.",
+        ),
+        click.option(
+            "--config",
+            type=path,
+            metavar="FILE",
+            expose_value=False,
+            callback=_keep,
+            help="Settings file instead of lean-relay.toml.",
+        ),
+        click.option(
+            "--db",
+            type=path,
+            metavar="FILE",
+            expose_value=False,
+            callback=_keep,
+            help="The log; default relay.db in your data folder.",
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+def _keep(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:
+    if value is not None:
+        assert parameter.name is not None
+        setattr(ctx.ensure_object(Invocation), parameter.name, value)
+
+
+class _Text(click.types.StringParamType):
+    """Text of the command line, which the system gives as bytes of any kind."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        text = super().convert(value, param, ctx)
+        try:
+            text.encode("utf-8")
+        except UnicodeEncodeError:
+            self.fail(f"{text!r} is not UTF-8 text", param, ctx)
+        return text
+
+
+def texts_only(command: click.Command) -> click.Command:
+    """The command, with every option and argument that is a text refusing what is not UTF-8.
+
+    Python carries such bytes on as lone surrogates, which neither JSON nor SQLite takes. Files may have any
+    name: paths are left alone, and so is what may be a file's name (its metavar says so).
+    """
+    for parameter in command.params:
+        if parameter.type is click.STRING and "FILE" not in (parameter.metavar or ""):
+            parameter.type = _Text()
+    if isinstance(command, click.Group):
+        for each in command.commands.values():
+            texts_only(each)
+    return command
+
+
+def at_a_terminal() -> bool:
+    """Whether a person sits there: a screen can be drawn, and keys can be pressed."""
+    return sys.stdin.isatty() and sys.stdout.isatty() and not is_dumb()
+
+
+def is_dumb() -> bool:
+    """Whether the terminal says of itself that it can only print lines, as those of editors do."""
+    return os.environ.get("TERM") == "dumb"
+
+
+def run_async(work: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine on uvloop where it is installed, else on asyncio's own loop."""
+    import asyncio
+
+    loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None
+    with suppress(ImportError):
+        from uvloop import new_event_loop
+
+        loop_factory = new_event_loop
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        return runner.run(work)

@@ -1,0 +1,1 @@
+"""The command `doctor`: checks of versions, paths, port, engine, targets, TLS and secrets."""

@@ -1,0 +1,117 @@
+"""`forward`, `pause` and `resume`: live deliveries sent again, held, and let go.
+
+Each is the running engine's to do, since it alone sends: without one there is nobody to ask.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from relay.cli.context import Invocation, run_async, shared_options
+from relay.cli.json_lines import print_json
+from relay.cli.listing import FILTER_HELP
+from relay.cli.output import FilterCommand
+from relay.cli.status import target_line
+from relay.config import Settings
+from relay.control import client
+from relay.control.lock import holder
+from relay.engine.forwarding import many
+from relay.errors import Unreachable, UsageError
+from relay.store.read.reader import Reader
+from relay.store.read.selection import select_ids
+from relay.text.local_time import now
+from relay.text.safe import visible
+
+
+@click.command("forward", cls=FilterCommand, epilog=FILTER_HELP)
+@click.argument("selection", nargs=-1)
+@click.option("--yes", is_flag=True, help="Do not ask, however many they are.")
+@shared_options
+@click.pass_obj
+def forward_command(invocation: Invocation, selection: tuple[str, ...], yes: bool) -> None:
+    """Send captures to the targets: `forward latest`, `forward 12..20`, `forward state:parked`.
+
+    Parked deliveries are released; a capture with none that waits is sent once more. They go in the
+    order they came, behind what waits already. The engine that runs sends them.
+    """
+    if not selection:
+        raise UsageError("forward what? Name captures or a filter, such as latest or state:parked")
+    settings = invocation.settings()
+    _engine_needed(settings, "forward")
+    with Reader(settings.db) as reader:
+        ids = list(select_ids(reader, selection, now()))
+    if len(ids) > 1 and not yes:
+        _confirm(ids)
+    result = _ask(settings, "forward", {"ids": ids})
+    queued, released = result["queued"], result["released"]
+    words = [f"queued {many(queued)}"] if queued else []
+    words += [f"released {many(released)} that {_were(released)} parked"] if released else []
+    text = " and ".join(words) or "nothing to do: all of it waits for its target already"
+    _told(invocation, {"kind": "forward", **result}, text)
+
+
+@click.command("pause")
+@shared_options
+@click.pass_obj
+def pause_command(invocation: Invocation) -> None:
+    """Hold back all deliveries until `resume`; captures are taken and answered as ever.
+
+    Tries that are on their way go on. An engine that starts anew is still paused, and says so.
+    """
+    _turn(invocation, "pause")
+
+
+@click.command("resume")
+@shared_options
+@click.pass_obj
+def resume_command(invocation: Invocation) -> None:
+    """Let go of what `pause` holds back: it is sent at once, in the order it came."""
+    _turn(invocation, "resume")
+
+
+def _turn(invocation: Invocation, action: str) -> None:
+    settings = invocation.settings()
+    _engine_needed(settings, action)
+    result = _ask(settings, action, {})
+    lines = [target_line(target) for target in result["targets"]]
+    if not lines:
+        lines = ["this engine has no target; --forward-to names some"]
+    elif not result["changed"]:
+        lines.insert(0, "was already paused" if action == "pause" else "was not paused")
+    _told(invocation, {"kind": action, **result}, "\n".join(map(visible, lines)))
+
+
+def _engine_needed(settings: Settings, command: str) -> None:
+    if holder(settings.db) is None:
+        raise Unreachable(
+            f"no engine runs on {settings.db}, and only one with targets can {command}; "
+            "`lean-relay listen --forward-to TARGET` starts one",
+            word="no-engine",
+        )
+
+
+def _ask(settings: Settings, action: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    return run_async(client.ask_engine(settings.db, action, params))
+
+
+def _confirm(ids: list[int]) -> None:
+    what = f"{len(ids)} captures (ids {ids[0]} to {ids[-1]})"
+    if not sys.stdin.isatty():
+        raise UsageError(f"this would send {what}; without a terminal to ask at, say --yes")
+    if not click.confirm(f"Send {what} to each target?", err=True):
+        raise click.Abort
+
+
+def _were(count: int) -> str:
+    return "was" if count == 1 else "were"
+
+
+def _told(invocation: Invocation, line: Mapping[str, Any], text: str) -> None:
+    if invocation.json:
+        print_json(line)
+    else:
+        click.echo(text)

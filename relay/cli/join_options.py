@@ -1,0 +1,54 @@
+"""A running engine joined: options that would differ from its own are an error, never passed over."""
+
+from __future__ import annotations
+
+import json
+
+import click
+from click.core import ParameterSource
+
+from relay.cli.context import run_async
+from relay.config import SETTINGS, Settings, plain_values
+from relay.control import client
+from relay.errors import UsageError
+
+_OF_ROUTES = {"forward_to": "forward", "only": "forward"}
+"""Options that together make one setting."""
+
+
+def check_same(settings: Settings) -> None:
+    """Refuse options of the running command that the engine of this database does not have in force.
+
+    Raises:
+        UsageError: it names them, and what the engine has.
+        Unreachable: the engine does not answer.
+    """
+    given = _given()
+    if not given:
+        return
+    asked = plain_values(settings, given.values())
+    answer = run_async(client.ask_engine(settings.db, "compare", {"settings": asked}))
+    differ = answer["differ"]
+    named = {key: [option for option, of in given.items() if of == key] for key in differ}
+    if differ:
+        words = [
+            f"{' and '.join(options)} (it has {json.dumps(differ[key]) if differ[key] else 'none'})"
+            for key, options in named.items()
+        ]
+        raise UsageError(
+            f"the engine that runs on {settings.db} (pid {answer['pid']}) does not have these options: "
+            f"{', '.join(words)}; leave them out to join it, or end it first with `lean-relay stop`"
+        )
+
+
+def _given() -> dict[str, str]:
+    """The options on the command line that stand for settings, each with its setting's key."""
+    ctx = click.get_current_context()
+    keys = {setting.attribute: key for key, setting in SETTINGS.items()} | _OF_ROUTES
+    return {
+        parameter.opts[-1]: keys[parameter.name]
+        for parameter in ctx.command.params
+        if parameter.name in keys
+        and parameter.name != "db"
+        and ctx.get_parameter_source(parameter.name) is ParameterSource.COMMANDLINE
+    }

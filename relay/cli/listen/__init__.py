@@ -1,0 +1,1 @@
+"""The command `listen`: the engine in the foreground, its options and its output."""

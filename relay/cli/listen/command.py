@@ -1,0 +1,192 @@
+"""`listen`: the engine with its receiver, in the foreground."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import os
+import signal
+from collections.abc import Callable
+from contextlib import nullcontext
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+
+from relay.cli.advice import advice, for_elsewhere
+from relay.cli.context import Invocation, run_async, shared_options
+from relay.cli.json_lines import json_line
+from relay.cli.listen.detach import listen_in_the_background
+from relay.cli.listen.follower import Follower
+from relay.cli.listen.line_writer import STDOUT, LogLines, close_stdout, write
+from relay.cli.listen.log_file import LogFile
+from relay.cli.listen.options import FILE, Remembering, check_in_force, listen_options, to_pass_on
+from relay.cli.listen.shutdown import Ending
+from relay.cli.status import reloaded
+from relay.cli.trust_questions import ask_about_removal
+from relay.config import Settings
+from relay.engine import engine
+from relay.errors import Exit, RelayError
+from relay.text.targets import is_loopback
+
+log = logging.getLogger("relay")
+
+DETACHED = -1
+"""In place of a descriptor: behind a screen that it outlives."""
+
+
+@click.command("listen", cls=Remembering)
+@listen_options
+@click.option(
+    "--detach",
+    is_flag=True,
+    help="Go on in the background once it is ready; it says where its log lines are.",
+)
+@click.option("--behind", type=int, hidden=True, help="Stand behind a screen; end when this descriptor does.")
+@click.option("--log", "log_to", type=FILE, hidden=True, help="Write log lines there once it is ready.")
+@shared_options
+@click.pass_context
+def listen_command(
+    ctx: click.Context, /, detach: bool, behind: int | None, log_to: Path | None, **flags: Any
+) -> int:
+    """Take webhooks: store each one, answer 200, and send it on where --forward-to says.
+
+    Prints one line on stdout when it is ready, and one on stderr for each capture and each try to send
+    it on, with what Lean would have made of the answer. Ctrl-C ends it, as `lean-relay stop` does.
+    """
+    invocation = ctx.ensure_object(Invocation)
+    settings = invocation.settings(**flags)
+    check_in_force(settings)
+    reread = partial(invocation.settings_unasked, **flags)
+    ask_about_removal(settings)
+    if detach:
+        listen_in_the_background(settings, to_pass_on(ctx, invocation), json=invocation.json)
+        return Exit.FINE
+    file = None if log_to is None else LogFile(log_to)
+    with LogLines(partial(advice, invocation=for_elsewhere(invocation))) as lines:
+        _log_through(lines, calmly=behind is not None)
+        return run_async(_listen(settings, reread, json=invocation.json, behind=behind, file=file))
+
+
+async def _listen(
+    settings: Settings,
+    reread: Callable[[], Settings],
+    *,
+    json: bool,
+    behind: int | None,
+    file: LogFile | None = None,
+) -> int:
+    """
+    Args:
+        file: for the log lines of a listener in the background; its ready line is JSON, for its starter.
+        behind: a descriptor whose end ends the engine, `DETACHED` for none, behind a screen that shows what
+            comes in place of lines; None where there is no screen.
+    """
+    ending = Ending()
+    ending.on_signals()
+    if behind is not None and behind != DETACHED:
+        # The screen holds the other end of a pipe: it closes however the screen ends, kill -9 included.
+        asyncio.get_running_loop().add_reader(behind, ending.ask)
+    _warn_of_exposure(settings)
+    try:
+        return await _listen_until(ending, settings, reread, json=json, calm=behind is not None, file=file)
+    except asyncio.CancelledError:
+        if not ending.interrupted_start():
+            raise
+        return Exit.FINE
+
+
+async def _listen_until(
+    ending: Ending,
+    settings: Settings,
+    reread: Callable[[], Settings],
+    *,
+    json: bool,
+    calm: bool,
+    file: LogFile | None,
+) -> int:
+    async with engine.running(settings, receive=True, reread=reread, stop=ending.ask) as running:
+        ending.started()
+        if running.left_open_by is not None:
+            log.warning(
+                "the last engine (pid %d) ended without closing: it was killed, it crashed, or the machine "
+                "stopped; what it answered 200 is stored",
+                running.left_open_by.pid,
+            )
+        _on_hangup(running, ending)
+        with nullcontext() if calm else Follower(settings, json=json):
+            # A full collection walks all that was imported, some 40 ms in which nobody is answered;
+            # what is here now stays anyway.
+            gc.collect()
+            gc.freeze()
+            if file is not None:
+                file.take_over()
+            _say_ready(settings, running, json=json or file is not None)
+            if file is not None:
+                close_stdout()
+            await ending.asked()
+            await running.finish()  # While the follower runs, so that the last tries are told too.
+    return Exit.FINE
+
+
+def _say_ready(settings: Settings, running: engine.Engine, *, json: bool) -> None:
+    """The first line on stdout."""
+    if json:
+        ready = {"kind": "ready", "url": running.url, "pid": os.getpid(), "db": str(settings.db)}
+        write(STDOUT, json_line(ready))
+    else:
+        write(STDOUT, f"listening on {running.url}\n")
+
+
+def _on_hangup(running: engine.Engine, ending: Ending) -> None:
+    """SIGHUP reads the settings again, or keeps the old ones and says why; a terminal that closes ends us.
+
+    The system sends the same signal for both. Under nohup, which ignores it, only `kill -HUP` can be meant.
+    """
+    tasks: set[asyncio.Future[None]] = set()
+    stays = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    terminals = [] if stays else [stream for stream in (0, 1, 2) if os.isatty(stream)]
+
+    async def reload() -> None:
+        try:
+            result = await running.act("reload", {})
+        except RelayError as error:
+            log.warning("settings are as before: %s", error)
+        else:
+            log.info(reloaded(result))
+
+    def handle() -> None:
+        if terminals and not any(map(os.isatty, terminals)):
+            ending.ask()
+            return
+        task = asyncio.ensure_future(reload())
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, handle)
+
+
+def _warn_of_exposure(settings: Settings) -> None:
+    if is_loopback(settings.host):
+        return
+    if settings.tls_cert is None and not settings.dev_tls:
+        means = "whoever reaches it can post captures, and bank data crosses the network unencrypted"
+    elif settings.client_auth != "required":
+        means = "whoever reaches it can post captures; look at their signatures"
+    else:
+        return
+    log.warning("listening on %s, not only on this machine: %s", settings.host, means)
+
+
+def _log_through(lines: logging.Handler, *, calmly: bool) -> None:
+    """The engine's own words; libraries' only from warnings up, and never a traceback.
+
+    Args:
+        calmly: warnings alone, since a screen shows the rest.
+    """
+    root = logging.getLogger()
+    root.handlers[:] = [lines]
+    root.setLevel(logging.WARNING)
+    log.setLevel(logging.WARNING if calmly else logging.INFO)

@@ -1,0 +1,46 @@
+"""`listen --detach`: the listener as a process of its own, which goes on when this command has ended."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+
+from relay.cli.json_lines import print_json
+from relay.cli.listen.child import Listener
+from relay.cli.listen.log_file import log_path
+from relay.config import Settings
+from relay.text.safe import visible, visible_block
+
+SAY_AFTER_S = 1.5
+"""After this it is said that the listener is awaited."""
+
+
+def listen_in_the_background(settings: Settings, arguments: Sequence[str], *, json: bool) -> None:
+    """Start it, wait until it is ready, and say where it listens and writes its log lines.
+
+    Raises:
+        RelayError: it did not start; with its own words.
+    """
+    path = log_path(settings.db)
+    with Listener(arguments, detach=True, log=path) as listener:
+        try:
+            if not listener.wait_until_ready(SAY_AFTER_S):
+                click.echo("lean-relay: waiting for the listener to start ...", err=True)
+                while not listener.wait_until_ready(SAY_AFTER_S):
+                    pass
+        except KeyboardInterrupt:
+            listener.terminate()
+            raise
+        ready = listener.ready_line()
+        for line in listener.said():
+            click.echo(f"lean-relay: {visible_block(line)}", err=True)
+    if json:
+        print_json(ready)
+    else:
+        click.echo(f"listening on {ready['url']}")
+    click.echo(
+        f"lean-relay: in the background as pid {ready['pid']}; log lines in {visible(str(path))}; "
+        "`lean-relay stop` ends it",
+        err=True,
+    )

@@ -1,0 +1,192 @@
+"""What `listen` prints of captures and attempts as they come, read back from the log in a thread of its own.
+
+A terminal that stands still (Ctrl-S, a full pipe) must delay no answer and lose no capture: so the
+engine hands nothing over, and the follower reads at its own pace.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from contextlib import suppress
+from datetime import timedelta
+from types import TracebackType
+
+from relay.analysis.retries import OTHER_BYTES
+from relay.cli.json_lines import json_line
+from relay.cli.listen.line_writer import STDERR, STDOUT, write
+from relay.cli.output import attempt_as_json, capture_as_json, has_other_bytes
+from relay.config import Settings
+from relay.delivery.http.outcomes import NOT_SENT
+from relay.errors import RelayError
+from relay.lean import schedule
+from relay.models import Attempt, Capture, Followed, Origin
+from relay.store.read.reader import Reader
+from relay.store.read.selection import fetched
+from relay.text.captures import called, what
+from relay.text.safe import visible
+from relay.text.targets import target_name
+from relay.text.units import spent
+
+EVERY_S = 0.1
+LINES_AT_ONCE = 10
+"""Captures of one look that get a line each, and as many attempts; more are one line with their number.
+
+Reading them back takes the interpreter from those who answer: 50 of them cost a fifth of the throughput.
+"""
+
+ANSWERS_AT_ONCE = 10
+"""Attempts in memory at once; each may hold 1 MiB of an answer."""
+
+UNREADABLE_S = 5.0
+"""How long it leaves a log alone that could not be read."""
+
+log = logging.getLogger("relay.follow")
+
+
+class Follower:
+    """Follows the log from where it stands now; a context manager, whose end prints what is left."""
+
+    def __init__(self, settings: Settings, *, json: bool) -> None:
+        self._settings = settings
+        self._json = json
+        self._targets = {target_name(route.to) for route in settings.forward}
+        """Named in a line where there are several; `reload` may bring more."""
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="follower", daemon=True)
+
+    def __enter__(self) -> Follower:
+        self._reader = Reader(self._settings.db)
+        self._last_attempt = self._reader.newest_attempt_id()
+        self._last = self._reader.newest_id()
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        self._thread.join(timeout=1.0)  # A terminal that stands still does not hold up the end.
+
+    def _run(self) -> None:
+        with self._reader, suppress(OSError):  # Nobody reads any more, or nothing can be written.
+            self._follow()
+
+    def _follow(self) -> None:
+        seen = -1
+        stopping = False
+        while not stopping:
+            stopping = self._stop.wait(EVERY_S)
+            try:
+                version = self._reader.data_version()
+                if version != seen:
+                    self._print_new()
+                    seen = version
+            except RelayError as error:  # Locked for long, or damaged: the engine says so where it matters.
+                log.warning("cannot show what comes: %s", error)
+                stopping = stopping or self._stop.wait(UNREADABLE_S)
+
+    def _print_new(self) -> None:
+        # Looked up first, so that no attempt is printed before its capture.
+        newest_attempt = self._reader.newest_attempt_id()
+        self._print_captures()
+        self._print_attempts(newest_attempt)
+
+    def _print_captures(self) -> None:
+        newest = self._reader.newest_id()
+        skipped = 0 if self._json else newest - self._last - LINES_AT_ONCE
+        if skipped > 0:
+            write(STDERR, f"... {skipped} more captures; `lean-relay list` shows them\n")
+            self._last += skipped
+        for capture in fetched(self._reader, range(self._last + 1, newest + 1)):
+            if self._json:
+                write(STDOUT, json_line(capture_as_json(capture, self._settings, reveal=False)))
+            else:
+                other_bytes = has_other_bytes(self._reader, capture)
+                write(STDERR, f"{capture_line(capture, other_bytes=other_bytes)}\n")
+            self._last = capture.id
+        self._last = newest
+
+    def _print_attempts(self, newest: int) -> None:
+        skipped = 0 if self._json else newest - self._last_attempt - LINES_AT_ONCE
+        if skipped > 0:
+            write(STDERR, f"... {skipped} more tries; `lean-relay list` shows what became of each capture\n")
+            self._last_attempt += skipped
+        while page := self._reader.attempts_after(self._last_attempt, ANSWERS_AT_ONCE, newest):
+            for followed in page:
+                self._targets.add(followed.attempt.target)
+                if self._json:
+                    write(STDOUT, json_line(attempt_as_json(followed.attempt, self._settings, reveal=False)))
+                else:
+                    write(STDERR, f"{attempt_line(followed, name_target=len(self._targets) > 1)}\n")
+                self._last_attempt = followed.attempt.id
+        self._last_attempt = newest
+
+
+def capture_line(capture: Capture, *, other_bytes: bool = False) -> str:
+    """`12 payment.updated valid`: what came, whether its signature holds, and what is unusual about it."""
+    words = [str(capture.id), what(capture), capture.signature]
+    if capture.origin != Origin.RECEIVED:
+        words.append(str(capture.origin))
+    if capture.repeat_of is not None:
+        words.append(f"repeat of {capture.repeat_of}{OTHER_BYTES if other_bytes else ''}")
+    if capture.answer.on_purpose:
+        words.append(f"answered {capture.answer.status}: {visible(capture.answer.on_purpose)}")
+    return " ".join(words)
+
+
+def attempt_line(followed: Followed, *, name_target: bool) -> str:
+    """`12 payment.updated valid -> 500 in 41 ms: Lean would try again in 1 min`; safe to show."""
+    attempt = followed.attempt
+    words = [
+        str(attempt.capture_id),
+        called(followed.event_type, followed.method, followed.request_target),
+        "edited" if attempt.sent_body is not None else followed.signature,
+    ]
+    if attempt.kind != "live":
+        words.append(visible(attempt.kind))
+    where = f"{visible(attempt.target)}: " if name_target else ""
+    tries = f", try {attempt.number}" if attempt.number > 1 else ""
+    line = f"{' '.join(words)} -> {where}{came(attempt)}{tries}: {conclusion(followed)}"
+    if followed.again_at is not None:
+        ended_at = attempt.started_at + timedelta(milliseconds=attempt.elapsed_ms)
+        wait_ms = max(0.0, (followed.again_at - ended_at) / timedelta(milliseconds=1))
+        line += f"; the relay does in {spent(wait_ms)}"
+    return line
+
+
+def came(attempt: Attempt) -> str:
+    """`500 in 41 ms`, or why nothing came."""
+    why = visible(attempt.error or "")
+    if attempt.status is None:
+        return why or visible(attempt.outcome)
+    return f"{attempt.status} in {spent(attempt.elapsed_ms)}" + (f", {why}" if why else "")
+
+
+def _number(followed: Followed) -> int | None:
+    """Which of Lean's tries this one stands for; None where that cannot be told.
+
+    A capture that repeats another is Lean's own later try, and the minutes between them tell which.
+    """
+    number = followed.attempt.number
+    if followed.repeat_of is None:
+        return number
+    if followed.first_at is None:
+        return None
+    begun = schedule.which_try(followed.first_at, followed.received_at)
+    return None if begun is None else begun + number - 1
+
+
+def conclusion(followed: Followed) -> str:
+    """What Lean would conclude: `delivered`, `Lean would try again in 1 min`; safe to show."""
+    attempt, number = followed.attempt, _number(followed)
+    if attempt.verdict is None and attempt.outcome in NOT_SENT:
+        return "not sent"
+    if attempt.verdict is None:
+        return f"no verdict: {visible(attempt.verdict_reason or 'it is not known what Lean would conclude')}"
+    if attempt.verdict == "delivered":
+        return "delivered"
+    outlook = schedule.OUTLOOK_UNKNOWN if number is None else schedule.verdict(None, 0.0, number).outlook
+    # That 500 is no success needs no words; that 201 is none, or 200 too late, does.
+    surprising = attempt.status is not None and attempt.status < 400 and attempt.verdict_reason
+    return f"{outlook} ({visible(str(attempt.verdict_reason))})" if surprising else outlook

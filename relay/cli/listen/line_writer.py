@@ -1,0 +1,93 @@
+"""Lines for a terminal or pipe that may stand still, written by threads that nobody waits for.
+
+Ctrl-S in a terminal and a full pipe block whoever writes. The engine's words therefore go through a
+bounded queue, and everything is written past Python's own buffers, which would be flushed, and block,
+at the end of the program.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import threading
+from collections.abc import Callable
+from types import TracebackType
+
+from relay.text.safe import visible
+
+STDOUT = 1
+STDERR = 2
+
+LINES_WAITING = 1_000
+"""What waits beyond this is dropped and counted."""
+
+END_WITHIN_S = 1.0
+
+
+_make_room: Callable[[int], None] | None = None
+
+
+def before_stderr(make_room: Callable[[int], None]) -> None:
+    """Have this called with a number of bytes before they are written on stderr."""
+    global _make_room  # As stderr itself, it is the whole process's.
+    _make_room = make_room
+
+
+def write(descriptor: int, text: str) -> None:
+    """Write all of a text; raises BrokenPipeError where the reader has gone."""
+    data = text.encode("utf-8", "backslashreplace")
+    if descriptor == STDERR and _make_room is not None:
+        _make_room(len(data))
+    while data:
+        data = data[os.write(descriptor, data) :]
+
+
+def close_stdout() -> None:
+    """Have nothing in the place of stdout, whose reader need not wait any longer."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, STDOUT)
+    os.close(null)
+
+
+class LogLines(logging.Handler):
+    """Log records as lines on stderr, cleaned; a context manager that ends with what waits written."""
+
+    def __init__(self, worded: Callable[[str], str] = str) -> None:
+        """
+        Args:
+            worded: what is made of a message before it is cleaned.
+        """
+        super().__init__()
+        self._worded = worded
+        self._queue: queue.Queue[str | None] = queue.Queue(LINES_WAITING)
+        self._dropped = 0
+        self._thread = threading.Thread(target=self._run, name="log-lines", daemon=True)
+
+    def __enter__(self) -> LogLines:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self._queue.put(None, timeout=END_WITHIN_S)
+        except queue.Full:
+            return
+        self._thread.join(END_WITHIN_S)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self._queue.put_nowait(visible(self._worded(record.getMessage())))
+        except queue.Full:
+            self._dropped += 1
+
+    def _run(self) -> None:
+        while (line := self._queue.get()) is not None:
+            dropped, self._dropped = self._dropped, 0
+            more = f"lean-relay: ({dropped} lines were dropped here)\n" if dropped else ""
+            try:
+                write(STDERR, f"lean-relay: {line}\n{more}")
+            except OSError:
+                return  # Nobody reads any more; the program goes on without words.

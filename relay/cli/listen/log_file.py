@@ -1,0 +1,63 @@
+"""The log lines of a listener in the background: a file in place of stderr, begun again when it is full."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import threading
+from hashlib import sha256
+from pathlib import Path
+
+from platformdirs import user_state_path
+
+from relay import private_files
+from relay.cli.listen.line_writer import STDERR, before_stderr
+
+MOST_BYTES = 5 * 1024 * 1024
+"""Of the file; the one before it is kept beside it, so there are twice as many at most."""
+
+
+def log_path(db: Path) -> Path:
+    """The file for the engine of a database, in the user's state folder."""
+    name = sha256(os.fsencode(db.resolve())).hexdigest()[:8]
+    return user_state_path("lean-relay", appauthor=False) / "log" / f"{db.stem[:100]}-{name}.log"
+
+
+class LogFile:
+    """The open file, 0600; what was in it stays until it is full."""
+
+    def __init__(self, path: Path) -> None:
+        """Open it, and make it and its folders where they are missing.
+
+        Raises:
+            RelayError: `unsafe-file` where something else is in its place.
+            OSError: it cannot be made.
+        """
+        self._path = path
+        self._full = path.with_name(f"{path.name}.1")
+        self._turning = threading.Lock()
+        private_files.make_folder(path.parent)
+        self._descriptor = self._opened()
+
+    def take_over(self) -> None:
+        """Have it in place of stderr from now on."""
+        self._into_stderr()
+        before_stderr(self.make_room)
+
+    def make_room(self, size_bytes: int) -> None:
+        """Start over where so many bytes more would be too many."""
+        with self._turning:
+            if os.fstat(STDERR).st_size + size_bytes <= MOST_BYTES:
+                return
+            self._path.replace(self._full)
+            self._descriptor = self._opened()
+            self._into_stderr()
+
+    def _opened(self) -> int:
+        descriptor = private_files.open_ours(self._path)
+        fcntl.fcntl(descriptor, fcntl.F_SETFL, os.O_APPEND)
+        return descriptor
+
+    def _into_stderr(self) -> None:
+        os.dup2(self._descriptor, STDERR)
+        os.close(self._descriptor)

@@ -1,0 +1,69 @@
+"""How a listener ends: in order when it is asked, at once when it is asked again, by force when it hangs."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import select
+import signal
+import threading
+
+from relay.cli.listen.line_writer import STDERR, write
+from relay.errors import Exit
+
+BY_FORCE_AFTER_S = 7.0
+"""Longer than an orderly end takes, a store that hangs included; shorter than Docker's 10 s to SIGKILL."""
+
+
+class Ending:
+    """The end of the task that makes it; every way of asking for the end calls `ask`."""
+
+    def __init__(self) -> None:
+        self._asked = asyncio.Event()
+        task = asyncio.current_task()
+        assert task is not None
+        self._task = task
+        self._is_starting = True
+        self._interrupted = False
+
+    def on_signals(self) -> None:
+        """Have SIGINT and SIGTERM ask; the second of them ends the process at once."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._signalled)
+
+    def _signalled(self) -> None:
+        if self._asked.is_set():
+            os._exit(Exit.INTERRUPTED)
+        self.ask()
+
+    def ask(self) -> None:
+        """End in order. A start under way is interrupted: it may wait for a disk that hangs."""
+        if self._asked.is_set():
+            return
+        self._asked.set()
+        # A thread, since what hangs may be the loop, or another thread that the loop's end waits for.
+        timer = threading.Timer(BY_FORCE_AFTER_S, _by_force)
+        timer.daemon = True
+        timer.start()
+        if self._is_starting:
+            self._interrupted = True
+            self._task.cancel()
+
+    def started(self) -> None:
+        """The start is over: from now on the end is waited for."""
+        self._is_starting = False
+
+    def interrupted_start(self) -> bool:
+        """Whether `ask` interrupted the start; the task is no longer being cancelled then."""
+        return self._interrupted and self._task.uncancel() == 0
+
+    async def asked(self) -> None:
+        """Wait until the end is asked for."""
+        await self._asked.wait()
+
+
+def _by_force() -> None:
+    if select.select([], [STDERR], [], 0)[1]:  # A terminal that stands still would hold this up, too.
+        write(STDERR, f"lean-relay: it did not end within {BY_FORCE_AFTER_S:g} s and was ended by force\n")
+    os._exit(Exit.FAILED)

@@ -1,0 +1,183 @@
+"""What the reading commands share: the log, the time, and captures as lines.
+
+Owns masking on the way out, for people and for `--json` alike, and the columns of `list`.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, TypeVar
+
+import click
+
+from relay.analysis.retries import OTHER_BYTES
+from relay.config import Settings
+from relay.models import Attempt, Capture, Headers, Origin, body_as_json
+from relay.store.read.reader import Reader
+from relay.text.captures import outcomes, shape_remarks, what
+from relay.text.decoding import decoded, encoding_of
+from relay.text.local_time import local
+from relay.text.safe import mask_headers, visible_block, visible_start
+from relay.text.units import size
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+REVEAL_HELP = "Show the values of secret headers, which are masked otherwise, in --json too."
+
+
+NOTE_IN_LIST = 200
+"""Characters of a note in the line of its capture."""
+
+_NEGATED = re.compile(r"-[(\"]|-[A-Za-z][A-Za-z.]*:")
+
+
+class FilterCommand(click.Command):
+    """A command whose words may be a filter, so that `-type:payment` is no option."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        end = args.index("--") if "--" in args else len(args)
+        words = [f"not:{word[1:]}" if _NEGATED.match(word) else word for word in args[:end]]
+        return super().parse_args(ctx, [*words, *args[end:]])
+
+
+def reveal_option(function: F) -> F:
+    """`--reveal`, for commands that print headers."""
+    return click.option("--reveal", is_flag=True, help=REVEAL_HELP)(function)
+
+
+def masked(capture: Capture, settings: Settings, *, reveal: bool) -> Capture:
+    """The capture as it may be shown: without the values of secret headers."""
+    if reveal:
+        return capture
+    return replace(capture, headers=mask_headers(capture.headers, settings.mask_headers))
+
+
+def masked_attempt(attempt: Attempt, settings: Settings, *, reveal: bool) -> Attempt:
+    """The same for what was sent to a target, and for its answer."""
+    if reveal:
+        return attempt
+    sent, came = (
+        None if headers is None else mask_headers(headers, settings.mask_headers)
+        for headers in (attempt.sent_headers, attempt.headers)
+    )
+    return replace(attempt, sent_headers=sent, headers=came)
+
+
+def capture_as_json(capture: Capture, settings: Settings, *, reveal: bool) -> dict[str, Any]:
+    """A capture as `--json` prints it; masked, and a packed body unpacked beside its bytes."""
+    return masked(capture, settings, reveal=reveal).as_json() | _unpacked(capture.body, capture.headers)
+
+
+def attempt_as_json(
+    attempt: Attempt, settings: Settings, *, reveal: bool, as_expected: bool | None = None
+) -> dict[str, Any]:
+    """The line of an attempt.
+
+    Args:
+        as_expected: of a replay with --expect; None where nothing was expected.
+    """
+    return (
+        masked_attempt(attempt, settings, reveal=reveal).as_json()
+        | {"as_expected": as_expected}
+        | _unpacked(attempt.body, attempt.headers)
+    )
+
+
+def _unpacked(body: bytes | None, headers: Headers | None) -> dict[str, Any]:
+    """What a packed body stands for, the coding undone, and what is to be said; nothing for others."""
+    if not body or headers is None:
+        return {}
+    found = decoded(body, encoding_of(headers))
+    if not found.coding:
+        return {}
+    labels = {"body_coding": found.coding, "body_notes": list(found.notes)}
+    return body_as_json("body_unpacked", found.data) | labels
+
+
+def write_bytes(data: bytes, *, first: bool = True) -> None:
+    """Exact bytes on stdout, but on a terminal nothing that it would act on.
+
+    Args:
+        first: nothing was written before; else an empty line comes between, which is no part of either.
+    """
+    if not first:
+        sys.stdout.write("\n" if sys.stdout.isatty() else "\n\n")
+    if sys.stdout.isatty():
+        text = data.decode("utf-8", "replace").replace("\r\n", "\n")
+        safe = visible_block(text)
+        click.echo(safe, nl=not safe.endswith("\n"))
+        if safe.encode() != data:
+            click.echo("made safe for the terminal; redirect it for the exact bytes", err=True)
+        return
+    sys.stdout.flush()
+    sys.stdout.buffer.write(data)
+
+
+class Columns:
+    """Captures as lines whose columns stand below each other, cut to the terminal where there is one."""
+
+    def __init__(self, reader: Reader, today: datetime) -> None:
+        """
+        Args:
+            reader: of the log, for how wide columns have to be.
+            today: on this machine's clock; other days are shown with their date.
+        """
+        self._reader = reader
+        self._id_width = len(str(reader.newest_id()))
+        self._today = today.date()
+        self._dated = False
+        """A line had to show its date; those that follow do too, so that the columns stay."""
+        self._width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+        # An event type of Lean's is up to 47 characters long; narrow terminals get less of it, least of
+        # all where deliveries stand behind.
+        others = 64 if reader.has_deliveries() else 56
+        self._what_width = 34 if self._width is None else max(16, min(34, self._width - others))
+
+    def line(self, capture: Capture) -> str:
+        """`12  08:15:30.123  payment.updated  valid  412 B  200  repeat of 9`."""
+        at = local(capture.received_at)
+        self._dated = self._dated or at.date() != self._today
+        date = f"{at:%Y-%m-%d} " if self._dated else ""
+        called = what(capture)
+        if self._width is not None and len(called) > self._what_width:
+            called = called[: self._what_width - 1] + "…"
+        cells = [
+            str(capture.id).rjust(self._id_width),
+            f"{date}{at:%H:%M:%S}.{at.microsecond // 1000:03}",
+            called.ljust(self._what_width),
+            capture.signature.ljust(9),
+            size(len(capture.body)).rjust(9),
+            str(capture.answer.status),
+            *filter(None, [outcomes(capture.deliveries)]),
+            ", ".join(_remarks(capture, other_bytes=has_other_bytes(self._reader, capture))),
+        ]
+        line = "  ".join(cells).rstrip()
+        return line if self._width is None or len(line) <= self._width else line[: self._width - 1] + "…"
+
+
+def has_other_bytes(reader: Reader, capture: Capture) -> bool:
+    """Whether a capture repeats an event with another body than it first had: no retry does that."""
+    if capture.repeat_of is None:
+        return False
+    return (
+        reader.hashes([capture.repeat_of]).get(capture.repeat_of, capture.body_sha256) != capture.body_sha256
+    )
+
+
+def _remarks(capture: Capture, *, other_bytes: bool) -> list[str]:
+    remarks = []
+    if capture.origin != Origin.RECEIVED:
+        remarks.append(str(capture.origin))
+    if capture.repeat_of is not None:
+        remarks.append(f"repeat of {capture.repeat_of}{OTHER_BYTES if other_bytes else ''}")
+    remarks += shape_remarks(capture.shape, capture.undocumented)
+    if capture.starred:
+        remarks.append("starred")
+    if capture.note is not None:
+        remarks.append(f"note: {visible_start(capture.note, NOTE_IN_LIST)}")
+    return remarks

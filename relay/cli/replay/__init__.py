@@ -1,0 +1,1 @@
+"""The command `replay`: starting, following and stopping a run."""

@@ -1,0 +1,315 @@
+"""`replay`: chosen captures sent again, as they came or edited.
+
+The engine sends: the running one, or this process as the engine for that long. Here stand what is asked
+before, and what is printed of each answer as it is recorded.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+import click
+import msgspec
+
+from relay.cli.annotate import ranges
+from relay.cli.context import Invocation, run_async, shared_options
+from relay.cli.json_lines import print_json
+from relay.cli.listen.options import target_tls, target_tls_options
+from relay.cli.listing import FILTER_HELP
+from relay.cli.option_rules import exclude, needs
+from relay.cli.output import FilterCommand, reveal_option, write_bytes
+from relay.cli.replay.editor import edited_by_hand
+from relay.cli.replay.follow import Answers, follow
+from relay.cli.replay.stop import only as stop_only
+from relay.cli.replay.stop import stop as stop_replays
+from relay.config import Settings
+from relay.delivery.edits import Edits, edited, is_signature_stale, parse_header
+from relay.delivery.expectations import Expectation
+from relay.delivery.replay_plan import Preview, rounds
+from relay.engine import engine
+from relay.engine.replays import MOST_CONCURRENT, MOST_TIMES, Order
+from relay.errors import NotFound, UsageError
+from relay.lean.set_value import parse_splice
+from relay.models import Capture, body_as_json
+from relay.store.read.reader import Reader
+from relay.store.read.selection import fetched, select_ids
+from relay.text.export import http_bytes
+from relay.text.local_time import now
+from relay.text.safe import mask_headers, visible
+
+MOST_RATE = 100_000
+
+ANY = "\0"
+"""`--resign` without a name."""
+
+
+Pace = float | Literal["original"] | None
+
+
+def _pace(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> Pace:
+    if value is None or value == "original":
+        return value  # type: ignore[return-value]  # mypy knows no literal in a comparison
+    try:
+        rate = float(value)
+    except ValueError:
+        rate = 0.0
+    if not 0 < rate <= MOST_RATE:
+        raise click.BadParameter(
+            f"{value!r} is neither a number of deliveries in a second nor the word original"
+        )
+    return rate
+
+
+@click.command("replay", cls=FilterCommand, epilog=FILTER_HELP)
+@click.argument("selection", nargs=-1)
+@click.option(
+    "--to", multiple=True, metavar="TARGET", help="Send to :3000, localhost:3000/hook or a URL instead."
+)
+@click.option("--edit", "by_hand", is_flag=True, help="Edit the request in $EDITOR first; one capture only.")
+@click.option(
+    "--set",
+    "changes",
+    multiple=True,
+    metavar="PATH=VALUE",
+    help="Change a value of the JSON body and no other byte: payload.amount=100.50. VALUE is JSON where it "
+    "can be. May be repeated; a path that leads nowhere is an error.",
+)
+@click.option(
+    "--header",
+    "headers",
+    multiple=True,
+    metavar="'NAME: VALUE'",
+    help="Replace or add a header; 'NAME:' removes it. May be repeated.",
+)
+@click.option(
+    "--resign",
+    is_flag=False,
+    flag_value=ANY,
+    metavar="[NAME]",
+    help="Sign again, with the secret of this name, else the one that signed the capture, else sandbox, "
+    "default or the first.",
+)
+@click.option(
+    "--times", type=click.IntRange(1, MOST_TIMES), default=1, metavar="N", help="Rounds through all.  [1]"
+)
+@click.option(
+    "--shuffle", type=int, metavar="SEED", help="In an order of chance, the same for the same seed."
+)
+@click.option(
+    "--rate",
+    callback=_pace,
+    metavar="N/original",
+    help="Deliveries per second, or as far apart as they came.",
+)
+@click.option(
+    "--concurrency",
+    type=click.IntRange(1, MOST_CONCURRENT),
+    default=1,
+    metavar="N",
+    help="At once; with 1 the order stays.  [1]",
+)
+@click.option(
+    "--until-delivered",
+    is_flag=True,
+    help="Try each again, after 1 to 15 s, until it is answered as Lean wants.",
+)
+@click.option("--dry-run", is_flag=True, help="Print the requests that would be sent, and send nothing.")
+@click.option(
+    "--expect",
+    metavar="STATUS/2xx/delivered/recorded",
+    help="End with 3 where an answer differs; recorded: from the capture's last answer before.",
+)
+@click.option("--yes", is_flag=True, help="Do not ask, however many they are.")
+@click.option(
+    "--stop",
+    metavar="ID/all",
+    help="Send nothing, and end a replay that runs, whoever began it; `status` names them.",
+)
+@target_tls_options
+@reveal_option
+@shared_options
+@click.pass_obj
+def replay_command(
+    invocation: Invocation,
+    selection: tuple[str, ...],
+    to: tuple[str, ...],
+    by_hand: bool,
+    changes: tuple[str, ...],
+    headers: tuple[str, ...],
+    resign: str | None,
+    times: int,
+    shuffle: int | None,
+    rate: Pace,
+    concurrency: int,
+    until_delivered: bool,
+    dry_run: bool,
+    expect: str | None,
+    yes: bool,
+    stop: str | None,
+    insecure: bool | None,
+    target_ca: Path | None,
+    target_cert: Path | None,
+    target_key: Path | None,
+    reveal: bool,
+) -> None:
+    """Send captures again: `replay latest`, `replay 12..20 --to :3000`, `replay verdict:retry`.
+
+    Each goes as it came, byte for byte, to the targets that it would go to now, and is recorded as a
+    delivery of its own. A line on stdout tells each answer. The engine that runs sends them; without
+    one this command does.
+
+    Exit 0 where all was sent, whatever came back; 3 where an answer is not as expected; 5 where a
+    target cannot be reached.
+    """
+    if stop is not None:
+        stop_only(stop)
+        stop_replays(invocation, stop)
+        return
+    if not selection:
+        raise UsageError(
+            "replay what? Name captures or a filter, such as latest or verdict:retry; 1.. is all"
+        )
+    if shuffle is not None and rate == "original":
+        raise UsageError("--shuffle and --rate original exclude each other")
+    exclude("--dry-run", "--expect")
+    needs("--reveal", "--dry-run", "--json")
+    if until_delivered and expect is not None:
+        raise UsageError("--until-delivered and --expect exclude each other: it ends with delivered")
+    try:
+        edits = Edits(set=tuple(map(parse_splice, changes)), header=tuple(map(parse_header, headers)))
+        expected = None if expect is None else Expectation.read(expect)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    settings = invocation.settings()
+    with Reader(settings.db) as reader:
+        ids = list(select_ids(reader, selection, now()))
+        if by_hand:
+            edits = _by_hand(reader, ids, edits)
+        stale = _stale(reader, ids, edits) if edits.change_body else 0
+        order = Order(
+            ranges=tuple(ranges(ids)),
+            to=to,
+            edits=edits,
+            resign=resign is not None if resign in (None, ANY) else str(resign),
+            times=times,
+            shuffle=shuffle,
+            rate=rate,
+            concurrency=concurrency,
+            until_delivered=until_delivered,
+            tls=target_tls(insecure, target_ca, target_cert, target_key),
+        )
+        if stale and resign is None:
+            which = "the body is" if len(ids) == 1 else f"{stale} of the bodies are"
+            _say(
+                f"{which} changed and not signed again, so the signature will not verify; --resign signs anew"
+            )
+        if dry_run:
+            _print_previews(invocation, settings, reader, ids, order, reveal=reveal)
+            return
+        if len(ids) * times > 1 and not yes:
+            _confirm(settings, ids, order)
+        answers = Answers(invocation, settings, reader, expected, reveal=reveal)
+        progress, interrupted = run_async(follow(settings, msgspec.to_builtins(order), reader, answers.tell))
+        answers.summarise(progress, interrupted=interrupted)
+
+
+def _by_hand(reader: Reader, ids: Sequence[int], edits: Edits) -> Edits:
+    if len(ids) > 1:
+        raise UsageError(
+            f"--edit takes one capture, and these are {len(ids)}; --set and --header change many"
+        )
+    capture = reader.capture(ids[0])
+    if capture is None:
+        raise NotFound(f"no capture {ids[0]}")
+    return edited_by_hand(_edited(capture, edits), capture)
+
+
+def _edited(capture: Capture, edits: Edits) -> Capture:
+    try:
+        return edited(capture, edits)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+
+def _stale(reader: Reader, ids: Sequence[int], edits: Edits) -> int:
+    """How many signatures the edits make wrong; and whether they fit each capture, before one is sent."""
+    return sum(is_signature_stale(capture, _edited(capture, edits)) for capture in fetched(reader, ids))
+
+
+def _confirm(settings: Settings, ids: Sequence[int], order: Order) -> None:
+    what = f"{len(ids)} captures (ids {ids[0]} to {ids[-1]})" if len(ids) > 1 else f"capture {ids[0]}"
+    if not sys.stdin.isatty():
+        often = "" if order.times == 1 else f" {order.times} times"
+        raise UsageError(f"this would send {what}{often}; without a terminal to ask at, say --yes")
+    first = msgspec.structs.replace(order, ranges=((ids[0], ids[0]),))
+    targets = run_async(engine.ask(settings, "preview", msgspec.to_builtins(first)))["targets"]
+    times = "" if order.times == 1 else f", {order.times} times"
+    if not click.confirm(visible(f"Send {what} to {' and '.join(targets)}{times}?"), err=True):
+        raise click.Abort
+
+
+# -- what would be sent ----------------------------------------------------------------------------
+
+
+def _print_previews(
+    invocation: Invocation,
+    settings: Settings,
+    reader: Reader,
+    ids: Sequence[int],
+    order: Order,
+    *,
+    reveal: bool,
+) -> None:
+    captures = fetched(reader, rounds(ids, 1, order.shuffle))
+
+    async def previewed() -> None:
+        first = True
+        async with engine.asking(settings) as act:
+            for capture in captures:
+                one = msgspec.structs.replace(order, ranges=((capture.id, capture.id),))
+                answer = await act("preview", msgspec.to_builtins(one))
+                for preview in msgspec.convert(answer["requests"], list[Preview]):
+                    _print_preview(invocation, settings, capture, preview, reveal=reveal, first=first)
+                    first = False
+
+    run_async(previewed())
+
+
+def _print_preview(
+    invocation: Invocation,
+    settings: Settings,
+    capture: Capture,
+    preview: Preview,
+    *,
+    reveal: bool,
+    first: bool,
+) -> None:
+    headers = preview.headers if reveal else mask_headers(preview.headers, settings.mask_headers)
+    if invocation.json:
+        print_json(
+            {
+                "kind": "request",
+                "capture_id": preview.capture_id,
+                "to": preview.to,
+                "method": preview.method,
+                "target": preview.target,
+                "headers": [list(pair) for pair in headers],
+                **body_as_json("body", preview.body),
+                "signature_is_stale": preview.signature_is_stale,
+            }
+        )
+        return
+    _say(f"capture {preview.capture_id} would go to {preview.to} as:")
+    sent = replace(
+        capture, method=preview.method, target=preview.target, http_version="1.1", body=preview.body
+    )
+    write_bytes(http_bytes(sent, headers), first=first)
+    sys.stdout.flush()
+
+
+def _say(text: str) -> None:
+    click.echo(f"lean-relay: {visible(text)}", err=True)

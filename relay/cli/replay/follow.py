@@ -1,0 +1,184 @@
+"""A replay followed to its end: each answer as a line, as it is recorded, and what it all came to."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+from relay.cli.context import Invocation
+from relay.cli.json_lines import print_json
+from relay.cli.listen.follower import came, conclusion
+from relay.cli.output import attempt_as_json
+from relay.config import Settings
+from relay.delivery.expectations import Expectation
+from relay.delivery.http.outcomes import NOT_SENT
+from relay.delivery.replay_run import State
+from relay.engine import engine
+from relay.errors import CheckFailed, RelayError, Unreachable
+from relay.models import Followed
+from relay.store.read import attempts
+from relay.store.read.reader import Reader
+from relay.text.captures import called
+from relay.text.replays import Progress, summary
+from relay.text.safe import visible
+
+ANSWERS_AT_ONCE = 20
+"""Attempts in memory at once; each may hold 1 MiB of an answer."""
+
+NEWS_WITHIN_S = 0.5
+
+NAMED = 10
+"""Captures whose answers were not as expected, by name in the last line."""
+
+
+async def follow(
+    settings: Settings, order: Mapping[str, Any], reader: Reader, tell: Callable[[Followed, Progress], None]
+) -> tuple[Progress, bool]:
+    """Have the engine replay, tell of each attempt, and give what it came to and whether it was interrupted.
+
+    Ctrl-C, SIGTERM and SIGHUP cancel the run; its end is awaited then, and told like any other.
+
+    Raises:
+        RelayError: what the engine says; Unreachable where it goes away.
+    """
+    async with engine.asking(settings) as act:
+        with _cancelled_by_signals():
+            begin = asyncio.ensure_future(act("replay", order))
+            interrupted = False
+            try:
+                progress = await asyncio.shield(begin)
+            except asyncio.CancelledError:
+                _take_back_cancelling()
+                progress, interrupted = await begin, True
+                await act("cancel", {"run": progress["run"]})
+            told = 0
+            while True:
+                asked = {"run": progress["run"], "after": told, "wait_s": NEWS_WITHIN_S}
+                try:
+                    answer = await act("replays", asked)
+                except asyncio.CancelledError:
+                    _take_back_cancelling()
+                    interrupted = True
+                    await act("cancel", {"run": progress["run"]})
+                    continue
+                (progress,) = answer["runs"]
+                ids = answer["attempts"]
+                for first in range(0, len(ids), ANSWERS_AT_ONCE):
+                    for followed in attempts.attempts(reader, ids[first : first + ANSWERS_AT_ONCE]):
+                        tell(followed, progress)
+                told += len(ids)
+                if progress["state"] != State.RUNNING and not ids:
+                    return progress, interrupted
+
+
+@contextmanager
+def _cancelled_by_signals() -> Iterator[None]:
+    """SIGTERM and SIGHUP cancel the task, as Ctrl-C does already."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None
+    signals = (signal.SIGTERM, signal.SIGHUP)
+    for number in signals:
+        loop.add_signal_handler(number, task.cancel)
+    try:
+        yield
+    finally:
+        for number in signals:
+            loop.remove_signal_handler(number)
+
+
+def _take_back_cancelling() -> None:
+    task = asyncio.current_task()
+    assert task is not None
+    task.uncancel()
+
+
+class Answers:
+    """What is printed of a replay."""
+
+    def __init__(
+        self,
+        invocation: Invocation,
+        settings: Settings,
+        reader: Reader,
+        expected: Expectation | None,
+        *,
+        reveal: bool,
+    ) -> None:
+        self._invocation = invocation
+        self._settings = settings
+        self._reader = reader
+        self._expected = expected
+        self._reveal = reveal
+        self._before = reader.newest_attempt_id()
+        self._unmet: list[int] = []
+        self._unsent = 0
+
+    def tell(self, followed: Followed, progress: Progress) -> None:
+        """One attempt as a line on stdout."""
+        attempt = followed.attempt
+        self._unsent += attempt.outcome in NOT_SENT
+        why_not = None
+        if self._expected is not None:
+            why_not = self._expected.why_not(attempt, self._recorded)
+            if why_not is not None:
+                self._unmet.append(attempt.capture_id)
+        if self._invocation.json:
+            met = None if self._expected is None else why_not is None
+            print_json(attempt_as_json(attempt, self._settings, reveal=self._reveal, as_expected=met))
+            sys.stdout.flush()
+        else:
+            click.echo(answer_line(followed, why_not, name_target=len(progress["targets"]) > 1))
+
+    def _recorded(self, capture_id: int, target: str) -> int | None:
+        return attempts.answer_before(self._reader, capture_id, target, self._before)
+
+    def summarise(self, progress: Progress, *, interrupted: bool) -> None:
+        """What it came to, as a line; and as an error where that is not what was asked for.
+
+        Raises:
+            click.Abort: it was interrupted.
+            Unreachable: a target could not be reached.
+            CheckFailed: an answer was not as expected.
+            RelayError: not all was sent, for another reason.
+        """
+        if self._invocation.json:
+            unmet = None if self._expected is None else len(self._unmet)
+            print_json({"kind": "replay", **progress, "not_as_expected": unmet})
+        elif progress["total"] > 1:
+            click.echo(f"lean-relay: {summary(progress)}", err=True)
+        if interrupted:
+            raise click.Abort
+        sent = f"{progress['tried']} of {progress['total']} were tried"
+        state, reason = progress["state"], progress["reason"]
+        if state == State.UNREACHABLE:
+            raise Unreachable(f"{reason}; {sent}", word="unreachable")
+        if state != State.ENDED:
+            raise RelayError(f"the replay ended early: {reason}; {sent}", word=f"replay-{state}")
+        if self._unmet:
+            assert self._expected is not None
+            named = ", ".join(map(str, self._unmet[:NAMED])) + (", ..." if len(self._unmet) > NAMED else "")
+            raise CheckFailed(
+                f"{len(self._unmet)} of {progress['done']} answers are not as expected"
+                f" ({self._expected.meaning}): {named}",
+                word="not-as-expected",
+            )
+        if self._unsent:
+            raise RelayError(f"{self._unsent} of {progress['total']} could not be sent", word="not-sent")
+
+
+def answer_line(followed: Followed, why_not: str | None, *, name_target: bool) -> str:
+    """`12 payment.updated edited -> 500 in 4 ms: Lean would try again in 1 min; expected 200`; safe."""
+    attempt = followed.attempt
+    words = [str(attempt.capture_id), called(followed.event_type, followed.method, followed.request_target)]
+    if attempt.sent_body is not None:
+        words.append("edited")
+    where = f"{visible(attempt.target)}: " if name_target else ""
+    tries = f", try {attempt.number}" if attempt.number > 1 else ""
+    line = f"{' '.join(words)} -> {where}{came(attempt)}{tries}: {conclusion(followed)}"
+    return line if why_not is None else f"{line}; {why_not}"

@@ -1,0 +1,1 @@
+"""The command `shapes`: what events look like, and contracts checked against them."""

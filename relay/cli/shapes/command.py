@@ -1,0 +1,300 @@
+"""`shapes`: what events look like, how that differs from what Lean documents, and contracts on it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from relay.analysis.shape import judge
+from relay.analysis.shape_summary import DifferenceSeen, Summary, TypeSeen
+from relay.cli.context import SHARED_FLAGS, SHARED_OPTIONS, Group, Invocation, run_async, shared_options
+from relay.cli.json_lines import print_json
+from relay.cli.listing import FILTER_HELP
+from relay.cli.option_rules import apart
+from relay.cli.output import FilterCommand
+from relay.cli.shapes.sources import read, sources
+from relay.config import Settings
+from relay.errors import CheckFailed, NotFound, RelayError, UsageError
+from relay.lean.catalogue import Confidence, catalogue, undocumented
+from relay.models import Shape
+from relay.store.read.reader import Reader
+from relay.store.read.selection import select_ids
+from relay.store.read.shapes import bodies, outdated
+from relay.text.captures import MOST_NAME, shape_words
+from relay.text.local_time import now
+from relay.text.safe import visible, visible_start
+from relay.text.units import when
+
+SAVED_AT_ONCE = 50
+"""Captures of one request to the engine, which is one transaction."""
+
+MOST_TOLD = 1_000
+"""Characters of a difference: a key from outside may be megabytes."""
+
+SUMMARY = "seen"
+"""The command that `shapes` is without another one's name."""
+
+
+class Shapes(Group):
+    """A group whose words are a selection, unless the first one names a command."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        at = 0
+        while at < len(args) and args[at].partition("=")[0] in (*SHARED_FLAGS, *SHARED_OPTIONS):
+            at += 2 if args[at] in SHARED_OPTIONS else 1
+        word = args[at] if at < len(args) else None
+        if not ctx.resilient_parsing and word not in self.commands and word not in ("--help", "-h"):
+            args = [*args[:at], SUMMARY, *args[at:]]
+        return super().parse_args(ctx, args)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [name for name in self.commands if name != SUMMARY]
+
+
+@click.group("shapes", cls=Shapes, subcommand_metavar="[SELECTION|FILES] | COMMAND")
+@shared_options
+def shapes_command() -> None:
+    """What events look like, and how that differs from what Lean documents: `shapes`, `shapes type:payment`.
+
+    For each event type: how many, first and last, each field with its types and how often it was there, a
+    few values, and the differences. A field that is missing or of another type than documented is a
+    warning, an extra one a note; only warnings are a drift. FILES hold an event, an entry of Lean's webhook
+    log, a page of its Events API, several in a list or one a line; - is stdin.
+    """
+
+
+@shapes_command.command(SUMMARY, cls=FilterCommand, epilog=FILTER_HELP, hidden=True)
+@click.argument("words", nargs=-1, metavar="[SELECTION|FILES]")
+@shared_options
+@click.pass_obj
+def seen(invocation: Invocation, words: tuple[str, ...]) -> None:
+    """What events look like, and how that differs from what Lean documents."""
+    summary = _summary(invocation.settings(), words)
+    for number, each in enumerate(summary.types()):
+        if invocation.json:
+            print_json(each.as_json())
+        else:
+            click.echo("\n" * (number > 0) + "\n".join(_lines(each)))
+    if summary.left_out:
+        click.echo(f"lean-relay: {summary.left_out} events of yet other types were left out", err=True)
+
+
+@shapes_command.command("freeze", cls=FilterCommand)
+@click.argument("words", nargs=-1, metavar="[SELECTION|FILES]")
+@click.option("-o", "--output", metavar="FILE", help="Where to; without it, stdout.")
+@click.option("--force", is_flag=True, help="Overwrite FILE even if it was edited.")
+@shared_options
+@click.pass_obj
+def freeze(invocation: Invocation, words: tuple[str, ...], output: str | None, force: bool) -> None:
+    """Write a contract: JSON Schema of what is documented of these events, and of what was seen.
+
+    Keep it beside your code and review its changes; `shapes check --against FILE` holds events against it.
+    It has no values of your customers, only names, types and known words.
+    """
+    from relay.analysis.contract import frozen  # with jsonschema, which the summary need not wait for
+
+    summary = _summary(invocation.settings(), words)
+    known = [each for each in summary.types() if each.type is not None]
+    if not known:
+        raise NotFound("none of it is an event with a type")
+    events = sum(each.count for each in known)
+    line = {"kind": "contract", "types": [each.type for each in known], "events": events}
+    _write(invocation, line, frozen(known), output, force=force)
+    if output is not None and output != "-":
+        click.echo(f"wrote {visible(output)}: {len(known)} types, from {events} events", err=True)
+
+
+@shapes_command.command("check", cls=FilterCommand)
+@click.argument("words", nargs=-1, metavar="[SELECTION|FILES]")
+@click.option("--against", required=True, metavar="FILE", help="The contract, as `shapes freeze` wrote it.")
+@click.option("--junit", metavar="FILE", help="Write the result as JUnit XML too; - is stdout.")
+@shared_options
+@click.pass_obj
+def check(invocation: Invocation, words: tuple[str, ...], against: str, junit: str | None) -> None:
+    """Hold events against a contract. Exit 3 where one has drifted, 4 where none could be held against it."""
+    if junit == "-":
+        apart("--junit -, which is on stdout too", "--json")
+    from relay.analysis.contract import Contract
+    from relay.cli.shapes.contract_check import (  # with jsonschema, as above
+        checked_against,
+        junit_xml,
+        report,
+    )
+
+    try:
+        contract = Contract(read(against))
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{against} is no contract: {error}") from error
+    checked = checked_against(contract, sources(invocation.settings(), words), against)
+    for line in report(checked):
+        if invocation.json:
+            print_json(line)
+        elif junit != "-":
+            click.echo(visible_start(line["text"], MOST_TOLD))
+    if junit is not None:
+        _write_text(junit_xml(checked), junit)
+    if not any(each.compared for each in checked.values()):
+        raise NotFound(f"nothing here is of a type that {against} speaks of")
+    drifted = sum(each.drifted for each in checked.values())
+    if drifted:
+        of = sum(each.compared for each in checked.values())
+        raise CheckFailed(f"drifted from {against}: {drifted} of {of}", word="shape")
+
+
+@shapes_command.command("export")
+@click.argument("types", nargs=-1, metavar="[TYPE...]")
+@click.option("-o", "--output", metavar="FILE", help="Where to; without it, stdout.")
+@click.option("--force", is_flag=True, help="Overwrite FILE even if it was edited.")
+@shared_options
+@click.pass_obj
+def export(invocation: Invocation, types: tuple[str, ...], output: str | None, force: bool) -> None:
+    """Write what Lean documents as JSON Schema (draft 2020-12): of all event types, or of these."""
+    from relay.lean.schemas import all_schemas
+
+    try:
+        events = [catalogue().event(type_) for type_ in types] or catalogue().events
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    line = {"kind": "schema", "types": [event.type for event in events]}
+    _write(invocation, line, all_schemas(events), output, force=force)
+
+
+@shapes_command.command("recheck", cls=FilterCommand)
+@click.argument("selection", nargs=-1)
+@shared_options
+@click.pass_obj
+def recheck(invocation: Invocation, selection: tuple[str, ...]) -> None:
+    """Judge stored captures again with this version's catalogue; without SELECTION, what it never judged."""
+    settings = invocation.settings()
+    with Reader(settings.db) as reader:
+        version = catalogue().version
+        ids = list(select_ids(reader, selection, now()) if selection else outdated(reader, version))
+        found: Counter[str] = Counter()
+        changed = 0
+        for start in range(0, len(ids), SAVED_AT_ONCE):
+            shapes: dict[str, list[int]] = {}
+            for number, body, encoding in bodies(reader, ids[start : start + SAVED_AT_ONCE]):
+                shapes.setdefault(str(judge(body, encoding).shape), []).append(number)
+            changed += run_async(_save(settings, shapes, version))
+            found.update({shape: len(numbers) for shape, numbers in shapes.items()})
+    if invocation.json:
+        print_json({"kind": "recheck", "judged": changed, "catalogue": version, "shapes": dict(found)})
+        return
+    words = ", ".join(f"{found[shape]} {shape}" for shape in Shape if found[shape])
+    click.echo(f"judged with catalogue {version}: {changed}{f' ({words})' if words else ''}")
+
+
+async def _save(settings: Settings, shapes: Mapping[str, Sequence[int]], version: str) -> int:
+    from relay.engine import engine  # with the web server, which only this needs
+
+    params = {"shapes": shapes, "version": version}
+    changed: int = (await engine.ask(settings, "shapes", params))["changed"]
+    return changed
+
+
+def _summary(settings: Settings, words: Sequence[str]) -> Summary:
+    summary = Summary()
+    for source in sources(settings, words):
+        summary.add(source.body, source.at, source.name)
+    if not summary.types():
+        raise NotFound("there is no event in it")
+    return summary
+
+
+def _lines(seen: TypeSeen) -> Iterator[str]:
+    """One type in words; safe to show."""
+    name = visible_start(seen.type, MOST_NAME) if seen.type else "bodies without a type"
+    yield f"{name}: {visible(', '.join(_heading(seen)))}"
+    fields = [each for each in seen.fields.values() if each.path != "type"]
+    width = min(60, max((len(visible_start(each.path, MOST_NAME)) for each in fields), default=0))
+    for each in fields:
+        present = "" if seen.is_always(each) else f"{each.count} of {seen.objects[each.parent]}"
+        types = " or ".join(each.type_names)
+        values = ", ".join(f"{value} x{count}" for value, count in each.values.most_common())
+        row = f"  {visible_start(each.path, MOST_NAME):{width}}  {types:18}  {present:12}  {visible(values)}"
+        yield row.rstrip()
+    for difference in sorted(seen.differences.values(), key=lambda each: not each.first.warning):
+        yield "  " + visible_start(_told(difference, seen.count), MOST_TOLD)
+
+
+def _heading(seen: TypeSeen) -> Iterator[str]:
+    yield f"{seen.count} event{'' if seen.count == 1 else 's'}"
+    if seen.first_at is not None and seen.last_at is not None:
+        yield when(seen.first_at) if seen.count == 1 else f"{when(seen.first_at)} to {when(seen.last_at)}"
+    for shape in Shape:
+        if seen.shapes[shape]:
+            # That it is undocumented holds for all of them and is said once.
+            yield f"{seen.shapes[shape]} {shape_words(shape, undocumented(seen.type)).partition(',')[0]}"
+    known = seen.judgement.confidence if seen.judgement else None
+    if known is not None and undocumented(seen.type):
+        yield "undocumented"
+    if known not in (None, Confidence.DOCUMENTED):
+        assert known is not None
+        yield f"its payload is {known.words}"
+
+
+def _told(seen: DifferenceSeen, of: int) -> str:
+    many = f" ({seen.count} of {of}, first in {seen.source})" if of > 1 else f" (in {seen.source})"
+    return f"{seen.first.level}  {seen.first}{many}"
+
+
+def _write(
+    invocation: Invocation,
+    line: Mapping[str, Any],
+    document: dict[str, Any],
+    output: str | None,
+    *,
+    force: bool,
+) -> None:
+    """A document into its file, or on stdout; with --json there is a line of what was written.
+
+    Args:
+        line: of --json; the file's name is added, and where there is none, the document.
+        force: overwrite a file that somebody edited, or that is another.
+    """
+    from relay.lean.schemas import sealed
+
+    file = None if output in (None, "-") else output
+    if file is not None and not force:
+        _refuse_an_edited(file)
+    document = sealed(document)
+    if file is not None or not invocation.json:
+        _write_text(json.dumps(document, indent=2) + "\n", file or "-")
+    if invocation.json:
+        print_json({**line, "path": file, "document": document if file is None else None})
+
+
+def _refuse_an_edited(file: str) -> None:
+    """
+    Raises:
+        UsageError: the file is there, and not as a command wrote it.
+        RelayError: it cannot be read.
+    """
+    from relay.lean.schemas import is_as_written
+
+    try:
+        before = Path(file).read_bytes() if Path(file).is_file() else b""
+    except OSError as error:
+        raise RelayError(
+            f"cannot read {file}: {os.strerror(error.errno or 0)}", word="not-written"
+        ) from error
+    if before and not is_as_written(before):
+        raise UsageError(f"{file} was edited since it was written, or is another file; --force overwrites it")
+
+
+def _write_text(text: str, output: str) -> None:
+    if output == "-":
+        click.echo(text, nl=False)
+        return
+    try:
+        Path(output).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise RelayError(
+            f"cannot write {output}: {os.strerror(error.errno or 0)}", word="not-written"
+        ) from error

@@ -1,0 +1,1 @@
+"""The command `trigger`: samples posted as Lean posts events."""

@@ -1,0 +1,337 @@
+"""`trigger`: acts as Lean towards the relay or a backend."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import click
+from click.shell_completion import CompletionItem
+
+from relay.cli.context import Invocation, shared_options
+from relay.cli.json_lines import print_json
+from relay.cli.listen.options import target_tls, target_tls_options
+from relay.cli.option_rules import alone, exclude
+from relay.errors import RelayError, Unreachable, UsageError
+from relay.lean.catalogue import REGIONS, EventType, Region, catalogue
+from relay.lean.samples import Sample, Sampler
+from relay.text.safe import visible
+from relay.text.targets import target_url
+
+if TYPE_CHECKING:
+    from relay.config import Settings
+    from relay.delivery.destinations import TargetTls
+    from relay.delivery.http.request import Destination
+    from relay.delivery.samples import Post
+
+FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+def _types(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    known = catalogue().events
+    return [
+        CompletionItem(event.type, help=event.when) for event in known if event.type.startswith(incomplete)
+    ]
+
+
+@click.command("trigger")
+@click.argument("types", metavar="TYPE...", nargs=-1, shell_complete=_types)
+@click.option("--list", "listing", is_flag=True, help="Print the types that Lean is known to send, and end.")
+@click.option(
+    "--explain", is_flag=True, help="Print what is known of each TYPE: fields, values, an example, and end."
+)
+@click.option(
+    "--set",
+    "changes",
+    multiple=True,
+    metavar="PATH=VALUE",
+    help="Change the sample: payload.status=FAILED, payload.items[0].id=5. VALUE is JSON where it can be. "
+    "May be repeated; a path that leads nowhere is an error.",
+)
+@click.option("--count", type=click.IntRange(1), default=1, metavar="N", help="How many of each.  [1]")
+@click.option(
+    "--rate",
+    type=click.FloatRange(0, 10_000, min_open=True),
+    metavar="N",
+    help="Posts per second, whether or not the ones before are answered; default one after the other.",
+)
+@click.option(
+    "--region",
+    type=click.Choice(REGIONS, case_sensitive=False),
+    default=REGIONS[0],
+    metavar="UAE/KSA",
+    help="Decides banks and currency.  [UAE]",
+)
+@click.option(
+    "--sign-with",
+    metavar="NAME",
+    help="Which secret; default sandbox, else default, else the first. Without any it goes unsigned.",
+)
+@click.option(
+    "--to",
+    metavar="TARGET",
+    help="Post to :3000, localhost:3000/hook or a URL instead; the log sees nothing.",
+)
+@click.option(
+    "--client-cert", type=FILE, metavar="FILE", help="Show this certificate, as a Lean that has one."
+)
+@click.option("--client-key", type=FILE, metavar="FILE", help="The private key of --client-cert.")
+@click.option("--ca", type=FILE, metavar="FILE", help="Trust these authorities over HTTPS too.")
+@target_tls_options
+@shared_options
+@click.pass_obj
+def trigger_command(
+    invocation: Invocation,
+    types: tuple[str, ...],
+    listing: bool,
+    explain: bool,
+    changes: tuple[str, ...],
+    count: int,
+    rate: float | None,
+    region: str,
+    sign_with: str | None,
+    to: str | None,
+    client_cert: Path | None,
+    client_key: Path | None,
+    ca: Path | None,
+    insecure: bool | None,
+    target_ca: Path | None,
+    target_cert: Path | None,
+    target_key: Path | None,
+) -> None:
+    """Act as Lean: post a realistic, signed webhook of each TYPE to the running relay.
+
+    Ids of one run belong together: with payment.created payment.updated, the payment that was created is the
+    one that is updated. Each carries X-Lean-Relay-Sample and is shown as a sample. A line on stdout tells
+    each answer.
+
+    Exit 0 where each answer was 200 within 10 s, which is what Lean takes as delivered; 1 where one was
+    not; 5 where nothing could be reached.
+    """
+    alone("--list")
+    alone("--explain", "TYPE...", "--region")
+    for pair in (
+        ("--client-cert", "--target-cert"),
+        ("--client-key", "--target-key"),
+        ("--ca", "--target-ca"),
+    ):
+        exclude(*pair)
+    exclude("--insecure", "--ca")
+    if listing:
+        for event in catalogue().events:
+            if invocation.json:
+                print_json(event_as_json(event))
+            else:
+                click.echo(event_line(event))
+        return
+    if not types:
+        raise UsageError("trigger wants a TYPE, such as payment.updated; --list prints them all")
+    if explain:
+        _explain(types, cast(Region, region), json_lines=invocation.json)
+        return
+    settings = invocation.settings()
+    try:
+        samples = samples_of(types, changes, count, cast(Region, region))
+        url = target_url(to) if to is not None else engine_url(settings.db)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+    from relay.config import read_secrets
+
+    name, secret = chosen_secret(read_secrets(settings, warn=_say), sign_with)
+    tls = target_tls(insecure, target_ca, target_cert or client_cert, target_key or client_key)
+    if to is None:  # What the settings say is about targets, and this is the relay itself.
+        settings = replace(settings, insecure=False, target_ca=None, target_cert=None, target_key=None)
+        settings = replace(settings, target_server_name=None)
+    where = _where(url, settings, tls, ca)
+    if to is not None:
+        _say(f"posting to {url} past the relay: nothing is recorded")
+    _post(samples, where, name, secret, rate, json_lines=invocation.json, verdicts=to is not None)
+
+
+def _explain(types: Sequence[str], region: Region, *, json_lines: bool) -> None:
+    from relay.cli.trigger.explain import explained, explained_as_json  # needed here alone
+
+    try:
+        events = [catalogue().event(type_) for type_ in types]
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    for event in events:
+        if json_lines:
+            print_json(explained_as_json(event, region))
+        else:
+            click.echo("\n".join(explained(event, region)) + "\n" * (event is not events[-1]))
+
+
+def samples_of(types: Sequence[str], changes: Sequence[str], count: int, region: Region) -> Iterator[Sample]:
+    """The samples, `count` rounds of all types, each made when its turn comes.
+
+    Raises:
+        ValueError: an unknown type, or a change that leads nowhere in one of them; at once, so that
+            nothing is sent before.
+    """
+    trial, sampler = (Sampler(random.SystemRandom(), lambda: datetime.now(UTC), region) for _ in range(2))
+    for type_ in types:
+        trial.sample(type_, changes)
+    return (sampler.sample(type_, changes) for _ in range(count) for type_ in types)
+
+
+def chosen_secret(secrets: Mapping[str, bytes], asked: str | None) -> tuple[str | None, bytes | None]:
+    """The secret to sign with and its name; None for both where there is none.
+
+    Raises:
+        UsageError: the one asked for is not configured.
+    """
+    from relay.config import preferred_secret
+
+    if not secrets and asked is None:
+        return None, None
+    name = preferred_secret(secrets, asked)
+    if len(secrets) > 1 and asked is None:
+        _say(f"signing with {name}; --sign-with takes another of {', '.join(secrets)}")
+    return name, secrets[name]
+
+
+def engine_url(db: Path) -> str:
+    """Where the database's engine takes webhooks.
+
+    Raises:
+        Unreachable: no engine runs, or it takes none.
+    """
+    from relay.control.lock import holder
+
+    engine = holder(db)
+    if engine is None:
+        raise Unreachable(
+            f"no relay is running on {db}; `lean-relay listen` starts one, and --to posts elsewhere",
+            word="no-engine",
+        )
+    if engine.url is None:
+        raise Unreachable(
+            f"the engine on {db} (pid {engine.pid}) takes no webhooks now; try again in a moment",
+            word="no-receiver",
+        )
+    return engine.url
+
+
+def _where(url: str, settings: Settings, tls: TargetTls | None, ca: Path | None) -> Destination:
+    """Where to post, whom to trust there and what to show.
+
+    Args:
+        settings: what they say of targets holds, where no option says otherwise.
+        ca: trusted beside the system's authorities; without it the development authority is.
+
+    Raises:
+        UsageError: an option that has no effect over plain HTTP, or a key without a certificate.
+        RelayError: `tls-...`, a file cannot be used.
+    """
+    from relay.delivery.destinations import destinations
+    from relay.tls.client import development_authority
+    from relay.tls.client_cert import for_targets
+
+    chosen = settings if tls is None else tls.over(settings)
+    (where,) = destinations([url], chosen).values()
+    if not where.secure:
+        if tls is not None or ca is not None:
+            raise UsageError(
+                f"{url} is plain HTTP, so --insecure, --ca and client certificates have no effect; write https://"
+            )
+        return where
+    also_trust = None
+    if chosen.target_ca is None and not chosen.insecure:
+        also_trust = ca or development_authority()
+    for note in for_targets(chosen.target_ca or also_trust, chosen.target_cert, chosen.target_key):
+        _say(note)
+    return replace(where, also_trust=also_trust)
+
+
+def _post(
+    samples: Iterator[Sample],
+    where: Destination,
+    name: str | None,
+    secret: bytes | None,
+    rate: float | None,
+    *,
+    json_lines: bool,
+    verdicts: bool,
+) -> None:
+    from relay.delivery.samples import (
+        post_all,  # with what sends, which --list and wrong usage need not wait for
+    )
+
+    if secret is None:
+        _say(
+            "no webhook secret is set here, so this is sent unsigned; set LEAN_WEBHOOK_SECRET in this shell "
+            "to the secret that the relay checks with"
+        )
+    posted = taken = 0
+    noted: set[str] = set()
+
+    def report(post: Post) -> None:
+        nonlocal posted, taken
+        posted += 1
+        taken += post.verdict.word == "delivered"
+        note = post.sample.note
+        if note is not None and note not in noted:
+            noted.add(note)
+            _say(f"{post.sample.type}: {note}")
+        if json_lines:
+            print_json(post.as_json() | {"signed_with": name})
+            sys.stdout.flush()
+        else:
+            click.echo(post_line(post, verdicts))
+
+    try:
+        asyncio.run(post_all(where, samples, report, secret=secret, rate=rate))
+    except Unreachable as error:
+        done = f" ({posted} of the posts before it arrived)" if posted else ""
+        raise Unreachable(f"{error}{done}", word="unreachable") from error
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    if taken < posted:
+        raise RelayError(
+            f"{posted - taken} of {posted} got no 200 within 10 s, which is all that Lean takes as delivered",
+            word="not-delivered",
+        )
+
+
+def post_line(post: Post, verdicts: bool) -> str:
+    """`payment.updated 8ad3... -> 500 in 41 ms`, and what Lean would conclude where that is bad or asked."""
+    answer = str(post.status) if post.status is not None else post.error or "no answer"
+    line = f"{post.sample.type} {post.sample.event_id} -> {answer} in {_span(post.elapsed_s)}"
+    if verdicts or post.verdict.word != "delivered":
+        line += f": {post.verdict.outlook}"
+        if post.verdict.word != "delivered":
+            line += f" ({post.verdict.reason})"
+    return visible(line)
+
+
+def event_line(event: EventType) -> str:
+    """One type as a line of --list: name, regions, how well it is known, what makes Lean send it."""
+    width = max(len(known.type) for known in catalogue().events)
+    known = event.confidence.words
+    if event.payload_confidence is not event.confidence:
+        known += f", payload {event.payload_confidence.words}"
+    deprecated = " (deprecated)" if event.deprecated else ""
+    return visible(f"{event.type:{width}}  {' '.join(event.regions):7}  {known:42}  {event.when}{deprecated}")
+
+
+def event_as_json(event: EventType) -> dict[str, object]:
+    """One type as a line of --list --json; its payload is left to --explain and `shapes export`."""
+    known = asdict(event)
+    del known["payload"]
+    return {"kind": "event_type", **known}
+
+
+def _span(seconds: float) -> str:
+    return f"{seconds * 1_000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
+
+
+def _say(text: str) -> None:
+    click.echo(f"lean-relay: {visible(text)}", err=True)

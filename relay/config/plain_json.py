@@ -1,0 +1,35 @@
+"""Values of settings as plain JSON, in the form that a settings file has them in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any
+
+from relay.config.declarations import SETTINGS
+from relay.config.settings import RespondRule, Route, Settings
+from relay.config.values import format_span
+
+
+def plain_values(settings: Settings, keys: Iterable[str] = SETTINGS) -> dict[str, Any]:
+    """The values in force of these settings, by key."""
+    return {key: _plain(getattr(settings, SETTINGS[key].attribute)) for key in keys}
+
+
+def _plain(value: object) -> Any:
+    match value:
+        case RespondRule():
+            rule = {"when": value.when, "status": value.status, "delay": value.delay_s}
+            return rule if value.first is None else rule | {"first": value.first}
+        case Route():
+            return value.to if value.when is None else {"to": value.to, "when": value.when}
+        case dict():
+            return dict(value)
+        case tuple():
+            return [_plain(item) for item in value]
+        case timedelta():
+            return format_span(value)
+        case bool() | int() | float() | None:
+            return value
+        case _:
+            return str(value)

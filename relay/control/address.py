@@ -1,0 +1,27 @@
+"""Where the engine takes webhooks, and the curl line that sends a capture there again."""
+
+from __future__ import annotations
+
+import shlex
+
+from relay.config import Settings
+from relay.control.lock import holder
+from relay.models import Capture
+from relay.text.export import curl_line
+from relay.text.safe import visible_block
+
+
+def engine_url(settings: Settings) -> str:
+    """Where webhooks go: the engine's address, or where one would listen with these settings."""
+    running = holder(settings.db)
+    if running is not None and running.url:
+        return running.url
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return f"http://{host}:{settings.port}"
+
+
+def curl(capture: Capture, settings: Settings) -> str:
+    """The line that sends a capture to the engine of this log; its secret headers as they are given."""
+    again = ["lean-relay", "show", str(capture.id), "--body", "--db", str(settings.db.absolute())]
+    url = engine_url(settings).rstrip("/")
+    return visible_block(curl_line(capture, capture.headers, url, shlex.join(again)))

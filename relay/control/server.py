@@ -1,0 +1,231 @@
+"""The engine's Unix socket: where other processes of the same user ask the engine to act.
+
+An aiohttp application on a socket 0600 in a folder 0700. It knows names of actions and JSON, not what
+they do. Nothing of this is ever reachable over TCP.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import logging
+import os
+import socket
+import struct
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from relay import private_files
+from relay.errors import Exit, RelayError, UsageError
+
+log = logging.getLogger("relay.engine")
+
+Action = Callable[[Mapping[str, Any]], Awaitable[dict[str, Any]]]
+"""Takes JSON parameters, gives a JSON object; raises RelayError for what a person got wrong."""
+
+ACTIONS: web.AppKey[Mapping[str, Action]] = web.AppKey("actions")
+
+BEATS_EVERY_S = 1.0
+"""While an action takes its time, a blank goes to whoever asked: a prune may take minutes."""
+
+ENDS_WITHIN_S = 1.0
+"""How long actions may still take when the engine ends."""
+
+LONGEST_PATH = 100
+"""Bytes that the path of a Unix socket may have on each system (unix(7): 108, 104 on macOS)."""
+
+
+class Served:
+    """The socket of an engine; made by `serving`."""
+
+    def __init__(self, db: Path, runner: web.AppRunner) -> None:
+        self._db = db
+        self._runner = runner
+        self._own_folder: Path | None = None
+        self._site: web.SockSite | None = None
+        self._file: tuple[int, int] | None = None
+        self.path = Path()
+
+    def is_there(self) -> bool:
+        """Whether the socket can be found: its file may have been cleaned away, or its folder."""
+        return _identity(self.path) == self._file
+
+    async def listen(self) -> None:
+        """Make the socket, or make it anew where it can no longer be found.
+
+        Raises:
+            RelayError: `unsafe-folder` where there is no place for it.
+            OSError: as the system says.
+        """
+        await self._stop()
+        self.path = self._place()
+        # One that an engine left behind: the caller holds the database's lock, and so owns the name.
+        self.path.unlink(missing_ok=True)
+        listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            listening.bind(str(self.path))
+            self.path.chmod(0o600)  # Nobody else can enter its folder meanwhile.
+            self._file = _identity(self.path)
+            site = web.SockSite(self._runner, listening)
+            await site.start()
+        except BaseException:
+            listening.close()
+            raise
+        self._site = site
+
+    async def close(self) -> None:
+        await self._stop()
+        if self._own_folder is not None:
+            with suppress(OSError):
+                self._own_folder.rmdir()
+
+    async def _stop(self) -> None:
+        site, self._site = self._site, None
+        if site is not None:
+            await site.stop()
+        if self._file is not None and self.is_there():
+            self.path.unlink(missing_ok=True)
+        self._file = None
+
+    def _place(self) -> Path:
+        name = _name(self._db)
+        for folder in _folders():
+            if len(os.fsencode(folder / name)) <= LONGEST_PATH:
+                with suppress(OSError):
+                    private_files.make_folder(folder)
+                if private_files.is_ours_alone(folder):
+                    return folder / name
+        # Somebody else has all of these names: one that nobody could know beforehand.
+        for base in (tempfile.gettempdir(), "/tmp"):  # noqa: S108 - mkdtemp makes what is ours alone
+            if len(os.fsencode(base)) + len(name) + 32 <= LONGEST_PATH:
+                with suppress(OSError):
+                    self._own_folder = Path(tempfile.mkdtemp(prefix=f"lean-relay-{os.geteuid()}-", dir=base))
+                    return self._own_folder / name
+        raise RelayError(
+            "there is no folder for the engine's socket; set XDG_RUNTIME_DIR to one of yours alone",
+            word="unsafe-folder",
+        )
+
+
+def _folders() -> Iterator[Path]:
+    """Where the socket may lie, the best place first."""
+    base = os.environ.get("XDG_RUNTIME_DIR")
+    if base and os.access(base, os.W_OK):
+        yield Path(base, "lean-relay")
+    for temporary in dict.fromkeys((tempfile.gettempdir(), "/tmp")):  # noqa: S108 - seen to be ours alone
+        yield Path(temporary, f"lean-relay-{os.geteuid()}")
+
+
+def _name(db: Path) -> str:
+    return f"{hashlib.sha256(os.fsencode(os.path.realpath(db))).hexdigest()[:16]}.sock"
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.lstat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+@asynccontextmanager
+async def serving(db: Path, actions: Mapping[str, Action]) -> AsyncIterator[Served]:
+    """Answer on a database's socket while the context lasts; the caller holds the database's lock.
+
+    Raises:
+        RelayError: `unsafe-folder`.
+    """
+    app = web.Application(middlewares=[_guard], client_max_size=64 * 1024 * 1024)
+    app[ACTIONS] = actions
+    app.router.add_post("/{action}", _act)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=ENDS_WITHIN_S)
+    await runner.setup()
+    served = Served(db, runner)
+    try:
+        await served.listen()
+        yield served
+    finally:
+        await served.close()
+        await runner.cleanup()
+
+
+@web.middleware
+async def _guard(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> Any:
+    """Only processes of the same user are heard, whatever the modes of file and folder say."""
+    assert request.transport is not None
+    peer = request.transport.get_extra_info("socket")
+    uid = _peer_uid(peer)
+    if uid != os.getuid():
+        return web.json_response({"error": "not yours", "word": "not-yours", "exit": Exit.FAILED}, status=403)
+    return await handler(request)
+
+
+def _peer_uid(peer: Any) -> int:
+    if hasattr(socket, "SO_PEERCRED"):  # Linux: struct ucred is pid, uid, gid (unix(7)).
+        return int(struct.unpack("3i", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[1])
+    # macOS and BSD: SOL_LOCAL is 0, LOCAL_PEERCRED 1; struct xucred begins with a version and the uid.
+    return int(struct.unpack("2I", peer.getsockopt(0, 1, 76)[:8])[1])
+
+
+async def _act(request: web.Request) -> web.StreamResponse:
+    name = request.match_info["action"]
+    action = request.app[ACTIONS].get(name)
+    if action is None:
+        unknown = UsageError(f"this engine knows no action {name!r}; it may be older than the command")
+        return web.json_response(_error(unknown), status=400)
+    acting = asyncio.ensure_future(_answered(name, action, await request.json()))
+    try:
+        await asyncio.wait({acting}, timeout=BEATS_EVERY_S)
+        if acting.done():
+            status, answer = acting.result()
+            return web.json_response(answer, status=status)
+        return await _beating(request, acting)
+    finally:
+        acting.cancel()
+
+
+async def _answered(name: str, action: Action, params: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
+    try:
+        return 200, await action(params)
+    except RelayError as error:
+        return 400, _error(error)
+    except Exception as error:
+        # What it quotes may be of a capture: the kind alone is told.
+        log.exception("action %s failed: %s", name, type(error).__name__)
+        return 400, _error(
+            RelayError(f"this is a fault of lean-relay: {type(error).__name__} in action {name}", word="bug")
+        )
+
+
+async def _beating(
+    request: web.Request, acting: asyncio.Future[tuple[int, dict[str, Any]]]
+) -> web.StreamResponse:
+    """An answer that takes its time: blanks, which JSON allows before it, and then itself."""
+    response = web.StreamResponse(headers={"Content-Type": "application/json"})
+    await response.prepare(request)
+    there = True
+    while not acting.done():
+        if there:
+            try:
+                await response.write(b"\n")
+            except ConnectionError:
+                there = False  # What was begun is done to its end.
+        await asyncio.wait({acting}, timeout=BEATS_EVERY_S)
+    _, answer = acting.result()
+    if there:
+        with suppress(ConnectionError):
+            await response.write(json.dumps(answer).encode())
+            await response.write_eof()
+    return response
+
+
+def _error(error: RelayError) -> dict[str, Any]:
+    return {"error": str(error), "word": error.word, "exit": int(error.exit_code)}

@@ -1,0 +1,174 @@
+"""A request as text that a person edits, and back again.
+
+Pure. The form is the request line, headers, an empty line and the body, with remarks in front:
+
+    # Remarks, which end with the first line that does not begin with #.
+    POST /webhooks/lean
+    Content-Type: application/json
+
+    {"amount": 100.50}
+
+Above the empty line a byte that is no printable text stands as `\\xE9`, and a backslash as `\\\\`; the body
+stands as it is, and what follows it is one line feed more than it ends with, because editors end a file so.
+A body that is no text in UTF-8 stays out of the form, and stays as it is. What nobody changes comes back
+byte for byte.
+"""
+
+from __future__ import annotations
+
+import re
+
+from relay.delivery.edits import Edits, check_header
+from relay.delivery.http.request import HOP_BY_HOP, OURS, Outgoing
+from relay.models import Capture, Headers
+from relay.text.safe import visible
+
+BLANKS = " \t"
+"""What may stand round a part of a line; other blanks of Unicode are bytes like any."""
+
+_ESCAPE = re.compile(r"\\(?:x([0-9A-Fa-f]{2})|(\\))|(\\)")
+
+
+def written(capture: Capture, remarks: tuple[str, ...] = ()) -> bytes:
+    """The form of a capture's request.
+
+    Args:
+        remarks: lines to put in front.
+    """
+    lines = [
+        *remarks,
+        "Method and target, headers, an empty line, the body. Host, Content-Length and the",
+        "headers of the connection itself are the relay's to write. \\xE9 is a byte, \\\\ a backslash.",
+    ]
+    if not _is_text(capture.body):
+        lines.append(f"The body ({len(capture.body)} bytes) is no text in UTF-8: it is not here, and stays.")
+    request = f"{_shown(capture.method)} {_shown(capture.target)}"
+    if request.startswith("#"):
+        request = f"\\x23{request[1:]}"
+    head = [f"# {line}" for line in lines] + [request]
+    head += [f"{_shown(name)}: {_shown(value)}" for name, value in _theirs(capture.headers)]
+    text = "\n".join(head) + "\n"
+    return text.encode("utf-8") + (b"\n" + capture.body + b"\n" if _is_text(capture.body) else b"")
+
+
+def read(form: bytes, capture: Capture) -> Edits:
+    """What was changed in the form; `Edits()` where nothing was.
+
+    Args:
+        capture: what `written` was given.
+
+    Raises:
+        ValueError: a line of the head cannot be read, with its number, or a body stands where none was.
+    """
+    lines, body = _parts(form)
+    if not lines:
+        raise ValueError("the request line is missing: POST /path")
+    (number, first), *rest = lines
+    method, _, target = map(_bytes, first.strip(BLANKS).partition(" "))
+    try:
+        Outgoing(method=method, target=target, headers=(("Host", "a"),), body=b"")
+    except ValueError:
+        raise ValueError(
+            f"line {number}: {visible(first)!r} is no request line, such as POST /path"
+        ) from None
+    headers = tuple(_header(number, line) for number, line in rest)
+    if not _is_text(capture.body):
+        if body:
+            raise ValueError(
+                "the body is no text in UTF-8 and stays as it is, so nothing can stand in its place"
+            )
+        body = capture.body
+    found = Edits(method=method, target=target, headers=headers, body=body)
+    return Edits(
+        method=None if found.method == capture.method else found.method,
+        target=None if found.target == capture.target else found.target,
+        headers=None if headers == _theirs(capture.headers) else _with_ours(headers, capture.headers),
+        body=None if found.body == capture.body else found.body,
+    )
+
+
+def _parts(form: bytes) -> tuple[list[tuple[int, str]], bytes]:
+    """The lines of the head, with their numbers and without remarks, and the body."""
+    lines: list[tuple[int, str]] = []
+    number, at = 0, 0
+    while at < len(form):
+        end = form.find(b"\n", at)
+        end = len(form) if end < 0 else end
+        line = form[at:end].removesuffix(b"\r").decode("utf-8", "surrogateescape")
+        number, at = number + 1, end + 1
+        if lines and not line.strip(BLANKS):
+            return lines, form[at:].removesuffix(b"\n")
+        if line.strip(BLANKS) and (lines or not line.startswith("#")):
+            lines.append((number, line))
+    return lines, b""
+
+
+def _header(number: int, line: str) -> tuple[str, str]:
+    name, colon, value = line.partition(":")
+    if not colon:
+        raise ValueError(f"line {number}: {visible(line)!r} is no header, such as Name: value")
+    pair = _bytes(name.strip(BLANKS)), _bytes(value.strip(BLANKS))
+    try:
+        check_header(*pair)
+    except ValueError as error:
+        raise ValueError(f"line {number}: {error}") from None
+    return pair
+
+
+def _theirs(headers: Headers) -> Headers:
+    """The headers that may be edited."""
+    return tuple(pair for pair in headers if pair[0].lower() not in HOP_BY_HOP | OURS)
+
+
+def _with_ours(headers: Headers, came: Headers) -> Headers:
+    """The edited headers, and those that are not in the form: in front what stood there, the rest behind."""
+    front = 0
+    while front < len(came) and came[front][0].lower() in HOP_BY_HOP | OURS:
+        front += 1
+    behind = (pair for pair in came[front:] if pair[0].lower() in HOP_BY_HOP | OURS)
+    return (*came[:front], *headers, *behind)
+
+
+def _is_text(body: bytes) -> bool:
+    try:
+        return "\0" not in body.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+
+
+def _shown(text: str) -> str:
+    """Latin-1 text of a head for the form."""
+    data = text.encode("latin-1", "replace")
+    try:
+        shown = data.decode("utf-8")
+    except UnicodeDecodeError:
+        shown = data.decode("ascii", "surrogateescape")
+    made = "".join(_escaped(character) for character in shown)
+    # What stands outside is not told from a form's own blanks.
+    made = f"\\x20{made[1:]}" if made.startswith(" ") else made
+    return f"{made[:-1]}\\x20" if made.endswith(" ") else made
+
+
+def _escaped(character: str) -> str:
+    if character == "\\":
+        return "\\\\"
+    if visible(character) == character and not 0xD800 <= ord(character) < 0xE000:
+        return character
+    return "".join(f"\\x{byte:02X}" for byte in character.encode("utf-8", "surrogateescape"))
+
+
+def _bytes(text: str) -> str:
+    """The latin-1 text that a text of the form stands for.
+
+    Raises:
+        ValueError: a backslash that begins nothing.
+    """
+
+    def meant(found: re.Match[str]) -> str:
+        if found[3]:
+            raise ValueError(
+                f"in {visible(text)!r} a backslash begins nothing: write \\\\, or \\xE9 for a byte"
+            )
+        return "\\" if found[2] else bytes([int(found[1], 16)]).decode("utf-8", "surrogateescape")
+
+    return _ESCAPE.sub(meant, text).encode("utf-8", "surrogateescape").decode("latin-1")

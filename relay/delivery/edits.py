@@ -1,0 +1,117 @@
+"""What is changed in a capture before it is sent again.
+
+Pure: a capture and edits give a capture. Whatever no edit names stays as it was, byte for byte. `Host`,
+framing, hop-by-hop headers and our own mark are `relay.delivery.http.request`'s to write, and no edit's.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+
+import msgspec
+
+from relay.delivery.http.request import HOP_BY_HOP, OURS, Outgoing
+from relay.lean import signature
+from relay.models import Capture, Headers
+from relay.text.json_splice import splice
+
+
+class Edits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Changes to one request, made in the order of these fields; as JSON in this shape, `body` in base64."""
+
+    method: str | None = None
+    target: str | None = None
+    """The request target; latin-1, as in a capture. Goes before the path of a target's own."""
+    headers: Headers | None = None
+    """All of them, in order; latin-1."""
+    body: bytes | None = None
+    set: tuple[tuple[str, str], ...] = ()
+    """Path and value of the JSON body, as `relay.lean.set_value.parse_splice` reads them."""
+    header: tuple[tuple[str, str | None], ...] = ()
+    """Names and values, latin-1; None removes. They replace what has the name, or come last."""
+
+    @property
+    def change_body(self) -> bool:
+        return self.body is not None or bool(self.set)
+
+
+def parse_header(text: str) -> tuple[str, str | None]:
+    """`--header 'Name: value'`, or `'Name:'` to remove it, as an entry of `Edits.header`.
+
+    Raises:
+        ValueError: it is none, or names a header that the relay writes itself.
+    """
+    name, colon, value = text.partition(":")
+    if not colon or not name.strip():
+        raise ValueError(f"{text!r} is no header: write 'Name: value', or 'Name:' to remove it")
+    name, value = name.strip(), os.fsencode(value.strip(" \t")).decode("latin-1")
+    check_header(name, value)
+    return name, value or None
+
+
+def check_header(name: str, value: str) -> None:
+    """Raise `ValueError` where a header cannot be sent, or is not for a person to write."""
+    if name.lower() in HOP_BY_HOP | OURS:
+        raise ValueError(f"{name} is written by the relay itself, as target and body ask for")
+    Outgoing(method="GET", target="/", headers=(("Host", "a"), (name, value)), body=b"")
+
+
+def edited(capture: Capture, edits: Edits) -> Capture:
+    """The capture as it is to be sent.
+
+    Raises:
+        ValueError: a path leads nowhere in this body; the message names the capture.
+    """
+    body = capture.body if edits.body is None else edits.body
+    for path, value in edits.set:
+        try:
+            body = splice(body, path, value)
+        except ValueError as error:
+            coded = next(
+                (value for name, value in capture.headers if name.lower() == "content-encoding"), None
+            )
+            packed = f" (its Content-Encoding is {coded})" if coded else ""
+            raise ValueError(f"capture {capture.id}: {error}{packed}") from None
+    headers = capture.headers if edits.headers is None else edits.headers
+    return replace(
+        capture,
+        method=capture.method if edits.method is None else edits.method,
+        target=capture.target if edits.target is None else edits.target,
+        headers=_changed(headers, edits.header),
+        body=body,
+    )
+
+
+def signed(capture: Capture, secret: bytes) -> Capture:
+    """The capture signed anew, its signature at the place and in the spelling of the old one, or last."""
+    name = next((name for name, _ in capture.headers if name.lower() == signature.HEADER), signature.HEADER)
+    value = signature.sign(capture.body, secret)
+    return replace(capture, headers=_changed(capture.headers, ((name, value),)))
+
+
+def is_signature_stale(capture: Capture, sent: Capture) -> bool:
+    """Whether the body was changed under a signature that stayed."""
+    return capture.body != sent.body and _signatures(capture) == _signatures(sent) != []
+
+
+def _signatures(capture: Capture) -> list[str]:
+    return [value for name, value in capture.headers if name.lower() == signature.HEADER]
+
+
+def _changed(headers: Headers, changes: tuple[tuple[str, str | None], ...]) -> Headers:
+    wanted: dict[str, list[tuple[str, str]]] = {}
+    for name, value in changes:
+        pairs = wanted.setdefault(name.lower(), [])
+        if value is not None:
+            pairs.append((name, value))
+    made: list[tuple[str, str]] = []
+    put: set[str] = set()
+    for name, value in headers:
+        key = name.lower()
+        if key not in wanted:
+            made.append((name, value))
+        elif key not in put:
+            put.add(key)
+            made += wanted[key]
+    return (*made, *(pair for key, pairs in wanted.items() if key not in put for pair in pairs))

@@ -1,0 +1,99 @@
+"""What a replay is to do: which captures, where to, changed how, in which order and at which pace."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from array import array
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from time import monotonic
+
+import msgspec
+
+from relay.delivery.http.request import Destination
+from relay.models import Capture, Headers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a run is to do."""
+
+    ids: Sequence[int]
+    """Captures in the order in which they are sent."""
+    destinations: Mapping[str, Destination]
+    """Each target's name, as deliveries have it, and where that is."""
+    targets_of: Callable[[Capture], Sequence[str]]
+    """The targets that a capture goes to."""
+    prepare: Callable[[Capture], Capture] | None = None
+    """Makes the capture that is sent of the one that came; raises `ValueError`. None where it is the same."""
+    times: int = 1
+    """Rounds through all captures."""
+    shuffle: int | None = None
+    """Seeds the order of each round; None for the order of `ids`."""
+    concurrency: int = 1
+    rate: float | None = None
+    """The most deliveries that begin in a second; None for no bound."""
+    original: bool = False
+    """Captures begin as far apart as they came."""
+    until_delivered: bool = False
+    """A delivery is tried again until its verdict is that."""
+    timeout_s: float = 300.0
+    instance: str
+    """Names this engine in `X-Lean-Relay`."""
+    is_busy: Callable[[], bool] = lambda: False
+    """Whether webhooks are coming just now."""
+
+    @property
+    def total(self) -> int:
+        """Deliveries, if each capture goes to each target."""
+        return len(self.ids) * self.times * len(self.destinations)
+
+
+class Preview(msgspec.Struct, frozen=True, kw_only=True):
+    """One request as it would be sent; an entry of what `preview` answers."""
+
+    capture_id: int
+    to: str
+    """The target's name."""
+    method: str
+    target: str
+    headers: Headers
+    body: bytes
+    """As JSON in base64."""
+    signature_is_stale: bool
+    """The body was changed under a signature that stayed."""
+
+
+class Pace:
+    """When the next delivery may begin; one that is late makes no later one late."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._gap_s = 0.0 if plan.rate is None else 1 / plan.rate
+        self._original = plan.original
+        self._due: float | None = None
+        self._before: Capture | None = None
+
+    async def wait_for(self, capture: Capture) -> None:
+        gap_s = self._gap_s
+        if self._original and self._before is not None:
+            gap_s = max(0.0, (capture.received_at - self._before.received_at).total_seconds())
+        self._before = capture
+        self._due = monotonic() if self._due is None else self._due + gap_s
+        if (left_s := self._due - monotonic()) > 0:
+            await asyncio.sleep(left_s)
+
+
+def rounds(ids: Sequence[int], times: int, shuffle: int | None) -> Iterator[int]:
+    """The captures' ids in the order in which they are sent, round after round.
+
+    Args:
+        shuffle: seeds an order of chance; None for the order of `ids`.
+    """
+    chance = random.Random(shuffle)  # noqa: S311 - the same seed has to give the same order
+    for _ in range(times):
+        order = ids
+        if shuffle is not None:
+            order = array("q", ids)
+            chance.shuffle(order)
+        yield from order

@@ -1,0 +1,89 @@
+"""What a replay does, written down in groups: one commit for many tries, soon, and none lost.
+
+Owns when a group is full or has waited long enough, and how much may wait for the disk. How it is written,
+and what is done while the store is in trouble, is its caller's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+from relay.store.write import replays
+from relay.store.write.replays import Done
+
+GROUP_S = 0.05
+"""How long a record waits for others to be committed with."""
+
+GROUP_RECORDS = 200
+GROUP_BYTES = 4 * 1024 * 1024
+"""A group is committed at once from here on."""
+
+MOST_UNWRITTEN = 4
+"""Groups that wait for the disk before no more is sent."""
+
+
+class Records:
+    """What has begun and what has ended, written down in groups."""
+
+    def __init__(
+        self,
+        write: Callable[[Callable[[Any], list[int]]], Awaitable[list[int]]],
+        recorded: Callable[[Sequence[Done], Sequence[int]], None],
+    ) -> None:
+        self._write = write
+        self._recorded = recorded
+        self._begun: dict[int, None] = {}
+        self._done: list[Done] = []
+        self._bytes = 0
+        self._closed = False
+        self._news = asyncio.Event()
+        self._now = asyncio.Event()
+        self._fits = asyncio.Event()
+        self._fits.set()
+
+    def started(self, delivery_id: int) -> None:
+        self._begun[delivery_id] = None
+        self._news.set()
+
+    def ended(self, done: Done) -> None:
+        self._begun.pop(done.delivery_id, None)
+        self._done.append(done)
+        self._bytes += len(done.ended.body or b"") + len(done.ended.sent_body or b"")
+        self._news.set()
+        size = max(len(self._done) / GROUP_RECORDS, self._bytes / GROUP_BYTES)
+        if size >= 1:
+            self._now.set()
+        if size >= MOST_UNWRITTEN:
+            self._fits.clear()
+
+    async def room(self) -> None:
+        """Wait until the disk has caught up, where it is far behind."""
+        await self._fits.wait()
+
+    def close(self) -> None:
+        """Nothing more comes; `run` returns when all is written."""
+        self._closed = True
+        self._news.set()
+        self._now.set()
+
+    async def run(self) -> None:
+        while not (self._closed and not self._done):
+            await self._news.wait()
+            if not self._now.is_set():
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(GROUP_S):
+                        await self._now.wait()
+            self._news.clear()
+            self._now.clear()
+            begun, self._begun = list(self._begun), {}
+            done, self._done, self._bytes = self._done, [], 0
+            self._fits.set()
+            if begun or done:
+                self._recorded(done, await self._write(partial(replays.note, sending=begun, done=done)))
+            if self._closed:
+                self._news.set()
+                self._now.set()

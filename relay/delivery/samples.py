@@ -1,0 +1,188 @@
+"""Lean's part, played: samples posted to a URL as Lean posts events.
+
+Owns the request that Lean would send and what Lean would conclude from the answer. Must not record
+anything, read settings or print.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from importlib.metadata import version
+from time import monotonic
+from typing import Any
+
+from relay.delivery.http.request import CLOSE, Destination, Outgoing
+from relay.delivery.http.sender import Sender
+from relay.errors import Unreachable
+from relay.lean import signature
+from relay.lean.samples import Sample
+from relay.lean.schedule import ANSWER_WITHIN_S, Verdict
+
+RELAY = "lean-relay"
+"""What the `Server` header of a relay's own answers says."""
+
+SAMPLE_HEADER = "X-Lean-Relay-Sample"
+"""Marks a request as made by us; the relay shows such a capture as a sample."""
+
+IN_FLIGHT = 100
+"""Most posts at once; past it a rate is not kept."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Post:
+    """One sample sent, and what came of it."""
+
+    sample: Sample
+    url: str
+    signed: bool
+    elapsed_s: float
+    """From before connecting to the last byte of the answer, or to the failure."""
+    status: int | None
+    """None where no head of a response came within Lean's 10 s."""
+    error: str | None
+    """Why no whole response came, as a phrase; None where one did."""
+    reached: bool
+    """Whether there was a connection at all."""
+    verdict: Verdict
+
+    def as_json(self) -> dict[str, Any]:
+        """One line of `trigger --json`."""
+        following = self.verdict.next_try_in
+        return {
+            "kind": "post",
+            "type": self.sample.type,
+            "event_id": self.sample.event_id,
+            "note": self.sample.note,
+            "url": self.url,
+            "size_bytes": len(self.sample.body),
+            "signed": self.signed,
+            "status": self.status,
+            "elapsed_ms": round(self.elapsed_s * 1_000, 3),
+            "error": self.error,
+            "verdict": self.verdict.word,
+            "reason": self.verdict.reason,
+            "next_try_in_s": following.total_seconds() if following is not None else None,
+        }
+
+
+async def post_all(
+    to: Destination,
+    samples: Iterator[Sample],
+    report: Callable[[Post], None],
+    *,
+    secret: bytes | None = None,
+    rate: float | None = None,
+    answer_within_s: float = ANSWER_WITHIN_S,
+) -> None:
+    """Post each sample once, as Lean's first try, and report each as its answer comes.
+
+    One after the other; with a rate each starts at its time, whether or not those before have been
+    answered, up to `IN_FLIGHT` at once. Stops where nothing can be reached.
+
+    Args:
+        to: where to; exactly its URL's path and query.
+        samples: made when their turn comes, so that their timestamps are true.
+        secret: signs each body; None sends them unsigned.
+        rate: posts per second; None for as fast as they are answered.
+        answer_within_s: what Lean waits; a test waits less.
+
+    Raises:
+        Unreachable: there was no connection; the message says why.
+    """
+    failures: list[Post] = []
+
+    def done(post: Post) -> None:
+        if post.reached:
+            report(post)
+        else:
+            failures.append(post)
+
+    async with Sender() as sender:
+        post = partial(_post, sender, to, secret=secret, within_s=answer_within_s)
+        if rate is None:
+            for sample in samples:
+                done(await post(sample))
+                if failures:
+                    break
+        else:
+            try:
+                await _paced(post, samples, rate, done, failures)
+            except ExceptionGroup as group:
+                # A pipe that closed, or a change that does not fit: the caller's, as without a rate.
+                raise group.exceptions[0] from None
+    if failures:
+        raise Unreachable(f"{failures[0].error}")
+
+
+async def _paced(
+    post: Callable[[Sample], Awaitable[Post]],
+    samples: Iterator[Sample],
+    rate: float,
+    done: Callable[[Post], None],
+    failures: list[Post],
+) -> None:
+    room = asyncio.Semaphore(IN_FLIGHT)
+
+    async def one(sample: Sample) -> None:
+        try:
+            done(await post(sample))
+        finally:
+            room.release()
+
+    started = monotonic()
+    async with asyncio.TaskGroup() as posts:
+        number = 0
+        while True:
+            # A sleep of 0 too: it lets answers in, and with them the news that nobody is there.
+            await asyncio.sleep(max(0.0, started + number / rate - monotonic()))
+            await room.acquire()
+            sample = next(samples, None) if not failures else None
+            if sample is None:
+                break
+            posts.create_task(one(sample), name=f"post {number + 1}")
+            number += 1
+
+
+async def _post(
+    sender: Sender, to: Destination, sample: Sample, secret: bytes | None, within_s: float
+) -> Post:
+    tried = await sender.send(_request(to, sample, secret), to, timeout_s=within_s)
+    judged = tried.verdict
+    ours = any((name.lower(), value) == ("server", RELAY) for name, value in tried.headers or ())
+    if ours and judged.word == "retry" and tried.elapsed_s <= ANSWER_WITHIN_S:
+        judged = replace(judged, reason=_why_ours(tried.status, (tried.body or b"")[:100]))
+    return Post(
+        sample=sample,
+        url=to.url,
+        signed=secret is not None,
+        elapsed_s=tried.elapsed_s,
+        status=tried.status,
+        error=tried.error,
+        reached=not tried.target_down,
+        verdict=judged,
+    )
+
+
+def _why_ours(status: int | None, text: bytes) -> str:
+    """Why a relay answered so: no backend has seen it."""
+    if text.startswith(b"answered "):
+        return f"{status} is the relay's own answer, given on purpose: --respond or respond_rules"
+    word = text.decode("ascii", "replace").strip()
+    return f"{status} is the relay's own answer: {word}; see lean-relay refusals"
+
+
+def _request(to: Destination, sample: Sample, secret: bytes | None) -> Outgoing:
+    headers = [
+        ("Host", to.authority),
+        ("User-Agent", f"lean-relay/{version('lean-relay')}"),
+        ("Accept", "*/*"),
+        ("Content-Type", "application/json"),
+        (SAMPLE_HEADER, "1"),
+    ]
+    if secret is not None:
+        headers.append((signature.HEADER, signature.sign(sample.body, secret)))
+    headers += [("Content-Length", str(len(sample.body))), CLOSE]
+    return Outgoing(method="POST", target=to.exact_target, headers=tuple(headers), body=sample.body)

@@ -1,0 +1,504 @@
+"""The one process that owns a database: lifetimes of store, receiver and control, in order.
+
+Opens them as nested contexts and closes them in reverse; holds what each action does, so that a
+command gets the same code whether it asks a running engine or becomes one for a moment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import sqlite3
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+from importlib.metadata import version
+from logging import getLogger
+from secrets import token_hex
+from time import monotonic, time
+from types import TracebackType
+from typing import Any
+
+from aiohttp import http_parser
+
+from relay.config import SETTINGS, Settings, plain_values, with_left_out_of
+from relay.control import client
+from relay.control.lock import Holder, Lock, holder, lock_path
+from relay.control.server import Action, Served, serving
+from relay.delivery.http.standstill import awake_and_asleep
+from relay.engine import maintenance
+from relay.engine.forwarding import Forwarding, forwarding, refuse_circles
+from relay.engine.replays import Replays, replaying
+from relay.engine.retention import remove_daily
+from relay.engine.shape_checker import Judging, judging
+from relay.engine.tasks import background
+from relay.errors import RelayError, UsageError
+from relay.processes import port_owner
+from relay.receiver.config import Rules
+from relay.receiver.limits import Limits
+from relay.receiver.listener import listen
+from relay.receiver.receiver import Receiver
+from relay.receiver.refusals import Refusals
+from relay.receiver.routes import described
+from relay.store.errors import StoreClosed, StoreTrouble
+from relay.store.write import changes, files
+from relay.store.write.cleanup import Leavings
+from relay.store.write.client import Writer
+
+log = getLogger("relay.engine")
+
+SWEEP_EVERY_S = 0.25
+WRITE_REFUSALS_EVERY_S = 1.0
+SILENT_S = 0.9
+"""From here on `status` says that the store does not answer: it has just been asked, and waited for."""
+LOOK_AT_SOCKET_EVERY_S = 1.0
+BUSY_FOR_S = 0.1
+"""How long after a capture replays give way to more of them."""
+STOP_WITHIN_S = 2.5
+"""How long requests in hand may take at the end; with the store's own closing this stays below 5 s."""
+ENDS_WITHIN_S = 4.5
+"""How long the whole end of an engine that receives may take, a store that hangs included."""
+HUNG_S = 2.5
+"""A store that says nothing for so long while the engine ends is given up."""
+CLOSES_WITHIN_S = 60.0
+"""How long the engine of a command waits for the store at its end: somebody waits for that command, and can
+interrupt it."""
+LAST_REFUSALS_WITHIN_S = 0.5
+
+Ask = Callable[[str, Mapping[str, Any]], Awaitable[dict[str, Any]]]
+"""An action's name and parameters to its answer."""
+
+AFTER_RESTART = (
+    "db",
+    "host",
+    "port",
+    "connections",
+    "max_body",
+    "retry",
+    "time_scale",
+    "timeout_s",
+    "in_flight",
+    "insecure",
+    "target_ca",
+    "target_cert",
+    "target_key",
+    "target_server_name",
+)
+"""Settings that a running engine does not change."""
+
+
+class Engine:
+    """A running engine; made by `running`."""
+
+    def __init__(
+        self, settings: Settings, reread: Callable[[], Settings] | None, stop: Callable[[], None]
+    ) -> None:
+        self.settings = settings
+        self._begun_with = settings
+        """What is in force of AFTER_RESTART."""
+        self.refusals = Refusals()
+        self.url: str | None = None
+        self.captures = 0
+        """Stored since the start."""
+        self._stored_at = 0.0
+        self._reread = reread
+        self._end = stop
+        self._control: Served | None = None
+        """The socket on which it is asked."""
+        self.left_open_by: Holder | None = None
+        """The engine before this one, where that ended without closing."""
+        self._started = time()
+        self._up_since = awake_and_asleep()
+        """Not by the wall clock, which may be set."""
+        self._writer: Writer
+        self._port: int | None = None
+        """Where the receiver listens."""
+        self._receiver: Receiver | None = None
+        self._forwarding: Forwarding | None = None
+        self._judging: Judging | None = None
+        self._replays: Replays
+        self._instance = token_hex(4)
+        """Names this engine in `X-Lean-Relay`."""
+        self._lock: Lock
+        self._work: AsyncExitStack
+        """What `finish` ends."""
+        self._ends_at: float | None = None
+        """When all has to have ended; None while nothing has begun to end."""
+
+    # -- lifetimes -----------------------------------------------------------------------------
+
+    async def _open(self, stack: AsyncExitStack, *, receive: bool) -> None:
+        settings = self.settings
+        rules = Rules.read(settings, receive=receive)
+        leavings = Leavings(settings.db, lock_path(settings.db))
+        is_open = False
+
+        def clean_up(remove: Callable[[], None]) -> None:
+            if not is_open and not self.captures:
+                remove()
+
+        stack.callback(clean_up, leavings.remove_folders)
+        leavings.folders = files.prepare_folder(settings.db, allow_network_fs=settings.allow_network_fs)
+        self._lock = Lock.take(settings.db)
+        self.left_open_by = self._lock.left_open_by
+        stack.callback(self._lock.release, told=receive)
+        stack.callback(clean_up, leavings.remove_files)
+        self._describe()
+        await self._open_store(stack)
+        removing = remove_daily(self._writer, lambda: self.settings, receives=receive)
+        await stack.enter_async_context(background(self._sweep(), self._keep_refusals_written(), removing))
+        self._work = await stack.enter_async_context(AsyncExitStack())
+        if receive:
+            forwards = forwarding(self._writer, settings, rules.routes, instance=self._instance)
+            self._forwarding = await self._work.enter_async_context(forwards)
+            self._judging = await self._work.enter_async_context(judging(self._writer, settings.db))
+            await self._listen(self._work, rules)
+        replays = replaying(
+            lambda: self.settings,
+            self._writer,
+            routes=lambda: rules.routes if self._receiver is None else self._receiver.routes,
+            url=lambda: self.url,
+            is_busy=lambda: monotonic() - self._stored_at < BUSY_FOR_S,
+            instance=self._instance,
+        )
+        self._replays = await self._work.enter_async_context(replays)
+        self._control = await self._work.enter_async_context(serving(settings.db, self._actions()))
+        self._describe()
+        await self._work.enter_async_context(background(self._keep_reachable(self._control)))
+        self._work.callback(self._begin_end)
+        is_open = True
+        if leavings.folders:
+            log.info("made the folder %s for the database", leavings.folders[-1])
+
+    async def finish(self) -> None:
+        """Take, send and do nothing more; the log stays open, so that the last of it can be shown."""
+        await self._work.aclose()
+
+    async def _open_store(self, stack: AsyncExitStack) -> None:
+        db = self.settings.db
+        new = files.create_private(db)
+        self._writer = await Writer.open(
+            db,
+            ours=self._lock.owned_before and not new,
+            lock=self._lock.descriptor,
+            committed=self._committed,
+        )
+        stack.push_async_callback(self._close_store)
+
+    def _begin_end(self) -> None:
+        """Have all that takes its time to end begin with that, so that their times do not add up."""
+        receives = self._receiver is not None
+        self._ends_at = monotonic() + (ENDS_WITHIN_S if receives else CLOSES_WITHIN_S)
+        self._replays.stop()
+        if self._forwarding is not None:
+            self._forwarding.stop()
+
+    async def _close_store(self) -> None:
+        if self._ends_at is None:  # It never came to its work.
+            self._ends_at = monotonic() + ENDS_WITHIN_S
+        try:
+            async with asyncio.timeout(LAST_REFUSALS_WITHIN_S):
+                await self._write_refusals()
+        except TimeoutError:
+            log.warning("the newest refusals could not be written: the store does not answer")
+        await self._writer.close(within_s=max(self._ends_at - monotonic(), 0.5))
+
+    async def _listen(self, stack: AsyncExitStack, rules: Rules) -> None:
+        settings = self.settings
+        if http_parser.HttpRequestParser is http_parser.HttpRequestParserPy:
+            raise RelayError(
+                "aiohttp runs without its C parser, which is the strict one; install a built wheel of it, "
+                "and unset AIOHTTP_NO_EXTENSIONS",
+                word="no-c-parser",
+            )
+        receiver = Receiver(
+            self._writer,
+            rules.judge,
+            rules.answers,
+            rules.routes,
+            self.refusals,
+            limits=Limits(max_body=settings.max_body, connections=settings.connections),
+            sites=rules.sites,
+            tls=rules.tls,
+        )
+        try:
+            servers = await listen(receiver.connections.accept, settings.host, settings.port)
+        except OSError as error:
+            raise _cannot_listen(settings, error) from error
+        self._receiver = receiver
+        host, port = servers[0].sockets[0].getsockname()[:2]
+        self._port = port
+        scheme = "http" if rules.tls is None else "https"
+        self.url = f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+        self._say_targets(settings)
+
+        async def stop() -> None:
+            for server in servers:
+                server.close()
+            await receiver.stop(STOP_WITHIN_S)
+
+        stack.push_async_callback(stop)
+
+    def _say_targets(self, settings: Settings) -> None:
+        """Where webhooks go and who said so: a settings file may have come with a repository."""
+        for line in described(settings.forward):
+            log.info("%s", line)
+
+    def _describe(self) -> None:
+        socket = None if self._control is None else str(self._control.path)
+        self._lock.describe(Holder(pid=os.getpid(), started_at=self._started, url=self.url, socket=socket))
+
+    def _committed(self, first_id: int, count: int) -> None:
+        self.captures += count
+        self._stored_at = monotonic()
+        if self._forwarding is not None:
+            self._forwarding.notice()
+        if self._judging is not None:
+            self._judging.notice(first_id + count - 1)
+
+    # -- what goes on by itself ----------------------------------------------------------------
+
+    async def _sweep(self) -> None:
+        """Regular looks at what nobody else looks after; awaits nothing, so that nothing can hold it up."""
+        well = True
+        while True:
+            await asyncio.sleep(SWEEP_EVERY_S)
+            self._writer.give_up_late()
+            if self._ends_at is not None and self._writer.silent_s > HUNG_S:
+                self._writer.give_up()
+            was, well = well, self._writer.trouble is None
+            if well and not was and self._forwarding is not None:
+                self._forwarding.notice()  # Of what was committed unheard.
+
+    async def _keep_refusals_written(self) -> None:
+        while True:
+            await asyncio.sleep(WRITE_REFUSALS_EVERY_S)
+            await self._write_refusals()
+
+    async def _write_refusals(self) -> None:
+        entries = self.refusals.take()
+        if not entries:
+            return
+        try:
+            await self._writer.write(partial(changes.add_refusals, entries=entries))
+        except (StoreTrouble, StoreClosed, sqlite3.Error):
+            self.refusals.put_back(entries)
+
+    async def _keep_reachable(self, served: Served) -> None:
+        """Make lock file and control socket again where somebody cleaned them away, and describe them."""
+        well = True
+        while True:
+            await asyncio.sleep(LOOK_AT_SOCKET_EVERY_S)
+            again = False
+            try:
+                if again := self._lock.put_back(self.settings.db):
+                    log.warning(
+                        "the lock file was removed and is made again; a second engine could have started"
+                    )
+                if not served.is_there():
+                    await served.listen()
+                    again = True
+                    log.info("the control socket was gone; it is now %s", served.path)
+                well = True
+            except (RelayError, OSError) as error:
+                if well:
+                    log.warning("lock file or control socket are gone and cannot be made again: %s", error)
+                well = False
+            if again:
+                self._describe()
+
+    # -- actions -------------------------------------------------------------------------------
+
+    def _actions(self) -> dict[str, Action]:
+        return {
+            "status": self._status,
+            "reload": self._reload,
+            "compare": self._compare,
+            "stop": self._stop,
+            **maintenance.actions(self._writer),
+            **self._replays.actions(),
+            **(self._forwarding.actions() if self._forwarding is not None else {}),
+        }
+
+    async def act(self, action: str, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Do what the control socket would do.
+
+        Raises:
+            RelayError: the store is in trouble, or what the action says.
+        """
+        return await self._actions()[action](params)
+
+    async def _status(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        targets = await self._forwarding.targets() if self._forwarding is not None else []
+        trouble = self._writer.trouble
+        if trouble is None and self._writer.silent_s > SILENT_S:
+            trouble = StoreTrouble(
+                "store-slow", f"the store has not answered for {self._writer.silent_s:.0f} s"
+            )
+        receiver = self._receiver
+        return {
+            "kind": "status",
+            "engine": {
+                "pid": os.getpid(),
+                "version": version("lean-relay"),
+                "url": self.url,
+                "public_url": self.settings.public_url,
+                "uptime_s": round(awake_and_asleep() - self._up_since, 1),
+                "captures": self.captures,
+                "connections": len(receiver.connections.connections) if receiver else 0,
+                "answers": receiver.answers.summary if receiver else None,
+            },
+            "store": {
+                "state": trouble.reason if trouble else "ok",
+                "detail": trouble.detail if trouble else None,
+                "wal_bytes": self._writer.wal_bytes,
+                "waiting": self._writer.waiting,
+            },
+            "targets": targets,
+            "replays": self._replays.running(),
+            "refusals": dict(self.refusals.counts),
+        }
+
+    async def _stop(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """End this engine in order, as SIGTERM does; the answer comes before the end."""
+        if self._receiver is None and params.get("yes") is not True:
+            raise RelayError(
+                f"the engine (pid {os.getpid()}) belongs to another command, which ends by itself; "
+                "wait for it, or end it with --yes",
+                word="engine-busy",
+            )
+        log.info("asked to stop")
+        self._end()
+        return {"kind": "stop", "pid": os.getpid()}
+
+    async def _compare(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Which of these settings have another value here, and which."""
+        asked = params["settings"]
+        have = plain_values(self.settings, asked)
+        begun = plain_values(self._begun_with, asked)
+        have |= {key: begun[key] for key in begun if SETTINGS[key].attribute in AFTER_RESTART}
+        differ = {
+            key: have[key]
+            for key, value in asked.items()
+            if value != have[key] and not (key == "port" and value == self._port)
+        }
+        return {"pid": os.getpid(), "differ": differ}
+
+    async def _reload(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        if self._reread is None:
+            raise UsageError("this engine has nothing to read again")
+        reread = self._reread()
+        fresh = with_left_out_of(reread, self.settings)
+        rules = Rules.read(fresh, receive=self._receiver is not None)  # All faults before anything changes.
+        if self._port is not None:
+            refuse_circles(rules.routes, self.settings.host, self._port)
+        fixed = [name for name in AFTER_RESTART if getattr(fresh, name) != getattr(self._begun_with, name)]
+        parked = 0
+        changed = False
+        receiver = self._receiver
+        if receiver is not None:
+            receiver.judge = rules.judge
+            receiver.answers = rules.answers
+            receiver.sites = rules.sites
+            door = receiver.connections
+            if (door.tls is None) == (rules.tls is None):
+                door.tls = rules.tls
+            else:
+                fixed.append("tls_cert")
+            changed = rules.routes.targets != receiver.routes.targets
+            receiver.routes = rules.routes
+        self.settings = fresh
+        if changed:
+            self._say_targets(fresh)
+            if self._forwarding is not None:
+                parked = await self._forwarding.send_to(rules.routes.targets)
+        untrusted = [each.name for each in reread.left_out if not each.for_other_db]
+        return {"kind": "reload", "after_restart": fixed, "parked": parked, "untrusted": untrusted}
+
+
+@asynccontextmanager
+async def running(
+    settings: Settings,
+    *,
+    receive: bool,
+    reread: Callable[[], Settings] | None = None,
+    stop: Callable[[], None] | None = None,
+) -> AsyncIterator[Engine]:
+    """An engine for as long as the context lasts.
+
+    Args:
+        receive: whether it takes webhooks; without, it only changes what is stored.
+        reread: gives fresh settings for `reload`.
+        stop: called once asked to stop; whoever holds the context then leaves it. By default the task that
+            holds it is interrupted, and the context raises `stopped`.
+
+    Raises:
+        RelayError: with the stable word of what keeps it from starting.
+    """
+    interrupt = _Interrupt()
+    engine = Engine(settings, reread, stop or interrupt)
+    with interrupt:
+        async with AsyncExitStack() as stack:
+            await engine._open(stack, receive=receive)
+            yield engine
+
+
+class _Interrupt:
+    """Ends the task that holds this context, which then raises `stopped`."""
+
+    def __enter__(self) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._task = task
+        self._asked = False
+
+    def __call__(self) -> None:
+        if not self._asked:
+            self._asked = True
+            self._task.cancel()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._asked and kind is asyncio.CancelledError and not self._task.uncancel():
+            raise RelayError("another command had this one end before it was done", word="stopped") from error
+
+
+async def ask(settings: Settings, action: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Have the database's engine act: the running one, or this process as the engine for that long.
+
+    Raises:
+        Unreachable: an engine holds the database and does not answer.
+        RelayError: what the action says.
+    """
+    async with asking(settings) as act:
+        return await act(action, params)
+
+
+@asynccontextmanager
+async def asking(settings: Settings) -> AsyncIterator[Ask]:
+    """The same for several actions of one engine, which lasts as long as the context."""
+    if holder(settings.db) is not None:
+        yield partial(client.ask_engine, settings.db)
+        return
+    async with running(settings, receive=False) as engine:
+        yield engine.act
+
+
+def _cannot_listen(settings: Settings, error: OSError) -> RelayError:
+    where = f"{settings.host} port {settings.port}"
+    if error.errno == errno.EADDRINUSE:
+        owner = port_owner(settings.port)
+        who = f" by {owner}" if owner else ""
+        return RelayError(
+            f"{where} is taken{who}; stop that one, or choose another with --port (0 is any free one)",
+            word="port-taken",
+        )
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return RelayError(
+            f"{where} needs rights you do not have; choose one above 1023 with --port", word="port-denied"
+        )
+    return RelayError(
+        f"cannot listen on {where}: {error.strerror or error}; see --host and --port", word="no-address"
+    )

@@ -1,0 +1,253 @@
+"""The engine's side of forwarding: what an earlier engine left, the forwarder's life, and its actions.
+
+Owns what happens at start and at the end, and what commands may ask. When what is sent is the forwarder's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from time import monotonic, time_ns
+from typing import Any
+
+from relay.config import Settings
+from relay.control.server import Action
+from relay.delivery.destinations import destinations
+from relay.delivery.forwarder import Forwarder
+from relay.delivery.target_queue import DeliveryPolicy
+from relay.engine.tasks import background
+from relay.errors import RelayError, UsageError
+from relay.models import from_micros, iso
+from relay.receiver.routes import Routes
+from relay.store.errors import StoreTrouble
+from relay.store.write import deliveries
+from relay.store.write.client import Writer
+from relay.text.local_time import local
+from relay.text.targets import leads_to
+
+log = logging.getLogger("relay.forwarder")
+
+PARKED_AFTER = timedelta(hours=1)
+"""What has waited longer when an engine starts is not sent by itself: nobody expects it any more."""
+
+ENDS_WITHIN_S = 1.5
+
+STORE_WITHIN_S = 5.0
+"""How long an action waits for the store; a person waits for its answer."""
+
+COUNTED_WITHIN_S = 1.0
+"""How long `targets` waits for the store to count what waits."""
+
+RESUME = "`lean-relay resume` lets go"
+
+
+class Forwarding:
+    """A running forwarder, and what commands may ask of it."""
+
+    def __init__(self, writer: Writer, forwarder: Forwarder, settings: Settings) -> None:
+        self._writer = writer
+        self._forwarder = forwarder
+        self._settings = settings
+        self._counting: asyncio.Task[dict[str, deliveries.Backlog]] | None = None
+        self._stopped_at: float | None = None
+
+    def notice(self) -> None:
+        """Captures were committed: their deliveries can go."""
+        self._forwarder.notice()
+
+    def actions(self) -> dict[str, Action]:
+        """The actions by the names that commands ask for."""
+        return {"forward": self._send_again, "pause": self._pause, "resume": self._resume}
+
+    async def targets(self) -> list[dict[str, Any]]:
+        """Each target with its state, how much waits for it and, where nothing can go at once, until when.
+
+        Parked deliveries of former targets too.
+
+        How much is None while the store cannot tell.
+        """
+        none: deliveries.Backlog | None = deliveries.Backlog()
+        counted = await self._backlog()
+        waits = counted or {}
+        if counted is None:
+            none = None
+        states = self._forwarder.states()
+        names = {name for name, _, _ in states}
+        states += [(name, "not configured", None) for name in waits if name not in names]
+        return [
+            {
+                "target": name,
+                "state": state,
+                "reason": reason,
+                "waiting": found and found.waiting,
+                "parked": found and found.parked,
+                "next_at": _to_come(found.next_at if found else None),
+            }
+            for name, state, reason in states
+            for found in [waits.get(name, none)]
+        ]
+
+    async def _backlog(self) -> dict[str, deliveries.Backlog] | None:
+        """What waits for each target; None where the store does not say so soon.
+
+        All who ask at once share one question, so that those to a store that hangs do not pile up.
+        """
+        if self._counting is None:
+            ask = self._writer.outside_transaction(deliveries.backlog)
+            self._counting = asyncio.get_running_loop().create_task(ask, name="backlog")
+            self._counting.add_done_callback(self._counted)
+        counting = self._counting
+        await asyncio.wait({counting}, timeout=COUNTED_WITHIN_S)
+        if not counting.done() or counting.cancelled() or counting.exception() is not None:
+            return None
+        return counting.result()
+
+    def _counted(self, counting: asyncio.Task[dict[str, deliveries.Backlog]]) -> None:
+        self._counting = None
+        if not counting.cancelled():
+            counting.exception()  # Whoever asked has seen it, or has gone.
+
+    def stop(self) -> None:
+        """Begin no more attempts; those under way get `ENDS_WITHIN_S` from now on."""
+        if self._stopped_at is None:
+            self._stopped_at = monotonic()
+            self._forwarder.stop()
+
+    async def _end(self, tasks: Sequence[asyncio.Task[None]]) -> None:
+        self.stop()
+        assert self._stopped_at is not None
+        await asyncio.wait(tasks, timeout=max(self._stopped_at + ENDS_WITHIN_S - monotonic(), 0.1))
+        if self._counting is not None:
+            self._counting.cancel()
+
+    async def _send_again(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        targets = self._forwarder.targets
+        if not targets:
+            raise UsageError("this engine has no target; start it with --forward-to, or set forward")
+        ids = list(params["ids"])
+        try:
+            queued, released = await self._writer.write(
+                partial(deliveries.send_again, ids=ids, targets=targets, now=time_ns() // 1000),
+                within_s=STORE_WITHIN_S,
+            )
+        except StoreTrouble as trouble:
+            raise RelayError(f"nothing was queued: {trouble.detail}", word=trouble.reason) from trouble
+        self._forwarder.notice()
+        return {"queued": queued, "released": released, "targets": targets}
+
+    async def _pause(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        return await self._turn(time_ns() // 1000)
+
+    async def _resume(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        return await self._turn(None)
+
+    async def _turn(self, paused_since: int | None) -> dict[str, Any]:
+        """Hold back or let go, and remember it: a restart alone lets nothing go."""
+        changed = self._forwarder.is_paused is (paused_since is None)
+        self._forwarder.pause(paused_since is not None)
+        if changed:
+            log.info("forwarding goes on" if paused_since is None else f"forwarding is paused; {RESUME}")
+        try:
+            await self._writer.write(
+                partial(deliveries.keep_paused, since=paused_since), within_s=STORE_WITHIN_S
+            )
+            return {"changed": changed, "targets": await self.targets()}
+        except StoreTrouble as trouble:
+            raise RelayError(
+                f"done, but a restart will not know of it: {trouble.detail}", word=trouble.reason
+            ) from trouble
+
+    async def send_to(self, targets: Sequence[str]) -> int:
+        """Have these targets and no others from now on; no capture is routed to others any more.
+
+        Returns:
+            How many deliveries to former targets were parked.
+
+        Raises:
+            RelayError: the store is in trouble; the targets are the new ones nevertheless.
+        """
+        self._forwarder.send_to(destinations(targets, self._settings))
+        try:
+            return await self._writer.write(
+                partial(deliveries.park, targets=targets, before=0), within_s=STORE_WITHIN_S
+            )
+        except StoreTrouble as trouble:
+            raise RelayError(
+                f"what waits for former targets could not be parked: {trouble.detail}", word=trouble.reason
+            ) from trouble
+
+
+@asynccontextmanager
+async def forwarding(
+    writer: Writer, settings: Settings, routes: Routes, *, instance: str
+) -> AsyncIterator[Forwarding]:
+    """Take up what an earlier engine left and forward while the context lasts.
+
+    At its end tries on their way may finish, and are recorded; the rest waits for the next engine.
+
+    Args:
+        instance: names this engine in `X-Lean-Relay`.
+
+    Raises:
+        UsageError: `loop` where a target is this relay itself.
+    """
+    refuse_circles(routes, settings.host, settings.port)
+    paused = await _take_up(writer, routes)
+    policy = DeliveryPolicy(
+        instance=instance,
+        retry=settings.retry,
+        time_scale=settings.time_scale,
+        timeout_s=settings.timeout_s,
+        in_flight=settings.in_flight,
+    )
+    forwarder = Forwarder(writer, destinations(routes.targets, settings), policy, paused=paused)
+    async with background(forwarder.run()) as tasks:
+        running = Forwarding(writer, forwarder, settings)
+        yield running
+        await running._end(tasks)
+
+
+def refuse_circles(routes: Routes, host: str, port: int) -> None:
+    """
+    Raises:
+        UsageError: `loop` where a target is the listener at `host` and `port`.
+    """
+    for target in routes.targets:
+        if leads_to(target, host, port):
+            raise UsageError(
+                f"{target} is this relay itself: captures would go round in a circle", word="loop"
+            )
+
+
+async def _take_up(writer: Writer, routes: Routes) -> bool:
+    """Put in order what an earlier engine left, and say it; gives whether it was paused."""
+    before = int((datetime.now(UTC) - PARKED_AFTER).timestamp() * 1_000_000)
+    await writer.write(deliveries.recover)
+    parked = await writer.write(partial(deliveries.park, targets=routes.targets, before=before))
+    if parked:
+        log.warning("%s of earlier runs: parked; `lean-relay forward state:parked` sends them", many(parked))
+    since = await writer.outside_transaction(deliveries.paused_since)
+    if since is None or not routes.targets:
+        return since is not None
+    waits = await writer.outside_transaction(deliveries.backlog)
+    count = sum(each.waiting for each in waits.values())
+    log.warning(
+        f"forwarding is paused since %s, and stays so: %s; {RESUME}",
+        f"{local(from_micros(since)):%Y-%m-%d %H:%M}",
+        f"{many(count)} {'waits' if count == 1 else 'wait'}" if count else "nothing waits",
+    )
+    return True
+
+
+def _to_come(at: int | None) -> str | None:
+    """A time in microseconds UTC as ISO 8601; None where there is none or it has come."""
+    return None if at is None or at <= time_ns() // 1000 else iso(from_micros(at))
+
+
+def many(count: int) -> str:
+    """`1 delivery`, `2 deliveries`."""
+    return "1 delivery" if count == 1 else f"{count} deliveries"

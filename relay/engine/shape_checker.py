@@ -1,0 +1,283 @@
+"""The engine's side of judging shapes: what is judged when, and the life of the process that does it.
+
+Owns the order: what has just come first, then what has waited since earlier runs, both in small slices
+with pauses, so that neither the writer nor the processor is kept from those who wait for an answer. A
+worker that dies is started again; a capture over which it dies again and again is left unjudged and named.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+from pathlib import Path
+
+import msgspec
+
+from relay.engine.shape_worker import Drift, Found
+from relay.engine.tasks import background
+from relay.processes import own_module, own_path
+from relay.store.errors import StoreClosed, StoreTrouble
+from relay.store.write.client import Writer
+from relay.store.write.shapes import first_unjudged, save_shapes, where_judging_stands
+
+log = logging.getLogger("relay.judging")
+
+SLICE = 50
+"""Captures of one transaction: about a millisecond of the writer."""
+
+LINGER_S = 0.05
+"""How long a capture waits for others to be judged with."""
+
+REST = 4.0
+"""After a slice it rests so many times as long as that took: a fifth of one processor at most."""
+
+BUSY_PER_S = 2_000
+"""While more captures come than this, a slice a second is judged and the rest waits."""
+
+BUSY_REST_S = 1.0
+
+SLICE_WITHIN_S = 300.0
+"""A worker that takes longer over a slice is ended; on a busy machine it gets little of the processor."""
+
+AGAIN_AFTER_S = (0.5, 2.0, 10.0, 60.0)
+"""Waits before a worker is started anew: after its first death in a row, its second, and so on."""
+
+DEATHS_OVER_ONE = 2
+"""So often it may die over a single capture before that one is passed over."""
+
+TOLD_AT_MOST = 200
+"""Different drifts that are told in one run."""
+
+ENDS_WITHIN_S = 0.5
+
+LONGEST_ANSWER = 1024 * 1024
+
+PROGRAM = "relay.engine.shape_worker"
+"""The module that the worker runs."""
+
+_decode = msgspec.json.Decoder(Found).decode
+
+
+class WorkerDied(Exception):
+    """The worker ended or fell silent before it answered."""
+
+
+class CannotStart(Exception):
+    """There is no worker: the system does not start one."""
+
+
+class Judging:
+    """Judges captures while the engine runs; made by `judging`."""
+
+    def __init__(self, writer: Writer, worker: Worker) -> None:
+        self._writer = writer
+        self._worker = worker
+        self._wake = asyncio.Event()
+        self._newest = 0
+        self._told: set[str] = set()
+        self._deaths = 0
+        """In a row."""
+        self._one_by_one = 0
+        """So many captures are judged alone, as the worker died over one of them."""
+        self._failed_starts = 0
+        """In a row."""
+
+    def notice(self, newest: int) -> None:
+        """Captures up to this id are committed."""
+        self._newest = newest
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Judge what there is and what comes, endlessly; ends when the store closes."""
+        try:
+            while True:
+                try:
+                    await self._run()
+                except StoreClosed:
+                    return
+                except Exception as error:
+                    # Shapes are worth no engine: whatever it is, webhooks go on being taken.
+                    log.warning("shapes are not judged for %d s: %s", AGAIN_AFTER_S[-1], error)
+                await asyncio.sleep(AGAIN_AFTER_S[-1])
+        finally:
+            await self._worker.end()
+
+    async def _run(self) -> None:
+        before, start = await self._writer.write(where_judging_stands)
+        # Two stretches: what earlier runs left, and what comes in this one.
+        self._newest = max(self._newest, start)
+        after = start
+        while True:
+            self._wake.clear()
+            if after < self._newest:
+                await asyncio.sleep(LINGER_S)
+                after = await self._slice(after, self._newest, mark=before >= start)
+            elif before < start:
+                before = await self._slice(before, start, mark=True)
+                if before >= start:
+                    after = max(after, start)
+            else:
+                await self._wake.wait()
+
+    async def _slice(self, after: int, upto: int, *, mark: bool) -> int:
+        """Judge a slice and rest; gives the id up to which all is done."""
+        begun, newest = asyncio.get_running_loop().time(), self._newest
+        alone = self._one_by_one > 0
+        try:
+            found = await self._worker.ask(after, upto, 1 if alone else SLICE)
+        except CannotStart as error:  # No capture is to blame.
+            if not self._failed_starts:
+                log.warning("shapes are not judged until their process can be started: %s", error)
+            self._failed_starts += 1
+            await asyncio.sleep(AGAIN_AFTER_S[-1])
+            return after
+        except WorkerDied:
+            return await self._after_death(after, upto, alone=alone)
+        self._failed_starts = 0
+        self._deaths = 0
+        self._one_by_one -= alone
+        if not await self._saved(found, mark=mark):
+            return after
+        for drift in found.drifts:
+            self._tell(drift)
+        await self._rest(begun, newest)
+        return found.upto
+
+    async def _rest(self, begun: float, newest: int) -> None:
+        """Leave writer and processor to others, longer while much comes."""
+        loop = asyncio.get_running_loop()
+        await asyncio.sleep((loop.time() - begun) * REST)
+        if self._newest - newest > BUSY_PER_S * (loop.time() - begun):
+            await asyncio.sleep(BUSY_REST_S)
+
+    async def _saved(self, found: Found, *, mark: bool) -> bool:
+        if not found.shapes and not mark:
+            return True
+        work = partial(
+            save_shapes,
+            shapes=found.shapes,
+            version=found.version,
+            upto=found.upto if mark else None,
+        )
+        try:
+            # Lost in a power cut they would only be judged again.
+            await self._writer.write(work, synced=False)
+        except (StoreTrouble, sqlite3.Error):
+            # The store says so where it matters; shapes can wait.
+            await asyncio.sleep(AGAIN_AFTER_S[-2])
+            return False
+        return True
+
+    async def _after_death(self, after: int, upto: int, *, alone: bool) -> int:
+        self._deaths += 1
+        self._one_by_one = SLICE
+        await asyncio.sleep(AGAIN_AFTER_S[min(self._deaths, len(AGAIN_AFTER_S)) - 1])
+        if not alone or self._deaths <= DEATHS_OVER_ONE:
+            return after
+        culprit = await self._writer.write(partial(first_unjudged, after=after, upto=upto))
+        if culprit is None:
+            return after
+        log.warning(
+            "the shape of capture %d stays open: judging it ends the process that does it; "
+            "`lean-relay shapes recheck %d` tries again",
+            culprit,
+            culprit,
+        )
+        self._deaths = 0
+        return culprit
+
+    def _tell(self, drift: Drift) -> None:
+        """A line for the first drift of its kind; the same again and again would be noise."""
+        if drift.likeness not in self._told and len(self._told) < TOLD_AT_MOST:
+            self._told.add(drift.likeness)
+            log.info("%d %s is not as Lean documents it: %s", drift.id, drift.type, drift.text)
+
+
+class Worker:
+    """The process, started when it is first asked."""
+
+    def __init__(self, db: Path, command: Sequence[str] | None = None) -> None:
+        """
+        Args:
+            command: what is run in place of the worker.
+        """
+        self._db = db
+        self._command = command
+        self._process: asyncio.subprocess.Process | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """None while it does not run."""
+        return None if self._process is None else self._process.pid
+
+    async def ask(self, after: int, upto: int, limit: int) -> Found:
+        """Have a slice judged.
+
+        Raises:
+            CannotStart: there is none, and there will be none for now.
+            WorkerDied: it has ended, or was ended because it took too long.
+        """
+        try:
+            process = self._process or await self._start()
+        except OSError as error:
+            raise CannotStart(error) from error
+        try:
+            async with asyncio.timeout(SLICE_WITHIN_S):
+                assert process.stdin is not None
+                assert process.stdout is not None
+                process.stdin.write(b"[%d,%d,%d]\n" % (after, upto, limit))
+                await process.stdin.drain()
+                return _decode(await process.stdout.readuntil(b"\n"))
+        except (
+            OSError,
+            EOFError,
+            TimeoutError,
+            RuntimeError,  # uvloop's word for a pipe that has closed
+            msgspec.DecodeError,
+            asyncio.LimitOverrunError,
+        ) as error:
+            await self.end()
+            raise WorkerDied from error
+
+    async def end(self) -> None:
+        """Close its input, and kill it where that is not enough; may be called twice."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        assert process.stdin is not None
+        process.stdin.close()
+        try:
+            async with asyncio.timeout(ENDS_WITHIN_S):
+                await process.wait()
+        except TimeoutError:
+            with suppress(ProcessLookupError):
+                process.kill()
+            with suppress(TimeoutError):  # One that waits for a disk ends when that answers.
+                async with asyncio.timeout(ENDS_WITHIN_S):
+                    await process.wait()
+
+    async def _start(self) -> asyncio.subprocess.Process:
+        # A session of its own: Ctrl-C is for the engine, which ends the worker when its turn comes.
+        self._process = await asyncio.create_subprocess_exec(
+            *(self._command or own_module(PROGRAM)),
+            str(self._db),
+            env=own_path(),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+            start_new_session=True,
+            limit=LONGEST_ANSWER,
+        )
+        return self._process
+
+
+@asynccontextmanager
+async def judging(writer: Writer, db: Path) -> AsyncIterator[Judging]:
+    """Judge shapes while the context lasts."""
+    judging = Judging(writer, Worker(db))
+    async with background(judging.run()):
+        yield judging

@@ -1,0 +1,454 @@
+"""One connection from outside: reads requests one by one, has each handled, writes its answer.
+
+Owns what is read when: bytes behind a request wait until that one is answered, large bodies until there is
+room for them. How long it may take over what is the deadlines' here, counted by the clock of its door, which
+stands still while nobody could read. What a whole request means is the receiver's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import select
+import traceback
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+from aiohttp import hdrs
+from aiohttp.http_parser import RawRequestMessage
+from aiohttp.tcp_helpers import tcp_keepalive
+
+from relay.receiver.body_budget import SMALL_BYTES, Budget, Room
+from relay.receiver.framing import Body, ChunkedBody, Malformed
+from relay.receiver.heads import VERSIONS, Heads, body_of
+from relay.receiver.intake import Peer
+from relay.receiver.limits import Limits
+from relay.receiver.refusals import Refusals
+from relay.receiver.responses import Encoder, Refused, Response
+
+log = logging.getLogger("relay.receiver")
+
+REST_BYTES = 64 * 1024
+"""How much may wait behind a request in hand before its connection is not read from."""
+
+
+class Request:
+    """A request whose head is there."""
+
+    __slots__ = ("body", "message", "room", "version")
+
+    def __init__(self, message: RawRequestMessage, version: str) -> None:
+        self.message = message
+        self.version = version
+        """`1.0` or `1.1`."""
+        self.body = b""
+        """Whole when it is handled; who stores it takes it."""
+        self.room: Room | None = None
+        """What its body holds of the budget."""
+
+
+class Door(Protocol):
+    """What a connection asks of all of them together."""
+
+    loop: asyncio.AbstractEventLoop
+    limits: Limits
+    refusals: Refusals
+    budget: Budget
+    encoder: Encoder
+    closing: bool
+    now: float
+
+    handle: Callable[[Request, Peer], Awaitable[Response]]
+    objection: Callable[[RawRequestMessage, str | None, int | None], Refused | None]
+    unanswered: Callable[[int], None]
+    peer_of: Callable[[object, str | None], Peer]
+
+    def add(self, connection: Connection) -> None: ...
+    def remove(self, connection: Connection) -> None: ...
+    def give_back(self, request: Request) -> None: ...
+    def too_large(self, size: int) -> Refused: ...
+
+
+class Connection(asyncio.Protocol):
+    """A connection, in the plain or within its TLS."""
+
+    def __init__(self, door: Door, tls: str | None = None) -> None:
+        """
+        Args:
+            tls: facts of its TLS as JSON text; None for plain HTTP.
+        """
+        self.door = door
+        self.tls = tls
+        self.peer = Peer("", "", None)
+        self.transport: asyncio.Transport | None = None
+        self.incomplete_since: float | None = None
+        """Since when a head or a body is awaited, by the door's clock; None when nothing is owed."""
+        self.dropped = False
+        self.task: asyncio.Task[None] | None = None
+        """Handles the request in hand."""
+        self._heads = Heads(door.loop)
+        self._request: Request | None = None
+        """Whose body is being read."""
+        self._body: Body
+        self._refused: Refused | None = None
+        """Why that one is refused as soon as its small body is here, which is not kept."""
+        self._continued = False
+        self._waits = False
+        """For room."""
+        self._began = 0.0
+        self._rest = b""
+        """What came behind the request in hand."""
+        self._paused = False
+        self._full = False
+        """The caller does not read its answers."""
+        self._eof = False
+        self._over = False
+        """No more requests come of it."""
+        self._since = door.now
+        """Of being idle, of waiting for room, or of the end."""
+        self._spared = False
+
+    # -- what the loop tells -------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        tcp_keepalive(self.transport)
+        self.peer = self.door.peer_of(transport.get_extra_info("peername"), self.tls)
+        self.incomplete_since = self.door.now
+        self.door.add(self)
+
+    def data_received(self, data: bytes) -> None:
+        if self._over:
+            return
+        if self._busy():
+            self._rest += data
+            if len(self._rest) > REST_BYTES:
+                self._pause()
+            return
+        self._read(data)
+
+    def eof_received(self) -> bool:
+        """The caller sends no more; on plain HTTP it may well wait for its answer."""
+        self._eof = True
+        in_hand = self.task is not None or self._waits or bool(self._rest)
+        if self.tls is None and not self._over and in_hand:
+            return True
+        if self.task is None:
+            self._hang_up()
+        return False
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.transport = None
+        self._full = False
+        if self.task is None:
+            self._hang_up()
+            self.door.remove(self)
+
+    def pause_writing(self) -> None:
+        self._full = True
+
+    def resume_writing(self) -> None:
+        self._full = False
+        if self.task is None:
+            self._next()
+
+    # -- reading -------------------------------------------------------------------------------
+
+    def _busy(self) -> bool:
+        """What comes has to wait."""
+        return self.task is not None or self._waits or self._full
+
+    @property
+    def spoke(self) -> bool:
+        """Bytes of a request came that is not whole yet."""
+        return self._request is not None or self._heads.begun
+
+    def _read(self, data: bytes) -> None:
+        """Take bytes up to the end of a request that has to be handled."""
+        try:
+            while not self._over:
+                if self._request is None:
+                    found = self._heads.feed(data) if data else None
+                    if found is None:
+                        break
+                    message, data = found
+                    if not self._begin(message):
+                        self._rest = data
+                        return
+                rest = self._body.feed(data)
+                if self._body.size > self.door.limits.max_body:
+                    self.refuse(self.door.too_large(self._body.size))
+                    return
+                if rest is None:
+                    self._go_on()
+                    break
+                data = rest
+                if self._end_of_request():
+                    self._rest = data
+                    return
+        except Malformed as error:
+            self.refuse(Refused(400, "malformed", str(error)))
+            return
+        if self.incomplete_since is None and self.spoke:
+            self.incomplete_since = self.door.now
+
+    def _begin(self, message: RawRequestMessage) -> bool:
+        """A head is there: refuse it, or get ready for its body; whether that can be read now."""
+        body, length = body_of(message)
+        version = VERSIONS.get(message.version)
+        refused = self.door.objection(message, version, length)
+        if refused is not None:
+            small = length is not None and length <= min(SMALL_BYTES, self.door.limits.max_body)
+            if version is None or not small or hdrs.EXPECT in message.headers:
+                self.refuse(refused, version or "1.1")
+                return False
+        self._refused = refused
+        self._request = Request(message, version or "1.1")
+        self._body = body
+        self._continued = False
+        self._began = self.door.now
+        if length is not None and length > SMALL_BYTES:
+            self._ask_for_room(length)
+        return not self._waits
+
+    def _go_on(self) -> None:
+        """More of a body is awaited."""
+        request, body = self._request, self._body
+        assert request is not None
+        if not self._continued:
+            self._continued = True
+            expects = request.message.headers.get(hdrs.EXPECT, "").lower() == "100-continue"
+            if expects and request.version == "1.1" and self.transport is not None and not body.size:
+                self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        if request.room is None and isinstance(body, ChunkedBody) and body.size > SMALL_BYTES:
+            self._ask_for_room(self.door.limits.max_body)
+
+    def _end_of_request(self) -> bool:
+        """The request is whole; whether it is being handled now, and what follows has to wait."""
+        request, body = self._request, self._body
+        assert request is not None
+        self._request = None
+        self._spared = False
+        self.incomplete_since = None
+        if self._refused is not None:
+            refused, self._refused = self._refused, None
+            self._note(refused)
+            self._write(refused.response, request)
+            self._since = self.door.now
+            return False
+        request.body = body.take()
+        if request.room is not None:
+            self.door.budget.shrink(request.room, len(request.body))
+        self.task = self.door.loop.create_task(self._handle(request), name="request")
+        return True
+
+    def _ask_for_room(self, size: int) -> None:
+        request = self._request
+        assert request is not None
+        request.room, there = self.door.budget.ask(size, self._admitted)
+        if not there:
+            self._waits = True
+            self._since = self.door.now
+            self._pause()
+
+    def _admitted(self) -> None:
+        """There is room for the body now; its time begins."""
+        self._waits = False
+        self._began = self.door.now
+        self.door.loop.call_soon(self._next)
+
+    # -- answering -----------------------------------------------------------------------------
+
+    async def _handle(self, request: Request) -> None:
+        try:
+            response = await self.door.handle(request, self.peer)
+        except Refused as refused:
+            self._note(refused)
+            response = refused.response
+        except asyncio.CancelledError:  # The relay ends, and has waited for it.
+            stopping = Refused(503, "shutting-down", "the relay stopped before it was known to be stored")
+            self._note(stopping)
+            response = stopping.response
+        except Exception as error:
+            log.error("a request from %s failed inside the relay: %s", self.peer.address, _where(error))
+            internal = Refused(500, "internal", _where(error))
+            self._note(internal)
+            response = internal.response
+        finally:
+            self.door.give_back(request)
+            self.task = None
+        if not self._write(response, request) and response.capture_id is not None:
+            self.door.unanswered(response.capture_id)
+        self._since = self.door.now
+        self._next()
+
+    def _next(self) -> None:
+        """Go on with what has come meanwhile."""
+        if self._busy():
+            return
+        if not self._over:
+            rest, self._rest = self._rest, b""
+            if rest or self._request is not None:
+                self._read(rest)
+            if self._busy():
+                return
+            if self._eof or self.transport is None:
+                self._hang_up()
+        if self._paused and self.transport is not None:
+            self._paused = False
+            self.transport.resume_reading()
+        if self.transport is None:
+            self.door.remove(self)
+
+    def _write(self, response: Response, request: Request) -> bool:
+        """Answer; whether that could be written. Ends the connection where it has to end."""
+        transport, message = self.transport, request.message
+        written = transport is not None and not transport.is_closing()
+        close = message.should_close or response.close or self.door.closing or message.method == "CONNECT"
+        if written:
+            assert transport is not None
+            head = message.method == "HEAD"
+            if response.usual and not close and not head and request.version == "1.1":
+                transport.write(self.door.encoder.usual())
+            else:
+                transport.write(
+                    self.door.encoder.encoded(response, version=request.version, close=close, body=not head)
+                )
+        if close:
+            reason = (
+                "internal" if response.close else "malformed" if message.should_close else "shutting-down"
+            )
+            self._close_behind_answer(reason)
+        return written
+
+    def _close_behind_answer(self, reason: str) -> None:
+        behind = len(self._rest.strip(b"\r\n"))
+        self._rest = b""
+        if behind:
+            self._note(Refused(0, reason, f"{behind} bytes came behind the last request of its connection"))
+        self._end(unread=bool(behind))
+
+    def refuse(self, refused: Refused, version: str = "1.1") -> None:
+        """Count and answer what is no capture, and end the connection: nobody knows where the next begins."""
+        self._note(refused)
+        request = self._request
+        self._forget()
+        if self.transport is not None and not self.transport.is_closing():
+            if request is not None:
+                version = request.version
+            self.transport.write(self.door.encoder.encoded(refused.response, version=version, close=True))
+        self._end(unread=True)
+
+    # -- ending --------------------------------------------------------------------------------
+
+    def drop(self, reason: str, detail: str) -> None:
+        """End the connection now and count why."""
+        self._note(Refused(0, reason, detail))
+        self.end()
+
+    def end(self) -> None:
+        """End the connection now; nothing more is counted of it."""
+        self.dropped = self._over = True
+        self._forget()
+        if self.transport is not None:
+            self.transport.close()
+
+    def overdue(self, now: float) -> None:
+        """End it if it took too long; called a few times a second."""
+        if self.task is not None or self.transport is None or not self._is_late(now):
+            return
+        if not self._spared and self._unread():
+            self._spared = True
+            return
+        limits = self.door.limits
+        if self._over:
+            self.transport.abort()
+        elif self._waits:
+            self.refuse(Refused(503, "overloaded", "too many bytes of bodies are on their way at once"))
+        elif self._request is not None:
+            came = f"{self._body.size} bytes of a body came in {now - self._began:.0f} s, and then too little"
+            self.refuse(Refused(408, "body-timeout", came))
+        elif self._heads.begun:
+            self.refuse(
+                Refused(408, "head-timeout", f"the head of a request took longer than {limits.head_s:g} s")
+            )
+        else:
+            self.end()
+
+    def _is_late(self, now: float) -> bool:
+        limits = self.door.limits
+        if self._over:
+            return now - self._since > limits.linger_s
+        if self._waits:
+            return now - self._since > limits.room_s
+        if self._request is not None:
+            allowed = min(limits.body_s, limits.body_grace_s + self._body.size / limits.least_rate)
+            return now - self._began > allowed
+        if self.incomplete_since is not None:
+            return now - self.incomplete_since > limits.head_s
+        return now - self._since > limits.idle_s
+
+    def _unread(self) -> bool:
+        """Whether something has come that the loop had no time to read."""
+        assert self.transport is not None
+        made: Any = self.transport.get_extra_info("socket")
+        poll = select.poll()
+        poll.register(made.fileno(), select.POLLIN)
+        return bool(poll.poll(0)) and not self._paused
+
+    def _hang_up(self) -> None:
+        """The caller has gone, and nothing is in hand."""
+        if not self._over:
+            if self._request is not None:
+                self._note(
+                    Refused(400, "hung-up", f"the caller left after {self._body.size} bytes of a body")
+                )
+            elif self._heads.begun:
+                self._note(Refused(400, "hung-up", "the caller left within the head of a request"))
+        self._over = True
+        self._forget()
+        if self.transport is not None:
+            self.transport.close()
+
+    def _end(self, *, unread: bool) -> None:
+        """No more requests. With bytes unread, a close would be a reset, and take the answer back."""
+        self._over = True
+        self._since = self.door.now
+        transport = self.transport
+        if transport is None:
+            return
+        if self._eof or not unread:
+            transport.close()
+            return
+        if self._paused:
+            self._paused = False
+            transport.resume_reading()
+        if transport.can_write_eof():
+            transport.write_eof()
+
+    def _forget(self) -> None:
+        """Let go of what was read of a request that will not be whole."""
+        request, self._request = self._request, None
+        self._heads = Heads(self.door.loop)
+        self._waits = False
+        self._rest = b""
+        self.incomplete_since = None
+        if request is not None:
+            self._body.take()
+            self.door.give_back(request)
+
+    def _pause(self) -> None:
+        if not self._paused and self.transport is not None:
+            self._paused = True
+            self.transport.pause_reading()
+
+    def _note(self, refused: Refused) -> None:
+        self.door.refusals.note(self.peer.address, refused.reason, refused.detail)
+
+
+def _where(error: Exception) -> str:
+    """A failure of our own, without its message: that may quote what came."""
+    frames = traceback.extract_tb(error.__traceback__)
+    places = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames[-3:]]
+    return f"{type(error).__name__} at {', '.join(places)}"

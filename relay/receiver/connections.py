@@ -1,0 +1,171 @@
+"""Connections from outside: how many, and for how long.
+
+Owns the cap and the clock of the deadlines. What one connection reads and writes is
+`relay.receiver.connection`'s, what a whole request means the receiver's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+from aiohttp.http_parser import RawRequestMessage
+
+from relay.receiver.body_budget import Budget
+from relay.receiver.connection import Connection, Request
+from relay.receiver.handshakes import Handshake
+from relay.receiver.intake import Peer
+from relay.receiver.limits import Limits
+from relay.receiver.refusals import Refusals
+from relay.receiver.responses import Encoder, Refused, Response
+
+if TYPE_CHECKING:
+    from relay.tls.handshake import Serving
+
+TICK_S = 0.25
+
+MOST_OF_A_TICK_S = 0.5
+"""A longer time between two looks is not counted: the loop stood still, so nobody could read."""
+
+
+class Connections:
+    """All connections of one listener; `accept` makes the protocol for a new one."""
+
+    def __init__(
+        self,
+        handle: Callable[[Request, Peer], Awaitable[Response]],
+        objection: Callable[[RawRequestMessage, str | None, int | None], Refused | None],
+        unanswered: Callable[[int], None],
+        *,
+        peer_of: Callable[[object, str | None], Peer],
+        refusals: Refusals,
+        limits: Limits,
+        tls: Serving | None = None,
+    ) -> None:
+        """
+        Args:
+            handle: stores a whole request; raises Refused.
+            objection: why a request is refused as soon as its head is there, with its version and the
+                length of its body, None where they are not known.
+            unanswered: told the id of a capture whose answer could not be written.
+        """
+        self.handle = handle
+        self.objection = objection
+        self.unanswered = unanswered
+        self.peer_of = peer_of
+        self.refusals = refusals
+        self.limits = limits
+        self.tls = tls
+        """What serves HTTPS; may be replaced by another, and then holds for new connections."""
+        self.loop = asyncio.get_running_loop()
+        self.connections: dict[Connection, None] = {}
+        """In order of arrival, by which alone those that began within one tick of the clock differ."""
+        self.handshakes: set[Handshake] = set()
+        """Those under way."""
+        self.budget = Budget(limits.bodies_in_flight)
+        self.encoder = Encoder()
+        self.closing = False
+        """Answers end their connection from now on."""
+        self.now = 0.0
+        """Seconds during which this loop could read; what deadlines are counted in."""
+        self._cap = limits.most_connections()
+        self._looked_at = self.loop.time()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def accept(self) -> asyncio.Protocol:
+        """The protocol for a new connection."""
+        self._keep_looking()
+        if self.tls is None:
+            return self.connection()
+        handshake = Handshake(self.tls, self.refusals, self.handshakes, self.connection, self.keep_below_cap)
+        handshake.incomplete_since = self.now
+        return handshake
+
+    def connection(self, tls: str | None = None) -> Connection:
+        return Connection(self, tls)
+
+    def add(self, connection: Connection) -> None:
+        self.connections[connection] = None
+        self.keep_below_cap(connection)
+
+    def remove(self, connection: Connection) -> None:
+        self.connections.pop(connection, None)
+
+    def give_back(self, request: Request) -> None:
+        """A body needs its room no more."""
+        request.body = b""
+        room, request.room = request.room, None
+        if room is not None:
+            self.budget.give_back(room)
+
+    def too_large(self, size: int) -> Refused:
+        return Refused(
+            413, "too-large", f"a body of {size} bytes or more; --max-body is {self.limits.max_body}"
+        )
+
+    def keep_below_cap(self, newcomer: Connection | Handshake) -> None:
+        """When there are too many, drop the oldest incomplete one; else an idle one; else the newcomer."""
+        if len(self.connections) + len(self.handshakes) <= self._cap:
+            return
+        others = [one for one in self.connections if one is not newcomer and not one.dropped]
+        owing: list[Connection | Handshake] = [one for one in others if one.incomplete_since is not None]
+        owing += (one for one in self.handshakes if one is not newcomer and not one.dropped)
+        idle = [one for one in others if one.task is None]
+        victim: Connection | Handshake = min(owing, key=_oldest) if owing else idle[0] if idle else newcomer
+        victim.drop(
+            "too-many-connections",
+            f"more than {self._cap} connections; the oldest incomplete one was dropped",
+        )
+
+    # -- deadlines -----------------------------------------------------------------------------
+
+    def _keep_looking(self) -> None:
+        if self._timer is None:
+            self._looked_at = self.loop.time()
+            self._timer = self.loop.call_at(self._looked_at + TICK_S, self._look)
+
+    def _look(self) -> None:
+        """Advance the clock and end what took too long."""
+        time = self.loop.time()
+        self.now += min(time - self._looked_at, MOST_OF_A_TICK_S)
+        self._looked_at = time
+        for connection in list(self.connections):
+            connection.overdue(self.now)
+        for handshake in list(self.handshakes):
+            handshake.overdue(self.now)
+        waits = self.connections or self.handshakes
+        self._timer = self.loop.call_at(time + TICK_S, self._look) if waits else None
+
+    # -- the end -------------------------------------------------------------------------------
+
+    async def close(self, within_s: float) -> None:
+        """Answer what is whole, drop what is not, and end all connections; the listener is closed by now."""
+        self.closing = True
+        for connection in list(self.connections):
+            if connection.task is None:
+                if connection.spoke and not connection.dropped:
+                    connection.drop("shutting-down", "the relay stopped before the request was whole")
+                else:
+                    connection.end()
+        for handshake in list(self.handshakes):
+            if handshake.spoke:
+                handshake.drop("shutting-down", "the relay stopped before the handshake was done")
+            else:
+                handshake.end()
+        await asyncio.gather(*(handshake.task for handshake in self.handshakes), return_exceptions=True)
+        tasks = [connection.task for connection in self.connections if connection.task is not None]
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=within_s)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+        for connection in list(self.connections):
+            connection.end()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+def _oldest(connection: Connection | Handshake) -> float:
+    return connection.incomplete_since or 0.0

@@ -1,0 +1,151 @@
+"""Takes webhooks: request -> row -> store -> 200, and nothing else.
+
+Whatever aiohttp's parser accepts becomes a capture and is answered after its COMMIT with a short
+fixed text, the same for each method and path: this port shows and controls nothing. Bodies are kept
+as they come, never decompressed, never parsed into forms. What does not become a capture is a refusal.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import suppress
+from functools import partial
+from time import time_ns
+from typing import TYPE_CHECKING
+
+from aiohttp.http_parser import RawRequestMessage
+
+from relay.receiver.body_budget import SMALL_BYTES
+from relay.receiver.connection import Request
+from relay.receiver.connections import Connections
+from relay.receiver.intake import Judge, Peer, as_capture, with_answer
+from relay.receiver.limits import Limits
+from relay.receiver.refusals import Refusals
+from relay.receiver.response_rules import Answers, Reply
+from relay.receiver.responses import STORED, Refused, Response
+from relay.receiver.routes import Routes
+from relay.receiver.web_pages import UNKNOWN_HOST, Sites
+from relay.store.errors import StoreClosed, StoreTrouble
+from relay.store.write.client import Writer
+from relay.store.write.recorder import mark_unanswered
+
+if TYPE_CHECKING:
+    from relay.tls.handshake import Serving
+
+log = logging.getLogger("relay.receiver")
+
+JUDGED_APART_BYTES = 128 * 1024
+"""Larger bodies are judged in a thread: HMAC and SHA-256 of 12 MB take 17 ms, without the interpreter."""
+
+
+class Receiver:
+    """What happens to a whole request; `connections.accept` is the factory for `loop.create_server`."""
+
+    def __init__(
+        self,
+        writer: Writer,
+        judge: Judge,
+        answers: Answers,
+        routes: Routes,
+        refusals: Refusals,
+        *,
+        limits: Limits,
+        sites: Sites,
+        tls: Serving | None = None,
+    ) -> None:
+        self.judge = judge
+        self.answers = answers
+        self.routes = routes
+        self.sites = sites
+        self._writer = writer
+        self._unanswered: list[int] = []
+        self._marking: asyncio.Task[None] | None = None
+        self.connections = Connections(
+            self._handle,
+            self._objection,
+            self._mark_unanswered,
+            peer_of=lambda peername, tls: self.judge.peer(peername, tls),
+            refusals=refusals,
+            limits=limits,
+            tls=tls,
+        )
+
+    async def stop(self, within_s: float) -> None:
+        """Answer what is whole, drop what is not, and end all connections; the listener is closed by now."""
+        await self.connections.close(within_s)
+        if self._marking is not None:
+            await self._marking
+
+    # -- what a request becomes ----------------------------------------------------------------
+
+    def _objection(
+        self, message: RawRequestMessage, version: str | None, length: int | None
+    ) -> Refused | None:
+        """Why a request is refused whose head is there."""
+        if version is None:
+            major, minor = message.version
+            return Refused(505, "http-version", f"HTTP/{major}.{minor} is not spoken here")
+        if self.sites.refuses(message.headers):
+            return Refused(
+                403, "cross-site", "a web page sent this, not a server; allow_cross_site = true lets it in"
+            )
+        if length is not None and length > self.connections.limits.max_body:
+            return self.connections.too_large(length)
+        trouble = self._writer.trouble
+        if trouble is not None and (length is None or length > SMALL_BYTES):
+            # Not read to be thrown away: what waits for the store still lies in memory.
+            return Refused(503, trouble.reason, trouble.detail)
+        return None
+
+    async def _handle(self, request: Request, peer: Peer) -> Response:
+        number, reply = await self._store(request, peer)
+        self.connections.give_back(request)
+        if reply is None:
+            return Response(200, STORED, number, usual=True)
+        if reply.delay_s:
+            with suppress(asyncio.CancelledError):  # The end of the relay cuts it short.
+                await asyncio.sleep(reply.delay_s)
+        text = STORED if reply.status == 200 else f"answered {reply.status} on purpose\n"
+        return Response(reply.status, text, number)
+
+    async def _store(self, request: Request, peer: Peer) -> tuple[int, Reply | None]:
+        """Judge and store one request; its id, and the answer where it is not the usual one."""
+        message, body = request.message, request.body
+        judge, now = self.judge.row, time_ns() // 1000
+        if len(body) > JUDGED_APART_BYTES:
+            row = await asyncio.to_thread(judge, message, now, request.version, peer, body)
+        else:
+            row = judge(message, now, request.version, peer, body)
+        reply = None
+        if not self.answers.plain:
+            reply = self.answers.to(lambda: as_capture(row))
+            row = with_answer(row, reply.status, reply.reason)
+        targets = self.routes.of(lambda: as_capture(row))
+        try:
+            if targets and self.sites.parks(message.method, message.path, message.headers):
+                number = await self._writer.add(row, tuple((target, UNKNOWN_HOST) for target in targets))
+            else:
+                number = await self._writer.add(row, targets)
+        except StoreTrouble as trouble:
+            raise Refused(503, trouble.reason, trouble.detail) from None
+        except StoreClosed:
+            raise Refused(503, "shutting-down", "the relay is stopping") from None
+        return number, reply
+
+    # -- answers that were not written ---------------------------------------------------------
+
+    def _mark_unanswered(self, number: int) -> None:
+        self._unanswered.append(number)
+        if self._marking is None:
+            self._marking = asyncio.get_running_loop().create_task(self._mark(), name="mark unanswered")
+
+    async def _mark(self) -> None:
+        try:
+            while self._unanswered:
+                ids, self._unanswered = self._unanswered, []
+                await self._writer.write(partial(mark_unanswered, ids=ids), synced=False)
+        except (StoreTrouble, StoreClosed) as trouble:
+            log.warning("cannot mark captures whose caller left before the answer: %r", trouble)
+        finally:
+            self._marking = None

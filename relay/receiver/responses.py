@@ -1,0 +1,106 @@
+"""What is answered, as bytes: short plain texts, the same for each method and path."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from email.utils import formatdate
+from http import HTTPStatus
+from time import time
+
+RETRY_AFTER_S = 60
+"""Beside a 503; Lean's own first retry is a minute away (README, "What Lean documents")."""
+
+STORED = "stored\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """One answer."""
+
+    status: int
+    text: str
+    capture_id: int | None = None
+    """Of the capture that it answers; None where there is none."""
+    usual: bool = False
+    """200 after the commit, as nearly all are."""
+    close: bool = False
+    """The connection ends with it."""
+    retry: bool = False
+    """It asks to come again in a minute."""
+
+
+class Refused(Exception):
+    """The request does not become a capture."""
+
+    def __init__(self, status: int, reason: str, detail: str) -> None:
+        """
+        Args:
+            reason: a stable word, as `relay.text.refusals` has them.
+            detail: a sentence's worth in our own words; never quotes what came.
+        """
+        super().__init__(detail)
+        self.status = status
+        self.reason = reason
+        self.detail = detail
+
+    @property
+    def response(self) -> Response:
+        return Response(self.status, f"{self.reason}\n", close=self.status == 500, retry=self.status == 503)
+
+
+class Encoder:
+    """Makes bytes of responses; the usual one is made once a second."""
+
+    def __init__(self) -> None:
+        self._second = 0
+        self._date = ""
+        self._usual = b""
+
+    def usual(self) -> bytes:
+        """200 to a kept connection of HTTP/1.1."""
+        if int(time()) != self._second:
+            self._tick()
+        return self._usual
+
+    def encoded(self, response: Response, *, version: str = "1.1", close: bool, body: bool = True) -> bytes:
+        """Any response.
+
+        Args:
+            version: of the request.
+            close: whether the connection ends with it.
+            body: false for HEAD.
+        """
+        if int(time()) != self._second:
+            self._tick()
+        return self._bytes(response, version, close=close, body=body)
+
+    def _tick(self) -> None:
+        self._second = int(time())
+        self._date = formatdate(self._second, usegmt=True)
+        self._usual = self._bytes(Response(200, STORED), "1.1", close=False, body=True)
+
+    def _bytes(self, response: Response, version: str, *, close: bool, body: bool) -> bytes:
+        text = response.text.encode()
+        head = [
+            f"HTTP/{version} {response.status} {_phrase(response.status)}",
+            "Content-Type: text/plain; charset=utf-8",
+        ]
+        if response.status >= 200 and response.status not in (204, 304):
+            head.append(f"Content-Length: {len(text)}")
+        else:
+            body = False
+        head += (f"Date: {self._date}", "Server: lean-relay")
+        if response.retry:
+            head.append(f"Retry-After: {RETRY_AFTER_S}")
+        if close:
+            head.append("Connection: close")
+        elif version == "1.0":
+            head.append("Connection: keep-alive")
+        return "\r\n".join([*head, "", ""]).encode("latin-1") + (text if body else b"")
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Answered"

@@ -1,0 +1,76 @@
+"""Which targets a capture goes on to, decided when it arrives.
+
+Pure: the routes of flags and settings, read once. Targets come from nowhere else, never from a request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from relay import filters
+from relay.config import Route
+from relay.errors import UsageError
+from relay.models import Capture
+from relay.text.targets import target_name
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    target: str
+    when: Callable[[Capture], bool] | None
+    """None: every capture."""
+
+
+class Routes:
+    """The routes in force; `targets` are their distinct names, in the order given."""
+
+    def __init__(self, routes: Sequence[Route], now: datetime) -> None:
+        """Read them.
+
+        Raises:
+            UsageError: a target or a filter is wrong, or asks for what is not known on arrival.
+        """
+        self._ways = [_read(route, now) for route in routes]
+        self.targets = tuple(dict.fromkeys(way.target for way in self._ways))
+        self._always = self.targets if all(way.when is None for way in self._ways) else None
+
+    def of(self, capture: Callable[[], Capture]) -> tuple[str, ...]:
+        """The targets of a capture, each once.
+
+        Args:
+            capture: makes it; only called where a route has a filter.
+        """
+        if self._always is not None:
+            return self._always
+        what = capture()
+        return tuple(dict.fromkeys(way.target for way in self._ways if way.when is None or way.when(what)))
+
+
+def described(routes: Sequence[Route]) -> list[str]:
+    """Where webhooks are forwarded to and which file, variable or option says so, a line for each target.
+
+    Targets and filters are text of a settings file, not cleaned.
+    """
+    if not routes:
+        return ["no targets: webhooks are stored and not forwarded; --forward-to names a target"]
+    return [
+        f"webhooks {'' if route.when is None else f'that match {route.when} '}"
+        f"are forwarded to {target_name(route.to)} ({route.where})"
+        for route in routes
+    ]
+
+
+def _read(route: Route, now: datetime) -> _Way:
+    try:
+        target = target_name(route.to)
+    except ValueError as error:
+        raise UsageError(f"{route.where}: {error}") from error
+    if route.when is None:
+        return _Way(target, None)
+    try:
+        when = filters.parse_for_arrival(route.when, now)
+    except ValueError as error:
+        raise UsageError(f"{route.where_when}: {error}") from error
+    return _Way(target, when.matches)

@@ -1,0 +1,81 @@
+"""How captures get into their table: the columns that arrive, and one statement for many rows.
+
+Owns what an INSERT of captures looks like; executes nothing.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from relay.text.prefilter import is_plain
+
+COLUMNS = (
+    "received_at",
+    "method",
+    "target",
+    "http_version",
+    "client",
+    "tls",
+    "answer",
+    "answer_reason",
+    "origin",
+    "event_type",
+    "event_id",
+    "event_at",
+    "customer_id",
+    "signature",
+    "signed_by",
+    "app_token",
+    "sender",
+    "body_sha256",
+    "headers",
+    "body",
+)
+"""What `Row` holds, in this order; `id`, `repeat_of` and `plain` are the writer's."""
+
+Row = tuple[Any, ...]
+"""The values of `COLUMNS` for one capture."""
+
+HASHED = "sha256:"
+"""What stands before a body's hash where that is an event's key."""
+
+EVENT_KEY = f"coalesce(event_id, CASE WHEN event_type IS NOT NULL THEN '{HASHED}' || body_sha256 END)"
+"""SQL over a row of captures: the same as `event_key`."""
+
+_EVENT_ID, _EVENT_TYPE = COLUMNS.index("event_id"), COLUMNS.index("event_type")
+_BODY_SHA256, _TARGET = COLUMNS.index("body_sha256"), COLUMNS.index("target")
+_HEADERS, _BODY = COLUMNS.index("headers"), COLUMNS.index("body")
+
+
+def event_key(row: Row) -> str | None:
+    """What an event is told by: its `event_id`, or without one its body's hash; None for what is no event.
+
+    Lean documents `event_id` as part of every webhook, and leaves it out of some of its samples.
+    """
+    event_id: str | None = row[_EVENT_ID]
+    if event_id is not None or row[_EVENT_TYPE] is None:
+        return event_id
+    return f"{HASHED}{row[_BODY_SHA256]}"
+
+
+def plainness(row: Row) -> int:
+    """The column `plain`: 1 where texts can be searched in the bytes (`relay.text.prefilter`), else 0."""
+    return int(is_plain(row[_TARGET], row[_HEADERS], row[_BODY]))
+
+
+# The first capture of the event: what is in the index is older than what is not yet.
+_FIRST = "coalesce((SELECT min(capture_id) FROM events WHERE event_id = ?), ?)"
+
+
+@cache
+def insert_of(rows: int) -> str:
+    """The statement that inserts so many captures; one text a number, so it stays prepared.
+
+    Its values for each: its `event_key`, the first capture of that event among those not indexed yet (or
+    None), `id`, its `plainness`, and the columns.
+    """
+    one = f"({_FIRST}, {', '.join('?' * (len(COLUMNS) + 2))})"
+    return (
+        f"INSERT INTO captures (repeat_of, id, plain, {', '.join(COLUMNS)}) VALUES {', '.join([one] * rows)}"
+    )

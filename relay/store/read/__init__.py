@@ -1,0 +1,1 @@
+"""Everything that reads a database: readers, search, selections, lists. Changes nothing."""

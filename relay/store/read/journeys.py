@@ -1,0 +1,136 @@
+"""A journey, read from the log: what belongs to one of Lean's ids is found by passes over all bodies."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from relay.analysis.journey import Builder, Circle, Journey, value_of
+from relay.errors import NotFound, RelayError
+from relay.lean.ids import LeanId, Of, ids_of
+from relay.models import Capture
+from relay.store.read.id_scan import naming
+from relay.store.read.reader import Reader
+from relay.store.read.selection import fetched
+from relay.store.read.shapes import bodies
+
+ROUNDS = 6
+"""Passes over the log: each finds what the ids of the one before lead to; three are usual."""
+
+MOST_STEPS = 5_000
+
+
+READ_AT_ONCE = 2_000
+"""Bodies that are read before it is told how far that is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Looking:
+    """How far a look through the log has come."""
+
+    ids: int
+    """How many are looked for in this pass."""
+    looked_at: int
+    """Captures of the log, or of those that may name an id."""
+    of: int
+    reads: bool = False
+    """It reads what may name an id."""
+
+    @property
+    def words(self) -> str:
+        """`Looked through 400,000 of 1,000,000 captures for 3 ids`."""
+        if self.reads:
+            return f"Read {self.looked_at:,} of {self.of:,} captures that may name them"
+        ids = "an id" if self.ids == 1 else f"{self.ids:,} ids"
+        return f"Looked through {self.looked_at:,} of {self.of:,} captures for {ids}"
+
+
+Tell = Callable[[Looking], None]
+
+
+def journey_of(
+    reader: Reader, id: str, *, begin_with: int | None = None, tell: Tell = lambda looking: None
+) -> tuple[Journey, int]:
+    """The journey of an id, and how many captures it would have beyond MOST_STEPS.
+
+    An event_id is followed to what its event is about.
+
+    Args:
+        begin_with: a capture that names it, if one is known: what that links is looked for in the first pass.
+        tell: hears ten times a second, or oftener, how far it has come.
+
+    Raises:
+        NotFound: no event in the log has this id.
+        RelayError: `stopped` where the reader was interrupted.
+    """
+    first = [] if begin_with is None else [begin_with]
+    if not first and (first := reader.by_event(id)[:1]):
+        id = _about(reader, first[0]) or id
+    circle, numbers = _followed(reader, id, first, tell)
+    if not numbers:
+        raise NotFound(f"no event has the id {id}; `lean-relay list {id}` looks for it as a text")
+    builder = Builder(circle)
+    for capture in fetched(reader, numbers[:MOST_STEPS]):
+        builder.add(capture)
+    return builder.journey(), max(0, len(numbers) - MOST_STEPS)
+
+
+def seeds(capture: Capture) -> tuple[LeanId, ...]:
+    """The ids by which a capture can be followed, what its event is about first, its customer last."""
+    ids = ids_of(value_of(capture.body))
+    return tuple(sorted(ids, key=lambda each: (each.of is Of.CUSTOMER, each.path != "payload.id")))
+
+
+def _followed(reader: Reader, id: str, first: Sequence[int], tell: Tell) -> tuple[Circle, list[int]]:
+    """The ids that belong to one, and the captures of all of them, oldest first."""
+    interruptions = reader.interruptions
+    circle = Circle(id)
+    numbers: set[int] = set()
+
+    def take(found: Sequence[int]) -> set[str]:
+        """Takes in those that belong; gives the ids that are new by them."""
+        new: set[str] = set()
+        for at, (number, body, _) in enumerate(bodies(reader, found)):
+            if at % READ_AT_ONCE == READ_AT_ONCE - 1:
+                tell(Looking(len(circle.ids), at + 1, len(found), reads=True))
+            if reader.interruptions != interruptions:
+                raise stopped()
+            ids = ids_of(value_of(body))
+            if circle.belongs(ids):
+                numbers.add(number)
+                new |= circle.grow(ids)
+        return new
+
+    try:
+        new = {id} | take(first)
+        for _ in range(ROUNDS):
+            found: list[int] = []
+            oldest = reader.oldest_id()
+            count = reader.newest_id() - oldest + 1
+            for upto, some in naming(reader, new):
+                found += (number for number in some if number not in numbers)
+                tell(Looking(len(new), upto - oldest + 1, count))
+            if reader.interruptions != interruptions:
+                raise stopped()
+            new = take(found)
+            if not new:
+                break
+    except sqlite3.OperationalError as error:
+        raise stopped() from error
+    return circle, sorted(numbers)
+
+
+def stopped() -> RelayError:
+    """A look through the log was told to end."""
+    return RelayError("stopped", word="stopped")
+
+
+def _about(reader: Reader, number: int) -> str | None:
+    """What the event of a capture is about: its own id, or the first that it names."""
+    for _, body, _ in bodies(reader, (number,)):
+        ids = ids_of(value_of(body))
+        own = next((each for each in ids if each.path == "payload.id"), None)
+        first = own or next((each for each in ids if each.of is not Of.CUSTOMER), None)
+        return first.value if first is not None else ids[0].value if ids else None
+    return None

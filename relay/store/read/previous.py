@@ -1,0 +1,51 @@
+"""The capture before one that has its event type, looked for back through the log.
+
+Types have no index: a rare one is looked for in windows of ids, with gaps in between in which the writer's
+log can start over, as `relay.store.read.search` does it.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from time import sleep
+
+from relay.errors import RelayError
+from relay.store.read.reader import Reader
+from relay.store.read.search import GAP_S
+
+WINDOW = 20_000
+"""Ids of one statement: some 20 ms."""
+
+
+def previous_of_type(reader: Reader, number: int, tell: Callable[[int], None] | None = None) -> int | None:
+    """The newest capture before one that has its event type; None when there is none.
+
+    Args:
+        tell: told after each window how many ids were looked at.
+
+    Raises:
+        RelayError: `stopped` where the reader was interrupted.
+    """
+    before = reader.interruptions
+    oldest, end = reader.oldest_id(), number
+    while end > oldest:
+        first = max(oldest, end - WINDOW)
+        try:
+            found = reader.rows(
+                "SELECT max(id) FROM captures WHERE id >= ?1 AND id < ?2"
+                " AND event_type = (SELECT event_type FROM captures WHERE id = ?3)",
+                (first, end, number),
+            )[0][0]
+        except sqlite3.OperationalError as error:
+            raise RelayError("stopped", word="stopped") from error
+        if found is not None:
+            return int(found)
+        end = first
+        if tell is not None:
+            tell(number - end)
+        if end > oldest:
+            sleep(GAP_S)
+        if reader.interruptions != before:
+            raise RelayError("stopped", word="stopped")
+    return None

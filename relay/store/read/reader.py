@@ -1,0 +1,387 @@
+"""Reading the log, with an engine beside it or without one.
+
+Owns read-only connections. Each method fetches all it gives and leaves no transaction open,
+because the writer's log can only start over while nobody reads (a reader that loops has to leave
+gaps of 10 ms, see `relay.store.read.search`). Writes nothing and cannot checkpoint.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime
+from itertools import count, islice
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from relay.control.lock import lock_path
+from relay.errors import NotFound, RelayError
+from relay.models import Attempt, Capture, Counts, Delivery, Followed, Signature, to_micros
+from relay.store import identity, rows
+from relay.store.columns import EVENT_KEY
+from relay.store.opening import open_database
+
+NOT_INDEXED = "id > coalesce((SELECT value FROM marks WHERE name = 'events_upto'), 0)"
+"""SQL for captures that the index of events does not hold yet: the newest few thousand at most."""
+
+IDS_AT_ONCE = 500
+"""Bound parameters of one statement; SQLite of old builds takes 999."""
+
+Function = Callable[..., Any]
+
+
+class Reader:
+    """One read-only connection to a log; a context manager.
+
+    May be handed from thread to thread, but serves one at a time; only `interrupt` may be
+    called while another thread is inside.
+    """
+
+    def __init__(self, path: Path, *, wait_s: float = 1.0) -> None:
+        """Open it.
+
+        Args:
+            path: the log.
+            wait_s: how long a lock is waited for; a screen that must not stand still waits less.
+
+        Raises:
+            NotFound: there is no such file.
+            RelayError: `foreign-database`, `newer-database` or `older-database`, `unsafe-file`, or
+                `unreadable-database` where the file cannot be read.
+        """
+        self.path = path
+        self.interruptions = 0
+        """How often `interrupt` was called: what runs in several steps ends when this changes."""
+        self._function_numbers = count()
+        if not os.path.exists(path):
+            raise NotFound(
+                f"there is no log at {path}; `lean-relay listen` makes one, or name another file with --db"
+            )
+        if path.stat().st_nlink > 1 and not lock_path(path).exists():
+            raise RelayError(
+                f"{path} is one of several names (hard links) of a database, and not the one that its engine "
+                "uses, beside which the newest captures are; name that one with --db",
+                word="unsafe-file",
+            )
+        try:
+            self._connection = _open(path, wait_s)
+        except sqlite3.DatabaseError as error:
+            raise _unreadable(path, error) from error
+
+    def __enter__(self) -> Reader:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection; may be called twice."""
+        self._connection.close()
+
+    def interrupt(self) -> None:
+        """End what another thread runs here, within a millisecond; a search ends early."""
+        self.interruptions += 1
+        self._connection.interrupt()
+
+    def rows(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[tuple[Any, ...]]:
+        """All rows of one statement of `relay.store`; values come in as parameters only.
+
+        Raises:
+            RelayError: `unreadable-database` where the file is damaged, or locked for longer than it waits.
+        """
+        try:
+            return self._connection.execute(sql, parameters).fetchall()
+        except sqlite3.DatabaseError as error:
+            if _name(error) == "SQLITE_INTERRUPT":
+                raise
+            raise _unreadable(self.path, error) from error
+
+    def add_function(self, arguments: int, function: Function) -> str:
+        """Make a pure Python function known to SQL; gives the name it has there."""
+        name = f"leaf_{next(self._function_numbers)}"
+        self._connection.create_function(name, arguments, function, deterministic=True)
+        return name
+
+    def remove_function(self, name: str, arguments: int) -> None:
+        """Forget a function of `add_function`; a search that is dropped late does so after `close`."""
+        with suppress(sqlite3.ProgrammingError):  # Closed, and its functions with it.
+            self._connection.create_function(name, arguments, None)
+
+    def data_version(self) -> int:
+        """A number that changes whenever another connection has committed; costs microseconds."""
+        return int(self.rows("PRAGMA data_version")[0][0])
+
+    def newest_id(self) -> int:
+        """The id of the newest capture; 0 when there is none."""
+        return int(self.rows("SELECT coalesce(max(id), 0) FROM captures")[0][0])
+
+    def oldest_id(self) -> int:
+        """The id of the oldest capture that is still there; 0 when there is none."""
+        return int(self.rows("SELECT coalesce(min(id), 0) FROM captures")[0][0])
+
+    def last_before(self, at: datetime) -> int:
+        """The newest capture that came before an aware datetime; 0 when none did."""
+        found = self.rows(
+            "SELECT id FROM captures WHERE received_at < ? ORDER BY id DESC LIMIT 1", (to_micros(at),)
+        )
+        return int(found[0][0]) if found else 0
+
+    def removable(self, before: datetime) -> int:
+        """How many captures a removal of those from before an aware datetime takes: starred ones stay."""
+        (found,) = self.rows(
+            "SELECT count(*) FROM captures"
+            " WHERE id <= ? AND id NOT IN (SELECT capture_id FROM notes WHERE starred = 1)",
+            (self.last_before(before),),
+        )
+        return int(found[0])
+
+    def capture(self, number: int) -> Capture | None:
+        """One capture with its note and deliveries; None when there is none with this id."""
+        found = self.captures((number,))
+        return found[0] if found else None
+
+    def captures(self, ids: Iterable[int]) -> list[Capture]:
+        """Captures in the order asked for, with notes and deliveries; ids that do not exist are left out.
+
+        All bodies are in memory at once: ask for pages (`relay.store.read.selection.fetched` makes them).
+        """
+        found: list[Capture] = []
+        left = iter(ids)
+        while page := list(islice(left, IDS_AT_ONCE)):
+            wanted = [number for number in page if _is_storable(number)]
+            marks = _marks(wanted)
+            captures = self.rows(
+                f"SELECT {rows.CAPTURE_COLUMNS}, notes.starred, notes.text FROM captures"
+                f" LEFT JOIN notes ON notes.capture_id = captures.id WHERE captures.id IN ({marks})",
+                wanted,
+            )
+            deliveries = self.deliveries(wanted)
+            known = {row[0]: rows.capture(row, deliveries.get(row[0], ())) for row in captures}
+            found.extend(known[number] for number in wanted if number in known)
+        return found
+
+    def deliveries(self, ids: Sequence[int]) -> dict[int, tuple[Delivery, ...]]:
+        """What became of captures, by their ids, in the order of the deliveries; at most IDS_AT_ONCE ids."""
+        grouped: dict[int, tuple[Delivery, ...]] = defaultdict(tuple)
+        for row in self.rows(
+            f"SELECT {rows.DELIVERY_COLUMNS} FROM deliveries"
+            f" LEFT JOIN attempts ON attempts.id = {rows.LAST_ATTEMPT}"
+            f" WHERE deliveries.capture_id IN ({_marks(ids)}) ORDER BY deliveries.id",
+            ids,
+        ):
+            grouped[row[0]] += (rows.delivery(row),)
+        return grouped
+
+    def existing(self, ids: Iterable[int]) -> list[int]:
+        """Those of the ids that are captures, in the order asked for."""
+        found: list[int] = []
+        left = iter(ids)
+        while page := list(islice(left, IDS_AT_ONCE)):
+            wanted = [number for number in page if _is_storable(number)]
+            there = {
+                number
+                for (number,) in self.rows(
+                    f"SELECT id FROM captures WHERE id IN ({_marks(wanted)})",
+                    wanted,
+                )
+            }
+            found.extend(number for number in wanted if number in there)
+        return found
+
+    def sizes(self, ids: Sequence[int]) -> dict[int, int]:
+        """The bytes of each body, without reading any; at most IDS_AT_ONCE ids."""
+        wanted = [number for number in ids if _is_storable(number)]
+        return dict(
+            self.rows(
+                f"SELECT id, length(body) FROM captures WHERE id IN ({_marks(wanted)})",
+                wanted,
+            )
+        )
+
+    def page(self, after: int, limit: int, upto: int | None = None) -> list[int]:
+        """At most `limit` ids above `after`, oldest first, none above `upto`."""
+        last = _LARGEST if upto is None else min(upto, _LARGEST)
+        return [
+            number
+            for (number,) in self.rows(
+                "SELECT id FROM captures WHERE id > ? AND id <= ? ORDER BY id LIMIT ?",
+                (min(after, _LARGEST), last, limit),
+            )
+        ]
+
+    def by_event(self, key: str) -> list[int]:
+        """The captures of one event, oldest first.
+
+        Args:
+            key: its event_id; of an event without one, `same_event` has more.
+        """
+        found = self.rows(
+            "SELECT capture_id FROM events WHERE event_id = ?"
+            f" UNION SELECT id FROM captures WHERE {NOT_INDEXED} AND {EVENT_KEY} = ? ORDER BY 1",
+            (key, key),
+        )
+        return [number for (number,) in found]
+
+    def same_event(self, number: int) -> list[int]:
+        """The captures of the event that a capture reports, itself too, oldest first; none for no event.
+
+        Events without an event_id are the same where their bodies are.
+        """
+        found = self.rows(f"SELECT {EVENT_KEY} FROM captures WHERE id = ?", (number,))
+        return self.by_event(found[0][0]) if found and found[0][0] is not None else []
+
+    def hashes(self, ids: Iterable[int]) -> dict[int, str]:
+        """The hash of each body, without reading any."""
+        found: dict[int, str] = {}
+        left = iter(ids)
+        while page := list(islice(left, IDS_AT_ONCE)):
+            found.update(
+                self.rows(f"SELECT id, body_sha256 FROM captures WHERE id IN ({_marks(page)})", page)
+            )
+        return found
+
+    def neighbours(self, number: int) -> tuple[int | None, int | None]:
+        """The ids next before and next after one, whether that exists or not; None at either end."""
+        before, after = self.rows(
+            "SELECT (SELECT max(id) FROM captures WHERE id < ?1),"
+            " (SELECT min(id) FROM captures WHERE id > ?1)",
+            (number,),
+        )[0]
+        return before, after
+
+    def attempts(self, capture_id: int, newest: int | None = None) -> list[Attempt]:
+        """Every try of every delivery of a capture, in the order they were made.
+
+        Args:
+            newest: at most so many, the newest ones; answers come whole, up to 1 MiB each.
+        """
+        found = self.rows(
+            f"SELECT {rows.ATTEMPT_COLUMNS} FROM attempts"
+            " JOIN deliveries ON deliveries.id = attempts.delivery_id"
+            " WHERE deliveries.capture_id = ? ORDER BY attempts.started_at DESC, attempts.id DESC LIMIT ?",
+            (capture_id, _LARGEST if newest is None else newest),
+        )
+        return [rows.attempt(row) for row in reversed(found)]
+
+    def has_taken(self, target: str) -> bool:
+        """Whether a target ever answered 200 to a capture whose signature was valid."""
+        return bool(
+            self.rows(
+                "SELECT EXISTS (SELECT 1 FROM attempts"
+                " JOIN deliveries ON deliveries.id = attempts.delivery_id"
+                " JOIN captures ON captures.id = deliveries.capture_id WHERE deliveries.target = ?"
+                " AND attempts.status = 200 AND captures.signature = 'valid')",
+                (target,),
+            )[0][0]
+        )
+
+    def has_deliveries(self) -> bool:
+        """Whether any capture was ever to be sent on."""
+        return bool(self.rows("SELECT EXISTS (SELECT 1 FROM deliveries)")[0][0])
+
+    def newest_attempt_id(self) -> int:
+        """The id of the attempt that was recorded last; 0 when there is none."""
+        return int(self.rows("SELECT coalesce(max(id), 0) FROM attempts")[0][0])
+
+    def attempts_after(self, after: int, limit: int, upto: int | None = None) -> list[Followed]:
+        """At most `limit` attempts with ids above `after`, as they were recorded, none above `upto`.
+
+        Answers come whole, up to 1 MiB each: ask for a few at a time.
+        """
+        last = _LARGEST if upto is None else min(upto, _LARGEST)
+        return [
+            rows.followed(row)
+            for row in self.rows(
+                f"SELECT {rows.ATTEMPT_COLUMNS}, {rows.FOLLOWED_COLUMNS} FROM attempts"
+                " JOIN deliveries ON deliveries.id = attempts.delivery_id"
+                " JOIN captures ON captures.id = deliveries.capture_id"
+                " WHERE attempts.id > ? AND attempts.id <= ? ORDER BY attempts.id LIMIT ?",
+                (min(after, _LARGEST), last, limit),
+            )
+        ]
+
+    def counts(self) -> Counts:
+        """How much there is: two passes that read no body, but each page of the table and of an index."""
+        signatures: dict[Signature, int] = {}
+        captures = repeats = 0
+        for word, number, repeated in self.rows(
+            "SELECT signature, count(*), count(repeat_of) FROM captures GROUP BY signature"
+        ):
+            captures += number
+            repeats += repeated
+            signatures[Signature(word)] = number
+        events = self.rows(
+            "SELECT count(*) FROM (SELECT DISTINCT event_id FROM events UNION"
+            f" SELECT {EVENT_KEY} AS key FROM captures WHERE {NOT_INDEXED} AND key IS NOT NULL)"
+        )[0][0]
+        return Counts(captures=captures, events=events, repeats=repeats, signatures=signatures)
+
+
+_LARGEST = 2**63 - 1
+"""SQLite's largest integer."""
+
+
+_NO_SHM = ("SQLITE_CANTOPEN", "SQLITE_READONLY")
+"""How SQLite says that it cannot make the file that readers and writer share; builds differ."""
+
+
+def _is_storable(number: int) -> bool:
+    return -_LARGEST <= number <= _LARGEST
+
+
+def _marks(values: Sequence[Any]) -> str:
+    return ",".join("?" * len(values))
+
+
+def _open(path: Path, wait_s: float) -> sqlite3.Connection:
+    connection = _connect(path, "ro", wait_s)
+    try:
+        try:
+            identity.is_empty(connection)
+        except sqlite3.OperationalError as error:
+            # A folder that cannot be written holds no `-shm` for us; without a `-wal` nothing is
+            # lost by reading the main file alone, and nobody can be writing it.
+            if not _name(error).startswith(_NO_SHM) or os.path.exists(f"{path}-wal"):
+                raise
+            connection.close()
+            connection = _connect(path, "ro&immutable=1", wait_s)
+        identity.check_readable(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _connect(path: Path, mode: str, wait_s: float) -> sqlite3.Connection:
+    connection = open_database(path, mode, timeout_s=wait_s)
+    # Other programs may have stored bytes that are no UTF-8; reading them must not raise.
+    connection.text_factory = _text
+    connection.execute("PRAGMA query_only = ON")
+    connection.execute("PRAGMA trusted_schema = OFF")
+    return connection
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "replace")
+
+
+def _name(error: sqlite3.Error) -> str:
+    """SQLite's own name of an error; errors of Python's module itself have none."""
+    return getattr(error, "sqlite_errorname", "")
+
+
+def _unreadable(path: Path, error: sqlite3.DatabaseError) -> RelayError:
+    if _name(error) == "SQLITE_NOTADB":
+        return RelayError(
+            f"{path} is not a SQLite file; name another file with --db", word="foreign-database"
+        )
+    return RelayError(
+        f"cannot read {path}: {error}; `lean-relay doctor` looks closer, --db names another file",
+        word="unreadable-database",
+    )

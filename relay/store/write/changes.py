@@ -1,0 +1,148 @@
+"""Changes to what is stored: stars, notes, judgements, refusals, and removal that really removes.
+
+Plain functions over the writing connection, each one transaction's work and short: captures wait
+meanwhile. The writer runs them (`Writer.write`).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from relay.models import Entry
+from relay.store.columns import EVENT_KEY
+
+DELETED_AT_ONCE = 200
+"""Captures of one transaction of a removal: about 10 ms."""
+
+REFUSALS_KEPT = 10_000
+
+
+def set_star(connection: sqlite3.Connection, ids: Sequence[int], starred: bool) -> int:
+    """Star captures or take the star away; gives how many of them exist."""
+    found = _existing(connection, ids)
+    connection.executemany(
+        "INSERT INTO notes (capture_id, starred) VALUES (?, ?)"
+        " ON CONFLICT (capture_id) DO UPDATE SET starred = excluded.starred",
+        [(number, int(starred)) for number in found],
+    )
+    _drop_empty_notes(connection)
+    return len(found)
+
+
+def set_note(connection: sqlite3.Connection, ids: Sequence[int], text: str | None) -> int:
+    """Write a note to captures, or remove it (None); gives how many of them exist."""
+    found = _existing(connection, ids)
+    connection.executemany(
+        "INSERT INTO notes (capture_id, text) VALUES (?, ?)"
+        " ON CONFLICT (capture_id) DO UPDATE SET text = excluded.text",
+        [(number, text) for number in found],
+    )
+    _drop_empty_notes(connection)
+    return len(found)
+
+
+def save_signatures(connection: sqlite3.Connection, judged: Iterable[tuple[int, str, str | None]]) -> int:
+    """Replace the stored judgement of signatures: (id, state, name of the secret); gives how many changed."""
+    changed = 0
+    for number, state, name in judged:
+        changed += connection.execute(
+            "UPDATE captures SET signature = ?, signed_by = ? WHERE id = ?"
+            " AND (signature <> ? OR signed_by IS NOT ?)",
+            (state, name, number, state, name),
+        ).rowcount
+    return changed
+
+
+def delete_slice(
+    connection: sqlite3.Connection, first: int, last: int, *, starred_too: bool
+) -> tuple[int, int | None]:
+    """Remove captures of an id range with all that hangs on them, as many as one transaction should.
+
+    Returns:
+        How many went, and the id to go on from; None when the range is done.
+    """
+    keep = "" if starred_too else " AND id NOT IN (SELECT capture_id FROM notes WHERE starred = 1)"
+    ids = [
+        number
+        for (number,) in connection.execute(
+            f"SELECT id FROM captures WHERE id BETWEEN ? AND ?{keep} ORDER BY id LIMIT ?",
+            (first, last, DELETED_AT_ONCE),
+        )
+    ]
+    numbers = [(number,) for number in ids]
+    connection.executemany(
+        "DELETE FROM events"
+        f" WHERE (event_id, capture_id) = (SELECT {EVENT_KEY}, id FROM captures WHERE id = ?)",
+        numbers,
+    )
+    connection.executemany("DELETE FROM captures WHERE id = ?", numbers)
+    if ids:
+        connection.execute(
+            "INSERT INTO marks VALUES ('removed', ?)"
+            " ON CONFLICT (name) DO UPDATE SET value = value + excluded.value",
+            (len(ids),),
+        )
+    return len(ids), ids[-1] + 1 if len(ids) == DELETED_AT_ONCE else None
+
+
+def last_before(connection: sqlite3.Connection, received_at: int) -> int:
+    """The newest capture that came before a time (microseconds UTC); 0 for none."""
+    row = connection.execute(
+        "SELECT id FROM captures WHERE received_at < ? ORDER BY id DESC LIMIT 1", (received_at,)
+    ).fetchone()
+    return row[0] if row else 0
+
+
+def mark_removal(connection: sqlite3.Connection, keep_s: int) -> bool:
+    """Mark that `keep` has removed captures; gives whether it is the first removal by one as short.
+
+    Args:
+        keep_s: how long captures are kept, in seconds.
+    """
+    row = connection.execute("SELECT value FROM marks WHERE name = 'keep_s'").fetchone()
+    if row is not None and row[0] <= keep_s:
+        return False
+    connection.execute("INSERT OR REPLACE INTO marks (name, value) VALUES ('keep_s', ?)", (keep_s,))
+    return True
+
+
+def empty_log(connection: sqlite3.Connection) -> bool:
+    """Cut the write-ahead log, in which removed rows still stand; False while a reader holds on to it.
+
+    Runs outside a transaction.
+    """
+    connection.execute("PRAGMA busy_timeout = 0")
+    try:
+        busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    except sqlite3.OperationalError:
+        return False
+    finally:
+        connection.execute("PRAGMA busy_timeout = 2000")
+    return not busy
+
+
+def add_refusals(connection: sqlite3.Connection, entries: Sequence[Entry]) -> None:
+    """Write refusals; only the newest REFUSALS_KEPT stay."""
+    connection.executemany(
+        "INSERT INTO refusals (at, client, reason, detail, count) VALUES (?, ?, ?, ?, ?)",
+        [(entry.at, entry.client, entry.reason, _storable(entry.detail), entry.count) for entry in entries],
+    )
+    connection.execute(
+        "DELETE FROM refusals WHERE id <= (SELECT max(id) FROM refusals) - ?", (REFUSALS_KEPT,)
+    )
+
+
+def _existing(connection: sqlite3.Connection, ids: Sequence[int]) -> list[int]:
+    statement = "SELECT id FROM captures WHERE id = ?"
+    return [number for number in ids if connection.execute(statement, (number,)).fetchone()]
+
+
+def _drop_empty_notes(connection: sqlite3.Connection) -> None:
+    connection.execute("DELETE FROM notes WHERE starred = 0 AND text IS NULL")
+
+
+def _storable(text: str) -> Any:
+    """Text without lone surrogates, which SQLite's TEXT cannot hold."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")

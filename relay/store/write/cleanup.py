@@ -1,0 +1,36 @@
+"""What a start makes on the disk, so that one that fails takes it away again.
+
+Removes only what this start made, and only while its lock is held or was never taken: nothing of another
+engine's, and nothing that was there.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from relay.store.write.files import SIDE_FILES
+
+
+class Leavings:
+    """The files and folders of one start."""
+
+    def __init__(self, db: Path, lock: Path) -> None:
+        """Look which of them are missing, before anything is made."""
+        names = (*(db.with_name(db.name + side) for side in (*SIDE_FILES, "")), lock)
+        self._files = [path for path in names if not os.path.lexists(path)] if not os.path.lexists(db) else []
+        self.folders: Sequence[Path] = ()
+        """Those that were made for the database, the outermost first; set by whoever makes them."""
+
+    def remove_files(self) -> None:
+        """Of a database that was not there before and took nothing; the caller holds its lock."""
+        for path in self._files:
+            path.unlink(missing_ok=True)
+
+    def remove_folders(self) -> None:
+        """Those that are empty again."""
+        with suppress(OSError):
+            for folder in reversed(self.folders):
+                folder.rmdir()

@@ -1,0 +1,498 @@
+"""The engine's side of writing: hands over captures and other changes, and tells when they are committed.
+
+Owns the writing process (`relay.store.write.process`): starts it, ends it, starts another where it dies.
+Whoever waits hears after the COMMIT, never before: this is promise 1, and nothing else in the program may
+answer 200. Runs no SQL.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import sqlite3
+import subprocess
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from time import monotonic
+from typing import Any, TypeVar, cast
+
+from relay.errors import RelayError
+from relay.processes import how_it_ended, own_module, own_path
+from relay.store.columns import Row
+from relay.store.errors import StoreClosed, StoreTrouble
+from relay.store.write.protocol import (
+    Arrived,
+    Buffer,
+    Incoming,
+    Kind,
+    Send,
+    captures_frames,
+    frame,
+    payload_of,
+)
+from relay.store.write.recorder import PROBE_EVERY_S, Bounds, confess, confess_beyond
+
+T = TypeVar("T")
+log = logging.getLogger("relay.store")
+
+PROGRAM = "relay.store.write.process"
+"""The module that the writing process runs."""
+
+BYTES_AT_ONCE = 1024 * 1024
+"""A frame is sent when it has so many body bytes, so that large bodies hold the loop up one by one."""
+
+
+KILLED_WITHIN_S = 0.3
+"""How long a killed process is waited for; one that waits for a disk ends when that answers."""
+
+LOOK_EVERY_S = 0.005
+
+
+class _Waiting:
+    """One capture on its way to the disk."""
+
+    __slots__ = ("given_up", "since", "stored")
+
+    def __init__(self, stored: asyncio.Future[int], since: float) -> None:
+        self.stored = stored
+        self.since = since
+        self.given_up = False
+
+
+class Writer:
+    """A database's writing process, as the event loop that opened it sees it; use `open`."""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        lock: int | None = None,
+        bounds: Bounds | None = None,
+        committed: Callable[[int, int], None] | None = None,
+    ) -> None:
+        self._path = path
+        self._wal = path.with_name(f"{path.name}-wal")
+        self._lock = lock
+        self._bounds = bounds or Bounds()
+        self._committed = committed
+        self._loop = asyncio.get_running_loop()
+        self._channel: _Channel | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._opened: asyncio.Future[int]
+        self._ended: asyncio.Future[None]
+        self._again: asyncio.Task[None] | None = None
+        self._gathered: list[Arrived] = []
+        self._gathered_bytes = 0
+        self._gathered_since = 0.0
+        self._captures: deque[_Waiting] = deque()
+        self._jobs: deque[asyncio.Future[Any]] = deque()
+        self._newest_id = 0
+        self._heard_at = 0.0
+        """When the process last answered; or when it was asked, if nothing waited for it before."""
+        self._given_up = False
+        self._its_trouble: StoreTrouble | None = None
+        self._our_trouble: StoreTrouble | None = None
+        self._closed = False
+
+    @classmethod
+    async def open(
+        cls,
+        path: Path,
+        *,
+        ours: bool = False,
+        lock: int | None = None,
+        bounds: Bounds | None = None,
+        committed: Callable[[int, int], None] | None = None,
+    ) -> Writer:
+        """Start the writing process on a database file that is there (`files.create_private`).
+
+        Args:
+            ours: as for `files.open_writer`.
+            lock: descriptor of the engine's lock; it is held until the process has ended too.
+            committed: called on the loop after each group with its first id and its size; must be quick.
+
+        Raises:
+            RelayError: as `files.open_writer` does.
+        """
+        writer = cls(path, lock=lock, bounds=bounds, committed=committed)
+        writer._newest_id = await writer._start(ours=ours)
+        return writer
+
+    # -- what others ask -----------------------------------------------------------------------
+
+    def add(self, row: Row, targets: tuple[Send, ...] = ()) -> asyncio.Future[int]:
+        """Store one capture, and a delivery to each target; the future gives its id after the COMMIT.
+
+        The write happens even if the waiter leaves. Raises StoreTrouble, at once where the store is
+        known to be in trouble, else through the future; StoreClosed after `close`.
+        """
+        if self._closed:
+            raise StoreClosed
+        trouble = self.trouble
+        if trouble is not None:
+            raise trouble.again()
+        waiting = _Waiting(self._loop.create_future(), monotonic())
+        if not self._captures and not self._jobs:
+            self._heard_at = waiting.since
+        self._captures.append(waiting)
+        if not self._gathered:
+            self._gathered_since = waiting.since
+            self._loop.call_soon(self._hand_over)
+        self._gathered.append((row, targets))
+        self._gathered_bytes += len(row[-1])
+        if self._gathered_bytes >= BYTES_AT_ONCE:
+            self._hand_over()
+        return waiting.stored
+
+    async def write(
+        self,
+        work: Callable[[sqlite3.Connection], T],
+        *,
+        synced: bool = True,
+        within_s: float | None = None,
+    ) -> T:
+        """Run `work` in one transaction in the writing process and give its result.
+
+        Committed when this returns. If the waiter is cancelled the write still happens. Keep it
+        short: captures wait meanwhile. Work and result cross by pickle, so that `work` is a function of
+        `relay.store` or a `partial` of one. Raises StoreClosed after `close`, StoreTrouble where SQLite
+        cannot write, and whatever else `work` raises, after rolling back.
+
+        Args:
+            synced: false for what may be lost when the power fails, though not when this program dies:
+                the commit then waits for no disk, and the next one that does takes it along.
+            within_s: raise StoreTrouble after so long; the write may still happen. None waits for as long
+                as it takes, which is for work that holds up nobody.
+        """
+        return cast(T, await self._have_done(work, transaction=True, synced=synced, within_s=within_s))
+
+    async def outside_transaction(
+        self, work: Callable[[sqlite3.Connection], T], *, within_s: float | None = None
+    ) -> T:
+        """Run `work` there with no transaction open: for checkpoints and the like."""
+        return cast(T, await self._have_done(work, transaction=False, within_s=within_s))
+
+    async def settled(self, *, within_s: float | None = None) -> None:
+        """Have the index of events hold all that is committed: before captures are removed."""
+        await self._have_done(None, transaction=False, within_s=within_s)
+
+    def give_up_late(self) -> int:
+        """Fail what has waited too long, so that no caller waits on a stalled disk; gives how many.
+
+        Called about four times a second. Such a capture may still be committed; its row then says
+        that it was answered 503.
+        """
+        captures, now, given_up = self._captures, monotonic(), 0
+        for waiting in captures:
+            if now - waiting.since <= self._bounds.answer_s:
+                break
+            if not waiting.stored.done():
+                waiting.given_up = True
+                given_up += 1
+                waiting.stored.set_exception(_too_slow())
+        if given_up and self._our_trouble is None:
+            self._our_trouble = _too_slow()
+        return given_up
+
+    @property
+    def silent_s(self) -> float:
+        """How long the writing process has not answered; 0 where nothing waits for it."""
+        return monotonic() - self._heard_at if self._captures or self._jobs else 0.0
+
+    def give_up(self) -> None:
+        """Wait for the writing process no more: whoever waits hears so at once, and `close` kills it."""
+        self._given_up = True
+        self._our_trouble = _too_slow()
+        for waiting in self._captures:
+            if not waiting.stored.done():
+                waiting.given_up = True
+                waiting.stored.set_exception(_too_slow())
+        for job in self._jobs:
+            _fail(job, _too_slow())
+
+    @property
+    def trouble(self) -> StoreTrouble | None:
+        """What keeps the store from taking captures; None while it does."""
+        return self._our_trouble or self._its_trouble
+
+    @property
+    def waiting(self) -> int:
+        """Captures whose commit is not confirmed yet."""
+        return sum(not waiting.stored.done() for waiting in self._captures)
+
+    @property
+    def wal_bytes(self) -> int:
+        """Size of the write-ahead log on disk."""
+        with suppress(OSError):
+            return self._wal.stat().st_size
+        return 0
+
+    @property
+    def pid(self) -> int | None:
+        """The writing process; None while there is none."""
+        return self._process.pid if self._process is not None else None
+
+    async def close(self, within_s: float | None = None) -> None:
+        """Finish what waits, write the log back into the database, end the process; may be called twice.
+
+        Args:
+            within_s: kill the process after so long. What it had committed is in the database, and nobody
+                was told that the rest is.
+        """
+        if not self._closed:
+            self._hand_over()
+            self._closed = True
+            if self._again is not None:
+                self._again.cancel()
+            if self._channel is not None:
+                self._channel.send(frame(Kind.STOP))
+        await self._gone(0.0 if self._given_up else within_s)
+
+    # -- the process ---------------------------------------------------------------------------
+
+    async def _start(self, *, ours: bool) -> int:
+        """Gives the newest id."""
+        here, there = socket.socketpair()
+        with there:
+            try:
+                self._process = self._spawn(there)
+            except BaseException:
+                here.close()
+                raise
+        # Not before there is a process: nothing else would ever end the wait for its end.
+        self._opened = self._loop.create_future()
+        self._ended = self._loop.create_future()
+        await self._loop.create_unix_connection(partial(_Channel, self), sock=here)
+        assert self._channel is not None
+        self._channel.send(frame(Kind.OPEN, ours, self._bounds))
+        try:
+            return await self._opened
+        except RelayError:
+            await self._gone()
+            raise
+        except asyncio.CancelledError:
+            await self._gone(0.0)
+            raise
+
+    def _spawn(self, channel: socket.socket) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [*own_module(PROGRAM), str(self._path)],
+            stdin=channel.fileno(),
+            stdout=subprocess.DEVNULL,
+            env=own_path(),
+            pass_fds=() if self._lock is None else (self._lock,),
+        )
+
+    async def _gone(self, within_s: float | None = None) -> None:
+        """Wait for the end of a process that is ending, and kill it where that takes too long."""
+        process = self._process
+        if process is None:
+            return
+        if not await _has_ended(process, within_s):
+            log.warning(
+                "the process that writes the database (pid %d) does not answer and is killed", process.pid
+            )
+            process.kill()
+            if not await _has_ended(process, KILLED_WITHIN_S):
+                log.warning(
+                    "it waits for the disk: the database is locked until process %d ends", process.pid
+                )
+                if self._channel is not None:
+                    self._channel.abort()
+        await self._ended
+
+    def _lost(self) -> None:
+        """The process has ended: as it was told to, or by what befell it."""
+        self._channel = None
+        if not self._ended.done():
+            self._ended.set_result(None)
+        trouble = StoreTrouble("store-failing", "the process that writes the log ended; another one starts")
+        if not self._opened.done():
+            self._opened.set_exception(RelayError(trouble.detail, word="store-failing"))
+        if self._opened.cancelled() or self._opened.exception() is not None:
+            return  # It never had the database; who opens hears of it.
+        for waiting in self._captures:
+            _fail(waiting.stored, trouble.again())
+        self._captures.clear()
+        self._gathered.clear()
+        self._gathered_bytes = 0
+        while self._jobs:
+            _fail(self._jobs.popleft(), StoreClosed() if self._closed else trouble.again())
+        if not self._closed and (self._again is None or self._again.done()):
+            log.warning("cannot store captures: %s; answering 503 until then", trouble.detail)
+            self._our_trouble = trouble
+            self._again = self._loop.create_task(self._start_again(trouble), name="store-again")
+
+    async def _start_again(self, trouble: StoreTrouble) -> None:
+        while True:
+            try:
+                await self._gone()
+                if self._process is not None and (code := self._process.returncode) is not None and code < 0:
+                    log.warning("the process that writes the database was %s", how_it_ended(code))
+                await self._start(ours=True)
+                # What it had committed and not told is in the log, and its callers had a 503.
+                await self.write(partial(confess_beyond, newest_id=self._newest_id))
+                self._its_trouble = self._our_trouble = None
+                log.warning("storing captures again")
+                return
+            except RelayError as error:
+                if str(error) != trouble.detail:
+                    trouble = self._our_trouble = StoreTrouble("store-failing", str(error))
+                    log.warning("still cannot store captures: %s", error)
+            except (StoreTrouble, OSError):
+                pass
+            await asyncio.sleep(PROBE_EVERY_S)
+
+    # -- to it ---------------------------------------------------------------------------------
+
+    def _hand_over(self) -> None:
+        gathered = self._gathered
+        if not gathered or self._channel is None:
+            return
+        for part in captures_frames(self._gathered_since, gathered):
+            self._channel.send(part)
+        self._gathered = []
+        self._gathered_bytes = 0
+
+    async def _have_done(
+        self,
+        work: Callable[[sqlite3.Connection], T] | None,
+        *,
+        transaction: bool,
+        synced: bool = True,
+        within_s: float | None = None,
+    ) -> Any:
+        if self._given_up:
+            raise _too_slow()
+        # A process that is still opening the database expects nothing else, and would end on it.
+        if self._closed or self._channel is None or not self._opened.done():
+            raise StoreClosed if self._closed else _none_there()
+        self._hand_over()  # In order: a change sees every capture that was added before it.
+        job = frame(Kind.JOB, work, transaction, synced)
+        done = self._loop.create_future()
+        if not self._captures and not self._jobs:
+            self._heard_at = monotonic()
+        self._jobs.append(done)
+        self._channel.send(job)
+        if within_s is None:
+            return await done
+        await asyncio.wait({done}, timeout=within_s)
+        if done.done():
+            return done.result()
+        done.cancel()
+        raise StoreTrouble(
+            "store-slow", f"the store did not answer within {within_s:g} s; it may still do it later"
+        )
+
+    # -- from it -------------------------------------------------------------------------------
+
+    def _hear(self, kind: Kind, payload: Buffer) -> None:
+        self._heard_at = monotonic()
+        said = payload_of(payload)
+        if kind is Kind.STORED:
+            self._stored(*said)
+        elif kind is Kind.FAILED:
+            self._failed(*said)
+        elif kind is Kind.HEALTH:
+            (self._its_trouble,) = said
+        elif kind is Kind.SAID:
+            log.log(*said)
+        elif kind is Kind.OPENED:
+            if not self._opened.done():
+                self._opened.set_result(*said)
+        elif not self._opened.done():
+            self._opened.set_exception(*said)
+        else:
+            self._answered()
+            job = self._jobs.popleft()
+            if kind is Kind.RAISED:
+                _fail(job, *said)
+            elif not job.done():
+                job.set_result(*said)
+
+    def _stored(self, first_id: int, count: int) -> None:
+        self._answered()
+        self._newest_id = first_id + count - 1
+        captures, missed = self._captures, []
+        for number in range(first_id, first_id + count):
+            waiting = captures.popleft()
+            if not waiting.stored.done():
+                waiting.stored.set_result(number)
+            elif waiting.given_up:  # While the word of its commit was on its way here.
+                missed.append(number)
+        if missed and self._channel is not None and not self._closed:
+            self._jobs.append(self._loop.create_future())
+            self._channel.send(frame(Kind.JOB, partial(confess, ids=missed), True, True))
+        if self._committed is not None:
+            self._committed(first_id, count)
+
+    def _failed(self, count: int, trouble: StoreTrouble) -> None:
+        self._answered()
+        for _ in range(count):
+            _fail(self._captures.popleft().stored, trouble.again())
+
+    def _answered(self) -> None:
+        """It lives: what was slow is so no longer."""
+        if self._given_up:
+            return
+        if self._our_trouble is not None and (self._again is None or self._again.done()):
+            self._our_trouble = None
+
+
+class _Channel(asyncio.Protocol):
+    """The socket to the writing process."""
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+        self._incoming = Incoming()
+        self._transport: asyncio.WriteTransport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.WriteTransport, transport)
+        self._writer._channel = self
+
+    def send(self, data: bytes) -> None:
+        self._transport.write(data)
+
+    def abort(self) -> None:
+        self._transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        incoming = self._incoming
+        while (room := incoming.room) is not None and data:
+            part, data = data[: len(room)], data[len(room) :]
+            room[: len(part)] = part
+            for kind, payload in incoming.filled(len(part)):
+                self._writer._hear(kind, payload)
+        for kind, payload in incoming.fed(data):
+            self._writer._hear(kind, payload)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._writer._lost()
+
+
+async def _has_ended(process: subprocess.Popen[bytes], within_s: float | None) -> bool:
+    """Whether it ends in time; asked again and again, since a thread that waits could not be given up."""
+    give_up_at = None if within_s is None else monotonic() + within_s
+    while process.poll() is None:
+        if give_up_at is not None and monotonic() >= give_up_at:
+            return False
+        await asyncio.sleep(LOOK_EVERY_S)
+    return True
+
+
+def _fail(future: asyncio.Future[Any], error: BaseException) -> None:
+    if not future.done():
+        future.set_exception(error)
+
+
+def _none_there() -> StoreTrouble:
+    return StoreTrouble("store-failing", "no process writes the log just now; another one starts")
+
+
+def _too_slow() -> StoreTrouble:
+    return StoreTrouble("store-slow", "the disk did not confirm the write in time")

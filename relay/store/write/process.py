@@ -1,0 +1,186 @@
+"""The process that writes the log: the engine's, started by `relay.store.write.client`.
+
+Its own process, because in the engine's each step of SQLite would give the interpreter away and have to win
+it back from a busy event loop: two thirds of the throughput (`make bench`). Standard input is the socket to
+the engine. It ends when the engine says so, or has gone, and holds the engine's lock until then, so that no
+other engine begins while a last group is on its way to the disk.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import logging
+import os
+import pickle
+import select
+import signal
+import socket
+import sqlite3
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from relay.errors import RelayError
+from relay.store.errors import StoreTrouble
+from relay.store.write import files
+from relay.store.write.protocol import Arrived, Buffer, Incoming, Kind, captures_of, frame, payload_of
+from relay.store.write.recorder import MustReopen, Recorder
+
+READ_BYTES = 1024 * 1024
+
+
+class Channel(logging.Handler):
+    """The socket to the engine; what it cannot take, since the engine has gone, is nobody's any more."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        super().__init__()
+        self._connection = connection
+        self._incoming = Incoming()
+        self._poll = select.poll()
+        self._poll.register(connection, select.POLLIN)
+
+    def waits(self, most_s: float) -> bool:
+        """Whether something has come, or comes within that time."""
+        return bool(self._poll.poll(most_s * 1000))
+
+    def read(self) -> Iterator[tuple[Kind, Buffer]]:
+        """What has come, in whole frames.
+
+        Raises:
+            EOFError: the engine has gone.
+        """
+        room = self._incoming.room
+        if room is not None:
+            count = 0
+            with suppress(ConnectionError):
+                count = self._connection.recv_into(room)
+            if not count:
+                raise EOFError
+            return self._incoming.filled(count)
+        data = b""
+        with suppress(ConnectionError):
+            data = self._connection.recv(READ_BYTES)
+        if not data:
+            raise EOFError
+        return self._incoming.fed(data)
+
+    def say(self, kind: Kind, *payload: Any) -> None:
+        self.send(frame(kind, *payload))
+
+    def send(self, data: bytes) -> None:
+        try:
+            self._connection.sendall(data)
+        except OSError:
+            raise EOFError from None
+
+    # -- of a recorder's listener --------------------------------------------------------------
+
+    def stored(self, first_id: int, count: int) -> None:
+        self.say(Kind.STORED, first_id, count)
+
+    def failed(self, count: int, trouble: StoreTrouble) -> None:
+        self.say(Kind.FAILED, count, trouble)
+
+    def health(self, trouble: StoreTrouble | None) -> None:
+        self.say(Kind.HEALTH, trouble)
+
+    # -- of a logging handler ------------------------------------------------------------------
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.say(Kind.SAID, record.levelno, record.getMessage())
+
+
+def serve(channel: Channel, recorder: Recorder) -> None:
+    """Do what the engine asks until it says stop.
+
+    Raises:
+        EOFError: it has gone.
+        MustReopen: another process has to go on.
+    """
+    bodies: list[Buffer] = []
+    while True:
+        if not channel.waits(0):
+            recorder.tidy(quiet=True)
+            if not channel.waits(recorder.may_rest_s):
+                recorder.rest()
+                continue
+        waiting: list[Arrived] = []
+        oldest = 0.0
+        for kind, payload in channel.read():
+            if kind is Kind.BODY:
+                bodies.append(payload)
+                continue
+            if kind is Kind.CAPTURES:
+                since, arrived = captures_of(payload, bodies)
+                oldest = oldest if waiting else since
+                waiting += arrived
+                continue
+            recorder.store(waiting, oldest)
+            waiting = []
+            if kind is Kind.STOP:
+                return
+            _perform(channel, recorder, payload)
+        recorder.store(waiting, oldest)
+        recorder.tidy(quiet=False)
+
+
+def _perform(channel: Channel, recorder: Recorder, payload: Buffer) -> None:
+    try:
+        work, transaction, synced = payload_of(payload)
+        if work is None:
+            recorder.settle()
+            result = None
+        else:
+            result = recorder.perform(work, transaction=transaction, synced=synced)
+        answer = frame(Kind.DONE, result)
+    except Exception as error:
+        channel.say(Kind.RAISED, _portable(error))
+    else:
+        channel.send(answer)
+
+
+def _portable(error: Exception) -> Exception:
+    """The error, or its words where it cannot cross to another process."""
+    try:
+        pickle.loads(pickle.dumps(error))  # noqa: S301 - our own
+    except Exception:
+        return RuntimeError(f"{type(error).__name__}: {error}")
+    return error
+
+
+def main() -> None:
+    with suppress(Exception):  # There may be no stderr to name a crash on.
+        faulthandler.enable()
+    # The engine decides when this ends: a Ctrl-C at the terminal reaches both.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    path = Path(sys.argv[1])
+    channel = Channel(socket.socket(fileno=0))
+    logging.getLogger("relay").addHandler(channel)
+    logging.getLogger("relay").setLevel(logging.INFO)
+    try:
+        ((_, payload),) = channel.read()
+        ours, bounds = payload_of(payload)
+        try:
+            recorder = Recorder(files.open_writer(path, ours=ours), path, channel, bounds)
+        except RelayError as error:
+            channel.say(Kind.RAISED, error)
+            return
+        except sqlite3.Error as error:
+            channel.say(Kind.RAISED, files.start_error(path, error))
+            return
+        channel.say(Kind.OPENED, recorder.newest_id)
+        serve(channel, recorder)
+    except EOFError:
+        # The engine died, and nobody waits for an answer any more. The next one takes up what is on the disk.
+        os._exit(0)
+    except MustReopen:
+        os._exit(0)  # Without the connection's destructor, which tidies up by name. Another is started.
+    if not recorder.close():
+        os._exit(0)  # Without the connection's destructor.
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,416 @@
+"""Writes captures in groups and other changes one by one; hears of nothing but rows, jobs and SQLite.
+
+Owns the only writing connection. A group of captures is one autocommitted INSERT of as many rows as wait,
+or one transaction with their deliveries. Whoever is told `stored` is told so after the COMMIT, never before:
+this is promise 1.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic, time_ns
+from typing import Any, Protocol, TypeVar
+
+from relay.errors import RelayError
+from relay.models import NOT_WRITTEN, STORED_TOO_LATE
+from relay.store.columns import event_key, insert_of, plainness
+from relay.store.errors import StoreTrouble, diagnose, is_lock
+from relay.store.write import deliveries, files
+from relay.store.write.checkpoints import Checkpoints
+from relay.store.write.event_index import EventIndex
+from relay.store.write.guard import Guard
+from relay.store.write.protocol import Arrived, Send
+
+T = TypeVar("T")
+log = logging.getLogger("relay.store")
+
+ROWS_AT_ONCE = 64
+"""Rows of one INSERT: one cached statement for each count up to this."""
+
+BYTES_AT_ONCE = 8 * 1024 * 1024
+"""A group ends after this many body bytes, so that nobody waits long behind large bodies."""
+
+PAGES_OF_A_FILL = 300
+"""What filling the index of events is counted as, roughly; the next pass gives the true number."""
+
+PROBE_EVERY_S = 1.0
+"""How often a store in trouble is tried again."""
+
+LOOK_EVERY_S = 1.0
+"""How often the files are looked at where nothing comes, so that damage is told before a capture meets it."""
+
+TOO_LATE = f"UPDATE captures SET answer = 503, answer_reason = '{STORED_TOO_LATE}' WHERE "
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How long a capture may wait; Lean gives 10 s in all, and 503 is due within 5 s."""
+
+    locked_s: float = 4.0
+    """For another program's transaction to end."""
+    answer_s: float = 4.5
+    """Until it is given up on, because of a stalled disk."""
+
+
+class Listener(Protocol):
+    """Who wants to know how captures fare; is told in the order in which they came."""
+
+    def stored(self, first_id: int, count: int) -> None: ...
+    def failed(self, count: int, trouble: StoreTrouble) -> None: ...
+    def health(self, trouble: StoreTrouble | None) -> None: ...
+
+
+class MustReopen(Exception):
+    """The files have other names or none: all is written back, and another process can open them anew."""
+
+
+class Recorder:
+    """One database's writing connection and all that is done with it; belongs to one thread."""
+
+    def __init__(
+        self, connection: sqlite3.Connection, path: Path, listener: Listener, bounds: Bounds | None = None
+    ) -> None:
+        """Take over an open connection (`files.open_writer`)."""
+        self._path = path
+        self._connection = connection
+        self._listener = listener
+        self._bounds = bounds or Bounds()
+        self._trouble: StoreTrouble | None = None
+        self._since = 0.0
+        """`monotonic()` of the first failure of this trouble."""
+        self._left: list[Guard] = []
+        """Of connections that were replaced; their files stay open for as long as ours."""
+        self._unheard: list[tuple[int, int]] = []
+        """Ranges of ids that were committed where nobody would find them, and refused."""
+        self._prepare()
+        self._checkpoints = Checkpoints(path)
+
+    @property
+    def newest_id(self) -> int:
+        """The id given last, whether that capture is still there or not; 0 before the first."""
+        return self._next_id - 1
+
+    def _prepare(self) -> None:
+        self._synced = True  # As `files.connect` left it.
+        self._guard = Guard(self._path, self._connection)
+        self._events = EventIndex(self._connection)
+        self._guard.changed()
+        self._number()
+
+    def _number(self) -> None:
+        row = self._connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'captures'").fetchone()
+        self._next_id = (row[0] if row else 0) + 1
+
+    # -- captures ------------------------------------------------------------------------------
+
+    def store(self, arrived: Sequence[Arrived], since: float) -> None:
+        """Store captures that have waited since then (`monotonic()`); the listener hears of each."""
+        for group in _groups(arrived):
+            if self._trouble is not None:  # They would only wait for the same: they hear at once.
+                self._listener.failed(len(group), self._trouble)
+            elif monotonic() - since > self._bounds.answer_s:
+                self._listener.failed(len(group), _too_slow())
+            else:
+                self._store_group(group, since)
+
+    def _store_group(self, group: Sequence[Arrived], since: float) -> None:
+        try:
+            if not self._guard.is_quiet():
+                self._require_in_place()
+            self._write_group(group, since)
+        except sqlite3.Error as error:
+            self._listener.failed(len(group), self._diagnose(error))
+        except StoreTrouble as trouble:
+            self._listener.failed(len(group), trouble)
+
+    def _write_group(self, group: Sequence[Arrived], since: float) -> None:
+        first_id = self._next_id
+        values: list[Any] = []
+        new: dict[str | None, int] = {}
+        for number, (row, _) in enumerate(group, first_id):
+            key = event_key(row)
+            first = self._events.first(key) or new.get(key)
+            if first is None and key is not None:
+                new[key] = number
+            values += (key, first, number, plainness(row))
+            values += row
+        pairs = [
+            (number, target) for number, (_, targets) in enumerate(group, first_id) for target in targets
+        ]
+        self._sync_commits(True)
+        if pairs:
+            self._insert_with_deliveries(insert_of(len(group)), values, pairs, since)
+        else:
+            self._retrying(lambda: self._connection.execute(insert_of(len(group)), values), since)
+        self._next_id += len(group)
+        self._unheard.append((first_id, self._next_id))
+        self._require_in_place(committed=True)
+        self._unheard.pop()
+        if monotonic() - since > self._bounds.answer_s:
+            self._confess(first_id, self._next_id)
+            self._listener.failed(len(group), _too_slow())
+        else:
+            self._listener.stored(first_id, len(group))
+        rows = [row for row, _ in group]
+        self._events.committed(first_id, rows)
+        self._checkpoints.wrote(len(rows), sum(len(row[-1]) for row in rows))
+
+    def _insert_with_deliveries(
+        self, statement: str, values: list[Any], pairs: Sequence[tuple[int, Send]], since: float
+    ) -> None:
+        connection = self._connection
+        self._retrying(lambda: connection.execute("BEGIN IMMEDIATE"), since)
+        try:
+            connection.execute(statement, values)
+            deliveries.queue_live(connection, pairs, time_ns() // 1000)
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+
+    def _retrying(self, act: Callable[[], T], since: float) -> T:
+        """Act, again while another program holds the lock, until `since` is `locked_s` ago."""
+        while True:
+            try:
+                return act()
+            except sqlite3.OperationalError as error:
+                if not is_lock(error) or monotonic() - since > self._bounds.locked_s - 1.0:
+                    raise
+
+    def _confess(self, first_id: int, end_id: int) -> None:
+        """Rows that were committed after their caller had been answered 503 say so."""
+        with suppress(sqlite3.Error):
+            self._connection.execute(f"{TOO_LATE} id >= ? AND id < ?", (first_id, end_id))
+
+    # -- other changes -------------------------------------------------------------------------
+
+    def perform(
+        self, work: Callable[[sqlite3.Connection], T], *, transaction: bool, synced: bool = True
+    ) -> T:
+        """Run a change alone between BEGIN IMMEDIATE and COMMIT, or with no transaction open.
+
+        Args:
+            synced: whether the commit waits for the disk.
+
+        Raises:
+            StoreTrouble: SQLite cannot write.
+            Exception: what `work` raises, after rolling back.
+        """
+        connection = self._connection
+        try:
+            self._require_in_place()
+            self._sync_commits(synced)
+            if not transaction:
+                try:
+                    return work(connection)
+                finally:
+                    self._guard.changed()
+            self._retrying(lambda: connection.execute("BEGIN IMMEDIATE"), monotonic())
+            before = connection.total_changes
+            try:
+                result = work(connection)
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+            self._require_in_place(committed=True)
+        except sqlite3.OperationalError as error:
+            raise self._diagnose(error) from error
+        if connection.total_changes != before:  # What changed nothing proves nothing.
+            self._checkpoints.wrote(4, 0)
+            self._well()
+        return result
+
+    def _sync_commits(self, yes: bool) -> None:
+        """Whether a COMMIT waits until the disk has it; without, the system has it, which outlives us."""
+        if yes != self._synced:
+            self._connection.execute(f"PRAGMA synchronous = {'FULL' if yes else 'NORMAL'}")
+            self._synced = yes
+
+    def settle(self) -> None:
+        """Have the index of events hold all that is committed: before captures are removed.
+
+        Raises:
+            sqlite3.Error: it does not.
+        """
+        self._events.fill(self._connection)
+
+    # -- between -------------------------------------------------------------------------------
+
+    @property
+    def may_rest_s(self) -> float:
+        """How long nothing need be done if nothing comes."""
+        if self._trouble is not None:
+            return PROBE_EVERY_S
+        due_in_s = self._events.due_in_s
+        return min(self._checkpoints.due_in_s, LOOK_EVERY_S if due_in_s is None else due_in_s)
+
+    def rest(self) -> None:
+        """Nothing has come for that long: look whether trouble has passed, or tidy the log."""
+        if self._trouble is None:
+            with suppress(StoreTrouble, sqlite3.Error):  # Told; the next write meets it, or the next rest.
+                self._require_in_place()
+            self.tidy(quiet=True)
+        else:
+            self._probe()
+
+    def tidy(self, *, quiet: bool) -> None:
+        """What goes on behind the commits: the index of events, and the log back into the database."""
+        if self._trouble is not None:
+            return
+        try:
+            if self._events.is_due:
+                self._require_in_place()
+                self._events.fill(self._connection)
+                self._require_in_place(committed=True)
+                self._checkpoints.wrote(PAGES_OF_A_FILL, 0)
+            if self._checkpoints.is_due(quiet=quiet):
+                self._require_in_place()
+                self._checkpoints.run(self._connection)
+                self._guard.changed()
+        except sqlite3.Error as error:
+            self._diagnose(error)
+        except StoreTrouble:
+            return  # It has been told.
+
+    def close(self) -> bool:
+        """Write the log back into the database and let go of it.
+
+        False where the files of its names are not its own any more: SQLite would tidy up by name, so that the
+        connection has to be left to the end of the process.
+        """
+        with suppress(sqlite3.Error):
+            if self._guard.trouble() is not None:
+                self._guard.save()
+                return False
+            self._checkpoints.at_end(self._connection)
+        self._connection.close()
+        for guard in (*self._left, self._guard):
+            guard.close()
+        return True
+
+    # -- trouble -------------------------------------------------------------------------------
+
+    def _diagnose(self, error: sqlite3.Error) -> StoreTrouble:
+        trouble = None
+        with suppress(sqlite3.Error):
+            trouble = self._guard.trouble()  # Damage to the files says more than what SQLite makes of it.
+        if trouble is not None:
+            return self._in_trouble(trouble)
+        trouble = diagnose(error, self._path)
+        if trouble.reason == "store-failing":
+            self._reopen()
+        return self._in_trouble(trouble)
+
+    def _require_in_place(self, *, committed: bool = False) -> None:
+        """
+        Args:
+            committed: one COMMIT of ours was made since the last look, and nobody heard of it yet.
+        """
+        trouble = self._guard.trouble(committed=committed)
+        if trouble is not None:
+            raise self._in_trouble(trouble)
+        if self._guard.others_wrote():
+            if not self._events.agrees(self._connection):
+                self._events = EventIndex(self._connection)
+                self._guard.changed()
+            self._number()
+
+    def _in_trouble(self, trouble: StoreTrouble) -> StoreTrouble:
+        if self._trouble is None:
+            self._since = monotonic()
+        if self._trouble is None or self._trouble.reason != trouble.reason:
+            log.warning("cannot store captures: %s; answering 503 until it passes", trouble.detail)
+        self._trouble = trouble
+        self._listener.health(trouble)
+        return trouble
+
+    def _well(self) -> None:
+        if self._trouble is not None:
+            log.warning("storing captures again after %.0f s", monotonic() - self._since)
+            self._trouble = None
+            self._listener.health(None)
+
+    def _probe(self) -> None:
+        """Write something harmless; success ends the trouble, and the next capture proves it.
+
+        Raises:
+            MustReopen: only another process gets over it.
+        """
+        try:
+            self._require_in_place()
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.execute("UPDATE sqlite_sequence SET seq = seq WHERE name = 'captures'")
+            self._connection.execute("COMMIT")
+            self._require_in_place(committed=True)
+        except sqlite3.Error as error:
+            if self._connection.in_transaction:
+                with suppress(sqlite3.Error):
+                    self._connection.execute("ROLLBACK")
+            self._diagnose(error)
+        except StoreTrouble as trouble:  # It has been told, and is not over.
+            if trouble.reason == "store-gone" and self._guard.save():
+                log.warning("what was stored is kept: all of it is in %s now", self._path)
+                raise MustReopen from None
+        else:
+            for span in self._unheard:
+                self._confess(*span)
+            self._unheard.clear()
+            self._well()
+
+    def _reopen(self) -> None:
+        """A connection that met an I/O error is replaced: its cached state may not be the disk's."""
+        old, old_guard = self._connection, self._guard
+        try:
+            self._connection = files.connect(self._path)
+        except (sqlite3.Error, RelayError):
+            return  # The next probe tries again with the old one.
+        try:
+            self._prepare()
+        except (sqlite3.Error, RelayError):
+            old, self._connection, self._guard = self._connection, old, old_guard
+        else:
+            self._left.append(old_guard)
+        with suppress(sqlite3.Error):
+            old.close()
+
+
+def confess(connection: sqlite3.Connection, ids: Sequence[int]) -> None:
+    """A job: these rows were committed, and their callers had been answered 503."""
+    connection.executemany(f"{TOO_LATE} id = ?", [(number,) for number in ids])
+
+
+def mark_unanswered(connection: sqlite3.Connection, ids: Sequence[int]) -> None:
+    """A job: the answers to these could not be written, since their callers had left."""
+    connection.executemany(
+        f"UPDATE captures SET answer_reason = coalesce(answer_reason || '; ', '') || '{NOT_WRITTEN}'"
+        " WHERE id = ?",
+        [(number,) for number in ids],
+    )
+
+
+def confess_beyond(connection: sqlite3.Connection, newest_id: int) -> None:
+    """A job: so were all after this one, whose process ended before it could say that they were stored."""
+    connection.execute(f"{TOO_LATE} id > ?", (newest_id,))
+
+
+def _groups(arrived: Sequence[Arrived]) -> Iterator[Sequence[Arrived]]:
+    start = size = 0
+    for end, (row, _) in enumerate(arrived):
+        if end - start >= ROWS_AT_ONCE or size >= BYTES_AT_ONCE:
+            yield arrived[start:end]
+            start, size = end, 0
+        size += len(row[-1])
+    if start < len(arrived):
+        yield arrived[start:]
+
+
+def _too_slow() -> StoreTrouble:
+    return StoreTrouble("store-slow", "the disk did not confirm the write in time")

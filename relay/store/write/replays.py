@@ -1,0 +1,123 @@
+"""Replays as rows: queued in pages, recorded in groups, ended.
+
+Plain functions over the writing connection, each one transaction's work. A replay is a delivery that only the
+run which made it sends: nothing here is ever claimed. Rows are inserted many to a statement and not one by
+one: each step gives the interpreter away and has to win it back, and captures wait for the end of the
+transaction.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from relay.store.write.deliveries import Ended, attempt_values, insert_attempts, reason_of
+
+T = TypeVar("T")
+
+ROWS_AT_ONCE = 50
+"""Rows of one statement; SQLite of old builds takes 999 parameters."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """One try of a replay, as it is to be recorded."""
+
+    delivery_id: int
+    ended: Ended
+    sent_method: str | None = None
+    sent_target: str | None = None
+    """As the method, None where it was not edited."""
+    due_at: int | None = None
+    """When the run tries again, microseconds UTC; None where the delivery ends with this try."""
+
+
+def queue(connection: sqlite3.Connection, pairs: Sequence[tuple[int, str]], now: int) -> list[int | None]:
+    """Queue replays: (capture id, target), each to be sent once.
+
+    Returns:
+        The id of each delivery; None where the capture was removed meanwhile.
+    """
+    there = set(_existing(connection, "captures", {capture_id for capture_id, _ in pairs}))
+    made: list[int] = []
+    for part in _parts([pair for pair in pairs if pair[0] in there]):
+        values: list[Any] = []
+        for capture_id, target in part:
+            values += (capture_id, target, now, now)
+        last = connection.execute(
+            "INSERT INTO deliveries (capture_id, target, kind, state, created_at, due_at) VALUES "
+            + ", ".join(["(?, ?, 'replay', 'queued', ?, ?)"] * len(part)),
+            values,
+        ).lastrowid
+        assert last is not None
+        made += range(last - len(part) + 1, last + 1)  # One statement counts on without a gap.
+    following = iter(made)
+    return [next(following) if capture_id in there else None for capture_id, _ in pairs]
+
+
+def note(connection: sqlite3.Connection, sending: Sequence[int], done: Sequence[Done]) -> list[int]:
+    """Write down what is on its way by now, and which tries have ended.
+
+    Returns:
+        The ids of the attempts recorded, in order; a delivery that was removed meanwhile has none.
+    """
+    for part in _parts(sending):
+        connection.execute(
+            f"UPDATE deliveries SET state = 'sending' WHERE id IN ({_marks(part)}) AND state = 'queued'", part
+        )
+    there = set(_existing(connection, "deliveries", {one.delivery_id for one in done}))
+    recorded: list[int] = []
+    for tries in _parts([one for one in done if one.delivery_id in there]):
+        recorded += _record(connection, tries)
+    return recorded
+
+
+def _record(connection: sqlite3.Connection, tries: Sequence[Done]) -> range:
+    attempts: list[Any] = []
+    deliveries: list[Any] = []
+    for one in tries:
+        attempts += attempt_values(one.delivery_id, one.ended)
+        state = "ended" if one.due_at is None else "queued"
+        deliveries += (one.delivery_id, state, reason_of(one.ended), one.due_at)
+    last = connection.execute(insert_attempts(len(tries)), attempts).lastrowid
+    assert last is not None
+    connection.execute(
+        "UPDATE deliveries SET state = made.column2, reason = made.column3,"
+        " due_at = coalesce(made.column4, due_at)"
+        f" FROM (VALUES {', '.join(['(?, ?, ?, ?)'] * len(tries))}) AS made WHERE id = made.column1",
+        deliveries,
+    )
+    recorded = range(last - len(tries) + 1, last + 1)
+    for attempt_id, one in zip(recorded, tries, strict=True):
+        if one.sent_method is not None or one.sent_target is not None:
+            connection.execute(
+                "UPDATE attempts SET sent_method = ?, sent_target = ? WHERE id = ?",
+                (one.sent_method, one.sent_target, attempt_id),
+            )
+    return recorded
+
+
+def _existing(connection: sqlite3.Connection, table: str, ids: Iterable[int]) -> Iterator[int]:
+    for part in _parts(sorted(ids)):
+        for (number,) in connection.execute(f"SELECT id FROM {table} WHERE id IN ({_marks(part)})", part):
+            yield number
+
+
+def _parts(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    return (items[first : first + ROWS_AT_ONCE] for first in range(0, len(items), ROWS_AT_ONCE))
+
+
+def _marks(items: Sequence[Any]) -> str:
+    return ", ".join("?" * len(items))
+
+
+def end(connection: sqlite3.Connection, ids: Sequence[int], reason: str) -> None:
+    """End deliveries that were not sent, or whose answer is not awaited any longer."""
+    for part in _parts(ids):
+        connection.execute(
+            f"UPDATE deliveries SET state = 'ended', reason = ? WHERE id IN ({_marks(part)})"
+            " AND state <> 'ended'",
+            (reason, *part),
+        )

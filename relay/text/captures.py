@@ -1,0 +1,85 @@
+"""Short texts about captures and deliveries that commands and screens share. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from relay.models import Capture, Delivery, Shape
+from relay.text.safe import latin1_shown, visible, visible_start
+
+MOST_TARGET = 60
+"""Characters of a target in a line."""
+
+MOST_NAME = 200
+"""Characters of an event type or a request target in a line: they come from outside and may be megabytes."""
+
+
+def outcome(delivery: Delivery) -> str:
+    """What became of a delivery, in a word or two: `500 retry`, `queued`, `timeout retry`; safe to show."""
+    if not delivery.attempts or delivery.state == "parked":
+        return visible(delivery.state)
+    came = [] if delivery.status is None else [str(delivery.status)]
+    if delivery.outcome != "answered" or not came:
+        came.append(delivery.outcome or "no answer")
+    return visible(" ".join([*came, *([delivery.verdict] if delivery.verdict else [])]))
+
+
+def what(capture: Capture) -> str:
+    """The event's type, or where there is none the request line; safe to show."""
+    return called(capture.event.type if capture.event else None, capture.method, capture.target)
+
+
+def called(event_type: str | None, method: str, target: str) -> str:
+    """The same of a capture that is known in parts."""
+    if event_type:
+        return visible_start(event_type, MOST_NAME)
+    return f"{visible_start(method, MOST_NAME)} {latin1_shown(target)}"
+
+
+def captures(count: int) -> str:
+    """`1 capture`, `20 captures`."""
+    return f"{count} capture{'' if count == 1 else 's'}"
+
+
+def shape_words(shape: Shape, undocumented: bool | None) -> str:
+    """`documented`, `drift`; of a type that Lean does not document, `as expected, undocumented`."""
+    first = "as expected" if undocumented and shape is Shape.DOCUMENTED else str(shape)
+    return ", ".join([first, *(word for word in shape_remarks(shape, undocumented) if word != first)])
+
+
+def shape_remarks(shape: Shape | None, undocumented: bool | None) -> Iterator[str]:
+    """What is unusual about a shape, in a word or two; nothing before it is judged."""
+    if shape not in (None, Shape.DOCUMENTED):
+        yield str(shape)
+    if undocumented and shape in (Shape.DOCUMENTED, Shape.DRIFT):
+        yield "undocumented"
+
+
+def worst(deliveries: tuple[Delivery, ...]) -> Delivery | None:
+    """Of several deliveries the one that most needs a look; None of none."""
+    return min(deliveries, key=_needs_a_look, default=None)
+
+
+def _needs_a_look(delivery: Delivery) -> tuple[bool, bool, int]:
+    """Orders deliveries: live ones that failed, then those that are not through, then the newest."""
+    return delivery.verdict == "delivered", delivery.verdict is None, -delivery.id
+
+
+def outcomes(deliveries: tuple[Delivery, ...]) -> str:
+    """`-> 200 delivered`; of several the one that most needs a look, its target, and how many others; or ''.
+
+    A replay's target is named too, as it may be another than the usual one.
+    """
+    delivery = worst(deliveries)
+    if delivery is None:
+        return ""
+    others = len(deliveries) - 1
+    words = f"-> {outcome(delivery)}" + (f" +{others}" if others else "")
+    if others or delivery.kind != "live":
+        words += f" ({visible_start(delivery.target.removeprefix('http://'), MOST_TARGET)})"
+    return words
+
+
+def one_of_several(address: str) -> str:
+    """`::1, one of several addresses of the target's name`: where an attempt went; safe to show."""
+    return f"{visible(address)}, one of several addresses of the target's name"

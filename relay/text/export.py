@@ -1,0 +1,133 @@
+"""A capture's request written out again: as HTTP, and as a line of shell that sends it with curl.
+
+Pure. Every word of the line is quoted for sh, and nothing in a capture can make curl read a file
+or send a second request.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from shlex import quote
+
+from relay.models import Capture, Headers
+from relay.text.safe import visible, visible_block
+
+FRAMING = frozenset({"host", "content-length", "transfer-encoding", "connection", "expect"})
+"""Headers that curl writes itself."""
+
+CURLS_OWN = ("User-Agent", "Accept", "Content-Type")
+"""Headers that curl adds unless told not to."""
+
+LONGEST_INLINE = 64 * 1024
+"""Bytes of a body in the line; Linux takes 128 KiB in one argument."""
+
+_PLAIN_TARGET = re.compile(r"/[A-Za-z0-9/._~%?=&:+,;@!$*()'-]*")
+_ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
+_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+
+
+def origin_form(target: str) -> str:
+    """A request target as an origin server is asked for it (RFC 9112, 3.2.1).
+
+    An absolute one is what a proxy is asked for (3.2.2), and a backend that is one would follow it.
+
+    Raises:
+        ValueError: it names no resource of an origin server.
+    """
+    if target.startswith("/") or target == "*":
+        return target
+    absolute = _ABSOLUTE.match(target)
+    if absolute is None:
+        raise ValueError("its request target begins with no / and is no URL; it is stored, and never sent on")
+    path = target[absolute.end() :].partition("#")[0]
+    return path if path.startswith("/") else f"/{path}"
+
+
+def http_bytes(capture: Capture, headers: Headers) -> bytes:
+    """The request as it stood on the wire, but that the body follows whole: where it came in chunks,
+    Content-Length stands in place of Transfer-Encoding, so that it can be sent again.
+
+    Args:
+        headers: the capture's, with or without secrets.
+    """
+    head = [f"{capture.method} {capture.target} HTTP/{capture.http_version}"]
+    head += [f"{name}: {value}" for name, value in _framed(headers, len(capture.body))]
+    return "\r\n".join((*head, "", "")).encode("latin-1", "replace") + capture.body
+
+
+def _framed(headers: Headers, length: int) -> Iterator[tuple[str, str]]:
+    chunked = any(name.lower() == "transfer-encoding" for name, _ in headers)
+    told = False
+    for name, value in headers:
+        if not chunked or name.lower() not in ("transfer-encoding", "content-length", "trailer"):
+            yield name, value
+        elif not told:
+            told = True
+            yield "Content-Length", str(length)
+
+
+def curl_line(capture: Capture, headers: Headers, url: str, body_command: str) -> str:
+    """A line for sh, bash and zsh that sends the same method, target, headers and body bytes.
+
+    A target in absolute form becomes one in origin form, as on the way to a backend.
+
+    Args:
+        headers: the capture's, with or without secrets.
+        url: where to, `http://127.0.0.1:5326`, without a path.
+        body_command: a command that writes the exact body, for one that cannot stand in a line.
+    """
+    words = ["curl", "-sS", "-i", "--globoff", "--path-as-is", f"--http{capture.http_version}"]
+    words += ["--head"] if capture.method == "HEAD" else ["-X", _word(capture.method)]
+    for name, value in headers:
+        # What is no token cannot have come in, and one that starts with @ would name a file to curl.
+        if name.lower() not in FRAMING and _TOKEN.fullmatch(name):
+            words += ["-H", _word(f"{name}: {value}" if value.strip() else f"{name};")]
+    there = {name.lower() for name, _ in headers}
+    for name in CURLS_OWN:
+        if name.lower() not in there:
+            words += ["-H", quote(f"{name}:")]
+    before = ""
+    if capture.body or "content-length" in there:
+        # curl asks leave for a long body with Expect, and then not all is sent as it came.
+        words += ["-H", "Expect:"]
+        inline = _inline(capture.body)
+        if inline is None:
+            before = f"{body_command} | "
+            words += ["--data-binary", "@-"]
+        else:
+            words += ["--data-raw", inline]
+    target = capture.target
+    with suppress(ValueError):  # A CONNECT's, which curl is to send as it came.
+        target = origin_form(target)
+    if _PLAIN_TARGET.fullmatch(target):
+        words.append(quote(url + target))
+    else:
+        words += ["--request-target", _word(target), quote(url)]
+    return before + " ".join(words)
+
+
+def _inline(body: bytes) -> str | None:
+    """The body as one quoted word; None where it is too long or has bytes that a terminal would act on."""
+    if len(body) > LONGEST_INLINE:
+        return None
+    try:
+        text = body.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+    return quote(text) if visible_block(text) == text else None
+
+
+def _word(text: str) -> str:
+    """Latin-1 text as one word of shell that stands for its bytes and shows nothing hostile."""
+    data = text.encode("latin-1", "replace")
+    try:
+        shown = data.decode("utf-8")
+    except UnicodeDecodeError:
+        shown = "\0"
+    if visible(shown) == shown:
+        return quote(shown)
+    # printf's octal escapes are POSIX; $'...' is not.
+    octal = "".join(chr(byte) if chr(byte).isalnum() and byte < 0x80 else f"\\{byte:03o}" for byte in data)
+    return f"\"$(printf '{octal}')\""

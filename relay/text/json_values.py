@@ -1,0 +1,168 @@
+"""JSON taken apart: values with each number's own digits, their types, and the paths to them.
+
+Pure. Nothing here is sent, stored or signed; those are the bytes themselves.
+"""
+
+from __future__ import annotations
+
+import codecs
+import json
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+_NUMBER = re.compile(r"-?([0-9]+)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]+))?", re.ASCII)
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+
+
+class Digits(str):
+    """A number of a JSON text, as it is written there."""
+
+    __slots__ = ()
+
+
+class TooDeepError(ValueError):
+    """A JSON text whose brackets go deeper than can be followed."""
+
+
+def parsed(body: bytes) -> Any:
+    """The value of a JSON body, its numbers as `Digits`; of a repeated key the last counts.
+
+    Raises:
+        ValueError: it is no JSON text in UTF-8; the message says why, without quoting it.
+        TooDeepError: it is nested more deeply than the interpreter can follow, some 1,000 brackets.
+    """
+    if (mark := _other_encoding(body)) is not None:
+        raise ValueError(mark)
+    try:
+        text = body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"byte {error.start} is no UTF-8") from None
+    try:
+        return _decode(text)
+    except RecursionError:
+        raise TooDeepError("nested too deeply") from None
+    except json.JSONDecodeError as error:
+        raise ValueError(f"no JSON from character {error.pos} on" if text else "it is empty") from None
+
+
+def _other_encoding(body: bytes) -> str | None:
+    """Why a body is no JSON though it may look like some: by its first bytes, None where they say nothing."""
+    if body.startswith(codecs.BOM_UTF8):
+        return "a byte order mark stands before it, and JSON has none"
+    if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "it is UTF-16, by its byte order mark, and JSON is UTF-8"
+    if len(body) > 1 and (body[0] == 0) != (body[1] == 0):
+        return "it looks like UTF-16, and JSON is UTF-8"
+    return None
+
+
+def is_whole(digits: str) -> bool:
+    """Whether a JSON number as it is written has no fraction: `3`, `3.0` and `3e2`, not `0.3`."""
+    if digits.lstrip("-").isdecimal():
+        return True
+    number = _NUMBER.fullmatch(digits)
+    assert number is not None  # what a JSON parser took for a number
+    figures, after_point = number[1] + (number[2] or ""), number[2] or ""
+    zeros = len(figures) - len(figures.rstrip("0"))
+    if zeros == len(figures):
+        return True
+    exponent = number[3] or "0"
+    if len(exponent) > 9:
+        return not exponent.startswith("-")
+    return int(exponent) - len(after_point) + zeros >= 0
+
+
+def json_type(value: Any) -> str:
+    """The name that JSON Schema has for the type of a value of `parsed`; whole numbers are `integer`."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "boolean"
+    if isinstance(value, Digits):
+        return "integer" if is_whole(value) else "number"
+    if isinstance(value, str):
+        return "string"
+    return "object" if isinstance(value, dict) else "array"
+
+
+def leaves(body: bytes) -> dict[str, str] | None:
+    """Each value of a JSON body by its path, `payload.items[0].id`, as JSON text; None where it is no JSON.
+
+    Numbers keep their digits; strings are compared by what they say, however they are escaped. Of a
+    repeated key the last counts. Empty objects and arrays are values too.
+    """
+    try:
+        root = parsed(body)
+    except ValueError:
+        return None
+    found: dict[str, str] = {}
+    stack: list[tuple[str, Any]] = [("", root)]
+    while stack:
+        path, value = stack.pop()
+        inner = list(_inner(path, value))
+        if inner:
+            stack.extend(reversed(inner))
+        else:
+            found[path] = str(value) if isinstance(value, Digits) else json.dumps(value, ensure_ascii=False)
+    return found
+
+
+def path_of(steps: Iterable[str | int]) -> str:
+    """Keys and indices as a path: `payload.items[0].id`, `payload["odd key"]`."""
+    path = ""
+    for step in steps:
+        path = path_to(path, step)
+    return path
+
+
+def _inner(path: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield path_to(path, key), item
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield path_to(path, index), item
+
+
+def path_to(path: str, step: str | int) -> str:
+    """The path of a value inside another: `payload` and `id` give `payload.id`, with 0 `payload[0]`.
+
+    A key that is no plain name stands in brackets, as JSON: `payload["a b"]`.
+    """
+    if isinstance(step, int):
+        return f"{path}[{step}]"
+    if not _NAME.fullmatch(step):
+        return f"{path}[{json.dumps(step, ensure_ascii=False)}]"
+    return f"{path}.{step}" if path else step
+
+
+def _no_constant(word: str) -> Any:
+    raise ValueError(f"{word} is no JSON")
+
+
+_decode = json.JSONDecoder(parse_int=Digits, parse_float=Digits, parse_constant=_no_constant).decode
+
+
+_STEP = re.compile(
+    r"""(?:^|\.)(?P<key>[^.\[\]]+)|\[(?P<index>[0-9]{1,9})\]|\[(?P<quoted>"(?:[^"\\]|\\.)*")\]"""
+)
+
+
+def steps(path: str) -> tuple[str | int, ...]:
+    """A path's keys and indices: `payload.items[0]["odd key"]`.
+
+    Raises:
+        ValueError: it is no path.
+    """
+    found: list[str | int] = []
+    at = 0
+    while at < len(path):
+        match = _STEP.match(path, at)
+        if match is None:
+            raise ValueError(f"{path!r} is no path, such as payload.status or payload.items[0].id")
+        found.append(
+            match["key"] or (json.loads(match["quoted"]) if match["quoted"] else int(match["index"]))
+        )
+        at = match.end()
+    return tuple(found)

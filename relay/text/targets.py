@@ -1,0 +1,98 @@
+"""How people write where something is to be sent: `:3000`, `localhost:3000/hook`, or a whole URL.
+
+Owns the reading of such a text and the words for a wrong one. Resolves and opens nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from ipaddress import ip_address
+from urllib.parse import quote, urlsplit
+
+_SHORT = re.compile(r"(?:[A-Za-z0-9_.-]*|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}(?:[/?]\S*)?", re.ASCII)
+_HOST_ALONE = re.compile(r"[A-Za-z0-9_.-]+(?:/\S*)?", re.ASCII)
+_PORT_ALONE = re.compile(r"[0-9]{1,5}(?:/\S*)?", re.ASCII)
+
+# What a URL may hold as it is; anything else is percent-encoded, and nothing is decoded.
+_KEPT = "%:/?#[]@!$&'()*+,;=~"
+
+
+def target_url(text: str) -> str:
+    """The whole URL meant by a target, its path and query byte for byte where they are ASCII.
+
+    Without a scheme it is `http`, without a host `localhost`, without a path `/`.
+
+    Raises:
+        ValueError: it is none, with what to write instead. A URL with a user name in it is not repeated.
+    """
+    try:
+        parts = urlsplit(_whole(text))
+        port = parts.port
+    except ValueError:
+        raise ValueError(f"{text!r} is no target: its port is no number up to 65535") from None
+    if "@" in parts.netloc:
+        raise ValueError("a target has no user name or password; send those as headers")
+    if not text.isprintable() or " " in text:
+        raise ValueError(f"{text!r} is no target: it has a blank or a control character in it")
+    if "://" in text:
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError(f"{text!r} is no target: a whole URL begins with http:// or https:// and a host")
+    elif not _SHORT.fullmatch(text):
+        near = f"; did you mean https://{text}?" if _HOST_ALONE.fullmatch(text) else ""
+        if _PORT_ALONE.fullmatch(text):
+            near = f"; did you mean :{text}?"
+        raise ValueError(f"{text!r} is no target: write :3000, localhost:3000/hook or a whole URL{near}")
+    if parts.fragment:
+        raise ValueError(f"{text!r} is no target: what follows # is never sent")
+    if port == 0:
+        raise ValueError(f"{text!r} is no target: nothing can listen on port 0")
+    path = quote(parts.path or "/", safe=_KEPT)
+    query = f"?{quote(parts.query, safe=_KEPT)}" if parts.query else ""
+    return f"{parts.scheme}://{parts.netloc}{path}{query}"
+
+
+def names_a_path(text: str) -> bool:
+    """Whether a target says itself which path, or query, it is meant for: `:3000/` does, `:3000` does not.
+
+    Args:
+        text: what `target_url` takes.
+    """
+    parts = urlsplit(_whole(text))
+    return bool(parts.path or parts.query)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host without brackets is this machine's loopback, as far as its name tells.
+
+    `localhost` is; any other name may lead anywhere, and is not.
+    """
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _whole(text: str) -> str:
+    return text if "://" in text else f"http://{'localhost' if text.startswith(':') else ''}{text}"
+
+
+def target_name(text: str) -> str:
+    """A target under one name however it was written: its whole URL, without a path where it has none.
+
+    Raises:
+        ValueError: it is no target, with what to write instead.
+    """
+    url = target_url(text)
+    has_path = "/" in text.partition("://")[2] if "://" in text else "/" in text
+    return url if has_path else url.removesuffix("/")
+
+
+def leads_to(target: str, host: str, port: int) -> bool:
+    """Whether a target is the listener at `host` and `port`, as far as names tell without asking anybody."""
+    parts = urlsplit(target)
+    if (parts.port or {"http": 80, "https": 443}[parts.scheme]) != port:
+        return False
+    name = (parts.hostname or "").lower()
+    return name in {host.lower(), "0.0.0.0", "::"} or is_loopback(name)  # noqa: S104 - compared

@@ -1,0 +1,273 @@
+"""A development authority, and a server's and a client's certificate of it.
+
+Owns their files: 0600 in a 0700 folder from their first byte, replaced as a whole. The certificates are
+short-lived, and what renews them is making them again; the authority stays for as long as it can, so that it
+has to be trusted only once.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from relay import private_files
+from relay.errors import RelayError
+from relay.tls import describe, pem
+
+AUTHORITY_FOR = timedelta(days=365)
+CERTIFICATE_FOR = timedelta(days=30)
+AUTHORITY_LEFT = timedelta(days=31)
+"""An authority with less left is replaced, since a certificate of it would outlive it."""
+
+CERTIFICATE_LEFT = timedelta(days=11)
+"""`up_to_date` renews certificates with less left."""
+
+LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """Where the development certificates of a folder are."""
+
+    folder: Path
+
+    @property
+    def all(self) -> tuple[Path, ...]:
+        return self.ca, self.ca_key, self.server, self.server_key, self.client, self.client_key
+
+    @property
+    def ca(self) -> Path:
+        """What callers have to trust."""
+        return self.folder / "ca.crt"
+
+    @property
+    def ca_key(self) -> Path:
+        return self.folder / "ca.key"
+
+    @property
+    def server(self) -> Path:
+        return self.folder / "server.crt"
+
+    @property
+    def server_key(self) -> Path:
+        return self.folder / "server.key"
+
+    @property
+    def client(self) -> Path:
+        return self.folder / "client.crt"
+
+    @property
+    def client_key(self) -> Path:
+        return self.folder / "client.key"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """What making them came to."""
+
+    files: Files
+    names: tuple[str, ...]
+    """What the server's certificate is for."""
+    ends: datetime
+    """When the certificates end."""
+    new_authority: bool
+    """It has to be trusted anew."""
+
+
+def _ours(folder: Path) -> Files:
+    """The files of a folder, none of which is a link, a pipe or another user's."""
+    files = Files(folder)
+    for path in files.all:
+        if reason := private_files.why_not_ours(path):
+            raise private_files.unsafe(path, reason, "remove it, or name another folder")
+    return files
+
+
+def make(folder: Path, names: Iterable[str] = (), now: datetime | None = None) -> Made:
+    """Make the certificates, or make them anew, for these names and those they were for before.
+
+    Raises:
+        RelayError: `certs-not-written`, `unsafe-file`, or `tls-unreadable` where a file of them was damaged.
+        ValueError: a name is none.
+    """
+    now = now or datetime.now(UTC)
+    files = _ours(folder)
+    wanted = list(dict.fromkeys((*LOCAL_NAMES, *_names_so_far(files), *names)))
+    general = [_general(name) for name in wanted]
+    try:
+        private_files.make_folder(folder)
+        authority = _authority_so_far(files, now)
+        fresh = authority is None
+        if authority is None:
+            authority = _authority(now)
+            _write_pair(files.ca, files.ca_key, *authority)
+        ends = now + CERTIFICATE_FOR
+        server = _certificate(
+            "lean-relay server", authority, now, ends, ExtendedKeyUsageOID.SERVER_AUTH, general
+        )
+        client = _certificate("lean-relay client", authority, now, ends, ExtendedKeyUsageOID.CLIENT_AUTH, [])
+        _write_pair(files.server, files.server_key, *server)
+        _write_pair(files.client, files.client_key, *client)
+    except OSError as error:
+        raise RelayError(
+            f"development certificates cannot be written to {folder}: {error.strerror or error}",
+            word="certs-not-written",
+        ) from error
+    return Made(files=files, names=tuple(wanted), ends=ends, new_authority=fresh)
+
+
+def up_to_date(folder: Path, names: Iterable[str] = (), now: datetime | None = None) -> Made:
+    """The certificates as they are, made or renewed only where they are missing, end soon or lack a name.
+
+    Raises:
+        RelayError: as `make`.
+    """
+    now = now or datetime.now(UTC)
+    files = _ours(folder)
+    so_far = _names_so_far(files)
+    if {*LOCAL_NAMES, *names} <= set(so_far) and _authority_so_far(files, now) is not None:
+        ends = min(_own(path).not_valid_after_utc for path in (files.server, files.client))
+        if ends - now > CERTIFICATE_LEFT:
+            return Made(files=files, names=tuple(so_far), ends=ends, new_authority=False)
+    return make(folder, names, now)
+
+
+Pair = tuple[x509.Certificate, ec.EllipticCurvePrivateKey]
+
+
+def _names_so_far(files: Files) -> list[str]:
+    """What the server's certificate is for; empty where there is none of ours."""
+    with suppress(RelayError, OSError):
+        leaf, ca = pem.certificates(files.server)[0], pem.certificates(files.ca)[0]
+        key = pem.private_key(files.server_key)
+        both = files.client.exists() and files.client_key.exists()
+        if both and ca.is_issuer_of(leaf) and pem.belong_together(leaf, key):
+            return [name.partition(":")[2] for name in describe.alternative_names(leaf)]
+    return []
+
+
+def _authority_so_far(files: Files, now: datetime) -> Pair | None:
+    """The authority of the folder, where it is whole and has time left."""
+    if not files.ca.exists() or not files.ca_key.exists():
+        return None
+    own, key = _own(files.ca), pem.private_key(files.ca_key)
+    if not isinstance(key, ec.EllipticCurvePrivateKey) or own.public_key() != key.public_key():
+        return None
+    return (own, key) if own.not_valid_after_utc - now > AUTHORITY_LEFT else None
+
+
+def _own(path: Path) -> x509.Certificate:
+    """The first certificate of a file of ours; ours can always be parsed."""
+    found = pem.certificates(path)[0]
+    if found.parsed is None:
+        raise RelayError(
+            f"{path}: is not a certificate of `lean-relay certs init` ({found.unparsed}); remove it",
+            word="tls-unreadable",
+        )
+    return found.parsed
+
+
+def _authority(now: datetime) -> Pair:
+    key = ec.generate_private_key(ec.SECP256R1())
+    # With its day, so that a successor is no namesake, which OpenSSL would try in its place.
+    name = _name(f"lean-relay development authority of {socket.gethostname()[:20]} {now:%Y-%m-%d %H:%M:%S}")
+    builder = (
+        _builder(name, name, key.public_key(), key.public_key(), now, now + AUTHORITY_FOR)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(_usage(signs_certificates=True), critical=True)
+    )
+    return builder.sign(key, hashes.SHA256()), key
+
+
+def _certificate(
+    common_name: str,
+    authority: Pair,
+    now: datetime,
+    ends: datetime,
+    purpose: x509.ObjectIdentifier,
+    names: list[x509.GeneralName],
+) -> Pair:
+    ca, signing = authority
+    key = ec.generate_private_key(ec.SECP256R1())
+    builder = (
+        _builder(_name(common_name), ca.subject, key.public_key(), signing.public_key(), now, ends)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_usage(signs_certificates=False), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
+    )
+    if names:
+        builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
+    return builder.sign(signing, hashes.SHA256()), key
+
+
+def _builder(
+    subject: x509.Name,
+    issuer: x509.Name,
+    public: ec.EllipticCurvePublicKey,
+    signing: ec.EllipticCurvePublicKey,
+    begins: datetime,
+    ends: datetime,
+) -> x509.CertificateBuilder:
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(public)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(begins - timedelta(minutes=5))  # clocks in containers are a little behind
+        .not_valid_after(ends)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signing), critical=False)
+    )
+
+
+def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=not signs_certificates,
+        key_cert_sign=signs_certificates,
+        crl_sign=signs_certificates,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def _name(common_name: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name[:64])])
+
+
+def _general(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ip_address(name))
+    except ValueError:
+        pass
+    bare = name.removeprefix("*.")
+    if not bare or len(bare) > 253 or not all(c.isascii() and (c.isalnum() or c in "-._") for c in bare):
+        raise ValueError(f"{name!r} is no host name and no address")
+    return x509.DNSName(name)
+
+
+def _write_pair(
+    path: Path, key_path: Path, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey
+) -> None:
+    """The key first: a certificate without its key is seen at once, the other way round is not."""
+    private_files.replace(
+        key_path,
+        key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        ),
+    )
+    private_files.replace(path, certificate.public_bytes(serialization.Encoding.PEM))

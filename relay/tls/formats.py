@@ -1,0 +1,129 @@
+"""The forms that certificates and keys come in, brought to one: PEM however an editor left it, and DER.
+
+Recognises a form by the content of the file, never by its name. Pure.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from relay.text.encodings import decoded
+from relay.tls import der
+
+Kind = Literal["certificate", "key", "locked key", "pkcs12", "pkcs7", "other"]
+
+_BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----(.*?)-----END \1-----", re.DOTALL)
+"""Text around blocks is allowed (RFC 7468, 5.2)."""
+
+_BLANKS = " \t\f\v\xa0\u200b\ufeff"
+"""What indenting and copying from web pages leave at the ends of lines."""
+
+_CERTIFICATES = frozenset({"CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE"})
+_PKCS7 = frozenset({"PKCS7", "PKCS #7 SIGNED DATA", "CMS"})
+
+_REJECTED_USES = 0xA0
+"""Tag of OpenSSL's X509_CERT_AUX."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """One thing of a file."""
+
+    kind: Kind
+    label: str
+    """Of PEM: `CERTIFICATE`, `EC PRIVATE KEY`; of DER the same as its PEM would have."""
+    data: bytes
+    """A certificate as DER, empty where it is damaged; a key as PEM in lines of 64."""
+    problem: str | None = None
+    """Why it cannot be used."""
+
+
+def blocks(data: bytes) -> tuple[str, list[Block]]:
+    """The form, `PEM`, `DER`, `PKCS#12` or `PKCS#7`, and everything that stands in it; empty for no form."""
+    text = _text(data)
+    if "-----BEGIN " in text:
+        found = [_of_pem(match[1], match[2]) for match in _BLOCK.finditer(text)]
+        return ("PKCS#7" if found and all(each.kind == "pkcs7" for each in found) else "PEM"), found
+    kind = _kind_of(data)
+    if kind == "certificate":
+        return "DER", [Block(kind=kind, label="CERTIFICATE", data=der.first(data).whole)]
+    if kind == "key" or kind == "locked key":
+        label = _key_label(data) if kind == "key" else "ENCRYPTED PRIVATE KEY"
+        return "DER", [Block(kind=kind, label=label, data=_pem(label, _encoded(der.first(data).whole)))]
+    if kind == "pkcs12" or kind == "pkcs7":
+        return ("PKCS#12" if kind == "pkcs12" else "PKCS#7"), [Block(kind=kind, label="", data=data)]
+    return "", []
+
+
+def _text(data: bytes) -> str:
+    """PEM as text with one line feed after each line and nothing around it."""
+    lines = re.split(r"\r\n|\r|\n", decoded(data, "replace"))
+    return "\n".join(line.strip(_BLANKS) for line in lines)
+
+
+def _of_pem(label: str, inside: str) -> Block:
+    if label in _CERTIFICATES:
+        try:
+            return _of_certificate(label, base64.b64decode("".join(inside.split()), validate=True))
+        except (ValueError, binascii.Error) as error:
+            return Block(kind="certificate", label=label, data=b"", problem=f"is damaged ({error})")
+    if label.endswith("PRIVATE KEY"):
+        headers = ":" in inside  # Proc-Type and DEK-Info of old
+        locked = label.startswith("ENCRYPTED") or (headers and "ENCRYPTED" in inside)
+        lines = inside.strip() if headers else _lines("".join(inside.split()))
+        return Block(kind="locked key" if locked else "key", label=label, data=_pem(label, lines))
+    return Block(kind="pkcs7" if label in _PKCS7 else "other", label=label, data=b"")
+
+
+def _of_certificate(label: str, data: bytes) -> Block:
+    certificate = der.first(data)
+    if label == "TRUSTED CERTIFICATE":  # OpenSSL's own: what it is trusted for stands behind it
+        rest = data[len(certificate.whole) :]
+        told = der.elements(der.first(rest).value) if rest else []
+        if any(each.tag == _REJECTED_USES for each in told):
+            problem = "says that it is not to be trusted for some uses, and that cannot be kept to"
+            return Block(kind="certificate", label=label, data=certificate.whole, problem=problem)
+    return Block(kind="certificate", label=label, data=certificate.whole)
+
+
+def _kind_of(data: bytes) -> Kind:
+    """By the tags that it begins with: only their order tells DER of one kind from another's."""
+    try:
+        whole = der.first(data)
+        inside = [der.first(whole.value)]
+        if len(inside[0].whole) < len(whole.value):
+            inside.append(der.first(whole.value[len(inside[0].whole) :]))
+    except ValueError:
+        return "other"
+    tags = [each.tag for each in inside]
+    if whole.tag != der.SEQUENCE:
+        return "other"
+    if tags == [der.SEQUENCE, der.SEQUENCE]:
+        return "certificate"
+    if tags == [der.SEQUENCE, der.OCTET_STRING]:
+        return "locked key"
+    if tags[0] == der.INTEGER:
+        return "pkcs12" if inside[0].value == b"\x03" else "key"
+    return "pkcs7" if tags[0] == der.OID else "other"
+
+
+def _key_label(data: bytes) -> str:
+    """PKCS#8 has the algorithm behind the version, RSA's own form a number, EC's a string of octets."""
+    parts = der.elements(der.first(data).value)
+    return {der.SEQUENCE: "PRIVATE KEY", der.INTEGER: "RSA PRIVATE KEY"}.get(parts[1].tag, "EC PRIVATE KEY")
+
+
+def _pem(label: str, lines: str) -> bytes:
+    return f"-----BEGIN {label}-----\n{lines}\n-----END {label}-----\n".encode()
+
+
+def _encoded(data: bytes) -> str:
+    return _lines(base64.b64encode(data).decode("ascii"))
+
+
+def _lines(text: str) -> str:
+    return "\n".join(re.findall(".{1,64}", text))

@@ -1,0 +1,124 @@
+"""What a server shows: its certificates, fetched by a handshake, and whether this machine trusts them.
+
+Owns the two connections that this takes: one that looks at any certificate, one that verifies.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+
+from OpenSSL import SSL
+
+from relay.errors import Unreachable
+from relay.tls.certificate import Certificate
+from relay.tls.client_cert import trusting_only
+
+WITHIN_S = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """What a handshake with a server showed."""
+
+    certificates: tuple[Certificate, ...]
+    """The server's own first."""
+    version: str
+    cipher: str
+    asks: bool
+    """It asks callers for a certificate, as far as TLS tells: the authorities that it names."""
+    fault: str | None
+    """Why a client that checks would refuse it; None where it is trusted."""
+
+
+def look(host: str, port: int, *, name: str | None = None, ca: Path | None = None) -> Shown:
+    """The certificates of a server.
+
+    Args:
+        name: the name to ask for and to check; the host without.
+        ca: the authorities to check against; the system's without.
+
+    Raises:
+        Unreachable: there is no connection, or no TLS on it.
+        RelayError: `tls-unreadable`, the file of the authorities cannot be used.
+    """
+    verifying = ssl.create_default_context() if ca is None else trusting_only(ca)
+    verifying.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    context = SSL.Context(SSL.TLS_CLIENT_METHOD)
+    context.set_verify(SSL.VERIFY_NONE, lambda *_: True)
+    try:
+        with socket.create_connection((host, port), timeout=WITHIN_S) as plain:
+            connection = SSL.Connection(context, None)
+            connection.set_connect_state()
+            if not _is_address(name or host):
+                connection.set_tlsext_host_name((name or host).encode("idna"))
+            _shake_hands(connection, plain)
+    except (SSL.Error, UnicodeError) as error:
+        raise Unreachable(
+            f"{host} port {port}: no TLS is spoken there ({_words(error)})", word="no-tls"
+        ) from error
+    except OSError as error:
+        raise Unreachable(
+            f"{host} port {port} cannot be reached: {error.strerror or error}", word="unreachable"
+        ) from error
+    return Shown(
+        certificates=tuple(map(Certificate, connection.get_peer_cert_chain() or ())),
+        version=connection.get_protocol_version_name(),
+        cipher=connection.get_cipher_name() or "",
+        asks=bool(connection.get_client_ca_list()),
+        fault=_why_not_trusted(host, port, name or host, verifying),
+    )
+
+
+def _shake_hands(connection: SSL.Connection, plain: socket.socket) -> None:
+    deadline = monotonic() + WITHIN_S
+    while True:
+        done = False
+        try:
+            connection.do_handshake()
+            done = True
+        except SSL.WantReadError:
+            pass
+        while True:
+            try:
+                plain.sendall(connection.bio_read(65536))
+            except SSL.WantReadError:
+                break
+        if done:
+            return
+        if monotonic() > deadline:
+            raise TimeoutError(f"no whole handshake within {WITHIN_S:g} s")
+        data = plain.recv(65536)
+        if not data:
+            raise ConnectionResetError("the connection was closed within the handshake")
+        connection.bio_write(data)
+
+
+def _why_not_trusted(host: str, port: int, name: str, context: ssl.SSLContext) -> str | None:
+    try:
+        with socket.create_connection((host, port), timeout=WITHIN_S) as plain:
+            with context.wrap_socket(plain, server_hostname=name):
+                return None
+    except ssl.SSLCertVerificationError as error:
+        return error.verify_message
+    except OSError:
+        return None  # it trusts us no more than we it; that is not the question here
+
+
+def _is_address(host: str) -> bool:
+    for family in (socket.AF_INET, socket.AF_INET6):
+        try:
+            socket.inet_pton(family, host)
+        except OSError:
+            continue
+        return True
+    return False
+
+
+def _words(error: Exception) -> str:
+    if error.args and isinstance(error.args[0], list) and error.args[0]:
+        return str(error.args[0][0][-1])
+    return str(error) or type(error).__name__

@@ -1,0 +1,263 @@
+"""What the list shows, kept up with the log: new captures, gaps, and what a filter finds.
+
+Owns the `Listing` and the searches behind it. Draws nothing: `changed` is called when rows may have.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from time import monotonic
+from typing import TypeVar
+
+from relay.filters import Filter
+from relay.store.read.counts import EventCount
+from relay.store.read.listing import Span
+from tui.gateway import AT_ONCE, Gateway, interrupted
+from tui.state.listing import Dense, Found, Listing, missing
+
+T = TypeVar("T")
+
+DENSE_UNASKED = 20_000
+"""Spans up to this are counted before they are shown; larger ones pass for dense until they are counted."""
+
+LATE_WINDOW = 1_000
+"""Of the newest captures so many are asked again by a filter on what comes later: verdicts, states, stars."""
+
+QUIET_S = 0.5
+"""So long nothing has to be removed before it is counted anew: the writer's log, in which removed bytes still
+stand, is emptied right after a removal, and that fails while somebody reads."""
+
+SETTLED_S = 0.3
+"""How long a filter on what comes later rests between looks."""
+
+
+class Finding:
+    """How far a filter has come."""
+
+    def __init__(self, filter: Filter, newest: int) -> None:
+        self.filter = filter
+        self.newest = newest
+        """Captures up to here were asked."""
+        self.scanned_to = newest + 1
+        """And from here on."""
+        self.done = False
+        self.stopped = False
+        """It was told to end before everything was asked."""
+        self.is_late = any(leaf.is_late for leaf in filter.leaves())
+
+
+class Browsing:
+    """The captures of one log as a list."""
+
+    def __init__(self, gateway: Gateway, changed: Callable[[], None]) -> None:
+        self.listing = Listing()
+        self.finding: Finding | None = None
+        """The filter that is applied; None for all captures."""
+        self.span = Span(0, 0)
+        self._gateway = gateway
+        self._changed = changed
+        self._news = asyncio.Event()
+        self._searching = asyncio.Lock()
+        self._counting = False
+        self._known: EventCount | None = None
+        self._count_wanted = 0
+        """Goes up with each reason to count: what was begun before it does not do."""
+        self._count_at = 0.0
+        """When to begin with it; by `monotonic`."""
+        self.is_counted = False
+        """Whether it is known which ids are missing; else `count` has to be called."""
+
+    @property
+    def total(self) -> int:
+        """How many captures the log holds; at most, where `is_counted` is not so."""
+        if self.is_counted and self._known is not None:
+            return self._known.captures
+        return self.span.last - self.span.first + 1 if self.span.last else 0
+
+    @property
+    def events(self) -> int | None:
+        """How many different events they report; None where that is not known now."""
+        return self._known.events if self.is_counted and self._known is not None else None
+
+    # -- all captures --------------------------------------------------------------------------
+
+    def show_all(self) -> None:
+        """Show every capture; `count` has to follow."""
+        self.finding = None
+        self.span = self._gateway.span()
+        self._want_count()
+        self.listing.show(Dense(self.span.first or 1, self.span.last))
+        self._changed()
+
+    def _want_count(self, *, after_s: float = 0.0) -> None:
+        self.is_counted = False
+        self._count_wanted += 1
+        self._count_at = monotonic() + after_s
+
+    async def count(self) -> None:
+        """Find out which ids are missing, leave them out, and count; until all is known.
+
+        Raises:
+            RelayError: the log cannot be read.
+        """
+        if self._counting:
+            return  # That one goes on until all is known.
+        self._counting = True
+        try:
+            while not self.is_counted:
+                rest = self._count_at - monotonic()
+                if rest > 0:
+                    await asyncio.sleep(rest)
+                    continue
+                await self._count()
+                self._changed()
+        finally:
+            self._counting = False
+
+    async def _count(self) -> None:
+        span, wanted = self.span, self._count_wanted
+        try:
+            if span.last - span.first < DENSE_UNASKED:
+                ids, known = self._gateway.counted(span)
+            else:
+                ids, known = await asyncio.to_thread(self._gateway.counted, span)
+            there = Dense(span.first or 1, span.last) if ids is None else Found(ids)
+            await self._leave_out(there, span.last)
+            self._known = self._gateway.with_newer(known)
+            self.is_counted = wanted == self._count_wanted
+        except Exception as error:
+            if not interrupted(error):
+                raise
+            self._count_at = monotonic() + QUIET_S
+
+    async def _leave_out(self, there: Dense | Found, upto: int) -> None:
+        """Take out of the list, and of what is marked, all up to an id that is not there."""
+        if self.finding is None:
+            self.listing.recount(there, upto)
+            self.listing.begin_at(self.span.first)
+            return
+        asked = [*self.listing.marks, *self.listing.ids.all()]
+        gone = await asyncio.to_thread(lambda: [number for number in missing(asked, there) if number <= upto])
+        self.listing.remove(gone)
+
+    # -- news ----------------------------------------------------------------------------------
+
+    def poll(self) -> int | None:
+        """Take up what has been committed; how many captures came, None where nothing changed at all.
+
+        Raises:
+            RelayError: the log cannot be read.
+        """
+        if not self._gateway.changed():
+            return None
+        before, self.span = self.span, self._gateway.span()
+        came = max(0, self.span.last - before.last)
+        self._news.set()
+        if self.span.removed != before.removed or (before.last and self.span.first != before.first):
+            self._want_count(after_s=QUIET_S)
+            self.listing.begin_at(self.span.first or self.listing.newest + 1)
+        if self.finding is None:
+            ids = self._gateway.newer(self.listing.newest)
+            if len(ids) == AT_ONCE:
+                self.show_all()
+            else:
+                self.listing.add_newer(ids)
+        if self.is_counted and self._known is not None:
+            self._known = self._gateway.with_newer(self._known)
+        return came
+
+    def lost(self, ids: Sequence[int]) -> None:
+        """Rows that were to be drawn are gone: the list loses them, and others may be gone too."""
+        self.listing.remove(ids)
+        self._want_count(after_s=QUIET_S)
+        self._changed()
+
+    # -- a filter ------------------------------------------------------------------------------
+
+    async def search(self, filter: Filter) -> None:
+        """Show what matches, newest first as it is found, and what comes; until cancelled.
+
+        Raises:
+            RelayError: the log cannot be read.
+        """
+        async with self._searching:
+            self.span = self._gateway.span()
+            finding = self.finding = Finding(filter, self.span.last)
+            # Drawn with the first window, some milliseconds from here, and not empty before that.
+            self.listing.show(Found())
+            await self._scan(finding)
+            while True:
+                await self._news.wait()
+                self._news.clear()
+                await self._keep_up(finding)
+                if finding.is_late:
+                    await asyncio.sleep(SETTLED_S)
+
+    @property
+    def is_searching(self) -> bool:
+        """Whether a filter is still on its way back through the log."""
+        return self.finding is not None and not self.finding.done
+
+    def stop_search(self) -> None:
+        """Be content with what has been found; what comes is still asked."""
+        if self.finding is not None and not self.finding.done:
+            self.finding.stopped = True
+            self._gateway.stop_search()
+
+    async def _scan(self, finding: Finding) -> None:
+        windows = self._gateway.search(finding.filter, before=finding.newest + 1)
+        try:
+            while not finding.stopped:
+                window = await self._in_thread(lambda: next(windows, None))
+                if window is None:
+                    break
+                self.listing.add_older(window.ids)
+                finding.scanned_to = window.upto
+                self._changed()
+                if self._news.is_set():
+                    self._news.clear()
+                    await self._keep_up(finding)
+        finally:
+            windows.close()
+        finding.done = True
+        if not finding.stopped:
+            finding.scanned_to = min(finding.scanned_to, self.span.first)
+        self._changed()
+
+    async def _keep_up(self, finding: Finding) -> None:
+        """What came since, and of the newest what matches only now."""
+        newest = self.span.last
+        after = finding.newest
+        if finding.is_late and finding.scanned_to <= newest - LATE_WINDOW:
+            after = min(after, newest - LATE_WINDOW)
+        elif finding.is_late and finding.done:
+            after = finding.scanned_to - 1
+        found = await self._in_thread(
+            lambda: self._gateway.search_newer(finding.filter, after=after, upto=newest)
+        )
+        if found is None:
+            return
+        finding.newest = newest
+        if after < finding.newest and finding.is_late:
+            self.listing.replace_above(after, found)
+        else:
+            self.listing.add_newer(found)
+        self._changed()
+
+    async def _in_thread(self, work: Callable[[], T]) -> T | None:
+        """Run in a thread; when cancelled, end the search there and wait until it has ended."""
+        running = asyncio.ensure_future(asyncio.to_thread(work))
+        try:
+            return await asyncio.shield(running)
+        except asyncio.CancelledError:
+            self._gateway.stop_search()
+            while not running.done():  # A second cancellation must not leave it running either.
+                with suppress(asyncio.CancelledError, Exception):
+                    await asyncio.shield(running)
+            raise
+        except Exception as error:
+            if interrupted(error):
+                return None
+            raise

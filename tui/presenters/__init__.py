@@ -1,0 +1,1 @@
+"""Values turned into words and tones for the screen. Pure: no Textual, no files."""

@@ -1,0 +1,55 @@
+"""A body among facts, such as a backend's answer: decoded, JSON laid out, its first lines in tones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from relay.models import Headers
+from relay.text.units import size
+from tui.bodies import open_body
+from tui.presenters.blocks import Block, Lines, Note
+from tui.presenters.format import Tone
+
+MOST_LINES = 100
+MOST_OF_LINE = 2_000
+"""Bytes of a line."""
+
+TONES: Mapping[str, Tone] = {
+    "key": "strong",
+    "string": "good",
+    "number": "warn",
+    "literal": "accent",
+    "punctuation": "dim",
+    "comment": "dim",
+    "offset": "dim",
+    "odd": "bad",
+}
+"""Of what a view of a body tells apart; the rest is plain."""
+
+
+def header(headers: Headers, name: str) -> str:
+    """The value of a header, the last where there are several; empty where there is none."""
+    return next((value for key, value in reversed(headers) if key.lower() == name), "")
+
+
+def lines(body: bytes, headers: Headers) -> Iterator[Block]:
+    """The beginning of a body in its best view, and how much more there is."""
+    opened = open_body(body, header(headers, "content-type"), header(headers, "content-encoding"))
+    document = opened.document(opened.names[0])
+    if opened.coding:
+        yield Note(f"{opened.coding}: {size(opened.size)} from {size(opened.received)}", "dim")
+    for note in (*opened.notes, *document.notes):
+        yield Note(note, "warn")
+    count = document.lines.count
+    shown = []
+    cut = False
+    for number in range(min(count, MOST_LINES)):
+        start, stop = document.lines.bounds(number)
+        spans = document.spans(number, start, min(stop, start + MOST_OF_LINE))
+        shown.append(tuple((span.text, TONES.get(span.style, "plain")) for span in spans))
+        cut = cut or stop > start + MOST_OF_LINE
+    yield Lines(tuple(shown))
+    if count > MOST_LINES:
+        yield Note(f"… and {count - MOST_LINES:,} more lines of {size(opened.size)}", "dim")
+    elif cut:
+        yield Note("… long lines are cut", "dim")

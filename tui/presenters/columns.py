@@ -1,0 +1,301 @@
+"""The columns of the list: which there are, what each says of a capture, and which fit into a width. Pure.
+
+Owns the table of columns and how they share a row. Text that came from outside is made safe here, once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
+
+from relay.models import Listed, Origin, Signature
+from relay.text.captures import called, shape_remarks, worst
+from relay.text.local_time import local
+from relay.text.safe import latin1_shown, visible
+from relay.text.units import spent
+from tui.presenters.format import SHAPES, SIGNATURES, Piece, clock, fit, fit_pieces, of_delivery, short_size
+
+EDGE = 4
+"""Cells for the mark and the star in front."""
+
+GAP = 2
+
+ROOMY = 100
+"""Cells of a row from which columns have their wider form."""
+
+Cell = Callable[[Listed, int, date], list[Piece]]
+"""What a column says of a capture, in exactly so many cells, today being that day."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """One column."""
+
+    name: str
+    """Stable: memory files hold it."""
+    head: str
+    """Over the rows; empty where signs speak for themselves."""
+    about: str
+    """What it shows, in a line."""
+    narrow: int
+    """Cells that it has in a row that is not roomy."""
+    roomy: int
+    """Cells that it has in one that is."""
+    rank: int
+    """The lowest stay where not all fit."""
+    cell: Cell
+    usual: bool = False
+    to_right: bool = False
+
+    @property
+    def title(self) -> str:
+        """Its name for people."""
+        return self.head or self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The columns of a row, each with its cells; columns are two apart."""
+
+    shown: tuple[tuple[Column, int], ...]
+    left_out: tuple[str, ...]
+    """Names of those that are wanted and do not fit."""
+
+
+def chosen(names: Iterable[str]) -> tuple[str, ...]:
+    """Names as a choice: each once, in the order of the columns, without unknown ones.
+
+    The usual ones are an empty choice: what of them a width shows is decided by the width.
+    """
+    wanted = frozenset(names)
+    known = tuple(column.name for column in COLUMNS if column.name in wanted)
+    return () if known == USUAL else known
+
+
+@lru_cache(maxsize=128)
+def layout(width: int, id_digits: int, names: tuple[str, ...] = ()) -> Layout:
+    """The columns that fit into a width.
+
+    Args:
+        width: cells of a row.
+        id_digits: of the largest id.
+        names: a choice; empty for the usual ones, which have no id in a row that is not roomy.
+    """
+    roomy = width >= ROOMY
+    wanted = [column for column in COLUMNS if column.name in (chosen(names) or USUAL)]
+    tried = wanted if chosen(names) or roomy else [column for column in wanted if column.name != "id"]
+    cells: dict[str, int] = {}
+    left = width - EDGE + GAP
+    for column in sorted(tried, key=lambda column: column.rank):
+        least = max(id_digits, 2) + 1 if column.name == "id" else column.roomy if roomy else column.narrow
+        if least + GAP <= left or not cells:
+            cells[column.name] = least
+            left -= least + GAP
+    for name, most in (*GROWING, ("event", width)):
+        if name in cells:
+            more = max(min(most - cells[name], left), 0)
+            cells[name] += more
+            left -= more
+    return Layout(
+        tuple((column, cells[column.name]) for column in wanted if column.name in cells),
+        tuple(column.name for column in wanted if column.name not in cells),
+    )
+
+
+def header(columns: Layout, *, newest_first: bool) -> str:
+    """The names of the columns, over the rows; an arrow tells the order."""
+    arrow = "▲" if newest_first else "▼"
+    names = [column.name for column, _ in columns.shown]
+    ordered = next((name for name in ("time", "date", "id") if name in names), names[0])
+    cells: list[str] = []
+    for column, width in columns.shown:
+        head = column.head.rjust(width) if column.to_right else column.head
+        if column.name == ordered:
+            head = f"{column.head} {arrow}" if len(column.head) + 2 <= width else f"{column.head}{arrow}"
+            head = head.strip().rjust(width) if column.to_right else head.strip()
+        cells.append(fit(head, width))
+    return " " * EDGE + (" " * GAP).join(cells)
+
+
+def row(listed: Listed, columns: Layout, today: date, *, marked: bool) -> Iterator[Piece]:
+    """One capture as pieces of text; together they are as wide as the layout."""
+    yield ("● " if marked else "  "), "accent"
+    yield ("★ " if listed.starred else "  "), "warn"
+    for place, (column, width) in enumerate(columns.shown):
+        if place:
+            yield " " * GAP, "plain"
+        yield from column.cell(listed, width, today)
+
+
+def no_row(number: int, columns: Layout) -> Iterator[Piece]:
+    """The row of a capture that cannot be read now."""
+    width = sum(width + GAP for _, width in columns.shown) - GAP
+    yield " " * EDGE + fit(f"{number} …", width), "dim"
+
+
+# -- what each says --------------------------------------------------------------------------------
+
+
+def outcome(listed: Listed, width: int) -> Piece:
+    """What became of a capture at its targets: of several the one that most needs a look."""
+    delivery = worst(listed.deliveries)
+    if delivery is None:
+        return "", "dim"
+    text, tone = of_delivery(delivery, wordy=width > 12)
+    others = len(listed.deliveries) - 1
+    return f"{text} +{others}" if others else text, tone
+
+
+def _id(listed: Listed, width: int, today: date) -> list[Piece]:
+    return [(fit(str(listed.id).rjust(width), width), "dim")]
+
+
+def _time(listed: Listed, width: int, today: date) -> list[Piece]:
+    return [(fit(clock(listed.received_at, today, width), width), "plain")]
+
+
+def _date(listed: Listed, width: int, today: date) -> list[Piece]:
+    at = local(listed.received_at)
+    return [(fit(f"{at:%Y-%m-%d %H:%M:%S}.{at.microsecond // 1000:03}"[:width], width), "plain")]
+
+
+def _event(listed: Listed, width: int, today: date) -> list[Piece]:
+    name = called(listed.event_type, listed.method, listed.target)
+    return [(fit(name, width), "strong" if listed.event_type else "plain")]
+
+
+def _request(listed: Listed, width: int, today: date) -> list[Piece]:
+    return [(fit(f"{visible(listed.method)} {latin1_shown(listed.target)}", width), "plain")]
+
+
+def _signature(listed: Listed, width: int, today: date) -> list[Piece]:
+    signature: Signature = listed.signature
+    glyph, tone = SIGNATURES[signature]
+    return [(fit(f"{glyph} {signature}" if width > 9 else str(signature), width), tone)]
+
+
+def _secret(listed: Listed, width: int, today: date) -> list[Piece]:
+    return _outside(listed.signed_by, width)
+
+
+def _size(listed: Listed, width: int, today: date) -> list[Piece]:
+    return [(fit(short_size(listed.size_bytes).rjust(width), width), "dim")]
+
+
+def _backend(listed: Listed, width: int, today: date) -> list[Piece]:
+    return fit_pieces([outcome(listed, width)], width)
+
+
+def _took(listed: Listed, width: int, today: date) -> list[Piece]:
+    delivery = worst(listed.deliveries)
+    took = "" if delivery is None or delivery.elapsed_ms is None else spent(delivery.elapsed_ms)
+    return [(fit(took.rjust(width), width), "dim")]
+
+
+def _tries(listed: Listed, width: int, today: date) -> list[Piece]:
+    delivery = worst(listed.deliveries)
+    return [(fit("" if delivery is None else f"{delivery.attempts:,}".rjust(width), width), "dim")]
+
+
+def _target(listed: Listed, width: int, today: date) -> list[Piece]:
+    delivery = worst(listed.deliveries)
+    return _outside(None if delivery is None else delivery.target.removeprefix("http://"), width)
+
+
+def _client(listed: Listed, width: int, today: date) -> list[Piece]:
+    return _outside(listed.client.rpartition(":")[0].strip("[]"), width)
+
+
+def _customer(listed: Listed, width: int, today: date) -> list[Piece]:
+    return _outside(listed.customer_id, width)
+
+
+def _event_id(listed: Listed, width: int, today: date) -> list[Piece]:
+    return _outside(listed.event_id, width)
+
+
+def _happened(listed: Listed, width: int, today: date) -> list[Piece]:
+    at = listed.event_at
+    return [(fit("" if at is None else clock(at, today, width), width), "dim")]
+
+
+def _outside(text: str | None, width: int) -> list[Piece]:
+    return [(fit(visible(text or ""), width), "plain")]
+
+
+def _marks(listed: Listed, width: int, today: date) -> list[Piece]:
+    return fit_pieces(list(_signs(listed, wordy=width > 12)), width)
+
+
+def _signs(listed: Listed, *, wordy: bool) -> Iterator[Piece]:
+    if listed.on_purpose:
+        yield f"answered {listed.answer}" if wordy else f"!{listed.answer}", "warn"
+    if listed.repeat_of is not None:
+        yield f"↻ repeat of {listed.repeat_of}" if wordy else "↻", "accent"
+    if listed.shape is not None and SHAPES[listed.shape][0]:
+        glyph, word, tone = SHAPES[listed.shape]
+        yield f"{glyph} {word}" if wordy else glyph, tone
+    if "undocumented" in shape_remarks(listed.shape, listed.undocumented):
+        yield "≈ undocumented" if wordy else "≈", "warn"
+    if listed.origin != Origin.RECEIVED:
+        yield f"◇ {listed.origin}" if wordy else "◇", "dim"
+    if listed.note is not None:
+        yield f"✎ {visible(listed.note)}" if wordy else "✎", "accent"
+
+
+# -- the table -------------------------------------------------------------------------------------
+
+# What somebody has asked for goes before id, size and marks: else it would not be seen in 80 cells.
+COLUMNS: tuple[Column, ...] = (
+    Column(name="id", head="id", about="The number that commands take.", narrow=3, roomy=3, rank=91,
+           cell=_id, usual=True, to_right=True),
+    Column(name="time", head="time", about="When it came; of another day, the day.", narrow=8, roomy=12,
+           rank=1, cell=_time, usual=True),
+    Column(name="date", head="day and time", about="When it came, in full.", narrow=19, roomy=23, rank=11,
+           cell=_date),
+    Column(name="event", head="event", about="The event's type; without one, method and path.", narrow=16,
+           roomy=16, rank=0, cell=_event, usual=True),
+    Column(name="request", head="request", about="Method and path, of an event too.", narrow=18, roomy=20,
+           rank=12, cell=_request),
+    Column(name="signature", head="signature", about="Whether it fits one of your secrets.", narrow=9,
+           roomy=11, rank=3, cell=_signature, usual=True),
+    Column(name="secret", head="secret", about="The name of the secret that signed it.", narrow=9, roomy=12,
+           rank=13, cell=_secret),
+    Column(name="size", head="size", about="How large the body is.", narrow=8, roomy=8, rank=90,
+           cell=_size, usual=True, to_right=True),
+    Column(name="backend", head="backend", about="The backend's answer, as Lean would take it.",
+           narrow=9, roomy=16, rank=2, cell=_backend, usual=True),
+    Column(name="took", head="took", about="How long the backend took for it.", narrow=7, roomy=7, rank=14,
+           cell=_took, to_right=True),
+    Column(name="tries", head="tries", about="How often it was tried.", narrow=5, roomy=5, rank=15,
+           cell=_tries, to_right=True),
+    Column(name="target", head="sent to", about="The target that the answer is from.", narrow=16, roomy=20,
+           rank=16, cell=_target),
+    Column(name="client", head="client", about="The address that it came from.", narrow=15, roomy=15,
+           rank=17, cell=_client),
+    Column(name="customer", head="customer", about="The event's customer_id.", narrow=9, roomy=9, rank=18,
+           cell=_customer),
+    Column(name="event_id", head="event id", about="The event_id, the same in each repeat.", narrow=9,
+           roomy=9, rank=19, cell=_event_id),
+    Column(name="happened", head="Lean's time", about="The timestamp that the event itself has.", narrow=12,
+           roomy=12, rank=20, cell=_happened),
+    Column(name="marks", head="", about="Repeat, shape, origin, own answer, note.", narrow=7,
+           roomy=7, rank=80, cell=_marks, usual=True),
+)  # fmt: skip
+"""From left to right."""
+
+USUAL: tuple[str, ...] = tuple(column.name for column in COLUMNS if column.usual)
+
+GROWING: tuple[tuple[str, int], ...] = (
+    ("event", 34),
+    ("marks", 13),
+    ("request", 34),
+    ("target", 34),
+    ("customer", 36),
+    ("event_id", 36),
+    ("client", 21),
+    ("marks", 34),
+)
+"""Who takes what is left of a row, in this order, each up to so many cells; the event takes the rest."""

@@ -1,0 +1,178 @@
+"""The tab *Event*: what Lean reports, what became of it, and what is known of its type."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from relay.analysis.retries import Tries
+from relay.lean.catalogue import Confidence, EventType, catalogue
+from relay.models import Capture, Delivery, Origin, Shape
+from relay.text.captures import shape_words
+from relay.text.safe import latin1_shown, visible, visible_start
+from relay.text.units import size, spent, when
+from tui.presenters.blocks import Block, Fact, Heading, Note, Subject
+from tui.presenters.format import SIGNATURES, Tone
+
+_KNOWN = {
+    Confidence.DOCUMENTED: "Lean documents this type.",
+    Confidence.CODE: "This type is known only from the code of receivers; Lean does not document it.",
+    Confidence.INFERRED: "This type is inferred; Lean does not document it.",
+    Confidence.PARTIAL: "Lean documents this type in part.",
+}
+
+
+MOST_NOTE = 4096
+"""Characters of a note; only older versions took longer ones."""
+
+_ORIGINS = {
+    Origin.SAMPLE: "A sample made by lean-relay, not sent by Lean.",
+    Origin.EVENTS_API: "Fetched from Lean's Events API, not sent by Lean as a webhook.",
+    Origin.IMPORTED: "Imported from a file, not received here.",
+}
+
+MOST_REPLAYS = 3
+"""Replays that are told at the top, the newest ones."""
+
+
+def event(subject: Subject) -> Iterator[Block]:
+    """The capture at a glance."""
+    capture = subject.capture
+    yield from _verdict(capture)
+    yield from _marks(subject)
+    yield from _facts(capture)
+    yield from _all_tries(subject)
+    yield from _type(capture)
+
+
+def _verdict(capture: Capture) -> Iterator[Block]:
+    if not capture.deliveries:
+        yield Note("Stored and answered; it was sent on to no target.", "dim")
+    shown = [each for each in capture.deliveries if each.kind == "live"]
+    replayed = [each for each in capture.deliveries if each.kind != "live"]
+    if len(replayed) > MOST_REPLAYS:
+        yield Note(f"Sent again {len(replayed):,} times; these are the last {MOST_REPLAYS}.", "dim")
+    for delivery in (*shown, *replayed[-MOST_REPLAYS:]):
+        text, tone = sentence(delivery)
+        yield Note(text, tone)
+
+
+def sentence(delivery: Delivery) -> tuple[str, Tone]:
+    """How a delivery stands, in a sentence."""
+    what = "" if delivery.kind == "live" else f" ({visible(delivery.kind)})"
+    to = f"{visible(delivery.target)}{what}"
+    took = "" if delivery.elapsed_ms is None else f" in {spent(delivery.elapsed_ms)}"
+    reason = f": {visible(delivery.reason)}" if delivery.reason else ""
+    if delivery.state == "parked":
+        return f"‖ Parked for {to}{reason}. Nothing sends it by itself.", "warn"
+    if not delivery.attempts:
+        doing = "On its way to" if delivery.state == "sending" else "Waits for"
+        return f"… {doing} {to}{reason}.", "accent"
+    came = (
+        f"answered {delivery.status}{took}"
+        if delivery.status is not None
+        else f"gave no answer ({visible(delivery.error or delivery.outcome or '?')})"
+    )
+    tries = "" if delivery.attempts == 1 else f" at try {delivery.attempts}"
+    if delivery.verdict == "delivered":
+        return f"✓ {to} {came}{tries}: Lean would take it as delivered.", "good"
+    if delivery.verdict == "retry":
+        return f"✗ {to} {came}{tries}: Lean would try again.", "bad"
+    return f"– {to} {came}{tries}{reason}.", "dim"
+
+
+def _marks(subject: Subject) -> Iterator[Block]:
+    capture = subject.capture
+    if capture.answer.on_purpose:
+        yield Note(f"! The relay itself answered {visible(capture.answer.words)}.", "warn")
+    if capture.origin in _ORIGINS:
+        yield Note(f"◇ {_ORIGINS[capture.origin]}", "dim")
+    if subject.tries is not None:
+        yield from _this_try(subject, subject.tries)
+    elif capture.repeat_of is not None:
+        yield Note(f"↻ A repeat of {capture.repeat_of}, which is no longer there.", "accent")
+    if capture.starred:
+        yield Note("★ Starred: pruning leaves it alone.", "warn")
+    if capture.note is not None:
+        yield Note(f"✎ {visible_start(capture.note, MOST_NOTE)}", "accent")
+
+
+def _this_try(subject: Subject, tries: Tries) -> Iterator[Block]:
+    """Which of Lean's tries it is by the clock; other bytes are an alarm."""
+    own = tries.of(subject.capture.id)
+    if own is not None:
+        yield Note(f"↻ {len(tries.tries)} captures of this event; this one: {own.words}.", "accent")
+    alarm = tries.alarm(subject.capture.id)
+    if alarm is not None:
+        first = tries.tries[0].capture.id
+        yield Note(f"✗ ALARM: {alarm}.", "bad")
+        for each in subject.findings.other_bytes if subject.findings is not None else ():
+            a, b = (visible("nothing" if value is None else value) for value in (each.a, each.b))
+            yield Fact(visible(each.field), f"{a} in {first}, {b} here", "bad")
+
+
+def _all_tries(subject: Subject) -> Iterator[Block]:
+    """Each capture of the event, and what it was answered."""
+    if subject.tries is None:
+        return
+    yield Heading("Every time it came")
+    for each in subject.tries.tries:
+        here = each.capture.id == subject.capture.id
+        tone: Tone = "bad" if not each.same_bytes else "strong" if here else "plain"
+        other = "" if each.same_bytes else "; OTHER BYTES"
+        yield Fact(
+            f"{'▸ ' if here else '  '}#{each.capture.id}",
+            visible(f"{each.words}{other}: answered {each.answers}"),
+            tone,
+        )
+
+
+def _facts(capture: Capture) -> Iterator[Block]:
+    known = capture.event
+    yield Heading("Event" if known else "Request")
+    if known is not None:
+        yield Fact("type", visible(known.type) if known.type else "none", "strong" if known.type else "dim")
+        if known.event_id is not None:
+            yield Fact("event_id", visible(known.event_id))
+        if known.customer_id is not None:
+            yield Fact("customer", visible(known.customer_id))
+        if known.at is not None:
+            delay = (capture.received_at - known.at).total_seconds() * 1000
+            after = f", {spent(delay)} before it came" if 0 <= delay < 86_400_000 else ""
+            yield Fact("event time", f"{when(known.at)}{after}")
+    else:
+        yield Note("The body is no JSON object with Lean's envelope.", "warn")
+    yield Fact("request", f"{visible(capture.method)} {latin1_shown(capture.target)}")
+    yield Fact("received", when(capture.received_at))
+    glyph, tone = SIGNATURES[capture.signature]
+    by = f" by {visible(capture.signed_by)}" if capture.signed_by else ""
+    yield Fact("signature", f"{glyph} {capture.signature}{by}", tone)
+    if capture.shape is not None:
+        words = shape_words(capture.shape, capture.undocumented)
+        yield Fact("shape", words, "good" if words == Shape.DOCUMENTED else "warn")
+    yield Fact("body", f"{size(len(capture.body))}, sha256 {visible(capture.body_sha256[:16])}…")
+
+
+def _type(capture: Capture) -> Iterator[Block]:
+    name = capture.event.type if capture.event else None
+    if not name:
+        return
+    yield Heading("What is known of this type")
+    known = known_type(name)
+    if known is None:
+        yield Note("Lean is not known to send this type.", "warn")
+        return
+    yield Note(known.when)
+    yield Note(_KNOWN[known.confidence], "plain" if known.confidence == Confidence.DOCUMENTED else "warn")
+    if known.deprecated:
+        yield Note("It is deprecated.", "warn")
+    if known.regions:
+        yield Fact("regions", ", ".join(known.regions))
+    if known.versions:
+        yield Fact("versions", ", ".join(known.versions))
+    for note in known.notes:
+        yield Note(note, "dim")
+
+
+def known_type(name: str) -> EventType | None:
+    """What the catalogue has of a type; None where it has nothing."""
+    return next((known for known in catalogue().events if known.type == name), None)

@@ -1,0 +1,178 @@
+"""Words and signs of the screen, cut to a width. Pure: text and names of tones, no colours.
+
+Owns the glyphs, each of which differs from the others without its colour, and how text is fitted and wrapped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime
+from typing import Literal
+
+from rich.cells import cell_len, set_cell_size
+
+from relay.models import Delivery, Shape, Signature
+from relay.text.local_time import local
+from relay.text.safe import visible
+from relay.text.units import size
+
+Tone = Literal["plain", "dim", "strong", "good", "bad", "warn", "accent"]
+"""What a piece of text means; the theme gives each a colour, and none says anything by colour alone."""
+
+SIGNATURES: dict[Signature, tuple[str, Tone]] = {
+    Signature.VALID: ("✓", "good"),
+    Signature.INVALID: ("✗", "bad"),
+    Signature.MALFORMED: ("✗", "bad"),
+    Signature.MISSING: ("○", "warn"),
+    Signature.UNCHECKED: ("·", "dim"),
+}
+
+SHAPES: dict[Shape, tuple[str, str, Tone]] = {
+    Shape.DOCUMENTED: ("", "", "dim"),
+    Shape.DRIFT: ("≠", "drift", "warn"),
+    Shape.UNKNOWN: ("?", "unknown", "warn"),
+    Shape.NOT_JSON: ("¬", "not JSON", "warn"),
+}
+"""Of each shape its glyph and word in the list; a documented one needs none."""
+
+STATES: dict[str, tuple[str, Tone]] = {
+    "queued": ("…", "dim"),
+    "sending": ("→", "accent"),
+    "parked": ("‖", "warn"),
+}
+
+VERDICTS: dict[str, tuple[str, Tone]] = {"delivered": ("✓", "good"), "retry": ("✗", "bad")}
+
+Piece = tuple[str, Tone]
+
+
+def short_size(count: int) -> str:
+    """A number of bytes in at most 8 cells: `412 B`, `10.4 KiB`, `312 KiB`."""
+    written = size(count)
+    number, unit = written.split(" ")
+    return written if len(written) <= 8 else f"{float(number):.0f} {unit}"
+
+
+def clock(at: datetime, today: date, width: int) -> str:
+    """A time of this machine's clock in 8 or 12 cells; of another day, the day."""
+    here = local(at)
+    if here.date() == today:
+        return f"{here:%H:%M:%S}" + (f".{here.microsecond // 1000:03}" if width >= 12 else "")
+    if here.year != today.year:
+        return f"{here:%Y-%m-%d}"[2 if width < 12 else 0 :]
+    return f"{here:%d %b %H:%M}" if width >= 12 else f"{here:%d %b}"
+
+
+def of_delivery(delivery: Delivery, *, wordy: bool) -> Piece:
+    """`✓ 200`, `✗ 500 retry`, `✗ timeout`, `… queued`: how a delivery stands."""
+    if delivery.state in STATES and not (delivery.state == "queued" and delivery.attempts):
+        glyph, tone = STATES[delivery.state]
+        return f"{glyph} {delivery.state}", tone
+    glyph, tone = VERDICTS.get(delivery.verdict or "", ("–", "dim"))
+    came = str(delivery.status) if delivery.status is not None else delivery.outcome or delivery.state
+    if delivery.status is not None and delivery.outcome not in (None, "answered"):
+        came = f"{delivery.status} {delivery.outcome}"
+    if wordy and delivery.verdict and (delivery.status is not None or delivery.verdict == "delivered"):
+        came = f"{came} {delivery.verdict}"
+    return visible(f"{glyph} {came}"), tone
+
+
+def fit(text: str, width: int) -> str:
+    """Text in exactly so many cells, with an ellipsis where it was cut."""
+    if text.isascii():
+        return text.ljust(width) if len(text) <= width else text[: max(0, width - 1)] + "…"[:width]
+    if cell_len(text) <= width:
+        return set_cell_size(text, width)
+    return set_cell_size(text, width - 1) + "…" if width else ""
+
+
+def fit_pieces(pieces: list[Piece], width: int) -> list[Piece]:
+    """Pieces with a blank between them in exactly so many cells."""
+    fitted: list[Piece] = []
+    left = width
+    for text, tone in pieces:
+        if fitted and left > 1:
+            fitted.append((" ", "plain"))
+            left -= 1
+        if left <= 0:
+            break
+        cut = text if cell_len(text) <= left else fit(text, left)
+        fitted.append((cut, tone))
+        left -= cell_len(cut)
+    if left > 0:
+        fitted.append((" " * left, "plain"))
+    return fitted
+
+
+SPARKS = "▁▂▃▄▅▆▇█"
+
+
+def sparkline(counts: list[int]) -> list[Piece]:
+    """Bars for counts, the highest being full; one that is empty is a dot."""
+    most = max(counts, default=0)
+    return [("·", "dim") if not count else (SPARKS[round(count / most * 7)], "accent") for count in counts]
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """Text in lines of at most so many cells: broken at blanks, and within a word that is longer."""
+    if len(text) <= width and cell_len(text) <= width:
+        return [text]
+    lines: list[str] = []
+    line, used = "", 0
+    for word in _words(text):
+        cells = cell_len(word)
+        if used + cells > width and line and cells <= width and not line.isspace():
+            lines.append(line.rstrip())
+            line, used = "", 0
+            word = word.lstrip()
+            cells = cell_len(word)
+        while used + cells > width:
+            head = _head(word, width - used)
+            if not head and not line:
+                head = word[:1]  # A wide character where there is room for none.
+            lines.append(line + head)
+            word, line, used = word[len(head) :], "", 0
+            cells = cell_len(word)
+        line += word
+        used += cells
+    if line or not lines:
+        lines.append(line.rstrip())
+    return lines
+
+
+def wrapped_pieces(pieces: Sequence[Piece], width: int) -> list[list[Piece]]:
+    """Pieces side by side in lines of at most so many cells, broken anywhere; at least one line."""
+    lines: list[list[Piece]] = [[]]
+    left = width
+    for text, tone in pieces:
+        while text:
+            head = _head(text, left) or ("" if lines[-1] else text[:1])
+            if head:
+                lines[-1].append((head, tone))
+                left -= cell_len(head)
+                text = text[len(head) :]
+            if text:
+                lines.append([])
+                left = width
+    return lines
+
+
+def _words(text: str) -> Iterator[str]:
+    """Words, each with the blanks before it."""
+    start = 0
+    for at in range(1, len(text)):
+        if text[at] == " " and text[at - 1] != " ":
+            yield text[start:at]
+            start = at
+    yield text[start:]
+
+
+def _head(text: str, width: int) -> str:
+    if text.isascii():
+        return text[: max(0, width)]
+    used = 0
+    for at, character in enumerate(text):
+        used += cell_len(character)
+        if used > width:
+            return text[:at]
+    return text

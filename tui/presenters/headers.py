@@ -1,0 +1,19 @@
+"""The tab *Headers*: all of them, in the order they came."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from relay.text.safe import latin1_shown, visible
+from tui.presenters.blocks import Block, Fact, Heading, Note, Subject
+
+
+def headers(subject: Subject) -> Iterator[Block]:
+    """The request line and each header; values of secret ones are masked."""
+    capture = subject.capture
+    version = visible(capture.http_version)
+    yield Heading(f"{visible(capture.method)} {latin1_shown(capture.target)} HTTP/{version}")
+    for name, value in capture.headers:
+        yield Fact(latin1_shown(name), latin1_shown(value))
+    if not capture.headers:
+        yield Note("It had no headers.", "dim")

@@ -1,0 +1,111 @@
+"""What was turned away, in words: counts, rows, and what is behind one. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+
+from relay.models import Refusal, Tally
+from relay.text.local_time import local
+from relay.text.refusals import meaning
+from relay.text.safe import visible
+from relay.text.units import when
+from tui.presenters.format import Piece, clock, fit, wrapped
+
+Line = list[Piece]
+
+ROOMY, WORDY = 110, 150
+"""Cells from which a row has a time to the millisecond, and the reason in words beside its word."""
+
+FROM_US = frozenset({"internal", "overloaded", "shutting-down"})
+"""Reasons that lie with the relay; so do those of the store."""
+
+
+def heads(tally: Tally, only: str | None, next_reason: str) -> Iterator[Piece]:
+    """How many there are of each reason.
+
+    Args:
+        only: the one reason that is listed; None for all.
+        next_reason: the key that goes to the next.
+    """
+    if tally.since is None:
+        return
+    since = local(tally.since)
+    yield f"{tally.total:,} turned away", "strong"
+    yield f" since {since:%Y-%m-%d %H:%M}\n", "dim"
+    for at, (reason, count) in enumerate(tally.by_reason.items()):
+        yield (" · " if at else ""), "dim"
+        yield f"{count:,} {visible(reason)}", "accent" if reason == only else "plain"
+    if only is not None:
+        yield f"\nOnly {visible(only)}; {next_reason} goes on, and after the last to all.", "accent"
+    if tally.dropped:
+        lines = f"{tally.dropped:,} older {'line' if tally.dropped == 1 else 'lines'}"
+        yield f"\n{lines} made room for newer ones and {'is' if tally.dropped == 1 else 'are'} gone.", "warn"
+
+
+def header(width: int, *, newest_first: bool) -> str:
+    """The names of the columns, over the rows."""
+    time, client, reason, words = _widths(width)
+    cells = [(f"time {'▲' if newest_first else '▼'}", time), ("client", client), ("reason", reason)]
+    if words:
+        cells.append(("in words", words))
+    return "  ".join(fit(text, cells_) for text, cells_ in cells) + "  detail"
+
+
+def row(refusal: Refusal, width: int, today: date) -> Line:
+    """`08:15:30  10.0.0.1  too-large x12  a body of 20971520 bytes or more`."""
+    time, client, reason, words = _widths(width)
+    times = f" x{refusal.count:,}" if refusal.count > 1 else ""
+    named = fit(visible(refusal.reason), reason - len(times)) if times else visible(refusal.reason)
+    line: Line = [
+        (fit(clock(refusal.at, today, time), time) + "  ", "plain"),
+        (fit(visible(refusal.client) or "–", client) + "  ", "dim"),
+        (fit(named.rstrip() + times, reason) + "  ", "bad" if _is_ours(refusal.reason) else "warn"),
+    ]
+    if words:
+        line.append((fit(meaning(refusal.reason).words, words) + "  ", "plain"))
+    left = max(width - sum(each + 2 for each in (time, client, reason, words) if each), 0)
+    return [*line, (fit(visible(refusal.detail), left), "dim" if words else "plain")]
+
+
+def _widths(width: int) -> tuple[int, int, int, int]:
+    """Of time, client, reason and the reason in words."""
+    if width < ROOMY:
+        return 8, 15, 20, 0
+    return (12, 16, 24, 0) if width < WORDY else (12, 39, 26, 42)
+
+
+def _is_ours(reason: str) -> bool:
+    return reason in FROM_US or reason.startswith("store-")
+
+
+def lines(refusal: Refusal, width: int) -> list[Line]:
+    """One refusal with what is behind it and what to do about it."""
+    means = meaning(refusal.reason)
+    whom = visible(refusal.client) or "more callers than were told apart"
+    alike = f", the first of {refusal.count:,} alike" if refusal.count > 1 else ""
+    found: list[Line] = [
+        [(f"#{refusal.id} ", "accent"), (visible(refusal.reason), "strong"), (f": {means.words}", "plain")],
+        [(fit(f"from {whom}, {when(refusal.at)}{alike}", width), "dim")],
+    ]
+    for name, text in (
+        ("Detail", visible(refusal.detail)),
+        ("Behind it", means.behind),
+        ("To do", means.advice),
+    ):
+        first, *rest = wrapped(text, max(width - 11, 10))
+        found.append([(f"{name:11}", "dim"), (first, "plain")])
+        found += [[(" " * 11 + each, "plain")] for each in rest]
+    return found
+
+
+EMPTY: tuple[Piece, ...] = (
+    ("Nothing was turned away.\n\n", "strong"),
+    (
+        "Requests and TLS handshakes that do not become captures are listed here as they come: too "
+        "large, not "
+        "to be read, without the certificate that is asked for, or come while nothing could be stored. Each "
+        "with its reason, what is behind it, and what to do.",
+        "dim",
+    ),
+)

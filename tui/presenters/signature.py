@@ -1,0 +1,93 @@
+"""The tab *Signature*: what it is worth, why, what to change, and what of it reached the backends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from relay.lean.diagnosis import Diagnosis
+from relay.lean.receivers import AttemptVerification
+from relay.lean.signature import HEADER
+from relay.models import Attempt, Signature
+from relay.text.safe import latin1_shown, visible
+from tui.presenters.blocks import Block, Fact, Findings, Heading, Note, Subject
+from tui.presenters.format import SIGNATURES, Tone
+
+_MEANS = {
+    Signature.VALID: "The body is, byte for byte, what somebody with this secret signed.",
+    Signature.INVALID: "No configured secret made this signature over this body.",
+    Signature.MALFORMED: "The signature has not the form that Lean documents.",
+    Signature.MISSING: "It carries no signature.",
+    Signature.UNCHECKED: "It was not checked: no webhook secret was configured when it came.",
+}
+
+
+def signature(subject: Subject) -> Iterator[Block]:
+    """The judgement, its reason, the header itself, and the attempts."""
+    capture = subject.capture
+    glyph, tone = SIGNATURES[capture.signature]
+    by = f" by {visible(capture.signed_by)}" if capture.signed_by else ""
+    yield Note(f"{glyph} {capture.signature}{by}", tone)
+    yield Note(_MEANS[capture.signature])
+    if subject.findings is None:
+        yield Note("It is being looked into …", "dim")
+    elif capture.signature is not Signature.VALID:
+        yield from _diagnosed(subject.findings, capture.id)
+    yield Heading("Header")
+    values = [value for name, value in capture.headers if name.lower() == HEADER]
+    for value in values:
+        yield Fact(HEADER, latin1_shown(value))
+    if not values:
+        yield Note(f"There is no {HEADER} header.", "dim")
+    if subject.findings is not None and subject.findings.verified:
+        yield from _at_backends(subject, subject.findings)
+    yield Heading("How Lean signs")
+    yield Note(
+        "lean-signature: sha512= and 128 lowercase hex digits, the HMAC-SHA512 of the raw body, keyed with "
+        "the text of the webhook secret."
+    )
+    known = ", ".join(map(visible, subject.secrets)) or "none; LEAN_WEBHOOK_SECRET sets one"
+    yield Fact("secrets", known)
+
+
+def _diagnosed(findings: Findings, number: int) -> Iterator[Block]:
+    if findings.cannot_check is not None:
+        yield Note(f"The secrets of now cannot be read: {visible(findings.cannot_check)}", "bad")
+    elif findings.is_valid_now:
+        yield Note(
+            "✓ With the secrets of now it is valid; "
+            f"`lean-relay verify {number} --save` writes that to the log.",
+            "good",
+        )
+    elif findings.diagnosis is not None:
+        yield from sentences(findings.diagnosis)
+
+
+def sentences(diagnosis: Diagnosis) -> Iterator[Block]:
+    """Why it is not valid with the secrets of now, and what to change."""
+    yield Note(f"Why: {visible(diagnosis.reason)}.", "bad")
+    if diagnosis.advice is not None:
+        yield Note(f"What to do: {visible(diagnosis.advice)}.", "accent")
+
+
+def _at_backends(subject: Subject, findings: Findings) -> Iterator[Block]:
+    yield Heading("What reached the backends")
+    target = None
+    for attempt in subject.attempts:
+        found = findings.verified.get(attempt.id)
+        if found is not None:
+            if attempt.target != target:
+                target = attempt.target
+                yield Note(f"to {visible(target)}")
+            yield from _reached(attempt, found)
+
+
+def _reached(attempt: Attempt, found: AttemptVerification) -> Iterator[Block]:
+    came = str(attempt.status) if attempt.status is not None else visible(attempt.outcome)
+    fine = found.signature is Signature.VALID
+    tone: Tone = "good" if fine else "dim" if found.signature is Signature.UNCHECKED else "bad"
+    glyph = SIGNATURES[found.signature][0]
+    yield Fact(f"try {attempt.number}, {came}", f"{glyph} {visible(found.summary)}", tone)
+    if found.mistakes:
+        yield Fact("", f"The {found.status} would be explained if", "warn")
+        for mistake in found.mistakes:
+            yield Fact("", f"· {visible(mistake.text)}")

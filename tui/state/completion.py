@@ -1,0 +1,160 @@
+"""What can be written next in a filter: keys, and the values that each can have. Pure.
+
+Owns which word of the text is meant, and how a choice is put into it. What has been seen in the log comes
+in as an argument; a value that could not be shown as it is, is not offered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from relay.filters.operators import OPERATORS
+from relay.filters.tree import Leaf
+from relay.text.safe import visible
+
+Seen = Mapping[str, Sequence[str]]
+"""Key of the filter -> values of the log, the more frequent first."""
+
+LONGEST_VALUE = 120
+"""Characters; what is longer nobody chooses from a list."""
+
+MOST = 60
+
+_MEANT = frozenset('()"*')
+"""What means something outside quotes, as blanks do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One thing to go on with."""
+
+    text: str
+    """What takes the place of the word that is being written."""
+    help: str
+    """What it means; may be empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """A word that is being written, and what it could become."""
+
+    start: int
+    """Where it begins in the text, behind `-` or `not:`."""
+    end: int
+    choices: tuple[Choice, ...]
+
+    def applied(self, text: str, choice: Choice) -> tuple[str, int]:
+        """The text with a choice in it, and the place of the cursor behind that."""
+        # After a value comes a space, after a key its value.
+        ended = choice.text if choice.text.endswith((":", ".", "=")) else choice.text + " "
+        rest = text[self.end :]
+        if rest.startswith(" "):
+            ended = ended.rstrip(" ")
+        done = text[: self.start] + ended + rest
+        return done, self.start + len(ended)
+
+
+def complete(text: str, cursor: int, seen: Seen) -> Completion:
+    """What the word before the cursor could become; without choices where nothing is known to fit."""
+    start = _word_start(text, cursor)
+    if start is None:
+        return Completion(cursor, cursor, ())
+    start = _behind_negation(text, start, cursor)
+    word = text[start:cursor]
+    key, colon, value = word.partition(":")
+    if not word and text.strip():
+        choices = []  # Between words all keys would hide what has been found.
+    elif not colon:
+        choices = list(_keys(word.lower()))
+    elif value.startswith('"'):
+        choices = list(_values(key, value[1:], seen))
+    else:
+        choices = list(_values(key, value, seen))
+    if [choice.text for choice in choices] == [word]:
+        choices = []  # It is written already.
+    return Completion(start, cursor, tuple(choices[:MOST]))
+
+
+def _word_start(text: str, cursor: int) -> int | None:
+    """Where the word begins that the cursor is in or behind; None inside a quoted text that is no value."""
+    start, quoted = 0, False
+    at = 0
+    while at < cursor:
+        character = text[at]
+        if quoted:
+            if character == "\\":
+                at += 1
+            elif character == '"':
+                quoted = False
+        elif character == '"':
+            quoted = True
+            if at == start:
+                start = cursor + 1  # A quoted text: there is nothing to know of it.
+        elif character.isspace() or character in "()":
+            start = at + 1
+        at += 1
+    return start if start <= cursor else None
+
+
+def _behind_negation(text: str, start: int, cursor: int) -> int:
+    while True:
+        if text[start:cursor].startswith("-"):
+            start += 1
+        elif text[start:cursor].lower().startswith("not:"):
+            start += 4
+        else:
+            return start
+
+
+def _keys(begun: str) -> Iterator[Choice]:
+    for operator in OPERATORS:
+        if operator.code and _written(operator).startswith(begun):
+            yield Choice(_written(operator), operator.help)
+
+
+def _written(operator: type[Leaf]) -> str:
+    """`type:`; `body.` for the key to which a path has to be added."""
+    example = operator.example
+    return example[: example.index(".") + 1] if example.startswith("body.") else f"{operator.code}:"
+
+
+def _values(key: str, begun: str, seen: Seen) -> Iterator[Choice]:
+    code = key.lower()
+    operator = next((each for each in OPERATORS if each.code == code), None)
+    if operator is None or code.startswith("body."):
+        return
+    words: Sequence[str] = getattr(operator, "words", ())
+    folded = begun.casefold()
+    for word in words:
+        if word.startswith(folded):
+            yield Choice(f"{key}:{word}", "")
+    found = [value for value in seen.get(code, ()) if value not in words and _is_fit(value)]
+    first = [value for value in found if value.casefold().startswith(folded)]
+    # What stands in the middle of a value is found too: `upd` in `payment.updated`.
+    within = [value for value in found if value not in first and folded and folded in value.casefold()]
+    for value in (*first, *within):
+        yield Choice(f"{key}:{quoted(value)}", "")
+
+
+def _is_fit(value: str) -> bool:
+    return 0 < len(value) <= LONGEST_VALUE and visible(value) == value
+
+
+def quoted(value: str) -> str:
+    """A value as it has to stand in a filter to mean itself."""
+    if _MEANT.isdisjoint(value) and ".." not in value and not any(map(str.isspace, value)):
+        return value
+    inside = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{inside}"'
+
+
+def with_parents(types: Sequence[str]) -> list[str]:
+    """Event types with those above them: `payment` before `payment.updated`."""
+    found: dict[str, None] = {}
+    for type_ in types:
+        head, dot, _ = type_.rpartition(".")
+        if dot:
+            found.setdefault(head.partition(".")[0])
+        found.setdefault(type_)
+    return list(found)
