@@ -84,7 +84,7 @@ class Demo:
     @contextlib.contextmanager
     def backend(self, port: int, *habits: str) -> Iterator[int]:
         """The backend, ready; gives the port that it listens on."""
-        process = self.start_python("-m", "tests.backend", str(port), *habits, stdout=subprocess.PIPE)
+        process = self.start_python("-m", "tests.support.backend", str(port), *habits, stdout=subprocess.PIPE)
         with ended(process):
             assert process.stdout is not None
             said = process.stdout.readline().split()

@@ -1,6 +1,6 @@
 """`python -m tests.picture`: the README's picture of the screen, drawn by the screen itself.
 
-Everything in it is made up (`tests.tui.morning`), and the file needs nothing from elsewhere.
+Everything in it is made up (`tests.support.morning`), and the file needs nothing from elsewhere.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.running import ROOT
-from tests.svg import standalone
-from tests.tui.still import still
+from tests.support.program import ROOT
+from tests.support.still import still
+from tests.support.svg import standalone
 
 FILE = ROOT / ".github/lean-relay.svg"
 SIZE = (112, 32)

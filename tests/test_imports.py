@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.running import ROOT
+from tests.support.program import ROOT
 
 HEAVY = ("aiohttp", "textual", "rich", "sqlite_utils", "cryptography", "OpenSSL", "uvloop", "asyncio", "ssl")
 

@@ -22,9 +22,9 @@ from relay.errors import Exit
 from relay.filters import HELP
 from relay.models import Capture, Delivery, from_micros
 from relay.store import schema
-from tests.backend import a_backend
-from tests.pki import CLIENT, SERVER, make
-from tests.running import ROOT, Running, environment, running, working_folder
+from tests.support.backend import a_backend
+from tests.support.certificates import CLIENT, SERVER, make
+from tests.support.program import ROOT, Running, environment, running, working_folder
 from tui.keyboard.keys import PLACES
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -193,7 +193,7 @@ def test_make_lines(line: str, tmp_path: Path, bin_folder: Path) -> None:
         return
     environ = variables(tmp_path, bin_folder)
     if target == "test":
-        only = "ARGS=-p no:cacheprovider tests/relay/test_text.py -k scheme"
+        only = "ARGS=-p no:cacheprovider tests/relay/text/test_safe.py -k scheme"
         done = subprocess.run([*make, only], env=environ, capture_output=True, text=True, timeout=120)
         assert " passed" in done.stdout, done.stdout + done.stderr
         return

@@ -1,6 +1,7 @@
 """Text and JSON as bytes, pure: nothing here opens a file or asks a clock.
 
-Others use `safe` (text that a terminal may see), `units` (times and sizes), `captures` and `refusals` (wording
-that commands and screens share), `targets`, `layout` and `export` (bodies, HTTP and curl), `json_values`,
-`json_scan` and `json_splice` (JSON with its bytes kept), `decoding`, `encodings`, `local_time`, `prefilter`.
+Others use `safe` (text that a terminal may see), `units` (times and sizes), `captures` and `refusals`
+(wording that commands and screens share), `targets`, `layout` and `export` (bodies, HTTP and curl),
+`json_values`, `json_scan` and `json_splice` (JSON with its bytes kept), `decoding`, `encodings`,
+`local_time`, `prefilter`.
 """

@@ -27,7 +27,7 @@ import psutil
 
 from tests.bench import backlog, screen, secure, wrk
 from tests.bench.drain import Drained, drain
-from tests.running import RELAY, ROOT, environment, reading, ready, running
+from tests.support.program import RELAY, ROOT, environment, reading, ready, running
 
 CONNECTIONS = 32
 OPEN_LOOP_RATE = 500

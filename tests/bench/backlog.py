@@ -14,8 +14,8 @@ from uuid import uuid4
 from relay.store.columns import COLUMNS, Row, plainness
 from relay.store.write import files
 from relay.store.write.shapes import MARK
-from tests.factories import new_log
-from tests.leanlike import a_body
+from tests.support.factories import new_log
+from tests.support.lean_requests import a_body
 
 HEADERS = json.dumps([["Host", "relay.test"], ["Content-Type", "application/json"]])
 

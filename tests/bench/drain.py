@@ -11,8 +11,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.running import ROOT, reading, running, wait_until
-from tests.sink import sink
+from tests.support.program import ROOT, reading, running, wait_until
+from tests.support.sink import sink
 
 FILL_S = "0.6"
 FILL_CONNECTIONS = "32"

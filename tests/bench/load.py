@@ -25,7 +25,7 @@ from dataclasses import asdict, dataclass
 from typing import cast
 
 from tests.bench import wrk
-from tests.leanlike import many_requests
+from tests.support.lean_requests import many_requests
 
 FASTEST = 45_000
 """Requests per second that `closed` is ready for; it ends early when they are used up."""

@@ -21,9 +21,9 @@ import psutil
 
 from relay.store.write.event_index import EventIndex
 from tests.bench import backlog
-from tests.leanlike import a_body, a_request
-from tests.running import RELAY, ROOT, environment, exchange, reading, running
-from tests.terminal import Terminal, at_a_terminal
+from tests.support.lean_requests import a_body, a_request
+from tests.support.program import RELAY, ROOT, environment, exchange, reading, running
+from tests.support.terminal import Terminal, at_a_terminal
 
 MANY = 1_000_000
 COMMON_EACH, RARE_EACH = 7, 250_000

@@ -19,8 +19,8 @@ from pathlib import Path
 import psutil
 
 from tests.bench import wrk
-from tests.pki import Pki
-from tests.running import ROOT, ready, running
+from tests.support.certificates import Pki
+from tests.support.program import ROOT, ready, running
 from tests.torture.https import https
 
 CONNECTIONS = 32

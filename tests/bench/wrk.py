@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from tests.leanlike import many_requests
+from tests.support.lean_requests import many_requests
 
 SCRIPT = """
 local requests, at = {}, 0

@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 import pytest
 import uvloop
 
-from tests import backends
-from tests.backends import Authority
-from tests.pki import Pki
+from tests.support import backends
+from tests.support.backends import Authority
+from tests.support.certificates import Pki
 
 T = TypeVar("T")
 

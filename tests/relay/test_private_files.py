@@ -29,7 +29,7 @@ from relay.errors import RelayError
 from relay.store.read.reader import Reader
 from relay.store.write import files
 from relay.tls import development_ca
-from tests.running import lean_relay_here, working_folder
+from tests.support.program import lean_relay_here, working_folder
 from tui.gateway import memory_file
 from tui.gateway.copies import Copies
 from tui.state.memory import Memory, name_of

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import psutil
 
-from tests.leanlike import a_body, a_request
-from tests.running import Running, exchange, running, wait_until, writing_processes
-from tests.sink import sink
+from tests.support.lean_requests import a_body, a_request
+from tests.support.program import Running, exchange, running, wait_until, writing_processes
+from tests.support.sink import sink
 from tests.torture.step_kills import Tally, again, count_up, nothing_waits
 
 DISK = "pwrite64,fdatasync,fsync"

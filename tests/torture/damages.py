@@ -11,8 +11,8 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.damage import WAYS
-from tests.running import RELAY, Running, running, wait_until
+from tests.support.damage import WAYS
+from tests.support.program import RELAY, Running, running, wait_until
 from tests.torture.posting import Posters, posting
 
 BLIND = ("-m", "tests.torture.with_store", "tests.torture.blind_store")

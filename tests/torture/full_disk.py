@@ -18,8 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import uuid4
 
-from tests.leanlike import a_body, a_request
-from tests.running import RELAY, Running, exchange, is_sound, running
+from tests.support.lean_requests import a_body, a_request
+from tests.support.program import RELAY, Running, exchange, is_sound, running
 from tests.torture.posting import lost
 
 TMPFS_BYTES = 2 * 1024 * 1024

@@ -6,7 +6,7 @@ import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.pki import Pki
+from tests.support.certificates import Pki
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.running import RELAY, is_sound, running
+from tests.support.program import RELAY, is_sound, running
 from tests.torture.https import NO_HTTPS, Https
 from tests.torture.posting import lost, posting
 

@@ -17,8 +17,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
-from tests.leanlike import a_body, a_request
-from tests.running import connect, read_reply, reading
+from tests.support.lean_requests import a_body, a_request
+from tests.support.program import connect, read_reply, reading
 
 
 class Posters:

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.running import RELAY, is_sound, running
+from tests.support.program import RELAY, is_sound, running
 from tests.torture.posting import lost, posting
 
 FS_IOC_SHUTDOWN = 0x8004587D

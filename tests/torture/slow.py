@@ -13,8 +13,8 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from tests.leanlike import a_body, a_request
-from tests.running import connect, read_reply
+from tests.support.lean_requests import a_body, a_request
+from tests.support.program import connect, read_reply
 
 TICK_S = 0.1
 

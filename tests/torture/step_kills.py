@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from tests.leanlike import a_body, a_request
-from tests.running import exchange, reading, ready, running, start, wait_until
-from tests.sink import Sink, sink
+from tests.support.lean_requests import a_body, a_request
+from tests.support.program import exchange, reading, ready, running, start, wait_until
+from tests.support.sink import Sink, sink
 from tests.torture.dies_at import DOWN, STEPS
 
 MOST_POSTS = 30

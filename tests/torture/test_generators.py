@@ -16,8 +16,8 @@ import pytest
 
 from relay.lean.catalogue import catalogue
 from relay.lean.samples import Sampler
-from tests.factories import NOON
-from tests.running import ROOT
+from tests.support.factories import NOON
+from tests.support.program import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.damage import WAYS as HARMS
-from tests.running import Running, reading, running, wait_until
-from tests.sink import sink
-from tests.test_forward_kill import check_steps
-from tests.test_full_disk import WAYS, check_cycles
-from tests.test_hostile import mutate_and_watch
-from tests.test_shutdown import ends_under_load
-from tests.test_slow_clients import hold_out
-from tests.test_startup import race
+from tests.support.damage import WAYS as HARMS
+from tests.support.program import Running, reading, running, wait_until
+from tests.support.sink import sink
+from tests.system.test_forward_kill import check_steps
+from tests.system.test_full_disk import WAYS, check_cycles
+from tests.system.test_hostile import mutate_and_watch
+from tests.system.test_shutdown import ends_under_load
+from tests.system.test_slow_clients import hold_out
+from tests.system.test_startup import race
 from tests.torture.call_kills import DISK, NETWORK, call_kills, why_not
 from tests.torture.damages import BLIND, HEAD, harm
 from tests.torture.forward_kills import forward_kill_rounds

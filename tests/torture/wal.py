@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.running import RELAY, Running, environment, running, working_folder
+from tests.support.program import RELAY, Running, environment, running, working_folder
 from tests.torture.posting import posting
 
 READERS: tuple[tuple[str, ...], ...] = (

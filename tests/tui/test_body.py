@@ -7,8 +7,8 @@ import json
 from pathlib import Path
 
 from relay.models import Attempt
-from tests.factories import BODY, NOON, a_capture, a_delivery, insert_attempt
-from tests.tui.showing import Showing, showing, wait_for
+from tests.support.factories import BODY, NOON, a_capture, a_delivery, insert_attempt
+from tests.support.screen import Showing, showing, wait_for
 from tui.widgets.body_page import BodyPage
 from tui.widgets.body_text import BodyText
 

@@ -18,8 +18,8 @@ from relay.errors import RelayError
 from relay.models import Answer, Attempt, Capture, Entry, Event, Headers, Signature
 from relay.store.write.changes import add_refusals
 from relay.text import safe
-from tests.factories import NOON, a_capture, a_delivery, insert_attempt
-from tests.tui.showing import Showing, showing, wait_for
+from tests.support.factories import NOON, a_capture, a_delivery, insert_attempt
+from tests.support.screen import Showing, showing, wait_for
 from tui.gateway import Gateway
 from tui.main.screen import MainScreen
 from tui.presenters.status import Engine, Status, Target

@@ -7,8 +7,8 @@ from pathlib import Path
 from textual import events
 from textual.widgets import Tab
 
-from tests.factories import a_capture
-from tests.tui.showing import Showing, showing
+from tests.support.factories import a_capture
+from tests.support.screen import Showing, showing
 from tui.widgets.capture_list import CaptureList
 
 

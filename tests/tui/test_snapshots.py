@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.running import ROOT
-from tests.svg import standalone
-from tests.tui.showing import Showing
-from tests.tui.still import LISTENING, still
+from tests.support.program import ROOT
+from tests.support.screen import Showing
+from tests.support.still import LISTENING, still
+from tests.support.svg import standalone
 from tui.presenters.status import Engine, Status
 
 FILES = Path(__file__).parent / "snapshots"

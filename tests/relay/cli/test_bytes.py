@@ -16,8 +16,8 @@ import pytest
 from relay.cli import COMMANDS, group, run
 from relay.control.client import ask_engine
 from relay.errors import Exit, RelayError
-from tests.leanlike import a_body, a_request
-from tests.running import exchange, lean_relay_here, reading, running
+from tests.support.lean_requests import a_body, a_request
+from tests.support.program import exchange, lean_relay_here, reading, running
 
 Output = pytest.CaptureFixture[str]
 

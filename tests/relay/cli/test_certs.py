@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.serialization import pkcs12
 
 from relay.cli import run
-from tests.pki import CLIENT, SERVER, Pki, make
-from tests.running import lean_relay, reading, running, wait_until
+from tests.support.certificates import CLIENT, SERVER, Pki, make
+from tests.support.program import lean_relay, reading, running, wait_until
 
 Output = pytest.CaptureFixture[str]
 

@@ -11,8 +11,8 @@ import pytest
 
 from relay.cli import progress, run
 from relay.lean.ids import Of
-from tests.factories import insert_all, new_log
-from tests.relay.test_journeys import id_in, story
+from tests.relay.analysis.test_journey import id_in, story
+from tests.support.factories import insert_all, new_log
 
 Output = pytest.CaptureFixture[str]
 CAPTURES = story()

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from tests.backend import a_backend
-from tests.backends import free_port
-from tests.running import ROOT, exchange, lean_relay_here, running, wait_until, working_folder
+from tests.support.backend import a_backend
+from tests.support.backends import free_port
+from tests.support.program import ROOT, exchange, lean_relay_here, running, wait_until, working_folder
 
 AMONG_OURSELVES = {"preview", "replays"}
 """Kinds that an engine says to a command, and no command prints."""

@@ -13,7 +13,7 @@ import pytest
 
 from relay.cli import group
 from relay.cli.tui import screen_command
-from tests.running import ROOT
+from tests.support.program import ROOT
 
 COMMAND = re.compile(r"`(lean-relay(?: [^`]*)?)`")
 """In ticks, as messages and the README write what is to be typed."""

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from relay.models import Entry
 from relay.store.write.changes import add_refusals
-from tests.factories import new_log
-from tests.leanlike import a_request
 from tests.relay.cli.test_status import ask
-from tests.running import exchange, lean_relay, running
+from tests.support.factories import new_log
+from tests.support.lean_requests import a_request
+from tests.support.program import exchange, lean_relay, running
 
 
 def a_log(folder: Path, *entries: Entry) -> Path:

@@ -13,8 +13,8 @@ import pytest
 from relay.cli import stop
 from relay.control import client
 from relay.control.lock import Holder, Lock
-from tests.leanlike import a_body, a_request
-from tests.running import (
+from tests.support.lean_requests import a_body, a_request
+from tests.support.program import (
     RELAY,
     Running,
     environment,

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.backends import Backend, answers, backend
-from tests.factories import a_capture, insert_all, new_log
-from tests.pki import Pki
-from tests.running import lean_relay_here
+from tests.support.backends import Backend, answers, backend
+from tests.support.certificates import Pki
+from tests.support.factories import a_capture, insert_all, new_log
+from tests.support.program import lean_relay_here
 
 Run = Callable[..., str]
 

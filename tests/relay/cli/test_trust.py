@@ -13,11 +13,11 @@ import pytest
 
 from relay.cli import run, trust_questions
 from relay.config import load, project_file, trusted
-from tests.factories import a_capture, insert_all, new_log
-from tests.leanlike import a_body, a_request
-from tests.relay.receiving import rows
-from tests.running import exchange, lean_relay, running, working_folder
-from tests.terminal import at_a_terminal
+from tests.support.factories import a_capture, insert_all, new_log
+from tests.support.lean_requests import a_body, a_request
+from tests.support.program import exchange, lean_relay, running, working_folder
+from tests.support.receiving import rows
+from tests.support.terminal import at_a_terminal
 
 Output = pytest.CaptureFixture[str]
 

@@ -14,7 +14,16 @@ from relay.cli import run
 from relay.lean.signature import sign
 from relay.models import Attempt, Capture, Signature
 from relay.store.read.reader import Reader
-from tests.factories import BODY, NOON, a_capture, a_delivery, insert, insert_all, insert_attempt, new_log
+from tests.support.factories import (
+    BODY,
+    NOON,
+    a_capture,
+    a_delivery,
+    insert,
+    insert_all,
+    insert_attempt,
+    new_log,
+)
 
 Output = pytest.CaptureFixture[str]
 SECRET = b"whk-test-4f7b2d90c1"

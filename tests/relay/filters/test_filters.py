@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from relay.filters import HELP, FilterError, arrival_fault, parse
 from relay.filters.operators import OPERATORS
 from relay.models import Answer, Capture, Event, Origin, Shape, Signature
-from tests import strategies
-from tests.factories import EVENT_ID, NOON, a_capture, a_delivery
+from tests.support import strategies
+from tests.support.factories import EVENT_ID, NOON, a_capture, a_delivery
 
 DUBAI = timezone(timedelta(hours=4))
 

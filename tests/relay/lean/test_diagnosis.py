@@ -18,7 +18,7 @@ from relay.lean.diagnosis import Cause, diagnose, why_not_valid
 from relay.lean.rewrites import rewritten
 from relay.lean.signature import Verifier, sign
 from relay.models import Signature
-from tests import strategies
+from tests.support import strategies
 
 SECRET = b"whk-test-4f7b2d90c1"
 SECRETS = {"production": b"another", "sandbox": SECRET}

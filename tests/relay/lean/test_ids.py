@@ -12,8 +12,8 @@ from relay.lean.catalogue import catalogue
 from relay.lean.ids import MOST_IDS, Of, ids_of, own_id
 from relay.lean.samples import Sampler
 from relay.text.json_values import parsed
-from tests import strategies
-from tests.factories import NOON
+from tests.support import strategies
+from tests.support.factories import NOON
 
 
 def kinds(type_: str) -> dict[str, Of]:

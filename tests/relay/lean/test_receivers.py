@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from relay.lean.receivers import AttemptVerification, Sent, verified_attempt
 from relay.lean.signature import sign
 from relay.models import Attempt, Signature
-from tests.factories import NOON, a_capture
+from tests.support.factories import NOON, a_capture
 
 SECRET = b"whk-test-4f7b2d90c1"
 PLAIN = b'{"type":"a","payload":{"n":1}}'

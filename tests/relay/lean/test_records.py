@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.lean.records import Wrapping, is_log_record, unwrapped
-from tests import strategies
+from tests.support import strategies
 
 EVENT = b'{"type":"payment.updated", "payload":{"amount": 100.00, "note":"\\u00e9"}}'
 RECORD = (

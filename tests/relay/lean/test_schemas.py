@@ -14,7 +14,7 @@ from relay.lean.catalogue import REGIONS, Confidence, EventType, Region, catalog
 from relay.lean.event_docs import field_rows, source_address
 from relay.lean.samples import Sampler
 from relay.lean.schemas import CONFIDENCE, KNOWN_VALUES, all_schemas, event_schema, title_of
-from tests.factories import NOON
+from tests.support.factories import NOON
 
 EVENTS = pytest.mark.parametrize("event", catalogue().events, ids=lambda event: event.type)
 

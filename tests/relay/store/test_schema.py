@@ -12,7 +12,7 @@ import pytest
 from relay.store import schema
 from relay.store.read import refusals
 from relay.store.read.reader import Reader
-from tests.relay.receiving import rows
+from tests.support.receiving import rows
 
 SCHEMAS = Path(__file__).parent / "schemas"
 """A database of each published schema, as its version left it: `m0001.db` after m0001. Never changed."""

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from tests.pki import KINDS, Client, Pki
-from tests.relay.receiving import Running, a_post, a_receiver, until
-from tests.relay.tls.serving import call, client_context, serving
+from tests.support.certificates import KINDS, Client, Pki
+from tests.support.https import call, client_context, serving
+from tests.support.receiving import Running, a_post, a_receiver, until
 
 VERSIONS = {"TLSv1.2": ssl.TLSVersion.TLSv1_2, "TLSv1.3": ssl.TLSVersion.TLSv1_3}
 

@@ -16,11 +16,11 @@ from OpenSSL import SSL
 
 from relay.tls.client_auth import ClientAuth
 from relay.tls.handshake import Serving
-from tests import oddcerts
-from tests.pki import Client, Pki, make
-from tests.relay.receiving import Running, a_post, a_receiver, until
-from tests.relay.tls.serving import call, client_context, serving
-from tests.running import connect
+from tests.support import odd_certificates
+from tests.support.certificates import Client, Pki, make
+from tests.support.https import call, client_context, serving
+from tests.support.program import connect
+from tests.support.receiving import Running, a_post, a_receiver, until
 
 Run = Callable[[Any], None]
 
@@ -52,9 +52,9 @@ def test_each_oddity(mode: str, run: Run, tmp_path: Path) -> None:
     async def main() -> None:
         https = serving(pki, client_auth=mode, client_ca=pki.folder / "root.pem")
         async with a_receiver(tmp_path, tls=https) as running:
-            for kind, (_, subject) in oddcerts.KINDS.items():
+            for kind, (_, subject) in odd_certificates.KINDS.items():
                 verdict = VERDICTS.get(kind, "trusted")
-                client = oddcerts.client(kind, pki)
+                client = odd_certificates.client(kind, pki)
                 said = await asyncio.to_thread(posted, pki, running.port, client)
                 if mode == "required" and verdict != "trusted":
                     assert said == "failed", kind
@@ -79,7 +79,7 @@ def see_facts(facts: dict[str, Any], subject: str, client: Client, kind: str) ->
     assert facts["issuer"] == "CN=Test Root,O=Test", kind
     assert facts["key"] == "EC secp256r1", kind
     assert facts["not_after"].startswith("20"), kind
-    if oddcerts.is_parsed(der):
+    if odd_certificates.is_parsed(der):
         assert "unparsed" not in facts, kind
     else:
         assert facts["unparsed"], kind
@@ -93,7 +93,7 @@ def see_facts(facts: dict[str, Any], subject: str, client: Client, kind: str) ->
 def test_of_an_unknown_authority(kind: str, run: Run, tmp_path: Path) -> None:
     """`optional` takes it and says who is not known, `required` counts it."""
     pki = Pki.make(tmp_path)
-    client = oddcerts.client(kind, pki, make("Foreign Root", ca=True))
+    client = odd_certificates.client(kind, pki, make("Foreign Root", ca=True))
     root = pki.folder / "root.pem"
 
     async def main() -> None:
@@ -115,10 +115,10 @@ def test_of_an_unknown_authority(kind: str, run: Run, tmp_path: Path) -> None:
 def test_an_odd_authority(kind: str, run: Run, tmp_path: Path) -> None:
     """An authority of `client_ca` may be odd as well: its callers are known, and those of its neighbour."""
     pki = Pki.make(tmp_path)
-    edit, _ = oddcerts.KINDS[kind]
-    der, key = oddcerts.odd(edit, pki.root, ca=True)
-    both = pki.file("authorities.pem", oddcerts.pem(der) + pki.root.pem)
-    client = oddcerts.client_below(der, key, pki)
+    edit, _ = odd_certificates.KINDS[kind]
+    der, key = odd_certificates.odd(edit, pki.root, ca=True)
+    both = pki.file("authorities.pem", odd_certificates.pem(der) + pki.root.pem)
+    client = odd_certificates.client_below(der, key, pki)
 
     async def main() -> None:
         https = serving(pki, client_auth="required", client_ca=both)

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 
 from relay.text.json_values import leaves
-from tests import strategies
-from tests.tui.bodies.drawing import drawn
+from tests.support import strategies
+from tests.support.drawing import drawn
 from tui.bodies import JsonDocument, open_body
 
 _OUTSIDE = re.compile(r'"(?:[^"\\]|\\.)*"|(-?\d[\d.eE+-]*)')

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.text.safe import visible
-from tests import strategies
-from tests.tui.bodies.drawing import drawn, measured
+from tests.support import strategies
+from tests.support.drawing import drawn, measured
 from tui.bodies import open_body
 
 TYPES = (

@@ -14,7 +14,7 @@ from textual.events import MouseScrollDown
 from textual.widgets import Input, TabbedContent, TabPane
 
 from relay.text.safe import visible
-from tests.tui.quick import Quick
+from tests.support.quick import Quick
 from tui.widgets.body_foot import BodyFoot
 from tui.widgets.body_head import BodyHead
 from tui.widgets.body_text import BodyText

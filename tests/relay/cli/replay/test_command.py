@@ -1,0 +1,356 @@
+"""`replay`: what it asks, what it prints, how it ends; beside an engine and without one."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sqlite3
+import stat
+import subprocess
+import sys
+from ast import literal_eval
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from relay.lean.signature import sign
+from tests.support.backend import a_backend
+from tests.support.backends import Backend, Wire, answers, backend, free_port
+from tests.support.factories import BODY, a_capture, insert_all, new_log
+from tests.support.lean_requests import SECRET, a_body, a_request
+from tests.support.program import (
+    RELAY,
+    environment,
+    exchange,
+    lean_relay,
+    lean_relay_here,
+    running,
+    wait_until,
+    working_folder,
+)
+
+LINE = "1 payment.updated -> 200 in "
+
+
+def command(folder: Path, *arguments: str, code: int = 0, **env: str) -> str:
+    """Run a command on the folder's log; what it prints, and behind that what it says on stderr."""
+    done = lean_relay_here(folder, *arguments, "--db", str(folder / "relay.db"), env=env)
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with a log of three captures, and no engine on it."""
+    headers = (
+        ("Host", "relay"),
+        ("Authorization", "Bearer x"),
+        ("lean-signature", sign(BODY, SECRET.encode())),
+    )
+    with closing(new_log(tmp_path / "relay.db")) as log:
+        insert_all(log, (a_capture(number, headers=headers) for number in (1, 2, 3)))
+    (tmp_path / "relay.db").chmod(0o600)
+    return tmp_path
+
+
+@pytest.fixture
+def there() -> Iterator[Backend]:
+    with backend(answers()) as made:
+        yield made
+
+
+def bodies(there: Backend) -> list[bytes]:
+    return [request.partition(b"\r\n\r\n")[2] for request in there.requests]
+
+
+def attempts(folder: Path) -> list[tuple[Any, ...]]:
+    with closing(sqlite3.connect(f"file:{folder / 'relay.db'}?mode=ro", uri=True)) as log:
+        return log.execute("SELECT outcome, status, sent_body FROM attempts ORDER BY id").fetchall()
+
+
+def test_without_an_engine_this_command_is_one(folder: Path, there: Backend) -> None:
+    """It sends, records and tells each answer; `is:replayed` finds the capture then."""
+    said = command(folder, "replay", "1", "--to", f":{there.port}")
+    assert said.startswith(LINE)
+    assert said.endswith(": delivered\n")
+    assert bodies(there) == [BODY]
+    assert command(folder, "list", "is:replayed", "--json").count('"kind": "capture"') == 1
+    assert "replay to http://localhost:" in command(folder, "show", "1")
+
+
+def test_beside_an_engine_the_engine_sends_to_its_targets(tmp_path: Path) -> None:
+    """The targets are the engine's; the listener tells of the try, `status` of the run while it lasts."""
+
+    def behave(there: Backend, wire: Wire) -> None:
+        while True:
+            live = there.take(wire)
+            if len(there.requests) > 1 and live:
+                there.released.wait(20)
+            wire.send(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    with backend(behave) as there, running(tmp_path, "--forward-to", f":{there.port}") as relay:
+        exchange(relay.port, a_request(a_body()))
+        wait_until(lambda: "1 payment.updated valid -> 200" in relay.said, "the live delivery")
+        arguments = [sys.executable, *RELAY, "replay", "latest", "--db", str(relay.db)]
+        with subprocess.Popen(
+            arguments,
+            cwd=working_folder(tmp_path),
+            env=environment(tmp_path),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as replaying:
+            wait_until(lambda: len(there.requests) == 2, "the replay")
+            assert "replay     1, from a command: 1 of 1 tried" in command(tmp_path, "status")
+            there.released.set()
+            said, _ = replaying.communicate(timeout=20)
+        assert said.startswith(LINE)
+        wait_until(lambda: "1 payment.updated valid replay -> 200" in relay.said, "the line of the listener")
+        assert "replay     1" not in command(tmp_path, "status")
+
+
+def test_usage_is_checked_before_anything_is_sent(folder: Path, there: Backend) -> None:
+    """No selection, several without --yes, no target, a change that does not fit: 2, and what to do."""
+    to = ("--to", f":{there.port}")
+    for words, part in (
+        (("replay", *to), "replay what?"),
+        (
+            ("replay", "1..3", *to),
+            "this would send 3 captures (ids 1 to 3); without a terminal to ask at, say --yes",
+        ),
+        (("replay", "1", *to, "--times", "9"), "this would send capture 1 9 times; without a terminal"),
+        (("replay", "1"), "no target is configured; name one with --to"),
+        (("replay", "1", "--to", "nonsense"), "--to: 'nonsense' is no target"),
+        (("replay", "1", *to, "--set", "payload.amuont=1"), "near it: payload.amount"),
+        (("replay", "1..3", *to, "--yes", "--set", "x=1"), "capture 1: x leads to nothing in the body"),
+        (("replay", "1", *to, "--set", "x"), "is no PATH=VALUE"),
+        (("replay", "1", *to, "--header", "Host: x"), "Host is written by the relay itself"),
+        (("replay", "1", *to, "--expect", "ok"), "write 200, 2xx, delivered or recorded"),
+        (("replay", "1", *to, "--rate", "0"), "neither a number of deliveries in a second nor"),
+        (("replay", "1", *to, "--rate", "original", "--shuffle", "1"), "exclude each other"),
+        (("replay", "1", *to, "--until-delivered", "--expect", "200"), "exclude each other"),
+        (("replay", "1..2", *to, "--edit"), "--edit takes one capture, and these are 2"),
+        (("replay", "1", *to, "--resign", "nobody"), "no secret called 'nobody'"),
+    ):
+        assert part in command(folder, *words, code=2), words
+    assert "no capture 9" in command(folder, "replay", "9", *to, code=4)
+    assert "no capture matches type:x" in command(folder, "replay", "type:x", *to, code=4)
+    assert there.requests == []
+    assert attempts(folder) == []
+
+
+def test_several_in_order_with_a_last_line(folder: Path, there: Backend) -> None:
+    """A line for each on stdout, in order, and what it came to on stderr."""
+    said = command(folder, "replay", "1..3", "--to", f":{there.port}", "--yes", "--times", "2")
+    assert [line.split()[0] for line in said.splitlines()] == ["1", "2", "3", "1", "2", "3", "lean-relay:"]
+    assert "lean-relay: 6 deliveries in " in said
+    assert said.endswith(" s: 6 delivered\n")
+
+
+def test_json_has_each_attempt_and_the_run(folder: Path, there: Backend) -> None:
+    """Lines of kind `attempt`, secrets masked, and one of kind `replay`."""
+    words = ("replay", "1..2", "--to", f":{there.port}", "--yes", "--json", "--expect", "200")
+    lines = [json.loads(line) for line in command(folder, *words).splitlines()]
+    assert [line["kind"] for line in lines] == ["attempt", "attempt", "replay"]
+    assert [line["capture_id"] for line in lines[:2]] == [1, 2]
+    assert lines[0]["delivery_kind"] == "replay"
+    assert lines[0]["as_expected"] is True
+    assert ["Authorization", "<masked, 8 bytes>"] in lines[0]["sent_headers"]
+    assert {name: lines[2][name] for name in ("state", "total", "done", "not_as_expected")} == {
+        "state": "ended",
+        "total": 2,
+        "done": 2,
+        "not_as_expected": 0,
+    }
+
+
+def test_expectations(folder: Path) -> None:
+    """Each word holds, or ends with 3 and names what differs; `recorded` is the answer before."""
+    with a_backend("500", "200", "201", "200", "200", "503") as port:
+        to = ("--to", f":{port}")
+        assert "expected the answer before this replay, and none is recorded" in command(
+            folder, "replay", "1", *to, "--expect", "recorded", code=3
+        )
+        said = command(folder, "replay", "1..2", *to, "--yes", "--expect", "delivered", code=3)
+        assert "[not-as-expected] 1 of 2 answers are not as expected (delivered): 2" in said
+        assert command(folder, "replay", "1", *to, "--expect", "recorded").startswith(LINE)
+        assert command(folder, "replay", "1", *to, "--expect", "2xx").startswith(LINE)
+        said = command(folder, "replay", "2", *to, "--expect", "recorded", code=3)
+        assert "503 in " in said
+        assert "; expected 201, its last answer before this replay\n" in said
+        assert "the last answer before this replay, which the next one compares with this one's" in said
+        assert "(404): 2" in command(folder, "replay", "2", *to, "--expect", "404", code=3)
+
+
+def test_nothing_hostile_reaches_the_terminal(folder: Path) -> None:
+    """Neither from a capture nor from what a backend says, in lines, in words of an error or in a dry run."""
+    hostile = "\x1b]0;x\x07\u202e"
+    with closing(sqlite3.connect(folder / "relay.db")) as log, log:
+        log.execute("UPDATE captures SET event_type = ?, target = ? WHERE id = 1", (hostile, "/\x1b[2J"))
+        log.execute("UPDATE captures SET event_type = NULL, target = ? WHERE id = 2", ("/\x9b2J",))
+    with backend(answers(b"\x1b[2J no HTTP")) as there:
+        to = ("--to", f":{there.port}")
+        for words in (("replay", "1..2", "--yes", *to), ("replay", "1", *to, "--expect", "200")):
+            done = lean_relay(folder, *words, "--db", str(folder / "relay.db"))
+            assert done.stdout
+            assert not set(done.stdout + done.stderr) & set("\x1b\x07\x9b\u202e")
+    said = command(folder, "replay", "1", "--to", ":1", "--set", "a\x1b[2J=1", code=2)
+    assert "\x1b" not in said
+
+
+def test_a_target_that_is_not_there_is_5(folder: Path) -> None:
+    """After one try, with what was not sent in the last line."""
+    port = free_port()
+    said = command(folder, "replay", "1..3", "--yes", "--to", f":{port}", code=5)
+    assert f"1 payment.updated -> nothing listens on port {port}" in said
+    assert "0 delivered, 1 not, 2 left" in said
+    assert f"[unreachable] http://localhost:{port} cannot be reached: nothing listens" in said
+
+
+def test_a_changed_value_and_a_signature(folder: Path, there: Backend) -> None:
+    """Without --resign it is said that the signature will not verify; with it, it does; other bytes stay."""
+    change = ("--to", f":{there.port}", "--set", "payload.amount=1.10")
+    warned = "the body is changed and not signed again, so the signature will not verify; --resign signs anew"
+    assert warned in command(folder, "replay", "1", *change)
+    assert "will not verify" not in command(folder, "replay", "1", *change, "--resign")
+    changed = BODY.replace(b"100.50", b"1.10")
+    assert bodies(there) == [changed] * 2
+    assert [sent for _, _, sent in attempts(folder)] == [changed] * 2
+    stale, fresh = there.requests
+    assert sign(changed, SECRET.encode()).encode() not in stale
+    assert b"lean-signature: " + sign(changed, SECRET.encode()).encode() in fresh
+    shown = command(folder, "show", "1", "--attempts")
+    assert '\n  sent:     "amount": 1.10,\n' in shown
+
+
+def test_a_dry_run_sends_nothing(folder: Path, there: Backend) -> None:
+    """It prints the very request, secrets masked unless revealed; with --json as a line."""
+    words = (
+        "replay",
+        "1..2",
+        "--to",
+        f":{there.port}",
+        "--dry-run",
+        "--header",
+        "A: b",
+        "--set",
+        "message=x",
+    )
+    said = command(folder, *words)
+    assert said.count("POST /webhooks/lean HTTP/1.1") == 2
+    assert "}\n\nPOST /webhooks/lean" in said
+    assert "Authorization: <masked, 8 bytes>" in said
+    assert "A: b\n" in said.replace("\r", "")
+    assert '"message":"x"' in said
+    assert f"capture 2 would go to http://localhost:{there.port} as:" in said
+    assert "Bearer x" in command(folder, *words, "--reveal")
+    lines = [json.loads(line) for line in command(folder, *words, "--json").splitlines()[:2]]
+    assert [(line["kind"], line["capture_id"], line["signature_is_stale"]) for line in lines] == [
+        ("request", 1, True),
+        ("request", 2, True),
+    ]
+    assert there.requests == []
+    assert attempts(folder) == []
+
+
+def an_editor(folder: Path, script: str) -> str:
+    """An editor that notes what it is given and how it is kept, and then does as the script says."""
+    path = folder / "editor"
+    lines = (
+        f"#!{sys.executable}",
+        "import os, sys",
+        "path = sys.argv[1]",
+        "form = open(path, 'rb').read()",
+        "modes = [oct(os.stat(one).st_mode) for one in (path, os.path.dirname(path))]",
+        f"open({str(folder / 'seen')!r}, 'w').write(repr((form, path, *modes)))",
+        script,
+    )
+    path.write_text("\n".join(lines))
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return str(path)
+
+
+def test_edited_in_an_editor(folder: Path, there: Backend) -> None:
+    """The form is the request with changes made already, private while it is open, gone afterwards."""
+    to = ("replay", "1", "--to", f":{there.port}", "--edit")
+    editor = an_editor(folder, "open(path, 'wb').write(form.replace(b'POST /webhooks/lean', b'PUT /new'))")
+    said = command(folder, *to, "--set", "payload.amount=1.10", "--resign", EDITOR=editor)
+    assert said.startswith(LINE.replace(" ->", " edited ->"))
+    form, path, mode, above = literal_eval((folder / "seen").read_text())
+    assert b'"amount":1.10' in form
+    assert b"Host" not in form.partition(b"POST")[2]
+    assert (mode, above) == (oct(0o100600), oct(0o40700))
+    assert not os.path.exists(os.path.dirname(path))
+    (request,) = there.requests
+    assert request.startswith(b"PUT /new HTTP/1.1\r\n")
+    assert request.endswith(BODY.replace(b"100.50", b"1.10"))
+    assert "\n  sent: PUT /new\n" in command(folder, "show", "1", "--attempts")
+
+
+@pytest.mark.parametrize(
+    ("script", "code", "words"),
+    [
+        ("", 1, "[not-edited] nothing was changed, so nothing was sent"),
+        ("open(path, 'w').close()", 1, "[not-edited] the form was emptied"),
+        ("sys.exit(3)", 1, "[not-edited] the editor ended with 3"),
+        ("open(path, 'w').write('nonsense\\n')", 2, "--edit: line 1: 'nonsense' is no request line"),
+    ],
+)
+def test_an_edit_that_is_given_up(folder: Path, there: Backend, script: str, code: int, words: str) -> None:
+    """Nothing is sent, and the words say why."""
+    editor = an_editor(folder, script)
+    to = ("replay", "1", "--to", f":{there.port}", "--edit")
+    assert words in command(folder, *to, code=code, EDITOR=editor)
+    assert there.requests == []
+
+
+def test_no_such_editor(folder: Path) -> None:
+    """The command that cannot be started is named."""
+    said = command(folder, "replay", "1", "--to", ":1", "--edit", code=2, EDITOR="/no/such/editor")
+    assert "the editor '/no/such/editor' cannot be started" in said
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("beside_an_engine", [False, True])
+def test_interrupted_it_ends_what_it_began(folder: Path, number: int, beside_an_engine: bool) -> None:
+    """130 soon, and no delivery looks as if it were still to come, whoever sent."""
+
+    def behave(there: Backend, wire: Wire) -> None:
+        there.take(wire)
+        wire.hang()
+
+    def interrupt(there: Backend) -> str:
+        arguments = ("replay", "1..3", "--yes", "--to", f":{there.port}", "--db", str(folder / "relay.db"))
+        with subprocess.Popen(
+            [sys.executable, *RELAY, *arguments],
+            cwd=working_folder(folder),
+            env=environment(folder),
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            wait_until(lambda: there.requests, "the first request")
+            process.send_signal(number)
+            _, said = process.communicate(timeout=20)
+            assert process.returncode == 130, said
+        return said
+
+    with backend(behave) as there:
+        if beside_an_engine:
+            with running(folder):
+                said = interrupt(there)
+        else:
+            said = interrupt(there)
+    assert "lean-relay: 3 deliveries in " in said
+    assert "0 delivered, 3 left" in said
+    with closing(sqlite3.connect(folder / "relay.db")) as log:
+        assert log.execute("SELECT state, reason FROM deliveries ORDER BY id").fetchall() == [
+            ("ended", "interrupted: cancelled"),
+            ("ended", "not sent: cancelled"),
+            ("ended", "not sent: cancelled"),
+        ]
+    assert len(there.requests) == 1

@@ -1,0 +1,490 @@
+"""The forwarder: order, targets that go and come back, pauses, retries, restarts; and nobody waits for it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from functools import partial
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from relay.config import Route, SecretSource, Settings
+from relay.control import client
+from relay.delivery import attempt, target_queue
+from relay.delivery.http.request import Outgoing
+from relay.delivery.http.sender import Sender, Tried
+from relay.engine import engine
+from relay.errors import UsageError
+from relay.lean.signature import sign
+from tests.relay.engine.test_engine import post
+from tests.support.backends import a_place
+from tests.support.receiving import a_post, executed, rows, until
+
+Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Backend:
+    """A backend under development: can be stopped and started on one port, and remembers what it got."""
+
+    def __init__(self) -> None:
+        self._place = a_place()
+        self.port: int = self._place.getsockname()[1]
+        self.got: list[bytes] = []
+        self.answer: Answer | None = None
+        self._runner: web.AppRunner | None = None
+
+    async def start(self) -> None:
+        app = web.Application()
+        app.router.add_route("*", "/{path:.*}", self._take)
+        self._runner = web.AppRunner(app, shutdown_timeout=0.1)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_port=True).start()
+
+    async def stop(self) -> None:
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+
+    async def end(self) -> None:
+        await self.stop()
+        self._place.close()
+
+    async def _take(self, request: web.Request) -> web.StreamResponse:
+        self.got.append(await request.read())
+        return web.Response() if self.answer is None else await self.answer(request)
+
+
+@pytest.fixture
+async def backend() -> AsyncIterator[Backend]:
+    one = Backend()
+    await one.start()
+    yield one
+    await one.end()
+
+
+def settings_for(folder: Path, backend: Backend, **changes: Any) -> Settings:
+    route = Route(to=f":{backend.port}/hook", when=changes.pop("when", None), where="--forward-to")
+    return replace(Settings(db=folder / "relay.db", port=0, forward=(route,)), **changes)
+
+
+@asynccontextmanager
+async def an_engine(settings: Settings) -> AsyncIterator[engine.Engine]:
+    async with engine.running(settings, receive=True) as running:
+        yield running
+
+
+def states(db: Path) -> list[str]:
+    return [state for (state,) in rows(db, "SELECT state FROM deliveries ORDER BY id")]
+
+
+def attempts(db: Path) -> list[tuple[Any, ...]]:
+    return rows(db, "SELECT outcome, status, verdict FROM attempts ORDER BY id")
+
+
+def numbers(*values: int) -> list[bytes]:
+    return [str(value).encode() for value in values]
+
+
+async def test_captures_arrive_in_order_with_their_verdict(tmp_path: Path, backend: Backend) -> None:
+    """One after the other as they came; each attempt is recorded with what Lean would conclude."""
+    settings = settings_for(tmp_path, backend)
+    async with an_engine(settings) as running:
+        for number in range(20):
+            assert b" 200 " in await post(running.url, a_post(str(number).encode()))
+        await until(lambda: states(settings.db) == ["ended"] * 20, "all deliveries")
+    assert backend.got == numbers(*range(20))
+    assert attempts(settings.db) == [("answered", 200, "delivered")] * 20
+
+
+async def test_a_filter_chooses_what_goes_on(tmp_path: Path, backend: Backend) -> None:
+    """With `when` the others are stored and not forwarded."""
+    settings = settings_for(tmp_path, backend, when="body:yes")
+    async with an_engine(settings) as running:
+        for body in (b"yes 1", b"no", b"yes 2"):
+            await post(running.url, a_post(body))
+        await until(lambda: states(settings.db) == ["ended", "ended"], "both deliveries")
+    assert backend.got == [b"yes 1", b"yes 2"]
+
+
+async def test_production_and_sandbox_go_to_backends_of_their_own(
+    tmp_path: Path, backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which secret signed it is known on arrival, and so are token and sender: each route takes its own."""
+    monkeypatch.setenv("LIVE", "secret-of-production")
+    monkeypatch.setenv("TEST", "secret-of-sandbox")
+    monkeypatch.setenv("TOKEN", "app-token")
+    other = Backend()
+    await other.start()
+    try:
+        routes = (
+            Route(to=f":{backend.port}/hook", when="signed:production token:match", where="forward[0]"),
+            Route(to=f":{other.port}/hook", when="signed:sandbox sender:match", where="forward[1]"),
+        )
+        settings = Settings(
+            db=tmp_path / "relay.db",
+            port=0,
+            forward=routes,
+            secrets=(
+                SecretSource(name="production", env="LIVE", where="test"),
+                SecretSource(name="sandbox", env="TEST", where="test"),
+            ),
+            app_token=SecretSource(name="app_token", env="TOKEN", where="test"),
+            senders=(ip_network("127.0.0.0/8"),),
+        )
+        async with an_engine(settings) as running:
+            for number, (secret, token) in enumerate(
+                [
+                    (b"secret-of-production", "app-token"),
+                    (b"secret-of-sandbox", "app-token"),
+                    (b"of-nobody", "app-token"),
+                    (b"secret-of-production", "another"),
+                    (b"secret-of-sandbox", "another"),
+                ]
+            ):
+                body = str(number).encode()
+                headers = (("lean-signature", sign(body, secret)), ("lean-app-token", token))
+                assert b" 200 " in await post(running.url, a_post(body, headers=headers))
+            await until(lambda: states(settings.db) == ["ended"] * 3, "what goes on")
+        assert (backend.got, other.got) == (numbers(0), numbers(1, 4))
+    finally:
+        await other.end()
+
+
+async def test_a_target_that_is_down_gets_everything_in_order_when_it_is_back(
+    tmp_path: Path, backend: Backend, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nothing is tried while it is down but a knock; then the queue drains; one line says each."""
+    monkeypatch.setattr(target_queue, "PROBE_FIRST_S", 0.05)
+    settings = settings_for(tmp_path, backend)
+    await backend.stop()
+    async with an_engine(settings) as running:
+        for number in range(30):
+            assert b" 200 " in await post(running.url, a_post(str(number).encode()))
+        await until(lambda: "is down" in caplog.text, "the word that it is down")
+        status = await client.ask_engine(settings.db, "status", {})
+        (target,) = status["targets"]
+        assert (target["state"], target["waiting"]) == ("down", 30)
+        assert f"nothing listens on port {backend.port}" in target["reason"]
+        assert attempts(settings.db) == []
+        await backend.start()
+        await until(lambda: states(settings.db) == ["ended"] * 30, "the queue to drain")
+    assert backend.got == numbers(*range(30))
+    assert caplog.text.count("is down") == 1
+    assert caplog.text.count("is back") == 1
+
+
+async def test_a_backend_at_a_breakpoint_holds_up_nobody_for_long(
+    tmp_path: Path, backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After its ten seconds a try is only awaited: the next ones go, and it is sent once, not again."""
+    monkeypatch.setattr(attempt, "HOLDS_UP_S", 0.2)
+    go_on = asyncio.Event()
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        if await request.read() == b"0":
+            await go_on.wait()
+        return web.Response()
+
+    backend.answer = answer
+    settings = settings_for(tmp_path, backend)
+    async with an_engine(settings) as running:
+        for number in range(4):
+            await post(running.url, a_post(str(number).encode()))
+        await until(lambda: states(settings.db) == ["sending", "ended", "ended", "ended"], "those behind it")
+        go_on.set()
+        await until(lambda: states(settings.db) == ["ended"] * 4, "the first one too")
+    assert backend.got == numbers(0, 1, 2, 3)
+
+
+async def test_no_answer_waits_for_forwarding(
+    tmp_path: Path, backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a forwarder that blocks for ever, captures are answered and stored as ever."""
+
+    async def for_ever(*_: Any, **__: Any) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr("relay.delivery.http.sender.Sender.send", for_ever)
+    settings = settings_for(tmp_path, backend)
+    async with an_engine(settings) as running:
+        for number in range(50):
+            assert b" 200 " in await post(running.url, a_post(str(number).encode()))
+        assert rows(settings.db, "SELECT count(*) FROM captures") == [(50,)]
+    assert backend.got == []
+
+
+async def test_failed_answers_are_sent_again_as_the_policy_says(
+    tmp_path: Path, backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`none` leaves a 500 alone; `lean` tries again at Lean's times, here in a thousandth of them."""
+    failures = 2
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        nonlocal failures
+        failures -= 1
+        return web.Response(status=500 if failures >= 0 else 200)
+
+    backend.answer = answer
+    settings = settings_for(tmp_path, backend)
+    async with an_engine(settings) as running:
+        await post(running.url, a_post(b"none"))
+        await until(lambda: states(settings.db) == ["ended"], "the end of the first")
+    assert attempts(settings.db) == [("answered", 500, "retry")]
+    async with an_engine(replace(settings, retry="lean", time_scale=0.001)) as running:
+        await post(running.url, a_post(b"lean"))
+        await until(lambda: states(settings.db) == ["ended", "ended"], "the second to be delivered")
+    assert attempts(settings.db)[1:] == [("answered", 500, "retry"), ("answered", 200, "delivered")]
+    assert backend.got == [b"none", b"lean", b"lean"]
+
+
+async def test_pause_holds_and_resume_lets_go(tmp_path: Path, backend: Backend) -> None:
+    """While paused captures wait; afterwards they go in order; status tells."""
+    settings = settings_for(tmp_path, backend)
+    async with an_engine(settings) as running:
+        assert (await client.ask_engine(settings.db, "pause", {}))["targets"][0]["state"] == "paused"
+        for number in range(5):
+            await post(running.url, a_post(str(number).encode()))
+        assert (await client.ask_engine(settings.db, "status", {}))["targets"][0]["waiting"] == 5
+        assert backend.got == []
+        await client.ask_engine(settings.db, "resume", {})
+        await until(lambda: states(settings.db) == ["ended"] * 5, "the deliveries")
+    assert backend.got == numbers(*range(5))
+
+
+async def test_what_waits_survives_a_restart(tmp_path: Path, backend: Backend) -> None:
+    """Captures that waited for a target when the engine stopped are sent by the next one, in order."""
+    settings = settings_for(tmp_path, backend)
+    await backend.stop()
+    async with an_engine(settings) as running:
+        for number in range(5):
+            await post(running.url, a_post(str(number).encode()))
+    assert states(settings.db) == ["queued"] * 5
+    await backend.start()
+    async with an_engine(settings):
+        await until(lambda: states(settings.db) == ["ended"] * 5, "the deliveries")
+    assert backend.got == numbers(*range(5))
+
+
+async def test_an_old_backlog_is_parked_and_sent_on_request(
+    tmp_path: Path, backend: Backend, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What waited for more than an hour is not sent by itself; `forward` releases it, or sends again."""
+    settings = settings_for(tmp_path, backend)
+    await backend.stop()
+    async with an_engine(settings) as running:
+        await post(running.url, a_post(b"old"))
+        await running._writer.write(partial(executed, sql="UPDATE deliveries SET created_at = 1000"))
+    await backend.start()
+    async with an_engine(settings) as running:
+        await post(running.url, a_post(b"new"))
+        await until(lambda: states(settings.db) == ["parked", "ended"], "the new one")
+        assert "lean-relay forward state:parked" in caplog.text
+        done = await engine.ask(settings, "forward", {"ids": [1, 2]})
+        assert (done["queued"], done["released"]) == (1, 1)
+        await until(lambda: states(settings.db) == ["ended"] * 3, "both")
+    assert backend.got == [b"new", b"old", b"new"]
+
+
+async def test_tries_that_overlap_lose_no_delivery(
+    tmp_path: Path, backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where every try outlasts its hold, several end at once: each capture is still sent, once, and ends."""
+    monkeypatch.setattr(attempt, "HOLDS_UP_S", 0.01)
+    together = asyncio.Condition()
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        # Nobody is answered until four are there, so that four are recorded at the same time.
+        async with together:
+            together.notify_all()
+            await together.wait_for(lambda: len(backend.got) % 4 == 0)
+        return web.Response()
+
+    backend.answer = answer
+    settings = settings_for(tmp_path, backend)
+    async with an_engine(settings) as running:
+        await asyncio.gather(*(post(running.url, a_post(str(number).encode())) for number in range(40)))
+        await until(lambda: states(settings.db) == ["ended"] * 40, "all deliveries")
+    assert sorted(backend.got) == sorted(numbers(*range(40)))
+
+
+async def test_a_pause_outlives_a_restart(
+    tmp_path: Path, backend: Backend, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What was held back stays so when the engine starts anew, which a line says, until `resume`."""
+    settings = settings_for(tmp_path, backend)
+    async with an_engine(settings) as running:
+        await running.act("pause", {})
+        await post(running.url, a_post(b"0"))
+    async with an_engine(settings) as running:
+        assert "forwarding is paused since " in caplog.text
+        assert "and stays so: 1 delivery waits; `lean-relay resume` lets go" in caplog.text
+        await post(running.url, a_post(b"1"))
+        status = await running.act("status", {})
+        assert [(target["state"], target["waiting"]) for target in status["targets"]] == [("paused", 2)]
+        assert backend.got == []
+        await running.act("resume", {})
+        await until(lambda: states(settings.db) == ["ended"] * 2, "the deliveries")
+    caplog.clear()
+    async with an_engine(settings) as running:
+        await post(running.url, a_post(b"2"))
+        await until(lambda: states(settings.db) == ["ended"] * 3, "the third")
+    assert "paused" not in caplog.text
+    assert backend.got == numbers(0, 1, 2)
+
+
+async def test_pause_and_resume_at_any_moment(tmp_path: Path, backend: Backend) -> None:
+    """However often it is held and let go: each capture goes once, in order, and none is left behind."""
+    settings = settings_for(tmp_path, backend)
+    async with an_engine(settings) as running:
+
+        def more_than(count: int) -> bool:
+            return len(backend.got) > count
+
+        async def toggle() -> None:
+            while len(backend.got) < 150:
+                await client.ask_engine(settings.db, "pause", {})
+                await until(lambda: "sending" not in states(settings.db), "the one on its way to end")
+                held = len(backend.got)
+                await post(running.url, a_post(b"x"))
+                assert len(backend.got) == held
+                await client.ask_engine(settings.db, "resume", {})
+                await until(partial(more_than, held), "it to go on")
+
+        await asyncio.gather(toggle(), *(post(running.url, a_post(b"x")) for _ in range(150)))
+        await until(lambda: set(states(settings.db)) == {"ended"}, "all deliveries")
+        assert len(backend.got) == len(states(settings.db))
+    sent = rows(settings.db, "SELECT delivery_id FROM attempts ORDER BY id")
+    assert sent == sorted(sent)
+
+
+async def test_targets_come_and_go_on_reload(tmp_path: Path, backend: Backend) -> None:
+    """A new target gets what comes from then on; what waits for one that is gone is parked, tries go on."""
+    other = Backend()
+    await other.start()
+    go_on = asyncio.Event()
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        await go_on.wait()
+        return web.Response()
+
+    backend.answer = answer
+    settings = settings_for(tmp_path, backend)
+    fresh = settings_for(tmp_path, other)
+    try:
+        async with engine.running(settings, receive=True, reread=lambda: fresh) as running:
+            for number in range(3):
+                await post(running.url, a_post(str(number).encode()))
+            await until(lambda: len(backend.got) == 1, "the first try")
+            result = await running.act("reload", {})
+            assert (result["after_restart"], result["parked"]) == ([], 2)
+            await post(running.url, a_post(b"3"))
+            await until(lambda: states(settings.db)[3] == "ended", "the one to the new target")
+            assert states(settings.db) == ["sending", "parked", "parked", "ended"]
+            go_on.set()
+            await until(lambda: states(settings.db)[0] == "ended", "the try that was on its way")
+            status = await running.act("status", {})
+            assert [(each["state"], each["parked"]) for each in status["targets"]] == [
+                ("up", 0),
+                ("not configured", 2),
+            ]
+            fresh = settings
+            assert (await running.act("reload", {}))["parked"] == 0
+            await running.act("forward", {"ids": [2, 3]})
+            await until(lambda: set(states(settings.db)) == {"ended"}, "what was parked")
+    finally:
+        await other.end()
+    assert (backend.got, other.got) == (numbers(0, 1, 2), numbers(3))
+
+
+async def test_a_reload_never_leads_in_a_circle(tmp_path: Path, backend: Backend) -> None:
+    """A new target that is the listener, on whatever port it got, is refused, and nothing changes."""
+    settings = settings_for(tmp_path, backend)
+    fresh = settings
+    async with engine.running(settings, receive=True, reread=lambda: fresh) as running:
+        assert running.url is not None
+        fresh = replace(settings, forward=(Route(to=running.url, when=None, where="forward"),))
+        with pytest.raises(UsageError, match="this relay itself"):
+            await running.act("reload", {})
+        await post(running.url, a_post(b"0"))
+        await until(lambda: states(settings.db) == ["ended"], "the delivery")
+    assert backend.got == numbers(0)
+
+
+async def test_a_fault_of_our_own_costs_one_delivery(
+    tmp_path: Path, backend: Backend, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An error that nobody foresaw ends its try, is told, and stops neither the queue nor the engine."""
+    send = Sender.send
+
+    async def fails_once(sender: Sender, outgoing: Outgoing, *rest: Any, **named: Any) -> Tried:
+        if outgoing.body == b"1":
+            raise LookupError("not\x1b[2J foreseen")
+        return await send(sender, outgoing, *rest, **named)
+
+    monkeypatch.setattr(Sender, "send", fails_once)
+    settings = settings_for(tmp_path, backend)
+    async with an_engine(settings) as running:
+        for number in range(3):
+            await post(running.url, a_post(str(number).encode()))
+        await until(lambda: states(settings.db) == ["ended"] * 3, "all deliveries")
+    assert backend.got == numbers(0, 2)
+    assert attempts(settings.db)[1] == ("fault", None, None)
+    ((error,),) = rows(settings.db, "SELECT error FROM attempts WHERE outcome = 'fault'")
+    assert error.startswith("internal error, please report it: LookupError in fails_once:")
+    assert "foreseen" not in error, "an exception's own words may quote what was sent"
+    assert "internal error" in caplog.text
+
+
+@pytest.mark.parametrize("in_flight", [1, 4])
+async def test_the_death_of_the_writing_process_costs_no_delivery(
+    tmp_path: Path, backend: Backend, monkeypatch: pytest.MonkeyPatch, in_flight: int
+) -> None:
+    """Claims and records whose commit nobody heard of are made sure of: each capture goes once, all end."""
+    monkeypatch.setattr(target_queue, "STORE_AGAIN_S", 0.05)
+    monkeypatch.setattr("relay.store.write.client.PROBE_EVERY_S", 0.05)
+    settings = settings_for(tmp_path, backend, in_flight=in_flight)
+    async with an_engine(settings) as running:
+        await running.act("pause", {})
+        for _ in range(200):
+            await post(running.url, a_post(b"x"))
+        await running.act("resume", {})
+        for count in (20, 60, 100, 140):
+            await until(lambda: len(backend.got) >= count, "some of them")  # noqa: B023
+            pid = running._writer.pid
+            assert pid is not None
+            os.kill(pid, signal.SIGKILL)
+            await until(lambda: running._writer.pid not in (None, pid), "another process")  # noqa: B023
+        await until(lambda: states(settings.db) == ["ended"] * 200, "all deliveries", 30)
+    assert len(backend.got) == 200
+    assert rows(settings.db, "SELECT count(*), count(DISTINCT delivery_id) FROM attempts") == [(200, 200)]
+
+
+async def test_what_a_start_takes_up_is_sent_once(tmp_path: Path, backend: Backend) -> None:
+    """Nothing later in a start takes a delivery that is on its way again for one that a crash left."""
+    settings = settings_for(tmp_path, backend)
+    await backend.stop()
+    async with an_engine(settings) as running:
+        await post(running.url, a_post(b"0"))
+        await running._writer.write(partial(executed, sql="UPDATE deliveries SET state = 'sending'"))
+    go_on = asyncio.Event()
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        await go_on.wait()
+        return web.Response()
+
+    backend.answer = answer
+    await backend.start()
+    async with an_engine(settings):
+        await until(lambda: len(backend.got) == 1, "the try")
+        assert states(settings.db) == ["sending"]
+        go_on.set()
+        await until(lambda: states(settings.db) == ["ended"], "its end")
+    assert backend.got == numbers(0)

@@ -1,0 +1,177 @@
+"""What is written how, without a process around it: groups, deadlines, and what the listener hears."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from functools import partial
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import pytest
+
+from relay.store.errors import StoreTrouble
+from relay.store.write import files
+from relay.store.write.recorder import ROWS_AT_ONCE, Bounds, MustReopen, Recorder
+from tests.relay.store.write.test_client import a_row
+from tests.support.receiving import executed, rows
+
+
+class Heard:
+    """A listener that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.all: list[tuple[Any, ...]] = []
+
+    def stored(self, first_id: int, count: int) -> None:
+        self.all.append(("stored", first_id, count))
+
+    def failed(self, count: int, trouble: StoreTrouble) -> None:
+        self.all.append(("failed", count, trouble.reason))
+
+    def health(self, trouble: StoreTrouble | None) -> None:
+        self.all.append(("health", trouble and trouble.reason))
+
+
+@contextmanager
+def a_recorder(path: Path, heard: Heard | None = None, **bounds: float) -> Iterator[Recorder]:
+    """A recorder on a database that is made if it is not there."""
+    files.create_private(path)
+    connection = files.open_writer(path, ours=False)
+    recorder = Recorder(connection, path, heard or Heard(), Bounds(**bounds))
+    try:
+        yield recorder
+    finally:
+        recorder.close()
+
+
+def test_groups_are_bounded_and_told_in_order(tmp_path: Path) -> None:
+    """Many captures at once become groups with consecutive ids; each group is told after its commit."""
+    heard = Heard()
+    with a_recorder(tmp_path / "relay.db", heard) as recorder:
+        recorder.store([(a_row(body=str(n).encode()), ()) for n in range(150)], monotonic())
+        assert recorder.newest_id == 150
+    assert heard.all == [("stored", 1, ROWS_AT_ONCE), ("stored", 65, ROWS_AT_ONCE), ("stored", 129, 22)]
+    assert rows(tmp_path / "relay.db", "SELECT count(*) FROM captures") == [(150,)]
+
+
+def test_deliveries_are_committed_with_their_capture(tmp_path: Path) -> None:
+    """Each capture has a delivery to each of its targets, and one that has none has none."""
+    path = tmp_path / "relay.db"
+    with a_recorder(path) as recorder:
+        recorder.store([(a_row(), ("a", "b")), (a_row(), ()), (a_row(), ("a",))], monotonic())
+    assert rows(path, "SELECT capture_id, target, state FROM deliveries ORDER BY id") == [
+        (1, "a", "queued"),
+        (1, "b", "queued"),
+        (3, "a", "queued"),
+    ]
+
+
+def test_what_waited_too_long_is_not_stored(tmp_path: Path) -> None:
+    """Its caller has had a 503: nothing is written for it, and the next capture is stored as ever."""
+    heard = Heard()
+    with a_recorder(tmp_path / "relay.db", heard, answer_s=0.5) as recorder:
+        recorder.store([(a_row(), ()), (a_row(), ())], monotonic() - 1.0)
+        recorder.store([(a_row(), ())], monotonic())
+    assert heard.all == [("failed", 2, "store-slow"), ("stored", 1, 1)]
+
+
+def test_a_commit_past_the_deadline_is_a_failure_and_says_so(tmp_path: Path) -> None:
+    """A row written only after its caller was refused, since the lock came free too late, is marked so."""
+    heard, path = Heard(), tmp_path / "relay.db"
+    with a_recorder(path, heard, answer_s=0.2) as recorder:
+        with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            freed = threading.Timer(0.4, other.execute, ("COMMIT",))
+            freed.start()
+            recorder.store([(a_row(), ())], monotonic())
+            freed.join()
+    assert heard.all == [("failed", 1, "store-slow")]
+    assert rows(path, "SELECT answer, answer_reason FROM captures") == [(503, "stored too late")]
+
+
+def test_trouble_is_told_and_what_follows_hears_at_once(tmp_path: Path) -> None:
+    """With a full disk the first group fails, the next is not even tried; a rest finds that there is room."""
+    heard, path = Heard(), tmp_path / "relay.db"
+    with a_recorder(path, heard) as recorder:
+        recorder.perform(partial(executed, sql="PRAGMA max_page_count = 1"), transaction=False)
+        recorder.store([(a_row(body=b"x" * 100_000), ())] * 70, monotonic())
+        assert heard.all == [
+            ("health", "store-full"),
+            ("failed", ROWS_AT_ONCE, "store-full"),
+            ("failed", 6, "store-full"),
+        ]
+        recorder.perform(partial(executed, sql="PRAGMA max_page_count = 100000"), transaction=False)
+        recorder.rest()
+        recorder.store([(a_row(), ())], monotonic())
+    assert heard.all[3:] == [("health", None), ("stored", 1, 1)]
+
+
+def test_a_file_that_is_moved_away_is_no_log(tmp_path: Path) -> None:
+    """What would go where nobody finds it is refused, changes too; the file put back, all is as before."""
+    heard, path = Heard(), tmp_path / "relay.db"
+    with a_recorder(path, heard) as recorder:
+        recorder.store([(a_row(), ())], monotonic())
+        path.rename(tmp_path / "away")
+        with pytest.raises(StoreTrouble, match=f"{path.name} was moved or deleted while it was in use"):
+            recorder.perform(partial(executed, sql="DELETE FROM captures"), transaction=True)
+        recorder.store([(a_row(), ())], monotonic())
+        recorder.rest()
+        assert heard.all[1:] == [
+            ("health", "store-gone"),
+            ("failed", 1, "store-gone"),
+            ("health", "store-gone"),
+        ]
+        (tmp_path / "away").rename(path)
+        recorder.rest()
+        recorder.store([(a_row(), ())], monotonic())
+        assert heard.all[4:] == [("health", None), ("stored", 2, 1)]
+    assert rows(path, "SELECT id FROM captures") == [(1,), (2,)]
+
+
+@pytest.mark.parametrize("name", ["relay.db-wal", "relay.db-shm"])
+def test_what_is_stored_outlives_a_side_file(tmp_path: Path, name: str) -> None:
+    """With -wal or -shm gone nothing is taken; all that was goes into the database, for another process."""
+    heard, path, copy = Heard(), tmp_path / "relay.db", tmp_path / "copy.db"
+    files.create_private(path)
+    recorder = Recorder(files.open_writer(path, ours=False), path, heard)
+    recorder.store([(a_row(), ())], monotonic())
+    path.with_name(name).unlink()
+    recorder.store([(a_row(), ())], monotonic())
+    assert heard.all[1:] == [("health", "store-gone"), ("failed", 1, "store-gone")]
+    with pytest.raises(MustReopen):
+        recorder.rest()
+    shutil.copyfile(path, copy)  # Without the side files.
+    assert (1,) in rows(copy, "SELECT id FROM captures")
+    assert not recorder.close()
+
+
+def test_a_row_behind_damage_confesses(tmp_path: Path) -> None:
+    """A capture committed where nobody finds it was answered 503; the file put back, its row says so."""
+    heard, path = Heard(), tmp_path / "relay.db"
+    with a_recorder(path, heard) as recorder:
+        path.rename(tmp_path / "away")  # Seen only after the COMMIT: the -wal is as it was.
+        recorder.store([(a_row(), ())], monotonic())
+        assert heard.all == [("health", "store-gone"), ("failed", 1, "store-gone")]
+        (tmp_path / "away").rename(path)
+        recorder.rest()
+    assert rows(path, "SELECT id, answer, answer_reason FROM captures") == [(1, 503, "stored too late")]
+
+
+def test_a_job_that_raises_leaves_nothing(tmp_path: Path) -> None:
+    """What it changed is rolled back, and its own exception comes out."""
+
+    def fails(connection: sqlite3.Connection) -> None:
+        connection.execute("DELETE FROM captures")
+        raise ValueError("no")
+
+    path = tmp_path / "relay.db"
+    with a_recorder(path) as recorder:
+        recorder.store([(a_row(), ())], monotonic())
+        with pytest.raises(ValueError, match="no"):
+            recorder.perform(fails, transaction=True)
+    assert rows(path, "SELECT count(*) FROM captures") == [(1,)]

@@ -1,0 +1,45 @@
+"""Tries against real backends, for tests of the sender."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+from relay.delivery.http.request import Destination, Outgoing, destination, outgoing
+from relay.delivery.http.sender import Sender, Tried
+from relay.models import Headers
+from tests.support.factories import a_capture
+
+Run = Callable[[Coroutine[Any, Any, Any]], Any]
+"""Runs a coroutine to its end; the fixture `run`."""
+
+
+def a_request(to: Destination, **changes: Any) -> Outgoing:
+    return outgoing(a_capture(**changes), to, instance="here")
+
+
+async def one_try(
+    text: str, timeout_s: float = 60.0, ca_file: Path | None = None, insecure: bool = False, **changes: Any
+) -> Tried:
+    """Send one capture to a target with a sender of its own."""
+    to = destination(text, ca_file=ca_file, insecure=insecure)
+    async with Sender() as sender:
+        return await sender.send(a_request(to, **changes), to, timeout_s=timeout_s)
+
+
+async def until(holds: Callable[[], object], what: str) -> None:
+    """Wait for the condition, not for a time."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + 10
+    while not holds():
+        assert loop.time() < deadline, f"still waiting for {what}"
+        await asyncio.sleep(0.005)
+
+
+def parsed(request: bytes) -> tuple[str, Headers, bytes]:
+    """The request line, headers and body that stood on the wire."""
+    head, _, body = request.partition(b"\r\n\r\n")
+    line, *fields = head.decode("latin-1").split("\r\n")
+    return line, tuple((name, value) for name, _, value in (text.partition(": ") for text in fields)), body

@@ -1,0 +1,41 @@
+"""A backend that is stopped for a while under load, and started again."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.support.program import ROOT, reading, running, wait_until
+from tests.support.sink import sink
+
+PER_SECOND = 400
+SECONDS = 1.5
+
+
+def test_a_backend_stopped_under_load(tmp_path: Path) -> None:
+    """Everything is answered meanwhile; on its return the backlog goes at once, in order, each once."""
+    load = [sys.executable, "-m", "tests.bench.load", "--rate", str(PER_SECOND), "--seconds", str(SECONDS)]
+    with sink() as there, running(tmp_path, "--forward-to", f":{there.port}/hook") as relay:
+        with subprocess.Popen(
+            [*load, "--port", str(relay.port)], cwd=ROOT, stdout=subprocess.PIPE
+        ) as posting:
+            wait_until(lambda: len(there.came) > 50, "the first captures")
+            there.stop()
+            wait_until(lambda: "is down: nothing listens" in relay.said, "the word that it is down")
+            before = len(there.came)
+            out, _ = posting.communicate(timeout=30)
+        figures = json.loads(out)
+        count = int(PER_SECOND * SECONDS)
+        assert (figures["answered"], figures["other"]) == (count, 0)
+        assert len(there.came) == before
+        there.start()
+        with reading(relay.db) as log:
+            waiting = "SELECT count(*) FROM deliveries WHERE state <> 'ended'"
+            wait_until(lambda: log.execute(waiting).fetchone()[0] == 0, "the queue to drain", within_s=60)
+            assert log.execute(
+                "SELECT count(*) FROM attempts WHERE outcome = 'answered' AND status = 200"
+            ).fetchone() == (count,)
+        assert there.ids == list(range(1, count + 1))
+        assert f"is back; {count - before} captures wait for it" in relay.said

@@ -1,0 +1,548 @@
+"""Sending again from the screen: to real backends, followed to its end, cancelled, edited, refused."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager, nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+from textual.app import App
+from textual.widgets import Input, TextArea
+
+from relay.config import Settings
+from relay.config.settings import Route, SecretSource
+from relay.control import client
+from relay.delivery.edits import Edits
+from relay.delivery.replay_plan import rounds
+from relay.engine import engine
+from relay.lean.signature import HEADER, sign
+from relay.models import Capture, Signature
+from relay.text.safe import visible
+from tests.support.factories import BODY, a_capture, insert_all, new_log
+from tests.support.screen import Showing, screen_on
+from tui.gateway.editing import form
+from tui.presenters.replay import Fault, Wanted, doubts_about, expectation, order
+from tui.screens.editing import EditScreen
+from tui.widgets.drawn import FormArea
+
+SECRET = b"whsec_of_a_test"
+
+
+class Got(list[tuple[str, str, dict[str, str], bytes]]):
+    """What a backend got: method, path, headers, body; it answers with `status` once `gate` is open."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.status = 200
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.port = 0
+
+
+@asynccontextmanager
+async def a_backend() -> AsyncIterator[Got]:
+    got = Got()
+
+    async def take(request: web.Request) -> web.Response:
+        got.append((request.method, request.path, dict(request.headers), await request.read()))
+        await got.gate.wait()
+        return web.json_response({"n": len(got)}, status=got.status)
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", take)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    got.port = runner.addresses[0][1]
+    try:
+        yield got
+    finally:
+        got.gate.set()
+        await runner.cleanup()
+
+
+@asynccontextmanager
+async def replaying(
+    folder: Path, captures: Iterable[Capture], *, usual: bool = True, size: tuple[int, int] = (120, 40)
+) -> AsyncIterator[tuple[Showing, Got]]:
+    """The screen on a log with an engine, and a backend that is its target, or none."""
+    log = new_log(folder / "relay.db")
+    insert_all(log, captures)
+    log.close()
+    file = folder / "secret"
+    file.write_bytes(SECRET)
+    file.chmod(0o600)
+    secrets = (SecretSource(name="default", file=file, where="test"),)
+    async with a_backend() as got:
+        routes = (Route(to=f"127.0.0.1:{got.port}/hook", where="--forward-to"),) if usual else ()
+        wanted = Settings(db=folder / "relay.db", port=0, forward=routes, secrets=secrets)
+        async with engine.running(wanted, receive=True) as running:
+            async with screen_on(replace(wanted, port=1), size=size) as see:
+                await see.shows(running.url or "")
+                if usual:
+                    await see.shows("up")
+                yield see, got
+
+
+async def test_as_it_came(tmp_path: Path) -> None:
+    """`r` sends what is under the cursor to the usual target, byte for byte, and tells the verdict."""
+    async with replaying(tmp_path, [a_capture(7)]) as (see, got):
+        got.status = 500
+        await see.press("r")
+        await see.shows("Sent again: capture 7", "answered 500", "Lean would try again", "✗ 500 retry")
+        [(method, path, _, body)] = got
+        assert (method, path, body) == ("POST", "/hook", BODY)
+
+
+async def test_marks(tmp_path: Path) -> None:
+    """What is marked is sent, oldest first, counted at the end, and no longer marked."""
+    captures = [a_capture(number, body=b"%d" % number) for number in range(1, 6)]
+    async with replaying(tmp_path, captures) as (see, got):
+        await see.press("g", "space", "j", "space")
+        await see.shows("2 marked")
+        await see.press("r")
+        await see.shows("Sent again: 2 captures", "2 deliveries in", "2 delivered")
+        await see.shows_no("marked")
+        assert [body for *_, body in got] == [b"1", b"3"]
+
+
+async def test_bulk_asks_first_and_is_cancelled(tmp_path: Path) -> None:
+    """Many are asked about; how far they are is on screen, and Esc ends them."""
+    captures = [a_capture(number) for number in range(1, 21)]
+    async with replaying(tmp_path, captures, size=(80, 24)) as (see, got):
+        got.gate.clear()
+        await see.press("g", *["space"] * 20)
+        await see.shows("20 marked")
+        await see.press("r")
+        await see.shows("Send them again?", "20 captures will be sent to http://127.0.0.1")
+        await see.press("n")
+        await see.shows_no("Send them again?")
+        await see.press("r")
+        await see.shows("Send them again?")
+        await see.press("y")
+        await see.shows("↻ Sending again to", "0 of 20", "Esc cancels")
+        await see.press("r")
+        await see.shows("A replay is on its way; Esc cancels it.")
+        await see.press("escape")
+        await see.shows("Sent again: 20 captures", "left", "Cancelled.")
+        assert len(got) < 20
+
+
+async def of_another(see: Showing, port: int, **how: Any) -> None:
+    """A run of everything that another program begins."""
+    gateway = see.pilot.app.screen.gateway  # type: ignore[attr-defined]
+    order = {"ranges": [[1, 50]], "to": [f"127.0.0.1:{port}/x"], **how}
+    await client.ask_engine(gateway.db, "replay", order)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (250, 70)])
+async def test_begun_elsewhere_it_is_shown_and_ended_after_asking(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    """A command's run stands in the line; Esc takes the marks first, and then asks, since it is not ours."""
+    async with replaying(tmp_path, [a_capture(number) for number in range(1, 21)], size=size) as (see, got):
+        got.gate.clear()
+        await of_another(see, got.port)
+        await see.shows("↻ Replay 1, from a command  0 of 20", "Esc asks to end it · to 12")
+        await see.press("space")
+        await see.shows("1 marked")
+        await see.press("escape")
+        await see.shows_no("marked")
+        await see.press("escape")
+        await see.shows("End replay 1?", "begun by a command", "20 of its 20 deliveries")
+        await see.press("n")
+        await see.shows_no("End replay 1?")
+        await see.shows("↻ Replay 1")
+        await see.press("escape")
+        await see.shows("End replay 1?")
+        await see.press("y")
+        await see.shows("Replay 1 is ended")
+        await see.shows_no("↻ Replay 1")
+        assert len(got) < 20
+
+
+async def test_of_several_elsewhere_and_ones_own(tmp_path: Path) -> None:
+    """One's own run comes first and is no other's; of others the first is named and the rest counted."""
+    async with replaying(tmp_path, [a_capture(number) for number in range(1, 4)]) as (see, got):
+        got.gate.clear()
+        await of_another(see, got.port)
+        await of_another(see, got.port, by="screen")
+        await see.shows("↻ Replay 1, from a command", "and 1 more")
+        await see.press("r")
+        await see.shows("↻ Sending again to", "Esc cancels")
+        await see.press("escape")
+        await see.shows("Sent again: capture", "↻ Replay 1, from a command")
+        await see.pilot.click("#replay")
+        await see.shows("End replay 1?")
+        await see.press("y")
+        await see.shows("↻ Replay 2, from a screen")
+        got.gate.set()
+        await see.shows_no("↻ Replay")
+
+
+async def test_otherwise(tmp_path: Path) -> None:
+    """`R` asks where to and how: another target, a value set, a header, twice, signed again."""
+    async with replaying(tmp_path, [a_capture(1)], size=(80, 24)) as (see, got):
+        await see.press("R")
+        await see.shows("Send capture 1 again", "as usual: http://127.0.0.1", "Per second", "Send")
+        screen = see.pilot.app.screen
+        screen.query_one("#field-to", Input).value = f"127.0.0.1:{got.port}/other"
+        screen.query_one("#field-set", Input).value = "payload.amount=7.00 payload.status=FAILED"
+        screen.query_one("#field-header", Input).value = "'X-Try: a b' 'content-type:'"
+        screen.query_one("#field-times", Input).value = "2"
+        await see.pilot.click("#resign")
+        await see.shows("[x] sign again")
+        await see.press("ctrl+s")
+        await see.shows("2 delivered")
+        assert len(got) == 2
+        for _, path, headers, body in got:
+            assert path == "/other"
+            assert body == BODY.replace(b"100.50", b"7.00").replace(b'"PENDING_WITH_BANK"', b'"FAILED"')
+            assert headers["X-Try"] == "a b"
+            assert "content-type" not in {name.lower() for name in headers}
+            assert headers[HEADER] == sign(body, SECRET)
+        await see.press("R")
+        await see.shows("127.0.0.1", "/other", "[x] sign again")
+
+
+@pytest.mark.parametrize(
+    ("field", "text", "said"),
+    [
+        ("to", "localhost", "is no target"),
+        ("set", "payload.amount", "payload.amount"),
+        ("header", "Host:x", "written by the relay itself"),
+        ("times", "0", "no number from 1 on"),
+        ("rate", "fast", "nor the word original"),
+        ("shuffle", "x", "no whole number"),
+    ],
+)
+def test_what_is_written_wrong(field: str, text: str, said: str) -> None:
+    """Each field says what is wrong with it, and which it is."""
+    values: dict[str, Any] = {field: text}
+    with pytest.raises(Fault, match=said) as raised:
+        order([1], Wanted(**values))
+    assert raised.value.field == field
+
+
+def test_what_excludes_each_other() -> None:
+    """What the command refuses together is refused here too, at the field that is to change."""
+    with pytest.raises(Fault, match="exclude each other") as raised:
+        order([1], Wanted(shuffle="1", rate="original"))
+    assert raised.value.field == "shuffle"
+    with pytest.raises(Fault, match="nothing else can be expected") as raised:
+        order([1], Wanted(until_delivered=True, expect="200"))
+    assert raised.value.field == "expect"
+    with pytest.raises(Fault, match="is no expectation"):
+        expectation(Wanted(expect="ok"))
+    assert order([1], Wanted(shuffle="-7"))["shuffle"] == -7
+
+
+def fill(see: Showing, **values: str) -> None:
+    """Write into the dialog's lines."""
+    for name, text in values.items():
+        see.pilot.app.screen.query_one(f"#field-{name}", Input).value = text
+
+
+async def test_held_against_what_is_expected(tmp_path: Path) -> None:
+    """At the end it is told how many answers were as expected, and whose were not."""
+    captures = [a_capture(number) for number in range(1, 4)]
+    async with replaying(tmp_path, captures, size=(80, 24)) as (see, got):
+        await see.press("g", *["space"] * 3, "R")
+        await see.shows("Send 3 captures again", "Expect")
+        fill(see, expect="2xx")
+        await see.press("enter")
+        await see.shows("3 delivered", "As expected (2xx): all 3 answers.")
+        got.status = 500
+        await see.press("g", *["space"] * 3, "R")
+        await see.shows("Send 3 captures again", "2xx")
+        fill(see, expect="recorded")
+        await see.press("enter")
+        await see.shows("Not as expected (recorded): 3 of 3 answers, of 1, 2, 3.")
+
+
+async def test_in_an_order_of_chance(tmp_path: Path) -> None:
+    """A seed gives the command's order, and the dry run has it too; what is no seed stays in the dialog."""
+    captures = [a_capture(number, body=b"%d" % number) for number in range(1, 8)]
+    async with replaying(tmp_path, captures) as (see, got):
+        await see.press("g", *["space"] * 7, "R")
+        await see.shows("Send 7 captures again")
+        fill(see, shuffle="nine")
+        await see.press("enter")
+        await see.shows("'nine' is no whole number")
+        fill(see, shuffle="9")
+        await see.press("ctrl+n")
+        text = await see.shows("A dry run: nothing is sent.")
+        expected = list(rounds(range(1, 8), 1, 9))
+        assert f"Capture {expected[0]} to" in text
+        await see.press("escape", "enter")
+        await see.shows("7 delivered")
+        assert [int(body) for *_, body in got] == expected
+
+
+@pytest.mark.parametrize("size", [(80, 24), (250, 70)])
+async def test_a_dry_run_shows_and_sends_nothing(tmp_path: Path, size: tuple[int, int]) -> None:
+    """Method, path, headers without secrets and body as they would go out; then the dialog is there again."""
+    headers = (("Authorization", "Bearer 1234"), (HEADER, sign(BODY, SECRET)))
+    async with replaying(tmp_path, [a_capture(1, headers=headers)], size=size) as (see, got):
+        await see.press("R")
+        await see.shows("Send capture 1 again", "Dry run (^n)")
+        fill(see, set="payload.amount=7.00")
+        await see.pilot.click("#dry-run")
+        text = await see.shows(
+            "nothing is sent", "POST /hook HTTP/1.1", "<masked, 11 bytes>", "will not verify"
+        )
+        assert "1234" not in text
+        await see.press("G")
+        await see.shows('"amount": 7.00')
+        await see.press("q")
+        await see.shows("Send capture 1 again", "payload.amount=7.00")
+        fill(see, to="127.0.0.1:1", set="payload.nowhere=1")
+        await see.press("ctrl+n")
+        await see.shows("payload.nowhere")
+        await see.press("escape", "escape")
+        await see.shows("1 capture, 1 event")
+        await see.press("e")
+        await see.shows("Send capture 1 again, edited")
+        area = see.pilot.app.screen.query_one(TextArea)
+        area.load_text(area.text.replace("100.50", "9.90"))
+        await see.press("ctrl+n")
+        await see.shows("nothing is sent", "POST /hook")
+        await see.press("escape", "escape", "y")
+        await see.shows("1 capture, 1 event")
+        assert not got
+
+
+async def test_a_dry_run_of_many_comes_in_pages(tmp_path: Path) -> None:
+    """Ten captures at a time, and round."""
+    captures = [a_capture(number, body=b"{}") for number in range(1, 26)]
+    async with replaying(tmp_path, captures) as (see, got):
+        await see.press("g", *["space"] * 25, "R")
+        await see.shows("Send 25 captures again")
+        await see.press("ctrl+n")
+        await see.shows("Captures 1 to 10 of 25; ] goes on.", "Capture 1 to")
+        await see.press("right_square_bracket", "right_square_bracket")
+        await see.shows("Captures 21 to 25 of 25", "Capture 21 to")
+        await see.press("right_square_bracket")
+        await see.shows("Captures 1 to 10 of 25")
+        assert not got
+
+
+async def test_faults_stay_in_the_dialog(tmp_path: Path) -> None:
+    """What is wrong is told under the form, which stays; Esc sends nothing."""
+    async with replaying(tmp_path, [a_capture(1)], size=(80, 24)) as (see, got):
+        await see.press("R")
+        await see.shows("Send capture 1 again")
+        see.pilot.app.screen.query_one("#field-to", Input).value = "localhost"
+        await see.press("ctrl+s")
+        await see.shows("'localhost' is no target")
+        await see.press("escape")
+        await see.shows("1 capture, ")
+        assert not got
+
+
+async def test_no_usual_target(tmp_path: Path) -> None:
+    """Without a target `r` says what to do; `R` sends all the same."""
+    async with replaying(tmp_path, [a_capture(1)], usual=False) as (see, got):
+        await see.press("r")
+        await see.shows("No target is configured, so there is no usual one; R names one.")
+        await see.press("R")
+        await see.shows("Send capture 1 again")
+        see.pilot.app.screen.query_one("#field-to", Input).value = f"127.0.0.1:{got.port}/x"
+        await see.press("enter")
+        await see.shows("Lean would take it as delivered")
+        assert [path for _, path, *_ in got] == ["/x"]
+
+
+async def test_target_that_is_gone(tmp_path: Path) -> None:
+    """A backend that cannot be reached ends the run with the reason."""
+    async with replaying(tmp_path, [a_capture(1), a_capture(2)], usual=False) as (see, _):
+        await see.press("R")
+        await see.shows("Send capture 2 again")
+        see.pilot.app.screen.query_one("#field-to", Input).value = "127.0.0.1:1"
+        await see.press("enter")
+        await see.shows("cannot be reached")
+
+
+async def test_edited_here(tmp_path: Path) -> None:
+    """`e` opens the request as a form; what is changed there is sent, everything else as it came."""
+    headers = ((HEADER, sign(BODY, SECRET)), ("content-type", "application/json"))
+    async with replaying(tmp_path, [a_capture(1, headers=headers)], size=(80, 24)) as (see, got):
+        await see.press("e")
+        await see.shows("Send capture 1 again, edited", "POST /webhooks/lean", '"amount":100.50', "^s send")
+        area = see.pilot.app.screen.query_one(TextArea)
+        area.load_text(area.text.replace("POST /webhooks/lean", "PUT /elsewhere").replace("100.50", "9.90"))
+        await see.press("ctrl+s")
+        await see.shows("Send it so?", "The body was changed and will not be signed again")
+        await see.press("y")
+        await see.shows("answered 200", "changed and not signed again")
+        [(method, path, _, body)] = got
+        assert (method, path, body) == ("PUT", "/elsewhere", BODY.replace(b"100.50", b"9.90"))
+
+
+async def test_edited_and_signed_again(tmp_path: Path) -> None:
+    """Where it is chosen, the edited body is signed with the secret that is configured."""
+    async with replaying(tmp_path, [a_capture(1)]) as (see, got):
+        await see.press("e")
+        await see.shows("Send capture 1 again, edited")
+        area = see.pilot.app.screen.query_one(TextArea)
+        area.load_text(area.text.replace("100.50", "9.90"))
+        await see.pilot.click("#resign")
+        await see.press("ctrl+s")
+        await see.shows("answered 200")
+        [(*_, headers, body)] = got
+        assert headers[HEADER] == sign(body, SECRET)
+        assert b"9.90" in body
+
+
+async def test_broken_json_is_asked_about(tmp_path: Path) -> None:
+    """A body that is not JSON any more is sent only after a question; No leads back to the form as it was."""
+    async with replaying(tmp_path, [a_capture(1, signature=Signature.MISSING)]) as (see, got):
+        await see.press("e")
+        await see.shows("Send capture 1 again, edited")
+        area = see.pilot.app.screen.query_one(TextArea)
+        spoilt = area.text.replace("100.50", "100.50.")
+        area.load_text(spoilt)
+        await see.press("ctrl+s")
+        text = await see.shows("Send it so?", "The body was JSON and is not any more")
+        assert "signature will not verify" not in text
+        await see.press("n")
+        await see.shows_no("Send it so?")
+        assert area.text == spoilt
+        assert not got
+        await see.press("ctrl+s")
+        await see.shows("Send it so?")
+        await see.press("y")
+        await see.shows("answered 200")
+        assert [body for *_, body in got] == [BODY.replace(b"100.50", b"100.50.")]
+
+
+async def test_only_another_target_is_a_change(tmp_path: Path) -> None:
+    """The form sends a request as it came to another target, and asks nothing."""
+    async with replaying(tmp_path, [a_capture(1)], usual=False) as (see, got):
+        await see.press("e")
+        await see.shows("Send capture 1 again, edited")
+        see.pilot.app.screen.query_one("#field-to", Input).value = f"127.0.0.1:{got.port}/x"
+        await see.press("ctrl+s")
+        await see.shows("answered 200")
+        assert [(path, body) for _, path, _, body in got] == [("/x", BODY)]
+
+
+@pytest.mark.parametrize(
+    ("body", "came", "resign", "asked"),
+    [
+        (b'{"a":1}', Signature.VALID, True, ()),
+        (b'{"a":1}', Signature.MISSING, False, ()),
+        (b'{"a":1}', Signature.INVALID, False, ("signature",)),
+        (b'{"a":', Signature.VALID, False, ("JSON", "signature")),
+        (b'{"a":', Signature.MISSING, True, ("JSON",)),
+        (b"", Signature.MISSING, False, ("JSON",)),
+    ],
+)
+def test_what_is_asked_before_an_edited_capture_is_sent(
+    body: bytes, came: Signature, resign: bool, asked: tuple[str, ...]
+) -> None:
+    """Broken JSON and a change under an old signature are named; a body that never was JSON is not."""
+    capture = a_capture(1, signature=came)
+    said = list(doubts_about(capture, Edits(body=body), resign=resign))
+    assert len(said) == len(asked)
+    assert all(word in sentence for word, sentence in zip(asked, said, strict=True))
+    assert not list(doubts_about(capture, Edits(target="/x"), resign=False))
+    text = replace(capture, body=b"plain", signature=Signature.MISSING)
+    assert not list(doubts_about(text, Edits(body=b"other"), resign=False))
+
+
+async def test_form_that_cannot_be_read_stays(tmp_path: Path) -> None:
+    """A line that is no header is told with its number; unchanged it is not sent; leaving asks."""
+    async with replaying(tmp_path, [a_capture(1)]) as (see, got):
+        await see.press("e")
+        await see.shows("Send capture 1 again, edited")
+        await see.press("ctrl+s")
+        await see.shows("Nothing was changed")
+        area = see.pilot.app.screen.query_one(TextArea)
+        area.load_text(area.text.replace("content-type: ", "no header"))
+        await see.press("ctrl+s")
+        await see.shows("is no header, such as Name: value")
+        await see.press("escape")
+        await see.shows("Leave the form?")
+        await see.press("y")
+        await see.shows("1 capture, ")
+        assert not got
+
+
+async def test_in_an_editor_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-O lends the terminal to $EDITOR; its file is private, and what it makes is in the form."""
+    script = tmp_path / "editor"
+    script.write_text(f'#!/bin/sh\nls -l "$1" > {tmp_path}/seen\nsed -i s/100.50/3.30/ "$1"\n')
+    script.chmod(0o700)
+    monkeypatch.setenv("VISUAL", str(script))
+
+    monkeypatch.setattr(App, "suspend", lambda self: nullcontext())
+    async with replaying(tmp_path, [a_capture(1)]) as (see, got):
+        await see.press("e")
+        await see.shows("Send capture 1 again, edited")
+        await see.press("ctrl+o")
+        await see.shows('"amount":3.30')
+        assert (tmp_path / "seen").read_text().startswith("-rw-------")
+        await see.press("ctrl+s")
+        await see.shows("Send it so?")
+        await see.press("y")
+        await see.shows("answered 200")
+        assert got[0][3] == BODY.replace(b"100.50", b"3.30")
+
+
+async def test_what_would_not_stay_here_goes_elsewhere(tmp_path: Path) -> None:
+    """Line ends that the editor here would change, or too much of it: it says so and leaves every byte."""
+    for number, body in ((1, b'{"a": 1,\r\n"b": 2,\n"c": 3}'), (2, b'{"a":"' + b"x" * 300_000 + b'"}')):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        async with replaying(folder, [a_capture(1, body=body)]) as (see, got):
+            await see.press("e")
+            await see.shows("^o opens yours")
+            await see.pilot.click("#resign")
+            await see.press("ctrl+s")
+            await see.shows("answered 200")
+            assert got[0][3] == body
+
+
+def test_secrets_stay_masked_and_are_sent_as_they_were(tmp_path: Path) -> None:
+    """The form shows no secret; a mask that is left stands for the value, another value replaces it."""
+    headers = (("Host", "x"), ("authorization", "Bearer 1234"), ("X-A", "b"))
+    made = form(a_capture(1, headers=headers), Settings(db=tmp_path / "relay.db"))
+    assert b"1234" not in made.text
+    assert made.read(made.text) == Edits()
+    edits = made.read(made.text.replace(b"X-A: b", b"X-A: c"))
+    assert edits.headers == (("Host", "x"), ("authorization", "Bearer 1234"), ("X-A", "c"))
+    edits = made.read(made.text.replace(b"<masked, 11 bytes>", b"other"))
+    assert edits.headers == (("Host", "x"), ("authorization", "other"), ("X-A", "b"))
+
+
+async def test_hostile_text_in_the_form(tmp_path: Path) -> None:
+    """Whatever stands in a body, the terminal gets no character of it that acts, and the form keeps each."""
+    bad = "\x1b]0;x\x07\u202e\x9b[@click=app.exit]"
+    body = json.dumps({"a": 1}).encode() + bad.encode()
+    async with replaying(tmp_path, [a_capture(1, body=body, event=None)]) as (see, got):
+        await see.press("e")
+        await see.shows("Send capture 1 again, edited", "␛")
+        text = see.text()
+        assert visible(text.replace("\n", "")) == text.replace("\n", "")
+        area = see.pilot.app.screen.query_one(FormArea)
+        assert bad in area.text
+        await see.pilot.click("#resign")
+        await see.press("ctrl+s")
+        await see.shows("answered 200")
+        assert got[0][3] == body
+
+
+async def test_one_at_a_time_is_edited(tmp_path: Path) -> None:
+    """With several marked, `e` says what to do instead."""
+    async with replaying(tmp_path, [a_capture(1), a_capture(2)]) as (see, _):
+        await see.press("g", "space", "space", "e")
+        await see.shows("One capture is edited at a time")
+        assert not isinstance(see.pilot.app.screen, EditScreen)

@@ -1,0 +1,115 @@
+"""The main screen: what a developer sees and does first."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.factories import a_capture, a_delivery, insert, insert_all
+from tests.support.screen import showing
+from tui.screens.dialogs import Confirm
+
+
+async def test_first_rows(tmp_path: Path) -> None:
+    """Captures stand in the list, the newest under the cursor, and its facts in the detail."""
+    captures = [a_capture(1, target="/one", event=None), a_capture(2, deliveries=(a_delivery(1),))]
+    async with showing(tmp_path, captures) as see:
+        await see.shows(
+            "POST /one", "payment.updated", "✓ 200 delivered", "2 captures, 1 event · following", "#2 "
+        )
+
+
+async def test_a_capture_that_comes_is_shown(tmp_path: Path) -> None:
+    """What is committed by another process gets its row, and the cursor while the list follows."""
+    async with showing(tmp_path, [a_capture(1)]) as see:
+        await see.shows("1 capture, ")
+        insert(see.log, a_capture(2, event=None, target="/fresh"))
+        await see.shows("2 captures", "POST /fresh", "#2 ")
+
+
+async def test_stands_still_once_the_cursor_moves(tmp_path: Path) -> None:
+    """A cursor that was moved stays where it is, and what is new is counted until `f`."""
+    async with showing(tmp_path, map(a_capture, range(1, 101))) as see:
+        await see.shows("#100 ")
+        await see.press("k")
+        await see.shows("#99 ", "100 captures")
+        insert_all(see.log, map(a_capture, range(101, 104)))
+        await see.shows("▼ 3 new", "#99 ")
+        await see.press("f")
+        await see.shows("following", "#103 ")
+
+
+async def test_headers_tab(tmp_path: Path) -> None:
+    """Headers stand in their order, secret ones masked."""
+    headers = (("Host", "x"), ("authorization", "Bearer 1234"), ("X-Two", "a"), ("x-two", "b"))
+    async with showing(tmp_path, [a_capture(1, headers=headers)]) as see:
+        await see.press("3")
+        text = await see.shows("X-Two", "x-two", "<masked, 11 bytes>")
+        assert text.index("X-Two") < text.index("x-two")
+        assert "1234" not in text
+
+
+async def test_empty(tmp_path: Path) -> None:
+    """An empty log says what to do: the URL, the key for a sample, a line for the shell."""
+    async with showing(tmp_path, port=5399) as see:
+        await see.shows("Nothing has come yet", "http://127.0.0.1:5399", "t posts a sample", "curl http")
+
+
+async def test_quit(tmp_path: Path) -> None:
+    """`q` leaves."""
+    async with showing(tmp_path) as see:
+        await see.press("q")
+        assert see.pilot.app._exit
+
+
+async def test_quit_in_the_detail_leads_back(tmp_path: Path) -> None:
+    """In the detail `q` is back to the list, as on every screen over it; a second one leaves."""
+    async with showing(tmp_path, [a_capture(1)]) as see:
+        await see.press("enter", "z", "q")
+        assert not see.pilot.app._exit
+        await see.shows("1 capture, ")
+        await see.press("q")
+        assert see.pilot.app._exit
+
+
+@pytest.mark.parametrize("size", [(40, 10), (30, 8), (24, 6), (80, 24)])
+async def test_a_question_in_a_small_window(tmp_path: Path, size: tuple[int, int]) -> None:
+    """Both buttons are in sight in any window, and the question scrolls to its end."""
+    question = "Removed for good: " + " ".join(f"word{number}" for number in range(20)) + " the end"
+    async with showing(tmp_path, [a_capture(1)], size=size) as see:
+        await see.pilot.app.push_screen(Confirm("Delete?", question, "Yes, delete"))
+        await see.shows("Removed for", "No, keep (n)", "Yes, delete (y)")
+        for _ in range(20):
+            await see.press("down")
+        await see.shows("the end", "No, keep (n)", "Yes, delete (y)")
+
+
+async def test_another_size(tmp_path: Path) -> None:
+    """Rows and the names of their columns follow the size of the window, wider and narrower."""
+    async with showing(tmp_path, [a_capture(1)], size=(80, 24)) as see:
+        text = await see.shows("payment.updated")
+        for size, heads in (
+            ((250, 70), "     id  time"),
+            ((80, 24), "    time"),
+            ((120, 40), "     id  time"),
+        ):
+            await see.pilot.resize_terminal(*size)
+            text = await see.shows(f"\n{heads}")
+            head = next(line for line in text.splitlines() if "size  backend" in line)
+            row = next(line for line in text.splitlines() if "payment.updated" in line and "336 B" in line)
+            assert head.index("size") + 4 == row.index("336 B") + 5
+
+
+async def test_marking_goes_down(tmp_path: Path) -> None:
+    """Space marks and goes one row down in either order; on the last row it stays, and unmarks again."""
+    async with showing(tmp_path, map(a_capture, range(1, 6))) as see:
+        await see.shows("#5 ")
+        await see.press("space")
+        await see.shows("1 marked", "#5 ")
+        await see.press("space")
+        await see.shows_no("marked")
+        await see.press("g", "space", "space")
+        await see.shows("2 marked", "#3 ")
+        await see.press("escape", "o", "g", "space", "space")
+        await see.shows("2 marked", "#3 ")

@@ -1,0 +1,247 @@
+"""What the tabs say of a capture, in words, without a screen."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from relay.config import Settings
+from relay.config.settings import SecretSource
+from relay.lean.signature import sign
+from relay.models import Attempt, Capture, Event, Shape, Signature
+from relay.store.read.reader import Reader
+from relay.text.safe import visible
+from tests.support.factories import BODY, NOON, a_capture, a_delivery, insert_all, insert_attempt, new_log
+from tui.gateway import subjects
+from tui.keyboard.keymap import USUAL
+from tui.presenters.blocks import Block, Fact, Heading, Hint, Lines, Note, Subject
+from tui.presenters.client import client
+from tui.presenters.deliveries import deliveries as deliveries_tab
+from tui.presenters.event import event
+from tui.presenters.headers import headers
+from tui.presenters.shape import body_notes, shape
+from tui.presenters.signature import signature
+
+SECRET = b"whsec_of_a_test"
+SIGNED = (("Host", "x"), ("lean-signature", sign(BODY, SECRET)))
+
+
+def subject(
+    folder: Path,
+    captures: list[Capture],
+    number: int | None = None,
+    attempts: tuple[Attempt, ...] = (),
+    *,
+    secret: bool = True,
+) -> Subject:
+    """A capture of a log with these, the last where none is named."""
+    db = folder / "relay.db"
+    log = new_log(db)
+    insert_all(log, captures)
+    for attempt in attempts:
+        insert_attempt(log, attempt)
+    log.close()
+    file = folder / "secret"
+    file.write_bytes(SECRET)
+    file.chmod(0o600)
+    sources = (SecretSource(name="default", file=file, where="test"),) if secret else ()
+    with Reader(db) as reader:
+        found = subjects.subject(reader, Settings(db=db, secrets=sources), number or captures[-1].id)
+    assert found is not None
+    return found
+
+
+def said(blocks: Any) -> str:
+    return "\n".join(map(_said, blocks))
+
+
+def _said(block: Block) -> str:
+    match block:
+        case Fact(name, value):
+            return f"{name}: {value}"
+        case Hint(key, text):
+            return f"{USUAL.written(key)} {text}"
+        case Heading(text) | Note(text):
+            return text
+        case Lines(lines):
+            return "\n".join("".join(text for text, _ in line) for line in lines)
+
+
+def an_attempt(**changes: Any) -> Attempt:
+    values: dict[str, Any] = {
+        "id": 1,
+        "delivery_id": 1,
+        "capture_id": 1,
+        "target": "http://localhost:3000",
+        "kind": "live",
+        "number": 1,
+        "started_at": NOON,
+        "elapsed_ms": 5.0,
+        "outcome": "answered",
+        "status": 401,
+        "verdict": "retry",
+    }
+    return Attempt(**(values | changes))
+
+
+def waiting() -> tuple[Any, ...]:
+    return (a_delivery(1, attempts=0, verdict=None, status=None),)
+
+
+def test_each_difference_with_what_was_expected(tmp_path: Path) -> None:
+    """A drift is told place by place: path, expected, what came, warning or note."""
+    body = BODY.replace(b"100.50", b'"100.50"').replace(b'"AED"', b'"dirham"')
+    found = subject(tmp_path, [a_capture(1, body=body, shape=Shape.DRIFT, shape_version="1")])
+    text = said(shape(found))
+    assert '≠ warning: payload.amount\nexpected: number\ncame: string "100.50"' in text
+    assert "· note: payload.currency" in text
+    assert text.index("payload.amount") < text.index("payload.currency")
+    notes = body_notes(found)
+    assert notes["payload.amount"] == 'warning: number is documented; string "100.50" came'
+
+
+@pytest.mark.parametrize(
+    ("type_", "shape_", "says"),
+    [
+        ("payment.updated", Shape.DOCUMENTED, "shape: documented\n"),
+        ("bank.availability.new", Shape.DOCUMENTED, "shape: as expected, undocumented\n"),
+        ("bank.availability.new", Shape.DRIFT, "shape: drift, undocumented\n"),
+        ("no.such", Shape.UNKNOWN, "shape: unknown\n"),
+    ],
+)
+def test_undocumented_is_never_called_documented(
+    tmp_path: Path, type_: str, shape_: Shape, says: str
+) -> None:
+    """The tab *Event* says one thing of a type that Lean does not document, at its shape and below."""
+    found = subject(tmp_path, [a_capture(1, event=Event(type=type_), shape=shape_)])
+    text = said(event(found))
+    assert says in text
+    assert ("Lean documents this type." in text) is (type_ == "payment.updated")
+
+
+def test_stored_shape_that_is_no_longer_so(tmp_path: Path) -> None:
+    """Where the log judged otherwise, that is said with what mends it."""
+    found = subject(tmp_path, [a_capture(1, shape=Shape.UNKNOWN, shape_version="0")])
+    assert "The log has unknown with version 0; `lean-relay shapes recheck 1`" in said(shape(found))
+
+
+def test_wrong_signature_is_explained(tmp_path: Path) -> None:
+    """The likeliest cause stands in a sentence, and what to do in another."""
+    bad = (("lean-signature", sign(BODY, SECRET).replace("sha512=", "sha512:")),)
+    found = subject(tmp_path, [a_capture(1, headers=bad, signature=Signature.MALFORMED)])
+    text = said(signature(found))
+    assert "apart from that it is right for default." in text
+    assert "What to do: look for what writes or rewrites the header" in text
+    assert SECRET.decode() not in text
+
+
+def test_signature_that_is_valid_by_now(tmp_path: Path) -> None:
+    """A secret that was set later makes it valid, and the command that writes so is named."""
+    found = subject(tmp_path, [a_capture(1, headers=SIGNED)])
+    assert "With the secrets of now it is valid; `lean-relay verify 1 --save`" in said(signature(found))
+
+
+def test_secrets_that_cannot_be_read(tmp_path: Path) -> None:
+    """A missing secret file is said, and nothing is called wrong for it."""
+    found = subject(tmp_path, [a_capture(1)])
+    (tmp_path / "secret").unlink()
+    source = SecretSource(name="default", file=tmp_path / "secret", where="test")
+    with Reader(tmp_path / "relay.db") as reader:
+        again = subjects.findings(reader, Settings(db=tmp_path / "relay.db", secrets=(source,)), found)
+    assert again is not None
+    text = said(signature(replace(found, findings=again)))
+    assert "The secrets of now cannot be read" in text
+    assert "Why:" not in text
+
+
+def test_what_reached_the_backends(tmp_path: Path) -> None:
+    """Of each attempt whether the sent bytes verify, and of a refusal what would explain it."""
+    edited = an_attempt(id=2, number=2, sent_body=b"{}", status=200)
+    capture = a_capture(1, headers=SIGNED, signature=Signature.VALID, deliveries=waiting())
+    text = said(signature(subject(tmp_path, [capture], attempts=(an_attempt(), edited))))
+    assert "to http://localhost:3000\ntry 1, 401: ✓ as received, valid by default" in text
+    assert "The 401 would be explained if" in text
+    assert "check the raw body" in text
+    assert "edited, invalid: it does not verify, as the body was changed and not signed again" in text
+
+
+def test_which_try_it_is(tmp_path: Path) -> None:
+    """A retry tells which of Lean's tries it is by the clock, and what the earlier ones were answered."""
+    failed = a_delivery(1, status=500, verdict="retry")
+    captures = [
+        a_capture(1, deliveries=(failed,)),
+        a_capture(2, received_at=NOON + timedelta(seconds=61), repeat_of=1),
+    ]
+    text = said(event(subject(tmp_path, captures)))
+    assert "2 captures of this event; this one: try 2 of 7, 1 min after the first" in text
+    assert "500, retry" in text
+    assert "ALARM" not in text
+
+
+def test_other_bytes_are_an_alarm(tmp_path: Path) -> None:
+    """The same event with another body is an alarm that names what differs, digits kept."""
+    other = a_capture(2, repeat_of=1, body=BODY.replace(b"100.50", b"100.5"), event=a_capture().event)
+    text = said(event(subject(tmp_path, [a_capture(1), other])))
+    assert "ALARM: other bytes than 1" in text
+    assert "body payload.amount: 100.50 in 1, 100.5 here" in text
+
+
+def test_of_many_replays_the_newest(tmp_path: Path) -> None:
+    """A capture that was sent again and again tells of the last times, and how many there were."""
+    deliveries = tuple(
+        a_delivery(number, kind="replay", target=f"http://x/{number}") for number in range(1, 81)
+    )
+    found = subject(tmp_path, [a_capture(1, deliveries=(a_delivery(81), *deliveries))])
+    text = said(event(found))
+    assert "Sent again 80 times; these are the last 3." in text
+    assert "http://localhost:3000 answered 200" in text
+    assert text.count("(replay)") == 3
+    assert "http://x/80 (replay)" in text
+    text = said(deliveries_tab(found))
+    assert "31 earlier deliveries are left out" in text
+    assert "replay to http://x/80" in text
+
+
+def test_passport(tmp_path: Path) -> None:
+    """Who called stands as `show` has it: encryption, verdict, and the certificate."""
+    tls = {
+        "version": "TLSv1.3",
+        "cipher": "TLS_AES_256_GCM_SHA384",
+        "sni": "relay.example.com",
+        "verdict": "expired",
+        "words": "certificate has expired",
+        "authenticated": False,
+        "certificate": {"subject": "CN=lean", "issuer": "CN=ca", "san": ["DNS:lean"], "sha256": "ab"},
+    }
+    text = said(client(subject(tmp_path, [a_capture(1, tls=tls)])))
+    assert "tls: TLSv1.3, TLS_AES_256_GCM_SHA384, to relay.example.com" in text
+    assert "caller: ○ not authenticated: expired (certificate has expired)" in text
+    assert "subject: CN=lean" in text
+
+
+@pytest.mark.parametrize("tab", [event, headers, deliveries_tab, shape, signature, client])
+def test_hostile_text_is_made_safe(tmp_path: Path, tab: Any) -> None:
+    """Whatever a caller, a backend or a certificate wrote, no tab hands on a character that acts."""
+    bad = "\x1b]0;x\x07\u202e[@click=app.quit]"
+    raw = bad.encode("utf-8").decode("latin-1")
+    body = f'{{"type":"payment.updated{bad[6:]}","payload":{{"{bad[6:]}":1}}}}'.encode()
+    capture = a_capture(
+        1,
+        headers=((raw, raw), ("lean-signature", raw)),
+        target=raw,
+        client=bad,
+        note=bad,
+        body=body,
+        signature=Signature.MALFORMED,
+        tls={"version": bad, "verdict": bad, "words": bad, "certificate": {"subject": bad}},
+        deliveries=(a_delivery(1, target=bad, attempts=0, verdict=None, status=None),),
+    )
+    answer = an_attempt(
+        target=bad, error=bad, address=bad, headers=((raw, raw),), body=bad.encode(), verdict_reason=bad
+    )
+    text = said(tab(subject(tmp_path, [capture], attempts=(answer,))))
+    assert visible(text.replace("\n", " ")) == text.replace("\n", " ")

@@ -1,0 +1,64 @@
+"""Signs and words: each state has its own, sizes and times fit, wrapping loses nothing."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from tests.support.factories import a_delivery
+from tui.presenters import format
+
+AT = datetime(2026, 11, 20, 8, 15, 30, 123000, UTC)
+LOCAL = AT.astimezone()
+
+
+@pytest.mark.parametrize(
+    ("changes", "shown"),
+    [
+        ({"state": "queued", "attempts": 0}, "… queued"),
+        ({"state": "sending", "attempts": 0}, "→ sending"),
+        ({"state": "parked", "attempts": 0}, "‖ parked"),
+        ({"status": 200}, "✓ 200 delivered"),
+        ({"status": 201, "verdict": "retry"}, "✗ 201 retry"),
+        ({"status": None, "verdict": "retry", "outcome": "timeout"}, "✗ timeout"),
+        ({"status": None, "verdict": None, "outcome": "loop"}, "– loop"),
+        ({"state": "queued", "status": 500, "verdict": "retry"}, "✗ 500 retry"),
+    ],
+)
+def test_how_a_delivery_stands(changes: dict[str, object], shown: str) -> None:
+    """Each state has a sign and a word of its own."""
+    assert format.of_delivery(a_delivery(1, **changes), wordy=True)[0] == shown
+
+
+@pytest.mark.parametrize(
+    ("count", "written"),
+    [(412, "412 B"), (10_650, "10.4 KiB"), (1023 * 1024, "1023 KiB"), (3_250_000, "3.1 MiB")],
+)
+def test_sizes_fit(count: int, written: str) -> None:
+    """At most eight cells."""
+    assert format.short_size(count) == written
+
+
+def test_other_days() -> None:
+    """A time of another day is that day."""
+    today = LOCAL.date()
+    assert format.clock(AT, today, 8) == f"{LOCAL:%H:%M:%S}"
+    assert format.clock(AT, today + timedelta(days=1), 8) == f"{LOCAL:%d %b}"
+    assert format.clock(AT, date(2027, 3, 1), 12) == f"{LOCAL:%Y-%m-%d}"
+
+
+@given(st.text(alphabet="ab 漢é-", max_size=80), st.integers(2, 20))
+def test_wrapping_loses_nothing_but_blanks(text: str, width: int) -> None:
+    """Each line fits, and all that is no blank is there, in order."""
+    lines = format.wrapped(text, width)
+    assert all(cell_len(line) <= width for line in lines)
+    assert "".join(lines).replace(" ", "") == text.replace(" ", "")
+
+
+def test_sparkline() -> None:
+    """The highest bar is full, a low one is seen, and none is a dot."""
+    assert "".join(text for text, _ in format.sparkline([0, 1, 50, 100])) == "·▁▅█"
