@@ -1,4 +1,7 @@
-"""Other processes: those that have a file or a port open, as far as this system tells, and our own."""
+"""Other processes, as far as the system names them, and how our own are started.
+
+psutil takes 41 ms to import, so only the functions that need it do; each is on an error path.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,13 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-LISTEN = "0A"
-"""State column of /proc/net/tcp for a listening socket (proc(5))."""
+if TYPE_CHECKING:
+    import psutil
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,21 +30,33 @@ class Process:
 
 
 def holders(path: Path) -> list[Process]:
-    """Other programs that have the file open; empty where the system does not tell (Linux does).
+    """Other programs of this user that have the file open.
 
-    What started this process belongs to the same program: an engine and the process that writes for it.
+    The parent of this process belongs to the same program: an engine and the process that writes for it.
     """
-    wanted = str(path.resolve())
-    started_by = os.getppid()
-    return [
-        process for process in _others() if process.pid != started_by and wanted in _open_files(process.pid)
-    ]
+    import psutil
+
+    wanted, parent = str(path.resolve()), os.getppid()
+    found = []
+    for process in _others():
+        with suppress(psutil.Error):
+            if process.pid != parent and any(file.path == wanted for file in process.open_files()):
+                found.append(Process(process.pid, process.name()))
+    return found
 
 
-def locker(path: Path, byte: int) -> Process | None:
-    """Another program whose lock for writing covers a byte of the file; None where the system does not tell.
+def port_owner(port: int) -> Process | None:
+    """The process that listens on a TCP port of this machine; None if the system does not name it."""
+    for each, pid in _listeners():
+        if each == port and pid is not None and pid != os.getpid():
+            return _process(pid)
+    return None
 
-    Linux lists the locks of all processes in /proc/locks (proc(5)).
+
+def lock_holder(path: Path, byte: int) -> Process | None:
+    """Another program with a write lock on a byte of the file; None if the system does not name it.
+
+    Read from /proc/locks (proc(5)), which only Linux has; psutil does not read locks.
     """
     try:
         lines = Path("/proc/locks").read_text().splitlines()
@@ -56,22 +73,63 @@ def locker(path: Path, byte: int) -> Process | None:
     return None
 
 
-def own_module(name: str) -> list[str]:
-    """The first words of a command that runs a module of this program, with `own_path` in its environment.
+def is_alive(pid: int) -> bool:
+    """Whether a process with this id is running. Commands ask this at each start, so without psutil."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
-    With -P: what lies in the working folder is no part of it.
+
+def _process(pid: int) -> Process | None:
+    import psutil
+
+    with suppress(psutil.Error):
+        return Process(pid, psutil.Process(pid).name())
+    return None
+
+
+def _others() -> Iterator[psutil.Process]:
+    import psutil
+
+    return (process for process in psutil.process_iter() if process.pid != os.getpid())
+
+
+def _listeners() -> Iterator[tuple[int, int | None]]:
+    """The TCP ports that are listened on, each with the id of its process where the system tells."""
+    import psutil
+
+    try:
+        for each in psutil.net_connections("tcp"):
+            if each.status == psutil.CONN_LISTEN and each.laddr:
+                yield each.laddr.port, each.pid
+    except psutil.AccessDenied:  # macOS shows a user only the sockets of the user's own processes.
+        for process in _others():
+            with suppress(psutil.Error):
+                for mine in process.net_connections("tcp"):
+                    if mine.status == psutil.CONN_LISTEN and mine.laddr:
+                        yield mine.laddr.port, process.pid
+
+
+def own_module(name: str) -> list[str]:
+    """The first words of a command that runs a module of this program; give it `own_environment()`.
+
+    -P keeps modules in the working folder out of it.
     """
     return [sys.executable, "-P", "-m", name]
 
 
-def own_path(*, secrets: bool = False) -> dict[str, str]:
-    """The environment of a process of ours: it finds our modules where we do.
+def own_environment(*, secrets: bool = False) -> dict[str, str]:
+    """The environment for a process of this program, so that it imports the same modules.
 
     Args:
-        secrets: whether it may have the variables that hold Lean's.
+        secrets: whether to pass on the variables with Lean's secrets.
     """
-    known = {name: value for name, value in os.environ.items() if secrets or not name.startswith("LEAN_")}
-    return known | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    passed_on = {name: value for name, value in os.environ.items() if secrets or not name.startswith("LEAN_")}
+    return passed_on | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
 
 
 def how_it_ended(code: int) -> str:
@@ -82,66 +140,3 @@ def how_it_ended(code: int) -> str:
         return f"killed by {signal.Signals(-code).name}"
     except ValueError:
         return f"killed by signal {-code}"
-
-
-def is_alive(pid: int) -> bool:
-    """Whether a process with this id runs."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def port_owner(port: int) -> Process | None:
-    """The process that listens on a TCP port of this machine; None where the system does not tell."""
-    inodes = {
-        f"socket:[{fields[9]}]"
-        for table in ("/proc/net/tcp", "/proc/net/tcp6")
-        for fields in _table(Path(table))
-        if fields[3] == LISTEN and int(fields[1].rpartition(":")[2], 16) == port
-    }
-    if not inodes:
-        return None
-    return next((process for process in _others() if inodes & _open_files(process.pid)), None)
-
-
-def _table(path: Path) -> Iterator[list[str]]:
-    try:
-        lines = path.read_text().splitlines()[1:]
-    except OSError:
-        return
-    for line in lines:
-        fields = line.split()
-        if len(fields) > 9:
-            yield fields
-
-
-def _others() -> Iterator[Process]:
-    try:
-        names = os.listdir("/proc")
-    except OSError:
-        return
-    for name in names:
-        if name.isdecimal() and int(name) != os.getpid() and (process := _process(int(name))) is not None:
-            yield process
-
-
-def _process(pid: int) -> Process | None:
-    try:
-        return Process(pid, Path("/proc", str(pid), "comm").read_text(errors="replace").strip())
-    except OSError:
-        return None
-
-
-def _open_files(pid: int) -> set[str]:
-    folder = f"/proc/{pid}/fd"
-    found = set()
-    try:
-        for name in os.listdir(folder):
-            found.add(os.readlink(f"{folder}/{name}"))
-    except OSError:
-        return found
-    return found

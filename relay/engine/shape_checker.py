@@ -19,7 +19,7 @@ import msgspec
 
 from relay.engine.shape_worker import Drift, Found
 from relay.engine.tasks import background
-from relay.processes import own_module, own_path
+from relay.processes import own_environment, own_module
 from relay.store.errors import StoreClosed, StoreTrouble
 from relay.store.write.client import Writer
 from relay.store.write.shapes import first_unjudged, save_shapes, where_judging_stands
@@ -265,7 +265,7 @@ class Worker:
         self._process = await asyncio.create_subprocess_exec(
             *(self._command or own_module(PROGRAM)),
             str(self._db),
-            env=own_path(),
+            env=own_environment(),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,

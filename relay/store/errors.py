@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from relay.processes import holders, locker
+from relay.processes import holders, lock_holder
 
 WRITE_LOCK = 120
 """The byte of `-shm` that who writes in WAL mode has locked (sqlite.org/walformat.html, section 2.3)."""
@@ -46,7 +46,7 @@ def diagnose(error: sqlite3.Error, path: Path) -> StoreTrouble:
 
 
 def _who_locks(path: Path) -> str:
-    other = locker(path.with_name(f"{path.name}-shm"), WRITE_LOCK)
+    other = lock_holder(path.with_name(f"{path.name}-shm"), WRITE_LOCK)
     if other is not None:
         return f"another program ({other}) holds the log; end its transaction"
     some = "; ".join(map(str, holders(path)))

@@ -1,18 +1,16 @@
-"""Which other program holds a file or a port, where the system tells."""
+"""Which other program holds a file, a port or a lock."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
-from relay.processes import holders, locker, port_owner
-
-pytestmark = pytest.mark.skipif(
-    not Path("/proc/net/tcp").exists(), reason="only Linux tells of other processes"
-)
+from relay.processes import holders, lock_holder, port_owner
 
 HOLD = """
 import socket, sys
@@ -21,6 +19,25 @@ server = socket.create_server(("127.0.0.1", 0))
 print(server.getsockname()[1], flush=True)
 sys.stdin.read()
 """
+
+
+def test_a_port_where_only_own_processes_show_their_sockets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The listener is found by its own sockets where the system does not list those of all processes."""
+
+    def refused(_kind: str) -> None:
+        raise psutil.AccessDenied
+
+    monkeypatch.setattr(psutil, "net_connections", refused)
+    other = subprocess.Popen(
+        [sys.executable, "-c", HOLD, os.devnull], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert other.stdout is not None
+    try:
+        owner = port_owner(int(other.stdout.readline()))
+        assert owner is not None
+        assert owner.pid == other.pid
+    finally:
+        other.communicate()
 
 
 def test_the_other_program_is_named(tmp_path: Path) -> None:
@@ -53,8 +70,9 @@ sys.stdin.read()
 """
 
 
+@pytest.mark.skipif(not Path("/proc/locks").exists(), reason="only Linux lists locks")
 def test_who_has_a_byte_locked_is_named(tmp_path: Path) -> None:
-    """The process that holds the lock on a byte is told; other bytes of the file are free."""
+    """The process that holds the lock on a byte is named; other bytes of the file are free."""
     path = tmp_path / "locked"
     path.write_bytes(bytes(200))
     other = subprocess.Popen(
@@ -63,11 +81,11 @@ def test_who_has_a_byte_locked_is_named(tmp_path: Path) -> None:
     assert other.stdout is not None
     try:
         assert other.stdout.readline() == "locked\n"
-        found = locker(path, 120)
+        found = lock_holder(path, 120)
         assert found is not None
         assert found.pid == other.pid
-        assert locker(path, 119) is None
-        assert locker(path, 121) is None
+        assert lock_holder(path, 119) is None
+        assert lock_holder(path, 121) is None
     finally:
         other.communicate()
-    assert locker(path, 120) is None
+    assert lock_holder(path, 120) is None

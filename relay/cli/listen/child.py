@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Any
 
 from relay.errors import Exit, RelayError
-from relay.processes import how_it_ended, own_module, own_path
+from relay.processes import how_it_ended, own_environment, own_module
 
 LINES_KEPT = 200
 """Of what it says, the newest lines."""
@@ -66,7 +66,7 @@ class Listener:
                 text=True,
                 encoding="utf-8",
                 errors="replace",
-                env=own_path(secrets=True),
+                env=own_environment(secrets=True),
                 pass_fds=() if detach else (read_end,),
                 # A session of its own: Ctrl-C at our terminal, and its end, are not the child's.
                 start_new_session=True,

@@ -21,7 +21,7 @@ from time import monotonic
 from typing import Any, TypeVar, cast
 
 from relay.errors import RelayError
-from relay.processes import how_it_ended, own_module, own_path
+from relay.processes import how_it_ended, own_environment, own_module
 from relay.store.columns import Row
 from relay.store.errors import StoreClosed, StoreTrouble
 from relay.store.write.protocol import (
@@ -283,7 +283,7 @@ class Writer:
             [*own_module(PROGRAM), str(self._path)],
             stdin=channel.fileno(),
             stdout=subprocess.DEVNULL,
-            env=own_path(),
+            env=own_environment(),
             pass_fds=() if self._lock is None else (self._lock,),
         )
 
