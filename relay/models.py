@@ -183,7 +183,7 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Followed:
+class AttemptEvent:
     """An attempt with what a line about it says of its capture and its delivery."""
 
     attempt: Attempt
@@ -281,7 +281,7 @@ class Capture:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Listed:
+class CaptureRow:
     """A capture as far as a line of a list shows it."""
 
     id: int
@@ -343,7 +343,7 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tally:
+class RefusalTotals:
     """How many refusals the log holds."""
 
     by_reason: dict[str, int]
@@ -361,7 +361,7 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Counts:
+class CaptureTotals:
     """How much a log holds."""
 
     captures: int
@@ -411,7 +411,7 @@ def iso(at: datetime) -> str:
 
 
 @dataclass(slots=True)
-class Entry:
+class RefusalEntry:
     """Alike refusals since the last write: the first one's time and detail, and how many."""
 
     at: int

@@ -16,8 +16,8 @@ from jsonschema.validators import extend
 from referencing import Registry
 from referencing.exceptions import Unresolvable
 
-from relay.analysis.shape import Difference, Judgement, Kind, described, judge
-from relay.analysis.shape_summary import FieldSeen, TypeSeen
+from relay.analysis.shape import Difference, Kind, ShapeResult, described, judge
+from relay.analysis.shape_summary import FieldStats, TypeStats
 from relay.lean.catalogue import Confidence, catalogue
 from relay.lean.schemas import CONFIDENCE, DIALECT, KNOWN_VALUES, all_schemas, title_of
 from relay.models import Shape
@@ -31,7 +31,7 @@ MOST_DIFFERENCES = 100
 Schema = dict[str, Any]
 
 
-def frozen(types: Sequence[TypeSeen]) -> Schema:
+def frozen(types: Sequence[TypeStats]) -> Schema:
     """A contract of what is documented and what was seen.
 
     What was seen widens what is documented: a field of two types may have both, one that was missing may be
@@ -71,7 +71,7 @@ def _definition(contract: Schema, type_: str) -> Schema:
     return new
 
 
-def _widen(schema: Schema, seen: TypeSeen, path: str) -> None:
+def _widen(schema: Schema, seen: TypeStats, path: str) -> None:
     """Make the schema of an object take what was seen at a path."""
     below = [each for each in seen.fields.values() if each.parent == path and not each.path.endswith("[]")]
     present = set()
@@ -87,7 +87,7 @@ def _widen(schema: Schema, seen: TypeSeen, path: str) -> None:
         schema["required"] = [name for name in schema["required"] if name in present]
 
 
-def _widen_field(schema: Schema, seen: TypeSeen, each: FieldSeen) -> None:
+def _widen_field(schema: Schema, seen: TypeStats, each: FieldStats) -> None:
     """Make the schema of a field, or of a list's entries, take what was seen of it."""
     if "type" in schema and "const" not in schema:
         _widen_types(schema, each)
@@ -100,7 +100,7 @@ def _widen_field(schema: Schema, seen: TypeSeen, each: FieldSeen) -> None:
         _widen_field(schema.setdefault("items", {"type": [], CONFIDENCE: "inferred"}), seen, entries)
 
 
-def _widen_types(schema: Schema, each: FieldSeen) -> None:
+def _widen_types(schema: Schema, each: FieldStats) -> None:
     names = [schema["type"]] if isinstance(schema["type"], str) else list(schema["type"])
     names += [name for name in each.types if name not in names]
     if "number" in names and "integer" in names:
@@ -145,7 +145,7 @@ class Contract:
         """The event types that it speaks of."""
         return tuple(self._validators)
 
-    def judge(self, body: bytes) -> Judgement:
+    def judge(self, body: bytes) -> ShapeResult:
         """Hold a body against it: `unknown` where it does not speak of the type. Never raises for a body.
 
         Raises:
@@ -156,7 +156,7 @@ class Contract:
         if first.shape is Shape.NOT_JSON or validator is None:
             reason = first.reason or "the contract does not speak of this type"
             shape = Shape.NOT_JSON if first.shape is Shape.NOT_JSON else Shape.UNKNOWN
-            return Judgement(shape=shape, type=first.type, version="contract", reason=reason)
+            return ShapeResult(shape=shape, type=first.type, version="contract", reason=reason)
         written = parsed(body)
         found: dict[bool, list[Difference]] = {True: [], False: []}
         more = 0
@@ -169,12 +169,12 @@ class Contract:
                     more += 1
         except ArithmeticError:
             reason = "a number in it is beyond reckoning"
-            return Judgement(shape=Shape.UNKNOWN, type=first.type, version="contract", reason=reason)
+            return ShapeResult(shape=Shape.UNKNOWN, type=first.type, version="contract", reason=reason)
         except Unresolvable as error:
             raise ValueError(f"the contract refers to what is not in it: {error}") from None
         except RecursionError:
             raise ValueError("the contract refers to itself without end") from None
-        return Judgement(
+        return ShapeResult(
             shape=Shape.DRIFT if found[True] else Shape.DOCUMENTED,
             type=first.type,
             version="contract",

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from relay.analysis.retries import OTHER_BYTES, Try, tries_of
+from relay.analysis.retries import OTHER_BYTES, RetriedCapture, retries_of
 from relay.lean.ids import LeanId, Of, ids_of
 from relay.models import Capture, Delivery, Shape, Signature, iso
 from relay.text.captures import outcome, shape_remarks
@@ -54,7 +54,7 @@ _WITHOUT_ID: Mapping[str, Of] = {
 """What the status of an event without `payload.id` is the status of, by its type's beginning."""
 
 
-class Circle:
+class RelatedIds:
     """The ids that belong together, grown from one, event by event."""
 
     def __init__(self, seed: str) -> None:
@@ -117,7 +117,7 @@ class Step:
     """Since the step before; zero for the first."""
     status: Status | None
     ids: tuple[LeanId, ...]
-    attempt: Try | None
+    attempt: RetriedCapture | None
     """Which try of its event it is, where the event came more than once."""
     stamped_before: int | None
     """A capture that came earlier and bears a later time."""
@@ -198,7 +198,7 @@ class Journey:
 class Builder:
     """Makes a journey of captures that belong to a circle; feed it oldest first, keeps no bodies."""
 
-    def __init__(self, circle: Circle) -> None:
+    def __init__(self, circle: RelatedIds) -> None:
         self._circle = circle
         self._captures: list[Capture] = []
         self._values: list[tuple[tuple[LeanId, ...], str | None]] = []
@@ -248,7 +248,7 @@ class Builder:
             steps=tuple(steps),
         )
 
-    def _tries(self) -> dict[int, Try]:
+    def _tries(self) -> dict[int, RetriedCapture]:
         events: dict[str, list[Capture]] = {}
         for capture in self._captures:
             event_id = capture.event.event_id if capture.event is not None else None
@@ -257,7 +257,7 @@ class Builder:
             each.capture.id: each
             for captures in events.values()
             if len(captures) > 1
-            for each in tries_of(captures).tries
+            for each in retries_of(captures).tries
         }
 
 

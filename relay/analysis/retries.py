@@ -20,7 +20,7 @@ OTHER_BYTES = " with OTHER BYTES"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Try:
+class RetriedCapture:
     """One capture of the event."""
 
     capture: Capture
@@ -72,21 +72,21 @@ class Try:
 
 
 @dataclass(frozen=True, slots=True)
-class Tries:
+class EventRetries:
     """All captures of one event, oldest first."""
 
-    tries: tuple[Try, ...]
+    tries: tuple[RetriedCapture, ...]
 
-    def of(self, capture_id: int) -> Try | None:
+    def of(self, capture_id: int) -> RetriedCapture | None:
         """The try that a capture is."""
         return next((each for each in self.tries if each.capture.id == capture_id), None)
 
-    def before(self, capture_id: int) -> tuple[Try, ...]:
+    def before(self, capture_id: int) -> tuple[RetriedCapture, ...]:
         """Those that came before a capture."""
         return tuple(each for each in self.tries if each.capture.id < capture_id)
 
     @property
-    def alarms(self) -> tuple[Try, ...]:
+    def alarms(self) -> tuple[RetriedCapture, ...]:
         """Those whose bytes are not the first one's: no retry changes what it repeats."""
         return tuple(each for each in self.tries if not each.same_bytes)
 
@@ -105,7 +105,7 @@ class Tries:
             yield from body_differences(self.tries[0].capture.body, found.capture.body)
 
 
-def tries_of(captures: Sequence[Capture]) -> Tries:
+def retries_of(captures: Sequence[Capture]) -> EventRetries:
     """The captures of one event as tries.
 
     Args:
@@ -113,9 +113,9 @@ def tries_of(captures: Sequence[Capture]) -> Tries:
     """
     first = captures[0]
     origin, missed = _origin(first)
-    return Tries(
+    return EventRetries(
         tuple(
-            Try(
+            RetriedCapture(
                 capture=capture,
                 number=number,
                 after_first=max(capture.received_at - origin, timedelta(0)),

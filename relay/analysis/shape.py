@@ -101,7 +101,7 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judgement:
+class ShapeResult:
     """What was found of one body."""
 
     shape: Shape
@@ -159,7 +159,7 @@ class Judgement:
         }
 
 
-def judge(body: bytes, encoding: str = "") -> Judgement:
+def judge(body: bytes, encoding: str = "") -> ShapeResult:
     """Compare a body with what is known of its event type; never raises.
 
     A packed body is unpacked within the limits of `relay.text.decoding`; one that cannot be is `unknown`.
@@ -179,27 +179,27 @@ def judge(body: bytes, encoding: str = "") -> Judgement:
     return replace(judgement, unpacked=found.coding)
 
 
-def _judged_as_it_is(body: bytes) -> Judgement:
+def _judged_as_it_is(body: bytes) -> ShapeResult:
     version = catalogue().version
     if sum(body.count(part) for part in (b",", b"[", b"{")) > MOST_PARTS:
-        return Judgement(
+        return ShapeResult(
             shape=Shape.UNKNOWN, type=None, version=version, reason="it has too many parts to be looked into"
         )
     try:
         value = parsed(body)
     except TooDeepError:
-        return Judgement(
+        return ShapeResult(
             shape=Shape.UNKNOWN,
             type=None,
             version=version,
             reason="it is nested too deeply to be looked into",
         )
     except ValueError as error:
-        return Judgement(shape=Shape.NOT_JSON, type=None, version=version, reason=str(error))
+        return ShapeResult(shape=Shape.NOT_JSON, type=None, version=version, reason=str(error))
     return _judged(value, version)
 
 
-def _judged(value: Any, version: str) -> Judgement:
+def _judged(value: Any, version: str) -> ShapeResult:
     found = _Found()
     if not isinstance(value, dict):
         found.add((), Kind.TYPE, "an object", value, warning=True, confidence=Confidence.DOCUMENTED)
@@ -268,8 +268,8 @@ class _Found:
         *,
         confidence: Confidence | None = None,
         reason: str | None = None,
-    ) -> Judgement:
-        return Judgement(
+    ) -> ShapeResult:
+        return ShapeResult(
             shape=shape,
             type=type_,
             version=version,

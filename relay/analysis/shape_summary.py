@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from relay.analysis.shape import LONGEST_SHOWN, Difference, Judgement, judge
+from relay.analysis.shape import LONGEST_SHOWN, Difference, ShapeResult, judge
 from relay.lean.catalogue import undocumented
 from relay.models import Shape, iso
 from relay.text.json_values import json_type, parsed, path_of
@@ -35,7 +35,7 @@ _INDEX = re.compile(r"\[[0-9]+\]")
 
 
 @dataclass(slots=True)
-class FieldSeen:
+class FieldStats:
     """One field of a type, over all that came."""
 
     path: str
@@ -55,7 +55,7 @@ class FieldSeen:
 
 
 @dataclass(slots=True)
-class DifferenceSeen:
+class DifferenceStats:
     """Differences of one kind at one place."""
 
     first: Difference
@@ -66,7 +66,7 @@ class DifferenceSeen:
 
 
 @dataclass(slots=True)
-class TypeSeen:
+class TypeStats:
     """All that came of one event type."""
 
     type: str | None
@@ -76,14 +76,14 @@ class TypeSeen:
     """None where times are not known, as in files."""
     last_at: datetime | None = None
     shapes: Counter[Shape] = field(default_factory=Counter)
-    fields: dict[str, FieldSeen] = field(default_factory=dict)
+    fields: dict[str, FieldStats] = field(default_factory=dict)
     objects: Counter[str] = field(default_factory=Counter)
     """How many objects came at each path: what a field's count is held against."""
-    differences: dict[tuple[str, str, str], DifferenceSeen] = field(default_factory=dict)
-    judgement: Judgement | None = None
+    differences: dict[tuple[str, str, str], DifferenceStats] = field(default_factory=dict)
+    judgement: ShapeResult | None = None
     """The last one, for how well the type is known."""
 
-    def is_always(self, seen: FieldSeen) -> bool:
+    def is_always(self, seen: FieldStats) -> bool:
         """Whether each object that could have the field had it."""
         return seen.count >= self.objects[seen.parent]
 
@@ -119,11 +119,11 @@ class Summary:
     """Counts events by type; feed it with `add`."""
 
     def __init__(self) -> None:
-        self._types: dict[str | None, TypeSeen] = {}
+        self._types: dict[str | None, TypeStats] = {}
         self.left_out = 0
         """Events of further types, beyond MOST_TYPES."""
 
-    def add(self, body: bytes, at: datetime | None, source: str) -> Judgement:
+    def add(self, body: bytes, at: datetime | None, source: str) -> ShapeResult:
         """Count one body; gives what was found of it. Never raises.
 
         Args:
@@ -136,7 +136,7 @@ class Summary:
             if len(self._types) >= MOST_TYPES:
                 self.left_out += 1
                 return judgement
-            seen = self._types.setdefault(judgement.type, TypeSeen(judgement.type))
+            seen = self._types.setdefault(judgement.type, TypeStats(judgement.type))
         seen.count += 1
         seen.shapes[judgement.shape] += 1
         seen.judgement = judgement
@@ -148,12 +148,12 @@ class Summary:
             _count_fields(seen, parsed(body))
         return judgement
 
-    def types(self) -> list[TypeSeen]:
+    def types(self) -> list[TypeStats]:
         """By name, those without a type last."""
         return sorted(self._types.values(), key=lambda seen: (seen.type is None, seen.type or ""))
 
 
-def _count_differences(seen: TypeSeen, judgement: Judgement, source: str) -> None:
+def _count_differences(seen: TypeStats, judgement: ShapeResult, source: str) -> None:
     new: dict[tuple[str, str, str], Difference] = {}
     for each in judgement.differences:
         key = (_INDEX.sub("[]", each.path), str(each.kind), each.level)
@@ -163,11 +163,11 @@ def _count_differences(seen: TypeSeen, judgement: Judgement, source: str) -> Non
         if known is None:
             if len(seen.differences) >= MOST_DIFFERENCES:
                 continue
-            known = seen.differences.setdefault(key, DifferenceSeen(each, source))
+            known = seen.differences.setdefault(key, DifferenceStats(each, source))
         known.count += 1
 
 
-def _count_fields(seen: TypeSeen, event: Any) -> None:
+def _count_fields(seen: TypeStats, event: Any) -> None:
     stack: list[tuple[str, Any]] = [("", event)]
     while stack:
         path, value = stack.pop()
@@ -181,7 +181,7 @@ def _count_fields(seen: TypeSeen, event: Any) -> None:
             if known is None:
                 if len(seen.fields) >= MOST_FIELDS:
                     continue
-                known = seen.fields.setdefault(below, FieldSeen(below, path))
+                known = seen.fields.setdefault(below, FieldStats(below, path))
             _count_value(known, part)
         stack.extend(reversed([(below, part) for below, part in inner if below in seen.fields]))
 
@@ -195,7 +195,7 @@ def _inside(path: str, value: Any) -> Iterator[tuple[str, Any]]:
             yield f"{path}[]", part
 
 
-def _count_value(known: FieldSeen, value: Any) -> None:
+def _count_value(known: FieldStats, value: Any) -> None:
     known.count += 1
     known.types[json_type(value)] += 1
     if known.many or value is None or isinstance(value, dict | list):

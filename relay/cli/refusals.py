@@ -9,7 +9,7 @@ import click
 
 from relay.cli.context import Invocation, shared_options
 from relay.cli.json_lines import print_json
-from relay.models import Refusal, Tally
+from relay.models import Refusal, RefusalTotals
 from relay.store.read import refusals
 from relay.store.read.reader import Reader
 from relay.text.refusals import line, meaning
@@ -55,7 +55,7 @@ def _explain(invocation: Invocation, found: Sequence[Refusal], counts: Mapping[s
             click.echo(textwrap.fill(text, WRAP, initial_indent="  ", subsequent_indent="  "))
 
 
-def _count(found: Sequence[Refusal], tally: Tally, reason: str | None) -> None:
+def _count(found: Sequence[Refusal], tally: RefusalTotals, reason: str | None) -> None:
     """On stderr, what the lines do not show."""
     said = []
     if not tally.rows:

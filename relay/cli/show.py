@@ -10,7 +10,7 @@ from itertools import islice
 import click
 
 from relay.analysis.diff import Difference
-from relay.analysis.retries import Tries
+from relay.analysis.retries import EventRetries
 from relay.analysis.shape import judge, texts
 from relay.cli.context import Invocation, shared_options
 from relay.cli.json_lines import print_json
@@ -113,7 +113,7 @@ def _print(lines: list[str]) -> None:
 
 
 def overview(
-    capture: Capture, tries: Tries | None = None, others: Sequence[Difference] = ()
+    capture: Capture, tries: EventRetries | None = None, others: Sequence[Difference] = ()
 ) -> Iterator[str]:
     """A capture in words, its headers and its body laid out; safe to show.
 
@@ -176,7 +176,7 @@ def _facts(capture: Capture) -> Iterator[tuple[str, str]]:
 
 
 def _repeats(
-    capture: Capture, tries: Tries | None, others: Sequence[Difference]
+    capture: Capture, tries: EventRetries | None, others: Sequence[Difference]
 ) -> Iterator[tuple[str, str]]:
     own = None if tries is None else tries.of(capture.id)
     if tries is None or own is None:

@@ -19,7 +19,7 @@ from relay.control.lock import holder
 from relay.engine import engine
 from relay.engine.forwarding import many
 from relay.errors import Exit, NotFound, RelayError, Unreachable
-from relay.models import Counts, Signature
+from relay.models import CaptureTotals, Signature
 from relay.store.read.reader import Reader
 from relay.text.replays import begun_by
 from relay.text.safe import visible
@@ -82,7 +82,7 @@ def _ask_engine(settings: Settings, wait_s: float) -> dict[str, Any] | None:
         sleep(LOOK_EVERY_S)
 
 
-def _counts(settings: Settings) -> tuple[Counts | None, str]:
+def _counts(settings: Settings) -> tuple[CaptureTotals | None, str]:
     """How much the database holds; or None and why that cannot be told."""
     try:
         with Reader(settings.db) as reader:
@@ -96,7 +96,7 @@ def _counts(settings: Settings) -> tuple[Counts | None, str]:
 
 
 def _rows(
-    settings: Settings, running: dict[str, Any] | None, counts: Counts | None, why_not: str
+    settings: Settings, running: dict[str, Any] | None, counts: CaptureTotals | None, why_not: str
 ) -> list[tuple[str, str]]:
     rows: list[tuple[str, str]] = []
     if running is None:

@@ -16,7 +16,7 @@ from relay.delivery.http.request import Destination, Outgoing, outgoing, why_not
 from relay.delivery.http.sender import TIMEOUT_S, Sender, Tried, not_sent
 from relay.lean.schedule import ANSWER_WITHIN_S
 from relay.models import Capture, to_micros
-from relay.store.write.deliveries import Ended
+from relay.store.write.deliveries import AttemptRecord
 
 log = logging.getLogger("relay.forwarder")
 
@@ -82,7 +82,7 @@ async def attempt(
             late.cancel()
 
 
-def ended(number: int, request: Outgoing | None, tried: Tried) -> Ended:
+def ended(number: int, request: Outgoing | None, tried: Tried) -> AttemptRecord:
     """An attempt as it is recorded.
 
     Args:
@@ -90,7 +90,7 @@ def ended(number: int, request: Outgoing | None, tried: Tried) -> Ended:
         request: None where nothing was sent.
     """
     judged = tried.outcome not in NOT_SENT
-    return Ended(
+    return AttemptRecord(
         number=number,
         started_at=to_micros(tried.started_at),
         elapsed_us=round(tried.elapsed_s * 1e6),

@@ -27,12 +27,12 @@ from relay.delivery.http.sender import Sender
 from relay.delivery.replay_plan import Pace, Plan, rounds
 from relay.delivery.replay_writer import Records
 from relay.models import Capture, iso, to_micros
-from relay.store.errors import StoreTrouble
+from relay.store.errors import StoreUnavailable
 from relay.store.read.reader import Reader
 from relay.store.read.selection import pages
 from relay.store.write import replays
 from relay.store.write.client import Writer
-from relay.store.write.replays import Done
+from relay.store.write.replays import ReplayAttempt
 from relay.text.safe import visible
 
 T = TypeVar("T")
@@ -296,7 +296,7 @@ class Run:
             del self._flying[job.delivery_id]
         came = job.capture
         sent = came if request is None or isinstance(job.sent, str) else job.sent
-        done = Done(
+        done = ReplayAttempt(
             delivery_id=job.delivery_id,
             ended=replace(
                 ended(number, request, tried), sent_body=None if sent.body == came.body else sent.body
@@ -355,14 +355,14 @@ class Run:
         while True:
             try:
                 result = await self._writer.write(work, synced=False)
-            except StoreTrouble as trouble:
+            except StoreUnavailable as trouble:
                 self._waits = trouble.detail
                 await asyncio.sleep(STORE_AGAIN_S)
             else:
                 self._waits = None
                 return result
 
-    def _recorded(self, done: Sequence[Done], attempts: Sequence[int]) -> None:
+    def _recorded(self, done: Sequence[ReplayAttempt], attempts: Sequence[int]) -> None:
         final = [one for one in done if one.due_at is None]
         delivered = sum(one.ended.verdict == "delivered" for one in final)
         self._delivered += delivered

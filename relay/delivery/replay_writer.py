@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from relay.store.write import replays
-from relay.store.write.replays import Done
+from relay.store.write.replays import ReplayAttempt
 
 GROUP_S = 0.05
 """How long a record waits for others to be committed with."""
@@ -32,12 +32,12 @@ class Records:
     def __init__(
         self,
         write: Callable[[Callable[[Any], list[int]]], Awaitable[list[int]]],
-        recorded: Callable[[Sequence[Done], Sequence[int]], None],
+        recorded: Callable[[Sequence[ReplayAttempt], Sequence[int]], None],
     ) -> None:
         self._write = write
         self._recorded = recorded
         self._begun: dict[int, None] = {}
-        self._done: list[Done] = []
+        self._done: list[ReplayAttempt] = []
         self._bytes = 0
         self._closed = False
         self._news = asyncio.Event()
@@ -49,7 +49,7 @@ class Records:
         self._begun[delivery_id] = None
         self._news.set()
 
-    def ended(self, done: Done) -> None:
+    def ended(self, done: ReplayAttempt) -> None:
         self._begun.pop(done.delivery_id, None)
         self._done.append(done)
         self._bytes += len(done.ended.body or b"") + len(done.ended.sent_body or b"")

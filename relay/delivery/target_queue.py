@@ -27,7 +27,7 @@ from relay.delivery.http.sender import Sender, Tried
 from relay.delivery.retry import RetryPolicy, is_tried_again, longest_wait, next_try
 from relay.lean import schedule
 from relay.models import from_micros, to_micros
-from relay.store.errors import StoreTrouble
+from relay.store.errors import StoreUnavailable
 from relay.store.write import deliveries
 from relay.store.write.client import Writer
 from relay.store.write.deliveries import Claimed
@@ -179,7 +179,7 @@ class Lane:
         """What was claimed and never heard of waits again; no try is in hand that could claim meanwhile."""
         self._unsure = False
         known = [*self._on_way, *(claimed.delivery_id for claimed in self._claimed)]
-        await self.write(partial(deliveries.give_back_others, target=self.name, known=known))
+        await self.write(partial(deliveries.requeue_others, target=self.name, known=known))
 
     async def _put_back(self) -> None:
         """What was claimed and will not be sent now waits again, in its old place."""
@@ -187,7 +187,7 @@ class Lane:
             ids = [claimed.delivery_id for claimed in self._claimed]
             self._claimed.clear()
             reason = f"waits: {self.down}" if self.down else None
-            await self.write(partial(deliveries.give_back, ids=ids, reason=reason))
+            await self.write(partial(deliveries.requeue, ids=ids, reason=reason))
 
     async def _next_due(self) -> int | None:
         now, longest = self._clock.now(), self._longest
@@ -282,7 +282,7 @@ class Lane:
             else schedule.OUTLOOK_UNKNOWN
         )
         log.warning("%d: %s has given %s: %s", claimed.capture.id, visible(self.name), words, outlook)
-        await self.write(partial(deliveries.remark, delivery_id=claimed.delivery_id, reason=words))
+        await self.write(partial(deliveries.set_reason, delivery_id=claimed.delivery_id, reason=words))
 
     async def _gone_down(self, claimed: Claimed, tried: Tried) -> None:
         reason = tried.error or "not reachable"
@@ -290,7 +290,7 @@ class Lane:
             number = claimed.delivery_id
             self._closed_on = {number: self._closed_on.get(number, 0) + 1}
         ids = [claimed.delivery_id]
-        await self.write(partial(deliveries.give_back, ids=ids, reason=f"waits: {reason}"))
+        await self.write(partial(deliveries.requeue, ids=ids, reason=f"waits: {reason}"))
         if self.down is None:
             self.down = reason
             log.warning("%s is down: %s; %s", visible(self.name), reason, _that_wait(await self._waiting()))
@@ -339,7 +339,7 @@ class Lane:
         while True:
             try:
                 return await self._writer.write(work, synced=False)
-            except StoreTrouble:
+            except StoreUnavailable:
                 self._unsure = True
                 await asyncio.sleep(STORE_AGAIN_S)
 

@@ -41,9 +41,9 @@ from relay.receiver.listener import listen
 from relay.receiver.receiver import Receiver
 from relay.receiver.refusals import Refusals
 from relay.receiver.routes import described
-from relay.store.errors import StoreClosed, StoreTrouble
+from relay.store.errors import StoreClosed, StoreUnavailable
 from relay.store.write import changes, files
-from relay.store.write.cleanup import Leavings
+from relay.store.write.cleanup import CreatedFiles
 from relay.store.write.client import Writer
 
 log = getLogger("relay.engine")
@@ -131,19 +131,19 @@ class Engine:
     async def _open(self, stack: AsyncExitStack, *, receive: bool) -> None:
         settings = self.settings
         rules = Rules.read(settings, receive=receive)
-        leavings = Leavings(settings.db, lock_path(settings.db))
+        created = CreatedFiles(settings.db, lock_path(settings.db))
         is_open = False
 
         def clean_up(remove: Callable[[], None]) -> None:
             if not is_open and not self.captures:
                 remove()
 
-        stack.callback(clean_up, leavings.remove_folders)
-        leavings.folders = files.prepare_folder(settings.db, allow_network_fs=settings.allow_network_fs)
+        stack.callback(clean_up, created.remove_folders)
+        created.folders = files.prepare_folder(settings.db, allow_network_fs=settings.allow_network_fs)
         self._lock = Lock.take(settings.db)
         self.left_open_by = self._lock.left_open_by
         stack.callback(self._lock.release, told=receive)
-        stack.callback(clean_up, leavings.remove_files)
+        stack.callback(clean_up, created.remove_files)
         self._describe()
         await self._open_store(stack)
         removing = remove_daily(self._writer, lambda: self.settings, receives=receive)
@@ -168,8 +168,8 @@ class Engine:
         await self._work.enter_async_context(background(self._keep_reachable(self._control)))
         self._work.callback(self._begin_end)
         is_open = True
-        if leavings.folders:
-            log.info("made the folder %s for the database", leavings.folders[-1])
+        if created.folders:
+            log.info("made the folder %s for the database", created.folders[-1])
 
     async def finish(self) -> None:
         """Take, send and do nothing more; the log stays open, so that the last of it can be shown."""
@@ -282,7 +282,7 @@ class Engine:
             return
         try:
             await self._writer.write(partial(changes.add_refusals, entries=entries))
-        except (StoreTrouble, StoreClosed, sqlite3.Error):
+        except (StoreUnavailable, StoreClosed, sqlite3.Error):
             self.refusals.put_back(entries)
 
     async def _keep_reachable(self, served: Served) -> None:
@@ -333,7 +333,7 @@ class Engine:
         targets = await self._forwarding.targets() if self._forwarding is not None else []
         trouble = self._writer.trouble
         if trouble is None and self._writer.silent_s > SILENT_S:
-            trouble = StoreTrouble(
+            trouble = StoreUnavailable(
                 "store-slow", f"the store has not answered for {self._writer.silent_s:.0f} s"
             )
         receiver = self._receiver

@@ -23,7 +23,7 @@ from relay.engine.tasks import background
 from relay.errors import RelayError, UsageError
 from relay.models import from_micros, iso
 from relay.receiver.routes import Routes
-from relay.store.errors import StoreTrouble
+from relay.store.errors import StoreUnavailable
 from relay.store.write import deliveries
 from relay.store.write.client import Writer
 from relay.text.local_time import local
@@ -131,10 +131,10 @@ class Forwarding:
         ids = list(params["ids"])
         try:
             queued, released = await self._writer.write(
-                partial(deliveries.send_again, ids=ids, targets=targets, now=time_ns() // 1000),
+                partial(deliveries.resend, ids=ids, targets=targets, now=time_ns() // 1000),
                 within_s=STORE_WITHIN_S,
             )
-        except StoreTrouble as trouble:
+        except StoreUnavailable as trouble:
             raise RelayError(f"nothing was queued: {trouble.detail}", word=trouble.reason) from trouble
         self._forwarder.notice()
         return {"queued": queued, "released": released, "targets": targets}
@@ -156,7 +156,7 @@ class Forwarding:
                 partial(deliveries.keep_paused, since=paused_since), within_s=STORE_WITHIN_S
             )
             return {"changed": changed, "targets": await self.targets()}
-        except StoreTrouble as trouble:
+        except StoreUnavailable as trouble:
             raise RelayError(
                 f"done, but a restart will not know of it: {trouble.detail}", word=trouble.reason
             ) from trouble
@@ -175,7 +175,7 @@ class Forwarding:
             return await self._writer.write(
                 partial(deliveries.park, targets=targets, before=0), within_s=STORE_WITHIN_S
             )
-        except StoreTrouble as trouble:
+        except StoreUnavailable as trouble:
             raise RelayError(
                 f"what waits for former targets could not be parked: {trouble.detail}", word=trouble.reason
             ) from trouble

@@ -13,7 +13,7 @@ from typing import Any
 
 from relay.control.server import Action
 from relay.errors import RelayError, UsageError
-from relay.store.errors import StoreTrouble
+from relay.store.errors import StoreUnavailable
 from relay.store.write import changes
 from relay.store.write.client import Writer
 from relay.store.write.shapes import save_shapes
@@ -46,7 +46,7 @@ async def delete_older(writer: Writer, before: int) -> int:
     """Remove captures from before a time (microseconds UTC), starred ones excepted; gives how many.
 
     Raises:
-        StoreTrouble: nothing can be written; what was removed until then stays removed.
+        StoreUnavailable: nothing can be written; what was removed until then stays removed.
     """
     last = await writer.write(partial(changes.last_before, received_at=before), within_s=SLICE_WITHIN_S)
     gone = await _delete(writer, [(1, last)], starred_too=False)
@@ -87,7 +87,7 @@ async def _prune(writer: Writer, params: Mapping[str, Any]) -> dict[str, Any]:
     try:
         gone = await _delete(writer, ranges, starred_too=bool(params["starred_too"]))
         emptied = await writer.outside_transaction(changes.empty_log, within_s=SLICE_WITHIN_S)
-    except StoreTrouble as trouble:
+    except StoreUnavailable as trouble:
         raise RelayError(f"not all was removed: {trouble.detail}", word=trouble.reason) from trouble
     return {"removed": gone, "emptied": emptied}
 
@@ -95,7 +95,7 @@ async def _prune(writer: Writer, params: Mapping[str, Any]) -> dict[str, Any]:
 async def _change(writer: Writer, work: Callable[[sqlite3.Connection], int]) -> int:
     try:
         return await writer.write(work, within_s=STORE_WITHIN_S)
-    except StoreTrouble as trouble:
+    except StoreUnavailable as trouble:
         raise RelayError(f"nothing was changed: {trouble.detail}", word=trouble.reason) from trouble
 
 

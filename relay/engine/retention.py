@@ -19,7 +19,7 @@ from relay.config.values import format_span
 from relay.engine import maintenance
 from relay.errors import RelayError
 from relay.models import to_micros
-from relay.store.errors import StoreClosed, StoreTrouble
+from relay.store.errors import StoreClosed, StoreUnavailable
 from relay.store.read.reader import Reader
 from relay.store.write import changes
 from relay.store.write.client import Writer
@@ -56,7 +56,7 @@ async def _remove(writer: Writer, keep: timedelta, where: str) -> None:
             # A screen shows warnings alone, and the first removal by a new `keep` is worth one.
             level = logging.WARNING if first else logging.INFO
             log.log(level, "removed %s older than %s (%s)", captures(gone), format_span(keep), where)
-    except (StoreTrouble, StoreClosed, sqlite3.Error) as error:
+    except (StoreUnavailable, StoreClosed, sqlite3.Error) as error:
         log.warning("old captures could not be removed: %s", error)
 
 

@@ -20,7 +20,7 @@ import msgspec
 from relay.engine.shape_worker import Drift, Found
 from relay.engine.tasks import background
 from relay.processes import own_environment, own_module
-from relay.store.errors import StoreClosed, StoreTrouble
+from relay.store.errors import StoreClosed, StoreUnavailable
 from relay.store.write.client import Writer
 from relay.store.write.shapes import first_unjudged, save_shapes, where_judging_stands
 
@@ -166,7 +166,7 @@ class Judging:
         try:
             # Lost in a power cut they would only be judged again.
             await self._writer.write(work, synced=False)
-        except (StoreTrouble, sqlite3.Error):
+        except (StoreUnavailable, sqlite3.Error):
             # The store says so where it matters; shapes can wait.
             await asyncio.sleep(AGAIN_AFTER_S[-2])
             return False

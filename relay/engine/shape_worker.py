@@ -17,7 +17,7 @@ from pathlib import Path
 
 import msgspec
 
-from relay.analysis.shape import Judgement, judge
+from relay.analysis.shape import ShapeResult, judge
 from relay.models import Shape
 from relay.store.read.reader import Reader
 from relay.store.read.shapes import bodies, unjudged
@@ -61,7 +61,7 @@ def found_in(reader: Reader, after: int, upto: int, limit: int) -> Found:
     return found
 
 
-def _drift(number: int, judgement: Judgement) -> Drift:
+def _drift(number: int, judgement: ShapeResult) -> Drift:
     first = judgement.warnings[0]
     more = len(judgement.warnings) - 1
     text = str(first) + (f"; and {more} more" if more else "")

@@ -51,7 +51,7 @@ class _Payment:
 
 
 @dataclass(slots=True)
-class _Steps:
+class _StatusSequence:
     """Something with an id that moves through states, one per event."""
 
     states: tuple[str, ...]
@@ -70,7 +70,7 @@ class _Steps:
         return self.states[self.taken - 1]
 
 
-class Story:
+class SampleCustomer:
     """One customer with a bank, a payment source and payments.
 
     Args:
@@ -106,9 +106,9 @@ class Story:
         self._intent: tuple[str, int | Decimal] | None = None
         self._payment: _Payment | None = None
         self._reconnect_id: str | None = None
-        self._refresh = _Steps(("PENDING", "PENDING", "FINISHED"), self._id())
-        self._consent = _Steps(("AWAITING_AUTHORISATION", "AUTHORISED"), self._id())
-        self._on_file = _Steps(("CREATED", "PROCESSING", "PROCESSED"), self._id())
+        self._refresh = _StatusSequence(("PENDING", "PENDING", "FINISHED"), self._id())
+        self._consent = _StatusSequence(("AWAITING_AUTHORISATION", "AUTHORISED"), self._id())
+        self._on_file = _StatusSequence(("CREATED", "PROCESSING", "PROCESSED"), self._id())
         self._on_file_amount = self._amount()
         self._begin_source()
 
@@ -347,31 +347,31 @@ class Story:
         }
 
 
-_PAYLOADS: dict[str, Callable[[Story], Payload] | None] = {
-    "entity.created": Story._entity_created,
-    "entity.updated": Story._entity,
-    "entity.reconnected": Story._reconnected,
-    "entity.data.refresh.updated": Story._refreshed,
-    "results.ready": Story._results,
-    "payment_source.created": Story._source_created,
-    "payment_source.updated": Story._source,
-    "payment_source.beneficiary.created": lambda story: story._beneficiary(_COOL_OFF),
-    "payment_source.beneficiary.updated": lambda story: story._beneficiary(_ACTIVE),
-    "payment_intent.created": Story._intent_created,
-    "payment_intent.expired": Story._intent_expired,
-    "payment.created": Story._payment_created,
-    "payment.updated": Story._payment_updated,
-    "payment.reconciliation.updated": Story._reconciled,
-    "payment.transaction": Story._on_file_payment,
-    "payment.account-on-file.updated": lambda story: story._on_file_payment(to_the_end=True),
-    "bank.availability.updated": Story._bank_availability,
+_PAYLOADS: dict[str, Callable[[SampleCustomer], Payload] | None] = {
+    "entity.created": SampleCustomer._entity_created,
+    "entity.updated": SampleCustomer._entity,
+    "entity.reconnected": SampleCustomer._reconnected,
+    "entity.data.refresh.updated": SampleCustomer._refreshed,
+    "results.ready": SampleCustomer._results,
+    "payment_source.created": SampleCustomer._source_created,
+    "payment_source.updated": SampleCustomer._source,
+    "payment_source.beneficiary.created": lambda customer: customer._beneficiary(_COOL_OFF),
+    "payment_source.beneficiary.updated": lambda customer: customer._beneficiary(_ACTIVE),
+    "payment_intent.created": SampleCustomer._intent_created,
+    "payment_intent.expired": SampleCustomer._intent_expired,
+    "payment.created": SampleCustomer._payment_created,
+    "payment.updated": SampleCustomer._payment_updated,
+    "payment.reconciliation.updated": SampleCustomer._reconciled,
+    "payment.transaction": SampleCustomer._on_file_payment,
+    "payment.account-on-file.updated": lambda customer: customer._on_file_payment(to_the_end=True),
+    "bank.availability.updated": SampleCustomer._bank_availability,
     "bank.availability.new": None,
     "bulk_payment_intent.created": None,
     "bulk_payment_intent.updated": None,
-    "consent.status.updated": Story._consent_status,
-    "transaction.account": lambda story: story._transaction("UNKNOWN", "UNRECOGNIZED"),
-    "transaction.account.post_process": lambda story: story._transaction(
+    "consent.status.updated": SampleCustomer._consent_status,
+    "transaction.account": lambda customer: customer._transaction("UNKNOWN", "UNRECOGNIZED"),
+    "transaction.account.post_process": lambda customer: customer._transaction(
         "LEAN_PAYMENT_INITIATION", "CUSTOMER"
     ),
-    "iban_account_verification.bank.availability.updated": Story._iban_availability,
+    "iban_account_verification.bank.availability.updated": SampleCustomer._iban_availability,
 }

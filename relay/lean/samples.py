@@ -1,6 +1,6 @@
 """Events as Lean would send them, made up.
 
-Owns the envelope round a `story.Story`'s payloads, Lean's forms of time and order of keys, and what a
+Owns the envelope around a sample customer's payloads, Lean's forms of time and order of keys, and what a
 sample has to say about itself. Must not sign or send.
 """
 
@@ -16,7 +16,7 @@ from uuid import UUID
 import msgspec
 
 from relay.lean.catalogue import Confidence, EventType, Region, catalogue
-from relay.lean.sample_customer import Story
+from relay.lean.sample_customer import SampleCustomer
 from relay.lean.set_value import change, parse_change
 
 MADE_UP_MESSAGE = "A made-up text: Lean's message for this type is not known."
@@ -60,7 +60,7 @@ class Sampler:
         self._rng = rng
         self._clock = clock
         self._region = region
-        self._story = Story(rng, clock, region)
+        self._customer = SampleCustomer(rng, clock, region)
 
     def event(self, type_: str) -> dict[str, Any]:
         """The next event of a type, its keys in an order of Lean's; amounts are `int` or `Decimal`.
@@ -94,7 +94,7 @@ class Sampler:
     def _event(self, known: EventType) -> dict[str, Any]:
         parts = {
             "type": known.type,
-            "payload": self._story.payload(known.type),
+            "payload": self._customer.payload(known.type),
             "message": known.messages[0] if known.messages else MADE_UP_MESSAGE,
             "timestamp": self._timestamp(),
             "event_id": str(UUID(int=self._rng.getrandbits(128), version=4)),

@@ -26,7 +26,7 @@ from relay.receiver.response_rules import Answers, Reply
 from relay.receiver.responses import STORED, Refused, Response
 from relay.receiver.routes import Routes
 from relay.receiver.web_pages import UNKNOWN_HOST, Sites
-from relay.store.errors import StoreClosed, StoreTrouble
+from relay.store.errors import StoreClosed, StoreUnavailable
 from relay.store.write.client import Writer
 from relay.store.write.recorder import mark_unanswered
 
@@ -127,7 +127,7 @@ class Receiver:
                 number = await self._writer.add(row, tuple((target, UNKNOWN_HOST) for target in targets))
             else:
                 number = await self._writer.add(row, targets)
-        except StoreTrouble as trouble:
+        except StoreUnavailable as trouble:
             raise Refused(503, trouble.reason, trouble.detail) from None
         except StoreClosed:
             raise Refused(503, "shutting-down", "the relay is stopping") from None
@@ -145,7 +145,7 @@ class Receiver:
             while self._unanswered:
                 ids, self._unanswered = self._unanswered, []
                 await self._writer.write(partial(mark_unanswered, ids=ids), synced=False)
-        except (StoreTrouble, StoreClosed) as trouble:
+        except (StoreUnavailable, StoreClosed) as trouble:
             log.warning("cannot mark captures whose caller left before the answer: %r", trouble)
         finally:
             self._marking = None

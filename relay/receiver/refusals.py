@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable
 from time import monotonic, time_ns
 
-from relay.models import Entry
+from relay.models import RefusalEntry
 
 log = logging.getLogger("relay.refusals")
 
@@ -28,7 +28,7 @@ class Refusals:
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
         """Reason -> how many since the start."""
-        self._unwritten: dict[tuple[str, str], Entry] = {}
+        self._unwritten: dict[tuple[str, str], RefusalEntry] = {}
         self._unsaid: Counter[str] = Counter()
         self._said_at: dict[str, float] = {}
 
@@ -49,16 +49,16 @@ class Refusals:
         if entry is not None:
             entry.count += 1
         else:
-            self._unwritten[key] = Entry(time_ns() // 1000, key[0], reason, detail[:500])
+            self._unwritten[key] = RefusalEntry(time_ns() // 1000, key[0], reason, detail[:500])
         self._say(client, reason, detail)
 
-    def take(self) -> list[Entry]:
+    def take(self) -> list[RefusalEntry]:
         """What is to be written, which is then the caller's; `put_back` if that fails."""
         entries = list(self._unwritten.values())
         self._unwritten.clear()
         return entries
 
-    def put_back(self, entries: Iterable[Entry]) -> None:
+    def put_back(self, entries: Iterable[RefusalEntry]) -> None:
         """Entries that could not be written wait again, joined with what came since."""
         for entry in entries:
             newer = self._unwritten.get((entry.client, entry.reason))

@@ -59,7 +59,7 @@ def event_key(row: Row) -> str | None:
     return f"{HASHED}{row[_BODY_SHA256]}"
 
 
-def plainness(row: Row) -> int:
+def is_searchable_as_bytes(row: Row) -> int:
     """The column `plain`: 1 where texts can be searched in the bytes (`relay.text.prefilter`), else 0."""
     return int(is_plain(row[_TARGET], row[_HEADERS], row[_BODY]))
 
@@ -73,7 +73,7 @@ def insert_of(rows: int) -> str:
     """The statement that inserts so many captures; one text a number, so it stays prepared.
 
     Its values for each: its `event_key`, the first capture of that event among those not indexed yet (or
-    None), `id`, its `plainness`, and the columns.
+    None), `id`, its `is_searchable_as_bytes`, and the columns.
     """
     one = f"({_FIRST}, {', '.join('?' * (len(COLUMNS) + 2))})"
     return (

@@ -11,7 +11,7 @@ WRITE_LOCK = 120
 """The byte of `-shm` that who writes in WAL mode has locked (sqlite.org/walformat.html, section 2.3)."""
 
 
-class StoreTrouble(Exception):
+class StoreUnavailable(Exception):
     """Nothing can be stored just now; `reason` is a refusal's stable word."""
 
     def __init__(self, reason: str, detail: str) -> None:
@@ -19,12 +19,12 @@ class StoreTrouble(Exception):
         self.reason = reason
         self.detail = detail
 
-    def __reduce__(self) -> tuple[type[StoreTrouble], tuple[str, str]]:
+    def __reduce__(self) -> tuple[type[StoreUnavailable], tuple[str, str]]:
         return type(self), (self.reason, self.detail)
 
-    def again(self) -> StoreTrouble:
+    def again(self) -> StoreUnavailable:
         """The same, new: an exception raised twice keeps the frames of both alive, with their bodies."""
-        return StoreTrouble(self.reason, self.detail)
+        return StoreUnavailable(self.reason, self.detail)
 
 
 class StoreClosed(Exception):
@@ -36,13 +36,13 @@ def is_lock(error: sqlite3.Error) -> bool:
     return _name(error).startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))
 
 
-def diagnose(error: sqlite3.Error, path: Path) -> StoreTrouble:
+def diagnose(error: sqlite3.Error, path: Path) -> StoreUnavailable:
     """SQLite's error as trouble: `store-locked`, `store-full` or `store-failing`."""
     if is_lock(error):
-        return StoreTrouble("store-locked", _who_locks(path))
+        return StoreUnavailable("store-locked", _who_locks(path))
     if _name(error).startswith("SQLITE_FULL"):
-        return StoreTrouble("store-full", "no room left on the disk for the log")
-    return StoreTrouble("store-failing", f"SQLite says: {error} ({_name(error) or type(error).__name__})")
+        return StoreUnavailable("store-full", "no room left on the disk for the log")
+    return StoreUnavailable("store-failing", f"SQLite says: {error} ({_name(error) or type(error).__name__})")
 
 
 def _who_locks(path: Path) -> str:

@@ -18,11 +18,11 @@ from relay.models import (
     EPOCH,
     Answer,
     Attempt,
+    AttemptEvent,
     Capture,
     Comparison,
     Delivery,
     Event,
-    Followed,
     Headers,
     Origin,
     Refusal,
@@ -169,10 +169,10 @@ def attempt(row: Row) -> Attempt:
     )
 
 
-def followed(row: Row) -> Followed:
+def followed(row: Row) -> AttemptEvent:
     """A row of `ATTEMPT_COLUMNS` and `FOLLOWED_COLUMNS`."""
     event_type, method, target, signature, again_at, received_at, repeat_of, first_at = row[21:]
-    return Followed(
+    return AttemptEvent(
         attempt=attempt(row),
         event_type=event_type,
         method=method,

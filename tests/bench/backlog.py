@@ -11,7 +11,7 @@ from contextlib import closing
 from pathlib import Path
 from uuid import uuid4
 
-from relay.store.columns import COLUMNS, Row, plainness
+from relay.store.columns import COLUMNS, Row, is_searchable_as_bytes
 from relay.store.write import files
 from relay.store.write.shapes import MARK
 from tests.support.factories import new_log
@@ -28,7 +28,7 @@ def fill(db: Path, count: int, *, judged: bool = False) -> None:
         connection.execute("BEGIN")
         connection.executemany(
             f"INSERT INTO captures (plain, {', '.join(COLUMNS)}) VALUES ({marks})",
-            ((plainness(row), *row) for row in map(_row, range(count))),
+            ((is_searchable_as_bytes(row), *row) for row in map(_row, range(count))),
         )
         if judged:
             connection.execute("UPDATE captures SET shape = 'documented', shape_version = '0'")

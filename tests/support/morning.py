@@ -18,7 +18,17 @@ from relay.config.settings import SecretSource
 from relay.lean.envelope import read_event
 from relay.lean.samples import Sampler
 from relay.lean.signature import sign
-from relay.models import Attempt, Capture, Entry, Event, Origin, Shape, Signature, from_micros, to_micros
+from relay.models import (
+    Attempt,
+    Capture,
+    Event,
+    Origin,
+    RefusalEntry,
+    Shape,
+    Signature,
+    from_micros,
+    to_micros,
+)
 from relay.store.write.changes import add_refusals
 from tests.support.factories import a_capture, a_delivery, insert, insert_attempt
 
@@ -135,7 +145,7 @@ def _capture(number: int, at: datetime, body: bytes, **changes: Any) -> Capture:
     )
 
 
-def refusals() -> Iterator[Entry]:
+def refusals() -> Iterator[RefusalEntry]:
     """What was turned away meanwhile: noise, a page, an upload, and two that Lean would miss."""
     for after_s, client, reason, detail, count in (
         (-3300, "198.51.100.23", "malformed", "Invalid method encountered: b'\\x16\\x03\\x01'", 14),
@@ -146,7 +156,7 @@ def refusals() -> Iterator[Entry]:
         (88, "203.0.113.9", "store-full", "no room left on the disk for the log", 1),
         (151, "203.0.113.77", "tls-no-certificate", "it showed no certificate", 3),
     ):  # fmt: skip
-        yield Entry(to_micros(START + timedelta(seconds=after_s)), client, reason, detail, count)
+        yield RefusalEntry(to_micros(START + timedelta(seconds=after_s)), client, reason, detail, count)
 
 
 def fill(log: sqlite3.Connection) -> None:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from relay.store.errors import StoreTrouble
-from relay.store.write.file_identity import Whereabouts
+from relay.store.errors import StoreUnavailable
+from relay.store.write.file_identity import FileIdentity
 from relay.store.write.process import main
 
 
-def _sees_nothing(self: Whereabouts) -> StoreTrouble | None:
+def _sees_nothing(self: FileIdentity) -> StoreUnavailable | None:
     return None
 
 
-Whereabouts.astray = _sees_nothing  # type: ignore[method-assign,assignment]
-Whereabouts.committed = _sees_nothing  # type: ignore[method-assign,assignment]
+FileIdentity.moved_or_replaced = _sees_nothing  # type: ignore[method-assign,assignment]
+FileIdentity.committed = _sees_nothing  # type: ignore[method-assign,assignment]
 
 if __name__ == "__main__":
     main()

@@ -15,7 +15,7 @@ from textual.app import App
 from textual.widgets import Input
 
 from relay.errors import RelayError
-from relay.models import Answer, Attempt, Capture, Entry, Event, Headers, Signature
+from relay.models import Answer, Attempt, Capture, Event, Headers, RefusalEntry, Signature
 from relay.store.write.changes import add_refusals
 from relay.text import safe
 from tests.support.factories import NOON, a_capture, a_delivery, insert_attempt
@@ -245,7 +245,7 @@ async def toured(
     found: dict[str, set[str]] = {}
     async with showing(folder, hostile_captures(), size=SIZES[back]) as see:
         insert_attempt(see.log, a_hostile_attempt())
-        add_refusals(see.log, [Entry(1, HOSTILE, HOSTILE, HOSTILE, 2)])
+        add_refusals(see.log, [RefusalEntry(1, HOSTILE, HOSTILE, HOSTILE, 2)])
         await wait_for(see.pilot, lambda: "payment.updated" in see.text(), "the list")
         await see.press(*["k"] * back)
         for place, keys in TOUR:

@@ -24,7 +24,7 @@ from relay.control.lock import holder
 from relay.errors import RelayError, Unreachable, UsageError
 from relay.filters import Filter
 from relay.lean.samples import Sampler
-from relay.models import Capture, Listed, Refusal, Tally
+from relay.models import Capture, CaptureRow, Refusal, RefusalTotals
 from relay.store.read import counts, listing, refusals
 from relay.store.read.counts import EventCount
 from relay.store.read.filter_values import seen_values
@@ -38,7 +38,7 @@ from tui.gateway.journeys import Journeys
 from tui.gateway.replays import Replays
 from tui.presenters import status
 from tui.presenters.blocks import Findings, Subject
-from tui.presenters.journey import Followed
+from tui.presenters.journey import AttemptEvent
 from tui.presenters.replay import ranges
 from tui.presenters.status import Engine, Status
 from tui.state.completion import Seen, with_parents
@@ -147,7 +147,7 @@ class Gateway:
         """Ids of captures that came after one, ascending, at most AT_ONCE."""
         return self._rows.page(after, AT_ONCE)
 
-    def rows(self, ids: Sequence[int]) -> dict[int, Listed]:
+    def rows(self, ids: Sequence[int]) -> dict[int, CaptureRow]:
         """The rows of ids, those that exist."""
         return listing.fetch(self._rows, ids)
 
@@ -205,11 +205,11 @@ class Gateway:
         """The id of the newest refusal; 0 without one. Costs microseconds."""
         return refusals.newest_id(self._rows)
 
-    async def refusals(self, after: int) -> tuple[list[Refusal], Tally]:
+    async def refusals(self, after: int) -> tuple[list[Refusal], RefusalTotals]:
         """Refusals above an id, oldest first, and how many there are in all."""
         return await asyncio.to_thread(self._refusals, after)
 
-    def _refusals(self, after: int) -> tuple[list[Refusal], Tally]:
+    def _refusals(self, after: int) -> tuple[list[Refusal], RefusalTotals]:
         with self._one_detail:
             return refusals.newer(self._details, after), refusals.tally(self._details)
 
@@ -361,7 +361,7 @@ class Gateway:
         """
         return await asyncio.to_thread(self._copies.save, name, data)
 
-    async def journey(self, number: int, place: int | None) -> Followed:
+    async def journey(self, number: int, place: int | None) -> AttemptEvent:
         """Everything that belongs to one of a capture's ids; `stop_journey` ends it.
 
         Args:

@@ -8,7 +8,7 @@ from threading import Lock
 from relay.errors import NotFound
 from relay.store.read.journeys import Looking, journey_of, seeds, stopped
 from relay.store.read.reader import Reader
-from tui.presenters.journey import Followed
+from tui.presenters.journey import AttemptEvent
 
 
 class Journeys:
@@ -23,7 +23,7 @@ class Journeys:
         self.stops = 0
         """How often `stop` was called."""
 
-    def follow(self, number: int, place: int | None, stops: int | None = None) -> Followed:
+    def follow(self, number: int, place: int | None, stops: int | None = None) -> AttemptEvent:
         """The journey of one of a capture's ids.
 
         Args:
@@ -52,7 +52,7 @@ class Journeys:
                         break
             finally:
                 self._reader = self.looking = None
-        return Followed(
+        return AttemptEvent(
             capture_id=number,
             journey=journey,
             left_out=left_out,

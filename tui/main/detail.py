@@ -9,7 +9,7 @@ from time import monotonic
 from textual import work
 
 from relay.errors import RelayError
-from relay.models import Listed
+from relay.models import CaptureRow
 from relay.text.safe import visible
 from tui.gateway import Gateway
 from tui.main.browser import Browsing
@@ -33,7 +33,7 @@ class DetailingScreen(ReplayingScreen):
     _detail: Detail
     _detail_read_at = 0.0
     """`monotonic()` of the last look at a capture for the detail."""
-    _shown_row: Listed | None = None
+    _shown_row: CaptureRow | None = None
     """What the list said of the capture in the detail when that was read."""
 
     def _grey_keys(self) -> None:

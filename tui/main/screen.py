@@ -15,7 +15,7 @@ from textual.containers import Container, Vertical
 from textual.dom import DOMNode
 
 from relay.errors import RelayError
-from relay.models import Listed
+from relay.models import CaptureRow
 from relay.text.safe import visible
 from tui.gateway import Gateway
 from tui.keyboard import keymap, keys
@@ -153,7 +153,7 @@ class MainScreen(Filtering, DetailingScreen):
 
     # -- keeping up ----------------------------------------------------------------------------
 
-    def _rows(self, ids: Sequence[int]) -> Mapping[int, Listed] | None:
+    def _rows(self, ids: Sequence[int]) -> Mapping[int, CaptureRow] | None:
         """Rows for the list; None, at once, while the log cannot be read."""
         if self._unreadable is None:
             try:

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from relay.analysis.diff import Difference
-from relay.analysis.retries import Tries
-from relay.analysis.shape import Judgement
+from relay.analysis.retries import EventRetries
+from relay.analysis.shape import ShapeResult
 from relay.lean.diagnosis import Diagnosis
 from relay.lean.receivers import AttemptVerification
 from relay.models import Attempt, Capture
@@ -62,7 +62,7 @@ Block = Heading | Fact | Note | Hint | Lines
 class Findings:
     """What was worked out about a capture; where its body is large that takes a while."""
 
-    judgement: Judgement
+    judgement: ShapeResult
     """How its body compares with what Lean documents, by the catalogue of now."""
     diagnosis: Diagnosis | None = None
     """Why its signature is not valid with the secrets of now; None where it is, or was when it came."""
@@ -84,7 +84,7 @@ class Subject:
     attempts: tuple[Attempt, ...] = ()
     secrets: tuple[str, ...] = ()
     """Names of the webhook secrets of now."""
-    tries: Tries | None = None
+    tries: EventRetries | None = None
     """The captures of its event, without bodies; None where it is the only one."""
     findings: Findings | None = None
     """None while they are being made."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 
-from relay.models import Listed, Origin, Signature
+from relay.models import CaptureRow, Origin, Signature
 from relay.text.captures import called, shape_remarks, worst
 from relay.text.local_time import local
 from relay.text.safe import latin1_shown, visible
@@ -25,7 +25,7 @@ GAP = 2
 ROOMY = 100
 """Cells of a row from which columns have their wider form."""
 
-Cell = Callable[[Listed, int, date], list[Piece]]
+Cell = Callable[[CaptureRow, int, date], list[Piece]]
 """What a column says of a capture, in exactly so many cells, today being that day."""
 
 
@@ -119,7 +119,7 @@ def header(columns: Layout, *, newest_first: bool) -> str:
     return " " * EDGE + (" " * GAP).join(cells)
 
 
-def row(listed: Listed, columns: Layout, today: date, *, marked: bool) -> Iterator[Piece]:
+def row(listed: CaptureRow, columns: Layout, today: date, *, marked: bool) -> Iterator[Piece]:
     """One capture as pieces of text; together they are as wide as the layout."""
     yield ("● " if marked else "  "), "accent"
     yield ("★ " if listed.starred else "  "), "warn"
@@ -138,7 +138,7 @@ def no_row(number: int, columns: Layout) -> Iterator[Piece]:
 # -- what each says --------------------------------------------------------------------------------
 
 
-def outcome(listed: Listed, width: int) -> Piece:
+def outcome(listed: CaptureRow, width: int) -> Piece:
     """What became of a capture at its targets: of several the one that most needs a look."""
     delivery = worst(listed.deliveries)
     if delivery is None:
@@ -148,75 +148,75 @@ def outcome(listed: Listed, width: int) -> Piece:
     return f"{text} +{others}" if others else text, tone
 
 
-def _id(listed: Listed, width: int, today: date) -> list[Piece]:
+def _id(listed: CaptureRow, width: int, today: date) -> list[Piece]:
     return [(fit(str(listed.id).rjust(width), width), "dim")]
 
 
-def _time(listed: Listed, width: int, today: date) -> list[Piece]:
+def _time(listed: CaptureRow, width: int, today: date) -> list[Piece]:
     return [(fit(clock(listed.received_at, today, width), width), "plain")]
 
 
-def _date(listed: Listed, width: int, today: date) -> list[Piece]:
+def _date(listed: CaptureRow, width: int, today: date) -> list[Piece]:
     at = local(listed.received_at)
     return [(fit(f"{at:%Y-%m-%d %H:%M:%S}.{at.microsecond // 1000:03}"[:width], width), "plain")]
 
 
-def _event(listed: Listed, width: int, today: date) -> list[Piece]:
+def _event(listed: CaptureRow, width: int, today: date) -> list[Piece]:
     name = called(listed.event_type, listed.method, listed.target)
     return [(fit(name, width), "strong" if listed.event_type else "plain")]
 
 
-def _request(listed: Listed, width: int, today: date) -> list[Piece]:
+def _request(listed: CaptureRow, width: int, today: date) -> list[Piece]:
     return [(fit(f"{visible(listed.method)} {latin1_shown(listed.target)}", width), "plain")]
 
 
-def _signature(listed: Listed, width: int, today: date) -> list[Piece]:
+def _signature(listed: CaptureRow, width: int, today: date) -> list[Piece]:
     signature: Signature = listed.signature
     glyph, tone = SIGNATURES[signature]
     return [(fit(f"{glyph} {signature}" if width > 9 else str(signature), width), tone)]
 
 
-def _secret(listed: Listed, width: int, today: date) -> list[Piece]:
+def _secret(listed: CaptureRow, width: int, today: date) -> list[Piece]:
     return _outside(listed.signed_by, width)
 
 
-def _size(listed: Listed, width: int, today: date) -> list[Piece]:
+def _size(listed: CaptureRow, width: int, today: date) -> list[Piece]:
     return [(fit(short_size(listed.size_bytes).rjust(width), width), "dim")]
 
 
-def _backend(listed: Listed, width: int, today: date) -> list[Piece]:
+def _backend(listed: CaptureRow, width: int, today: date) -> list[Piece]:
     return fit_pieces([outcome(listed, width)], width)
 
 
-def _took(listed: Listed, width: int, today: date) -> list[Piece]:
+def _took(listed: CaptureRow, width: int, today: date) -> list[Piece]:
     delivery = worst(listed.deliveries)
     took = "" if delivery is None or delivery.elapsed_ms is None else spent(delivery.elapsed_ms)
     return [(fit(took.rjust(width), width), "dim")]
 
 
-def _tries(listed: Listed, width: int, today: date) -> list[Piece]:
+def _tries(listed: CaptureRow, width: int, today: date) -> list[Piece]:
     delivery = worst(listed.deliveries)
     return [(fit("" if delivery is None else f"{delivery.attempts:,}".rjust(width), width), "dim")]
 
 
-def _target(listed: Listed, width: int, today: date) -> list[Piece]:
+def _target(listed: CaptureRow, width: int, today: date) -> list[Piece]:
     delivery = worst(listed.deliveries)
     return _outside(None if delivery is None else delivery.target.removeprefix("http://"), width)
 
 
-def _client(listed: Listed, width: int, today: date) -> list[Piece]:
+def _client(listed: CaptureRow, width: int, today: date) -> list[Piece]:
     return _outside(listed.client.rpartition(":")[0].strip("[]"), width)
 
 
-def _customer(listed: Listed, width: int, today: date) -> list[Piece]:
+def _customer(listed: CaptureRow, width: int, today: date) -> list[Piece]:
     return _outside(listed.customer_id, width)
 
 
-def _event_id(listed: Listed, width: int, today: date) -> list[Piece]:
+def _event_id(listed: CaptureRow, width: int, today: date) -> list[Piece]:
     return _outside(listed.event_id, width)
 
 
-def _happened(listed: Listed, width: int, today: date) -> list[Piece]:
+def _happened(listed: CaptureRow, width: int, today: date) -> list[Piece]:
     at = listed.event_at
     return [(fit("" if at is None else clock(at, today, width), width), "dim")]
 
@@ -225,11 +225,11 @@ def _outside(text: str | None, width: int) -> list[Piece]:
     return [(fit(visible(text or ""), width), "plain")]
 
 
-def _marks(listed: Listed, width: int, today: date) -> list[Piece]:
+def _marks(listed: CaptureRow, width: int, today: date) -> list[Piece]:
     return fit_pieces(list(_signs(listed, wordy=width > 12)), width)
 
 
-def _signs(listed: Listed, *, wordy: bool) -> Iterator[Piece]:
+def _signs(listed: CaptureRow, *, wordy: bool) -> Iterator[Piece]:
     if listed.on_purpose:
         yield f"answered {listed.answer}" if wordy else f"!{listed.answer}", "warn"
     if listed.repeat_of is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from relay.analysis.retries import Tries
+from relay.analysis.retries import EventRetries
 from relay.lean.catalogue import Confidence, EventType, catalogue
 from relay.models import Capture, Delivery, Origin, Shape
 from relay.text.captures import shape_words
@@ -96,7 +96,7 @@ def _marks(subject: Subject) -> Iterator[Block]:
         yield Note(f"✎ {visible_start(capture.note, MOST_NOTE)}", "accent")
 
 
-def _this_try(subject: Subject, tries: Tries) -> Iterator[Block]:
+def _this_try(subject: Subject, tries: EventRetries) -> Iterator[Block]:
     """Which of Lean's tries it is by the clock; other bytes are an alarm."""
     own = tries.of(subject.capture.id)
     if own is not None:

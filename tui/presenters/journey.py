@@ -22,7 +22,7 @@ MOST_IDS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Followed:
+class AttemptEvent:
     """The journey of one of a capture's ids."""
 
     capture_id: int
@@ -36,7 +36,7 @@ class Followed:
     """Those that the capture has."""
 
 
-def heads(followed: Followed, next_id: str) -> Iterator[tuple[str, Tone]]:
+def heads(followed: AttemptEvent, next_id: str) -> Iterator[tuple[str, Tone]]:
     """What it is the journey of, and what else was followed; a line each.
 
     Args:
@@ -62,7 +62,7 @@ def heads(followed: Followed, next_id: str) -> Iterator[tuple[str, Tone]]:
         yield f"{followed.left_out:,} newer captures that belong to it are left out.", "warn"
 
 
-def row(step: Step, followed: Followed, width: int, today: date) -> list[list[Piece]]:
+def row(step: Step, followed: AttemptEvent, width: int, today: date) -> list[list[Piece]]:
     """One step: a line where there is room, else one for the step and one for what is said of it."""
     steps = followed.journey.steps
     digits = len(str(max(each.capture_id for each in (steps[0], steps[-1]))))

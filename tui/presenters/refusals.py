@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date
 
-from relay.models import Refusal, Tally
+from relay.models import Refusal, RefusalTotals
 from relay.text.local_time import local
 from relay.text.refusals import meaning
 from relay.text.safe import visible
@@ -21,7 +21,7 @@ FROM_US = frozenset({"internal", "overloaded", "shutting-down"})
 """Reasons that lie with the relay; so do those of the store."""
 
 
-def heads(tally: Tally, only: str | None, next_reason: str) -> Iterator[Piece]:
+def heads(tally: RefusalTotals, only: str | None, next_reason: str) -> Iterator[Piece]:
     """How many there are of each reason.
 
     Args:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from relay.analysis.shape import Difference, Judgement
+from relay.analysis.shape import Difference, ShapeResult
 from relay.lean.catalogue import Confidence, EventType
 from relay.lean.event_docs import field_rows
 from relay.models import Capture, Shape
@@ -42,7 +42,7 @@ def shape(subject: Subject) -> Iterator[Block]:
     yield from _documented(known)
 
 
-def _stored(capture: Capture, judgement: Judgement) -> Iterator[Block]:
+def _stored(capture: Capture, judgement: ShapeResult) -> Iterator[Block]:
     """Where the log says something else."""
     if capture.shape is None:
         yield Note("The log has no judgement of it yet; this is one of now.", "dim")
@@ -54,7 +54,7 @@ def _stored(capture: Capture, judgement: Judgement) -> Iterator[Block]:
         )
 
 
-def _differences(judgement: Judgement) -> Iterator[Block]:
+def _differences(judgement: ShapeResult) -> Iterator[Block]:
     if not judgement.differences:
         return
     yield Heading("Differences")

@@ -13,7 +13,7 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from relay.errors import RelayError
-from relay.models import Refusal, Tally
+from relay.models import Refusal, RefusalTotals
 from relay.text.refusals import line
 from relay.text.safe import visible
 from tui.gateway import Gateway
@@ -41,7 +41,7 @@ class RefusalsScreen(Screen[None]):
         self._gateway = gateway
         self._today = date.today
         self._known: dict[int, Refusal] = {}
-        self._tally: Tally | None = None
+        self._tally: RefusalTotals | None = None
         """None before the log was read."""
         self._only: str | None = None
         """The one reason that is listed; None for all."""

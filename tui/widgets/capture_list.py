@@ -17,13 +17,13 @@ from textual.geometry import Size
 from textual.message import Message
 from textual.strip import Strip
 
-from relay.models import Listed
+from relay.models import CaptureRow
 from tui.keyboard import keys
 from tui.presenters import columns
 from tui.state.listing import Listing
 from tui.widgets.cursor_list import CursorList
 
-Fetch = Callable[[Sequence[int]], Mapping[int, Listed] | None]
+Fetch = Callable[[Sequence[int]], Mapping[int, CaptureRow] | None]
 """Gives the rows of ids, those that exist; None where they cannot be read now."""
 
 
@@ -62,7 +62,7 @@ class CaptureList(CursorList, can_focus=True):
         self._today = today
         self._columns: tuple[str, ...] = ()
         """The choice of columns."""
-        self._known: dict[int, Listed | None] = {}
+        self._known: dict[int, CaptureRow | None] = {}
         self._strips: dict[tuple[int, bool, bool], Strip] = {}
         self._anchor: int | None = None
         """The id of the row at the top, which stays there when rows come in above it."""
@@ -94,7 +94,7 @@ class CaptureList(CursorList, can_focus=True):
         else:
             self.virtual_size = size
 
-    def row(self, number: int | None) -> Listed | None:
+    def row(self, number: int | None) -> CaptureRow | None:
         """What the row of a capture says; None where it is gone."""
         if number is None:
             return None

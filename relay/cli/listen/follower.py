@@ -20,7 +20,7 @@ from relay.config import Settings
 from relay.delivery.http.outcomes import NOT_SENT
 from relay.errors import RelayError
 from relay.lean import schedule
-from relay.models import Attempt, Capture, Followed, Origin
+from relay.models import Attempt, AttemptEvent, Capture, Origin
 from relay.store.read.reader import Reader
 from relay.store.read.selection import fetched
 from relay.text.captures import called, what
@@ -135,7 +135,7 @@ def capture_line(capture: Capture, *, other_bytes: bool = False) -> str:
     return " ".join(words)
 
 
-def attempt_line(followed: Followed, *, name_target: bool) -> str:
+def attempt_line(followed: AttemptEvent, *, name_target: bool) -> str:
     """`12 payment.updated valid -> 500 in 41 ms: Lean would try again in 1 min`; safe to show."""
     attempt = followed.attempt
     words = [
@@ -163,7 +163,7 @@ def came(attempt: Attempt) -> str:
     return f"{attempt.status} in {spent(attempt.elapsed_ms)}" + (f", {why}" if why else "")
 
 
-def _number(followed: Followed) -> int | None:
+def _number(followed: AttemptEvent) -> int | None:
     """Which of Lean's tries this one stands for; None where that cannot be told.
 
     A capture that repeats another is Lean's own later try, and the minutes between them tell which.
@@ -177,7 +177,7 @@ def _number(followed: Followed) -> int | None:
     return None if begun is None else begun + number - 1
 
 
-def conclusion(followed: Followed) -> str:
+def conclusion(followed: AttemptEvent) -> str:
     """What Lean would conclude: `delivered`, `Lean would try again in 1 min`; safe to show."""
     attempt, number = followed.attempt, _number(followed)
     if attempt.verdict is None and attempt.outcome in NOT_SENT:

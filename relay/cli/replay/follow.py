@@ -21,7 +21,7 @@ from relay.delivery.http.outcomes import NOT_SENT
 from relay.delivery.replay_run import State
 from relay.engine import engine
 from relay.errors import CheckFailed, RelayError, Unreachable
-from relay.models import Followed
+from relay.models import AttemptEvent
 from relay.store.read import attempts
 from relay.store.read.reader import Reader
 from relay.text.captures import called
@@ -38,7 +38,10 @@ NAMED = 10
 
 
 async def follow(
-    settings: Settings, order: Mapping[str, Any], reader: Reader, tell: Callable[[Followed, Progress], None]
+    settings: Settings,
+    order: Mapping[str, Any],
+    reader: Reader,
+    tell: Callable[[AttemptEvent, Progress], None],
 ) -> tuple[Progress, bool]:
     """Have the engine replay, tell of each attempt, and give what it came to and whether it was interrupted.
 
@@ -119,7 +122,7 @@ class Answers:
         self._unmet: list[int] = []
         self._unsent = 0
 
-    def tell(self, followed: Followed, progress: Progress) -> None:
+    def tell(self, followed: AttemptEvent, progress: Progress) -> None:
         """One attempt as a line on stdout."""
         attempt = followed.attempt
         self._unsent += attempt.outcome in NOT_SENT
@@ -172,7 +175,7 @@ class Answers:
             raise RelayError(f"{self._unsent} of {progress['total']} could not be sent", word="not-sent")
 
 
-def answer_line(followed: Followed, why_not: str | None, *, name_target: bool) -> str:
+def answer_line(followed: AttemptEvent, why_not: str | None, *, name_target: bool) -> str:
     """`12 payment.updated edited -> 500 in 4 ms: Lean would try again in 1 min; expected 200`; safe."""
     attempt = followed.attempt
     words = [str(attempt.capture_id), called(followed.event_type, followed.method, followed.request_target)]

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from relay.analysis.shape import judge
-from relay.analysis.shape_summary import DifferenceSeen, Summary, TypeSeen
+from relay.analysis.shape_summary import DifferenceStats, Summary, TypeStats
 from relay.cli.context import SHARED_FLAGS, SHARED_OPTIONS, Group, Invocation, run_async, shared_options
 from relay.cli.json_lines import print_json
 from relay.cli.listing import FILTER_HELP
@@ -207,7 +207,7 @@ def _summary(settings: Settings, words: Sequence[str]) -> Summary:
     return summary
 
 
-def _lines(seen: TypeSeen) -> Iterator[str]:
+def _lines(seen: TypeStats) -> Iterator[str]:
     """One type in words; safe to show."""
     name = visible_start(seen.type, MOST_NAME) if seen.type else "bodies without a type"
     yield f"{name}: {visible(', '.join(_heading(seen)))}"
@@ -223,7 +223,7 @@ def _lines(seen: TypeSeen) -> Iterator[str]:
         yield "  " + visible_start(_told(difference, seen.count), MOST_TOLD)
 
 
-def _heading(seen: TypeSeen) -> Iterator[str]:
+def _heading(seen: TypeStats) -> Iterator[str]:
     yield f"{seen.count} event{'' if seen.count == 1 else 's'}"
     if seen.first_at is not None and seen.last_at is not None:
         yield when(seen.first_at) if seen.count == 1 else f"{when(seen.first_at)} to {when(seen.last_at)}"
@@ -239,7 +239,7 @@ def _heading(seen: TypeSeen) -> Iterator[str]:
         yield f"its payload is {known.words}"
 
 
-def _told(seen: DifferenceSeen, of: int) -> str:
+def _told(seen: DifferenceStats, of: int) -> str:
     many = f" ({seen.count} of {of}, first in {seen.source})" if of > 1 else f" (in {seen.source})"
     return f"{seen.first.level}  {seen.first}{many}"
 

@@ -8,7 +8,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from relay.analysis.contract import Contract
-from relay.analysis.shape_summary import DifferenceSeen
+from relay.analysis.shape_summary import DifferenceStats
 from relay.cli.shapes.sources import Source
 from relay.errors import UsageError
 from relay.models import Shape
@@ -23,7 +23,7 @@ class Checked:
     drifted: int = 0
     unknown: int = 0
     """Events that the contract does not speak of."""
-    differences: dict[tuple[str, str], DifferenceSeen] = field(default_factory=dict)
+    differences: dict[tuple[str, str], DifferenceStats] = field(default_factory=dict)
 
 
 def checked_against(contract: Contract, events: Iterator[Source], name: str) -> dict[str, Checked]:
@@ -40,7 +40,7 @@ def checked_against(contract: Contract, events: Iterator[Source], name: str) -> 
         checked.compared += 1
         checked.drifted += judgement.shape is Shape.DRIFT
         for key, each in {(each.path, str(each.kind)): each for each in judgement.differences}.items():
-            checked.differences.setdefault(key, DifferenceSeen(each, source.name)).count += 1
+            checked.differences.setdefault(key, DifferenceStats(each, source.name)).count += 1
     return found
 
 
@@ -71,7 +71,7 @@ def report(checked: Mapping[str, Checked]) -> Iterator[dict[str, Any]]:
             }
 
 
-def _agreed(seen: DifferenceSeen) -> str:
+def _agreed(seen: DifferenceStats) -> str:
     return str(seen.first).replace(" is documented; ", " is in the contract; ")
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from relay.models import Followed
+from relay.models import AttemptEvent
 from relay.store import rows
 from relay.store.read.reader import Reader
 
 
-def attempts(reader: Reader, ids: Sequence[int]) -> list[Followed]:
+def attempts(reader: Reader, ids: Sequence[int]) -> list[AttemptEvent]:
     """Attempts by their ids, in that order. Answers come whole, up to 1 MiB each: ask for a few at a time."""
     return [
         rows.followed(row)

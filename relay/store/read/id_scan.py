@@ -12,7 +12,7 @@ from relay.analysis.journey import value_of
 from relay.lean.ids import ids_of
 from relay.store.read.filter_sql import BODY
 from relay.store.read.reader import Reader
-from relay.store.read.search import through
+from relay.store.read.search import scan_windows
 from relay.text.prefilter import in_json
 
 FEW = 6
@@ -41,7 +41,7 @@ def naming(reader: Reader, ids: Set[str]) -> Iterator[tuple[int, list[int]]]:
             return [number for (number,) in found]
 
         newest = reader.newest_id()
-        for (_, high), found in through(reader, reader.oldest_id(), newest, ask, newest_first=False):
+        for (_, high), found in scan_windows(reader, reader.oldest_id(), newest, ask, newest_first=False):
             yield high, found
     finally:
         reader.remove_function(name, 1)

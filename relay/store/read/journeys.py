@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from relay.analysis.journey import Builder, Circle, Journey, value_of
+from relay.analysis.journey import Builder, Journey, RelatedIds, value_of
 from relay.errors import NotFound, RelayError
 from relay.lean.ids import LeanId, Of, ids_of
 from relay.models import Capture
@@ -82,10 +82,10 @@ def seeds(capture: Capture) -> tuple[LeanId, ...]:
     return tuple(sorted(ids, key=lambda each: (each.of is Of.CUSTOMER, each.path != "payload.id")))
 
 
-def _followed(reader: Reader, id: str, first: Sequence[int], tell: Tell) -> tuple[Circle, list[int]]:
+def _followed(reader: Reader, id: str, first: Sequence[int], tell: Tell) -> tuple[RelatedIds, list[int]]:
     """The ids that belong to one, and the captures of all of them, oldest first."""
     interruptions = reader.interruptions
-    circle = Circle(id)
+    circle = RelatedIds(id)
     numbers: set[int] = set()
 
     def take(found: Sequence[int]) -> set[str]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from relay.lean.catalogue import undocumented
-from relay.models import Delivery, Listed, Origin, Shape, Signature, to_micros
+from relay.models import CaptureRow, Delivery, Origin, Shape, Signature, to_micros
 from relay.store import rows
 from relay.store.read.reader import IDS_AT_ONCE, Reader
 from relay.store.read.search import Gaps
@@ -36,9 +36,9 @@ class Span:
     """How many captures were ever removed: where it changes, some went."""
 
 
-def fetch(reader: Reader, ids: Sequence[int]) -> dict[int, Listed]:
+def fetch(reader: Reader, ids: Sequence[int]) -> dict[int, CaptureRow]:
     """The rows of ids, those that exist; any number, though a screen asks for a page."""
-    found: dict[int, Listed] = {}
+    found: dict[int, CaptureRow] = {}
     for start in range(0, len(ids), IDS_AT_ONCE):
         page = ids[start : start + IDS_AT_ONCE]
         deliveries = reader.deliveries(page)
@@ -87,8 +87,8 @@ def arrivals(reader: Reader, since: datetime, most: int) -> list[datetime]:
     return [rows.time(at) for (at,) in found if at >= to_micros(since)]
 
 
-def _row(row: rows.Row, deliveries: tuple[Delivery, ...]) -> Listed:
-    return Listed(
+def _row(row: rows.Row, deliveries: tuple[Delivery, ...]) -> CaptureRow:
+    return CaptureRow(
         id=row[0],
         received_at=rows.time(row[1]),
         method=row[2],

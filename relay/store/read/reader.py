@@ -20,7 +20,7 @@ from typing import Any
 
 from relay.control.lock import lock_path
 from relay.errors import NotFound, RelayError
-from relay.models import Attempt, Capture, Counts, Delivery, Followed, Signature, to_micros
+from relay.models import Attempt, AttemptEvent, Capture, CaptureTotals, Delivery, Signature, to_micros
 from relay.store import identity, rows
 from relay.store.columns import EVENT_KEY
 from relay.store.opening import open_database
@@ -289,7 +289,7 @@ class Reader:
         """The id of the attempt that was recorded last; 0 when there is none."""
         return int(self.rows("SELECT coalesce(max(id), 0) FROM attempts")[0][0])
 
-    def attempts_after(self, after: int, limit: int, upto: int | None = None) -> list[Followed]:
+    def attempts_after(self, after: int, limit: int, upto: int | None = None) -> list[AttemptEvent]:
         """At most `limit` attempts with ids above `after`, as they were recorded, none above `upto`.
 
         Answers come whole, up to 1 MiB each: ask for a few at a time.
@@ -306,7 +306,7 @@ class Reader:
             )
         ]
 
-    def counts(self) -> Counts:
+    def counts(self) -> CaptureTotals:
         """How much there is: two passes that read no body, but each page of the table and of an index."""
         signatures: dict[Signature, int] = {}
         captures = repeats = 0
@@ -320,7 +320,7 @@ class Reader:
             "SELECT count(*) FROM (SELECT DISTINCT event_id FROM events UNION"
             f" SELECT {EVENT_KEY} AS key FROM captures WHERE {NOT_INDEXED} AND key IS NOT NULL)"
         )[0][0]
-        return Counts(captures=captures, events=events, repeats=repeats, signatures=signatures)
+        return CaptureTotals(captures=captures, events=events, repeats=repeats, signatures=signatures)
 
 
 _LARGEST = 2**63 - 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from relay.models import Refusal, Tally
+from relay.models import Refusal, RefusalTotals
 from relay.store import rows
 from relay.store.read.reader import Reader
 from relay.store.rows import REFUSAL_COLUMNS
@@ -32,7 +32,7 @@ def newer(reader: Reader, after: int) -> list[Refusal]:
     return [rows.refusal(row) for row in found]
 
 
-def tally(reader: Reader) -> Tally:
+def tally(reader: Reader) -> RefusalTotals:
     """How many there are, and how many rows made room for newer ones; 5 ms where the table is full."""
     found = reader.rows(
         "SELECT reason, sum(count), count(*), min(id), min(at) FROM refusals"
@@ -40,7 +40,7 @@ def tally(reader: Reader) -> Tally:
     )
     # Ids are never given twice, and rows go only from the oldest on.
     oldest = min((row[3] for row in found), default=1)
-    return Tally(
+    return RefusalTotals(
         by_reason={reason: count for reason, count, *_ in found},
         rows=sum(row[2] for row in found),
         dropped=oldest - 1,

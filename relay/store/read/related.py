@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import islice
 
 from relay.analysis.diff import Difference
-from relay.analysis.retries import Tries, tries_of
+from relay.analysis.retries import EventRetries, retries_of
 from relay.models import Capture
 from relay.store.read.reader import Reader
 from relay.store.read.selection import fetched
@@ -16,7 +16,7 @@ MOST_TRIES = 50
 """Captures of one event that are looked at; Lean makes 7."""
 
 
-def tries(reader: Reader, number: int) -> Tries | None:
+def tries(reader: Reader, number: int) -> EventRetries | None:
     """The captures of the event that a capture reports, without bodies; None where it is the only one.
 
     Of more than MOST_TRIES the oldest, and the capture itself.
@@ -26,10 +26,10 @@ def tries(reader: Reader, number: int) -> Tries | None:
         return None
     wanted = ids[:MOST_TRIES] if number in ids[:MOST_TRIES] else [*ids[: MOST_TRIES - 1], number]
     # Bodies may be large, and what they say is told by their hashes.
-    return tries_of([replace(capture, body=b"") for capture in fetched(reader, wanted)])
+    return retries_of([replace(capture, body=b"") for capture in fetched(reader, wanted)])
 
 
-def other_bytes(reader: Reader, tries: Tries, capture: Capture, most: int) -> tuple[Difference, ...]:
+def other_bytes(reader: Reader, tries: EventRetries, capture: Capture, most: int) -> tuple[Difference, ...]:
     """In what a capture's body differs from the first one's of its event, at most so many; `a` is the first.
 
     Large bodies take their time.
@@ -50,4 +50,4 @@ def other_bodies(reader: Reader, number: int) -> Iterator[tuple[int, bytes]]:
 
 
 def _differences(first: Capture, capture: Capture) -> Iterator[Difference]:
-    return tries_of([first, capture]).differences(capture.id)
+    return retries_of([first, capture]).differences(capture.id)

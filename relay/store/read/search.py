@@ -89,7 +89,9 @@ def scan(
         for low, high, is_indexed in spans:
             ask = partial(condition.between, newest_first=newest_first, through_events=is_indexed)
             width = high - low + 1 if is_indexed else FIRST_WINDOW
-            windows = through(reader, low, high, ask, newest_first=newest_first, gap_s=gap_s, width=width)
+            windows = scan_windows(
+                reader, low, high, ask, newest_first=newest_first, gap_s=gap_s, width=width
+            )
             looked_upto = None
             for (first_id, last_id), found in windows:
                 looked_upto = first_id if newest_first else last_id
@@ -98,7 +100,7 @@ def scan(
                 return
 
 
-def through(
+def scan_windows(
     reader: Reader,
     first: int,
     last: int,

@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from relay.models import Entry
+from relay.models import RefusalEntry
 from relay.store.columns import EVENT_KEY
 
 DELETED_AT_ONCE = 200
@@ -123,7 +123,7 @@ def empty_log(connection: sqlite3.Connection) -> bool:
     return not busy
 
 
-def add_refusals(connection: sqlite3.Connection, entries: Sequence[Entry]) -> None:
+def add_refusals(connection: sqlite3.Connection, entries: Sequence[RefusalEntry]) -> None:
     """Write refusals; only the newest REFUSALS_KEPT stay."""
     connection.executemany(
         "INSERT INTO refusals (at, client, reason, detail, count) VALUES (?, ?, ?, ?, ?)",

@@ -14,7 +14,7 @@ from pathlib import Path
 from relay.store.write.files import SIDE_FILES
 
 
-class Leavings:
+class CreatedFiles:
     """The files and folders of one start."""
 
     def __init__(self, db: Path, lock: Path) -> None:

@@ -23,7 +23,7 @@ from typing import Any, TypeVar, cast
 from relay.errors import RelayError
 from relay.processes import how_it_ended, own_environment, own_module
 from relay.store.columns import Row
-from relay.store.errors import StoreClosed, StoreTrouble
+from relay.store.errors import StoreClosed, StoreUnavailable
 from relay.store.write.protocol import (
     Arrived,
     Buffer,
@@ -34,7 +34,12 @@ from relay.store.write.protocol import (
     frame,
     payload_of,
 )
-from relay.store.write.recorder import PROBE_EVERY_S, Bounds, confess, confess_beyond
+from relay.store.write.recorder import (
+    PROBE_EVERY_S,
+    WriteTimeouts,
+    mark_answered_503,
+    mark_answered_503_beyond,
+)
 
 T = TypeVar("T")
 log = logging.getLogger("relay.store")
@@ -71,16 +76,16 @@ class Writer:
         path: Path,
         *,
         lock: int | None = None,
-        bounds: Bounds | None = None,
+        timeouts: WriteTimeouts | None = None,
         committed: Callable[[int, int], None] | None = None,
     ) -> None:
         self._path = path
         self._wal = path.with_name(f"{path.name}-wal")
         self._lock = lock
-        self._bounds = bounds or Bounds()
+        self._timeouts = timeouts or WriteTimeouts()
         self._committed = committed
         self._loop = asyncio.get_running_loop()
-        self._channel: _Channel | None = None
+        self._channel: WriterChannel | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._opened: asyncio.Future[int]
         self._ended: asyncio.Future[None]
@@ -94,8 +99,8 @@ class Writer:
         self._heard_at = 0.0
         """When the process last answered; or when it was asked, if nothing waited for it before."""
         self._given_up = False
-        self._its_trouble: StoreTrouble | None = None
-        self._our_trouble: StoreTrouble | None = None
+        self._its_trouble: StoreUnavailable | None = None
+        self._our_trouble: StoreUnavailable | None = None
         self._closed = False
 
     @classmethod
@@ -105,7 +110,7 @@ class Writer:
         *,
         ours: bool = False,
         lock: int | None = None,
-        bounds: Bounds | None = None,
+        timeouts: WriteTimeouts | None = None,
         committed: Callable[[int, int], None] | None = None,
     ) -> Writer:
         """Start the writing process on a database file that is there (`files.create_private`).
@@ -118,7 +123,7 @@ class Writer:
         Raises:
             RelayError: as `files.open_writer` does.
         """
-        writer = cls(path, lock=lock, bounds=bounds, committed=committed)
+        writer = cls(path, lock=lock, timeouts=timeouts, committed=committed)
         writer._newest_id = await writer._start(ours=ours)
         return writer
 
@@ -127,7 +132,7 @@ class Writer:
     def add(self, row: Row, targets: tuple[Send, ...] = ()) -> asyncio.Future[int]:
         """Store one capture, and a delivery to each target; the future gives its id after the COMMIT.
 
-        The write happens even if the waiter leaves. Raises StoreTrouble, at once where the store is
+        The write happens even if the waiter leaves. Raises StoreUnavailable, at once where the store is
         known to be in trouble, else through the future; StoreClosed after `close`.
         """
         if self._closed:
@@ -159,13 +164,13 @@ class Writer:
 
         Committed when this returns. If the waiter is cancelled the write still happens. Keep it
         short: captures wait meanwhile. Work and result cross by pickle, so that `work` is a function of
-        `relay.store` or a `partial` of one. Raises StoreClosed after `close`, StoreTrouble where SQLite
+        `relay.store` or a `partial` of one. Raises StoreClosed after `close`, StoreUnavailable where SQLite
         cannot write, and whatever else `work` raises, after rolling back.
 
         Args:
             synced: false for what may be lost when the power fails, though not when this program dies:
                 the commit then waits for no disk, and the next one that does takes it along.
-            within_s: raise StoreTrouble after so long; the write may still happen. None waits for as long
+            within_s: raise StoreUnavailable after so long; the write may still happen. None waits for as long
                 as it takes, which is for work that holds up nobody.
         """
         return cast(T, await self._have_done(work, transaction=True, synced=synced, within_s=within_s))
@@ -188,7 +193,7 @@ class Writer:
         """
         captures, now, given_up = self._captures, monotonic(), 0
         for waiting in captures:
-            if now - waiting.since <= self._bounds.answer_s:
+            if now - waiting.since <= self._timeouts.answer_s:
                 break
             if not waiting.stored.done():
                 waiting.given_up = True
@@ -215,7 +220,7 @@ class Writer:
             _fail(job, _too_slow())
 
     @property
-    def trouble(self) -> StoreTrouble | None:
+    def trouble(self) -> StoreUnavailable | None:
         """What keeps the store from taking captures; None while it does."""
         return self._our_trouble or self._its_trouble
 
@@ -266,9 +271,9 @@ class Writer:
         # Not before there is a process: nothing else would ever end the wait for its end.
         self._opened = self._loop.create_future()
         self._ended = self._loop.create_future()
-        await self._loop.create_unix_connection(partial(_Channel, self), sock=here)
+        await self._loop.create_unix_connection(partial(WriterChannel, self), sock=here)
         assert self._channel is not None
-        self._channel.send(frame(Kind.OPEN, ours, self._bounds))
+        self._channel.send(frame(Kind.OPEN, ours, self._timeouts))
         try:
             return await self._opened
         except RelayError:
@@ -310,7 +315,9 @@ class Writer:
         self._channel = None
         if not self._ended.done():
             self._ended.set_result(None)
-        trouble = StoreTrouble("store-failing", "the process that writes the log ended; another one starts")
+        trouble = StoreUnavailable(
+            "store-failing", "the process that writes the log ended; another one starts"
+        )
         if not self._opened.done():
             self._opened.set_exception(RelayError(trouble.detail, word="store-failing"))
         if self._opened.cancelled() or self._opened.exception() is not None:
@@ -327,7 +334,7 @@ class Writer:
             self._our_trouble = trouble
             self._again = self._loop.create_task(self._start_again(trouble), name="store-again")
 
-    async def _start_again(self, trouble: StoreTrouble) -> None:
+    async def _start_again(self, trouble: StoreUnavailable) -> None:
         while True:
             try:
                 await self._gone()
@@ -335,15 +342,15 @@ class Writer:
                     log.warning("the process that writes the database was %s", how_it_ended(code))
                 await self._start(ours=True)
                 # What it had committed and not told is in the log, and its callers had a 503.
-                await self.write(partial(confess_beyond, newest_id=self._newest_id))
+                await self.write(partial(mark_answered_503_beyond, newest_id=self._newest_id))
                 self._its_trouble = self._our_trouble = None
                 log.warning("storing captures again")
                 return
             except RelayError as error:
                 if str(error) != trouble.detail:
-                    trouble = self._our_trouble = StoreTrouble("store-failing", str(error))
+                    trouble = self._our_trouble = StoreUnavailable("store-failing", str(error))
                     log.warning("still cannot store captures: %s", error)
-            except (StoreTrouble, OSError):
+            except (StoreUnavailable, OSError):
                 pass
             await asyncio.sleep(PROBE_EVERY_S)
 
@@ -384,13 +391,13 @@ class Writer:
         if done.done():
             return done.result()
         done.cancel()
-        raise StoreTrouble(
+        raise StoreUnavailable(
             "store-slow", f"the store did not answer within {within_s:g} s; it may still do it later"
         )
 
     # -- from it -------------------------------------------------------------------------------
 
-    def _hear(self, kind: Kind, payload: Buffer) -> None:
+    def _on_message(self, kind: Kind, payload: Buffer) -> None:
         self._heard_at = monotonic()
         said = payload_of(payload)
         if kind is Kind.STORED:
@@ -399,7 +406,7 @@ class Writer:
             self._failed(*said)
         elif kind is Kind.HEALTH:
             (self._its_trouble,) = said
-        elif kind is Kind.SAID:
+        elif kind is Kind.LOG_LINE:
             log.log(*said)
         elif kind is Kind.OPENED:
             if not self._opened.done():
@@ -426,11 +433,11 @@ class Writer:
                 missed.append(number)
         if missed and self._channel is not None and not self._closed:
             self._jobs.append(self._loop.create_future())
-            self._channel.send(frame(Kind.JOB, partial(confess, ids=missed), True, True))
+            self._channel.send(frame(Kind.JOB, partial(mark_answered_503, ids=missed), True, True))
         if self._committed is not None:
             self._committed(first_id, count)
 
-    def _failed(self, count: int, trouble: StoreTrouble) -> None:
+    def _failed(self, count: int, trouble: StoreUnavailable) -> None:
         self._answered()
         for _ in range(count):
             _fail(self._captures.popleft().stored, trouble.again())
@@ -443,7 +450,7 @@ class Writer:
             self._our_trouble = None
 
 
-class _Channel(asyncio.Protocol):
+class WriterChannel(asyncio.Protocol):
     """The socket to the writing process."""
 
     def __init__(self, writer: Writer) -> None:
@@ -467,9 +474,9 @@ class _Channel(asyncio.Protocol):
             part, data = data[: len(room)], data[len(room) :]
             room[: len(part)] = part
             for kind, payload in incoming.filled(len(part)):
-                self._writer._hear(kind, payload)
+                self._writer._on_message(kind, payload)
         for kind, payload in incoming.fed(data):
-            self._writer._hear(kind, payload)
+            self._writer._on_message(kind, payload)
 
     def connection_lost(self, error: Exception | None) -> None:
         self._writer._lost()
@@ -490,9 +497,9 @@ def _fail(future: asyncio.Future[Any], error: BaseException) -> None:
         future.set_exception(error)
 
 
-def _none_there() -> StoreTrouble:
-    return StoreTrouble("store-failing", "no process writes the log just now; another one starts")
+def _none_there() -> StoreUnavailable:
+    return StoreUnavailable("store-failing", "no process writes the log just now; another one starts")
 
 
-def _too_slow() -> StoreTrouble:
-    return StoreTrouble("store-slow", "the disk did not confirm the write in time")
+def _too_slow() -> StoreUnavailable:
+    return StoreUnavailable("store-slow", "the disk did not confirm the write in time")

@@ -59,7 +59,7 @@ class Claimed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ended:
+class AttemptRecord:
     """An attempt as it is recorded; the columns of `attempts`."""
 
     number: int
@@ -124,7 +124,7 @@ def _claimed(connection: sqlite3.Connection, delivery_id: int, capture_id: int) 
     return Claimed(delivery_id=delivery_id, capture=rows.capture(row), number=made + 1, first_at=first_at)
 
 
-def give_back(connection: sqlite3.Connection, ids: Sequence[int], reason: str | None) -> None:
+def requeue(connection: sqlite3.Connection, ids: Sequence[int], reason: str | None) -> None:
     """Claimed deliveries that were not sent wait again, in their old places."""
     connection.executemany(
         "UPDATE deliveries SET state = 'queued', reason = ? WHERE id = ? AND state = 'sending'",
@@ -132,7 +132,7 @@ def give_back(connection: sqlite3.Connection, ids: Sequence[int], reason: str | 
     )
 
 
-def give_back_others(connection: sqlite3.Connection, target: str, known: Sequence[int]) -> None:
+def requeue_others(connection: sqlite3.Connection, target: str, known: Sequence[int]) -> None:
     """Deliveries to a target that are claimed, and not by whoever knows these, wait again."""
     connection.execute(
         "UPDATE deliveries SET state = 'queued' WHERE target = ? AND kind = 'live' AND state = 'sending'"
@@ -141,7 +141,7 @@ def give_back_others(connection: sqlite3.Connection, target: str, known: Sequenc
     )
 
 
-def remark(connection: sqlite3.Connection, delivery_id: int, reason: str) -> None:
+def set_reason(connection: sqlite3.Connection, delivery_id: int, reason: str) -> None:
     """Say of a delivery that is on its way what is known so far."""
     connection.execute(
         "UPDATE deliveries SET reason = ? WHERE id = ? AND state = 'sending'", (reason, delivery_id)
@@ -151,7 +151,7 @@ def remark(connection: sqlite3.Connection, delivery_id: int, reason: str) -> Non
 def record(
     connection: sqlite3.Connection,
     delivery_id: int,
-    ended: Ended,
+    ended: AttemptRecord,
     due_at: int | None,
     claim_for: str | None = None,
     now: int = 0,
@@ -174,7 +174,9 @@ def record(
     return claim(connection, claim_for, now, 1) if claim_for is not None else []
 
 
-def _write_down(connection: sqlite3.Connection, delivery_id: int, ended: Ended, due_at: int | None) -> None:
+def _write_down(
+    connection: sqlite3.Connection, delivery_id: int, ended: AttemptRecord, due_at: int | None
+) -> None:
     connection.execute(insert_attempts(1), attempt_values(delivery_id, ended))
     state = "ended" if due_at is None else "queued"
     connection.execute(
@@ -189,7 +191,7 @@ def insert_attempts(count: int) -> str:
     return f"INSERT INTO attempts ({', '.join(_ATTEMPT_COLUMNS)}) VALUES {', '.join([row] * count)}"
 
 
-def attempt_values(delivery_id: int, ended: Ended) -> tuple[Any, ...]:
+def attempt_values(delivery_id: int, ended: AttemptRecord) -> tuple[Any, ...]:
     """An attempt as the columns of its row."""
     return (
         delivery_id,
@@ -210,7 +212,7 @@ def attempt_values(delivery_id: int, ended: Ended) -> tuple[Any, ...]:
     )
 
 
-def reason_of(ended: Ended) -> str | None:
+def reason_of(ended: AttemptRecord) -> str | None:
     """What its last attempt makes of a delivery's reason."""
     return None if ended.verdict == "delivered" else ended.verdict_reason
 
@@ -251,7 +253,7 @@ def park(connection: sqlite3.Connection, targets: Sequence[str], before: int) ->
     return foreign + old
 
 
-def send_again(
+def resend(
     connection: sqlite3.Connection, ids: Sequence[int], targets: Sequence[str], now: int
 ) -> tuple[int, int]:
     """Have captures sent: what is parked for these targets is released, the rest is queued anew.

@@ -32,7 +32,7 @@ class _Seen(NamedTuple):
     """What the -shm says (`walindex.read`)."""
 
 
-class Whereabouts:
+class FileIdentity:
     """The files of one open database."""
 
     def __init__(self, path: Path) -> None:
@@ -71,7 +71,7 @@ class Whereabouts:
         wal = os.fstat(self._open[1])
         return (wal.st_size, wal.st_mtime_ns) == self._known.wal
 
-    def astray(self) -> str | None:
+    def moved_or_replaced(self) -> str | None:
         """Before a write: what has become of the files, in words for a person with the next step.
 
         None while all is well. Three looks at the file system and a read of 132 bytes, 5 us.
@@ -115,16 +115,16 @@ class Whereabouts:
 
     def _judged(self, *, committed: bool) -> str | None:
         """What is amiss; what is not is remembered as what SQLite left there, wherever the file lies."""
-        astray = None
+        moved_or_replaced = None
         try:
             seen = self._look()
             if seen.main != self._known.main or not committed:
                 seen = self._settled(self._look)
             if seen.files != self._files:
-                astray = self._where()
+                moved_or_replaced = self._where()
         except OSError:
-            astray = self._where()
-        if astray is not None:
+            moved_or_replaced = self._where()
+        if moved_or_replaced is not None:
             seen = self._settled(self._held)
         known, main = self._known, self._names[0]
         before, now = wal_index.parse(known.log), wal_index.parse(seen.log)
@@ -134,7 +134,7 @@ class Whereabouts:
         elif seen.wal != known.wal and not self._is_intact(seen, before, now, committed=committed):
             changed = self._names[1]
         if changed is not None:
-            return astray or (
+            return moved_or_replaced or (
                 f"{changed} was changed by another program, and not through SQLite, while it was in use; "
                 "start lean-relay again, which goes on with what is there. To restore a backup, stop "
                 f"lean-relay, put the backup in place, and remove {main}-wal and {main}-shm"
@@ -142,7 +142,7 @@ class Whereabouts:
         if not (before and now and 0 <= now.changes - before.changes <= committed):
             self.others_wrote = True
         self._known = seen
-        return astray
+        return moved_or_replaced
 
     def _settled(self, look: Callable[[], _Seen]) -> _Seen:
         """A look in which no other program committed between its parts."""

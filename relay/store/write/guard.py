@@ -11,10 +11,10 @@ from pathlib import Path
 
 from relay.errors import RelayError
 from relay.store import identity
-from relay.store.errors import StoreTrouble
+from relay.store.errors import StoreUnavailable
 from relay.store.tables import APPLICATION_ID
 from relay.store.write.checkpoints import without_waiting
-from relay.store.write.file_identity import Whereabouts
+from relay.store.write.file_identity import FileIdentity
 
 
 class Guard:
@@ -27,20 +27,20 @@ class Guard:
         """
         self._path = path
         self._connection = connection
-        self._whereabouts = Whereabouts(path)
+        self._file_identity = FileIdentity(path)
         try:
             self._schema_version = self._one("PRAGMA schema_version")
             identity.check_readable(connection, path)
         except BaseException:
-            self._whereabouts.close()
+            self._file_identity.close()
             raise
         self._is_strange = False
 
     def is_quiet(self) -> bool:
         """Whether a group of captures may be written with no more than the look after its COMMIT."""
-        return self._whereabouts.is_quiet()
+        return self._file_identity.is_quiet()
 
-    def trouble(self, *, committed: bool = False) -> StoreTrouble | None:
+    def trouble(self, *, committed: bool = False) -> StoreUnavailable | None:
         """What keeps a row from being found; None while all is well.
 
         Args:
@@ -49,15 +49,15 @@ class Guard:
         Raises:
             sqlite3.Error: the tables cannot be read.
         """
-        whereabouts = self._whereabouts
-        astray = whereabouts.committed() if committed else whereabouts.astray()
-        if astray is not None:
-            return StoreTrouble("store-gone", astray)
-        if whereabouts.others_wrote or self._is_strange:
+        file_identity = self._file_identity
+        moved_or_replaced = file_identity.committed() if committed else file_identity.moved_or_replaced()
+        if moved_or_replaced is not None:
+            return StoreUnavailable("store-gone", moved_or_replaced)
+        if file_identity.others_wrote or self._is_strange:
             return self._strange_tables()
         return None
 
-    def _strange_tables(self) -> StoreTrouble | None:
+    def _strange_tables(self) -> StoreUnavailable | None:
         version = self._one("PRAGMA schema_version")
         is_ours = self._one("PRAGMA application_id") == APPLICATION_ID
         if self._is_strange or version != self._schema_version or not is_ours:
@@ -65,18 +65,18 @@ class Guard:
             try:
                 identity.check_readable(self._connection, self._path)
             except RelayError as error:
-                return StoreTrouble("store-foreign", str(error))
+                return StoreUnavailable("store-foreign", str(error))
             self._is_strange, self._schema_version = False, version
         return None
 
     def others_wrote(self) -> bool:
         """Whether another program has committed something since this was asked last."""
-        found, self._whereabouts.others_wrote = self._whereabouts.others_wrote, False
+        found, self._file_identity.others_wrote = self._file_identity.others_wrote, False
         return found
 
     def changed(self) -> None:
         """After a checkpoint of ours, or a change whose commits nobody counted."""
-        self._whereabouts.changed()
+        self._file_identity.changed()
 
     def save(self) -> bool:
         """Bring all that is committed into the database, where a file lost its name and none its bytes.
@@ -84,16 +84,16 @@ class Guard:
         Returns:
             Whether the database can be opened anew: it is whole and at its path.
         """
-        if not self._whereabouts.can_copy():
+        if not self._file_identity.can_copy():
             return False
         # TRUNCATE: who opens it next may find no -wal, and must not go on behind the frames of this one.
         result = without_waiting(self._connection, "PRAGMA wal_checkpoint(TRUNCATE)")
-        self._whereabouts.changed()
-        return result is not None and not result[0] and self._whereabouts.is_at_its_path()
+        self._file_identity.changed()
+        return result is not None and not result[0] and self._file_identity.is_at_its_path()
 
     def close(self) -> None:
         """After the connection's end."""
-        self._whereabouts.close()
+        self._file_identity.close()
 
     def _one(self, sql: str) -> int:
         found: int = self._connection.execute(sql).fetchone()[0]

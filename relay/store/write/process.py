@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from relay.errors import RelayError
-from relay.store.errors import StoreTrouble
+from relay.store.errors import StoreUnavailable
 from relay.store.write import files
 from relay.store.write.protocol import Arrived, Buffer, Incoming, Kind, captures_of, frame, payload_of
 from relay.store.write.recorder import MustReopen, Recorder
@@ -31,7 +31,7 @@ from relay.store.write.recorder import MustReopen, Recorder
 READ_BYTES = 1024 * 1024
 
 
-class Channel(logging.Handler):
+class EngineChannel(logging.Handler):
     """The socket to the engine; what it cannot take, since the engine has gone, is nobody's any more."""
 
     def __init__(self, connection: socket.socket) -> None:
@@ -66,10 +66,10 @@ class Channel(logging.Handler):
             raise EOFError
         return self._incoming.fed(data)
 
-    def say(self, kind: Kind, *payload: Any) -> None:
-        self.send(frame(kind, *payload))
+    def send(self, kind: Kind, *payload: Any) -> None:
+        self.send_frame(frame(kind, *payload))
 
-    def send(self, data: bytes) -> None:
+    def send_frame(self, data: bytes) -> None:
         try:
             self._connection.sendall(data)
         except OSError:
@@ -78,21 +78,21 @@ class Channel(logging.Handler):
     # -- of a recorder's listener --------------------------------------------------------------
 
     def stored(self, first_id: int, count: int) -> None:
-        self.say(Kind.STORED, first_id, count)
+        self.send(Kind.STORED, first_id, count)
 
-    def failed(self, count: int, trouble: StoreTrouble) -> None:
-        self.say(Kind.FAILED, count, trouble)
+    def failed(self, count: int, trouble: StoreUnavailable) -> None:
+        self.send(Kind.FAILED, count, trouble)
 
-    def health(self, trouble: StoreTrouble | None) -> None:
-        self.say(Kind.HEALTH, trouble)
+    def health(self, trouble: StoreUnavailable | None) -> None:
+        self.send(Kind.HEALTH, trouble)
 
     # -- of a logging handler ------------------------------------------------------------------
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.say(Kind.SAID, record.levelno, record.getMessage())
+        self.send(Kind.LOG_LINE, record.levelno, record.getMessage())
 
 
-def serve(channel: Channel, recorder: Recorder) -> None:
+def serve(channel: EngineChannel, recorder: Recorder) -> None:
     """Do what the engine asks until it says stop.
 
     Raises:
@@ -126,7 +126,7 @@ def serve(channel: Channel, recorder: Recorder) -> None:
         recorder.tidy(quiet=False)
 
 
-def _perform(channel: Channel, recorder: Recorder, payload: Buffer) -> None:
+def _perform(channel: EngineChannel, recorder: Recorder, payload: Buffer) -> None:
     try:
         work, transaction, synced = payload_of(payload)
         if work is None:
@@ -136,9 +136,9 @@ def _perform(channel: Channel, recorder: Recorder, payload: Buffer) -> None:
             result = recorder.perform(work, transaction=transaction, synced=synced)
         answer = frame(Kind.DONE, result)
     except Exception as error:
-        channel.say(Kind.RAISED, _portable(error))
+        channel.send(Kind.RAISED, _portable(error))
     else:
-        channel.send(answer)
+        channel.send_frame(answer)
 
 
 def _portable(error: Exception) -> Exception:
@@ -157,21 +157,21 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     path = Path(sys.argv[1])
-    channel = Channel(socket.socket(fileno=0))
+    channel = EngineChannel(socket.socket(fileno=0))
     logging.getLogger("relay").addHandler(channel)
     logging.getLogger("relay").setLevel(logging.INFO)
     try:
         ((_, payload),) = channel.read()
-        ours, bounds = payload_of(payload)
+        ours, timeouts = payload_of(payload)
         try:
-            recorder = Recorder(files.open_writer(path, ours=ours), path, channel, bounds)
+            recorder = Recorder(files.open_writer(path, ours=ours), path, channel, timeouts)
         except RelayError as error:
-            channel.say(Kind.RAISED, error)
+            channel.send(Kind.RAISED, error)
             return
         except sqlite3.Error as error:
-            channel.say(Kind.RAISED, files.start_error(path, error))
+            channel.send(Kind.RAISED, files.start_error(path, error))
             return
-        channel.say(Kind.OPENED, recorder.newest_id)
+        channel.send(Kind.OPENED, recorder.newest_id)
         serve(channel, recorder)
     except EOFError:
         # The engine died, and nobody waits for an answer any more. The next one takes up what is on the disk.

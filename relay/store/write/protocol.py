@@ -52,7 +52,7 @@ class Kind(IntEnum):
     """Process: what the oldest job raised, or why there is no database."""
     HEALTH = 10
     """Process: what keeps it from storing, from now on; None for nothing."""
-    SAID = 11
+    LOG_LINE = 11
     """Process: a line for the log, with its level."""
     BODY = 12
     """Engine: the body of one of the next captures, in their order."""

@@ -18,8 +18,8 @@ from typing import Any, Protocol, TypeVar
 
 from relay.errors import RelayError
 from relay.models import NOT_WRITTEN, STORED_TOO_LATE
-from relay.store.columns import event_key, insert_of, plainness
-from relay.store.errors import StoreTrouble, diagnose, is_lock
+from relay.store.columns import event_key, insert_of, is_searchable_as_bytes
+from relay.store.errors import StoreUnavailable, diagnose, is_lock
 from relay.store.write import deliveries, files
 from relay.store.write.checkpoints import Checkpoints
 from relay.store.write.event_index import EventIndex
@@ -44,11 +44,11 @@ PROBE_EVERY_S = 1.0
 LOOK_EVERY_S = 1.0
 """How often the files are looked at where nothing comes, so that damage is told before a capture meets it."""
 
-TOO_LATE = f"UPDATE captures SET answer = 503, answer_reason = '{STORED_TOO_LATE}' WHERE "
+MARK_ANSWERED_503 = f"UPDATE captures SET answer = 503, answer_reason = '{STORED_TOO_LATE}' WHERE "
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
+class WriteTimeouts:
     """How long a capture may wait; Lean gives 10 s in all, and 503 is due within 5 s."""
 
     locked_s: float = 4.0
@@ -61,8 +61,8 @@ class Listener(Protocol):
     """Who wants to know how captures fare; is told in the order in which they came."""
 
     def stored(self, first_id: int, count: int) -> None: ...
-    def failed(self, count: int, trouble: StoreTrouble) -> None: ...
-    def health(self, trouble: StoreTrouble | None) -> None: ...
+    def failed(self, count: int, trouble: StoreUnavailable) -> None: ...
+    def health(self, trouble: StoreUnavailable | None) -> None: ...
 
 
 class MustReopen(Exception):
@@ -73,14 +73,18 @@ class Recorder:
     """One database's writing connection and all that is done with it; belongs to one thread."""
 
     def __init__(
-        self, connection: sqlite3.Connection, path: Path, listener: Listener, bounds: Bounds | None = None
+        self,
+        connection: sqlite3.Connection,
+        path: Path,
+        listener: Listener,
+        timeouts: WriteTimeouts | None = None,
     ) -> None:
         """Take over an open connection (`files.open_writer`)."""
         self._path = path
         self._connection = connection
         self._listener = listener
-        self._bounds = bounds or Bounds()
-        self._trouble: StoreTrouble | None = None
+        self._timeouts = timeouts or WriteTimeouts()
+        self._trouble: StoreUnavailable | None = None
         self._since = 0.0
         """`monotonic()` of the first failure of this trouble."""
         self._left: list[Guard] = []
@@ -113,7 +117,7 @@ class Recorder:
         for group in _groups(arrived):
             if self._trouble is not None:  # They would only wait for the same: they hear at once.
                 self._listener.failed(len(group), self._trouble)
-            elif monotonic() - since > self._bounds.answer_s:
+            elif monotonic() - since > self._timeouts.answer_s:
                 self._listener.failed(len(group), _too_slow())
             else:
                 self._store_group(group, since)
@@ -125,7 +129,7 @@ class Recorder:
             self._write_group(group, since)
         except sqlite3.Error as error:
             self._listener.failed(len(group), self._diagnose(error))
-        except StoreTrouble as trouble:
+        except StoreUnavailable as trouble:
             self._listener.failed(len(group), trouble)
 
     def _write_group(self, group: Sequence[Arrived], since: float) -> None:
@@ -137,7 +141,7 @@ class Recorder:
             first = self._events.first(key) or new.get(key)
             if first is None and key is not None:
                 new[key] = number
-            values += (key, first, number, plainness(row))
+            values += (key, first, number, is_searchable_as_bytes(row))
             values += row
         pairs = [
             (number, target) for number, (_, targets) in enumerate(group, first_id) for target in targets
@@ -151,8 +155,8 @@ class Recorder:
         self._unheard.append((first_id, self._next_id))
         self._require_in_place(committed=True)
         self._unheard.pop()
-        if monotonic() - since > self._bounds.answer_s:
-            self._confess(first_id, self._next_id)
+        if monotonic() - since > self._timeouts.answer_s:
+            self._mark_answered_503(first_id, self._next_id)
             self._listener.failed(len(group), _too_slow())
         else:
             self._listener.stored(first_id, len(group))
@@ -180,13 +184,13 @@ class Recorder:
             try:
                 return act()
             except sqlite3.OperationalError as error:
-                if not is_lock(error) or monotonic() - since > self._bounds.locked_s - 1.0:
+                if not is_lock(error) or monotonic() - since > self._timeouts.locked_s - 1.0:
                     raise
 
-    def _confess(self, first_id: int, end_id: int) -> None:
+    def _mark_answered_503(self, first_id: int, end_id: int) -> None:
         """Rows that were committed after their caller had been answered 503 say so."""
         with suppress(sqlite3.Error):
-            self._connection.execute(f"{TOO_LATE} id >= ? AND id < ?", (first_id, end_id))
+            self._connection.execute(f"{MARK_ANSWERED_503} id >= ? AND id < ?", (first_id, end_id))
 
     # -- other changes -------------------------------------------------------------------------
 
@@ -199,7 +203,7 @@ class Recorder:
             synced: whether the commit waits for the disk.
 
         Raises:
-            StoreTrouble: SQLite cannot write.
+            StoreUnavailable: SQLite cannot write.
             Exception: what `work` raises, after rolling back.
         """
         connection = self._connection
@@ -255,7 +259,9 @@ class Recorder:
     def rest(self) -> None:
         """Nothing has come for that long: look whether trouble has passed, or tidy the log."""
         if self._trouble is None:
-            with suppress(StoreTrouble, sqlite3.Error):  # Told; the next write meets it, or the next rest.
+            with suppress(
+                StoreUnavailable, sqlite3.Error
+            ):  # Told; the next write meets it, or the next rest.
                 self._require_in_place()
             self.tidy(quiet=True)
         else:
@@ -277,7 +283,7 @@ class Recorder:
                 self._guard.changed()
         except sqlite3.Error as error:
             self._diagnose(error)
-        except StoreTrouble:
+        except StoreUnavailable:
             return  # It has been told.
 
     def close(self) -> bool:
@@ -298,7 +304,7 @@ class Recorder:
 
     # -- trouble -------------------------------------------------------------------------------
 
-    def _diagnose(self, error: sqlite3.Error) -> StoreTrouble:
+    def _diagnose(self, error: sqlite3.Error) -> StoreUnavailable:
         trouble = None
         with suppress(sqlite3.Error):
             trouble = self._guard.trouble()  # Damage to the files says more than what SQLite makes of it.
@@ -323,7 +329,7 @@ class Recorder:
                 self._guard.changed()
             self._number()
 
-    def _in_trouble(self, trouble: StoreTrouble) -> StoreTrouble:
+    def _in_trouble(self, trouble: StoreUnavailable) -> StoreUnavailable:
         if self._trouble is None:
             self._since = monotonic()
         if self._trouble is None or self._trouble.reason != trouble.reason:
@@ -355,13 +361,13 @@ class Recorder:
                 with suppress(sqlite3.Error):
                     self._connection.execute("ROLLBACK")
             self._diagnose(error)
-        except StoreTrouble as trouble:  # It has been told, and is not over.
+        except StoreUnavailable as trouble:  # It has been told, and is not over.
             if trouble.reason == "store-gone" and self._guard.save():
                 log.warning("what was stored is kept: all of it is in %s now", self._path)
                 raise MustReopen from None
         else:
             for span in self._unheard:
-                self._confess(*span)
+                self._mark_answered_503(*span)
             self._unheard.clear()
             self._well()
 
@@ -382,9 +388,9 @@ class Recorder:
             old.close()
 
 
-def confess(connection: sqlite3.Connection, ids: Sequence[int]) -> None:
+def mark_answered_503(connection: sqlite3.Connection, ids: Sequence[int]) -> None:
     """A job: these rows were committed, and their callers had been answered 503."""
-    connection.executemany(f"{TOO_LATE} id = ?", [(number,) for number in ids])
+    connection.executemany(f"{MARK_ANSWERED_503} id = ?", [(number,) for number in ids])
 
 
 def mark_unanswered(connection: sqlite3.Connection, ids: Sequence[int]) -> None:
@@ -396,9 +402,9 @@ def mark_unanswered(connection: sqlite3.Connection, ids: Sequence[int]) -> None:
     )
 
 
-def confess_beyond(connection: sqlite3.Connection, newest_id: int) -> None:
+def mark_answered_503_beyond(connection: sqlite3.Connection, newest_id: int) -> None:
     """A job: so were all after this one, whose process ended before it could say that they were stored."""
-    connection.execute(f"{TOO_LATE} id > ?", (newest_id,))
+    connection.execute(f"{MARK_ANSWERED_503} id > ?", (newest_id,))
 
 
 def _groups(arrived: Sequence[Arrived]) -> Iterator[Sequence[Arrived]]:
@@ -412,5 +418,5 @@ def _groups(arrived: Sequence[Arrived]) -> Iterator[Sequence[Arrived]]:
         yield arrived[start:]
 
 
-def _too_slow() -> StoreTrouble:
-    return StoreTrouble("store-slow", "the disk did not confirm the write in time")
+def _too_slow() -> StoreUnavailable:
+    return StoreUnavailable("store-slow", "the disk did not confirm the write in time")

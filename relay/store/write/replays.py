@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from relay.store.write.deliveries import Ended, attempt_values, insert_attempts, reason_of
+from relay.store.write.deliveries import AttemptRecord, attempt_values, insert_attempts, reason_of
 
 T = TypeVar("T")
 
@@ -22,11 +22,11 @@ ROWS_AT_ONCE = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Done:
+class ReplayAttempt:
     """One try of a replay, as it is to be recorded."""
 
     delivery_id: int
-    ended: Ended
+    ended: AttemptRecord
     sent_method: str | None = None
     sent_target: str | None = None
     """As the method, None where it was not edited."""
@@ -57,7 +57,7 @@ def queue(connection: sqlite3.Connection, pairs: Sequence[tuple[int, str]], now:
     return [next(following) if capture_id in there else None for capture_id, _ in pairs]
 
 
-def note(connection: sqlite3.Connection, sending: Sequence[int], done: Sequence[Done]) -> list[int]:
+def note(connection: sqlite3.Connection, sending: Sequence[int], done: Sequence[ReplayAttempt]) -> list[int]:
     """Write down what is on its way by now, and which tries have ended.
 
     Returns:
@@ -74,7 +74,7 @@ def note(connection: sqlite3.Connection, sending: Sequence[int], done: Sequence[
     return recorded
 
 
-def _record(connection: sqlite3.Connection, tries: Sequence[Done]) -> range:
+def _record(connection: sqlite3.Connection, tries: Sequence[ReplayAttempt]) -> range:
     attempts: list[Any] = []
     deliveries: list[Any] = []
     for one in tries:

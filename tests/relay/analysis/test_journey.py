@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.analysis.diagram import safe, sequence
-from relay.analysis.journey import Builder, Circle, Journey, value_of
+from relay.analysis.journey import Builder, Journey, RelatedIds, value_of
 from relay.lean.envelope import read_event
 from relay.lean.ids import Of, ids_of
 from relay.lean.samples import Sampler
@@ -51,7 +51,7 @@ def story(seed: int = 1, first: int = 1) -> list[Capture]:
 def journey(id: str, captures: Iterable[Capture]) -> Journey:
     """As the command makes it: rounds until nothing new is linked."""
     captures = list(captures)
-    circle = Circle(id)
+    circle = RelatedIds(id)
     new, found = {id}, set()
     while new:
         new = set()
@@ -173,7 +173,7 @@ def test_mermaid_shows_gaps_and_targets_and_nothing_hostile() -> None:
 @given(st.lists(strategies.captures(), max_size=4), st.sampled_from(["payment", "é", "\ud800"]))
 def test_no_captures_make_it_raise(captures: list[Capture], id: str) -> None:
     """Whatever is in them, a journey can be made of it and shown."""
-    builder = Builder(Circle(id))
+    builder = Builder(RelatedIds(id))
     for number, capture in enumerate(captures):
         builder.add(replace(capture, id=number))
     found = builder.journey()

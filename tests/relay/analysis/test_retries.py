@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.analysis.retries import tries_of
+from relay.analysis.retries import retries_of
 from relay.models import Answer, Capture, Event
 from tests.support import strategies
 from tests.support.factories import BODY, EVENT_ID, NOON, a_capture, a_delivery
@@ -31,7 +31,7 @@ def came(id: int, after: timedelta, **changes: Any) -> Capture:
 )
 def test_which_try_by_the_clock(after: timedelta, scheduled: int | None, words: str) -> None:
     """A capture at one of Lean's minutes is that try; at any other time it is only again."""
-    tries = tries_of([came(1, timedelta(0)), came(5, after)])
+    tries = retries_of([came(1, timedelta(0)), came(5, after)])
     second = tries.of(5)
     assert second is not None
     assert (second.scheduled, second.words) == (scheduled, words)
@@ -44,7 +44,7 @@ def test_which_try_by_the_clock(after: timedelta, scheduled: int | None, words: 
 def test_tries_that_never_reached_the_log() -> None:
     """A first capture two minutes after its own timestamp is probably a later try; counting starts there."""
     event = Event(type="payment.updated", event_id=EVENT_ID, at=NOON - timedelta(minutes=2))
-    tries = tries_of([came(1, timedelta(0), event=event), came(2, timedelta(minutes=3), event=event)])
+    tries = retries_of([came(1, timedelta(0), event=event), came(2, timedelta(minutes=3), event=event)])
     assert tries.tries[0].words.startswith("try 3 of 7 by the clock: it came 2 min after its own timestamp")
     assert tries.tries[1].words == "try 4 of 7, 5 min after the first, as Lean's schedule has it"
 
@@ -57,7 +57,7 @@ def test_what_earlier_tries_were_answered() -> None:
         answer=Answer(status=503, on_purpose="--respond"),
         deliveries=(a_delivery(status=500, verdict="retry"), a_delivery(attempts=0, state="queued")),
     )
-    [before] = tries_of([first, came(2, timedelta(minutes=1))]).before(2)
+    [before] = retries_of([first, came(2, timedelta(minutes=1))]).before(2)
     assert before.answers == (
         "503 by the relay; http://localhost:3000: 500, retry; http://localhost:3000: queued"
     )
@@ -66,7 +66,7 @@ def test_what_earlier_tries_were_answered() -> None:
 def test_other_bytes_are_an_alarm_with_the_difference() -> None:
     """The same event with another body is told apart from a retry, value by value."""
     other = BODY.replace(b"100.50", b"900.50")
-    tries = tries_of([came(1, timedelta(0)), came(2, timedelta(minutes=1), body=other)])
+    tries = retries_of([came(1, timedelta(0)), came(2, timedelta(minutes=1), body=other)])
     assert [each.capture.id for each in tries.alarms] == [2]
     [difference] = tries.differences(2)
     assert (difference.field, difference.a, difference.b) == ("body payload.amount", "100.50", "900.50")
@@ -77,7 +77,7 @@ def test_other_bytes_are_an_alarm_with_the_difference() -> None:
 @given(st.lists(strategies.captures(), min_size=1, max_size=4))
 def test_no_captures_make_it_raise(captures: list[Capture]) -> None:
     """Whatever is in them, and in whatever order their times are."""
-    tries = tries_of(captures)
+    tries = retries_of(captures)
     for each in tries.tries:
         assert each.words
         assert each.answers

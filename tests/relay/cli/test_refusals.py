@@ -7,7 +7,7 @@ import sqlite3
 import time
 from pathlib import Path
 
-from relay.models import Entry
+from relay.models import RefusalEntry
 from relay.store.write.changes import add_refusals
 from tests.relay.cli.test_status import ask
 from tests.support.factories import new_log
@@ -15,7 +15,7 @@ from tests.support.lean_requests import a_request
 from tests.support.program import exchange, lean_relay, running
 
 
-def a_log(folder: Path, *entries: Entry) -> Path:
+def a_log(folder: Path, *entries: RefusalEntry) -> Path:
     with new_log(folder / "relay.db") as log:
         add_refusals(log, entries)
     log.close()
@@ -41,8 +41,8 @@ def test_refusals_are_listed_with_reason_and_count(tmp_path: Path) -> None:
 
 def test_what_is_behind_them(tmp_path: Path) -> None:
     """`--explain` tells of each reason that is shown what it means and what to do, once; in JSON too."""
-    entries = [Entry(at, "10.0.0.1", "too-large", f"line {at}", 5) for at in range(1, 4)]
-    db = a_log(tmp_path, *entries, Entry(9, "", "tls-not-tls", "x"))
+    entries = [RefusalEntry(at, "10.0.0.1", "too-large", f"line {at}", 5) for at in range(1, 4)]
+    db = a_log(tmp_path, *entries, RefusalEntry(9, "", "tls-not-tls", "x"))
     done = lean_relay(tmp_path, "refusals", "--explain", "--limit", "2", "--db", str(db))
     assert done.stdout.count("too-large, 15 in all: its body is too large") == 1
     assert "--max-body" in done.stdout
@@ -62,7 +62,7 @@ def test_none_and_gone(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (0, "")
     assert "nothing was turned away" in done.stderr
     with sqlite3.connect(db) as log:
-        add_refusals(log, [Entry(at, "", "malformed", "x") for at in range(10_005)])
+        add_refusals(log, [RefusalEntry(at, "", "malformed", "x") for at in range(10_005)])
     log.close()
     done = lean_relay(tmp_path, "refusals", "--reason", "too-big", "--db", str(db))
     assert "no refusal has the reason too-big; there are malformed" in done.stderr

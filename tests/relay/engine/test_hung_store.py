@@ -23,7 +23,7 @@ from relay.control.lock import holder
 from relay.engine import engine
 from relay.engine.engine import Engine
 from relay.errors import RelayError
-from relay.store.write.recorder import Bounds
+from relay.store.write.recorder import WriteTimeouts
 from tests.support.receiving import a_post, read_answer, rows, until
 
 SOON_S = 10.0
@@ -36,7 +36,7 @@ NOWHERE = Route(to=":9", when="type:nothing", where="forward[0]")
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Patience is short, so that each test is."""
-    monkeypatch.setattr("relay.store.write.client.Bounds", lambda: Bounds(answer_s=1.0))
+    monkeypatch.setattr("relay.store.write.client.WriteTimeouts", lambda: WriteTimeouts(answer_s=1.0))
     monkeypatch.setattr("relay.engine.maintenance.STORE_WITHIN_S", 0.5)
     monkeypatch.setattr("relay.engine.maintenance.SLICE_WITHIN_S", 0.5)
     monkeypatch.setattr("relay.engine.forwarding.STORE_WITHIN_S", 0.5)

@@ -21,7 +21,7 @@ def given() -> set[str]:
         *(ROOT / "store").rglob("*.py"),
     ]
     code = "".join(path.read_text(encoding="utf-8") for path in files if path.name != "shapes.py")
-    found = set(re.findall(r'(?:note|drop|_refuse|StoreTrouble)\(\s*(?:self[\w.]+, )?"([a-z-]+)"', code))
+    found = set(re.findall(r'(?:note|drop|_refuse|StoreUnavailable)\(\s*(?:self[\w.]+, )?"([a-z-]+)"', code))
     found |= set(re.findall(r'Refused\(\s*\d+,\s*"([a-z-]+)"', code))
     found |= set(re.findall(r'Failure\(\s*reason="([a-z-]+)"', code))
     return found

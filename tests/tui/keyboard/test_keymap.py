@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from relay.errors import UsageError
-from relay.models import Capture, Entry
+from relay.models import Capture, RefusalEntry
 from relay.store.write.changes import add_refusals
 from tests.support.factories import a_capture
 from tests.support.screen import showing
@@ -207,7 +207,7 @@ async def test_no_hint_names_a_key_that_is_another_now(
     monkeypatch.setattr(Gateway, "act", acted)
     found: dict[str, list[str]] = {}
     async with showing(tmp_path, something_of_each(), size=size, keys=REMAPPED) as see:
-        add_refusals(see.log, [Entry(1, "10.0.0.1", "malformed", "no", 1)])
+        add_refusals(see.log, [RefusalEntry(1, "10.0.0.1", "malformed", "no", 1)])
         await see.shows("#3 ")
         for seen, steps in TOUR:
             await see.press(*(REMAPPED.get(step, step) for step in steps))

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from relay.models import Delivery, Listed, Origin, Shape, Signature
+from relay.models import CaptureRow, Delivery, Origin, Shape, Signature
 from relay.text.safe import visible
 from tests.support.factories import a_delivery
 from tui.presenters import columns
@@ -17,7 +17,7 @@ AT = datetime(2026, 11, 20, 8, 15, 30, 123000, UTC)
 LOCAL = AT.astimezone()
 
 
-def a_row(**changes: object) -> Listed:
+def a_row(**changes: object) -> CaptureRow:
     values: dict[str, object] = {
         "id": 12,
         "received_at": AT,
@@ -35,10 +35,10 @@ def a_row(**changes: object) -> Listed:
         "note": None,
         "deliveries": (),
     }
-    return Listed(**(values | changes))  # type: ignore[arg-type]
+    return CaptureRow(**(values | changes))  # type: ignore[arg-type]
 
 
-def written(listed: Listed, width: int = 120, names: tuple[str, ...] = ()) -> str:
+def written(listed: CaptureRow, width: int = 120, names: tuple[str, ...] = ()) -> str:
     layout = columns.layout(width, 4, names)
     return "".join(text for text, _ in columns.row(listed, layout, LOCAL.date(), marked=False))
 

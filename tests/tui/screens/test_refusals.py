@@ -9,7 +9,7 @@ import pytest
 
 from relay.config import Settings
 from relay.engine import engine
-from relay.models import Entry
+from relay.models import RefusalEntry
 from relay.store.write.changes import REFUSALS_KEPT, add_refusals
 from relay.text.safe import visible
 from tests.support.factories import NOON, a_capture, new_log
@@ -21,11 +21,11 @@ from tui.screens.refusals import RefusalsScreen
 AT = round(NOON.timestamp() * 1_000_000)
 
 
-def entry(number: int, reason: str = "malformed", count: int = 1, client: str = "10.0.0.7") -> Entry:
-    return Entry(AT + number * 1_000_000, client, reason, f"detail {number}", count)
+def entry(number: int, reason: str = "malformed", count: int = 1, client: str = "10.0.0.7") -> RefusalEntry:
+    return RefusalEntry(AT + number * 1_000_000, client, reason, f"detail {number}", count)
 
 
-async def add(see: Showing, *entries: Entry) -> None:
+async def add(see: Showing, *entries: RefusalEntry) -> None:
     """As the engine writes them."""
     add_refusals(see.log, entries)
 
@@ -106,7 +106,7 @@ async def test_with_the_table_full(tmp_path: Path) -> None:
 async def test_a_line_is_copied(tmp_path: Path) -> None:
     """`y` copies the line as the command prints it, made safe."""
     async with showing(tmp_path) as see:
-        await add(see, Entry(AT, "10.0.0.7", "malformed", "bad \x1b[31m", 3))
+        await add(see, RefusalEntry(AT, "10.0.0.7", "malformed", "bad \x1b[31m", 3))
         await see.press("X")
         await see.shows("#1 malformed")
         await see.press("y")

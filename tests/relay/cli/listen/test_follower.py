@@ -11,7 +11,7 @@ import pytest
 
 from relay.cli.listen.follower import LINES_AT_ONCE, Follower, attempt_line
 from relay.config import Settings, load
-from relay.models import Attempt, Followed, Signature
+from relay.models import Attempt, AttemptEvent, Signature
 from relay.store.read.reader import Reader
 from tests.support.factories import NOON, a_capture, a_delivery, insert, insert_attempt, new_log
 from tests.support.program import wait_until
@@ -45,7 +45,7 @@ def line(
 ) -> str:
     attempt = an_attempt(**changes)
     ended_at = attempt.started_at + timedelta(milliseconds=attempt.elapsed_ms)
-    followed = Followed(
+    followed = AttemptEvent(
         attempt=attempt,
         event_type="payment.updated",
         method="POST",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from relay.models import Entry, Refusal, Tally
+from relay.models import Refusal, RefusalEntry, RefusalTotals
 from relay.store.read import refusals
 from relay.store.read.reader import Reader
 from relay.store.write.changes import REFUSALS_KEPT, add_refusals
@@ -26,8 +26,8 @@ def reader(tmp_path: Path, log: sqlite3.Connection) -> Iterator[Reader]:
         yield reader
 
 
-def entries(count: int, reason: str = "malformed", each: int = 1) -> list[Entry]:
-    return [Entry(at, "10.0.0.1", reason, f"line {at}", each) for at in range(1, count + 1)]
+def entries(count: int, reason: str = "malformed", each: int = 1) -> list[RefusalEntry]:
+    return [RefusalEntry(at, "10.0.0.1", reason, f"line {at}", each) for at in range(1, count + 1)]
 
 
 def test_the_newest_come_oldest_first(log: sqlite3.Connection, reader: Reader) -> None:
@@ -42,7 +42,7 @@ def test_the_newest_come_oldest_first(log: sqlite3.Connection, reader: Reader) -
 
 def test_counts_are_of_what_the_rows_stand_for(log: sqlite3.Connection, reader: Reader) -> None:
     """Each row counts as often as it says; the most frequent reason comes first."""
-    assert refusals.tally(reader) == Tally(by_reason={}, rows=0, dropped=0, since=None)
+    assert refusals.tally(reader) == RefusalTotals(by_reason={}, rows=0, dropped=0, since=None)
     assert refusals.newest_id(reader) == 0
     add_refusals(log, [*entries(3), *entries(1, "too-large", each=40)])
     tally = refusals.tally(reader)

@@ -19,11 +19,11 @@ from typing import Any
 import pytest
 
 from relay.store.columns import COLUMNS, Row
-from relay.store.errors import StoreClosed, StoreTrouble
+from relay.store.errors import StoreClosed, StoreUnavailable
 from relay.store.write import client as writer_module
 from relay.store.write import files
 from relay.store.write.client import Writer
-from relay.store.write.recorder import ROWS_AT_ONCE, Bounds
+from relay.store.write.recorder import ROWS_AT_ONCE, WriteTimeouts
 from tests.support.receiving import executed, rows, until
 
 
@@ -179,13 +179,13 @@ async def test_a_full_disk_refuses_and_heals_by_itself(tmp_path: Path) -> None:
     async with a_writer(path) as writer:
         await writer.add(a_row())
         full = await writer.outside_transaction(partial(page_limit, pages=1))
-        with pytest.raises(StoreTrouble) as first:
+        with pytest.raises(StoreUnavailable) as first:
             for _ in range(100):
                 await writer.add(a_row(body=b"x" * 8192))
         assert first.value.reason == "store-full"
         assert writer.trouble is not None
         assert writer.trouble.reason == "store-full"
-        with pytest.raises(StoreTrouble):
+        with pytest.raises(StoreUnavailable):
             writer.add(a_row(body=b"x" * 8192))
         await writer.outside_transaction(partial(page_limit, pages=full + 10_000))
         await until(lambda: writer.trouble is None, "the store to heal", within_s=5)
@@ -210,18 +210,18 @@ async def test_a_short_lock_is_waited_out(tmp_path: Path) -> None:
 async def test_a_long_lock_refuses_within_five_seconds_and_heals(tmp_path: Path) -> None:
     """A transaction that stays open gives store-locked in time, and storing goes on when it ends."""
     path = tmp_path / "relay.db"
-    async with a_writer(path, bounds=Bounds(locked_s=1.0)) as writer:
+    async with a_writer(path, timeouts=WriteTimeouts(locked_s=1.0)) as writer:
         await writer.add(a_row())
         other = sqlite3.connect(path, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
         started = monotonic()
-        with pytest.raises(StoreTrouble) as trouble:
+        with pytest.raises(StoreUnavailable) as trouble:
             await writer.add(a_row())
         assert trouble.value.reason == "store-locked"
         if sys.platform == "linux":  # Which tells who has what locked.
             assert f"(pid {os.getpid()}, " in trouble.value.detail
         assert monotonic() - started < 5
-        with pytest.raises(StoreTrouble):
+        with pytest.raises(StoreUnavailable):
             writer.add(a_row())
         other.execute("COMMIT")
         other.close()
@@ -239,7 +239,7 @@ async def test_what_took_its_place_is_left_alone(tmp_path: Path) -> None:
             each.rename(away / each.name)
         async with a_writer(path) as other:
             await other.add(a_row(body=b"another's"))
-            with pytest.raises(StoreTrouble) as trouble:
+            with pytest.raises(StoreUnavailable) as trouble:
                 await writer.add(a_row())
             assert trouble.value.reason == "store-gone"
             assert f"{path} was replaced by another file" in trouble.value.detail
@@ -255,12 +255,12 @@ async def test_what_took_its_place_is_left_alone(tmp_path: Path) -> None:
 async def test_a_commit_that_comes_too_late_confesses(tmp_path: Path) -> None:
     """A capture given up on while the disk stalled is answered 503; stored after all, its row says so."""
     path = tmp_path / "relay.db"
-    async with a_writer(path, bounds=Bounds(answer_s=0.3)) as writer:
+    async with a_writer(path, timeouts=WriteTimeouts(answer_s=0.3)) as writer:
         other = sqlite3.connect(path, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
         waiting = writer.add(a_row())
         await until(lambda: writer.give_up_late() == 1, "it to be given up")
-        with pytest.raises(StoreTrouble) as trouble:
+        with pytest.raises(StoreUnavailable) as trouble:
             await waiting
         assert trouble.value.reason == "store-slow"
         other.execute("COMMIT")
@@ -292,10 +292,10 @@ async def test_the_log_stays_small_under_load(tmp_path: Path) -> None:
 async def test_trouble_is_raised_anew_each_time(tmp_path: Path) -> None:
     """Refusals share no exception: one raised again and again would keep each refused body alive."""
     async with a_writer(tmp_path / "relay.db") as writer:
-        writer._its_trouble = StoreTrouble("store-full", "no room")
+        writer._its_trouble = StoreUnavailable("store-full", "no room")
         raised = []
         for _ in range(2):
-            with pytest.raises(StoreTrouble) as caught:
+            with pytest.raises(StoreUnavailable) as caught:
                 await writer.add(a_row())
             raised.append(caught.value)
     assert raised[0] is not raised[1]
@@ -314,11 +314,11 @@ async def test_a_process_that_dies_is_replaced_and_no_200_was_wrong(tmp_path: Pa
         job = asyncio.ensure_future(writer.write(nothing))
         await asyncio.sleep(0)
         os.kill(first, signal.SIGKILL)
-        with pytest.raises(StoreTrouble, match="the process that writes the log ended"):
+        with pytest.raises(StoreUnavailable, match="the process that writes the log ended"):
             await waiting
-        with pytest.raises(StoreTrouble):
+        with pytest.raises(StoreUnavailable):
             await job
-        with pytest.raises(StoreTrouble):
+        with pytest.raises(StoreUnavailable):
             writer.add(a_row())
         await until(lambda: writer.trouble is None, "another process")
         assert writer.pid != first

@@ -11,7 +11,7 @@ import pytest
 
 from relay.store import schema
 from relay.store.write import deliveries
-from relay.store.write.deliveries import Backlog, Ended
+from relay.store.write.deliveries import AttemptRecord, Backlog
 from tests.relay.store.write.test_client import a_row, a_writer
 from tests.support.receiving import rows
 
@@ -110,7 +110,7 @@ def test_a_delivery_given_back_keeps_its_place(log: sqlite3.Connection) -> None:
     """What could not be sent, for its target is down, is the next again."""
     deliveries.queue_live(log, [(1, A), (2, A)], now=1)
     (claimed,) = deliveries.claim(log, A, now=1, limit=1)
-    deliveries.give_back(log, [claimed.delivery_id], "waits: nothing listens")
+    deliveries.requeue(log, [claimed.delivery_id], "waits: nothing listens")
     assert log.execute("SELECT reason FROM deliveries WHERE id = 1").fetchone() == ("waits: nothing listens",)
     assert [again.capture.id for again in deliveries.claim(log, A, now=1, limit=2)] == [1, 2]
 
@@ -119,7 +119,7 @@ def test_an_attempt_is_recorded_and_ends_or_repeats_its_delivery(log: sqlite3.Co
     """With a due time the delivery waits for its next try, whose number is known; else it ends."""
     deliveries.queue_live(log, [(1, A)], now=1)
     (claimed,) = deliveries.claim(log, A, now=1, limit=1)
-    retry = Ended(
+    retry = AttemptRecord(
         number=1,
         started_at=5,
         elapsed_us=7,
@@ -135,7 +135,9 @@ def test_an_attempt_is_recorded_and_ends_or_repeats_its_delivery(log: sqlite3.Co
     assert states(log) == [(1, A, "queued")]
     (again,) = deliveries.claim(log, A, now=50, limit=1)
     assert (again.number, again.first_at) == (2, 5)
-    good = Ended(number=2, started_at=51, elapsed_us=7, outcome="answered", status=200, verdict="delivered")
+    good = AttemptRecord(
+        number=2, started_at=51, elapsed_us=7, outcome="answered", status=200, verdict="delivered"
+    )
     deliveries.record(log, again.delivery_id, good, due_at=None)
     assert states(log) == [(1, A, "ended")]
     assert log.execute("SELECT number, status, verdict, body FROM attempts ORDER BY id").fetchall() == [
@@ -169,11 +171,11 @@ def test_an_old_backlog_is_parked_and_released_on_request(log: sqlite3.Connectio
         A: Backlog(waiting=1, parked=1, next_at=100),
         B: Backlog(waiting=0, parked=1),
     }
-    queued, released = deliveries.send_again(log, [1, 2, 3, 99], [A], now=200)
+    queued, released = deliveries.resend(log, [1, 2, 3, 99], [A], now=200)
     assert (queued, released) == (1, 1)
     assert [claimed.capture.id for claimed in deliveries.claim(log, A, now=200, limit=9)] == [3, 1, 2]
     assert states(log)[1] == (2, B, "ended")
-    assert deliveries.send_again(log, [1, 2, 3], [A], now=300) == (0, 0)
+    assert deliveries.resend(log, [1, 2, 3], [A], now=300) == (0, 0)
 
 
 def test_without_a_target_everything_queued_is_parked(log: sqlite3.Connection) -> None:
@@ -185,6 +187,6 @@ def test_without_a_target_everything_queued_is_parked(log: sqlite3.Connection) -
 def test_sending_again_leaves_alone_what_waits(log: sqlite3.Connection) -> None:
     """A capture that is queued for a target is not queued twice; one that ended there is."""
     deliveries.queue_live(log, [(1, A)], now=1)
-    assert deliveries.send_again(log, [1], [A], now=2) == (0, 0)
+    assert deliveries.resend(log, [1], [A], now=2) == (0, 0)
     log.execute("UPDATE deliveries SET state = 'ended'")
-    assert deliveries.send_again(log, [1], [A], now=2) == (1, 0)
+    assert deliveries.resend(log, [1], [A], now=2) == (1, 0)

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from relay.store.errors import StoreTrouble
+from relay.store.errors import StoreUnavailable
 from relay.store.write import files
-from relay.store.write.recorder import ROWS_AT_ONCE, Bounds, MustReopen, Recorder
+from relay.store.write.recorder import ROWS_AT_ONCE, MustReopen, Recorder, WriteTimeouts
 from tests.relay.store.write.test_client import a_row
 from tests.support.receiving import executed, rows
 
@@ -30,19 +30,19 @@ class Heard:
     def stored(self, first_id: int, count: int) -> None:
         self.all.append(("stored", first_id, count))
 
-    def failed(self, count: int, trouble: StoreTrouble) -> None:
+    def failed(self, count: int, trouble: StoreUnavailable) -> None:
         self.all.append(("failed", count, trouble.reason))
 
-    def health(self, trouble: StoreTrouble | None) -> None:
+    def health(self, trouble: StoreUnavailable | None) -> None:
         self.all.append(("health", trouble and trouble.reason))
 
 
 @contextmanager
-def a_recorder(path: Path, heard: Heard | None = None, **bounds: float) -> Iterator[Recorder]:
+def a_recorder(path: Path, heard: Heard | None = None, **timeouts: float) -> Iterator[Recorder]:
     """A recorder on a database that is made if it is not there."""
     files.create_private(path)
     connection = files.open_writer(path, ours=False)
-    recorder = Recorder(connection, path, heard or Heard(), Bounds(**bounds))
+    recorder = Recorder(connection, path, heard or Heard(), WriteTimeouts(**timeouts))
     try:
         yield recorder
     finally:
@@ -117,7 +117,7 @@ def test_a_file_that_is_moved_away_is_no_log(tmp_path: Path) -> None:
     with a_recorder(path, heard) as recorder:
         recorder.store([(a_row(), ())], monotonic())
         path.rename(tmp_path / "away")
-        with pytest.raises(StoreTrouble, match=f"{path.name} was moved or deleted while it was in use"):
+        with pytest.raises(StoreUnavailable, match=f"{path.name} was moved or deleted while it was in use"):
             recorder.perform(partial(executed, sql="DELETE FROM captures"), transaction=True)
         recorder.store([(a_row(), ())], monotonic())
         recorder.rest()
