@@ -12,7 +12,7 @@ from datetime import timedelta
 
 from relay.analysis.journey import Journey, Step
 from relay.models import Delivery
-from relay.text.units import span
+from relay.text.units import format_duration
 
 LONGEST = 80
 
@@ -35,7 +35,7 @@ def sequence(journey: Journey) -> Iterator[str]:
         yield f"    participant {name} as {safe(target)}"
     for step in journey.steps:
         if step.gap >= GAP:
-            yield f"    Note over lean,relay: {span(step.gap)} later"
+            yield f"    Note over lean,relay: {format_duration(step.gap)} later"
         yield f"    lean->>relay: {safe(_what(step))}"
         for delivery in step.deliveries:
             yield f"    relay->>{targets[delivery.target]}: {safe(_came(delivery))}"

@@ -14,6 +14,7 @@ from typing import Any
 from relay.analysis.diff import Difference, body_differences
 from relay.lean.schedule import TRIES, which_try
 from relay.models import Capture, Delivery, iso
+from relay.text.units import format_duration
 
 OTHER_BYTES = " with OTHER BYTES"
 """Said behind a repeat whose body is not the first one's."""
@@ -38,7 +39,7 @@ class RetriedCapture:
     @property
     def words(self) -> str:
         """`try 3 of 7, 2 min after the first, as Lean's schedule has it`."""
-        after = _span(self.after_first)
+        after = format_duration(self.after_first)
         if self.first_was_missed:
             return (
                 f"try {self.scheduled} of {TRIES} by the clock: it came {after} after its own timestamp, so "
@@ -145,12 +146,3 @@ def _came(delivery: Delivery) -> str:
         return delivery.state
     came = str(delivery.status) if delivery.status is not None else delivery.error or "no answer"
     return f"{came}, {delivery.verdict}" if delivery.verdict else came
-
-
-def _span(span: timedelta) -> str:
-    """`37 s`, `2 min`, `1 h`, `3 h 5 min`: to the minute from one minute on."""
-    seconds = span.total_seconds()
-    if seconds < 59.5:
-        return f"{seconds:.0f} s"
-    hours, minutes = divmod(round(seconds / 60), 60)
-    return " ".join(f"{count} {unit}" for count, unit in ((hours, "h"), (minutes, "min")) if count)

@@ -18,7 +18,7 @@ from relay.store.read.reader import Reader
 from relay.text.captures import MOST_NAME
 from relay.text.local_time import local, now
 from relay.text.safe import visible, visible_start
-from relay.text.units import span, when
+from relay.text.units import format_duration, format_time
 
 
 @click.command("journey")
@@ -56,7 +56,7 @@ def _lines(journey: Journey) -> Iterator[str]:
     types = len({step.type for step in steps})
     yield visible(
         f"{journey.of} {journey.seed}: {_count(len(steps), 'capture')} of {_count(types, 'type')}, "
-        f"{when(steps[0].received_at)} to {when(steps[-1].received_at)}"
+        f"{format_time(steps[0].received_at)} to {format_time(steps[-1].received_at)}"
     )
     for of in Of:
         ids = [value for kind, value in journey.ids if kind is of]
@@ -73,7 +73,7 @@ def _lines(journey: Journey) -> Iterator[str]:
         here = local(step.received_at)
         at = f"{here:%Y-%m-%d} " if dated else ""
         at += f"{here:%H:%M:%S}.{here.microsecond // 1000:03}"
-        gap = f"+{span(step.gap)}" if step is not steps[0] else ""
+        gap = f"+{format_duration(step.gap)}" if step is not steps[0] else ""
         row = [
             str(step.capture_id).rjust(number_width),
             at,

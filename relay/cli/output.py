@@ -23,7 +23,7 @@ from relay.text.captures import outcomes, shape_remarks, what
 from relay.text.decoding import decoded, encoding_of
 from relay.text.local_time import local
 from relay.text.safe import mask_headers, visible_block, visible_start
-from relay.text.units import size
+from relay.text.units import format_bytes
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -151,7 +151,7 @@ class Columns:
             f"{date}{at:%H:%M:%S}.{at.microsecond // 1000:03}",
             called.ljust(self._what_width),
             capture.signature.ljust(9),
-            size(len(capture.body)).rjust(9),
+            format_bytes(len(capture.body)).rjust(9),
             str(capture.answer.status),
             *filter(None, [outcomes(capture.deliveries)]),
             ", ".join(_remarks(capture, other_bytes=has_other_bytes(self._reader, capture))),

@@ -36,7 +36,7 @@ from relay.text.export import http_bytes
 from relay.text.layout import hex_rows, laid_out
 from relay.text.local_time import now
 from relay.text.safe import latin1_shown, visible, visible_block, visible_start
-from relay.text.units import size, spent, when
+from relay.text.units import format_bytes, format_ms, format_time
 
 MOST_SHOWN = 64 * 1024
 """Characters of a body in the overview; `--body` gives all of it."""
@@ -121,7 +121,7 @@ def overview(
         tries: the captures of its event.
         others: in what its body differs from the first one's.
     """
-    yield f"{capture.id}  {what(capture)}  {when(capture.received_at)}"
+    yield f"{capture.id}  {what(capture)}  {format_time(capture.received_at)}"
     for name, value in (*_facts(capture), *_repeats(capture, tries, others)):
         yield f"{name:10} {value}"
     yield ""
@@ -168,7 +168,7 @@ def _facts(capture: Capture) -> Iterator[tuple[str, str]]:
         words = [f"{each.kind} to {each.target}: {each.state}"]
         if each.attempts:
             tries = "1 try" if each.attempts == 1 else f"{each.attempts} tries, the last"
-            took = "" if each.elapsed_ms is None else f" in {spent(each.elapsed_ms)}"
+            took = "" if each.elapsed_ms is None else f" in {format_ms(each.elapsed_ms)}"
             words.append(f"{tries}: {_came(each.status, each.error)}{took}")
         words += [f"Lean would conclude: {each.verdict}"] if each.verdict else []
         words += [each.reason] if each.reason else []
@@ -205,10 +205,10 @@ def body_lines(body: bytes, headers: Headers) -> Iterator[str]:
     if not body:
         yield "no body"
         return
-    came = size(len(body))
+    came = format_bytes(len(body))
     found = decoded(body, encoding_of(headers))
     if found.coding:
-        came += f", unpacked from {found.coding} here: {size(len(found.data))}"
+        came += f", unpacked from {found.coding} here: {format_bytes(len(found.data))}"
     body, notes = in_utf8(found.data, "")
     yield "; ".join((f"body, {came}", *found.notes, *notes))
     text = laid_out(body) or _text(body)
@@ -240,7 +240,7 @@ def _attempt_lines(attempt: Attempt, capture: Capture) -> Iterator[str]:
     came = _came(attempt.status, attempt.error)
     line = (
         f"{attempt.capture_id}  {attempt.kind} to {attempt.target}, try {attempt.number}"
-        f"  {when(attempt.started_at)}  {attempt.outcome}: {came} in {spent(attempt.elapsed_ms)}"
+        f"  {format_time(attempt.started_at)}  {attempt.outcome}: {came} in {format_ms(attempt.elapsed_ms)}"
     )
     if attempt.verdict or attempt.verdict_reason:
         line += f"  {attempt.verdict or 'no verdict'}"

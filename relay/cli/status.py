@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from time import monotonic, sleep
 from typing import Any
 
@@ -23,6 +23,7 @@ from relay.models import CaptureTotals, Signature
 from relay.store.read.reader import Reader
 from relay.text.replays import begun_by
 from relay.text.safe import visible
+from relay.text.units import format_duration
 
 LOOK_EVERY_S = 0.1
 
@@ -103,9 +104,8 @@ def _rows(
         rows.append(("engine", "none runs on this log; `lean-relay listen` starts one"))
     else:
         now, store = running["engine"], running["store"]
-        rows.append(
-            ("engine", f"pid {now['pid']}, version {now['version']}, up {_duration(now['uptime_s'])}")
-        )
+        up = format_duration(timedelta(seconds=now["uptime_s"]))
+        rows.append(("engine", f"pid {now['pid']}, version {now['version']}, up {up}"))
         rows.append(("listening", now["url"] or "no, it only changes what is stored"))
         rows.append(("public", now["public_url"] or "not set (public_url)"))
         if now["answers"]:
@@ -153,16 +153,6 @@ def _replay_line(run: Mapping[str, Any]) -> str:
     line = f"{begun_by(run)}: {run['tried']} of {run['total']} tried, to {', '.join(run['targets'])}"
     waits = f"; it waits: {run['waits']}" if run["waits"] else ""
     return f"{line}{waits}; `lean-relay replay --stop {run['run']}` ends it"
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    days, hours = divmod(hours, 24)
-    parts = [(days, "d"), (hours, "h"), (minutes, "min"), (rest, "s")]
-    while len(parts) > 1 and not parts[0][0]:
-        parts.pop(0)
-    return " ".join(f"{number} {unit}" for number, unit in parts[:2])
 
 
 @click.command("reload")

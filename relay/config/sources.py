@@ -7,7 +7,7 @@ from pathlib import Path
 
 from relay.config.settings import SecretSource
 from relay.config.trusted import ProjectFile
-from relay.config.values import quoted
+from relay.text.safe import quoted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,8 @@ from typing import Any
 from relay.config import values
 from relay.config.settings import RespondRule, Route
 from relay.config.sources import Place
-from relay.config.values import SeveralFaultsError, nearest, quoted
+from relay.config.values import SeveralFaultsError, nearest
+from relay.text.safe import quoted
 from relay.text.targets import target_url
 
 

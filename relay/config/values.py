@@ -13,27 +13,15 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from decimal import Decimal
 from difflib import get_close_matches
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from urllib.parse import urlsplit
 
+from relay.text.safe import quoted
+from relay.text.units import parse_bytes, parse_duration
+
 Network = IPv4Network | IPv6Network
 
-_SIZE = re.compile(r"(\d{1,18}(?:\.\d{1,9})?)\s*([kmgt]?)(ib|b)?", re.IGNORECASE | re.ASCII)
-_SPAN = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s*(ms|s|min|m|h|d|w)\s*", re.IGNORECASE | re.ASCII)
-_SECONDS = {
-    unit: Decimal(text)
-    for unit, text in {
-        "ms": "0.001",
-        "s": "1",
-        "m": "60",
-        "min": "60",
-        "h": "3600",
-        "d": "86400",
-        "w": "604800",
-    }.items()
-}
 _HOST_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,252})", re.ASCII)
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", re.ASCII)
 """A token of RFC 9110, 5.6.2."""
@@ -54,12 +42,6 @@ class Pin:
 
 LARGEST_BODY_BYTES = 512 * 2**20
 """SQLite keeps no row of more than 1,000,000,000 bytes; this leaves room and is far above any webhook."""
-
-
-def quoted(value: object) -> str:
-    """A wrong value for a message, cut where it is long."""
-    text = f'"{value}"' if isinstance(value, str) else repr(value)
-    return text if len(text) <= 60 else f"{text[:56]}..."
 
 
 class SeveralFaultsError(ValueError):
@@ -97,44 +79,16 @@ def key_names(value: object) -> dict[str, str]:
     return found
 
 
-def size_bytes(value: object) -> int:
-    """A size in bytes: `1048576`, `512k`, `10MiB`, `1.5 MB`.
-
-    `k`, `m`, `g` and `KiB`, `MiB`, `GiB` count in 1024; `kB`, `MB`, `GB` in 1000.
-    """
-    match = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
-    if match:
-        number, prefix, suffix = match[1], match[2].lower(), (match[3] or "").lower()
-        step = 1000 if prefix and suffix == "b" else 1024
-        return int(Decimal(number) * step ** " kmgt".index(prefix or " "))
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-        return value
-    raise ValueError(f"{quoted(value)} is no size; write bytes or a unit, such as 512k or 10MiB")
-
-
 def body_limit(value: object) -> int:
     """The largest body in bytes, 1 to `LARGEST_BODY_BYTES`."""
-    size = size_bytes(value)
+    size = int(parse_bytes(value))
     if not 1 <= size <= LARGEST_BODY_BYTES:
         raise ValueError(f"{quoted(value)} is out of range; bodies may be limited to 1 byte up to 512MiB")
     return size
 
 
-def span(value: object) -> timedelta:
-    """A span of time with its unit: `30d`, `12h`, `1h30m`, `1.5s`, `250ms`."""
-    text = value.strip() if isinstance(value, str) else ""
-    if text and not _SPAN.sub("", text):
-        seconds = sum((Decimal(n) * _SECONDS[unit.lower()] for n, unit in _SPAN.findall(text)), Decimal())
-        if seconds > 100 * 366 * _SECONDS["d"]:
-            raise ValueError(f"{quoted(value)} is longer than a hundred years")
-        return timedelta(microseconds=int(seconds * 1_000_000))
-    raise ValueError(
-        f"{quoted(value)} is no span of time; write a number and ms, s, m, h, d or w, such as 12h"
-    )
-
-
 def format_span(length: timedelta) -> str:
-    """A length of time as `span` reads it, in its largest whole unit: `30d`, `36h`, `90m`, `90.5s`."""
+    """A duration as `parse_duration` reads it, in its largest whole unit: `30d`, `36h`, `90m`, `90.5s`."""
     for unit, size in (("d", timedelta(days=1)), ("h", timedelta(hours=1)), ("m", timedelta(minutes=1))):
         if not length % size:
             return f"{length // size}{unit}"
@@ -145,7 +99,7 @@ def keeping(value: object) -> timedelta | None:
     """How long captures are kept; None for `forever`."""
     if value == "forever":
         return None
-    kept = span(value)
+    kept = parse_duration(value)
     if kept < timedelta(minutes=1):
         raise ValueError(f'{quoted(value)} keeps nothing; write a minute or more, such as 30d, or "forever"')
     return kept
@@ -171,7 +125,7 @@ def _seconds(value: object) -> float:
     bare = isinstance(value, str) and re.fullmatch(r"\s*\d{1,9}(\.\d{1,9})?\s*", value, re.ASCII)
     if bare or (isinstance(value, (int, float)) and not isinstance(value, bool)):
         return float(value)  # type: ignore[arg-type]  # `bare` says that it is a str
-    return span(value).total_seconds()
+    return parse_duration(value).total_seconds()
 
 
 def factor(value: object) -> float:

@@ -13,8 +13,9 @@ from typing import ClassVar, Self
 
 from relay.filters.matching import as_meant
 from relay.filters.tree import Leaf, Written
-from relay.filters.values import Pattern, Span, moment, size, span, status
+from relay.filters.values import Pattern, Span, moment, span, status
 from relay.models import Capture, Comparison, Origin, Shape, Signature, iso
+from relay.text.units import parse_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,7 +274,7 @@ class Size(Leaf):
 
     @classmethod
     def read(cls, value: Written, now: datetime) -> Self:
-        return cls(span(value.text, size))
+        return cls(span(value.text, parse_bytes))
 
     def matches(self, capture: Capture) -> bool:
         return self.span.holds(len(capture.body))

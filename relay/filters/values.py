@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal, DecimalException
@@ -15,14 +16,10 @@ from math import ceil, floor
 
 from relay.filters.tree import Written
 from relay.text.local_time import moment_of
-
-PREFIXES = {"": 0, "k": 1, "m": 2, "g": 3}
-SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+from relay.text.units import parse_duration
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 _WHOLE = re.compile(r"\d{1,9}", re.ASCII)
-_SIZE = re.compile(r"(\d{1,12}(?:\.\d{1,6})?)([kmg]?)(i?b)?", re.ASCII | re.IGNORECASE)
-_AGO = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)([smhdw])", re.ASCII | re.IGNORECASE)
 _CLOCK = re.compile(r"(\d?\d):(\d\d(?::\d\d(?:\.\d{3})?)?)", re.ASCII)
 _MILLISECONDS = re.compile(r":\d\d[.,]\d{3}(?!\d)", re.ASCII)
 _HUNDRED = re.compile(r"[1-9]xx", re.ASCII | re.IGNORECASE)
@@ -183,20 +180,6 @@ def _whole(text: str) -> Decimal:
     return Decimal(text)
 
 
-def size(text: str) -> Decimal:
-    """Bytes: `412`, `10k`, `1.5M`, `10MiB`, `10MB`; as in the settings, only kB, MB and GB count in 1000.
-
-    Raises:
-        ValueError: it is no size.
-    """
-    found = _SIZE.fullmatch(text)
-    if not found:
-        raise ValueError(f'"{text}" is not a size; write 412, 10k, 1.5M or a range such as 10k..')
-    prefix, suffix = found[2].lower(), (found[3] or "").lower()
-    step = 1000 if prefix and suffix == "b" else 1024
-    return Decimal(found[1]) * int(step ** PREFIXES[prefix])
-
-
 def moment(text: str, now: datetime, *, end: bool) -> datetime:
     """A time in UTC: `10m` or `2h` or `7d` ago, ISO 8601, a date, or `10:30` today.
 
@@ -212,9 +195,9 @@ def moment(text: str, now: datetime, *, end: bool) -> datetime:
     """
     assert now.tzinfo is not None
     try:
-        if found := _AGO.fullmatch(text):
+        with suppress(ValueError):
             # Two hours ago is that by every clock, also where one has been put forward since.
-            return now.astimezone(UTC) - timedelta(seconds=float(found[1]) * SECONDS[found[2].lower()])
+            return now.astimezone(UTC) - parse_duration(text)
         at, length = _written(text, now.date())
         if end:
             at += length - timedelta(microseconds=1)

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
+from relay.text.units import format_duration
+
 RETRY_MINUTES = (1, 2, 5, 10, 60, 180)
 """Minutes after the first try, not after the one before. Documented."""
 
@@ -72,7 +74,7 @@ class Verdict:
             return "what Lean would conclude is not known"
         if self.next_try_in is None:
             return f"Lean documents no try after the {TRIES}th; it would probably give up"
-        return f"Lean would try again in {_minutes(self.next_try_in)}"
+        return f"Lean would try again in {format_duration(self.next_try_in)}"
 
 
 OUTLOOK_UNKNOWN = "Lean would try again, if this was not its last try"
@@ -129,8 +131,3 @@ def _why_not(status: int | None, elapsed_s: float) -> str:
         return f"{status} is not 200, and Lean documents only 200; answer exactly 200"
     hint = _HINTS.get(status) or ("the backend failed" if status >= 500 else "the backend refused it")
     return f"{status} is not 200: {hint}"
-
-
-def _minutes(span: timedelta) -> str:
-    hours, minutes = divmod(int(span.total_seconds()) // 60, 60)
-    return " ".join(f"{count} {unit}" for count, unit in ((hours, "h"), (minutes, "min")) if count)

@@ -64,6 +64,12 @@ def visible_block(text: str) -> str:
     return _cleaned(text, keep=frozenset("\n\t"))
 
 
+def quoted(value: object) -> str:
+    """A wrong value for an error message, cut where it is long; not made safe."""
+    text = f'"{value}"' if isinstance(value, str) else repr(value)
+    return text if len(text) <= 60 else f"{text[:56]}..."
+
+
 def latin1_shown(text: str) -> str:
     """A stored header name, value or request target as one safe line.
 

@@ -15,6 +15,7 @@ from itertools import islice
 
 from relay.text.json_values import path_to
 from relay.text.layout import indented
+from relay.text.units import format_bytes
 from tui.bodies.document import Document, Token, Unshowable
 
 FOLDED_FROM = 300
@@ -169,7 +170,7 @@ class JsonDocument(Document):
         start, stop = self.lines.bounds(line)
         close = self._close(start, stop)
         if close - stop > COUNTED_UP_TO:
-            return f"{(close - stop) / 1024 / 1024:.1f} MiB"
+            return format_bytes(close - stop)
         return f"{self._values(self._content(start, stop) - start + 2, stop, close):,}"
 
     def _values(self, blanks: int, low: int, high: int) -> int:

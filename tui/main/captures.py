@@ -12,7 +12,7 @@ from textual.screen import Screen
 from relay.errors import RelayError
 from relay.lean.catalogue import catalogue
 from relay.text.safe import visible
-from relay.text.units import spent
+from relay.text.units import format_ms
 from tui.gateway import Gateway
 from tui.keyboard import keymap
 from tui.presenters.status import Engine, Status
@@ -138,7 +138,7 @@ class ActingScreen(Screen[None]):
             return
         came = str(post.status) if post.status is not None else post.error or "no answer"
         unsigned = "" if post.signed else ", unsigned: no webhook secret is set"
-        text = f"{type_} -> {came} in {spent(post.elapsed_s * 1000)}{unsigned}"
+        text = f"{type_} -> {came} in {format_ms(post.elapsed_s * 1000)}{unsigned}"
         taken = post.verdict.word == "delivered"
         severity: SeverityLevel = "information" if taken else "error"
         self.notify(visible(text), title="Sample", severity=severity, markup=False)

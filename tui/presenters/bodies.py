@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from relay.models import Headers
-from relay.text.units import size
+from relay.text.units import format_bytes
 from tui.bodies import open_body
 from tui.presenters.blocks import Block, Lines, Note
 from tui.presenters.format import Tone
@@ -37,7 +37,9 @@ def lines(body: bytes, headers: Headers) -> Iterator[Block]:
     opened = open_body(body, header(headers, "content-type"), header(headers, "content-encoding"))
     document = opened.document(opened.names[0])
     if opened.coding:
-        yield Note(f"{opened.coding}: {size(opened.size)} from {size(opened.received)}", "dim")
+        yield Note(
+            f"{opened.coding}: {format_bytes(opened.size)} from {format_bytes(opened.received)}", "dim"
+        )
     for note in (*opened.notes, *document.notes):
         yield Note(note, "warn")
     count = document.lines.count
@@ -50,6 +52,6 @@ def lines(body: bytes, headers: Headers) -> Iterator[Block]:
         cut = cut or stop > start + MOST_OF_LINE
     yield Lines(tuple(shown))
     if count > MOST_LINES:
-        yield Note(f"… and {count - MOST_LINES:,} more lines of {size(opened.size)}", "dim")
+        yield Note(f"… and {count - MOST_LINES:,} more lines of {format_bytes(opened.size)}", "dim")
     elif cut:
         yield Note("… long lines are cut", "dim")

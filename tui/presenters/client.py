@@ -8,7 +8,7 @@ from typing import Any
 from relay.models import Comparison
 from relay.text.safe import visible
 from relay.text.tls_facts import rows
-from relay.text.units import when
+from relay.text.units import format_time
 from tui.presenters.blocks import Block, Fact, Heading, Note, Subject
 from tui.presenters.format import Tone
 
@@ -44,7 +44,7 @@ def client(subject: Subject) -> Iterator[Block]:
     yield Heading("The relay's answer")
     answer = capture.answer
     yield Fact("status", visible(answer.words), "warn" if answer.on_purpose else "plain")
-    yield Fact("received", when(capture.received_at))
+    yield Fact("received", format_time(capture.received_at))
 
 
 def _passport(tls: Mapping[str, Any]) -> Iterator[Block]:

@@ -14,7 +14,7 @@ from relay.models import CaptureRow, Origin, Signature
 from relay.text.captures import called, shape_remarks, worst
 from relay.text.local_time import local
 from relay.text.safe import latin1_shown, visible
-from relay.text.units import spent
+from relay.text.units import format_ms
 from tui.presenters.format import SHAPES, SIGNATURES, Piece, clock, fit, fit_pieces, of_delivery, short_size
 
 EDGE = 4
@@ -190,7 +190,7 @@ def _backend(listed: CaptureRow, width: int, today: date) -> list[Piece]:
 
 def _took(listed: CaptureRow, width: int, today: date) -> list[Piece]:
     delivery = worst(listed.deliveries)
-    took = "" if delivery is None or delivery.elapsed_ms is None else spent(delivery.elapsed_ms)
+    took = "" if delivery is None or delivery.elapsed_ms is None else format_ms(delivery.elapsed_ms)
     return [(fit(took.rjust(width), width), "dim")]
 
 

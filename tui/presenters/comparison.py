@@ -15,7 +15,7 @@ from relay.analysis.diff import Difference
 from relay.models import Capture
 from relay.text.captures import what
 from relay.text.safe import latin1_shown, visible
-from relay.text.units import when
+from relay.text.units import format_time
 from tui.presenters.format import Piece, Tone, wrapped_pieces
 
 Line = list[Piece]
@@ -97,7 +97,7 @@ def _named(capture: Capture) -> str:
 def _times(comparison: Comparison, width: int) -> Line:
     field, column = _columns(width)
     first, second = (
-        _fitted([(when(each.received_at), "dim")], column) for each in (comparison.a, comparison.b)
+        _fitted([(format_time(each.received_at), "dim")], column) for each in (comparison.a, comparison.b)
     )
     return [(" " * field, "plain"), *first, BETWEEN, *second]
 

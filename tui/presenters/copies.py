@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from relay.models import Capture
 from relay.text.export import http_bytes
 from relay.text.safe import latin1_shown, visible
-from relay.text.units import size
+from relay.text.units import format_bytes
 from tui.presenters.format import fit
 
 CLIPBOARD_UP_TO = 64 * 1024
@@ -62,14 +62,18 @@ def of_one(capture: Capture, curl: str, at_cursor: tuple[str, str] | None) -> It
     ending = "json" if capture.body.lstrip()[:1] in (b"{", b"[") else "body"
     if capture.body:
         yield Item(
-            "b", "body, byte for byte", size(len(capture.body)), capture.body, f"capture-{number}.{ending}"
+            "b",
+            "body, byte for byte",
+            format_bytes(len(capture.body)),
+            capture.body,
+            f"capture-{number}.{ending}",
         )
     yield _line("i", "id", str(number), f"capture-{number}-id.txt")
     if capture.event is not None and capture.event.event_id is not None:
         yield _line("e", "event_id", capture.event.event_id, f"capture-{number}-event-id.txt")
     yield _line("c", "curl line", curl, f"capture-{number}.sh", safe=False)
     request = http_bytes(capture, capture.headers)
-    yield Item("h", "request as HTTP", size(len(request)), request, f"capture-{number}.http")
+    yield Item("h", "request as HTTP", format_bytes(len(request)), request, f"capture-{number}.http")
     for at, (name, value) in enumerate(capture.headers, 1):
         text = f"{latin1_shown(name)}: {latin1_shown(value)}"
         yield _line("", "header", text, f"capture-{number}-header-{at}.txt")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from relay.models import Attempt, Capture, Headers
 from relay.text.captures import one_of_several
 from relay.text.safe import latin1_shown, visible
-from relay.text.units import size, spent, when
+from relay.text.units import format_bytes, format_ms, format_time
 from tui.presenters.blocks import Block, Fact, Heading, Note, Subject
 from tui.presenters.bodies import lines
 from tui.presenters.event import sentence
@@ -39,8 +39,8 @@ def _attempt(attempt: Attempt, capture: Capture) -> Iterator[Block]:
     tone: Tone = "good" if attempt.verdict == "delivered" else "bad" if attempt.verdict == "retry" else "dim"
     came = str(attempt.status) if attempt.status is not None else "no answer"
     glyph = {"good": "✓", "bad": "✗"}.get(tone, "–")
-    yield Heading(f"{glyph} Try {attempt.number}: {came} in {spent(attempt.elapsed_ms)}", tone)
-    yield Fact("started", when(attempt.started_at))
+    yield Heading(f"{glyph} Try {attempt.number}: {came} in {format_ms(attempt.elapsed_ms)}", tone)
+    yield Fact("started", format_time(attempt.started_at))
     if attempt.address is not None:
         yield Fact("went to", one_of_several(attempt.address))
     if attempt.outcome != "answered":
@@ -58,8 +58,8 @@ def _attempt(attempt: Attempt, capture: Capture) -> Iterator[Block]:
 def _answer(attempt: Attempt) -> Iterator[Block]:
     body = attempt.body or b""
     whole = len(body) if attempt.body_size is None else attempt.body_size
-    kept = "" if whole == len(body) else f", of which {size(len(body))} were kept"
-    yield Heading(f"Its answer: {attempt.status}, {size(whole)}{kept}")
+    kept = "" if whole == len(body) else f", of which {format_bytes(len(body))} were kept"
+    yield Heading(f"Its answer: {attempt.status}, {format_bytes(whole)}{kept}")
     for name, value in attempt.headers or ():
         yield Fact(latin1_shown(name), latin1_shown(value))
     if body:
@@ -75,7 +75,7 @@ def _sent(attempt: Attempt, capture: Capture) -> Iterator[Block]:
         method, target = attempt.sent_method or capture.method, attempt.sent_target or capture.target
         yield Fact("sent", f"{visible(method)} {latin1_shown(target)}", "warn")
     if attempt.sent_body is not None:
-        yield Heading(f"Another body was sent: {size(len(attempt.sent_body))}", "warn")
+        yield Heading(f"Another body was sent: {format_bytes(len(attempt.sent_body))}", "warn")
         yield from lines(attempt.sent_body, attempt.sent_headers or capture.headers)
 
 

@@ -9,7 +9,7 @@ from relay.lean.catalogue import Confidence, EventType, catalogue
 from relay.models import Capture, Delivery, Origin, Shape
 from relay.text.captures import shape_words
 from relay.text.safe import latin1_shown, visible, visible_start
-from relay.text.units import size, spent, when
+from relay.text.units import format_bytes, format_ms, format_time
 from tui.presenters.blocks import Block, Fact, Heading, Note, Subject
 from tui.presenters.format import SIGNATURES, Tone
 
@@ -60,7 +60,7 @@ def sentence(delivery: Delivery) -> tuple[str, Tone]:
     """How a delivery stands, in a sentence."""
     what = "" if delivery.kind == "live" else f" ({visible(delivery.kind)})"
     to = f"{visible(delivery.target)}{what}"
-    took = "" if delivery.elapsed_ms is None else f" in {spent(delivery.elapsed_ms)}"
+    took = "" if delivery.elapsed_ms is None else f" in {format_ms(delivery.elapsed_ms)}"
     reason = f": {visible(delivery.reason)}" if delivery.reason else ""
     if delivery.state == "parked":
         return f"‖ Parked for {to}{reason}. Nothing sends it by itself.", "warn"
@@ -137,19 +137,19 @@ def _facts(capture: Capture) -> Iterator[Block]:
             yield Fact("customer", visible(known.customer_id))
         if known.at is not None:
             delay = (capture.received_at - known.at).total_seconds() * 1000
-            after = f", {spent(delay)} before it came" if 0 <= delay < 86_400_000 else ""
-            yield Fact("event time", f"{when(known.at)}{after}")
+            after = f", {format_ms(delay)} before it came" if 0 <= delay < 86_400_000 else ""
+            yield Fact("event time", f"{format_time(known.at)}{after}")
     else:
         yield Note("The body is no JSON object with Lean's envelope.", "warn")
     yield Fact("request", f"{visible(capture.method)} {latin1_shown(capture.target)}")
-    yield Fact("received", when(capture.received_at))
+    yield Fact("received", format_time(capture.received_at))
     glyph, tone = SIGNATURES[capture.signature]
     by = f" by {visible(capture.signed_by)}" if capture.signed_by else ""
     yield Fact("signature", f"{glyph} {capture.signature}{by}", tone)
     if capture.shape is not None:
         words = shape_words(capture.shape, capture.undocumented)
         yield Fact("shape", words, "good" if words == Shape.DOCUMENTED else "warn")
-    yield Fact("body", f"{size(len(capture.body))}, sha256 {visible(capture.body_sha256[:16])}…")
+    yield Fact("body", f"{format_bytes(len(capture.body))}, sha256 {visible(capture.body_sha256[:16])}…")
 
 
 def _type(capture: Capture) -> Iterator[Block]:

@@ -14,7 +14,7 @@ from rich.cells import cell_len, set_cell_size
 from relay.models import Delivery, Shape, Signature
 from relay.text.local_time import local
 from relay.text.safe import visible
-from relay.text.units import size
+from relay.text.units import format_bytes
 
 Tone = Literal["plain", "dim", "strong", "good", "bad", "warn", "accent"]
 """What a piece of text means; the theme gives each a colour, and none says anything by colour alone."""
@@ -48,7 +48,7 @@ Piece = tuple[str, Tone]
 
 def short_size(count: int) -> str:
     """A number of bytes in at most 8 cells: `412 B`, `10.4 KiB`, `312 KiB`."""
-    written = size(count)
+    written = format_bytes(count)
     number, unit = written.split(" ")
     return written if len(written) <= 8 else f"{float(number):.0f} {unit}"
 

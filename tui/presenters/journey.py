@@ -11,7 +11,7 @@ from relay.lean.ids import Of
 from relay.models import Signature
 from relay.text.captures import shape_remarks
 from relay.text.safe import visible
-from relay.text.units import span, when
+from relay.text.units import format_duration, format_time
 from tui.presenters.format import Piece, Tone, clock, fit
 
 ROOMY = 110
@@ -46,7 +46,7 @@ def heads(followed: AttemptEvent, next_id: str) -> Iterator[tuple[str, Tone]]:
     types = len({step.type for step in steps})
     counted = f"{_count(len(steps), 'capture')} of {_count(types, 'type')}"
     yield visible(f"{journey.of} {journey.seed}: {counted}"), "strong"
-    yield f"{when(steps[0].received_at)} to {when(steps[-1].received_at)}", "dim"
+    yield f"{format_time(steps[0].received_at)} to {format_time(steps[-1].received_at)}", "dim"
     for of in Of:
         ids = [value for kind, value in journey.ids if kind is of]
         if ids:
@@ -72,7 +72,7 @@ def row(step: Step, followed: AttemptEvent, width: int, today: date) -> list[lis
         ("▸ " if here else "  ", "accent"),
         (str(step.capture_id).rjust(digits) + "  ", "dim"),
         (fit(clock(step.received_at, today, cells), cells + 1), "plain"),
-        (fit(f"+{span(step.gap)}" if step is not steps[0] else "", 11), "dim"),
+        (fit(f"+{format_duration(step.gap)}" if step is not steps[0] else "", 11), "dim"),
     ]
     name = visible(step.type or "no event")
     words = list(_words(step))

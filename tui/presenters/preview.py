@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from relay.delivery.replay_plan import Preview
 from relay.text.safe import latin1_shown, visible
-from relay.text.units import size
+from relay.text.units import format_bytes
 from tui.presenters import bodies
 from tui.presenters.blocks import Block, Heading, Lines, Note
 from tui.presenters.format import Piece
@@ -33,7 +33,7 @@ def blocks(previews: Sequence[Preview], page: int, at_once: int, captures: int, 
             (f"{visible(each.method)} {latin1_shown(each.target)} HTTP/1.1", "accent"),
         )
         yield Lines((request, *(_header(name, value) for name, value in each.headers)))
-        yield Note(f"{size(len(each.body))} of body:" if each.body else "No body.", "dim")
+        yield Note(f"{format_bytes(len(each.body))} of body:" if each.body else "No body.", "dim")
         if each.body:
             yield from bodies.lines(each.body, each.headers)
     if not previews:

@@ -9,7 +9,7 @@ from relay.models import Refusal, RefusalTotals
 from relay.text.local_time import local
 from relay.text.refusals import meaning
 from relay.text.safe import visible
-from relay.text.units import when
+from relay.text.units import format_time
 from tui.presenters.format import Piece, clock, fit, wrapped
 
 Line = list[Piece]
@@ -86,7 +86,7 @@ def lines(refusal: Refusal, width: int) -> list[Line]:
     alike = f", the first of {refusal.count:,} alike" if refusal.count > 1 else ""
     found: list[Line] = [
         [(f"#{refusal.id} ", "accent"), (visible(refusal.reason), "strong"), (f": {means.words}", "plain")],
-        [(fit(f"from {whom}, {when(refusal.at)}{alike}", width), "dim")],
+        [(fit(f"from {whom}, {format_time(refusal.at)}{alike}", width), "dim")],
     ]
     for name, text in (
         ("Detail", visible(refusal.detail)),

@@ -68,10 +68,3 @@ class BodyHead(Widget):
                 self.post_message(self.Chosen(self, name))
                 return
             at -= len(name) + 2
-
-
-def size_in_words(count: int) -> str:
-    """`412 B`, `12.5 KiB`, `10.0 MiB`."""
-    if count < 1024:
-        return f"{count} B"
-    return f"{count / 1024:.1f} KiB" if count < 1024 * 1024 else f"{count / 1024 / 1024:.1f} MiB"

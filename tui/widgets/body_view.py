@@ -18,11 +18,12 @@ from textual.message import Message
 from textual.widgets import Input, Static
 from textual.worker import get_current_worker
 
+from relay.text.units import format_bytes
 from tui.bodies import HexDocument, Hits, JsonDocument, found, search
 from tui.bodies.preparing import LEAST_WIDTH, Prepared, Wanted, prepare, prepared
 from tui.keyboard import keys
 from tui.widgets.body_foot import BodyFoot
-from tui.widgets.body_head import BodyHead, size_in_words
+from tui.widgets.body_head import BodyHead
 from tui.widgets.body_text import BodyText
 from tui.widgets.drawn import Line
 
@@ -344,14 +345,14 @@ class BodyView(Vertical):
         """Say what is shown, how big it is, what was left out, and where the cursor is."""
         wanted, shown = self._wanted, self._shown
         if shown is not None:
-            facts = size_in_words(shown.opened.size)
+            facts = format_bytes(shown.opened.size)
             if shown.opened.coding:
-                facts += f", {shown.opened.coding} from {size_in_words(shown.opened.received)}"
+                facts += f", {shown.opened.coding} from {format_bytes(shown.opened.received)}"
             busy = "laying out" if wanted is not None else ""
             self._head.tell(shown.opened.names, shown.view, facts, busy)
             reasons = (*shown.opened.notes, *shown.document.notes)
         else:
-            busy = "" if wanted is None else f"laying out {size_in_words(len(wanted.body))} ..."
+            busy = "" if wanted is None else f"laying out {format_bytes(len(wanted.body))} ..."
             self._head.tell((), "", "", busy)
             reasons = ()
         self._reasons.set_class(bool(reasons), "-said")

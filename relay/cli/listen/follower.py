@@ -26,7 +26,7 @@ from relay.store.read.selection import fetched
 from relay.text.captures import called, what
 from relay.text.safe import visible
 from relay.text.targets import target_name
-from relay.text.units import spent
+from relay.text.units import format_ms
 
 EVERY_S = 0.1
 LINES_AT_ONCE = 10
@@ -151,7 +151,7 @@ def attempt_line(followed: AttemptEvent, *, name_target: bool) -> str:
     if followed.again_at is not None:
         ended_at = attempt.started_at + timedelta(milliseconds=attempt.elapsed_ms)
         wait_ms = max(0.0, (followed.again_at - ended_at) / timedelta(milliseconds=1))
-        line += f"; the relay does in {spent(wait_ms)}"
+        line += f"; the relay does in {format_ms(wait_ms)}"
     return line
 
 
@@ -160,7 +160,7 @@ def came(attempt: Attempt) -> str:
     why = visible(attempt.error or "")
     if attempt.status is None:
         return why or visible(attempt.outcome)
-    return f"{attempt.status} in {spent(attempt.elapsed_ms)}" + (f", {why}" if why else "")
+    return f"{attempt.status} in {format_ms(attempt.elapsed_ms)}" + (f", {why}" if why else "")
 
 
 def _number(followed: AttemptEvent) -> int | None:

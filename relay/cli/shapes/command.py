@@ -29,7 +29,7 @@ from relay.store.read.shapes import bodies, outdated
 from relay.text.captures import MOST_NAME, shape_words
 from relay.text.local_time import now
 from relay.text.safe import visible, visible_start
-from relay.text.units import when
+from relay.text.units import format_time
 
 SAVED_AT_ONCE = 50
 """Captures of one request to the engine, which is one transaction."""
@@ -226,7 +226,11 @@ def _lines(seen: TypeStats) -> Iterator[str]:
 def _heading(seen: TypeStats) -> Iterator[str]:
     yield f"{seen.count} event{'' if seen.count == 1 else 's'}"
     if seen.first_at is not None and seen.last_at is not None:
-        yield when(seen.first_at) if seen.count == 1 else f"{when(seen.first_at)} to {when(seen.last_at)}"
+        yield (
+            format_time(seen.first_at)
+            if seen.count == 1
+            else f"{format_time(seen.first_at)} to {format_time(seen.last_at)}"
+        )
     for shape in Shape:
         if seen.shapes[shape]:
             # That it is undocumented holds for all of them and is said once.

@@ -23,6 +23,7 @@ from relay.lean.catalogue import REGIONS, EventType, Region, catalogue
 from relay.lean.samples import Sample, Sampler
 from relay.text.safe import visible
 from relay.text.targets import target_url
+from relay.text.units import format_ms
 
 if TYPE_CHECKING:
     from relay.config import Settings
@@ -304,7 +305,7 @@ def _post(
 def post_line(post: Post, verdicts: bool) -> str:
     """`payment.updated 8ad3... -> 500 in 41 ms`, and what Lean would conclude where that is bad or asked."""
     answer = str(post.status) if post.status is not None else post.error or "no answer"
-    line = f"{post.sample.type} {post.sample.event_id} -> {answer} in {_span(post.elapsed_s)}"
+    line = f"{post.sample.type} {post.sample.event_id} -> {answer} in {format_ms(post.elapsed_s * 1000)}"
     if verdicts or post.verdict.word != "delivered":
         line += f": {post.verdict.outlook}"
         if post.verdict.word != "delivered":
@@ -327,10 +328,6 @@ def event_as_json(event: EventType) -> dict[str, object]:
     known = asdict(event)
     del known["payload"]
     return {"kind": "event_type", **known}
-
-
-def _span(seconds: float) -> str:
-    return f"{seconds * 1_000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
 
 
 def _say(text: str) -> None:

@@ -17,7 +17,7 @@ from relay.lean.envelope import read_event
 from relay.lean.ids import Of, ids_of
 from relay.lean.samples import Sampler
 from relay.models import Capture, Event, Signature, from_micros
-from relay.text.units import span
+from relay.text.units import format_duration
 from tests.support import strategies
 from tests.support.factories import NOON, a_capture, a_delivery
 
@@ -160,7 +160,7 @@ def test_mermaid_shows_gaps_and_targets_and_nothing_hostile() -> None:
         "    lean->>relay: payment.created payment A?end?click x-??y: ???? again (2, 12:02:00Z)",
     ]
     assert safe("end") == "(end)"
-    assert [span(timedelta(seconds=s)) for s in (0, 0.5, 37, 120, 3 * 3600 + 300, 200_000)] == [
+    assert [format_duration(timedelta(seconds=s)) for s in (0, 0.5, 37, 120, 3 * 3600 + 300, 200_000)] == [
         "0 ms",
         "500 ms",
         "37 s",

@@ -142,7 +142,8 @@ def test_all_faults_of_all_places_are_listed_at_once(project: Path) -> None:
         'LEAN_RELAY_RESPOND: "abc" is no status to answer; write a whole number from 200 to 599',
         "LEAN_RELAY_HOTS: there is no such setting; did you mean LEAN_RELAY_HOST?",
         "LEAN_RELAY_RESPOND_RULES: is no TOML list of tables: Invalid value (at end of document)",
-        "lean-relay.toml: keep: 30 is no span of time; write a number and ms, s, m, h, d or w, such as 12h",
+        "lean-relay.toml: keep: 30 is not a valid duration; "
+        "use a number and ms, s, m, h, d or w, for example 12h",
         "lean-relay.toml: respond_rules[0].status: 99 is no status to answer; "
         "write a whole number from 200 to 599",
         'lean-relay.toml: respond_rules[0].delays: there is no such key in a rule; did you mean "delay"?',

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relay.config import values
+from relay.text.units import parse_bytes, parse_duration
 
 
 @pytest.mark.parametrize(
@@ -32,7 +33,7 @@ from relay.config import values
 )
 def test_sizes(text: object, size: int) -> None:
     """A size is bytes, or a number with a unit in 1024 or, with a B behind it, in 1000."""
-    assert values.size_bytes(text) == size
+    assert parse_bytes(text) == size
 
 
 @pytest.mark.parametrize(
@@ -49,7 +50,7 @@ def test_sizes(text: object, size: int) -> None:
 )
 def test_spans(text: str, span: timedelta) -> None:
     """A span of time is one or more numbers, each with its unit."""
-    assert values.span(text) == span
+    assert parse_duration(text) == span
 
 
 @pytest.mark.parametrize(
@@ -75,22 +76,22 @@ def test_factors(value: object, factor: float) -> None:
 @pytest.mark.parametrize(
     ("parse", "value", "said"),
     [
-        (values.size_bytes, "ten", '"ten" is no size; write bytes or a unit, such as 512k or 10MiB'),
-        (values.size_bytes, True, "True is no size"),
-        (values.size_bytes, -1, "-1 is no size"),
-        (values.size_bytes, "١٠", "is no size"),
+        (parse_bytes, "ten", '"ten" is not a valid size; use bytes or a unit, for example 512k or 10MiB'),
+        (parse_bytes, True, "True is not a valid size"),
+        (parse_bytes, -1, "-1 is not a valid size"),
+        (parse_bytes, "١٠", "is not a valid size"),
         (values.body_limit, 0, "out of range"),
         (values.body_limit, "1g", "up to 512MiB"),
-        (values.span, "30", '"30" is no span of time; write a number and ms, s, m, h, d or w'),
-        (values.span, "", "no span of time"),
-        (values.span, "3 weeks", "no span of time"),
-        (values.span, 30, "30 is no span of time"),
-        (values.span, "999999999w", "longer than a hundred years"),
+        (parse_duration, "30", '"30" is not a valid duration; use a number and ms, s, m, h, d or w'),
+        (parse_duration, "", "not a valid duration"),
+        (parse_duration, "3 weeks", "not a valid duration"),
+        (parse_duration, 30, "30 is not a valid duration"),
+        (parse_duration, "999999999w", "longer than a hundred years"),
         (values.keeping, "0d", 'write a minute or more, such as 30d, or "forever"'),
         (values.delay_s, -1, "write 0 to 600 seconds"),
         (values.delay_s, float("nan"), "write 0 to 600 seconds"),
         (values.delay_s, "11m", "write 0 to 600 seconds"),
-        (values.delay_s, False, "False is no span of time"),
+        (values.delay_s, False, "False is not a valid duration"),
         (values.timeout_s, 0, "write 0.1 to 86400 seconds"),
         (values.timeout_s, float("nan"), "0.1 to 86400"),
         (values.timeout_s, "2d", "0.1 to 86400"),
@@ -159,8 +160,8 @@ anything = st.one_of(
     )
 )  # fmt: skip
 PARSERS: list[Callable[[object], object]] = [
-    values.size_bytes,
-    values.span,
+    parse_bytes,
+    parse_duration,
     values.keeping,
     values.delay_s,
     values.truth,
