@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from relay.analysis.journey import Journey, Step
-from relay.models import Delivery
+from relay.text.captures import outcome
 from relay.text.units import format_duration
 
 LONGEST = 80
@@ -38,7 +38,7 @@ def sequence(journey: Journey) -> Iterator[str]:
             yield f"    Note over lean,relay: {format_duration(step.gap)} later"
         yield f"    lean->>relay: {safe(_what(step))}"
         for delivery in step.deliveries:
-            yield f"    relay->>{targets[delivery.target]}: {safe(_came(delivery))}"
+            yield f"    relay->>{targets[delivery.target]}: {safe(outcome(delivery))}"
 
 
 def safe(text: str) -> str:
@@ -55,10 +55,3 @@ def _what(step: Step) -> str:
         words.append("again" + ("" if step.attempt.same_bytes else " with OTHER BYTES"))
     words += [str(step.signature)] if step.signature != "valid" else []
     return f"{' '.join(words)} ({step.capture_id}, {step.received_at:%H:%M:%S}Z)"
-
-
-def _came(delivery: Delivery) -> str:
-    if not delivery.attempts:
-        return delivery.state
-    came = str(delivery.status) if delivery.status is not None else delivery.outcome or "no answer"
-    return f"{came}, {delivery.verdict}" if delivery.verdict else came

@@ -13,7 +13,8 @@ from typing import Any
 
 from relay.analysis.diff import Difference, body_differences
 from relay.lean.schedule import TRIES, which_try
-from relay.models import Capture, Delivery, iso
+from relay.models import Capture, iso
+from relay.text.captures import outcome
 from relay.text.units import format_duration
 
 OTHER_BYTES = " with OTHER BYTES"
@@ -53,9 +54,9 @@ class RetriedCapture:
 
     @property
     def answers(self) -> str:
-        """What it was answered: `200 by the relay; http://localhost:3000: 500, retry`; text from outside."""
+        """What it was answered: `200 by the relay; http://localhost:3000: 500 retry`; text from outside."""
         words = [f"{self.capture.answer.status} by the relay"]
-        words += [f"{each.target}: {_came(each)}" for each in self.capture.deliveries]
+        words += [f"{each.target}: {outcome(each)}" for each in self.capture.deliveries]
         return "; ".join(words)
 
     def as_json(self) -> dict[str, Any]:
@@ -85,11 +86,6 @@ class EventRetries:
     def before(self, capture_id: int) -> tuple[RetriedCapture, ...]:
         """Those that came before a capture."""
         return tuple(each for each in self.tries if each.capture.id < capture_id)
-
-    @property
-    def alarms(self) -> tuple[RetriedCapture, ...]:
-        """Those whose bytes are not the first one's: no retry changes what it repeats."""
-        return tuple(each for each in self.tries if not each.same_bytes)
 
     def alarm(self, capture_id: int) -> str | None:
         """What is wrong where a capture's bytes are not the first one's; None where they are."""
@@ -139,10 +135,3 @@ def _origin(first: Capture) -> tuple[datetime, bool]:
         return first.received_at, False
     number = which_try(at, first.received_at)
     return (at, True) if number is not None and number > 1 else (first.received_at, False)
-
-
-def _came(delivery: Delivery) -> str:
-    if not delivery.attempts:
-        return delivery.state
-    came = str(delivery.status) if delivery.status is not None else delivery.error or "no answer"
-    return f"{came}, {delivery.verdict}" if delivery.verdict else came

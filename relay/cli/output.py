@@ -9,7 +9,6 @@ import re
 import shutil
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -22,7 +21,7 @@ from relay.store.read.reader import Reader
 from relay.text.captures import outcomes, shape_remarks, what
 from relay.text.decoding import decoded, encoding_of
 from relay.text.local_time import local
-from relay.text.safe import mask_headers, visible_block, visible_start
+from relay.text.safe import mask_attempt, mask_capture, visible_block, visible_start
 from relay.text.units import format_bytes
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -51,21 +50,13 @@ def reveal_option(function: F) -> F:
 
 
 def masked(capture: Capture, settings: Settings, *, reveal: bool) -> Capture:
-    """The capture as it may be shown: without the values of secret headers."""
-    if reveal:
-        return capture
-    return replace(capture, headers=mask_headers(capture.headers, settings.mask_headers))
+    """The capture as it may be shown: without the values of secret headers, unless `reveal` is set."""
+    return capture if reveal else mask_capture(capture, settings.mask_headers)
 
 
 def masked_attempt(attempt: Attempt, settings: Settings, *, reveal: bool) -> Attempt:
-    """The same for what was sent to a target, and for its answer."""
-    if reveal:
-        return attempt
-    sent, came = (
-        None if headers is None else mask_headers(headers, settings.mask_headers)
-        for headers in (attempt.sent_headers, attempt.headers)
-    )
-    return replace(attempt, sent_headers=sent, headers=came)
+    """The same for what was sent to a target, and for its response."""
+    return attempt if reveal else mask_attempt(attempt, settings.mask_headers)
 
 
 def capture_as_json(capture: Capture, settings: Settings, *, reveal: bool) -> dict[str, Any]:

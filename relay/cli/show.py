@@ -30,7 +30,7 @@ from relay.store.read.reader import Reader
 from relay.store.read.related import other_bytes, tries
 from relay.store.read.selection import select
 from relay.text import tls_facts
-from relay.text.captures import MOST_NAME, one_of_several, what
+from relay.text.captures import MOST_NAME, one_of_several, response, what
 from relay.text.decoding import decoded, encoding_of, in_utf8
 from relay.text.export import http_bytes
 from relay.text.layout import hex_rows, laid_out
@@ -169,7 +169,7 @@ def _facts(capture: Capture) -> Iterator[tuple[str, str]]:
         if each.attempts:
             tries = "1 try" if each.attempts == 1 else f"{each.attempts} tries, the last"
             took = "" if each.elapsed_ms is None else f" in {format_ms(each.elapsed_ms)}"
-            words.append(f"{tries}: {_came(each.status, each.error)}{took}")
+            words.append(f"{tries}: {response(each.status, each.error)}{took}")
         words += [f"Lean would conclude: {each.verdict}"] if each.verdict else []
         words += [each.reason] if each.reason else []
         yield "delivery", visible("; ".join(words))
@@ -190,10 +190,6 @@ def _repeats(
         first = tries.tries[0].capture.id
         for difference in others:
             yield "", visible(f"{difference.field}: {difference.a} in {first}, {difference.b} here")
-
-
-def _came(status: int | None, error: str | None) -> str:
-    return str(status) if status is not None else error or "no answer"
 
 
 def _header_lines(headers: Headers) -> list[str]:
@@ -237,7 +233,7 @@ def _print_attempts(capture: Capture, attempts: Sequence[Attempt]) -> None:
 
 
 def _attempt_lines(attempt: Attempt, capture: Capture) -> Iterator[str]:
-    came = _came(attempt.status, attempt.error)
+    came = response(attempt.status, attempt.error)
     line = (
         f"{attempt.capture_id}  {attempt.kind} to {attempt.target}, try {attempt.number}"
         f"  {format_time(attempt.started_at)}  {attempt.outcome}: {came} in {format_ms(attempt.elapsed_ms)}"

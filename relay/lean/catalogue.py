@@ -89,7 +89,10 @@ class EventType:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Catalogue:
-    """All that is known, in one value."""
+    """All that is known, in one value.
+
+    `log_record`, `bank_identifiers` and `decline_codes` are documentation: no code reads them.
+    """
 
     about: str
     version: str

@@ -81,11 +81,6 @@ OUTLOOK_UNKNOWN = "Lean would try again, if this was not its last try"
 """What follows a failure where it is not known which of Lean's tries it was."""
 
 
-def try_times(first: datetime) -> tuple[datetime, ...]:
-    """When Lean makes its tries of an event that it first tried at `first`, that one included."""
-    return tuple(first + after for after in _AFTER_FIRST)
-
-
 def which_try(first: datetime, at: datetime) -> int | None:
     """The number of the try that came at `at`, 1 for the first; None where none is due within `TOLERANCE`."""
     since = at - first

@@ -27,11 +27,6 @@ for _name in STEPS:
     _add(_name)
 
 
-def is_current(conn: sqlite3.Connection) -> bool:
-    """Whether each migration has been applied."""
-    return not migrations.pending(Database(conn, execute_plugins=False))
-
-
 def migrate(conn: sqlite3.Connection) -> None:
     """Bring the file to this version's tables; each step and its record commit together.
 

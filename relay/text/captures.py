@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from relay.models import Capture, Delivery, Shape
+from relay.models import Attempt, Capture, Delivery, Shape
 from relay.text.safe import latin1_shown, visible, visible_start
+from relay.text.units import format_ms
 
 MOST_TARGET = 60
 """Characters of a target in a line."""
@@ -14,14 +15,27 @@ MOST_NAME = 200
 """Characters of an event type or a request target in a line: they come from outside and may be megabytes."""
 
 
+def response(status: int | None, reason: str | None) -> str:
+    """`500`, or why there was no response; text from outside."""
+    return str(status) if status is not None else reason or "no response"
+
+
+def attempt_outcome(attempt: Attempt) -> str:
+    """How an attempt ended: `500 in 41 ms`, or why there was no response; safe to show."""
+    if attempt.status is None:
+        return visible(response(None, attempt.error or attempt.outcome))
+    why = f", {visible(attempt.error)}" if attempt.error else ""
+    return f"{attempt.status} in {format_ms(attempt.elapsed_ms)}{why}"
+
+
 def outcome(delivery: Delivery) -> str:
-    """What became of a delivery, in a word or two: `500 retry`, `queued`, `timeout retry`; safe to show."""
+    """How a delivery ended, in a word or two: `500 retry`, `queued`, `timeout retry`; safe to show."""
     if not delivery.attempts or delivery.state == "parked":
         return visible(delivery.state)
-    came = [] if delivery.status is None else [str(delivery.status)]
-    if delivery.outcome != "answered" or not came:
-        came.append(delivery.outcome or "no answer")
-    return visible(" ".join([*came, *([delivery.verdict] if delivery.verdict else [])]))
+    words = [] if delivery.status is None else [str(delivery.status)]
+    if delivery.outcome != "answered" or not words:
+        words.append(response(None, delivery.outcome))
+    return visible(" ".join([*words, *([delivery.verdict] if delivery.verdict else [])]))
 
 
 def what(capture: Capture) -> str:

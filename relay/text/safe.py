@@ -14,9 +14,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import replace
 from unicodedata import category
 
-from relay.models import Headers
+from relay.models import Attempt, Capture, Headers
 
 SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie", "set-cookie", "lean-app-token"})
 """Masked wherever headers are shown, in lower case."""
@@ -89,6 +90,20 @@ def mask_headers(headers: Headers, names: Iterable[str] = ()) -> Headers:
     """
     secret = (SECRET_HEADERS | {name.strip().lower() for name in names}) - NEVER_MASKED
     return tuple((name, _mask(value) if name.lower() in secret else value) for name, value in headers)
+
+
+def mask_capture(capture: Capture, names: Iterable[str]) -> Capture:
+    """The capture with the values of secret headers masked; `names` as in `mask_headers`."""
+    return replace(capture, headers=mask_headers(capture.headers, names))
+
+
+def mask_attempt(attempt: Attempt, names: Iterable[str]) -> Attempt:
+    """The same for what was sent to a target, and for its response."""
+    sent, received = (
+        None if headers is None else mask_headers(headers, names)
+        for headers in (attempt.sent_headers, attempt.headers)
+    )
+    return replace(attempt, sent_headers=sent, headers=received)
 
 
 def _mask(value: str) -> str:

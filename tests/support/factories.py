@@ -68,6 +68,23 @@ def a_delivery(id: int = 1, **changes: Any) -> Delivery:
     return Delivery(id=id, **(values | changes))
 
 
+def an_attempt(id: int = 1, **changes: Any) -> Attempt:
+    """The first attempt of the first delivery, which its target took in 41 ms."""
+    values: dict[str, Any] = {
+        "delivery_id": 1,
+        "capture_id": 1,
+        "target": "http://localhost:3000",
+        "kind": "live",
+        "number": 1,
+        "started_at": NOON,
+        "elapsed_ms": 41.2,
+        "outcome": "answered",
+        "status": 200,
+        "verdict": "delivered",
+    }
+    return Attempt(id=id, **(values | changes))
+
+
 def new_log(path: Path) -> sqlite3.Connection:
     """A migrated, empty log at `path` in WAL mode; the connection writes as an engine would."""
     connection = sqlite3.connect(path, isolation_level=None)

@@ -10,7 +10,7 @@ from relay.config import Settings
 from relay.delivery import edit_form, editor
 from relay.delivery.edits import Edits
 from relay.models import Capture, Headers
-from tui.gateway.subjects import masked
+from relay.text.safe import mask_capture
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,5 +54,5 @@ class Form:
 
 def form(capture: Capture, settings: Settings) -> Form:
     """The form of a capture."""
-    shown = masked(capture, settings)
+    shown = mask_capture(capture, settings.mask_headers)
     return Form(capture, shown, edit_form.written(shown))

@@ -16,11 +16,11 @@ from relay.errors import RelayError
 from relay.lean.diagnosis import diagnose
 from relay.lean.receivers import REFUSALS, AttemptVerification, verified_attempt
 from relay.lean.signature import HEADER
-from relay.models import Attempt, Capture, Headers, Signature
+from relay.models import Attempt, Capture, Signature
 from relay.store.read import related
 from relay.store.read.reader import Reader
 from relay.text.decoding import encoding_of
-from relay.text.safe import mask_headers
+from relay.text.safe import mask_attempt, mask_capture
 from tui.presenters.blocks import Findings, Subject
 
 LIGHT = 16 * 1024
@@ -44,8 +44,8 @@ def subject(reader: Reader, settings: Settings, number: int) -> Subject | None:
         return None
     attempts = reader.attempts(number, MOST_ATTEMPTS)
     shown = Subject(
-        capture=masked(capture, settings),
-        attempts=tuple(_masked_attempt(attempt, settings) for attempt in attempts),
+        capture=mask_capture(capture, settings.mask_headers),
+        attempts=tuple(mask_attempt(attempt, settings.mask_headers) for attempt in attempts),
         secrets=tuple(source.name for source in settings.secrets),
         tries=related.tries(reader, number),
     )
@@ -95,15 +95,3 @@ def _verified(
         takes_others = attempt.status in REFUSALS and reader.has_taken(attempt.target)
         found[attempt.id] = verified_attempt(capture, attempt, secrets, takes_others=takes_others)
     return found
-
-
-def masked(capture: Capture, settings: Settings) -> Capture:
-    """The capture without the values of secret headers."""
-    return replace(capture, headers=mask_headers(capture.headers, settings.mask_headers))
-
-
-def _masked_attempt(attempt: Attempt, settings: Settings) -> Attempt:
-    def masked(headers: Headers | None) -> Headers | None:
-        return None if headers is None else mask_headers(headers, settings.mask_headers)
-
-    return replace(attempt, sent_headers=masked(attempt.sent_headers), headers=masked(attempt.headers))

@@ -11,6 +11,7 @@ from textual.screen import Screen
 
 from relay.errors import RelayError
 from relay.lean.catalogue import catalogue
+from relay.text.captures import response
 from relay.text.safe import visible
 from relay.text.units import format_ms
 from tui.gateway import Gateway
@@ -136,7 +137,7 @@ class ActingScreen(Screen[None]):
         except RelayError as error:
             self.failed(error)
             return
-        came = str(post.status) if post.status is not None else post.error or "no answer"
+        came = response(post.status, post.error)
         unsigned = "" if post.signed else ", unsigned: no webhook secret is set"
         text = f"{type_} -> {came} in {format_ms(post.elapsed_s * 1000)}{unsigned}"
         taken = post.verdict.word == "delivered"

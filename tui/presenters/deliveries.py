@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from relay.models import Attempt, Capture, Headers
-from relay.text.captures import one_of_several
+from relay.text.captures import one_of_several, response
 from relay.text.safe import latin1_shown, visible
 from relay.text.units import format_bytes, format_ms, format_time
 from tui.presenters.blocks import Block, Fact, Heading, Note, Subject
@@ -37,7 +37,7 @@ def deliveries(subject: Subject) -> Iterator[Block]:
 
 def _attempt(attempt: Attempt, capture: Capture) -> Iterator[Block]:
     tone: Tone = "good" if attempt.verdict == "delivered" else "bad" if attempt.verdict == "retry" else "dim"
-    came = str(attempt.status) if attempt.status is not None else "no answer"
+    came = response(attempt.status, None)
     glyph = {"good": "✓", "bad": "✗"}.get(tone, "–")
     yield Heading(f"{glyph} Try {attempt.number}: {came} in {format_ms(attempt.elapsed_ms)}", tone)
     yield Fact("started", format_time(attempt.started_at))

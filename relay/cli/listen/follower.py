@@ -20,10 +20,10 @@ from relay.config import Settings
 from relay.delivery.http.outcomes import NOT_SENT
 from relay.errors import RelayError
 from relay.lean import schedule
-from relay.models import Attempt, AttemptEvent, Capture, Origin
+from relay.models import AttemptEvent, Capture, Origin
 from relay.store.read.reader import Reader
 from relay.store.read.selection import fetched
-from relay.text.captures import called, what
+from relay.text.captures import attempt_outcome, called, what
 from relay.text.safe import visible
 from relay.text.targets import target_name
 from relay.text.units import format_ms
@@ -147,20 +147,12 @@ def attempt_line(followed: AttemptEvent, *, name_target: bool) -> str:
         words.append(visible(attempt.kind))
     where = f"{visible(attempt.target)}: " if name_target else ""
     tries = f", try {attempt.number}" if attempt.number > 1 else ""
-    line = f"{' '.join(words)} -> {where}{came(attempt)}{tries}: {conclusion(followed)}"
+    line = f"{' '.join(words)} -> {where}{attempt_outcome(attempt)}{tries}: {conclusion(followed)}"
     if followed.again_at is not None:
         ended_at = attempt.started_at + timedelta(milliseconds=attempt.elapsed_ms)
         wait_ms = max(0.0, (followed.again_at - ended_at) / timedelta(milliseconds=1))
         line += f"; the relay does in {format_ms(wait_ms)}"
     return line
-
-
-def came(attempt: Attempt) -> str:
-    """`500 in 41 ms`, or why nothing came."""
-    why = visible(attempt.error or "")
-    if attempt.status is None:
-        return why or visible(attempt.outcome)
-    return f"{attempt.status} in {format_ms(attempt.elapsed_ms)}" + (f", {why}" if why else "")
 
 
 def _number(followed: AttemptEvent) -> int | None:

@@ -13,7 +13,7 @@ import click
 
 from relay.cli.context import Invocation
 from relay.cli.json_lines import print_json
-from relay.cli.listen.follower import came, conclusion
+from relay.cli.listen.follower import conclusion
 from relay.cli.output import attempt_as_json
 from relay.config import Settings
 from relay.delivery.expectations import Expectation
@@ -24,7 +24,7 @@ from relay.errors import CheckFailed, RelayError, Unreachable
 from relay.models import AttemptEvent
 from relay.store.read import attempts
 from relay.store.read.reader import Reader
-from relay.text.captures import called
+from relay.text.captures import attempt_outcome, called
 from relay.text.replays import Progress, summary
 from relay.text.safe import visible
 
@@ -183,5 +183,5 @@ def answer_line(followed: AttemptEvent, why_not: str | None, *, name_target: boo
         words.append("edited")
     where = f"{visible(attempt.target)}: " if name_target else ""
     tries = f", try {attempt.number}" if attempt.number > 1 else ""
-    line = f"{' '.join(words)} -> {where}{came(attempt)}{tries}: {conclusion(followed)}"
+    line = f"{' '.join(words)} -> {where}{attempt_outcome(attempt)}{tries}: {conclusion(followed)}"
     return line if why_not is None else f"{line}; {why_not}"

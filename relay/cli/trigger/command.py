@@ -21,6 +21,7 @@ from relay.cli.option_rules import alone, exclude
 from relay.errors import RelayError, Unreachable, UsageError
 from relay.lean.catalogue import REGIONS, EventType, Region, catalogue
 from relay.lean.samples import Sample, Sampler
+from relay.text.captures import response
 from relay.text.safe import visible
 from relay.text.targets import target_url
 from relay.text.units import format_ms
@@ -304,7 +305,7 @@ def _post(
 
 def post_line(post: Post, verdicts: bool) -> str:
     """`payment.updated 8ad3... -> 500 in 41 ms`, and what Lean would conclude where that is bad or asked."""
-    answer = str(post.status) if post.status is not None else post.error or "no answer"
+    answer = response(post.status, post.error)
     line = f"{post.sample.type} {post.sample.event_id} -> {answer} in {format_ms(post.elapsed_s * 1000)}"
     if verdicts or post.verdict.word != "delivered":
         line += f": {post.verdict.outlook}"

@@ -246,15 +246,6 @@ class Reader:
             )
         return found
 
-    def neighbours(self, number: int) -> tuple[int | None, int | None]:
-        """The ids next before and next after one, whether that exists or not; None at either end."""
-        before, after = self.rows(
-            "SELECT (SELECT max(id) FROM captures WHERE id < ?1),"
-            " (SELECT min(id) FROM captures WHERE id > ?1)",
-            (number,),
-        )[0]
-        return before, after
-
     def attempts(self, capture_id: int, newest: int | None = None) -> list[Attempt]:
         """Every try of every delivery of a capture, in the order they were made.
 

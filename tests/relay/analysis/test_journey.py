@@ -155,7 +155,7 @@ def test_mermaid_shows_gaps_and_targets_and_nothing_hostile() -> None:
         "    participant relay as lean-relay",
         "    participant t1 as http://localhost:3000",
         "    lean->>relay: payment.created payment A?end?click x-??y: ???? (1, 12:00:00Z)",
-        "    relay->>t1: 500, retry",
+        "    relay->>t1: 500 retry",
         "    Note over lean,relay: 2 min later",
         "    lean->>relay: payment.created payment A?end?click x-??y: ???? again (2, 12:02:00Z)",
     ]

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relay.models import Headers
-from relay.text.safe import latin1_shown, mask_headers, visible, visible_block
+from relay.text.safe import latin1_shown, mask_attempt, mask_capture, mask_headers, visible, visible_block
+from tests.support.factories import a_capture, an_attempt
 
 # Stated again here, by hand, so that a hole in the module's own tables is seen.
 DIRECTION = {0x61C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)}
@@ -153,3 +154,17 @@ def test_secret_headers_are_masked_and_the_signature_is_not() -> None:
 def test_nothing_of_a_secret_value_is_shown(pairs: list[tuple[str, str]]) -> None:
     """A mask depends on the length of the value alone."""
     assert mask_headers(tuple(pairs)) == tuple((n, f"<masked, {len(v)} bytes>") for n, v in pairs)
+
+
+def test_a_capture_and_its_attempts_are_masked_alike() -> None:
+    """What came, what was sent and what was responded: each loses its secrets, and None stays None."""
+    secret, masked = (
+        (("Cookie", "abc"), ("X-Key", "12")),
+        (("Cookie", "<masked, 3 bytes>"), ("X-Key", "<masked, 2 bytes>")),
+    )
+    names = ("x-key",)
+    assert mask_capture(a_capture(headers=secret), names).headers == masked
+    shown = mask_attempt(an_attempt(sent_headers=secret, headers=secret), names)
+    assert (shown.sent_headers, shown.headers) == (masked, masked)
+    unsent = mask_attempt(an_attempt(sent_headers=None, headers=None), names)
+    assert (unsent.sent_headers, unsent.headers) == (None, None)

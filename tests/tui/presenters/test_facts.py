@@ -178,7 +178,7 @@ def test_which_try_it_is(tmp_path: Path) -> None:
     ]
     text = said(event(subject(tmp_path, captures)))
     assert "2 captures of this event; this one: try 2 of 7, 1 min after the first" in text
-    assert "500, retry" in text
+    assert "500 retry" in text
     assert "ALARM" not in text
 
 

@@ -96,18 +96,15 @@ def test_absent_captures(reader: Reader) -> None:
     """An empty log has no captures, and says so without errors."""
     assert reader.capture(1) is None
     assert (reader.newest_id(), reader.oldest_id(), reader.by_event("x")) == (0, 0, [])
-    assert reader.neighbours(5) == (None, None)
     assert previous_of_type(reader, 5) is None
 
 
 def test_ids(log: sqlite3.Connection, reader: Reader) -> None:
-    """Ids are found by event, by neighbourhood, by time and in pages."""
+    """Ids are found by event, and by the one before of the same type."""
     insert_all(log, [a_capture(2), a_capture(5, event=None), a_capture(9)])
     assert reader.newest_id() == 9
     assert reader.oldest_id() == 2
     assert reader.by_event(EVENT_ID) == [2, 9]
-    assert reader.neighbours(5) == (2, 9)
-    assert reader.neighbours(9) == (5, None)
     assert previous_of_type(reader, 9) == 2
     assert previous_of_type(reader, 5) is None
     assert reader.last_before(NOON + timedelta(seconds=9)) == 5
@@ -186,7 +183,6 @@ def test_no_transaction_stays_open(log: sqlite3.Connection, reader: Reader) -> N
     reader.captures(range(1, 50))
     reader.attempts(1)
     reader.counts()
-    reader.neighbours(3)
     reader.data_version()
     log.execute("PRAGMA busy_timeout = 0")
     assert log.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone() == (0, 0, 0)
