@@ -11,7 +11,16 @@ import click
 from relay import private_files
 from relay.cli.context import Group, Invocation, say_left_out, shared_options
 from relay.cli.json_lines import print_json
-from relay.config import PROJECT_FILE, SETTINGS, LeftOut, Settings, plain_values
+from relay.config import (
+    PROJECT_FILE,
+    SECRETS,
+    SETTINGS,
+    LeftOut,
+    SecretSetting,
+    Setting,
+    Settings,
+    plain_values,
+)
 from relay.errors import RelayError, UsageError
 from relay.text.safe import visible
 
@@ -21,17 +30,9 @@ HEAD = """\
 # `lean-relay config show` tells what is in force, and where each value comes from.
 """
 
-SECRETS = """\
-# Secrets never stand here, only where each is to be read from: a file, meant from this file's folder,
-# or an environment variable. LEAN_WEBHOOK_SECRET and LEAN_WEBHOOK_SECRET_FILE need no line here.
-
-# Lean's application token; webhooks that carry one are compared with it.
-# app_token = { env = "LEAN_SANDBOX_APP_TOKEN" }
-
-# The webhook secrets by name; a signature is valid if any of them made it.
-# [secrets]
-# sandbox = { file = "sandbox.secret" }
-# production = { env = "LEAN_PRODUCTION_SECRET" }
+SECRETS_HEAD = """\
+# Secrets are never written here, only where to read each: a file, relative to this file's folder, or an
+# environment variable. LEAN_WEBHOOK_SECRET and LEAN_WEBHOOK_SECRET_FILE need no line here.
 """
 
 
@@ -65,8 +66,11 @@ def init(invocation: Invocation) -> None:
 
 def template() -> str:
     """A settings file with each setting explained, and commented out with an example."""
-    lines = [f"# {setting.meaning}\n# {setting.example}\n" for setting in SETTINGS.values()]
-    return "\n".join((HEAD, *lines, SECRETS))
+    return "\n".join((HEAD, *map(_explained, SETTINGS.values()), SECRETS_HEAD, *map(_explained, SECRETS)))
+
+
+def _explained(setting: Setting | SecretSetting) -> str:
+    return "".join(f"# {line}\n" for line in (setting.meaning, *setting.example.splitlines()))
 
 
 @config_command.command("show")

@@ -3,7 +3,8 @@
 Classes receive values; only commands call `load`, and only what needs secrets reads them.
 """
 
-from relay.config.declarations import SETTINGS, Setting
+from relay.config.declarations import SECRETS, Option, SecretSetting, Setting
+from relay.config.entries import LeftOut, RespondRule, Route, SecretSource
 from relay.config.loading import (
     PROJECT_FILE,
     default_certs,
@@ -13,6 +14,7 @@ from relay.config.loading import (
     project_file,
     user_file,
 )
+from relay.config.manual import settings_table
 from relay.config.plain_json import plain_values
 from relay.config.project import (
     UntrustedSettings,
@@ -23,18 +25,21 @@ from relay.config.project import (
     with_left_out_of,
 )
 from relay.config.secrets import preferred_secret, read_app_token, read_secrets
-from relay.config.settings import RETRIES, LeftOut, RespondRule, Route, SecretSource, Settings
+from relay.config.settings import RETRIES, SETTINGS, Settings
 from relay.config.trusted import OuterSetting, ProjectFile
 
 __all__ = [
     "PROJECT_FILE",
     "RETRIES",
+    "SECRETS",
     "SETTINGS",
     "LeftOut",
+    "Option",
     "OuterSetting",
     "ProjectFile",
     "RespondRule",
     "Route",
+    "SecretSetting",
     "SecretSource",
     "Setting",
     "Settings",
@@ -51,6 +56,7 @@ __all__ = [
     "read_secrets",
     "real_path",
     "refuse",
+    "settings_table",
     "user_file",
     "why_left_out",
     "with_left_out_of",

@@ -18,10 +18,11 @@ from typing import Any
 from platformdirs import user_config_path, user_data_path
 
 from relay.config import secrets, toml_file
-from relay.config.declarations import SETTINGS
+from relay.config.declarations import SECRETS
+from relay.config.entries import SecretSource
 from relay.config.environment import of_variable
 from relay.config.project import as_project, refuse, without_untrusted
-from relay.config.settings import SecretSource, Settings
+from relay.config.settings import SETTINGS, Settings
 from relay.config.sources import Layer, Place, variable
 from relay.config.tables import routes_of_flags
 from relay.config.toml_file import Kind
@@ -36,7 +37,7 @@ APPLICATION = "lean-relay"
 CONFIG_VARIABLE = "LEAN_RELAY_CONFIG"
 _OTHER_VARIABLES = {CONFIG_VARIABLE}
 
-_FILE_KEYS: Mapping[str, object] = {**SETTINGS, "app_token": None, "secrets": None}
+_FILE_KEYS: Mapping[str, object] = {**SETTINGS, **{each.key: each for each in SECRETS}}
 
 
 def user_file() -> Path:
@@ -158,7 +159,8 @@ def _of_flags(flags: Mapping[str, Any], cwd: Path) -> Layer:
     }
     targets, only = given.pop("forward_to", ()), given.pop("only", None)
     assert given.keys() <= SETTINGS.keys(), f"no settings: {given.keys() - SETTINGS.keys()}"
-    layer = _checked(given, Place(name="", base=cwd, kind="flag"))
+    options = {key: setting.option_name for key, setting in SETTINGS.items()}
+    layer = _checked(given, Place(name="", base=cwd, kind="flag", options=options))
     routes, faults = routes_of_flags(targets, only)
     layer.faults += faults
     if routes:
@@ -168,7 +170,7 @@ def _of_flags(flags: Mapping[str, Any], cwd: Path) -> Layer:
 
 def _of_environment(environ: Mapping[str, str], cwd: Path) -> Layer:
     place = Place(name="", base=cwd, kind="environment")
-    known = {variable(key): key for key in SETTINGS}
+    known = {setting.variable: key for key, setting in SETTINGS.items()}
     given: dict[str, object] = {}
     faults: list[str] = []
     for name, text in environ.items():
@@ -243,7 +245,7 @@ def _checked(given: Mapping[str, object], place: Place) -> Layer:
     layer = Layer(place, {}, {}, [])
     for key, value in given.items():
         try:
-            layer.values[key] = SETTINGS[key].parse(value, place)
+            layer.values[key] = SETTINGS[key].read(value, place)
         except SeveralFaultsError as error:
             layer.faults += [f"{place.of(key)}{fault}" for fault in error.faults]
         except ValueError as error:

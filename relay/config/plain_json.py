@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
-from relay.config.declarations import SETTINGS
-from relay.config.settings import RespondRule, Route, Settings
+from relay.config.entries import RespondRule, Route
+from relay.config.settings import SETTINGS, Settings
 from relay.config.values import format_span
 
 

@@ -15,8 +15,8 @@ from types import MappingProxyType
 from typing import Any
 
 from relay.config import reach, secrets, trusted
-from relay.config.declarations import SETTINGS
-from relay.config.settings import LeftOut, Settings
+from relay.config.entries import LeftOut
+from relay.config.settings import SETTINGS, Settings
 from relay.config.sources import Layer
 from relay.config.trusted import OuterSetting, ProjectFile
 from relay.errors import RelayError

@@ -10,63 +10,90 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from relay.config.settings import Route, SecretSource
+from relay.config.entries import Route, SecretSource
 from relay.config.values import format_span
 from relay.text.targets import is_loopback, target_url
 
-Reach = Callable[[Any, Path], tuple[str, ...]]
+Find = Callable[[Any, Path], tuple[str, ...]]
 """A value and the folder of its file -> what reaches beyond; empty where nothing does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How far a setting reaches, and when a project file needs trust for it."""
+
+    trust: str
+    """For the manual: `no`, `always`, or when."""
+    find: Find
+
+    def __call__(self, value: Any, folder: Path) -> tuple[str, ...]:
+        return self.find(value, folder)
+
+
+def _needs_trust(trust: str) -> Callable[[Find], Reach]:
+    return lambda find: Reach(trust, find)
+
 
 OWN_VARIABLES = "LEAN_"
 """Variables that begin so are meant for Lean's tools; any other may hold anything, a cloud's key included."""
 
 
+@_needs_trust("no")
 def inside(_value: object, _folder: Path) -> tuple[str, ...]:
     """Of settings that cannot reach further, whatever their value."""
     return ()
 
 
+@_needs_trust("always")
 def beyond(value: object, _folder: Path) -> tuple[str, ...]:
     """Of settings that do, whatever their value."""
     return (", ".join(map(str, value)) if isinstance(value, tuple) else str(value),)
 
 
+@_needs_trust("if true")
 def beyond_if_on(value: bool, _folder: Path) -> tuple[str, ...]:
     """Of checks that `true` switches off."""
     return ("true",) if value else ()
 
 
+@_needs_trust("if false")
 def beyond_if_off(value: bool, _folder: Path) -> tuple[str, ...]:
     """Of protections that `false` switches off where the user's own file has them on."""
     return () if value else ("false",)
 
 
+@_needs_trust("unless forever")
 def removal(value: timedelta | None, _folder: Path) -> tuple[str, ...]:
     """Of `keep`: `forever` removes nothing."""
     return () if value is None else (format_span(value),)
 
 
+@_needs_trust("always")
 def any_file(path: Path, _folder: Path) -> tuple[str, ...]:
     """Of certificates and keys, wherever they are; the path has its links resolved."""
     return (os.path.realpath(path),)
 
 
+@_needs_trust("outside the file's folder")
 def file_outside(path: Path, folder: Path) -> tuple[str, ...]:
     """Of other files: one outside the folder once all links are resolved, whether it exists or not."""
     real = os.path.realpath(path)
     return () if Path(real).is_relative_to(os.path.realpath(folder)) else (real,)
 
 
+@_needs_trust("beyond loopback")
 def host(name: str, _folder: Path) -> tuple[str, ...]:
     """Of the address to listen on."""
     return () if is_loopback(name) else (name,)
 
 
+@_needs_trust("beyond loopback")
 def targets(routes: tuple[Route, ...], _folder: Path) -> tuple[str, ...]:
     """Of routes: those whose target is not on loopback, as far as its name tells."""
     return tuple(
@@ -76,6 +103,7 @@ def targets(routes: tuple[Route, ...], _folder: Path) -> tuple[str, ...]:
     )
 
 
+@_needs_trust("outside the file's folder; variables other than LEAN_...")
 def secret(source: SecretSource, folder: Path) -> tuple[str, ...]:
     """Of a secret's source: a file outside the folder, or a variable that was not made for Lean."""
     if source.file is not None:

@@ -12,8 +12,9 @@ import stat
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
+from relay.config.entries import SecretSource
 from relay.config.secret_warnings import doubts
-from relay.config.settings import SecretSource, Settings
+from relay.config.settings import Settings
 from relay.config.sources import Place
 from relay.errors import UsageError
 

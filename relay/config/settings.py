@@ -1,7 +1,7 @@
-"""The settings in force, as frozen values.
+"""The settings: each is declared here once, as a typed field with its sentence, reader, example and option.
 
-Owns their names, types and meanings; how each is written and read is `relay.config.declarations`'s. Reads
-nothing.
+Files, variables, options, `config` and the manual follow `SETTINGS`, which is made from the fields.
+Reads nothing.
 """
 
 from __future__ import annotations
@@ -12,132 +12,351 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from relay.config import reach, values
+from relay.config.declarations import Option, Setting, declared, file_path, file_setting, setting
+from relay.config.entries import LeftOut, RespondRule, Route, SecretSource
+from relay.config.tables import respond_rules, routes
 from relay.config.values import Network, Pin
 
 RETRIES = ("none", "fast", "lean")
 CLIENT_AUTH = ("off", "optional", "required")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RespondRule:
-    """One rule for answering otherwise on purpose; the first that matches a capture holds."""
-
-    when: str
-    """A filter, still text: it is read by whoever applies it."""
-    status: int = 200
-    delay_s: float = 0.0
-    """Seconds between the commit and the answer."""
-    first: int | None = None
-    """How many captures it answers before it is used up; None for all."""
-    where: str
-    """Where it stands, for messages: `lean-relay.toml: respond_rules[0]`."""
+def _port(value: object) -> int:
+    return values.whole_number(value, 0, 65535, "port")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Route:
-    """One target and which captures are sent on to it."""
-
-    to: str
-    """As written: `:3000/hook`; `relay.text.targets.target_url` takes it."""
-    when: str | None = None
-    """A filter, still text: it is read by whoever applies it. None for all captures."""
-    where: str
-    """Where it stands, for messages: `lean-relay.toml: forward[0]`, `--forward-to`."""
-
-    @property
-    def where_when(self) -> str:
-        """Where its filter stands: `lean-relay.toml: forward[0].when`, `--only`."""
-        return "--only" if self.where.startswith("--") else f"{self.where}.when"
+def _connections(value: object) -> int:
+    return values.whole_number(value, 1, 65535, "number of connections")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SecretSource:
-    """Where a secret is to be read from; never the secret."""
-
-    name: str
-    file: Path | None = None
-    env: str | None = None
-    """Name of an environment variable; exactly one of `file` and `env` is set."""
-    where: str
-    """Which setting says so: `lean-relay.toml: secrets.sandbox`."""
-
-    def __str__(self) -> str:
-        return f"file {self.file}" if self.file is not None else f"environment {self.env}"
+def _in_flight(value: object) -> int:
+    return values.whole_number(value, 1, 64, "number of tries at a time")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LeftOut:
-    """A setting of a project file that is not in force."""
+def _retry(value: object) -> str:
+    return values.one_of(value, *RETRIES)
 
-    name: str
-    """As in the file: `forward`, `secrets.sandbox`."""
-    where: str
-    """Its place, for messages: `lean-relay.toml: forward`."""
-    file: Path
-    for_other_db: bool = False
-    """It is `keep`, and the database is not the one that the file names; else the file is not trusted."""
+
+def _client_auth(value: object) -> str:
+    return values.one_of(value, *CLIENT_AUTH)
+
+
+def _mebibytes(count: int) -> str:
+    return f"{count // 2**20}MiB"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """All settings in force, checked; holds no secret, only where each is to be found."""
+    """All settings in force, checked. Holds no secret, only where to find each.
 
-    db: Path
-    """The log, absolute."""
-    host: str = "127.0.0.1"
-    port: int = 5326
-    """0 is any free one."""
-    public_url: str | None = None
-    max_body: int = 10 * 2**20
-    """Bytes; a larger body is refused with 413."""
-    respond: int | None = None
-    """The status to answer on purpose in place of the usual 200."""
-    respond_delay_s: float = 0.0
-    respond_rules: tuple[RespondRule, ...] = ()
-    forward: tuple[Route, ...] = ()
-    """Where captures are sent on to; without any, they are only stored."""
-    retry: str = "none"
-    """When an answer other than Lean's 200, or none, is followed by another try: one of `RETRIES`."""
-    time_scale: float = 1.0
-    """What Lean's minutes are multiplied by where `retry` is `lean`."""
-    timeout_s: float = 300.0
-    """How long a target's answer is awaited."""
-    in_flight: int = 1
-    """The most tries of one target at a time."""
-    insecure: bool = False
-    """Whether the certificates of targets go unchecked."""
-    target_ca: Path | None = None
-    """PEM file of the authorities that targets' certificates are checked against; None for the system's."""
-    target_cert: Path | None = None
-    """PEM file of the certificate that is shown to targets which ask for one."""
-    target_key: Path | None = None
-    """PEM file of its private key; None where that stands in `target_cert` too."""
-    target_server_name: str | None = None
-    """The name that targets' certificates must have, in place of the URL's host."""
-    tls_cert: Path | None = None
-    """PEM file of the certificate to serve HTTPS with, its chain behind it; None for plain HTTP."""
-    tls_key: Path | None = None
-    """PEM file of its private key; None where that stands in `tls_cert` too."""
-    tls_key_password_file: Path | None = None
-    dev_tls: bool = False
-    """HTTPS with certificates that the relay makes for itself."""
-    client_ca: Path | None = None
-    """PEM file of the authorities that callers' certificates are checked against."""
-    client_auth: str = "off"
-    """Whether callers are asked for a certificate: one of `CLIENT_AUTH`."""
-    client_pin: tuple[Pin, ...] = ()
-    """One of them has to fit a caller's certificate; none for any of the authorities'."""
-    allow_cross_site: bool = False
-    """Whether posts that a browser sends from a web page are taken."""
-    connections: int = 1024
-    senders: tuple[Network, ...] = ()
-    mask_headers: tuple[str, ...] = ()
-    """Lower case; masked beside those that always are."""
-    keep: timedelta | None = None
-    """How long a capture is kept; None for ever."""
-    allow_network_fs: bool = False
-    keys: Mapping[str, str] = field(default_factory=dict)
-    """Id of an action of the screen -> the keys for it, with commas between; as written, not checked."""
+    None means that a setting is not set, unless the docstring of its field says otherwise.
+    """
+
+    db: Path = field(
+        metadata=setting(
+            "Database file; in a settings file, a relative path starts at that file's folder.",
+            '"relay.db"',
+            read_at=file_path,
+            reach=reach.file_outside,
+            option=Option("FILE"),
+            default_text="relay.db in your data folder",
+        )
+    )
+    """Absolute, its links resolved."""
+    port: int = field(
+        default=5326,
+        metadata=setting(
+            "TCP port to listen on; 0 takes any free one.",
+            "5326",
+            read=_port,
+            reach=reach.inside,
+            option=Option("PORT", short="-p"),
+        ),
+    )
+    host: str = field(
+        default="127.0.0.1",
+        metadata=setting(
+            "Address to listen on; any but loopback lets other machines post webhooks.",
+            '"127.0.0.1"',
+            read=values.host,
+            reach=reach.host,
+            option=Option("ADDRESS"),
+        ),
+    )
+    forward: tuple[Route, ...] = field(
+        default=(),
+        metadata=setting(
+            "Targets to forward webhooks to: :3000, localhost:3000/hook or a URL.",
+            '[":3000/hook", { to = ":3000/payments", when = "type:payment" }]',
+            read_at=routes,
+            reach=reach.targets,
+            structure="list of targets",
+            option=Option("TARGET", name="--forward-to", short="-f", repeatable=True),
+        ),
+    )
+    """Without any, captures are only stored."""
+    retry: str = field(
+        default="none",
+        metadata=setting(
+            "When to retry a delivery that did not get a 200 in time: none, fast or lean.",
+            '"none"',
+            read=_retry,
+            reach=reach.inside,
+            option=Option("|".join(RETRIES)),
+        ),
+    )
+    time_scale: float = field(
+        default=1.0,
+        metadata=setting(
+            "Speed up or slow down retry lean: 0.01 turns minutes into seconds.",
+            "0.01",
+            read=values.factor,
+            reach=reach.inside,
+            option=Option("FACTOR"),
+        ),
+    )
+    timeout_s: float = field(
+        default=300.0,
+        metadata=setting(
+            "Seconds to wait for a target's response.",
+            "300",
+            key="timeout",
+            read=values.timeout_s,
+            reach=reach.inside,
+            option=Option("SECONDS"),
+        ),
+    )
+    in_flight: int = field(
+        default=1,
+        metadata=setting(
+            "Maximum attempts at one target at a time; 1 keeps the order.",
+            "1",
+            read=_in_flight,
+            reach=reach.inside,
+            option=Option("N"),
+        ),
+    )
+    insecure: bool = field(
+        default=False,
+        metadata=setting(
+            "Do not check the certificates of targets.",
+            "false",
+            read=values.truth,
+            reach=reach.beyond_if_on,
+            option=Option(),
+        ),
+    )
+    target_ca: Path | None = field(
+        default=None,
+        metadata=file_setting(
+            "PEM file with the authorities to check the certificates of targets against.", "ca.pem"
+        ),
+    )
+    """None for the system's authorities."""
+    target_cert: Path | None = field(
+        default=None,
+        metadata=file_setting(
+            "PEM file with the certificate to show to targets that ask for one.", "my_app_cert.crt"
+        ),
+    )
+    target_key: Path | None = field(
+        default=None,
+        metadata=file_setting(
+            "PEM file with the private key of that certificate; keep it at chmod 600.",
+            "my_app_private_key.pem",
+        ),
+    )
+    """None where `target_cert` holds the key too."""
+    target_server_name: str | None = field(
+        default=None,
+        metadata=setting(
+            "Name that the certificates of targets must have, instead of the URL's host.",
+            '"backend.internal"',
+            read=values.host,
+            reach=reach.beyond,
+            option=Option("NAME"),
+        ),
+    )
+    public_url: str | None = field(
+        default=None,
+        metadata=setting(
+            "URL at which Lean reaches this relay, for example a tunnel's.",
+            '"https://relay.example.com"',
+            read=values.public_url,
+            reach=reach.inside,
+            option=Option("URL"),
+        ),
+    )
+    max_body: int = field(
+        default=10 * 2**20,
+        metadata=setting(
+            "Largest body to accept, for example 512k or 10MiB; larger ones get a 413.",
+            '"10MiB"',
+            read=values.body_limit,
+            reach=reach.inside,
+            option=Option("SIZE"),
+            show=_mebibytes,
+        ),
+    )
+    """Bytes."""
+    respond: int | None = field(
+        default=None,
+        metadata=setting(
+            "Respond with this status on purpose, to watch Lean retry.",
+            "500",
+            read=values.status,
+            reach=reach.inside,
+            option=Option("STATUS"),
+        ),
+    )
+    respond_delay_s: float = field(
+        default=0.0,
+        metadata=setting(
+            "Seconds to wait before each response, on purpose.",
+            "1.5",
+            key="respond_delay",
+            read=values.delay_s,
+            reach=reach.inside,
+            option=Option("SECONDS"),
+        ),
+    )
+    respond_rules: tuple[RespondRule, ...] = field(
+        default=(),
+        metadata=setting(
+            "Responses on purpose for some webhooks; the first rule that matches applies.",
+            '[{ when = "type:payment", status = 500, delay = 1.5, first = 3 }]',
+            read_at=respond_rules,
+            reach=reach.inside,
+            structure="list of tables",
+        ),
+    )
+    tls_cert: Path | None = field(
+        default=None,
+        metadata=file_setting(
+            "PEM file with the certificate to serve HTTPS with, and its chain.", "fullchain.pem"
+        ),
+    )
+    """None for plain HTTP, unless `dev_tls` is set."""
+    tls_key: Path | None = field(
+        default=None,
+        metadata=file_setting(
+            "PEM file with the private key of that certificate; keep it at chmod 600.", "key.pem"
+        ),
+    )
+    """None where `tls_cert` holds the key too."""
+    tls_key_password_file: Path | None = field(
+        default=None, metadata=file_setting("File with the password of that key.", "key.password")
+    )
+    dev_tls: bool = field(
+        default=False,
+        metadata=setting(
+            "Serve HTTPS with a development certificate, made as `certs init` makes it.",
+            "false",
+            read=values.truth,
+            reach=reach.beyond_if_off,
+            option=Option(),
+        ),
+    )
+    client_ca: Path | None = field(
+        default=None,
+        metadata=file_setting(
+            "PEM file with the authorities to check client certificates against.",
+            "lean_public_cert_chain.pem",
+        ),
+    )
+    client_auth: str = field(
+        default="off",
+        metadata=setting(
+            "Ask clients for a certificate: off, optional (record, do not reject) or required.",
+            '"off"',
+            read=_client_auth,
+            reach=reach.beyond,
+            option=Option("|".join(CLIENT_AUTH)),
+        ),
+    )
+    client_pin: tuple[Pin, ...] = field(
+        default=(),
+        metadata=setting(
+            "Accept only these client certificates: subject:CN=NAME, san:NAME or spki:HEX.",
+            '["subject:CN=webhooks.example.com", "san:webhooks.example.com"]',
+            read=values.pins,
+            reach=reach.beyond,
+            structure="list of pins",
+            option=Option("PIN", repeatable=True),
+        ),
+    )
+    """A client's certificate has to match one of them; without any, all of the authorities' are accepted."""
+    allow_cross_site: bool = field(
+        default=False,
+        metadata=setting(
+            "Accept requests that a browser sends from a web page.",
+            "false",
+            read=values.truth,
+            reach=reach.beyond_if_on,
+            option=Option(),
+        ),
+    )
+    connections: int = field(
+        default=1024,
+        metadata=setting(
+            "Maximum number of connections at a time.",
+            "1024",
+            read=_connections,
+            reach=reach.inside,
+        ),
+    )
+    senders: tuple[Network, ...] = field(
+        default=(),
+        metadata=setting(
+            "Addresses that webhooks are expected from; those from others are marked.",
+            '["203.0.113.7", "198.51.100.0/24"]',
+            read=values.networks,
+            reach=reach.inside,
+            structure="list of addresses",
+        ),
+    )
+    mask_headers: tuple[str, ...] = field(
+        default=(),
+        metadata=setting(
+            "Headers to mask, in addition to authorization, cookies and lean-app-token.",
+            '["x-api-key"]',
+            read=values.header_names,
+            reach=reach.inside,
+            structure="list of header names",
+        ),
+    )
+    """Lower case."""
+    keep: timedelta | None = field(
+        default=None,
+        metadata=setting(
+            "How long to keep captures, for example 30d or forever; starred ones stay.",
+            '"30d"',
+            read=values.keeping,
+            reach=reach.removal,
+        ),
+    )
+    """None for ever."""
+    allow_network_fs: bool = field(
+        default=False,
+        metadata=setting(
+            "Allow a database on a network file system, where it can be damaged.",
+            "false",
+            read=values.truth,
+            reach=reach.beyond_if_on,
+        ),
+    )
+    keys: Mapping[str, str] = field(
+        default_factory=dict,
+        metadata=setting(
+            "Your own keys for the screen, by action id; or a table [keys] at the end of the file.",
+            '{ capture.star = "S", list.follow = "f,f2", quit = "q,ctrl+x" }',
+            read=values.key_names,
+            reach=reach.inside,
+            structure="table of keys",
+        ),
+    )
+    """Action id -> its keys, separated by commas; as written, not checked."""
     app_token: SecretSource | None = None
     secrets: tuple[SecretSource, ...] = ()
     """Webhook secrets; names are unique, the one called `default` first."""
@@ -147,10 +366,10 @@ class Settings:
     The keys are those of `SETTINGS`, `app_token`, and `secrets.NAME` for each secret.
     """
     files: tuple[Path, ...] = field(default=(), compare=False)
-    """The settings files that were read, the stronger first."""
+    """The settings files that were read, strongest first."""
 
     left_out: tuple[LeftOut, ...] = field(default=(), compare=False)
-    """What a project file sets and is not in force."""
+    """Settings of a project file that are not in force."""
     keep_file: Path | None = field(default=None, compare=False)
     """The project file that `keep` comes from, whose first removal a person agrees to; None for elsewhere."""
 
@@ -170,3 +389,7 @@ class Settings:
             "key_file": self.target_key,
             "server_name": self.target_server_name,
         }
+
+
+SETTINGS: Mapping[str, Setting] = declared(Settings)
+"""Every setting by its key, but `app_token` and `secrets`, which `relay.config.secrets` reads."""

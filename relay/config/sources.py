@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from relay.config.settings import SecretSource
+from relay.config.entries import SecretSource
 from relay.config.trusted import ProjectFile
 from relay.text.safe import quoted
 
@@ -20,11 +21,13 @@ class Place:
     """The folder that relative paths are meant from."""
     kind: str
     """`file`, `environment` or `flag`."""
+    options: Mapping[str, str] = field(default_factory=dict)
+    """Setting -> its option, for flags."""
 
     def of(self, key: str) -> str:
         """What a person looks for to change it: `lean-relay.toml: port`, `LEAN_RELAY_PORT`, `--port`."""
         if self.kind == "flag":
-            return _FLAGS.get(key, f"--{key.replace('_', '-')}")
+            return self.options[key]
         return variable(key) if self.kind == "environment" else f"{self.name}: {key}"
 
     def path(self, value: object) -> Path:
@@ -51,10 +54,6 @@ class Layer:
     faults: list[str]
     project: ProjectFile | None = None
     """Of a file that was found by itself, not named."""
-
-
-_FLAGS = {"forward": "--forward-to"}
-"""Settings whose option has another name."""
 
 
 def variable(key: str) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from relay.config import values
-from relay.config.settings import RespondRule, Route
+from relay.config.entries import RespondRule, Route
 from relay.config.sources import Place
 from relay.config.values import SeveralFaultsError, nearest
 from relay.text.safe import quoted

@@ -14,7 +14,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from relay.config.settings import SecretSource
+from relay.config import SecretSource
 from relay.lean.envelope import read_event
 from relay.lean.samples import Sampler
 from relay.lean.signature import sign

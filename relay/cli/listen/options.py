@@ -10,7 +10,7 @@ import click
 
 from relay.cli.context import Invocation
 from relay.cli.option_rules import given
-from relay.config import Settings
+from relay.config import SETTINGS, Setting, Settings
 from relay.errors import UsageError
 
 if TYPE_CHECKING:
@@ -20,86 +20,29 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 
-_TARGET_TLS = (
-    click.option("--insecure", is_flag=True, default=None, help="Do not check the certificates of targets."),
-    click.option(
-        "--target-ca",
-        type=FILE,
-        metavar="FILE",
-        help="PEM file of authorities to check the certificates of targets against.",
-    ),
-    click.option(
-        "--target-cert", type=FILE, metavar="FILE", help="Show this certificate to targets that ask for one."
-    ),
-    click.option("--target-key", type=FILE, metavar="FILE", help="The private key of --target-cert."),
-)
+TARGET_TLS = ("insecure", "target_ca", "target_cert", "target_key")
+"""Settings whose options `trigger` and `replay` have too."""
 
-_OPTIONS = (
-    click.option("-p", "--port", type=int, metavar="PORT", help="TCP port; 0 takes any free one.  [5326]"),
-    click.option("--host", metavar="ADDRESS", help="Address to listen on.  [127.0.0.1]"),
-    click.option(
-        "-f",
-        "--forward-to",
-        multiple=True,
-        metavar="TARGET",
-        help="Send captures on to :3000, localhost:3000/hook or a URL; can be given several times.",
-    ),
-    click.option(
-        "--only", metavar="FILTER", help="Send on only what matches on arrival, such as type:payment."
-    ),
-    click.option(
-        "--retry",
-        metavar="none|fast|lean",
-        help="When a target that answered otherwise than 200, or not in time, is tried again.  [none]",
-    ),
-    click.option(
-        "--time-scale", metavar="FACTOR", help="What Lean's minutes are multiplied by in --retry lean.  [1]"
-    ),
-    click.option("--timeout", metavar="SECONDS", help="How long a target's answer is awaited.  [300]"),
-    click.option("--in-flight", type=int, metavar="N", help="Most tries of one target at a time.  [1]"),
-    *_TARGET_TLS,
-    click.option(
-        "--target-server-name", metavar="NAME", help="Name that targets' certificates must have, if another."
-    ),
-    click.option("--public-url", metavar="URL", help="The URL that Lean was given, for example a tunnel's."),
-    click.option("--max-body", metavar="SIZE", help="Largest body taken, such as 512k or 10MiB.  [10MiB]"),
-    click.option(
-        "--respond", type=int, metavar="STATUS", help="Answer with this status instead of 200, on purpose."
-    ),
-    click.option(
-        "--respond-delay", type=float, metavar="SECONDS", help="Wait so long before each answer, on purpose."
-    ),
-    click.option(
-        "--tls-cert", type=FILE, metavar="FILE", help="Serve HTTPS with this certificate and its chain."
-    ),
-    click.option("--tls-key", type=FILE, metavar="FILE", help="The private key of --tls-cert."),
-    click.option("--tls-key-password-file", type=FILE, metavar="FILE", help="The password of --tls-key."),
-    click.option(
-        "--dev-tls",
-        is_flag=True,
-        default=None,
-        help="Serve HTTPS with a certificate made here, as `certs init` makes it.",
-    ),
-    click.option(
-        "--client-ca",
-        type=FILE,
-        metavar="FILE",
-        help="Authorities that callers' certificates are checked against.",
-    ),
-    click.option(
-        "--client-auth",
-        metavar="off|optional|required",
-        help="Ask callers for a certificate; optional records without rejecting.  [off]",
-    ),
-    click.option(
-        "--client-pin",
-        multiple=True,
-        metavar="PIN",
-        help="Take only this certificate: subject:CN=NAME, san:NAME or spki:HEX; repeatable.",
-    ),
-    click.option(
-        "--allow-cross-site", is_flag=True, default=None, help="Take requests that a web page sends."
-    ),
+
+def setting_option(setting: Setting) -> Callable[[F], F]:
+    """The option of a setting, named after its field; without a value where it is not given."""
+    option = setting.option
+    assert option is not None
+    names = (*filter(None, (option.short,)), setting.option_name)
+    if option.metavar is None:
+        return click.option(*names, is_flag=True, default=None, help=setting.meaning)
+    default = f"  [{setting.default_text}]" if setting.default_text else ""
+    return click.option(
+        *names,
+        type=FILE if option.metavar == "FILE" else str,
+        metavar=option.metavar,
+        multiple=option.repeatable,
+        help=f"{setting.meaning}{' Repeatable.' if option.repeatable else ''}{default}",
+    )
+
+
+_ONLY = click.option(
+    "--only", metavar="FILTER", help="Forward only webhooks that match on arrival, for example type:payment."
 )
 
 
@@ -132,16 +75,19 @@ def check_in_force(settings: Settings) -> None:
 
 
 def listen_options(function: F) -> F:
-    """Give a command the options of `listen`; their names are those of settings, and None where not given."""
-    for option in reversed(_OPTIONS):
-        function = option(function)
+    """Add the options of `listen`: those of the settings, and `--only`."""
+    for key, setting in reversed(list(SETTINGS.items())):
+        if key == "forward":
+            function = _ONLY(function)
+        if setting.option is not None and key != "db":  # --db is an option of every command.
+            function = setting_option(setting)(function)
     return function
 
 
 def target_tls_options(function: F) -> F:
-    """Give a command those of them that say how TLS is spoken to targets."""
-    for option in reversed(_TARGET_TLS):
-        function = option(function)
+    """Add the options that say how TLS is spoken to targets."""
+    for key in reversed(TARGET_TLS):
+        function = setting_option(SETTINGS[key])(function)
     return function
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from relay.config import (
     SETTINGS,
+    LeftOut,
     ProjectFile,
     Settings,
     UntrustedSettings,
@@ -24,7 +25,6 @@ from relay.config import (
     why_left_out,
     with_left_out_of,
 )
-from relay.config.settings import LeftOut
 from relay.errors import RelayError, UsageError
 from relay.text.targets import is_loopback
 

@@ -9,8 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from relay.config import Settings
-from relay.config.settings import Route
+from relay.config import Route, Settings
 from relay.engine import engine
 from relay.models import Capture
 from tests.support.factories import a_capture, insert_all, new_log

@@ -15,8 +15,7 @@ from aiohttp import web
 from textual.app import App
 from textual.widgets import Input, TextArea
 
-from relay.config import Settings
-from relay.config.settings import Route, SecretSource
+from relay.config import Route, SecretSource, Settings
 from relay.control import client
 from relay.delivery.edits import Edits
 from relay.delivery.replay_plan import rounds

@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from relay.config import Settings
-from relay.config.settings import SecretSource
+from relay.config import SecretSource, Settings
 from relay.lean.signature import sign
 from relay.models import Attempt, Capture, Event, Shape, Signature
 from relay.store.read.reader import Reader

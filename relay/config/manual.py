@@ -1,0 +1,23 @@
+"""The settings as a table, for the manual."""
+
+from __future__ import annotations
+
+from relay.config import reach
+from relay.config.declarations import SECRETS
+from relay.config.settings import SETTINGS
+
+_HEAD = ("setting", "option", "default", "meaning", "needs trust")
+
+
+def settings_table() -> str:
+    """Every setting as a row of a Markdown table.
+
+    The last column says when a project's file needs trust for it.
+    """
+    rows = [_HEAD, tuple("---" for _ in _HEAD)]
+    for each in SETTINGS.values():
+        option = f"`{each.option_name}`" if each.option is not None else ""
+        default = f"`{each.default_text}`" if each.default_text else ""
+        rows.append((f"`{each.key}`", option, default, each.meaning, each.reach.trust))
+    rows += [(f"`{each.key}`", "", "", each.meaning, reach.secret.trust) for each in SECRETS]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
