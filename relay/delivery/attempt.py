@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from traceback import extract_tb
 
 from relay.delivery.http.outcomes import NOT_SENT, Outcome
-from relay.delivery.http.request import Destination, Outgoing, outgoing, why_not_onward
-from relay.delivery.http.sender import TIMEOUT_S, Sender, Tried, not_sent
+from relay.delivery.http.request import Destination, OutgoingRequest, build_request, forwarding_loop
+from relay.delivery.http.sender import TIMEOUT_S, Sender, SendResult, not_sent
 from relay.lean.schedule import ANSWER_WITHIN_S
 from relay.models import Capture, to_micros
 from relay.store.write.deliveries import AttemptRecord
@@ -42,8 +42,8 @@ async def attempt(
     *,
     number: int,
     overdue: Callable[[], object] = lambda: None,
-    doubt: bool = True,
-) -> tuple[Outgoing | None, Tried]:
+    probe_if_closed: bool = True,
+) -> tuple[OutgoingRequest | None, SendResult]:
     """Send a capture once; whatever happens is the attempt's end, and raises nothing.
 
     Args:
@@ -51,26 +51,26 @@ async def attempt(
         sent: the capture as it is to be sent, or why it cannot be.
         number: 1 for the first attempt of its delivery.
         overdue: called once it has no response after HOLDS_UP_S in which this process ran.
-        doubt: as `Sender.send` has it.
+        probe_if_closed: as `Sender.send` has it.
 
     Returns:
         The request, None where nothing was sent, and what came of it.
     """
-    in_circles = why_not_onward(came.headers, way.instance)
+    in_circles = forwarding_loop(came.headers, way.instance)
     if in_circles is not None:
         return None, not_sent(Outcome.LOOP, in_circles, number=number)
-    request: Outgoing | None = None
+    request: OutgoingRequest | None = None
     try:
         if isinstance(sent, str):
             raise ValueError(sent)
-        request = outgoing(sent, way.to, instance=way.instance)
+        request = build_request(sent, way.to, instance=way.instance)
     except ValueError as error:  # After an edit, or what another program put into the log, it may be none.
         return None, not_sent(Outcome.UNSENDABLE, str(error), number=number)
     with sender.standstill.watch() as watch:
         late = watch.after(HOLDS_UP_S, overdue)
         try:
             return request, await sender.send(
-                request, way.to, timeout_s=way.timeout_s, number=number, doubt=doubt
+                request, way.to, timeout_s=way.timeout_s, number=number, probe_if_closed=probe_if_closed
             )
         except Exception as error:  # One that nobody foresaw costs this delivery, not all others.
             where = extract_tb(error.__traceback__)[-1]
@@ -82,7 +82,7 @@ async def attempt(
             late.cancel()
 
 
-def ended(number: int, request: Outgoing | None, tried: Tried) -> AttemptRecord:
+def ended(number: int, request: OutgoingRequest | None, tried: SendResult) -> AttemptRecord:
     """An attempt as it is recorded.
 
     Args:

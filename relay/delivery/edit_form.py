@@ -19,7 +19,7 @@ from __future__ import annotations
 import re
 
 from relay.delivery.edits import Edits, check_header
-from relay.delivery.http.request import HOP_BY_HOP, OURS, Outgoing
+from relay.delivery.http.request import HOP_BY_HOP, OURS, OutgoingRequest
 from relay.models import Capture, Headers
 from relay.text.safe import visible
 
@@ -66,7 +66,7 @@ def read(form: bytes, capture: Capture) -> Edits:
     (number, first), *rest = lines
     method, _, target = map(_bytes, first.strip(BLANKS).partition(" "))
     try:
-        Outgoing(method=method, target=target, headers=(("Host", "a"),), body=b"")
+        OutgoingRequest(method=method, target=target, headers=(("Host", "a"),), body=b"")
     except ValueError:
         raise ValueError(
             f"line {number}: {visible(first)!r} is no request line, such as POST /path"

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import msgspec
 
-from relay.delivery.http.request import HOP_BY_HOP, OURS, Outgoing
+from relay.delivery.http.request import HOP_BY_HOP, OURS, OutgoingRequest
 from relay.lean import signature
 from relay.models import Capture, Headers
 from relay.text.json_splice import splice
@@ -54,7 +54,7 @@ def check_header(name: str, value: str) -> None:
     """Raise `ValueError` where a header cannot be sent, or is not for a person to write."""
     if name.lower() in HOP_BY_HOP | OURS:
         raise ValueError(f"{name} is written by the relay itself, as target and body ask for")
-    Outgoing(method="GET", target="/", headers=(("Host", "a"), (name, value)), body=b"")
+    OutgoingRequest(method="GET", target="/", headers=(("Host", "a"), (name, value)), body=b"")
 
 
 def edited(capture: Capture, edits: Edits) -> Capture:

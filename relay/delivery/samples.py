@@ -14,7 +14,7 @@ from importlib.metadata import version
 from time import monotonic
 from typing import Any
 
-from relay.delivery.http.request import CLOSE, Destination, Outgoing
+from relay.delivery.http.request import CLOSE, Destination, OutgoingRequest
 from relay.delivery.http.sender import Sender
 from relay.errors import Unreachable
 from relay.lean import signature
@@ -174,7 +174,7 @@ def _why_ours(status: int | None, text: bytes) -> str:
     return f"{status} is the relay's own answer: {word}; see lean-relay refusals"
 
 
-def _request(to: Destination, sample: Sample, secret: bytes | None) -> Outgoing:
+def _request(to: Destination, sample: Sample, secret: bytes | None) -> OutgoingRequest:
     headers = [
         ("Host", to.authority),
         ("User-Agent", f"lean-relay/{version('lean-relay')}"),
@@ -185,4 +185,4 @@ def _request(to: Destination, sample: Sample, secret: bytes | None) -> Outgoing:
     if secret is not None:
         headers.append((signature.HEADER, signature.sign(sample.body, secret)))
     headers += [("Content-Length", str(len(sample.body))), CLOSE]
-    return Outgoing(method="POST", target=to.exact_target, headers=tuple(headers), body=sample.body)
+    return OutgoingRequest(method="POST", target=to.exact_target, headers=tuple(headers), body=sample.body)

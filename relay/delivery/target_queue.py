@@ -20,10 +20,10 @@ from typing import Any
 
 from relay.delivery.attempt import Way, attempt, ended
 from relay.delivery.clock import Clock
-from relay.delivery.http.connection import reachable
+from relay.delivery.http.connect import unreachable_reason
 from relay.delivery.http.outcomes import Outcome
-from relay.delivery.http.request import Destination, Outgoing
-from relay.delivery.http.sender import Sender, Tried
+from relay.delivery.http.request import Destination, OutgoingRequest
+from relay.delivery.http.sender import Sender, SendResult
 from relay.delivery.retry import RetryPolicy, is_tried_again, longest_wait, next_try
 from relay.lean import schedule
 from relay.models import from_micros, to_micros
@@ -222,7 +222,7 @@ class Lane:
                 self._changed.clear()
             if self._held():
                 return
-            why_not = await reachable(self._way.to)
+            why_not = await unreachable_reason(self._way.to)
             if why_not is None:
                 self.down = None
                 log.warning("%s is back; %s", visible(self.name), _that_wait(await self._waiting()))
@@ -250,7 +250,7 @@ class Lane:
                 claimed.capture,
                 number=claimed.number,
                 overdue=partial(self._overdue, claimed, free),
-                doubt=self._closed_on.get(claimed.delivery_id, 0) < MOST_DOUBTS,
+                probe_if_closed=self._closed_on.get(claimed.delivery_id, 0) < MOST_DOUBTS,
             )
             if tried.target_down:
                 await self._gone_down(claimed, tried)
@@ -284,7 +284,7 @@ class Lane:
         log.warning("%d: %s has given %s: %s", claimed.capture.id, visible(self.name), words, outlook)
         await self.write(partial(deliveries.set_reason, delivery_id=claimed.delivery_id, reason=words))
 
-    async def _gone_down(self, claimed: Claimed, tried: Tried) -> None:
+    async def _gone_down(self, claimed: Claimed, tried: SendResult) -> None:
         reason = tried.error or "not reachable"
         if tried.outcome in (Outcome.CLOSED, Outcome.RESET):
             number = claimed.delivery_id
@@ -296,7 +296,7 @@ class Lane:
             log.warning("%s is down: %s; %s", visible(self.name), reason, _that_wait(await self._waiting()))
 
     async def _record(
-        self, claimed: Claimed, request: Outgoing | None, tried: Tried, *, holds_up: bool
+        self, claimed: Claimed, request: OutgoingRequest | None, tried: SendResult, *, holds_up: bool
     ) -> None:
         """Write down how it ended, and in the same commit claim the next for the place that it leaves.
 
@@ -314,7 +314,7 @@ class Lane:
         found = await asyncio.shield(asyncio.ensure_future(self.write(record)))
         self._claimed.extend(found)
 
-    def _due_again(self, claimed: Claimed, tried: Tried) -> int | None:
+    def _due_again(self, claimed: Claimed, tried: SendResult) -> int | None:
         if not is_tried_again(tried.outcome, tried.verdict, status=tried.status):
             return None
         now = from_micros(self._clock.now())

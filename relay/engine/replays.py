@@ -22,7 +22,7 @@ from relay.config import Settings, preferred_secret, read_secrets
 from relay.control.server import Action
 from relay.delivery.destinations import TargetTls, destinations
 from relay.delivery.edits import Edits, edited, is_signature_stale, signed
-from relay.delivery.http.request import Destination, destination, outgoing
+from relay.delivery.http.request import Destination, build_request, destination
 from relay.delivery.http.sender import Sender
 from relay.delivery.replay_plan import Plan, Preview
 from relay.delivery.replay_run import Run
@@ -337,7 +337,7 @@ def _previews(plan: Plan, log: Path) -> list[Preview]:
             try:
                 sent = capture if plan.prepare is None else plan.prepare(capture)
                 for name in plan.targets_of(capture):
-                    request = outgoing(sent, plan.destinations[name], instance=plan.instance)
+                    request = build_request(sent, plan.destinations[name], instance=plan.instance)
                     made.append(
                         Preview(
                             capture_id=capture.id,

@@ -40,7 +40,9 @@ def origin_form(target: str) -> str:
         return target
     absolute = _ABSOLUTE.match(target)
     if absolute is None:
-        raise ValueError("its request target begins with no / and is no URL; it is stored, and never sent on")
+        raise ValueError(
+            "its request target begins with neither a path nor a URL; it is stored but never forwarded"
+        )
     path = target[absolute.end() :].partition("#")[0]
     return path if path.startswith("/") else f"/{path}"
 

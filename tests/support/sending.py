@@ -7,8 +7,8 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
-from relay.delivery.http.request import Destination, Outgoing, destination, outgoing
-from relay.delivery.http.sender import Sender, Tried
+from relay.delivery.http.request import Destination, OutgoingRequest, build_request, destination
+from relay.delivery.http.sender import Sender, SendResult
 from relay.models import Headers
 from tests.support.factories import a_capture
 
@@ -16,13 +16,13 @@ Run = Callable[[Coroutine[Any, Any, Any]], Any]
 """Runs a coroutine to its end; the fixture `run`."""
 
 
-def a_request(to: Destination, **changes: Any) -> Outgoing:
-    return outgoing(a_capture(**changes), to, instance="here")
+def a_request(to: Destination, **changes: Any) -> OutgoingRequest:
+    return build_request(a_capture(**changes), to, instance="here")
 
 
 async def one_try(
     text: str, timeout_s: float = 60.0, ca_file: Path | None = None, insecure: bool = False, **changes: Any
-) -> Tried:
+) -> SendResult:
     """Send one capture to a target with a sender of its own."""
     to = destination(text, ca_file=ca_file, insecure=insecure)
     async with Sender() as sender:

@@ -61,7 +61,7 @@ def test_a_relay_that_leads_to_itself_by_another_name(tmp_path: Path) -> None:
     port = free_port()
     with at_port(tmp_path / "a", port, "--forward-to", f"{ANOTHER_NAME}:{port}") as relay:
         post(relay)
-        why = "it came from this relay itself: the target leads back here"
+        why = "it was sent by this relay itself: the target leads back here"
         wait_until(lambda: f"2 payment.updated valid -> {why}: not sent\n" in relay.said, "the line")
         wait_until(lambda: nothing_goes_on(relay), "the end")
         assert captures(relay) == 2
@@ -80,7 +80,7 @@ def test_two_relays_at_each_other(tmp_path: Path, host: str) -> None:
         at_port(tmp_path / "b", ports[1], "--forward-to", f"{host}:{ports[0]}") as second,
     ):
         post(first)
-        why = "3 relays have sent it on already: do their targets lead in a circle?"
+        why = "3 relays have forwarded it already; do their targets form a loop?"
         wait_until(lambda: f"2 payment.updated valid -> {why}: not sent\n" in second.said, "the line")
         wait_until(lambda: nothing_goes_on(first) and nothing_goes_on(second), "the end")
         assert (captures(first), captures(second)) == (2, 2)
@@ -97,7 +97,7 @@ def test_a_circle_of_more_than_three(tmp_path: Path) -> None:
             for number, port in enumerate(ports)
         ]
         post(relays[0])
-        words = "3 relays have sent it on already: do their targets lead in a circle?"
+        words = "3 relays have forwarded it already; do their targets form a loop?"
         wait_until(lambda: words in relays[3].said, "the line")
         assert captures(relays[3]) == 1
         assert [captures(relay) for relay in relays] == [1, 1, 1, 1, 0]

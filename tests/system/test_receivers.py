@@ -80,7 +80,7 @@ def test_one_that_never_answers_some_types(tmp_path: Path) -> None:
         for number in (1, 3):
             told(
                 relay,
-                f"{number} payment.created valid -> timed out after 2 s; nothing of an answer came:"
+                f"{number} payment.created valid -> timed out after 2 s; no response was received:"
                 " Lean would try again in 1 min\n",
             )
         assert [b"payment.created" in request for request in there.requests] == [True, False, True, False]

@@ -24,7 +24,7 @@ STEPS: dict[str, tuple[object, str, bool]] = {
     "before connecting": (relay.delivery.http.sender, "connect", False),
     "connected": (relay.delivery.http.sender, "connect", True),
     "before the request": (relay.delivery.http.sender, "_exchange", False),
-    "request written": (relay.delivery.http.connection.Channel, "write", True),
+    "request written": (relay.delivery.http.connection.Connection, "write", True),
     "answered": (relay.delivery.http.sender, "_exchange", True),
     "before the record": (relay.delivery.target_queue.Lane, "_record", False),
     "recorded": (relay.delivery.target_queue.Lane, "_record", True),
@@ -41,7 +41,7 @@ def die_at(step: str, times: int) -> None:
     """Have the process die when it has come to a step so many times since the first capture."""
     owner, name, after = STEPS[step]
     if name == "connect":
-        relay.delivery.http.sender.MOST_KEPT = 0  # Each try makes its own connection.
+        relay.delivery.http.sender.MOST_IDLE = 0  # Each attempt makes its own connection.
     whole = getattr(owner, name)
     notice = relay.delivery.forwarder.Forwarder.notice
     begun = False

@@ -251,7 +251,7 @@ async def targets(settings: Settings) -> list[Finding]:
     import asyncio
 
     from relay.delivery.destinations import destinations
-    from relay.delivery.http.connection import reachable
+    from relay.delivery.http.connect import unreachable_reason
     from relay.receiver.routes import Routes
     from relay.text.targets import leads_to, target_name
 
@@ -266,7 +266,7 @@ async def targets(settings: Settings) -> list[Finding]:
             found.append(fault("targets", str(error), step))
     names = list(dict.fromkeys(target_name(route.to) for route in settings.forward))
     ways = destinations(names, settings).values()
-    for name, why_not in zip(names, await asyncio.gather(*map(reachable, ways)), strict=True):
+    for name, why_not in zip(names, await asyncio.gather(*map(unreachable_reason, ways)), strict=True):
         if leads_to(name, settings.host, settings.port):
             step = "name your backend's port, or listen on another with --port"
             found.append(fault("targets", f"{name} is this relay itself", step))

@@ -1,8 +1,7 @@
-"""From a name to a connected socket: the addresses of a target, and the first that takes a connection.
+"""From a name to a connected socket: the addresses of a target, and the first that accepts a connection.
 
-Each attempt has a connection of its own, so both are on the way of each: the answer of the resolver, which
-needs a thread, is kept for a moment, and a connection that is there at once (to this machine it is) is not
-waited for.
+Each attempt has a connection of its own, so each resolves and connects: resolved addresses, which need a
+thread, are cached for a moment, and a connection that is made at once (on this machine it is) is not awaited.
 """
 
 from __future__ import annotations
@@ -19,11 +18,11 @@ from typing import cast
 from relay.delivery.http.outcomes import not_connected, unresolved
 from relay.delivery.http.request import Destination
 
-KEPT_S = 1.0
-"""The addresses of a name are not asked for again so soon, unless none of them takes a connection."""
+CACHED_S = 1.0
+"""How long the addresses of a name are cached, unless none of them accepts a connection."""
 
-Place = tuple[str, int] | tuple[str, int, int, int]
-Address = tuple[socket.AddressFamily, Place]
+SocketAddress = tuple[str, int] | tuple[str, int, int, int]
+Address = tuple[socket.AddressFamily, SocketAddress]
 
 
 class Addresses:
@@ -32,23 +31,23 @@ class Addresses:
     def __init__(self) -> None:
         self._known: dict[tuple[str, int], tuple[float, list[Address]]] = {}
 
-    async def of(self, to: Destination) -> list[Address]:
+    async def resolve(self, to: Destination) -> list[Address]:
         """
         Raises:
-            Failed: the name has none.
+            Failed: the name has no address.
         """
         until, addresses = self._known.get((to.host, to.port), (0.0, []))
         if monotonic() >= until:
-            addresses = await _resolved(to)
-            self._known[to.host, to.port] = monotonic() + KEPT_S, addresses
+            addresses = await _resolve(to)
+            self._known[to.host, to.port] = monotonic() + CACHED_S, addresses
         return addresses
 
     def forget(self, to: Destination) -> None:
-        """Ask again next time."""
+        """Resolve it again next time."""
         self._known.pop((to.host, to.port), None)
 
 
-async def _resolved(to: Destination) -> list[Address]:
+async def _resolve(to: Destination) -> list[Address]:
     try:
         literal = ip_address(to.host)
     except ValueError:
@@ -62,13 +61,13 @@ async def _resolved(to: Destination) -> list[Address]:
     return [(family, cast("tuple[str, int]", address)) for family, _, _, _, address in found]
 
 
-async def first_to_take(
+async def connect_first(
     to: Destination, addresses: list[Address], within_s: float
-) -> tuple[socket.socket, Place]:
-    """A socket connected to the first that takes it; each that says nothing gets its share of the time.
+) -> tuple[socket.socket, SocketAddress]:
+    """A socket connected to the first address that accepts; each silent one gets its share of the time.
 
     Raises:
-        Failed: none does.
+        Failed: no address accepts.
     """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + within_s
@@ -86,7 +85,7 @@ async def first_to_take(
                     await _wait_until_connected(sock)
         except OSError as error:  # TimeoutError is one
             sock.close()
-            # A refusal says more than an address family that this machine has no way to.
+            # A refusal says more than an address family that this machine has no route to.
             if failure is None or isinstance(error, ConnectionRefusedError):
                 failure = error
         except BaseException:
@@ -94,13 +93,13 @@ async def first_to_take(
             raise
         else:
             return sock, address
-    raise not_connected(failure or OSError("it has no address"), to)
+    raise not_connected(failure or OSError("the name has no address"), to)
 
 
-# Not `loop.sock_connect`: uvloop's sends each address through a thread once more, and waits for its loop
-# where the connection is there already.
-def _is_connected(sock: socket.socket, address: Place) -> bool:
-    """Begin to connect; whether that is done already."""
+# Not `loop.sock_connect`: uvloop's resolves each address in a thread once more, and waits for its loop
+# where the connection is made already.
+def _is_connected(sock: socket.socket, address: SocketAddress) -> bool:
+    """Begin to connect, and return whether that is done already."""
     code = sock.connect_ex(address)
     if code in (errno.EINPROGRESS, errno.EINTR):
         poll = select.poll()
@@ -108,7 +107,7 @@ def _is_connected(sock: socket.socket, address: Place) -> bool:
         if not poll.poll(0):
             return False
         code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-    _check(code)
+    _raise_for(code)
     return True
 
 
@@ -120,9 +119,9 @@ async def _wait_until_connected(sock: socket.socket) -> None:
         await writable.wait()
     finally:
         loop.remove_writer(sock)
-    _check(sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
+    _raise_for(sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
 
 
-def _check(code: int) -> None:
+def _raise_for(code: int) -> None:
     if code:
         raise OSError(code, os.strerror(code))

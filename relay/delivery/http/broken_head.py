@@ -1,7 +1,7 @@
-"""The head of a response that a strict parser does not take: its status and headers all the same. Pure.
+"""Read the status and headers of a response head that a strict parser refuses. Pure.
 
-Owns what is read of such a head, and the words for what is wrong with it. The parser's own words quote what
-came, and name parts of the parser.
+Owns what can be read of such a head, and the words for what is wrong with it. The parser's own words quote
+the response and name parts of the parser.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ class BrokenHead:
     """A response head that the parser refused, as far as it can be read."""
 
     status: int | None
-    """None where the status line holds none."""
+    """None where the status line has none."""
     headers: Headers
     """In wire order, latin-1; a line without a colon is a name without a value."""
-    fault: str
-    """What is wrong: `its header line 2 has no colon`; safe to show."""
+    problem: str
+    """Such as `header line 2 has no colon`; safe to show."""
     rest: bytes
     """Bytes that followed the head."""
     is_whole: bool
-    """The empty line at its end has come."""
+    """The empty line at its end was received."""
 
     def framing(self) -> bytes:
-        """A head without faults for the same body: chunked, so many bytes, or up to the end of the stream."""
+        """A valid head for the same body: chunked, with a length, or up to the end of the stream."""
         codings = ",".join(self._values("transfer-encoding")).lower().split(",")
         lengths = set(self._values("content-length"))
         line = b"HTTP/1.1 %d \r\n" % (self.status or 200)
@@ -51,7 +51,11 @@ class BrokenHead:
 
 
 def read(data: bytes) -> BrokenHead:
-    """What can be read of a head that was refused, with whatever came behind it."""
+    """Read a refused head as far as possible.
+
+    Args:
+        data: the head and everything received after it.
+    """
     begun = data.lstrip(b"\r\n")
     end = _END.search(begun)
     head, rest = (begun, b"") if end is None else (begun[: end.start()], begun[end.end() :])
@@ -59,14 +63,14 @@ def read(data: bytes) -> BrokenHead:
     found = _STATUS.match(status_line)
     headers = tuple(_pair(line.rstrip(b"\r").decode("latin-1")) for line in lines)
     if len(begun) < len(data):
-        fault = "an empty line stands before its status line"
+        problem = "there is an empty line before the status line"
     elif found is None:
-        fault = "its status line holds no status from 100 to 599"
+        problem = "the status line has no status from 100 to 599"
     elif found[1] == b"101":
-        fault = "it switches protocols, which nobody asked for"
+        problem = "it switches protocols without being asked to"
     else:
-        fault = _fault(lines, headers)
-    return BrokenHead(None if found is None else int(found[1]), headers, fault, rest, end is not None)
+        problem = _problem(lines, headers)
+    return BrokenHead(None if found is None else int(found[1]), headers, problem, rest, end is not None)
 
 
 def _pair(line: str) -> tuple[str, str]:
@@ -74,9 +78,9 @@ def _pair(line: str) -> tuple[str, str]:
     return name, value.strip(" \t")
 
 
-def _fault(lines: list[bytes], headers: Headers) -> str:
+def _problem(lines: list[bytes], headers: Headers) -> str:
     for number, (line, (name, value)) in enumerate(zip(lines, headers, strict=True), 1):
-        where = f"its header line {number}"
+        where = f"header line {number}"
         if b":" not in line:
             return f"{where} has no colon"
         if not name:
@@ -84,24 +88,24 @@ def _fault(lines: list[bytes], headers: Headers) -> str:
         if name != name.rstrip():
             return f"{where} has a blank before the colon"
         if not _TOKEN.fullmatch(name):
-            return f"{where} has a character in its name that no name may have"
+            return f"{where} has an invalid character in its name"
         if "\0" in value or "\r" in value:
-            return f"the value of {_shown(name)} has a character that no value may have"
-    return _framing_fault(headers)
+            return f"the value of {_shown(name)} has an invalid character"
+    return _framing_problem(headers)
 
 
-def _framing_fault(headers: Headers) -> str:
+def _framing_problem(headers: Headers) -> str:
     codings = [value for name, value in headers if name.lower() == "transfer-encoding"]
     if len(codings) > 1:
-        return f"Transfer-Encoding stands there {len(codings)} times"
+        return f"there are {len(codings)} Transfer-Encoding headers"
     if codings and codings[0].lower() != "chunked":
-        return f"its Transfer-Encoding is '{_shown(codings[0])}', where only chunked can be read"
+        return f"Transfer-Encoding is '{_shown(codings[0])}', but only chunked is supported"
     lengths = [value for name, value in headers if name.lower() == "content-length"]
     if any(not (value.isascii() and value.isdecimal()) for value in lengths):
-        return "its Content-Length is not a number"
+        return "Content-Length is not a number"
     if len(set(lengths)) > 1:
-        return "it has several Content-Lengths that differ"
-    return "it is not written as HTTP/1.1 demands"
+        return "there are several different Content-Length headers"
+    return "it is not valid HTTP/1.1"
 
 
 def _shown(text: str) -> str:

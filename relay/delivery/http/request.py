@@ -1,8 +1,8 @@
-"""The request that goes on to a target: what stays, what is dropped, and our one header. Pure.
+"""Build the request that is forwarded to a target: what is copied, what is dropped, and our one header. Pure.
 
-Owns where a request goes, the rule by which a capture's target and headers are copied, the bytes of the
-head, and the loop guard. Opens nothing; sending is `relay.delivery.http.sender`'s. The head is written
-here and not by h11, which refuses control bytes in values that a receiver accepted.
+Owns the destination, the rules by which a capture's target and headers are copied, the bytes of the head,
+and the loop guard. Opens nothing; `relay.delivery.http.sender` sends. The head is written here and not by
+h11, which refuses control bytes in values that a receiver accepted.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ MARK = "X-Lean-Relay"
 """The one header of ours: `INSTANCE;hop=N;capture=ID`."""
 
 MOST_HOPS = 3
-"""A capture that this many relays have sent on is not sent on again."""
+"""A capture that this many relays have forwarded is not forwarded again."""
 
 HOP_BY_HOP = frozenset(
     {
@@ -37,20 +37,20 @@ HOP_BY_HOP = frozenset(
         "proxy-authorization",
     }
 )
-"""Never sent on, in lower case.
+"""Never forwarded, in lower case.
 
-The first six by RFC 9110, 7.6.1; `Trailer` (6.6.2) describes the chunked framing that ends here; what
-`Proxy-Authorization` (11.7.2) and `Proxy-Authenticate` (11.7.1) say is for the next hop, which we are.
+The first six by RFC 9110, 7.6.1; `Trailer` (6.6.2) describes the chunked framing that ends here;
+`Proxy-Authorization` (11.7.2) and `Proxy-Authenticate` (11.7.1) are meant for the next hop: this relay.
 """
 
 OURS = frozenset({"host", "content-length", "expect", MARK.lower()})
-"""Set anew, or left out: `Expect` asks us and not the backend, which gets the body at once (10.1.1)."""
+"""Written by the relay or left out: `Expect` is for the relay, which sends the body at once (10.1.1)."""
 
 ANTICIPATE_CONTENT = frozenset({"POST", "PUT", "PATCH"})
-"""Have a Content-Length even for an empty body (RFC 9110, 8.6)."""
+"""Methods with a Content-Length even for an empty body (RFC 9110, 8.6)."""
 
 CLOSE = ("Connection", "close")
-"""Each request has a connection of its own: one that is used again may be closed by its backend meanwhile."""
+"""Each request has its own connection: the backend may close a reused one just before the next request."""
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _TARGET = re.compile(r"[^\x00-\x20\x7f\u0100-\U0010ffff]+")
@@ -63,21 +63,21 @@ class Destination:
     """Where requests are sent, and how TLS is checked there; made by `destination`."""
 
     url: str
-    """Whole, as `relay.text.targets.target_url` gives it."""
+    """Whole, as returned by `relay.text.targets.target_url`."""
     has_path: bool
-    """Each request goes to exactly the URL's path and query; else to the target that it came with."""
+    """Each request goes to exactly the URL's path and query; else to the target it was received with."""
     insecure: bool = False
     """Certificates are not checked."""
     ca_file: Path | None = None
-    """PEM; trusted in place of the system's authorities."""
+    """PEM; trusted in place of the system's CAs."""
     also_trust: Path | None = None
-    """Authorities trusted beside the system's, where there is no `ca_file`."""
+    """PEM; trusted in addition to the system's CAs, where there is no `ca_file`."""
     cert_file: Path | None = None
-    """PEM; shown where the other end asks for a certificate."""
+    """PEM; the client certificate, sent where the target asks for one."""
     key_file: Path | None = None
-    """PEM; its private key, None where that stands in `cert_file` too."""
+    """PEM; its private key, None where that is in `cert_file` too."""
     server_name: str | None = None
-    """Asked for, and checked, in place of the URL's host."""
+    """Requested by SNI and checked in place of the URL's host."""
 
     @cached_property
     def secure(self) -> bool:
@@ -85,17 +85,17 @@ class Destination:
 
     @cached_property
     def host(self) -> str:
-        """What is resolved and, with TLS, must stand in the certificate: ASCII, without brackets."""
+        """The host that is resolved and, with TLS, must be in the certificate: ASCII, without brackets."""
         return _ascii(urlsplit(self.url).hostname or "")
 
     @property
     def name(self) -> str:
-        """The name that TLS asks for and that the certificate must have."""
+        """The name requested by SNI, which the certificate must have."""
         return self.server_name or self.host
 
     @property
     def tls(self) -> tuple[object, ...]:
-        """What decides how TLS is spoken: two destinations alike in it may share a context."""
+        """Everything that makes up the TLS context: destinations with equal values share one."""
         return self.insecure, self.ca_file, self.also_trust, self.cert_file, self.key_file
 
     @cached_property
@@ -122,79 +122,80 @@ class Destination:
 
 
 def destination(text: str, **tls: Any) -> Destination:
-    """A target as people write it, ready to be sent to; reads no file.
+    """The destination for a target as people write it; reads no file.
 
     Args:
-        tls: fields of `Destination` that say how TLS is spoken there.
+        tls: the TLS fields of `Destination`.
 
     Raises:
-        ValueError: it is no target, with what to write instead.
+        ValueError: the text is not a valid target; the message says what to use instead.
     """
     made = Destination(url=target_url(text), has_path=names_a_path(text), **tls)
     try:
         _ = made.host
     except UnicodeError:
-        raise ValueError(f"{text!r} is no target: its host cannot be written in ASCII") from None
+        raise ValueError(f"{text!r} is not a valid target; its host cannot be written in ASCII") from None
     return made
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outgoing:
-    """One request that cannot be read in two ways: making one that could raises `ValueError`."""
+class OutgoingRequest:
+    """One unambiguous request: making one that could be read in two ways raises `ValueError`."""
 
     method: str
     target: str
     """The request target; latin-1."""
     headers: Headers
-    """All that are sent, in order; `Host` once, `Content-Length` at most once and true."""
+    """All headers, in order; `Host` once, `Content-Length` at most once and correct."""
     body: bytes
     dropped: tuple[str, ...] = ()
-    """Names of headers that were left out only because the capture's own `Connection` named them."""
+    """Headers left out only because the capture's own `Connection` named them."""
 
     def __post_init__(self) -> None:
         if not _TOKEN.fullmatch(self.method):
-            raise ValueError(f"{self.method!r} is no method that can be sent")
+            raise ValueError(f"{self.method!r} is not a valid method")
         if not _TARGET.fullmatch(self.target):
-            raise ValueError(f"{self.target!r} is no request target that can be sent")
+            raise ValueError(f"{self.target!r} is not a valid request target")
         lengths, hosts = [], 0
         for name, value in self.headers:
             if not _TOKEN.fullmatch(name):
-                raise ValueError(f"{name!r} is no header name that can be sent")
+                raise ValueError(f"{name!r} is not a valid header name")
             if not _VALUE.fullmatch(value):
                 raise ValueError(f"the value of {name} has a line break, a NUL or a non-latin-1 character")
             key = name.lower()
             if key == "content-length":
                 lengths.append(value)
             elif key == "transfer-encoding":
-                raise ValueError("a body is sent whole: Transfer-Encoding has no place here")
+                raise ValueError("Transfer-Encoding is not allowed; bodies are sent with Content-Length")
             elif key == "host":
                 hosts += 1
         if hosts != 1:
-            raise ValueError(f"a request has one Host, not {hosts}")
+            raise ValueError(f"a request must have one Host header, not {hosts}")
         if (lengths or self.body) and lengths != [str(len(self.body))]:
-            raise ValueError(f"a body of {len(self.body)} bytes, but Content-Length {', '.join(lengths)}")
+            named = ", ".join(lengths) or "missing"
+            raise ValueError(f"the body has {len(self.body)} bytes, but Content-Length is {named}")
 
     def head(self) -> bytes:
-        """Request line and headers up to the empty line, as they go to the socket; always HTTP/1.1."""
+        """Request line and headers up to the empty line, as written to the socket; always HTTP/1.1."""
         lines = [f"{self.method} {self.target} HTTP/1.1"]
         lines += [f"{name}: {value}" for name, value in self.headers]
         return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
     @property
     def note(self) -> str | None:
-        """What to tell of this request beside its outcome; None where nothing was lost."""
+        """A remark to record with the outcome: headers that were left out; None where there are none."""
         if not self.dropped:
             return None
-        return f"not sent on, because the capture's Connection header named it: {', '.join(self.dropped)}"
+        return f"not forwarded, because the webhook's Connection header names it: {', '.join(self.dropped)}"
 
 
-def outgoing(capture: Capture, to: Destination, *, instance: str) -> Outgoing:
-    """The request by which a capture is sent on.
+def build_request(capture: Capture, to: Destination, *, instance: str) -> OutgoingRequest:
+    """Build the request that forwards a capture.
 
-    Method and body stay, and the target unless it is absolute. Headers stay in order, with case, repeats
-    and bytes, except hop-by-hop ones and all that `Connection` names (RFC 9110, 7.6.1 demands it even for
-    `lean-signature`: see `Outgoing.dropped`). `Host` and `Content-Length` are set at the place and in the
-    spelling of the original; `Connection: close` and `X-Lean-Relay` end the list. Without a body there is a
+    Method and body are copied, and the target unless it is absolute. Headers keep their order, case, repeats
+    and bytes, except hop-by-hop ones and all that `Connection` names (RFC 9110, 7.6.1 requires it even for
+    `lean-signature`: see `OutgoingRequest.dropped`). `Host` and `Content-Length` keep the place and the
+    spelling of the original; `Connection: close` and `X-Lean-Relay` come last. A request without a body has
     `Content-Length: 0` only where the original had one, was chunked, or has a method that anticipates
     content.
 
@@ -205,11 +206,11 @@ def outgoing(capture: Capture, to: Destination, *, instance: str) -> Outgoing:
         ValueError: the capture cannot be written as one request, for example after an edit, or is a CONNECT.
     """
     if not _TOKEN.fullmatch(instance):
-        raise ValueError(f"{instance!r} is no name for a relay: letters, digits, - and _ only")
+        raise ValueError(f"{instance!r} is not a valid relay name; use letters, digits, - and _ only")
     length = str(len(capture.body))
     target = to.exact_target if to.has_path else origin_form(capture.target)
     if capture.method == "CONNECT":
-        raise ValueError("CONNECT asks a proxy for a tunnel; it is stored, and never sent on")
+        raise ValueError("CONNECT asks a proxy for a tunnel; it is stored but never forwarded")
     nominated = _nominated(capture.headers)
     kept: list[tuple[str, str]] = []
     dropped: list[str] = []
@@ -233,8 +234,8 @@ def outgoing(capture: Capture, to: Destination, *, instance: str) -> Outgoing:
     if not has_length and (capture.body or capture.method in ANTICIPATE_CONTENT):
         kept.append(("Content-Length", length))
     kept.append(CLOSE)
-    kept.append((MARK, f"{instance};hop={hops(capture.headers) + 1};capture={capture.id}"))
-    return Outgoing(
+    kept.append((MARK, f"{instance};hop={hop_count(capture.headers) + 1};capture={capture.id}"))
+    return OutgoingRequest(
         method=capture.method,
         target=target,
         headers=tuple(kept),
@@ -243,26 +244,26 @@ def outgoing(capture: Capture, to: Destination, *, instance: str) -> Outgoing:
     )
 
 
-def hops(headers: Headers) -> int:
-    """By how many relays a capture says it was sent on: the highest `hop`, 0 without `X-Lean-Relay`.
+def hop_count(headers: Headers) -> int:
+    """Number of relays that forwarded a capture: the highest `hop`, 0 without `X-Lean-Relay`.
 
-    A mark whose hop cannot be read counts as 1.
+    A header whose hop cannot be read counts as 1.
     """
     return max((_hop(mark) for mark in _marks(headers)), default=0)
 
 
-def came_from(headers: Headers, instance: str) -> bool:
-    """Whether the relay `instance` was the last that sent this on."""
+def sent_by(headers: Headers, instance: str) -> bool:
+    """Whether the relay `instance` is named as one that forwarded this."""
     return any(mark.partition(";")[0].strip() == instance for mark in _marks(headers))
 
 
-def why_not_onward(headers: Headers, instance: str) -> str | None:
-    """Why a capture must not be sent on by the relay `instance`; None where it may."""
-    if came_from(headers, instance):
-        return "it came from this relay itself: the target leads back here"
-    passed = hops(headers)
+def forwarding_loop(headers: Headers, instance: str) -> str | None:
+    """Why the relay `instance` must not forward a capture; None where it may."""
+    if sent_by(headers, instance):
+        return "it was sent by this relay itself: the target leads back here"
+    passed = hop_count(headers)
     if passed >= MOST_HOPS:
-        return f"{passed} relays have sent it on already: do their targets lead in a circle?"
+        return f"{passed} relays have forwarded it already; do their targets form a loop?"
     return None
 
 

@@ -1,7 +1,7 @@
-"""How long this process stood still while something was awaited: stopped, asleep, or kept from running.
+"""How long this process was stalled while it waited: stopped, asleep, or too busy to run.
 
-Owns the two measures of it, and waits that do not count such time. A deadline that passed while nobody could
-read says nothing about the other end: what it sent lies in the socket.
+Owns the two measures of it, and timeouts that do not count such time. A deadline that passed while nothing
+could be read says nothing about the other end: its data is still in the socket.
 """
 
 from __future__ import annotations
@@ -13,22 +13,22 @@ from contextlib import asynccontextmanager, contextmanager
 from time import monotonic
 
 TICK_S = 0.25
-"""How often the loop is looked at while something is awaited."""
+"""How often the loop is checked while a watch is active."""
 
 LATE_S = 1.0
-"""A loop that was late by less was busy, and is not said to have stood still."""
+"""A loop that is late by less than this is busy, and does not count as stalled."""
 
 _WITH_SLEEP: int = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-"""A clock that nobody sets and that goes on while the machine sleeps: Linux and macOS name it differently."""
+"""A clock that cannot be set and runs while the machine sleeps; its name differs on Linux and macOS."""
 
 
 def awake_and_asleep() -> float:
-    """Seconds on a clock that nobody sets, the machine's sleep among them."""
+    """Seconds on a clock that cannot be set and that includes the machine's sleep."""
     return time.clock_gettime(_WITH_SLEEP)
 
 
 class Standstill:
-    """Looks at the loop while there is a watch."""
+    """Measures stalls of the loop while a watch is active."""
 
     def __init__(self, clock: Callable[[], float] = awake_and_asleep) -> None:
         """
@@ -39,67 +39,68 @@ class Standstill:
         self._stopped_s = 0.0
         self._watches = 0
         self._due: float | None = None
-        """`monotonic()` of the next look; None while nobody watches."""
+        """`monotonic()` of the next check; None while no watch is active."""
 
     @contextmanager
     def watch(self) -> Iterator[Watch]:
-        """A watch for as long as the context lasts."""
+        """A watch, active while the context lasts."""
         self._watches += 1
         if self._due is None:
-            self._look_later()
+            self._check_later()
         try:
             yield Watch(self)
         finally:
             self._watches -= 1
 
     def stopped_s(self) -> float:
-        """Seconds by `monotonic()` in which the loop did not run although somebody watched."""
+        """Seconds by `monotonic()` in which the loop did not run while a watch was active."""
         return self._stopped_s + self._late_s()
 
     def slept_s(self) -> float:
-        """Seconds in which the machine slept, since some moment; differences alone mean something."""
+        """Seconds in which the machine slept, since an arbitrary moment; only differences are meaningful."""
         return self._clock() - monotonic()
 
     def _late_s(self) -> float:
         late_s = 0.0 if self._due is None else monotonic() - self._due
         return late_s if late_s >= LATE_S else 0.0
 
-    def _look_later(self) -> None:
+    def _check_later(self) -> None:
         self._due = monotonic() + TICK_S
-        asyncio.get_running_loop().call_later(TICK_S, self._look)
+        asyncio.get_running_loop().call_later(TICK_S, self._check)
 
-    def _look(self) -> None:
+    def _check(self) -> None:
         self._stopped_s += self._late_s()
         self._due = None
         if self._watches:
-            self._look_later()
+            self._check_later()
 
 
 class Watch:
-    """One stretch of time, and how much of it this process stood still."""
+    """A period of time, and how much of it this process was stalled."""
 
     def __init__(self, standstill: Standstill) -> None:
         self._standstill = standstill
         self._stopped_s, self._slept_s = standstill.stopped_s(), standstill.slept_s()
 
     def stopped_s(self) -> float:
-        """Seconds that `monotonic()` counted and in which nothing could be read."""
+        """Seconds counted by `monotonic()` in which nothing could be read."""
         return self._standstill.stopped_s() - self._stopped_s
 
     def slept_s(self) -> float:
-        """Seconds that `monotonic()` did not count: the machine slept."""
+        """Seconds not counted by `monotonic()`, because the machine slept."""
         slept_s = self._standstill.slept_s() - self._slept_s
         return slept_s if slept_s >= LATE_S else 0.0
 
     def after(self, seconds: float, call: Callable[[], object]) -> Timer:
-        """Call so many seconds from now in which the loop ran; what came meanwhile is read before."""
+        """Call after this many seconds in which the loop ran; data that arrived in between is read first."""
         return Timer(self, seconds, call)
 
     @asynccontextmanager
     async def within(self, seconds: float) -> AsyncIterator[None]:
-        """
+        """Limit the time that the context may take.
+
         Raises:
-            TimeoutError: what the context holds took longer, not counting a standstill.
+            TimeoutError: it took longer, not counting stalls.
         """
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(None) as timeout:
@@ -111,7 +112,7 @@ class Watch:
 
 
 class Timer:
-    """A call to come; made by `Watch.after`."""
+    """A scheduled call; made by `Watch.after`."""
 
     def __init__(self, watch: Watch, seconds: float, call: Callable[[], object]) -> None:
         self._watch = watch

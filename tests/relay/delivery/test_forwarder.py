@@ -19,8 +19,8 @@ from aiohttp import web
 from relay.config import Route, SecretSource, Settings
 from relay.control import client
 from relay.delivery import attempt, target_queue
-from relay.delivery.http.request import Outgoing
-from relay.delivery.http.sender import Sender, Tried
+from relay.delivery.http.request import OutgoingRequest
+from relay.delivery.http.sender import Sender, SendResult
 from relay.engine import engine
 from relay.errors import UsageError
 from relay.lean.signature import sign
@@ -424,10 +424,10 @@ async def test_a_fault_of_our_own_costs_one_delivery(
     """An error that nobody foresaw ends its try, is told, and stops neither the queue nor the engine."""
     send = Sender.send
 
-    async def fails_once(sender: Sender, outgoing: Outgoing, *rest: Any, **named: Any) -> Tried:
-        if outgoing.body == b"1":
+    async def fails_once(sender: Sender, request: OutgoingRequest, *rest: Any, **named: Any) -> SendResult:
+        if request.body == b"1":
             raise LookupError("not\x1b[2J foreseen")
-        return await send(sender, outgoing, *rest, **named)
+        return await send(sender, request, *rest, **named)
 
     monkeypatch.setattr(Sender, "send", fails_once)
     settings = settings_for(tmp_path, backend)

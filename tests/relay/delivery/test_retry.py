@@ -139,7 +139,7 @@ def test_target_down_is_the_targets_matter(outcome: Outcome) -> None:
 
 def test_where_nobody_knows_what_lean_would_do() -> None:
     """A policy sends it again, but not what was answered 200."""
-    unknown = not_known("this relay stood still")
+    unknown = not_known("this relay was stalled")
     assert is_tried_again(Outcome.RESET, unknown)
     assert not is_tried_again(Outcome.NOT_HTTP, unknown, status=200)
     assert not is_tried_again(Outcome.RESET, unknown, target_down=True)

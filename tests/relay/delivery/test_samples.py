@@ -171,7 +171,7 @@ async def test_a_backend_that_hangs() -> None:
         [post] = await posts_of(url, within_s=0.2)
         hold.set()
     assert (post.status, post.verdict.word) == (None, "retry")
-    assert post.error == "timed out after 0.2 s; nothing of an answer came"
+    assert post.error == "timed out after 0.2 s; no response was received"
     assert post.reached
     assert post.elapsed_s < 5
 
@@ -180,7 +180,7 @@ async def test_a_backend_that_hangs() -> None:
     ("answer", "status", "words"),
     [
         (b"", None, "closed the connection without a response"),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc", 200, "after 42 bytes of the answer"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc", 200, "after 42 bytes of the response"),
         (b"SSH-2.0-OpenSSH_9.2\r\n\r\n", None, "does not speak HTTP"),
         (b"HTTP/1.1 500 Oops\r\nX : 1\r\n\r\n", 500, "has a blank before the colon"),
     ],
@@ -219,7 +219,7 @@ async def test_nothing_listens() -> None:
 
 async def test_a_name_that_does_not_resolve() -> None:
     """A host that has no address is unreachable too."""
-    with pytest.raises(Unreachable, match=r"the name no-such-host\.invalid cannot be resolved"):
+    with pytest.raises(Unreachable, match=r"could not resolve the name no-such-host\.invalid"):
         await posts_of("http://no-such-host.invalid/")
 
 
@@ -232,7 +232,7 @@ async def test_a_certificate_that_is_not_trusted(tmp_path: Path) -> None:
         return web.Response()
 
     async with serving(take, tls) as url:
-        with pytest.raises(Unreachable, match=r"TLS failed: the certificate at port \d+ does not pass"):
+        with pytest.raises(Unreachable, match=r"TLS failed: the certificate of port \d+ is not trusted"):
             await posts_of(url)
 
 

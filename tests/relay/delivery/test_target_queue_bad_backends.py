@@ -25,7 +25,7 @@ async def test_no_bad_backend_stops_a_queue(
     tmp_path: Path, ca: Authority, monkeypatch: pytest.MonkeyPatch, times_out: bool
 ) -> None:
     """Three captures go to each, one after the other; what cannot be reached waits and holds up no other."""
-    monkeypatch.setattr(response, "MOST_ANSWER_BYTES", 2 * 1024 * 1024)
+    monkeypatch.setattr(response, "MOST_RESPONSE_BYTES", 2 * 1024 * 1024)
     with ExitStack() as stack:
         bad: dict[str, Backend] = {
             name: stack.enter_context(backend(behave))

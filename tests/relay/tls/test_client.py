@@ -15,7 +15,7 @@ import pytest
 from relay.cli import run as command
 from relay.delivery.http.outcomes import Outcome
 from relay.delivery.http.request import destination
-from relay.delivery.http.sender import Sender, Tried
+from relay.delivery.http.sender import Sender, SendResult
 from tests.support.certificates import Pki, make
 from tests.support.https import serving
 from tests.support.program import lean_relay, running, wait_until
@@ -27,7 +27,7 @@ Run = Callable[[Any], Any]
 
 async def tried(
     pki: Pki, folder: Path, host: str = "localhost", **tls: Any
-) -> tuple[Tried, list[dict[str, Any]]]:
+) -> tuple[SendResult, list[dict[str, Any]]]:
     """One try at a door that requires a certificate, and what the door stored."""
     https = serving(pki, client_auth="required", client_ca=pki.folder / "root.pem")
     async with a_receiver(folder, tls=https) as running:
@@ -53,11 +53,11 @@ def test_a_certificate_is_shown(run: Run, pki: Pki, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("kind", "words"),
     [
-        ("none", "it wants a client certificate, and this relay shows none"),
+        ("none", "it requires a client certificate, and none is set (target_cert)"),
         ("expired", "it says that the client certificate has expired"),
-        ("missing intermediate", "it does not know the authority of the client certificate"),
-        ("wrong purpose", "it does not take the kind or purpose of the client certificate"),
-        ("not yet valid", "it does not take the client certificate"),
+        ("missing intermediate", "it does not trust the CA of the client certificate"),
+        ("wrong purpose", "it does not accept the type or purpose of the client certificate"),
+        ("not yet valid", "it does not accept the client certificate"),
     ],
 )
 def test_a_certificate_that_is_not_taken(kind: str, words: str, run: Run, pki: Pki, tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def test_files_that_cannot_be_shown(run: Run, tmp_path: Path, capsys: pytest.Cap
     found, _ = run(tried(pki, tmp_path / "door", cert_file=good.cert, key_file=good.key))
     assert found.outcome is Outcome.TLS_FAILED
     assert found.target_down
-    assert "a certificate file cannot be used: " in str(found.error)
+    assert "could not use a certificate file: " in str(found.error)
     other = pki.file("other.key", make("other").key_pem)
     (tmp_path / "again").mkdir()
     found, _ = run(tried(pki, tmp_path / "again", cert_file=good.cert, key_file=other))

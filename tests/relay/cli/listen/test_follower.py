@@ -112,16 +112,16 @@ def test_a_status_that_surprises_is_explained() -> None:
 
 def test_no_answer_is_told_in_the_words_of_the_failure() -> None:
     """Where nothing came the line says why; what was not sent says so; hostile text is cleaned."""
-    timeout = "timed out after 300 s; nothing of an answer came"
+    timeout = "timed out after 300 s; no response was received"
     assert line(status=None, outcome="timeout", error=timeout) == (
         f"12 payment.updated valid -> {timeout}: Lean would try again in 1 min"
     )
-    assert line(error="the backend reset the connection after 9 bytes of the answer", status=200) == (
+    assert line(error="the backend reset the connection after 9 bytes of the response", status=200) == (
         "12 payment.updated valid -> 200 in 41 ms, "
-        "the backend reset the connection after 9 bytes of the answer: "
+        "the backend reset the connection after 9 bytes of the response: "
         "Lean would try again in 1 min (500 is not 200: the backend failed)"
     )
-    loop = "it came from this relay itself"
+    loop = "it was sent by this relay itself"
     assert line(status=None, outcome="loop", error=loop, verdict=None) == (
         f"12 payment.updated valid -> {loop}: not sent"
     )

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from relay.delivery.http import addresses
-from relay.delivery.http.connection import reachable
+from relay.delivery.http.connect import unreachable_reason
 from relay.delivery.http.outcomes import Outcome
 from relay.delivery.http.request import destination
-from relay.delivery.http.sender import Sender, Tried
+from relay.delivery.http.sender import Sender, SendResult
 from tests.support import backends
 from tests.support.backends import Authority, Backend, Wire, backend, free_port
 from tests.support.sending import Run, a_request, one_try, parsed, until
@@ -36,7 +36,7 @@ def test_a_name_without_an_address(run: Run) -> None:
     tried = run(one_try("http://nothing.invalid:3000"))
     assert (tried.outcome, tried.target_down) == (Outcome.UNRESOLVED, True)
     assert tried.error is not None
-    assert tried.error.startswith("the name nothing.invalid ")
+    assert tried.error.startswith("could not resolve the name nothing.invalid: ")
     tried = run(one_try(f"http://{'a' * 70}.test:3000"))
     assert tried.outcome is Outcome.UNRESOLVED
 
@@ -50,7 +50,7 @@ async def test_the_resolver_is_not_asked_for_each_of_many(monkeypatch: pytest.Mo
         return [(socket.AF_INET, 0, 0, "", ("127.0.0.1", port))]
 
     monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", resolved)
-    monkeypatch.setattr(addresses, "KEPT_S", 3600.0)
+    monkeypatch.setattr(addresses, "CACHED_S", 3600.0)
     async with Sender() as sender:
 
         async def outcomes(port: int, count: int) -> list[Outcome]:
@@ -62,7 +62,7 @@ async def test_the_resolver_is_not_asked_for_each_of_many(monkeypatch: pytest.Mo
             assert (there.connections, len(asked)) == (3, 1)
         assert await outcomes(free_port(), 2) == [Outcome.REFUSED] * 2
         assert len(asked) == 3
-        monkeypatch.setattr(addresses, "KEPT_S", 0.0)
+        monkeypatch.setattr(addresses, "CACHED_S", 0.0)
         with backend(backends.answers()) as there:
             assert await outcomes(there.port, 3) == [Outcome.ANSWERED] * 3
             assert len(asked) == 6
@@ -70,7 +70,7 @@ async def test_the_resolver_is_not_asked_for_each_of_many(monkeypatch: pytest.Mo
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse where Linux lets wait")
 def test_a_backend_that_takes_no_connection(run: Run) -> None:
-    """A full queue of connections, as behind a breakpoint, is not reachable."""
+    """A full queue of connections, as behind a breakpoint, is not unreachable."""
     with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
         port = listener.getsockname()[1]
         waiting = [socket.socket() for _ in range(4)]
@@ -81,7 +81,7 @@ def test_a_backend_that_takes_no_connection(run: Run) -> None:
         for sock in waiting:
             sock.close()
     assert (tried.outcome, tried.target_down) == (Outcome.UNREACHABLE, True)
-    assert tried.error == f"no connection to port {port} within 0.3 s"
+    assert tried.error == f"could not connect to port {port} within 0.3 s"
 
 
 def test_a_network_without_a_way(run: Run) -> None:
@@ -89,7 +89,7 @@ def test_a_network_without_a_way(run: Run) -> None:
     tried = run(one_try("http://255.255.255.255:3000", 2.0))
     assert (tried.outcome, tried.target_down) == (Outcome.UNREACHABLE, True)
     assert tried.error is not None
-    assert tried.error.startswith("port 3000 of 255.255.255.255 cannot be reached: ")
+    assert tried.error.startswith("could not connect to port 3000 of 255.255.255.255: ")
 
 
 # -- TLS -----------------------------------------------------------------------------------------
@@ -98,15 +98,15 @@ def test_a_network_without_a_way(run: Run) -> None:
 def test_tls_by_a_ca_file(run: Run, ca: Authority) -> None:
     """A certificate of a named CA for the right host passes, and the connection is kept."""
 
-    async def two() -> list[Tried]:
+    async def two() -> list[SendResult]:
         to = destination(f"https://localhost:{there.port}", ca_file=ca.ca_file)
         async with Sender() as sender:
             return [await sender.send(a_request(to, body=b"x" * 300_000), to) for _ in range(2)]
 
     with backend(backends.answers(backends.KEPT), tls=ca.context("localhost", "127.0.0.1")) as there:
         first, second = run(two())
-        assert (first.outcome, first.status, first.kept) == (Outcome.ANSWERED, 200, False)
-        assert (second.outcome, second.kept) == (Outcome.ANSWERED, True)
+        assert (first.outcome, first.status, first.reused) == (Outcome.ANSWERED, 200, False)
+        assert (second.outcome, second.reused) == (Outcome.ANSWERED, True)
         assert there.connections == 1
         assert parsed(there.requests[1])[2] == b"x" * 300_000
         assert run(one_try(f"https://127.0.0.1:{there.port}", ca_file=ca.ca_file)).status == 200
@@ -118,7 +118,7 @@ TLS_FAULTS: dict[str, tuple[Callable[[Authority], ssl.SSLContext], str]] = {
         lambda ca: ca.context("other.test", "10.0.0.1"),
         "the certificate is for other.test, 10.0.0.1, not localhost",
     ),
-    "expired": (lambda ca: ca.context("localhost", days=(-9, -2)), "does not pass: certificate has expired"),
+    "expired": (lambda ca: ca.context("localhost", days=(-9, -2)), "is not trusted: certificate has expired"),
     "not-yet": (lambda ca: ca.context("localhost", days=(2, 9)), "certificate is not yet valid"),
     "self-signed": (lambda ca: ca.context("localhost", self_signed=True), "or use --insecure"),
 }
@@ -167,7 +167,7 @@ def test_tls_and_plain_text_mixed_up(run: Run, ca: Authority) -> None:
     with backend(plain) as there:
         tried = run(one_try(f"https://localhost:{there.port}", insecure=True))
         assert (tried.outcome, tried.target_down) == (Outcome.TLS_FAILED, True)
-        assert "does not speak TLS; write http://" in str(tried.error)
+        assert "does not speak TLS; use http://" in str(tried.error)
     with backend(backends.closes_unheard) as there:
         tried = run(one_try(f"https://localhost:{there.port}", insecure=True))
         assert tried.outcome is Outcome.TLS_FAILED
@@ -190,8 +190,8 @@ def test_a_client_certificate_that_is_asked_for(run: Run, ca: Authority) -> None
     # The backend closes without reading the request, and then its reset may overtake TLS's alert.
     assert tried.outcome in (Outcome.TLS_FAILED, Outcome.RESET, Outcome.CLOSED)
     assert tried.error in (
-        "TLS failed: it wants a client certificate, and this relay shows none",
-        f"port {there.port} takes connections and closes them at once",
+        "TLS failed: it requires a client certificate, and none is set (target_cert)",
+        f"port {there.port} accepts connections and closes them at once",
     )
 
 
@@ -206,13 +206,13 @@ def test_a_handshake_that_never_ends(run: Run) -> None:
 def test_reachable(run: Run, ca: Authority) -> None:
     """A probe connects, with TLS where the URL says so, sends nothing, and says why not."""
     with backend(backends.answers()) as there:
-        assert run(reachable(destination(there.url))) is None
+        assert run(unreachable_reason(destination(there.url))) is None
         assert there.requests == []
     with backend(backends.answers(), tls=ca.context("localhost")) as there:
         url = f"https://localhost:{there.port}"
-        assert run(reachable(destination(url, ca_file=ca.ca_file))) is None
-        assert "TLS failed" in str(run(reachable(destination(url))))
-    assert "nothing listens" in str(run(reachable(destination(f":{free_port()}"))))
+        assert run(unreachable_reason(destination(url, ca_file=ca.ca_file))) is None
+        assert "TLS failed" in str(run(unreachable_reason(destination(url))))
+    assert "nothing listens" in str(run(unreachable_reason(destination(f":{free_port()}"))))
 
 
 def test_a_port_proxy_without_a_server_behind_it(run: Run) -> None:
@@ -240,7 +240,7 @@ def test_a_port_proxy_without_a_server_behind_it(run: Run) -> None:
 def test_a_server_that_ends_with_the_connection_unaccepted(run: Run) -> None:
     """What waits to be accepted is reset when a server ends: it is down, and no try was made."""
 
-    async def restarts() -> Tried:
+    async def restarts() -> SendResult:
         listener = socket.create_server(("127.0.0.1", 0))
         to = destination(f"http://127.0.0.1:{listener.getsockname()[1]}")
         async with Sender() as sender, asyncio.TaskGroup() as tasks:
@@ -267,10 +267,10 @@ def test_a_port_that_closes_at_once_is_not_up(run: Run) -> None:
     """A probe is not taken in by a proxy that takes each connection and drops it."""
     for drop in (lambda there, wire: None, lambda there, wire: wire.reset()):
         with backend(drop) as there:
-            words = run(reachable(destination(there.url)))
+            words = run(unreachable_reason(destination(there.url)))
         assert words in (
-            f"port {there.port} takes connections and closes them at once",
+            f"port {there.port} accepts connections and closes them at once",
             f"port {there.port} reset the connection before anything was sent",
         )
     with backend(lambda there, wire: wire.send(b"220 hello\r\n")) as there:
-        assert run(reachable(destination(there.url))) is None
+        assert run(unreachable_reason(destination(there.url))) is None

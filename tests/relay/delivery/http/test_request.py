@@ -12,12 +12,12 @@ from relay.delivery.http.request import (
     HOP_BY_HOP,
     MARK,
     OURS,
-    Outgoing,
-    came_from,
+    OutgoingRequest,
+    build_request,
     destination,
-    hops,
-    outgoing,
-    why_not_onward,
+    forwarding_loop,
+    hop_count,
+    sent_by,
 )
 from relay.models import Headers
 from tests.support.factories import a_capture
@@ -38,9 +38,9 @@ HEADERS = st.lists(
 """Header lists such as a receiver may have accepted, with a good share of those that are not sent on."""
 
 
-def sent(headers: Headers, body: bytes = b"{}", method: str = "POST") -> Outgoing:
+def sent(headers: Headers, body: bytes = b"{}", method: str = "POST") -> OutgoingRequest:
     capture = a_capture(12, headers=headers, body=body, method=method)
-    return outgoing(capture, destination(":3000/hook"), instance="here")
+    return build_request(capture, destination(":3000/hook"), instance="here")
 
 
 def test_the_usual_webhook_keeps_its_shape() -> None:
@@ -78,7 +78,7 @@ def test_the_usual_webhook_keeps_its_shape() -> None:
 )
 def test_target_and_host(text: str, target: str, host: str) -> None:
     """A destination with a path gets exactly that; one without gets the target that came in."""
-    request = outgoing(a_capture(target="/in?a=%20"), destination(text), instance="here")
+    request = build_request(a_capture(target="/in?a=%20"), destination(text), instance="here")
     assert request.target == target
     assert ("Host", host) in request.headers
 
@@ -92,7 +92,7 @@ def test_a_host_beyond_ascii_and_beyond_idna() -> None:
 def test_an_absolute_target_never_moves_the_request() -> None:
     """An absolute-form target goes on in origin form; where it goes is the destination's alone."""
     to = destination(":3000")
-    request = outgoing(a_capture(target="http://evil.test/x"), to, instance="here")
+    request = build_request(a_capture(target="http://evil.test/x"), to, instance="here")
     assert request.target == "/x"
     assert (to.host, to.port) == ("localhost", 3000)
     assert ("Host", "localhost:3000") in request.headers
@@ -112,7 +112,7 @@ def test_an_absolute_target_never_moves_the_request() -> None:
 )
 def test_origin_form(target: str, origin: str) -> None:
     """What a proxy is asked for loses scheme and authority (RFC 9112, 3.2.2); all else stays as it is."""
-    assert outgoing(a_capture(target=target), destination(":3000"), instance="here").target == origin
+    assert build_request(a_capture(target=target), destination(":3000"), instance="here").target == origin
 
 
 @pytest.mark.parametrize(
@@ -120,8 +120,8 @@ def test_origin_form(target: str, origin: str) -> None:
 )
 def test_what_asks_for_a_tunnel_is_not_sent_on(method: str, target: str) -> None:
     """A backend that is a proxy itself would open it."""
-    with pytest.raises(ValueError, match="never sent on"):
-        outgoing(a_capture(method=method, target=target), destination(":3000"), instance="here")
+    with pytest.raises(ValueError, match="never forwarded"):
+        build_request(a_capture(method=method, target=target), destination(":3000"), instance="here")
 
 
 @pytest.mark.parametrize("name", sorted(HOP_BY_HOP - {"connection"} | {"expect"}))
@@ -148,7 +148,7 @@ def test_a_signature_that_connection_names() -> None:
     assert ("Connection", "close") in request.headers
     assert request.dropped == ("lean-signature", "X-B")
     assert request.note is not None
-    assert "Connection header named it: lean-signature, X-B" in request.note
+    assert "Connection header names it: lean-signature, X-B" in request.note
 
 
 @pytest.mark.parametrize(
@@ -225,8 +225,8 @@ def test_what_could_be_read_in_two_ways_is_never_made(changes: dict[str, object]
 
 def test_an_instance_that_would_break_the_mark() -> None:
     """The relay's own name cannot carry a second field into the mark."""
-    with pytest.raises(ValueError, match="no name for a relay"):
-        outgoing(a_capture(), destination(":3000"), instance="a;hop=0")
+    with pytest.raises(ValueError, match="not a valid relay name"):
+        build_request(a_capture(), destination(":3000"), instance="a;hop=0")
 
 
 @pytest.mark.parametrize(
@@ -246,7 +246,7 @@ def test_an_instance_that_would_break_the_mark() -> None:
 )
 def test_hops(values: tuple[str, ...], passed: int) -> None:
     """The highest hop of all marks counts; a mark that cannot be read is one hop."""
-    assert hops(tuple((MARK.upper(), value) for value in values)) == passed
+    assert hop_count(tuple((MARK.upper(), value) for value in values)) == passed
 
 
 def test_the_next_hop_is_one_more_and_alone() -> None:
@@ -259,9 +259,9 @@ def test_the_next_hop_is_one_more_and_alone() -> None:
 
 def test_a_circle_is_seen() -> None:
     """What this relay sent itself goes no further, nor what three relays have sent on."""
-    assert why_not_onward((), "here") is None
-    assert why_not_onward(((MARK, "there;hop=2;capture=1"),), "here") is None
-    assert "3 relays" in str(why_not_onward(((MARK, "there;hop=3;capture=1"),), "here"))
-    assert "this relay itself" in str(why_not_onward(((MARK, "here;hop=1;capture=1"),), "here"))
-    assert came_from(((MARK, "x;hop=1, here ;hop=2"),), "here")
-    assert not came_from(((MARK, "here2;hop=1"), ("X-Other", "here;hop=1")), "here")
+    assert forwarding_loop((), "here") is None
+    assert forwarding_loop(((MARK, "there;hop=2;capture=1"),), "here") is None
+    assert "3 relays" in str(forwarding_loop(((MARK, "there;hop=3;capture=1"),), "here"))
+    assert "this relay itself" in str(forwarding_loop(((MARK, "here;hop=1;capture=1"),), "here"))
+    assert sent_by(((MARK, "x;hop=1, here ;hop=2"),), "here")
+    assert not sent_by(((MARK, "here2;hop=1"), ("X-Other", "here;hop=1")), "here")

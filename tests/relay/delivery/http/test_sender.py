@@ -1,4 +1,4 @@
-"""One outgoing try: what the backend sees byte for byte, and what is kept of its answer."""
+"""One outgoing request: what the backend sees byte for byte, and what is kept of its response."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from relay.delivery.http import response
 from relay.delivery.http import sender as module
 from relay.delivery.http.outcomes import Outcome
-from relay.delivery.http.request import HOP_BY_HOP, OURS, destination, outgoing
-from relay.delivery.http.sender import Sender, Tried, not_sent
+from relay.delivery.http.request import HOP_BY_HOP, OURS, build_request, destination
+from relay.delivery.http.sender import Sender, SendResult, not_sent
 from relay.models import Headers, Signature
 from relay.store.read.reader import Reader
 from tests.relay.delivery.http.test_request import HEADERS
@@ -87,7 +87,7 @@ async def test_from_the_door_to_the_backend(tmp_path: Path) -> None:
         with backend(backends.answers()) as there:
             to = destination(there.url)
             async with Sender() as sender:
-                tried = await sender.send(outgoing(capture, to, instance="here"), to)
+                tried = await sender.send(build_request(capture, to, instance="here"), to)
             assert tried.verdict.word == "delivered"
     assert there.requests == [
         (
@@ -150,8 +150,8 @@ def test_an_answer_is_kept_as_it_came(run: Run) -> None:
     assert (tried.body, tried.body_size) == (b"no\n", 3)
     assert (tried.verdict.word, tried.verdict.reason) == ("retry", "503 is not 200: the backend is not ready")
     assert tried.started_at.tzinfo is not None
-    assert tried.answered_s is not None
-    assert 0 < tried.answered_s <= tried.elapsed_s < 10
+    assert tried.head_s is not None
+    assert 0 < tried.head_s <= tried.elapsed_s < 10
     assert not tried.target_down
 
 
@@ -235,8 +235,8 @@ def test_a_dribbled_answer_is_heard_out(run: Run) -> None:
     with backend(dribbles) as there:
         tried = run(one_try(there.url))
     assert (tried.outcome, tried.status, tried.body) == (Outcome.ANSWERED, 200, b"ok")
-    assert tried.answered_s is not None
-    assert tried.answered_s < tried.elapsed_s
+    assert tried.head_s is not None
+    assert tried.head_s < tried.elapsed_s
 
 
 def test_an_answer_before_the_body_was_read(run: Run) -> None:
@@ -270,7 +270,7 @@ def test_an_answer_in_crumbs_stops_nobody(run: Run) -> None:
     """While a hundred thousand one-byte chunks are read, others on the loop go on."""
     count = 100_000
 
-    async def meanwhile() -> tuple[Tried, float]:
+    async def meanwhile() -> tuple[SendResult, float]:
         loop, longest = asyncio.get_running_loop(), 0.0
         async with asyncio.TaskGroup() as tasks:
             sending = tasks.create_task(one_try(there.url))
@@ -353,7 +353,7 @@ def test_a_late_body_is_told(monkeypatch: pytest.MonkeyPatch, run: Run) -> None:
     with backend(late) as there:
         tried = run(one_try(there.url))
     assert tried.verdict.word == "delivered"
-    assert "whether Lean waits for that is not documented" in tried.verdict.reason
+    assert "Lean does not document whether it waits for that" in tried.verdict.reason
 
 
 def test_a_try_that_was_never_made() -> None:

@@ -47,14 +47,14 @@ SAYS = backends.says
 HALF = b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\nonly this"
 
 BAD: dict[str, tuple[Behaviour, Outcome, int | None, str]] = {
-    "silent": (SAYS(b""), Outcome.TIMEOUT, None, "timed out after 0.6 s; nothing of an answer came"),
+    "silent": (SAYS(b""), Outcome.TIMEOUT, None, "timed out after 0.6 s; no response was received"),
     "half-a-head": (
         SAYS(b"HTTP/1.1 200 OK\r\nX:"),
         Outcome.TIMEOUT,
         None,
         "timed out after 0.6 s; 19 bytes of",
     ),
-    "half-a-body": (SAYS(HALF), Outcome.TIMEOUT, 200, "48 bytes of the answer came"),
+    "half-a-body": (SAYS(HALF), Outcome.TIMEOUT, 200, "48 bytes of the response were received"),
     "dribbles-for-ever": (_dribbles_for_ever, Outcome.TIMEOUT, 200, "timed out after 0.6 s; "),
     "100-and-nothing": (SAYS(b"HTTP/1.1 100 Continue\r\n\r\n"), Outcome.TIMEOUT, None, "25 bytes"),
     "resets-unanswered": (
@@ -67,9 +67,9 @@ BAD: dict[str, tuple[Behaviour, Outcome, int | None, str]] = {
         _then_reset(b"HTTP/1.1 200 OK\r\n"),
         Outcome.RESET,
         None,
-        "after 17 bytes of the answer",
+        "after 17 bytes of the response",
     ),
-    "resets-in-the-body": (_then_reset(HALF), Outcome.RESET, 200, "after 48 bytes of the answer"),
+    "resets-in-the-body": (_then_reset(HALF), Outcome.RESET, 200, "after 48 bytes of the response"),
     "closes-unheard": (
         backends.closes_unheard,
         Outcome.CLOSED,
@@ -78,7 +78,12 @@ BAD: dict[str, tuple[Behaviour, Outcome, int | None, str]] = {
     ),
     "closes-in-the-head": (backends.answers_once(b"HTTP/1.1 2"), Outcome.CLOSED, None, "after 10 bytes"),
     "closes-in-its-first-word": (backends.answers_once(b"HT"), Outcome.CLOSED, None, "after 2 bytes"),
-    "closes-in-the-body": (backends.answers_once(HALF), Outcome.CLOSED, 200, "after 48 bytes of the answer"),
+    "closes-in-the-body": (
+        backends.answers_once(HALF),
+        Outcome.CLOSED,
+        200,
+        "after 48 bytes of the response",
+    ),
     "chunks-without-end": (
         backends.answers_once(CHUNKED + b"2\r\nok\r\n"),
         Outcome.CLOSED,
@@ -89,7 +94,7 @@ BAD: dict[str, tuple[Behaviour, Outcome, int | None, str]] = {
         SAYS(CHUNKED + b"xyz\r\n"),
         Outcome.NOT_HTTP,
         200,
-        "no chunk begins where one has to",
+        "has invalid chunked framing",
     ),
     "ssh": (
         _greets(b"SSH-2.0-OpenSSH_9.2p1\r\n"),
@@ -100,18 +105,18 @@ BAD: dict[str, tuple[Behaviour, Outcome, int | None, str]] = {
     "garbage": (SAYS(b"\x1b]0;x\x07" * 9), Outcome.NOT_HTTP, None, "begins with '␛]0;x␇"),
     "http-0.9": (SAYS(b"<html>hello</html>"), Outcome.NOT_HTTP, None, "begins with '<html>hello</html>'"),
     "http-2": (SAYS(b"\0\0\x12\x04\0\0\0\0\0" + b"\0" * 18), Outcome.NOT_HTTP, None, "only HTTP/2"),
-    "tls": (SAYS(b"\x15\x03\x01\0\x02\x02\x0a"), Outcome.NOT_HTTP, None, "write https://"),
+    "tls": (SAYS(b"\x15\x03\x01\0\x02\x02\x0a"), Outcome.NOT_HTTP, None, "use https://"),
     "endless-body": (
         _floods(b"HTTP/1.1 200 OK\r\n\r\n", b"x" * 65536),
         Outcome.TOO_LARGE,
         200,
-        "within 2 MiB",
+        "larger than 2 MiB",
     ),
     "endless-chunks": (
         _floods(CHUNKED, b"1;" + b"x" * 999 + b"\r\ny\r\n"),
         Outcome.TOO_LARGE,
         200,
-        "within 2 MiB",
+        "larger than 2 MiB",
     ),
     "endless-head": (
         _floods(b"HTTP/1.1 200 OK\r\n", b"X: y\r\n" * 999),
@@ -136,7 +141,7 @@ BAD: dict[str, tuple[Behaviour, Outcome, int | None, str]] = {
         _floods(b"", b"HTTP/1.1 102 Wait\r\n\r\n" * 9),
         Outcome.TOO_LARGE,
         None,
-        "101 interim answers",
+        "101 interim responses",
     ),
 }
 
@@ -145,7 +150,7 @@ BAD: dict[str, tuple[Behaviour, Outcome, int | None, str]] = {
 def test_bad_backends(run: Run, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each kind of failure has its word and a sentence to act on; none hangs, none is sent twice."""
     behave, outcome, status, words = BAD[name]
-    monkeypatch.setattr(module, "MOST_ANSWER_BYTES", 2 * 1024 * 1024)
+    monkeypatch.setattr(module, "MOST_RESPONSE_BYTES", 2 * 1024 * 1024)
     timeout_s = 0.6 if outcome is Outcome.TIMEOUT else 10.0
     with backend(behave) as there:
         tried = run(one_try(there.url, timeout_s))
@@ -159,7 +164,7 @@ def test_bad_backends(run: Run, name: str, monkeypatch: pytest.MonkeyPatch) -> N
     assert tried.verdict.word == "retry"
     assert not tried.target_down
     if status == 200:
-        assert "200 came, but not the whole answer" in tried.verdict.reason
+        assert "200 was received, but not the whole response" in tried.verdict.reason
 
 
 @pytest.mark.parametrize(
@@ -168,7 +173,7 @@ def test_bad_backends(run: Run, name: str, monkeypatch: pytest.MonkeyPatch) -> N
 def test_bad_backends_behind_tls(run: Run, ca: Authority, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """TLS changes no word of how a try ended."""
     behave, outcome, status, _ = BAD[name]
-    monkeypatch.setattr(module, "MOST_ANSWER_BYTES", 2 * 1024 * 1024)
+    monkeypatch.setattr(module, "MOST_RESPONSE_BYTES", 2 * 1024 * 1024)
     with backend(behave, tls=ca.context("localhost")) as there:
         tried = run(one_try(f"https://localhost:{there.port}", 0.6 if name == "silent" else 10.0, ca.ca_file))
     assert (tried.outcome, tried.status, tried.target_down) == (outcome, status, False)
@@ -179,25 +184,25 @@ BROKEN_HEADS: dict[str, tuple[bytes, int | None, str, bytes]] = {
         b"HTTP/1.1 500 Oops\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n"
         b"2\r\nno\r\n0\r\n\r\n",
         500,
-        "Transfer-Encoding stands there 2 times",
+        "there are 2 Transfer-Encoding headers",
         b"no",
     ),
     "identity": (
         b"HTTP/1.1 500 Oops\r\nTransfer-Encoding: identity\r\nContent-Length: 2\r\n\r\nno",
         500,
-        "its Transfer-Encoding is 'identity', where only chunked can be read",
+        "Transfer-Encoding is 'identity', but only chunked is supported",
         b"no",
     ),
     "gzip-coding": (
         b"HTTP/1.1 503 Later\r\nTransfer-Encoding: gzip, chunked\r\n\r\n2\r\n\x1f\x8b\r\n0\r\n\r\n",
         503,
-        "'gzip, chunked', where only chunked can be read",
+        "'gzip, chunked', but only chunked is supported",
         b"\x1f\x8b",
     ),
     "two-lengths": (
         b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
         200,
-        "several Content-Lengths that differ",
+        "several different Content-Length headers",
         b"ab",
     ),
     "empty-length": (
@@ -215,7 +220,7 @@ BROKEN_HEADS: dict[str, tuple[bytes, int | None, str, bytes]] = {
     "no-colon": (
         b"HTTP/1.1 500 Oops\r\nX: 1\r\nnothing\r\n\r\nno",
         500,
-        "its header line 2 has no colon",
+        "header line 2 has no colon",
         b"no",
     ),
     "blank-before-the-colon": (
@@ -224,25 +229,30 @@ BROKEN_HEADS: dict[str, tuple[bytes, int | None, str, bytes]] = {
         "header line 1 has a blank before the colon",
         b"no",
     ),
-    "no-name": (b"HTTP/1.1 500 Oops\r\n: 1\r\n\r\nno", 500, "its header line 1 has no name", b"no"),
-    "slash-in-a-name": (b"HTTP/1.1 500 Oops\r\nX/Y: 1\r\n\r\n", 500, "a character in its name", b""),
-    "escape-in-a-name": (b"HTTP/1.1 200 OK\r\nX Y\x1b[2J: 1\r\n\r\n", 200, "a character in its name", b""),
+    "no-name": (b"HTTP/1.1 500 Oops\r\n: 1\r\n\r\nno", 500, "header line 1 has no name", b"no"),
+    "slash-in-a-name": (b"HTTP/1.1 500 Oops\r\nX/Y: 1\r\n\r\n", 500, "an invalid character in its name", b""),
+    "escape-in-a-name": (
+        b"HTTP/1.1 200 OK\r\nX Y\x1b[2J: 1\r\n\r\n",
+        200,
+        "an invalid character in its name",
+        b"",
+    ),
     "nul-in-a-value": (
         b"HTTP/1.1 500 Oops\r\nX: a\0b\r\n\r\nno",
         500,
-        "the value of X has a character",
+        "the value of X has an invalid character",
         b"no",
     ),
     "switches": (
         b"HTTP/1.1 101 Switching\r\nUpgrade: x\r\n\r\n",
         101,
-        "it switches protocols, which nobody asked for",
+        "it switches protocols without being asked to",
         b"",
     ),
     "blank-line-first": (
         b"\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
         200,
-        "an empty line stands",
+        "an empty line",
         b"ok",
     ),
     "status-099": (b"HTTP/1.1 099 ?\r\n\r\n", None, "no status from 100 to 599", b""),
@@ -262,7 +272,7 @@ def test_a_broken_head_has_its_status_all_the_same(
     assert (tried.outcome, tried.status, tried.body) == (Outcome.NOT_HTTP, status, body)
     assert words in str(tried.error)
     assert str(tried.error).startswith(
-        f"{status} came, but its head is broken: " if status else "a response came"
+        f"{status} was received, but its head is malformed: " if status else "a response was received"
     )
     assert str(tried.error).isprintable()
     assert "bytearray" not in str(tried.error)
@@ -270,7 +280,7 @@ def test_a_broken_head_has_its_status_all_the_same(
     assert len(tried.headers) == len(answer.strip().split(b"\r\n\r\n")[0].split(b"\r\n")) - 1
     assert tried.verdict.word == (None if status == 200 else "retry")
     if status == 200:
-        assert "whether Lean would take it is not known" in tried.verdict.reason
+        assert "whether Lean would accept it is not known" in tried.verdict.reason
     elif status is not None:
         assert f"{status} is not 200" in tried.verdict.reason
 

@@ -12,7 +12,7 @@ import pytest
 from relay.delivery.http import sender as module
 from relay.delivery.http.outcomes import Outcome
 from relay.delivery.http.request import destination
-from relay.delivery.http.sender import Sender, Tried
+from relay.delivery.http.sender import Sender, SendResult
 from relay.delivery.http.standstill import awake_and_asleep
 from tests.support import backends
 from tests.support.backends import KEPT, OK, Backend, Wire, backend
@@ -20,7 +20,7 @@ from tests.support.sending import Run, a_request, until
 
 
 @contextmanager
-def tries(run: Run, there: Backend) -> Iterator[Callable[[], Tried]]:
+def tries(run: Run, there: Backend) -> Iterator[Callable[[], SendResult]]:
     """Tries with one sender, one after the other."""
     to = destination(there.url)
     sender = run(_make())
@@ -44,7 +44,7 @@ def test_each_try_has_a_connection_of_its_own(run: Run) -> None:
 
     with backend(closes_soon) as there, tries(run, there) as again:
         sent = [again() for _ in range(40)]
-        assert {(tried.outcome, tried.kept, tried.verdict.word) for tried in sent} == {
+        assert {(tried.outcome, tried.reused, tried.verdict.word) for tried in sent} == {
             (Outcome.ANSWERED, False, "delivered")
         }
         assert len(there.requests) == there.connections == 40
@@ -54,7 +54,7 @@ def test_each_try_has_a_connection_of_its_own(run: Run) -> None:
 def test_a_connection_is_kept_where_its_backend_says_for_how_long(run: Run) -> None:
     """Tries one after the other share it."""
     with backend(backends.answers(KEPT)) as there, tries(run, there) as again:
-        assert [again().kept for _ in range(4)] == [False, True, True, True]
+        assert [again().reused for _ in range(4)] == [False, True, True, True]
         assert there.connections == 1
 
 
@@ -65,12 +65,12 @@ def test_the_last_second_of_the_time_named(run: Run, monkeypatch: pytest.MonkeyP
     with backend(backends.answers(KEPT)) as there, tries(run, there) as again:
         again()
         now += 3.9
-        assert again().kept
+        assert again().reused
         now += 4.1
-        assert not again().kept
+        assert not again().reused
     one = KEPT.replace(b"timeout=5", b"timeout=1")
     with backend(backends.answers(one)) as there, tries(run, there) as again:
-        assert [again().kept for _ in range(2)] == [False, False]
+        assert [again().reused for _ in range(2)] == [False, False]
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_the_last_second_of_the_time_named(run: Run, monkeypatch: pytest.MonkeyP
 def test_a_connection_that_must_not_be_kept(run: Run, answer: bytes) -> None:
     """No time named, Connection: close, HTTP/1.0 or bytes behind the answer: the next has a new one."""
     with backend(backends.answers(answer)) as there, tries(run, there) as again:
-        assert [again().kept for _ in range(3)] == [False, False, False]
+        assert [again().reused for _ in range(3)] == [False, False, False]
         assert there.connections == 3
 
 
@@ -96,7 +96,7 @@ def test_a_kept_connection_that_was_closed_meanwhile(run: Run) -> None:
     with backend(backends.answers_once(KEPT)) as there, tries(run, there) as again:
         for number in range(1, 6):
             tried = again()
-            assert (tried.outcome, tried.kept) == (Outcome.ANSWERED, False)
+            assert (tried.outcome, tried.reused) == (Outcome.ANSWERED, False)
             run(until(lambda number=number: there.ended == number, "the backend has closed"))  # type: ignore[misc]
         assert len(there.requests) == there.connections == 5
 
@@ -118,7 +118,7 @@ def test_bytes_nobody_asked_for(run: Run) -> None:
         there.released.set()
         run(until(lambda: there.ended, "the forged answer is sent"))
         tried = again()
-        assert (tried.status, tried.kept) == (200, False)
+        assert (tried.status, tried.reused) == (200, False)
 
 
 def test_a_kept_connection_that_ends_under_the_request(run: Run) -> None:
@@ -132,24 +132,24 @@ def test_a_kept_connection_that_ends_under_the_request(run: Run) -> None:
     with backend(one_and_a_half) as there, tries(run, there) as again:
         assert again().status == 200
         tried = again()
-        assert (tried.outcome, tried.kept, tried.target_down) == (Outcome.CLOSED, True, False)
-        assert "it may have seen nothing of this" in str(tried.error)
+        assert (tried.outcome, tried.reused, tried.target_down) == (Outcome.CLOSED, True, False)
+        assert "it may not have seen the request" in str(tried.error)
         assert tried.verdict.word is None
-        assert "on one of its own" in tried.verdict.reason
+        assert "its own connection" in tried.verdict.reason
         assert len(there.requests) == 2
         assert there.connections == 1
 
 
 def test_an_idle_connection_is_let_go(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """A connection that nobody needs is closed before a backend would close it."""
-    monkeypatch.setattr(module, "KEPT_MOST_S", 0.02)
+    monkeypatch.setattr(module, "LONGEST_KEEP_ALIVE_S", 0.02)
 
     async def idle() -> None:
         to = destination(there.url)
         async with Sender() as sender:
             await sender.send(a_request(to), to)
             await until(lambda: there.ended == 1, "the connection ends")
-            assert not (await sender.send(a_request(to), to)).kept
+            assert not (await sender.send(a_request(to), to)).reused
 
     with backend(backends.answers(KEPT)) as there:
         run(idle())
@@ -174,7 +174,7 @@ def test_tries_at_once(run: Run) -> None:
 def test_targets_do_not_share(run: Run) -> None:
     """A connection made without checking a certificate is not used for a destination that checks it."""
 
-    async def both() -> list[Tried]:
+    async def both() -> list[SendResult]:
         url = f"https://localhost:{there.port}"
         async with Sender() as sender:
             ways = (destination(url, insecure=True), destination(url))

@@ -13,7 +13,7 @@ from relay.delivery.http import sender as module
 from relay.delivery.http import standstill
 from relay.delivery.http.outcomes import Outcome
 from relay.delivery.http.request import destination
-from relay.delivery.http.sender import Sender, Tried
+from relay.delivery.http.sender import Sender, SendResult
 from relay.delivery.http.standstill import Standstill, awake_and_asleep
 from tests.support.backends import OK, Backend, Wire, answers, backend, says
 from tests.support.sending import Run, a_request, until
@@ -51,7 +51,7 @@ def stand_still(for_s: float = STANDS_S) -> None:
 @asynccontextmanager
 async def sending(
     there: Backend, timeout_s: float, sender: Sender | None = None
-) -> AsyncIterator[asyncio.Task[Tried]]:
+) -> AsyncIterator[asyncio.Task[SendResult]]:
     """A try whose request has arrived."""
     to = destination(there.url)
     async with sender or Sender() as one, asyncio.TaskGroup() as tasks:
@@ -62,7 +62,7 @@ async def sending(
 def test_a_response_that_lay_in_the_socket(run: Run, released: Backend) -> None:
     """It is read although the try's time has run out meanwhile, and "not within 10 s" is not said."""
 
-    async def stopped() -> Tried:
+    async def stopped() -> SendResult:
         async with sending(released, STANDS_S / 2) as task:
             await until(lambda: released.requests, "the request")
             released.released.set()
@@ -72,14 +72,14 @@ def test_a_response_that_lay_in_the_socket(run: Run, released: Backend) -> None:
     tried = run(stopped())
     assert (tried.outcome, tried.status) == (Outcome.ANSWERED, 200)
     assert tried.verdict.word is None
-    assert "this relay stood still" in tried.verdict.reason
-    assert "nobody knows whether it came within 10 s" in tried.verdict.reason
+    assert "this relay was stalled" in tried.verdict.reason
+    assert "whether it arrived within 10 s is not known" in tried.verdict.reason
 
 
 def test_no_response_and_a_standstill(run: Run) -> None:
     """A backend has the whole of its time while somebody listens; then it is late, and no sooner."""
 
-    async def stopped() -> Tried:
+    async def stopped() -> SendResult:
         async with sending(there, STANDS_S) as task:
             await until(lambda: there.requests, "the request")
             stand_still()
@@ -97,7 +97,7 @@ def test_a_connection_that_breaks_while_the_machine_sleeps(run: Run) -> None:
     """Nobody knows what became of the request: no verdict."""
     slept = 0.0
 
-    async def sleeps() -> Tried:
+    async def sleeps() -> SendResult:
         nonlocal slept
         sender = Sender(Standstill(lambda: awake_and_asleep() + slept))
         async with sending(there, 10.0, sender) as task:
@@ -115,13 +115,13 @@ def test_a_connection_that_breaks_while_the_machine_sleeps(run: Run) -> None:
         tried = run(sleeps())
     assert tried.outcome is Outcome.RESET
     assert tried.verdict.word is None
-    assert "stood still for 3600 s" in tried.verdict.reason
+    assert "was stalled for 3600 s" in tried.verdict.reason
 
 
 def test_a_loop_that_is_only_busy(run: Run) -> None:
     """Less than a second says nothing: the verdict is as ever."""
 
-    async def busy() -> Tried:
+    async def busy() -> SendResult:
         to = destination(there.url)
         async with Sender() as sender, asyncio.TaskGroup() as tasks:
             task = tasks.create_task(sender.send(a_request(to), to))
