@@ -161,7 +161,7 @@ class Contract:
         found: dict[bool, list[Difference]] = {True: [], False: []}
         more = 0
         try:
-            for error in validator.iter_errors(json.loads(body, parse_int=_number, parse_float=_number)):
+            for error in validator.iter_errors(parsed(body, number=_number)):
                 each = _difference(error, written)
                 if len(found[each.warning]) < MOST_DIFFERENCES:
                     found[each.warning].append(each)

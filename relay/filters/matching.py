@@ -6,7 +6,6 @@ JSON values, and a number keeps each of its digits.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ import msgspec
 from relay.filters.tree import Written
 from relay.filters.values import in_order
 from relay.models import Headers
+from relay.text.json_values import parsed
 
 _ESCAPES = re.compile(r'(?:\\u[0-9a-fA-F]{4})+|\\["\\/bfnrt]')
 """JSON's, from left to right, so that the second of two backslashes escapes nothing."""
@@ -143,16 +143,7 @@ def read_json(body: bytes) -> Any:
         # msgspec knows no lone surrogates and no number of more than 4,300 digits.
         if b"\\ud" not in body.lower() and len(body) < 4000:
             raise ValueError("not JSON") from None
-    try:
-        return json.loads(
-            body.decode("utf-8"), parse_int=_number, parse_float=_number, parse_constant=_no_constant
-        )
-    except (ValueError, RecursionError) as error:
-        raise ValueError(str(error)) from None
-
-
-def _no_constant(word: str) -> Any:
-    raise ValueError(f"{word} is no JSON")
+    return parsed(body, number=_number)
 
 
 def strings(body: bytes) -> Iterator[str]:

@@ -13,7 +13,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from relay.lean.catalogue import Field
-from relay.text.json_values import steps
+from relay.text.json_values import decoder, steps
 
 
 def parse_change(text: str) -> tuple[str, Any]:
@@ -56,10 +56,6 @@ def _split(text: str) -> tuple[str, str]:
     if not equals or not path:
         raise ValueError(f"{text!r} is no PATH=VALUE, such as payload.status=FAILED")
     return path, value
-
-
-def _read(value: str) -> Any:
-    return json.loads(value, parse_float=Decimal, parse_int=_whole, parse_constant=_no_json)
 
 
 def change(event: dict[str, Any], path: str, value: Any, payload: Sequence[Field] = ()) -> None:
@@ -125,10 +121,9 @@ def _leads_nowhere(event: dict[str, Any], path: str) -> str:
     return f"{path} leads to nothing in this event; near it: {', '.join(near)}"
 
 
-def _whole(digits: str) -> int | Decimal:
+def _number(digits: str) -> int | Decimal:
     # Past 64 bits only Decimal is written out again, and past 4,300 digits only it is read.
-    return int(digits) if len(digits) < 19 else Decimal(digits)
+    return int(digits) if digits.lstrip("-").isdecimal() and len(digits) < 19 else Decimal(digits)
 
 
-def _no_json(word: str) -> None:
-    raise ValueError(f"{word} is no JSON")
+_read = decoder(_number)

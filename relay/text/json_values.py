@@ -8,7 +8,8 @@ from __future__ import annotations
 import codecs
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from typing import Any
 
 _NUMBER = re.compile(r"-?([0-9]+)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]+))?", re.ASCII)
@@ -25,8 +26,11 @@ class TooDeepError(ValueError):
     """A JSON text whose brackets go deeper than can be followed."""
 
 
-def parsed(body: bytes) -> Any:
-    """The value of a JSON body, its numbers as `Digits`; of a repeated key the last counts.
+def parsed(body: bytes, number: Callable[[str], Any] = Digits) -> Any:
+    """The value of a JSON body; of a repeated key the last counts.
+
+    Args:
+        number: makes a value of a number as it is written; without it, `Digits`.
 
     Raises:
         ValueError: it is no JSON text in UTF-8; the message says why, without quoting it.
@@ -39,7 +43,7 @@ def parsed(body: bytes) -> Any:
     except UnicodeDecodeError as error:
         raise ValueError(f"byte {error.start} is no UTF-8") from None
     try:
-        return _decode(text)
+        return decoder(number)(text)
     except RecursionError:
         raise TooDeepError("nested too deeply") from None
     except json.JSONDecodeError as error:
@@ -141,11 +145,17 @@ def _no_constant(word: str) -> Any:
     raise ValueError(f"{word} is no JSON")
 
 
-_decode = json.JSONDecoder(parse_int=Digits, parse_float=Digits, parse_constant=_no_constant).decode
+@lru_cache
+def decoder(number: Callable[[str], Any]) -> Callable[[str], Any]:
+    """A reader of JSON texts that makes a value of each number, as it is written, by `number`.
+
+    It raises ValueError for what is not JSON (NaN and Infinity too), RecursionError for some 1,000 brackets.
+    """
+    return json.JSONDecoder(parse_int=number, parse_float=number, parse_constant=_no_constant).decode
 
 
 _STEP = re.compile(
-    r"""(?:^|\.)(?P<key>[^.\[\]]+)|\[(?P<index>[0-9]{1,9})\]|\[(?P<quoted>"(?:[^"\\]|\\.)*")\]"""
+    r"""(?:^|\.)(?P<key>[^.\[\]]+)|\[(?P<index>[0-9]{1,9})\]|\[(?P<quoted>"(?:[^"\\]|\\.)*+")\]"""
 )
 
 
@@ -153,16 +163,25 @@ def steps(path: str) -> tuple[str | int, ...]:
     """A path's keys and indices: `payload.items[0]["odd key"]`.
 
     Raises:
-        ValueError: it is no path.
+        ValueError: it is not a path.
     """
+    found, is_whole_path = first_steps(path)
+    if not is_whole_path:
+        raise ValueError(
+            f"{path!r} is not a valid path; use one such as payload.status or payload.items[0].id"
+        )
+    return found
+
+
+def first_steps(path: str) -> tuple[tuple[str | int, ...], bool]:
+    """A path's keys and indices as far as it can be read, and whether that is all of it."""
     found: list[str | int] = []
     at = 0
-    while at < len(path):
-        match = _STEP.match(path, at)
-        if match is None:
-            raise ValueError(f"{path!r} is no path, such as payload.status or payload.items[0].id")
-        found.append(
-            match["key"] or (json.loads(match["quoted"]) if match["quoted"] else int(match["index"]))
-        )
+    while match := _STEP.match(path, at):
+        try:
+            quoted = json.loads(match["quoted"] or '""')
+        except ValueError:  # An escape that JSON does not have.
+            break
+        found.append(int(match["index"]) if match["index"] else match["key"] or quoted)
         at = match.end()
-    return tuple(found)
+    return tuple(found), at == len(path)

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import islice
 
-from relay.text.json_values import path_to
+from relay.text.json_values import first_steps, path_to
 from relay.text.layout import indented
 from relay.text.units import format_bytes
 from tui.bodies.document import Document, Token, Unshowable
@@ -39,7 +39,6 @@ _MARK = b'"\x7f'
 control character that JSON takes as it is."""
 _MARKED = re.compile(_MARK + rb'(-?(?:NaN|Infinity))"')
 _KEY = re.compile(rb' *("[^"\\]*+(?:\\.[^"\\]*+)*+"): ', re.DOTALL)
-_STEP = re.compile(r'(?:^|\.)([^.\[\]]+)|\[([0-9]{1,9})\]|\[("(?:[^"\\]|\\.)*+")\]')
 _OPENING = b"{["
 _BRACKETS = re.compile(rb"\n *+(?:[}\]]|[^\n]*+(?<=[{\[])(?=\n))")
 _OUTER_BRACKETS = re.compile(rb"\n  (?:  )?(?:[}\]]|[^ \n][^\n]*+(?<=[{\[])(?=\n))")
@@ -274,29 +273,23 @@ class JsonDocument(Document):
         """
         at = 0
         line_stop = self._line_end(0)
-        whole = True
-        end = 0
-        for step in _STEP.finditer(path):
-            whole = whole and step.start() == end
-            end = step.end()
-            if not whole or self.data[line_stop - 1] not in _OPENING:
+        steps, whole = first_steps(path)
+        for step in steps:
+            if self.data[line_stop - 1] not in _OPENING:
                 return self.lines.at(at), False
-            name, index, quoted = step.groups()
             high = self._close(at, line_stop)
             blanks = self._content(at, line_stop) - at + 2
-            if index is not None and self.data[line_stop - 1] == 0x5B:
-                found = self._element(int(index), blanks, line_stop, high)
-            elif index is None and self.data[line_stop - 1] == 0x7B:
-                found = self._member(
-                    name if quoted is None else _text(quoted.encode()), blanks, line_stop, high
-                )
-            else:
-                found = None
+            found = None
+            if isinstance(step, int):
+                if self.data[line_stop - 1] == 0x5B:
+                    found = self._element(step, blanks, line_stop, high)
+            elif self.data[line_stop - 1] == 0x7B:
+                found = self._member(step, blanks, line_stop, high)
             if found is None:
                 return self.lines.at(at), False
             at = found
             line_stop = self._line_end(at)
-        return self.lines.at(at), whole and end == len(path)
+        return self.lines.at(at), whole
 
     def _element(self, index: int, blanks: int, low: int, high: int) -> int | None:
         values = re.compile(rb"\n {%d}[^ \]}]" % blanks).finditer(self.data, low, high)

@@ -47,7 +47,7 @@ def test_just_that_value_changes(body: str, path: str, value: str, made: str) ->
         ("a=1&b=2", "a", "is no JSON"),
         ('{"a":1', "a", "is no JSON"),
         ('{"a" 1}', "a", "is no JSON"),
-        ('{"a":1}', "a..b", "is no path"),
+        ('{"a":1}', "a..b", "is not a valid path"),
     ],
 )
 def test_a_path_that_leads_nowhere_is_said(body: str, path: str, words: str) -> None:
