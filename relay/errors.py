@@ -6,6 +6,7 @@ whoever knows where the value came from turns it into one of these.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import IntEnum
 
 
@@ -25,6 +26,18 @@ class Exit(IntEnum):
     """Target or engine cannot be reached."""
     INTERRUPTED = 130
     """Ended by Ctrl-C."""
+
+
+EXIT_MEANINGS: Mapping[Exit, str] = {
+    Exit.FINE: "success; also a `listen` that you end with Ctrl-C",
+    Exit.FAILED: "failed while running; stderr begins with a stable word: `lean-relay: [port-taken] ...`",
+    Exit.USAGE: "the command line or a setting is wrong; nothing was done",
+    Exit.CHECK: "a check failed: a signature, a shape, an expectation, or something that `doctor` looks at",
+    Exit.NOT_FOUND: "the SELECTION names no capture, or `wait` timed out; an empty `list` ends with 0",
+    Exit.UNREACHABLE: "the target or the engine could not be reached",
+    Exit.INTERRUPTED: "interrupted by Ctrl-C",
+}
+"""What each exit code means, for the manual."""
 
 
 class RelayError(Exception):

@@ -1,4 +1,4 @@
-"""The README says what is so: each command line in it runs, each table in it is the program's."""
+"""README and manual say what is so: each command line in them runs, and what they list is there."""
 
 from __future__ import annotations
 
@@ -11,13 +11,16 @@ import sqlite3
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from relay.cli import COMMANDS
+from relay.cli import COMMANDS, run
+from relay.cli.examples import EXAMPLES
 from relay.config import SETTINGS
+from relay.docs.pages import TOPICS, page
 from relay.errors import Exit
 from relay.filters import HELP
 from relay.models import Capture, Delivery, from_micros
@@ -28,21 +31,22 @@ from tests.support.program import ROOT, Running, environment, running, working_f
 from tui.keyboard.keys import PLACES
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = {topic: page(topic) for topic in TOPICS}
+ALL = "\n".join([README, *PAGES.values()])
 
 MADE_FOR_LONG = {"demo", "bench", "torture", "check", "clean"}
 """Targets that are looked up here and not made: they take minutes, or remove what the tests run on."""
 
 
 def blocks(*languages: str) -> list[str]:
-    return [
-        text for language, text in re.findall(r"(?ms)^```(\w+)\n(.*?)^```", README) if language in languages
-    ]
+    return [text for language, text in re.findall(r"(?ms)^```(\w+)\n(.*?)^```", ALL) if language in languages]
 
 
 def command_lines() -> list[str]:
-    """Lines of `sh` blocks, and those of `console` blocks that begin with `$ `."""
+    """Lines of `sh` blocks, those of `console` blocks that begin with `$ `, and the examples of `--help`."""
     lines = [line for block in blocks("sh") for line in block.splitlines() if not line.startswith("#")]
     lines += [line[2:] for block in blocks("console") for line in block.splitlines() if line.startswith("$ ")]
+    lines += [line for lines in EXAMPLES.values() for line in lines]
     return list(dict.fromkeys(line.partition("  #")[0].strip() for line in lines if line.strip()))
 
 
@@ -97,6 +101,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory, bin_folder: Path) -> Iterat
         samples = "payment.created payment.updated entity.created payment_source.beneficiary.created"
         done = shell(f"lean-relay trigger {samples} results.ready", folder, bin_folder)
         assert done.returncode == 0, done.stderr
+        assert shell("lean-relay shapes freeze -o lean.contract.json", folder, bin_folder).returncode == 0
         yield listening
 
 
@@ -149,9 +154,10 @@ def test_lines_that_listen(line: str, tmp_path: Path, bin_folder: Path) -> None:
 
 @pytest.mark.parametrize("line", ENDING)
 def test_lines_that_end(line: str, engine: Running, bin_folder: Path) -> None:
-    """Every other line does its work beside a running relay and ends with exit code 0."""
+    """Every other line does its work next to a running relay and ends with 0; with 4 if it finds nothing."""
     done = shell(line, engine.folder, bin_folder)
-    assert done.returncode == 0, done.stdout + done.stderr
+    finds_nothing = words(line)[1] == "prune"
+    assert done.returncode == (Exit.NOT_FOUND if finds_nothing else Exit.FINE), done.stdout + done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -208,64 +214,56 @@ def test_make_lines(line: str, tmp_path: Path, bin_folder: Path) -> None:
         process.communicate(timeout=30)
 
 
-def table(heading: str) -> dict[str, str]:
-    """The first table after a heading: what stands in its first column, without ticks, and the second."""
-    after = re.split(r"\n##+ ", re.split(rf"\n##+ {heading}\n", README)[1])[0]
-    rows = re.findall(r"(?m)^\| (.+?) \| (.+) \|$", after.partition("\n\n```")[0])
-    assert rows, heading
-    return {first.replace("`", ""): second for first, second in rows if first != "---"}
+def test_commands_that_are_named_exist() -> None:
+    """Neither README nor manual names a command that the program does not have."""
+    assert set(re.findall(r"`lean-relay ([a-z]+)", ALL)) <= set(COMMANDS)
 
 
-def test_commands_are_those_of_the_program() -> None:
-    """The table has each command that exists and no other, and the text names none that does not."""
-    named = {word for cell in table("Commands") for word in re.findall(r"^[a-z]+", cell)} - {"command"}
-    assert named == set(COMMANDS)
-    mentioned = set(re.findall(r"`lean-relay ([a-z]+)", README))
-    assert mentioned <= set(COMMANDS)
+def test_the_readme_lists_the_manual() -> None:
+    """The README's table has each topic with its summary and its file."""
+    rows = re.findall(r"(?m)^\| \[([a-z-]+)\]\(relay/docs/([a-z-]+)\.md\) \| (.*) \|$", README)
+    assert [(topic, about) for topic, file, about in rows if topic == file] == list(TOPICS.items())
+    assert {path.stem for path in (ROOT / "relay/docs").glob("*.md")} == set(TOPICS)
 
 
-def test_keys_are_those_of_the_program() -> None:
-    """Each place has its table, with each key that does more than move its sentence and its id."""
-    screen = README.partition("\n## The screen\n")[2].partition("\n## ")[0]
-    tables = re.findall(r"(?m)((?:^\|.*\n)+)", screen)
-    shown = [re.findall(r"^\| `(.*)` \| (.*) \|$", table, re.MULTILINE) for table in tables]
-    assert shown == [
-        [(key.written, f"{key.tooltip} | `{key.id}`") for key in place if key.group != "Move"]
-        for _, place in PLACES
-    ]
-    assert all(name in screen for name, _ in PLACES[1:])
+def help_of(topic: str, capsys: pytest.CaptureFixture[str]) -> str:
+    assert run(["help", *topic.split()]) == Exit.FINE
+    return capsys.readouterr().out
 
 
-def test_settings_are_those_of_the_program() -> None:
-    """The table has each setting and no other."""
-    assert set(table("Settings")) - {"setting"} == {*SETTINGS, "app_token", "secrets"}
+def test_every_table_of_the_manual_is_made(capsys: pytest.CaptureFixture[str]) -> None:
+    """No place for a table is left, and each table has a row for each thing that the program declares."""
+    shown = {topic: help_of(topic, capsys) for topic in TOPICS}
+    assert not [topic for topic, text in shown.items() if "<!-- table" in text]
+    keys = [key for _, place in PLACES for key in place if key.group != "Move"]
+    assert all(f"| {key.tooltip} | `{key.id}` |" in shown["screen"] for key in keys)
+    assert all(f"| `{written}` | {meaning} |" in shown["filter"] for written, meaning in HELP)
+    assert all(f"| `{name}` |" in shown["settings"] for name in SETTINGS)
+    assert all(f"| {code.value} |" in shown["agents"] for code in Exit)
+    assert all(f"| `{command}` |" in shown["agents"] for command in COMMANDS)
 
 
-def test_exit_codes_are_those_of_the_program() -> None:
-    """The table has each exit code and no other."""
-    assert set(table("Exit codes")) - {"code"} == {str(code.value) for code in Exit}
+def test_help_of_a_command_and_of_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    """`help COMMAND` is its --help; `help` alone lists the topics; anything else is wrong usage."""
+    assert run(["list", "--help"]) == Exit.FINE
+    asked = capsys.readouterr().out
+    assert help_of("list", capsys) == asked
+    assert all(topic in help_of("", capsys) for topic in TOPICS)
+    assert run(["help", "nonsense"]) == Exit.USAGE
+    assert "'nonsense' is not a topic or a command" in capsys.readouterr().err
 
 
-def test_the_filter_is_that_of_the_program() -> None:
-    """The table is the filter's help, form by form."""
-    forms = table("The filter")
-    del forms["filter"]
-    assert forms == dict(HELP)
-
-
-def test_tables_of_the_log_are_those_of_the_program() -> None:
-    """Each table and view of a new log is described, with its columns in their order."""
+def test_each_table_and_column_is_explained() -> None:
+    """The page on the database has each table of a new one, with its columns in their order."""
     connection = sqlite3.connect(":memory:")
     schema.migrate(connection)
-    text = README.partition("\n## The log\n")[2].partition("\n## ")[0]
-    names = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+    names = [
+        row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type IN ('table', 'view')")
+    ]
     for name in (name for name in names if not name.startswith(("_", "sqlite_"))):
-        columns = [row[1] for row in connection.execute(f"PRAGMA table_info({name})")]
-        described = re.search(rf"(?m)^- `{name}\(([^)]*)\)`", text)
-        assert described is not None, name
-        assert re.split(r",\s+", described[1]) == columns
-    for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'view'"):
-        assert f"`{name}`" in text
+        columns = " ".join(f"`{row[1]}`" for row in connection.execute(f"PRAGMA table_info({name})"))
+        assert f"| `{name}` | " in PAGES["database"]
+        assert f" | {columns} |" in PAGES["database"]
     connection.close()
 
 
@@ -288,14 +286,18 @@ def test_json_of_a_capture_is_as_shown() -> None:
     assert [list(each) for each in example["deliveries"]] == [list(delivery.as_json())]
 
 
-def test_the_map_names_what_is_there() -> None:
-    """Each module of the map exists, and each module at the top of `relay` and `tui` is in the map."""
-    text = README.partition("\n## The map of the code\n")[2].partition("\n## ")[0]
-    relay, _, tui = text.partition("\ntui/\n")
-    for package, part in (("relay", relay), ("tui", tui)):
-        named = set(re.findall(r"(?m)^  ([a-z_]+(?:\.py|/))", part))
-        there = {path.name + ("/" if path.is_dir() else "") for path in (ROOT / package).iterdir()}
-        assert named == {name for name in there if not name.startswith("__") and name.endswith((".py", "/"))}
+def test_the_picture_of_the_packages_is_that_of_the_import_rules() -> None:
+    """Each line of the picture is a floor of the linter's layers, from above to below."""
+    rules = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
+    picture = re.findall(r"(?ms)^```text\nrelay\n(.*?)^tui\n(.*?)^```", PAGES["architecture"])
+    [floors] = [[part.splitlines() for part in parts] for parts in picture]
+    for package, lines in zip(("relay", "tui"), floors, strict=True):
+        [layers] = [
+            rule["layers"]
+            for rule in rules["contracts"]
+            if rule["type"] == "layers" and rule["containers"] == [package]
+        ]
+        assert [set(line.split()) for line in lines] == [set(re.split(r"[ |]+", layer)) for layer in layers]
 
 
 def test_pictures_stand_alone() -> None:

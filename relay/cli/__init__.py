@@ -32,6 +32,7 @@ from relay.cli.context import (
     shared_options,
     texts_only,
 )
+from relay.cli.examples import epilog
 from relay.errors import Exit, RelayError
 from relay.text.safe import visible_block
 
@@ -63,6 +64,7 @@ COMMANDS: dict[str, str] = {
     "trust": "relay.cli.trust",
     "doctor": "relay.cli.doctor.command",
     "completion": "relay.cli.completion",
+    "help": "relay.cli.help",
 }
 """Command -> the module that holds it. The object there has the command's name, with `_command` behind it."""
 
@@ -103,6 +105,7 @@ SUMMARIES: dict[str, dict[str, str]] = {
         "trust": "trust a project's settings file that reaches beyond its folder",
         "doctor": "check versions, paths, port, engine, targets, TLS, secrets",
         "completion": "make your shell complete commands and options",
+        "help": "the manual: a page for each topic",
     },
 }
 """What `--help` says of each command, by heading, so that it need not import them all."""
@@ -132,6 +135,7 @@ class Lazy(click.Group):
             return None
         command = getattr(import_module(COMMANDS[cmd_name]), f"{cmd_name}_command")
         assert isinstance(command, click.Command)
+        command.epilog = epilog(cmd_name)
         return texts_only(command)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -13,7 +13,6 @@ import click
 
 from relay.cli.context import Invocation, run_async, shared_options
 from relay.cli.json_lines import print_json
-from relay.cli.listing import FILTER_HELP
 from relay.cli.output import FilterCommand
 from relay.cli.status import target_line
 from relay.config import Settings
@@ -27,7 +26,7 @@ from relay.text.local_time import now
 from relay.text.safe import visible
 
 
-@click.command("forward", cls=FilterCommand, epilog=FILTER_HELP)
+@click.command("forward", cls=FilterCommand)
 @click.argument("selection", nargs=-1)
 @click.option("--yes", is_flag=True, help="Do not ask, however many they are.")
 @shared_options

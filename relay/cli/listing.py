@@ -14,7 +14,7 @@ from relay.cli.context import Invocation, shared_options
 from relay.cli.json_lines import print_json
 from relay.cli.option_rules import exclude, needs
 from relay.cli.output import Columns, FilterCommand, capture_as_json, reveal_option
-from relay.filters import HELP, Filter
+from relay.filters import Filter
 from relay.store.read.reader import Reader
 from relay.store.read.search import search
 from relay.store.read.selection import fetched, ids_of, nothing_matches
@@ -24,11 +24,10 @@ from relay.text.safe import visible
 
 LIMIT = 50
 
-FILTER_HELP = "\b\nFilter:\n" + "\n".join(f"  {written:26}  {meaning}" for written, meaning in HELP)
 """The filter's table for the end of `--help`."""
 
 
-@click.command("list", cls=FilterCommand, epilog=FILTER_HELP)
+@click.command("list", cls=FilterCommand)
 @click.argument("selection", nargs=-1)
 @click.option("-n", "--limit", type=click.IntRange(min=1), metavar="N", help=f"The newest N.  [{LIMIT}]")
 @click.option("--all", "everything", is_flag=True, help="All that match, however many.")

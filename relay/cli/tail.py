@@ -17,7 +17,6 @@ import click
 
 from relay.cli.context import Invocation, shared_options
 from relay.cli.json_lines import print_json
-from relay.cli.listing import FILTER_HELP
 from relay.cli.option_rules import needs
 from relay.cli.output import Columns, FilterCommand, capture_as_json, reveal_option
 from relay.config import Settings
@@ -39,7 +38,7 @@ STILL_WATCHED = 2_000
 """Captures of `tail` that are asked again when verdicts and shapes come."""
 
 
-@click.command("tail", cls=FilterCommand, epilog=FILTER_HELP)
+@click.command("tail", cls=FilterCommand)
 @click.argument("filter", nargs=-1)
 @reveal_option
 @shared_options
@@ -64,7 +63,7 @@ def tail_command(invocation: Invocation, filter: tuple[str, ...], reveal: bool) 
             sleep(EVERY_S)
 
 
-@click.command("wait", cls=FilterCommand, epilog=FILTER_HELP)
+@click.command("wait", cls=FilterCommand)
 @click.argument("filter", nargs=-1)
 @click.option(
     "--timeout",

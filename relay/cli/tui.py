@@ -84,3 +84,18 @@ def screen_command(ctx: click.Context, /, detach: bool, **flags: Any) -> int:
             for line in [*listener.said(), *listener.last_words, f"the listener ended: {how}"]:
                 click.echo(visible_block(line), err=True)
     return code
+
+
+def keys_table() -> str:
+    """Every key of the screen, by place, as Markdown; a key that moves only is left out."""
+    from relay.docs.tables import markdown
+    from tui.keyboard.keys import PLACES
+
+    return "\n\n".join(
+        f"{place}:\n\n"
+        + markdown(
+            ("key", "does", "id"),
+            ((f"`{key.written}`", key.tooltip, f"`{key.id}`") for key in keys if key.group != "Move"),
+        )
+        for place, keys in PLACES
+    )

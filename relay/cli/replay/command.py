@@ -19,7 +19,6 @@ from relay.cli.annotate import ranges
 from relay.cli.context import Invocation, run_async, shared_options
 from relay.cli.json_lines import print_json
 from relay.cli.listen.options import target_tls, target_tls_options
-from relay.cli.listing import FILTER_HELP
 from relay.cli.option_rules import exclude, needs
 from relay.cli.output import FilterCommand, reveal_option, write_bytes
 from relay.cli.replay.editor import edited_by_hand
@@ -64,7 +63,7 @@ def _pace(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -
     return rate
 
 
-@click.command("replay", cls=FilterCommand, epilog=FILTER_HELP)
+@click.command("replay", cls=FilterCommand)
 @click.argument("selection", nargs=-1)
 @click.option(
     "--to", multiple=True, metavar="TARGET", help="Send to :3000, localhost:3000/hook or a URL instead."

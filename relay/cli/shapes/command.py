@@ -15,7 +15,6 @@ from relay.analysis.shape import judge
 from relay.analysis.shape_summary import DifferenceStats, Summary, TypeStats
 from relay.cli.context import SHARED_FLAGS, SHARED_OPTIONS, Group, Invocation, run_async, shared_options
 from relay.cli.json_lines import print_json
-from relay.cli.listing import FILTER_HELP
 from relay.cli.option_rules import apart
 from relay.cli.output import FilterCommand
 from relay.cli.shapes.sources import read, sources
@@ -69,7 +68,7 @@ def shapes_command() -> None:
     """
 
 
-@shapes_command.command(SUMMARY, cls=FilterCommand, epilog=FILTER_HELP, hidden=True)
+@shapes_command.command(SUMMARY, cls=FilterCommand, hidden=True)
 @click.argument("words", nargs=-1, metavar="[SELECTION|FILES]")
 @shared_options
 @click.pass_obj

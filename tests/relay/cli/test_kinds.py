@@ -1,4 +1,4 @@
-"""Each kind of line that `--json` prints has one form, and the README's table documents it."""
+"""Each kind of line that `--json` prints has one form, and the manual's table documents it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from relay.docs.kinds import KINDS
 from tests.support.backend import a_backend
 from tests.support.backends import free_port
 from tests.support.program import ROOT, exchange, lean_relay_here, running, wait_until, working_folder
@@ -65,6 +66,7 @@ doctor
 trust
 trust --list
 completion bash
+help filter
 --version
 --nonsense
 """
@@ -120,12 +122,10 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> Printed:
 
 @pytest.fixture(scope="module")
 def documented() -> Mapping[str, Form]:
-    """The README's table: `name` is always there, `name?` may be; and what prints the kind."""
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    table = readme.partition("\n### Kinds of lines\n")[2].partition("\n## ")[0]
+    """The declared kinds: `name` is always there, `name?` may be."""
     forms = {}
-    for kind, fields, _ in re.findall(r"(?m)^\| `([a-z_]+)` \| (.*) \| (.*) \|$", table):
-        names = re.findall(r"`([a-z0-9_]+\??)`", re.sub(r"\([^)]*\)", "", fields))
+    for kind, declared in KINDS.items():
+        names = re.findall(r"`([a-z0-9_]+\??)`", re.sub(r"\([^)]*\)", "", declared.fields))
         sometimes = {name[:-1] for name in names if name.endswith("?")}
         forms[kind] = Form({name for name in names if not name.endswith("?")}, sometimes)
     assert forms

@@ -83,7 +83,7 @@ def wrong(line: str) -> str | None:
 
 def named() -> Iterator[tuple[str, str]]:
     """Where a command is named, and the command."""
-    for path in [*SOURCES, ROOT / "README.md", ROOT / "CHANGELOG.md"]:
+    for path in [*SOURCES, *(ROOT / "relay/docs").glob("*.md"), ROOT / "README.md", ROOT / "CHANGELOG.md"]:
         found = texts(path) if path.suffix == ".py" else [path.read_text(encoding="utf-8")]
         for text in found:
             for line in COMMAND.findall(text):
