@@ -1,6 +1,6 @@
 """The values that everything shares: captures and what hangs on them.
 
-Frozen; opens nothing. Names are those of the README's word list. `as_json` of each
+Frozen; opens nothing. Names are those of the manual. `as_json` of each
 is the shape that `--json` prints and that scripts rely on.
 """
 
@@ -245,7 +245,7 @@ class Capture:
     deliveries: tuple[Delivery, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
-        """One line of `--json`; the keys and their meaning are documented in the README."""
+        """One line of `--json`; the keys and their meaning are documented in `lean-relay help database`."""
         line: dict[str, Any] = {
             "kind": "capture",
             "id": self.id,

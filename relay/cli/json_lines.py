@@ -1,6 +1,6 @@
 """The lines of `--json`: one JSON object each, whose `kind` names its form.
 
-A kind has one form, whichever command prints it; the README's table of kinds documents them all.
+A kind has one form, whichever command prints it; `lean-relay help database` documents them all.
 """
 
 from __future__ import annotations

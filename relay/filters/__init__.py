@@ -30,7 +30,7 @@ HELP: tuple[tuple[str, str], ...] = (
     ('"a b"', r"a text as it is; \" is a quote in it"),
     ("a*b", "* is any text, in quotes itself"),
 )
-"""What can be written, and what it means: the table of `--help` and of the README."""
+"""What can be written, and what it means: the table of `lean-relay help filter`."""
 
 
 def arrival_fault(filter: Filter) -> str | None:

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from time import time
 
 RETRY_AFTER_S = 60
-"""Beside a 503; Lean's own first retry is a minute away (README, "What Lean documents")."""
+"""Beside a 503; Lean's own first retry is a minute away (`lean-relay help lean`)."""
 
 STORED = "stored\n"
 

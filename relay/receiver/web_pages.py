@@ -1,4 +1,4 @@
-"""What a web page may cause through a browser on this machine (README, "Web pages").
+"""What a web page may cause through a browser on this machine (`lean-relay help settings`).
 
 Pure. A browser names its page in `Origin` or `Sec-Fetch-Site`, but for plain GETs to a name, which any
 page's owner can have lead here; servers name neither.

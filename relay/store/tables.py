@@ -1,6 +1,6 @@
 """The SQL of every table, index and view, migration by migration; executes nothing.
 
-The tables are public (README, "The tables"): a migration that has been published is never edited, only
+The tables are public (`lean-relay help database`): a migration that has been published is never edited, only
 followed by another.
 """
 

@@ -350,7 +350,7 @@ def public_url(settings: Settings) -> Iterator[Finding]:
         yield warning(
             "public URL",
             "none is set, so it is not known whether Lean can reach this relay",
-            "start a tunnel and set public_url; the README says how",
+            "start a tunnel and set public_url; see `lean-relay help public-url`",
         )
     elif urlsplit(url).scheme != "https":
         text = f"{url} is not https: bank data would cross the network in the open"
