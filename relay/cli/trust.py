@@ -57,7 +57,7 @@ def trust_command(invocation: Invocation, file: Path | None, listed: bool, remov
         _tell(invocation, path, "not-needed", [], None)
         return
     trusted.trust(project)
-    remembered = trusted.remembered(project.path)
+    remembered = trusted.record_of(project.path)
     _tell(invocation, path, "trusted", project.names, remembered.trusted_at if remembered else None)
     if not invocation.json:
         for line in named(project):
@@ -85,7 +85,7 @@ def _path(file: Path | None) -> Path:
 def _list(invocation: Invocation) -> None:
     for each in trusted.all_trusted():
         try:
-            state = "trusted" if trusted.holds(project_file(each.path)) else "changed"
+            state = "trusted" if trusted.is_trusted(project_file(each.path)) else "changed"
         except UsageError:
             state = "unreadable"
         _tell(invocation, each.path, state, list(each.names), each.trusted_at)

@@ -1,7 +1,7 @@
-"""The declaration of a setting: what each is called, what it means, how it is read and given.
+"""The parts of a setting's declaration: name, meaning, reader, example, reach and option.
 
-Owns what a declaration consists of. Files, variables, options, `config` and the manual all follow it; the
-declarations themselves are the fields of `relay.config.settings.Settings`. Reads no file and no environment.
+The declarations themselves are the fields of `relay.config.settings.Settings`; files, variables, options,
+`config` and the manual follow them. Reads no file and no environment.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 from relay.config import reach as reaches
 from relay.config.reach import Reach
-from relay.config.sources import Place, variable
+from relay.config.sources import SettingSource, variable
 
 _KEY = "setting"
 """The entry of a field's metadata."""
@@ -41,22 +41,22 @@ class Setting:
     """The field of `Settings`."""
     meaning: str
     """One sentence, for `--help`, the file that `config init` writes, and the manual."""
-    read: Callable[[object, Place], object]
-    """Raises `ValueError` with what is wrong and what to write instead."""
+    read: Callable[[object, SettingSource], object]
+    """Raises `ValueError` with the error and the form to use instead."""
     example: str
     """A line of TOML."""
     default_text: str
     """The default as a person would write it; empty where nothing is set."""
     reach: Reach
-    """What a value in a project's file reaches beyond its folder; such a file has to be trusted with it."""
+    """What a value in a project file reaches beyond its folder, which needs trust."""
     structure: str | None = None
-    """What a variable holds as TOML, `list of targets`, or one plain value in place of a list; else None."""
+    """The TOML that a variable may have: `list of targets`; None for a plain value only."""
     option: Option | None = None
     """None for a setting that no option sets."""
 
     @property
     def option_name(self) -> str:
-        """`--forward-to`; where it has no option, what that would be."""
+        """`--forward-to`; for a setting without an option, the name that it would have."""
         return (self.option and self.option.name) or f"--{self.key.replace('_', '-')}"
 
     @property
@@ -66,7 +66,7 @@ class Setting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecretSetting:
-    """A setting that says where secrets are; `relay.config.secrets` reads it."""
+    """A setting that says where to read secrets; `relay.config.secrets` reads it."""
 
     key: str
     meaning: str
@@ -98,7 +98,7 @@ def setting(
     *,
     reach: Reach,
     read: Callable[[object], object] | None = None,
-    read_at: Callable[[object, Place], object] | None = None,
+    read_at: Callable[[object, SettingSource], object] | None = None,
     key: str = "",
     structure: str | None = None,
     option: Option | None = None,
@@ -109,13 +109,13 @@ def setting(
 
     Args:
         example: a value in TOML.
-        read: takes a value as options, variables and files have it; `read_at` takes where it comes from too.
+        read: takes a value as options, variables and files have it; `read_at` takes its source too.
         key: its name in a file, where that is not the field's.
         show: formats the default.
         default_text: for a default that is not the field's.
     """
     assert (read is None) != (read_at is None), "a setting has one reader"
-    reader = read_at if read_at is not None else (lambda value, _place: read(value))  # type: ignore[misc]
+    reader = read_at if read_at is not None else (lambda value, _source: read(value))  # type: ignore[misc]
     found = Setting(
         key=key,
         attribute="",
@@ -135,9 +135,9 @@ def file_setting(meaning: str, example: str) -> dict[str, object]:
     return setting(meaning, f'"{example}"', read_at=file_path, reach=reaches.any_file, option=Option("FILE"))
 
 
-def file_path(value: object, place: Place) -> Path:
-    """Reads a path."""
-    return place.path(value)
+def file_path(value: object, source: SettingSource) -> Path:
+    """Read a path; relative ones start at the source's folder."""
+    return source.path(value)
 
 
 def declared(settings: type) -> dict[str, Setting]:

@@ -8,46 +8,46 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RespondRule:
-    """One rule for answering otherwise on purpose; the first that matches a capture holds."""
+    """One rule for a response on purpose; the first that matches a capture applies."""
 
     when: str
-    """A filter, still text: it is read by whoever applies it."""
+    """A filter, still a text; the code that applies it parses it."""
     status: int = 200
     delay_s: float = 0.0
-    """Seconds between the commit and the answer."""
+    """Seconds between the commit and the response."""
     first: int | None = None
-    """How many captures it answers before it is used up; None for all."""
+    """How many captures it applies to; None for all."""
     where: str
-    """Where it stands, for messages: `lean-relay.toml: respond_rules[0]`."""
+    """Its source, for messages: `lean-relay.toml: respond_rules[0]`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """One target and which captures are sent on to it."""
+    """One target, and the captures that are forwarded to it."""
 
     to: str
-    """As written: `:3000/hook`; `relay.text.targets.target_url` takes it."""
+    """As written, for `relay.text.targets.target_url`: `:3000/hook`."""
     when: str | None = None
-    """A filter, still text: it is read by whoever applies it. None for all captures."""
+    """A filter, still a text; the code that applies it parses it. None for all captures."""
     where: str
-    """Where it stands, for messages: `lean-relay.toml: forward[0]`, `--forward-to`."""
+    """Its source, for messages: `lean-relay.toml: forward[0]`, `--forward-to`."""
 
     @property
     def where_when(self) -> str:
-        """Where its filter stands: `lean-relay.toml: forward[0].when`, `--only`."""
+        """The source of its filter: `lean-relay.toml: forward[0].when`, `--only`."""
         return "--only" if self.where.startswith("--") else f"{self.where}.when"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecretSource:
-    """Where a secret is to be read from; never the secret."""
+    """Where to read a secret; never the secret itself."""
 
     name: str
     file: Path | None = None
     env: str | None = None
     """Name of an environment variable; exactly one of `file` and `env` is set."""
     where: str
-    """Which setting says so: `lean-relay.toml: secrets.sandbox`."""
+    """The setting that names it: `lean-relay.toml: secrets.sandbox`."""
 
     def __str__(self) -> str:
         return f"file {self.file}" if self.file is not None else f"environment {self.env}"
@@ -60,7 +60,7 @@ class LeftOut:
     name: str
     """As in the file: `forward`, `secrets.sandbox`."""
     where: str
-    """Its place, for messages: `lean-relay.toml: forward`."""
+    """Its source, for messages: `lean-relay.toml: forward`."""
     file: Path
     for_other_db: bool = False
     """It is `keep`, and the database is not the one that the file names; else the file is not trusted."""

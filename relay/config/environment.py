@@ -1,6 +1,6 @@
-"""Settings as the environment has them: plain texts, and TOML for lists and tables.
+"""Values of environment variables: plain texts, and TOML for lists and tables.
 
-Owns when a text is taken for TOML. What it means is the setting's own to say.
+Owns the decision whether a text is TOML; the setting's reader gives it its meaning.
 """
 
 from __future__ import annotations
@@ -8,14 +8,14 @@ from __future__ import annotations
 import tomllib
 
 
-def of_variable(structure: str | None, text: str) -> object:
-    """The value that a variable holds: for a list TOML, or one plain value.
+def parse_variable(structure: str | None, text: str) -> object:
+    """The value of a variable: TOML for a list, or one plain value.
 
     Args:
         structure: of the setting: `list of targets`, `table of keys`, None for a plain value.
 
     Raises:
-        ValueError: it looks like TOML and is none, or is a plain value where a table is wanted.
+        ValueError: it looks like TOML and is not, or is a plain value where a table is needed.
     """
     if structure is None:
         return text
@@ -27,15 +27,15 @@ def of_variable(structure: str | None, text: str) -> object:
         value, reason = None, str(error)
     if value is not None and not isinstance(value, (list, dict, str)):
         value = None
-        reason = "it is another value"
+        reason = "it has another type"
     if structure.startswith("table"):
         if not isinstance(value, dict):
-            raise ValueError(f"is no TOML {structure}: {'it is another value' if value else reason}")
+            raise ValueError(f"is not a valid TOML {structure}: {'it has another type' if value else reason}")
         return value
     if isinstance(value, (list, dict, str)):
         return value
     if structure == "list of tables" or _is_meant_as_toml(text.strip()):
-        raise ValueError(f"is no TOML {structure}: {reason}")
+        raise ValueError(f"is not a valid TOML {structure}: {reason}")
     return text
 
 

@@ -1,7 +1,7 @@
 """Settings put together: flags, then environment, then project file, then user file, then defaults.
 
-Owns where settings files are looked for and the order of strength. Reads each place to its end
-before it complains, so that one message lists every fault.
+Owns where settings files are looked for and which source is stronger. Reads every source to its end before
+it raises, so that one message lists all errors.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from platformdirs import user_config_path, user_data_path
 from relay.config import secrets, toml_file
 from relay.config.declarations import SECRETS
 from relay.config.entries import SecretSource
-from relay.config.environment import of_variable
+from relay.config.environment import parse_variable
 from relay.config.project import as_project, refuse, without_untrusted
 from relay.config.settings import SETTINGS, Settings
-from relay.config.sources import Layer, Place, variable
+from relay.config.sources import Layer, SettingSource, variable
 from relay.config.tables import routes_of_flags
 from relay.config.toml_file import Kind
 from relay.config.trusted import ProjectFile
-from relay.config.values import SeveralFaultsError, nearest
+from relay.config.values import SeveralErrors, nearest
 from relay.errors import UsageError
 from relay.text.encodings import decoded
 
@@ -46,12 +46,12 @@ def user_file() -> Path:
 
 
 def default_db() -> Path:
-    """Where the log is unless a setting says otherwise."""
+    """The database file where no setting names another."""
     return user_data_path(APPLICATION, appauthor=False) / "relay.db"
 
 
 def default_certs() -> Path:
-    """Where the development certificates are."""
+    """The folder of the development certificates."""
     return user_data_path(APPLICATION, appauthor=False) / "certs"
 
 
@@ -68,14 +68,14 @@ def load(
     Args:
         flags: keys of `SETTINGS` or fields of `Settings`; None, or an empty tuple, means not given.
             `forward_to` (targets) and `only` (a filter for all of them) replace the routes of files.
-        config: a file to read in place of the project's.
-        environ: in place of the process's; `LEAN_RELAY_...`, an empty value meaning not set.
-        cwd: where relative flags start and the search for `lean-relay.toml` begins.
-        untrusted: asked about a file that was found, not named, with settings in force that need trust and
-            have none. True takes them as they were read, False leaves them out (`Settings.left_out`).
+        config: a file to read instead of the project file.
+        environ: instead of the process's; `LEAN_RELAY_...`, an empty value meaning not set.
+        cwd: where relative paths of flags start, and the search for `lean-relay.toml`.
+        untrusted: decides about a file that was found, not named, and has settings in force that need trust
+            and have none. True takes them as they were read, False leaves them out (`Settings.left_out`).
 
     Raises:
-        UsageError: anything is wrong in any place, used or not; each fault is one line.
+        UsageError: there is an error in any source, used or not; one line for each.
         UntrustedSettings: `untrusted` raised it.
     """
     environ = os.environ if environ is None else environ
@@ -92,24 +92,24 @@ def load(
         if path is not None and (kind == "named" or _is_file(path)) and path not in files:
             layers.append(_of_file(path, cwd, kind))
             files.append(path)
-    faults = [fault for layer in layers for fault in layer.faults]
-    if len(faults) == 1:
-        raise UsageError(faults[0])
-    if faults:
-        raise UsageError(f"{len(faults)} settings are wrong\n" + "\n".join(f"  {fault}" for fault in faults))
+    errors = [error for layer in layers for error in layer.errors]
+    if len(errors) == 1:
+        raise UsageError(errors[0])
+    if errors:
+        raise UsageError(f"{len(errors)} settings are wrong\n" + "\n".join(f"  {error}" for error in errors))
     left_out = without_untrusted(layers, untrusted)
     return replace(_merged(layers, files), left_out=tuple(left_out))
 
 
 def project_file(path: Path) -> ProjectFile:
-    """A settings file read as one that was found by itself, with what in it needs trust.
+    """Read a settings file as if it had been found, with its settings that need trust.
 
     Raises:
-        UsageError: it cannot be read, could be another user's, or anything in it is wrong.
+        UsageError: it could not be read, could be another user's, or has errors.
     """
     layer = _of_file(path, Path.cwd(), "found")
-    if layer.faults:
-        raise UsageError("\n".join(layer.faults))
+    if layer.errors:
+        raise UsageError("\n".join(layer.errors))
     assert layer.project is not None
     return layer.project
 
@@ -130,14 +130,14 @@ def _merged(layers: list[Layer], files: list[Path]) -> Settings:
         for key, value in layer.values.items():
             if key not in where:
                 chosen[SETTINGS[key].attribute] = value
-                where[key] = layer.place.of(key)
-        for name, source in layer.sources.items():
-            found.setdefault(name, source)
-    # Resolved once: every name of a database leads to the same lock, socket and write-ahead log.
+                where[key] = layer.source.of(key)
+        for name, secret in layer.secrets.items():
+            found.setdefault(name, secret)
+    # Resolved once, so that every name of a database leads to the same lock, socket and WAL.
     chosen["db"] = Path(os.path.realpath(chosen.get("db", default_db())))
     app_token = found.pop(secrets.APP_TOKEN, None)
     for layer in layers:
-        if layer.project is not None and where.get("keep") == layer.place.of("keep"):
+        if layer.project is not None and where.get("keep") == layer.source.of("keep"):
             chosen["keep_file"] = layer.project.path
     named = secrets.in_order(found.values())
     where = {key: where.get(key, "default") for key in SETTINGS}
@@ -160,33 +160,33 @@ def _of_flags(flags: Mapping[str, Any], cwd: Path) -> Layer:
     targets, only = given.pop("forward_to", ()), given.pop("only", None)
     assert given.keys() <= SETTINGS.keys(), f"no settings: {given.keys() - SETTINGS.keys()}"
     options = {key: setting.option_name for key, setting in SETTINGS.items()}
-    layer = _checked(given, Place(name="", base=cwd, kind="flag", options=options))
-    routes, faults = routes_of_flags(targets, only)
-    layer.faults += faults
+    layer = _checked(given, SettingSource(name="", base=cwd, kind="flag", options=options))
+    routes, errors = routes_of_flags(targets, only)
+    layer.errors += errors
     if routes:
         layer.values["forward"] = routes
     return layer
 
 
 def _of_environment(environ: Mapping[str, str], cwd: Path) -> Layer:
-    place = Place(name="", base=cwd, kind="environment")
+    source = SettingSource(name="", base=cwd, kind="environment")
     known = {setting.variable: key for key, setting in SETTINGS.items()}
     given: dict[str, object] = {}
-    faults: list[str] = []
+    errors: list[str] = []
     for name, text in environ.items():
         if not name.startswith("LEAN_RELAY_") or not text or name in _OTHER_VARIABLES:
             continue
         if name not in known:
             hint = nearest(name.removeprefix("LEAN_RELAY_"), SETTINGS)
-            faults.append(f"{name}: there is no such setting{_as_variable(hint)}")
+            errors.append(f"{name}: no such setting{_as_variable(hint)}")
             continue
         try:
-            given[known[name]] = of_variable(SETTINGS[known[name]].structure, text)
+            given[known[name]] = parse_variable(SETTINGS[known[name]].structure, text)
         except ValueError as error:
-            faults.append(f"{name}: {error}")
-    layer = _checked(given, place)
-    layer.sources, more = secrets.environment_sources(environ, place)
-    layer.faults += faults + more
+            errors.append(f"{name}: {error}")
+    layer = _checked(given, source)
+    layer.secrets, more = secrets.environment_sources(environ, source)
+    layer.errors += errors + more
     return layer
 
 
@@ -195,64 +195,64 @@ def _as_variable(hint: str) -> str:
 
 
 def _of_file(path: Path, cwd: Path, kind: Kind) -> Layer:
-    place = Place(
+    source = SettingSource(
         name=path.name if path.parent == cwd else str(path), base=path.absolute().parent, kind="file"
     )
     try:
         table = tomllib.loads(decoded(toml_file.read(path, kind)))
     except OSError as error:
-        return _faulty(place, f"{place.name}: cannot be read: {error.strerror}")
+        return _failed(source, f"{source.name}: could not be read: {error.strerror}")
     except UnicodeDecodeError:
-        return _faulty(place, f"{place.name}: is not UTF-8 text; save it as UTF-8")
+        return _failed(source, f"{source.name}: is not UTF-8 text; save it as UTF-8")
     except tomllib.TOMLDecodeError as error:
-        return _faulty(place, f"{place.name}: is not TOML: {error}")
+        return _failed(source, f"{source.name}: is not TOML: {error}")
     except RecursionError:
-        return _faulty(place, f"{place.name}: is nested too deeply")
+        return _failed(source, f"{source.name}: is nested too deeply")
     except ValueError as error:
-        return _faulty(place, f"{place.name}: {error}")
-    faults = [
-        f"{place.name}: {key}: there is no such setting{nearest(key, _FILE_KEYS)}"
+        return _failed(source, f"{source.name}: {error}")
+    errors = [
+        f"{source.name}: {key}: no such setting{nearest(key, _FILE_KEYS)}"
         for key in table.keys() - _FILE_KEYS.keys()
     ]
-    layer = _checked({key: value for key, value in table.items() if key in SETTINGS}, place)
+    layer = _checked({key: value for key, value in table.items() if key in SETTINGS}, source)
     if "secrets" in table:
-        layer.sources, more = secrets.named_sources(table["secrets"], place)
-        layer.faults += more
+        layer.secrets, more = secrets.named_sources(table["secrets"], source)
+        layer.errors += more
     if "app_token" in table:
         try:
-            layer.sources[secrets.APP_TOKEN] = secrets.source(
-                table["app_token"], secrets.APP_TOKEN, "app_token", place
+            layer.secrets[secrets.APP_TOKEN] = secrets.secret_source(
+                table["app_token"], secrets.APP_TOKEN, "app_token", source
             )
         except ValueError as error:
-            layer.faults.append(f"{place.of('app_token')}: {error}")
-    layer.faults += sorted(faults)
+            layer.errors.append(f"{source.of('app_token')}: {error}")
+    layer.errors += sorted(errors)
     if kind == "found":
         if "keep" in table and "db" not in table:
-            # Else whoever wrote the file would empty the database that is the user's own.
-            layer.faults.append(
-                f"{place.of('keep')}: a project's file sets it for a database that it names too; "
+            # Otherwise the author of the file could empty the user's own database.
+            layer.errors.append(
+                f"{source.of('keep')}: a project file can set it only together with db; "
                 f'add db = "relay.db", or set keep in {user_file()}'
             )
         layer.project = as_project(path, layer)
     return layer
 
 
-def _faulty(place: Place, fault: str) -> Layer:
-    return Layer(place, {}, {}, [fault])
+def _failed(source: SettingSource, error: str) -> Layer:
+    return Layer(source, {}, {}, [error])
 
 
-def _checked(given: Mapping[str, object], place: Place) -> Layer:
-    layer = Layer(place, {}, {}, [])
+def _checked(given: Mapping[str, object], source: SettingSource) -> Layer:
+    layer = Layer(source, {}, {}, [])
     for key, value in given.items():
         try:
-            layer.values[key] = SETTINGS[key].read(value, place)
-        except SeveralFaultsError as error:
-            layer.faults += [f"{place.of(key)}{fault}" for fault in error.faults]
+            layer.values[key] = SETTINGS[key].read(value, source)
+        except SeveralErrors as error:
+            layer.errors += [f"{source.of(key)}{text}" for text in error.errors]
         except ValueError as error:
-            layer.faults.append(f"{place.of(key)}: {error}")
+            layer.errors.append(f"{source.of(key)}: {error}")
     return layer
 
 
 def _is_file(path: Path) -> bool:
-    # Unlike Path.is_file before 3.14, a folder above that may not be searched is no error.
+    # Unlike Path.is_file before 3.14, a folder above that cannot be searched is not an error.
     return os.path.isfile(path)

@@ -1,4 +1,4 @@
-"""Values of settings as plain JSON, in the form that a settings file has them in."""
+"""Values of settings as plain JSON, in the form that a settings file has."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Settings of a project file that need trust: found, refused or left out.
 
-Owns the decision for each command, the error that names what needs trust, and how an engine that reads its
-settings again goes on with the old values.
+Owns the decision for each command, the error that names those settings, and how an engine that reloads its
+settings keeps the old values.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ LETTERS_NAMED = 200
 
 
 class UntrustedSettings(RelayError):
-    """A project file has settings in force that need trust, and has none."""
+    """A project file that is not trusted has settings in force that need trust."""
 
     def __init__(self, project: ProjectFile) -> None:
         named = [f"  {visible(_cut(f'{each.name} = {each.value}'))}" for each in project.outer[:LINES_NAMED]]
@@ -47,30 +47,30 @@ class UntrustedSettings(RelayError):
 
 
 def heading(project: ProjectFile) -> str:
-    """The line above the settings that need trust, in the question and in the error."""
+    """The heading of the settings that need trust, for the question and the error."""
     return f"{visible(str(project.path))} has settings that reach beyond its folder and this machine:"
 
 
 def as_project(path: Path, layer: Layer) -> ProjectFile:
-    """What in a file that was found by itself needs trust.
+    """The settings that need trust in a file that was found, not named.
 
     Args:
         layer: its settings as they were read.
     """
-    folder = layer.place.base
+    folder = layer.source.base
     outer = [
         OuterSetting(name=key, value=text)
         for key, value in layer.values.items()
         for text in SETTINGS[key].reach(value, folder)
     ]
-    for name, source in layer.sources.items():
+    for name, secret in layer.secrets.items():
         key = secrets.key_of(name)
-        outer += [OuterSetting(name=key, value=text) for text in reach.secret(source, folder)]
+        outer += [OuterSetting(name=key, value=text) for text in reach.secret(secret, folder)]
     return ProjectFile(path=real_path(path), outer=tuple(outer))
 
 
 def real_path(path: Path) -> Path:
-    """A project file's path as trust knows it: its folder without links, its own name."""
+    """The path by which a project file is trusted: its folder without links, its own name."""
     return Path(os.path.realpath(path.parent), path.name)
 
 
@@ -84,16 +84,16 @@ def refuse(project: ProjectFile) -> bool:
 
 
 def leave_out(_project: ProjectFile) -> bool:
-    """Decide for a command that has to work in any folder: without the settings that need trust."""
+    """Decide for a command that has to work in any folder: leave out the settings that need trust."""
     return False
 
 
 def without_untrusted(layers: Sequence[Layer], untrusted: Callable[[ProjectFile], bool]) -> list[LeftOut]:
-    """Take out of a project file's layer what may not be in force, and return what that is.
+    """Remove from a project file's layer the settings that may not be in force, and return them.
 
     Args:
-        layers: the stronger first, without faults.
-        untrusted: as of `relay.config.load`.
+        layers: strongest first, without errors.
+        untrusted: as for `relay.config.load`.
     """
     for at, layer in enumerate(layers):
         if layer.project is not None:
@@ -111,7 +111,7 @@ def _taken_out(
 
     def leave(name: str, *, for_other_db: bool = False) -> None:
         _drop(layer, name)
-        where = layer.place.of(name)
+        where = layer.source.of(name)
         left_out.append(LeftOut(name=name, where=where, file=project.path, for_other_db=for_other_db))
 
     in_force = [name for name in _names(layer) if not any(name in _names(other) for other in stronger)]
@@ -119,23 +119,23 @@ def _taken_out(
         in_force.remove("keep")
         leave("keep", for_other_db=True)
     names = [name for name in project.names if name in in_force]
-    if not names or trusted.holds(project) or untrusted(project):
+    if not names or trusted.is_trusted(project) or untrusted(project):
         return left_out
     if "db" in names and "keep" in in_force and "keep" not in names:
-        names.append("keep")  # "forever", which was meant for that database alone.
+        names.append("keep")  # "forever", which is for that database alone.
     for name in names:
         leave(name)
     return left_out
 
 
 def _names(layer: Layer) -> list[str]:
-    return [*layer.values, *map(secrets.key_of, layer.sources)]
+    return [*layer.values, *map(secrets.key_of, layer.secrets)]
 
 
 def _drop(layer: Layer, name: str) -> None:
     layer.values.pop(name, None)
-    for source in [source for source in layer.sources if secrets.key_of(source) == name]:
-        del layer.sources[source]
+    for secret in [each for each in layer.secrets if secrets.key_of(each) == name]:
+        del layer.secrets[secret]
 
 
 def _is_for(layer: Layer, stronger: Sequence[Layer]) -> bool:
@@ -145,7 +145,7 @@ def _is_for(layer: Layer, stronger: Sequence[Layer]) -> bool:
 
 
 def with_left_out_of(fresh: Settings, old: Settings) -> Settings:
-    """Settings read again, in which those that need trust and have none are as they were.
+    """Reloaded settings, in which those that need trust and have none keep their old values.
 
     Args:
         old: the settings in force until now.
@@ -170,7 +170,7 @@ def with_left_out_of(fresh: Settings, old: Settings) -> Settings:
 
 
 def why_left_out(left_out: Sequence[LeftOut]) -> list[tuple[str, str]]:
-    """For people: which settings of a project file are not in force and why, and what to do about it."""
+    """For people: the settings of a project file that are not in force, why, and what to do about it."""
     found: list[tuple[str, str]] = []
     names = [each.name for each in left_out if not each.for_other_db]
     if names:

@@ -1,9 +1,9 @@
 """The reach of settings in a project file: inside its folder and on loopback, or beyond.
 
-A `lean-relay.toml` may come with a cloned repository. What stays inside its folder and on loopback it sets
-freely; what reaches further has to be trusted (`relay.config.trusted`). Each setting is declared with one of
-these functions, which takes its parsed value and that folder and returns the texts that a person is asked
-about, none where nothing reaches beyond. Trust is in those texts, so they hold the whole value.
+A `lean-relay.toml` may come with a cloned repository. It can set anything inside its folder and on loopback;
+a setting that reaches further needs trust (`relay.config.trusted`). Each setting is declared with one of
+these functions. It takes the parsed value and that folder, and returns the texts to ask about, none where
+nothing reaches beyond. Trust is given to those texts, so they contain the whole value.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from relay.config.values import format_span
 from relay.text.targets import is_loopback, target_url
 
 Find = Callable[[Any, Path], tuple[str, ...]]
-"""A value and the folder of its file -> what reaches beyond; empty where nothing does."""
+"""A value and the folder of its file -> the parts that reach beyond."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,61 +41,61 @@ def _needs_trust(trust: str) -> Callable[[Find], Reach]:
 
 
 OWN_VARIABLES = "LEAN_"
-"""Variables that begin so are meant for Lean's tools; any other may hold anything, a cloud's key included."""
+"""Variables with this prefix are for Lean's tools; any other may hold anything, such as a cloud's key."""
 
 
 @_needs_trust("no")
 def inside(_value: object, _folder: Path) -> tuple[str, ...]:
-    """Of settings that cannot reach further, whatever their value."""
+    """For settings that cannot reach further, whatever their value."""
     return ()
 
 
 @_needs_trust("always")
 def beyond(value: object, _folder: Path) -> tuple[str, ...]:
-    """Of settings that do, whatever their value."""
+    """For settings that do, whatever their value."""
     return (", ".join(map(str, value)) if isinstance(value, tuple) else str(value),)
 
 
 @_needs_trust("if true")
 def beyond_if_on(value: bool, _folder: Path) -> tuple[str, ...]:
-    """Of checks that `true` switches off."""
+    """For checks that `true` turns off."""
     return ("true",) if value else ()
 
 
 @_needs_trust("if false")
 def beyond_if_off(value: bool, _folder: Path) -> tuple[str, ...]:
-    """Of protections that `false` switches off where the user's own file has them on."""
+    """For protections that `false` turns off where the user's own file has them on."""
     return () if value else ("false",)
 
 
 @_needs_trust("unless forever")
 def removal(value: timedelta | None, _folder: Path) -> tuple[str, ...]:
-    """Of `keep`: `forever` removes nothing."""
+    """For `keep`: `forever` removes nothing."""
     return () if value is None else (format_span(value),)
 
 
 @_needs_trust("always")
 def any_file(path: Path, _folder: Path) -> tuple[str, ...]:
-    """Of certificates and keys, wherever they are; the path has its links resolved."""
+    """For certificates and keys, wherever they are; the path has its links resolved."""
     return (os.path.realpath(path),)
 
 
 @_needs_trust("outside the file's folder")
 def file_outside(path: Path, folder: Path) -> tuple[str, ...]:
-    """Of other files: one outside the folder once all links are resolved, whether it exists or not."""
+    """For other files: one outside the folder once all links are resolved, whether it exists or not."""
     real = os.path.realpath(path)
     return () if Path(real).is_relative_to(os.path.realpath(folder)) else (real,)
 
 
 @_needs_trust("beyond loopback")
 def host(name: str, _folder: Path) -> tuple[str, ...]:
-    """Of the address to listen on."""
+    """For the address to listen on."""
     return () if is_loopback(name) else (name,)
 
 
 @_needs_trust("beyond loopback")
 def targets(routes: tuple[Route, ...], _folder: Path) -> tuple[str, ...]:
-    """Of routes: those whose target is not on loopback, as far as its name tells."""
+    """For routes: those whose target is not on loopback, judged by its name."""
     return tuple(
         route.to if route.when is None else f"{route.to} (when {route.when})"
         for route in routes
@@ -105,7 +105,7 @@ def targets(routes: tuple[Route, ...], _folder: Path) -> tuple[str, ...]:
 
 @_needs_trust("outside the file's folder; variables other than LEAN_...")
 def secret(source: SecretSource, folder: Path) -> tuple[str, ...]:
-    """Of a secret's source: a file outside the folder, or a variable that was not made for Lean."""
+    """For the source of a secret: a file outside the folder, or a variable without the prefix."""
     if source.file is not None:
         return tuple(f"file {path}" for path in file_outside(source.file, folder))
     assert source.env is not None

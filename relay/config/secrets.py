@@ -1,7 +1,7 @@
 """Secrets: where settings say they are, and reading them when they are needed.
 
-Owns the rule that a secret stands in a file or in the environment, never in a setting or a flag.
-No secret, and no value that could be one by mistake, gets into a message, a repr or `Settings`.
+Owns the rule that a secret is in a file or in the environment, never in a setting or a flag. No secret, and
+no value that could be one by mistake, gets into a message, a repr or `Settings`.
 """
 
 from __future__ import annotations
@@ -13,22 +13,22 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from relay.config.entries import SecretSource
-from relay.config.secret_warnings import doubts
+from relay.config.secret_warnings import problems
 from relay.config.settings import Settings
-from relay.config.sources import Place
+from relay.config.sources import SettingSource
 from relay.errors import UsageError
 
 DEFAULT_SECRET = "default"  # noqa: S105 -- a name
-"""The name of the secret that the environment gives without a name."""
+"""The name of the secret that the environment sets without a name."""
 
 APP_TOKEN = "app token"  # noqa: S105 -- a name
 """The name of the token's source; no webhook secret can have it."""
 
 FROM_ENVIRONMENT = {DEFAULT_SECRET: "LEAN_WEBHOOK_SECRET", APP_TOKEN: "LEAN_APP_TOKEN"}
-"""What can be set in the environment alone: the variable, and with `_FILE` behind it the path of a file."""
+"""Secrets that need no setting: each one's variable; the same name with `_FILE` has the path of a file."""
 
 PREFERRED_SECRETS = ("sandbox", DEFAULT_SECRET)
-"""Which of several is taken to sign with where nobody says."""
+"""Names of the secrets to sign with where none is asked for, best first."""
 
 LARGEST_SECRET_BYTES = 64 * 1024
 
@@ -38,35 +38,35 @@ _VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 Warn = Callable[[str], None]
 
 
-def named_sources(table: object, place: Place) -> tuple[dict[str, SecretSource], list[str]]:
-    """The `[secrets]` table of a settings file as sources by name, and what is wrong in it."""
+def named_sources(table: object, source: SettingSource) -> tuple[dict[str, SecretSource], list[str]]:
+    """The `[secrets]` table of a settings file as sources by name, and the errors in it."""
     if not isinstance(table, dict):
-        return {}, [f"{place.of('secrets')}: {_instead('sandbox')}"]
+        return {}, [f"{source.of('secrets')}: {_instead('sandbox')}"]
     sources: dict[str, SecretSource] = {}
-    faults: list[str] = []
+    errors: list[str] = []
     for name, value in table.items():
         if not _SECRET_NAME.fullmatch(name):
             what = "a secret's name is 1 to 64 letters, digits, dots, dashes and underscores"
-            faults.append(f"{place.of('secrets')}: {what}")
+            errors.append(f"{source.of('secrets')}: {what}")
             continue
         try:
-            sources[name] = source(value, name, f"secrets.{name}", place)
+            sources[name] = secret_source(value, name, f"secrets.{name}", source)
         except ValueError as error:
-            faults.append(f"{place.of(f'secrets.{name}')}: {error}")
-    return sources, faults
+            errors.append(f"{source.of(f'secrets.{name}')}: {error}")
+    return sources, errors
 
 
 def key_of(name: str) -> str:
-    """What a secret of this name is called in a settings file: `secrets.sandbox`, `app_token`."""
+    """The key of a secret of this name in a settings file: `secrets.sandbox`, `app_token`."""
     return "app_token" if name == APP_TOKEN else f"secrets.{name}"
 
 
 def in_order(sources: Iterable[SecretSource]) -> tuple[SecretSource, ...]:
     """Secrets as `Settings` has them: the one called `default` first."""
-    return tuple(sorted(sources, key=lambda source: source.name != DEFAULT_SECRET))
+    return tuple(sorted(sources, key=lambda each: each.name != DEFAULT_SECRET))
 
 
-def source(value: object, name: str, key: str, place: Place) -> SecretSource:
+def secret_source(value: object, name: str, key: str, source: SettingSource) -> SecretSource:
     """One `{file = ...}` or `{env = ...}`.
 
     Raises:
@@ -75,51 +75,51 @@ def source(value: object, name: str, key: str, place: Place) -> SecretSource:
     if not isinstance(value, dict):
         raise ValueError(_instead(name))
     if len(value) != 1 or not value.keys() <= {"file", "env"}:
-        raise ValueError(f"has to have one key, file or env; {_instead(name)}")
+        raise ValueError(f"needs exactly one key, file or env; {_instead(name)}")
     if "file" in value:
-        return SecretSource(name=name, file=place.path(value["file"]), where=place.of(key))
+        return SecretSource(name=name, file=source.path(value["file"]), where=source.of(key))
     variable = value["env"]
     if not isinstance(variable, str) or not _VARIABLE_NAME.fullmatch(variable):
-        raise ValueError("env has to be the name of an environment variable, such as LEAN_SANDBOX_SECRET")
-    return SecretSource(name=name, env=variable, where=place.of(key))
+        raise ValueError("env must be the name of an environment variable, for example LEAN_SANDBOX_SECRET")
+    return SecretSource(name=name, env=variable, where=source.of(key))
 
 
 def _instead(name: str) -> str:
     # The value is not repeated: it may be the secret.
     key = name.replace(" ", "_")
     return (
-        "secrets never stand in settings; write where it is to be read from: "
+        "secrets are never written in settings; say where to read it: "
         f'{key} = {{ file = "path" }} or {key} = {{ env = "VARIABLE" }}'
     )
 
 
 def environment_sources(
-    environ: Mapping[str, str], place: Place
+    environ: Mapping[str, str], source: SettingSource
 ) -> tuple[dict[str, SecretSource], list[str]]:
-    """The webhook secret and the application token as far as the environment gives them."""
+    """The webhook secret and the application token, where the environment sets them."""
     sources: dict[str, SecretSource] = {}
-    faults: list[str] = []
+    errors: list[str] = []
     for name, variable in FROM_ENVIRONMENT.items():
         by_file = f"{variable}_FILE"
         if variable in environ and by_file in environ:
-            faults.append(f"{variable} and {by_file} are both set; keep one of them")
+            errors.append(f"{variable} and {by_file} are both set; remove one")
         elif variable in environ:
             sources[name] = SecretSource(name=name, env=variable, where=variable)
         elif by_file in environ:
             try:
-                sources[name] = SecretSource(name=name, file=place.path(environ[by_file]), where=by_file)
+                sources[name] = SecretSource(name=name, file=source.path(environ[by_file]), where=by_file)
             except ValueError as error:
-                faults.append(f"{by_file}: {error}")
-    return sources, faults
+                errors.append(f"{by_file}: {error}")
+    return sources, errors
 
 
 def read_secrets(
     settings: Settings, environ: Mapping[str, str] | None = None, *, warn: Warn | None = None
 ) -> dict[str, bytes]:
-    """The webhook secrets by name, read now; one final newline is dropped from each.
+    """Read the webhook secrets by name; one final newline is dropped from each.
 
     Args:
-        warn: called with each thing that is allowed but unwise, such as a file that others can read.
+        warn: called with each problem that is allowed but unwise, such as a file that others can read.
 
     Raises:
         UsageError: one or more are missing, empty or unreadable; the message names each.
@@ -130,7 +130,7 @@ def read_secrets(
 def read_app_token(
     settings: Settings, environ: Mapping[str, str] | None = None, *, warn: Warn | None = None
 ) -> bytes | None:
-    """Lean's application token, read now, or None where none is configured.
+    """Read Lean's application token; None where none is configured.
 
     Raises:
         UsageError: it is missing, empty or unreadable.
@@ -145,7 +145,7 @@ def _read(
 ) -> dict[str, bytes]:
     environ = os.environ if environ is None else environ
     secrets: dict[str, bytes] = {}
-    faults: list[str] = []
+    errors: list[str] = []
     for each in sources:
         try:
             raw = _of_file(each.file, each, warn) if each.file is not None else _of_variable(each, environ)
@@ -153,14 +153,14 @@ def _read(
             if not secret:
                 raise ValueError("is empty")
         except ValueError as error:
-            faults.append(f"{each.where}: {each} {error}")
+            errors.append(f"{each.where}: {each} {error}")
             continue
         if warn is not None:
-            for doubt in doubts(secret):
-                warn(f"{each.where}: {each} {doubt}")
+            for problem in problems(secret):
+                warn(f"{each.where}: {each} {problem}")
         secrets[each.name] = secret
-    if faults:
-        raise UsageError("\n".join(faults))
+    if errors:
+        raise UsageError("\n".join(errors))
     return secrets
 
 
@@ -177,11 +177,11 @@ def _of_file(path: Path, each: SecretSource, warn: Warn | None) -> bytes:
             mode = os.fstat(file.fileno()).st_mode
             raw = file.read(LARGEST_SECRET_BYTES + 1)
     except OSError as error:
-        raise ValueError(f"cannot be read: {error.strerror}") from error
+        raise ValueError(f"could not be read: {error.strerror}") from error
     if len(raw) > LARGEST_SECRET_BYTES:
-        raise ValueError("is larger than a secret can be (64 KiB)")
+        raise ValueError("is too large for a secret (at most 64 KiB)")
     if warn is not None and stat.S_ISREG(mode) and mode & 0o077:
-        warn(f"{each.where}: {path} can be read by others on this machine; `chmod 600` makes it yours alone")
+        warn(f"{each.where}: {path} can be read by other users of this machine; run `chmod 600`")
     return raw
 
 
@@ -198,8 +198,12 @@ def preferred_secret(secrets: Mapping[str, bytes], asked: str | None = None) -> 
         UsageError: that one is not configured, or none is.
     """
     if asked is not None and asked not in secrets:
-        known = f"; there are {', '.join(secrets)}" if secrets else "; none is, see `lean-relay config show`"
+        known = (
+            f"; there are {', '.join(secrets)}"
+            if secrets
+            else "; none is configured, see `lean-relay config show`"
+        )
         raise UsageError(f"no secret called {asked!r} is configured{known}")
     if not secrets:
-        raise UsageError("no webhook secret is configured to sign with; LEAN_WEBHOOK_SECRET sets one")
+        raise UsageError("no webhook secret is configured; set one with LEAN_WEBHOOK_SECRET")
     return asked or next((one for one in PREFERRED_SECRETS if one in secrets), next(iter(secrets)))

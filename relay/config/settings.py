@@ -31,7 +31,7 @@ def _connections(value: object) -> int:
 
 
 def _in_flight(value: object) -> int:
-    return values.whole_number(value, 1, 64, "number of tries at a time")
+    return values.whole_number(value, 1, 64, "number of attempts at a time")
 
 
 def _retry(value: object) -> str:

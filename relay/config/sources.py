@@ -1,4 +1,4 @@
-"""Where values of settings come from, what a setting is called there, and what each place gives."""
+"""Sources of settings, the name of a setting in each, and the values read from one."""
 
 from __future__ import annotations
 
@@ -12,46 +12,46 @@ from relay.text.safe import quoted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class SettingSource:
     """Where values come from: a file, the environment, the command line."""
 
     name: str
     """A file's path as it is shown; empty for flags and the environment."""
     base: Path
-    """The folder that relative paths are meant from."""
+    """The folder that relative paths start at."""
     kind: str
     """`file`, `environment` or `flag`."""
     options: Mapping[str, str] = field(default_factory=dict)
     """Setting -> its option, for flags."""
 
     def of(self, key: str) -> str:
-        """What a person looks for to change it: `lean-relay.toml: port`, `LEAN_RELAY_PORT`, `--port`."""
+        """The name to look for when changing it: `lean-relay.toml: port`, `LEAN_RELAY_PORT`, `--port`."""
         if self.kind == "flag":
             return self.options[key]
         return variable(key) if self.kind == "environment" else f"{self.name}: {key}"
 
     def path(self, value: object) -> Path:
-        """A path that stands here, absolute.
+        """A path from this source, made absolute.
 
         Raises:
-            ValueError: it is no text, empty, or begins with a `~user` that is not known.
+            ValueError: it is not a text, is empty, or begins with an unknown `~user`.
         """
         if not isinstance(value, (str, Path)) or not str(value).strip() or "\0" in str(value):
-            raise ValueError(f"{quoted(value)} is no path")
+            raise ValueError(f"{quoted(value)} is not a valid path")
         try:
             return Path(self.base, Path(value).expanduser()).absolute()
         except RuntimeError as error:
-            raise ValueError(f"{quoted(value)} names a home folder that is not known") from error
+            raise ValueError(f"{quoted(value)} names an unknown home folder") from error
 
 
 @dataclass(slots=True)
 class Layer:
-    """What one place gives, read and checked."""
+    """The settings of one source, read and checked."""
 
-    place: Place
+    source: SettingSource
     values: dict[str, object]
-    sources: dict[str, SecretSource]
-    faults: list[str]
+    secrets: dict[str, SecretSource]
+    errors: list[str]
     project: ProjectFile | None = None
     """Of a file that was found by itself, not named."""
 

@@ -1,8 +1,8 @@
-"""Reading a settings file, and refusing one that somebody else could have written.
+"""Reading a settings file, and refusing one that another user could have written.
 
-A file that a person names is read whoever owns it: naming is trust. One that is found by itself, in the
-working folder or above, has to be the user's own, or root's, and nobody else's to write. The folder is not
-asked: whoever can replace the file there cannot make one that belongs to this user.
+A file that a person names is read whoever owns it: naming it is trust. One that is found, in the working
+folder or above, must belong to the user or to root, and no other user may be able to write it. Its folder is
+not checked: a user who can replace the file there cannot make one that belongs to this user.
 """
 
 from __future__ import annotations
@@ -26,39 +26,39 @@ def read(path: Path, kind: Kind) -> bytes:
 
     Raises:
         OSError: it cannot be read.
-        ValueError: it is not taken, and why; `quote`d paths in it are for a shell.
+        ValueError: the file is refused, and why; paths in the message are quoted for a shell.
     """
-    # What was a file a moment ago may be a pipe by now, whose opening would wait for a writer.
+    # The file may have become a pipe in the meantime, and opening that would wait for a writer.
     flags = os.O_RDONLY | os.O_CLOEXEC | (0 if kind == "named" else os.O_NONBLOCK)
     with open(os.open(path, flags), "rb") as file:
         if kind != "named" and (why_not := _not_ours(path, os.fstat(file.fileno()), kind)):
             raise ValueError(why_not)
         content = file.read(LARGEST_BYTES + 1)
     if len(content) > LARGEST_BYTES:
-        raise ValueError("is larger than a settings file can be (1 MiB)")
+        raise ValueError("is too large for a settings file (at most 1 MiB)")
     return content
 
 
 def _not_ours(path: Path, file: os.stat_result, kind: Kind) -> str | None:
-    """Why a file that nobody named is not taken; None where it is."""
+    """Why a file that was not named is refused; None where it is accepted."""
     named = f"name it: --config {quote(str(path))}"
     owners = (os.geteuid(), 0)
-    # The owner of a link chose which file of ours is read.
+    # The owner of a link chooses which of our files is read.
     if file.st_uid not in owners or os.lstat(path).st_uid not in owners:
-        return f"belongs to another user; to trust it, {named}"
+        return f"belongs to another user; if you trust it, {named}"
     if kind == "own":
         return None
     if not stat.S_ISREG(file.st_mode):
         return "is not a regular file"
     open_to_all = file.st_mode & stat.S_IWOTH
     if open_to_all or (file.st_mode & stat.S_IWGRP and _has_other_members(file.st_gid)):
-        who, mode = ("everybody" if open_to_all else "its group"), stat.S_IMODE(file.st_mode)
-        return f"can be written by {who} (mode {mode:04o}); run chmod go-w {quote(str(path))}, or {named}"
+        who, mode = ("everyone" if open_to_all else "its group"), stat.S_IMODE(file.st_mode)
+        return f"is writable by {who} (mode {mode:04o}); run chmod go-w {quote(str(path))}, or {named}"
     return None
 
 
 def _has_other_members(gid: int) -> bool:
-    """Whether a group has members beside this user and root, as far as the system lists them.
+    """Whether a group has members other than this user and root, as far as the system lists them.
 
     With a umask of 002 files are writable by the user's own group, which has no other member.
     """
@@ -71,5 +71,5 @@ def _has_other_members(gid: int) -> bool:
         try:
             members.add(pwd.getpwnam(name).pw_uid)
         except KeyError:
-            continue  # A name without a user: nobody can be logged in as that.
+            continue  # A name without a user: no one can log in as that.
     return bool(members - {os.geteuid(), 0})

@@ -1,8 +1,8 @@
-"""Which project files the user trusts, and with which values of their settings.
+"""Project files that the user trusts, each with the values of its settings.
 
-Owns the files of the user's state folder that say so: one for each project file, 0600, with a digest of the
-settings that reach beyond its folder. A value that changes needs trust again, any other line of the file does
-not. Also holds that the user has agreed to the first removal by a project file's `keep`.
+Owns the records in the user's state folder: one for each project file, 0600, with a digest of the settings
+that reach beyond its folder. A value that changes needs trust again, any other line of the file does not. A
+record also says whether the user has agreed to the first removal by the project file's `keep`.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ class OuterSetting:
     name: str
     """As in the file: `forward`, `secrets.sandbox`."""
     value: str
-    """What it reaches, untrusted text; one of several where the setting is a list."""
+    """The target, file or value, as untrusted text; one of several where the setting is a list."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectFile:
-    """A `lean-relay.toml` that was found by itself, as it was read."""
+    """A `lean-relay.toml` that was found, not named, as it was read."""
 
     path: Path
     """Absolute, the links of its folder resolved."""
@@ -50,14 +50,14 @@ class ProjectFile:
 
     @property
     def digest(self) -> str:
-        """Of those settings and their values, in hex."""
+        """Digest of those settings and their values, in hex."""
         values = sorted((each.name, each.value) for each in self.outer)
         return hashlib.sha256(json.dumps(values).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trusted:
-    """What is remembered of a project file."""
+class TrustRecord:
+    """The record of a project file."""
 
     path: Path
     digest: str
@@ -69,13 +69,13 @@ class Trusted:
 
 
 def folder() -> Path:
-    """Where it is remembered: in the user's state folder."""
+    """The folder of the records, in the user's state folder."""
     return user_state_path("lean-relay", appauthor=False) / "trusted"
 
 
-def holds(project: ProjectFile) -> bool:
-    """Whether a project file is trusted with the values that it has."""
-    found = remembered(project.path)
+def is_trusted(project: ProjectFile) -> bool:
+    """Whether a project file is trusted with its present values."""
+    found = record_of(project.path)
     return found is not None and found.digest == project.digest
 
 
@@ -85,9 +85,9 @@ def trust(project: ProjectFile) -> None:
     Raises:
         RelayError: `not-written`.
     """
-    before = remembered(project.path)
+    before = record_of(project.path)
     _write(
-        Trusted(
+        TrustRecord(
             path=project.path,
             digest=project.digest,
             names=tuple(project.names),
@@ -98,13 +98,13 @@ def trust(project: ProjectFile) -> None:
 
 
 def forget(path: Path) -> bool:
-    """Trust a project file no longer; False where it was not trusted.
+    """Stop trusting a project file; False where it was not trusted.
 
     Raises:
         RelayError: `not-written`.
     """
     try:
-        _place(path).unlink()
+        _record_path(path).unlink()
     except FileNotFoundError:
         return False
     except OSError as error:
@@ -112,21 +112,21 @@ def forget(path: Path) -> bool:
     return True
 
 
-def all_trusted() -> Iterator[Trusted]:
-    """Everything that is remembered, by path."""
-    found = [_read(place) for place in folder().glob("*.json")] if folder().is_dir() else []
+def all_trusted() -> Iterator[TrustRecord]:
+    """All records, by path."""
+    found = [_read(path) for path in folder().glob("*.json")] if folder().is_dir() else []
     yield from sorted((each for each in found if each is not None), key=lambda each: each.path)
 
 
-def remembered(path: Path) -> Trusted | None:
-    """What is remembered of a project file; None where nothing is, or somebody else could have written it."""
-    found = _read(_place(path))
+def record_of(path: Path) -> TrustRecord | None:
+    """The record of a project file; None where there is none, or another user could have written it."""
+    found = _read(_record_path(path))
     return found if found is not None and found.path == path else None
 
 
 def may_remove(path: Path, db: Path, keep: timedelta) -> bool:
-    """Whether the user has agreed to what this `keep` of a project file removes from a database."""
-    found = remembered(path)
+    """Whether the user has agreed to the removals from a database by this `keep` of a project file."""
+    found = record_of(path)
     agreed = dict(found.removals).get(os.path.realpath(db)) if found is not None else None
     return agreed is not None and agreed <= keep.total_seconds()
 
@@ -137,12 +137,12 @@ def agree_to_removal(path: Path, db: Path, keep: timedelta) -> None:
     Raises:
         RelayError: `not-written`.
     """
-    found = remembered(path)
+    found = record_of(path)
     if found is None:
         raise RelayError(f"{path} is not trusted", word="untrusted-settings")
     removals = dict(found.removals) | {os.path.realpath(db): keep.total_seconds()}
     _write(
-        Trusted(
+        TrustRecord(
             path=found.path,
             digest=found.digest,
             names=found.names,
@@ -152,13 +152,13 @@ def agree_to_removal(path: Path, db: Path, keep: timedelta) -> None:
     )
 
 
-def _place(path: Path) -> Path:
+def _record_path(path: Path) -> Path:
     return folder() / f"{hashlib.sha256(os.fsencode(path)).hexdigest()[:40]}.json"
 
 
-def _read(place: Path) -> Trusted | None:
+def _read(path: Path) -> TrustRecord | None:
     try:
-        with open(os.open(place, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
+        with open(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & 0o022:
                 return None
@@ -167,8 +167,8 @@ def _read(place: Path) -> Trusted | None:
         return None
 
 
-def _of_json(known: Mapping[str, Any]) -> Trusted:
-    return Trusted(
+def _of_json(known: Mapping[str, Any]) -> TrustRecord:
+    return TrustRecord(
         path=Path(known["file"]),
         digest=str(known["digest"]),
         names=tuple(map(str, known["settings"])),
@@ -177,27 +177,27 @@ def _of_json(known: Mapping[str, Any]) -> Trusted:
     )
 
 
-def _write(what: Trusted) -> None:
+def _write(record: TrustRecord) -> None:
     text = json.dumps(
         {
-            "file": str(what.path),
-            "digest": what.digest,
-            "settings": what.names,
-            "trusted_at": what.trusted_at.isoformat(timespec="seconds"),
-            "removals": dict(what.removals),
+            "file": str(record.path),
+            "digest": record.digest,
+            "settings": record.names,
+            "trusted_at": record.trusted_at.isoformat(timespec="seconds"),
+            "removals": dict(record.removals),
         }
     )
-    place = _place(what.path)
+    path = _record_path(record.path)
     try:
-        private_files.make_folder(place.parent)
-        private_files.replace(place, text.encode())
+        private_files.make_folder(path.parent)
+        private_files.replace(path, text.encode())
     except OSError as error:
         raise _not_written(error) from error
 
 
 def _not_written(error: OSError) -> RelayError:
     return RelayError(
-        f"cannot write in {folder()}, where trust in project files is kept: {error.strerror}; "
-        "name the settings file with --config in place of trusting it",
+        f"could not write in {folder()}, where trust in project files is stored: {error.strerror}; "
+        "name the settings file with --config instead of trusting it",
         word="not-written",
     )

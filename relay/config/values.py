@@ -1,8 +1,8 @@
-"""Values as people write them: sizes, spans of time, addresses, names.
+"""Readers of values as people write them: sizes, durations, addresses, names.
 
-Owns the wording of what is wrong with a value. Each function takes what a flag, the environment
-or TOML gave (text, number, truth value, list) and raises `ValueError` with what to write instead;
-where the value came from is the caller's to say. Opens nothing.
+Owns the wording of errors in a value. Each function takes the value of a flag, a variable or TOML (text,
+number, boolean, list) and raises `ValueError` with the form to use instead; the caller says where the value
+came from. Opens nothing.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """What a client certificate has to have beside a good chain."""
+    """A property that a client certificate must have, in addition to a valid chain."""
 
     kind: str
     """`subject`, `san` or `spki`."""
     value: str
-    """Of a key 64 lowercase hex digits: the SHA-256 of its SubjectPublicKeyInfo."""
+    """For a key 64 lowercase hex digits: the SHA-256 of its SubjectPublicKeyInfo."""
 
     def __str__(self) -> str:
         return f"{self.kind}:{self.value}"
@@ -44,38 +44,40 @@ LARGEST_BODY_BYTES = 512 * 2**20
 """SQLite keeps no row of more than 1,000,000,000 bytes; this leaves room and is far above any webhook."""
 
 
-class SeveralFaultsError(ValueError):
-    """Several faults within one value; each text begins with where inside, such as `[0].status: `."""
+class SeveralErrors(ValueError):
+    """Several errors in one value; each text begins with its position, for example `[0].status: `."""
 
-    def __init__(self, faults: list[str]) -> None:
-        super().__init__("\n".join(faults))
-        self.faults = faults
+    def __init__(self, errors: list[str]) -> None:
+        super().__init__("\n".join(errors))
+        self.errors = errors
 
 
 def key_names(value: object) -> dict[str, str]:
-    """Keys of the screen by the ids of their actions, from a table whose names may have dots in them.
+    """Keys of the screen by action id, from a table whose names may contain dots.
 
-    Which ids and keys there are is known by the screen, and checked where it starts.
+    The screen checks ids and keys when it starts.
 
     Raises:
-        SeveralFaultsError: with every entry that is no text.
+        SeveralErrors: with every entry that is not a text.
     """
     if not isinstance(value, dict):
-        raise ValueError('is no table; write keys = { capture.star = "S", quit = "q,ctrl+x" }')
+        raise ValueError('is not a table; use keys = { capture.star = "S", quit = "q,ctrl+x" }')
     found: dict[str, str] = {}
-    faults: list[str] = []
+    errors: list[str] = []
     for name, inner in value.items():
         if isinstance(inner, dict):
             try:
                 found |= {f"{name}.{rest}": text for rest, text in key_names(inner).items()}
-            except SeveralFaultsError as error:
-                faults += [f".{name}{fault}" for fault in error.faults]
+            except SeveralErrors as error:
+                errors += [f".{name}{text}" for text in error.errors]
         elif isinstance(inner, str):
             found[name] = inner
         else:
-            faults.append(f'.{name}: {quoted(inner)} is no text; write a key such as "S", or several: "S,f2"')
-    if faults:
-        raise SeveralFaultsError(faults)
+            errors.append(
+                f'.{name}: {quoted(inner)} is not a text; use a key such as "S", or several: "S,f2"'
+            )
+    if errors:
+        raise SeveralErrors(errors)
     return found
 
 
@@ -101,23 +103,25 @@ def keeping(value: object) -> timedelta | None:
         return None
     kept = parse_duration(value)
     if kept < timedelta(minutes=1):
-        raise ValueError(f'{quoted(value)} keeps nothing; write a minute or more, such as 30d, or "forever"')
+        raise ValueError(f'{quoted(value)} is too short; use a minute or more, for example 30d, or "forever"')
     return kept
 
 
 def delay_s(value: object) -> float:
-    """A delay in seconds, 0 to 600: a bare number, or a span such as `1.5s`."""
+    """A delay in seconds, 0 to 600: a bare number, or a duration such as `1.5s`."""
     seconds = _seconds(value)
     if not 0 <= seconds <= 600:
-        raise ValueError(f"{quoted(value)} is no delay; write 0 to 600 seconds")
+        raise ValueError(f"{quoted(value)} is not a valid delay; use 0 to 600 seconds")
     return seconds
 
 
 def timeout_s(value: object) -> float:
-    """A time to wait in seconds, 0.1 to 86,400: a bare number, or a span such as `5m`."""
+    """A time to wait in seconds, 0.1 to 86,400: a bare number, or a duration such as `5m`."""
     seconds = _seconds(value)
     if not 0.1 <= seconds <= 86_400:
-        raise ValueError(f"{quoted(value)} is no time to wait; write 0.1 to 86400 seconds, such as 300 or 5m")
+        raise ValueError(
+            f"{quoted(value)} is not a valid time to wait; use 0.1 to 86400 seconds, for example 300 or 5m"
+        )
     return seconds
 
 
@@ -135,7 +139,9 @@ def factor(value: object) -> float:
     if (bare and str(value).strip()) or (isinstance(value, (int, float)) and not isinstance(value, bool)):
         number = float(value)  # type: ignore[arg-type]  # `bare` says that it is a str
     if not 0 < number <= 1000:
-        raise ValueError(f"{quoted(value)} is no factor; write a number above 0 and up to 1000, such as 0.01")
+        raise ValueError(
+            f"{quoted(value)} is not a valid factor; use a number above 0 and up to 1000, for example 0.01"
+        )
     return number
 
 
@@ -143,7 +149,9 @@ def one_of(value: object, *words: str) -> str:
     """One of a few words, in any case."""
     word = value.strip().lower() if isinstance(value, str) else ""
     if word not in words:
-        raise ValueError(f"{quoted(value)} is unknown; write {', '.join(words[:-1])} or {words[-1]}")
+        raise ValueError(
+            f"{quoted(value)} is not one of the choices; use {', '.join(words[:-1])} or {words[-1]}"
+        )
     return word
 
 
@@ -155,7 +163,7 @@ def whole_number(value: object, least: int, most: int, what: str) -> int:
     elif isinstance(value, str) and re.fullmatch(r"\s*\d{1,18}\s*", value, re.ASCII):
         number = int(value)
     if number is None or not least <= number <= most:
-        raise ValueError(f"{quoted(value)} is no {what}; write a whole number from {least} to {most}")
+        raise ValueError(f"{quoted(value)} is not a valid {what}; use a whole number from {least} to {most}")
     return number
 
 
@@ -169,7 +177,7 @@ def truth(value: object) -> bool:
                 return True
             case "false" | "no" | "off" | "0":
                 return False
-    raise ValueError(f"{quoted(value)} is neither true nor false")
+    raise ValueError(f"{quoted(value)} is not true or false")
 
 
 def host(value: object) -> str:
@@ -178,8 +186,10 @@ def host(value: object) -> str:
     bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
     if _HOST_NAME.fullmatch(bare) or (":" in bare and _is_address(bare)):
         return bare
-    hint = "; 0.0.0.0 is every address" if text == "*" else ", such as 127.0.0.1 or ::1"
-    raise ValueError(f"{quoted(value)} is no host; write an address or a name without scheme and port{hint}")
+    hint = "; 0.0.0.0 means every address" if text == "*" else ", for example 127.0.0.1 or ::1"
+    raise ValueError(
+        f"{quoted(value)} is not a valid host; use an address or a name without scheme and port{hint}"
+    )
 
 
 def _is_address(text: str) -> bool:
@@ -197,15 +207,17 @@ def public_url(value: object) -> str:
         parts = urlsplit(text)
         _ = parts.port
     except ValueError as error:
-        raise ValueError(f"{quoted(value)} is no URL: {error}") from error
+        raise ValueError(f"{quoted(value)} is not a valid URL: {error}") from error
     if parts.username is not None or parts.password is not None:
-        raise ValueError("has a user name or password in it; write the URL without")
+        raise ValueError("contains a user name or password; remove them from the URL")
     if parts.scheme not in ("http", "https") or not parts.hostname:
         is_host = re.fullmatch(r"(?!\d+(/|$))[\w.-]+(:\d+)?(/\S*)?", text)
         near = f'; did you mean "https://{text}"?' if is_host else ""
-        raise ValueError(f"{quoted(value)} is no whole URL, such as https://relay.example.com/lean{near}")
+        raise ValueError(
+            f"{quoted(value)} is not a complete URL such as https://relay.example.com/lean{near}"
+        )
     if parts.fragment or not text.isprintable() or " " in text:
-        raise ValueError(f"{quoted(value)} has a blank, a control character or a # in it")
+        raise ValueError(f"{quoted(value)} contains a space, a control character or a #")
     return text
 
 
@@ -216,7 +228,7 @@ def networks(value: object) -> tuple[Network, ...]:
         try:
             found.append(ip_network(text))
         except ValueError as error:
-            raise ValueError(f"{quoted(text)} is no address or network: {error}") from error
+            raise ValueError(f"{quoted(text)} is not a valid address or network: {error}") from error
     return tuple(found)
 
 
@@ -225,12 +237,12 @@ def header_names(value: object) -> tuple[str, ...]:
     names = _texts(value, "header names")
     for name in names:
         if not _HEADER_NAME.fullmatch(name):
-            raise ValueError(f"{quoted(name)} is no header name")
+            raise ValueError(f"{quoted(name)} is not a valid header name")
     return tuple(name.lower() for name in names)
 
 
 def pins(value: object) -> tuple[Pin, ...]:
-    """Pins: a list, or text with commas; those within a subject stay, as no other pin begins behind them.
+    """Pins: a list, or text with commas; a comma within a subject stays, as no other pin begins after it.
 
     Each is `subject:CN=...` (the whole name, or one attribute of it), `san:NAME`, `spki:HEX`, or
     `sha256//BASE64`, as curl writes the hash of a key.
@@ -249,10 +261,10 @@ def _pin(text: str) -> Pin:
     elif kind == "spki":
         rest = rest.strip().lower().replace(":", "")
     if kind == "spki" and not re.fullmatch(r"[0-9a-f]{64}", rest):
-        raise ValueError(f"{quoted(text)} is no hash of a key; `lean-relay certs show FILE` prints it")
+        raise ValueError(f"{quoted(text)} is not the hash of a key; `lean-relay certs show FILE` prints it")
     if kind not in ("subject", "san", "spki") or not rest.strip():
         raise ValueError(
-            f"{quoted(text)} is no pin; write subject:CN=NAME, san:NAME or spki:HEX, "
+            f"{quoted(text)} is not a valid pin; use subject:CN=NAME, san:NAME or spki:HEX, "
             "as `lean-relay certs show FILE` prints them"
         )
     return Pin(kind, rest.strip())
@@ -272,23 +284,23 @@ def _texts(value: object, what: str) -> list[str]:
     elif isinstance(value, (list, tuple)):
         items = value
     else:
-        raise ValueError(f"{quoted(value)} is no list of {what}")
+        raise ValueError(f"{quoted(value)} is not a list of {what}")
     texts = []
     for item in items:
         if not isinstance(item, str):
-            raise ValueError(f"{quoted(item)} is no text; write a list of {what} in quotes")
+            raise ValueError(f"{quoted(item)} is not a text; use a list of {what} in quotes")
         if item.strip():
             texts.append(item.strip())
     return texts
 
 
 def status(value: object) -> int:
-    """An HTTP status to answer with, 200 to 599."""
-    return whole_number(value, 200, 599, "status to answer")
+    """An HTTP status to respond with, 200 to 599."""
+    return whole_number(value, 200, 599, "status")
 
 
 def nearest(name: str, known: Mapping[str, object]) -> str:
-    """`; did you mean "port"?`, or all that is known where nothing is near and the list is short."""
+    """`; did you mean "port"?`, or all known names where none is near and the list is short."""
     near = get_close_matches(name.lower().replace("-", "_"), known, n=1)
     if near:
         return f'; did you mean "{near[0]}"?'

@@ -105,7 +105,7 @@ def open_log_file(home: Path) -> None:
 
 
 def trust(home: Path) -> None:
-    what = trusted.Trusted(path=home / "lean-relay.toml", digest="00", names=("keep",), trusted_at=NOW)
+    what = trusted.TrustRecord(path=home / "lean-relay.toml", digest="00", names=("keep",), trusted_at=NOW)
     trusted._write(what)
 
 
@@ -129,7 +129,7 @@ ALL = [
         lambda home: certify(home),
     ),
     Written("state of a screen", state_of, remember),
-    Written("trust in a project file", lambda home: trusted._place(home / "lean-relay.toml"), trust),
+    Written("trust in a project file", lambda home: trusted._record_path(home / "lean-relay.toml"), trust),
     Written("log lines", log_file_of, open_log_file),
     Written("settings template", template_of, write_template),
 ]

@@ -259,8 +259,8 @@ def test_wrong_settings_are_wrong_usage(
     register("look", lambda invocation: invocation.settings())
     assert run(["look"]) == 2
     err = capsys.readouterr().err
-    assert 'lean-relay.toml: port: "x" is no port' in err
-    assert "po␛rt: there is no such setting" in err
+    assert 'lean-relay.toml: port: "x" is not a valid port' in err
+    assert "po␛rt: no such setting" in err
 
 
 def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:

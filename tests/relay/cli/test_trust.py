@@ -164,11 +164,11 @@ def test_trust_takes_a_file_or_folder_and_finds_one_above(
     below.mkdir()
     monkeypatch.chdir(below)
     assert run(["trust"]) == 0
-    assert trusted.holds(project_file(file))
+    assert trusted.is_trusted(project_file(file))
     assert run(["trust", "--remove", ".."]) == 0
-    assert not trusted.holds(project_file(file))
+    assert not trusted.is_trusted(project_file(file))
     assert run(["trust", "../lean-relay.toml"]) == 0
-    assert trusted.holds(project_file(file))
+    assert trusted.is_trusted(project_file(file))
 
 
 @pytest.mark.parametrize(
@@ -193,7 +193,7 @@ def test_trust_refuses_what_would_not_be_taken(file: Path, capsys: Output) -> No
     file.write_text("insecure = true")
     file.chmod(0o666)
     assert run(["trust"]) == 2
-    assert "can be written by everybody" in capsys.readouterr().err
+    assert "is writable by everyone" in capsys.readouterr().err
     file.chmod(0o600)
     file.write_text("insecure = 7")
     assert run(["trust"]) == 2

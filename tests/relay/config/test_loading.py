@@ -124,7 +124,7 @@ def test_a_named_file_stands_in_for_the_project_file(project: Path) -> None:
         loaded(project, {"LEAN_RELAY_CONFIG": "other.toml"}),
     ):
         assert (settings.port, settings.host) == (5326, "::1")
-    with pytest.raises(UsageError, match=r"nowhere\.toml: cannot be read: No such file"):
+    with pytest.raises(UsageError, match=r"nowhere\.toml: could not be read: No such file"):
         loaded(project, config=Path("nowhere.toml"))
 
 
@@ -138,23 +138,23 @@ def test_all_faults_of_all_places_are_listed_at_once(project: Path) -> None:
     )
     environ = {"LEAN_RELAY_HOTS": "x", "LEAN_RELAY_RESPOND": "abc", "LEAN_RELAY_RESPOND_RULES": "["}
     assert faults(project, environ, port="99999", host="::1") == [
-        '--port: "99999" is no port; write a whole number from 0 to 65535',
-        'LEAN_RELAY_RESPOND: "abc" is no status to answer; write a whole number from 200 to 599',
-        "LEAN_RELAY_HOTS: there is no such setting; did you mean LEAN_RELAY_HOST?",
-        "LEAN_RELAY_RESPOND_RULES: is no TOML list of tables: Invalid value (at end of document)",
+        '--port: "99999" is not a valid port; use a whole number from 0 to 65535',
+        'LEAN_RELAY_RESPOND: "abc" is not a valid status; use a whole number from 200 to 599',
+        "LEAN_RELAY_HOTS: no such setting; did you mean LEAN_RELAY_HOST?",
+        "LEAN_RELAY_RESPOND_RULES: is not a valid TOML list of tables: Invalid value (at end of document)",
         "lean-relay.toml: keep: 30 is not a valid duration; "
         "use a number and ms, s, m, h, d or w, for example 12h",
-        "lean-relay.toml: respond_rules[0].status: 99 is no status to answer; "
-        "write a whole number from 200 to 599",
-        'lean-relay.toml: respond_rules[0].delays: there is no such key in a rule; did you mean "delay"?',
-        'lean-relay.toml: respond_rules[1]: has no "when"; say which captures it is for, '
+        "lean-relay.toml: respond_rules[0].status: 99 is not a valid status; "
+        "use a whole number from 200 to 599",
+        'lean-relay.toml: respond_rules[0].delays: no such key in a rule; did you mean "delay"?',
+        'lean-relay.toml: respond_rules[1]: has no "when"; say which webhooks it is for, '
         'such as when = "type:payment"',
-        'lean-relay.toml: respond_rules[2]: 7 is no table; write { when = "type:payment", status = 500 }',
-        'lean-relay.toml: respond_rules[3].when: " " is no filter; write one such as type:payment',
-        'lean-relay.toml: respond_rules[3]: changes nothing; give it a "status", a "delay" or both',
-        'lean-relay.toml: max-body: there is no such setting; did you mean "max_body"?',
-        'lean-relay.toml: prot: there is no such setting; did you mean "port"?',
-        f'{user_file()}: port: "http" is no port; write a whole number from 0 to 65535',
+        'lean-relay.toml: respond_rules[2]: 7 is not a table; use { when = "type:payment", status = 500 }',
+        'lean-relay.toml: respond_rules[3].when: " " is not a filter; use one such as type:payment',
+        'lean-relay.toml: respond_rules[3]: has no effect; add a "status", a "delay" or both',
+        'lean-relay.toml: max-body: no such setting; did you mean "max_body"?',
+        'lean-relay.toml: prot: no such setting; did you mean "port"?',
+        f'{user_file()}: port: "http" is not a valid port; use a whole number from 0 to 65535',
     ]
 
 
@@ -165,11 +165,11 @@ def test_all_faults_of_all_places_are_listed_at_once(project: Path) -> None:
         (b"port = 1\nport = 2", "is not TOML: Cannot overwrite a value"),
         (b"host = '\xff'", "is not UTF-8 text"),
         (b"x = " + b"[" * 100_000, ": is nested too deeply"),
-        (b"db = ''", 'db: "" is no path'),
-        (b"db = 5", "db: 5 is no path"),
-        (b"db = '~nobody-of-that-name/x'", "names a home folder that is not known"),
-        (b"respond_rules = 5", "is no list of tables"),
-        (b"port = true", "port: True is no port"),
+        (b"db = ''", 'db: "" is not a valid path'),
+        (b"db = 5", "db: 5 is not a valid path"),
+        (b"db = '~nobody-of-that-name/x'", "names an unknown home folder"),
+        (b"respond_rules = 5", "is not a list of tables"),
+        (b"port = true", "port: True is not a valid port"),
     ],
 )
 def test_a_broken_file_is_a_fault_of_one_line(project: Path, content: bytes, said: str) -> None:
@@ -223,17 +223,17 @@ def test_lists_of_variables(key: str, text: str, plain: str, project: Path) -> N
 @pytest.mark.parametrize(
     ("key", "text", "said"),
     [
-        ("FORWARD", '[":3000"', "is no TOML list of targets: "),
+        ("FORWARD", '[":3000"', "is not a valid TOML list of targets: "),
         ("FORWARD", "3000", "'3000' is no target: write :3000, localhost:3000/hook or a whole URL; did you"),
         ("FORWARD", ":3000, :4000", "':3000, :4000' is no target: "),
         ("FORWARD", " ", "is no target: "),
         ("FORWARD", "true", "'true' is no target"),
-        ("SENDERS", "[203.0.113.7]", "is no TOML list of addresses: "),
-        ("KEYS", "S", "is no TOML table of keys: "),
-        ("KEYS", "5", "is no TOML table of keys: it is another value"),
-        ("RESPOND_RULES", "500", "is no TOML list of tables: it is another value"),
-        ("RESPOND_RULES", "type:payment", "is no TOML list of tables: "),
-        ("SENDERS", '"a"\nport = 3', "is no TOML list of addresses: it has several lines"),
+        ("SENDERS", "[203.0.113.7]", "is not a valid TOML list of addresses: "),
+        ("KEYS", "S", "is not a valid TOML table of keys: "),
+        ("KEYS", "5", "is not a valid TOML table of keys: it has another type"),
+        ("RESPOND_RULES", "500", "is not a valid TOML list of tables: it has another type"),
+        ("RESPOND_RULES", "type:payment", "is not a valid TOML list of tables: "),
+        ("SENDERS", '"a"\nport = 3', "is not a valid TOML list of addresses: it has several lines"),
     ],
 )
 def test_wrong_lists_of_variables(key: str, text: str, said: str, project: Path) -> None:
@@ -282,25 +282,29 @@ def test_what_is_wrong_with_routes_is_said_where_it_stands(project: Path) -> Non
     )
     environ = {"LEAN_RELAY_FORWARD": '[":3000"', "LEAN_RELAY_TIME_SCALE": "x"}
     assert set(faults(project, environ, only="sig:valid")) == {
-        "--only: narrows what --forward-to sends on, and there is none",
-        "LEAN_RELAY_FORWARD: is no TOML list of targets: Unclosed array (at end of document)",
-        'LEAN_RELAY_TIME_SCALE: "x" is no factor; write a number above 0 and up to 1000, such as 0.01',
+        "--only: has no effect without --forward-to",
+        "LEAN_RELAY_FORWARD: is not a valid TOML list of targets: Unclosed array (at end of document)",
+        'LEAN_RELAY_TIME_SCALE: "x" is not a valid factor; '
+        "use a number above 0 and up to 1000, for example 0.01",
         "lean-relay.toml: forward[0]: '3000' is no target: write :3000, localhost:3000/hook or a whole URL"
         "; did you mean :3000?",
-        "lean-relay.toml: forward[1]: 7 is no target; write :3000, localhost:3000/hook or a whole URL",
+        "lean-relay.toml: forward[1]: 7 is not a valid target; use :3000, localhost:3000/hook or a URL",
         "lean-relay.toml: forward[2].to: 'ftp://x' is no target: a whole URL begins with http:// or https:// "
         "and a host",
-        'lean-relay.toml: forward[2].when: "" is no filter; write one such as type:payment',
-        'lean-relay.toml: forward[3]: has no "to"; say where to, such as to = ":3000/hook"',
-        "lean-relay.toml: forward[4].if: there is no such key in a route; there are to, when",
-        'lean-relay.toml: retry: "often" is unknown; write none, fast or lean',
-        "lean-relay.toml: time_scale: 0 is no factor; write a number above 0 and up to 1000, such as 0.01",
-        "lean-relay.toml: timeout: 0 is no time to wait; write 0.1 to 86400 seconds, such as 300 or 5m",
-        "lean-relay.toml: in_flight: 65 is no number of tries at a time; write a whole number from 1 to 64",
+        'lean-relay.toml: forward[2].when: "" is not a filter; use one such as type:payment',
+        'lean-relay.toml: forward[3]: has no "to"; add a target, for example to = ":3000/hook"',
+        "lean-relay.toml: forward[4].if: no such key in a route; there are to, when",
+        'lean-relay.toml: retry: "often" is not one of the choices; use none, fast or lean',
+        "lean-relay.toml: time_scale: 0 is not a valid factor; "
+        "use a number above 0 and up to 1000, for example 0.01",
+        "lean-relay.toml: timeout: 0 is not a valid time to wait; "
+        "use 0.1 to 86400 seconds, for example 300 or 5m",
+        "lean-relay.toml: in_flight: 65 is not a valid number of attempts at a time; "
+        "use a whole number from 1 to 64",
     }
     (project / "lean-relay.toml").unlink()
     assert faults(project, forward_to=("nowhere",), only=" ") == [
-        '--only: " " is no filter; write one such as type:payment',
+        '--only: " " is not a filter; use one such as type:payment',
         "--forward-to: 'nowhere' is no target: write :3000, localhost:3000/hook or a whole URL"
         "; did you mean https://nowhere?",
     ]
@@ -319,5 +323,5 @@ def test_keys_of_the_screen(tmp_path: Path) -> None:
     (tmp_path / "lean-relay.toml").write_text("[keys]\ncapture.star = 5\nquit = []\n")
     with pytest.raises(UsageError) as raised:
         load({}, cwd=tmp_path, environ={})
-    assert "keys.capture.star: 5 is no text" in str(raised.value)
-    assert "keys.quit: [] is no text" in str(raised.value)
+    assert "keys.capture.star: 5 is not a text" in str(raised.value)
+    assert "keys.quit: [] is not a text" in str(raised.value)

@@ -282,7 +282,7 @@ def test_the_question_is_about_what_was_read(project: Path) -> None:
 def test_keep_is_for_the_database_that_the_file_names(project: Path) -> None:
     """`keep` of a project file without `db` is an error; with another database in use it is left out."""
     written(project, 'keep = "1m"')
-    with pytest.raises(UsageError, match="keep: a project's file sets it for a database that it names too"):
+    with pytest.raises(UsageError, match="keep: a project file can set it only together with db"):
         loaded(project)
     trusted.trust(project_file(written(project, 'db = "relay.db"\nkeep = "1m"')))
     settings = loaded(project)
@@ -368,17 +368,17 @@ def test_what_is_remembered_is_private_and_only_ours_counts(
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert [(each.path, each.names) for each in trusted.all_trusted()] == [(found.path, ("insecure",))]
     place.chmod(0o666)
-    assert not trusted.holds(found)
+    assert not trusted.is_trusted(found)
     place.chmod(0o600)
-    assert trusted.holds(found)
+    assert trusted.is_trusted(found)
     content = place.read_bytes()
     for damaged in (b"", b"[]", b"{", b"null", content.replace(b'"digest"', b'"x"'), b"[" * 100_000):
         place.write_bytes(damaged)
-        assert not trusted.holds(found)
+        assert not trusted.is_trusted(found)
     place.rename(project.parent / "moved")
     place.symlink_to(project.parent / "moved")
     (project.parent / "moved").write_bytes(content)
-    assert not trusted.holds(found)
+    assert not trusted.is_trusted(found)
 
 
 def test_trust_that_cannot_be_written_is_an_error(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -116,17 +116,17 @@ def test_a_secret_in_the_settings_is_refused_and_not_repeated(tmp_path: Path, te
     ("content", "said"),
     [
         (b"\xef\xbb\xbf" + CANARY.encode(), ["begins with a byte order mark"]),
-        (CANARY.encode("utf-16"), ["has NUL bytes or a UTF-16 mark"]),
-        (CANARY.encode("utf-16-be"), ["has NUL bytes or a UTF-16 mark"]),
-        (CANARY.encode() + b"\0", ["has NUL bytes or a UTF-16 mark"]),
+        (CANARY.encode("utf-16"), ["contains NUL bytes or a UTF-16 mark"]),
+        (CANARY.encode("utf-16-be"), ["contains NUL bytes or a UTF-16 mark"]),
+        (CANARY.encode() + b"\0", ["contains NUL bytes or a UTF-16 mark"]),
         (f'"{CANARY}"'.encode(), ["is in quotes"]),
         (f"\u2018{CANARY}\u2019\n".encode(), ["is in quotes"]),
         (f"LEAN_WEBHOOK_SECRET={CANARY}\n".encode(), ["begins with a name and `=`"]),
         (f"export SECRET='{CANARY}'\n".encode(), ["begins with a name and `=`"]),
         (f" {CANARY}".encode(), ["begins or ends with white space"]),
         (f"{CANARY}\n{CANARY}\n".encode(), ["has several lines"]),
-        (f"{CANARY}\u200b".encode(), ["has invisible characters"]),
-        (f"{CANARY[:4]}\xa0{CANARY[4:]}".encode(), ["has invisible characters"]),
+        (f"{CANARY}\u200b".encode(), ["contains invisible characters"]),
+        (f"{CANARY[:4]}\xa0{CANARY[4:]}".encode(), ["contains invisible characters"]),
         (f'\ufeff "{CANARY}"'.encode(), ["begins with a byte order mark", "white space", "is in quotes"]),
         (CANARY.encode(), []),
         (b"two words", []),
@@ -176,10 +176,10 @@ def test_every_secret_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as caught:
         read_secrets(settings, {"E": ""})
     assert str(caught.value).splitlines() == [
-        f"lean-relay.toml: secrets.a: file {tmp_path}/none cannot be read: No such file or directory",
+        f"lean-relay.toml: secrets.a: file {tmp_path}/none could not be read: No such file or directory",
         f"lean-relay.toml: secrets.b: file {tmp_path}/empty is empty",
-        f"lean-relay.toml: secrets.c: file {tmp_path}/folder cannot be read: Is a directory",
-        f"lean-relay.toml: secrets.d: file {tmp_path}/big is larger than a secret can be (64 KiB)",
+        f"lean-relay.toml: secrets.c: file {tmp_path}/folder could not be read: Is a directory",
+        f"lean-relay.toml: secrets.d: file {tmp_path}/big is too large for a secret (at most 64 KiB)",
         "lean-relay.toml: secrets.e: environment NONE is not set",
         "lean-relay.toml: secrets.f: environment E is empty",
     ]
@@ -191,7 +191,7 @@ def test_what_is_unwise_is_warned_of(tmp_path: Path) -> None:
     warnings: list[str] = []
     read_secrets(loaded(tmp_path, "[secrets]\na={file='s'}"), {}, warn=warnings.append)
     assert len(warnings) == 2
-    assert "can be read by others on this machine; `chmod 600`" in warnings[0]
+    assert "can be read by other users of this machine; run `chmod 600`" in warnings[0]
     assert "begins or ends with white space, which counts as part of the secret; leave it out" in warnings[1]
     assert CANARY not in "".join(warnings)
 

@@ -46,7 +46,7 @@ def as_others(monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
 def test_a_file_of_another_user_is_not_taken_by_chance(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A settings file that somebody else left in a folder above is a fault; named, it is read."""
     as_others(monkeypatch, file)
-    assert f"belongs to another user; to trust it, name it: --config {file}" in refusal(file)
+    assert f"belongs to another user; if you trust it, name it: --config {file}" in refusal(file)
     assert loaded(file, config=file).port == 1
 
 
@@ -67,7 +67,7 @@ def test_a_file_that_everybody_can_write_is_refused(file: Path, mode: int) -> No
     """The message has the mode, the command that mends it, and the way to name it all the same."""
     file.chmod(mode)
     said = refusal(file)
-    assert f"lean-relay.toml: can be written by everybody (mode {mode:04o}); run chmod go-w {file}" in said
+    assert f"lean-relay.toml: is writable by everyone (mode {mode:04o}); run chmod go-w {file}" in said
     assert f"or name it: --config {file}" in said
     assert loaded(file, config=file).port == 1
 
@@ -111,7 +111,7 @@ def test_a_file_that_its_group_can_write(
     if taken:
         assert loaded(file).port == 1
     else:
-        assert "can be written by its group (mode 0664)" in refusal(file)
+        assert "is writable by its group (mode 0664)" in refusal(file)
 
 
 def test_the_users_own_file_may_have_any_mode(tmp_path: Path) -> None:
@@ -126,7 +126,7 @@ def test_a_file_that_is_far_too_large_is_refused(file: Path) -> None:
     """It is not read to its end."""
     with file.open("r+b") as sparse:
         sparse.truncate(20 * 2**30)
-    assert "is larger than a settings file can be (1 MiB)" in refusal(file)
+    assert "is too large for a settings file (at most 1 MiB)" in refusal(file)
 
 
 def test_a_pipe_in_place_of_a_file_is_not_waited_for(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -87,12 +87,12 @@ def test_factors(value: object, factor: float) -> None:
         (parse_duration, "3 weeks", "not a valid duration"),
         (parse_duration, 30, "30 is not a valid duration"),
         (parse_duration, "999999999w", "longer than a hundred years"),
-        (values.keeping, "0d", 'write a minute or more, such as 30d, or "forever"'),
-        (values.delay_s, -1, "write 0 to 600 seconds"),
-        (values.delay_s, float("nan"), "write 0 to 600 seconds"),
-        (values.delay_s, "11m", "write 0 to 600 seconds"),
+        (values.keeping, "0d", 'use a minute or more, for example 30d, or "forever"'),
+        (values.delay_s, -1, "use 0 to 600 seconds"),
+        (values.delay_s, float("nan"), "use 0 to 600 seconds"),
+        (values.delay_s, "11m", "use 0 to 600 seconds"),
         (values.delay_s, False, "False is not a valid duration"),
-        (values.timeout_s, 0, "write 0.1 to 86400 seconds"),
+        (values.timeout_s, 0, "use 0.1 to 86400 seconds"),
         (values.timeout_s, float("nan"), "0.1 to 86400"),
         (values.timeout_s, "2d", "0.1 to 86400"),
         (values.factor, 0, "above 0"),
@@ -100,21 +100,25 @@ def test_factors(value: object, factor: float) -> None:
         (values.factor, True, "above 0"),
         (values.factor, float("nan"), "above 0"),
         (values.factor, "1e3", "above 0"),
-        (lambda value: values.one_of(value, "a", "b", "c"), "d", '"d" is unknown; write a, b or c'),
-        (values.truth, "maybe", '"maybe" is neither true nor false'),
-        (values.truth, 1, "1 is neither true nor false"),
-        (values.host, "http://localhost:80", "write an address or a name without scheme and port"),
-        (values.host, "*", "0.0.0.0 is every address"),
-        (values.host, 5, "5 is no host"),
+        (
+            lambda value: values.one_of(value, "a", "b", "c"),
+            "d",
+            '"d" is not one of the choices; use a, b or c',
+        ),
+        (values.truth, "maybe", '"maybe" is not true or false'),
+        (values.truth, 1, "1 is not true or false"),
+        (values.host, "http://localhost:80", "use an address or a name without scheme and port"),
+        (values.host, "*", "0.0.0.0 means every address"),
+        (values.host, 5, "5 is not a valid host"),
         (values.public_url, "relay.example.com/x", 'did you mean "https://relay.example.com/x"?'),
-        (values.public_url, "ftp://x", "is no whole URL"),
-        (values.public_url, "https://[::1", "is no URL"),
-        (values.public_url, "https://x/#y", "a # in it"),
+        (values.public_url, "ftp://x", "is not a complete URL"),
+        (values.public_url, "https://[::1", "is not a valid URL"),
+        (values.public_url, "https://x/#y", "a #"),
         (values.public_url, "https://x/\x1b[0m", "a control character"),
         (values.networks, "10.0.0.1/8", "has host bits set"),
-        (values.networks, [5], "5 is no text; write a list of addresses in quotes"),
-        (values.networks, 5, "5 is no list of addresses"),
-        (values.header_names, "a b", '"a b" is no header name'),
+        (values.networks, [5], "5 is not a text; use a list of addresses in quotes"),
+        (values.networks, 5, "5 is not a list of addresses"),
+        (values.header_names, "a b", '"a b" is not a valid header name'),
     ],
 )
 def test_wrong_values_say_what_to_write(parse: Callable[[object], object], value: object, said: str) -> None:
@@ -209,5 +213,7 @@ def test_pins(given: object, expected: list[str]) -> None:
 @pytest.mark.parametrize("given", ["hooks.example.com", "spki:abc", "sha256//!!", "san:", "dns:x", 5])
 def test_what_is_no_pin(given: object) -> None:
     """Anything else is refused with the forms that there are, or where to get one."""
-    with pytest.raises(ValueError, match=r"is no pin; write subject:|is no hash of a key|is no list of pins"):
+    with pytest.raises(
+        ValueError, match=r"is not a valid pin; use subject:|is not the hash of a key|is not a list of pins"
+    ):
         values.pins(given)

@@ -121,8 +121,8 @@ def test_each_wrong_setting_is_a_fault(home: Path, capsys: Output) -> None:
     (home / "lean-relay.toml").write_text("port = 'x'\nprot = 3")
     findings = found("doctor --json", capsys)
     assert [finding.text for finding in findings["settings"]] == [
-        'lean-relay.toml: port: "x" is no port; write a whole number from 0 to 65535',
-        'lean-relay.toml: prot: there is no such setting; did you mean "port"?',
+        'lean-relay.toml: port: "x" is not a valid port; use a whole number from 0 to 65535',
+        'lean-relay.toml: prot: no such setting; did you mean "port"?',
     ]
     assert "log" not in findings
     (home / "lean-relay.toml").write_text("port = 'x'")
@@ -277,7 +277,7 @@ def test_secrets_that_cannot_be_read_are_faults(home: Path) -> None:
     fine, loose = checks.secrets(settings())
     assert (fine.text, loose.level) == ("readable: a", "warning")
     assert loose.next_step is not None
-    assert loose.next_step.startswith("`chmod 600`")
+    assert loose.next_step.startswith("run `chmod 600`")
     assert list(checks.app_token(settings())) == []
 
 
