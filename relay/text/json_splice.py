@@ -16,7 +16,7 @@ from relay.text.json_values import leaves, steps
 Span = tuple[int, int]
 """First byte, and the one behind the last."""
 
-NO_JSON = "the body is no JSON in which a value could be changed"
+NO_JSON = "the body is not JSON, so no value can be changed"
 
 NEAR = 3
 SHOWN = 12

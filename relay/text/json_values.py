@@ -1,4 +1,4 @@
-"""JSON taken apart: values with each number's own digits, their types, and the paths to them.
+"""Parsed JSON: values with each number's own digits, their types, and paths.
 
 Pure. Nothing here is sent, stored or signed; those are the bytes themselves.
 """
@@ -17,13 +17,13 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 
 class Digits(str):
-    """A number of a JSON text, as it is written there."""
+    """A JSON number as it is written."""
 
     __slots__ = ()
 
 
 class TooDeepError(ValueError):
-    """A JSON text whose brackets go deeper than can be followed."""
+    """A JSON text is nested too deeply to be parsed."""
 
 
 def parsed(body: bytes, number: Callable[[str], Any] = Digits) -> Any:
@@ -33,29 +33,29 @@ def parsed(body: bytes, number: Callable[[str], Any] = Digits) -> Any:
         number: makes a value of a number as it is written; without it, `Digits`.
 
     Raises:
-        ValueError: it is no JSON text in UTF-8; the message says why, without quoting it.
-        TooDeepError: it is nested more deeply than the interpreter can follow, some 1,000 brackets.
+        ValueError: it is not JSON in UTF-8; the message says why, without quoting it.
+        TooDeepError: it is nested deeper than the interpreter can follow, some 1,000 brackets.
     """
     if (mark := _other_encoding(body)) is not None:
         raise ValueError(mark)
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise ValueError(f"byte {error.start} is no UTF-8") from None
+        raise ValueError(f"byte {error.start} is not UTF-8") from None
     try:
         return decoder(number)(text)
     except RecursionError:
         raise TooDeepError("nested too deeply") from None
     except json.JSONDecodeError as error:
-        raise ValueError(f"no JSON from character {error.pos} on" if text else "it is empty") from None
+        raise ValueError(f"invalid JSON from character {error.pos} on" if text else "it is empty") from None
 
 
 def _other_encoding(body: bytes) -> str | None:
-    """Why a body is no JSON though it may look like some: by its first bytes, None where they say nothing."""
+    """Why a body cannot be JSON, by its first bytes; None where they do not say."""
     if body.startswith(codecs.BOM_UTF8):
-        return "a byte order mark stands before it, and JSON has none"
+        return "it starts with a byte order mark, and JSON has none"
     if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return "it is UTF-16, by its byte order mark, and JSON is UTF-8"
+        return "its byte order mark says UTF-16, and JSON is UTF-8"
     if len(body) > 1 and (body[0] == 0) != (body[1] == 0):
         return "it looks like UTF-16, and JSON is UTF-8"
     return None
@@ -78,7 +78,7 @@ def is_whole(digits: str) -> bool:
 
 
 def json_type(value: Any) -> str:
-    """The name that JSON Schema has for the type of a value of `parsed`; whole numbers are `integer`."""
+    """The JSON Schema type of a value of `parsed`; whole numbers are `integer`."""
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -91,9 +91,9 @@ def json_type(value: Any) -> str:
 
 
 def leaves(body: bytes) -> dict[str, str] | None:
-    """Each value of a JSON body by its path, `payload.items[0].id`, as JSON text; None where it is no JSON.
+    """Each value of a JSON body by its path, `payload.items[0].id`, as JSON text; None if it is not JSON.
 
-    Numbers keep their digits; strings are compared by what they say, however they are escaped. Of a
+    Numbers keep their digits; strings are the same however they are escaped. Of a
     repeated key the last counts. Empty objects and arrays are values too.
     """
     try:
@@ -132,7 +132,7 @@ def _inner(path: str, value: Any) -> Iterator[tuple[str, Any]]:
 def path_to(path: str, step: str | int) -> str:
     """The path of a value inside another: `payload` and `id` give `payload.id`, with 0 `payload[0]`.
 
-    A key that is no plain name stands in brackets, as JSON: `payload["a b"]`.
+    A key that is not a plain name is in brackets, as JSON: `payload["a b"]`.
     """
     if isinstance(step, int):
         return f"{path}[{step}]"
@@ -142,7 +142,7 @@ def path_to(path: str, step: str | int) -> str:
 
 
 def _no_constant(word: str) -> Any:
-    raise ValueError(f"{word} is no JSON")
+    raise ValueError(f"{word} is not JSON")
 
 
 @lru_cache

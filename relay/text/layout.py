@@ -1,4 +1,4 @@
-"""Bodies to read: JSON laid out with each number's own digits, and bytes in hex.
+"""Bodies for reading: indented JSON with each number's own digits, and hex.
 
 Pure. Nothing here is sent, stored or signed; those are the bytes themselves.
 """
@@ -14,23 +14,23 @@ from itertools import accumulate
 import msgspec
 
 MOST_DEPTH = 128
-"""Brackets within brackets that are laid out."""
+"""Levels of nesting that are laid out."""
 
 MOST_LAID_OUT = 64 * 1024 * 1024
-"""Bytes that a body may take laid out: a small one that is nested deeply needs many blanks."""
+"""Bytes of a body when laid out: a small one that is nested deeply needs many blanks."""
 
 _MARKS = b'[]{},"'
 _NO_MARKS = bytes(set(range(256)) - set(_MARKS))
 _STEPS = bytes.maketrans(b"[]{},", b"\x01\xff\x01\xff\x00")
 
 _NOT_UTF8 = b"\xff"
-"""Never part of a text in UTF-8, so that it can stand for something while one is worked on."""
+"""Never part of UTF-8, so it can mark a place in a text for a while."""
 
 _BACKSLASH = re.compile(rb"\\(u[dD][89a-fA-F][0-9a-fA-F]{2}|.)", re.DOTALL)
 
 
 def laid_out(body: bytes) -> str | None:
-    """A JSON body indented by two, its numbers and strings as they are written; None where it is no JSON."""
+    """A JSON body indented by two, its numbers and strings as they are written; None if it is not JSON."""
     try:
         return indented(body).decode("utf-8")
     except ValueError:
@@ -41,7 +41,7 @@ def indented(body: bytes) -> bytes:
     """A JSON body indented by two, its numbers and strings as they are written, repeated keys too.
 
     Raises:
-        ValueError: it is no JSON, or too much when laid out; says which.
+        ValueError: it is not JSON, or too large when laid out; the message says which.
     """
     try:
         body.decode("utf-8")
@@ -49,7 +49,7 @@ def indented(body: bytes) -> bytes:
         raise ValueError(f"not UTF-8: byte {error.start:,} is {body[error.start]:02x}") from None
     depth, blanks = _extent(body)
     if depth > MOST_DEPTH:
-        raise ValueError(f"nested {depth:,} deep; at most {MOST_DEPTH} are laid out")
+        raise ValueError(f"nested {depth:,} deep; only {MOST_DEPTH} levels can be laid out")
     if len(body) + blanks > MOST_LAID_OUT:
         raise ValueError(f"laid out it would take {(len(body) + blanks) // 1024 // 1024} MiB")
     try:
@@ -57,7 +57,7 @@ def indented(body: bytes) -> bytes:
     except msgspec.MsgspecError as error:
         first = error
     if b"\\ud" in body.lower():
-        # Half a surrogate pair is JSON, though no text; msgspec refuses it.
+        # Half a surrogate pair is JSON but not text; msgspec refuses it.
         with suppress(msgspec.MsgspecError):
             hidden = _BACKSLASH.sub(_without_surrogate, body)
             return msgspec.json.format(hidden, indent=2).replace(_NOT_UTF8, b"\\")
@@ -70,7 +70,7 @@ def _without_surrogate(escape: re.Match[bytes]) -> bytes:
 
 
 def _extent(body: bytes) -> tuple[int, int]:
-    """How deep brackets are nested, and the blanks and line feeds that laying out would add, about.
+    """The depth of nesting, and about how many blanks and line feeds laying out adds.
 
     Nothing recurses, and only brackets, commas and quotes are looked at: 10 MiB take 0.1 s in steps
     that let other threads run.
@@ -88,7 +88,7 @@ def _extent(body: bytes) -> tuple[int, int]:
         depth = levels[-1]
         deepest = max(deepest, max(levels))
         if min(levels) < 0:
-            # No JSON from here on, and laying out ends here too.
+            # Not JSON from here on; laying out ends here too.
             levels = levels[: next(at for at, level in enumerate(levels) if level < 0)]
             depth = -1
         blanks += 2 * sum(levels) + len(levels)
@@ -98,7 +98,7 @@ def _extent(body: bytes) -> tuple[int, int]:
 
 
 def hex_rows(data: bytes) -> Iterator[str]:
-    """Sixteen bytes a row: offset, hex, and what of it is ASCII."""
+    """Sixteen bytes per row: offset, hex, ASCII."""
     for start in range(0, len(data), 16):
         row = data[start : start + 16]
         text = "".join(chr(byte) if 0x20 <= byte < 0x7F else "." for byte in row)

@@ -1,6 +1,6 @@
-"""How people write where something is to be sent: `:3000`, `localhost:3000/hook`, or a whole URL.
+"""Targets as people write them: `:3000`, `localhost:3000/hook`, or a full URL.
 
-Owns the reading of such a text and the words for a wrong one. Resolves and opens nothing.
+Owns their parser and its error messages. Resolves and opens nothing.
 """
 
 from __future__ import annotations
@@ -13,46 +13,48 @@ _SHORT = re.compile(r"(?:[A-Za-z0-9_.-]*|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}(?:[/?]\S
 _HOST_ALONE = re.compile(r"[A-Za-z0-9_.-]+(?:/\S*)?", re.ASCII)
 _PORT_ALONE = re.compile(r"[0-9]{1,5}(?:/\S*)?", re.ASCII)
 
-# What a URL may hold as it is; anything else is percent-encoded, and nothing is decoded.
+# Characters that a URL may contain as they are; others are percent-encoded, and nothing is decoded.
 _KEPT = "%:/?#[]@!$&'()*+,;=~"
 
 
 def target_url(text: str) -> str:
-    """The whole URL meant by a target, its path and query byte for byte where they are ASCII.
+    """The full URL of a target, its path and query byte for byte where they are ASCII.
 
     Without a scheme it is `http`, without a host `localhost`, without a path `/`.
 
     Raises:
-        ValueError: it is none, with what to write instead. A URL with a user name in it is not repeated.
+        ValueError: it is not valid; the message says what to use. A URL with a user name is not repeated.
     """
     try:
         parts = urlsplit(_whole(text))
         port = parts.port
     except ValueError:
-        raise ValueError(f"{text!r} is no target: its port is no number up to 65535") from None
+        raise ValueError(f"{text!r} is not a valid target: its port is not a number up to 65535") from None
     if "@" in parts.netloc:
-        raise ValueError("a target has no user name or password; send those as headers")
+        raise ValueError("a target cannot contain a user name or password; send those as headers")
     if not text.isprintable() or " " in text:
-        raise ValueError(f"{text!r} is no target: it has a blank or a control character in it")
+        raise ValueError(f"{text!r} is not a valid target: it contains a space or a control character")
     if "://" in text:
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError(f"{text!r} is no target: a whole URL begins with http:// or https:// and a host")
+            raise ValueError(
+                f"{text!r} is not a valid target: a URL starts with http:// or https:// and a host"
+            )
     elif not _SHORT.fullmatch(text):
         near = f"; did you mean https://{text}?" if _HOST_ALONE.fullmatch(text) else ""
         if _PORT_ALONE.fullmatch(text):
             near = f"; did you mean :{text}?"
-        raise ValueError(f"{text!r} is no target: write :3000, localhost:3000/hook or a whole URL{near}")
+        raise ValueError(f"{text!r} is not a valid target; use :3000, localhost:3000/hook or a URL{near}")
     if parts.fragment:
-        raise ValueError(f"{text!r} is no target: what follows # is never sent")
+        raise ValueError(f"{text!r} is not a valid target: the part after # is never sent")
     if port == 0:
-        raise ValueError(f"{text!r} is no target: nothing can listen on port 0")
+        raise ValueError(f"{text!r} is not a valid target: nothing can listen on port 0")
     path = quote(parts.path or "/", safe=_KEPT)
     query = f"?{quote(parts.query, safe=_KEPT)}" if parts.query else ""
     return f"{parts.scheme}://{parts.netloc}{path}{query}"
 
 
 def names_a_path(text: str) -> bool:
-    """Whether a target says itself which path, or query, it is meant for: `:3000/` does, `:3000` does not.
+    """Whether a target names a path or a query of its own: `:3000/` does, `:3000` does not.
 
     Args:
         text: what `target_url` takes.
@@ -62,9 +64,9 @@ def names_a_path(text: str) -> bool:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host without brackets is this machine's loopback, as far as its name tells.
+    """Whether a host without brackets is loopback, judged by its name alone.
 
-    `localhost` is; any other name may lead anywhere, and is not.
+    `localhost` is; any other name may resolve to anything, and is not.
     """
     if host.lower() == "localhost":
         return True
@@ -79,10 +81,10 @@ def _whole(text: str) -> str:
 
 
 def target_name(text: str) -> str:
-    """A target under one name however it was written: its whole URL, without a path where it has none.
+    """One name for a target, however it was written: its full URL, without a path where it has none.
 
     Raises:
-        ValueError: it is no target, with what to write instead.
+        ValueError: it is not valid; the message says what to use.
     """
     url = target_url(text)
     has_path = "/" in text.partition("://")[2] if "://" in text else "/" in text
@@ -90,7 +92,7 @@ def target_name(text: str) -> str:
 
 
 def leads_to(target: str, host: str, port: int) -> bool:
-    """Whether a target is the listener at `host` and `port`, as far as names tell without asking anybody."""
+    """Whether a target is the listener at `host` and `port`, judged by names alone; nothing is resolved."""
     parts = urlsplit(target)
     if (parts.port or {"http": 80, "https": 443}[parts.scheme]) != port:
         return False

@@ -63,11 +63,11 @@ def test_each_sample_is_as_documented(type_: str) -> None:
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
-        (b"\xef\xbb\xbf{}", "a byte order mark stands before it, and JSON has none"),
-        ("{}".encode("utf-16"), "it is UTF-16, by its byte order mark, and JSON is UTF-8"),
+        (b"\xef\xbb\xbf{}", "it starts with a byte order mark, and JSON has none"),
+        ("{}".encode("utf-16"), "its byte order mark says UTF-16, and JSON is UTF-8"),
         ("{}".encode("utf-16-be"), "it looks like UTF-16, and JSON is UTF-8"),
         ("{}".encode("utf-16-le"), "it looks like UTF-16, and JSON is UTF-8"),
-        (b'{"a":\xff}', "byte 5 is no UTF-8"),
+        (b'{"a":\xff}', "byte 5 is not UTF-8"),
     ],
 )
 def test_marks_and_encodings_are_named(body: bytes, reason: str) -> None:
@@ -86,11 +86,11 @@ def test_a_packed_body_is_unpacked_and_said_so() -> None:
     other = judge(b"\x8b\x02\x80{}\x03", "br")
     assert (other.shape, other.reason) == (
         Shape.UNKNOWN,
-        "Content-Encoding br is not undone here; these are its bytes",
+        "Content-Encoding br is not supported; these are the encoded bytes",
     )
     cut = judge(packed[:-20], "gzip")
     assert cut.shape is Shape.UNKNOWN
-    assert "end too early" in (cut.reason or "")
+    assert "ends too early" in (cut.reason or "")
     assert judge(gzip.compress(b" " * 20_000_000), "gzip").shape is Shape.UNKNOWN
 
 
@@ -194,10 +194,10 @@ def test_places_in_lists_and_levels() -> None:
     ("body", "shape", "reason"),
     [
         (b"", Shape.NOT_JSON, "it is empty"),
-        (b"{", Shape.NOT_JSON, "no JSON from character 1 on"),
-        (b'{"a":NaN}', Shape.NOT_JSON, "NaN is no JSON"),
-        (b'{"type":"\xff"}', Shape.NOT_JSON, "byte 9 is no UTF-8"),
-        (b"\xef\xbb\xbf{}", Shape.NOT_JSON, "a byte order mark stands before it, and JSON has none"),
+        (b"{", Shape.NOT_JSON, "invalid JSON from character 1 on"),
+        (b'{"a":NaN}', Shape.NOT_JSON, "NaN is not JSON"),
+        (b'{"type":"\xff"}', Shape.NOT_JSON, "byte 9 is not UTF-8"),
+        (b"\xef\xbb\xbf{}", Shape.NOT_JSON, "it starts with a byte order mark, and JSON has none"),
         (b"[]", Shape.UNKNOWN, "it is no object, as Lean's events are"),
         (b"9" * 5000, Shape.UNKNOWN, "it is no object, as Lean's events are"),
         (b'{"type":5}', Shape.UNKNOWN, "it names no type"),

@@ -224,10 +224,10 @@ def test_lists_of_variables(key: str, text: str, plain: str, project: Path) -> N
     ("key", "text", "said"),
     [
         ("FORWARD", '[":3000"', "is not a valid TOML list of targets: "),
-        ("FORWARD", "3000", "'3000' is no target: write :3000, localhost:3000/hook or a whole URL; did you"),
-        ("FORWARD", ":3000, :4000", "':3000, :4000' is no target: "),
-        ("FORWARD", " ", "is no target: "),
-        ("FORWARD", "true", "'true' is no target"),
+        ("FORWARD", "3000", "'3000' is not a valid target; use :3000, localhost:3000/hook or a URL; did you"),
+        ("FORWARD", ":3000, :4000", "':3000, :4000' is not a valid target: "),
+        ("FORWARD", " ", "is not a valid target: "),
+        ("FORWARD", "true", "'true' is not a valid target"),
         ("SENDERS", "[203.0.113.7]", "is not a valid TOML list of addresses: "),
         ("KEYS", "S", "is not a valid TOML table of keys: "),
         ("KEYS", "5", "is not a valid TOML table of keys: it has another type"),
@@ -286,10 +286,11 @@ def test_what_is_wrong_with_routes_is_said_where_it_stands(project: Path) -> Non
         "LEAN_RELAY_FORWARD: is not a valid TOML list of targets: Unclosed array (at end of document)",
         'LEAN_RELAY_TIME_SCALE: "x" is not a valid factor; '
         "use a number above 0 and up to 1000, for example 0.01",
-        "lean-relay.toml: forward[0]: '3000' is no target: write :3000, localhost:3000/hook or a whole URL"
+        "lean-relay.toml: forward[0]: '3000' is not a valid target; use :3000, localhost:3000/hook or a URL"
         "; did you mean :3000?",
         "lean-relay.toml: forward[1]: 7 is not a valid target; use :3000, localhost:3000/hook or a URL",
-        "lean-relay.toml: forward[2].to: 'ftp://x' is no target: a whole URL begins with http:// or https:// "
+        "lean-relay.toml: forward[2].to: 'ftp://x' is not a valid target: "
+        "a URL starts with http:// or https:// "
         "and a host",
         'lean-relay.toml: forward[2].when: "" is not a filter; use one such as type:payment',
         'lean-relay.toml: forward[3]: has no "to"; add a target, for example to = ":3000/hook"',
@@ -305,7 +306,7 @@ def test_what_is_wrong_with_routes_is_said_where_it_stands(project: Path) -> Non
     (project / "lean-relay.toml").unlink()
     assert faults(project, forward_to=("nowhere",), only=" ") == [
         '--only: " " is not a filter; use one such as type:payment',
-        "--forward-to: 'nowhere' is no target: write :3000, localhost:3000/hook or a whole URL"
+        "--forward-to: 'nowhere' is not a valid target; use :3000, localhost:3000/hook or a URL"
         "; did you mean https://nowhere?",
     ]
 

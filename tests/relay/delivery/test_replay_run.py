@@ -361,7 +361,7 @@ async def test_what_cannot_be_ordered(tmp_path: Path) -> None:
     async with engine.running(settings, receive=False) as running:
         with pytest.raises(UsageError, match="--to"):
             await running.act("replay", {"ranges": [[1, 1]]})
-        with pytest.raises(UsageError, match="--to: 'nonsense' is no target"):
+        with pytest.raises(UsageError, match="--to: 'nonsense' is not a valid target"):
             await running.act("replay", {"ranges": [[1, 1]], "to": ["nonsense"]})
         with pytest.raises(NotFound):
             await running.act("replay", {"ranges": [[7, 9]], "to": [":1"]})

@@ -214,7 +214,7 @@ async def test_otherwise(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("field", "text", "said"),
     [
-        ("to", "localhost", "is no target"),
+        ("to", "localhost", "is not a valid target"),
         ("set", "payload.amount", "payload.amount"),
         ("header", "Host:x", "written by the relay itself"),
         ("times", "0", "no number from 1 on"),
@@ -340,7 +340,7 @@ async def test_faults_stay_in_the_dialog(tmp_path: Path) -> None:
         await see.shows("Send capture 1 again")
         see.pilot.app.screen.query_one("#field-to", Input).value = "localhost"
         await see.press("ctrl+s")
-        await see.shows("'localhost' is no target")
+        await see.shows("'localhost' is not a valid target")
         await see.press("escape")
         await see.shows("1 capture, ")
         assert not got

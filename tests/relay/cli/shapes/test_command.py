@@ -159,7 +159,7 @@ def test_a_cut_file_is_an_error(db: Path, tmp_path: Path, capsys: Output, words:
     against = (str(contract),) if "check" in words else ()
     capsys.readouterr()
     assert shapes(*words, *against, str(good), str(bad)) == 3
-    assert "bad.json is not JSON: no JSON from character 5 on" in capsys.readouterr().err
+    assert "bad.json is not JSON: invalid JSON from character 5 on" in capsys.readouterr().err
 
 
 def test_export(capsys: Output) -> None:
