@@ -1,5 +1,5 @@
-"""What captures mean: shapes, contracts, journeys, retries, differences. Pure.
+"""Analysis of captures: shapes, contracts, journeys, retries, differences. Pure.
 
-Others use `shape` (a body against Lean's schema), `shape_summary` and `contract` (many bodies), `journey`
-with `diagram`, `retries` and `diff`.
+Others use `shape` with `shape_result` (a body compared with Lean's documentation), `shape_summary` and
+`contract` (many bodies), `journey` with `diagram`, `retries` and `diff`.
 """

@@ -1,7 +1,7 @@
-"""A contract on the shapes of events, as a team keeps it beside its code: written, and held against events.
+"""A contract for the shapes of events, kept with a team's code: write one, and check events against it.
 
-Owns what goes into it, and how a JSON Schema's complaints become differences. The file is JSON Schema of
-draft 2020-12, so that it can be reviewed, edited and given to other tools. Never fetches anything.
+Owns its contents, and how errors of a JSON Schema validator become differences. The file is JSON Schema draft
+2020-12, so that it can be reviewed, edited and used by other tools. Never fetches anything.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from jsonschema.validators import extend
 from referencing import Registry
 from referencing.exceptions import Unresolvable
 
-from relay.analysis.shape import Difference, Kind, ShapeResult, described, judge
+from relay.analysis.shape import judge
+from relay.analysis.shape_result import Difference, Kind, ShapeResult, described
 from relay.analysis.shape_summary import FieldStats, TypeStats
 from relay.lean.catalogue import Confidence, catalogue
 from relay.lean.schemas import CONFIDENCE, DIALECT, KNOWN_VALUES, all_schemas, title_of
@@ -24,7 +25,7 @@ from relay.models import Shape
 from relay.text.json_values import parsed
 
 SEEN = "x-lean-seen"
-"""The keyword for how many events a definition was made from, beside what is documented."""
+"""The keyword for the number of events that extended the documented definition."""
 
 MOST_DIFFERENCES = 100
 
@@ -32,10 +33,10 @@ Schema = dict[str, Any]
 
 
 def frozen(types: Sequence[TypeStats]) -> Schema:
-    """A contract of what is documented and what was seen.
+    """Build a contract from Lean's documentation and the events seen.
 
-    What was seen widens what is documented: a field of two types may have both, one that was missing may be
-    absent, further fields are described. Values are not taken over, but for words outside open lists.
+    Events extend the documentation: a field seen with another type may have both, one that was missing
+    becomes optional, other fields are added. Values are not included, except for words outside open lists.
     """
     events = [event for event in catalogue().events if any(seen.type == event.type for seen in types)]
     contract = all_schemas(events)
@@ -50,7 +51,7 @@ def frozen(types: Sequence[TypeStats]) -> Schema:
 
 
 def _definition(contract: Schema, type_: str) -> Schema:
-    """The definition of an event type in a contract; a new one where it is not documented."""
+    """Return the definition of an event type in a contract; add one if the type is not documented."""
     title = base = title_of(type_) or "Unnamed"
     number = 1
     while title in contract["$defs"]:
@@ -62,7 +63,7 @@ def _definition(contract: Schema, type_: str) -> Schema:
     contract["oneOf"].append({"$ref": f"#/$defs/{title}"})
     contract["$defs"][title] = new = {
         "title": title,
-        "description": "Not documented: only what was seen.",
+        "description": "Not documented: made from events only.",
         CONFIDENCE: str(Confidence.INFERRED),
         "type": "object",
         "properties": {"type": {"const": type_, "type": "string"}},
@@ -72,7 +73,7 @@ def _definition(contract: Schema, type_: str) -> Schema:
 
 
 def _widen(schema: Schema, seen: TypeStats, path: str) -> None:
-    """Make the schema of an object take what was seen at a path."""
+    """Extend the schema of an object to allow the values seen at a path."""
     below = [each for each in seen.fields.values() if each.parent == path and not each.path.endswith("[]")]
     present = set()
     for each in below:
@@ -88,7 +89,7 @@ def _widen(schema: Schema, seen: TypeStats, path: str) -> None:
 
 
 def _widen_field(schema: Schema, seen: TypeStats, each: FieldStats) -> None:
-    """Make the schema of a field, or of a list's entries, take what was seen of it."""
+    """Extend the schema of a field, or of a list's entries, to allow the values seen."""
     if "type" in schema and "const" not in schema:
         _widen_types(schema, each)
     if KNOWN_VALUES in schema and not each.many:
@@ -121,7 +122,7 @@ class Contract:
     def __init__(self, text: bytes) -> None:
         """
         Raises:
-            ValueError: it is no JSON, no schema of draft 2020-12, or has no event types in `$defs`.
+            ValueError: it is not JSON, not a schema of draft 2020-12, or has no event types in `$defs`.
         """
         schema = json.loads(text, parse_float=Decimal)
         if not isinstance(schema, dict) or not isinstance(schema.get("$defs"), dict):
@@ -129,12 +130,12 @@ class Contract:
         try:
             jsonschema.Draft202012Validator.check_schema(schema)
         except jsonschema.SchemaError as error:
-            raise ValueError(f"it is no JSON Schema of draft 2020-12: {error.message[:200]}") from None
+            raise ValueError(f"it is not a JSON Schema of draft 2020-12: {error.message[:200]}") from None
         self._validators: dict[str, Any] = {}
         for name, definition in schema["$defs"].items():
             type_ = _type_of(definition)
             if type_ is not None:
-                # The whole document stays, so that references inside it lead somewhere.
+                # Keep the whole document, so that its internal references resolve.
                 document = {"$schema": DIALECT, "$defs": schema["$defs"], "$ref": f"#/$defs/{_pointer(name)}"}
                 self._validators[type_] = _Validator(document, registry=Registry())
         if not self._validators:
@@ -142,19 +143,19 @@ class Contract:
 
     @property
     def types(self) -> tuple[str, ...]:
-        """The event types that it speaks of."""
+        """The event types that it covers."""
         return tuple(self._validators)
 
     def judge(self, body: bytes) -> ShapeResult:
-        """Hold a body against it: `unknown` where it does not speak of the type. Never raises for a body.
+        """Check a body against it: `unknown` if it does not cover the type. Never raises because of a body.
 
         Raises:
-            ValueError: the contract refers to what is not in it.
+            ValueError: the contract refers to a definition that it does not contain.
         """
         first = judge(body)
         validator = self._validators.get(first.type or "")
         if first.shape is Shape.NOT_JSON or validator is None:
-            reason = first.reason or "the contract does not speak of this type"
+            reason = first.reason or "the contract does not cover this type"
             shape = Shape.NOT_JSON if first.shape is Shape.NOT_JSON else Shape.UNKNOWN
             return ShapeResult(shape=shape, type=first.type, version="contract", reason=reason)
         written = parsed(body)
@@ -168,12 +169,12 @@ class Contract:
                 else:
                     more += 1
         except ArithmeticError:
-            reason = "a number in it is beyond reckoning"
+            reason = "a number in it is too large to compare"
             return ShapeResult(shape=Shape.UNKNOWN, type=first.type, version="contract", reason=reason)
         except Unresolvable as error:
-            raise ValueError(f"the contract refers to what is not in it: {error}") from None
+            raise ValueError(f"the contract refers to a missing definition: {error}") from None
         except RecursionError:
-            raise ValueError("the contract refers to itself without end") from None
+            raise ValueError("the contract refers to itself endlessly") from None
         return ShapeResult(
             shape=Shape.DRIFT if found[True] else Shape.DOCUMENTED,
             type=first.type,
@@ -197,10 +198,10 @@ def _pointer(name: str) -> str:
 
 
 def _difference(error: Any, written: Any) -> Difference:
-    """A complaint of jsonschema's as a difference.
+    """Convert a jsonschema error to a difference.
 
     Args:
-        written: the body's value with each number's own digits.
+        written: the body's value with numbers exactly as written.
     """
     steps = tuple(error.absolute_path)
     if error.validator == "missing":
@@ -209,7 +210,7 @@ def _difference(error: Any, written: Any) -> Difference:
         for step in steps:
             written = written[step]
         came = described(written)
-    kind, expected = Kind.FORM, f"what its {error.validator} says"
+    kind, expected = Kind.FORM, f"the rule {error.validator}"
     value = error.validator_value
     match error.validator:
         case "missing":
@@ -246,7 +247,7 @@ def _known_values(_validator: Any, known: Any, instance: Any, _schema: Any) -> I
 
 
 def _properties(validator: Any, properties: Any, instance: Any, schema: Mapping[str, Any]) -> Iterator[Any]:
-    """As ever, and what is beyond them, unless the schema itself says something about that."""
+    """As usual, and report other properties too, unless the schema mentions them."""
     yield from jsonschema.Draft202012Validator.VALIDATORS["properties"](
         validator, properties, instance, schema
     )
@@ -257,7 +258,7 @@ def _properties(validator: Any, properties: Any, instance: Any, schema: Mapping[
 
 
 def _required(_validator: Any, required: Any, instance: Any, _schema: Any) -> Iterator[Any]:
-    """As ever, each with its place."""
+    """As usual, but with the path of each missing field."""
     for name in required if isinstance(instance, dict) else ():
         if name not in instance:
             yield _at(name, "missing", None)

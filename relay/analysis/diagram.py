@@ -1,7 +1,7 @@
-"""A journey as a Mermaid diagram, for a ticket.
+"""A journey as a Mermaid diagram, to paste into a ticket.
 
-Owns what may stand in one: text from outside is cut down to letters, digits and a few signs, since anything
-else can end a line or mean something. Pure.
+Owns which characters are allowed: text from outside is reduced to letters, digits and a few signs, because
+anything else could end a line or be syntax. Pure.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def sequence(journey: Journey) -> Iterator[str]:
 
 
 def safe(text: str) -> str:
-    """Text that means nothing to Mermaid."""
+    """Text without Mermaid syntax."""
     cut = _NOT_SAFE.sub("?", text)[:LONGEST].strip()
     # A line that is the word `end` would end a block.
     return f"({cut})" if cut.lower() in ("end", "") else cut
@@ -51,7 +51,7 @@ def safe(text: str) -> str:
 def _what(step: Step) -> str:
     words = [step.type or "no event"]
     words += [step.status.words.replace(" -> ", " to ")] if step.status is not None else []
-    if step.attempt is not None and step.attempt.number > 1:
-        words.append("again" + ("" if step.attempt.same_bytes else " with OTHER BYTES"))
+    if step.retry is not None and step.retry.number > 1:
+        words.append("again" + ("" if step.retry.same_bytes else " with OTHER BYTES"))
     words += [str(step.signature)] if step.signature != "valid" else []
     return f"{' '.join(words)} ({step.capture_id}, {step.received_at:%H:%M:%S}Z)"

@@ -1,6 +1,6 @@
 """Two captures field by field.
 
-Pure. Compares what came in, byte for byte; what the relay found out about it is left aside.
+Pure. Compares the requests byte for byte; ignores everything that the relay concluded about them.
 """
 
 from __future__ import annotations
@@ -17,31 +17,31 @@ AROUND = 16
 """Bytes shown from the first one that differs."""
 
 MOST_PARTS = 200_000
-"""JSON bodies with more commas and brackets are compared as bytes: each value costs memory."""
+"""JSON bodies with more commas and brackets are compared as bytes, because each value costs memory."""
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One field of two captures, mostly one in which they differ."""
+    """One field of two captures, usually one that differs."""
 
     field: str
     """`method`, `target`, `http_version`, `header NAME`, `header order`, `body` or `body PATH`."""
     a: str | None
-    """None where it is absent."""
+    """None if absent."""
     b: str | None
     header: str | None = None
-    """The header's name in lower case, whose values `a` and `b` are; else None."""
+    """Lowercase name of the header that has the values `a` and `b`; None for other fields."""
 
     @property
     def differs(self) -> bool:
-        """False only for what `compared` gives beside the differences."""
+        """False only for the equal fields that `compared` yields."""
         return self.a != self.b
 
     def masked(self, names: Iterable[str] = ()) -> Difference:
-        """The same as it may be shown, without the values of secret headers.
+        """The same with the values of secret headers masked.
 
         Args:
-            names: further headers that are secret.
+            names: additional secret headers.
         """
         if self.header is None:
             return self
@@ -57,7 +57,7 @@ class Difference:
 
 
 def differences(a: Capture, b: Capture) -> Iterator[Difference]:
-    """What differs, from the request line down to the body; nothing where both sent the same."""
+    """Yield the differences, from the request line to the body; none if both requests are the same."""
     for field in ("method", "target", "http_version"):
         left, right = getattr(a, field), getattr(b, field)
         if left != right:
@@ -67,7 +67,7 @@ def differences(a: Capture, b: Capture) -> Iterator[Difference]:
 
 
 def compared(a: Capture, b: Capture) -> Iterator[Difference]:
-    """Every field: first what differs, as `differences` gives it, then what is the same."""
+    """Yield every field: first the `differences`, then the equal fields."""
     different = set()
     for each in differences(a, b):
         different.add((each.field, each.header))
@@ -91,7 +91,7 @@ def _fields(capture: Capture) -> Iterator[tuple[str, str, str | None]]:
 
 
 def body_differences(a: bytes, b: bytes) -> Iterator[Difference]:
-    """The same for two bodies alone: value by value where both are JSON, else from the first other byte."""
+    """The same for two bodies: value by value if both are JSON, else from the first different byte."""
     if a != b:
         yield from _bodies(a, b)
 
@@ -133,7 +133,7 @@ def _bodies(a: bytes, b: bytes) -> Iterator[Difference]:
             same = False
             yield Difference(f"body {path}".rstrip(), left.get(path), right.get(path))
     if same:
-        yield _first_byte(a, b, ", the same values written otherwise")
+        yield _first_byte(a, b, ", the same values written differently")
 
 
 def _leaves(body: bytes) -> dict[str, str] | None:

@@ -1,7 +1,7 @@
-"""Everything in the log that belongs to one of Lean's ids, in one timeline.
+"""All captures that belong to one of Lean's ids, as a timeline.
 
-Owns which ids belong together, and what is said of each step: gaps, status changes, repeats, verdicts. Lean
-promises no order, so it says what came before what, and never what should have come. Pure.
+Owns which ids belong together, and the facts of each step: gaps, status changes, retries, verdicts. Lean
+guarantees no order, so it reports the order of arrival and never an expected one. Pure.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from relay.text.captures import outcome, shape_remarks
 from relay.text.json_values import parsed
 
 MOST_IDS = 10_000
-"""Ids that are followed; a customer has hundreds."""
+"""Limit of followed ids; a customer has hundreds."""
 
-# What is taken in beside the id that was asked for. Destinations, users and banks belong to several
-# customers, so nothing is followed through them; what a customer has is followed from the customer alone.
+# The ids to follow from the one asked for. Destinations, users and banks belong to several customers, so
+# nothing is followed through them; a customer's own ids are followed from the customer alone.
 _OWNED = frozenset(
     {
         Of.ENTITY,
@@ -51,34 +51,34 @@ _WITHOUT_ID: Mapping[str, Of] = {
     "payment_intent": Of.INTENT,
     "payment.reconciliation": Of.PAYMENT,
 }
-"""What the status of an event without `payload.id` is the status of, by its type's beginning."""
+"""For events without `payload.id`: the kind of object that has the status, by prefix of the type."""
 
 
 class RelatedIds:
-    """The ids that belong together, grown from one, event by event."""
+    """The ids that belong together, collected event by event from one root id."""
 
-    def __init__(self, seed: str) -> None:
-        self.seed = seed
-        self.ids: dict[str, Of] = {seed: Of.OTHER}
-        """Each with what it is the id of; the seed's stays OTHER until an event tells."""
-        self._seed_is: set[Of] = set()
+    def __init__(self, root_id: str) -> None:
+        self.root_id = root_id
+        self.ids: dict[str, Of] = {root_id: Of.OTHER}
+        """Id -> kind; the root's kind is OTHER until an event shows it."""
+        self._root_kinds: set[Of] = set()
 
     def belongs(self, found: Iterable[LeanId]) -> bool:
-        """Whether an event with these ids is part of it."""
+        """Whether an event with these ids belongs to it."""
         return any(each.value in self.ids for each in found)
 
-    def grow(self, found: Iterable[LeanId]) -> set[str]:
-        """Take in what an event that belongs links; gives the ids that are new."""
+    def add_from(self, found: Iterable[LeanId]) -> set[str]:
+        """Add the ids that an event of this journey links to; returns the new ones."""
         found = tuple(found)
-        self._seed_is |= {each.of for each in found if each.value == self.seed}
-        if Of.CUSTOMER in self._seed_is and any(
-            each.of is Of.CUSTOMER and each.value != self.seed for each in found
+        self._root_kinds |= {each.of for each in found if each.value == self.root_id}
+        if Of.CUSTOMER in self._root_kinds and any(
+            each.of is Of.CUSTOMER and each.value != self.root_id for each in found
         ):
             return set()  # Another customer's event that names an id of this one: shown, not followed.
-        follow = frozenset().union(*(_FOLLOWED.get(of, frozenset()) for of in self._seed_is))
+        follow = frozenset().union(*(_FOLLOWED.get(of, frozenset()) for of in self._root_kinds))
         new = set()
         for each in found:
-            if each.value == self.seed:
+            if each.value == self.root_id:
                 self.ids[each.value] = each.of
             elif each.of in follow and each.value not in self.ids and len(self.ids) < MOST_IDS:
                 self.ids[each.value] = each.of
@@ -88,14 +88,14 @@ class RelatedIds:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """What an event says of the state of its object, and what was said before."""
+    """The status of an object as reported by an event, with the previous one."""
 
     what: str
-    """`payment`, `consent`, or of a payment's second state `reconciliation`."""
+    """`payment`, `consent`, or `reconciliation` for a payment's second status."""
     of: Of
     id: str
     before: str | None
-    """None where this is the first that is known of it."""
+    """None if no earlier status is known."""
     now: str
 
     @property
@@ -107,20 +107,20 @@ class Status:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One capture on the way."""
+    """One capture of the journey."""
 
     capture_id: int
     received_at: datetime
     event_at: datetime | None
     type: str | None
     gap: timedelta
-    """Since the step before; zero for the first."""
+    """Since the previous step; zero for the first."""
     status: Status | None
     ids: tuple[LeanId, ...]
-    attempt: RetriedCapture | None
-    """Which try of its event it is, where the event came more than once."""
+    retry: RetriedCapture | None
+    """Its place among the captures of the same event; None if there is only one."""
     stamped_before: int | None
-    """A capture that came earlier and bears a later time."""
+    """An earlier capture with a later event time."""
     signature: Signature
     shape: Shape | None
     undocumented: bool | None
@@ -130,7 +130,7 @@ class Step:
 
     @property
     def words(self) -> Iterator[str]:
-        """What is to be said of it: status, signature, answers, tries, shape; text from outside."""
+        """Its facts in words: status, signature, responses, retries, shape; text from outside."""
         if self.status is not None:
             yield self.status.words
         if self.signature != "valid":
@@ -139,10 +139,10 @@ class Step:
             yield f"answered {self.answer}"
         for delivery in self.deliveries:
             yield f"-> {outcome(delivery)}"
-        if self.attempt is not None and self.attempt.number > 1:
-            yield self.attempt.words + ("" if self.attempt.same_bytes else OTHER_BYTES)
+        if self.retry is not None and self.retry.number > 1:
+            yield self.retry.words + ("" if self.retry.same_bytes else OTHER_BYTES)
         if self.stamped_before is not None:
-            yield f"stamped before {self.stamped_before}, which came earlier"
+            yield f"has an earlier timestamp than {self.stamped_before}, which arrived before it"
         yield from shape_remarks(self.shape, self.undocumented)
 
     def as_json(self) -> dict[str, Any]:
@@ -163,7 +163,7 @@ class Step:
                 "now": self.status.now,
             },
             "ids": [{"of": each.of, "id": each.value, "path": each.path} for each in self.ids],
-            "try": None if self.attempt is None else self.attempt.as_json(),
+            "try": None if self.retry is None else self.retry.as_json(),
             "stamped_before": self.stamped_before,
             "signature": self.signature,
             "shape": self.shape,
@@ -175,11 +175,11 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Journey:
-    """All steps, in the order in which they came."""
+    """All steps, in order of arrival."""
 
-    seed: str
+    root_id: str
     of: Of
-    """What the seed is the id of, as far as its events tell."""
+    """The kind of object that the root id identifies, as far as its events show."""
     ids: tuple[tuple[Of, str], ...]
     """The other ids that were followed."""
     steps: tuple[Step, ...]
@@ -188,7 +188,7 @@ class Journey:
         """The first line of `journey --json`."""
         return {
             "kind": "journey",
-            "id": self.seed,
+            "id": self.root_id,
             "of": self.of,
             "captures": len(self.steps),
             "ids": [{"of": of, "id": value} for of, value in self.ids],
@@ -196,15 +196,15 @@ class Journey:
 
 
 class Builder:
-    """Makes a journey of captures that belong to a circle; feed it oldest first, keeps no bodies."""
+    """Builds a journey from the captures of a set of related ids; feed it oldest first. Keeps no bodies."""
 
-    def __init__(self, circle: RelatedIds) -> None:
-        self._circle = circle
+    def __init__(self, related: RelatedIds) -> None:
+        self._related = related
         self._captures: list[Capture] = []
         self._values: list[tuple[tuple[LeanId, ...], str | None]] = []
 
     def add(self, capture: Capture) -> None:
-        """The next capture."""
+        """Add the next capture."""
         event = value_of(capture.body)
         payload = event.get("payload") if isinstance(event, dict) else None
         status = payload.get("status") if isinstance(payload, dict) else None
@@ -212,8 +212,8 @@ class Builder:
         self._values.append((ids_of(event), status if type(status) is str else None))
 
     def journey(self) -> Journey:
-        """What came of it."""
-        tries = self._tries()
+        """The journey of the captures added so far."""
+        retries = self._retries()
         steps: list[Step] = []
         known: dict[tuple[Of, str, str], str] = {}
         latest: tuple[datetime, int] | None = None
@@ -229,7 +229,7 @@ class Builder:
                     gap=capture.received_at - steps[-1].received_at if steps else timedelta(0),
                     status=_status(type_, ids, status, known),
                     ids=ids,
-                    attempt=tries.get(capture.id),
+                    retry=retries.get(capture.id),
                     stamped_before=latest[1] if latest and event_at and event_at < latest[0] else None,
                     signature=capture.signature,
                     shape=capture.shape,
@@ -240,15 +240,15 @@ class Builder:
             )
             if event_at is not None and (latest is None or event_at > latest[0]):
                 latest = event_at, capture.id
-        ids_followed = self._circle.ids
+        root_id, ids_followed = self._related.root_id, self._related.ids
         return Journey(
-            seed=self._circle.seed,
-            of=ids_followed[self._circle.seed],
-            ids=tuple((of, value) for value, of in ids_followed.items() if value != self._circle.seed),
+            root_id=root_id,
+            of=ids_followed[root_id],
+            ids=tuple((of, value) for value, of in ids_followed.items() if value != root_id),
             steps=tuple(steps),
         )
 
-    def _tries(self) -> dict[int, RetriedCapture]:
+    def _retries(self) -> dict[int, RetriedCapture]:
         events: dict[str, list[Capture]] = {}
         for capture in self._captures:
             event_id = capture.event.event_id if capture.event is not None else None
@@ -257,12 +257,12 @@ class Builder:
             each.capture.id: each
             for captures in events.values()
             if len(captures) > 1
-            for each in retries_of(captures).tries
+            for each in retries_of(captures).captures
         }
 
 
 def value_of(body: bytes) -> Any:
-    """The value of a JSON body; None where it is none."""
+    """The value of a JSON body; None if it is not JSON."""
     try:
         return parsed(body)
     except ValueError:
@@ -275,7 +275,7 @@ def _status(
     status: str | None,
     known: dict[tuple[Of, str, str], str],
 ) -> Status | None:
-    """What an event says of its object; `known` remembers, by kind of event, as a payment has two states."""
+    """The status in an event; `known` keeps the last one per kind of event, because a payment has two."""
     if status is None or type_ is None:
         return None
     track = type_.rpartition(".")[0]

@@ -1,7 +1,7 @@
-"""Captures of one event beside each other: which of Lean's tries each is, and whether all say the same.
+"""The captures of one event: which of Lean's attempts each one is, and whether all have the same bytes.
 
-Owns the words. Lean documents when it tries again, and nothing in a request tells which try it is: so the
-number is read off the clock, and said to be no more than that. Pure.
+Owns the wording. Lean documents when it retries, but nothing in a request says which attempt it is: the
+number is inferred from the time, and labelled so. Pure.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from relay.analysis.diff import Difference, body_differences
-from relay.lean.schedule import TRIES, which_try
+from relay.lean.schedule import ATTEMPTS, attempt_number
 from relay.models import Capture, iso
 from relay.text.captures import outcome
 from relay.text.units import format_duration
 
 OTHER_BYTES = " with OTHER BYTES"
-"""Said behind a repeat whose body is not the first one's."""
+"""Added to a retry whose body differs from the first one's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,40 +27,40 @@ class RetriedCapture:
 
     capture: Capture
     number: int
-    """1 for the first that is in the log."""
+    """1 for the first one in the database."""
     after_first: timedelta
-    """Since the first capture, or since Lean's own first try where that did not reach the log."""
+    """Since the first capture, or since Lean's first attempt if that one is not in the database."""
     scheduled: int | None
-    """Which of Lean's tries it is by the clock, 1 to TRIES; None at none of its minutes."""
+    """Which of Lean's attempts it is by its time, 1 to ATTEMPTS; None if it fits no scheduled minute."""
     first_was_missed: bool
-    """It is the first in the log, but came at a later minute of Lean's after its own timestamp."""
+    """It is the first in the database, but arrived at the time of a retry according to its timestamp."""
     same_bytes: bool
-    """Whether its body is that of the first."""
+    """Whether its body equals the first one's."""
 
     @property
     def words(self) -> str:
-        """`try 3 of 7, 2 min after the first, as Lean's schedule has it`."""
+        """`attempt 3 of 7, 2 min after the first, as Lean's schedule says`."""
         after = format_duration(self.after_first)
         if self.first_was_missed:
             return (
-                f"try {self.scheduled} of {TRIES} by the clock: it came {after} after its own timestamp, so "
-                "earlier tries probably did not reach this log"
+                f"attempt {self.scheduled} of {ATTEMPTS} by its time: it arrived {after} after its own "
+                "timestamp, so earlier attempts probably did not reach the relay"
             )
         if self.number == 1:
             return "the first of this event"
         if self.scheduled is None or self.scheduled == 1:
-            return f"came again {after} after the first, which is none of Lean's minutes"
-        return f"try {self.scheduled} of {TRIES}, {after} after the first, as Lean's schedule has it"
+            return f"repeated {after} after the first, which does not fit Lean's schedule"
+        return f"attempt {self.scheduled} of {ATTEMPTS}, {after} after the first, as Lean's schedule says"
 
     @property
     def answers(self) -> str:
-        """What it was answered: `200 by the relay; http://localhost:3000: 500 retry`; text from outside."""
+        """The responses to it: `200 by the relay; http://localhost:3000: 500 retry`; text from outside."""
         words = [f"{self.capture.answer.status} by the relay"]
         words += [f"{each.target}: {outcome(each)}" for each in self.capture.deliveries]
         return "; ".join(words)
 
     def as_json(self) -> dict[str, Any]:
-        """As it stands in a step of `journey --json`."""
+        """Its form in a step of `journey --json`."""
         return {
             "capture_id": self.capture.id,
             "received_at": iso(self.capture.received_at),
@@ -77,33 +77,33 @@ class RetriedCapture:
 class EventRetries:
     """All captures of one event, oldest first."""
 
-    tries: tuple[RetriedCapture, ...]
+    captures: tuple[RetriedCapture, ...]
 
     def of(self, capture_id: int) -> RetriedCapture | None:
-        """The try that a capture is."""
-        return next((each for each in self.tries if each.capture.id == capture_id), None)
+        """The entry of a capture; None if it is not one of them."""
+        return next((each for each in self.captures if each.capture.id == capture_id), None)
 
     def before(self, capture_id: int) -> tuple[RetriedCapture, ...]:
-        """Those that came before a capture."""
-        return tuple(each for each in self.tries if each.capture.id < capture_id)
+        """The entries before a capture."""
+        return tuple(each for each in self.captures if each.capture.id < capture_id)
 
     def alarm(self, capture_id: int) -> str | None:
-        """What is wrong where a capture's bytes are not the first one's; None where they are."""
+        """A warning if a capture's bytes differ from the first one's, else None."""
         own = self.of(capture_id)
         if own is None or own.same_bytes:
             return None
-        first = self.tries[0].capture.id
-        return f"other bytes than {first}: a retry repeats what it was, and this does not"
+        first = self.captures[0].capture.id
+        return f"other bytes than {first}: a retry repeats the same bytes, but this one does not"
 
     def differences(self, capture_id: int) -> Iterator[Difference]:
-        """In what a capture's body differs from the first one's; `a` is the first, `b` the capture."""
+        """How a capture's body differs from the first one's; `a` is the first, `b` the capture."""
         found = self.of(capture_id)
         if found is not None:
-            yield from body_differences(self.tries[0].capture.body, found.capture.body)
+            yield from body_differences(self.captures[0].capture.body, found.capture.body)
 
 
 def retries_of(captures: Sequence[Capture]) -> EventRetries:
-    """The captures of one event as tries.
+    """Order the captures of one event as retries.
 
     Args:
         captures: of one event, at least one, oldest first.
@@ -116,7 +116,7 @@ def retries_of(captures: Sequence[Capture]) -> EventRetries:
                 capture=capture,
                 number=number,
                 after_first=max(capture.received_at - origin, timedelta(0)),
-                scheduled=which_try(origin, capture.received_at),
+                scheduled=attempt_number(origin, capture.received_at),
                 first_was_missed=missed and number == 1,
                 same_bytes=capture.body_sha256 == first.body_sha256,
             )
@@ -126,12 +126,12 @@ def retries_of(captures: Sequence[Capture]) -> EventRetries:
 
 
 def _origin(first: Capture) -> tuple[datetime, bool]:
-    """When Lean's first try was, and whether that was before the first capture.
+    """The time of Lean's first attempt, and whether that was before the first capture.
 
-    The envelope's timestamp is that of the first try, as Lean's Events API documents it.
+    The envelope's timestamp is that of the first attempt, as Lean's Events API documents.
     """
     at = first.event.at if first.event is not None else None
     if at is None:
         return first.received_at, False
-    number = which_try(at, first.received_at)
+    number = attempt_number(at, first.received_at)
     return (at, True) if number is not None and number > 1 else (first.received_at, False)

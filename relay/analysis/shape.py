@@ -1,171 +1,41 @@
-"""How a body compares with what Lean documents of its event type.
+"""Compare a body with Lean's documentation of its event type.
 
-Owns the comparison and the words of a difference. Pure: a body in, a judgement out, whatever its bytes;
-numbers are looked at as they are written, never computed with. Calm: only what contradicts documentation
-(a field that every documented sample has is missing or of another type, null where it never was, outside a
-list that is complete) is a warning, and only warnings make a drift. What contradicts something that is less
-well known is a note.
+Owns the comparison. Pure: a body in, a result out, whatever its bytes; numbers are compared as written, never
+computed with. Calm: a warning is only given for a contradiction of the documentation (a field that every
+documented sample has is missing or of another type, an unexpected null, a value outside a complete list), and
+only warnings count as drift. A contradiction of a less certain fact is a note.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from functools import cache
 from typing import Any
 
-from relay.lean.catalogue import Confidence, EventType, Field, catalogue, undocumented
+from relay.analysis.shape_result import Difference, Kind, ShapeResult, Step, described
+from relay.lean.catalogue import Confidence, EventType, Field, catalogue
 from relay.lean.event_docs import expected
 from relay.models import Shape
-from relay.text.captures import shape_words
 from relay.text.decoding import decoded
-from relay.text.json_values import Digits, TooDeepError, is_whole, parsed, path_of
+from relay.text.json_values import Digits, TooDeepError, is_whole, parsed
 
 MOST_PARTS = 500_000
-"""Bodies with more commas and brackets are not looked into: each part costs memory."""
+"""Bodies with more commas and brackets are not checked, because each part costs memory."""
 
 MOST_DIFFERENCES = 100
-"""Of each level; further ones are counted."""
-
-LONGEST_SHOWN = 40
-"""Characters of a value, and of the key of a field that nobody knows."""
-
-Step = str | int
-
-
-class Kind(StrEnum):
-    """In what a body differs at one place."""
-
-    MISSING = "missing"
-    EXTRA = "extra"
-    TYPE = "type"
-    """Another JSON type."""
-    NULL = "null"
-    """Null where it never was."""
-    VALUE = "value"
-    """Outside a list of known values."""
-    FORM = "form"
-    """A text of another form: a timestamp, an id, a currency."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
-    """One place where a body is not as known."""
-
-    steps: tuple[Step, ...]
-    """The way there: keys and indices; empty for the whole body."""
-    kind: Kind
-    expected: str
-    came: str
-    """In words, with the beginning of the value; text from outside."""
-    warning: bool
-    """It contradicts documentation; otherwise a note."""
-    confidence: Confidence
-    """How well what was expected is known."""
-
-    @property
-    def path(self) -> str:
-        """`payload.items[0].id`."""
-        return path_of(self.steps)
-
-    @property
-    def level(self) -> str:
-        return "warning" if self.warning else "note"
-
-    def __str__(self) -> str:
-        """`payload.amount: number is documented, string "12.50" came`; not yet safe to show."""
-        return f"{self.path or 'the body'}: {self.words}"
-
-    @property
-    def words(self) -> str:
-        """The same without the place."""
-        if self.kind is Kind.EXTRA:
-            return f"{self.came} came, and nothing is known of it"
-        if self.kind is Kind.VALUE and not self.warning:
-            return f"{self.came} came, none of the values that are known"
-        documented = self.confidence is Confidence.DOCUMENTED
-        known = "documented" if documented else f"expected, {self.confidence.words}"
-        return f"{self.expected} is {known}; {self.came} came"
-
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "path": self.path,
-            "kind": self.kind,
-            "level": self.level,
-            "expected": self.expected,
-            "came": self.came,
-            "confidence": self.confidence,
-        }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ShapeResult:
-    """What was found of one body."""
-
-    shape: Shape
-    type: str | None
-    """The event's type, known or not; None where the body has none."""
-    version: str
-    """Of the catalogue that was compared with."""
-    confidence: Confidence | None = None
-    """How well the payload of this type is known; None for an unknown type."""
-    differences: tuple[Difference, ...] = ()
-    """Warnings first, each level in the body's order."""
-    more: int = 0
-    """Further differences that were only counted."""
-    reason: str | None = None
-    """Why it is `unknown` or `not-json`, as a phrase."""
-    unpacked: str = ""
-    """The coding that was undone before it was looked at, `gzip` or `deflate`; empty for none."""
-
-    @property
-    def undocumented(self) -> bool | None:
-        """Whether Lean documents nothing of its type or payload; None against a contract."""
-        return undocumented(self.type) if self.version == catalogue().version else None
-
-    @property
-    def warnings(self) -> tuple[Difference, ...]:
-        return tuple(each for each in self.differences if each.warning)
-
-    @property
-    def summary(self) -> str:
-        """`drift: 1 warning, 2 notes`, `as expected, undocumented, its payload is inferred`; safe to show."""
-        words = shape_words(self.shape, self.undocumented)
-        if self.reason:
-            words += f": {self.reason}"
-        if self.confidence not in (None, Confidence.DOCUMENTED):
-            assert self.confidence is not None
-            words += f", its payload is {self.confidence.words}"
-        if self.unpacked:
-            words += f", unpacked from {self.unpacked}"
-        warnings = len(self.warnings)
-        counts = [_count(warnings, "warning"), _count(len(self.differences) - warnings, "note")]
-        counts += [f"{self.more} more"] if self.more else []
-        said = ", ".join(filter(None, counts))
-        return f"{words}: {said}" if said else words
-
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "shape": self.shape,
-            "type": self.type,
-            "catalogue": self.version,
-            "confidence": self.confidence,
-            "reason": self.reason,
-            "unpacked": self.unpacked or None,
-            "differences": [each.as_json() for each in self.differences],
-            "more": self.more,
-        }
+"""Limit for warnings and for notes; the rest is only counted."""
 
 
 def judge(body: bytes, encoding: str = "") -> ShapeResult:
-    """Compare a body with what is known of its event type; never raises.
+    """Compare a body with the catalogue's entry for its event type; never raises.
 
-    A packed body is unpacked within the limits of `relay.text.decoding`; one that cannot be is `unknown`.
+    A compressed body is decompressed within the limits of `relay.text.decoding`; if that fails it is
+    `unknown`.
 
-    Some 20 us for an event of 500 bytes, half a second for the largest body that is looked into; it
-    holds the interpreter meanwhile, so nothing that answers may call it.
+    Takes about 20 us for an event of 500 bytes and half a second for the largest body that is checked. It
+    holds the interpreter meanwhile, so nothing that responds to requests may call it.
 
     Args:
         encoding: the value of Content-Encoding, empty without one.
@@ -183,7 +53,7 @@ def _judged_as_it_is(body: bytes) -> ShapeResult:
     version = catalogue().version
     if sum(body.count(part) for part in (b",", b"[", b"{")) > MOST_PARTS:
         return ShapeResult(
-            shape=Shape.UNKNOWN, type=None, version=version, reason="it has too many parts to be looked into"
+            shape=Shape.UNKNOWN, type=None, version=version, reason="it has too many parts to check"
         )
     try:
         value = parsed(body)
@@ -192,7 +62,7 @@ def _judged_as_it_is(body: bytes) -> ShapeResult:
             shape=Shape.UNKNOWN,
             type=None,
             version=version,
-            reason="it is nested too deeply to be looked into",
+            reason="it is nested too deeply to check",
         )
     except ValueError as error:
         return ShapeResult(shape=Shape.NOT_JSON, type=None, version=version, reason=str(error))
@@ -203,7 +73,7 @@ def _judged(value: Any, version: str) -> ShapeResult:
     found = _Found()
     if not isinstance(value, dict):
         found.add((), Kind.TYPE, "an object", value, warning=True, confidence=Confidence.DOCUMENTED)
-        reason = "it is no object, as Lean's events are"
+        reason = "it is not an object, as Lean's events are"
         return found.judgement(Shape.UNKNOWN, None, version, reason=reason)
     envelope, types = _ready()
     type_ = value.get("type")
@@ -213,7 +83,7 @@ def _judged(value: Any, version: str) -> ShapeResult:
         reason = "its type is not known" if name is not None else "it names no type"
         return found.judgement(Shape.UNKNOWN, name, version, reason=reason)
     event, payload = types[type_]
-    # What is said of a payload counts as no better known than the payload as a whole.
+    # No field of a payload counts as better known than the payload as a whole.
     whole = event.payload_confidence
     found.at_best = None if whole in (Confidence.DOCUMENTED, Confidence.PARTIAL) else whole
     if isinstance(value.get("payload"), dict):
@@ -223,7 +93,7 @@ def _judged(value: Any, version: str) -> ShapeResult:
 
 
 class _Found:
-    """Differences as they are found, bounded in number."""
+    """Collects differences up to the limits."""
 
     def __init__(self) -> None:
         self.warnings: list[Difference] = []
@@ -282,7 +152,7 @@ class _Found:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Known:
-    """A field of the catalogue, made ready to be compared with."""
+    """A field of the catalogue, prepared for comparison."""
 
     field: Field
     expected: str
@@ -297,9 +167,9 @@ class _Parts:
 
     by_name: Mapping[str, _Known]
     wanted: tuple[_Known, ...]
-    """Those that are looked for: of a payload, those in every sample."""
+    """The fields that must be present: in a payload, those in every sample."""
     closed: bool
-    """Whether others are extra: some are known, and nothing says that there are more."""
+    """Whether other fields are reported: some are known, and nothing says that there are more."""
 
 
 def _compare_object(value: Mapping[str, Any], parts: _Parts, steps: tuple[Step, ...], found: _Found) -> None:
@@ -364,19 +234,6 @@ def _is_of(value: Any, type_: str) -> bool:
             return isinstance(value, str) and not isinstance(value, Digits)
 
 
-def described(value: Any) -> str:
-    """A value in words: `string "12.50"`, `number 5`, `object of 3`, `null`; text from outside."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return f"boolean {str(value).lower()}"
-    if isinstance(value, str):
-        cut = value if len(value) <= LONGEST_SHOWN else value[:LONGEST_SHOWN] + "…"
-        return f"number {cut}" if isinstance(value, Digits) else f'string "{cut}"'
-    what = "object" if isinstance(value, dict) else "array"
-    return f"{what} of {len(value)}" if value else f"empty {what}"
-
-
 _FORMS = {
     "uuid": r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}",
     "date-time": r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?Z",
@@ -389,9 +246,9 @@ _FORMS = {
 
 @cache
 def _ready() -> tuple[_Parts, Mapping[str, tuple[EventType, _Parts]]]:
-    """The envelope, and each event type with its payload."""
+    """The envelope's fields, and each event type with its payload's fields."""
     known = catalogue()
-    # What documentation calls part of every webhook but some samples lack is looked for as well.
+    # Also expect the fields that are documented for every webhook but missing from some samples.
     envelope = _parts(known.envelope, wanted=lambda field: True)
     return envelope, {
         event.type: (event, _parts(event.payload, wanted=lambda field: field.required is True))
@@ -409,7 +266,7 @@ def _parts(fields: Sequence[Field], wanted: Callable[[Field], bool]) -> _Parts:
 
 
 def _known(field: Field) -> _Known:
-    # A pattern of the catalogue is closer than its format; of timestamps it says the same.
+    # The catalogue's pattern is stricter than its format; for timestamps they are equal.
     form = field.pattern or _FORMS.get(field.format or "")
     return _Known(
         field=field,
@@ -418,13 +275,3 @@ def _known(field: Field) -> _Known:
         parts=_parts(field.fields, wanted=lambda part: part.required is True),
         items=None if field.items is None else _known(field.items),
     )
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}" if number else ""
-
-
-def texts(differences: Sequence[Difference]) -> Iterator[str]:
-    """A line for each difference, with its level; not yet safe to show."""
-    for each in differences:
-        yield f"{each.level}: {each}"

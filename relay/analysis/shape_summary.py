@@ -1,6 +1,6 @@
-"""What events look like in fact: their fields, types, values and differences, counted over many.
+"""Statistics over many events: their fields, types, values and differences.
 
-Owns the counting and its bounds: nothing that comes from outside makes a summary grow without end. Pure.
+Owns the counting and its limits: nothing from outside can make a summary grow endlessly. Pure.
 """
 
 from __future__ import annotations
@@ -12,45 +12,46 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from relay.analysis.shape import LONGEST_SHOWN, Difference, ShapeResult, judge
+from relay.analysis.shape import judge
+from relay.analysis.shape_result import LONGEST_SHOWN, Difference, ShapeResult
 from relay.lean.catalogue import undocumented
 from relay.models import Shape, iso
 from relay.text.json_values import json_type, parsed, path_of
 
 MOST_TYPES = 200
 MOST_FIELDS = 2_000
-"""Of one type; junk with endless keys goes no further."""
+"""Limit per type, for junk with endless keys."""
 
 MOST_VALUES = 8
-"""A field with more different values is none of those whose values tell anything."""
+"""Values are kept only for fields with at most this many distinct values."""
 
 MOST_DIFFERENCES = 200
 
 _UNIQUE = re.compile(
     r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+(?:Z|[+-][0-9:]+)"
 )
-"""Ids and times: each is another one, and none tells what others are like."""
+"""Ids and times, which are different every time."""
 
 _INDEX = re.compile(r"\[[0-9]+\]")
 
 
 @dataclass(slots=True)
 class FieldStats:
-    """One field of a type, over all that came."""
+    """One field of a type, over all events."""
 
     path: str
-    """`payload.items[].id`: entries of a list count as one field."""
+    """`payload.items[].id`: all entries of a list count as one field."""
     parent: str
-    """The object that it is a field of; of an entry, the list."""
+    """The object that has the field; for an entry, the list."""
     count: int = 0
     types: Counter[str] = field(default_factory=Counter)
     values: Counter[str] = field(default_factory=Counter)
-    """Short scalars as JSON text, while they are few; empty where `many`."""
+    """Short scalars as JSON text, while they are few; empty if `many`."""
     many: bool = False
 
     @property
     def type_names(self) -> tuple[str, ...]:
-        """JSON Schema's names of its types; amounts with and without a fraction are all numbers."""
+        """JSON Schema's names of its types; amounts with and without decimals are all numbers."""
         return tuple(name for name in self.types if name != "integer" or "number" not in self.types)
 
 
@@ -60,31 +61,31 @@ class DifferenceStats:
 
     first: Difference
     source: str
-    """Where the first one stood."""
+    """The capture or file of the first one."""
     count: int = 0
-    """Events that have it."""
+    """Number of events that have it."""
 
 
 @dataclass(slots=True)
 class TypeStats:
-    """All that came of one event type."""
+    """All events of one type."""
 
     type: str | None
-    """None for bodies that name no type."""
+    """None for bodies without a type."""
     count: int = 0
     first_at: datetime | None = None
-    """None where times are not known, as in files."""
+    """None if times are not known, as in files."""
     last_at: datetime | None = None
     shapes: Counter[Shape] = field(default_factory=Counter)
     fields: dict[str, FieldStats] = field(default_factory=dict)
     objects: Counter[str] = field(default_factory=Counter)
-    """How many objects came at each path: what a field's count is held against."""
+    """Number of objects seen at each path, to compare a field's count with."""
     differences: dict[tuple[str, str, str], DifferenceStats] = field(default_factory=dict)
     judgement: ShapeResult | None = None
-    """The last one, for how well the type is known."""
+    """The latest one, for how well the type is known."""
 
     def is_always(self, seen: FieldStats) -> bool:
-        """Whether each object that could have the field had it."""
+        """Whether every object that could have the field had it."""
         return seen.count >= self.objects[seen.parent]
 
     def as_json(self) -> dict[str, Any]:
@@ -124,11 +125,11 @@ class Summary:
         """Events of further types, beyond MOST_TYPES."""
 
     def add(self, body: bytes, at: datetime | None, source: str) -> ShapeResult:
-        """Count one body; gives what was found of it. Never raises.
+        """Count one body and return its result. Never raises.
 
         Args:
-            at: when it came, aware; None where that is not known.
-            source: what its differences are told with: a capture's id, a file's name.
+            at: time of arrival, aware; None if not known.
+            source: a capture's id or a file's name, to show with its differences.
         """
         judgement = judge(body)
         seen = self._types.get(judgement.type)
@@ -149,7 +150,7 @@ class Summary:
         return judgement
 
     def types(self) -> list[TypeStats]:
-        """By name, those without a type last."""
+        """Sorted by name, events without a type last."""
         return sorted(self._types.values(), key=lambda seen: (seen.type is None, seen.type or ""))
 
 

@@ -55,7 +55,7 @@ def _lines(journey: Journey) -> Iterator[str]:
     steps = journey.steps
     types = len({step.type for step in steps})
     yield visible(
-        f"{journey.of} {journey.seed}: {_count(len(steps), 'capture')} of {_count(types, 'type')}, "
+        f"{journey.of} {journey.root_id}: {_count(len(steps), 'capture')} of {_count(types, 'type')}, "
         f"{format_time(steps[0].received_at)} to {format_time(steps[-1].received_at)}"
     )
     for of in Of:

@@ -11,7 +11,8 @@ import click
 
 from relay.analysis.diff import Difference
 from relay.analysis.retries import EventRetries
-from relay.analysis.shape import judge, texts
+from relay.analysis.shape import judge
+from relay.analysis.shape_result import texts
 from relay.cli.context import Invocation, shared_options
 from relay.cli.json_lines import print_json
 from relay.cli.option_rules import exclude
@@ -181,13 +182,13 @@ def _repeats(
     own = None if tries is None else tries.of(capture.id)
     if tries is None or own is None:
         return
-    yield "repeats", f"{len(tries.tries)} captures of this event; this one: {own.words}"
+    yield "repeats", f"{len(tries.captures)} captures of this event; this one: {own.words}"
     for each in tries.before(capture.id):
         yield "", visible(f"{each.capture.id}, {each.words}: answered {each.answers}")
     alarm = tries.alarm(capture.id)
     if alarm is not None:
         yield "ALARM", alarm
-        first = tries.tries[0].capture.id
+        first = tries.captures[0].capture.id
         for difference in others:
             yield "", visible(f"{difference.field}: {difference.a} in {first}, {difference.b} here")
 

@@ -50,7 +50,7 @@ class Post:
 
     def as_json(self) -> dict[str, Any]:
         """One line of `trigger --json`."""
-        following = self.verdict.next_try_in
+        following = self.verdict.next_attempt_in
         return {
             "kind": "post",
             "type": self.sample.type,

@@ -17,7 +17,8 @@ from pathlib import Path
 
 import msgspec
 
-from relay.analysis.shape import ShapeResult, judge
+from relay.analysis.shape import judge
+from relay.analysis.shape_result import ShapeResult
 from relay.models import Shape
 from relay.store.read.reader import Reader
 from relay.store.read.shapes import bodies, unjudged

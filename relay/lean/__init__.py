@@ -1,1 +1,4 @@
-"""What Lean documents, as pure functions and data: nothing is opened here but packaged data."""
+"""Lean's documentation as pure functions and data. Opens nothing but packaged data.
+
+Others use `signature` and `diagnosis`, `envelope`, `schedule`, `catalogue`, `ids`, `samples` and `records`.
+"""

@@ -1,6 +1,6 @@
-"""What Lean is known to send: every event type and every field, each with how well it is known.
+"""The catalogue of Lean's events: every type and field, each with how well it is known.
 
-Owns the shape of `catalogue.json` and reading it, once. Must not judge a body or make one up.
+Owns the structure of `catalogue.json` and reads it once. Must not check a body or make one up.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ class Confidence(StrEnum):
     """How well a fact is known."""
 
     DOCUMENTED = "documented"
-    """By Lean: a page, a sample, an SDK or an API file of its own."""
+    """By Lean: on a page, in a sample, in its SDK or in its API description."""
     CODE = "code"
-    """Only seen in the code of somebody's receiver."""
+    """Seen only in the public code of a receiver."""
     INFERRED = "inferred"
     PARTIAL = "partial"
     """Of a payload: some fields documented, the rest not visible."""
 
     @property
     def words(self) -> str:
-        """For people: nothing sounds better known than it is."""
+        """The same for people, never sounding better known than it is."""
         return {"code": "seen only in public code", "partial": "partly documented"}.get(self, str(self))
 
 
@@ -41,21 +41,21 @@ class Field:
     """One field of a payload or of the envelope."""
 
     name: str
-    """`*`: further fields are expected, and none of them is known. `[]`: an entry of the list above."""
+    """`*`: other fields are expected, but none is known. `[]`: an entry of the list above."""
     type: Literal["string", "number", "integer", "boolean", "object", "array", "any"]
     confidence: Confidence
     required: bool | None = None
-    """In every documented sample; False: missing from one, or only seen in code. None: not known."""
+    """True: in every documented sample. False: missing from one, or seen only in code. None: not known."""
     nullable: bool = False
     format: str | None = None
     """`uuid`, `date-time`, `date`, `uri`, `iso4217`, `iso3166-1-alpha2` or `hex-colour`."""
     pattern: str | None = None
     enum: tuple[str, ...] = ()
-    """The values that are known to be possible."""
+    """The known values."""
     open_enum: bool = False
-    """Whether others are possible too."""
+    """Whether other values are possible."""
     seen_values: tuple[str, ...] = ()
-    """Examples; others are to be expected."""
+    """Examples; expect others."""
     notes: str | None = None
     fields: tuple[Field, ...] = ()
     """Of an object."""
@@ -70,50 +70,50 @@ class EventType:
     type: str
     regions: tuple[Region, ...]
     versions: tuple[str, ...]
-    """Versions of Lean's API that it belongs to, some with a remark; empty where that is not known."""
+    """The versions of Lean's API that it belongs to, some with a remark; empty if not known."""
     deprecated: bool
     messages: tuple[str, ...]
-    """The texts of the envelope's `message` seen, the usual one first; empty where none was."""
+    """Texts seen in the envelope's `message`, the usual one first; empty if none was seen."""
     when: str
-    """What makes Lean send it."""
+    """The occasion on which Lean sends it."""
     confidence: Confidence
-    """That there is such a type."""
+    """How well it is known that this type exists."""
     payload_confidence: Confidence
     in_events_api: bool
     """Whether the type filter of Lean's Events API lists it."""
     notes: tuple[str, ...]
     payload: tuple[Field, ...]
     sources: tuple[str, ...]
-    """Addresses of pages, or `github:owner/repository:path`."""
+    """Page addresses, or `github:owner/repository:path`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Catalogue:
-    """All that is known, in one value.
+    """Everything known about Lean's events.
 
     `log_record`, `bank_identifiers` and `decline_codes` are documentation: no code reads them.
     """
 
     about: str
     version: str
-    """Changes with the content."""
+    """Changes whenever the content does."""
     envelope: tuple[Field, ...]
     key_orders: tuple[tuple[str, ...], ...]
-    """Orders of the envelope's keys that were seen, the usual one first; the last only in copies of logs."""
+    """Key orders seen in envelopes, the usual one first; the last one only in copied log entries."""
     log_record: tuple[Field, ...]
-    """An entry of Lean's own webhook log, whose `request` is an envelope."""
+    """Fields of an entry in Lean's own webhook log; its `request` is an envelope."""
     log_record_notes: str
     events: tuple[EventType, ...]
     unconfirmed: Mapping[str, str]
-    """Types that receivers guess at without a source of Lean's -> who."""
+    """Types that receivers expect although Lean never mentions them -> who expects them."""
     bank_identifiers: Mapping[Region, tuple[str, ...]]
     decline_codes: tuple[str, ...]
 
     def event(self, type_: str) -> EventType:
-        """The event type of this exact name.
+        """Return the event type with exactly this name.
 
         Raises:
-            ValueError: there is none; the message has the nearest names.
+            ValueError: there is none; the message suggests similar names.
         """
         for event in self.events:
             if event.type == type_:
@@ -123,18 +123,16 @@ class Catalogue:
     def _unknown(self, type_: str) -> str:
         names = [event.type for event in self.events]
         near = get_close_matches(type_, names, n=3, cutoff=0.5)
-        # `payment` is near to nothing by letters, but plainly means the types below it.
+        # By its letters `payment` resembles nothing, but it clearly means the types below it.
         near += [name for name in names if type_ and name.startswith(type_) and name not in near]
         guess = f"; {self.unconfirmed[type_]}" if type_ in self.unconfirmed else ""
-        hint = f"; near it: {', '.join(near[:5])}" if near else ""
-        return (
-            f"Lean is not known to send {type_!r}{guess}{hint}; `lean-relay trigger --list` lists all types"
-        )
+        hint = f"; did you mean {', '.join(near[:5])}?" if near else ";"
+        return f"Lean is not known to send {type_!r}{guess}{hint} `lean-relay trigger --list` lists all types"
 
 
 @cache
 def documented_types() -> frozenset[str]:
-    """The event types that Lean documents, and whose payloads it documents at least in part."""
+    """The event types that Lean documents together with at least part of their payload."""
     well_known = (Confidence.DOCUMENTED, Confidence.PARTIAL)
     return frozenset(
         event.type
@@ -144,12 +142,12 @@ def documented_types() -> frozenset[str]:
 
 
 def undocumented(type_: str | None) -> bool | None:
-    """Whether Lean documents nothing of an event type, or nothing of its payload; None for no type."""
+    """Whether Lean does not document an event type, or nothing of its payload; None without a type."""
     return None if type_ is None else type_ not in documented_types()
 
 
 @cache
 def catalogue() -> Catalogue:
-    """The catalogue, read from the package when it is first asked for (some 3 ms)."""
+    """The catalogue, read from the package on first use (about 3 ms)."""
     data = files("relay.lean").joinpath("catalogue.json").read_bytes()
     return msgspec.json.decode(data, type=Catalogue)

@@ -1,8 +1,8 @@
-"""Why a signature is not valid, in a sentence that says what to change.
+"""Why a signature is not valid, in a sentence that says how to fix it.
 
-Owns the usual causes: forms that other services or older receivers use, bodies changed on their way, secrets
-pasted wrongly, other algorithms, other firms' headers. Only explains; what counts is `signature.Verifier`
-alone. Never shows a secret. Where none of the usual causes fits, it says that.
+Owns the usual causes: notations of other services or older receivers, bodies changed in transit, wrongly
+pasted secrets, other algorithms, other companies' headers. Only explains; `signature.Verifier` alone decides.
+Never shows a secret. Says so if none of the usual causes fits.
 """
 
 from __future__ import annotations
@@ -25,38 +25,38 @@ _HEX = re.compile(r"[0-9a-fA-F]+")
 _PREFIX = re.compile(r"([A-Za-z][A-Za-z0-9-]{0,19})\s*[=:]")
 _DIGITS = 128
 _ALGORITHMS = {64: "sha512", 48: "sha384", 32: "sha256", 20: "sha1", 16: "md5"}
-"""Bytes of a digest -> how it is made."""
+"""Digest length in bytes -> algorithm."""
 
 
 class Cause(StrEnum):
-    """What a signature fails by."""
+    """The kind of reason why a signature is not valid."""
 
     UNCHECKED = "unchecked"
     """No secret is configured."""
     MISSING = "missing"
     OTHER_HEADER = "other-header"
-    """There is a signature in a header that is another firm's."""
+    """The signature is in a header of another company."""
     SEVERAL = "several"
     FORM = "form"
-    """Right but for its form."""
+    """Correct apart from its notation."""
     ALGORITHM = "algorithm"
     STORED = "stored"
-    """Right for a secret that was stored otherwise."""
+    """Correct for a secret that was stored differently."""
     BODY = "body"
-    """Right for a body that was changed on its way."""
+    """Correct for a body that was changed in transit."""
     NONE = "none"
-    """None of the usual ones."""
+    """None of the usual causes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """The likeliest cause, in words."""
+    """The most likely cause, in words."""
 
     cause: Cause
     reason: str
-    """A phrase: what is so. May quote the header's prefix; text from outside."""
+    """The finding as a phrase. May quote the header's prefix; text from outside."""
     advice: str | None
-    """A phrase: what to change; None where nothing is known."""
+    """The remedy as a phrase; None if not known."""
 
     def __str__(self) -> str:
         return f"{self.reason}; {self.advice}" if self.advice else self.reason
@@ -69,14 +69,14 @@ def diagnose(
     headers: Headers = (),
     others: Iterable[tuple[int, bytes]] = (),
 ) -> Diagnosis | None:
-    """The likeliest reason; None where the signature is valid. Never raises.
+    """The most likely reason; None if the signature is valid. Never raises.
 
     Args:
         values: the bytes of every `lean-signature` header, in order.
-        secrets: name -> secret; only the names get into the answer.
-        headers: all headers, to tell another firm's signature and a body that was unpacked.
-        others: ids and bodies of other captures of the event, which the signature may belong to; only read
-            where it is none of this body's.
+        secrets: name -> secret; only the names appear in the result.
+        headers: all headers, to recognise another company's signature and a body that was decompressed.
+        others: ids and bodies of the event's other captures, whose signature this may be; read only if
+            the signature does not fit this body.
     """
     state, _ = Verifier(secrets).check(values, body)
     match state:
@@ -86,7 +86,7 @@ def diagnose(
             return Diagnosis(
                 Cause.UNCHECKED,
                 "no webhook secret is configured",
-                "set LEAN_WEBHOOK_SECRET to the one from Lean's dashboard",
+                "set LEAN_WEBHOOK_SECRET to the secret from Lean's dashboard",
             )
         case Signature.MISSING:
             return _missing(body, secrets, headers)
@@ -109,7 +109,7 @@ def why_not_valid(
     headers: Headers = (),
     others: Iterable[tuple[int, bytes]] = (),
 ) -> str | None:
-    """`diagnose` as text: the reason and what to change; None where the signature is valid."""
+    """`diagnose` as text: the reason and the remedy; None if the signature is valid."""
     found = diagnose(values, body, secrets, headers, others)
     return None if found is None else str(found)
 
@@ -120,21 +120,21 @@ def _missing(body: bytes, secrets: Mapping[str, bytes], headers: Headers) -> Dia
         digest = _digest(_after_prefix(value.strip())[1])
         fit = None if digest is None else _fit(digest, body, secrets)
         right = f", and its value is {fit}" if fit else ""
-        whose = "another firm's" if name.lower() == "x-lean-signature" else "not Lean's"
+        whose = "another company's" if name.lower() == "x-lean-signature" else "not Lean's"
         return Diagnosis(
             Cause.OTHER_HEADER,
             f"it has no {HEADER} header but {name.lower()}, which is {whose}{right}",
-            f"Lean Technologies signs in {HEADER}: look at who sends this, or what renames headers",
+            f"Lean Technologies signs in {HEADER}: check who sends this, or which proxy renames headers",
         )
     return Diagnosis(
         Cause.MISSING,
         f"it has no {HEADER} header",
-        "Lean sends one with each webhook: look for a proxy that drops it, or at who else posts here",
+        "Lean sends one with each webhook: look for a proxy that drops it, or for another sender",
     )
 
 
 def _split(value: bytes) -> list[bytes]:
-    # A proxy joins repeated headers by commas; no form of a signature has one.
+    # A proxy joins repeated headers with commas; no notation of a signature contains one.
     return value.split(b",") if value.count(b"sha512=") > 1 else [value]
 
 
@@ -144,11 +144,11 @@ def _several(parts: list[bytes], body: bytes, secrets: Mapping[str, bytes]) -> D
         digest = _digest(_after_prefix(part.decode("latin-1").strip())[1])
         fit = None if digest is None else _fit(digest, body, secrets)
         right += [f"number {number} is {fit}"] if fit else []
-    said = ", ".join(right) or "none of them is right"
+    said = ", ".join(right) or "none of them is correct"
     return Diagnosis(
         Cause.SEVERAL,
-        f"it has {len(parts)} {HEADER} headers, Lean sends one; {said}",
-        "look for what adds the others on the way",
+        f"it has {len(parts)} {HEADER} headers, but Lean sends one; {said}",
+        "find out what adds the others in transit",
     )
 
 
@@ -164,8 +164,8 @@ def _form(value: bytes, body: bytes, secrets: Mapping[str, bytes]) -> Diagnosis:
     if _ALGORITHMS[len(digest)] == "sha512" and (name := _signer(digest, body, secrets)):
         return Diagnosis(
             Cause.FORM,
-            f"{said}; apart from that it is right for {name}",
-            "look for what writes or rewrites the header: Lean's own form is `sha512=` and lowercase hex",
+            f"{said}; apart from that it is correct for {name}",
+            "find out what writes or rewrites the header: Lean sends `sha512=` and lowercase hex",
         )
     other = _mismatch(digest, body, secrets, ())
     if other.cause is Cause.NONE:
@@ -184,23 +184,23 @@ def _faults_of_form(text: str, digits: str, prefix: str | None) -> Iterator[str]
         yield "the lean-signature header is empty"
         return
     if text != bare:
-        yield "it has blanks round it"
+        yield "it has blanks around it"
     if prefix is not None and bare != f"{prefix}={digits}":
-        yield "between prefix and digits there has to be `=` and nothing else"
+        yield "only `=` may separate prefix and digits"
     if prefix is None:
         yield "it does not begin with `sha512=`"
     elif prefix != "sha512":
         yield f"it begins with {prefix}, not with `sha512=`"
     if not _HEX.fullmatch(digits):
-        yield "it is base64, Lean writes hex" if _digest(digits) else "what follows is not hex"
+        yield "it is base64, but Lean writes hex" if _digest(digits) else "the rest is not hex"
     elif len(digits) != _DIGITS:
-        yield f"it has {len(digits)} hex digits, SHA-512 has {_DIGITS}"
+        yield f"it has {len(digits)} hex digits, but SHA-512 has {_DIGITS}"
     elif digits != digits.lower():
-        yield "its hex digits are in uppercase, Lean writes lowercase"
+        yield "its hex digits are uppercase, but Lean writes lowercase"
 
 
 def _digest(digits: str) -> bytes | None:
-    """The bytes that hex of either case or base64 stands for, if a known algorithm makes so many."""
+    """Decode hex of either case or base64; None unless a known algorithm makes digests of that length."""
     for decode in (bytes.fromhex, lambda text: base64.b64decode(text, validate=True)):
         try:
             digest = decode(digits)
@@ -224,14 +224,14 @@ def _mismatch(
             return Diagnosis(
                 Cause.BODY,
                 f"it is {_right(algorithm, name)} over the bytes of capture {number}, which reports the same "
-                "event: this body was written anew under the same signature",
+                "event: this body was rewritten but kept the signature",
                 _BODY_ADVICE,
             )
     if algorithm != "sha512" and (name := _signer(digest, body, secrets)):
         return Diagnosis(
             Cause.ALGORITHM,
             f"it is {_right(algorithm, name)}",
-            "Lean signs with HMAC-SHA512: look at who signs this",
+            "Lean signs with HMAC-SHA512: check who signs this",
         )
     for words, plain in _without_hmac(algorithm, body, secrets):
         if hmac.compare_digest(plain, digest):
@@ -240,7 +240,7 @@ def _mismatch(
         if name := _signer(digest, other, secrets):
             return Diagnosis(
                 Cause.BODY,
-                f"it is {_right(algorithm, name)} over {what}, so the body was changed on its way",
+                f"it is {_right(algorithm, name)} over {what}, so the body was changed in transit",
                 _BODY_ADVICE,
             )
     for what, name, other in _other_secrets(secrets):
@@ -248,37 +248,37 @@ def _mismatch(
             return Diagnosis(
                 Cause.STORED,
                 f"it is {_right(algorithm, name)} {what}",
-                "look at how the secret was stored, and store exactly what Lean's dashboard shows",
+                "store the secret exactly as Lean's dashboard shows it",
             )
     if packed := _unpacked_by(body, headers):
         return Diagnosis(
             Cause.BODY,
-            f"its content-encoding says {packed}, but the body is not packed: it was unpacked after it was "
-            "signed",
+            f"its content-encoding says {packed}, but the body is not compressed: it was decompressed after "
+            "it was signed",
             _BODY_ADVICE,
         )
     if replaced_letters(body):
         return Diagnosis(
             Cause.BODY,
-            "question marks stand in its texts where letters beyond ASCII may have been; if they were "
-            "replaced after it was signed, no signature of it can be right",
-            "have each program on the way read and write the body as UTF-8, or better as bytes",
+            "its texts contain question marks where non-ASCII letters may have been; if they were replaced "
+            "after it was signed, no signature can be correct",
+            "make every program on the way read and write the body as UTF-8, or better as bytes",
         )
     return Diagnosis(
         Cause.NONE,
-        "none of the usual causes: no configured secret made it over this body or a usual rewriting of it",
-        "it may be another application's or environment's secret; compare with Lean's dashboard",
+        "none of the usual causes: no configured secret made it over this body or a common rewrite of it",
+        "it may be made with the secret of another application or environment; compare with Lean's dashboard",
     )
 
 
-_BODY_ADVICE = "have whatever stands between Lean and the relay pass the bytes on as they are"
+_BODY_ADVICE = "make every proxy between Lean and the relay pass the bytes on unchanged"
 
 
 def _without_hmac(algorithm: str, body: bytes, secrets: Mapping[str, bytes]) -> Iterator[tuple[str, bytes]]:
     called = _called(algorithm)
     yield f"a plain {called} of the body, without a secret", hashlib.new(algorithm, body).digest()
     for name, secret in secrets.items():
-        for words, text in (("before", secret + body), ("behind", body + secret)):
+        for words, text in (("before", secret + body), ("after", body + secret)):
             yield (
                 f"a plain {called} with the secret {name} {words} the body",
                 hashlib.new(algorithm, text).digest(),
@@ -287,16 +287,16 @@ def _without_hmac(algorithm: str, body: bytes, secrets: Mapping[str, bytes]) -> 
 
 def _other_secrets(secrets: Mapping[str, bytes]) -> Iterator[tuple[str, str, bytes]]:
     for name, secret in secrets.items():
-        yield "without the blanks round it", name, secret.strip()
+        yield "without the blanks around it", name, secret.strip()
         text = secret.decode("utf-8", "replace").strip("\ufeff\u200b\u00a0 \t\r\n")
-        yield "without the invisible characters round it", name, text.encode()
-        yield "saved as UTF-8 without a mark", name, as_utf8(secret).strip()
+        yield "without the invisible characters around it", name, text.encode()
+        yield "saved as UTF-8 without a byte order mark", name, as_utf8(secret).strip()
         yield "without the name and = before it", name, secret.partition(b"=")[2].strip(b"\"' \t\r\n")
-        yield "with a blank behind it", name, secret + b" "
-        yield "with a line break behind it", name, secret + b"\n"
-        yield "with a line break behind it", name, secret + b"\r\n"
+        yield "followed by a blank", name, secret + b" "
+        yield "followed by a line break", name, secret + b"\n"
+        yield "followed by a line break", name, secret + b"\r\n"
         yield "in quotes", name, b'"' + secret + b'"'
-        yield "without the quotes round it", name, secret.strip(b"\"'")
+        yield "without the quotes around it", name, secret.strip(b"\"'")
         yield "in lowercase", name, secret.lower()
         yield "in uppercase", name, secret.upper()
         for what, decode in (("hex", binascii.unhexlify), ("base64", base64.b64decode)):
@@ -309,7 +309,7 @@ def _other_secrets(secrets: Mapping[str, bytes]) -> Iterator[tuple[str, str, byt
 
 
 def _unpacked_by(body: bytes, headers: Headers) -> str | None:
-    """What `content-encoding` says of a body that is JSON as it is; None where it says nothing."""
+    """The `content-encoding` of a body that is plain JSON all the same; None without one."""
     for name, value in headers:
         if name.lower() == "content-encoding" and value.strip().lower() not in ("", "identity"):
             return value.strip() if body.lstrip()[:1] in (b"{", b"[") else None
@@ -324,11 +324,13 @@ def _fit(digest: bytes, body: bytes, secrets: Mapping[str, bytes]) -> str | None
 
 
 def _right(algorithm: str, name: str) -> str:
-    return f"right for {name}" if algorithm == "sha512" else f"an HMAC-{_called(algorithm)} right for {name}"
+    return (
+        f"correct for {name}" if algorithm == "sha512" else f"a correct HMAC-{_called(algorithm)} for {name}"
+    )
 
 
 def _signer(digest: bytes, body: bytes, secrets: Mapping[str, bytes]) -> str | None:
-    """The secret whose HMAC this is, by the algorithm that makes digests of this length."""
+    """The name of the secret that made this HMAC, with the algorithm whose digests have this length."""
     algorithm = _ALGORITHMS[len(digest)]
     for name, secret in secrets.items():
         if secret and hmac.compare_digest(hmac.digest(secret, body, algorithm), digest):

@@ -1,10 +1,10 @@
-"""The envelope of an event: the few fields that are read from each body as it comes in.
+"""The envelope of an event: the few fields that are read from each incoming body.
 
-Owns what counts as an event's type, id, time and customer. Must not judge the rest of a body, keep
-anything of it, or raise: bodies come from the internet.
+Owns which values are accepted as an event's type, id, time and customer. Must not check the rest of a body,
+keep any of it, or raise: bodies come from the internet.
 
 Lean documents one JSON object with `type`, `payload`, `message`, `timestamp` and `event_id`; all but the
-first two are missing somewhere in its own samples, so nothing is required here.
+first two are missing from some of its own samples, so nothing is required here.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from relay.models import to_micros
 from relay.text import json_scan
 
 MOST_CHARACTERS = 200
-"""Longer texts are none of Lean's types or ids, and count as absent."""
+"""Longer texts cannot be Lean's types or ids and count as absent."""
 
 LARGE_BYTES = 512 * 1024
-"""From here on a body is walked in slices: msgspec takes up to 4 us a KiB, in one piece, and up to 3 runs."""
+"""Bodies from this size on are read in slices: msgspec takes up to 4 us per KiB in one go, up to 3 times."""
 
 _HOUR_MINUTE = r"(?:[01][0-9]|2[0-3]){}[0-5][0-9]"
 _TIMESTAMP = re.compile(
@@ -36,39 +36,38 @@ _ESCAPE = re.compile(
     re.DOTALL,
 )
 _STAND_IN = "\ufdd0"
-"""A code point that is no character, for a lone surrogate."""
+"""A noncharacter code point that replaces a lone surrogate."""
 
 _ABSENT = msgspec.Raw(b"null")
 
 
 class EventRow(NamedTuple):
-    """What the store keeps of an event; each None where it is absent or of another type."""
+    """The event's columns in the database; each is None if absent or of another type."""
 
     type: str | None
     event_id: str | None
     event_at: int | None
-    """The envelope's `timestamp`: microseconds since 1970 in UTC, further digits cut off."""
+    """The envelope's `timestamp` in microseconds since 1970 UTC; further digits are cut off."""
     customer_id: str | None
     """`payload.customer_id`."""
 
 
 def read_event(body: bytes) -> EventRow | None:
-    """The event in a body, or None where it is no JSON object or has none of these fields.
+    """Read the event in a body; None if it is not a JSON object or has none of these fields.
 
-    A field of another type than Lean's counts as absent, and so does a text that is longer than
-    `MOST_CHARACTERS` or that SQLite cannot store as TEXT (a lone surrogate). Of a repeated key the
-    last counts. Never raises.
+    A field counts as absent if its type is not Lean's, if its text is longer than `MOST_CHARACTERS`, or if
+    SQLite cannot store it as TEXT (a lone surrogate). The last of repeated keys counts. Never raises.
 
-    From `LARGE_BYTES` on the rest of a body is not checked for being JSON, and an envelope or payload with
-    more than `large.MOST_FIELDS` fields is given up, as None. 16 MiB take 10 to 200 ms, made to be slow
-    up to a second, in slices that let other threads run: call it in a thread there.
+    From `LARGE_BYTES` on, the rest of a body is not checked for being JSON, and the result is None for an
+    envelope or payload with more than `json_scan.MOST_FIELDS` fields. 16 MiB take 10 to 200 ms, hostile ones
+    up to a second, in slices that let other threads run: call it in a thread for those.
     """
     if len(body) >= LARGE_BYTES:
         return _row(*json_scan.envelope(body))
     try:
         envelope = _decode(body)
     except (ValueError, RecursionError):
-        # A field of another type, bad UTF-8, no JSON at all, or brackets too deep to follow.
+        # A field of another type, bad UTF-8, not JSON at all, or brackets nested too deeply.
         return _row(*_tolerant(body))
     payload = envelope.payload
     return _row(
@@ -82,7 +81,7 @@ def read_event(body: bytes) -> EventRow | None:
 def _row(
     kind: str | None, event_id: str | None, timestamp: str | None, customer_id: str | None
 ) -> EventRow | None:
-    # Written out without helpers: calls make up a third of what this costs, and each request pays it.
+    # Written out without helpers: calls would be a third of its cost, and each request pays it.
     if kind is not None and len(kind) > MOST_CHARACTERS:
         kind = None
     if event_id is not None and len(event_id) > MOST_CHARACTERS:
@@ -96,18 +95,18 @@ def _row(
 
 
 def micros(timestamp: str) -> int | None:
-    """One of Lean's timestamps as microseconds since 1970 in UTC; None for anything else.
+    """Convert one of Lean's timestamps to microseconds since 1970 UTC; None for anything else.
 
-    Lean's samples have `2026-03-04T05:06:07.089123Z` with 0 to 9 digits of a second; its documentation
-    leaves the separator open. A space, lowercase letters and numeric offsets are read too; without
-    an offset the time could mean anything, and is None.
+    Lean's samples have `2026-03-04T05:06:07.089123Z` with 0 to 9 decimals; its documentation leaves the
+    separator open. A space, lowercase letters and numeric offsets are accepted too. Without an offset the
+    time is ambiguous, so the result is None.
     """
     if not _TIMESTAMP.fullmatch(timestamp):
         return None
     try:
         at = datetime.fromisoformat(timestamp.upper())
         if not 1 < at.year < 9999:
-            at = at.astimezone(UTC)  # fails where UTC has no such year
+            at = at.astimezone(UTC)  # Fails if the year does not exist in UTC.
     except (ValueError, OverflowError):
         return None
     return to_micros(at)
@@ -142,7 +141,7 @@ _decode_text = msgspec.json.Decoder(str).decode
 
 
 def _tolerant(body: bytes) -> json_scan.Found:
-    """Each field on its own, so that one of another type does not cost the others."""
+    """Read each field on its own, so that one of another type does not lose the others."""
     try:
         envelope = _decode_raw(body)
     except RecursionError:

@@ -1,6 +1,6 @@
-"""An event type explained: its fields as rows to be shown, each with how well it is known.
+"""An event type explained: its fields as rows, each with how well it is known.
 
-Owns the words. Says nothing that the catalogue does not.
+Owns the wording. Adds nothing to the catalogue.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ class FieldRow:
     """One field of an event, in words."""
 
     path: str
-    """`payload.bank_details.name`; an entry of a list is `payload.permissions[]`."""
+    """`payload.bank_details.name`; list entries are `payload.permissions[]`."""
     type: str
     """`string (uuid)`, `number or null`."""
     presence: str
-    """`always`, `sometimes` or `not known`: whether each documented sample has it."""
+    """`always`, `sometimes` or `not known`: how many documented samples have it."""
     values: tuple[str, ...]
     open: bool
-    """Whether other values are possible too; True without any."""
+    """Whether other values are possible; True if no value is known."""
     confidence: Confidence
     notes: str | None
 
@@ -33,7 +33,7 @@ class FieldRow:
 
     @property
     def known(self) -> str:
-        """How well it is known, and whether it is always there: `documented, in every sample`."""
+        """How well it is known and how often it is present: `documented, in every sample`."""
         if self.path.endswith(("[]", "*")):
             return self.confidence.words
         presence = _SAMPLED if self.confidence is Confidence.DOCUMENTED else _EXPECTED
@@ -41,7 +41,7 @@ class FieldRow:
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """Its values and what else is known, a text each."""
+        """Its values and notes, one text each."""
         ends = " (others are possible)" if self.open else " (no others)"
         values = (f"{', '.join(self.values)}{ends}",) if self.values else ()
         return (*values, self.notes) if self.notes else values
@@ -50,13 +50,13 @@ class FieldRow:
 _SAMPLED = {
     "always": "in every sample",
     "sometimes": "not in every sample",
-    "not known": "whether it may be absent is not known",
+    "not known": "not known whether it may be absent",
 }
-_EXPECTED = {"always": "expected always", "sometimes": "may be absent", "not known": _SAMPLED["not known"]}
+_EXPECTED = {"always": "always expected", "sometimes": "may be absent", "not known": _SAMPLED["not known"]}
 
 
 def field_rows(event: EventType) -> Iterator[FieldRow]:
-    """The envelope's fields, and the payload's where they stand, parents before their parts."""
+    """The envelope's fields with the payload's in their place, parents before children."""
     for field in catalogue().envelope:
         yield _row(field, field.name)
         if field.name == "payload":
@@ -64,7 +64,7 @@ def field_rows(event: EventType) -> Iterator[FieldRow]:
 
 
 def source_address(source: str) -> str:
-    """A source as people open it: `github:owner/repository:path` becomes an address."""
+    """Turn a source into an address that can be opened: `github:owner/repository:path` into a URL."""
     if not source.startswith("github:"):
         return source
     repository, _, path = source.removeprefix("github:").partition(":")
@@ -94,8 +94,8 @@ def _row(field: Field, path: str) -> FieldRow:
 
 
 def expected(field: Field) -> str:
-    """What a field may be: `string (uuid) or null`."""
+    """The type of a field in words: `string (uuid) or null`."""
     if field.name == "*":
-        return "further fields, none of them known"
+        return "other fields, none of them known"
     form = f" ({field.format})" if field.format else ""
     return f"{field.type}{form}{' or null' if field.nullable else ''}"

@@ -1,7 +1,7 @@
-"""Which ids of Lean's stand in an event, and what each is the id of.
+"""The ids in an event, each with the kind of object that it identifies.
 
-Owns the naming, which differs from event to event: `id` is the entity in one, the payment in another. From
-the catalogue's fields; of types that nobody knows, fields are taken by their names alone.
+Owns the naming, which differs between events: `id` is the entity in one and the payment in another. Based on
+the catalogue's fields; in unknown event types only the field names count.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 MOST_IDS = 500
-"""Of one event; 9 accounts were the most seen."""
+"""Limit per event; the most seen were 9 accounts."""
 
 LONGEST = 200
 
 
 class Of(StrEnum):
-    """What an id is the id of."""
+    """The kind of object that an id identifies."""
 
     CUSTOMER = "customer"
     ENTITY = "entity"
@@ -29,7 +29,7 @@ class Of(StrEnum):
     CONSENT = "consent"
     ACCOUNT = "account"
     RESULTS = "results"
-    """Of a request for data, and of the reconnect that asks for it again: Lean says they are the same."""
+    """A request for data, and the reconnect that repeats it: Lean documents that they share the id."""
     REFRESH = "refresh"
     USER = "user"
     BANK = "bank"
@@ -66,7 +66,7 @@ _NAMES: Mapping[str, Of] = {
 }
 
 _OWN: tuple[tuple[str, Of], ...] = (
-    # The longest beginnings first: what `id` is in the payload of such types.
+    # The meaning of `id` in the payload of types with this prefix, longest prefix first.
     ("payment_source.beneficiary.", Of.BENEFICIARY),
     ("payment_source.", Of.SOURCE),
     ("payment_intent.", Of.INTENT),
@@ -79,10 +79,10 @@ _OWN: tuple[tuple[str, Of], ...] = (
 
 
 def ids_of(event: Any) -> tuple[LeanId, ...]:
-    """The ids in an event, in its order, each once; nothing for what is no event. Never raises.
+    """Return the ids in an event, in its order, each once; empty for anything but an event. Never raises.
 
     Args:
-        event: the value of its JSON, as `relay.text.layout.parsed` gives it.
+        event: the JSON value, as returned by `relay.text.json_values.parsed`.
     """
     if not isinstance(event, dict) or not isinstance(event.get("payload"), dict):
         return ()
@@ -97,7 +97,7 @@ def ids_of(event: Any) -> tuple[LeanId, ...]:
 
 
 def own_id(type_: str) -> Of:
-    """What the `id` of a payload of this type is the id of."""
+    """The kind of object that `payload.id` identifies in events of this type."""
     return next((of for beginning, of in _OWN if type_.startswith(beginning)), Of.OTHER)
 
 
@@ -124,5 +124,5 @@ def _named(key: str) -> Of | None:
 
 
 def _is_id(value: Any) -> bool:
-    # Numbers of `parsed` are texts of their own class, and no ids of Lean's.
+    # Numbers from `parsed` are a subclass of str, and Lean's ids are not numbers.
     return type(value) is str and 0 < len(value) <= LONGEST

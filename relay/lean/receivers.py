@@ -1,7 +1,7 @@
-"""What a backend made of a signature: whether what reached it still verified, and why it may have refused it.
+"""Signatures at the backend: whether an attempt still verified, and why the backend may have rejected it.
 
-Owns the usual mistakes of receivers, and which of them would explain a refusal of these very bytes. It can
-only tell what would explain it: the backend's code is not seen. Pure, and never shows a secret.
+Owns the common mistakes of receivers, and which of them would explain a rejection of exactly these bytes. It
+can only suggest explanations: it does not see the backend's code. Pure; never shows a secret.
 """
 
 from __future__ import annotations
@@ -16,44 +16,44 @@ from relay.lean.signature import HEADER, Verifier
 from relay.models import Attempt, Capture, Headers, Signature
 
 REFUSALS = frozenset({400, 401, 403})
-"""Statuses by which receivers say that they do not trust a signature."""
+"""Statuses with which receivers reject a signature."""
 
 
 class Sent(StrEnum):
-    """What reached the backend, beside what came in."""
+    """How the forwarded request differs from the captured one."""
 
     AS_RECEIVED = "as received"
-    """Body and signature are those that came."""
+    """Body and signature as captured."""
     EDITED = "edited"
-    """Another body, with the signature that came."""
+    """Another body with the captured signature."""
     SIGNED_AGAIN = "signed again"
-    """Another signature, whatever the body."""
+    """Another signature, with any body."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
-    """A mistake of receivers that would explain a refusal."""
+    """A common mistake of receivers that would explain a rejection."""
 
     word: str
     text: str
-    """What such a receiver does, and what to do instead."""
+    """The mistake, and how to avoid it."""
     of_these_bytes: bool
-    """It fails on these bytes and not on others; otherwise such a receiver refuses everything."""
+    """Whether only some bodies, such as this one, fail; otherwise such a receiver rejects everything."""
 
 
 @dataclass(frozen=True, slots=True)
 class AttemptVerification:
-    """One attempt, as a receiver with the secrets of now would see it."""
+    """One attempt as seen by a receiver with the current secrets."""
 
     attempt_id: int
     sent: Sent
     signature: Signature
     signed_by: str | None
     reason: str | None
-    """Why it does not verify; None where it does."""
+    """Why it does not verify; None if it does."""
     status: int | None
     mistakes: tuple[Mistake, ...]
-    """What would explain a refusal, likelier ones first; empty for any other answer."""
+    """Possible explanations of a rejection, the most likely first; empty for any other response."""
 
     @property
     def summary(self) -> str:
@@ -68,11 +68,11 @@ class AttemptVerification:
 def verified_attempt(
     capture: Capture, attempt: Attempt, secrets: Mapping[str, bytes], *, takes_others: bool
 ) -> AttemptVerification:
-    """What reached the backend, checked, and what would explain its refusal.
+    """Verify the request that reached the backend, and explain a rejection.
 
     Args:
-        takes_others: whether this target has answered 200 to a validly signed capture before, so that a
-            mistake by which it would refuse everything is ruled out.
+        takes_others: whether this target has responded with 200 to a validly signed capture before, which
+            rules out mistakes that reject everything.
     """
     headers = attempt.sent_headers if attempt.sent_headers is not None else capture.headers
     body = attempt.sent_body if attempt.sent_body is not None else capture.body
@@ -87,11 +87,11 @@ def verified_attempt(
     if attempt.status in REFUSALS and state is Signature.VALID:
         found = _mistakes(body, len(secrets))
         mistakes = tuple(each for each in found if each.of_these_bytes or not takes_others)
-        # Its usual mistakes are ruled out where it has taken other webhooks: then only these are left.
+        # A backend that accepted other webhooks does not make the common mistakes; only these remain.
         mistakes = mistakes or tuple(_of_this_webhook(signed_by, len(secrets)))
     reason = why_not_valid(values, body, secrets, headers)
     if sent is Sent.EDITED and state is not Signature.VALID:
-        reason = "as the body was changed and not signed again"
+        reason = "because the body was changed and not signed again"
     return AttemptVerification(attempt.id, sent, state, signed_by, reason, attempt.status, mistakes)
 
 
@@ -100,19 +100,19 @@ def _values(headers: Headers) -> list[bytes]:
 
 
 def _of_this_webhook(signed_by: str | None, secrets: int) -> Iterator[Mistake]:
-    """What is left where a target that takes other signed webhooks refuses this one."""
+    """The explanations left if a target accepts other signed webhooks but rejects this one."""
     if secrets > 1:
         yield Mistake(
             "other-secret",
-            f"it has another secret than {signed_by}: it has taken webhooks, perhaps none signed by this one",
+            f"it has another secret than {signed_by}: it accepted webhooks, maybe none signed with this one",
             True,
         )
     else:
-        yield Mistake("changed", "its secret was changed since it took others", True)
+        yield Mistake("changed", "its secret was changed after it accepted others", True)
     yield Mistake(
         "not-the-signature",
-        "the refusal is not about the signature, since it has taken such before: look at its rights for this "
-        "path, at a check of the event's age, or of an event_id that it has seen",
+        "the rejection is not about the signature, since it accepted such webhooks before: check the "
+        "permissions for this path, and whether it rejects old events or an event_id that it has seen",
         True,
     )
 
@@ -122,26 +122,26 @@ def _mistakes(body: bytes, secrets: int) -> Iterator[Mistake]:
     if again is not None and again != body:
         yield Mistake(
             "reserialised",
-            "it takes JSON apart and writes it again before it checks, which makes other bytes of this body "
+            "it parses and serialises the JSON before it checks, which changes the bytes of this body "
             "(a number such as 100.00, a blank, an escape); check the raw body",
             True,
         )
     if not body.isascii():
         yield Mistake(
             "decoded",
-            "it reads the body as text in another encoding than UTF-8, and this one is not all ASCII; check "
+            "it decodes the body with an encoding other than UTF-8, and this body is not pure ASCII; check "
             "the raw bytes",
             True,
         )
     if body != body.strip():
         yield Mistake(
-            "trimmed", "it cuts blanks or the final line break off the body; check the raw bytes", True
+            "trimmed", "it trims blanks or the final line break off the body; check the raw bytes", True
         )
-    which = "another of your secrets" if secrets > 1 else "another secret, of another environment perhaps"
-    yield Mistake("secret", f"it has {which}, or one with a blank or a line break round it", False)
+    which = "another of your secrets" if secrets > 1 else "another secret, maybe of another environment"
+    yield Mistake("secret", f"it has {which}, or one with a blank or a line break around it", False)
     yield Mistake(
         "prefix",
-        "it compares the whole header with bare hex digits; Lean writes `sha512=` before them",
+        "it compares the whole header with the hex digits alone; Lean writes `sha512=` before them",
         False,
     )
     yield Mistake("algorithm", "it computes HMAC-SHA256 or SHA-1; Lean signs with HMAC-SHA512", False)
@@ -150,7 +150,7 @@ def _mistakes(body: bytes, secrets: int) -> Iterator[Mistake]:
     )
     yield Mistake(
         "layout",
-        "it checks JSON that a library laid out anew, as Python's json.dumps; check the raw body",
+        "it checks JSON that a library has reformatted, such as Python's json.dumps; check the raw body",
         False,
     )
     yield Mistake("header", "it looks for x-lean-signature; Lean's header is lean-signature", False)

@@ -1,7 +1,7 @@
-"""Events in other wrappings: Lean's own log, its Events API, lists and lines of events, our own JSON.
+"""Events inside other formats: Lean's own log, its Events API, lists and lines of events, our own JSON.
 
-Owns how an event is found inside them, and what that costs: a copied log entry has lost the bytes that were
-sent, and with them its signature. The event's own JSON comes out byte for byte as it stood in the wrapping.
+Owns how to find an event in them, and what is lost: a copied log entry no longer has the bytes that were
+sent, so its signature cannot be checked. The event's JSON is returned byte for byte as it was in the text.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ import msgspec
 
 
 class Wrapping(StrEnum):
-    """What stood round an event."""
+    """The format in which an event was found."""
 
     NONE = "none"
     LOG_RECORD = "log-record"
-    """An entry of the webhook log of Lean's dashboard, whose `request` is the event."""
+    """An entry of the webhook log in Lean's dashboard; its `request` is the event."""
     EVENTS_API = "events-api"
-    """A page of Lean's Events API, whose `data` are events."""
+    """A page of Lean's Events API; its `data` are events."""
     CAPTURE = "capture"
-    """A line of `list --json`, whose `body` are the bytes that came."""
+    """A line of `list --json`; its `body` holds the captured bytes."""
 
 
 WHY_NO_SIGNATURE = {
     Wrapping.LOG_RECORD: "it is an entry of Lean's webhook log, which keeps its JSON in another order and "
-    "form than was sent: no signature can be checked on it",
-    Wrapping.EVENTS_API: "it is from a page of Lean's Events API, another text than was sent: no signature "
-    "can be checked on it",
+    "layout than was sent, so no signature can be checked",
+    Wrapping.EVENTS_API: "it is from a page of Lean's Events API, whose text differs from what was sent, so "
+    "no signature can be checked",
 }
 
 
@@ -40,7 +40,7 @@ class Unwrapped:
     """One event found in a text."""
 
     body: bytes
-    """Its JSON as it stood there; of a capture's line the bytes that came."""
+    """Its JSON as found; of a capture's line the captured bytes."""
     wrapping: Wrapping
 
 
@@ -61,13 +61,13 @@ _decode_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
 def is_log_record(body: bytes) -> bool:
-    """Whether a body is an entry of Lean's webhook log rather than an event."""
+    """Whether a body is an entry of Lean's webhook log instead of an event."""
     return [found.wrapping for found in _of_object(body)] == [Wrapping.LOG_RECORD]
 
 
 def unwrapped(text: bytes) -> Iterator[Unwrapped]:
-    """The events in a text: one of its own, an entry of Lean's log, a page of its Events API, a list of
-    these, or one of these a line. A text that is none of them is given as it is.
+    """Return the events in a text: a bare event, an entry of Lean's log, a page of its Events API, a list of
+    these, or one of these per line. Any other text is returned unchanged.
     """
     text = text.removeprefix(b"\xef\xbb\xbf")
     if text.lstrip()[:1] == b"[":
@@ -89,7 +89,7 @@ def unwrapped(text: bytes) -> Iterator[Unwrapped]:
 
 
 def _of_object(text: bytes) -> Iterator[Unwrapped]:
-    """What one JSON object is or holds."""
+    """The event that a JSON object is, or the events that it contains."""
     try:
         wrapped = _decode(text)
     except (ValueError, RecursionError):

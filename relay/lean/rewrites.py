@@ -1,7 +1,7 @@
-"""A body as other programs would write it again: what a signature may have been made over instead.
+"""A body as other programs would rewrite it: the texts that a signature may really belong to.
 
-Owns the forms that libraries and proxies are known to give to JSON and to text. Nothing of it is shown or
-sent; it is only signed, to see whether a signature fits.
+Owns the ways in which libraries and proxies are known to rewrite JSON and text. They are never shown or sent,
+only signed to see whether a signature fits.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 MOST_BYTES = 1024 * 1024
-"""Larger bodies are not tried in other forms."""
+"""Larger bodies are not rewritten."""
 
 MOST_JSON_BYTES = 256 * 1024
-"""Larger JSON is not written anew: there are up to 150 ways."""
+"""Larger JSON is not reformatted: there are up to 150 ways."""
 
 MOST_FIELDS = 20
-"""Of a form; none with more has been seen."""
+"""Fields of a form; none with more has been seen."""
 
 _FORM = re.compile(rb"[A-Za-z_][A-Za-z0-9_.-]*=[^\s{}\"]*\Z")
 _QUESTIONS = re.compile(r"\?\?|\w\?\w")
@@ -30,7 +30,7 @@ _REPLACEMENT = b"\xef\xbf\xbd"
 _GZIP = b"\x1f\x8b"
 _BOM = b"\xef\xbb\xbf"
 _MARK, _END = "\ue000", "\ue001"
-"""Private characters round a number, so that its digits pass through a JSON library as a text."""
+"""Private-use characters around a number, so that its digits pass through a JSON library as text."""
 _MARKED = re.compile('"(?:\ue000|\\\\ue000)([^"\\\\\ue001]*)(?:\ue001|\\\\ue001)"')
 _OUTSIDE_TEXTS = re.compile(rb'("(?:[^"\\]|\\.)*+")|[ \t\r\n]++', re.DOTALL)
 
@@ -46,9 +46,9 @@ _ORDERS = (("", False), (" with sorted keys", True))
 
 
 def rewritten(body: bytes) -> Iterator[tuple[str, bytes]]:
-    """Other forms of a body, each with words for it, likelier ones first; none equals the body.
+    """Yield rewritten forms of a body, each with a description, likelier ones first; none equals the body.
 
-    Never raises. Some 30 forms for an event of Lean's, about a millisecond.
+    Never raises. About 30 forms for one of Lean's events, which takes about a millisecond.
     """
     if body:
         yield "an empty body", b""
@@ -68,7 +68,7 @@ def rewritten(body: bytes) -> Iterator[tuple[str, bytes]]:
 
 
 def as_javascript(body: bytes) -> bytes | None:
-    """The body as `JSON.stringify(JSON.parse(body))` gives it; None where it is no JSON."""
+    """The body after `JSON.stringify(JSON.parse(body))`; None if it is not JSON."""
     forms = dict(_as_json(body))
     return forms.get(f"compact JSON{_JAVASCRIPT}", forms.get("compact JSON"))
 
@@ -80,32 +80,32 @@ def _as_text(body: bytes) -> Iterator[tuple[str, bytes]]:
         yield "the body with a final line break", body + b"\n"
         yield "the body with a final line break", body + b"\r\n"
     if body.strip() != body:
-        yield "the body without the blanks round it", body.strip()
+        yield "the body without the blanks around it", body.strip()
     if b"\r\n" in body:
-        yield "the body with LF in place of CRLF", body.replace(b"\r\n", b"\n")
+        yield "the body with LF instead of CRLF", body.replace(b"\r\n", b"\n")
     elif b"\n" in body:
-        yield "the body with CRLF in place of LF", body.replace(b"\n", b"\r\n")
+        yield "the body with CRLF instead of LF", body.replace(b"\n", b"\r\n")
     if body.startswith(_BOM):
         yield "the body without its byte order mark", body.removeprefix(_BOM)
     else:
-        yield "the body with a byte order mark before it, which was lost", _BOM + body
+        yield "the body with a byte order mark, which was lost", _BOM + body
     if body.isascii():
         return
     for from_, to, words in (
         ("utf-8", "latin-1", "the body in Latin-1"),
         ("utf-8", "utf-16-le", "the body in UTF-16"),
-        ("latin-1", "utf-8", "the body encoded as UTF-8 once more"),
+        ("latin-1", "utf-8", "the body encoded as UTF-8 twice"),
     ):
         try:
             yield words, body.decode(from_).encode(to)
         except UnicodeError:
             continue
     yield "the body with its undecodable bytes replaced", body.decode("utf-8", "replace").encode()
-    yield "the body without what is not ASCII", body.decode("utf-8", "replace").encode("ascii", "replace")
+    yield "the body without non-ASCII letters", body.decode("utf-8", "replace").encode("ascii", "replace")
 
 
 def _unpacked(body: bytes) -> Iterator[tuple[str, bytes]]:
-    for wbits, words in ((31, "the unpacked body"), (15, "the unpacked body")):
+    for wbits, words in ((31, "the decompressed body"), (15, "the decompressed body")):
         if wbits == 31 and not body.startswith(_GZIP):
             continue
         try:
@@ -115,23 +115,23 @@ def _unpacked(body: bytes) -> Iterator[tuple[str, bytes]]:
 
 
 def _unwrapped(body: bytes) -> Iterator[tuple[str, bytes]]:
-    """What a body holds that was wrapped once more after it was signed: a JSON text in JSON, or in a form."""
+    """The content of a body that was wrapped after it was signed: as a JSON string, or in a form field."""
     if body.lstrip()[:1] == b'"':
         with suppress(ValueError, RecursionError):
             inner = json.loads(body)
             if isinstance(inner, str):
-                yield "the text that the body is as JSON: it was written as JSON twice", inner.encode()
+                yield "the text inside the body, which was encoded as JSON twice", inner.encode()
     elif _FORM.match(body):
         with suppress(ValueError):
             for _, value in parse_qsl(body.decode("ascii"), max_num_fields=MOST_FIELDS):
-                yield "a field of the form that the body is", value.encode()
+                yield "a field of the form in the body", value.encode()
 
 
 def replaced_letters(body: bytes) -> bool:
-    """Whether question marks stand in texts of a JSON body where letters of another alphabet may have been.
+    """Whether texts of a JSON body contain question marks where letters of another alphabet may have been.
 
-    Two in a row, or one between letters, in a text that is no address; the sign for what could not be read,
-    U+FFFD, too.
+    That is two in a row or one between letters, in a text that is not a URL, or the replacement character
+    U+FFFD.
     """
     if len(body) > MOST_JSON_BYTES or (b"?" not in body and _REPLACEMENT not in body):
         return False
@@ -152,7 +152,7 @@ def replaced_letters(body: bytes) -> bool:
 
 
 def _blanks(body: bytes) -> Iterator[tuple[str, bytes]]:
-    yield "the body without the blanks between its parts", _OUTSIDE_TEXTS.sub(rb"\1", body)
+    yield "the body without the blanks between its tokens", _OUTSIDE_TEXTS.sub(rb"\1", body)
 
 
 def _as_json(body: bytes) -> Iterator[tuple[str, bytes]]:
@@ -219,7 +219,7 @@ def _html(text: str) -> str:
 
 _ESCAPES: tuple[tuple[str, bool, Callable[[str], str]], ...] = (
     ("", False, _unchanged),
-    (" with all but ASCII escaped", True, _unchanged),
+    (" with everything but ASCII escaped", True, _unchanged),
     (" with slashes escaped, as PHP writes it", True, _slashes),
     (" with slashes escaped", False, _slashes),
     (" with <, > and & escaped, as Go writes it", False, _html),

@@ -1,8 +1,8 @@
-"""A made-up customer whose events follow from each other.
+"""A made-up customer whose events are consistent with each other.
 
-Owns the payload of each event type, and what one event leaves for the next: ids that belong together, a
-payment that is pending before it is accepted. Must not know envelopes, bytes or signatures. No real person
-or account can be meant: ids are random, names say `sample`, banks are Lean's own mock banks.
+Owns the payload of each event type and the state between events: ids that belong together, a payment that
+is pending before it is accepted. Must not know envelopes, bytes or signatures. Nothing can refer to a real
+person or account: ids are random, names say `sample`, banks are Lean's own mock banks.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class _Payment:
 
 @dataclass(slots=True)
 class _StatusSequence:
-    """Something with an id that moves through states, one per event."""
+    """An object with an id that moves through states, one per event."""
 
     states: tuple[str, ...]
     id: str
@@ -63,7 +63,7 @@ class _StatusSequence:
         return self.taken == len(self.states)
 
     def step(self, new_id: Callable[[], str]) -> str:
-        """The next state; after the last the first again, of another id."""
+        """The next state; after the last one the first again, with a new id."""
         if self.over:
             self.id, self.taken = new_id(), 0
         self.taken += 1
@@ -74,8 +74,8 @@ class SampleCustomer:
     """One customer with a bank, a payment source and payments.
 
     Args:
-        rng: where every id, name and amount comes from.
-        clock: the time now, aware, UTC; for the dates inside payloads.
+        rng: the source of every id, name and amount.
+        clock: the current time, aware, UTC; for the dates inside payloads.
         region: decides banks and currency.
     """
 
@@ -87,10 +87,10 @@ class SampleCustomer:
         self._begin()
 
     def payload(self, type_: str) -> Payload:
-        """The payload of this customer's next event of a type of the catalogue.
+        """The payload of this customer's next event of a type in the catalogue.
 
-        Keys stand in the documented order; amounts are `int` or `Decimal`, with the digits to be sent. Empty
-        where nothing is known of the type's payload.
+        Keys are in the documented order; amounts are `int` or `Decimal` with the digits to send. Empty if
+        nothing is known about the type's payload.
         """
         made = _PAYLOADS[type_]
         return made(self) if made else {}
@@ -120,14 +120,14 @@ class SampleCustomer:
         return str(UUID(int=self._rng.getrandbits(128), version=4))
 
     def _amount(self) -> int | Decimal:
-        """Whole units in one of three cases, otherwise with two digits, as in Lean's samples (25, 12.34)."""
+        """Whole units in one of three cases, otherwise two decimals, as in Lean's samples (25, 12.34)."""
         if self._rng.random() < 1 / 3:
             return self._rng.randint(1, 5_000)
         return Decimal(self._rng.randint(100, 500_000)).scaleb(-2)
 
     def _entity_created(self) -> Payload:
         if self._announced:
-            self._begin()  # Lean sends it once per customer and bank
+            self._begin()  # Lean sends it once per customer and bank.
         self._announced = True
         return self._entity()
 
@@ -156,7 +156,7 @@ class SampleCustomer:
         return {"id": self._entity_id, "reconnect_id": self._reconnect_id}
 
     def _results(self) -> Payload:
-        # After a reconnect the results are those that the reconnect was asked for.
+        # After a reconnect the results are the ones it was requested for.
         results_id, self._reconnect_id = self._reconnect_id or self._id(), None
         return {"id": results_id}
 
@@ -246,7 +246,7 @@ class SampleCustomer:
         }
 
     def _a_payment(self, *, unless: Callable[[_Payment], bool]) -> _Payment:
-        """The payment under way, or a new one, of the last intent where that has none yet."""
+        """The current payment, or a new one, for the last intent if that has none yet."""
         if self._payment is None or unless(self._payment):
             intent_id, amount = self._intent or (self._id(), self._amount())
             self._intent = None

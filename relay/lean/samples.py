@@ -1,7 +1,7 @@
 """Events as Lean would send them, made up.
 
-Owns the envelope around a sample customer's payloads, Lean's forms of time and order of keys, and what a
-sample has to say about itself. Must not sign or send.
+Owns the envelope around a sample customer's payloads, Lean's time formats and key orders, and the remark that
+says how a sample differs from a real event. Must not sign or send.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ MADE_UP_MESSAGE = "A made-up text: Lean's message for this type is not known."
 
 _PAYLOAD_NOTES = {
     Confidence.PARTIAL: "the payload has only the fields that are known",
-    Confidence.INFERRED: "the payload is inferred, Lean documents none",
-    Confidence.CODE: "the payload is known from receivers' code only",
+    Confidence.INFERRED: "the payload is inferred; Lean documents none",
+    Confidence.CODE: "the payload is known only from receivers' code",
 }
 _FRACTION_DIGITS = (6, 7, 9)
 _FIRST_ORDER = 0
 _ON_FILE_ORDER = 2
-"""Of the catalogue's key orders: the one that Lean's sample of payment.transaction shows."""
+"""Index of the key order in Lean's sample of payment.transaction."""
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
@@ -40,19 +40,19 @@ class Sample:
 
     type: str
     event_id: Any
-    """A text, unless a change made something else of it."""
+    """A text, unless a change replaced it with something else."""
     body: bytes
     """Compact JSON in UTF-8, with each number's own digits."""
     note: str | None
-    """What is not as Lean would send it, as a phrase; None where it should be."""
+    """How it differs from an event that Lean would send, as a phrase; None if it should not differ."""
 
 
 class Sampler:
-    """Makes events that belong together: one customer, whose payments move on from event to event.
+    """Makes events that belong together: one customer whose payments progress from event to event.
 
     Args:
-        rng: where ids and amounts come from; the same seed and clock give the same bytes.
-        clock: the time now, aware, UTC.
+        rng: the source of ids and amounts; the same seed and clock produce the same bytes.
+        clock: the current time, aware, UTC.
         region: decides banks and currency.
     """
 
@@ -63,7 +63,7 @@ class Sampler:
         self._customer = SampleCustomer(rng, clock, region)
 
     def event(self, type_: str) -> dict[str, Any]:
-        """The next event of a type, its keys in an order of Lean's; amounts are `int` or `Decimal`.
+        """The next event of a type, with its keys in one of Lean's orders; amounts are `int` or `Decimal`.
 
         Raises:
             ValueError: Lean is not known to send this type.
@@ -78,7 +78,7 @@ class Sampler:
         """The next event of a type, changed by `PATH=VALUE` pairs such as `payload.status=FAILED`.
 
         Raises:
-            ValueError: an unknown type, or a change whose path leads nowhere; the message has near names.
+            ValueError: an unknown type, or a change to a path that does not exist; the message has others.
         """
         known = catalogue().event(type_)
         event = self._event(known)
@@ -88,7 +88,7 @@ class Sampler:
         try:
             body = _encode(event)
         except (UnicodeEncodeError, RecursionError):
-            raise ValueError("a changed value is too deep, or has half a surrogate pair") from None
+            raise ValueError("a changed value is nested too deeply or contains a lone surrogate") from None
         return Sample(type=type_, event_id=event["event_id"], body=body, note=self._note(known))
 
     def _event(self, known: EventType) -> dict[str, Any]:
@@ -103,7 +103,7 @@ class Sampler:
         return {key: parts[key] for key in catalogue().key_orders[order]}
 
     def _timestamp(self) -> str:
-        """The time now in one of the lengths that Lean's samples have."""
+        """The current time with as many decimals as one of Lean's samples has."""
         digits = self._rng.choice(_FRACTION_DIGITS)
         now = self._clock().astimezone(UTC)
         fraction = f"{now:%f}{self._rng.randrange(1_000):03}"[:digits]
@@ -112,11 +112,11 @@ class Sampler:
     def _note(self, known: EventType) -> str | None:
         notes = []
         if self._region not in known.regions:
-            notes.append(f"Lean sends it in {' and '.join(known.regions)}, as far as is known")
+            notes.append(f"as far as is known, Lean sends it only in {' and '.join(known.regions)}")
         if known.confidence is not Confidence.DOCUMENTED:
-            notes.append("the type itself is known from receivers' code only")
+            notes.append("the type itself is known only from receivers' code")
         if all(field.name == "*" for field in known.payload):
-            notes.append("the payload is not known and left empty")
+            notes.append("the payload is not known, so it is empty")
         elif known.payload_confidence in _PAYLOAD_NOTES:
             notes.append(_PAYLOAD_NOTES[known.payload_confidence])
         if not known.messages:

@@ -1,9 +1,8 @@
 """The catalogue as JSON Schema (draft 2020-12), for validators and for generators of code.
 
-Owns which facts become assertions and which are only told. Asserted: JSON types, null where it was never
-seen, what is in every documented sample, and lists of values that are complete. Told, in words that
-validators pass over: lists that are open, forms of text, and how well each fact is known. Further fields
-are always possible.
+Owns which facts become assertions and which are annotations only. Asserted: JSON types, whether null is
+allowed, fields that every documented sample has, and complete lists of values. Annotations, which validators
+ignore: open lists of values, text formats, and how well each fact is known. Other fields are always allowed.
 """
 
 from __future__ import annotations
@@ -19,27 +18,27 @@ from relay.lean.catalogue import Confidence, EventType, Field, catalogue
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 CONFIDENCE = "x-lean-confidence"
-"""The keyword that tells how well a field or type is known: a value of `Confidence`."""
+"""The keyword for how well a field or type is known: a value of `Confidence`."""
 
 KNOWN_VALUES = "x-lean-known-values"
-"""The keyword for a list of values that is open: those that are known."""
+"""The keyword for the known values of an open list."""
 
 DIGEST = "x-lean-digest"
-"""The keyword for the digest of a document as it was written."""
+"""The keyword for the digest of the document as written."""
 
 FORMATS = frozenset({"uuid", "date-time", "date", "uri"})
-"""Those of the catalogue's formats that JSON Schema knows; the others are told in words."""
+"""The catalogue's formats that JSON Schema knows; the others become descriptions."""
 
 Schema = dict[str, Any]
 
 
 def sealed(document: Schema) -> Schema:
-    """The document with its own digest, by which an edit is told later."""
+    """Add the document's own digest, which later reveals an edit."""
     return {**document, DIGEST: _digest(document)}
 
 
 def is_as_written(text: bytes) -> bool:
-    """Whether a file is a sealed document that nobody has edited; laid out otherwise it still is."""
+    """Whether a file is an unedited sealed document; reformatting it does not count as an edit."""
     try:
         document = json.loads(text)
         return isinstance(document, dict) and document.pop(DIGEST, None) == _digest(document)
@@ -63,7 +62,7 @@ def all_schemas(events: Sequence[EventType]) -> Schema:
         "$schema": DIALECT,
         "$id": "urn:lean-relay:events",
         "title": "LeanEvent",
-        "description": f"Events of Lean's webhooks. {CONFIDENCE} tells how well each fact is known: "
+        "description": f"Events of Lean's webhooks. {CONFIDENCE} says how well each fact is known: "
         + "; ".join(f"{known}: {known.words}" for known in Confidence if known != known.words),
         "oneOf": [{"$ref": f"#/$defs/{title}"} for title in definitions],
         "$defs": definitions,
@@ -138,7 +137,7 @@ def _remarks(field: Field) -> str:
     elif field.seen_values:
         remarks.append(f"Seen: {', '.join(field.seen_values)}")
     if field.format is not None and field.format not in FORMATS:
-        remarks.append(f"Form: {field.format}")
+        remarks.append(f"Format: {field.format}")
     if field.pattern is not None:
         remarks.append(f"Pattern: {field.pattern}")
     if field.notes:

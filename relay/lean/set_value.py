@@ -1,7 +1,7 @@
-"""`--set PATH=VALUE`: where a path leads in an event, and the event with that place changed.
+"""`--set PATH=VALUE`: find a path in an event and change the value there.
 
-Owns the form of such paths. Must not add fields that nobody knows: a path that leads nowhere is most
-likely misspelt, and an unchanged event would hide it.
+Owns the rules for such paths. Must not add unknown fields: a path that does not exist is most likely
+misspelt, and an unchanged event would hide that.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from relay.text.json_values import decoder, steps
 
 
 def parse_change(text: str) -> tuple[str, Any]:
-    """`payload.status=FAILED` as path and value; the value is JSON where it is JSON, else text.
+    """Split `payload.status=FAILED` into path and value; a value that is not JSON is text.
 
-    Numbers keep their digits (`100.00` stays `100.00`). Quotes make a text of what would be
-    JSON: `payload.bank_code="80"`.
+    Numbers keep their digits (`100.00` stays `100.00`). Quotes turn a number into text:
+    `payload.bank_code="80"`.
 
     Raises:
-        ValueError: there is no `=`, or nothing before it.
+        ValueError: `=` is missing, or nothing precedes it.
     """
     path, value = _split(text)
     try:
@@ -33,10 +33,10 @@ def parse_change(text: str) -> tuple[str, Any]:
 
 
 def parse_splice(text: str) -> tuple[str, str]:
-    """The same for a change in bytes: path and the value as JSON text, which stays as it is written.
+    """The same for a change in bytes: path and the value as JSON text, exactly as written.
 
     Raises:
-        ValueError: there is no `=`, no path before it, or half a surrogate pair behind it.
+        ValueError: `=` or the path is missing, or the value contains a lone surrogate.
     """
     path, value = _split(text)
     steps(path)
@@ -47,29 +47,29 @@ def parse_splice(text: str) -> tuple[str, str]:
     try:
         value.encode("utf-8")
     except UnicodeEncodeError:
-        raise ValueError(f"the value of {path} is no text in UTF-8") from None
+        raise ValueError(f"the value of {path} is not valid UTF-8") from None
     return path, value.strip()
 
 
 def _split(text: str) -> tuple[str, str]:
     path, equals, value = text.partition("=")
     if not equals or not path:
-        raise ValueError(f"{text!r} is no PATH=VALUE, such as payload.status=FAILED")
+        raise ValueError(f"{text!r} is not a valid PATH=VALUE; use for example payload.status=FAILED")
     return path, value
 
 
 def change(event: dict[str, Any], path: str, value: Any, payload: Sequence[Field] = ()) -> None:
-    """Set one place of an event, in place.
+    """Set one value of an event, in place.
 
-    A place is there if the event has it, or if it is a field that the catalogue knows for this payload
-    although this sample goes without it.
+    A path exists if the event has it, or if the catalogue knows it as a field of this payload although this
+    sample lacks it.
 
     Args:
         path: keys joined by dots, indices in brackets: `payload.data_status.account_data[0].balance`.
         payload: the catalogue's fields of the event's payload.
 
     Raises:
-        ValueError: the path leads nowhere; the message names the nearest ones.
+        ValueError: the path does not exist; the message suggests similar ones.
     """
     way = steps(path)
     node: Any = event
@@ -84,7 +84,7 @@ def change(event: dict[str, Any], path: str, value: Any, payload: Sequence[Field
 
 
 def paths(value: Any, at: str = "") -> Iterator[str]:
-    """Each path that leads somewhere in a value, parents before their parts."""
+    """Each path that exists in a value, parents before children."""
     if isinstance(value, dict):
         inside = [(f"{at}.{key}" if at else key, part) for key, part in value.items()]
     elif isinstance(value, list):
@@ -103,7 +103,7 @@ def _has(node: Any, step: str | int) -> bool:
 
 
 def _is_known(fields: Sequence[Field], steps: Sequence[str | int]) -> bool:
-    """Whether such a field is in the catalogue, or stands where it leaves any field possible."""
+    """Whether the catalogue has such a field, or allows any field at that place."""
     if not steps:
         return True
     field = next((field for field in fields if field.name == steps[0]), None)
@@ -118,11 +118,11 @@ def _is_known(fields: Sequence[Field], steps: Sequence[str | int]) -> bool:
 def _leads_nowhere(event: dict[str, Any], path: str) -> str:
     there = list(paths(event))
     near = get_close_matches(path, there, n=3) or [one for one in there if "[" not in one][:12]
-    return f"{path} leads to nothing in this event; near it: {', '.join(near)}"
+    return f"this event has no {path}; did you mean {', '.join(near)}?"
 
 
 def _number(digits: str) -> int | Decimal:
-    # Past 64 bits only Decimal is written out again, and past 4,300 digits only it is read.
+    # Beyond 64 bits only Decimal can be written again, and beyond 4,300 digits only Decimal can be read.
     return int(digits) if digits.lstrip("-").isdecimal() and len(digits) < 19 else Decimal(digits)
 
 

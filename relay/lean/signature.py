@@ -1,11 +1,11 @@
-"""Lean's signature over a webhook's body: checking it, and making one.
+"""Lean's signature over a webhook's body: check it, or make one.
 
-Owns the form of the `lean-signature` header and the HMAC behind it. Must not decide what happens
-to a capture that is badly signed: it is stored and passed on like any other.
+Owns the format of the `lean-signature` header and its HMAC. Must not decide what happens to a
+capture with a bad signature: it is stored and forwarded like any other.
 
 Lean documents `lean-signature: sha512=` and 128 hex digits: the HMAC-SHA512 of the raw body, keyed with
-the application's webhook secret as text in UTF-8, taken as it is shown (not decoded from hex or base64).
-Its own SDK compares with a lowercase digest, so lowercase is the documented form.
+the application's webhook secret as UTF-8 text, exactly as shown (not decoded from hex or base64).
+Its own SDK compares with a lowercase digest, so lowercase is the documented notation.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ _OUTER = bytes(byte ^ 0x5C for byte in range(256))
 
 
 class Verifier:
-    """Checks bodies against a set of named secrets, which it never shows.
+    """Checks bodies with a set of named secrets, which it never shows.
 
     Args:
-        secrets: name -> the secret's UTF-8 bytes; empty where none is configured.
+        secrets: name -> the secret's UTF-8 bytes; empty if none is configured.
 
     Raises:
-        ValueError: a secret is empty; everybody could sign with it.
+        ValueError: a secret is empty; anybody could sign with it.
     """
 
     __slots__ = ("_keys",)
@@ -48,11 +48,11 @@ class Verifier:
         return f"Verifier({', '.join(name for name, _ in self._keys)})"
 
     def check(self, values: Sequence[bytes], body: bytes | bytearray) -> tuple[Signature, str | None]:
-        """What the signature is worth, and the name of the secret that made it where it is valid.
+        """Check the signature; returns its state and, if valid, the name of the secret that made it.
 
         `unchecked` without a secret, whatever was sent; `missing` without a header; `malformed` for
-        several headers or any form but the documented one: `sha512=` and 128 lowercase hex digits,
-        nothing before, between or behind them. All secrets are tried, in constant time each; of two
+        several headers or any notation but the documented one: `sha512=` and 128 lowercase hex digits,
+        with nothing before, between or after them. Every secret is tried, each in constant time; of two
         equal ones the first is named. Never raises.
 
         Args:
@@ -70,7 +70,7 @@ class Verifier:
                 signed_by = name
         if signed_by is not None:
             return Signature.VALID, signed_by
-        # Asked last: a value that equals ours has the form already, and asking costs 0.4 us.
+        # Checked last: a value that equals ours is well-formed already, and the check costs 0.4 us.
         return (Signature.INVALID if _FORM.fullmatch(value) else Signature.MALFORMED), None
 
 
@@ -86,9 +86,9 @@ def sign(body: bytes | bytearray, secret: bytes) -> str:
 
 
 class _Key:
-    """One secret, as the two half-fed hashes that HMAC (RFC 2104) starts from.
+    """One secret as the two partly fed hashes that HMAC (RFC 2104) starts from.
 
-    It is on the way of each request: with copies of these a body of 500 bytes takes 1.5 us, with
+    Every request pays for this: with copies of these hashes a body of 500 bytes takes 1.5 us, with
     a copy of an `hmac.HMAC` 2.1, with `hmac.digest` 3.6.
     """
 

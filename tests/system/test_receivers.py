@@ -45,7 +45,7 @@ def test_one_that_answers_204(tmp_path: Path) -> None:
         told(
             relay,
             " ms: Lean would try again in 1 min"
-            " (204 is not 200, and Lean documents only 200; answer exactly 200)\n",
+            " (204 is not 200, and Lean documents only 200; respond with exactly 200)\n",
         )
         assert "Lean would conclude: retry; 204 is not 200" in command(relay, "show", "1")
         assert "-> 204 retry" in command(relay, "list", "verdict:retry")

@@ -101,7 +101,7 @@ async def test_differences_are_marked_and_gone_through(tmp_path: Path) -> None:
     async with showing(tmp_path, [a_capture(1, body=DRIFTING)]) as see:
         await see.shows("#1 ")
         await see.press("x")
-        await see.shows('! warning: number is documented; string "100.50" came')
+        await see.shows('! warning: number is documented; got string "100.50"')
         page = see.pilot.app.screen.query_one(BodyPage)
         places = set()
         for _ in range(6):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from relay.analysis.diff import Difference
 from relay.analysis.retries import EventRetries
-from relay.analysis.shape import ShapeResult
+from relay.analysis.shape_result import ShapeResult
 from relay.lean.diagnosis import Diagnosis
 from relay.lean.receivers import AttemptVerification
 from relay.models import Attempt, Capture

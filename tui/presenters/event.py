@@ -100,10 +100,10 @@ def _this_try(subject: Subject, tries: EventRetries) -> Iterator[Block]:
     """Which of Lean's tries it is by the clock; other bytes are an alarm."""
     own = tries.of(subject.capture.id)
     if own is not None:
-        yield Note(f"↻ {len(tries.tries)} captures of this event; this one: {own.words}.", "accent")
+        yield Note(f"↻ {len(tries.captures)} captures of this event; this one: {own.words}.", "accent")
     alarm = tries.alarm(subject.capture.id)
     if alarm is not None:
-        first = tries.tries[0].capture.id
+        first = tries.captures[0].capture.id
         yield Note(f"✗ ALARM: {alarm}.", "bad")
         for each in subject.findings.other_bytes if subject.findings is not None else ():
             a, b = (visible("nothing" if value is None else value) for value in (each.a, each.b))
@@ -115,7 +115,7 @@ def _all_tries(subject: Subject) -> Iterator[Block]:
     if subject.tries is None:
         return
     yield Heading("Every time it came")
-    for each in subject.tries.tries:
+    for each in subject.tries.captures:
         here = each.capture.id == subject.capture.id
         tone: Tone = "bad" if not each.same_bytes else "strong" if here else "plain"
         other = "" if each.same_bytes else "; OTHER BYTES"

@@ -45,7 +45,7 @@ def heads(followed: AttemptEvent, next_id: str) -> Iterator[tuple[str, Tone]]:
     journey, steps = followed.journey, followed.journey.steps
     types = len({step.type for step in steps})
     counted = f"{_count(len(steps), 'capture')} of {_count(types, 'type')}"
-    yield visible(f"{journey.of} {journey.seed}: {counted}"), "strong"
+    yield visible(f"{journey.of} {journey.root_id}: {counted}"), "strong"
     yield f"{format_time(steps[0].received_at)} to {format_time(steps[-1].received_at)}", "dim"
     for of in Of:
         ids = [value for kind, value in journey.ids if kind is of]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from relay.analysis.shape import Difference, ShapeResult
+from relay.analysis.shape_result import Difference, ShapeResult
 from relay.lean.catalogue import Confidence, EventType
 from relay.lean.event_docs import field_rows
 from relay.models import Capture, Shape

@@ -165,7 +165,7 @@ def _number(followed: AttemptEvent) -> int | None:
         return number
     if followed.first_at is None:
         return None
-    begun = schedule.which_try(followed.first_at, followed.received_at)
+    begun = schedule.attempt_number(followed.first_at, followed.received_at)
     return None if begun is None else begun + number - 1
 
 

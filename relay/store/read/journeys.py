@@ -67,10 +67,10 @@ def journey_of(
     first = [] if begin_with is None else [begin_with]
     if not first and (first := reader.by_event(id)[:1]):
         id = _about(reader, first[0]) or id
-    circle, numbers = _followed(reader, id, first, tell)
+    related, numbers = _followed(reader, id, first, tell)
     if not numbers:
         raise NotFound(f"no event has the id {id}; `lean-relay list {id}` looks for it as a text")
-    builder = Builder(circle)
+    builder = Builder(related)
     for capture in fetched(reader, numbers[:MOST_STEPS]):
         builder.add(capture)
     return builder.journey(), max(0, len(numbers) - MOST_STEPS)
@@ -85,7 +85,7 @@ def seeds(capture: Capture) -> tuple[LeanId, ...]:
 def _followed(reader: Reader, id: str, first: Sequence[int], tell: Tell) -> tuple[RelatedIds, list[int]]:
     """The ids that belong to one, and the captures of all of them, oldest first."""
     interruptions = reader.interruptions
-    circle = RelatedIds(id)
+    related = RelatedIds(id)
     numbers: set[int] = set()
 
     def take(found: Sequence[int]) -> set[str]:
@@ -93,13 +93,13 @@ def _followed(reader: Reader, id: str, first: Sequence[int], tell: Tell) -> tupl
         new: set[str] = set()
         for at, (number, body, _) in enumerate(bodies(reader, found)):
             if at % READ_AT_ONCE == READ_AT_ONCE - 1:
-                tell(Looking(len(circle.ids), at + 1, len(found), reads=True))
+                tell(Looking(len(related.ids), at + 1, len(found), reads=True))
             if reader.interruptions != interruptions:
                 raise stopped()
             ids = ids_of(value_of(body))
-            if circle.belongs(ids):
+            if related.belongs(ids):
                 numbers.add(number)
-                new |= circle.grow(ids)
+                new |= related.add_from(ids)
         return new
 
     try:
@@ -118,7 +118,7 @@ def _followed(reader: Reader, id: str, first: Sequence[int], tell: Tell) -> tupl
                 break
     except sqlite3.OperationalError as error:
         raise stopped() from error
-    return circle, sorted(numbers)
+    return related, sorted(numbers)
 
 
 def stopped() -> RelayError:

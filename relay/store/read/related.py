@@ -37,7 +37,7 @@ def other_bytes(reader: Reader, tries: EventRetries, capture: Capture, most: int
     own = tries.of(capture.id)
     if own is None or own.same_bytes:
         return ()
-    first = reader.capture(tries.tries[0].capture.id)
+    first = reader.capture(tries.captures[0].capture.id)
     return () if first is None else tuple(islice(_differences(first, capture), most))
 
 

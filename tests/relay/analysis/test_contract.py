@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.analysis.contract import Contract, frozen
-from relay.analysis.shape import Kind
+from relay.analysis.shape_result import Kind
 from relay.analysis.shape_summary import Summary
 from relay.lean.schemas import KNOWN_VALUES
 from relay.models import Shape

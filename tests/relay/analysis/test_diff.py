@@ -43,8 +43,8 @@ def test_bodies() -> None:
     assert compared({"body": b'{"a":1}'}, {"body": b'{"a": 1}'}) == [
         (
             "body",
-            "7 bytes, the same values written otherwise; byte 5: 31 7d",
-            "8 bytes, the same values written otherwise; byte 5: 20 31 7d",
+            "7 bytes, the same values written differently; byte 5: 31 7d",
+            "8 bytes, the same values written differently; byte 5: 20 31 7d",
         )
     ]
     assert compared({"body": b"abc"}, {"body": b"ab"}) == [

@@ -51,16 +51,16 @@ def story(seed: int = 1, first: int = 1) -> list[Capture]:
 def journey(id: str, captures: Iterable[Capture]) -> Journey:
     """As the command makes it: rounds until nothing new is linked."""
     captures = list(captures)
-    circle = RelatedIds(id)
+    related = RelatedIds(id)
     new, found = {id}, set()
     while new:
         new = set()
         for capture in captures:
             ids = ids_of(value_of(capture.body))
-            if circle.belongs(ids):
+            if related.belongs(ids):
                 found.add(capture.id)
-                new |= circle.grow(ids)
-    builder = Builder(circle)
+                new |= related.add_from(ids)
+    builder = Builder(related)
     for capture in captures:
         if capture.id in found:
             builder.add(capture)
@@ -132,10 +132,10 @@ def test_gaps_repeats_and_order_are_said_as_they_were() -> None:
     found = journey(id_in(created, Of.PAYMENT), [late, first, again])
     assert [step.gap for step in found.steps] == [timedelta(0), timedelta(seconds=5), timedelta(seconds=60)]
     assert [step.stamped_before for step in found.steps] == [None, 1, 1]
-    retry = found.steps[2].attempt
+    retry = found.steps[2].retry
     assert retry is not None
     assert (retry.scheduled, retry.same_bytes) == (2, False)
-    assert found.steps[0].attempt is None
+    assert found.steps[0].retry is None
     assert [line["kind"] for line in (found.as_json(), *(step.as_json() for step in found.steps))] == [
         "journey",
         *["step"] * 3,

@@ -22,11 +22,15 @@ def came(id: int, after: timedelta, **changes: Any) -> Capture:
 @pytest.mark.parametrize(
     ("after", "scheduled", "words"),
     [
-        (timedelta(minutes=1), 2, "try 2 of 7, 1 min after the first, as Lean's schedule has it"),
-        (timedelta(minutes=2, seconds=3), 3, "try 3 of 7, 2 min after the first, as Lean's schedule has it"),
-        (timedelta(hours=3), 7, "try 7 of 7, 3 h after the first, as Lean's schedule has it"),
-        (timedelta(minutes=20), None, "came again 20 min after the first, which is none of Lean's minutes"),
-        (timedelta(seconds=4), 1, "came again 4 s after the first, which is none of Lean's minutes"),
+        (timedelta(minutes=1), 2, "attempt 2 of 7, 1 min after the first, as Lean's schedule says"),
+        (
+            timedelta(minutes=2, seconds=3),
+            3,
+            "attempt 3 of 7, 2 min after the first, as Lean's schedule says",
+        ),
+        (timedelta(hours=3), 7, "attempt 7 of 7, 3 h after the first, as Lean's schedule says"),
+        (timedelta(minutes=20), None, "repeated 20 min after the first, which does not fit Lean's schedule"),
+        (timedelta(seconds=4), 1, "repeated 4 s after the first, which does not fit Lean's schedule"),
     ],
 )
 def test_which_try_by_the_clock(after: timedelta, scheduled: int | None, words: str) -> None:
@@ -45,8 +49,8 @@ def test_tries_that_never_reached_the_log() -> None:
     """A first capture two minutes after its own timestamp is probably a later try; counting starts there."""
     event = Event(type="payment.updated", event_id=EVENT_ID, at=NOON - timedelta(minutes=2))
     tries = retries_of([came(1, timedelta(0), event=event), came(2, timedelta(minutes=3), event=event)])
-    assert tries.tries[0].words.startswith("try 3 of 7 by the clock: it came 2 min after its own timestamp")
-    assert tries.tries[1].words == "try 4 of 7, 5 min after the first, as Lean's schedule has it"
+    assert tries.captures[0].words.startswith("attempt 3 of 7 by its time: it arrived 2 min after its own")
+    assert tries.captures[1].words == "attempt 4 of 7, 5 min after the first, as Lean's schedule says"
 
 
 def test_what_earlier_tries_were_answered() -> None:
@@ -78,7 +82,7 @@ def test_other_bytes_are_an_alarm_with_the_difference() -> None:
 def test_no_captures_make_it_raise(captures: list[Capture]) -> None:
     """Whatever is in them, and in whatever order their times are."""
     tries = retries_of(captures)
-    for each in tries.tries:
+    for each in tries.captures:
         assert each.words
         assert each.answers
         list(tries.differences(each.capture.id))

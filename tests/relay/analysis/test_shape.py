@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema.validators import extend
 
-from relay.analysis.shape import MOST_DIFFERENCES, Difference, Kind, judge
+from relay.analysis.shape import MOST_DIFFERENCES, judge
+from relay.analysis.shape_result import Difference, Kind
 from relay.lean.catalogue import REGIONS, Confidence, catalogue
 from relay.lean.samples import Sampler
 from relay.lean.schemas import event_schema
@@ -114,28 +115,28 @@ def test_less_than_documented_is_told_so() -> None:
 @pytest.mark.parametrize(
     ("body", "kind", "warning", "text"),
     [
-        (changed(status=...), Kind.MISSING, True, "payload.status: string is documented; nothing came"),
+        (changed(status=...), Kind.MISSING, True, "payload.status: string is documented; got nothing"),
         (
             changed(amount="12.50"),
             Kind.TYPE,
             True,
-            'payload.amount: number is documented; string "12.50" came',
+            'payload.amount: number is documented; got string "12.50"',
         ),
-        (changed(id=None), Kind.NULL, True, "payload.id: string (uuid) is documented; null came"),
-        (changed(note=5), Kind.EXTRA, False, "payload.note: number 5 came, and nothing is known of it"),
-        (changed(**{"a b": []}), Kind.EXTRA, False, 'payload["a b"]: empty array came, and nothing'),
+        (changed(id=None), Kind.NULL, True, "payload.id: string (uuid) is documented; got null"),
+        (changed(note=5), Kind.EXTRA, False, "payload.note: unknown field: got number 5"),
+        (changed(**{"a b": []}), Kind.EXTRA, False, 'payload["a b"]: unknown field: got empty array'),
         (changed(currency="aed"), Kind.FORM, False, "payload.currency: string (iso4217) is documented"),
         (
             changed(status="PAID"),
             Kind.VALUE,
             False,
-            'payload.status: string "PAID" came, none of the values that are known',
+            'payload.status: got string "PAID", which is not a known value',
         ),
         (
             changed(failure_code=5),
             Kind.TYPE,
             False,
-            "payload.failure_code: string or null is expected, seen only in public code; number 5 came",
+            "payload.failure_code: string or null is expected, seen only in public code; got number 5",
         ),
     ],
 )
@@ -198,12 +199,12 @@ def test_places_in_lists_and_levels() -> None:
         (b'{"a":NaN}', Shape.NOT_JSON, "NaN is not JSON"),
         (b'{"type":"\xff"}', Shape.NOT_JSON, "byte 9 is not UTF-8"),
         (b"\xef\xbb\xbf{}", Shape.NOT_JSON, "it starts with a byte order mark, and JSON has none"),
-        (b"[]", Shape.UNKNOWN, "it is no object, as Lean's events are"),
-        (b"9" * 5000, Shape.UNKNOWN, "it is no object, as Lean's events are"),
+        (b"[]", Shape.UNKNOWN, "it is not an object, as Lean's events are"),
+        (b"9" * 5000, Shape.UNKNOWN, "it is not an object, as Lean's events are"),
         (b'{"type":5}', Shape.UNKNOWN, "it names no type"),
         (b'{"type":"refund.created","payload":{}}', Shape.UNKNOWN, "its type is not known"),
-        (b"[" * 100_000, Shape.UNKNOWN, "it is nested too deeply to be looked into"),
-        (b"[" + b"{}," * 3_000_000 + b"{}]", Shape.UNKNOWN, "it has too many parts to be looked into"),
+        (b"[" * 100_000, Shape.UNKNOWN, "it is nested too deeply to check"),
+        (b"[" + b"{}," * 3_000_000 + b"{}]", Shape.UNKNOWN, "it has too many parts to check"),
     ],
     ids=lambda value: str(value)[:20],
 )

@@ -770,7 +770,7 @@ def test_repeats_are_explained(tmp_path: Path, capsys: pytest.CaptureFixture[str
             )
     assert run(["show", "2", "--db", str(path)]) == 0
     out = capsys.readouterr().out
-    assert "repeats    3 captures of this event; this one: try 2 of 7, 1 min after the first" in out
+    assert "repeats    3 captures of this event; this one: attempt 2 of 7, 1 min after the first" in out
     assert "1, the first of this event: answered 200 by the relay" in out
     assert "ALARM" not in out
     assert run(["show", "3", "--db", str(path)]) == 0

@@ -78,7 +78,7 @@ def test_a_line_for_each(db: Path, capsys: Output) -> None:
     assert lines[3].startswith("4 payment.updated missing: it has no lean-signature header; Lean sends one")
     assert "malformed: it begins with SHA512" in lines[4]
     assert (
-        "6 POST /webhooks/lean invalid: it is right for default over the body without its final" in lines[5]
+        "6 POST /webhooks/lean invalid: it is correct for default over the body without its final" in lines[5]
     )
     assert "[signature] not valid: 4 of 6" in printed.err
     assert "judged 2 of them otherwise; --save" in printed.err
@@ -187,7 +187,7 @@ def test_a_copied_log_entry_is_told_apart(db: Path, tmp_path: Path, capsys: Outp
         assert verify(db, *arguments) == 3
         out = capsys.readouterr().out
         assert f"{path} payment.updated unchecked: it is an entry of Lean's webhook log" in out
-        assert "no signature can be checked on it" in out
+        assert "no signature can be checked" in out
 
 
 def test_attempts(db: Path, capsys: Output) -> None:
@@ -218,7 +218,7 @@ def test_attempts(db: Path, capsys: Output) -> None:
     assert lines[0] == "7 payment.updated valid by default"
     assert lines[1].strip().startswith("try 1 to http://localhost:3000, 200: as received, valid by default")
     assert "as received, valid by default; 401 would be explained if" in lines[2]
-    assert "it takes JSON apart and writes it again" in lines[3]
+    assert "it parses and serialises the JSON" in lines[3]
     # The same backend took this signature before, so what would make it refuse everything is ruled out.
     assert "try 3" in lines[4]
     edited = next(line for line in lines if "edited" in line)
@@ -242,6 +242,6 @@ def test_a_signature_of_another_capture_of_the_event(
     insert_all(connection, captures)
     connection.close()
     assert verify(path, "2") == 3
-    assert "right for default over the bytes of capture 1, which reports the same event" in (
+    assert "correct for default over the bytes of capture 1, which reports the same event" in (
         capsys.readouterr().out
     )

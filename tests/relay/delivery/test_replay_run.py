@@ -178,7 +178,7 @@ async def test_no_answer_of_a_backend_ends_a_run(tmp_path: Path) -> None:
         progress = await replayed(settings, {"ranges": [[1, 3]], "to": [f":{there.port}"]})
     assert (progress["state"], progress["done"], progress["failed"]) == ("ended", 3, 3)
     failed = "500 is not 200: the backend failed"
-    assert [reason for _, _, _, reason in deliveries(settings)] == [failed, "no answer came", failed]
+    assert [reason for _, _, _, reason in deliveries(settings)] == [failed, "no response arrived", failed]
     assert rows(settings.db, "SELECT outcome FROM attempts") == [("answered",), ("closed",), ("answered",)]
 
 
@@ -493,7 +493,7 @@ async def test_what_cannot_be_edited_or_sent_is_an_attempt_that_says_why(tmp_pat
     assert len(there.requests) == 1
     found = rows(settings.db, "SELECT outcome, error FROM attempts ORDER BY id")
     assert [outcome for outcome, _ in found] == ["answered", "unsendable", "unsendable"]
-    assert found[1][1] == "capture 2: payload.amount leads to nothing in the body"
+    assert found[1][1] == "capture 2: this event has no payload.amount in the body"
     assert found[2][1] == "'A B' is no method that can be sent"
 
 

@@ -62,7 +62,7 @@ def test_each_capture_gets_its_shape_and_a_drift_is_told_once(tmp_path: Path) ->
         assert version == (catalogue().version,)
         [worker] = workers(program)
         assert worker.nice() == 19
-        told = 'not as Lean documents it: payload.amount: number is documented; string "100.50" came'
+        told = 'not as Lean documents it: payload.amount: number is documented; got string "100.50"'
         wait_until(lambda: told in program.said, "the line", JUDGED_WITHIN_S)
         assert program.said.count("not as Lean documents it") == 1
         assert program.stop() == 0

@@ -99,7 +99,7 @@ def test_it_is_read_once() -> None:
     ("asked", "words"),
     [
         ("payment.update", "payment.updated"),
-        ("payments", "near it: payment."),
+        ("payments", "did you mean payment."),
         ("Entity.Created", "entity.created"),
         ("bank", "bank.availability.updated"),
         ("refund.created", "guess in"),

@@ -100,7 +100,7 @@ def test_each_difference_with_what_was_expected(tmp_path: Path) -> None:
     assert "· note: payload.currency" in text
     assert text.index("payload.amount") < text.index("payload.currency")
     notes = body_notes(found)
-    assert notes["payload.amount"] == 'warning: number is documented; string "100.50" came'
+    assert notes["payload.amount"] == 'warning: number is documented; got string "100.50"'
 
 
 @pytest.mark.parametrize(
@@ -133,8 +133,8 @@ def test_wrong_signature_is_explained(tmp_path: Path) -> None:
     bad = (("lean-signature", sign(BODY, SECRET).replace("sha512=", "sha512:")),)
     found = subject(tmp_path, [a_capture(1, headers=bad, signature=Signature.MALFORMED)])
     text = said(signature(found))
-    assert "apart from that it is right for default." in text
-    assert "What to do: look for what writes or rewrites the header" in text
+    assert "apart from that it is correct for default." in text
+    assert "What to do: find out what writes or rewrites the header" in text
     assert SECRET.decode() not in text
 
 
@@ -165,7 +165,7 @@ def test_what_reached_the_backends(tmp_path: Path) -> None:
     assert "to http://localhost:3000\ntry 1, 401: ✓ as received, valid by default" in text
     assert "The 401 would be explained if" in text
     assert "check the raw body" in text
-    assert "edited, invalid: it does not verify, as the body was changed and not signed again" in text
+    assert "edited, invalid: it does not verify, because the body was changed and not signed again" in text
 
 
 def test_which_try_it_is(tmp_path: Path) -> None:
@@ -176,7 +176,7 @@ def test_which_try_it_is(tmp_path: Path) -> None:
         a_capture(2, received_at=NOON + timedelta(seconds=61), repeat_of=1),
     ]
     text = said(event(subject(tmp_path, captures)))
-    assert "2 captures of this event; this one: try 2 of 7, 1 min after the first" in text
+    assert "2 captures of this event; this one: attempt 2 of 7, 1 min after the first" in text
     assert "500 retry" in text
     assert "ALARM" not in text
 

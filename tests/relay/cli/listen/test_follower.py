@@ -65,9 +65,9 @@ def line(
         (61.0, 1, "Lean would try again in 1 min"),
         (121.0, 1, "Lean would try again in 3 min"),
         (121.0, 2, "Lean would try again in 5 min"),
-        (10_805.0, 1, "Lean documents no try after the 7th; it would probably give up"),
-        (1_200.0, 1, "Lean would try again, if this was not its last try"),
-        (None, 1, "Lean would try again, if this was not its last try"),
+        (10_805.0, 1, "Lean documents no attempt after the 7th; it would probably give up"),
+        (1_200.0, 1, "Lean would try again unless this was its last attempt"),
+        (None, 1, "Lean would try again unless this was its last attempt"),
     ],
 )
 def test_a_repeat_is_the_try_of_leans_that_its_time_tells(
@@ -86,7 +86,7 @@ def test_an_attempt_is_a_line_with_what_lean_would_conclude() -> None:
     )
     assert line(number=7) == (
         "12 payment.updated valid -> 500 in 41 ms, try 7: "
-        "Lean documents no try after the 7th; it would probably give up"
+        "Lean documents no attempt after the 7th; it would probably give up"
     )
     assert line(number=2, again_s=5.0) == (
         "12 payment.updated valid -> 500 in 41 ms, try 2: Lean would try again in 1 min; "

@@ -62,7 +62,7 @@ def test_each_type_is_told(db: Path, capsys: Output) -> None:
     out = capsys.readouterr().out
     assert "payment.updated: 2 events" in out
     assert "1 documented, 1 drift" in out
-    assert 'warning  payload.amount: number is documented; string "100.50" came (1 of 2, first in 2)' in out
+    assert 'warning  payload.amount: number is documented; got string "100.50" (1 of 2, first in 2)' in out
     assert "PENDING_WITH_BANK x2" in out
     assert "refund.created: 1 event" in out
     assert "bodies without a type: 1 event" in out
@@ -92,7 +92,7 @@ def test_files_and_what_they_are(db: Path, tmp_path: Path, capsys: Output) -> No
     said = capsys.readouterr()
     assert "payment.updated: 2 events, 2 documented" in said.out
     assert "an entry of Lean's webhook log" in said.err
-    assert "no signature can be checked on it; its shape can" in said.err
+    assert "no signature can be checked; its shape can" in said.err
     assert shapes(str(path), "type:payment") == 2
     assert "not both" in capsys.readouterr().err
     assert shapes("missing.json") == 4
@@ -107,7 +107,7 @@ def test_freeze_and_check(db: Path, tmp_path: Path, capsys: Output) -> None:
     assert capsys.readouterr().out == "payment.updated: 1 held against it, 0 drifted\n"
     assert shapes("check", "--against", contract, "--junit", str(junit)) == 3
     said = capsys.readouterr()
-    assert 'warning  payload.amount: number is in the contract; string "100.50" came (1 of 2' in said.out
+    assert 'warning  payload.amount: number is in the contract; got string "100.50" (1 of 2' in said.out
     assert "[shape] drifted" in said.err
     suite = ElementTree.parse(junit).getroot()
     assert suite.attrib["failures"] == "1"

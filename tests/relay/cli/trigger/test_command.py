@@ -141,9 +141,9 @@ def test_to_a_backend_it_says_what_lean_would_conclude(capsys: Output) -> None:
         assert run(["trigger", "payment.updated", "--count", "2", "--to", backend.url]) == 1
     printed = capsys.readouterr()
     first, second = printed.out.splitlines()
-    assert first.endswith(": Lean would be content")
+    assert first.endswith(": Lean would count this as delivered")
     assert "-> 201 in " in second
-    assert second.endswith("(201 is not 200, and Lean documents only 200; answer exactly 200)")
+    assert second.endswith("(201 is not 200, and Lean documents only 200; respond with exactly 200)")
     assert "nothing is recorded" in printed.err
 
 
@@ -219,12 +219,12 @@ def test_changes_and_region_reach_the_body() -> None:
     ("arguments", "words"),
     [
         ([], "wants a TYPE"),
-        (["payment.update"], "near it: payment.updated"),
-        (["payment.updated", "--set", "payload.statu=FAILED"], "near it: payload.status"),
-        (["payment.updated", "--set", "payload.status"], "is no PATH=VALUE"),
+        (["payment.update"], "did you mean payment.updated"),
+        (["payment.updated", "--set", "payload.statu=FAILED"], "did you mean payload.status"),
+        (["payment.updated", "--set", "payload.status"], "is not a valid PATH=VALUE"),
         (
             ["results.ready", "payment.updated", "--set", "payload.amount=1"],
-            "payload.amount leads to nothing",
+            "this event has no payload.amount",
         ),
         (["payment.updated", "--to", "example.com"], "did you mean https://example.com?"),
         (["payment.updated", "--count", "0"], "--count"),
@@ -257,7 +257,7 @@ def test_a_sample_that_is_not_as_leans_says_so_once(capsys: Output) -> None:
     """What is not known of a type is said on stderr, once for many."""
     with serving(200) as backend:
         assert run(["trigger", "bulk_payment_intent.created", "--count", "3", "--to", backend.url]) == 0
-    assert capsys.readouterr().err.count("the payload is not known and left empty") == 1
+    assert capsys.readouterr().err.count("the payload is not known, so it is empty") == 1
 
 
 def test_the_list_has_every_type(capsys: Output) -> None:
@@ -305,4 +305,4 @@ def test_explain_as_json(capsys: Output) -> None:
 def test_explain_of_an_unknown_type(capsys: Output) -> None:
     """A name that is nearly right is a usage error with the right one."""
     assert run(["trigger", "payment.update", "--explain"]) == 2
-    assert "near it: payment.updated" in capsys.readouterr().err
+    assert "did you mean payment.updated" in capsys.readouterr().err

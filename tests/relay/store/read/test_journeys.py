@@ -115,7 +115,7 @@ def test_an_event_id_leads_to_its_journey_in_one_pass(reader: Reader) -> None:
     assert event.event_id is not None
     told: list[Looking] = []
     journey, _ = journey_of(reader, event.event_id, tell=told.append)
-    assert journey.seed == PAYMENT
+    assert journey.root_id == PAYMENT
     assert len(told) == 1
 
 
