@@ -1,1 +1,1 @@
-"""The command `doctor`: checks of versions, paths, port, engine, targets, TLS and secrets."""
+"""The command `doctor`: checks of versions, paths, port, engine, targets, TLS, secrets and the public URL."""

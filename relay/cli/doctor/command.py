@@ -1,16 +1,17 @@
-"""`doctor`: looks at everything the relay stands on, and says what to do about what is wrong."""
+"""`doctor`: checks everything that the relay depends on, and says what to do about problems."""
 
 from __future__ import annotations
 
 import sqlite3
 import sys
 from collections.abc import Iterator
+from importlib.metadata import requires
 
 import click
 
 from relay.cli.advice import advice
-from relay.cli.context import Invocation, run_async, shared_options
-from relay.cli.doctor import checks, tls_checks
+from relay.cli.context import PROGRAM, Invocation, run_async, shared_options
+from relay.cli.doctor import checks, tls_checks, versions
 from relay.cli.doctor.checks import Finding
 from relay.cli.json_lines import print_json
 from relay.config import why_left_out
@@ -20,14 +21,14 @@ from relay.text.safe import visible
 
 @click.command("doctor")
 @click.option(
-    "--public", is_flag=True, help="Post a marked sample through public_url and look for it in the log."
+    "--public", is_flag=True, help="Send a marked sample through public_url and look for it in the database."
 )
 @shared_options
 @click.pass_obj
 def doctor_command(invocation: Invocation, public: bool) -> None:
-    """Check versions, settings, the log and its modes, port, engine, targets, TLS, secrets, clock and URL.
+    """Check versions, settings, database, engine, port, targets, TLS, secrets, clock and public URL.
 
-    One line each: ok, warning or fault, and what to do. A fault makes the exit code 3.
+    Prints one line for each check: ok, warning or fault, and what to do. A fault makes the exit code 3.
     """
     faults = 0
     for finding in findings(invocation, public=public):
@@ -44,27 +45,29 @@ def doctor_command(invocation: Invocation, public: bool) -> None:
 
 
 def findings(invocation: Invocation, *, public: bool) -> Iterator[Finding]:
-    """Everything there is to find, in the order in which it is best put right."""
-    yield checks.python_version(sys.version_info[:3])
-    for name, floor in checks.FLOORS.items():
-        yield checks.library(name, floor)
-    yield checks.http_parser()
-    yield checks.sqlite_version(sqlite3.sqlite_version)
+    """All findings, in the order in which to fix them."""
+    yield versions.python_version(sys.version_info[:3])
+    for name, floor in versions.floors(requires(PROGRAM) or ()).items():
+        yield versions.library(name, floor)
+    yield versions.http_parser()
+    yield versions.sqlite_version(sqlite3.sqlite_version)
     try:
         settings = invocation.settings_unasked()
     except UsageError as error:
         lines = str(error).splitlines()
         for line in lines[1:] or lines:
-            yield checks.fault("settings", line.strip(), "put it right, and call doctor again for the rest")
+            yield checks.fault(
+                "settings", line.strip(), "correct it, then run doctor again for the other checks"
+            )
         return
-    files = ", ".join(map(str, settings.files)) or "none, all defaults"
+    files = ", ".join(map(str, settings.files)) or "none, so all are defaults"
     yield checks.ok("settings", f"files read: {files}")
     for text, next_step in why_left_out(settings.left_out):
         yield checks.warning("settings", text, next_step)
     for check in (checks.folder, checks.log, checks.engine_and_port):
         yield from check(settings)
     yield from run_async(checks.targets(settings))
-    for check in (tls_checks.door, tls_checks.shown, checks.secrets, checks.app_token):
+    for check in (tls_checks.receiver, tls_checks.targets, checks.secrets, checks.app_token):
         yield from check(settings)
     yield from checks.clock(settings)
     yield from checks.public_url(settings)

@@ -1,4 +1,4 @@
-"""`doctor --public`: a sample sent through `public_url`, and found again in the log or not."""
+"""`doctor --public`: sends a sample through `public_url` and looks for it in the database."""
 
 from __future__ import annotations
 
@@ -21,19 +21,21 @@ from relay.tls.client import development_authority
 
 CHECK = "way in"
 SAMPLE_TYPE = "results.ready"
-"""The event with the least in it: one made-up id."""
+"""The smallest event: its payload is one made-up id."""
 
 STORED_WITHIN_S = 5.0
 LOOK_EVERY_S = 0.05
 
 
 async def way_in(settings: Settings) -> Finding:
-    """Whether a webhook that is posted to `public_url` ends in this log as it was sent."""
+    """Whether a webhook that is sent to `public_url` arrives in this database unchanged."""
     url = settings.public_url
     if url is None:
-        return fault(CHECK, "there is no public_url to post to", "start a tunnel and set public_url")
+        return fault(CHECK, "no public_url is set", "start a tunnel and set public_url")
     if lock.holder(settings.db) is None:
-        return fault(CHECK, "no engine runs on this log", "start `lean-relay listen`, and leave it running")
+        return fault(
+            CHECK, "no engine is running on this database", "start `lean-relay listen` and leave it running"
+        )
     sample = Sampler(random.SystemRandom(), lambda: datetime.now(UTC)).sample(SAMPLE_TYPE)
     posts: list[samples.Post] = []
     started = monotonic()
@@ -41,31 +43,33 @@ async def way_in(settings: Settings) -> Finding:
         await samples.post_all(_where(url), iter([sample]), posts.append, secret=_secret(settings))
     except Unreachable as error:
         return fault(
-            CHECK, f"{url} cannot be reached: {error}", "see that the tunnel runs and the URL is its own"
+            CHECK,
+            f"{url} cannot be reached: {error}",
+            "check that the tunnel is running and that this is its URL",
         )
     (post,) = posts
     if post.status != 200:
-        answer = f"answered {post.status}" if post.status is not None else f"gave no answer: {post.error}"
-        return fault(CHECK, f"{url} {answer}", "see where the tunnel leads: it has to be the engine's port")
+        answer = f"responded {post.status}" if post.status is not None else f"did not respond: {post.error}"
+        return fault(CHECK, f"{url} {answer}", "point the tunnel at the engine's port")
     capture = await _capture(settings, sample)
     if capture is None:
         return fault(
             CHECK,
-            f"{url} answered 200, but the sample is not in {settings.db}",
-            "it leads to another program",
+            f"{url} responded 200, but the sample is not in {settings.db}",
+            "point the tunnel at the engine's port; another program responded",
         )
     if capture.body != sample.body:
         return fault(
             CHECK,
-            f"capture {capture.id} came with other bytes than were sent, so no signature can be valid",
-            "have what stands in between pass bodies on unchanged",
+            f"capture {capture.id} arrived with different bytes than were sent, so no signature can be valid",
+            "make the tunnel or proxy pass bodies on unchanged",
         )
     took = monotonic() - started
     return ok(CHECK, f"a sample went through {url} and is capture {capture.id}, in {took:.1f} s")
 
 
 def _where(url: str) -> Destination:
-    """Trusts the development authority too: the public URL may be this machine's own."""
+    """Trust the development authority too, as the public URL may be this machine's own."""
     where = destination(url)
     return replace(where, also_trust=development_authority()) if where.secure else where
 
@@ -74,11 +78,11 @@ def _secret(settings: Settings) -> bytes | None:
     try:
         return next(iter(read_secrets(settings).values()), None)
     except UsageError:
-        return None  # that it cannot be read is another check's finding
+        return None  # another check reports that it cannot be read
 
 
 async def _capture(settings: Settings, sample: Sample) -> Capture | None:
-    """The capture of the sample, as soon as there is one."""
+    """Wait for the capture of the sample; None after `STORED_WITHIN_S`."""
     deadline = monotonic() + STORED_WITHIN_S
     while True:
         try:

@@ -16,7 +16,7 @@ from time import time
 import pytest
 
 from relay.cli import run
-from relay.cli.doctor import checks, tls_checks
+from relay.cli.doctor import checks, tls_checks, versions
 from relay.cli.doctor.checks import Finding
 from relay.config import Settings, default_db, load
 from relay.control.lock import Holder, Lock
@@ -102,7 +102,7 @@ def test_a_fault_is_exit_code_3_and_says_what_to_do(db: Path, capsys: Output) ->
     captured = capsys.readouterr()
     lines = captured.out.splitlines()
     at = next(number for number, line in enumerate(lines) if line.startswith("fault"))
-    assert lines[at].endswith(f"others on this machine can read {db}")
+    assert lines[at].endswith(f"other users of this machine can read {db}")
     assert lines[at + 1].strip() == f"-> chmod 600 {db}"
     assert captured.err == "lean-relay: 1 fault found\n"
 
@@ -146,15 +146,15 @@ def test_each_wrong_setting_is_a_fault(home: Path, capsys: Output) -> None:
 )
 def test_sqlite_versions_with_the_wal_reset_fault(version: str, level: str) -> None:
     """SQLite below 3.51.3 is warned of, but for the two lines that have the correction."""
-    finding = checks.sqlite_version(version)
+    finding = versions.sqlite_version(version)
     assert finding.level == level
     assert ("no danger here" in finding.text) == (level == "warning")
 
 
 def test_versions_are_held_against_floors(monkeypatch: pytest.MonkeyPatch) -> None:
     """An old, missing or odd version of a library, or an old Python, is told from one that will do."""
-    assert checks.python_version((3, 11, 0)).level == "ok"
-    assert checks.python_version((3, 10, 9)).level == "fault"
+    assert versions.python_version((3, 11, 0)).level == "ok"
+    assert versions.python_version((3, 10, 9)).level == "fault"
     for version, level in (
         ("3.14.5", "ok"),
         ("3.14.10", "ok"),
@@ -163,27 +163,31 @@ def test_versions_are_held_against_floors(monkeypatch: pytest.MonkeyPatch) -> No
         ("3", "fault"),
     ):
         monkeypatch.setattr(metadata, "version", lambda name, version=version: version)
-        assert checks.library("aiohttp", "3.14.5").level == level
+        assert versions.library("aiohttp", "3.14.5").level == level
     monkeypatch.undo()
-    assert checks.library("no-such-library-here", "1").text == "no-such-library-here is not installed"
+    assert versions.library("no-such-library-here", "1").text == "no-such-library-here is not installed"
 
 
 def test_floors_are_those_of_the_package() -> None:
     """The floors that are checked are the ones that installing asks for."""
     project = tomllib.loads((Path(__file__).parents[4] / "pyproject.toml").read_text())["project"]
-    assert tuple(map(int, project["requires-python"].removeprefix(">=").split("."))) == checks.PYTHON_FLOOR
-    for name, floor in checks.FLOORS.items():
-        (line,) = (line for line in project["dependencies"] if re.match(rf"{name}\b(?!-)", line))
+    assert tuple(map(int, project["requires-python"].removeprefix(">=").split("."))) == versions.PYTHON_FLOOR
+    everywhere = [line for line in project["dependencies"] if ";" not in line]
+    floors = versions.floors(project["dependencies"])
+    assert len(floors) == len(everywhere)
+    for name, floor in floors.items():
+        (line,) = (line for line in everywhere if re.match(rf"{name}\b(?!-)", line))
         assert re.search(rf">={floor}(,|$)", line)
+    assert versions.floors(["aiohttp<4,>=3.14.5", "web>=1; extra == 'web'"]) == {"aiohttp": "3.14.5"}
 
 
 def test_aiohttp_without_its_c_parser_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     """The parser written in Python takes what the other refuses, so it will not do."""
     from aiohttp import http_parser
 
-    assert checks.http_parser().level == "ok"
+    assert versions.http_parser().level == "ok"
     monkeypatch.setattr(http_parser, "HttpRequestParser", http_parser.HttpRequestParserPy)
-    assert checks.http_parser().level == "fault"
+    assert versions.http_parser().level == "fault"
 
 
 def test_modes_of_the_log_and_its_folder(db: Path) -> None:
@@ -193,7 +197,7 @@ def test_modes_of_the_log_and_its_folder(db: Path) -> None:
     (loose,) = checks.folder(settings())
     assert (loose.level, loose.next_step) == (
         "warning",
-        f"chmod 700 {db.parent}, or keep the log in a folder of its own",
+        f"chmod 700 {db.parent}, or keep the database in a folder of its own",
     )
     wal = db.with_name("relay.db-wal")
     wal.touch()
@@ -233,9 +237,9 @@ def test_a_large_log_in_use_is_not_looked_through(db: Path, monkeypatch: pytest.
         (finding,) = checks.log(settings())
     finally:
         lock.release()
-    assert "not looked through" in finding.text
+    assert "not checked" in finding.text
     (finding,) = checks.log(settings())
-    assert "is sound" in finding.text
+    assert "is not damaged" in finding.text
 
 
 def test_a_port_that_is_held_is_a_fault(home: Path) -> None:
@@ -244,7 +248,7 @@ def test_a_port_that_is_held_is_a_fault(home: Path) -> None:
         port = server.getsockname()[1]
         engine, held = checks.engine_and_port(settings(port=port))
         assert (engine.level, held.level) == ("ok", "fault")
-        assert f"127.0.0.1 port {port} cannot be had: Address already in use" in held.text
+        assert f"127.0.0.1 port {port} cannot be used: Address already in use" in held.text
     _, free = checks.engine_and_port(settings(port=port))
     assert free.level == "ok"
     _, nowhere = checks.engine_and_port(settings(host="no-such-host.invalid"))
@@ -257,7 +261,7 @@ def test_an_engine_that_runs_is_found(db: Path) -> None:
     try:
         lock.describe(Holder(pid=os.getpid(), started_at=time(), url="http://127.0.0.1:5326"))
         (engine,) = checks.engine_and_port(settings(port=5326))
-        assert engine.text == f"running as pid {os.getpid()}, taking webhooks at http://127.0.0.1:5326"
+        assert engine.text == f"running as pid {os.getpid()}, receiving webhooks at http://127.0.0.1:5326"
         engine, port = checks.engine_and_port(settings(port=8080))
         assert (engine.level, port.level) == ("ok", "warning")
     finally:
@@ -350,45 +354,45 @@ async def test_certificates_that_go_unchecked_are_warned_of(home: Path) -> None:
 def test_files_for_targets(tmp_path: Path) -> None:
     """Whom to trust and what to show are looked at as at start, with the same words."""
     pki = Pki.make(tmp_path)
-    assert list(tls_checks.shown(settings())) == []
-    (fine,) = tls_checks.shown(settings(target_ca=pki.folder / "root.pem"))
+    assert list(tls_checks.targets(settings())) == []
+    (fine,) = tls_checks.targets(settings(target_ca=pki.folder / "root.pem"))
     assert fine.level == "ok"
-    (fault,) = tls_checks.shown(settings(target_ca=pki.folder / "server.key"))
+    (fault,) = tls_checks.targets(settings(target_ca=pki.folder / "server.key"))
     assert (fault.level, fault.text) == (
         "fault",
         f"{pki.folder / 'server.key'}: holds a private key and no certificate; are the two files swapped?",
     )
     spoilt = pki.file("both.pem", pki.root.pem.replace(b"MII", b"MIZ", 1) + pki.root.pem)
-    assert [each.level for each in tls_checks.shown(settings(target_ca=spoilt))] == ["warning", "ok"]
+    assert [each.level for each in tls_checks.targets(settings(target_ca=spoilt))] == ["warning", "ok"]
 
 
 def test_tls_at_the_door(tmp_path: Path) -> None:
     """What HTTPS serves and asks for is looked through; what keeps the relay from starting is a fault."""
     pki = Pki.make(tmp_path)
     cert, key = pki.folder / "server.pem", pki.folder / "server.key"
-    assert list(tls_checks.door(settings())) == []
+    assert list(tls_checks.receiver(settings())) == []
     served = {"tls_cert": cert, "tls_key": key}
-    assert [each.level for each in tls_checks.door(settings(**served))] == ["ok"]
+    assert [each.level for each in tls_checks.receiver(settings(**served))] == ["ok"]
     asked = {"client_auth": "required", "client_ca": pki.folder / "root.pem"}
-    *fine, loose = tls_checks.door(settings(**served, **asked))
+    *fine, loose = tls_checks.receiver(settings(**served, **asked))
     assert [each.level for each in fine] == ["ok", "ok"]
     assert (loose.level, loose.text) == (
         "warning",
-        "whoever has a certificate of these authorities gets in, not Lean alone",
+        "any client with a certificate of these authorities is accepted, not only Lean",
     )
-    pinned = tls_checks.door(settings(**served, **asked, client_pin=["subject:CN=lean"]))
+    pinned = tls_checks.receiver(settings(**served, **asked, client_pin=["subject:CN=lean"]))
     assert [each.level for each in pinned] == ["ok", "ok"]
     old = make("localhost", pki.root, purposes=SERVER, days=(-80, 9))
     ending = {
         "tls_cert": pki.file("old.pem", old.pem),
         "tls_key": pki.file("old.key", old.key_pem),
     }
-    warned, served_too = tls_checks.door(settings(**ending))
+    warned, served_too = tls_checks.receiver(settings(**ending))
     assert (warned.level, served_too.level) == ("warning", "ok")
     key.chmod(0o644)
-    (broken,) = tls_checks.door(settings(**served))
+    (broken,) = tls_checks.receiver(settings(**served))
     assert (broken.level, broken.next_step) == ("fault", f"chmod 600 {key}")
-    (development,) = tls_checks.door(settings(dev_tls=True))
+    (development,) = tls_checks.receiver(settings(dev_tls=True))
     assert development.level == "ok"
 
 
@@ -396,9 +400,9 @@ def test_what_targets_are_shown(tmp_path: Path) -> None:
     """A certificate for targets that cannot be shown is a fault."""
     good = Pki.make(tmp_path).client("good")
     assert good.key is not None
-    assert list(tls_checks.shown(settings())) == []
+    assert list(tls_checks.targets(settings())) == []
     shown = {"target_cert": good.cert, "target_key": good.key}
-    assert [each.level for each in tls_checks.shown(settings(**shown))] == ["ok"]
+    assert [each.level for each in tls_checks.targets(settings(**shown))] == ["ok"]
     good.key.chmod(0o604)
-    (fault,) = tls_checks.shown(settings(**shown))
+    (fault,) = tls_checks.targets(settings(**shown))
     assert fault.level == "fault"

@@ -80,7 +80,7 @@ async def test_a_tunnel_that_changes_bodies_is_found_out(engine: Running) -> Non
     async with in_between(rewrite) as url:
         finding = await public_url.way_in(settings(engine.db, url))
     assert finding.level == "fault"
-    assert "came with other bytes than were sent" in finding.text
+    assert "arrived with different bytes than were sent" in finding.text
 
 
 async def test_a_url_that_leads_elsewhere(engine: Running, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,8 +100,8 @@ async def test_a_url_that_leads_elsewhere(engine: Running, monkeypatch: pytest.M
     said.append(await public_url.way_in(settings(engine.db, url)))
     assert [finding.level for finding in said] == ["fault"] * 3
     assert f"{url.rpartition(':')[0]}" in said[0].text
-    assert "answered 200, but the sample is not in" in said[0].text
-    assert "answered 502" in said[1].text
+    assert "responded 200, but the sample is not in" in said[0].text
+    assert "responded 502" in said[1].text
     assert "cannot be reached" in said[2].text
 
 
@@ -109,7 +109,7 @@ async def test_what_has_to_be_there_first(tmp_path: Path) -> None:
     """Without a public_url, or without an engine, nothing is posted, and what to start is said."""
     assert "no public_url" in (await public_url.way_in(settings(tmp_path / "x.db", None))).text
     finding = await public_url.way_in(settings(tmp_path / "x.db", "https://relay.invalid"))
-    assert finding.text == "no engine runs on this log"
+    assert finding.text == "no engine is running on this database"
     assert not os.listdir(tmp_path)
 
 
