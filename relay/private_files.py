@@ -1,8 +1,7 @@
-"""Files and folders of the program's own: private from their first byte, opened only where they are ours.
+"""Files and folders of the program's own: private from the first byte, opened only if they are ours.
 
-Owns modes, flags and checks for all that we write without being told where (database, lock, socket, state,
-certificates, the editor's copy), so that a link, a pipe or another user's file in the place of one of them
-is neither followed nor written to.
+Owns modes, flags and checks for every file whose path we choose (database, lock, socket, state, certificates,
+the editor's copy). A link, a pipe or another user's file at that path is neither followed nor written to.
 """
 
 from __future__ import annotations
@@ -17,17 +16,17 @@ from secrets import token_hex
 from relay.errors import RelayError
 
 _NEVER_FOLLOW = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-"""A pipe is opened without waiting for its other end, so that it can be refused."""
+"""With O_NONBLOCK a pipe opens without waiting for its other end, and can be refused."""
 
 
 def make_folder(folder: Path) -> list[Path]:
-    """Make a folder and its missing parents, each 0700 under any umask, and durable.
+    """Make a folder and its missing parents durably, each 0700 under any umask.
 
     Returns:
-        Those that were made, the outermost first.
+        The folders that were made, outermost first.
 
     Raises:
-        OSError: one of them cannot be made.
+        OSError: one of them could not be made.
     """
     missing = []
     at = folder
@@ -38,7 +37,7 @@ def make_folder(folder: Path) -> list[Path]:
     for each in reversed(missing):
         try:
             each.mkdir(mode=0o700)
-        except FileExistsError:  # Another process of ours was faster.
+        except FileExistsError:  # Another of our processes was faster.
             continue
         sync_folder(each.parent)
         made.append(each)
@@ -48,7 +47,7 @@ def make_folder(folder: Path) -> list[Path]:
 
 
 def is_ours_alone(folder: Path) -> bool:
-    """Whether it is a folder of this user, no link, that nobody else can enter."""
+    """Whether it is a folder of this user, not a link, that no other user can enter."""
     try:
         found = folder.lstat()
     except OSError:
@@ -61,7 +60,7 @@ def is_ours_alone(folder: Path) -> bool:
 
 
 def sync_folder(folder: Path) -> None:
-    """Have names made in a folder survive a loss of power, where the file system can."""
+    """Make new names in a folder survive a power failure, where the file system can."""
     with suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
         try:
@@ -71,7 +70,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def why_not_ours(path: Path) -> str | None:
-    """Why a file must not be used as one of ours, as the end of a sentence; None where it may or is missing.
+    """Why a file must not be used as ours, as the end of a sentence; None where it may be, or is missing.
 
     Opens nothing: closing any descriptor of a database would drop SQLite's locks on it.
     """
@@ -82,13 +81,13 @@ def why_not_ours(path: Path) -> str | None:
 
 
 def open_ours(path: Path) -> int:
-    """Open a file of ours for reading and writing, made empty and 0600 where it is not there.
+    """Open a file of ours for reading and writing; make it, empty and 0600, where it is missing.
 
     Returns:
-        Its descriptor, which new programs do not inherit.
+        Its descriptor, which child programs do not inherit.
 
     Raises:
-        RelayError: `unsafe-file` where it is a link, no regular file, another user's, or has several names.
+        RelayError: `unsafe-file` where it is a link, not a regular file, another user's, or has more names.
         OSError: as the system says.
     """
     try:
@@ -112,10 +111,10 @@ def open_ours(path: Path) -> int:
 
 
 def create(path: Path, data: bytes = b"") -> None:
-    """Make a file, 0600, with these bytes.
+    """Make a file, 0600, with these bytes in it.
 
     Raises:
-        FileExistsError: something is there, if only a link that leads nowhere; it is left as it is.
+        FileExistsError: the name is taken, if only by a dangling link; that is left as it is.
         OSError: as the system says.
     """
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NEVER_FOLLOW
@@ -124,25 +123,25 @@ def create(path: Path, data: bytes = b"") -> None:
 
 
 def replace(path: Path, data: bytes) -> None:
-    """Put a file, 0600, in the place of what is there: whole, or what was there stays.
+    """Replace a file atomically by a new one, 0600.
 
-    A link there is replaced, and what it leads to stays as it is.
+    A link is replaced, and the file that it leads to stays as it is.
 
     Raises:
         OSError: as the system says.
     """
-    beside = path.with_name(f".{path.name}.{token_hex(4)}")
+    temporary = path.with_name(f".{path.name}.{token_hex(4)}")
     try:
-        create(beside, data)
-        beside.replace(path)
+        create(temporary, data)
+        temporary.replace(path)
     except OSError:
         with suppress(OSError):
-            beside.unlink()
+            temporary.unlink()
         raise
 
 
 def unsafe(path: Path, reason: str, way_out: str = "remove it, or name another file with --db") -> RelayError:
-    """The error for a file that is not ours."""
+    """Return the error for a file that is not ours."""
     return RelayError(f"{path} {reason}, so it is not opened; {way_out}", word="unsafe-file")
 
 
