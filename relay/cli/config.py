@@ -1,4 +1,4 @@
-"""`config init` and `config show`: a settings file to start from, and what is in force and why."""
+"""`config init` and `config show`: a settings file to start from, and the settings in force."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from relay.text.safe import visible
 
 HEAD = """\
 # Settings of lean-relay for this folder and those below it. Remove the # before a line to set it.
-# Stronger than this file: options such as --port, then variables such as LEAN_RELAY_PORT.
-# `lean-relay config show` tells what is in force, and where each value comes from.
+# Options such as --port, then variables such as LEAN_RELAY_PORT, are stronger than this file.
+# `lean-relay config show` prints the settings in force, and where each value comes from.
 """
 
 SECRETS_HEAD = """\
@@ -38,29 +38,30 @@ SECRETS_HEAD = """\
 
 @click.group("config", cls=Group)
 def config_command() -> None:
-    """Write a settings file, or see which settings are in force and where each comes from."""
+    """Write a settings file, or show the settings in force and where each comes from."""
 
 
 @config_command.command("init")
 @shared_options
 @click.pass_obj
 def init(invocation: Invocation) -> None:
-    """Write a lean-relay.toml in which every setting is explained and commented out.
+    """Write a lean-relay.toml that explains every setting, all commented out.
 
-    It is written in the working folder, or to --config FILE; an existing file is left alone.
+    Writes it to the working folder, or to --config FILE; an existing file is not changed.
     """
     path = Path(PROJECT_FILE) if invocation.config is None else invocation.config
     try:
         private_files.create(path, template().encode())
     except FileExistsError as error:
-        raise UsageError(f"{path} exists and was left as it is; --config FILE writes another") from error
+        raise UsageError(f"{path} already exists; use --config FILE to write another file") from error
     except OSError as error:
-        raise RelayError(f"cannot write {path}: {error.strerror}", word="not-written") from error
+        raise RelayError(f"could not write {path}: {error.strerror}", word="not-written") from error
     if invocation.json:
         print_json({"kind": "settings_file", "path": str(path.absolute())})
     else:
         click.echo(
-            f"wrote {visible(str(path))}; all in it is commented out, so nothing has changed yet", err=True
+            f"wrote {visible(str(path))}; everything in it is commented out, so no setting has changed yet",
+            err=True,
         )
 
 
@@ -79,8 +80,8 @@ def _explained(setting: Setting | SecretSetting) -> str:
 def show(invocation: Invocation) -> None:
     """Print each setting in force and where its value comes from.
 
-    Of secrets it tells the names and where each is to be read from; it does not read them. Settings of a
-    project file that is not trusted are left out and named on stderr.
+    For secrets it prints the names and where to read each; it does not read them. Settings of a project file
+    that is not trusted are left out and named on stderr.
     """
     settings = invocation.settings_unasked()
     say_left_out(settings)

@@ -16,32 +16,32 @@ from relay.text.safe import visible
 
 STATES = {
     "trusted": "trusted",
-    "changed": "not trusted: these values have changed since",
-    "unreadable": "not trusted: the file is gone, or cannot be taken",
+    "changed": "not trusted: these values have changed",
+    "unreadable": "not trusted: the file is missing, or was refused",
     "removed": "no longer trusted",
-    "not-needed": "sets nothing that needs trust",
+    "not-needed": "has no settings that need trust",
 }
 
 
 @click.command("trust")
 @click.argument("file", required=False, type=click.Path(path_type=Path))
-@click.option("--list", "listed", is_flag=True, help="List the project files that are trusted.")
-@click.option("--remove", is_flag=True, help="Trust the file no longer.")
+@click.option("--list", "listed", is_flag=True, help="List the trusted project files.")
+@click.option("--remove", is_flag=True, help="Stop trusting the file.")
 @shared_options
 @click.pass_obj
 def trust_command(invocation: Invocation, file: Path | None, listed: bool, remove: bool) -> None:
-    """Trust the project's lean-relay.toml, or FILE, with the values that it has now.
+    """Trust the project's lean-relay.toml, or FILE, with its present values.
 
-    A file that is found in the working folder or above may have come with a cloned repository. It sets freely
-    what stays inside its folder and on loopback. Other targets, files and hosts, keep, certificates and
-    switched-off checks hold once it is trusted, until one of those values changes. A file that --config names
+    A file that is found in the working folder or above may have come with a cloned repository. It can set
+    anything inside its folder and on loopback. Other targets, files and hosts, keep, certificates and
+    disabled checks apply once you trust it, until one of those values changes. A file named with --config
     needs no trust.
     """
     if listed and (remove or file is not None):
-        raise UsageError("--list lists every trusted file, so neither FILE nor --remove goes with it")
+        raise UsageError("--list does not go with FILE or --remove")
     if invocation.config is not None:
         raise UsageError(
-            "--config names a file, which needs no trust; `lean-relay trust FILE` trusts another"
+            "a file named with --config needs no trust; run `lean-relay trust FILE` to trust another"
         )
     if listed:
         _list(invocation)
@@ -50,35 +50,35 @@ def trust_command(invocation: Invocation, file: Path | None, listed: bool, remov
     if remove:
         if not trusted.forget(path):
             raise NotFound(f"{path} is not trusted; `lean-relay trust --list` lists the files that are")
-        _tell(invocation, path, "removed", [], None)
+        _print(invocation, path, "removed", [], None)
         return
     project = project_file(path)
     if not project.outer:
-        _tell(invocation, path, "not-needed", [], None)
+        _print(invocation, path, "not-needed", [], None)
         return
     trusted.trust(project)
     remembered = trusted.record_of(project.path)
-    _tell(invocation, path, "trusted", project.names, remembered.trusted_at if remembered else None)
+    _print(invocation, path, "trusted", project.names, remembered.trusted_at if remembered else None)
     if not invocation.json:
         for line in named(project):
             click.echo(f"  {line}")
 
 
 def _path(file: Path | None) -> Path:
-    """The project file that is meant, as trust knows it.
+    """Path of the project file, as trust records it.
 
     Raises:
-        NotFound: none is meant, and none is found.
-        UsageError: a file of another name, which is never found by itself.
+        NotFound: no FILE is given, and none is found.
+        UsageError: a file of another name, which only --config can name.
     """
     if file is None:
         found = find_project_file(Path.cwd())
         if found is None:
-            raise NotFound(f"there is no {PROJECT_FILE} in this folder or above it")
+            raise NotFound(f"no {PROJECT_FILE} in this folder or above it")
         return real_path(found)
     path = file / PROJECT_FILE if file.is_dir() else file
     if path.name != PROJECT_FILE:
-        raise UsageError(f"only a {PROJECT_FILE} needs trust; another file is named with --config {file}")
+        raise UsageError(f"only a {PROJECT_FILE} needs trust; use another file with --config {file}")
     return real_path(path.absolute())
 
 
@@ -88,10 +88,10 @@ def _list(invocation: Invocation) -> None:
             state = "trusted" if trusted.is_trusted(project_file(each.path)) else "changed"
         except UsageError:
             state = "unreadable"
-        _tell(invocation, each.path, state, list(each.names), each.trusted_at)
+        _print(invocation, each.path, state, list(each.names), each.trusted_at)
 
 
-def _tell(
+def _print(
     invocation: Invocation, path: Path, state: str, names: list[str], trusted_at: datetime | None
 ) -> None:
     if invocation.json:

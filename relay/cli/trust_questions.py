@@ -1,7 +1,7 @@
 """The two questions about a project file: whether to trust it, and whether its `keep` may remove captures.
 
-Asked at a terminal only, on stderr, so that a pipe gets data alone. The values are untrusted text: they are
-cleaned, and where they are too much to be read nothing is asked.
+Both are asked only at a terminal, and on stderr, so that a pipe gets only data. The values are untrusted
+text: they are cleaned, and nothing is asked where there is too much of it to read.
 """
 
 from __future__ import annotations
@@ -22,25 +22,25 @@ from relay.text.safe import visible
 
 MOST_SETTINGS = 40
 MOST_LETTERS = 400
-"""Of one value. A question that cut some of it would get a yes for what was not seen."""
+"""Of one value. With a shortened value, a person would agree to something unseen."""
 
 
 def is_asked() -> bool:
-    """Whether a person can be asked: keys come from a terminal and words go to one, in its foreground."""
+    """Whether a person can be asked: stdin and stderr are a terminal, and we are in its foreground."""
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return False
     try:
-        # Behind a shell's `&` a question would stop the process.
+        # In the background of a shell (`&`) a question would stop the process.
         return os.tcgetpgrp(sys.stdin.fileno()) == os.getpgrp()
     except OSError:
-        return True  # A terminal that is not our session's has no foreground.
+        return True  # The terminal of another session has no foreground.
 
 
 def ask(project: ProjectFile) -> bool:
-    """Ask whether to trust a project file with the values that were read, and remember a yes.
+    """Ask whether to trust a project file with these values, and record a yes.
 
     Raises:
-        UntrustedSettings: there is no terminal, the values are too many or too long, or the answer is no.
+        UntrustedSettings: there is no terminal, there are too many or too long values, or the answer is no.
     """
     too_much = len(project.outer) > MOST_SETTINGS or any(
         len(each.value) > MOST_LETTERS for each in project.outer
@@ -57,14 +57,14 @@ def ask(project: ProjectFile) -> bool:
 
 
 def named(project: ProjectFile) -> list[str]:
-    """The settings that need trust, cleaned, one a line."""
+    """The settings that need trust, cleaned, one per line."""
     return [visible(f"{each.name} = {each.value}") for each in project.outer]
 
 
 def ask_about_removal(settings: Settings) -> None:
-    """Before an engine starts: ask about the first removal by a project file's `keep`, and remember a yes.
+    """Before an engine starts, ask about the first removal by a project file's `keep`, and record a yes.
 
-    Says nothing where there is nothing to remove, nobody to ask, or an engine that runs already.
+    Asks nothing where there is nothing to remove, no terminal, or an engine is already running.
     """
     if settings.keep is None or settings.keep_file is None or not is_asked():
         return
@@ -75,7 +75,7 @@ def ask_about_removal(settings: Settings) -> None:
     try:
         with Reader(settings.db) as reader:
             count = reader.removable(datetime.now(UTC) - settings.keep)
-    except RelayError:  # No database yet, or one of before: the engine tells when it has read it.
+    except RelayError:  # No database yet, or an older one: the engine reports it once it has read it.
         return
     if not count:
         return
@@ -83,5 +83,5 @@ def ask_about_removal(settings: Settings) -> None:
     span = format_span(settings.keep)
     verb = "is" if count == 1 else "are"
     click.echo(f"{file} keeps captures for {span}. {captures(count)} in {db} {verb} older.", err=True)
-    if click.confirm("Remove these for good now, and others when they are as old?", err=True):
+    if click.confirm("Delete these permanently now, and others when they are as old?", err=True):
         trusted.agree_to_removal(settings.keep_file, settings.db, settings.keep)

@@ -56,12 +56,12 @@ def test_init_overwrites_nothing(folder: Path, capsys: Output) -> None:
     """A file that is there stays as it is, and saying so is wrong usage."""
     (folder / "lean-relay.toml").write_text("port = 1")
     assert run(["config", "init"]) == 2
-    assert "lean-relay.toml exists and was left as it is" in capsys.readouterr().err
+    assert "lean-relay.toml already exists" in capsys.readouterr().err
     assert (folder / "lean-relay.toml").read_text() == "port = 1"
     assert run(["config", "init", "--config", "other.toml", "--json"]) == 0
     assert lines(capsys) == [{"kind": "settings_file", "path": str(folder / "other.toml")}]
     assert run(["config", "init", "--config", "missing/other.toml"]) == 1
-    assert "[not-written] cannot write missing/other.toml" in capsys.readouterr().err
+    assert "[not-written] could not write missing/other.toml" in capsys.readouterr().err
 
 
 def test_show_tells_values_and_where_they_come_from(

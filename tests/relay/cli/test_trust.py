@@ -139,7 +139,7 @@ def test_trust_list_and_remove(file: Path, capsys: Output) -> None:
     assert state() == "unreadable"
     assert run(["trust", "--list"]) == 0
     assert capsys.readouterr().out == (
-        f"{file}: not trusted: the file is gone, or cannot be taken (forward, insecure)\n"
+        f"{file}: not trusted: the file is missing, or was refused (forward, insecure)\n"
     )
     assert run(["trust", "--remove", str(file)]) == 0
     assert capsys.readouterr().out == f"{file}: no longer trusted\n"
@@ -153,7 +153,7 @@ def test_trust_takes_a_file_or_folder_and_finds_one_above(
 ) -> None:
     """Without FILE it is the one that other commands find; a file without need of trust gets none."""
     assert run(["trust"]) == 4
-    assert "there is no lean-relay.toml in this folder or above it" in capsys.readouterr().err
+    assert "no lean-relay.toml in this folder or above it" in capsys.readouterr().err
     assert run(["trust", "nowhere/lean-relay.toml"]) == 2
     file.write_text("port = 1")
     assert run(["trust", "--json"]) == 0
