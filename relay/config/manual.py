@@ -10,14 +10,15 @@ _HEAD = ("setting", "option", "default", "meaning", "needs trust")
 
 
 def settings_table() -> str:
-    """Every setting as a row of a Markdown table.
+    """Return a Markdown table of all settings; those with a structure have an example.
 
-    The last column says when a project's file needs trust for it.
+    The last column says when a project file needs trust for it.
     """
     rows = [_HEAD, tuple("---" for _ in _HEAD)]
     for each in SETTINGS.values():
         option = f"`{each.option_name}`" if each.option is not None else ""
         default = f"`{each.default_text}`" if each.default_text else ""
-        rows.append((f"`{each.key}`", option, default, each.meaning, each.reach.trust))
+        meaning = each.meaning if each.structure is None else f"{each.meaning} `{each.example}`"
+        rows.append((f"`{each.key}`", option, default, meaning, each.reach.trust))
     rows += [(f"`{each.key}`", "", "", each.meaning, reach.secret.trust) for each in SECRETS]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)

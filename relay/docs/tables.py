@@ -21,11 +21,10 @@ def filters() -> str:
 
 
 def settings() -> str:
-    """Every setting, with an example and its meaning."""
-    from relay.config import SETTINGS
+    """Every setting, with its option, default and meaning, and when a project file needs trust for it."""
+    from relay.config import settings_table
 
-    rows = ((f"`{each.key}`", f"`{each.example}`", each.meaning) for each in SETTINGS.values())
-    return markdown(("setting", "example", "meaning"), rows)
+    return settings_table()
 
 
 def kinds() -> str:

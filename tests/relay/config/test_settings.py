@@ -15,6 +15,7 @@ def test_every_setting_has_a_row_with_its_option_default_and_trust() -> None:
     by_name = {row[0].strip("`"): [cell.strip() for cell in row[1:]] for row in rows}
     assert by_name["port"] == ["`--port`", "`5326`", "TCP port to listen on; 0 takes any free one.", "no"]
     assert by_name["forward"][0] == "`--forward-to`"
+    assert by_name["senders"][2].endswith('`senders = ["203.0.113.7", "198.51.100.0/24"]`')
     assert by_name["max_body"][1] == "`10MiB`"
     assert by_name["keep"][3] == "unless forever"
 
