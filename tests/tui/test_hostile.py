@@ -209,7 +209,7 @@ def is_at(see: Showing, place: str) -> bool:
 
 def stands(screen: MainScreen) -> bool:
     """Whether the screen knows that the engine stands badly."""
-    return screen.engine is STATUS
+    return screen.engine_status is STATUS
 
 
 async def previewed(self: Gateway, action: str, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -333,6 +333,6 @@ async def test_words_of_a_notification(tmp_path: Path) -> None:
     async with showing(tmp_path) as see:
         screen = see.pilot.app.screen
         assert isinstance(screen, MainScreen)
-        screen.failed(RelayError(f"[b]said[/b] {SEQUENCES}", word="x"))
+        screen.ui.failed(RelayError(f"[b]said[/b] {SEQUENCES}", word="x"))
         await wait_for(see.pilot, lambda: "[b]said[/b]" in see.text(), "the notification")
         assert hostile_in(drawn(see)) == set()

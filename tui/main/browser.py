@@ -48,7 +48,7 @@ class Finding:
         self.is_late = any(leaf.is_late for leaf in filter.leaves())
 
 
-class Browsing:
+class Browser:
     """The captures of one log as a list."""
 
     def __init__(self, gateway: Gateway, changed: Callable[[], None]) -> None:
@@ -166,12 +166,18 @@ class Browsing:
                 self.listing.add_newer(ids)
         if self.is_counted and self._known is not None:
             self._known = self._gateway.with_newer(self._known)
+        self._changed()
         return came
 
     def lost(self, ids: Sequence[int]) -> None:
         """Rows that were to be drawn are gone: the list loses them, and others may be gone too."""
         self.listing.remove(ids)
         self._want_count(after_s=QUIET_S)
+        self._changed()
+
+    def clear_marks(self) -> None:
+        """Unmark all captures."""
+        self.listing.marks.clear()
         self._changed()
 
     # -- a filter ------------------------------------------------------------------------------

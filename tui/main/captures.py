@@ -1,165 +1,147 @@
-"""What can be done with captures and with the engine from the main screen, and why it cannot now."""
+"""Actions on the selected captures: star, note, delete, compare, copy, journey."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
-from typing import ClassVar
-
-from textual import events, work
-from textual.notifications import SeverityLevel
-from textual.screen import Screen
+from functools import partial
+from typing import Any
 
 from relay.errors import RelayError
-from relay.lean.catalogue import catalogue
-from relay.text.captures import response
 from relay.text.safe import visible
-from relay.text.units import format_ms
-from tui.gateway import Gateway
-from tui.keyboard import keymap
-from tui.presenters.status import Engine, Status
-from tui.screens.dialogs import Confirm, NoteDialog, TriggerDialog
+from tui.main.context import CaptureContext, act, no_capture, no_engine
+from tui.presenters.copies import Item, of_one, of_several
+from tui.presenters.format import format_captures
+from tui.screens.compare import CompareScreen
+from tui.screens.copying import CopyMenu
+from tui.screens.dialogs import Confirm, NoteDialog
+from tui.screens.journey import JourneyScreen
+
+READS = frozenset({"compare", "copy", "journey"})
+CHANGES = frozenset({"star", "note", "delete"})
+"""Actions that need an engine."""
 
 
-class ActingScreen(Screen[None]):
-    """Actions; what they are about is told by the screen that builds on it."""
+class CaptureController:
+    """Changes, compares and copies the selected captures."""
 
-    gateway: Gateway
-    _last_sample: str | None = None
+    def __init__(self, context: CaptureContext) -> None:
+        self._context = context
 
-    NEED_CAPTURES: ClassVar[frozenset[str]] = frozenset({"star", "note", "delete", "mark"})
-    NEED_ENGINE: ClassVar[frozenset[str]] = frozenset({"star", "note", "delete", "pause", "trigger"})
+    def disabled_reason(self, action: str) -> str | None:
+        """Why an action cannot run now, in a sentence; None where it can, or is another controller's."""
+        if action not in READS | CHANGES:
+            return None
+        selected = len(self._context.selected_ids())
+        if action == "compare" and selected > 2:
+            return f"{selected:,} captures are marked; two can be compared."
+        if (reason := no_capture(self._context)) is not None:
+            return reason
+        return no_engine(self._context) if action in CHANGES else None
 
-    @property
-    def engine(self) -> Status:
-        """How the engine was a moment ago."""
-        raise NotImplementedError
+    # -- changes -------------------------------------------------------------------------------
 
-    def chosen(self) -> list[int]:
-        """The captures that an action is about, ascending."""
-        raise NotImplementedError
+    def star(self) -> None:
+        """Star the selected captures; unstar them where all have a star."""
+        ids = self._context.selected_ids()
+        starred = not all(map(self._is_starred, ids))
+        done = f"{'Starred' if starred else 'No star on'} {format_captures(ids)}"
+        self._act(partial(self._context.gateway.star, ids, starred), done)
 
-    def is_starred(self, number: int) -> bool:
-        """Whether a capture has a star."""
-        raise NotImplementedError
-
-    def done(self) -> None:
-        """Something was changed on purpose: marks go, rows are read again."""
-        raise NotImplementedError
-
-    # -- what cannot be done -------------------------------------------------------------------
-
-    def why_not(self, action: str) -> str | None:
-        """Why an action cannot be done now, in a sentence; None where it can."""
-        if action in self.NEED_CAPTURES and not self.chosen():
-            return "There is no capture to do this with."
-        if action in self.NEED_ENGINE and self.engine.engine is Engine.GONE:
-            return "No engine runs on this log, and only it can do this; `lean-relay listen` starts one."
-        if action == "trigger" and self.engine.engine is Engine.RUNNING and self.engine.url is None:
-            return "The engine takes no webhooks, so there is nowhere to post to."
-        if action == "pause" and self.engine.engine is Engine.RUNNING and not self.engine.targets:
-            return "Nothing is sent on, so nothing can be held back; --forward-to names a target."
-        return None
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        return None if self.why_not(action) else True  # None: shown, but grey.
-
-    def on_key(self, event: events.Key) -> None:
-        # What a binding refused arrives here.
-        key = keymap.of(self.app).of_key(event.key)
-        if key is not None and (reason := self.why_not(key.action)):
-            event.stop()
-            self.notify(reason, title=key.label, severity="warning", markup=False)
-
-    # -- on captures ---------------------------------------------------------------------------
-
-    def action_star(self) -> None:
-        ids = self.chosen()
-        starred = not all(map(self.is_starred, ids))
-        self._act(self.gateway.star(ids, starred), f"{'Starred' if starred else 'No star on'} {these(ids)}")
-
-    @work(group="dialog")
-    async def action_note(self) -> None:
-        ids = self.chosen()
-        text = await self.app.push_screen_wait(NoteDialog(f"Note to {these(ids)}", self.note_of(ids)))
+    async def note(self) -> None:
+        """Ask for a note on the selected captures, beginning with the one there is."""
+        ids = self._context.selected_ids()
+        row = self._context.row(ids[0]) if len(ids) == 1 else None  # The detail is read a moment later.
+        before = row.note or "" if row is not None else ""
+        text = await self._context.ui.ask(NoteDialog(f"Note to {format_captures(ids)}", before))
         if text is not None:
-            done = f"Noted at {these(ids)}" if text else f"No note at {these(ids)}"
-            self._act(self.gateway.note(ids, text or None), done)
+            done = f"Noted at {format_captures(ids)}" if text else f"No note at {format_captures(ids)}"
+            self._act(partial(self._context.gateway.note, ids, text or None), done)
 
-    def note_of(self, ids: list[int]) -> str:
-        """The note to begin with."""
-        raise NotImplementedError
+    def _act(self, work: partial[Any], done: str) -> None:
+        self._context.ui.start(partial(act, self._context, work, done), group="act")
 
-    @work(group="dialog")
-    async def action_delete(self) -> None:
-        ids = self.chosen()
-        starred = sum(map(self.is_starred, ids))
+    async def delete(self) -> None:
+        """Ask, then delete the selected captures that have no star."""
+        ids = self._context.selected_ids()
+        starred = sum(map(self._is_starred, ids))
         if starred == len(ids):
-            star = keymap.of(self.app).written("capture.star")
-            self.notify(f"What is starred is not deleted; {star} takes the star away.", markup=False)
+            star = self._context.ui.key("capture.star")
+            self._context.ui.show_notice(f"What is starred is not deleted; {star} takes the star away.")
             return
         spared = f" The {starred} starred stay." if starred else ""
         question = (
-            f"{these(ids).capitalize()} with body, headers, note and all deliveries will be removed from "
-            f"{visible(str(self.gateway.db))} for good, and what they held is overwritten.{spared}"
+            f"{format_captures(ids).capitalize()} with body, headers, note and all deliveries will be "
+            f"removed from {visible(str(self._context.gateway.db))} for good, and what they held is "
+            f"overwritten.{spared}"
         )
-        if await self.app.push_screen_wait(Confirm("Delete for good?", question, "Yes, delete")):
-            self._delete(ids)
+        if await self._context.ui.ask(Confirm("Delete for good?", question, "Yes, delete")):
+            self._context.ui.start(partial(self._delete, ids), group="act")
 
-    @work(group="act")
     async def _delete(self, ids: list[int]) -> None:
         try:
-            gone = await self.gateway.prune(ids)
+            gone = await self._context.gateway.prune(ids)
         except RelayError as error:
-            self.failed(error)
+            self._context.ui.failed(error)
             return
-        self.notify(f"{gone:,} removed", markup=False)
-        self.done()
+        self._context.ui.show_notice(f"{gone:,} removed")
+        self._context.refresh_list()
 
-    # -- on the engine -------------------------------------------------------------------------
+    def _is_starred(self, number: int) -> bool:
+        row = self._context.row(number)
+        return row is not None and row.starred
 
-    def action_pause(self) -> None:
-        paused = not self.engine.paused
-        self._act(
-            self.gateway.pause(paused), None if paused else "Deliveries go on"
-        )  # A banner tells of a pause.
+    # -- reading -------------------------------------------------------------------------------
 
-    @work(group="dialog")
-    async def action_trigger(self) -> None:
-        chosen = await self.app.push_screen_wait(TriggerDialog(catalogue().events, self._last_sample))
-        if chosen is not None:
-            self._last_sample = chosen
-            self._post(chosen)
+    def compare(self) -> None:
+        """Compare two marks; a mark and the cursor; or the cursor and the one before of its type."""
+        ids, cursor = self._context.selected_ids(), self._context.cursor
+        if len(ids) == 1 and cursor not in (None, *ids):
+            ids = sorted((*ids, cursor or 0))
+        other = ids[1] if len(ids) > 1 else None
+        self._context.ui.open(CompareScreen(self._context.gateway, ids[0], other))
 
-    @work(group="act")
-    async def _post(self, type_: str) -> None:
+    async def journey(self) -> None:
+        """Show the journey of the capture under the cursor, and go to the capture chosen there."""
+        number = self._context.cursor
+        if number is not None:
+            chosen = await self._context.ui.ask(JourneyScreen(self._context.gateway, number))
+            if chosen is not None:
+                self._context.go_to(chosen)
+
+    async def copy(self) -> None:
+        """Ask what to copy of the selected captures, and where to."""
+        ids = self._context.selected_ids()
         try:
-            post = await self.gateway.trigger(type_)
+            items = await self._copies_of_one(ids[0]) if len(ids) == 1 else await self._copies(ids)
+            if items is None:
+                self._context.ui.show_notice(f"Capture {ids[0]} is no longer there.", severity="warning")
+                return
+            chosen = await self._context.ui.ask(CopyMenu(f"Copy of {format_captures(ids)}", items))
+            if chosen is not None:
+                await self._copy(*chosen)
         except RelayError as error:
-            self.failed(error)
+            self._context.ui.failed(error)
+
+    async def _copies(self, ids: list[int]) -> list[Item]:
+        return list(of_several(ids, await self._context.gateway.event_ids(ids)))
+
+    async def _copies_of_one(self, number: int) -> list[Item] | None:
+        subject, at_cursor = self._context.subject, self._context.value_at_cursor()
+        if subject is None or subject.capture.id != number:  # The detail still shows the one before.
+            subject, at_cursor = await self._context.gateway.subject(number), None
+        if subject is None:
+            return None
+        return list(of_one(subject.capture, self._context.gateway.curl(subject.capture), at_cursor))
+
+    async def _copy(self, item: Item, into_file: bool) -> None:
+        text = item.as_text
+        if into_file or text is None:
+            path = await self._context.gateway.save(item.file, item.data)
+            why = "" if into_file else "Too large for a clipboard, or no text. "
+            self._context.ui.show_notice(f"{why}In {visible(str(path))}", title=item.name, timeout_s=15)
             return
-        came = response(post.status, post.error)
-        unsigned = "" if post.signed else ", unsigned: no webhook secret is set"
-        text = f"{type_} -> {came} in {format_ms(post.elapsed_s * 1000)}{unsigned}"
-        taken = post.verdict.word == "delivered"
-        severity: SeverityLevel = "information" if taken else "error"
-        self.notify(visible(text), title="Sample", severity=severity, markup=False)
-
-    @work(group="act")
-    async def _act(self, act: Awaitable[None], told: str | None) -> None:
-        try:
-            await act
-        except RelayError as error:
-            self.failed(error)
-            return
-        if told is not None:
-            self.notify(told, markup=False)
-        self.done()
-
-    def failed(self, error: RelayError) -> None:
-        """Say why something was not done."""
-        self.notify(visible(str(error)), title=error.word or "", severity="error", markup=False, timeout=10)
-
-
-def these(ids: list[int]) -> str:
-    """`capture 12`, `1,234 captures`."""
-    return f"capture {ids[0]}" if len(ids) == 1 else f"{len(ids):,} captures"
+        self._context.ui.copy(text)
+        copy = self._context.ui.key("capture.copy")
+        self._context.ui.show_notice(
+            f"{item.preview}\nIf your terminal keeps it from the clipboard: {copy}, f writes a file.",
+            title=f"Copied: {item.name}",
+        )

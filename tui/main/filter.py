@@ -1,28 +1,19 @@
-"""The filter of the main screen: written, applied, switched off; and what is remembered of a screen.
-
-Owns what a filter that somebody writes does to the list, and the memory of how the screen was left.
-"""
+"""The filter of the main screen: written, applied, turned off, remembered."""
 
 from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
-
-from textual import work
-from textual.screen import Screen
-from textual.timer import Timer
+from typing import Protocol
 
 from relay import filters
 from relay.errors import RelayError
-from relay.filters import Filter, FilterError
+from relay.filters import FilterError
 from relay.text.local_time import now
-from tui.gateway import Gateway
-from tui.main.browser import Browsing
+from tui.main.context import CaptureContext, Stoppable
+from tui.main.list_pane import ListController
+from tui.state.completion import Seen
 from tui.state.memory import Memory, Recall
-from tui.theme import THEMES
-from tui.widgets.capture_list import CaptureList
-from tui.widgets.detail import Detail
-from tui.widgets.filter_bar import FilterBar
 
 WRITTEN_AFTER_S = 0.15
 """How long nothing has to be typed for a filter to be applied."""
@@ -30,141 +21,142 @@ WRITTEN_AFTER_S = 0.15
 HALF_AFTER_S = 0.6
 """The same where a word is at its beginning: as a text `ty` finds nothing, and `type:` is meant."""
 
-ZOOMS = ("list", "detail")
+
+class Bar(Protocol):
+    """Where a filter is written."""
+
+    enabled: bool
+    """Whether the filter is applied."""
+    seen: Seen
+    recall: Recall
+
+    @property
+    def text(self) -> str:
+        """The text as written."""
+
+    @property
+    def shown_text(self) -> str:
+        """The text while the bar is open; else empty."""
+
+    @property
+    def is_faulty(self) -> bool:
+        """Whether the text is shown as wrong."""
+
+    def edit(self) -> None:
+        """Open the bar and take the keys."""
+
+    def put(self, text: str) -> None:
+        """Write a text that the caller applies."""
+
+    def clear(self) -> None:
+        """Empty the bar and close it."""
+
+    def complain(self, fault: FilterError | None) -> None:
+        """Show an error at its place; None takes it away."""
+
+    def seen_changed(self) -> None:
+        """Offer other values."""
 
 
-class Filtering(Screen[None]):
-    """The part of the main screen that has to do with its filter."""
+class FilterController:
+    """Applies what is written in the bar to the list."""
 
-    gateway: Gateway
-    _browsing: Browsing
-    _bar: FilterBar
-    _list: CaptureList
-    _detail: Detail
-    _writing: Timer | None = None
-    """Waits for the filter to be written to its end."""
-    _memory = Memory()
-    """What is in the file."""
-
-    def _show_again(self) -> None:
-        """Read the list anew."""
-        raise NotImplementedError
-
-    def _cannot_read(self, error: RelayError) -> None:
-        """Leave the log alone."""
-        raise NotImplementedError
+    def __init__(self, context: CaptureContext, bar: Bar, pane: ListController) -> None:
+        self._context, self._bar, self._pane = context, bar, pane
+        self._writing: Stoppable | None = None
+        """Waits for the filter to be written to its end."""
 
     # -- writing -------------------------------------------------------------------------------
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action == "edit_filter" and self._bar.has_focus_within:
-            return False
-        return super().check_action(action, parameters)
-
-    def action_edit_filter(self) -> None:
+    def edit(self) -> None:
+        """Open the bar, and offer values that the database has."""
         self._bar.edit()
-        self._see_values()
+        self._context.ui.start(self._read_values, group="seen", exclusive=True)
 
-    @work(exclusive=True, group="seen")
-    async def _see_values(self) -> None:
-        with suppress(RelayError):  # What reads the list says so.
-            self._bar.seen = await self.gateway.seen_values()
+    async def _read_values(self) -> None:
+        with suppress(RelayError):  # Reading the list shows the error.
+            self._bar.seen = await self._context.gateway.seen_values()
             self._bar.seen_changed()
 
-    def action_switch_filter(self) -> None:
-        self._bar.enabled = not self._bar.enabled
-        self._apply(self._bar.text)
+    def edited(self, text: str, *, half: bool) -> None:
+        """Apply a text once typing pauses.
 
-    def on_filter_bar_edited(self, event: FilterBar.Edited) -> None:
+        Args:
+            half: a word is at its beginning.
+        """
         self._bar.enabled = True
-        if self._writing is not None:
-            self._writing.stop()
-        after_s = HALF_AFTER_S if event.half else WRITTEN_AFTER_S
-        self._writing = self.set_timer(after_s, lambda: self._apply(event.text))
+        self._stop_waiting()
+        after_s = HALF_AFTER_S if half else WRITTEN_AFTER_S
+        self._writing = self._context.ui.call_after(after_s, lambda: self.apply(text))
 
-    def on_filter_bar_left(self, event: FilterBar.Left) -> None:
-        if self._writing is not None:
-            self._writing.stop()
-        text = "" if event.cleared else self._bar.text
-        if not self._apply(text):
+    def left(self, *, cleared: bool) -> None:
+        """Apply the text at once and go to the list; a wrong text keeps the keys."""
+        self._stop_waiting()
+        text = "" if cleared else self._bar.text
+        if not self.apply(text):
             self._bar.edit()  # The error is there to be corrected; in the list the next letters would act.
             return
         self._bar.recall = Recall(Memory(self._bar.recall.history).with_filter(text).history)
-        self._list.focus()
+        self._pane.focus()
 
-    def on_filter_bar_stop_wanted(self, event: FilterBar.StopWanted) -> None:
-        self._browsing.stop_search()
+    def _stop_waiting(self) -> None:
+        if self._writing is not None:
+            self._writing.stop()
 
     # -- applying ------------------------------------------------------------------------------
 
-    def _apply(self, text: str) -> bool:
-        """Narrow the list by a filter; False where it is none, and then the last good one stays."""
+    def apply(self, text: str) -> bool:
+        """Narrow the list by a filter; False where it is wrong, and the last good one stays."""
         try:
             filter = filters.parse(text, now())
-        except FilterError as fault:
-            self._bar.complain(fault)
+        except FilterError as error:
+            self._bar.complain(error)
             return False
         self._bar.complain(None)
-        applied = self._browsing.finding.filter.text if self._browsing.finding is not None else ""
-        if (text if self._bar.enabled else "").strip() == applied.strip():
+        wanted = text.strip() if self._bar.enabled else ""
+        if wanted == self._pane.filter_text.strip():
             return True
-        if not text.strip() or not self._bar.enabled:
-            self.workers.cancel_group(self, "search")
-            self._browsing.finding = None
-            self._show_again()
+        if wanted:
+            self._pane.search(filter)
         else:
-            self._search(filter)
+            self._pane.show_all()
         return True
 
-    @work(exclusive=True, group="search")
-    async def _search(self, filter: Filter) -> None:
-        try:
-            await self._browsing.search(filter)
-        except RelayError as error:
-            self._cannot_read(error)
+    def switch(self) -> None:
+        """Turn the filter off, or on again; its text stays."""
+        self._bar.enabled = not self._bar.enabled
+        self.apply(self._bar.text)
 
-    # -- from one time to the next -------------------------------------------------------------
+    def clear(self) -> None:
+        """Remove the filter."""
+        self._bar.clear()
+        self.apply("")
 
-    def _take_up(self, memory: Memory) -> None:
-        """Show the list as it was left."""
-        self._memory = memory
-        self._browsing.listing.newest_first = memory.newest_first
-        if memory.theme in {theme.name for theme in THEMES}:
-            self.app.theme = memory.theme
-        if memory.zoom in ZOOMS:
-            self.add_class(f"-zoom-{memory.zoom}")
-        self._detail.open_tab_named(memory.tab)
-        self._list.choose_columns(memory.columns)
+    def show(self, number: int) -> None:
+        """Turn the filter off where it hides a capture, and go there."""
+        if not self._pane.has(number):
+            self._bar.enabled = False
+            self.apply(self._bar.text)
+            switch = self._context.ui.key("filter.switch")
+            self._context.ui.show_notice(f"The filter hides it, so it is off; {switch} switches it on.")
+        self._pane.go_to(number)
+
+    # -- memory --------------------------------------------------------------------------------
+
+    def restore(self, memory: Memory) -> None:
+        """Show the filter of a memory, and the list as it narrows it."""
         self._bar.recall = Recall(memory.history)
         self._bar.put(memory.filter)
         self._bar.enabled = memory.filter_on or not memory.filter
-        self._show_again()
+        self._pane.read_again()
         if memory.filter:
-            self._apply(memory.filter)
+            self.apply(memory.filter)
 
-    def _remembered(self) -> Memory:
-        """How the screen is now."""
-        zoom = next((zoom for zoom in ZOOMS if self.has_class(f"-zoom-{zoom}")), "")
-        filter = self._bar.shown_text.strip()
+    def remembered(self, memory: Memory) -> Memory:
+        """A memory with the filter as it is now; a wrong text leaves the filter of the memory."""
         return replace(
-            Memory(self._bar.recall.history),
-            filter=filter if not self._bar.has_class("-faulty") else self._memory.filter,
+            memory,
+            history=self._bar.recall.history,
+            filter=memory.filter if self._bar.is_faulty else self._bar.shown_text.strip(),
             filter_on=self._bar.enabled,
-            newest_first=self._browsing.listing.newest_first,
-            tab=self._detail.active,
-            columns=self._list.chosen_columns,
-            zoom=zoom,
-            theme=self.app.theme,
         )
-
-    def leave_memory(self) -> None:
-        """Write it down at once: the screen is about to go."""
-        self.gateway.remember_now(self._remembered())
-
-    @work(exclusive=True, group="memory")
-    async def _keep_memory(self) -> None:
-        """Write down how the screen is, where that has changed."""
-        memory = self._remembered()
-        if memory != self._memory:
-            self._memory = memory
-            await self.gateway.remember(memory)

@@ -1,11 +1,11 @@
-"""Sending captures again: as usual, otherwise, or edited; one run at a time, followed to its end."""
+"""Replays from the main screen: as received, with changes, or edited; one run at a time, to its end."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from functools import partial
+from typing import Any, Protocol
 
-from textual import work
 from textual.notifications import SeverityLevel
 
 from relay.delivery.expectations import Expectation
@@ -13,16 +13,13 @@ from relay.errors import RelayError
 from relay.text.replays import Progress
 from relay.text.safe import visible
 from tui.gateway import Checking
-from tui.keyboard import keymap
-from tui.main.captures import these
-from tui.main.looking import LookingScreen
-from tui.presenters.format import Tone
+from tui.main.context import CaptureContext, no_capture, no_engine
+from tui.presenters.format import Tone, format_captures
 from tui.presenters.replay import Wanted, as_expected, conclusion, expectation, order, verdict, what_is_ended
 from tui.presenters.status import Engine
 from tui.screens.dialogs import Confirm
 from tui.screens.editing import EditScreen
 from tui.screens.sending import ReplayDialog
-from tui.widgets.replay_line import ReplayLine
 
 BULK = 10
 """More deliveries than this are asked about first."""
@@ -31,178 +28,193 @@ NEWS_WITHIN_S = 0.3
 
 SEVERITIES: dict[Tone, SeverityLevel] = {"bad": "error", "warn": "warning"}
 
+SENDS = frozenset({"replay", "replay_to", "edit"})
 
-class ReplayingScreen(LookingScreen):
-    """Actions that send; what they are about is told by the screen that builds on it."""
 
-    SENDS: ClassVar[frozenset[str]] = frozenset({"replay", "replay_to", "edit"})
-    NEED_CAPTURES: ClassVar[frozenset[str]] = LookingScreen.NEED_CAPTURES | SENDS
-    NEED_ENGINE: ClassVar[frozenset[str]] = LookingScreen.NEED_ENGINE | SENDS
+class RunView(Protocol):
+    """Where runs are shown."""
 
-    _wanted = Wanted()
-    """How something was sent otherwise the last time."""
+    progress: Progress | None
+    """The run that this screen has started; None while there is none."""
+    others: tuple[Progress, ...]
+    """Runs that were started elsewhere."""
 
-    def __init__(self) -> None:
-        super().__init__()
+
+class ReplayController:
+    """Sends the selected captures again, and follows the run."""
+
+    def __init__(self, context: CaptureContext, view: RunView) -> None:
+        self._context, self._view = context, view
+        self._wanted = Wanted()
+        """The form as it was sent last."""
         self._own: set[tuple[int, str]] = set()
-        """Runs that were begun here."""
+        """Runs that were started here."""
 
     @property
-    def replay_line(self) -> ReplayLine:
-        """Where a run is shown."""
-        raise NotImplementedError
+    def _targets(self) -> tuple[str, ...]:
+        """The usual targets."""
+        targets = self._context.engine_status.targets
+        return tuple(target.url for target in targets if target.state != "not configured")
 
-    @property
-    def targets(self) -> tuple[str, ...]:
-        """The usual ones."""
-        return tuple(target.url for target in self.engine.targets if target.state != "not configured")
-
-    def why_not(self, action: str) -> str | None:
-        written = keymap.of(self.app).written
-        otherwise = written("capture.replay_to")
-        if action in self.SENDS and self.replay_line.progress is not None:
-            return f"A replay is on its way; {written('look.back')} cancels it."
-        if action == "replay" and self.engine.engine is Engine.RUNNING and not self.targets:
+    def disabled_reason(self, action: str) -> str | None:
+        """Why an action cannot run now, in a sentence; None where it can, or is another controller's."""
+        if action not in SENDS:
+            return None
+        otherwise = self._context.ui.key("capture.replay_to")
+        if self._view.progress is not None:
+            return f"A replay is on its way; {self._context.ui.key('look.back')} cancels it."
+        if action == "replay" and self._context.engine_status.engine is Engine.RUNNING and not self._targets:
             return f"No target is configured, so there is no usual one; {otherwise} names one."
-        if action == "edit" and len(self.chosen()) > 1:
+        if action == "edit" and len(self._context.selected_ids()) > 1:
             return f"One capture is edited at a time; {otherwise} changes values in all that are marked."
-        return super().why_not(action)
+        return no_capture(self._context) or no_engine(self._context)
 
-    @work(group="dialog")
-    async def action_replay(self) -> None:
-        ids = self.chosen()
-        if await self._may(ids, Wanted()):
-            self._replay(ids, order(ids, Wanted()))
+    # -- starting ------------------------------------------------------------------------------
 
-    @work(group="dialog")
-    async def action_replay_to(self) -> None:
-        ids = self.chosen()
-        wanted = await self.app.push_screen_wait(
-            ReplayDialog(self.gateway.replays, ids, self.targets, self._wanted)
+    async def replay(self) -> None:
+        """Send to the usual targets, as received."""
+        ids = self._context.selected_ids()
+        if await self._confirmed(ids, Wanted()):
+            self._start(ids, order(ids, Wanted()))
+
+    async def replay_to(self) -> None:
+        """Ask where to and how, then send."""
+        ids = self._context.selected_ids()
+        wanted = await self._context.ui.ask(
+            ReplayDialog(self._context.gateway.replays, ids, self._targets, self._wanted)
         )
         if wanted is not None:
             self._wanted = wanted
-            if await self._may(ids, wanted):
-                self._replay(ids, order(ids, wanted), expectation(wanted))
+            if await self._confirmed(ids, wanted):
+                self._start(ids, order(ids, wanted), expectation(wanted))
 
-    @work(group="dialog")
-    async def action_edit(self) -> None:
-        (number,) = self.chosen()
+    async def edit(self) -> None:
+        """Show the request as a form, then send what was made of it."""
+        (number,) = self._context.selected_ids()
+        replays = self._context.gateway.replays
         try:
-            form = await self.gateway.replays.form(number)
+            form = await replays.form(number)
         except RelayError as error:
-            self.failed(error)
+            self._context.ui.failed(error)
             return
-        sending = await self.app.push_screen_wait(
-            EditScreen(self.gateway.replays, form, self.targets, self._wanted)
-        )
+        sending = await self._context.ui.ask(EditScreen(replays, form, self._targets, self._wanted))
         if sending is not None:
-            self._replay([number], order([number], sending.wanted, sending.edits))
+            self._start([number], order([number], sending.wanted, sending.edits))
 
-    async def _may(self, ids: list[int], wanted: Wanted) -> bool:
-        """Whether so many are to be sent; asks where it is a bulk."""
-        to = wanted.to.split() or list(self.targets)
+    async def _confirmed(self, ids: list[int], wanted: Wanted) -> bool:
+        """Whether to send so many deliveries; asks above BULK."""
+        to = wanted.to.split() or list(self._targets)
         times = int(wanted.times)
         count = len(ids) * times * max(len(to), 1)
         if count <= BULK:
             return True
         often = "" if times == 1 else f", {times:,} times each"
         question = (
-            f"{these(ids).capitalize()} will be sent to {visible(' and '.join(to))}{often}: "
+            f"{format_captures(ids).capitalize()} will be sent to {visible(' and '.join(to))}{often}: "
             f"up to {count:,} requests. "
-            f"{keymap.of(self.app).written('look.back')} cancels them on their way; what has been sent stays "
-            "sent."
+            f"{self._context.ui.key('look.back')} cancels them on their way; what has been sent stays sent."
         )
-        sure = await self.app.push_screen_wait(Confirm("Send them again?", question, "Yes, send", "No"))
-        return sure is True
+        return await self._context.ui.ask(Confirm("Send them again?", question, "Yes, send", "No")) is True
 
-    @work(exclusive=True, group="replay")
-    async def _replay(
-        self, ids: list[int], wanted: dict[str, Any], expected: Expectation | None = None
-    ) -> None:
-        replays = self.gateway.replays
+    def _start(self, ids: list[int], wanted: dict[str, Any], expected: Expectation | None = None) -> None:
+        self._context.ui.start(partial(self._run, ids, wanted, expected), group="replay", exclusive=True)
+
+    # -- following -----------------------------------------------------------------------------
+
+    async def _run(self, ids: list[int], wanted: dict[str, Any], expected: Expectation | None) -> None:
+        replays = self._context.gateway.replays
         try:
             checking = None if expected is None else await replays.checking(expected)
             progress = await replays.begin(wanted)
-            self._own.add(_named(progress))
+            self._own.add(_identity(progress))
             told, attempts = 0, [0]
             while progress["state"] == "running" or attempts:
-                self.replay_line.progress = progress
+                self._show(progress)
                 progress, attempts = await replays.progress(progress["run"], told, NEWS_WITHIN_S)
                 told += len(attempts)
                 if checking is not None:
                     await checking.look(attempts)
         except RelayError as error:
-            self.failed(error)
+            self._context.ui.failed(error)
             return
         finally:
-            self.replay_line.progress = None
-            self.refresh_bindings()
-        self._tell_end(ids, progress, checking)
-        self.done()
+            self._show(None)
+        self._show_end(ids, progress, checking)
+        self._context.refresh_list()
 
-    def _tell_end(self, ids: list[int], progress: Progress, checking: Checking | None) -> None:
+    def _show(self, progress: Progress | None) -> None:
+        self._view.progress = progress
+        self._context.refresh_keys()
+
+    def _show_end(self, ids: list[int], progress: Progress, checking: Checking | None) -> None:
         said, tone = conclusion(progress)
         if len(ids) == 1 and progress["total"] == progress["done"] == 1 and progress["state"] == "ended":
             try:
-                row = self.gateway.rows(ids).get(ids[0])
+                row = self._context.gateway.rows(ids).get(ids[0])
             except RelayError:
-                row = None  # The list says so.
+                row = None  # Reading the list shows the error.
             said, tone = (verdict(row.deliveries) if row is not None else None) or (said, tone)
         if checking is not None:
             told, as_told = as_expected(checking.expected, checking.met, checking.unmet)
             said += f"\n{told}"
             tone = as_told if progress["state"] == "ended" else tone
-        stale = progress["stale_signatures"]
-        if stale:
+        if progress["stale_signatures"]:
             said += "\nIts body was changed and not signed again, so its signature does not verify."
-        self.notify(
+        self._context.ui.show_notice(
             said,
-            title=f"Sent again: {these(ids)}",
+            title=f"Sent again: {format_captures(ids)}",
             severity=SEVERITIES.get(tone, "information"),
-            markup=False,
-            timeout=10,
+            timeout_s=10,
         )
 
-    @work(group="act")
-    async def cancel_replay(self) -> None:
-        """Send no more of the run that is on its way."""
-        progress = self.replay_line.progress
+    def show_others(self, replays: Sequence[Progress]) -> None:
+        """Show the engine's runs that were not started here."""
+        self._view.others = tuple(each for each in replays if _identity(each) not in self._own)
+
+    # -- ending --------------------------------------------------------------------------------
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a run of this screen is under way."""
+        return self._view.progress is not None
+
+    @property
+    def has_others(self) -> bool:
+        """Whether a run that was started elsewhere is under way."""
+        return bool(self._view.others)
+
+    def end(self) -> None:
+        """Cancel this screen's run; without one, ask whether to end one that was started elsewhere."""
+        if self.is_running:
+            self._context.ui.start(self._cancel, group="act")
+        elif self.has_others:
+            self._context.ui.start(self._end_other, group="dialog")
+
+    async def _cancel(self) -> None:
+        progress = self._view.progress
         if progress is not None:
             try:
-                await self.gateway.replays.cancel(progress["run"])
+                await self._context.gateway.replays.cancel(progress["run"])
             except RelayError as error:
-                self.failed(error)
+                self._context.ui.failed(error)
 
-    def show_others(self, replays: Sequence[Progress]) -> None:
-        """Tell of the runs that the engine has and that were not begun here."""
-        self.replay_line.others = tuple(each for each in replays if _named(each) not in self._own)
-
-    @work(group="dialog")
-    async def end_other(self) -> None:
-        """End a run that somebody else has begun, if that is meant."""
-        other, *_ = self.replay_line.others
+    async def _end_other(self) -> None:
+        other, *_ = self._view.others
         ask = Confirm(f"End replay {other['run']}?", what_is_ended(other), "Yes, end it", "No, let it go on")
-        if not await self.app.push_screen_wait(ask):
+        if not await self._context.ui.ask(ask):
             return
         try:
-            stood = await self.gateway.replays.cancel(other["run"])
+            stood = await self._context.gateway.replays.cancel(other["run"])
         except RelayError as error:
-            self.failed(error)
+            self._context.ui.failed(error)
             return
         was_over = stood["state"] != "running"
         said = (
             "It had ended by itself." if was_over else f"{stood['done']:,} of {stood['total']:,} were sent."
         )
-        self.notify(said, title=f"Replay {other['run']} is ended", markup=False)
-
-    def on_replay_line_cancel_wanted(self) -> None:
-        if self.replay_line.progress is not None:
-            self.cancel_replay()
-        elif self.replay_line.others:
-            self.end_other()
+        self._context.ui.show_notice(said, title=f"Replay {other['run']} is ended")
 
 
-def _named(progress: Progress) -> tuple[int, str]:
-    """A run among those of all engines: another one counts from 1 again."""
+def _identity(progress: Progress) -> tuple[int, str]:
+    """A run among those of all engines: another engine counts from 1 again."""
     return progress["run"], str(progress["started_at"])

@@ -1,9 +1,13 @@
-"""The main screen: the list, the detail beside or below it, what is wrong above, and the keys."""
+"""The main screen: the list, the detail beside or below it, what is wrong above, and the keys.
+
+Owns the widgets and which of them are in sight. Its controllers know what actions do, and
+why they cannot run.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from time import time
 from typing import ClassVar
@@ -13,22 +17,29 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container, Vertical
 from textual.dom import DOMNode
+from textual.screen import Screen
 
 from relay.errors import RelayError
 from relay.models import CaptureRow
-from relay.text.safe import visible
 from tui.gateway import Gateway
 from tui.keyboard import keymap, keys
 from tui.keyboard.keys import Key
-from tui.main.browser import Browsing
-from tui.main.detail import DetailingScreen
-from tui.main.filter import Filtering
+from tui.main.browser import Browser
+from tui.main.captures import CaptureController
+from tui.main.detail import DetailController
+from tui.main.engine import EngineController
+from tui.main.filter import FilterController
+from tui.main.list_pane import ListController
+from tui.main.replay import ReplayController
+from tui.main.services import ScreenServices
 from tui.presenters.blocks import Subject
 from tui.presenters.columns import Layout
-from tui.presenters.status import Status, banners
+from tui.presenters.status import Status
 from tui.screens.columns import ColumnsDialog
 from tui.screens.help import HelpScreen
 from tui.screens.refusals import RefusalsScreen
+from tui.state.memory import Memory
+from tui.theme import THEMES
 from tui.widgets.capture_list import CaptureList
 from tui.widgets.detail import Detail
 from tui.widgets.filter_bar import FilterBar
@@ -46,9 +57,11 @@ ARRIVALS_READ = 5_000
 WIDE = 140
 """Columns from which list and detail stand side by side."""
 
+ZOOMS = ("list", "detail")
 
-class MainScreen(Filtering, DetailingScreen):
-    """Browse, filter, understand."""
+
+class MainScreen(Screen[None]):
+    """Browse, filter, understand; a `CaptureContext` for its controllers."""
 
     AUTO_FOCUS = "#list"
     """Textual would take the first field, the hidden filter, and the first keys would go there unseen."""
@@ -58,17 +71,26 @@ class MainScreen(Filtering, DetailingScreen):
     def __init__(self, gateway: Gateway) -> None:
         super().__init__()
         self.gateway = gateway
-        self._browsing = Browsing(gateway, self._rows_changed)
+        browser = self._browser = Browser(gateway, self._show_rows)
         self._status = StatusLine(id="status")
         self._banners = Banners(id="banners")
         self._bar = FilterBar(id="filter")
         self._head = ListHead(id="list-head")
-        self._list = CaptureList(self._browsing.listing, self._rows, date.today, id="list")
+        self._list = CaptureList(browser.listing, lambda ids: self._pane.fetch(ids), date.today, id="list")
         self._empty = Empty(id="empty")
         self._foot = ListFoot(id="list-foot")
         self._detail = Detail(id="detail")
         self._replay_line = ReplayLine(id="replay")
-        self._unreadable: str | None = None
+
+        self.ui = ScreenServices(self)
+        self._engine = EngineController(self)
+        self._pane = ListController(self, browser, self._list)
+        self._filter = FilterController(self, self._bar, self._pane)
+        self._reading = DetailController(self, self._detail, lambda: browser.listing.following)
+        self._captures = CaptureController(self)
+        self._replays = ReplayController(self, self._replay_line)
+        self._memory = Memory()
+        """What is in the file."""
         self._refused: tuple[str, ...] = ()
         """Ids of the keys that are grey."""
 
@@ -88,7 +110,7 @@ class MainScreen(Filtering, DetailingScreen):
 
     def on_mount(self) -> None:
         self._start_arrivals()
-        self._take_up(self.gateway.memory())
+        self._restore(self.gateway.memory())
         self.set_interval(POLL_S, self._poll)
         self.set_interval(STATUS_S, self._look)
         self._look()
@@ -96,14 +118,11 @@ class MainScreen(Filtering, DetailingScreen):
     def on_resize(self, event: events.Resize) -> None:
         self.set_class(event.size.width >= WIDE, "-wide")
 
-    # -- what actions are about ----------------------------------------------------------------
+    # -- what controllers ask for --------------------------------------------------------------
 
     @property
-    def engine(self) -> Status:
-        return self._status.status
-
-    def chosen(self) -> list[int]:
-        return self._browsing.listing.chosen()
+    def engine_status(self) -> Status:
+        return self._engine.status
 
     @property
     def subject(self) -> Subject | None:
@@ -111,37 +130,62 @@ class MainScreen(Filtering, DetailingScreen):
 
     @property
     def cursor(self) -> int | None:
-        return self._browsing.listing.cursor
+        return self._browser.listing.cursor
 
-    @property
-    def replay_line(self) -> ReplayLine:
-        return self._replay_line
+    def selected_ids(self) -> list[int]:
+        return self._browser.listing.chosen()
+
+    def row(self, number: int | None) -> CaptureRow | None:
+        return self._list.row(number)
 
     def value_at_cursor(self) -> tuple[str, str] | None:
         return self._detail.value_at_cursor()
 
-    def is_starred(self, number: int) -> bool:
-        row = self._list.row(number)
-        return row is not None and row.starred
+    def go_to(self, number: int) -> None:
+        self._filter.show(number)
 
-    def note_of(self, ids: list[int]) -> str:
-        row = self._list.row(ids[0]) if len(ids) == 1 else None  # The detail is read a moment later.
-        return row.note or "" if row is not None else ""
+    def refresh_list(self) -> None:
+        self._pane.refresh()
 
-    def done(self) -> None:
-        self._browsing.listing.marks.clear()
-        self._show_again()
+    def refresh_keys(self) -> None:
+        # The footer is made of widgets and costs 10 ms: it is drawn again only where other keys work.
+        refused = tuple(key.id for key in keys.MAIN if self.disabled_reason(key.action))
+        if refused != self._refused:
+            self._refused = refused
+            self.refresh_bindings()
 
-    def action_help(self) -> None:
-        if self._detail.has_focus_within:
-            self.app.push_screen(HelpScreen("Keys in the detail", (*self._detail.keys, *keys.MAIN)))
-        else:
-            self.app.push_screen(HelpScreen("Keys in the list", (*keys.LIST, *keys.MAIN)))
+    def cannot_read(self, error: RelayError) -> None:
+        self._pane.cannot_read(error)
+
+    # -- keys ----------------------------------------------------------------------------------
+
+    def disabled_reason(self, action: str) -> str | None:
+        """Why an action cannot run now, in a sentence; None where it can."""
+        controllers = (self._reading, self._replays, self._captures, self._engine, self._pane)
+        reasons = (controller.disabled_reason(action) for controller in controllers)
+        return next((reason for reason in reasons if reason is not None), None)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "edit_filter" and self._bar.has_focus_within:
+            return False
+        return None if self.disabled_reason(action) else True  # None: shown, but grey.
+
+    def on_key(self, event: events.Key) -> None:
+        # What a binding refused arrives here.
+        key = keymap.of(self.app).of_key(event.key)
+        if key is not None and self._explained(key):
+            event.stop()
+
+    def _explained(self, key: Key) -> bool:
+        """Show why a key does not work; False where it does."""
+        reason = self.disabled_reason(key.action)
+        if reason is not None:
+            self.ui.show_notice(reason, title=key.label, severity="warning")
+        return reason is not None
 
     async def run_key(self, key: Key) -> None:
         """Do what a key does, wherever the keyboard is; or say why not."""
-        if (reason := self.why_not(key.action)) is not None:
-            self.notify(reason, title=key.label, severity="warning", markup=False)
+        if self._explained(key):
             return
         where: DOMNode = self
         if key in keys.LIST:
@@ -153,62 +197,10 @@ class MainScreen(Filtering, DetailingScreen):
 
     # -- keeping up ----------------------------------------------------------------------------
 
-    def _rows(self, ids: Sequence[int]) -> Mapping[int, CaptureRow] | None:
-        """Rows for the list; None, at once, while the log cannot be read."""
-        if self._unreadable is None:
-            try:
-                found = self.gateway.rows(ids)
-                gone = [number for number in ids if number not in found]
-                if gone:
-                    self.call_later(self._lose, gone)  # Not while it is being drawn.
-                return found
-            except RelayError as error:
-                self._cannot_read(error)
-        return None
-
-    def _lose(self, ids: list[int]) -> None:
-        """Rows were removed elsewhere."""
-        self._browsing.lost(ids)
-        self._count()
-
-    def _cannot_read(self, error: RelayError) -> None:
-        """Leave the log alone; `_look` sees when it can be read again."""
-        self._unreadable = str(error)
-
-    def _show_again(self) -> None:
-        """Read the list anew, through the filter where there is one."""
-        finding = self._browsing.finding
-        try:
-            if finding is not None:
-                self._search(finding.filter)
-            else:
-                self._browsing.show_all()
-                self._count()
-        except RelayError as error:
-            self._cannot_read(error)
-
     def _poll(self) -> None:
-        if self._unreadable is not None:
-            return
-        try:
-            came = self._browsing.poll()
-        except RelayError as error:
-            self._cannot_read(error)
-            return
-        if came is None:
-            return
+        came = self._pane.poll()
         if came:
             self._status.arrivals.add(came, time())
-        self._rows_changed()
-        if not self._browsing.is_counted:
-            self._count()
-
-    @work(group="count")
-    async def _count(self) -> None:
-        try:
-            await self._browsing.count()
-        except RelayError as error:
-            self._cannot_read(error)
 
     def _start_arrivals(self) -> None:
         since = datetime.now(UTC) - timedelta(seconds=BARS * BAR_S)
@@ -216,108 +208,188 @@ class MainScreen(Filtering, DetailingScreen):
             for at in self.gateway.arrivals(since, ARRIVALS_READ):
                 self._status.arrivals.add(1, at.timestamp())
 
-    def _rows_changed(self) -> None:
+    def _show_rows(self) -> None:
         if not self._list.is_attached:
             return  # The screen is going: what a count or a search finds meanwhile is shown to nobody.
         self._list.rows_changed()
-        listing, finding = self._browsing.listing, self._browsing.finding
-        nothing = not len(listing) and finding is None
+        nothing = not len(self._browser.listing) and self._browser.finding is None
         self._list.display = not nothing
         self._empty.display = nothing
         self.set_class(nothing, "-nothing")
         if nothing:
             self._empty.url = self.gateway.url()
             self._empty.signs = bool(self.gateway.settings.secrets)
-        self._tell()
-        self._read_detail_if_changed()
+        self.on_capture_list_moved()
 
-    def _tell(self) -> None:
-        self._head.show(self._list.columns_now(), newest_first=self._browsing.listing.newest_first)
-        browsing = self._browsing
+    def on_capture_list_moved(self) -> None:
+        browser = self._browser
+        self._head.show(self._list.columns_now(), newest_first=browser.listing.newest_first)
         self._foot.show(
-            browsing.listing,
-            browsing.finding,
-            total=browsing.total,
-            events=browsing.events,
-            exact=browsing.is_counted,
+            browser.listing,
+            browser.finding,
+            total=browser.total,
+            events=browser.events,
+            exact=browser.is_counted,
         )
-        self._bar.busy = browsing.is_searching
+        self._bar.busy = browser.is_searching
+        self._reading.show(self._list.row(browser.listing.cursor))
 
     @work(exclusive=True, group="status")
     async def _look(self) -> None:
-        status = await self.gateway.status()
+        status = await self._engine.look()
         if not self._list.is_attached:
             return
         self._status.status = status
         self._empty.public_url = status.public_url
-        self.show_others(status.replays)
+        self._replays.show_others(status.replays)
         self._status.arrivals.turn(time())
         self._status.refresh()
         self._keep_memory()
-        listener = self.gateway.listener
-        ended = None
-        if listener is not None:
-            listed = isinstance(self.app.screen, RefusalsScreen)
-            for words in listener.said():
-                if listed and words.startswith("refused"):
-                    continue  # It comes in there, and a message would cover what is said of it.
-                self.notify(visible(words), title="listener", severity="warning", markup=False)
-            how = listener.ended()
-            if how is not None and status.url is None:
-                ended = (
-                    f"The listener has ended ({how}), so nothing is caught now. "
-                    f"Start it again: {keymap.of(self.app).written('quit')}, then lean-relay."
-                )
-        self._banners.said = tuple(
-            banners(
-                status,
-                unreadable=self._unreadable or self.gateway.missing(),
-                ended=ended,
-                pause=keymap.of(self.app).written("relay.pause"),
-            )
+        self._engine.show_listener_lines(refusals_shown=isinstance(self.app.screen, RefusalsScreen))
+        unreadable = self._pane.unreadable or self.gateway.missing()
+        self._banners.said = self._engine.banners(unreadable=unreadable)
+        await self._pane.recover()
+        self.refresh_keys()
+
+    # -- from one time to the next -------------------------------------------------------------
+
+    def _restore(self, memory: Memory) -> None:
+        """Show the screen as it was left."""
+        self._memory = memory
+        self._browser.listing.newest_first = memory.newest_first
+        if memory.theme in {theme.name for theme in THEMES}:
+            self.app.theme = memory.theme
+        if memory.zoom in ZOOMS:
+            self.add_class(f"-zoom-{memory.zoom}")
+        self._detail.open_tab_named(memory.tab)
+        self._list.choose_columns(memory.columns)
+        self._filter.restore(memory)
+
+    def remembered(self) -> Memory:
+        """The screen as it is now."""
+        return replace(
+            self._filter.remembered(self._memory),
+            newest_first=self._browser.listing.newest_first,
+            tab=self._detail.active,
+            columns=self._list.chosen_columns,
+            zoom=next((zoom for zoom in ZOOMS if self.has_class(f"-zoom-{zoom}")), ""),
+            theme=self.app.theme,
         )
-        if self._unreadable is not None and await self.gateway.is_readable():
-            self._unreadable = None
-            self._show_again()
-        if self.gateway.reopened():
-            self._show_again()
-        self._grey_keys()
 
-    def _grey_keys(self) -> None:
-        """Draw the footer anew where other keys work than before; it is made of widgets, and costs 10 ms."""
-        refused = tuple(key.id for key in keys.MAIN if self.why_not(key.action))
-        if refused != self._refused:
-            self._refused = refused
-            self.refresh_bindings()
+    def leave_memory(self) -> None:
+        """Write it down at once: the screen is about to go."""
+        self.gateway.remember_now(self.remembered())
 
-    # -- where one is --------------------------------------------------------------------------
+    @work(exclusive=True, group="memory")
+    async def _keep_memory(self) -> None:
+        """Write down how the screen is, where that has changed."""
+        memory = self.remembered()
+        if memory != self._memory:
+            self._memory = memory
+            await self.gateway.remember(memory)
 
-    def on_capture_list_moved(self) -> None:
-        self._tell()
-        self._read_detail_if_changed()
+    # -- actions on the selected captures ------------------------------------------------------
+
+    def action_star(self) -> None:
+        self._captures.star()
+
+    def action_note(self) -> None:
+        self.ui.start(self._captures.note, group="dialog")
+
+    def action_delete(self) -> None:
+        self.ui.start(self._captures.delete, group="dialog")
+
+    def action_compare(self) -> None:
+        self._captures.compare()
+
+    def action_copy(self) -> None:
+        self.ui.start(self._captures.copy, group="dialog")
+
+    def action_journey(self) -> None:
+        self.ui.start(self._captures.journey, group="dialog")
+
+    def action_replay(self) -> None:
+        self.ui.start(self._replays.replay, group="dialog")
+
+    def action_replay_to(self) -> None:
+        self.ui.start(self._replays.replay_to, group="dialog")
+
+    def action_edit(self) -> None:
+        self.ui.start(self._replays.edit, group="dialog")
+
+    def on_replay_line_cancel_wanted(self) -> None:
+        self._replays.end()
+
+    # -- actions on the engine -----------------------------------------------------------------
+
+    def action_pause(self) -> None:
+        self._engine.pause()
+
+    def action_trigger(self) -> None:
+        self.ui.start(self._engine.trigger, group="dialog")
+
+    def action_copy_url(self) -> None:
+        self._engine.copy_url()
+
+    def on_status_line_url_wanted(self) -> None:
+        self._engine.copy_url()
+
+    def action_refusals(self) -> None:
+        self.ui.open(RefusalsScreen(self.gateway))
+
+    def on_status_line_refusals_wanted(self) -> None:
+        self.action_refusals()
+
+    # -- actions on the list -------------------------------------------------------------------
+
+    def action_edit_filter(self) -> None:
+        self._filter.edit()
+
+    def action_switch_filter(self) -> None:
+        self._filter.switch()
+
+    def on_filter_bar_edited(self, event: FilterBar.Edited) -> None:
+        self._filter.edited(event.text, half=event.half)
+
+    def on_filter_bar_left(self, event: FilterBar.Left) -> None:
+        self._filter.left(cleared=event.cleared)
+
+    def on_filter_bar_stop_wanted(self) -> None:
+        self._browser.stop_search()
 
     def action_follow(self) -> None:
-        listing = self._browsing.listing
-        if listing.following:
-            listing.hold()
-        else:
-            listing.follow()
-        self._list.moved()
+        self._pane.follow()
 
     def action_turn(self) -> None:
-        self._browsing.listing.turn()
-        self._list.rows_changed()
-        self._list.moved()
+        self._pane.turn()
 
     def on_list_head_order_wanted(self) -> None:
         self.action_turn()
 
     def action_choose_columns(self) -> None:
-        self.app.push_screen(ColumnsDialog(self._list.chosen_columns, self._show_columns))
+        self.ui.open(ColumnsDialog(self._list.chosen_columns, self._show_columns))
 
     def _show_columns(self, names: tuple[str, ...]) -> Layout:
         self._list.choose_columns(names)
         return self._list.columns_now()
+
+    # -- actions on the view -------------------------------------------------------------------
+
+    def on_capture_list_opened(self) -> None:
+        self._detail_in_sight().focus_page()
+
+    def action_tab(self, by: int) -> None:
+        self._detail_in_sight().turn(by)
+
+    def action_show_tab(self, place: int) -> None:
+        self._detail_in_sight().open_tab(place)
+
+    def action_next_difference(self) -> None:
+        self._detail_in_sight().next_difference()
+
+    def _detail_in_sight(self) -> Detail:
+        self.remove_class("-zoom-list")
+        return self._detail
 
     def action_zoom(self) -> None:
         zoomed, other = "-zoom-list", "-zoom-detail"
@@ -326,35 +398,30 @@ class MainScreen(Filtering, DetailingScreen):
         self.set_class(not self.has_class(zoomed), zoomed)
         self.remove_class(other)
 
+    def action_help(self) -> None:
+        if self._detail.has_focus_within:
+            self.ui.open(HelpScreen("Keys in the detail", (*self._detail.keys, *keys.MAIN)))
+        else:
+            self.ui.open(HelpScreen("Keys in the list", (*keys.LIST, *keys.MAIN)))
+
     def action_back(self) -> None:
+        """Undo one thing: the innermost first, a replay that was started elsewhere last."""
         if self.has_class("-zoom-detail"):
             self.remove_class("-zoom-detail")
         elif self._detail.has_focus_within:
             self._list.focus()
-        elif self._browsing.is_searching:
-            self._browsing.stop_search()
-        elif self._replay_line.progress is not None:
-            self.cancel_replay()
+        elif self._browser.is_searching:
+            self._browser.stop_search()
+        elif self._replays.is_running:
+            self._replays.end()
         elif self.has_class("-zoom-list"):
             self.remove_class("-zoom-list")
-        elif self._browsing.listing.marks:
-            self._browsing.listing.marks.clear()
-            self._list.rows_changed()
-            self._tell()
+        elif self._browser.listing.marks:
+            self._browser.clear_marks()
         elif self._bar.text:
-            self._bar.clear()
-            self._apply("")
-        elif self._replay_line.others:  # Last, since it is somebody else's and may take long.
-            self.end_other()
-
-    def go_to(self, number: int) -> None:
-        listing = self._browsing.listing
-        if not len(listing) or listing.id_at(listing.y_of(number)) != number:
-            self._bar.enabled = False
-            self._apply(self._bar.text)
-            switch = keymap.of(self.app).written("filter.switch")
-            self.notify(f"The filter hides it, so it is off; {switch} switches it on.", markup=False)
-        self._list.go_to(listing.y_of(number))
+            self._filter.clear()
+        else:
+            self._replays.end()
 
     def action_leave(self) -> None:
         """From the detail back to the list; from the list out of the program."""
@@ -363,12 +430,3 @@ class MainScreen(Filtering, DetailingScreen):
             self._list.focus()
         else:
             self.app.exit()
-
-    def action_copy_url(self) -> None:
-        status = self._status.status
-        url = status.public_url or self.gateway.url()
-        self.app.copy_to_clipboard(url)
-        self.notify(visible(url), title="Copied", markup=False)
-
-    def on_status_line_url_wanted(self) -> None:
-        self.action_copy_url()

@@ -46,6 +46,11 @@ VERDICTS: dict[str, tuple[str, Tone]] = {"delivered": ("✓", "good"), "retry": 
 Piece = tuple[str, Tone]
 
 
+def format_captures(ids: Sequence[int]) -> str:
+    """`capture 12`, `1,234 captures`."""
+    return f"capture {ids[0]}" if len(ids) == 1 else f"{len(ids):,} captures"
+
+
 def short_size(count: int) -> str:
     """A number of bytes in at most 8 cells: `412 B`, `10.4 KiB`, `312 KiB`."""
     written = format_bytes(count)

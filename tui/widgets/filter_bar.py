@@ -119,6 +119,11 @@ class FilterBar(Vertical):
         """What is written where somebody can see it; empty while the bar is closed."""
         return self.text if self.has_class("-open") else ""
 
+    @property
+    def is_faulty(self) -> bool:
+        """Whether the text is shown as wrong."""
+        return self.has_class("-faulty")
+
     def edit(self) -> None:
         """Open it, with the cursor behind the text."""
         self.add_class("-open")

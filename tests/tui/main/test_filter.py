@@ -103,7 +103,7 @@ async def test_keys_before_the_first_frame_are_no_filter(tmp_path: Path) -> None
             await wait_for(quick, lambda: screen.cursor is not None, "the list")
             assert not screen._bar.has_focus_within
             assert screen._bar.text == ""
-            assert screen._remembered().filter == ""
+            assert screen.remembered().filter == ""
 
 
 async def test_a_filter_that_is_not_shown_is_not_remembered(tmp_path: Path) -> None:
@@ -112,9 +112,9 @@ async def test_a_filter_that_is_not_shown_is_not_remembered(tmp_path: Path) -> N
         screen = see.pilot.app.screen
         assert isinstance(screen, MainScreen)
         screen._bar._input.value = "jjd"
-        assert screen._remembered().filter == ""
+        assert screen.remembered().filter == ""
         await write(see, "")
-        assert screen._remembered().filter == "jjd"
+        assert screen.remembered().filter == "jjd"
 
 
 async def test_enter_right_behind_a_paste(tmp_path: Path) -> None:
@@ -124,13 +124,13 @@ async def test_enter_right_behind_a_paste(tmp_path: Path) -> None:
         screen = see.pilot.app.screen
         assert isinstance(screen, MainScreen)
         applied: list[str] = []
-        apply = screen._apply
+        apply = screen._filter.apply
 
         def noted(text: str) -> bool:
             applied.append(text)
             return apply(text)
 
-        screen._apply = noted  # type: ignore[method-assign]
+        screen._filter.apply = noted  # type: ignore[method-assign]
         see.pilot.app.post_message(events.Paste("sig:invalid"))
         see.pilot.app.post_message(events.Key("enter", "\r"))
         await see.shows("10 match (10.0%) of 100 · all scanned")

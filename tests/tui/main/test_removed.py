@@ -28,7 +28,7 @@ def ids(see: Showing) -> list[int]:
     """What the list has."""
     screen = see.pilot.app.screen
     assert isinstance(screen, MainScreen)
-    return list(screen._browsing.listing.ids.all())
+    return list(screen._browser.listing.ids.all())
 
 
 async def prune(folder: Path, *selection: str) -> None:
@@ -45,7 +45,7 @@ async def test_what_is_found_while_the_screen_goes(tmp_path: Path) -> None:
         screen = see.pilot.app.screen
         assert isinstance(screen, MainScreen)
         await screen.remove_children()
-        screen._rows_changed()
+        screen._show_rows()
         screen._look()
         await see.pilot.pause()
 

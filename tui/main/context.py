@@ -1,0 +1,140 @@
+"""What a controller needs of the screen it runs on, and what controllers share."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Protocol, TypeVar
+
+from textual.notifications import SeverityLevel
+from textual.screen import Screen
+
+from relay.errors import RelayError
+from relay.models import CaptureRow
+from tui.gateway import Gateway
+from tui.presenters.blocks import Subject
+from tui.presenters.status import Engine, Status
+
+T = TypeVar("T")
+
+Work = Callable[[], Coroutine[None, None, None]]
+
+
+class Stoppable(Protocol):
+    """A timer."""
+
+    def stop(self) -> None:
+        """Do not call any more."""
+
+
+class Services(Protocol):
+    """What the terminal UI does for a controller: background work, dialogs, notices."""
+
+    def start(self, work: Work, *, group: str, exclusive: bool = False) -> None:
+        """Run in the background; `exclusive` cancels what the group was doing."""
+
+    def cancel(self, group: str) -> None:
+        """Cancel what a group is doing."""
+
+    def call_after(self, seconds: float, call: Callable[[], Any]) -> Stoppable:
+        """Call once, after a time."""
+
+    def call_later(self, call: Callable[[], Any]) -> None:
+        """Call once the screen has handled what it is handling now."""
+
+    async def ask(self, dialog: Screen[T]) -> T | None:
+        """Show a dialog and wait for its result; for background work only."""
+
+    def open(self, screen: Screen[Any]) -> None:
+        """Show another screen on top."""
+
+    def copy(self, text: str) -> None:
+        """Put a text into the clipboard."""
+
+    def key(self, id: str) -> str:
+        """The key of an action, as a sentence names it."""
+
+    def show_notice(
+        self,
+        text: str,
+        *,
+        title: str = "",
+        severity: SeverityLevel = "information",
+        timeout_s: float | None = None,
+    ) -> None:
+        """Show a text, taken literally, for some seconds; None for the usual number."""
+
+    def failed(self, error: RelayError) -> None:
+        """Show why something was not done."""
+
+
+class CaptureContext(Protocol):
+    """The main screen: captures, some of which an action applies to."""
+
+    @property
+    def gateway(self) -> Gateway:
+        """The database and its engine."""
+
+    @property
+    def ui(self) -> Services:
+        """The terminal UI."""
+
+    @property
+    def engine_status(self) -> Status:
+        """The engine's status, at most some seconds old."""
+
+    @property
+    def cursor(self) -> int | None:
+        """The capture under the cursor, marked or not."""
+
+    @property
+    def subject(self) -> Subject | None:
+        """The capture in the detail; for a moment this can be the one before."""
+
+    def selected_ids(self) -> list[int]:
+        """The marked captures, or the one under the cursor; ascending."""
+
+    def row(self, number: int | None) -> CaptureRow | None:
+        """The row of a capture; None where it is gone."""
+
+    def value_at_cursor(self) -> tuple[str, str] | None:
+        """Path and JSON of the value under the body's cursor, while the body is open."""
+
+    def go_to(self, number: int) -> None:
+        """Put the cursor on a capture; a filter that hides it is turned off."""
+
+    def refresh_list(self) -> None:
+        """Clear the marks and read the rows again, after a change."""
+
+    def refresh_keys(self) -> None:
+        """Grey keys that do not work now, and no others."""
+
+    def cannot_read(self, error: RelayError) -> None:
+        """Stop reading the database until it can be read again."""
+
+
+def no_capture(context: CaptureContext) -> str | None:
+    """Why an action on captures cannot run; None where there is a capture."""
+    return None if context.selected_ids() else "There is no capture to do this with."
+
+
+def no_engine(context: CaptureContext) -> str | None:
+    """Why an action of the engine cannot run; None where an engine may run it."""
+    if context.engine_status.engine is Engine.GONE:
+        return "No engine runs on this log, and only it can do this; `lean-relay listen` starts one."
+    return None
+
+
+async def act(context: CaptureContext, work: Callable[[], Awaitable[None]], done: str | None) -> None:
+    """Have the engine change something, and show the result.
+
+    Args:
+        done: shown where it succeeded; None where the screen shows it anyway.
+    """
+    try:
+        await work()
+    except RelayError as error:
+        context.ui.failed(error)
+        return
+    if done is not None:
+        context.ui.show_notice(done)
+    context.refresh_list()

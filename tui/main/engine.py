@@ -1,0 +1,113 @@
+"""The engine as the screen sees it: its status, what is wrong with it, pause, samples, the URL for Lean."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from textual.notifications import SeverityLevel
+
+from relay.errors import RelayError
+from relay.lean.catalogue import catalogue
+from relay.text.captures import response
+from relay.text.safe import visible
+from relay.text.units import format_ms
+from tui.main.context import CaptureContext, act, no_engine
+from tui.presenters.format import Piece
+from tui.presenters.status import Engine, Status, banners
+from tui.screens.dialogs import TriggerDialog
+
+
+class EngineController:
+    """Knows the engine's status, and has the engine pause and take samples."""
+
+    def __init__(self, context: CaptureContext) -> None:
+        self.status = Status(engine=Engine.LOOKING)
+        self._context = context
+        self._last_sample: str | None = None
+        """The event type that was posted last."""
+
+    def disabled_reason(self, action: str) -> str | None:
+        """Why an action cannot run now, in a sentence; None where it can, or is another controller's."""
+        if action not in ("pause", "trigger"):
+            return None
+        if (reason := no_engine(self._context)) is not None:
+            return reason
+        if self.status.engine is not Engine.RUNNING:
+            return None
+        if action == "trigger" and self.status.url is None:
+            return "The engine takes no webhooks, so there is nowhere to post to."
+        if action == "pause" and not self.status.targets:
+            return "Nothing is sent on, so nothing can be held back; --forward-to names a target."
+        return None
+
+    # -- status --------------------------------------------------------------------------------
+
+    async def look(self) -> Status:
+        """Ask the engine for its status."""
+        self.status = await self._context.gateway.status()
+        return self.status
+
+    def banners(self, *, unreadable: str | None) -> tuple[Piece, ...]:
+        """Sentences on what is wrong.
+
+        Args:
+            unreadable: why the database cannot be read.
+        """
+        pause = self._context.ui.key("relay.pause")
+        ended = self._listener_ended()
+        return tuple(banners(self.status, unreadable=unreadable, ended=ended, pause=pause))
+
+    def _listener_ended(self) -> str | None:
+        listener = self._context.gateway.listener
+        how = listener.ended() if listener is not None else None
+        if how is None or self.status.url is not None:
+            return None
+        return (
+            f"The listener has ended ({how}), so nothing is caught now. "
+            f"Start it again: {self._context.ui.key('quit')}, then lean-relay."
+        )
+
+    def show_listener_lines(self, *, refusals_shown: bool) -> None:
+        """Show what the listener has written on stderr.
+
+        Args:
+            refusals_shown: refusals have a screen of their own on top, which a notice would cover.
+        """
+        listener = self._context.gateway.listener
+        for line in listener.said() if listener is not None else ():
+            if not (refusals_shown and line.startswith("refused")):
+                self._context.ui.show_notice(visible(line), title="listener", severity="warning")
+
+    # -- actions -------------------------------------------------------------------------------
+
+    def pause(self) -> None:
+        """Pause forwarding, or resume it."""
+        paused = not self.status.paused
+        done = None if paused else "Deliveries go on"  # A banner shows a pause.
+        work = partial(self._context.gateway.pause, paused)
+        self._context.ui.start(partial(act, self._context, work, done), group="act")
+
+    async def trigger(self) -> None:
+        """Ask for an event type and post a sample of it."""
+        chosen = await self._context.ui.ask(TriggerDialog(catalogue().events, self._last_sample))
+        if chosen is not None:
+            self._last_sample = chosen
+            self._context.ui.start(partial(self._post, chosen), group="act")
+
+    async def _post(self, type_: str) -> None:
+        try:
+            post = await self._context.gateway.trigger(type_)
+        except RelayError as error:
+            self._context.ui.failed(error)
+            return
+        came = response(post.status, post.error)
+        unsigned = "" if post.signed else ", unsigned: no webhook secret is set"
+        text = f"{type_} -> {came} in {format_ms(post.elapsed_s * 1000)}{unsigned}"
+        severity: SeverityLevel = "information" if post.verdict.word == "delivered" else "error"
+        self._context.ui.show_notice(visible(text), title="Sample", severity=severity)
+
+    def copy_url(self) -> None:
+        """Copy the URL to give Lean."""
+        url = self.status.public_url or self._context.gateway.url()
+        self._context.ui.copy(url)
+        self._context.ui.show_notice(visible(url), title="Copied")

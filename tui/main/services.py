@@ -1,0 +1,61 @@
+"""Textual's side of what controllers ask for: background work, dialogs, notices, the clipboard."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from textual.notifications import SeverityLevel
+from textual.screen import Screen
+from textual.worker import Worker
+
+from relay.errors import RelayError
+from relay.text.safe import visible
+from tui.keyboard import keymap
+from tui.main.context import Stoppable, Work
+
+T = TypeVar("T")
+
+
+class ScreenServices:
+    """The `Services` of one screen; what it starts ends with the screen."""
+
+    def __init__(self, screen: Screen[Any]) -> None:
+        self._screen = screen
+
+    def start(self, work: Work, *, group: str, exclusive: bool = False) -> None:
+        _: Worker[None] = self._screen.run_worker(work, group=group, exclusive=exclusive)
+
+    def cancel(self, group: str) -> None:
+        self._screen.workers.cancel_group(self._screen, group)
+
+    def call_after(self, seconds: float, call: Callable[[], Any]) -> Stoppable:
+        return self._screen.set_timer(seconds, call)
+
+    def call_later(self, call: Callable[[], Any]) -> None:
+        self._screen.call_later(call)
+
+    async def ask(self, dialog: Screen[T]) -> T | None:
+        return await self._screen.app.push_screen_wait(dialog)
+
+    def open(self, screen: Screen[Any]) -> None:
+        self._screen.app.push_screen(screen)
+
+    def copy(self, text: str) -> None:
+        self._screen.app.copy_to_clipboard(text)
+
+    def key(self, id: str) -> str:
+        return keymap.of(self._screen.app).written(id)
+
+    def show_notice(
+        self,
+        text: str,
+        *,
+        title: str = "",
+        severity: SeverityLevel = "information",
+        timeout_s: float | None = None,
+    ) -> None:
+        self._screen.notify(text, title=title, severity=severity, timeout=timeout_s, markup=False)
+
+    def failed(self, error: RelayError) -> None:
+        self.show_notice(visible(str(error)), title=error.word or "", severity="error", timeout_s=10)
