@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from relay.config import Route, Settings
 from relay.engine import engine
+from relay.errors import RelayError
 from relay.models import Capture
+from tests.support.context import FakeContext
 from tests.support.factories import a_capture, insert_all, new_log
 from tests.support.screen import Showing, screen_on, showing
+from tui.gateway.comparing import Comparing
+from tui.main import captures
+from tui.main.captures import CaptureController
+from tui.presenters.copies import Item
+from tui.presenters.format import format_captures
+from tui.presenters.status import Engine, Status
+from tui.screens.dialogs import Confirm
 
 
 @asynccontextmanager
@@ -138,3 +149,138 @@ async def test_engine_that_goes_and_comes_back(tmp_path: Path) -> None:
             await see.shows(f"● {running.url}")
             await see.shows_no("No engine runs on this log")
         await see.shows("No engine runs on this log")
+
+
+# -- the controller, without a terminal ------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("action", "selected", "reason"),
+    [
+        ("star", 1, None),
+        ("star", 0, "no capture"),
+        ("compare", 2, None),
+        ("compare", 3, "two can be compared"),
+        ("copy", 0, "no capture"),
+        ("pause", 0, None),
+    ],
+)
+def test_disabled_reason(tmp_path: Path, action: str, selected: int, reason: str | None) -> None:
+    """Each action needs captures, and not too many; actions of others are not answered for."""
+    with FakeContext(tmp_path) as context:
+        context.selected = list(range(1, selected + 1))
+        given = CaptureController(context).disabled_reason(action)
+        assert given is None if reason is None else reason in (given or "")
+
+
+def test_disabled_without_an_engine(tmp_path: Path) -> None:
+    """Changes need an engine, reading does not."""
+    with FakeContext(tmp_path) as context:
+        context.selected, context.engine_status = [1], Status(engine=Engine.GONE)
+        controller = CaptureController(context)
+        assert all(controller.disabled_reason(action) for action in ("star", "note", "delete"))
+        assert not any(controller.disabled_reason(action) for action in ("compare", "copy", "journey"))
+
+
+async def test_stars_are_given_before_they_are_taken(tmp_path: Path) -> None:
+    """Captures with and without a star all get one; only where all have one it is taken away."""
+    with FakeContext(tmp_path, [a_capture(1, starred=True), a_capture(2)]) as context:
+        controller = CaptureController(context)
+        for context.selected in ([1, 2], [1]):
+            controller.star()
+        await context.ui.settled()
+        assert context.gateway.done == [("star", [1, 2], True), ("star", [1], False)]
+        assert context.refreshed == 2
+
+
+async def test_an_error_is_shown(tmp_path: Path) -> None:
+    """What the engine refuses is shown, and the list stays as it is."""
+    with FakeContext(tmp_path, [a_capture(1)]) as context:
+        context.selected, context.ui.answers = [1], [True]
+        error = context.gateway.refusal = RelayError("no")
+        controller = CaptureController(context)
+        controller.star()
+        await controller.delete()
+        await context.ui.settled()
+        assert (context.ui.errors, context.ui.notices, context.refreshed) == ([error, error], [], 0)
+
+
+async def test_an_empty_note_is_no_note(tmp_path: Path) -> None:
+    """Leaving the dialog changes nothing; an empty line removes the note."""
+    with FakeContext(tmp_path, [a_capture(1, note="odd")]) as context:
+        context.selected, context.ui.answers = [1], [None, "", "even"]
+        controller = CaptureController(context)
+        for _ in range(3):
+            await controller.note()
+        await context.ui.settled()
+        assert context.gateway.done == [("note", [1], None), ("note", [1], "even")]
+
+
+async def test_delete_with_and_without_stars(tmp_path: Path) -> None:
+    """Without an answer nothing goes; where all have a star nothing is asked."""
+    with FakeContext(tmp_path, [a_capture(1, starred=True), a_capture(2)]) as context:
+        controller = CaptureController(context)
+        context.selected, context.ui.answers = [1, 2], [False, True]
+        await controller.delete()
+        await controller.delete()
+        await context.ui.settled()
+        assert context.gateway.done == [("prune", [1, 2])]
+        context.selected = [1]
+        await controller.delete()
+        assert (len(context.ui.dialogs), context.refreshed) == (2, 1)
+
+
+def test_what_is_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two marks; or a mark and the cursor; or the cursor alone, with the one before of its type."""
+    with FakeContext(tmp_path, map(a_capture, range(1, 5))) as context:
+        controller = CaptureController(context)
+        pairs: list[tuple[int, int | None]] = []
+        made = context.gateway.comparing
+
+        def comparing(a: int, b: int | None) -> Comparing:
+            pairs.append((a, b))
+            return made(a, b)
+
+        monkeypatch.setattr(context.gateway, "comparing", comparing)
+        for context.selected, context.cursor in (([1, 3], 4), ([3], 1), ([2], 2)):
+            controller.compare()
+        assert pairs == [(1, 3), (1, 3), (2, None)]
+        assert len(context.ui.opened) == 3
+
+
+async def test_journey_goes_to_what_is_chosen(tmp_path: Path) -> None:
+    """The capture that is chosen in a journey gets the cursor."""
+    with FakeContext(tmp_path, [a_capture(1), a_capture(2)]) as context:
+        context.cursor, context.ui.answers = 2, [None, 1]
+        controller = CaptureController(context)
+        await controller.journey()
+        await controller.journey()
+        assert context.went_to == [1]
+
+
+async def test_copying(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The value under the body's cursor is offered only while the detail shows that capture."""
+    menus: list[list[Item]] = []
+
+    def menu(title: str, items: Sequence[Item]) -> Confirm:
+        menus.append(list(items))
+        return Confirm(title, "", "")
+
+    monkeypatch.setattr(captures, "CopyMenu", menu)
+    with FakeContext(tmp_path, [a_capture(1), a_capture(2)]) as context:
+        controller = CaptureController(context)
+        context.subject, context.value = await context.gateway.subject(1), ("payload.id", '"7"')
+        for context.selected in ([1], [2], [1, 2], [9]):
+            context.ui.answers = [None]
+            await controller.copy()
+        assert [any(item.data == b'"7"' for item in items) for items in menus] == [True, False, False]
+        assert "no longer there" in context.ui.notices[-1]
+        item = menus[0][0]
+        context.selected, context.ui.answers = [1], [(item, False)]
+        await controller.copy()
+        assert context.ui.copied == [item.as_text]
+
+
+def test_named() -> None:
+    """One capture is named, several are counted."""
+    assert (format_captures([7]), format_captures(range(1234))) == ("capture 7", "1,234 captures")

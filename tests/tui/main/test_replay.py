@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager, nullcontext
-from dataclasses import replace
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +20,22 @@ from relay.control import client
 from relay.delivery.edits import Edits
 from relay.delivery.replay_plan import rounds
 from relay.engine import engine
+from relay.errors import RelayError
 from relay.lean.signature import HEADER, sign
 from relay.models import Capture, Signature
+from relay.text.replays import Progress
 from relay.text.safe import visible
+from tests.support.context import FakeContext
 from tests.support.factories import BODY, a_capture, insert_all, new_log
 from tests.support.screen import Showing, screen_on
+from tui.gateway import Replays
 from tui.gateway.editing import form
+from tui.main.replay import ReplayController
 from tui.presenters.replay import Fault, Wanted, doubts_about, expectation, order
+from tui.presenters.status import Engine, Status, Target
+from tui.screens.dialogs import Confirm
 from tui.screens.editing import EditScreen
+from tui.screens.sending import ReplayDialog
 from tui.widgets.drawn import FormArea
 
 SECRET = b"whsec_of_a_test"
@@ -545,3 +553,136 @@ async def test_one_at_a_time_is_edited(tmp_path: Path) -> None:
         await see.press("g", "space", "space", "e")
         await see.shows("One capture is edited at a time")
         assert not isinstance(see.pilot.app.screen, EditScreen)
+
+
+# -- the controller, without a terminal ------------------------------------------------------------
+
+
+@dataclass
+class FakeLine:
+    """Where runs are shown."""
+
+    progress: Progress | None = None
+    others: tuple[Progress, ...] = ()
+
+
+def a_run(run: int = 1, **changes: Any) -> dict[str, Any]:
+    """A run's progress, as the engine reports it."""
+    counts = {"total": 1, "done": 0, "delivered": 0, "failed": 0, "skipped": 0, "left": 1}
+    state = {"state": "running", "reason": None, "waits": None, "stale_signatures": 0, "elapsed_s": 0.1}
+    return {"run": run, "started_at": "now", "targets": ["http://x"], **counts, **state, **changes}
+
+
+class ScriptedReplays(Replays):
+    """The engine's replays as the test has them: each look at the run is the next of `looks`."""
+
+    def __init__(self, *looks: dict[str, Any]) -> None:
+        self.looks = list(looks)
+        self.begun: list[Any] = []
+        self.cancelled: list[int] = []
+
+    async def begin(self, order: Any) -> Any:
+        self.begun.append(order)
+        return a_run()
+
+    async def progress(self, run: int, after: int, wait_s: float) -> Any:
+        return self.looks.pop(0), []
+
+    async def cancel(self, run: int) -> Any:
+        self.cancelled.append(run)
+        return a_run(run, done=3, total=5)
+
+
+@contextmanager
+def a_controller(
+    folder: Path, *looks: dict[str, Any], captures: int = 1
+) -> Iterator[tuple[FakeContext, FakeLine, ScriptedReplays, ReplayController]]:
+    """A controller of replays, its line, and an engine with one target."""
+    with FakeContext(folder, map(a_capture, range(1, captures + 1))) as context:
+        target = Target(url="http://x", state="up", reason=None, waiting=0, parked=0)
+        context.engine_status = Status(engine=Engine.RUNNING, url="http://y", targets=(target,))
+        context.selected = list(range(1, captures + 1))
+        view, replays = FakeLine(), ScriptedReplays(*looks)
+        context.gateway.replays = replays
+        yield context, view, replays, ReplayController(context, view)
+
+
+def test_disabled_reason(tmp_path: Path) -> None:
+    """One run at a time, of something, by an engine; editing is for one capture; `r` needs a target."""
+    with a_controller(tmp_path) as (context, view, _, controller):
+        sends = ("replay", "replay_to", "edit")
+        assert not any(map(controller.disabled_reason, (*sends, "star")))
+        context.selected = [1, 2]
+        assert "One capture" in (controller.disabled_reason("edit") or "")
+        context.engine_status = replace(context.engine_status, targets=())
+        assert "No target" in (controller.disabled_reason("replay") or "")
+        assert controller.disabled_reason("replay_to") is None
+        context.engine_status = Status(engine=Engine.GONE)
+        assert "No engine" in (controller.disabled_reason("replay_to") or "")
+        context.selected = []
+        assert all("no capture" in (controller.disabled_reason(action) or "") for action in sends)
+        view.progress = a_run()
+        assert all("on its way" in (controller.disabled_reason(action) or "") for action in sends)
+        assert controller.disabled_reason("star") is None
+
+
+async def test_a_run_is_followed_to_its_end(tmp_path: Path) -> None:
+    """The line shows each step and nothing at the end; then the result is shown and the list read again."""
+    ended = a_run(state="ended", done=2, total=2, delivered=2, left=0)
+    with a_controller(tmp_path, a_run(done=1, total=2), ended, captures=2) as (context, view, replays, runs):
+        shown: list[int | None] = []
+
+        def noted() -> None:
+            shown.append(None if view.progress is None else view.progress["done"])
+
+        context.refresh_keys = noted  # type: ignore[method-assign]
+        await runs.replay()
+        await context.ui.settled()
+        assert (shown, view.progress, context.refreshed) == ([0, 1, None], None, 1)
+        assert "2 delivered" in context.ui.notices[0]
+        assert replays.begun[0]["ranges"] == [(1, 2)]
+        assert not context.ui.dialogs
+        runs.show_others([a_run(), a_run(2)])
+        assert [other["run"] for other in view.others] == [2]  # The first is its own.
+
+
+async def test_an_engine_that_goes(tmp_path: Path) -> None:
+    """An error ends following: it is shown, and the line is free again."""
+    with a_controller(tmp_path) as (context, view, replays, controller):
+        error = RelayError("gone")
+
+        async def refused(order: Any) -> Any:
+            raise error
+
+        replays.begin = refused  # type: ignore[method-assign]
+        await controller.replay()
+        await context.ui.settled()
+        assert (context.ui.errors, view.progress, context.refreshed) == ([error], None, 0)
+
+
+async def test_many_are_asked_about(tmp_path: Path) -> None:
+    """More than ten deliveries are sent after a question only, and repeats count."""
+    with a_controller(tmp_path, captures=11) as (context, _, replays, controller):
+        context.ui.answers = [False]
+        await controller.replay()
+        context.selected = [1, 2]
+        context.ui.answers = [Wanted(times="6"), None]
+        await controller.replay_to()
+        await context.ui.settled()
+        assert replays.begun == []
+        assert [type(dialog) for dialog in context.ui.dialogs] == [Confirm, ReplayDialog, Confirm]
+
+
+async def test_ending(tmp_path: Path) -> None:
+    """One's own run is cancelled at once, another's after a question, and without a run nothing happens."""
+    with a_controller(tmp_path) as (context, view, replays, controller):
+        controller.end()
+        view.progress, view.others = a_run(4), (a_run(7),)
+        controller.end()
+        await context.ui.settled()
+        assert (replays.cancelled, context.ui.dialogs) == ([4], [])
+        view.progress, context.ui.answers = None, [False, True]
+        for _ in range(2):
+            controller.end()
+            await context.ui.settled()
+        assert (replays.cancelled, context.ui.notices) == ([4, 7], ["3 of 5 were sent."])

@@ -1,0 +1,127 @@
+"""The engine's controller, without a terminal: status, banners, pause, samples."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from relay.errors import RelayError
+from tests.support.context import FakeContext
+from tui.main.engine import EngineController
+from tui.presenters.status import Engine, Status, Target
+
+UP = Target(url="http://localhost:1", state="up", reason=None, waiting=0, parked=0)
+RUNNING = Status(engine=Engine.RUNNING, url="http://127.0.0.1:5326", targets=(UP,))
+
+
+class FakeListener:
+    """A listener that has written lines, and may have ended."""
+
+    def __init__(self, lines: Sequence[str] = (), how: str | None = None) -> None:
+        self._lines, self._how = lines, how
+
+    def said(self) -> Sequence[str]:
+        return self._lines
+
+    def ended(self) -> str | None:
+        return self._how
+
+
+@pytest.mark.parametrize(
+    ("status", "action", "reason"),
+    [
+        (RUNNING, "pause", None),
+        (RUNNING, "trigger", None),
+        (RUNNING, "star", None),
+        (replace(RUNNING, url=None), "trigger", "takes no webhooks"),
+        (replace(RUNNING, targets=()), "pause", "--forward-to"),
+        (Status(engine=Engine.GONE), "pause", "lean-relay listen"),
+        (Status(engine=Engine.GONE), "trigger", "lean-relay listen"),
+        (Status(engine=Engine.SILENT), "pause", None),
+    ],
+)
+def test_disabled_reason(tmp_path: Path, status: Status, action: str, reason: str | None) -> None:
+    """An action is refused where the engine cannot run it; an engine that does not answer may still."""
+    with FakeContext(tmp_path) as context:
+        engine = EngineController(context)
+        engine.status = context.engine_status = status
+        given = engine.disabled_reason(action)
+        assert given == reason if reason is None else reason in (given or "")
+
+
+async def test_status_of_no_engine(tmp_path: Path) -> None:
+    """Without an engine the status and a banner say so."""
+    with FakeContext(tmp_path) as context:
+        engine = EngineController(context)
+        assert (await engine.look()).engine is Engine.GONE
+        assert engine.status.engine is Engine.GONE
+        [(text, _)] = engine.banners(unreadable=None)
+        assert "No engine runs" in text
+
+
+def test_listener_lines(tmp_path: Path) -> None:
+    """Lines of the listener become notices; refusals do not while their screen is on top."""
+    with FakeContext(tmp_path) as context:
+        engine = EngineController(context)
+        engine.show_listener_lines(refusals_shown=False)
+        context.gateway.listener = FakeListener(["refused: too large", "odd \x1b"])
+        engine.show_listener_lines(refusals_shown=True)
+        assert context.ui.notices == ["odd ␛"]
+        engine.show_listener_lines(refusals_shown=False)
+        assert context.ui.notices[1:] == ["refused: too large", "odd ␛"]
+
+
+def test_listener_that_has_ended(tmp_path: Path) -> None:
+    """An end of the listener is a banner, unless another engine takes webhooks."""
+    with FakeContext(tmp_path) as context:
+        engine = EngineController(context)
+        context.gateway.listener = FakeListener(how="killed by SIGSEGV")
+        engine.status = Status(engine=Engine.GONE)
+        assert any("killed by SIGSEGV" in text for text, _ in engine.banners(unreadable=None))
+        engine.status = RUNNING
+        assert not any("SIGSEGV" in text for text, _ in engine.banners(unreadable=None))
+
+
+async def test_pause_and_resume(tmp_path: Path) -> None:
+    """Pausing shows nothing but the banner; resuming, and an error, are shown."""
+    with FakeContext(tmp_path) as context:
+        engine = EngineController(context)
+        engine.status = RUNNING
+        engine.pause()
+        await context.ui.settled()
+        assert (context.gateway.done, context.ui.notices) == ([("pause", True)], [])
+        engine.status = replace(RUNNING, targets=(replace(UP, state="paused"),))
+        engine.pause()
+        await context.ui.settled()
+        assert context.gateway.done[1:] == [("pause", False)]
+        assert len(context.ui.notices) == 1
+        error = context.gateway.refusal = RelayError("no")
+        engine.pause()
+        await context.ui.settled()
+        assert (context.ui.errors, context.refreshed) == ([error], 2)
+
+
+async def test_sample_without_an_engine(tmp_path: Path) -> None:
+    """A sample that no engine takes is an error; the next dialog begins with the type chosen before."""
+    with FakeContext(tmp_path) as context:
+        engine = EngineController(context)
+        context.ui.answers = [None, "results.ready"]
+        await engine.trigger()
+        await context.ui.settled()
+        assert context.ui.errors == []
+        await engine.trigger()
+        await context.ui.settled()
+        assert [error.word for error in context.ui.errors] == ["no-engine"]
+
+
+def test_copy_url(tmp_path: Path) -> None:
+    """The public URL is the one to give Lean; without one it is the engine's address."""
+    with FakeContext(tmp_path) as context:
+        engine = EngineController(context)
+        engine.copy_url()
+        engine.status = replace(RUNNING, public_url="https://x.example/hook")
+        engine.copy_url()
+        assert context.ui.copied == [context.gateway.url(), "https://x.example/hook"]
