@@ -6,15 +6,15 @@ Each change is the engine's: the running one's, or this process's for as long as
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 import click
 
 from relay.cli.context import Invocation, run_async, shared_options
-from relay.cli.json_lines import print_json
+from relay.cli.json_lines import print_result
 from relay.cli.option_rules import exclude
 from relay.config import Settings
+from relay.control.messages import NoteRequest, PruneRequest, StarRequest
 from relay.engine import engine
 from relay.errors import UsageError
 from relay.store.read.reader import Reader
@@ -37,12 +37,9 @@ def star_command(invocation: Invocation, selection: tuple[str, ...], remove: boo
     """Mark captures: starred ones stay when old ones are removed, and `is:starred` finds them."""
     settings = invocation.settings()
     ids = _chosen(settings, selection)
-    changed = _ask(settings, "star", {"ids": ids, "starred": not remove})["changed"]
-    _told(
-        invocation,
-        {"kind": "star", "changed": changed},
-        f"{'un' if remove else ''}starred {captures(changed)}",
-    )
+    result = run_async(engine.request(settings, StarRequest(ids, not remove)))
+    text = f"{'un' if remove else ''}starred {captures(result.changed)}"
+    print_result(invocation, "star", result, text)
 
 
 @click.command("note")
@@ -62,9 +59,9 @@ def note_command(invocation: Invocation, selection: tuple[str, ...], text: str |
         raise UsageError("the note is empty; --remove takes one away")
     settings = invocation.settings()
     ids = _chosen(settings, selection)
-    changed = _ask(settings, "note", {"ids": ids, "text": None if remove else text})["changed"]
+    result = run_async(engine.request(settings, NoteRequest(ids, None if remove else text)))
     what = "removed the note of" if remove else "wrote the note to"
-    _told(invocation, {"kind": "note", "changed": changed}, f"{what} {captures(changed)}")
+    print_result(invocation, "note", result, f"{what} {captures(result.changed)}")
 
 
 def _note_on_stdin() -> str:
@@ -92,12 +89,11 @@ def prune_command(invocation: Invocation, selection: tuple[str, ...], starred: b
     ids = _chosen(settings, selection)
     if not yes:
         _confirm(settings, ids, starred)
-    params = {"ranges": ranges(ids), "starred_too": starred}
-    result = _ask(settings, "prune", params)
-    gone, spared = result["removed"], len(ids) - result["removed"]
-    text = f"removed {captures(gone)}" + (f"; starred ones stay: {spared}" if spared else "")
-    _told(invocation, {"kind": "prune", **result}, text)
-    if not result["emptied"]:
+    result = run_async(engine.request(settings, PruneRequest(ranges(ids), starred)))
+    spared = len(ids) - result.removed
+    text = f"removed {captures(result.removed)}" + (f"; starred ones stay: {spared}" if spared else "")
+    print_result(invocation, "prune", result, text)
+    if not result.emptied:
         click.echo(
             "lean-relay: a reader holds on to the database's log, where removed bytes still stand; "
             "they go when it ends and the engine is idle or stops",
@@ -128,14 +124,3 @@ def _confirm(settings: Settings, ids: list[int], starred: bool) -> None:
 def _chosen(settings: Settings, selection: tuple[str, ...]) -> list[int]:
     with Reader(settings.db) as reader:
         return sorted(select_ids(reader, selection, now()))
-
-
-def _ask(settings: Settings, action: str, params: Mapping[str, Any]) -> dict[str, Any]:
-    return run_async(engine.ask(settings, action, params))
-
-
-def _told(invocation: Invocation, line: Mapping[str, Any], text: str) -> None:
-    if invocation.json:
-        print_json(line)
-    else:
-        click.echo(text)

@@ -6,18 +6,18 @@ Each is the running engine's to do, since it alone sends: without one there is n
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
-from typing import Any
 
 import click
 
 from relay.cli.context import Invocation, run_async, shared_options
-from relay.cli.json_lines import print_json
+from relay.cli.json_lines import print_result
 from relay.cli.output import FilterCommand
 from relay.cli.status import target_line
 from relay.config import Settings
 from relay.control import client
+from relay.control.exchange import EngineRequest
 from relay.control.lock import holder
+from relay.control.messages import ForwardRequest, PauseRequest, PauseResult, ResumeRequest
 from relay.engine.forwarding import many
 from relay.errors import Unreachable, UsageError
 from relay.store.read.reader import Reader
@@ -45,12 +45,12 @@ def forward_command(invocation: Invocation, selection: tuple[str, ...], yes: boo
         ids = list(select_ids(reader, selection, now()))
     if len(ids) > 1 and not yes:
         _confirm(ids)
-    result = _ask(settings, "forward", {"ids": ids})
-    queued, released = result["queued"], result["released"]
+    result = run_async(client.request(settings.db, ForwardRequest(ids)))
+    queued, released = result.queued, result.released
     words = [f"queued {many(queued)}"] if queued else []
     words += [f"released {many(released)} that {_were(released)} parked"] if released else []
     text = " and ".join(words) or "nothing to do: all of it waits for its target already"
-    _told(invocation, {"kind": "forward", **result}, text)
+    print_result(invocation, "forward", result, text)
 
 
 @click.command("pause")
@@ -61,7 +61,7 @@ def pause_command(invocation: Invocation) -> None:
 
     Tries that are on their way go on. An engine that starts anew is still paused, and says so.
     """
-    _turn(invocation, "pause")
+    _turn(invocation, "pause", PauseRequest(), "was already paused")
 
 
 @click.command("resume")
@@ -69,19 +69,19 @@ def pause_command(invocation: Invocation) -> None:
 @click.pass_obj
 def resume_command(invocation: Invocation) -> None:
     """Let go of what `pause` holds back: it is sent at once, in the order it came."""
-    _turn(invocation, "resume")
+    _turn(invocation, "resume", ResumeRequest(), "was not paused")
 
 
-def _turn(invocation: Invocation, action: str) -> None:
+def _turn(invocation: Invocation, action: str, request: EngineRequest[PauseResult], unchanged: str) -> None:
     settings = invocation.settings()
     _engine_needed(settings, action)
-    result = _ask(settings, action, {})
-    lines = [target_line(target) for target in result["targets"]]
+    result = run_async(client.request(settings.db, request))
+    lines = [target_line(target) for target in result.targets]
     if not lines:
         lines = ["this engine has no target; --forward-to names some"]
-    elif not result["changed"]:
-        lines.insert(0, "was already paused" if action == "pause" else "was not paused")
-    _told(invocation, {"kind": action, **result}, "\n".join(map(visible, lines)))
+    elif not result.changed:
+        lines.insert(0, unchanged)
+    print_result(invocation, action, result, "\n".join(map(visible, lines)))
 
 
 def _engine_needed(settings: Settings, command: str) -> None:
@@ -91,10 +91,6 @@ def _engine_needed(settings: Settings, command: str) -> None:
             "`lean-relay listen --forward-to TARGET` starts one",
             word="no-engine",
         )
-
-
-def _ask(settings: Settings, action: str, params: Mapping[str, Any]) -> dict[str, Any]:
-    return run_async(client.ask_engine(settings.db, action, params))
 
 
 def _confirm(ids: list[int]) -> None:
@@ -107,10 +103,3 @@ def _confirm(ids: list[int]) -> None:
 
 def _were(count: int) -> str:
     return "was" if count == 1 else "were"
-
-
-def _told(invocation: Invocation, line: Mapping[str, Any], text: str) -> None:
-    if invocation.json:
-        print_json(line)
-    else:
-        click.echo(text)

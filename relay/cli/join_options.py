@@ -10,6 +10,7 @@ from click.core import ParameterSource
 from relay.cli.context import run_async
 from relay.config import SETTINGS, Settings, plain_values
 from relay.control import client
+from relay.control.messages import CompareRequest
 from relay.errors import UsageError
 
 _OF_ROUTES = {"forward_to": "forward", "only": "forward"}
@@ -27,8 +28,8 @@ def check_same(settings: Settings) -> None:
     if not given:
         return
     asked = plain_values(settings, given.values())
-    answer = run_async(client.ask_engine(settings.db, "compare", {"settings": asked}))
-    differ = answer["differ"]
+    found = run_async(client.request(settings.db, CompareRequest(asked)))
+    differ = found.differ
     named = {key: [option for option, of in given.items() if of == key] for key in differ}
     if differ:
         words = [
@@ -36,7 +37,7 @@ def check_same(settings: Settings) -> None:
             for key, options in named.items()
         ]
         raise UsageError(
-            f"the engine that runs on {settings.db} (pid {answer['pid']}) does not have these options: "
+            f"the engine that runs on {settings.db} (pid {found.pid}) does not have these options: "
             f"{', '.join(words)}; leave them out to join it, or end it first with `lean-relay stop`"
         )
 

@@ -8,9 +8,15 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import click
+
+from relay.cli.context import Invocation
 from relay.errors import Exit
+
+if TYPE_CHECKING:
+    import msgspec
 
 WORDS: Mapping[int, str] = {
     Exit.FAILED: "failed",
@@ -30,6 +36,22 @@ def json_line(line: Mapping[str, Any]) -> str:
 def print_json(line: Mapping[str, Any]) -> None:
     """Write one line of `--json` on stdout."""
     sys.stdout.write(json_line(line))
+
+
+def print_result(invocation: Invocation, kind: str, result: msgspec.Struct, text: str) -> None:
+    """Print what an engine answered: its fields with --json, else words."""
+    if invocation.json:
+        print_json({"kind": kind, **fields_of(result)})
+    else:
+        click.echo(text)
+
+
+def fields_of(message: msgspec.Struct) -> dict[str, Any]:
+    """The fields of an engine's message as JSON values, in their order."""
+    import msgspec  # which most commands need not wait for
+
+    fields: dict[str, Any] = msgspec.to_builtins(message)
+    return fields
 
 
 def error_line(message: str, exit_code: int, word: str | None = None) -> dict[str, Any]:

@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from time import monotonic, sleep
-from typing import Any
 
 import click
 
 from relay.cli.advice import advice
 from relay.cli.context import Invocation, say_left_out, shared_options
-from relay.cli.json_lines import print_json
+from relay.cli.json_lines import fields_of, print_json, print_result
 from relay.config import Settings
 from relay.control import client
 from relay.control.lock import holder
+from relay.control.messages import (
+    EngineStatus,
+    ReloadRequest,
+    ReloadResult,
+    ReplayStatus,
+    StatusRequest,
+    TargetStatus,
+)
+from relay.delivery.replay_summary import started_by
 from relay.engine import engine
 from relay.engine.forwarding import many
 from relay.errors import Exit, NotFound, RelayError, Unreachable
 from relay.models import CaptureTotals, Signature
 from relay.store.read.reader import Reader
-from relay.text.replays import begun_by
 from relay.text.safe import visible
 from relay.text.units import format_duration
 
@@ -48,23 +54,18 @@ def status_command(invocation: Invocation, wait_s: float) -> int:
     running = _ask_engine(settings, wait_s)
     counts, why_not = _counts(settings)
     if invocation.json:
-        line = running or {
-            "kind": "status",
-            "engine": None,
-            "store": None,
-            "targets": [],
-            "replays": [],
-            "refusals": {},
-        }
-        line |= {"db": str(settings.db), "log": counts.as_json() if counts else None}
-        print_json(line)
+        found = fields_of(running or EngineStatus())
+        if running is None:
+            found |= {"engine": None, "store": None}
+        log = counts.as_json() if counts else None
+        print_json({"kind": "status", **found, "db": str(settings.db), "log": log})
     else:
         for name, text in _rows(settings, running, counts, why_not):
             click.echo(f"{name:<10} {visible(advice(text, invocation))}")
     return Exit.FINE if running is not None else Exit.UNREACHABLE
 
 
-def _ask_engine(settings: Settings, wait_s: float) -> dict[str, Any] | None:
+def _ask_engine(settings: Settings, wait_s: float) -> EngineStatus | None:
     """What the engine says, as soon as one runs; None where none does in time.
 
     Raises:
@@ -74,7 +75,7 @@ def _ask_engine(settings: Settings, wait_s: float) -> dict[str, Any] | None:
     while True:
         try:
             if holder(settings.db) is not None:
-                return asyncio.run(client.ask_engine(settings.db, "status", {}))
+                return asyncio.run(client.request(settings.db, StatusRequest()))
         except Unreachable as error:
             if error.word != "no-engine" and monotonic() >= give_up_at:
                 raise
@@ -97,27 +98,25 @@ def _counts(settings: Settings) -> tuple[CaptureTotals | None, str]:
 
 
 def _rows(
-    settings: Settings, running: dict[str, Any] | None, counts: CaptureTotals | None, why_not: str
+    settings: Settings, running: EngineStatus | None, counts: CaptureTotals | None, why_not: str
 ) -> list[tuple[str, str]]:
     rows: list[tuple[str, str]] = []
     if running is None:
         rows.append(("engine", "none runs on this log; `lean-relay listen` starts one"))
     else:
-        now, store = running["engine"], running["store"]
-        up = format_duration(timedelta(seconds=now["uptime_s"]))
-        rows.append(("engine", f"pid {now['pid']}, version {now['version']}, up {up}"))
-        rows.append(("listening", now["url"] or "no, it only changes what is stored"))
-        rows.append(("public", now["public_url"] or "not set (public_url)"))
-        if now["answers"]:
-            rows.append(("answers", f"otherwise on purpose: {now['answers']}"))
-        rows.append(
-            ("store", store["detail"] or f"{store['state']}, {store['wal_bytes'] >> 10} KiB in its log")
-        )
-        targets = [("target", target_line(target)) for target in running.get("targets", ())]
-        if now["url"] and not targets:
+        now, store = running.engine, running.store
+        up = format_duration(timedelta(seconds=now.uptime_s))
+        rows.append(("engine", f"pid {now.pid}, version {now.version}, up {up}"))
+        rows.append(("listening", now.url or "no, it only changes what is stored"))
+        rows.append(("public", now.public_url or "not set (public_url)"))
+        if now.answers:
+            rows.append(("answers", f"otherwise on purpose: {now.answers}"))
+        rows.append(("store", store.detail or f"{store.state}, {store.wal_bytes >> 10} KiB in its log"))
+        targets = [("target", target_line(target)) for target in running.targets]
+        if now.url and not targets:
             targets = [("target", "none, captures are only stored; --forward-to names some")]
         rows += targets
-        rows += [("replay", _replay_line(run)) for run in running.get("replays", ())]
+        rows += [("replay", _replay_line(replay)) for replay in running.replays]
     rows.append(("log", f"{settings.db}{f' ({why_not})' if why_not else ''}"))
     if counts:
         found = counts.signatures
@@ -126,33 +125,31 @@ def _rows(
         rows.append(("captures", f"{counts.captures} ({counts.events} different events, {repeats})"))
         rows.append(("signatures", signatures or "none yet"))
     if running is not None:
-        refused = ", ".join(f"{count} {reason}" for reason, count in sorted(running["refusals"].items()))
+        refused = ", ".join(f"{count} {reason}" for reason, count in sorted(running.refusals.items()))
         rows.append(("refused", refused or "nothing since it started"))
     return rows
 
 
-def target_line(target: Mapping[str, Any]) -> str:
+def target_line(target: TargetStatus) -> str:
     """`http://localhost:3000 is down: nothing listens on port 3000; 12 wait`, of one target of an engine."""
-    waiting, parked = target["waiting"], target["parked"]
-    words = [
-        f"{target['target']} is {target['state']}" + (f": {target['reason']}" if target["reason"] else "")
-    ]
+    waiting, parked = target.waiting, target.parked
+    words = [f"{target.target} is {target.state}" + (f": {target.reason}" if target.reason else "")]
     if waiting is None:
         words.append("how many wait cannot be read")
     else:
         words.append(f"{waiting} {'waits' if waiting == 1 else 'wait'}" if waiting else "nothing waits")
-    if target.get("next_at") and target["state"] == "up":
-        next_at = datetime.fromisoformat(target["next_at"]).astimezone()
+    if target.next_at and target.state == "up":
+        next_at = datetime.fromisoformat(target.next_at).astimezone()
         words.append(f"the next goes at {next_at:%Y-%m-%d %H:%M:%S}")
     if parked:
         words.append(f"{parked} parked, which `lean-relay forward state:parked` sends")
     return "; ".join(words)
 
 
-def _replay_line(run: Mapping[str, Any]) -> str:
-    line = f"{begun_by(run)}: {run['tried']} of {run['total']} tried, to {', '.join(run['targets'])}"
-    waits = f"; it waits: {run['waits']}" if run["waits"] else ""
-    return f"{line}{waits}; `lean-relay replay --stop {run['run']}` ends it"
+def _replay_line(replay: ReplayStatus) -> str:
+    line = f"{started_by(replay)}: {replay.tried} of {replay.total} tried, to {', '.join(replay.targets)}"
+    waits = f"; it waits: {replay.waits}" if replay.waits else ""
+    return f"{line}{waits}; `lean-relay replay --stop {replay.run}` ends it"
 
 
 @click.command("reload")
@@ -166,22 +163,19 @@ def reload_command(invocation: Invocation) -> None:
         raise Unreachable(
             f"no engine runs on {settings.db}; `lean-relay listen` starts one", word="no-engine"
         )
-    result = asyncio.run(engine.ask(settings, "reload", {}))
-    if invocation.json:
-        print_json(result)
-        return
-    click.echo(reloaded(result))
+    result = asyncio.run(engine.request(settings, ReloadRequest()))
+    print_result(invocation, "reload", result, reloaded(result))
 
 
-def reloaded(result: Mapping[str, Any]) -> str:
+def reloaded(result: ReloadResult) -> str:
     """What an engine made of `reload`, in words."""
     words = ["settings read again"]
-    if result["parked"]:
-        what = many(result["parked"])
+    if result.parked:
+        what = many(result.parked)
         words.append(f"{what} to former targets parked, which `lean-relay forward state:parked` sends")
-    if result["untrusted"]:
-        names = ", ".join(result["untrusted"])
+    if result.untrusted:
+        names = ", ".join(result.untrusted)
         words.append(f"{names} as before, since the project file is not trusted; see `lean-relay trust`")
-    if result["after_restart"]:
-        words.append(f"{', '.join(result['after_restart'])} will change only after a restart")
+    if result.after_restart:
+        words.append(f"{', '.join(result.after_restart)} will change only after a restart")
     return "; ".join(words)

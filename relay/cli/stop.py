@@ -8,9 +8,10 @@ from time import monotonic, sleep
 import click
 
 from relay.cli.context import Invocation, run_async, say_left_out, shared_options
-from relay.cli.json_lines import print_json
+from relay.cli.json_lines import print_result
 from relay.control import client
 from relay.control.lock import holder
+from relay.control.messages import StopRequest
 from relay.errors import RelayError
 
 ENDS_WITHIN_S = 10.0
@@ -31,13 +32,9 @@ def stop_command(invocation: Invocation, yes: bool) -> None:
     settings = invocation.settings_unasked()
     say_left_out(settings)
     db = settings.db
-    answer = run_async(client.ask_engine(db, "stop", {"yes": yes}))
-    pid = int(answer["pid"])
-    _wait_for_the_end(db, pid)
-    if invocation.json:
-        print_json({"kind": "stop", "pid": pid})
-    else:
-        click.echo(f"stopped the engine (pid {pid})")
+    result = run_async(client.request(db, StopRequest(yes)))
+    _wait_for_the_end(db, result.pid)
+    print_result(invocation, "stop", result, f"stopped the engine (pid {result.pid})")
 
 
 def _wait_for_the_end(db: Path, pid: int) -> None:

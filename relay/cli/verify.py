@@ -251,12 +251,14 @@ def check_record(name: str, text: bytes) -> Checked | None:
 
 async def save_all(settings: Settings, checks: Sequence[Checked]) -> int:
     """Have the engine write the judgements to the captures; how many it changed."""
+    from relay.control.messages import VerifyRequest
     from relay.engine import engine  # with the web server, which only this needs
 
     changed = 0
     for start in range(0, len(checks), SAVED_AT_ONCE):
-        judged = [[one.id, one.signature, one.signed_by] for one in checks[start : start + SAVED_AT_ONCE]]
-        changed += (await engine.ask(settings, "verify", {"judged": judged}))["changed"]
+        some = checks[start : start + SAVED_AT_ONCE]
+        judged = [(one.id, str(one.signature), one.signed_by) for one in some if one.id is not None]
+        changed += (await engine.request(settings, VerifyRequest(judged))).changed
     return changed
 
 

@@ -1,37 +1,49 @@
-"""Asks the engine that owns a database to act, over its Unix socket."""
+"""Sends requests to the engine that owns a database, over its Unix socket."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import stat
-from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from time import monotonic
-from typing import Any
 
 import aiohttp
+import msgspec
 
 from relay.control import lock
+from relay.control.exchange import (
+    A,
+    Call,
+    EngineRequest,
+    Reply,
+    Requester,
+    action_of,
+    answer_type,
+    decode,
+    encode,
+    other_version,
+    own_version,
+)
 from relay.errors import Exit, RelayError, Unreachable
 
 SILENT_AFTER_S = 5.0
-"""An engine that sends nothing for so long does not answer."""
+"""An engine that sends nothing for this long does not answer."""
 
 FOUND_WITHIN_S = 5.0
-"""How long a command waits for an engine that is starting, or whose socket was removed, to have one."""
+"""How long a command waits for the socket of an engine that is starting, or whose socket was removed."""
 
 
-async def ask_engine(db: Path, action: str, params: Mapping[str, Any]) -> dict[str, Any]:
-    """Have the engine that owns a database act, and return its answer.
+async def request(db: Path, message: EngineRequest[A]) -> A:
+    """Send a request to the engine that owns a database, and return the answer.
 
-    The lock file says where its socket is, so that it is found from a shell with other folders too. One that
-    is starting, or whose socket was removed, makes it within seconds and is waited for.
+    The lock file names its socket, so that a shell with other folders finds it too. An engine that is
+    starting, or whose socket was removed, makes one within seconds; this waits for it.
 
     Raises:
         Unreachable: `no-engine` where none runs, `engine-silent` where it does not answer.
-        RelayError: `not-yours`, or what the engine says, with its word and exit code.
+        RelayError: `not-yours`; `engine-version`; or the engine's own error, with its word and exit code.
     """
     give_up_at = monotonic() + FOUND_WITHIN_S
     while True:
@@ -47,9 +59,9 @@ async def ask_engine(db: Path, action: str, params: Mapping[str, Any]) -> dict[s
             )
         try:
             if found.socket is None:
-                raise _NobodyThere("it has not finished starting")
-            return await ask(Path(found.socket), action, params)
-        except _NobodyThere as error:
+                raise _NoSocket("it has not finished starting")
+            return await request_at(Path(found.socket), message)
+        except _NoSocket as error:
             if monotonic() > give_up_at:
                 raise Unreachable(
                     f"the engine (pid {found.pid}) does not answer: {error}; `kill {found.pid}` ends it",
@@ -64,16 +76,26 @@ async def ask_engine(db: Path, action: str, params: Mapping[str, Any]) -> dict[s
         await asyncio.sleep(0.05)
 
 
-async def ask(path: Path, action: str, params: Mapping[str, Any]) -> dict[str, Any]:
-    """Have the engine behind a socket act, and return its answer.
+def connection(db: Path) -> Requester:
+    """What sends requests to the engine that owns a database, as `request` does."""
+
+    async def send(message: EngineRequest[A], /) -> A:
+        return await request(db, message)
+
+    return send
+
+
+async def request_at(path: Path, message: EngineRequest[A]) -> A:
+    """Send a request to the engine that listens on a socket, and return the answer.
 
     Raises:
         Unreachable: `engine-silent`.
-        RelayError: what the engine says, with its word and exit code.
+        RelayError: `unsafe-file`; `engine-version`; or the engine's own error, with its word and exit code.
     """
     if not _is_ours(path):
         raise RelayError(f"{path} is not a socket of yours, so nothing is asked there", word="unsafe-file")
     timeout = aiohttp.ClientTimeout(total=None, connect=2.0, sock_read=SILENT_AFTER_S)
+    call = encode(Call(version=own_version(), request=message))
     try:
         async with aiohttp.ClientSession(
             connector=aiohttp.UnixConnector(path=str(path)),
@@ -81,21 +103,27 @@ async def ask(path: Path, action: str, params: Mapping[str, Any]) -> dict[str, A
             timeout=timeout,
             trust_env=False,
         ) as session:
-            async with session.post(f"http://engine/{action}", json=dict(params)) as response:
-                answer = json.loads(await response.read())
+            async with session.post(f"http://engine/{action_of(type(message))}", data=call) as response:
+                reply = decode(await response.read(), Reply)
     except aiohttp.ClientConnectorError as error:
-        raise _NobodyThere(f"nothing answers on its socket {path}", word="engine-silent") from error
+        raise _NoSocket(f"nothing answers on its socket {path}", word="engine-silent") from error
     except TimeoutError as error:
-        raise _Silent(f"it has said nothing for {SILENT_AFTER_S:g} s", word="engine-silent") from error
+        raise _Silent(f"it has sent nothing for {SILENT_AFTER_S:g} s", word="engine-silent") from error
     except (aiohttp.ClientError, OSError, ValueError) as error:
         raise _Silent("it ended before its answer", word="engine-silent") from error
-    if not isinstance(answer, dict):
-        raise _Silent("its answer cannot be read", word="engine-silent")
-    if response.status == 200 and answer.keys() != {"error", "word", "exit"}:
-        return answer
-    raised = RelayError(str(answer.get("error")), word=answer.get("word"))
-    raised.exit_code = Exit(answer.get("exit", Exit.FAILED))
-    raise raised
+    if reply.error is not None:
+        raise _raised(reply)
+    try:
+        return msgspec.convert(reply.result, answer_type(type(message)))
+    except msgspec.ValidationError as error:
+        raise other_version(reply.version, own_version()) from error
+
+
+def _raised(reply: Reply) -> RelayError:
+    error = RelayError(str(reply.error), word=reply.word)
+    with suppress(ValueError):  # An exit code of another version.
+        error.exit_code = Exit(reply.exit)
+    return error
 
 
 def _is_ours(path: Path) -> bool:
@@ -107,9 +135,9 @@ def _is_ours(path: Path) -> bool:
     return stat.S_ISSOCK(found.st_mode) and found.st_uid == os.geteuid()
 
 
-class _NobodyThere(Unreachable):
+class _NoSocket(Unreachable):
     """There is no socket, or none that takes a connection: nothing was sent."""
 
 
 class _Silent(Unreachable):
-    """It was asked, and says nothing."""
+    """A request was sent, and no answer came."""

@@ -1,14 +1,13 @@
-"""The engine's Unix socket: where other processes of the same user ask the engine to act.
+"""The engine's Unix socket: takes requests of other processes of the same user.
 
-An aiohttp application on a socket 0600 in a folder 0700. It knows names of actions and JSON, not what
-they do. Nothing of this is ever reachable over TCP.
+An aiohttp application on a socket 0600 in a folder 0700. It knows the types of requests and their handlers,
+not what those do. Nothing of this is ever reachable over TCP.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
 import logging
 import os
 import socket
@@ -19,20 +18,32 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from aiohttp import web
 
 from relay import private_files
-from relay.errors import Exit, RelayError, UsageError
+from relay.control.exchange import (
+    ACROSS_VERSIONS,
+    Call,
+    EngineRequest,
+    Reply,
+    action_of,
+    decode,
+    encode,
+    other_version,
+    own_version,
+)
+from relay.errors import RelayError, UsageError
 
 log = logging.getLogger("relay.engine")
 
-Action = Callable[[Mapping[str, Any]], Awaitable[dict[str, Any]]]
-"""Takes JSON parameters, gives a JSON object; raises RelayError for what a person got wrong."""
+Handlers = Mapping[type[EngineRequest[Any]], Callable[[Any], Awaitable[msgspec.Struct]]]
+"""A type of request -> what answers it; raises RelayError for what a person got wrong."""
 
-ACTIONS: web.AppKey[Mapping[str, Action]] = web.AppKey("actions")
+HANDLERS: web.AppKey[Handlers] = web.AppKey("handlers")
 
 BEATS_EVERY_S = 1.0
-"""While an action takes its time, a blank goes to whoever asked: a prune may take minutes."""
+"""While an action takes its time, a blank is sent to the client: a prune may take minutes."""
 
 ENDS_WITHIN_S = 1.0
 """How long actions may still take when the engine ends."""
@@ -41,7 +52,7 @@ LONGEST_PATH = 100
 """Bytes that the path of a Unix socket may have on each system (unix(7): 108, 104 on macOS)."""
 
 
-class Served:
+class ControlSocket:
     """The socket of an engine; made by `serving`."""
 
     def __init__(self, db: Path, runner: web.AppRunner) -> None:
@@ -135,18 +146,18 @@ def _identity(path: Path) -> tuple[int, int] | None:
 
 
 @asynccontextmanager
-async def serving(db: Path, actions: Mapping[str, Action]) -> AsyncIterator[Served]:
+async def serving(db: Path, handlers: Handlers) -> AsyncIterator[ControlSocket]:
     """Answer on a database's socket while the context lasts; the caller holds the database's lock.
 
     Raises:
         RelayError: `unsafe-folder`.
     """
     app = web.Application(middlewares=[_guard], client_max_size=64 * 1024 * 1024)
-    app[ACTIONS] = actions
+    app[HANDLERS] = handlers
     app.router.add_post("/{action}", _act)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=ENDS_WITHIN_S)
     await runner.setup()
-    served = Served(db, runner)
+    served = ControlSocket(db, runner)
     try:
         await served.listen()
         yield served
@@ -159,12 +170,12 @@ async def serving(db: Path, actions: Mapping[str, Action]) -> AsyncIterator[Serv
 async def _guard(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> Any:
-    """Only processes of the same user are heard, whatever the modes of file and folder say."""
+    """Refuse processes of other users, whatever the modes of file and folder are."""
     assert request.transport is not None
     peer = request.transport.get_extra_info("socket")
     uid = _peer_uid(peer)
     if uid != os.getuid():
-        return web.json_response({"error": "not yours", "word": "not-yours", "exit": Exit.FAILED}, status=403)
+        return _response(Reply.of(RelayError("not yours", word="not-yours")), status=403)
     return await handler(request)
 
 
@@ -177,37 +188,60 @@ def _peer_uid(peer: Any) -> int:
 
 async def _act(request: web.Request) -> web.StreamResponse:
     name = request.match_info["action"]
-    action = request.app[ACTIONS].get(name)
-    if action is None:
-        unknown = UsageError(f"this engine knows no action {name!r}; it may be older than the command")
-        return web.json_response(_error(unknown), status=400)
-    acting = asyncio.ensure_future(_answered(name, action, await request.json()))
+    try:
+        handler, message = _understood(name, request.app[HANDLERS], await request.read())
+    except RelayError as error:
+        return _response(Reply.of(error), status=400)
+    acting = asyncio.ensure_future(_answered(name, handler(message)))
     try:
         await asyncio.wait({acting}, timeout=BEATS_EVERY_S)
         if acting.done():
-            status, answer = acting.result()
-            return web.json_response(answer, status=status)
+            reply = acting.result()
+            return _response(reply, status=200 if reply.error is None else 400)
         return await _beating(request, acting)
     finally:
         acting.cancel()
 
 
-async def _answered(name: str, action: Action, params: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
+def _understood(
+    name: str, handlers: Handlers, data: bytes
+) -> tuple[Callable[[Any], Awaitable[msgspec.Struct]], EngineRequest[Any]]:
+    """The handler of a request, and the request.
+
+    Raises:
+        RelayError: `engine-version`.
+        UsageError: there is no such action here, or the request does not fit it.
+    """
     try:
-        return 200, await action(params)
+        call = decode(data, Call)
+        if call.version != own_version() and name not in ACROSS_VERSIONS:
+            raise other_version(own_version(), call.version)
+        for kind, handler in handlers.items():
+            if action_of(kind) == name:
+                return handler, msgspec.convert(call.request, kind)
+    except ValueError as error:
+        raise UsageError(f"the engine cannot read this request: {error}") from error
+    raise UsageError(f"this engine has no action {name!r}")
+
+
+async def _answered(name: str, result: Awaitable[msgspec.Struct]) -> Reply:
+    try:
+        return Reply(version=own_version(), result=await result)
     except RelayError as error:
-        return 400, _error(error)
+        return Reply.of(error)
     except Exception as error:
-        # What it quotes may be of a capture: the kind alone is told.
+        # Its text may quote a capture: only its type is shown.
         log.exception("action %s failed: %s", name, type(error).__name__)
-        return 400, _error(
-            RelayError(f"this is a fault of lean-relay: {type(error).__name__} in action {name}", word="bug")
+        return Reply.of(
+            RelayError(f"this is a bug of lean-relay: {type(error).__name__} in action {name}", word="bug")
         )
 
 
-async def _beating(
-    request: web.Request, acting: asyncio.Future[tuple[int, dict[str, Any]]]
-) -> web.StreamResponse:
+def _response(reply: Reply, *, status: int) -> web.Response:
+    return web.Response(body=encode(reply), status=status, content_type="application/json")
+
+
+async def _beating(request: web.Request, acting: asyncio.Future[Reply]) -> web.StreamResponse:
     """An answer that takes its time: blanks, which JSON allows before it, and then itself."""
     response = web.StreamResponse(headers={"Content-Type": "application/json"})
     await response.prepare(request)
@@ -217,15 +251,10 @@ async def _beating(
             try:
                 await response.write(b"\n")
             except ConnectionError:
-                there = False  # What was begun is done to its end.
+                there = False  # The action still runs to its end.
         await asyncio.wait({acting}, timeout=BEATS_EVERY_S)
-    _, answer = acting.result()
     if there:
         with suppress(ConnectionError):
-            await response.write(json.dumps(answer).encode())
+            await response.write(encode(acting.result()))
             await response.write_eof()
     return response
-
-
-def _error(error: RelayError) -> dict[str, Any]:
-    return {"error": str(error), "word": error.word, "exit": int(error.exit_code)}

@@ -9,30 +9,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-import msgspec
-
 from relay.config import Settings
+from relay.control.messages import TargetTls
 from relay.delivery.http.request import Destination, destination
-
-
-class TargetTls(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What one command says of TLS to its targets, in place of the settings; paths are absolute."""
-
-    insecure: bool = False
-    ca: str | None = None
-    cert: str | None = None
-    key: str | None = None
-
-    def over(self, settings: Settings) -> Settings:
-        """The settings with these in place of theirs; what is not said stays as they have it."""
-        changed = settings
-        if self.insecure or self.ca is not None:
-            changed = replace(changed, insecure=self.insecure, target_ca=_path(self.ca))
-        if self.cert is not None:
-            changed = replace(changed, target_cert=Path(self.cert), target_key=_path(self.key))
-        elif self.key is not None:
-            changed = replace(changed, target_key=Path(self.key))
-        return changed
 
 
 def destinations(targets: Iterable[str], settings: Settings) -> dict[str, Destination]:
@@ -43,6 +22,18 @@ def destinations(targets: Iterable[str], settings: Settings) -> dict[str, Destin
     """
     tls = settings.target_tls
     return {target: destination(target, **tls) for target in targets}
+
+
+def over(settings: Settings, tls: TargetTls) -> Settings:
+    """The settings, with the TLS options of one command in place of theirs; the rest stays."""
+    changed = settings
+    if tls.insecure or tls.ca is not None:
+        changed = replace(changed, insecure=tls.insecure, target_ca=_path(tls.ca))
+    if tls.cert is not None:
+        changed = replace(changed, target_cert=Path(tls.cert), target_key=_path(tls.key))
+    elif tls.key is not None:
+        changed = replace(changed, target_key=Path(tls.key))
+    return changed
 
 
 def _path(text: str | None) -> Path | None:

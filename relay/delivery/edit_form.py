@@ -18,7 +18,8 @@ from __future__ import annotations
 
 import re
 
-from relay.delivery.edits import Edits, check_header
+from relay.control.messages import Edits
+from relay.delivery.edits import check_header
 from relay.delivery.http.request import HOP_BY_HOP, OURS, OutgoingRequest
 from relay.models import Capture, Headers
 from relay.text.safe import visible

@@ -9,31 +9,11 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 
-import msgspec
-
+from relay.control.messages import Edits
 from relay.delivery.http.request import HOP_BY_HOP, OURS, OutgoingRequest
 from relay.lean import signature
 from relay.models import Capture, Headers
 from relay.text.json_splice import splice
-
-
-class Edits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Changes to one request, made in the order of these fields; as JSON in this shape, `body` in base64."""
-
-    method: str | None = None
-    target: str | None = None
-    """The request target; latin-1, as in a capture. Goes before the path of a target's own."""
-    headers: Headers | None = None
-    """All of them, in order; latin-1."""
-    body: bytes | None = None
-    set: tuple[tuple[str, str], ...] = ()
-    """Path and value of the JSON body, as `relay.lean.set_value.parse_splice` reads them."""
-    header: tuple[tuple[str, str | None], ...] = ()
-    """Names and values, latin-1; None removes. They replace what has the name, or come last."""
-
-    @property
-    def change_body(self) -> bool:
-        return self.body is not None or bool(self.set)
 
 
 def parse_header(text: str) -> tuple[str, str | None]:

@@ -9,10 +9,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from time import monotonic
 
-import msgspec
-
 from relay.delivery.http.request import Destination
-from relay.models import Capture, Headers
+from relay.models import Capture
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,21 +46,6 @@ class Plan:
     def total(self) -> int:
         """Deliveries, if each capture goes to each target."""
         return len(self.ids) * self.times * len(self.destinations)
-
-
-class Preview(msgspec.Struct, frozen=True, kw_only=True):
-    """One request as it would be sent; an entry of what `preview` answers."""
-
-    capture_id: int
-    to: str
-    """The target's name."""
-    method: str
-    target: str
-    headers: Headers
-    body: bytes
-    """As JSON in base64."""
-    signature_is_stale: bool
-    """The body was changed under a signature that stayed."""
 
 
 class Pace:

@@ -15,12 +15,12 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Any, TypeVar
 
+from relay.control.messages import ReplayState, ReplayStatus
 from relay.delivery.attempt import Way, attempt, ended
 from relay.delivery.edits import is_signature_stale
 from relay.delivery.http.sender import Sender
@@ -57,19 +57,6 @@ AGAIN_MOST_S = 15.0
 """Pauses of `until_delivered`: the first, doubled up to the most."""
 
 
-class State(StrEnum):
-    """Where a run stands."""
-
-    RUNNING = "running"
-    ENDED = "ended"
-    """All of it was sent."""
-    CANCELLED = "cancelled"
-    UNREACHABLE = "unreachable"
-    """A target cannot be reached; what was left for it was not sent."""
-    FAILED = "failed"
-    """A fault of ours, or a log that cannot be read."""
-
-
 @dataclass(slots=True, eq=False)
 class _Job:
     delivery_id: int
@@ -92,7 +79,7 @@ class Run:
         """
         self.number = number
         self._by = by
-        self.state = State.RUNNING
+        self.state = ReplayState.RUNNING
         self.reason: str | None = None
         """Why not all was sent; None where it was, or is still going on."""
         self.attempts = array("q")
@@ -122,31 +109,28 @@ class Run:
     def is_over(self) -> bool:
         return self._elapsed_s is not None
 
-    def progress(self) -> dict[str, Any]:
-        """How far it has come; counts are of deliveries, and of what is on disk.
-
-        `done` are those that ended with an attempt, `tried` those with one begun, the last or not.
-        """
+    def status(self) -> ReplayStatus:
+        """The progress so far; counts are of deliveries that are recorded on disk."""
         plan, done = self._plan, self._delivered + self._failed
-        return {
-            "run": self.number,
-            "by": self._by,
-            "state": str(self.state if self.is_over else State.RUNNING),
-            "reason": self.reason,
-            "targets": list(plan.destinations),
-            "captures": len(plan.ids),
-            "total": plan.total,
-            "done": done,
-            "tried": self._tried,
-            "delivered": self._delivered,
-            "failed": self._failed,
-            "skipped": self._skipped,
-            "left": plan.total - done - self._skipped,
-            "stale_signatures": self._stale,
-            "waits": self._waits,
-            "started_at": iso(self._started_at),
-            "elapsed_s": round(self._elapsed_s or monotonic() - self._started, 3),
-        }
+        return ReplayStatus(
+            run=self.number,
+            by=self._by,
+            state=str(self.state if self.is_over else ReplayState.RUNNING),
+            reason=self.reason,
+            targets=tuple(plan.destinations),
+            captures=len(plan.ids),
+            total=plan.total,
+            done=done,
+            tried=self._tried,
+            delivered=self._delivered,
+            failed=self._failed,
+            skipped=self._skipped,
+            left=plan.total - done - self._skipped,
+            stale_signatures=self._stale,
+            waits=self._waits,
+            started_at=iso(self._started_at),
+            elapsed_s=round(self._elapsed_s or monotonic() - self._started, 3),
+        )
 
     async def news(self, after: int, within_s: float) -> None:
         """Wait until more than `after` attempts are recorded, the run is over, or the time is."""
@@ -155,7 +139,7 @@ class Run:
                 while len(self.attempts) <= after and not self.is_over:
                     await self._news.wait()
 
-    def cancel(self, reason: str, state: State = State.CANCELLED) -> None:
+    def cancel(self, reason: str, state: ReplayState = ReplayState.CANCELLED) -> None:
         """Send no more; `go` returns soon. What was not sent ends with the reason."""
         if self.reason is None:
             self.reason, self.state = reason, state
@@ -180,12 +164,12 @@ class Run:
                 await recording
                 await self._end_rest()
             if self.reason is None:
-                self.state = State.UNREACHABLE if self._unreachable else State.ENDED
+                self.state = ReplayState.UNREACHABLE if self._unreachable else ReplayState.ENDED
                 self.reason = "; ".join(self._unreachable.values()) or None
         except Exception as error:
             log.exception("replay %d failed", self.number)
             cause = error.exceptions[0] if isinstance(error, ExceptionGroup) else error
-            self.state, self.reason = State.FAILED, visible(str(cause)) or type(cause).__name__
+            self.state, self.reason = ReplayState.FAILED, visible(str(cause)) or type(cause).__name__
             with suppress(Exception):  # What stays as it is, the next engine ends.
                 await self._end_rest()
         finally:
@@ -321,7 +305,7 @@ class Run:
         """Nobody is there: what is left for this target is not tried any more."""
         self._unreachable[target] = f"{visible(target)} cannot be reached: {reason}"
         if len(self._unreachable) == len(self._plan.destinations):
-            self.cancel("; ".join(self._unreachable.values()), State.UNREACHABLE)
+            self.cancel("; ".join(self._unreachable.values()), ReplayState.UNREACHABLE)
 
     # -- the end -------------------------------------------------------------------------------
 

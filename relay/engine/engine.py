@@ -10,22 +10,33 @@ import asyncio
 import errno
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
-from importlib.metadata import version
 from logging import getLogger
 from secrets import token_hex
 from time import monotonic, time
 from types import TracebackType
-from typing import Any
 
 from aiohttp import http_parser
 
 from relay.config import SETTINGS, Settings, plain_values, with_left_out_of
 from relay.control import client
+from relay.control.exchange import A, EngineRequest, Requester, own_version
 from relay.control.lock import Holder, Lock, holder, lock_path
-from relay.control.server import Action, Served, serving
+from relay.control.messages import (
+    CompareRequest,
+    CompareResult,
+    EngineStatus,
+    ProcessStatus,
+    ReloadRequest,
+    ReloadResult,
+    StatusRequest,
+    StopRequest,
+    StopResult,
+    StoreStatus,
+)
+from relay.control.server import ControlSocket, Handlers, serving
 from relay.delivery.http.standstill import awake_and_asleep
 from relay.engine import maintenance
 from relay.engine.forwarding import Forwarding, forwarding, refuse_circles
@@ -66,9 +77,6 @@ CLOSES_WITHIN_S = 60.0
 interrupt it."""
 LAST_REFUSALS_WITHIN_S = 0.5
 
-Ask = Callable[[str, Mapping[str, Any]], Awaitable[dict[str, Any]]]
-"""An action's name and parameters to its answer."""
-
 AFTER_RESTART = (
     "db",
     "host",
@@ -104,7 +112,7 @@ class Engine:
         self._stored_at = 0.0
         self._reread = reread
         self._end = stop
-        self._control: Served | None = None
+        self._control: ControlSocket | None = None
         """The socket on which it is asked."""
         self.left_open_by: Holder | None = None
         """The engine before this one, where that ended without closing."""
@@ -163,7 +171,7 @@ class Engine:
             instance=self._instance,
         )
         self._replays = await self._work.enter_async_context(replays)
-        self._control = await self._work.enter_async_context(serving(settings.db, self._actions()))
+        self._control = await self._work.enter_async_context(serving(settings.db, self._handlers()))
         self._describe()
         await self._work.enter_async_context(background(self._keep_reachable(self._control)))
         self._work.callback(self._begin_end)
@@ -285,7 +293,7 @@ class Engine:
         except (StoreUnavailable, StoreClosed, sqlite3.Error):
             self.refusals.put_back(entries)
 
-    async def _keep_reachable(self, served: Served) -> None:
+    async def _keep_reachable(self, served: ControlSocket) -> None:
         """Make lock file and control socket again where somebody cleaned them away, and describe them."""
         well = True
         while True:
@@ -310,59 +318,59 @@ class Engine:
 
     # -- actions -------------------------------------------------------------------------------
 
-    def _actions(self) -> dict[str, Action]:
+    def _handlers(self) -> Handlers:
         return {
-            "status": self._status,
-            "reload": self._reload,
-            "compare": self._compare,
-            "stop": self._stop,
-            **maintenance.actions(self._writer),
-            **self._replays.actions(),
-            **(self._forwarding.actions() if self._forwarding is not None else {}),
+            StatusRequest: self._status,
+            ReloadRequest: self._reload,
+            CompareRequest: self._compare,
+            StopRequest: self._stop,
+            **maintenance.handlers(self._writer),
+            **self._replays.handlers(),
+            **(self._forwarding.handlers() if self._forwarding is not None else {}),
         }
 
-    async def act(self, action: str, params: Mapping[str, Any]) -> dict[str, Any]:
-        """Do what the control socket would do.
+    async def request(self, request: EngineRequest[A]) -> A:
+        """Answer a request of this process as one that comes through the control socket.
 
         Raises:
             RelayError: the store is in trouble, or what the action says.
         """
-        return await self._actions()[action](params)
+        answer: A = await self._handlers()[type(request)](request)  # type: ignore[assignment]
+        return answer
 
-    async def _status(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        targets = await self._forwarding.targets() if self._forwarding is not None else []
+    async def _status(self, request: StatusRequest) -> EngineStatus:
+        targets = await self._forwarding.targets() if self._forwarding is not None else ()
         trouble = self._writer.trouble
         if trouble is None and self._writer.silent_s > SILENT_S:
             trouble = StoreUnavailable(
                 "store-slow", f"the store has not answered for {self._writer.silent_s:.0f} s"
             )
         receiver = self._receiver
-        return {
-            "kind": "status",
-            "engine": {
-                "pid": os.getpid(),
-                "version": version("lean-relay"),
-                "url": self.url,
-                "public_url": self.settings.public_url,
-                "uptime_s": round(awake_and_asleep() - self._up_since, 1),
-                "captures": self.captures,
-                "connections": len(receiver.connections.connections) if receiver else 0,
-                "answers": receiver.answers.summary if receiver else None,
-            },
-            "store": {
-                "state": trouble.reason if trouble else "ok",
-                "detail": trouble.detail if trouble else None,
-                "wal_bytes": self._writer.wal_bytes,
-                "waiting": self._writer.waiting,
-            },
-            "targets": targets,
-            "replays": self._replays.running(),
-            "refusals": dict(self.refusals.counts),
-        }
+        return EngineStatus(
+            engine=ProcessStatus(
+                pid=os.getpid(),
+                version=own_version(),
+                url=self.url,
+                public_url=self.settings.public_url,
+                uptime_s=round(awake_and_asleep() - self._up_since, 1),
+                captures=self.captures,
+                connections=len(receiver.connections.connections) if receiver else 0,
+                answers=receiver.answers.summary if receiver else None,
+            ),
+            store=StoreStatus(
+                state=trouble.reason if trouble else "ok",
+                detail=trouble.detail if trouble else None,
+                wal_bytes=self._writer.wal_bytes,
+                waiting=self._writer.waiting,
+            ),
+            targets=targets,
+            replays=self._replays.running(),
+            refusals=dict(self.refusals.counts),
+        )
 
-    async def _stop(self, params: Mapping[str, Any]) -> dict[str, Any]:
+    async def _stop(self, request: StopRequest) -> StopResult:
         """End this engine in order, as SIGTERM does; the answer comes before the end."""
-        if self._receiver is None and params.get("yes") is not True:
+        if self._receiver is None and not request.yes:
             raise RelayError(
                 f"the engine (pid {os.getpid()}) belongs to another command, which ends by itself; "
                 "wait for it, or end it with --yes",
@@ -370,11 +378,10 @@ class Engine:
             )
         log.info("asked to stop")
         self._end()
-        return {"kind": "stop", "pid": os.getpid()}
+        return StopResult(os.getpid())
 
-    async def _compare(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        """Which of these settings have another value here, and which."""
-        asked = params["settings"]
+    async def _compare(self, request: CompareRequest) -> CompareResult:
+        asked = request.settings
         have = plain_values(self.settings, asked)
         begun = plain_values(self._begun_with, asked)
         have |= {key: begun[key] for key in begun if SETTINGS[key].attribute in AFTER_RESTART}
@@ -383,9 +390,9 @@ class Engine:
             for key, value in asked.items()
             if value != have[key] and not (key == "port" and value == self._port)
         }
-        return {"pid": os.getpid(), "differ": differ}
+        return CompareResult(pid=os.getpid(), differ=differ)
 
-    async def _reload(self, params: Mapping[str, Any]) -> dict[str, Any]:
+    async def _reload(self, request: ReloadRequest) -> ReloadResult:
         if self._reread is None:
             raise UsageError("this engine has nothing to read again")
         reread = self._reread()
@@ -414,7 +421,7 @@ class Engine:
             if self._forwarding is not None:
                 parked = await self._forwarding.send_to(rules.routes.targets)
         untrusted = [each.name for each in reread.left_out if not each.for_other_db]
-        return {"kind": "reload", "after_restart": fixed, "parked": parked, "untrusted": untrusted}
+        return ReloadResult(after_restart=fixed, parked=parked, untrusted=untrusted)
 
 
 @asynccontextmanager
@@ -465,25 +472,25 @@ class _Interrupt:
             raise RelayError("another command had this one end before it was done", word="stopped") from error
 
 
-async def ask(settings: Settings, action: str, params: Mapping[str, Any]) -> dict[str, Any]:
-    """Have the database's engine act: the running one, or this process as the engine for that long.
+async def request(settings: Settings, message: EngineRequest[A]) -> A:
+    """Send a request to the database's engine: the running one, or this process as the engine for that long.
 
     Raises:
         Unreachable: an engine holds the database and does not answer.
         RelayError: what the action says.
     """
-    async with asking(settings) as act:
-        return await act(action, params)
+    async with connect(settings) as send:
+        return await send(message)
 
 
 @asynccontextmanager
-async def asking(settings: Settings) -> AsyncIterator[Ask]:
-    """The same for several actions of one engine, which lasts as long as the context."""
+async def connect(settings: Settings) -> AsyncIterator[Requester]:
+    """The same for several requests to one engine, which lasts as long as the context."""
     if holder(settings.db) is not None:
-        yield partial(client.ask_engine, settings.db)
+        yield client.connection(settings.db)
         return
     async with running(settings, receive=False) as engine:
-        yield engine.act
+        yield engine.request
 
 
 def _cannot_listen(settings: Settings, error: OSError) -> RelayError:

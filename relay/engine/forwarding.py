@@ -7,15 +7,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from time import monotonic, time_ns
-from typing import Any
 
 from relay.config import Settings
-from relay.control.server import Action
+from relay.control.messages import (
+    ForwardRequest,
+    ForwardResult,
+    PauseRequest,
+    PauseResult,
+    ResumeRequest,
+    TargetStatus,
+)
+from relay.control.server import Handlers
 from relay.delivery.destinations import destinations
 from relay.delivery.forwarder import Forwarder
 from relay.delivery.target_queue import DeliveryPolicy
@@ -59,17 +66,12 @@ class Forwarding:
         """Captures were committed: their deliveries can go."""
         self._forwarder.notice()
 
-    def actions(self) -> dict[str, Action]:
-        """The actions by the names that commands ask for."""
-        return {"forward": self._send_again, "pause": self._pause, "resume": self._resume}
+    def handlers(self) -> Handlers:
+        """What answers the requests about live deliveries."""
+        return {ForwardRequest: self._forward, PauseRequest: self._pause, ResumeRequest: self._resume}
 
-    async def targets(self) -> list[dict[str, Any]]:
-        """Each target with its state, how much waits for it and, where nothing can go at once, until when.
-
-        Parked deliveries of former targets too.
-
-        How much is None while the store cannot tell.
-        """
+    async def targets(self) -> tuple[TargetStatus, ...]:
+        """The status of each target, and of former targets that still have parked deliveries."""
         none: deliveries.Backlog | None = deliveries.Backlog()
         counted = await self._backlog()
         waits = counted or {}
@@ -78,18 +80,18 @@ class Forwarding:
         states = self._forwarder.states()
         names = {name for name, _, _ in states}
         states += [(name, "not configured", None) for name in waits if name not in names]
-        return [
-            {
-                "target": name,
-                "state": state,
-                "reason": reason,
-                "waiting": found and found.waiting,
-                "parked": found and found.parked,
-                "next_at": _to_come(found.next_at if found else None),
-            }
+        return tuple(
+            TargetStatus(
+                target=name,
+                state=state,
+                reason=reason,
+                waiting=found.waiting if found else None,
+                parked=found.parked if found else None,
+                next_at=_to_come(found.next_at if found else None),
+            )
             for name, state, reason in states
             for found in [waits.get(name, none)]
-        ]
+        )
 
     async def _backlog(self) -> dict[str, deliveries.Backlog] | None:
         """What waits for each target; None where the store does not say so soon.
@@ -124,29 +126,28 @@ class Forwarding:
         if self._counting is not None:
             self._counting.cancel()
 
-    async def _send_again(self, params: Mapping[str, Any]) -> dict[str, Any]:
+    async def _forward(self, request: ForwardRequest) -> ForwardResult:
         targets = self._forwarder.targets
         if not targets:
             raise UsageError("this engine has no target; start it with --forward-to, or set forward")
-        ids = list(params["ids"])
         try:
             queued, released = await self._writer.write(
-                partial(deliveries.resend, ids=ids, targets=targets, now=time_ns() // 1000),
+                partial(deliveries.resend, ids=request.ids, targets=targets, now=time_ns() // 1000),
                 within_s=STORE_WITHIN_S,
             )
         except StoreUnavailable as trouble:
             raise RelayError(f"nothing was queued: {trouble.detail}", word=trouble.reason) from trouble
         self._forwarder.notice()
-        return {"queued": queued, "released": released, "targets": targets}
+        return ForwardResult(queued=queued, released=released, targets=targets)
 
-    async def _pause(self, params: Mapping[str, Any]) -> dict[str, Any]:
+    async def _pause(self, request: PauseRequest) -> PauseResult:
         return await self._turn(time_ns() // 1000)
 
-    async def _resume(self, params: Mapping[str, Any]) -> dict[str, Any]:
+    async def _resume(self, request: ResumeRequest) -> PauseResult:
         return await self._turn(None)
 
-    async def _turn(self, paused_since: int | None) -> dict[str, Any]:
-        """Hold back or let go, and remember it: a restart alone lets nothing go."""
+    async def _turn(self, paused_since: int | None) -> PauseResult:
+        """Pause or resume, and store it: the next engine is paused too."""
         changed = self._forwarder.is_paused is (paused_since is None)
         self._forwarder.pause(paused_since is not None)
         if changed:
@@ -155,7 +156,7 @@ class Forwarding:
             await self._writer.write(
                 partial(deliveries.keep_paused, since=paused_since), within_s=STORE_WITHIN_S
             )
-            return {"changed": changed, "targets": await self.targets()}
+            return PauseResult(changed=changed, targets=await self.targets())
         except StoreUnavailable as trouble:
             raise RelayError(
                 f"done, but a restart will not know of it: {trouble.detail}", word=trouble.reason

@@ -1,17 +1,25 @@
-"""What is changed in the log on request: stars, notes, judgements, and removal that really removes.
+"""Engine actions that change stored captures: star, note, verify, recheck, prune.
 
-Owns the actions behind those commands, as the engine does them: each change through its writer, long
-ones in slices, so that captures never wait behind them. The SQL is `relay.store.write.changes`'s.
+Each change goes through the engine's writer, long ones in slices, so that new captures never wait for them.
+The SQL is `relay.store.write.changes`'s.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
 
-from relay.control.server import Action
+from relay.control.messages import (
+    ChangeResult,
+    NoteRequest,
+    PruneRequest,
+    PruneResult,
+    ShapesRequest,
+    StarRequest,
+    VerifyRequest,
+)
+from relay.control.server import Handlers
 from relay.errors import RelayError, UsageError
 from relay.store.errors import StoreUnavailable
 from relay.store.write import changes
@@ -19,34 +27,34 @@ from relay.store.write.client import Writer
 from relay.store.write.shapes import save_shapes
 
 STORE_WITHIN_S = 5.0
-"""How long an action waits for the store; a person waits for its answer."""
+"""How long an action waits for the store: a person waits for its answer."""
 
 SLICE_WITHIN_S = 60.0
-"""How long one slice of a removal may take: then the store hangs."""
+"""How long one slice of a removal may take; longer means that the store hangs."""
 
 MOST_NOTE_BYTES = 4096
-"""A note is a line in a list; longer ones of older versions stay, and are cut where they are shown."""
+"""A note is one line in a list. Longer notes of older versions stay, and are cut for display."""
 
 Range = tuple[int, int]
 """First and last id."""
 
 
-def actions(writer: Writer) -> dict[str, Action]:
-    """The actions by the names that commands ask for; each takes and gives a JSON object."""
+def handlers(writer: Writer) -> Handlers:
+    """What answers the requests about stored captures."""
     return {
-        "star": partial(_star, writer),
-        "note": partial(_note, writer),
-        "verify": partial(_verify, writer),
-        "shapes": partial(_shapes, writer),
-        "prune": partial(_prune, writer),
+        StarRequest: partial(_star, writer),
+        NoteRequest: partial(_note, writer),
+        VerifyRequest: partial(_verify, writer),
+        ShapesRequest: partial(_shapes, writer),
+        PruneRequest: partial(_prune, writer),
     }
 
 
 async def delete_older(writer: Writer, before: int) -> int:
-    """Remove captures from before a time (microseconds UTC), starred ones excepted; gives how many.
+    """Remove captures from before a time (microseconds UTC), except starred ones; return how many.
 
     Raises:
-        StoreUnavailable: nothing can be written; what was removed until then stays removed.
+        StoreUnavailable: nothing can be written; captures removed until then stay removed.
     """
     last = await writer.write(partial(changes.last_before, received_at=before), within_s=SLICE_WITHIN_S)
     gone = await _delete(writer, [(1, last)], starred_too=False)
@@ -55,41 +63,38 @@ async def delete_older(writer: Writer, before: int) -> int:
     return gone
 
 
-async def _star(writer: Writer, params: Mapping[str, Any]) -> dict[str, Any]:
-    ids, starred = list(params["ids"]), bool(params["starred"])
-    return {"changed": await _change(writer, partial(changes.set_star, ids=ids, starred=starred))}
+async def _star(writer: Writer, request: StarRequest) -> ChangeResult:
+    work = partial(changes.set_star, ids=request.ids, starred=request.starred)
+    return ChangeResult(await _change(writer, work))
 
 
-async def _note(writer: Writer, params: Mapping[str, Any]) -> dict[str, Any]:
-    ids, text = list(params["ids"]), params["text"]
+async def _note(writer: Writer, request: NoteRequest) -> ChangeResult:
     try:
-        size = len(str(text or "").encode("utf-8"))
+        size = len((request.text or "").encode("utf-8"))
     except UnicodeEncodeError as error:
         raise UsageError("a note is UTF-8 text, and this one holds something else") from error
     if size > MOST_NOTE_BYTES:
         raise UsageError(f"a note of {size:,} bytes is too long; a note has at most {MOST_NOTE_BYTES:,}")
-    return {"changed": await _change(writer, partial(changes.set_note, ids=ids, text=text))}
+    work = partial(changes.set_note, ids=request.ids, text=request.text)
+    return ChangeResult(await _change(writer, work))
 
 
-async def _verify(writer: Writer, params: Mapping[str, Any]) -> dict[str, Any]:
-    judged = [(int(number), str(state), name) for number, state, name in params["judged"]]
-    return {"changed": await _change(writer, partial(changes.save_signatures, judged=judged))}
+async def _verify(writer: Writer, request: VerifyRequest) -> ChangeResult:
+    return ChangeResult(await _change(writer, partial(changes.save_signatures, judged=request.judged)))
 
 
-async def _shapes(writer: Writer, params: Mapping[str, Any]) -> dict[str, Any]:
-    shapes = {str(shape): [int(number) for number in ids] for shape, ids in params["shapes"].items()}
-    work = partial(save_shapes, shapes=shapes, version=str(params["version"]), upto=None)
-    return {"changed": await _change(writer, work)}
+async def _shapes(writer: Writer, request: ShapesRequest) -> ChangeResult:
+    work = partial(save_shapes, shapes=request.shapes, version=request.version, upto=None)
+    return ChangeResult(await _change(writer, work))
 
 
-async def _prune(writer: Writer, params: Mapping[str, Any]) -> dict[str, Any]:
-    ranges = [(int(first), int(last)) for first, last in params["ranges"]]
+async def _prune(writer: Writer, request: PruneRequest) -> PruneResult:
     try:
-        gone = await _delete(writer, ranges, starred_too=bool(params["starred_too"]))
+        gone = await _delete(writer, request.ranges, starred_too=request.starred_too)
         emptied = await writer.outside_transaction(changes.empty_log, within_s=SLICE_WITHIN_S)
     except StoreUnavailable as trouble:
         raise RelayError(f"not all was removed: {trouble.detail}", word=trouble.reason) from trouble
-    return {"removed": gone, "emptied": emptied}
+    return PruneResult(removed=gone, emptied=emptied)
 
 
 async def _change(writer: Writer, work: Callable[[sqlite3.Connection], int]) -> int:

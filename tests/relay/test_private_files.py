@@ -24,6 +24,7 @@ from relay.cli.listen import log_file
 from relay.config import trusted
 from relay.control import client, server
 from relay.control.lock import Holder, Lock, holder, lock_path
+from relay.control.messages import NoteRequest, StatusRequest
 from relay.delivery.editor import edited
 from relay.errors import RelayError
 from relay.store.read.reader import Reader
@@ -302,7 +303,7 @@ async def test_another_user_s_engine_is_not_asked(tmp_path: Path) -> None:
         assert found is not None
         assert (found.url, found.socket) == (None, None)
         with pytest.raises(RelayError, match=f"uid {NOBODY}") as refused:
-            await client.ask_engine(db, "status", {})
+            await client.request(db, StatusRequest())
     assert refused.value.word == "not-yours"
 
 
@@ -315,7 +316,7 @@ async def test_another_user_s_socket_is_not_asked(tmp_path: Path) -> None:
         listening.listen()
         os.chown(path, NOBODY, NOBODY)
         with pytest.raises(RelayError) as refused:
-            await client.ask(path, "note", {"text": "secret"})
+            await client.request_at(path, NoteRequest([1], "secret"))
         listening.setblocking(False)
         with pytest.raises(BlockingIOError):
             listening.accept()

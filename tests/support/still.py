@@ -13,19 +13,20 @@ import pytest
 from textual.widgets import Input
 
 from relay.config import Settings
+from relay.control.messages import TargetStatus
 from tests.support import morning
 from tests.support.factories import new_log
 from tests.support.screen import Showing, screen_on
 from tui.gateway import Gateway
 from tui.main import screen
-from tui.presenters.status import Engine, Status, Target
+from tui.presenters.status import Engine, Status
 from tui.screens import refusals
 
 LISTENING = Status(
     engine=Engine.RUNNING,
     url="http://127.0.0.1:5326",
     public_url="https://relay.example.com/hook",
-    targets=(Target(url=morning.TARGET, state="up", reason=None, waiting=0, parked=0),),
+    targets=(TargetStatus(target=morning.TARGET, state="up", reason=None, waiting=0, parked=0),),
     refusals={"too-large": 2},
 )
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from base64 import b64encode
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from rich.segment import Segment
 from textual.app import App
 from textual.widgets import Input
 
+from relay.control.messages import Preview, PreviewRequest, PreviewResult, ReplayStatus, TargetStatus
 from relay.errors import RelayError
 from relay.models import Answer, Attempt, Capture, Event, Headers, RefusalEntry, Signature
 from relay.store.write.changes import add_refusals
@@ -22,7 +22,7 @@ from tests.support.factories import NOON, a_capture, a_delivery, insert_attempt
 from tests.support.screen import Showing, showing, wait_for
 from tui.gateway import Gateway
 from tui.main.screen import MainScreen
-from tui.presenters.status import Engine, Status, Target
+from tui.presenters.status import Engine, Status
 from tui.widgets.pages import PAGES
 
 C0 = "".join(map(chr, (*range(0x20), 0x7F)))
@@ -136,10 +136,20 @@ STATUS = Status(
     public_url=HOSTILE,
     answers=HOSTILE,
     store_detail=HOSTILE,
-    targets=(Target(url=HOSTILE, state="down", reason=HOSTILE, waiting=1, parked=1),),
+    targets=(TargetStatus(target=HOSTILE, state="down", reason=HOSTILE, waiting=1, parked=1),),
     replays=(
-        {"run": 1, "by": HOSTILE, "started_at": HOSTILE, "waits": HOSTILE, "targets": [HOSTILE]}
-        | dict.fromkeys(("total", "done", "delivered", "failed", "left"), 1),
+        ReplayStatus(
+            run=1,
+            by=HOSTILE,
+            started_at=HOSTILE,
+            waits=HOSTILE,
+            targets=(HOSTILE,),
+            total=1,
+            done=1,
+            delivered=1,
+            failed=1,
+            left=1,
+        ),
     ),
 )
 
@@ -196,7 +206,7 @@ SCREENS = {
 WELL = Status(
     engine=Engine.RUNNING,
     url="http://127.0.0.1:5326",
-    targets=(Target(url="http://localhost:1", state="up", reason=None, waiting=0, parked=0),),
+    targets=(TargetStatus(target="http://localhost:1", state="up", reason=None, waiting=0, parked=0),),
 )
 
 
@@ -212,19 +222,18 @@ def stands(screen: MainScreen) -> bool:
     return screen.engine_status is STATUS
 
 
-async def previewed(self: Gateway, action: str, params: Mapping[str, Any]) -> dict[str, Any]:
+async def previewed(self: Gateway, request: PreviewRequest) -> PreviewResult:
     """An engine whose dry run is hostile in each field."""
-    assert action == "preview"
-    request = {
-        "capture_id": 1,
-        "to": HOSTILE,
-        "method": latin(HOSTILE),
-        "target": latin(HOSTILE),
-        "headers": [[latin(HOSTILE), latin(HOSTILE)]],
-        "body": b64encode(HOSTILE.encode()).decode(),
-        "signature_is_stale": True,
-    }
-    return {"kind": "preview", "targets": [HOSTILE], "requests": [request]}
+    preview = Preview(
+        capture_id=1,
+        to=HOSTILE,
+        method=latin(HOSTILE),
+        target=latin(HOSTILE),
+        headers=((latin(HOSTILE), latin(HOSTILE)),),
+        body=HOSTILE.encode(),
+        signature_is_stale=True,
+    )
+    return PreviewResult(targets=[HOSTILE], requests=[preview])
 
 
 SIZES = {0: (250, 70), 1: (80, 24), 2: (250, 70), 3: (80, 24)}
@@ -241,7 +250,7 @@ async def toured(
         return status
 
     monkeypatch.setattr(Gateway, "status", asked)
-    monkeypatch.setattr(Gateway, "act", previewed)
+    monkeypatch.setattr(Gateway, "request", previewed)
     found: dict[str, set[str]] = {}
     async with showing(folder, hostile_captures(), size=SIZES[back]) as see:
         insert_attempt(see.log, a_hostile_attempt())

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import msgspec
 
 from relay.config import Settings
+from relay.control.messages import Edits
 from relay.delivery import edit_form, editor
-from relay.delivery.edits import Edits
 from relay.models import Capture, Headers
 from relay.text.safe import mask_capture
 

@@ -16,11 +16,21 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from relay.config import Settings, preferred_secret, read_secrets
 from relay.control.address import curl, engine_url
+from relay.control.exchange import A, EngineRequest
 from relay.control.lock import holder
+from relay.control.messages import (
+    ForwardRequest,
+    NoteRequest,
+    PauseRequest,
+    PruneRequest,
+    ResumeRequest,
+    StarRequest,
+    StatusRequest,
+)
 from relay.errors import RelayError, Unreachable, UsageError
 from relay.filters import Filter
 from relay.lean.samples import Sampler
@@ -82,7 +92,7 @@ class Gateway:
         self._looked_into: Subject | None = None
         self._copies = Copies()
         self._journeys = Journeys(self.db)
-        self.replays = Replays(settings, self.act)
+        self.replays = Replays(settings, self.request)
         self._open()
 
     def _open(self) -> None:
@@ -257,7 +267,7 @@ class Gateway:
     async def status(self) -> Status:
         """How the engine is; never raises."""
         try:
-            return status.read(await self._ask("status", {}))
+            return status.read(await self._request(StatusRequest()))
         except Unreachable as error:
             known = holder(self.db)
             if known is None:
@@ -266,19 +276,19 @@ class Gateway:
         except RelayError as error:
             return Status(engine=Engine.SILENT, detail=str(error))
 
-    async def _ask(self, action: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    async def _request(self, request: EngineRequest[A], /) -> A:
         from relay.control import client  # with aiohttp, 0.2 s that the first rows need not wait for
 
-        return await client.ask_engine(self.db, action, params)
+        return await client.request(self.db, request)
 
-    async def act(self, action: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    async def request(self, request: EngineRequest[A], /) -> A:
         """Have the engine change something.
 
         Raises:
             RelayError: it cannot, or there is none.
         """
         try:
-            return await self._ask(action, params)
+            return await self._request(request)
         except Unreachable as error:
             if holder(self.db) is not None:
                 raise
@@ -289,25 +299,24 @@ class Gateway:
 
     async def star(self, ids: Sequence[int], starred: bool) -> None:
         """Star captures, or take their stars away."""
-        await self.act("star", {"ids": list(ids), "starred": starred})
+        await self.request(StarRequest(list(ids), starred))
 
     async def note(self, ids: Sequence[int], text: str | None) -> None:
         """Write a line to captures; None takes it away."""
-        await self.act("note", {"ids": list(ids), "text": text})
+        await self.request(NoteRequest(list(ids), text))
 
     async def prune(self, ids: Sequence[int]) -> int:
         """Remove captures for good, starred ones excepted; gives how many went."""
-        answer = await self.act("prune", {"ranges": ranges(ids), "starred_too": False})
-        return int(answer["removed"])
+        return (await self.request(PruneRequest(ranges(ids)))).removed
 
     async def pause(self, paused: bool) -> None:
         """Hold live deliveries back, or let them go."""
-        await self.act("pause" if paused else "resume", {})
+        await self.request(PauseRequest() if paused else ResumeRequest())
 
     async def forward(self, ids: Sequence[int]) -> tuple[int, int]:
         """Send captures to the engine's targets; gives how many were queued and how many unparked."""
-        answer = await self.act("forward", {"ids": list(ids)})
-        return int(answer["queued"]), int(answer["released"])
+        result = await self.request(ForwardRequest(list(ids)))
+        return result.queued, result.released
 
     # -- samples -------------------------------------------------------------------------------
 

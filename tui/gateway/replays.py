@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
 
 import msgspec
 
 from relay.config import Settings
+from relay.control.exchange import Requester
+from relay.control.messages import (
+    CancelRequest,
+    Preview,
+    PreviewRequest,
+    ReplayQuery,
+    ReplayRequest,
+    ReplayStatus,
+)
 from relay.delivery.expectations import Expectation
-from relay.delivery.replay_plan import Preview, rounds
+from relay.delivery.replay_plan import rounds
 from relay.errors import NotFound
 from relay.store.read.reader import Reader
-from relay.text.replays import Progress
 from relay.text.safe import mask_headers
 from tui.gateway.checking import Checking
 from tui.gateway.editing import Form, form
-
-Act = Callable[[str, Mapping[str, Any]], Awaitable[dict[str, Any]]]
-"""Has the engine act; raises RelayError where it cannot, or where there is none."""
-
 
 PREVIEWED_AT_ONCE = 10
 """Captures of one page; the engine shows no more at once."""
@@ -29,29 +31,28 @@ PREVIEWED_AT_ONCE = 10
 class Replays:
     """The engine's replays, as a screen uses them."""
 
-    def __init__(self, settings: Settings, act: Act) -> None:
+    def __init__(self, settings: Settings, send: Requester) -> None:
         self._settings = settings
-        self._act = act
+        self._send = send
 
-    async def begin(self, order: Mapping[str, Any]) -> Progress:
-        """Begin a run; gives how it stands. The order is that of `tui.presenters.replay`."""
-        return await self._act("replay", order)
+    async def begin(self, request: ReplayRequest) -> ReplayStatus:
+        """Begin a run; gives how it stands."""
+        return await self._send(request)
 
-    async def progress(self, run: int, after: int, wait_s: float) -> tuple[Progress, list[int]]:
+    async def progress(self, run: int, after: int, wait_s: float) -> tuple[ReplayStatus, list[int]]:
         """How a run stands, and its attempts after the first `after`; waits for more of them for so long."""
-        answer = await self._act("replays", {"run": run, "after": after, "wait_s": wait_s})
-        return dict(answer["runs"][0]), list(answer["attempts"])
+        news = await self._send(ReplayQuery(run=run, after=after, wait_s=wait_s))
+        return news.runs[0], news.attempts
 
-    async def cancel(self, run: int) -> Progress:
+    async def cancel(self, run: int) -> ReplayStatus:
         """Send no more of a run, whoever began it; gives how it stood."""
-        answer = await self._act("cancel", {"run": run})
-        return dict(answer["runs"][0])
+        return (await self._send(CancelRequest(run))).runs[0]
 
     async def checking(self, expected: Expectation) -> Checking:
         """Holds the answers of a run that is about to begin against what is expected."""
         return await asyncio.to_thread(Checking, self._settings.db, expected)
 
-    async def preview(self, order: Mapping[str, Any], page: int) -> tuple[list[Preview], int]:
+    async def preview(self, request: ReplayRequest, page: int) -> tuple[list[Preview], int]:
         """What would be sent of some captures, secret headers masked, and how many captures there are.
 
         Args:
@@ -60,12 +61,12 @@ class Replays:
         Raises:
             RelayError: it cannot be sent.
         """
-        ids = [number for first, last in order["ranges"] for number in range(first, last + 1)]
-        ids = list(rounds(ids, 1, order["shuffle"]))
+        ids = [number for first, last in request.ranges for number in range(first, last + 1)]
+        ids = list(rounds(ids, 1, request.shuffle))
         some = ids[page * PREVIEWED_AT_ONCE : (page + 1) * PREVIEWED_AT_ONCE]
-        ranges = [(number, number) for number in some]
-        answer = await self._act("preview", {**order, "ranges": ranges, "shuffle": None})
-        found = msgspec.convert(answer["requests"], list[Preview])
+        ranges = tuple((number, number) for number in some)
+        shown = PreviewRequest(msgspec.structs.replace(request, ranges=ranges, shuffle=None))
+        found = (await self._send(shown)).requests
         mask = self._settings.mask_headers
         return [
             msgspec.structs.replace(each, headers=mask_headers(each.headers, mask)) for each in found

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, Protocol
+from typing import Protocol
 
 from textual.notifications import SeverityLevel
 
+from relay.control.messages import ReplayRequest, ReplayState, ReplayStatus
 from relay.delivery.expectations import Expectation
 from relay.errors import RelayError
-from relay.text.replays import Progress
 from relay.text.safe import visible
 from tui.gateway import Checking
 from tui.main.context import CaptureContext, no_capture, no_engine
@@ -34,9 +34,9 @@ SENDS = frozenset({"replay", "replay_to", "edit"})
 class RunView(Protocol):
     """Where runs are shown."""
 
-    progress: Progress | None
+    progress: ReplayStatus | None
     """The run that this screen has started; None while there is none."""
-    others: tuple[Progress, ...]
+    others: tuple[ReplayStatus, ...]
     """Runs that were started elsewhere."""
 
 
@@ -54,7 +54,7 @@ class ReplayController:
     def _targets(self) -> tuple[str, ...]:
         """The usual targets."""
         targets = self._context.engine_status.targets
-        return tuple(target.url for target in targets if target.state != "not configured")
+        return tuple(target.target for target in targets if target.state != "not configured")
 
     def disabled_reason(self, action: str) -> str | None:
         """Why an action cannot run now, in a sentence; None where it can, or is another controller's."""
@@ -116,21 +116,21 @@ class ReplayController:
         )
         return await self._context.ui.ask(Confirm("Send them again?", question, "Yes, send", "No")) is True
 
-    def _start(self, ids: list[int], wanted: dict[str, Any], expected: Expectation | None = None) -> None:
+    def _start(self, ids: list[int], wanted: ReplayRequest, expected: Expectation | None = None) -> None:
         self._context.ui.start(partial(self._run, ids, wanted, expected), group="replay", exclusive=True)
 
     # -- following -----------------------------------------------------------------------------
 
-    async def _run(self, ids: list[int], wanted: dict[str, Any], expected: Expectation | None) -> None:
+    async def _run(self, ids: list[int], wanted: ReplayRequest, expected: Expectation | None) -> None:
         replays = self._context.gateway.replays
         try:
             checking = None if expected is None else await replays.checking(expected)
             progress = await replays.begin(wanted)
             self._own.add(_identity(progress))
             told, attempts = 0, [0]
-            while progress["state"] == "running" or attempts:
+            while progress.is_running or attempts:
                 self._show(progress)
-                progress, attempts = await replays.progress(progress["run"], told, NEWS_WITHIN_S)
+                progress, attempts = await replays.progress(progress.run, told, NEWS_WITHIN_S)
                 told += len(attempts)
                 if checking is not None:
                     await checking.look(attempts)
@@ -142,13 +142,13 @@ class ReplayController:
         self._show_end(ids, progress, checking)
         self._context.refresh_list()
 
-    def _show(self, progress: Progress | None) -> None:
+    def _show(self, progress: ReplayStatus | None) -> None:
         self._view.progress = progress
         self._context.refresh_keys()
 
-    def _show_end(self, ids: list[int], progress: Progress, checking: Checking | None) -> None:
+    def _show_end(self, ids: list[int], progress: ReplayStatus, checking: Checking | None) -> None:
         said, tone = conclusion(progress)
-        if len(ids) == 1 and progress["total"] == progress["done"] == 1 and progress["state"] == "ended":
+        if len(ids) == 1 and progress.total == progress.done == 1 and progress.state == ReplayState.ENDED:
             try:
                 row = self._context.gateway.rows(ids).get(ids[0])
             except RelayError:
@@ -157,8 +157,8 @@ class ReplayController:
         if checking is not None:
             told, as_told = as_expected(checking.expected, checking.met, checking.unmet)
             said += f"\n{told}"
-            tone = as_told if progress["state"] == "ended" else tone
-        if progress["stale_signatures"]:
+            tone = as_told if progress.state == ReplayState.ENDED else tone
+        if progress.stale_signatures:
             said += "\nIts body was changed and not signed again, so its signature does not verify."
         self._context.ui.show_notice(
             said,
@@ -167,7 +167,7 @@ class ReplayController:
             timeout_s=10,
         )
 
-    def show_others(self, replays: Sequence[Progress]) -> None:
+    def show_others(self, replays: Sequence[ReplayStatus]) -> None:
         """Show the engine's runs that were not started here."""
         self._view.others = tuple(each for each in replays if _identity(each) not in self._own)
 
@@ -194,27 +194,25 @@ class ReplayController:
         progress = self._view.progress
         if progress is not None:
             try:
-                await self._context.gateway.replays.cancel(progress["run"])
+                await self._context.gateway.replays.cancel(progress.run)
             except RelayError as error:
                 self._context.ui.failed(error)
 
     async def _end_other(self) -> None:
         other, *_ = self._view.others
-        ask = Confirm(f"End replay {other['run']}?", what_is_ended(other), "Yes, end it", "No, let it go on")
+        ask = Confirm(f"End replay {other.run}?", what_is_ended(other), "Yes, end it", "No, let it go on")
         if not await self._context.ui.ask(ask):
             return
         try:
-            stood = await self._context.gateway.replays.cancel(other["run"])
+            stood = await self._context.gateway.replays.cancel(other.run)
         except RelayError as error:
             self._context.ui.failed(error)
             return
-        was_over = stood["state"] != "running"
-        said = (
-            "It had ended by itself." if was_over else f"{stood['done']:,} of {stood['total']:,} were sent."
-        )
-        self._context.ui.show_notice(said, title=f"Replay {other['run']} is ended")
+        was_over = not stood.is_running
+        said = "It had ended by itself." if was_over else f"{stood.done:,} of {stood.total:,} were sent."
+        self._context.ui.show_notice(said, title=f"Replay {other.run} is ended")
 
 
-def _identity(progress: Progress) -> tuple[int, str]:
+def _identity(progress: ReplayStatus) -> tuple[int, str]:
     """A run among those of all engines: another engine counts from 1 again."""
-    return progress["run"], str(progress["started_at"])
+    return progress.run, progress.started_at

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from relay.delivery.replay_plan import Preview
+from relay.control.messages import Preview
 from relay.text.safe import latin1_shown, visible
 from relay.text.units import format_bytes
 from tui.presenters import bodies

@@ -5,16 +5,17 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Literal, TypeVar
 
 import msgspec
 
-from relay.delivery.edits import Edits, parse_header
+from relay.control.messages import Edits, ReplayRequest, ReplayState, ReplayStatus
+from relay.delivery.edits import parse_header
 from relay.delivery.expectations import Expectation
+from relay.delivery.replay_summary import started_by, summary
 from relay.lean.set_value import parse_splice
 from relay.models import Capture, Delivery, Signature
 from relay.text.json_values import TooDeepError, parsed
-from relay.text.replays import Progress, begun_by, summary
 from relay.text.safe import visible
 from relay.text.targets import target_url
 from tui.presenters.event import sentence
@@ -54,8 +55,8 @@ class Fault(ValueError):
         """Of `Wanted`."""
 
 
-def order(ids: Sequence[int], wanted: Wanted, edits: Edits = Edits()) -> dict[str, Any]:  # noqa: B008 - frozen
-    """The parameters of the engine's action `replay`.
+def order(ids: Sequence[int], wanted: Wanted, edits: Edits = Edits()) -> ReplayRequest:  # noqa: B008 - frozen
+    """The request for a replay.
 
     Args:
         ids: ascending.
@@ -73,18 +74,18 @@ def order(ids: Sequence[int], wanted: Wanted, edits: Edits = Edits()) -> dict[st
         raise Fault("shuffle", "an order of chance and the original pace exclude each other")
     if wanted.until_delivered and wanted.expect.strip():
         raise Fault("expect", "what is tried until it is delivered ends so: nothing else can be expected")
-    return {
-        "ranges": ranges(ids),
-        "to": targets,
-        "edits": msgspec.to_builtins(edits),
-        "resign": wanted.resign,
-        "times": _read("times", _count, wanted.times),
-        "concurrency": _read("concurrency", _count, wanted.concurrency),
-        "rate": rate,
-        "shuffle": shuffle,
-        "until_delivered": wanted.until_delivered,
-        "by": "screen",
-    }
+    return ReplayRequest(
+        ranges=tuple(ranges(ids)),
+        to=tuple(targets),
+        edits=edits,
+        resign=wanted.resign,
+        times=_read("times", _count, wanted.times),
+        concurrency=_read("concurrency", _count, wanted.concurrency),
+        rate=rate,
+        shuffle=shuffle,
+        until_delivered=wanted.until_delivered,
+        by="screen",
+    )
 
 
 def expectation(wanted: Wanted) -> Expectation | None:
@@ -163,10 +164,12 @@ def _seed(text: str) -> int | None:
         raise ValueError(f"{text!r} is no whole number, which an order of chance begins with") from error
 
 
-def _rate(text: str) -> float | str | None:
+def _rate(text: str) -> float | Literal["original"] | None:
     text = text.strip()
-    if text in ("", "original"):
-        return text or None
+    if not text:
+        return None
+    if text == "original":
+        return "original"
     try:
         rate = float(text)
     except ValueError:
@@ -179,7 +182,7 @@ def _rate(text: str) -> float | str | None:
 # -- what comes of it ------------------------------------------------------------------------------
 
 
-def line(progress: Progress, cancel: str) -> Iterator[Piece]:
+def line(progress: ReplayStatus, cancel: str) -> Iterator[Piece]:
     """How far a run has come: `↻ Sending again to localhost:3000  12 of 40  ✓ 11 ✗ 1`.
 
     Args:
@@ -191,10 +194,10 @@ def line(progress: Progress, cancel: str) -> Iterator[Piece]:
     yield f" · {cancel} cancels", "dim"
 
 
-def line_of_others(others: Sequence[Progress], cancel: str) -> Iterator[Piece]:
+def line_of_others(others: Sequence[ReplayStatus], cancel: str) -> Iterator[Piece]:
     """The same of runs not begun here: `↻ Replay 3, from a command  12 of 40 ...`, and how many more."""
     first, *more = others
-    yield f"↻ Replay {begun_by(first)}", "accent"
+    yield f"↻ Replay {started_by(first)}", "accent"
     yield from _counts(first)
     yield f" · {cancel} asks to end it", "dim"
     if more:
@@ -202,36 +205,36 @@ def line_of_others(others: Sequence[Progress], cancel: str) -> Iterator[Piece]:
     yield f" · to {_places(first)}", "plain"
 
 
-def _places(progress: Progress) -> str:
-    return ", ".join(visible(target.removeprefix("http://")) for target in progress["targets"])
+def _places(progress: ReplayStatus) -> str:
+    return ", ".join(visible(target.removeprefix("http://")) for target in progress.targets)
 
 
-def _counts(progress: Progress) -> Iterator[Piece]:
-    yield f"  {progress['done']:,} of {progress['total']:,} ", "strong"
-    if progress["delivered"]:
-        yield f" ✓ {progress['delivered']:,}", "good"
-    if progress["failed"]:
-        yield f" ✗ {progress['failed']:,}", "bad"
-    if progress["waits"]:
-        yield f" · waits: {visible(progress['waits'])}", "warn"
+def _counts(progress: ReplayStatus) -> Iterator[Piece]:
+    yield f"  {progress.done:,} of {progress.total:,} ", "strong"
+    if progress.delivered:
+        yield f" ✓ {progress.delivered:,}", "good"
+    if progress.failed:
+        yield f" ✗ {progress.failed:,}", "bad"
+    if progress.waits:
+        yield f" · waits: {visible(progress.waits)}", "warn"
 
 
-def what_is_ended(progress: Progress) -> str:
+def what_is_ended(progress: ReplayStatus) -> str:
     """What is lost when a run that was not begun here is ended, as a question names it."""
-    to = visible(" and ".join(progress["targets"]))
-    by = begun_by(progress).partition(", from ")[2]
+    to = visible(" and ".join(progress.targets))
+    by = started_by(progress).partition(", from ")[2]
     return (
-        f"It was begun by {by}, not here. {progress['left']:,} of its {progress['total']:,} deliveries to "
+        f"It was begun by {by}, not here. {progress.left:,} of its {progress.total:,} deliveries to "
         f"{to} would not be sent; what has been sent stays sent."
     )
 
 
-def conclusion(progress: Progress) -> tuple[str, Tone]:
+def conclusion(progress: ReplayStatus) -> tuple[str, Tone]:
     """What a run came to, as `replay` says it."""
     said = summary(progress)
-    if progress["state"] == "ended":
-        return said, "warn" if progress["failed"] else "good"
-    return f"{said}. {visible(str(progress['reason'] or progress['state'])).capitalize()}.", "bad"
+    if progress.state == ReplayState.ENDED:
+        return said, "warn" if progress.failed else "good"
+    return f"{said}. {visible(progress.reason or progress.state).capitalize()}.", "bad"
 
 
 NAMED = 10

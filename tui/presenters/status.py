@@ -1,19 +1,14 @@
-"""How the engine is, as the status line tells it. Pure.
-
-Owns the reading of an engine's `status` answer, which may come from another version of the program:
-what is missing or of another type is left out.
-"""
+"""The engine's status, as the status line and the banners say it. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 from rich.cells import cell_len
 
-from relay.text.replays import Progress
+from relay.control.messages import EngineStatus, ReplayStatus, TargetStatus
 from relay.text.safe import visible
 from tui.presenters.format import Piece
 
@@ -31,18 +26,6 @@ class Engine(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
-    """A target and what waits for it."""
-
-    url: str
-    state: str
-    """`up`, `down`, `paused`, `not configured`, or a word of a later version."""
-    reason: str | None
-    waiting: int
-    parked: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
     """One look at the engine."""
 
@@ -57,10 +40,10 @@ class Status:
     store: str = "ok"
     store_detail: str | None = None
     """What keeps the store from writing; None where nothing does."""
-    targets: tuple[Target, ...] = ()
+    targets: tuple[TargetStatus, ...] = ()
     refusals: Mapping[str, int] | None = None
     """Refused since the engine started, by reason."""
-    replays: tuple[Progress, ...] = ()
+    replays: tuple[ReplayStatus, ...] = ()
     """Runs that are not over, whoever began them."""
 
     @property
@@ -74,58 +57,19 @@ class Status:
         return sum((self.refusals or {}).values())
 
 
-def read(answer: Mapping[str, Any]) -> Status:
-    """An engine's answer to `status`."""
-    engine, store = _table(answer.get("engine")), _table(answer.get("store"))
-    targets, replays = answer.get("targets"), answer.get("replays")
+def read(found: EngineStatus) -> Status:
+    """An engine's answer."""
     return Status(
         engine=Engine.RUNNING,
-        url=_text(engine.get("url")),
-        public_url=_text(engine.get("public_url")),
-        answers=_text(engine.get("answers")),
-        store=_text(store.get("state")) or "ok",
-        store_detail=_text(store.get("detail")),
-        targets=tuple(map(_target, targets)) if isinstance(targets, list) else (),
-        refusals={
-            str(reason): count
-            for reason, count in _table(answer.get("refusals")).items()
-            if isinstance(count, int)
-        },
-        replays=tuple(map(_replay, replays)) if isinstance(replays, list) else (),
+        url=found.engine.url,
+        public_url=found.engine.public_url,
+        answers=found.engine.answers,
+        store=found.store.state,
+        store_detail=found.store.detail,
+        targets=found.targets,
+        refusals=found.refusals,
+        replays=found.replays,
     )
-
-
-def _replay(known: Any) -> Progress:
-    table = _table(known)
-    targets = table.get("targets")
-    return {
-        **{name: _count(table.get(name)) for name in ("run", "total", "done", "delivered", "failed", "left")},
-        **{name: _text(table.get(name)) for name in ("by", "started_at", "waits")},
-        "targets": [str(target) for target in targets] if isinstance(targets, list) else [],
-    }
-
-
-def _target(known: Any) -> Target:
-    table = _table(known)
-    return Target(
-        url=_text(table.get("target")) or "?",
-        state=_text(table.get("state")) or "?",
-        reason=_text(table.get("reason")),
-        waiting=_count(table.get("waiting")),
-        parked=_count(table.get("parked")),
-    )
-
-
-def _table(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) and value else None
-
-
-def _count(value: Any) -> int:
-    return value if isinstance(value, int) else 0
 
 
 # -- words -----------------------------------------------------------------------------------------
@@ -202,8 +146,8 @@ def _groups(status: Status) -> Iterator[list[Piece]]:
         yield [("public ", "dim"), (visible(status.public_url), "plain")]
 
 
-def _of_target(target: Target) -> Iterator[Piece]:
-    yield f"→ {visible(target.url.removeprefix('http://'))} ", "plain"
+def _of_target(target: TargetStatus) -> Iterator[Piece]:
+    yield f"→ {visible(target.target.removeprefix('http://'))} ", "plain"
     yield TARGETS.get(target.state, (f"– {visible(target.state)}", "dim"))
     if target.waiting:
         yield f" {target.waiting:,} wait", "warn"
@@ -248,7 +192,7 @@ def banners(status: Status, *, unreadable: str | None, ended: str | None, pause:
             waiting = f" {target.waiting:,} wait" if target.waiting else " What comes waits"
             said.append(
                 (
-                    f"✗ {visible(target.url)} is down: {visible(target.reason or 'no reason known')}."
+                    f"✗ {visible(target.target)} is down: {visible(target.reason or 'no reason known')}."
                     f"{waiting}, and all goes out in order when it is back.",
                     "bad",
                 )
@@ -257,7 +201,7 @@ def banners(status: Status, *, unreadable: str | None, ended: str | None, pause:
 
 
 def _paused(status: Status, pause: str) -> Piece:
-    waiting = sum(target.waiting for target in status.targets)
+    waiting = sum(target.waiting or 0 for target in status.targets)
     count = (
         f"{waiting:,} {'delivery waits' if waiting == 1 else 'deliveries wait'}"
         if waiting

@@ -14,7 +14,7 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Input, Label, Static
 
-from relay.delivery.edits import Edits
+from relay.control.messages import Edits
 from relay.errors import RelayError
 from relay.text.safe import visible
 from tui.gateway import Form, Replays

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.screen import Screen
 
+from relay.control.messages import ReplayRequest
 from relay.errors import RelayError
 from relay.text.safe import visible
 from tui.gateway import PREVIEWED_AT_ONCE, Replays
@@ -29,7 +29,7 @@ class PreviewScreen(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings(keys.PREVIEW)]
     KEYS: ClassVar[tuple[Key, ...]] = (*keys.SCROLL, *keys.PREVIEW)
 
-    def __init__(self, replays: Replays, order: Mapping[str, Any]) -> None:
+    def __init__(self, replays: Replays, order: ReplayRequest) -> None:
         """
         Args:
             order: as it would begin a run.

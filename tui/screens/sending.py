@@ -13,6 +13,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label, Static
 
+from relay.control.messages import ReplayRequest
 from relay.text.safe import visible
 from tui.gateway import Replays
 from tui.keyboard import keymap, keys
@@ -102,7 +103,7 @@ class ReplayDialog(ModalScreen[Wanted | None]):
         if made is not None:
             self.app.push_screen(PreviewScreen(self._replays, made))
 
-    def _order(self, wanted: Wanted) -> dict[str, Any] | None:
+    def _order(self, wanted: Wanted) -> ReplayRequest | None:
         """What was written as an order; where it is wrong, that is told, and it is None."""
         said = self.query_one("#fault", Static)
         try:

@@ -9,7 +9,7 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from relay.text.replays import Progress
+from relay.control.messages import ReplayStatus
 from tui.keyboard import keymap
 from tui.presenters.replay import line, line_of_others
 from tui.widgets.text import content
@@ -18,8 +18,8 @@ from tui.widgets.text import content
 class ReplayLine(Widget):
     """The run that this screen has begun; while there is none, those of others."""
 
-    progress: reactive[Progress | None] = reactive(None)
-    others: reactive[tuple[Progress, ...]] = reactive(())
+    progress: reactive[ReplayStatus | None] = reactive(None)
+    others: reactive[tuple[ReplayStatus, ...]] = reactive(())
 
     @dataclass
     class CancelWanted(Message):

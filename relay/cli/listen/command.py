@@ -27,6 +27,7 @@ from relay.cli.listen.shutdown import Ending
 from relay.cli.status import reloaded
 from relay.cli.trust_questions import ask_about_removal
 from relay.config import Settings
+from relay.control.messages import ReloadRequest
 from relay.engine import engine
 from relay.errors import Exit, RelayError
 from relay.text.targets import is_loopback
@@ -151,7 +152,7 @@ def _on_hangup(running: engine.Engine, ending: Ending) -> None:
 
     async def reload() -> None:
         try:
-            result = await running.act("reload", {})
+            result = await running.request(ReloadRequest())
         except RelayError as error:
             log.warning("settings are as before: %s", error)
         else:

@@ -14,7 +14,7 @@ from relay.config import SETTINGS, Setting, Settings
 from relay.errors import UsageError
 
 if TYPE_CHECKING:
-    from relay.delivery.destinations import TargetTls
+    from relay.control.messages import TargetTls
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -99,7 +99,7 @@ def target_tls(
     Raises:
         UsageError: one of them would have no effect.
     """
-    from relay.delivery.destinations import TargetTls  # with the settings, which `--help` need not wait for
+    from relay.control.messages import TargetTls  # with msgspec, which `--help` need not wait for
 
     if insecure and ca is not None:
         raise UsageError("--insecure and --target-ca exclude each other: nothing is checked with --insecure")

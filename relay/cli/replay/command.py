@@ -26,11 +26,18 @@ from relay.cli.replay.follow import Answers, follow
 from relay.cli.replay.stop import only as stop_only
 from relay.cli.replay.stop import stop as stop_replays
 from relay.config import Settings
-from relay.delivery.edits import Edits, edited, is_signature_stale, parse_header
+from relay.control.messages import (
+    MOST_CONCURRENT,
+    MOST_TIMES,
+    Edits,
+    Preview,
+    PreviewRequest,
+    ReplayRequest,
+)
+from relay.delivery.edits import edited, is_signature_stale, parse_header
 from relay.delivery.expectations import Expectation
-from relay.delivery.replay_plan import Preview, rounds
+from relay.delivery.replay_plan import rounds
 from relay.engine import engine
-from relay.engine.replays import MOST_CONCURRENT, MOST_TIMES, Order
 from relay.errors import NotFound, UsageError
 from relay.lean.set_value import parse_splice
 from relay.models import Capture, body_as_json
@@ -189,7 +196,7 @@ def replay_command(
         if by_hand:
             edits = _by_hand(reader, ids, edits)
         stale = _stale(reader, ids, edits) if edits.change_body else 0
-        order = Order(
+        request = ReplayRequest(
             ranges=tuple(ranges(ids)),
             to=to,
             edits=edits,
@@ -207,13 +214,13 @@ def replay_command(
                 f"{which} changed and not signed again, so the signature will not verify; --resign signs anew"
             )
         if dry_run:
-            _print_previews(invocation, settings, reader, ids, order, reveal=reveal)
+            _print_previews(invocation, settings, reader, ids, request, reveal=reveal)
             return
         if len(ids) * times > 1 and not yes:
-            _confirm(settings, ids, order)
+            _confirm(settings, ids, request)
         answers = Answers(invocation, settings, reader, expected, reveal=reveal)
-        progress, interrupted = run_async(follow(settings, msgspec.to_builtins(order), reader, answers.tell))
-        answers.summarise(progress, interrupted=interrupted)
+        replay, interrupted = run_async(follow(settings, request, reader, answers.tell))
+        answers.summarise(replay, interrupted=interrupted)
 
 
 def _by_hand(reader: Reader, ids: Sequence[int], edits: Edits) -> Edits:
@@ -239,14 +246,14 @@ def _stale(reader: Reader, ids: Sequence[int], edits: Edits) -> int:
     return sum(is_signature_stale(capture, _edited(capture, edits)) for capture in fetched(reader, ids))
 
 
-def _confirm(settings: Settings, ids: Sequence[int], order: Order) -> None:
+def _confirm(settings: Settings, ids: Sequence[int], request: ReplayRequest) -> None:
     what = f"{len(ids)} captures (ids {ids[0]} to {ids[-1]})" if len(ids) > 1 else f"capture {ids[0]}"
     if not sys.stdin.isatty():
-        often = "" if order.times == 1 else f" {order.times} times"
+        often = "" if request.times == 1 else f" {request.times} times"
         raise UsageError(f"this would send {what}{often}; without a terminal to ask at, say --yes")
-    first = msgspec.structs.replace(order, ranges=((ids[0], ids[0]),))
-    targets = run_async(engine.ask(settings, "preview", msgspec.to_builtins(first)))["targets"]
-    times = "" if order.times == 1 else f", {order.times} times"
+    first = PreviewRequest(msgspec.structs.replace(request, ranges=((ids[0], ids[0]),)))
+    targets = run_async(engine.request(settings, first)).targets
+    times = "" if request.times == 1 else f", {request.times} times"
     if not click.confirm(visible(f"Send {what} to {' and '.join(targets)}{times}?"), err=True):
         raise click.Abort
 
@@ -259,19 +266,18 @@ def _print_previews(
     settings: Settings,
     reader: Reader,
     ids: Sequence[int],
-    order: Order,
+    request: ReplayRequest,
     *,
     reveal: bool,
 ) -> None:
-    captures = fetched(reader, rounds(ids, 1, order.shuffle))
+    captures = fetched(reader, rounds(ids, 1, request.shuffle))
 
     async def previewed() -> None:
         first = True
-        async with engine.asking(settings) as act:
+        async with engine.connect(settings) as send:
             for capture in captures:
-                one = msgspec.structs.replace(order, ranges=((capture.id, capture.id),))
-                answer = await act("preview", msgspec.to_builtins(one))
-                for preview in msgspec.convert(answer["requests"], list[Preview]):
+                one = msgspec.structs.replace(request, ranges=((capture.id, capture.id),))
+                for preview in (await send(PreviewRequest(one))).requests:
                     _print_preview(invocation, settings, capture, preview, reveal=reveal, first=first)
                     first = False
 

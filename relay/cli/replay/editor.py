@@ -7,8 +7,8 @@ import sys
 import click
 
 from relay.cli.context import PROGRAM
+from relay.control.messages import Edits
 from relay.delivery import edit_form, editor
-from relay.delivery.edits import Edits
 from relay.errors import RelayError, UsageError
 from relay.models import Capture
 from relay.text.safe import visible

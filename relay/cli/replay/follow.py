@@ -5,27 +5,26 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import click
 
 from relay.cli.context import Invocation
-from relay.cli.json_lines import print_json
+from relay.cli.json_lines import fields_of, print_json
 from relay.cli.listen.follower import conclusion
 from relay.cli.output import attempt_as_json
 from relay.config import Settings
+from relay.control.messages import CancelRequest, ReplayQuery, ReplayRequest, ReplayState, ReplayStatus
 from relay.delivery.expectations import Expectation
 from relay.delivery.http.outcomes import NOT_SENT
-from relay.delivery.replay_run import State
+from relay.delivery.replay_summary import summary
 from relay.engine import engine
 from relay.errors import CheckFailed, RelayError, Unreachable
 from relay.models import AttemptEvent
 from relay.store.read import attempts
 from relay.store.read.reader import Reader
 from relay.text.captures import attempt_outcome, called
-from relay.text.replays import Progress, summary
 from relay.text.safe import visible
 
 ANSWERS_AT_ONCE = 20
@@ -39,45 +38,47 @@ NAMED = 10
 
 async def follow(
     settings: Settings,
-    order: Mapping[str, Any],
+    request: ReplayRequest,
     reader: Reader,
-    tell: Callable[[AttemptEvent, Progress], None],
-) -> tuple[Progress, bool]:
-    """Have the engine replay, tell of each attempt, and give what it came to and whether it was interrupted.
+    tell: Callable[[AttemptEvent, ReplayStatus], None],
+) -> tuple[ReplayStatus, bool]:
+    """Have the engine replay, and pass each attempt to `tell`.
 
-    Ctrl-C, SIGTERM and SIGHUP cancel the run; its end is awaited then, and told like any other.
+    Ctrl-C, SIGTERM and SIGHUP cancel the run, which is followed to its end nevertheless.
+
+    Returns:
+        The last status, and whether the run was interrupted.
 
     Raises:
         RelayError: what the engine says; Unreachable where it goes away.
     """
-    async with engine.asking(settings) as act:
+    async with engine.connect(settings) as send:
         with _cancelled_by_signals():
-            begin = asyncio.ensure_future(act("replay", order))
+            begin = asyncio.ensure_future(send(request))
             interrupted = False
             try:
-                progress = await asyncio.shield(begin)
+                replay = await asyncio.shield(begin)
             except asyncio.CancelledError:
                 _take_back_cancelling()
-                progress, interrupted = await begin, True
-                await act("cancel", {"run": progress["run"]})
+                replay, interrupted = await begin, True
+                await send(CancelRequest(replay.run))
             told = 0
             while True:
-                asked = {"run": progress["run"], "after": told, "wait_s": NEWS_WITHIN_S}
                 try:
-                    answer = await act("replays", asked)
+                    news = await send(ReplayQuery(run=replay.run, after=told, wait_s=NEWS_WITHIN_S))
                 except asyncio.CancelledError:
                     _take_back_cancelling()
                     interrupted = True
-                    await act("cancel", {"run": progress["run"]})
+                    await send(CancelRequest(replay.run))
                     continue
-                (progress,) = answer["runs"]
-                ids = answer["attempts"]
+                (replay,) = news.runs
+                ids = news.attempts
                 for first in range(0, len(ids), ANSWERS_AT_ONCE):
                     for followed in attempts.attempts(reader, ids[first : first + ANSWERS_AT_ONCE]):
-                        tell(followed, progress)
+                        tell(followed, replay)
                 told += len(ids)
-                if progress["state"] != State.RUNNING and not ids:
-                    return progress, interrupted
+                if not replay.is_running and not ids:
+                    return replay, interrupted
 
 
 @contextmanager
@@ -122,7 +123,7 @@ class Answers:
         self._unmet: list[int] = []
         self._unsent = 0
 
-    def tell(self, followed: AttemptEvent, progress: Progress) -> None:
+    def tell(self, followed: AttemptEvent, replay: ReplayStatus) -> None:
         """One attempt as a line on stdout."""
         attempt = followed.attempt
         self._unsent += attempt.outcome in NOT_SENT
@@ -136,12 +137,12 @@ class Answers:
             print_json(attempt_as_json(attempt, self._settings, reveal=self._reveal, as_expected=met))
             sys.stdout.flush()
         else:
-            click.echo(answer_line(followed, why_not, name_target=len(progress["targets"]) > 1))
+            click.echo(answer_line(followed, why_not, name_target=len(replay.targets) > 1))
 
     def _recorded(self, capture_id: int, target: str) -> int | None:
         return attempts.answer_before(self._reader, capture_id, target, self._before)
 
-    def summarise(self, progress: Progress, *, interrupted: bool) -> None:
+    def summarise(self, replay: ReplayStatus, *, interrupted: bool) -> None:
         """What it came to, as a line; and as an error where that is not what was asked for.
 
         Raises:
@@ -152,27 +153,28 @@ class Answers:
         """
         if self._invocation.json:
             unmet = None if self._expected is None else len(self._unmet)
-            print_json({"kind": "replay", **progress, "not_as_expected": unmet})
-        elif progress["total"] > 1:
-            click.echo(f"lean-relay: {summary(progress)}", err=True)
+            print_json({"kind": "replay", **fields_of(replay), "not_as_expected": unmet})
+        elif replay.total > 1:
+            click.echo(f"lean-relay: {summary(replay)}", err=True)
         if interrupted:
             raise click.Abort
-        sent = f"{progress['tried']} of {progress['total']} were tried"
-        state, reason = progress["state"], progress["reason"]
-        if state == State.UNREACHABLE:
-            raise Unreachable(f"{reason}; {sent}", word="unreachable")
-        if state != State.ENDED:
-            raise RelayError(f"the replay ended early: {reason}; {sent}", word=f"replay-{state}")
+        sent = f"{replay.tried} of {replay.total} were tried"
+        if replay.state == ReplayState.UNREACHABLE:
+            raise Unreachable(f"{replay.reason}; {sent}", word="unreachable")
+        if replay.state != ReplayState.ENDED:
+            raise RelayError(
+                f"the replay ended early: {replay.reason}; {sent}", word=f"replay-{replay.state}"
+            )
         if self._unmet:
             assert self._expected is not None
             named = ", ".join(map(str, self._unmet[:NAMED])) + (", ..." if len(self._unmet) > NAMED else "")
             raise CheckFailed(
-                f"{len(self._unmet)} of {progress['done']} answers are not as expected"
+                f"{len(self._unmet)} of {replay.done} answers are not as expected"
                 f" ({self._expected.meaning}): {named}",
                 word="not-as-expected",
             )
         if self._unsent:
-            raise RelayError(f"{self._unsent} of {progress['total']} could not be sent", word="not-sent")
+            raise RelayError(f"{self._unsent} of {replay.total} could not be sent", word="not-sent")
 
 
 def answer_line(followed: AttemptEvent, why_not: str | None, *, name_target: bool) -> str:

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
 from time import monotonic
-from typing import Any
 
 import click
 
 from relay.cli.context import Invocation, run_async
-from relay.cli.json_lines import print_json
+from relay.cli.json_lines import fields_of, print_json
 from relay.cli.option_rules import alone
 from relay.control import client
+from relay.control.exchange import Requester
 from relay.control.lock import holder
-from relay.engine.engine import Ask
+from relay.control.messages import CancelRequest, ReplayQuery, ReplayStatus
+from relay.delivery.replay_summary import started_by, summary
 from relay.errors import Unreachable, UsageError
-from relay.text.replays import Progress, begun_by, summary
 
 ENDS_WITHIN_S = 10.0
 """How long its end is awaited: tries on their way get half a second, and then it is written down."""
@@ -45,42 +44,41 @@ def stop(invocation: Invocation, which: str) -> None:
     db = invocation.settings().db
     if holder(db) is None:
         raise Unreachable(f"no engine runs on {db}, so no replay does", word="no-engine")
-    ended = run_async(_stop(partial(client.ask_engine, db), which))
-    for progress, was_over in ended:
+    ended = run_async(_stop(client.connection(db), which))
+    for replay, was_over in ended:
         if invocation.json:
-            print_json({"kind": "replay", **progress, "not_as_expected": None})
+            print_json({"kind": "replay", **fields_of(replay), "not_as_expected": None})
         else:
-            click.echo("; ".join(_words(progress, was_over)))
+            click.echo("; ".join(_words(replay, was_over)))
     if invocation.json:
         print_json({"kind": "replays_stopped", "count": len(ended)})
     if not ended:
         click.echo("lean-relay: no replay is running", err=True)
 
 
-async def _stop(act: Ask, which: str) -> list[tuple[Progress, bool]]:
+async def _stop(send: Requester, which: str) -> list[tuple[ReplayStatus, bool]]:
     """Each of them at its end, and whether that had come before."""
-    asked: dict[str, Any] = {} if which == "all" else {"run": int(which)}
-    runs = (await act("replays", asked))["runs"]
+    replays = (await send(ReplayQuery(run=None if which == "all" else int(which)))).runs
     if which == "all":
-        runs = [run for run in runs if run["state"] == "running"]
-    for run in runs:
-        await act("cancel", {"run": run["run"]})
-    return [(await _at_its_end(act, run), run["state"] != "running") for run in runs]
+        replays = [replay for replay in replays if replay.is_running]
+    for replay in replays:
+        await send(CancelRequest(replay.run))
+    return [(await _at_its_end(send, replay), not replay.is_running) for replay in replays]
 
 
-async def _at_its_end(act: Ask, run: Progress) -> Progress:
+async def _at_its_end(send: Requester, replay: ReplayStatus) -> ReplayStatus:
     deadline = monotonic() + ENDS_WITHIN_S
-    while run["state"] == "running" and monotonic() < deadline:
-        # None of its attempts is news here, only its end.
-        (run,) = (await act("replays", {"run": run["run"], "after": run["total"], "wait_s": 0.5}))["runs"]
-    return run
+    while replay.is_running and monotonic() < deadline:
+        # Its attempts are no news here, only its end.
+        (replay,) = (await send(ReplayQuery(run=replay.run, after=replay.total, wait_s=0.5))).runs
+    return replay
 
 
-def _words(progress: Progress, was_over: bool) -> Iterator[str]:
+def _words(replay: ReplayStatus, was_over: bool) -> Iterator[str]:
     if was_over:
-        yield f"replay {begun_by(progress)}, had ended before"
-    elif progress["state"] == "running":
-        yield f"replay {begun_by(progress)}, ends as soon as the log takes what it has done"
+        yield f"replay {started_by(replay)}, had ended before"
+    elif replay.is_running:
+        yield f"replay {started_by(replay)}, ends as soon as the log takes what it has done"
     else:
-        yield f"replay {begun_by(progress)}, is stopped"
-    yield summary(progress)
+        yield f"replay {started_by(replay)}, is stopped"
+    yield summary(replay)

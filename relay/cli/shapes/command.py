@@ -190,11 +190,11 @@ def recheck(invocation: Invocation, selection: tuple[str, ...]) -> None:
 
 
 async def _save(settings: Settings, shapes: Mapping[str, Sequence[int]], version: str) -> int:
+    from relay.control.messages import ShapesRequest
     from relay.engine import engine  # with the web server, which only this needs
 
-    params = {"shapes": shapes, "version": version}
-    changed: int = (await engine.ask(settings, "shapes", params))["changed"]
-    return changed
+    request = ShapesRequest({shape: list(ids) for shape, ids in shapes.items()}, version)
+    return (await engine.request(settings, request)).changed
 
 
 def _summary(settings: Settings, words: Sequence[str]) -> Summary:

@@ -28,7 +28,7 @@ from relay.text.units import format_ms
 
 if TYPE_CHECKING:
     from relay.config import Settings
-    from relay.delivery.destinations import TargetTls
+    from relay.control.messages import TargetTls
     from relay.delivery.http.request import Destination
     from relay.delivery.samples import Post
 
@@ -233,11 +233,11 @@ def _where(url: str, settings: Settings, tls: TargetTls | None, ca: Path | None)
         UsageError: an option that has no effect over plain HTTP, or a key without a certificate.
         RelayError: `tls-...`, a file cannot be used.
     """
-    from relay.delivery.destinations import destinations
+    from relay.delivery.destinations import destinations, over
     from relay.tls.client import development_authority
     from relay.tls.client_cert import for_targets
 
-    chosen = settings if tls is None else tls.over(settings)
+    chosen = settings if tls is None else over(settings, tls)
     (where,) = destinations([url], chosen).values()
     if not where.secure:
         if tls is not None or ca is not None:

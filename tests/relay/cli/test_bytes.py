@@ -14,7 +14,8 @@ import click
 import pytest
 
 from relay.cli import COMMANDS, group, run
-from relay.control.client import ask_engine
+from relay.control.client import request
+from relay.control.messages import NoteRequest
 from relay.errors import Exit, RelayError
 from tests.support.lean_requests import a_body, a_request
 from tests.support.program import exchange, lean_relay_here, reading, running
@@ -89,7 +90,7 @@ def test_a_folder_of_any_name(tmp_path: Path) -> None:
             assert done.returncode == 0, (arguments, done.stderr)
         assert frozen.exists()
         with pytest.raises(RelayError, match="a note is UTF-8 text") as caught:
-            asyncio.run(ask_engine(relay.db, "note", {"ids": [1], "text": ODD}))
+            asyncio.run(request(relay.db, NoteRequest(ids=[1], text=ODD)))
         assert caught.value.exit_code == Exit.USAGE
         done = lean_relay_here(folder, "status", "--json", *db)
         assert json.loads(done.stdout.splitlines()[0])["db"] == str(relay.db)

@@ -13,6 +13,7 @@ import pytest
 from relay.cli import stop
 from relay.control import client
 from relay.control.lock import Holder, Lock
+from relay.control.messages import StopResult
 from tests.support.lean_requests import a_body, a_request
 from tests.support.program import (
     RELAY,
@@ -97,7 +98,7 @@ def test_stop_ends_the_engine(tmp_path: Path) -> None:
 def test_an_engine_that_does_not_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What does not end within its time is said to be still running, with what ends it by force."""
     monkeypatch.setattr(stop, "ENDS_WITHIN_S", 0.2)
-    monkeypatch.setattr(client, "ask_engine", still_there)
+    monkeypatch.setattr(client, "request", still_there)
     lock = Lock.take(tmp_path / "relay.db")
     try:
         lock.describe(Holder(pid=os.getpid(), started_at=0.0))
@@ -109,8 +110,8 @@ def test_an_engine_that_does_not_end(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert f"`kill -9 {os.getpid()}`" in done.stderr
 
 
-async def still_there(*_: object) -> dict[str, object]:
-    return {"kind": "stop", "pid": os.getpid()}
+async def still_there(*_: object) -> StopResult:
+    return StopResult(os.getpid())
 
 
 def test_reload_reads_settings_again(tmp_path: Path) -> None:

@@ -3,49 +3,64 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import socket
-from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import monotonic
 from typing import Any
 
+import msgspec
 import pytest
 
-from relay.control import client, server
+from relay.control import client, exchange, server
+from relay.control.exchange import EngineRequest
+from relay.control.messages import EngineStatus, ProcessStatus, StatusRequest, StopRequest, StopResult
 from relay.errors import Exit, RelayError, Unreachable
 
-ASK = b'POST /echo HTTP/1.1\r\nHost: engine\r\nContent-Length: 8\r\n\r\n{"a": 1}'
+CALL = b"POST /echo HTTP/1.1\r\nHost: engine\r\nContent-Length: 2\r\n\r\n{}"
 
 
-async def echo(params: Mapping[str, Any]) -> dict[str, Any]:
-    return {"said": dict(params)}
+class Said(msgspec.Struct, frozen=True):
+    """An answer that repeats a question."""
+
+    said: tuple[Any, ...]
+
+
+class Echo(EngineRequest[Said], frozen=True, tag="echo"):
+    """A question."""
+
+    words: tuple[Any, ...] = ()
+
+
+async def echo(request: Echo) -> Said:
+    return Said(request.words)
 
 
 async def test_an_answer_comes_back_as_it_was_given() -> None:
     """Parameters go in as JSON, the action's object comes out."""
     with TemporaryDirectory() as folder:
-        async with server.serving(Path(folder, "x.db"), {"echo": echo}) as served:
-            answer = await client.ask(served.path, "echo", {"x": [1, "\u202e"]})
-            assert answer == {"said": {"x": [1, "\u202e"]}}
+        async with server.serving(Path(folder, "x.db"), {Echo: echo}) as served:
+            words = (1, "\u202e", "\udcff")
+            assert await client.request_at(served.path, Echo(words)) == Said(words)
             assert served.path.stat().st_mode & 0o777 == 0o600
             assert served.path.parent.stat().st_mode & 0o777 == 0o700
         with pytest.raises(Unreachable):
-            await client.ask(served.path, "echo", {})
+            await client.request_at(served.path, Echo())
         assert not served.path.exists()
 
 
 async def test_an_error_keeps_its_word_and_exit_code() -> None:
     """What an action raises for a person reaches the asker as the same error."""
 
-    async def fail(params: Mapping[str, Any]) -> dict[str, Any]:
+    async def fail(request: Echo) -> Said:
         raise RelayError("no room left", word="store-full")
 
     with TemporaryDirectory() as folder:
-        async with server.serving(Path(folder, "x.db"), {"fail": fail}) as served:
+        async with server.serving(Path(folder, "x.db"), {Echo: fail}) as served:
             with pytest.raises(RelayError, match="no room left") as raised:
-                await client.ask(served.path, "fail", {})
+                await client.request_at(served.path, Echo())
     assert (raised.value.word, raised.value.exit_code) == ("store-full", Exit.FAILED)
 
 
@@ -54,7 +69,7 @@ async def test_another_user_is_not_heard() -> None:
     """A process of another uid gets 403, even where file and folder would let it in."""
     with TemporaryDirectory() as folder:
         os.chmod(folder, 0o755)
-        async with server.serving(Path(folder, "x.db"), {"echo": echo}) as served:
+        async with server.serving(Path(folder, "x.db"), {Echo: echo}) as served:
             path = Path(folder, "s")
             served.path.rename(path)
             path.chmod(0o666)
@@ -65,7 +80,7 @@ async def test_another_user_is_not_heard() -> None:
                     os.setuid(65534)
                     with socket.socket(socket.AF_UNIX) as connection:
                         connection.connect(str(path))
-                        connection.sendall(ASK)
+                        connection.sendall(CALL)
                         os.write(write_end, connection.recv(4096))
                 finally:
                     os._exit(0)
@@ -84,28 +99,93 @@ async def test_an_answer_that_takes_its_time_is_waited_for(
     monkeypatch.setattr(server, "BEATS_EVERY_S", 0.05)
     monkeypatch.setattr(client, "SILENT_AFTER_S", 0.5)
 
-    async def long_work(params: Mapping[str, Any]) -> dict[str, Any]:
+    async def long_work(request: Echo) -> Said:
         await asyncio.sleep(1.0)
-        if params:
+        if request.words:
             raise RelayError("not all was removed", word="store-slow")
-        return {"removed": 3}
+        return Said((3,))
 
-    async with server.serving(tmp_path / "x.db", {"prune": long_work}) as served:
-        assert await client.ask(served.path, "prune", {}) == {"removed": 3}
+    async with server.serving(tmp_path / "x.db", {Echo: long_work}) as served:
+        assert await client.request_at(served.path, Echo()) == Said((3,))
         with pytest.raises(RelayError, match="not all was removed") as raised:
-            await client.ask(served.path, "prune", {"fail": True})
+            await client.request_at(served.path, Echo(("fail",)))
     assert (raised.value.word, raised.value.exit_code) == ("store-slow", Exit.FAILED)
+
+
+async def test_another_version_may_ask_for_the_status_and_the_end_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Anything else is refused before it is done, with both versions and what ends the engine."""
+    done: list[object] = []
+
+    async def status(request: StatusRequest) -> EngineStatus:
+        return EngineStatus(engine=ProcessStatus(pid=7))
+
+    async def stop(request: StopRequest) -> StopResult:
+        done.append(request)
+        return StopResult(7)
+
+    async def act(request: Echo) -> Said:
+        done.append(request)
+        return Said(())
+
+    handlers: server.Handlers = {StatusRequest: status, StopRequest: stop, Echo: act}
+    monkeypatch.setattr(client, "own_version", lambda: "9.8.7")
+    async with server.serving(tmp_path / "x.db", handlers) as served:
+        with pytest.raises(RelayError) as refused:
+            await client.request_at(served.path, Echo())
+        assert (await client.request_at(served.path, StatusRequest())).engine.pid == 7
+        assert await client.request_at(served.path, StopRequest(yes=True)) == StopResult(7)
+    assert done == [StopRequest(yes=True)]
+    assert refused.value.word == "engine-version"
+    for part in ("9.8.7", exchange.own_version(), "`lean-relay stop`"):
+        assert part in str(refused.value)
+
+
+async def test_an_answer_of_another_version_is_read_as_far_as_it_goes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fields that are missing have their default, unknown ones are passed over; more is `engine-version`."""
+    answers: list[Any] = [
+        {"engine": {"pid": 5, "mood": "good"}, "targets": [{"target": "http://a"}], "moons": 2},
+        {},
+        {"targets": 5},
+    ]
+
+    async def status(request: StatusRequest) -> Any:
+        return answers.pop(0)
+
+    async with server.serving(tmp_path / "x.db", {StatusRequest: status}) as served:
+        monkeypatch.setattr(client, "own_version", lambda: "9.8.7")
+        found = await client.request_at(served.path, StatusRequest())
+        assert (found.engine.pid, found.engine.url, found.targets[0].waiting) == (5, None, None)
+        assert await client.request_at(served.path, StatusRequest()) == EngineStatus()
+        with pytest.raises(RelayError) as unreadable:
+            await client.request_at(served.path, StatusRequest())
+    assert unreadable.value.word == "engine-version"
+
+
+async def test_a_client_before_versions_is_refused_in_its_own_form(tmp_path: Path) -> None:
+    """A request without the frame, as early versions sent it, gets an error that those can read."""
+    async with server.serving(tmp_path / "x.db", {Echo: echo}) as served:
+        reader, writer = await asyncio.open_unix_connection(str(served.path))
+        writer.write(CALL)
+        status, *_, body = (await reader.readuntil(b"}")).split(b"\r\n")
+        writer.close()
+        await writer.wait_closed()
+    assert status == b"HTTP/1.1 400 Bad Request"
+    assert json.loads(body)["word"] == "engine-version"
 
 
 async def test_a_fault_in_an_action_is_told_as_one(tmp_path: Path) -> None:
     """The asker hears that it is the engine's own, with nothing of what it was about."""
 
-    async def broken(params: Mapping[str, Any]) -> dict[str, Any]:
+    async def broken(request: Echo) -> Said:
         raise KeyError("iban AE07")
 
-    async with server.serving(tmp_path / "x.db", {"broken": broken}) as served:
-        with pytest.raises(RelayError, match="KeyError in action broken") as raised:
-            await client.ask(served.path, "broken", {})
+    async with server.serving(tmp_path / "x.db", {Echo: broken}) as served:
+        with pytest.raises(RelayError, match="KeyError in action echo") as raised:
+            await client.request_at(served.path, Echo())
     assert raised.value.word == "bug"
     assert "AE07" not in str(raised.value)
 
@@ -118,8 +198,8 @@ async def test_an_engine_that_says_nothing_is_silent(tmp_path: Path, monkeypatch
         listening.bind(str(path))
         listening.listen()
         begun = monotonic()
-        with pytest.raises(Unreachable, match="said nothing") as silent:
-            await client.ask(path, "status", {})
+        with pytest.raises(Unreachable, match="sent nothing") as silent:
+            await client.request_at(path, StatusRequest())
     assert silent.value.word == "engine-silent"
     assert monotonic() - begun < 5.0
 
@@ -145,8 +225,8 @@ async def test_a_folder_that_is_not_ours_alone_is_passed_over(
                 if os.getuid():
                     pytest.skip("only root can give a folder away")
                 os.chown(folder, 65534, 65534)
-    async with server.serving(tmp_path / "x.db", {"echo": echo}) as served:
+    async with server.serving(tmp_path / "x.db", {Echo: echo}) as served:
         assert served.path.parent not in folders
         assert served.path.parent.stat().st_mode & 0o777 == 0o700
-        assert await client.ask(served.path, "echo", {}) == {"said": {}}
+        assert await client.request_at(served.path, Echo()) == Said(())
     assert not served.path.parent.exists()

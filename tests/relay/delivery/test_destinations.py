@@ -13,6 +13,7 @@ import pytest
 
 from relay.cli import run
 from relay.config import Route, Settings
+from relay.control.messages import ReplayRequest
 from tests.relay.delivery.test_forwarder import an_engine
 from tests.relay.delivery.test_replay_run import ended
 from tests.relay.engine.test_engine import post
@@ -49,7 +50,7 @@ async def test_a_backend_that_asks_for_a_certificate(tmp_path: Path, pki: Pki) -
         async with an_engine(settings) as running:
             await post(running.url, a_post(b"1"))
             await until(lambda: len(there.requests) == 1, "the live delivery")
-            await ended(running.act, await running.act("replay", {"ranges": [[1, 1]]}))
+            await ended(running.request, await running.request(ReplayRequest(ranges=((1, 1),))))
     sent = rows(
         settings.db,
         "SELECT kind, status, error FROM attempts JOIN deliveries ON deliveries.id = delivery_id",
@@ -77,7 +78,9 @@ async def test_a_name_with_several_addresses(
             monkeypatch.setattr(loop, "getaddrinfo", resolved)
             await post(running.url, a_post(b"1"))
             await until(lambda: len(there.requests) == 2, "the live deliveries")
-            await ended(running.act, await running.act("replay", {"ranges": [[1, 1]], "to": [several]}))
+            await ended(
+                running.request, await running.request(ReplayRequest(ranges=((1, 1),), to=(several,)))
+            )
     sent = rows(
         settings.db,
         "SELECT target, kind, status, address FROM attempts"

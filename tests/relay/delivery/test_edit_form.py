@@ -8,8 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from relay.control.messages import Edits
 from relay.delivery.edit_form import read, written
-from relay.delivery.edits import Edits
 from tests.support.factories import a_capture
 
 HEADERS = (

@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from relay.delivery.edits import Edits, edited, is_signature_stale, parse_header, signed
+from relay.control.messages import Edits
+from relay.delivery.edits import edited, is_signature_stale, parse_header, signed
 from relay.lean.set_value import parse_splice
 from relay.lean.signature import sign
 from tests.support.factories import BODY, a_capture

@@ -18,6 +18,7 @@ from aiohttp import web
 
 from relay.config import Route, SecretSource, Settings
 from relay.control import client
+from relay.control.messages import ForwardRequest, PauseRequest, ReloadRequest, ResumeRequest, StatusRequest
 from relay.delivery import attempt, target_queue
 from relay.delivery.http.request import OutgoingRequest
 from relay.delivery.http.sender import Sender, SendResult
@@ -169,10 +170,10 @@ async def test_a_target_that_is_down_gets_everything_in_order_when_it_is_back(
         for number in range(30):
             assert b" 200 " in await post(running.url, a_post(str(number).encode()))
         await until(lambda: "is down" in caplog.text, "the word that it is down")
-        status = await client.ask_engine(settings.db, "status", {})
-        (target,) = status["targets"]
-        assert (target["state"], target["waiting"]) == ("down", 30)
-        assert f"nothing listens on port {backend.port}" in target["reason"]
+        status = await client.request(settings.db, StatusRequest())
+        (target,) = status.targets
+        assert (target.state, target.waiting) == ("down", 30)
+        assert f"nothing listens on port {backend.port}" in str(target.reason)
         assert attempts(settings.db) == []
         await backend.start()
         await until(lambda: states(settings.db) == ["ended"] * 30, "the queue to drain")
@@ -249,12 +250,12 @@ async def test_pause_holds_and_resume_lets_go(tmp_path: Path, backend: Backend) 
     """While paused captures wait; afterwards they go in order; status tells."""
     settings = settings_for(tmp_path, backend)
     async with an_engine(settings) as running:
-        assert (await client.ask_engine(settings.db, "pause", {}))["targets"][0]["state"] == "paused"
+        assert (await client.request(settings.db, PauseRequest())).targets[0].state == "paused"
         for number in range(5):
             await post(running.url, a_post(str(number).encode()))
-        assert (await client.ask_engine(settings.db, "status", {}))["targets"][0]["waiting"] == 5
+        assert (await client.request(settings.db, StatusRequest())).targets[0].waiting == 5
         assert backend.got == []
-        await client.ask_engine(settings.db, "resume", {})
+        await client.request(settings.db, ResumeRequest())
         await until(lambda: states(settings.db) == ["ended"] * 5, "the deliveries")
     assert backend.got == numbers(*range(5))
 
@@ -287,8 +288,8 @@ async def test_an_old_backlog_is_parked_and_sent_on_request(
         await post(running.url, a_post(b"new"))
         await until(lambda: states(settings.db) == ["parked", "ended"], "the new one")
         assert "lean-relay forward state:parked" in caplog.text
-        done = await engine.ask(settings, "forward", {"ids": [1, 2]})
-        assert (done["queued"], done["released"]) == (1, 1)
+        done = await engine.request(settings, ForwardRequest(ids=[1, 2]))
+        assert (done.queued, done.released) == (1, 1)
         await until(lambda: states(settings.db) == ["ended"] * 3, "both")
     assert backend.got == [b"new", b"old", b"new"]
 
@@ -321,16 +322,16 @@ async def test_a_pause_outlives_a_restart(
     """What was held back stays so when the engine starts anew, which a line says, until `resume`."""
     settings = settings_for(tmp_path, backend)
     async with an_engine(settings) as running:
-        await running.act("pause", {})
+        await running.request(PauseRequest())
         await post(running.url, a_post(b"0"))
     async with an_engine(settings) as running:
         assert "forwarding is paused since " in caplog.text
         assert "and stays so: 1 delivery waits; `lean-relay resume` lets go" in caplog.text
         await post(running.url, a_post(b"1"))
-        status = await running.act("status", {})
-        assert [(target["state"], target["waiting"]) for target in status["targets"]] == [("paused", 2)]
+        status = await running.request(StatusRequest())
+        assert [(target.state, target.waiting) for target in status.targets] == [("paused", 2)]
         assert backend.got == []
-        await running.act("resume", {})
+        await running.request(ResumeRequest())
         await until(lambda: states(settings.db) == ["ended"] * 2, "the deliveries")
     caplog.clear()
     async with an_engine(settings) as running:
@@ -350,12 +351,12 @@ async def test_pause_and_resume_at_any_moment(tmp_path: Path, backend: Backend) 
 
         async def toggle() -> None:
             while len(backend.got) < 150:
-                await client.ask_engine(settings.db, "pause", {})
+                await client.request(settings.db, PauseRequest())
                 await until(lambda: "sending" not in states(settings.db), "the one on its way to end")
                 held = len(backend.got)
                 await post(running.url, a_post(b"x"))
                 assert len(backend.got) == held
-                await client.ask_engine(settings.db, "resume", {})
+                await client.request(settings.db, ResumeRequest())
                 await until(partial(more_than, held), "it to go on")
 
         await asyncio.gather(toggle(), *(post(running.url, a_post(b"x")) for _ in range(150)))
@@ -383,21 +384,21 @@ async def test_targets_come_and_go_on_reload(tmp_path: Path, backend: Backend) -
             for number in range(3):
                 await post(running.url, a_post(str(number).encode()))
             await until(lambda: len(backend.got) == 1, "the first try")
-            result = await running.act("reload", {})
-            assert (result["after_restart"], result["parked"]) == ([], 2)
+            result = await running.request(ReloadRequest())
+            assert (result.after_restart, result.parked) == ([], 2)
             await post(running.url, a_post(b"3"))
             await until(lambda: states(settings.db)[3] == "ended", "the one to the new target")
             assert states(settings.db) == ["sending", "parked", "parked", "ended"]
             go_on.set()
             await until(lambda: states(settings.db)[0] == "ended", "the try that was on its way")
-            status = await running.act("status", {})
-            assert [(each["state"], each["parked"]) for each in status["targets"]] == [
+            status = await running.request(StatusRequest())
+            assert [(each.state, each.parked) for each in status.targets] == [
                 ("up", 0),
                 ("not configured", 2),
             ]
             fresh = settings
-            assert (await running.act("reload", {}))["parked"] == 0
-            await running.act("forward", {"ids": [2, 3]})
+            assert (await running.request(ReloadRequest())).parked == 0
+            await running.request(ForwardRequest(ids=[2, 3]))
             await until(lambda: set(states(settings.db)) == {"ended"}, "what was parked")
     finally:
         await other.end()
@@ -412,7 +413,7 @@ async def test_a_reload_never_leads_in_a_circle(tmp_path: Path, backend: Backend
         assert running.url is not None
         fresh = replace(settings, forward=(Route(to=running.url, when=None, where="forward"),))
         with pytest.raises(UsageError, match="this relay itself"):
-            await running.act("reload", {})
+            await running.request(ReloadRequest())
         await post(running.url, a_post(b"0"))
         await until(lambda: states(settings.db) == ["ended"], "the delivery")
     assert backend.got == numbers(0)
@@ -452,10 +453,10 @@ async def test_the_death_of_the_writing_process_costs_no_delivery(
     monkeypatch.setattr("relay.store.write.client.PROBE_EVERY_S", 0.05)
     settings = settings_for(tmp_path, backend, in_flight=in_flight)
     async with an_engine(settings) as running:
-        await running.act("pause", {})
+        await running.request(PauseRequest())
         for _ in range(200):
             await post(running.url, a_post(b"x"))
-        await running.act("resume", {})
+        await running.request(ResumeRequest())
         for count in (20, 60, 100, 140):
             await until(lambda: len(backend.got) >= count, "some of them")  # noqa: B023
             pid = running._writer.pid

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import tracemalloc
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from itertools import pairwise
@@ -13,13 +13,24 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace as with_
 
 from relay.config import Route, SecretSource, Settings
 from relay.control import client
+from relay.control.exchange import EngineRequest, Requester
+from relay.control.messages import (
+    CancelRequest,
+    Edits,
+    PreviewRequest,
+    PruneRequest,
+    ReplayQuery,
+    ReplayRequest,
+    ReplayStatus,
+    StatusRequest,
+)
 from relay.delivery import attempt, replay_run, replay_writer
-from relay.delivery.replay_plan import Preview
 from relay.engine import engine
-from relay.errors import NotFound, RelayError, UsageError
+from relay.errors import Exit, NotFound, RelayError, UsageError
 from relay.lean.signature import sign
 from relay.store.read.reader import Reader
 from tests.relay.engine.test_engine import post
@@ -41,21 +52,27 @@ def settings_for(folder: Path, *to: str, captures: int = 3, **changes: Any) -> S
     return replace(Settings(db=log, port=0, forward=routes), **changes)
 
 
-async def ended(act: engine.Ask, run: Mapping[str, Any]) -> dict[str, Any]:
-    """The run's progress once it is over, and the ids of its attempts."""
+class Ended(ReplayStatus, frozen=True, kw_only=True):
+    """A run that is over, with the ids of its attempts."""
+
+    attempts: list[int]
+
+
+async def ended(send: Requester, run: ReplayStatus) -> Ended:
+    """The run once it is over."""
     attempts: list[int] = []
     while True:
-        told = await act("replays", {"run": run["run"], "after": len(attempts), "wait_s": 0.5})
-        attempts += told["attempts"]
-        (progress,) = told["runs"]
-        if progress["state"] != "running" and not told["attempts"]:
-            return {**progress, "attempts": attempts}
+        told = await send(ReplayQuery(run=run.run, after=len(attempts), wait_s=0.5))
+        attempts += told.attempts
+        (progress,) = told.runs
+        if progress.state != "running" and not told.attempts:
+            return Ended(**msgspec.structs.asdict(progress), attempts=attempts)
 
 
-async def replayed(settings: Settings, order: Mapping[str, Any]) -> dict[str, Any]:
+async def replayed(settings: Settings, order: ReplayRequest) -> Ended:
     """What became of an order, by an engine that lives as long as its run."""
-    async with engine.asking(settings) as act:
-        return await ended(act, await act("replay", order))
+    async with engine.connect(settings) as send:
+        return await ended(send, await send(order))
 
 
 def deliveries(settings: Settings) -> list[tuple[Any, ...]]:
@@ -70,7 +87,7 @@ async def test_a_capture_goes_as_it_came(tmp_path: Path) -> None:
     """Method, target, headers and body byte for byte, the signature with them; recorded as a replay."""
     with backend(answers()) as there:
         settings = settings_for(tmp_path)
-        progress = await replayed(settings, {"ranges": [[2, 2]], "to": [f":{there.port}"]})
+        progress = await replayed(settings, ReplayRequest(ranges=((2, 2),), to=(f":{there.port}",)))
     (request,) = there.requests
     head, _, body = request.partition(b"\r\n\r\n")
     lines = head.split(b"\r\n")
@@ -79,7 +96,7 @@ async def test_a_capture_goes_as_it_came(tmp_path: Path) -> None:
     assert lines[2:5] == [b"X-Odd: a", b"x-odd: b\xe9", b"Lean-Signature: " + SIGNATURE.encode()]
     assert lines[-1].endswith(b";hop=1;capture=2")
     assert body == BODY
-    assert (progress["state"], progress["done"], progress["delivered"], progress["left"]) == (
+    assert (progress.state, progress.done, progress.delivered, progress.left) == (
         "ended",
         1,
         1,
@@ -90,7 +107,7 @@ async def test_a_capture_goes_as_it_came(tmp_path: Path) -> None:
         settings.db,
         "SELECT id, number, outcome, status, verdict, sent_headers, sent_body, body FROM attempts",
     )
-    assert attempt[:5] == (progress["attempts"][0], 1, "answered", 200, "delivered")
+    assert attempt[:5] == (progress.attempts[0], 1, "answered", 200, "delivered")
     assert "hop=1;capture=2" in attempt[5]
     assert attempt[6:] == (None, b"ok")
 
@@ -99,12 +116,12 @@ async def test_in_order_round_after_round(tmp_path: Path) -> None:
     """One at a time in the order of the ranges; `times` goes through all again; what is gone is left out."""
     with backend(answers()) as there:
         settings = settings_for(tmp_path, captures=250)
-        order = {"ranges": [[240, 260], [1, 130]], "to": [f":{there.port}"], "times": 2}
+        order = ReplayRequest(ranges=((240, 260), (1, 130)), to=(f":{there.port}",), times=2)
         progress = await replayed(settings, order)
     sent = [int(request.split(b";capture=")[1].split(b"\r\n")[0]) for request in there.requests]
     assert sent == [*range(240, 251), *range(1, 131)] * 2
-    assert (progress["captures"], progress["total"], progress["done"]) == (141, 282, 282)
-    assert len(set(progress["attempts"])) == 282
+    assert (progress.captures, progress.total, progress.done) == (141, 282, 282)
+    assert len(set(progress.attempts)) == 282
 
 
 async def test_records_are_committed_in_groups(tmp_path: Path) -> None:
@@ -121,10 +138,10 @@ async def test_records_are_committed_in_groups(tmp_path: Path) -> None:
                 return await write(work, **how)
 
             running._writer.write = counted  # type: ignore[method-assign]
-            run = await running.act("replay", {"ranges": [[1, 200]], "to": [f":{there.port}"]})
-            progress = await ended(running.act, run)
-    assert progress["done"] == 200
-    assert writes < 4 + 2 + progress["elapsed_s"] / replay_writer.GROUP_S
+            run = await running.request(ReplayRequest(ranges=((1, 200),), to=(f":{there.port}",)))
+            progress = await ended(running.request, run)
+    assert progress.done == 200
+    assert writes < 4 + 2 + progress.elapsed_s / replay_writer.GROUP_S
 
 
 async def test_as_many_at_once_as_asked(tmp_path: Path) -> None:
@@ -138,9 +155,9 @@ async def test_as_many_at_once_as_asked(tmp_path: Path) -> None:
 
     with backend(behave) as there:
         settings = settings_for(tmp_path, captures=5)
-        async with engine.asking(settings) as act:
-            order = {"ranges": [[1, 5]], "to": [f":{there.port}"], "concurrency": 3}
-            run = await act("replay", order)
+        async with engine.connect(settings) as send:
+            order = ReplayRequest(ranges=((1, 5),), to=(f":{there.port}",), concurrency=3)
+            run = await send(order)
             await until(lambda: len(there.requests) == 3, "three requests")
             states = [state for _, _, state, _ in deliveries(settings)]
             await until(
@@ -152,7 +169,7 @@ async def test_as_many_at_once_as_asked(tmp_path: Path) -> None:
             )
             assert len(there.requests) == 3
             there.released.set()
-            assert (await ended(act, run))["done"] == 5
+            assert (await ended(send, run)).done == 5
 
 
 async def test_without_a_target_of_its_own_it_goes_where_it_would_go_now(tmp_path: Path) -> None:
@@ -161,9 +178,9 @@ async def test_without_a_target_of_its_own_it_goes_where_it_would_go_now(tmp_pat
         settings = settings_for(tmp_path, f":{one.port}")
         takes_none = Route(to=f":{two.port}", when="method:PUT", where="--forward-to")
         settings = replace(settings, forward=(*settings.forward, takes_none))
-        progress = await replayed(settings, {"ranges": [[1, 3]]})
+        progress = await replayed(settings, ReplayRequest(ranges=((1, 3),)))
     assert (len(one.requests), len(two.requests)) == (3, 0)
-    assert (progress["total"], progress["done"], progress["skipped"], progress["left"]) == (6, 3, 3, 0)
+    assert (progress.total, progress.done, progress.skipped, progress.left) == (6, 3, 3, 0)
 
 
 async def test_no_answer_of_a_backend_ends_a_run(tmp_path: Path) -> None:
@@ -175,8 +192,8 @@ async def test_no_answer_of_a_backend_ends_a_run(tmp_path: Path) -> None:
 
     with backend(behave) as there:
         settings = settings_for(tmp_path)
-        progress = await replayed(settings, {"ranges": [[1, 3]], "to": [f":{there.port}"]})
-    assert (progress["state"], progress["done"], progress["failed"]) == ("ended", 3, 3)
+        progress = await replayed(settings, ReplayRequest(ranges=((1, 3),), to=(f":{there.port}",)))
+    assert (progress.state, progress.done, progress.failed) == ("ended", 3, 3)
     failed = "500 is not 200: the backend failed"
     assert [reason for _, _, _, reason in deliveries(settings)] == [failed, "no response arrived", failed]
     assert rows(settings.db, "SELECT outcome FROM attempts") == [("answered",), ("closed",), ("answered",)]
@@ -186,10 +203,10 @@ async def test_a_target_that_is_not_there_ends_the_run(tmp_path: Path) -> None:
     """One try shows it; the rest ends unsent, with the reason in each delivery."""
     port = free_port()
     settings = settings_for(tmp_path)
-    progress = await replayed(settings, {"ranges": [[1, 3]], "to": [f":{port}"]})
+    progress = await replayed(settings, ReplayRequest(ranges=((1, 3),), to=(f":{port}",)))
     why = f"http://localhost:{port} cannot be reached: nothing listens on port {port}"
-    assert (progress["state"], progress["reason"]) == ("unreachable", why)
-    assert (progress["done"], progress["failed"], progress["left"]) == (1, 1, 2)
+    assert (progress.state, progress.reason) == ("unreachable", why)
+    assert (progress.done, progress.failed, progress.left) == (1, 1, 2)
     assert [state for _, _, state, _ in deliveries(settings)] == ["ended"] * 3
     assert {reason for _, _, _, reason in deliveries(settings)[1:]} == {f"not sent: {why}"}
     assert rows(settings.db, "SELECT outcome FROM attempts") == [("refused",)]
@@ -200,10 +217,10 @@ async def test_one_target_that_is_not_there_keeps_nothing_from_the_other(tmp_pat
     port = free_port()
     with backend(answers()) as there:
         settings = settings_for(tmp_path, captures=150)
-        order = {"ranges": [[1, 150]], "to": [f":{port}", f":{there.port}"]}
+        order = ReplayRequest(ranges=((1, 150),), to=(f":{port}", f":{there.port}"))
         progress = await replayed(settings, order)
     assert len(there.requests) == 150
-    assert (progress["state"], progress["done"], progress["left"]) == ("unreachable", 151, 149)
+    assert (progress.state, progress.done, progress.left) == ("unreachable", 151, 149)
     assert {state for _, _, state, _ in deliveries(settings)} == {"ended"}
 
 
@@ -216,13 +233,13 @@ async def test_cancelled_while_a_backend_hangs(tmp_path: Path) -> None:
 
     with backend(behave) as there:
         settings = settings_for(tmp_path, captures=150)
-        async with engine.asking(settings) as act:
-            run = await act("replay", {"ranges": [[1, 150]], "to": [f":{there.port}"]})
+        async with engine.connect(settings) as send:
+            run = await send(ReplayRequest(ranges=((1, 150),), to=(f":{there.port}",)))
             await until(lambda: len(there.requests) == 1, "the first request")
-            await act("cancel", {"run": run["run"]})
-            progress = await ended(act, run)
-            assert (progress["state"], progress["reason"], progress["done"]) == ("cancelled", "cancelled", 0)
-            assert progress["tried"] == 1, "its request went out"
+            await send(CancelRequest(run=run.run))
+            progress = await ended(send, run)
+            assert (progress.state, progress.reason, progress.done) == ("cancelled", "cancelled", 0)
+            assert progress.tried == 1, "its request went out"
             found = deliveries(settings)
             assert {state for _, _, state, _ in found} == {"ended"}
             assert found[0][3] == "interrupted: cancelled"
@@ -237,11 +254,11 @@ async def test_a_hanging_answer_holds_up_the_next_for_so_long(
     monkeypatch.setattr(attempt, "HOLDS_UP_S", 0.05)
     with backend(hangs_until_released) as there:
         settings = settings_for(tmp_path)
-        async with engine.asking(settings) as act:
-            run = await act("replay", {"ranges": [[1, 3]], "to": [f":{there.port}"]})
+        async with engine.connect(settings) as send:
+            run = await send(ReplayRequest(ranges=((1, 3),), to=(f":{there.port}",)))
             await until(lambda: len(there.requests) == 3, "all three")
             there.released.set()
-            assert (await ended(act, run))["delivered"] == 3
+            assert (await ended(send, run)).delivered == 3
 
 
 async def test_few_hang_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -260,12 +277,12 @@ async def test_few_hang_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     with backend(hangs_until_released) as there:
         settings = settings_for(tmp_path)
         async with engine.running(settings, receive=False) as running:
-            run = await running.act("replay", {"ranges": [[1, 3]], "to": [f":{there.port}"]})
+            run = await running.request(ReplayRequest(ranges=((1, 3),), to=(f":{there.port}",)))
             await until(lambda: over == 2, "the time of two")
-            assert running._replays._runs[run["run"]]._room.locked()
+            assert running._replays._runs[run.run]._room.locked()
             assert len(there.requests) == 2
             there.released.set()
-            assert (await ended(running.act, run))["delivered"] == 3
+            assert (await ended(running.request, run)).delivered == 3
 
 
 def hangs_until_released(there: Backend, wire: Wire) -> None:
@@ -283,8 +300,8 @@ async def test_an_engine_that_ends_ends_its_replays(tmp_path: Path) -> None:
 
     with backend(behave) as there:
         settings = settings_for(tmp_path)
-        async with engine.asking(settings) as act:
-            await act("replay", {"ranges": [[1, 3]], "to": [f":{there.port}"]})
+        async with engine.connect(settings) as send:
+            await send(ReplayRequest(ranges=((1, 3),), to=(f":{there.port}",)))
             await until(lambda: len(there.requests) == 1, "the first request")
     assert [reason.partition(":")[0] for _, _, _, reason in deliveries(settings)] == [
         "interrupted",
@@ -324,18 +341,18 @@ async def test_live_deliveries_go_on_beside_a_replay_that_hangs(tmp_path: Path) 
     with backend(behave) as there:
         settings = settings_for(tmp_path, f":{there.port}")
         async with engine.running(settings, receive=True) as running:
-            await client.ask_engine(settings.db, "replay", {"ranges": [[1, 3]]})
+            await client.request(settings.db, ReplayRequest(ranges=((1, 3),)))
             await until(lambda: len(there.requests) == 1, "the replay")
             assert b" 200 " in await post(running.url, a_post())
             await until(lambda: len(there.requests) == 2, "the live delivery")
-            status = await client.ask_engine(settings.db, "status", {})
-            assert [run["state"] for run in status["replays"]] == ["running"]
+            status = await client.request(settings.db, StatusRequest())
+            assert [run.state for run in status.replays] == ["running"]
             await until(
                 lambda: rows(settings.db, "SELECT state FROM deliveries WHERE kind = 'live'") == [("ended",)],
                 "its end",
             )
-            (target,) = (await client.ask_engine(settings.db, "status", {}))["targets"]
-            assert (target["waiting"], target["state"]) == (0, "up")
+            (target,) = (await client.request(settings.db, StatusRequest())).targets
+            assert (target.waiting, target.state) == (0, "up")
 
 
 async def test_never_to_itself(tmp_path: Path) -> None:
@@ -345,14 +362,22 @@ async def test_never_to_itself(tmp_path: Path) -> None:
         assert running.url is not None
         for target in (running.url, f":{running.url.rpartition(':')[2]}/x", "https://relay.test"):
             with pytest.raises(UsageError, match="is this relay itself"):
-                await running.act("replay", {"ranges": [[1, 1]], "to": [target]})
+                await running.request(ReplayRequest(ranges=((1, 1),), to=(target,)))
         with backend(answers()) as there:
             mark = f"{running._instance};hop=1;capture=1"
             await post(running.url, a_post(headers=[("X-Lean-Relay", mark)]))
-            run = await running.act("replay", {"ranges": [[4, 4]], "to": [f":{there.port}"]})
-            assert (await ended(running.act, run))["failed"] == 1
+            run = await running.request(ReplayRequest(ranges=((4, 4),), to=(f":{there.port}",)))
+            assert (await ended(running.request, run)).failed == 1
         assert there.requests == []
     assert rows(settings.db, "SELECT outcome FROM attempts") == [("loop",)]
+
+
+class Written(EngineRequest[ReplayStatus], frozen=True, tag="replay"):
+    """The same action with parameters of any form."""
+
+    ranges: Any
+    speed: int = 0
+    times: int = 1
 
 
 async def test_what_cannot_be_ordered(tmp_path: Path) -> None:
@@ -360,16 +385,17 @@ async def test_what_cannot_be_ordered(tmp_path: Path) -> None:
     settings = settings_for(tmp_path)
     async with engine.running(settings, receive=False) as running:
         with pytest.raises(UsageError, match="--to"):
-            await running.act("replay", {"ranges": [[1, 1]]})
+            await running.request(ReplayRequest(ranges=((1, 1),)))
         with pytest.raises(UsageError, match="--to: 'nonsense' is not a valid target"):
-            await running.act("replay", {"ranges": [[1, 1]], "to": ["nonsense"]})
+            await running.request(ReplayRequest(ranges=((1, 1),), to=("nonsense",)))
         with pytest.raises(NotFound):
-            await running.act("replay", {"ranges": [[7, 9]], "to": [":1"]})
+            await running.request(ReplayRequest(ranges=((7, 9),), to=(":1",)))
         with pytest.raises(NotFound, match="knows no replay 5"):
-            await running.act("cancel", {"run": 5})
-        for wrong in ({"ranges": "1"}, {"ranges": [[1, 1]], "speed": 3}, {"ranges": [[1, 1]], "times": 0}):
-            with pytest.raises(UsageError, match="cannot be read"):
-                await running.act("replay", wrong)
+            await running.request(CancelRequest(run=5))
+        for wrong in (Written("1"), Written([[1, 1]], speed=3), Written([[1, 1]], times=0)):
+            with pytest.raises(RelayError, match="cannot read this request") as refused:
+                await client.request(settings.db, wrong)
+            assert refused.value.exit_code == Exit.USAGE
 
 
 async def test_few_runs_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -383,16 +409,16 @@ async def test_few_runs_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
     with backend(behave) as there:
         settings = settings_for(tmp_path)
-        order = {"ranges": [[1, 1]], "to": [f":{there.port}"]}
-        async with engine.asking(settings) as act:
-            first = await act("replay", order)
+        order = ReplayRequest(ranges=((1, 1),), to=(f":{there.port}",))
+        async with engine.connect(settings) as send:
+            first = await send(order)
             with pytest.raises(RelayError, match="already"):
-                await act("replay", order)
+                await send(order)
             there.released.set()
-            await ended(act, first)
-            second = await act("replay", order)
-            assert (await ended(act, second))["done"] == 1
-            assert [run["run"] for run in (await act("replays", {}))["runs"]] == [1, 2]
+            await ended(send, first)
+            second = await send(order)
+            assert (await ended(send, second)).done == 1
+            assert [run.run for run in (await send(ReplayQuery())).runs] == [1, 2]
 
 
 async def test_removed_while_it_is_on_its_way(tmp_path: Path) -> None:
@@ -406,13 +432,13 @@ async def test_removed_while_it_is_on_its_way(tmp_path: Path) -> None:
 
     with backend(behave) as there:
         settings = settings_for(tmp_path)
-        async with engine.asking(settings) as act:
-            run = await act("replay", {"ranges": [[1, 3]], "to": [f":{there.port}"]})
+        async with engine.connect(settings) as send:
+            run = await send(ReplayRequest(ranges=((1, 3),), to=(f":{there.port}",)))
             await until(lambda: len(there.requests) == 1, "the first request")
-            assert (await act("prune", {"ranges": [[1, 2]], "starred_too": True}))["removed"] == 2
+            assert (await send(PruneRequest(ranges=[(1, 2)], starred_too=True))).removed == 2
             there.released.set()
-            progress = await ended(act, run)
-    assert (progress["state"], progress["done"], len(progress["attempts"])) == ("ended", 3, 1)
+            progress = await ended(send, run)
+    assert (progress.state, progress.done, len(progress.attempts)) == ("ended", 3, 1)
     assert bodies(there) == [BODY] * 3
     assert [capture for capture, _, _, _ in deliveries(settings)] == [3]
 
@@ -432,15 +458,15 @@ async def test_an_edited_capture_is_sent_and_recorded_as_it_was_sent(tmp_path: P
     """A value of the body, a header, method and target differ; the rest is as it came; the log has both."""
     with backend(answers()) as there:
         settings = settings_for(tmp_path)
-        edits = {"method": "PUT", "target": "/x", "set": [["payload.amount", "7.00"]], "header": [["A", "b"]]}
-        order = {"ranges": [[1, 1]], "to": [f":{there.port}/its/own"], "edits": edits}
+        edits = Edits(method="PUT", target="/x", set=(("payload.amount", "7.00"),), header=(("A", "b"),))
+        order = ReplayRequest(ranges=((1, 1),), to=(f":{there.port}/its/own",), edits=edits)
         progress = await replayed(settings, order)
     line, headers, body = request_parts(there.requests[0])
     changed = BODY.replace(b"100.50", b"7.00")
     assert (line, body, headers["a"]) == (b"PUT /x HTTP/1.1", changed, b"b")
     assert headers["content-length"] == str(len(changed)).encode()
     assert headers["lean-signature"] == SIGNATURE.encode()
-    assert progress["stale_signatures"] == 1
+    assert progress.stale_signatures == 1
     sent = rows(settings.db, "SELECT sent_method, sent_target, sent_body, sent_headers FROM attempts")
     assert sent[0][:3] == ("PUT", "/x", changed)
     assert '["A","b"]' in sent[0][3]
@@ -465,19 +491,19 @@ async def test_signed_again_by_name_or_by_the_one_that_signed(
         settings = settings_for(tmp_path, secrets=tuple(sources))
         with closing(sqlite3.connect(settings.db)) as log, log:
             log.execute("UPDATE captures SET signature = 'valid', signed_by = 'production' WHERE id = 1")
-        edits = {"set": [["payload.amount", "7.00"]]}
-        order = {"ranges": [[1, 2]], "to": [f":{there.port}"], "edits": edits}
-        progress = await replayed(settings, order | {"resign": True})
-        await replayed(settings, order | {"resign": "sandbox"})
+        edits = Edits(set=(("payload.amount", "7.00"),))
+        order = ReplayRequest(ranges=((1, 2),), to=(f":{there.port}",), edits=edits)
+        progress = await replayed(settings, with_(order, resign=True))
+        await replayed(settings, with_(order, resign="sandbox"))
         with pytest.raises(UsageError, match="no secret called 'other'"):
-            await replayed(settings, order | {"resign": "other"})
+            await replayed(settings, with_(order, resign="other"))
         with pytest.raises(UsageError, match="no webhook secret is configured"):
-            await replayed(replace(settings, secrets=()), order | {"resign": True})
+            await replayed(replace(settings, secrets=()), with_(order, resign=True))
     changed = BODY.replace(b"100.50", b"7.00")
     signatures = [request_parts(request)[1]["lean-signature"].decode() for request in there.requests]
     names = ("production", "sandbox", "sandbox", "sandbox")
     assert signatures == [sign(changed, secrets[name]) for name in names]
-    assert progress["stale_signatures"] == 0
+    assert progress.stale_signatures == 0
 
 
 async def test_what_cannot_be_edited_or_sent_is_an_attempt_that_says_why(tmp_path: Path) -> None:
@@ -487,29 +513,30 @@ async def test_what_cannot_be_edited_or_sent_is_an_attempt_that_says_why(tmp_pat
         with closing(sqlite3.connect(settings.db)) as log, log:
             log.execute("UPDATE captures SET body = CAST('{}' AS BLOB) WHERE id = 2")
             log.execute("UPDATE captures SET method = 'A B' WHERE id = 3")
-        edits = {"set": [["payload.amount", "7.00"]]}
-        progress = await replayed(settings, {"ranges": [[1, 3]], "to": [f":{there.port}"], "edits": edits})
-    assert (progress["state"], progress["delivered"], progress["failed"]) == ("ended", 1, 2)
+        edits = Edits(set=(("payload.amount", "7.00"),))
+        order = ReplayRequest(ranges=((1, 3),), to=(f":{there.port}",), edits=edits)
+        progress = await replayed(settings, order)
+    assert (progress.state, progress.delivered, progress.failed) == ("ended", 1, 2)
     assert len(there.requests) == 1
     found = rows(settings.db, "SELECT outcome, error FROM attempts ORDER BY id")
     assert [outcome for outcome, _ in found] == ["answered", "unsendable", "unsendable"]
     assert found[1][1] == "capture 2: this event has no payload.amount in the body"
-    assert found[2][1] == "'A B' is no method that can be sent"
+    assert found[2][1] == "'A B' is not a valid method"
 
 
 async def test_what_would_be_sent_is_shown_without_sending(tmp_path: Path) -> None:
     """`preview` gives the request byte for byte, for each target; a fault in an edit is an error."""
     with backend(answers()) as there:
         settings = settings_for(tmp_path)
-        order = {"ranges": [[1, 2]], "to": [f":{there.port}", ":1/x"], "edits": {"body": "/w=="}}
-        async with engine.asking(settings) as act:
-            shown = await act("preview", order)
-            wrong = order | {"edits": {"set": [["nothing", "1"]]}}
+        order = ReplayRequest(ranges=((1, 2),), to=(f":{there.port}", ":1/x"), edits=Edits(body=b"\xff"))
+        async with engine.connect(settings) as send:
+            shown = await send(PreviewRequest(order))
+            wrong = with_(order, edits=Edits(set=(("nothing", "1"),)))
             with pytest.raises(UsageError, match="capture 1: nothing leads to nothing"):
-                await act("preview", wrong)
-            run = await act("replay", order | {"to": [f":{there.port}"]})
-            await ended(act, run)
-    previews = [msgspec.convert(request, Preview) for request in shown["requests"]]
+                await send(PreviewRequest(wrong))
+            run = await send(with_(order, to=(f":{there.port}",)))
+            await ended(send, run)
+    previews = shown.requests
     assert [(each.capture_id, each.to.rpartition(":")[2], each.target) for each in previews] == [
         (1, str(there.port), "/webhooks/lean"),
         (1, "1/x", "/x"),
@@ -536,7 +563,7 @@ async def test_an_order_of_chance_is_the_same_for_the_same_seed(tmp_path: Path) 
             folder = tmp_path / str(len(seen))
             folder.mkdir()
             settings = settings_for(folder, captures=30)
-            order = {"ranges": [[1, 30]], "to": [f":{there.port}"], "shuffle": seed, "times": 2}
+            order = ReplayRequest(ranges=((1, 30),), to=(f":{there.port}",), shuffle=seed, times=2)
             await replayed(settings, order)
             seen.append(order_of(there))
     assert seen[0] == seen[1] != seen[2]
@@ -549,13 +576,13 @@ async def test_at_a_rate_or_as_far_apart_as_they_came(tmp_path: Path) -> None:
     """So many begin in a second and no more; `original` keeps the gaps between arrivals."""
     with backend(answers()) as there:
         settings = settings_for(tmp_path, captures=11)
-        order = {"ranges": [[1, 11]], "to": [f":{there.port}"]}
-        progress = await replayed(settings, order | {"rate": 100})
-        assert progress["elapsed_s"] >= 0.1
+        order = ReplayRequest(ranges=((1, 11),), to=(f":{there.port}",))
+        progress = await replayed(settings, with_(order, rate=100))
+        assert progress.elapsed_s >= 0.1
         with closing(sqlite3.connect(settings.db)) as log, log:
             log.execute("UPDATE captures SET received_at = 1000000000000000 + id * 20000")
-        progress = await replayed(settings, order | {"rate": "original"})
-        assert progress["elapsed_s"] >= 0.2
+        progress = await replayed(settings, with_(order, rate="original"))
+        assert progress.elapsed_s >= 0.2
     started = rows(settings.db, "SELECT started_at FROM attempts ORDER BY id")[11:]
     gaps = [after - before for (before,), (after,) in pairwise(started)]
     assert min(gaps) > 0
@@ -577,20 +604,20 @@ async def test_until_delivered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
     with backend(behave) as there:
         settings = settings_for(tmp_path)
-        order = {"ranges": [[1, 2]], "to": [f":{there.port}"], "until_delivered": True}
+        order = ReplayRequest(ranges=((1, 2),), to=(f":{there.port}",), until_delivered=True)
         progress = await replayed(settings, order)
         assert order_of(there) == [1, 1, 1, 2, 2, 2]
-    assert (progress["done"], progress["delivered"], len(progress["attempts"])) == (2, 2, 6)
+    assert (progress.done, progress.delivered, len(progress.attempts)) == (2, 2, 6)
     assert rows(settings.db, "SELECT number, status FROM attempts ORDER BY id") == [
         (1, 500), (2, 500), (3, 200), (1, 500), (2, 500), (3, 200)
     ]  # fmt: skip
     assert [(state, reason) for _, _, state, reason in deliveries(settings)] == [("ended", None)] * 2
-    async with engine.asking(settings) as act:
-        run = await act("replay", order | {"to": [f":{free_port()}"]})
+    async with engine.connect(settings) as send:
+        run = await send(with_(order, to=(f":{free_port()}",)))
         await until(lambda: len(rows(settings.db, "SELECT 1 FROM attempts")) > 8, "tries of one that is away")
-        await act("cancel", {"run": run["run"]})
-        progress = await ended(act, run)
-        assert (progress["state"], progress["tried"], progress["done"]) == ("cancelled", 1, 0)
+        await send(CancelRequest(run=run.run))
+        progress = await ended(send, run)
+        assert (progress.state, progress.tried, progress.done) == ("cancelled", 1, 0)
     assert rows(settings.db, "SELECT DISTINCT state, reason FROM deliveries WHERE id > 2") == [
         ("ended", "interrupted: cancelled"),
         ("ended", "not sent: cancelled"),
@@ -613,10 +640,10 @@ async def test_large_bodies_come_a_few_at_a_time(tmp_path: Path) -> None:
         there.requests = Watched(watch)
         tracemalloc.start()
         try:
-            progress = await replayed(settings, {"ranges": [[1, 30]], "to": [f":{there.port}"]})
+            progress = await replayed(settings, ReplayRequest(ranges=((1, 30),), to=(f":{there.port}",)))
         finally:
             tracemalloc.stop()
-    assert progress["delivered"] == 30
+    assert progress.delivered == 30
     assert most < 45 * 1024 * 1024
 
 

@@ -19,6 +19,7 @@ import pytest
 from aiohttp import web
 
 from relay.config import Route, Settings
+from relay.control.messages import PauseRequest, ResumeRequest, StatusRequest
 from relay.delivery import target_queue
 from relay.delivery.clock import Clock
 from relay.delivery.http.standstill import awake_and_asleep
@@ -82,8 +83,8 @@ async def test_a_port_proxy_uses_no_webhook_up(
                 await post(running.url, a_post(str(number).encode()))
 
             async def reason() -> str | None:
-                status: Any = (await running.act("status", {}))["targets"][0]
-                return str(status["reason"]) if status["state"] == "down" else None
+                status: Any = (await running.request(StatusRequest())).targets[0]
+                return str(status.reason) if status.state == "down" else None
 
             why = None
             async with asyncio.timeout(20):
@@ -211,11 +212,11 @@ async def test_a_clock_that_ran_ahead_parks_nothing(tmp_path: Path, backend: Bac
     settings = replace(settings_for(tmp_path, backend), retry="lean", time_scale=0.0002)
     ten_years_us = 10 * 365 * 86_400 * 1_000_000
     async with an_engine(settings) as running:
-        await running.act("pause", {})
+        await running.request(PauseRequest())
         await post(running.url, a_post(b"0"))
         ahead = f"UPDATE deliveries SET due_at = due_at + {ten_years_us}"
         await running._writer.write(partial(executed, sql=ahead))
-        await running.act("resume", {})
+        await running.request(ResumeRequest())
     assert states(settings.db) in (["queued"], ["ended"])
     async with an_engine(replace(settings, time_scale=1.0)) as running:
 
@@ -225,8 +226,8 @@ async def test_a_clock_that_ran_ahead_parks_nothing(tmp_path: Path, backend: Bac
 
         if states(settings.db) == ["queued"]:
             await until(is_near, "a time within reach")
-            (target,) = (await running.act("status", {}))["targets"]
-            assert target["next_at"] is not None
+            (target,) = (await running.request(StatusRequest())).targets
+            assert target.next_at is not None
     async with an_engine(settings):
         await until(lambda: states(settings.db) == ["ended"], "the delivery")
     assert backend.got == numbers(0)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from relay.config import Route, Settings
+from relay.control.messages import StatusRequest
 from relay.delivery.http import response
 from relay.delivery.http.outcomes import Outcome
 from relay.engine import engine
@@ -59,10 +60,10 @@ async def test_no_bad_backend_stops_a_queue(
                 "all that can be sent",
                 30,
             )
-            states = {each["target"]: each for each in (await running.act("status", {}))["targets"]}
+            states = {each.target: each for each in (await running.request(StatusRequest())).targets}
     for target, why in away.items():
-        assert (states[target]["state"], states[target]["waiting"]) == ("down", CAPTURES)
-        assert states[target]["reason"].startswith(why), states[target]
+        assert (states[target].state, states[target].waiting) == ("down", CAPTURES)
+        assert str(states[target].reason).startswith(why), states[target]
     tried: dict[str, list[tuple[int, str, int | None, str]]] = {}
     for target, *attempt in rows(
         settings.db,

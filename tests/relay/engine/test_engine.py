@@ -19,7 +19,19 @@ from aiohttp import http_parser
 
 from relay.config import Settings
 from relay.control import client
+from relay.control.exchange import EngineRequest
 from relay.control.lock import holder, lock_path
+from relay.control.messages import (
+    ChangeResult,
+    NoteRequest,
+    PruneRequest,
+    PruneResult,
+    ReloadRequest,
+    StarRequest,
+    StatusRequest,
+    StopRequest,
+    StopResult,
+)
 from relay.engine import engine
 from relay.errors import RelayError, Unreachable
 from tests.support.receiving import a_post, executed, read_answer, rows, until
@@ -47,9 +59,9 @@ async def test_an_engine_receives_and_says_where(tmp_path: Path) -> None:
         assert found is not None
         assert (found.pid, found.url) == (os.getpid(), running.url)
         assert b" 200 " in await post(running.url, a_post())
-        status = await client.ask_engine(settings.db, "status", {})
-        assert status["engine"]["captures"] == 1
-        assert status["store"]["state"] == "ok"
+        status = await client.request(settings.db, StatusRequest())
+        assert status.engine.captures == 1
+        assert status.store.state == "ok"
     assert holder(settings.db) is None
     assert sorted(file.name for file in settings.db.parent.iterdir()) == ["relay.db", "relay.db.lock"]
     assert rows(settings.db, "SELECT count(*) FROM captures") == [(1,)]
@@ -84,9 +96,9 @@ async def test_a_command_becomes_the_engine_where_none_runs(tmp_path: Path) -> N
     async with engine.running(settings, receive=True) as running:
         for _ in range(3):
             await post(running.url, a_post())
-        assert await engine.ask(settings, "star", {"ids": [1, 2, 99], "starred": True}) == {"changed": 2}
-    assert await engine.ask(settings, "star", {"ids": [2], "starred": False}) == {"changed": 1}
-    assert await engine.ask(settings, "note", {"ids": [3], "text": "look"}) == {"changed": 1}
+        assert await engine.request(settings, StarRequest(ids=[1, 2, 99], starred=True)) == ChangeResult(2)
+    assert await engine.request(settings, StarRequest(ids=[2], starred=False)) == ChangeResult(1)
+    assert await engine.request(settings, NoteRequest(ids=[3], text="look")) == ChangeResult(1)
     assert rows(settings.db, "SELECT capture_id, starred, text FROM notes ORDER BY 1") == [
         (1, 1, None),
         (3, 0, "look"),
@@ -99,11 +111,11 @@ async def test_an_engine_is_asked_to_stop(tmp_path: Path) -> None:
     settings = settings_for(tmp_path)
     asked = asyncio.Event()
     async with engine.running(settings, receive=True, stop=asked.set):
-        answer = await client.ask_engine(settings.db, "stop", {})
-        assert answer == {"kind": "stop", "pid": os.getpid()}
+        answer = await client.request(settings.db, StopRequest())
+        assert answer == StopResult(os.getpid())
         assert asked.is_set()
     with pytest.raises(Unreachable) as none:
-        await client.ask_engine(settings.db, "stop", {})
+        await client.request(settings.db, StopRequest())
     assert none.value.word == "no-engine"
 
 
@@ -113,8 +125,8 @@ async def test_a_command_s_own_engine_is_not_stopped_unless_that_is_meant(tmp_pa
     begun, left = asyncio.Event(), asyncio.Event()
 
     async def command() -> None:
-        async with engine.asking(settings) as act:
-            await act("star", {"ids": [1], "starred": True})
+        async with engine.connect(settings) as send:
+            await send(StarRequest(ids=[1], starred=True))
             begun.set()
             try:
                 await asyncio.Event().wait()
@@ -124,10 +136,10 @@ async def test_a_command_s_own_engine_is_not_stopped_unless_that_is_meant(tmp_pa
     task = asyncio.ensure_future(command())
     await begun.wait()
     with pytest.raises(RelayError) as busy:
-        await client.ask_engine(settings.db, "stop", {})
+        await client.request(settings.db, StopRequest())
     assert busy.value.word == "engine-busy"
     assert not left.is_set()
-    assert (await client.ask_engine(settings.db, "stop", {"yes": True}))["kind"] == "stop"
+    assert await client.request(settings.db, StopRequest(yes=True)) == StopResult(os.getpid())
     with pytest.raises(RelayError) as stopped:
         await task
     assert stopped.value.word == "stopped"
@@ -150,13 +162,13 @@ async def test_an_engine_is_found_by_any_name_and_from_any_shell(
         monkeypatch.delenv("XDG_RUNTIME_DIR")
         monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
         for name in (settings.db, alias):
-            assert (await client.ask_engine(name, "status", {}))["engine"]["url"] == first.url
+            assert (await client.request(name, StatusRequest())).engine.url == first.url
 
 
 async def test_a_silent_engine_is_unreachable(tmp_path: Path) -> None:
     """Where somebody holds the lock and nobody answers, the command says so."""
     with pytest.raises(Unreachable) as silent:
-        await client.ask(tmp_path / "none.sock", "status", {})
+        await client.request_at(tmp_path / "none.sock", StatusRequest())
     assert silent.value.word == "engine-silent"
 
 
@@ -172,7 +184,7 @@ async def test_a_socket_left_behind_is_cleared(tmp_path: Path) -> None:
         stale.bind(str(path))
     async with engine.running(settings, receive=False):
         assert holder(settings.db) == replace(found, started_at=ANY)
-        assert (await client.ask(path, "status", {}))["engine"]["pid"] == os.getpid()
+        assert (await client.request_at(path, StatusRequest())).engine.pid == os.getpid()
         assert path.stat().st_mode & 0o777 == 0o600
         assert path.parent.stat().st_mode & 0o777 == 0o700
     assert not path.exists()
@@ -190,12 +202,12 @@ async def test_a_socket_that_was_cleaned_away_is_made_anew(tmp_path: Path, gone:
         path.unlink()
         if gone == "folder":
             path.parent.rmdir()
-        assert (await client.ask_engine(settings.db, "status", {}))["engine"]["pid"] == os.getpid()
+        assert (await client.request(settings.db, StatusRequest())).engine.pid == os.getpid()
         if gone == "folder":
             path.unlink()
             path.parent.rmdir()
             path.parent.write_text("another program's")  # The first place is taken by now.
-            assert (await client.ask_engine(settings.db, "status", {}))["engine"]["pid"] == os.getpid()
+            assert (await client.request(settings.db, StatusRequest())).engine.pid == os.getpid()
 
 
 async def test_a_lock_that_was_removed_is_taken_again(tmp_path: Path) -> None:
@@ -211,12 +223,16 @@ async def test_a_lock_that_was_removed_is_taken_again(tmp_path: Path) -> None:
     assert holder(settings.db) is None
 
 
+class Explode(EngineRequest[StopResult], frozen=True, tag="explode"):
+    """What no engine knows."""
+
+
 async def test_unknown_actions_and_wrong_settings_are_errors_of_the_asker(tmp_path: Path) -> None:
     """An action the engine does not know is a usage error, and the engine goes on."""
     settings = settings_for(tmp_path)
     async with engine.running(settings, receive=True) as running:
         with pytest.raises(RelayError, match="no action 'explode'") as unknown:
-            await client.ask_engine(settings.db, "explode", {})
+            await client.request(settings.db, Explode())
         assert unknown.value.exit_code == 2
         assert b" 200 " in await post(running.url, a_post())
 
@@ -243,10 +259,10 @@ async def test_pruned_captures_leave_no_bytes_behind(tmp_path: Path) -> None:
         for _ in range(30):
             await post(running.url, a_post(canary * 300, headers=[("X-Iban", canary.decode())]))
         await post(running.url, a_post(b"keep me"))
-        await engine.ask(settings, "note", {"ids": [1], "text": canary.decode()})
-        await engine.ask(settings, "star", {"ids": [31], "starred": True})
-        result = await engine.ask(settings, "prune", {"ranges": [[1, 31]], "starred_too": False})
-        assert result == {"removed": 30, "emptied": True}
+        await engine.request(settings, NoteRequest(ids=[1], text=canary.decode()))
+        await engine.request(settings, StarRequest(ids=[31], starred=True))
+        result = await engine.request(settings, PruneRequest(ranges=[(1, 31)], starred_too=False))
+        assert result == PruneResult(removed=30, emptied=True)
         held = b"".join(file.read_bytes() for file in settings.db.parent.iterdir())
     assert canary not in held
     assert rows(settings.db, "SELECT id FROM captures") == [(31,)]
@@ -259,7 +275,7 @@ async def test_keep_removes_old_captures(tmp_path: Path) -> None:
     async with engine.running(settings, receive=True) as running:
         for _ in range(4):
             await post(running.url, a_post())
-        await engine.ask(settings, "star", {"ids": [1], "starred": True})
+        await engine.request(settings, StarRequest(ids=[1], starred=True))
         await running._writer.write(
             partial(executed, sql="UPDATE captures SET received_at = 1000 WHERE id < 4")
         )
@@ -295,11 +311,11 @@ async def test_reload_takes_new_settings_or_keeps_the_old(tmp_path: Path) -> Non
         return following
 
     async with engine.running(settings, receive=True, reread=reread) as running:
-        result = await client.ask_engine(settings.db, "reload", {})
-        assert result["after_restart"] == ["port"]
+        result = await client.request(settings.db, ReloadRequest())
+        assert result.after_restart == ["port"]
         assert b" 500 " in await post(running.url, a_post())
         with pytest.raises(RelayError, match="port: no number"):
-            await client.ask_engine(settings.db, "reload", {})
+            await client.request(settings.db, ReloadRequest())
         assert b" 500 " in await post(running.url, a_post())
 
 

@@ -19,7 +19,20 @@ import pytest
 from relay.cli.listen.command import _listen
 from relay.config import Route, Settings
 from relay.control import client
+from relay.control.exchange import EngineRequest, action_of
 from relay.control.lock import holder
+from relay.control.messages import (
+    ForwardRequest,
+    NoteRequest,
+    PauseRequest,
+    PruneRequest,
+    ReloadRequest,
+    ReplayRequest,
+    ResumeRequest,
+    StarRequest,
+    StatusRequest,
+    VerifyRequest,
+)
 from relay.engine import engine
 from relay.engine.engine import Engine
 from relay.errors import RelayError
@@ -102,33 +115,32 @@ async def test_status_says_that_the_store_does_not_answer(tmp_path: Path) -> Non
     async with hung(tmp_path, forward=()) as (running, _):
         for _ in range(3):
             begun = monotonic()
-            status = await client.ask_engine(running.settings.db, "status", {})
+            status = await client.request(running.settings.db, StatusRequest())
             assert monotonic() - begun < SOON_S
-            assert status["store"]["state"] == "store-slow"
-            assert "has not answered" in status["store"]["detail"]
+            assert status.store.state == "store-slow"
+            assert "has not answered" in str(status.store.detail)
         assert len(running._writer._jobs) < 4  # Questions to a store that hangs do not pile up.
 
 
 @pytest.mark.parametrize(
-    ("action", "params"),
+    "request_",
     [
-        ("star", {"ids": [1], "starred": True}),
-        ("note", {"ids": [1], "text": "x"}),
-        ("prune", {"ranges": [[1, 1]], "starred_too": False}),
-        ("verify", {"judged": [[1, "valid", "x"]]}),
-        ("forward", {"ids": [1]}),
-        ("pause", {}),
-        ("resume", {}),
+        StarRequest([1], starred=True),
+        NoteRequest([1], "x"),
+        PruneRequest([(1, 1)]),
+        VerifyRequest([(1, "valid", "x")]),
+        ForwardRequest([1]),
+        PauseRequest(),
+        ResumeRequest(),
     ],
+    ids=lambda request: action_of(type(request)),
 )
-async def test_an_action_that_needs_the_store_gives_up(
-    tmp_path: Path, action: str, params: dict[str, Any]
-) -> None:
+async def test_an_action_that_needs_the_store_gives_up(tmp_path: Path, request_: EngineRequest[Any]) -> None:
     """Whoever asks hears why, with the store's word; nobody waits for a disk."""
     async with hung(tmp_path, forward=(NOWHERE,)) as (running, _):
         begun = monotonic()
         with pytest.raises(RelayError) as slow:
-            await client.ask_engine(running.settings.db, action, params)
+            await client.request(running.settings.db, request_)
         assert slow.value.word == "store-slow"
         assert monotonic() - begun < SOON_S
 
@@ -136,11 +148,11 @@ async def test_an_action_that_needs_the_store_gives_up(
 async def test_settings_are_read_again_while_the_store_hangs(tmp_path: Path) -> None:
     """`reload` needs the store only where targets change, and then says that it did not answer."""
     async with hung(tmp_path) as (running, _):
-        result = await asyncio.wait_for(running.act("reload", {}), 2.0)
-        assert result["kind"] == "reload"
+        result = await asyncio.wait_for(running.request(ReloadRequest()), 2.0)
+        assert result.after_restart == []
         running._reread = lambda: replace(running.settings, forward=(NOWHERE,), respond=202)
         with pytest.raises(RelayError) as slow:
-            await asyncio.wait_for(running.act("reload", {}), 2.0)
+            await asyncio.wait_for(running.request(ReloadRequest()), 2.0)
         assert slow.value.word == "store-slow"
         assert running.settings.respond == 202
 
@@ -199,7 +211,7 @@ async def test_attempts_that_cannot_be_recorded_do_not_hold_up_the_end(tmp_path:
         )
         async with engine.running(settings, receive=True) as running:
             assert b" 200 " in await post(running, a_post())
-            await running.act("replay", {"ranges": [[1, 1]], "to": [f":{port}"]})
+            await running.request(ReplayRequest(ranges=((1, 1),), to=(f":{port}",)))
             await until(lambda: len(begun) == 2, "both attempts to begin")
             pid = running._writer.pid
             assert pid is not None
@@ -218,9 +230,7 @@ async def test_attempts_that_cannot_be_recorded_do_not_hold_up_the_end(tmp_path:
 async def test_an_action_under_way_does_not_hold_up_the_end(tmp_path: Path) -> None:
     """A change that waits for the store is given up with it, and whoever asked hears so."""
     async with hung(tmp_path) as (running, _):
-        star = asyncio.ensure_future(
-            client.ask_engine(running.settings.db, "star", {"ids": [1], "starred": True})
-        )
+        star = asyncio.ensure_future(client.request(running.settings.db, StarRequest(ids=[1], starred=True)))
         await until(lambda: len(running._writer._jobs) == 1, "the change to be on its way")
         begun = monotonic()
     assert monotonic() - begun < SOON_S

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from relay.control.messages import PreviewRequest, PreviewResult, ReplayStatus, TargetStatus
 from relay.errors import UsageError
 from relay.models import Capture, RefusalEntry
 from relay.store.write.changes import add_refusals
@@ -19,7 +19,7 @@ from tests.tui.screens.test_journey import CUSTOMER, INTENT, PAYMENT, an_event
 from tui.gateway import Gateway
 from tui.keyboard import keys
 from tui.keyboard.keymap import PLACES, Keymap, name
-from tui.presenters.status import Engine, Status, Target
+from tui.presenters.status import Engine, Status
 
 
 @pytest.mark.parametrize(
@@ -149,10 +149,20 @@ def test_the_search_for_names_finds_them(text: str) -> None:
 STANDS = Status(
     engine=Engine.RUNNING,
     url="http://127.0.0.1:5326",
-    targets=(Target(url="http://localhost:3000", state="paused", reason=None, waiting=1, parked=0),),
+    targets=(TargetStatus(target="http://localhost:3000", state="paused", reason=None, waiting=1, parked=0),),
     replays=(
-        {"run": 1, "by": "command", "started_at": "", "waits": None, "targets": ["http://localhost:3000"]}
-        | dict.fromkeys(("total", "done", "delivered", "failed", "left"), 1),
+        ReplayStatus(
+            run=1,
+            by="command",
+            started_at="",
+            waits=None,
+            targets=("http://localhost:3000",),
+            total=1,
+            done=1,
+            delivered=1,
+            failed=1,
+            left=1,
+        ),
     ),
 )
 
@@ -161,10 +171,9 @@ async def asked(self: Gateway) -> Status:
     return STANDS
 
 
-async def acted(self: Gateway, action: str, params: Mapping[str, Any]) -> dict[str, Any]:
+async def acted(self: Gateway, request: PreviewRequest) -> PreviewResult:
     """A dry run in which nothing would go anywhere."""
-    assert action == "preview"
-    return {"requests": []}
+    return PreviewResult(targets=[], requests=[])
 
 
 def something_of_each() -> Iterator[Capture]:
@@ -204,7 +213,7 @@ async def test_no_hint_names_a_key_that_is_another_now(
 ) -> None:
     """With every action on another key, no place of the screen names one of the usual keys."""
     monkeypatch.setattr(Gateway, "status", asked)
-    monkeypatch.setattr(Gateway, "act", acted)
+    monkeypatch.setattr(Gateway, "request", acted)
     found: dict[str, list[str]] = {}
     async with showing(tmp_path, something_of_each(), size=size, keys=REMAPPED) as see:
         add_refusals(see.log, [RefusalEntry(1, "10.0.0.1", "malformed", "no", 1)])

@@ -7,13 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
+from relay.control.messages import TargetStatus
 from relay.errors import RelayError
 from tests.support.context import FakeContext
 from tui.main.engine import EngineController
-from tui.presenters.status import Engine, Status, Target
+from tui.presenters.status import Engine, Status
 
-UP = Target(url="http://localhost:1", state="up", reason=None, waiting=0, parked=0)
+UP = TargetStatus(target="http://localhost:1", state="up", reason=None, waiting=0, parked=0)
 RUNNING = Status(engine=Engine.RUNNING, url="http://127.0.0.1:5326", targets=(UP,))
 
 
@@ -93,7 +95,7 @@ async def test_pause_and_resume(tmp_path: Path) -> None:
         engine.pause()
         await context.ui.settled()
         assert (context.gateway.done, context.ui.notices) == ([("pause", True)], [])
-        engine.status = replace(RUNNING, targets=(replace(UP, state="paused"),))
+        engine.status = replace(RUNNING, targets=(structs.replace(UP, state="paused"),))
         engine.pause()
         await context.ui.settled()
         assert context.gateway.done[1:] == [("pause", False)]

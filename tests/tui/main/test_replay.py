@@ -17,13 +17,12 @@ from textual.widgets import Input, TextArea
 
 from relay.config import Route, SecretSource, Settings
 from relay.control import client
-from relay.delivery.edits import Edits
+from relay.control.messages import Edits, ReplayRequest, ReplayStatus, TargetStatus
 from relay.delivery.replay_plan import rounds
 from relay.engine import engine
 from relay.errors import RelayError
 from relay.lean.signature import HEADER, sign
 from relay.models import Capture, Signature
-from relay.text.replays import Progress
 from relay.text.safe import visible
 from tests.support.context import FakeContext
 from tests.support.factories import BODY, a_capture, insert_all, new_log
@@ -32,7 +31,7 @@ from tui.gateway import Replays
 from tui.gateway.editing import form
 from tui.main.replay import ReplayController
 from tui.presenters.replay import Fault, Wanted, doubts_about, expectation, order
-from tui.presenters.status import Engine, Status, Target
+from tui.presenters.status import Engine, Status
 from tui.screens.dialogs import Confirm
 from tui.screens.editing import EditScreen
 from tui.screens.sending import ReplayDialog
@@ -145,8 +144,8 @@ async def test_bulk_asks_first_and_is_cancelled(tmp_path: Path) -> None:
 async def of_another(see: Showing, port: int, **how: Any) -> None:
     """A run of everything that another program begins."""
     gateway = see.pilot.app.screen.gateway  # type: ignore[attr-defined]
-    order = {"ranges": [[1, 50]], "to": [f"127.0.0.1:{port}/x"], **how}
-    await client.ask_engine(gateway.db, "replay", order)
+    order = ReplayRequest(ranges=((1, 50),), to=(f"127.0.0.1:{port}/x",), **how)
+    await client.request(gateway.db, order)
 
 
 @pytest.mark.parametrize("size", [(80, 24), (250, 70)])
@@ -248,7 +247,7 @@ def test_what_excludes_each_other() -> None:
     assert raised.value.field == "expect"
     with pytest.raises(Fault, match="is no expectation"):
         expectation(Wanted(expect="ok"))
-    assert order([1], Wanted(shuffle="-7"))["shuffle"] == -7
+    assert order([1], Wanted(shuffle="-7")).shuffle == -7
 
 
 def fill(see: Showing, **values: str) -> None:
@@ -562,21 +561,20 @@ async def test_one_at_a_time_is_edited(tmp_path: Path) -> None:
 class FakeLine:
     """Where runs are shown."""
 
-    progress: Progress | None = None
-    others: tuple[Progress, ...] = ()
+    progress: ReplayStatus | None = None
+    others: tuple[ReplayStatus, ...] = ()
 
 
-def a_run(run: int = 1, **changes: Any) -> dict[str, Any]:
+def a_run(run: int = 1, **changes: Any) -> ReplayStatus:
     """A run's progress, as the engine reports it."""
-    counts = {"total": 1, "done": 0, "delivered": 0, "failed": 0, "skipped": 0, "left": 1}
-    state = {"state": "running", "reason": None, "waits": None, "stale_signatures": 0, "elapsed_s": 0.1}
-    return {"run": run, "started_at": "now", "targets": ["http://x"], **counts, **state, **changes}
+    values: dict[str, Any] = {"total": 1, "left": 1, "elapsed_s": 0.1, **changes}
+    return ReplayStatus(run=run, started_at="now", targets=("http://x",), **values)
 
 
 class ScriptedReplays(Replays):
     """The engine's replays as the test has them: each look at the run is the next of `looks`."""
 
-    def __init__(self, *looks: dict[str, Any]) -> None:
+    def __init__(self, *looks: ReplayStatus) -> None:
         self.looks = list(looks)
         self.begun: list[Any] = []
         self.cancelled: list[int] = []
@@ -595,11 +593,11 @@ class ScriptedReplays(Replays):
 
 @contextmanager
 def a_controller(
-    folder: Path, *looks: dict[str, Any], captures: int = 1
+    folder: Path, *looks: ReplayStatus, captures: int = 1
 ) -> Iterator[tuple[FakeContext, FakeLine, ScriptedReplays, ReplayController]]:
     """A controller of replays, its line, and an engine with one target."""
     with FakeContext(folder, map(a_capture, range(1, captures + 1))) as context:
-        target = Target(url="http://x", state="up", reason=None, waiting=0, parked=0)
+        target = TargetStatus(target="http://x", state="up", reason=None, waiting=0, parked=0)
         context.engine_status = Status(engine=Engine.RUNNING, url="http://y", targets=(target,))
         context.selected = list(range(1, captures + 1))
         view, replays = FakeLine(), ScriptedReplays(*looks)
@@ -633,17 +631,17 @@ async def test_a_run_is_followed_to_its_end(tmp_path: Path) -> None:
         shown: list[int | None] = []
 
         def noted() -> None:
-            shown.append(None if view.progress is None else view.progress["done"])
+            shown.append(None if view.progress is None else view.progress.done)
 
         context.refresh_keys = noted  # type: ignore[method-assign]
         await runs.replay()
         await context.ui.settled()
         assert (shown, view.progress, context.refreshed) == ([0, 1, None], None, 1)
         assert "2 delivered" in context.ui.notices[0]
-        assert replays.begun[0]["ranges"] == [(1, 2)]
+        assert replays.begun[0].ranges == ((1, 2),)
         assert not context.ui.dialogs
         runs.show_others([a_run(), a_run(2)])
-        assert [other["run"] for other in view.others] == [2]  # The first is its own.
+        assert [other.run for other in view.others] == [2]  # The first is its own.
 
 
 async def test_an_engine_that_goes(tmp_path: Path) -> None:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from tui.presenters.status import Engine, Status, Target, banners, line, read
+from relay.control.messages import TargetStatus
+from tui.presenters.status import Engine, Status, banners, line
 
 SPARKS = [("▅", "accent")] * 20
 
 
-def a_target(**changes: object) -> Target:
+def a_target(**changes: object) -> TargetStatus:
     values: dict[str, object] = {
-        "url": "http://localhost:3000",
+        "target": "http://localhost:3000",
         "state": "up",
         "reason": None,
         "waiting": 0,
         "parked": 0,
     }
-    return Target(**(values | changes))  # type: ignore[arg-type]
+    return TargetStatus(**(values | changes))  # type: ignore[arg-type]
 
 
 def written(status: Status, width: int = 200) -> str:
@@ -32,7 +33,7 @@ def test_all_in_one_line() -> None:
         engine=Engine.RUNNING,
         url="http://127.0.0.1:5326",
         public_url="https://relay.example.com",
-        targets=(a_target(), a_target(url="http://localhost:4000", state="down", waiting=12)),
+        targets=(a_target(), a_target(target="http://localhost:4000", state="down", waiting=12)),
         refusals={"too-large": 2, "malformed": 1},
     )
     text = written(status)
@@ -80,22 +81,9 @@ def test_each_trouble_has_a_sentence_with_what_happens_next() -> None:
     assert "has ended" in said(Status(engine=Engine.GONE), ended="The listener has ended")
 
 
-def test_an_answer_of_another_version() -> None:
-    """What is missing or of another type is left out, not an error."""
-    assert read({}).engine is Engine.RUNNING
-    odd = {
-        "engine": 5,
-        "store": {"state": None},
-        "targets": [{"target": 1}, 7],
-        "refusals": {"a": "x", "b": 2},
-    }
-    status = read(odd)
-    assert (status.url, status.refused, len(status.targets)) == (None, 2, 2)
-
-
 def test_hostile_words_are_made_safe() -> None:
     """A backend's words in a reason reach no terminal as they are."""
     status = Status(
-        engine=Engine.RUNNING, targets=(a_target(state="down", reason="\x1b]0;x\x07", url="\x1b[2J"),)
+        engine=Engine.RUNNING, targets=(a_target(state="down", reason="\x1b]0;x\x07", target="\x1b[2J"),)
     )
     assert "\x1b" not in said(status) + written(status)
