@@ -7,7 +7,6 @@ command gets the same code whether it asks a running engine or becomes one for a
 from __future__ import annotations
 
 import asyncio
-import errno
 import os
 import sqlite3
 from collections.abc import AsyncIterator, Callable
@@ -17,8 +16,6 @@ from logging import getLogger
 from secrets import token_hex
 from time import monotonic, time
 from types import TracebackType
-
-from aiohttp import http_parser
 
 from relay.config import SETTINGS, Settings, plain_values, with_left_out_of
 from relay.control import client
@@ -40,18 +37,16 @@ from relay.control.server import ControlSocket, Handlers, serving
 from relay.delivery.http.standstill import awake_and_asleep
 from relay.engine import maintenance
 from relay.engine.forwarding import Forwarding, forwarding, refuse_circles
+from relay.engine.reachability import keep_reachable
+from relay.engine.receiver import log_targets, receiving
 from relay.engine.replays import Replays, replaying
 from relay.engine.retention import remove_daily
 from relay.engine.shape_checker import Judging, judging
 from relay.engine.tasks import background
 from relay.errors import RelayError, UsageError
-from relay.processes import port_owner
 from relay.receiver.config import Rules
-from relay.receiver.limits import Limits
-from relay.receiver.listener import listen
 from relay.receiver.receiver import Receiver
 from relay.receiver.refusals import Refusals
-from relay.receiver.routes import described
 from relay.store.errors import StoreClosed, StoreUnavailable
 from relay.store.write import changes, files
 from relay.store.write.cleanup import CreatedFiles
@@ -63,11 +58,8 @@ SWEEP_EVERY_S = 0.25
 WRITE_REFUSALS_EVERY_S = 1.0
 SILENT_S = 0.9
 """From here on `status` says that the store does not answer: it has just been asked, and waited for."""
-LOOK_AT_SOCKET_EVERY_S = 1.0
 BUSY_FOR_S = 0.1
 """How long after a capture replays give way to more of them."""
-STOP_WITHIN_S = 2.5
-"""How long requests in hand may take at the end; with the store's own closing this stays below 5 s."""
 ENDS_WITHIN_S = 4.5
 """How long the whole end of an engine that receives may take, a store that hangs included."""
 HUNG_S = 2.5
@@ -161,7 +153,10 @@ class Engine:
             forwards = forwarding(self._writer, settings, rules.routes, instance=self._instance)
             self._forwarding = await self._work.enter_async_context(forwards)
             self._judging = await self._work.enter_async_context(judging(self._writer, settings.db))
-            await self._listen(self._work, rules)
+            bound = await self._work.enter_async_context(
+                receiving(self._writer, settings, rules, self.refusals)
+            )
+            self._receiver, self.url, self._port = bound.receiver, bound.url, bound.port
         replays = replaying(
             lambda: self.settings,
             self._writer,
@@ -173,7 +168,8 @@ class Engine:
         self._replays = await self._work.enter_async_context(replays)
         self._control = await self._work.enter_async_context(serving(settings.db, self._handlers()))
         self._describe()
-        await self._work.enter_async_context(background(self._keep_reachable(self._control)))
+        reachable = keep_reachable(settings.db, self._lock, self._control, self._describe)
+        await self._work.enter_async_context(background(reachable))
         self._work.callback(self._begin_end)
         is_open = True
         if created.folders:
@@ -211,47 +207,6 @@ class Engine:
         except TimeoutError:
             log.warning("the newest refusals could not be written: the store does not answer")
         await self._writer.close(within_s=max(self._ends_at - monotonic(), 0.5))
-
-    async def _listen(self, stack: AsyncExitStack, rules: Rules) -> None:
-        settings = self.settings
-        if http_parser.HttpRequestParser is http_parser.HttpRequestParserPy:
-            raise RelayError(
-                "aiohttp runs without its C parser, which is the strict one; install a built wheel of it, "
-                "and unset AIOHTTP_NO_EXTENSIONS",
-                word="no-c-parser",
-            )
-        receiver = Receiver(
-            self._writer,
-            rules.judge,
-            rules.answers,
-            rules.routes,
-            self.refusals,
-            limits=Limits(max_body=settings.max_body, connections=settings.connections),
-            sites=rules.sites,
-            tls=rules.tls,
-        )
-        try:
-            servers = await listen(receiver.connections.accept, settings.host, settings.port)
-        except OSError as error:
-            raise _cannot_listen(settings, error) from error
-        self._receiver = receiver
-        host, port = servers[0].sockets[0].getsockname()[:2]
-        self._port = port
-        scheme = "http" if rules.tls is None else "https"
-        self.url = f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
-        self._say_targets(settings)
-
-        async def stop() -> None:
-            for server in servers:
-                server.close()
-            await receiver.stop(STOP_WITHIN_S)
-
-        stack.push_async_callback(stop)
-
-    def _say_targets(self, settings: Settings) -> None:
-        """Where webhooks go and who said so: a settings file may have come with a repository."""
-        for line in described(settings.forward):
-            log.info("%s", line)
 
     def _describe(self) -> None:
         socket = None if self._control is None else str(self._control.path)
@@ -292,29 +247,6 @@ class Engine:
             await self._writer.write(partial(changes.add_refusals, entries=entries))
         except (StoreUnavailable, StoreClosed, sqlite3.Error):
             self.refusals.put_back(entries)
-
-    async def _keep_reachable(self, served: ControlSocket) -> None:
-        """Make lock file and control socket again where somebody cleaned them away, and describe them."""
-        well = True
-        while True:
-            await asyncio.sleep(LOOK_AT_SOCKET_EVERY_S)
-            again = False
-            try:
-                if again := self._lock.put_back(self.settings.db):
-                    log.warning(
-                        "the lock file was removed and is made again; a second engine could have started"
-                    )
-                if not served.is_there():
-                    await served.listen()
-                    again = True
-                    log.info("the control socket was gone; it is now %s", served.path)
-                well = True
-            except (RelayError, OSError) as error:
-                if well:
-                    log.warning("lock file or control socket are gone and cannot be made again: %s", error)
-                well = False
-            if again:
-                self._describe()
 
     # -- actions -------------------------------------------------------------------------------
 
@@ -417,7 +349,7 @@ class Engine:
             receiver.routes = rules.routes
         self.settings = fresh
         if changed:
-            self._say_targets(fresh)
+            log_targets(fresh)
             if self._forwarding is not None:
                 parked = await self._forwarding.send_to(rules.routes.targets)
         untrusted = [each.name for each in reread.left_out if not each.for_other_db]
@@ -491,21 +423,3 @@ async def connect(settings: Settings) -> AsyncIterator[Requester]:
         return
     async with running(settings, receive=False) as engine:
         yield engine.request
-
-
-def _cannot_listen(settings: Settings, error: OSError) -> RelayError:
-    where = f"{settings.host} port {settings.port}"
-    if error.errno == errno.EADDRINUSE:
-        owner = port_owner(settings.port)
-        who = f" by {owner}" if owner else ""
-        return RelayError(
-            f"{where} is taken{who}; stop that one, or choose another with --port (0 is any free one)",
-            word="port-taken",
-        )
-    if error.errno in (errno.EACCES, errno.EPERM):
-        return RelayError(
-            f"{where} needs rights you do not have; choose one above 1023 with --port", word="port-denied"
-        )
-    return RelayError(
-        f"cannot listen on {where}: {error.strerror or error}; see --host and --port", word="no-address"
-    )
