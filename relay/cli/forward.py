@@ -18,7 +18,7 @@ from relay.control import client
 from relay.control.exchange import EngineRequest
 from relay.control.lock import holder
 from relay.control.messages import ForwardRequest, PauseRequest, PauseResult, ResumeRequest
-from relay.engine.forwarding import many
+from relay.engine.forwarding import format_deliveries
 from relay.errors import Unreachable, UsageError
 from relay.store.read.reader import Reader
 from relay.store.read.selection import select_ids
@@ -47,8 +47,8 @@ def forward_command(invocation: Invocation, selection: tuple[str, ...], yes: boo
         _confirm(ids)
     result = run_async(client.request(settings.db, ForwardRequest(ids)))
     queued, released = result.queued, result.released
-    words = [f"queued {many(queued)}"] if queued else []
-    words += [f"released {many(released)} that {_were(released)} parked"] if released else []
+    words = [f"queued {format_deliveries(queued)}"] if queued else []
+    words += [f"released {format_deliveries(released)} that {_were(released)} parked"] if released else []
     text = " and ".join(words) or "nothing to do: all of it waits for its target already"
     print_result(invocation, "forward", result, text)
 

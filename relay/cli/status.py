@@ -24,7 +24,7 @@ from relay.control.messages import (
 )
 from relay.delivery.replay_summary import started_by
 from relay.engine import engine
-from relay.engine.forwarding import many
+from relay.engine.forwarding import format_deliveries
 from relay.errors import Exit, NotFound, RelayError, Unreachable
 from relay.models import CaptureTotals, Signature
 from relay.store.read.reader import Reader
@@ -171,7 +171,7 @@ def reloaded(result: ReloadResult) -> str:
     """What an engine made of `reload`, in words."""
     words = ["settings read again"]
     if result.parked:
-        what = many(result.parked)
+        what = format_deliveries(result.parked)
         words.append(f"{what} to former targets parked, which `lean-relay forward state:parked` sends")
     if result.untrusted:
         names = ", ".join(result.untrusted)

@@ -1,7 +1,7 @@
-"""The one process that owns a database: lifetimes of store, receiver and control, in order.
+"""The one process that owns a database: opens store, receiver and control socket in order.
 
-Opens them as nested contexts and closes them in reverse; holds what each action does, so that a
-command gets the same code whether it asks a running engine or becomes one for a moment.
+Opens them as nested contexts and closes them in reverse. A command uses the same actions whether it asks a
+running engine or becomes one for a moment.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ from relay.control.messages import (
 from relay.control.server import ControlSocket, Handlers, serving
 from relay.delivery.http.standstill import awake_and_asleep
 from relay.engine import maintenance
-from relay.engine.forwarding import Forwarding, forwarding, refuse_circles
+from relay.engine.forwarding import Forwarding, check_no_loops, forwarding
 from relay.engine.reachability import keep_reachable
 from relay.engine.receiver import log_targets, receiving
 from relay.engine.replays import Replays, replaying
 from relay.engine.retention import remove_daily
-from relay.engine.shape_checker import Judging, judging
+from relay.engine.shape_checker import ShapeChecker, checking_shapes
 from relay.engine.tasks import background
 from relay.errors import RelayError, UsageError
 from relay.receiver.config import Rules
@@ -57,15 +57,15 @@ log = getLogger("relay.engine")
 SWEEP_EVERY_S = 0.25
 WRITE_REFUSALS_EVERY_S = 1.0
 SILENT_S = 0.9
-"""From here on `status` says that the store does not answer: it has just been asked, and waited for."""
+"""After this time `status` says that the store does not answer; it has just asked it, and waited."""
 BUSY_FOR_S = 0.1
-"""How long after a capture replays give way to more of them."""
+"""How long after a capture replays make room for more captures."""
 ENDS_WITHIN_S = 4.5
-"""How long the whole end of an engine that receives may take, a store that hangs included."""
+"""How long an engine with a receiver may take to end, even if the store hangs."""
 HUNG_S = 2.5
-"""A store that says nothing for so long while the engine ends is given up."""
+"""While the engine ends, a store that is silent for this long is given up."""
 CLOSES_WITHIN_S = 60.0
-"""How long the engine of a command waits for the store at its end: somebody waits for that command, and can
+"""How long the engine of a command waits for the store at its end: a person waits for that command, and can
 interrupt it."""
 LAST_REFUSALS_WITHIN_S = 0.5
 
@@ -96,35 +96,35 @@ class Engine:
     ) -> None:
         self.settings = settings
         self._begun_with = settings
-        """What is in force of AFTER_RESTART."""
+        """The values in force for AFTER_RESTART."""
         self.refusals = Refusals()
         self.url: str | None = None
         self.captures = 0
-        """Stored since the start."""
+        """Number stored since the start."""
         self._stored_at = 0.0
         self._reread = reread
         self._end = stop
         self._control: ControlSocket | None = None
-        """The socket on which it is asked."""
+        """None while the engine is starting."""
         self.left_open_by: Holder | None = None
-        """The engine before this one, where that ended without closing."""
+        """The previous engine, if it ended without closing."""
         self._started = time()
         self._up_since = awake_and_asleep()
-        """Not by the wall clock, which may be set."""
+        """Not the wall clock, which may be set."""
         self._writer: Writer
         self._port: int | None = None
-        """Where the receiver listens."""
+        """Of the receiver."""
         self._receiver: Receiver | None = None
         self._forwarding: Forwarding | None = None
-        self._judging: Judging | None = None
+        self._shape_checker: ShapeChecker | None = None
         self._replays: Replays
         self._instance = token_hex(4)
         """Names this engine in `X-Lean-Relay`."""
         self._lock: Lock
         self._work: AsyncExitStack
-        """What `finish` ends."""
+        """Everything that `finish` ends."""
         self._ends_at: float | None = None
-        """When all has to have ended; None while nothing has begun to end."""
+        """When everything must have ended; None until the end begins."""
 
     # -- lifetimes -----------------------------------------------------------------------------
 
@@ -152,7 +152,9 @@ class Engine:
         if receive:
             forwards = forwarding(self._writer, settings, rules.routes, instance=self._instance)
             self._forwarding = await self._work.enter_async_context(forwards)
-            self._judging = await self._work.enter_async_context(judging(self._writer, settings.db))
+            self._shape_checker = await self._work.enter_async_context(
+                checking_shapes(self._writer, settings.db)
+            )
             bound = await self._work.enter_async_context(
                 receiving(self._writer, settings, rules, self.refusals)
             )
@@ -176,7 +178,7 @@ class Engine:
             log.info("made the folder %s for the database", created.folders[-1])
 
     async def finish(self) -> None:
-        """Take, send and do nothing more; the log stays open, so that the last of it can be shown."""
+        """End receiving, sending and all actions; the database stays open, so that its end can be read."""
         await self._work.aclose()
 
     async def _open_store(self, stack: AsyncExitStack) -> None:
@@ -191,7 +193,7 @@ class Engine:
         stack.push_async_callback(self._close_store)
 
     def _begin_end(self) -> None:
-        """Have all that takes its time to end begin with that, so that their times do not add up."""
+        """Begin the end of all slow parts at once, so that their times do not add up."""
         receives = self._receiver is not None
         self._ends_at = monotonic() + (ENDS_WITHIN_S if receives else CLOSES_WITHIN_S)
         self._replays.stop()
@@ -199,7 +201,7 @@ class Engine:
             self._forwarding.stop()
 
     async def _close_store(self) -> None:
-        if self._ends_at is None:  # It never came to its work.
+        if self._ends_at is None:  # The start failed.
             self._ends_at = monotonic() + ENDS_WITHIN_S
         try:
             async with asyncio.timeout(LAST_REFUSALS_WITHIN_S):
@@ -217,13 +219,13 @@ class Engine:
         self._stored_at = monotonic()
         if self._forwarding is not None:
             self._forwarding.notice()
-        if self._judging is not None:
-            self._judging.notice(first_id + count - 1)
+        if self._shape_checker is not None:
+            self._shape_checker.notice(first_id + count - 1)
 
-    # -- what goes on by itself ----------------------------------------------------------------
+    # -- in the background ---------------------------------------------------------------------
 
     async def _sweep(self) -> None:
-        """Regular looks at what nobody else looks after; awaits nothing, so that nothing can hold it up."""
+        """Check the store regularly; awaits nothing, so that nothing can hold this up."""
         well = True
         while True:
             await asyncio.sleep(SWEEP_EVERY_S)
@@ -232,7 +234,7 @@ class Engine:
                 self._writer.give_up()
             was, well = well, self._writer.trouble is None
             if well and not was and self._forwarding is not None:
-                self._forwarding.notice()  # Of what was committed unheard.
+                self._forwarding.notice()  # Commits may have gone unreported.
 
     async def _keep_refusals_written(self) -> None:
         while True:
@@ -262,10 +264,10 @@ class Engine:
         }
 
     async def request(self, request: EngineRequest[A]) -> A:
-        """Answer a request of this process as one that comes through the control socket.
+        """Answer a request of this process as one from the control socket.
 
         Raises:
-            RelayError: the store is in trouble, or what the action says.
+            RelayError: the store is unavailable, or the action's own error.
         """
         answer: A = await self._handlers()[type(request)](request)  # type: ignore[assignment]
         return answer
@@ -301,7 +303,7 @@ class Engine:
         )
 
     async def _stop(self, request: StopRequest) -> StopResult:
-        """End this engine in order, as SIGTERM does; the answer comes before the end."""
+        """End this engine in order, as SIGTERM does; the client gets its answer first."""
         if self._receiver is None and not request.yes:
             raise RelayError(
                 f"the engine (pid {os.getpid()}) belongs to another command, which ends by itself; "
@@ -326,12 +328,12 @@ class Engine:
 
     async def _reload(self, request: ReloadRequest) -> ReloadResult:
         if self._reread is None:
-            raise UsageError("this engine has nothing to read again")
+            raise UsageError("this engine cannot read its settings again")
         reread = self._reread()
         fresh = with_left_out_of(reread, self.settings)
-        rules = Rules.read(fresh, receive=self._receiver is not None)  # All faults before anything changes.
+        rules = Rules.read(fresh, receive=self._receiver is not None)  # Raises before anything changes.
         if self._port is not None:
-            refuse_circles(rules.routes, self.settings.host, self._port)
+            check_no_loops(rules.routes, self.settings.host, self._port)
         fixed = [name for name in AFTER_RESTART if getattr(fresh, name) != getattr(self._begun_with, name)]
         parked = 0
         changed = False
@@ -367,13 +369,13 @@ async def running(
     """An engine for as long as the context lasts.
 
     Args:
-        receive: whether it takes webhooks; without, it only changes what is stored.
-        reread: gives fresh settings for `reload`.
-        stop: called once asked to stop; whoever holds the context then leaves it. By default the task that
-            holds it is interrupted, and the context raises `stopped`.
+        receive: whether it takes webhooks; otherwise it only changes what is stored.
+        reread: returns fresh settings for `reload`.
+        stop: called when a client stops the engine; the holder of the context then leaves it. By default the
+            task that holds it is interrupted, and the context raises `stopped`.
 
     Raises:
-        RelayError: with the stable word of what keeps it from starting.
+        RelayError: the engine cannot start; the stable word says why.
     """
     interrupt = _Interrupt()
     engine = Engine(settings, reread, stop or interrupt)
@@ -384,7 +386,7 @@ async def running(
 
 
 class _Interrupt:
-    """Ends the task that holds this context, which then raises `stopped`."""
+    """Interrupts the task that holds this context, which then raises `stopped`."""
 
     def __enter__(self) -> None:
         task = asyncio.current_task()
@@ -409,7 +411,7 @@ async def request(settings: Settings, message: EngineRequest[A]) -> A:
 
     Raises:
         Unreachable: an engine holds the database and does not answer.
-        RelayError: what the action says.
+        RelayError: the action's own error.
     """
     async with connect(settings) as send:
         return await send(message)
@@ -417,7 +419,7 @@ async def request(settings: Settings, message: EngineRequest[A]) -> A:
 
 @asynccontextmanager
 async def connect(settings: Settings) -> AsyncIterator[Requester]:
-    """The same for several requests to one engine, which lasts as long as the context."""
+    """The same for several requests to one engine, for as long as the context lasts."""
     if holder(settings.db) is not None:
         yield client.connection(settings.db)
         return

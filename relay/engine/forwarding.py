@@ -1,6 +1,6 @@
-"""The engine's side of forwarding: what an earlier engine left, the forwarder's life, and its actions.
+"""The engine's side of forwarding: the forwarder from start to end, and the actions about live deliveries.
 
-Owns what happens at start and at the end, and what commands may ask. When what is sent is the forwarder's.
+Owns what happens to deliveries of an earlier engine. The forwarder decides what is sent when.
 """
 
 from __future__ import annotations
@@ -39,21 +39,21 @@ from relay.text.targets import leads_to
 log = logging.getLogger("relay.forwarder")
 
 PARKED_AFTER = timedelta(hours=1)
-"""What has waited longer when an engine starts is not sent by itself: nobody expects it any more."""
+"""Deliveries that have waited longer when an engine starts are parked: by then they would be a surprise."""
 
 ENDS_WITHIN_S = 1.5
 
 STORE_WITHIN_S = 5.0
-"""How long an action waits for the store; a person waits for its answer."""
+"""How long an action waits for the store: a person waits for its answer."""
 
 COUNTED_WITHIN_S = 1.0
-"""How long `targets` waits for the store to count what waits."""
+"""How long `targets` waits for the store to count deliveries."""
 
-RESUME = "`lean-relay resume` lets go"
+RESUME = "run `lean-relay resume` to continue"
 
 
 class Forwarding:
-    """A running forwarder, and what commands may ask of it."""
+    """A running forwarder and its actions."""
 
     def __init__(self, writer: Writer, forwarder: Forwarder, settings: Settings) -> None:
         self._writer = writer
@@ -63,7 +63,7 @@ class Forwarding:
         self._stopped_at: float | None = None
 
     def notice(self) -> None:
-        """Captures were committed: their deliveries can go."""
+        """Note that captures were committed: their deliveries can go."""
         self._forwarder.notice()
 
     def handlers(self) -> Handlers:
@@ -87,16 +87,16 @@ class Forwarding:
                 reason=reason,
                 waiting=found.waiting if found else None,
                 parked=found.parked if found else None,
-                next_at=_to_come(found.next_at if found else None),
+                next_at=_future(found.next_at if found else None),
             )
             for name, state, reason in states
             for found in [waits.get(name, none)]
         )
 
     async def _backlog(self) -> dict[str, deliveries.Backlog] | None:
-        """What waits for each target; None where the store does not say so soon.
+        """The backlog of each target; None if the store does not answer in time.
 
-        All who ask at once share one question, so that those to a store that hangs do not pile up.
+        Concurrent callers share one query, so that queries to a store that hangs do not pile up.
         """
         if self._counting is None:
             ask = self._writer.outside_transaction(deliveries.backlog)
@@ -111,10 +111,10 @@ class Forwarding:
     def _counted(self, counting: asyncio.Task[dict[str, deliveries.Backlog]]) -> None:
         self._counting = None
         if not counting.cancelled():
-            counting.exception()  # Whoever asked has seen it, or has gone.
+            counting.exception()  # Retrieved here; `_backlog` has handled it.
 
     def stop(self) -> None:
-        """Begin no more attempts; those under way get `ENDS_WITHIN_S` from now on."""
+        """Begin no more attempts; those in flight may take `ENDS_WITHIN_S` from now on."""
         if self._stopped_at is None:
             self._stopped_at = monotonic()
             self._forwarder.stop()
@@ -141,17 +141,17 @@ class Forwarding:
         return ForwardResult(queued=queued, released=released, targets=targets)
 
     async def _pause(self, request: PauseRequest) -> PauseResult:
-        return await self._turn(time_ns() // 1000)
+        return await self._set_paused(time_ns() // 1000)
 
     async def _resume(self, request: ResumeRequest) -> PauseResult:
-        return await self._turn(None)
+        return await self._set_paused(None)
 
-    async def _turn(self, paused_since: int | None) -> PauseResult:
+    async def _set_paused(self, paused_since: int | None) -> PauseResult:
         """Pause or resume, and store it: the next engine is paused too."""
         changed = self._forwarder.is_paused is (paused_since is None)
         self._forwarder.pause(paused_since is not None)
         if changed:
-            log.info("forwarding goes on" if paused_since is None else f"forwarding is paused; {RESUME}")
+            log.info("forwarding is resumed" if paused_since is None else f"forwarding is paused; {RESUME}")
         try:
             await self._writer.write(
                 partial(deliveries.keep_paused, since=paused_since), within_s=STORE_WITHIN_S
@@ -159,17 +159,17 @@ class Forwarding:
             return PauseResult(changed=changed, targets=await self.targets())
         except StoreUnavailable as trouble:
             raise RelayError(
-                f"done, but a restart will not know of it: {trouble.detail}", word=trouble.reason
+                f"done, but the next engine will not know of it: {trouble.detail}", word=trouble.reason
             ) from trouble
 
     async def send_to(self, targets: Sequence[str]) -> int:
-        """Have these targets and no others from now on; no capture is routed to others any more.
+        """Replace the targets, and park deliveries to former ones.
 
         Returns:
-            How many deliveries to former targets were parked.
+            How many deliveries were parked.
 
         Raises:
-            RelayError: the store is in trouble; the targets are the new ones nevertheless.
+            RelayError: the store is unavailable; the targets are replaced nevertheless.
         """
         self._forwarder.send_to(destinations(targets, self._settings))
         try:
@@ -178,7 +178,7 @@ class Forwarding:
             )
         except StoreUnavailable as trouble:
             raise RelayError(
-                f"what waits for former targets could not be parked: {trouble.detail}", word=trouble.reason
+                f"could not park deliveries to former targets: {trouble.detail}", word=trouble.reason
             ) from trouble
 
 
@@ -186,18 +186,18 @@ class Forwarding:
 async def forwarding(
     writer: Writer, settings: Settings, routes: Routes, *, instance: str
 ) -> AsyncIterator[Forwarding]:
-    """Take up what an earlier engine left and forward while the context lasts.
+    """Forward while the context lasts, beginning with deliveries that an earlier engine left.
 
-    At its end tries on their way may finish, and are recorded; the rest waits for the next engine.
+    At its end attempts in flight may finish, and are recorded; the rest is left for the next engine.
 
     Args:
         instance: names this engine in `X-Lean-Relay`.
 
     Raises:
-        UsageError: `loop` where a target is this relay itself.
+        UsageError: `loop`, a target is this relay itself.
     """
-    refuse_circles(routes, settings.host, settings.port)
-    paused = await _take_up(writer, routes)
+    check_no_loops(routes, settings.host, settings.port)
+    paused = await _recover(writer, routes)
     policy = DeliveryPolicy(
         instance=instance,
         retry=settings.retry,
@@ -212,43 +212,48 @@ async def forwarding(
         await running._end(tasks)
 
 
-def refuse_circles(routes: Routes, host: str, port: int) -> None:
+def check_no_loops(routes: Routes, host: str, port: int) -> None:
     """
     Raises:
-        UsageError: `loop` where a target is the listener at `host` and `port`.
+        UsageError: `loop`, a target is the listener at `host` and `port`.
     """
     for target in routes.targets:
         if leads_to(target, host, port):
             raise UsageError(
-                f"{target} is this relay itself: captures would go round in a circle", word="loop"
+                f"{target} is this relay itself: webhooks would be forwarded in a loop", word="loop"
             )
 
 
-async def _take_up(writer: Writer, routes: Routes) -> bool:
-    """Put in order what an earlier engine left, and say it; gives whether it was paused."""
+async def _recover(writer: Writer, routes: Routes) -> bool:
+    """Recover deliveries of an earlier engine, and log them; return whether forwarding was paused."""
     before = int((datetime.now(UTC) - PARKED_AFTER).timestamp() * 1_000_000)
     await writer.write(deliveries.recover)
     parked = await writer.write(partial(deliveries.park, targets=routes.targets, before=before))
     if parked:
-        log.warning("%s of earlier runs: parked; `lean-relay forward state:parked` sends them", many(parked))
+        log.warning(
+            "parked %s of earlier runs; `lean-relay forward state:parked` sends them",
+            format_deliveries(parked),
+        )
     since = await writer.outside_transaction(deliveries.paused_since)
     if since is None or not routes.targets:
         return since is not None
     waits = await writer.outside_transaction(deliveries.backlog)
     count = sum(each.waiting for each in waits.values())
     log.warning(
-        f"forwarding is paused since %s, and stays so: %s; {RESUME}",
+        f"forwarding has been paused since %s and %s; {RESUME}",
         f"{local(from_micros(since)):%Y-%m-%d %H:%M}",
-        f"{many(count)} {'waits' if count == 1 else 'wait'}" if count else "nothing waits",
+        f"{format_deliveries(count)} {'is' if count == 1 else 'are'} waiting"
+        if count
+        else "the queue is empty",
     )
     return True
 
 
-def _to_come(at: int | None) -> str | None:
-    """A time in microseconds UTC as ISO 8601; None where there is none or it has come."""
+def _future(at: int | None) -> str | None:
+    """A future time in microseconds UTC as ISO 8601, else None."""
     return None if at is None or at <= time_ns() // 1000 else iso(from_micros(at))
 
 
-def many(count: int) -> str:
+def format_deliveries(count: int) -> str:
     """`1 delivery`, `2 deliveries`."""
     return "1 delivery" if count == 1 else f"{count} deliveries"

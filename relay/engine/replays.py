@@ -1,6 +1,6 @@
-"""The engine's side of replays: orders read, runs begun, watched and cancelled.
+"""The engine's side of replays: starts, follows and cancels runs.
 
-Owns the actions behind `replay` and which runs there are. What a run does is `relay.delivery.replay_run`'s.
+Owns the actions about replays and the list of runs. `relay.delivery.replay_run` does a run.
 """
 
 from __future__ import annotations
@@ -47,10 +47,10 @@ log = getLogger("relay.replay")
 
 MOST_RUNNING = 8
 KEPT = 20
-"""Runs that are over and can still be asked for."""
+"""Finished runs that can still be queried."""
 
 MOST_WAIT_S = 0.5
-"""How long `replays` waits for news: the engine's end waits for it too."""
+"""How long a query waits for news: the engine's end waits for it too."""
 
 ATTEMPTS_AT_ONCE = 1_000
 PREVIEWED_AT_ONCE = 10
@@ -73,10 +73,10 @@ class Replays:
     ) -> None:
         """
         Args:
-            settings: those in force, as `routes`; both change when they are read again.
-            url: where this engine itself takes webhooks; None where it takes none.
-            is_busy: whether it takes some just now.
-            instance: names it in `X-Lean-Relay`.
+            settings: returns those in force; they change when they are read again, and so do the routes.
+            url: returns the address where this engine takes webhooks; None if it takes none.
+            is_busy: whether webhooks are coming in right now.
+            instance: names this engine in `X-Lean-Relay`.
         """
         self._settings = settings
         self._writer = writer
@@ -95,7 +95,7 @@ class Replays:
         return {
             ReplayRequest: self._begin,
             PreviewRequest: self._preview,
-            ReplayQuery: self._tell,
+            ReplayQuery: self._list,
             CancelRequest: self._cancel,
         }
 
@@ -123,17 +123,17 @@ class Replays:
         targets = _named(request.to) or self._routes().targets
         if not targets:
             raise UsageError("no target is configured; name one with --to, such as --to :3000")
-        self._refuse_circles(targets)
+        self._check_no_loops(targets)
         settings = self._settings() if request.tls is None else over(self._settings(), request.tls)
         where = destinations(targets, settings)
         if request.tls is not None:
-            await asyncio.to_thread(_see_tls, where.values(), settings)
+            await asyncio.to_thread(_check_tls, where.values(), settings)
         if request.edits.target is not None:
             where = {name: replace(to, has_path=False) for name, to in where.items()}
         prepare = await asyncio.to_thread(self._prepare, request)
         ids = await asyncio.to_thread(_existing, self._settings().db, request.ranges)
         if not ids:
-            raise NotFound("none of these captures is there")
+            raise NotFound("no such capture")
         routes = self._routes()
         return Plan(
             ids=ids,
@@ -152,7 +152,7 @@ class Replays:
         )
 
     def _prepare(self, request: ReplayRequest) -> Callable[[Capture], Capture] | None:
-        """What the request changes in a capture; reads the secrets if it signs."""
+        """The changes that the request makes to a capture; reads the secrets if it signs."""
         edits = request.edits
         if not request.resign:
             return None if edits == Edits() else partial(edited, edits=edits)
@@ -165,7 +165,7 @@ class Replays:
 
         return prepare
 
-    def _refuse_circles(self, targets: Iterable[str]) -> None:
+    def _check_no_loops(self, targets: Iterable[str]) -> None:
         public, own = self._settings().public_url, self._url()
         for target in targets:
             here = own is not None and leads_to(target, *_place(own))
@@ -175,11 +175,11 @@ class Replays:
     async def _preview(self, request: PreviewRequest) -> PreviewResult:
         plan = await self._plan(request.replay)
         if len(plan.ids) > PREVIEWED_AT_ONCE:
-            raise UsageError(f"at most {PREVIEWED_AT_ONCE} captures are shown before they are sent")
+            raise UsageError(f"a preview shows at most {PREVIEWED_AT_ONCE} captures at once")
         requests = await asyncio.to_thread(_previews, plan, self._settings().db)
         return PreviewResult(targets=list(plan.destinations), requests=requests)
 
-    async def _tell(self, query: ReplayQuery) -> ReplayList:
+    async def _list(self, query: ReplayQuery) -> ReplayList:
         if query.run is None:
             return ReplayList([run.status() for run in self._runs.values()])
         run = self._run(query.run)
@@ -197,13 +197,13 @@ class Replays:
     def _run(self, number: int) -> Run:
         if number not in self._runs:
             raise NotFound(
-                f"this engine knows no replay {number}; `lean-relay status` names those that run",
+                f"this engine has no replay {number}; `lean-relay status` lists those that are running",
                 word="no-replay",
             )
         return self._runs[number]
 
     def stop(self) -> None:
-        """Cancel all runs; they get `ENDS_WITHIN_S` from now on to write down what they did."""
+        """Cancel all runs; they may take `ENDS_WITHIN_S` from now on to record their attempts."""
         if self._stopped_at is None:
             self._stopped_at = monotonic()
         for run in self._runs.values():
@@ -231,9 +231,9 @@ async def replaying(
     is_busy: Callable[[], bool],
     instance: str,
 ) -> AsyncIterator[Replays]:
-    """Take orders while the context lasts; at its end runs are cancelled, and what they did is recorded.
+    """Run replays while the context lasts; at its end they are cancelled, and their attempts recorded.
 
-    What an engine that died left of its replays is ended first, and never sent.
+    Replay deliveries of an engine that died are ended first, and never sent.
     """
     await writer.write(deliveries.end_replays)
     replays = Replays(settings, writer, routes=routes, url=url, is_busy=is_busy, instance=instance)
@@ -243,16 +243,16 @@ async def replaying(
         try:
             yield replays
         except BaseException as error:
-            raised = error  # As it is, and not in a group.
+            raised = error  # Raised below, outside of the group.
         await replays._end()
     if raised is not None:
         raise raised
 
 
-def _see_tls(where: Iterable[Destination], settings: Settings) -> None:
+def _check_tls(where: Iterable[Destination], settings: Settings) -> None:
     """
     Raises:
-        UsageError: no target speaks TLS, or a key has no certificate.
+        UsageError: no target uses TLS, or a key has no certificate.
         RelayError: `tls-...`, a file cannot be used.
     """
     if not any(to.secure for to in where):
@@ -273,7 +273,7 @@ def _named(texts: Iterable[str]) -> tuple[str, ...]:
 
 
 def _existing(log: Path, ranges: Sequence[tuple[int, int]]) -> array[int]:
-    """The ids of the captures in ranges, in the ranges' order."""
+    """Ids of the captures in ranges, in the order of the ranges."""
     found = array("q")
     with Reader(log) as reader:
         for first, last in ranges:

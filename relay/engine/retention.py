@@ -1,7 +1,7 @@
-"""Removal by `keep`: captures that are older go when an engine starts, and then daily.
+"""Removal by `keep`: older captures are removed when an engine starts, and then daily.
 
-Owns when it may: the `keep` of a project file, which may have come with a repository, removes nothing before
-the user has agreed to its first removal (`relay.cli.trust_questions` asks).
+The `keep` of a project file, which may have come with a repository, removes nothing before the user has
+agreed to its first removal (`relay.cli.trust_questions` asks).
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ EVERY_S = 24 * 3600.0
 
 
 async def remove_daily(writer: Writer, settings: Callable[[], Settings], *, receives: bool) -> None:
-    """Remove what is too old, for as long as the engine lives.
+    """Remove captures that are too old, for as long as the engine lives.
 
     Args:
-        settings: those in force now.
-        receives: whether the engine takes webhooks; one that only serves a command says nothing.
+        settings: returns those in force.
+        receives: whether the engine takes webhooks; the engine of a command logs nothing.
     """
     while True:
         now = settings()
@@ -43,7 +43,7 @@ async def remove_daily(writer: Writer, settings: Callable[[], Settings], *, rece
             if now.keep_file is None or trusted.may_remove(now.keep_file, now.db, now.keep):
                 await _remove(writer, now.keep, now.sources.get("keep", "keep"))
             elif receives:
-                await _say_what_is_old(now.keep_file, now.db, now.keep)
+                await _log_pending_removal(now.keep_file, now.db, now.keep)
         await asyncio.sleep(EVERY_S)
 
 
@@ -57,19 +57,19 @@ async def _remove(writer: Writer, keep: timedelta, where: str) -> None:
             level = logging.WARNING if first else logging.INFO
             log.log(level, "removed %s older than %s (%s)", captures(gone), format_span(keep), where)
     except (StoreUnavailable, StoreClosed, sqlite3.Error) as error:
-        log.warning("old captures could not be removed: %s", error)
+        log.warning("could not remove old captures: %s", error)
 
 
-async def _say_what_is_old(file: Path, db: Path, keep: timedelta) -> None:
+async def _log_pending_removal(file: Path, db: Path, keep: timedelta) -> None:
     try:
         count = await asyncio.to_thread(_removable, db, keep)
     except RelayError as error:
-        log.warning("old captures could not be counted: %s", error)
+        log.warning("could not count old captures: %s", error)
         return
     if count:
         log.warning(
-            "%s older than %s, as keep of %s says, stay until you agree to their removal, which is asked at "
-            "a terminal at the next start; `lean-relay prune until:%s` removes them now",
+            "%s older than %s (keep of %s) stay until you agree to their removal; the next start at a "
+            "terminal asks, and `lean-relay prune until:%s` removes them now",
             captures(count),
             format_span(keep),
             file,

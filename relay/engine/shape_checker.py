@@ -1,8 +1,8 @@
-"""The engine's side of judging shapes: what is judged when, and the life of the process that does it.
+"""The engine's side of checking shapes: the order of captures, and the life of the process that checks them.
 
-Owns the order: what has just come first, then what has waited since earlier runs, both in small slices
-with pauses, so that neither the writer nor the processor is kept from those who wait for an answer. A
-worker that dies is started again; a capture over which it dies again and again is left unjudged and named.
+New captures come first, then those left from earlier runs, both in small slices with pauses, so that writer
+and processor stay free for requests. A worker that dies is started again; a capture over which it dies
+repeatedly is left unchecked and logged.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 
 import msgspec
 
-from relay.engine.shape_worker import Drift, Found
+from relay.engine.shape_worker import Drift, ShapeBatch
 from relay.engine.tasks import background
 from relay.processes import own_environment, own_module
 from relay.store.errors import StoreClosed, StoreUnavailable
@@ -30,27 +30,27 @@ SLICE = 50
 """Captures of one transaction: about a millisecond of the writer."""
 
 LINGER_S = 0.05
-"""How long a capture waits for others to be judged with."""
+"""How long a capture waits for others, to be checked together."""
 
 REST = 4.0
-"""After a slice it rests so many times as long as that took: a fifth of one processor at most."""
+"""After a slice it rests this many times as long as that took: a fifth of one processor at most."""
 
 BUSY_PER_S = 2_000
-"""While more captures come than this, a slice a second is judged and the rest waits."""
+"""While more captures come in than this, one slice a second is checked and the rest waits."""
 
 BUSY_REST_S = 1.0
 
 SLICE_WITHIN_S = 300.0
-"""A worker that takes longer over a slice is ended; on a busy machine it gets little of the processor."""
+"""A worker that takes longer for a slice is ended; on a busy machine it gets little processor time."""
 
 AGAIN_AFTER_S = (0.5, 2.0, 10.0, 60.0)
-"""Waits before a worker is started anew: after its first death in a row, its second, and so on."""
+"""Waits before a worker is started again: after its first death in a row, its second, and so on."""
 
 DEATHS_OVER_ONE = 2
-"""So often it may die over a single capture before that one is passed over."""
+"""How often it may die over a single capture before that one is skipped."""
 
-TOLD_AT_MOST = 200
-"""Different drifts that are told in one run."""
+MOST_LOGGED = 200
+"""Different drifts that are logged in one run."""
 
 ENDS_WITHIN_S = 0.5
 
@@ -59,40 +59,40 @@ LONGEST_ANSWER = 1024 * 1024
 PROGRAM = "relay.engine.shape_worker"
 """The module that the worker runs."""
 
-_decode = msgspec.json.Decoder(Found).decode
+_decode = msgspec.json.Decoder(ShapeBatch).decode
 
 
 class WorkerDied(Exception):
-    """The worker ended or fell silent before it answered."""
+    """The worker ended, or did not answer in time."""
 
 
 class CannotStart(Exception):
-    """There is no worker: the system does not start one."""
+    """The system could not start a worker."""
 
 
-class Judging:
-    """Judges captures while the engine runs; made by `judging`."""
+class ShapeChecker:
+    """Checks shapes while the engine runs; made by `checking_shapes`."""
 
     def __init__(self, writer: Writer, worker: Worker) -> None:
         self._writer = writer
         self._worker = worker
         self._wake = asyncio.Event()
         self._newest = 0
-        self._told: set[str] = set()
+        self._logged: set[str] = set()
         self._deaths = 0
         """In a row."""
         self._one_by_one = 0
-        """So many captures are judged alone, as the worker died over one of them."""
+        """How many captures are still checked alone, because the worker died over one of them."""
         self._failed_starts = 0
         """In a row."""
 
     def notice(self, newest: int) -> None:
-        """Captures up to this id are committed."""
+        """Note that captures up to this id are committed."""
         self._newest = newest
         self._wake.set()
 
     async def run(self) -> None:
-        """Judge what there is and what comes, endlessly; ends when the store closes."""
+        """Check old and new captures until the store closes."""
         try:
             while True:
                 try:
@@ -100,15 +100,15 @@ class Judging:
                 except StoreClosed:
                     return
                 except Exception as error:
-                    # Shapes are worth no engine: whatever it is, webhooks go on being taken.
-                    log.warning("shapes are not judged for %d s: %s", AGAIN_AFTER_S[-1], error)
+                    # Whatever it is, the engine goes on without shapes.
+                    log.warning("shapes are not checked for %d s: %s", AGAIN_AFTER_S[-1], error)
                 await asyncio.sleep(AGAIN_AFTER_S[-1])
         finally:
             await self._worker.end()
 
     async def _run(self) -> None:
         before, start = await self._writer.write(where_judging_stands)
-        # Two stretches: what earlier runs left, and what comes in this one.
+        # Two stretches: captures of earlier runs, and those of this one.
         self._newest = max(self._newest, start)
         after = start
         while True:
@@ -124,14 +124,14 @@ class Judging:
                 await self._wake.wait()
 
     async def _slice(self, after: int, upto: int, *, mark: bool) -> int:
-        """Judge a slice and rest; gives the id up to which all is done."""
+        """Check a slice and rest; return the id up to which all is done."""
         begun, newest = asyncio.get_running_loop().time(), self._newest
         alone = self._one_by_one > 0
         try:
-            found = await self._worker.ask(after, upto, 1 if alone else SLICE)
-        except CannotStart as error:  # No capture is to blame.
+            found = await self._worker.check(after, upto, 1 if alone else SLICE)
+        except CannotStart as error:  # Not the fault of a capture.
             if not self._failed_starts:
-                log.warning("shapes are not judged until their process can be started: %s", error)
+                log.warning("shapes are not checked until their process can be started: %s", error)
             self._failed_starts += 1
             await asyncio.sleep(AGAIN_AFTER_S[-1])
             return after
@@ -143,18 +143,18 @@ class Judging:
         if not await self._saved(found, mark=mark):
             return after
         for drift in found.drifts:
-            self._tell(drift)
+            self._log(drift)
         await self._rest(begun, newest)
         return found.upto
 
     async def _rest(self, begun: float, newest: int) -> None:
-        """Leave writer and processor to others, longer while much comes."""
+        """Leave writer and processor to others, longer while many captures come in."""
         loop = asyncio.get_running_loop()
         await asyncio.sleep((loop.time() - begun) * REST)
         if self._newest - newest > BUSY_PER_S * (loop.time() - begun):
             await asyncio.sleep(BUSY_REST_S)
 
-    async def _saved(self, found: Found, *, mark: bool) -> bool:
+    async def _saved(self, found: ShapeBatch, *, mark: bool) -> bool:
         if not found.shapes and not mark:
             return True
         work = partial(
@@ -164,10 +164,10 @@ class Judging:
             upto=found.upto if mark else None,
         )
         try:
-            # Lost in a power cut they would only be judged again.
+            # Results lost in a power cut are only checked again.
             await self._writer.write(work, synced=False)
         except (StoreUnavailable, sqlite3.Error):
-            # The store says so where it matters; shapes can wait.
+            # Other parts report it; shapes can wait.
             await asyncio.sleep(AGAIN_AFTER_S[-2])
             return False
         return True
@@ -182,7 +182,7 @@ class Judging:
         if culprit is None:
             return after
         log.warning(
-            "the shape of capture %d stays open: judging it ends the process that does it; "
+            "the shape of capture %d is not known: the process that checks it dies over it; "
             "`lean-relay shapes recheck %d` tries again",
             culprit,
             culprit,
@@ -190,20 +190,20 @@ class Judging:
         self._deaths = 0
         return culprit
 
-    def _tell(self, drift: Drift) -> None:
-        """A line for the first drift of its kind; the same again and again would be noise."""
-        if drift.likeness not in self._told and len(self._told) < TOLD_AT_MOST:
-            self._told.add(drift.likeness)
+    def _log(self, drift: Drift) -> None:
+        """Log the first drift of each kind; repeats would be noise."""
+        if drift.likeness not in self._logged and len(self._logged) < MOST_LOGGED:
+            self._logged.add(drift.likeness)
             log.info("%d %s is not as Lean documents it: %s", drift.id, drift.type, drift.text)
 
 
 class Worker:
-    """The process, started when it is first asked."""
+    """The process, started by its first request."""
 
     def __init__(self, db: Path, command: Sequence[str] | None = None) -> None:
         """
         Args:
-            command: what is run in place of the worker.
+            command: run instead of the worker, in tests.
         """
         self._db = db
         self._command = command
@@ -214,11 +214,11 @@ class Worker:
         """None while it does not run."""
         return None if self._process is None else self._process.pid
 
-    async def ask(self, after: int, upto: int, limit: int) -> Found:
-        """Have a slice judged.
+    async def check(self, after: int, upto: int, limit: int) -> ShapeBatch:
+        """Have a slice checked.
 
         Raises:
-            CannotStart: there is none, and there will be none for now.
+            CannotStart: it could not be started.
             WorkerDied: it has ended, or was ended because it took too long.
         """
         try:
@@ -236,7 +236,7 @@ class Worker:
             OSError,
             EOFError,
             TimeoutError,
-            RuntimeError,  # uvloop's word for a pipe that has closed
+            RuntimeError,  # from uvloop, for a closed pipe
             msgspec.DecodeError,
             asyncio.LimitOverrunError,
         ) as error:
@@ -244,7 +244,7 @@ class Worker:
             raise WorkerDied from error
 
     async def end(self) -> None:
-        """Close its input, and kill it where that is not enough; may be called twice."""
+        """Close its input, and kill it if that is not enough; may be called twice."""
         process, self._process = self._process, None
         if process is None:
             return
@@ -256,12 +256,12 @@ class Worker:
         except TimeoutError:
             with suppress(ProcessLookupError):
                 process.kill()
-            with suppress(TimeoutError):  # One that waits for a disk ends when that answers.
+            with suppress(TimeoutError):  # A process that waits for a disk ends only when that answers.
                 async with asyncio.timeout(ENDS_WITHIN_S):
                     await process.wait()
 
     async def _start(self) -> asyncio.subprocess.Process:
-        # A session of its own: Ctrl-C is for the engine, which ends the worker when its turn comes.
+        # A session of its own: Ctrl-C is for the engine, which ends the worker itself.
         self._process = await asyncio.create_subprocess_exec(
             *(self._command or own_module(PROGRAM)),
             str(self._db),
@@ -276,8 +276,8 @@ class Worker:
 
 
 @asynccontextmanager
-async def judging(writer: Writer, db: Path) -> AsyncIterator[Judging]:
-    """Judge shapes while the context lasts."""
-    judging = Judging(writer, Worker(db))
-    async with background(judging.run()):
-        yield judging
+async def checking_shapes(writer: Writer, db: Path) -> AsyncIterator[ShapeChecker]:
+    """Check shapes while the context lasts."""
+    checker = ShapeChecker(writer, Worker(db))
+    async with background(checker.run()):
+        yield checker

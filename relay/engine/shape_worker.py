@@ -1,10 +1,9 @@
-"""The process that judges shapes: reads bodies from the log, writes what it finds to its parent.
+"""The process that checks shapes: reads bodies from the database, writes results to its parent.
 
-Owns nothing that lasts: it ends when its input does, and may be killed at any time. It exists because
-judging holds the interpreter, and its parent's answers webhooks. Started by `relay.engine.shape_checker`
-alone.
+It keeps nothing: it ends when its input does, and may be killed at any time. It exists because a check holds
+the interpreter, and its parent's answers webhooks. Only `relay.engine.shape_checker` starts it.
 
-A request is a line `[after, upto, limit]`, an answer a line with the JSON of a `Found`.
+A request is a line `[after, upto, limit]`, an answer a line with the JSON of a `ShapeBatch`.
 """
 
 from __future__ import annotations
@@ -32,27 +31,27 @@ class Drift(msgspec.Struct):
     id: int
     type: str
     likeness: str
-    """The same for drifts of one kind at one place."""
+    """Equal for drifts of one kind at one place."""
     text: str
-    """Its first warning in words, not yet safe to show."""
+    """The first warning, not yet safe to show."""
 
 
-class Found(msgspec.Struct):
-    """What was found in one slice."""
+class ShapeBatch(msgspec.Struct):
+    """The results of one slice."""
 
     shapes: dict[str, list[int]]
     """Shape -> captures."""
     upto: int
-    """All ids up to this one are done with."""
+    """All ids up to this one are done."""
     version: str
     """Of the catalogue."""
     drifts: list[Drift]
 
 
-def found_in(reader: Reader, after: int, upto: int, limit: int) -> Found:
-    """Judge what has no shape yet among the ids above `after`, at most `limit` captures."""
+def checked(reader: Reader, after: int, upto: int, limit: int) -> ShapeBatch:
+    """Check captures without a shape among the ids above `after`, at most `limit` of them."""
     ids, end = unjudged(reader, after, upto, limit)
-    found = Found({}, end, "", [])
+    found = ShapeBatch({}, end, "", [])
     for number, body, encoding in bodies(reader, ids):
         judgement = judge(body, encoding)
         found.shapes.setdefault(str(judgement.shape), []).append(number)
@@ -67,26 +66,26 @@ def _drift(number: int, judgement: ShapeResult) -> Drift:
     more = len(judgement.warnings) - 1
     text = str(first) + (f"; and {more} more" if more else "")
     place = _INDEX.sub("[]", first.path)
-    # Half a surrogate pair is nothing that can be sent on.
+    # A lone surrogate cannot be encoded.
     safe = text.encode("utf-8", "backslashreplace").decode()
     return Drift(number, judgement.type or "", f"{judgement.type} {place} {first.kind}", safe)
 
 
 def step_back() -> None:
-    """Run only when nothing else wants the processor, as far as this system lets us."""
+    """Run only when nothing else needs the processor, as far as the system allows."""
     os.nice(19)
     with suppress(AttributeError, OSError):
         os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 
 
 def main(db: Path) -> None:
-    """Answer requests until there are no more."""
+    """Answer requests until the input ends."""
     step_back()
     encode = msgspec.json.Encoder().encode
     with Reader(db) as reader:
         for line in sys.stdin.buffer:
             after, upto, limit = msgspec.json.decode(line, type=tuple[int, int, int])
-            sys.stdout.buffer.write(encode(found_in(reader, after, upto, limit)) + b"\n")
+            sys.stdout.buffer.write(encode(checked(reader, after, upto, limit)) + b"\n")
             sys.stdout.buffer.flush()
 
 

@@ -1,4 +1,4 @@
-"""Work beside a context, owned by it."""
+"""Background work that a context owns."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 @asynccontextmanager
 async def background(*work: Coroutine[Any, Any, None]) -> AsyncIterator[list[asyncio.Task[None]]]:
-    """Endless work beside the context; a failure there ends the context, loudly."""
+    """Run endless work while the context lasts; a failure of it ends the context with that error."""
     raised: BaseException | None = None
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(one) for one in work]

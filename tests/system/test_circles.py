@@ -53,7 +53,7 @@ def test_the_relay_itself_is_no_target(tmp_path: Path, host: str) -> None:
     done = lean_relay(tmp_path, "listen", "--port", str(port), "--forward-to", f"{host}:{port}/hook")
     assert done.returncode == 2
     assert "[loop]" in done.stderr
-    assert "is this relay itself: captures would go round in a circle" in done.stderr
+    assert "is this relay itself: webhooks would be forwarded in a loop" in done.stderr
 
 
 def test_a_relay_that_leads_to_itself_by_another_name(tmp_path: Path) -> None:

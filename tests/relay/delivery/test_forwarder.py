@@ -325,8 +325,8 @@ async def test_a_pause_outlives_a_restart(
         await running.request(PauseRequest())
         await post(running.url, a_post(b"0"))
     async with an_engine(settings) as running:
-        assert "forwarding is paused since " in caplog.text
-        assert "and stays so: 1 delivery waits; `lean-relay resume` lets go" in caplog.text
+        assert "forwarding has been paused since " in caplog.text
+        assert "and 1 delivery is waiting; run `lean-relay resume` to continue" in caplog.text
         await post(running.url, a_post(b"1"))
         status = await running.request(StatusRequest())
         assert [(target.state, target.waiting) for target in status.targets] == [("paused", 2)]

@@ -390,7 +390,7 @@ async def test_what_cannot_be_ordered(tmp_path: Path) -> None:
             await running.request(ReplayRequest(ranges=((1, 1),), to=("nonsense",)))
         with pytest.raises(NotFound):
             await running.request(ReplayRequest(ranges=((7, 9),), to=(":1",)))
-        with pytest.raises(NotFound, match="knows no replay 5"):
+        with pytest.raises(NotFound, match="has no replay 5"):
             await running.request(CancelRequest(run=5))
         for wrong in (Written("1"), Written([[1, 1]], speed=3), Written([[1, 1]], times=0)):
             with pytest.raises(RelayError, match="cannot read this request") as refused:

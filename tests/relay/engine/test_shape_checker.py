@@ -1,4 +1,4 @@
-"""Judging beside the engine: everything gets its shape, whatever happens to the process that finds it."""
+"""Shapes are checked next to the engine: every capture gets one, whatever happens to the process."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from relay.engine import shape_checker
-from relay.engine.shape_checker import Judging, Worker
+from relay.engine.shape_checker import ShapeChecker, Worker
 from relay.engine.tasks import background
 from relay.lean.catalogue import catalogue
 from relay.store.write.client import Writer
@@ -143,10 +143,10 @@ SILENT = "import sys\nfor line in sys.stdin: pass"
 
 
 @asynccontextmanager
-async def judging_with(db: Path, command: Sequence[str]) -> AsyncIterator[tuple[Judging, Worker]]:
+async def judging_with(db: Path, command: Sequence[str]) -> AsyncIterator[tuple[ShapeChecker, Worker]]:
     writer = await Writer.open(db, ours=True)
     worker = Worker(db, command)
-    judge = Judging(writer, worker)
+    judge = ShapeChecker(writer, worker)
     try:
         async with background(judge.run()):
             yield judge, worker
@@ -187,7 +187,7 @@ async def test_a_capture_that_ends_the_worker_is_passed_over_and_named(
     monkeypatch.setattr(shape_checker, "AGAIN_AFTER_S", (0.0, 0.0))
     async with judging_with(db, (sys.executable, "-c", FATAL)):
         await until_shapes(db, {1: "documented", 2: "documented", 3: None, 4: "drift", 5: "documented"})
-    assert "the shape of capture 3 stays open" in caplog.text
+    assert "the shape of capture 3 is not known" in caplog.text
 
 
 async def test_a_worker_that_falls_silent_is_ended(db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -212,13 +212,13 @@ async def test_a_worker_that_cannot_start_disturbs_nobody(
         assert worker.pid is None
         assert await judge._writer.write(partial(executed, sql="UPDATE captures SET answer = 200")) == 5
     assert set(shapes(db).values()) == {None}
-    assert caplog.text.count("shapes are not judged until") == 1
+    assert caplog.text.count("shapes are not checked until") == 1
 
 
 async def test_judging_ends_with_the_store(db: Path) -> None:
     """A store that closes before it is no error."""
     writer = await Writer.open(db, ours=True)
-    judge = Judging(writer, Worker(db))
+    judge = ShapeChecker(writer, Worker(db))
     async with background(judge.run()) as [task]:
         await writer.close()
         await asyncio.wait([task], timeout=20)

@@ -61,7 +61,7 @@ def test_one_whose_command_was_killed(folder: Path) -> None:
         assert "from a command" not in command(folder, "status")
         assert "had ended before" in command(folder, "replay", "--stop", "1")
         said = command(folder, "replay", "--stop", "7", code=4)
-        assert f"knows no replay 7; `lean-relay --db {folder / 'relay.db'} status`" in said
+        assert f"has no replay 7; `lean-relay --db {folder / 'relay.db'} status`" in said
 
 
 def test_all_that_run(folder: Path) -> None:
