@@ -1,7 +1,7 @@
 """Errors that reach a person, and the exit codes that go with them.
 
 Owns the one base class and its few leaves. Parsers of values raise `ValueError`;
-whoever knows where the value came from turns it into one of these.
+the caller, who knows the source of the value, turns it into one of these.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class Exit(IntEnum):
     CHECK = 3
     """A check ran and failed: signature, shape, expectation."""
     NOT_FOUND = 4
-    """Nothing there, or `wait` timed out."""
+    """Not found, or `wait` timed out."""
     UNREACHABLE = 5
     """Target or engine cannot be reached."""
     INTERRUPTED = 130
@@ -37,14 +37,14 @@ EXIT_MEANINGS: Mapping[Exit, str] = {
     Exit.UNREACHABLE: "the target or the engine could not be reached",
     Exit.INTERRUPTED: "interrupted by Ctrl-C",
 }
-"""What each exit code means, for the manual."""
+"""The meaning of each exit code, for the manual."""
 
 
 class RelayError(Exception):
-    """Something a person can act on.
+    """An error that a person can act on.
 
-    `str(error)` says what happened, to which value, where, and what to do next.
-    `word` is stable and stands in brackets before it; None leaves the brackets out.
+    `str(error)` says what happened, to which value, where, and the next step.
+    `word` is stable and printed in brackets before it; None leaves the brackets out.
     """
 
     exit_code: Exit = Exit.FAILED
@@ -61,18 +61,18 @@ class UsageError(RelayError):
 
 
 class CheckFailed(RelayError):
-    """A check ran to its end, and the answer is no."""
+    """A check ran to its end and failed."""
 
     exit_code = Exit.CHECK
 
 
 class NotFound(RelayError):
-    """What was asked for is not there, or did not come in time."""
+    """The requested item does not exist, or did not arrive in time."""
 
     exit_code = Exit.NOT_FOUND
 
 
 class Unreachable(RelayError):
-    """A target or the engine does not answer."""
+    """A target or the engine does not respond."""
 
     exit_code = Exit.UNREACHABLE

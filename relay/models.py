@@ -1,4 +1,4 @@
-"""The values that everything shares: captures and what hangs on them.
+"""The values that every package uses: captures with their deliveries, attempts and refusals.
 
 Frozen; opens nothing. Names are those of the manual. `as_json` of each
 is the shape that `--json` prints and that scripts rely on.
@@ -17,7 +17,7 @@ Headers = tuple[tuple[str, str], ...]
 
 
 class Signature(StrEnum):
-    """What the relay found out about a capture's `lean-signature`."""
+    """The state of a capture's `lean-signature`."""
 
     VALID = "valid"
     INVALID = "invalid"
@@ -28,7 +28,7 @@ class Signature(StrEnum):
 
 
 class Shape(StrEnum):
-    """How a body compares with what Lean documents."""
+    """How a body compares with Lean's documentation."""
 
     DOCUMENTED = "documented"
     DRIFT = "drift"
@@ -49,7 +49,7 @@ class Origin(StrEnum):
 
 
 class Comparison(StrEnum):
-    """A value of the request held against what is configured; None where nothing is."""
+    """A value of the request compared with the configured one; None if none is configured."""
 
     MATCH = "match"
     MISMATCH = "mismatch"
@@ -57,7 +57,7 @@ class Comparison(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """What Lean reports, as far as the envelope can be read; None for what is absent or of another type."""
+    """The event in a body, as far as its envelope can be read; fields absent or of another type are None."""
 
     type: str | None = None
     event_id: str | None = None
@@ -76,12 +76,12 @@ class Event:
 
 STORED_TOO_LATE = "stored too late"
 NOT_WRITTEN = "not sent: the caller had left"
-"""Ends of an answer's reason that nobody has asked for."""
+"""Endings of an answer's reason that were not requested by the user."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What the relay answered the caller."""
+    """The relay's own response to the webhook."""
 
     status: int = 200
     on_purpose: str | None = None
@@ -101,7 +101,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """One capture on its way to one target, with what its last attempt came to."""
+    """One capture on its way to one target, with the result of its last attempt."""
 
     id: int
     target: str
@@ -125,7 +125,7 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One try of a delivery: what was sent, what came back, or why nothing came."""
+    """One attempt of a delivery: the request if it was changed, and the response, or why there is none."""
 
     id: int
     delivery_id: int
@@ -134,21 +134,21 @@ class Attempt:
     kind: str
     """`live` or `replay`, as its delivery."""
     number: int
-    """1 for the first try of its delivery."""
+    """1 for the first attempt of its delivery."""
     started_at: datetime
     """Aware, UTC, taken just before connecting."""
     elapsed_ms: float
     """From `started_at` to the last byte read, or to the failure."""
     outcome: str
-    """A stable word: how the try ended."""
+    """A stable word: how the attempt ended."""
     status: int | None = None
     """The target's status code; None when no response arrived."""
     verdict: str | None = None
-    """`delivered` or `retry`: what Lean would have concluded."""
+    """`delivered` or `retry`: Lean's conclusion."""
     verdict_reason: str | None = None
     error: str | None = None
     address: str | None = None
-    """Where it went, for a target whose name has several addresses; else None."""
+    """The address used, for a target whose name has several; else None."""
     sent_method: str | None = None
     sent_target: str | None = None
     """The request target, latin-1; as the method, None where it was not edited."""
@@ -157,11 +157,11 @@ class Attempt:
     sent_body: bytes | None = None
     """None where nothing was changed."""
     headers: Headers | None = None
-    """Of the answer; None when none arrived."""
+    """Headers of the response; None if none arrived."""
     body: bytes | None = None
-    """Of the answer, as much as was kept; None when none arrived."""
+    """Body of the response, as much as was kept; None if none arrived."""
     body_size: int | None = None
-    """Bytes of the whole answer body, kept or not."""
+    """Bytes of the whole response body, kept or not."""
 
     def as_json(self) -> dict[str, Any]:
         """One line of `show --attempts --json`."""
@@ -184,7 +184,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptEvent:
-    """An attempt with what a line about it says of its capture and its delivery."""
+    """An attempt with the facts about its capture and delivery that a line about it shows."""
 
     attempt: Attempt
     event_type: str | None
@@ -193,7 +193,7 @@ class AttemptEvent:
     """Of the capture, as sent; latin-1."""
     signature: Signature
     again_at: datetime | None
-    """When the relay itself tries again, aware, UTC; None where it does not, or has done so already."""
+    """When the relay itself retries, aware, UTC; None if it does not, or already has."""
     received_at: datetime
     """Of the capture."""
     repeat_of: int | None = None
@@ -204,11 +204,11 @@ class AttemptEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capture:
-    """One HTTP request as it came in, with what is known of it."""
+    """One HTTP request as it arrived, with everything known about it."""
 
     id: int
     received_at: datetime
-    """Aware, UTC: when the whole request was there."""
+    """Aware, UTC: when the whole request had arrived."""
     method: str
     target: str
     """The request target as sent, undecoded; latin-1."""
@@ -225,21 +225,21 @@ class Capture:
     answer: Answer = Answer()
     origin: Origin = Origin.RECEIVED
     event: Event | None = None
-    """None where the body is no JSON object or has none of the envelope's fields."""
+    """None if the body is not a JSON object or has none of the envelope's fields."""
     signature: Signature = Signature.UNCHECKED
     signed_by: str | None = None
     """The name of the secret that matched."""
     app_token: Comparison | None = None
-    """`lean-app-token` against the configured one; None where either is absent."""
+    """`lean-app-token` compared with the configured one; None if either is absent."""
     sender: Comparison | None = None
-    """The peer address against the configured list; None without a list."""
+    """The peer address compared with the configured list; None without a list."""
     repeat_of: int | None = None
-    """The first capture of this event: with this `event_id`, or with this body where it has none."""
+    """The first capture of this event: with the same `event_id`, or without one with the same body."""
     shape: Shape | None = None
     shape_version: str | None = None
     undocumented: bool | None = None
-    """Whether Lean documents neither the event's type nor its payload, as far as this version knows; None
-    where the body names no type. Never stored."""
+    """Whether Lean does not document the event's type or its payload, as far as this version knows; None
+    if the body has no type. Never stored."""
     starred: bool = False
     note: str | None = None
     deliveries: tuple[Delivery, ...] = ()
@@ -282,7 +282,7 @@ class Capture:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaptureRow:
-    """A capture as far as a line of a list shows it."""
+    """The columns of a capture in a list."""
 
     id: int
     received_at: datetime
@@ -296,7 +296,7 @@ class CaptureRow:
     repeat_of: int | None
     origin: Origin
     answer: int
-    """The status that the relay itself answered."""
+    """Status of the relay's own response."""
     on_purpose: bool
     """Whether that was not the usual answer."""
     size_bytes: int
@@ -328,7 +328,7 @@ class Refusal:
     """A stable word such as `too-large`, `malformed` or `store-full`."""
     detail: str
     count: int = 1
-    """How many alike stand for this row."""
+    """Number of equal refusals in this row."""
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -344,16 +344,16 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefusalTotals:
-    """How many refusals the log holds."""
+    """Totals of the refusals in the database."""
 
     by_reason: dict[str, int]
-    """Reason -> how many requests and connections, the most frequent first."""
+    """Reason -> number of requests and connections, the most frequent first."""
     rows: int
-    """How many rows stand for them."""
+    """Number of rows that hold them."""
     dropped: int
-    """Rows that made room for newer ones."""
+    """Number of rows deleted to make room for newer ones."""
     since: datetime | None
-    """When the oldest that is still there came, aware, UTC; None where there is none."""
+    """Time of the oldest one kept, aware, UTC; None if there is none."""
 
     @property
     def total(self) -> int:
@@ -362,15 +362,15 @@ class RefusalTotals:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaptureTotals:
-    """How much a log holds."""
+    """Totals of the captures in a database."""
 
     captures: int
     events: int
     """Different events: distinct event_ids, and bodies of events without one."""
     repeats: int
-    """Captures whose event came before."""
+    """Captures of an event that was captured before."""
     signatures: dict[Signature, int]
-    """Captures by what was found of their signature; a state that none has is left out."""
+    """Number of captures by state of their signature; states that none has are left out."""
 
     def as_json(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.__slots__}
@@ -412,7 +412,7 @@ def iso(at: datetime) -> str:
 
 @dataclass(slots=True)
 class RefusalEntry:
-    """Alike refusals since the last write: the first one's time and detail, and how many."""
+    """Equal refusals since the last write: the first one's time and detail, and their number."""
 
     at: int
     """Microseconds UTC."""

@@ -1,6 +1,6 @@
-"""How captures get into their table: the columns that arrive, and one statement for many rows.
+"""The columns of an incoming capture, and the INSERT statement for many of them.
 
-Owns what an INSERT of captures looks like; executes nothing.
+Owns the form of that statement; executes nothing.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ COLUMNS = (
     "headers",
     "body",
 )
-"""What `Row` holds, in this order; `id`, `repeat_of` and `plain` are the writer's."""
+"""The columns of a `Row`, in this order; the writer adds `id`, `repeat_of` and `plain`."""
 
 Row = tuple[Any, ...]
 """The values of `COLUMNS` for one capture."""
 
 HASHED = "sha256:"
-"""What stands before a body's hash where that is an event's key."""
+"""Prefix of an event's key that is the hash of its body."""
 
 EVENT_KEY = f"coalesce(event_id, CASE WHEN event_type IS NOT NULL THEN '{HASHED}' || body_sha256 END)"
 """SQL over a row of captures: the same as `event_key`."""
@@ -49,9 +49,9 @@ _HEADERS, _BODY = COLUMNS.index("headers"), COLUMNS.index("body")
 
 
 def event_key(row: Row) -> str | None:
-    """What an event is told by: its `event_id`, or without one its body's hash; None for what is no event.
+    """The key of an event: its `event_id`, else the hash of its body; None if it is not an event.
 
-    Lean documents `event_id` as part of every webhook, and leaves it out of some of its samples.
+    Lean documents `event_id` as part of every webhook but omits it in some of its samples.
     """
     event_id: str | None = row[_EVENT_ID]
     if event_id is not None or row[_EVENT_TYPE] is None:
@@ -60,17 +60,17 @@ def event_key(row: Row) -> str | None:
 
 
 def is_searchable_as_bytes(row: Row) -> int:
-    """The column `plain`: 1 where texts can be searched in the bytes (`relay.text.prefilter`), else 0."""
+    """The column `plain`: 1 if texts can be searched in the bytes (`relay.text.prefilter`), else 0."""
     return int(is_plain(row[_TARGET], row[_HEADERS], row[_BODY]))
 
 
-# The first capture of the event: what is in the index is older than what is not yet.
+# The first capture of the event: indexed ones are older than those not indexed yet.
 _FIRST = "coalesce((SELECT min(capture_id) FROM events WHERE event_id = ?), ?)"
 
 
 @cache
 def insert_of(rows: int) -> str:
-    """The statement that inserts so many captures; one text a number, so it stays prepared.
+    """The statement that inserts this many captures; one text per number, so that it stays prepared.
 
     Its values for each: its `event_key`, the first capture of that event among those not indexed yet (or
     None), `id`, its `is_searchable_as_bytes`, and the columns.

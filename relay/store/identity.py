@@ -1,4 +1,4 @@
-"""What makes a file a lean-relay database, of which age, and whether its tables are as we made them.
+"""Whether a file is a lean-relay database, of which version, and with its tables unchanged.
 
 Must not import sqlite_utils, which costs every reading command 100 ms; `relay.store.schema`, which does, is
 held to these names by a test.
@@ -33,7 +33,7 @@ class _Object(NamedTuple):
 
 
 def is_empty(conn: sqlite3.Connection) -> bool:
-    """Whether the file holds no table: new, never filled, or just being made.
+    """Whether the file has no table: new, never filled, or just being created.
 
     The table of migrations is there a moment before the first of them, which sets the mark too.
     """
@@ -41,15 +41,15 @@ def is_empty(conn: sqlite3.Connection) -> bool:
 
 
 def check(conn: sqlite3.Connection, path: Path) -> None:
-    """That an existing file is a database that this version can read or bring up to date.
+    """Check that an existing file is a database that this version can read or migrate.
 
     Raises:
-        RelayError: `foreign-database` where another program made it, or changed our tables or what happens
-            when they change; `newer-database` where a later version has migrated it.
+        RelayError: `foreign-database` if another program created it, or changed our tables or added triggers
+            to them; `newer-database` if a later version has migrated it.
     """
     if _one(conn, "PRAGMA application_id") != APPLICATION_ID:
         raise RelayError(
-            f"{path} is a SQLite file, but not a lean-relay log; name another file with --db",
+            f"{path} is a SQLite file, but not a lean-relay database; name another file with --db",
             word="foreign-database",
         )
     strange = [name for name in applied(conn) if name not in MIGRATIONS]
@@ -65,10 +65,10 @@ def check(conn: sqlite3.Connection, path: Path) -> None:
 
 
 def check_readable(conn: sqlite3.Connection, path: Path) -> None:
-    """That a reader, which cannot migrate, finds the tables it knows.
+    """Check that a reader, which cannot migrate, finds the tables it knows.
 
     Raises:
-        RelayError: as `check`, and `older-database` where a migration is still to be made.
+        RelayError: as `check`, and `older-database` if it has to be migrated first.
     """
     with _snapshot(conn):
         _check_readable(conn, path)
@@ -76,7 +76,7 @@ def check_readable(conn: sqlite3.Connection, path: Path) -> None:
 
 @contextmanager
 def _snapshot(conn: sqlite3.Connection) -> Iterator[None]:
-    """All looks see one state: an engine that is starting may finish a migration between two of them."""
+    """Let all queries see one state: a starting engine may finish a migration between two of them."""
     if conn.in_transaction:
         yield
         return
@@ -90,7 +90,7 @@ def _snapshot(conn: sqlite3.Connection) -> Iterator[None]:
 def _check_readable(conn: sqlite3.Connection, path: Path) -> None:
     if is_empty(conn):
         raise RelayError(
-            f"{path} holds nothing yet; start `lean-relay listen` on it, or name another file with --db",
+            f"{path} is still empty; start `lean-relay listen` on it, or name another file with --db",
             word="older-database",
         )
     check(conn, path)
@@ -120,9 +120,9 @@ def missing(conn: sqlite3.Connection) -> list[str]:
 
 
 def _strange_part(conn: sqlite3.Connection) -> str | None:
-    """The first thing that is not as we made it, in words with the next step; None where all is.
+    """Describe the first changed object, with the next step; None if there is none.
 
-    Tables and views of a person's own may stand beside ours, and plain indexes on ours.
+    Users may add tables and views of their own, and plain indexes on our tables.
     """
     there = {each.name.lower(): each for each in _objects(conn)}
     expected = _expected(frozenset(applied(conn)))
@@ -137,7 +137,7 @@ def _strange_part(conn: sqlite3.Connection) -> str | None:
     known = _expected(frozenset(MIGRATIONS))
     for name, found in there.items():
         if name in known and name not in expected:
-            return f"has a {found.type} {name}, and no record of how it came there; {_RESTORE}"
+            return f"has a {found.type} {name}, but no record of the migration that adds it; {_RESTORE}"
         on = expected.get(found.table.lower())
         label = f"{visible(found.name)} on {found.table}"
         is_ours = found.table == "_sqlite_migrations" or (on is not None and on.type == "table")
@@ -158,7 +158,7 @@ def _drop(found: _Object) -> str:
 
 
 def _columns_differ(conn: sqlite3.Connection, found: _Object, ours: _Object) -> str:
-    """Which columns, as far as it is columns."""
+    """The columns that differ, if columns differ."""
     there = {row[1] for row in conn.execute("SELECT * FROM pragma_table_xinfo(?)", (found.name,))}
     with closing(sqlite3.connect(":memory:")) as model:
         model.execute(ours.sql)
@@ -180,7 +180,7 @@ def _expected(names: frozenset[str]) -> Mapping[str, _Object]:
 
 
 def _objects(conn: sqlite3.Connection) -> list[_Object]:
-    """All but what SQLite makes by itself."""
+    """All objects except those that SQLite creates itself."""
     rows = conn.execute(
         "SELECT type, name, tbl_name, sql FROM sqlite_master"
         " WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite!_%' ESCAPE '!'"

@@ -1,7 +1,7 @@
-"""Rows of the public tables as models: the one place where columns become values.
+"""Rows of the public tables as models: the only place where columns become values.
 
-Owns which columns are read. Other programs may have written rows too, so what cannot be read as
-the schema means it (headers that are no JSON pairs, a word of a later version) becomes the nearest
+Owns which columns are read. Other programs may have written rows too, so a value that does not fit
+the schema (headers that are not JSON pairs, a word of a later version) becomes the nearest
 harmless value and never an exception.
 """
 
@@ -66,7 +66,7 @@ CAPTURE_COLUMNS = ", ".join(
 
 LAST_ATTEMPT = """(SELECT last.id FROM attempts AS last WHERE last.delivery_id = deliveries.id
     ORDER BY last.number DESC, last.id DESC LIMIT 1)"""
-"""SQL beside a row of `deliveries`: the id of its last attempt, NULL before the first."""
+"""SQL for a row of `deliveries`: the id of its last attempt, NULL before the first."""
 
 DELIVERY_COLUMNS = """deliveries.capture_id, deliveries.id, deliveries.target, deliveries.kind,
     deliveries.state, deliveries.reason,

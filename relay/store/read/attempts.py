@@ -1,4 +1,4 @@
-"""Reads the attempts of a replay, and what a target answered before it."""
+"""Reads the attempts of a replay, and a target's response before it."""
 
 from __future__ import annotations
 

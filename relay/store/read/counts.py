@@ -1,7 +1,7 @@
-"""How many captures and how many different events a log holds: counted once, then kept up.
+"""The number of captures and of different events in a database: counted once, then kept up to date.
 
-Owns the counting behind a screen. The first count goes through the index of events in steps (0.15 s for a
-million); what comes afterwards is told by its `repeat_of`. After a removal all is counted anew.
+Owns the counting for a screen. The first count goes through the index of events in steps (0.15 s for a
+million); later captures are counted by their `repeat_of`. After a removal everything is counted again.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _LARGEST = 2**63 - 1
 
 @dataclass(frozen=True, slots=True)
 class EventCount:
-    """How much there was."""
+    """The totals at one moment."""
 
     captures: int
     events: int
@@ -63,6 +63,6 @@ def counted(reader: Reader, captures: int, upto: int) -> EventCount:
 
 
 def with_newer(reader: Reader, known: EventCount) -> EventCount:
-    """The same with what has come since; costs a look at each of those rows."""
+    """Add the captures that have arrived since; reads each of those rows."""
     captures, events, upto = reader.rows(_NEWER, (known.upto, _LARGEST))[0]
     return EventCount(known.captures + captures, known.events + events, upto) if captures else known

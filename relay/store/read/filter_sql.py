@@ -1,10 +1,9 @@
 """A filter as SQL: which rows of `captures` match.
 
-Owns the translation. Columns are asked in SQL; target, headers and body go to the filter's own
-operators, which SQL calls as functions, so that and, or and not combine in one place. Before such a
-call stands, where there can be one, a look at the bytes in SQL (`relay.text.prefilter`), which never says no
-where the function says yes. Text of a filter reaches SQL only as a parameter, and column names only from
-this file.
+Owns the translation. Columns are compared in SQL; target, headers and body go to the filter's own
+operators, which SQL calls as functions, so that and, or and not combine in one place. If possible, SQL
+first checks the bytes (`relay.text.prefilter`), which never rejects a row that the function would accept.
+Text of a filter reaches SQL only as a parameter, and column names only from this file.
 """
 
 from __future__ import annotations
@@ -73,7 +72,7 @@ class Condition:
         return [number for (number,) in found]
 
     def _through_events(self, node: Node) -> Sql | None:
-        """A statement that gives the captures of the events that a node names, and maybe others; or None."""
+        """A statement that selects the captures of the events in a node, and maybe others; or None."""
         match node:
             case AllOf(parts):
                 return next((each for each in map(self._through_events, parts) if each is not None), None)
@@ -173,7 +172,7 @@ class Condition:
         return self._content(leaf)
 
     def _content(self, leaf: Leaf) -> Sql:
-        """What is looked for in target, headers and body: their bytes first, then what they mean."""
+        """A search in target, headers and body: in the bytes first, then with the operator."""
         match leaf:
             case content.LeanId(pattern):
                 maybe = self._maybe("event_id", pattern.pieces)

@@ -1,6 +1,6 @@
-"""Which values a filter could ask for: what the newest captures have in their columns.
+"""Values to suggest for a filter: those in the columns of the newest captures.
 
-Owns the bound: so many of the newest captures are looked at, however large the log.
+Owns the limit: only this many of the newest captures are read, however large the database is.
 """
 
 from __future__ import annotations

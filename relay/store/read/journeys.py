@@ -1,4 +1,4 @@
-"""A journey, read from the log: what belongs to one of Lean's ids is found by passes over all bodies."""
+"""A journey, read from the database: passes over all bodies find everything that belongs to one id."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from relay.store.read.selection import fetched
 from relay.store.read.shapes import bodies
 
 ROUNDS = 6
-"""Passes over the log: each finds what the ids of the one before lead to; three are usual."""
+"""Passes over the database: each follows the ids found by the previous one; three are usual."""
 
 MOST_STEPS = 5_000
 
 
 READ_AT_ONCE = 2_000
-"""Bodies that are read before it is told how far that is."""
+"""Bodies read between two reports of progress."""
 
 
 @dataclass(frozen=True, slots=True)
 class Looking:
-    """How far a look through the log has come."""
+    """The progress of a search through the database."""
 
     ids: int
     """How many are looked for in this pass."""
@@ -35,7 +35,7 @@ class Looking:
     """Captures of the log, or of those that may name an id."""
     of: int
     reads: bool = False
-    """It reads what may name an id."""
+    """Whether it is reading the captures that may contain an id."""
 
     @property
     def words(self) -> str:
@@ -54,11 +54,11 @@ def journey_of(
 ) -> tuple[Journey, int]:
     """The journey of an id, and how many captures it would have beyond MOST_STEPS.
 
-    An event_id is followed to what its event is about.
+    For an event_id, follows the object that its event is about.
 
     Args:
-        begin_with: a capture that names it, if one is known: what that links is looked for in the first pass.
-        tell: hears ten times a second, or oftener, how far it has come.
+        begin_with: a capture that contains it, if known: its other ids are followed in the first pass.
+        tell: called with the progress at least ten times a second.
 
     Raises:
         NotFound: no event in the log has this id.
@@ -77,7 +77,7 @@ def journey_of(
 
 
 def seeds(capture: Capture) -> tuple[LeanId, ...]:
-    """The ids by which a capture can be followed, what its event is about first, its customer last."""
+    """The ids by which a capture can be followed: the object of its event first, its customer last."""
     ids = ids_of(value_of(capture.body))
     return tuple(sorted(ids, key=lambda each: (each.of is Of.CUSTOMER, each.path != "payload.id")))
 
@@ -89,7 +89,7 @@ def _followed(reader: Reader, id: str, first: Sequence[int], tell: Tell) -> tupl
     numbers: set[int] = set()
 
     def take(found: Sequence[int]) -> set[str]:
-        """Takes in those that belong; gives the ids that are new by them."""
+        """Add the captures that belong; returns the new ids in them."""
         new: set[str] = set()
         for at, (number, body, _) in enumerate(bodies(reader, found)):
             if at % READ_AT_ONCE == READ_AT_ONCE - 1:
@@ -122,12 +122,12 @@ def _followed(reader: Reader, id: str, first: Sequence[int], tell: Tell) -> tupl
 
 
 def stopped() -> RelayError:
-    """A look through the log was told to end."""
+    """The search was interrupted."""
     return RelayError("stopped", word="stopped")
 
 
 def _about(reader: Reader, number: int) -> str | None:
-    """What the event of a capture is about: its own id, or the first that it names."""
+    """The id that a capture's event is about: its own, or the first that it contains."""
     for _, body, _ in bodies(reader, (number,)):
         ids = ids_of(value_of(body))
         own = next((each for each in ids if each.path == "payload.id"), None)

@@ -1,7 +1,7 @@
-"""Captures as lines of a list: what a row shows, without headers and bodies.
+"""Captures as rows of a list, without headers and bodies.
 
-Owns the light queries behind a screen that scrolls through a million captures. Reads no body: its
-length stands in the row's head, so that a page of rows touches no overflow page.
+Owns the light queries for a screen that scrolls through a million captures. Reads no body: its
+length is in the row's header, so that a page of rows touches no overflow page.
 """
 
 from __future__ import annotations

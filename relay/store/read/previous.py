@@ -22,7 +22,7 @@ def previous_of_type(reader: Reader, number: int, tell: Callable[[int], None] | 
     """The newest capture before one that has its event type; None when there is none.
 
     Args:
-        tell: told after each window how many ids were looked at.
+        tell: called after each window with the number of ids searched.
 
     Raises:
         RelayError: `stopped` where the reader was interrupted.

@@ -1,7 +1,7 @@
-"""Reading the log, with an engine beside it or without one.
+"""Reading the database, with or without a running engine.
 
-Owns read-only connections. Each method fetches all it gives and leaves no transaction open,
-because the writer's log can only start over while nobody reads (a reader that loops has to leave
+Owns read-only connections. Each method fetches its whole result and leaves no transaction open,
+because the WAL can only start over while there is no reader (a reader that loops has to leave
 gaps of 10 ms, see `relay.store.read.search`). Writes nothing and cannot checkpoint.
 """
 
@@ -46,7 +46,7 @@ class Reader:
 
         Args:
             path: the log.
-            wait_s: how long a lock is waited for; a screen that must not stand still waits less.
+            wait_s: how long to wait for a lock; a screen that must not freeze waits less.
 
         Raises:
             NotFound: there is no such file.
@@ -55,16 +55,16 @@ class Reader:
         """
         self.path = path
         self.interruptions = 0
-        """How often `interrupt` was called: what runs in several steps ends when this changes."""
+        """How often `interrupt` was called: work in several steps ends when this changes."""
         self._function_numbers = count()
         if not os.path.exists(path):
             raise NotFound(
-                f"there is no log at {path}; `lean-relay listen` makes one, or name another file with --db"
+                f"no database at {path}; `lean-relay listen` creates one, or name another file with --db"
             )
         if path.stat().st_nlink > 1 and not lock_path(path).exists():
             raise RelayError(
-                f"{path} is one of several names (hard links) of a database, and not the one that its engine "
-                "uses, beside which the newest captures are; name that one with --db",
+                f"{path} is one of several names (hard links) of a database, but not the one that its engine "
+                "uses, where the newest captures are; name that one with --db",
                 word="unsafe-file",
             )
         try:
@@ -85,7 +85,7 @@ class Reader:
         self._connection.close()
 
     def interrupt(self) -> None:
-        """End what another thread runs here, within a millisecond; a search ends early."""
+        """Stop the statement that another thread runs here, within a millisecond; a search ends early."""
         self.interruptions += 1
         self._connection.interrupt()
 
@@ -103,7 +103,7 @@ class Reader:
             raise _unreadable(self.path, error) from error
 
     def add_function(self, arguments: int, function: Function) -> str:
-        """Make a pure Python function known to SQL; gives the name it has there."""
+        """Register a pure Python function with SQL; returns its name there."""
         name = f"leaf_{next(self._function_numbers)}"
         self._connection.create_function(name, arguments, function, deterministic=True)
         return name
@@ -167,7 +167,7 @@ class Reader:
         return found
 
     def deliveries(self, ids: Sequence[int]) -> dict[int, tuple[Delivery, ...]]:
-        """What became of captures, by their ids, in the order of the deliveries; at most IDS_AT_ONCE ids."""
+        """The deliveries of captures, by capture id, in order of delivery id; at most IDS_AT_ONCE ids."""
         grouped: dict[int, tuple[Delivery, ...]] = defaultdict(tuple)
         for row in self.rows(
             f"SELECT {rows.DELIVERY_COLUMNS} FROM deliveries"
@@ -247,7 +247,7 @@ class Reader:
         return found
 
     def attempts(self, capture_id: int, newest: int | None = None) -> list[Attempt]:
-        """Every try of every delivery of a capture, in the order they were made.
+        """Every attempt of every delivery of a capture, in the order they were made.
 
         Args:
             newest: at most so many, the newest ones; answers come whole, up to 1 MiB each.

@@ -1,4 +1,4 @@
-"""The captures of one event beside each other, read from the log."""
+"""The captures of one event, read from the database."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def tries(reader: Reader, number: int) -> EventRetries | None:
 
 
 def other_bytes(reader: Reader, tries: EventRetries, capture: Capture, most: int) -> tuple[Difference, ...]:
-    """In what a capture's body differs from the first one's of its event, at most so many; `a` is the first.
+    """How a capture's body differs from the first one of its event, at most `most`; `a` is the first.
 
     Large bodies take their time.
     """

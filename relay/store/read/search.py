@@ -1,8 +1,8 @@
-"""Searching a log: which captures match a filter, window by window.
+"""Searching a database: find the captures that match a filter, window by window.
 
-Owns the way through the log. A search goes through windows of ids and leaves a gap after each, in which it
-holds no snapshot: otherwise the writer's log could not start over and would grow for as long as the search
-takes. What a filter is in SQL, `relay.store.read.filter_sql` knows.
+Owns the order of the search. It goes through windows of ids and leaves a gap after each, in which it
+holds no snapshot: otherwise the WAL could not start over and would grow for as long as the search
+takes. `relay.store.read.filter_sql` translates the filter to SQL.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Window:
     """One step of a search."""
 
     ids: list[int]
-    """What it found, in the order of the search."""
+    """The ids found, in the order of the search."""
     upto: int
     """How far the search has come: the last id that it looked at."""
 
@@ -54,7 +54,7 @@ def search(
     before: int | None = None,
     gap_s: float = GAP_S,
 ) -> Iterator[list[int]]:
-    """The ids of the captures that match, window by window; a window without any gives an empty list.
+    """The ids of the matching captures, window by window; a window without any yields an empty list.
 
     Takes what `scan` takes, and ends as it does.
     """
@@ -71,7 +71,7 @@ def scan(
     before: int | None = None,
     gap_s: float = GAP_S,
 ) -> Iterator[Window]:
-    """What a search finds window by window, and how far it has come.
+    """Search window by window; yields the ids found and the progress.
 
     Ends early, without an error, when `reader.interrupt()` is called.
 
@@ -110,7 +110,7 @@ def scan_windows(
     gap_s: float = GAP_S,
     width: int = FIRST_WINDOW,
 ) -> Iterator[tuple[tuple[int, int], T]]:
-    """What a statement finds in each window of ids, from one end to the other; the window before it.
+    """Run a statement on each window of ids, from one end to the other; yields the window and its result.
 
     Ends early, without an error, when `reader.interrupt()` is called.
 
@@ -144,7 +144,7 @@ def scan_windows(
 
 
 def _spans(first: int, last: int, indexed: int, *, newest_first: bool) -> list[tuple[int, int, bool]]:
-    """The ids in two parts, in the order of a search: what an index holds, up to an id, and the rest."""
+    """Split the ids in two, in the order of a search: those in an index, up to an id, and the rest."""
     spans = [(first, min(indexed, last), True), (max(first, indexed + 1), last, False)]
     there = [span for span in spans if span[0] <= span[1]]
     return there[::-1] if newest_first else there

@@ -54,7 +54,7 @@ def fetched(reader: Reader, ids: Iterable[int]) -> Iterator[Capture]:
 
 
 def pages(reader: Reader, ids: Iterable[int]) -> Iterator[list[Capture]]:
-    """The same page by page, for whoever does something to each; a page may be empty."""
+    """The same page by page; a page may be empty."""
     gaps = Gaps()
     left = iter(ids)
     while page := list(islice(left, PAGE)):
@@ -100,7 +100,7 @@ def _numbered(reader: Reader, selection: Ids) -> Iterator[int]:
     newest = reader.newest_id()
     if selection.latest:
         if not newest:
-            raise NotFound("the log is empty: there is no latest capture")
+            raise NotFound("the database is empty, so `latest` selects nothing")
         ranges.append(Range(newest, newest, "latest"))
     singles = [found.first for found in ranges if found.is_one and found.first is not None]
     there = set(reader.existing(singles))
@@ -126,4 +126,4 @@ def _ascending(reader: Reader, spans: list[tuple[int, int]]) -> Iterator[int]:
 
 
 def _extent(reader: Reader, newest: int) -> str:
-    return f"the log goes from {reader.oldest_id()} to {newest}" if newest else "the log is empty"
+    return f"the database has ids {reader.oldest_id()} to {newest}" if newest else "the database is empty"

@@ -1,6 +1,6 @@
 """SELECTION read from words: ids, one Lean event_id, or a filter.
 
-Owns how these are told apart, and the refusal of words that look like ids and are not: taken for a text
+Owns how to distinguish these, and the rejection of words that look like ids but are not: taken for a text
 to search for, they would find nothing, or in `prune` the wrong captures.
 """
 
@@ -67,13 +67,13 @@ Selection = Ids | OfEvent | Filter
 
 
 def parse_selection(words: Sequence[str], now: datetime) -> Selection:
-    """What the words of a command line select: nothing is everything.
+    """Parse the words of a command line; no words select everything.
 
     Ids, with or without commas, if each word is one; an event if there is one word and that a UUID; else a
     filter. A number is found as text by putting it in quotes.
 
     Args:
-        now: aware; what a filter's `since:2h` counts from.
+        now: aware; the start of a filter's `since:2h`.
 
     Raises:
         UsageError: the words are a wrong filter, or nearly ids.
@@ -112,7 +112,7 @@ def _range(word: str) -> Range:
 
 
 def _check_not_nearly_ids(token: str, *, alone: bool) -> None:
-    """Refuse what a person means as ids and the filter would take for a text.
+    """Reject words that are meant as ids but would be read as a text filter.
 
     Raises:
         UsageError: with how to write it.

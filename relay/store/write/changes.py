@@ -1,4 +1,4 @@
-"""Changes to what is stored: stars, notes, judgements, refusals, and removal that really removes.
+"""Changes to stored captures: star, note, verify, refusals, and removal that really removes.
 
 Plain functions over the writing connection, each one transaction's work and short: captures wait
 meanwhile. The writer runs them (`Writer.write`).
@@ -20,7 +20,7 @@ REFUSALS_KEPT = 10_000
 
 
 def set_star(connection: sqlite3.Connection, ids: Sequence[int], starred: bool) -> int:
-    """Star captures or take the star away; gives how many of them exist."""
+    """Star or unstar captures; returns how many of them exist."""
     found = _existing(connection, ids)
     connection.executemany(
         "INSERT INTO notes (capture_id, starred) VALUES (?, ?)"
@@ -32,7 +32,7 @@ def set_star(connection: sqlite3.Connection, ids: Sequence[int], starred: bool) 
 
 
 def set_note(connection: sqlite3.Connection, ids: Sequence[int], text: str | None) -> int:
-    """Write a note to captures, or remove it (None); gives how many of them exist."""
+    """Write a note to captures, or remove it (None); returns how many of them exist."""
     found = _existing(connection, ids)
     connection.executemany(
         "INSERT INTO notes (capture_id, text) VALUES (?, ?)"
@@ -44,7 +44,7 @@ def set_note(connection: sqlite3.Connection, ids: Sequence[int], text: str | Non
 
 
 def save_signatures(connection: sqlite3.Connection, judged: Iterable[tuple[int, str, str | None]]) -> int:
-    """Replace the stored judgement of signatures: (id, state, name of the secret); gives how many changed."""
+    """Replace stored signature states: (id, state, name of the secret); returns how many changed."""
     changed = 0
     for number, state, name in judged:
         changed += connection.execute(
@@ -96,7 +96,7 @@ def last_before(connection: sqlite3.Connection, received_at: int) -> int:
 
 
 def mark_removal(connection: sqlite3.Connection, keep_s: int) -> bool:
-    """Mark that `keep` has removed captures; gives whether it is the first removal by one as short.
+    """Record that `keep` has removed captures; returns whether it is the first removal by one this short.
 
     Args:
         keep_s: how long captures are kept, in seconds.
@@ -109,7 +109,7 @@ def mark_removal(connection: sqlite3.Connection, keep_s: int) -> bool:
 
 
 def empty_log(connection: sqlite3.Connection) -> bool:
-    """Cut the write-ahead log, in which removed rows still stand; False while a reader holds on to it.
+    """Truncate the WAL, which still contains removed rows; False while a reader uses it.
 
     Runs outside a transaction.
     """

@@ -92,14 +92,14 @@ class Checkpoints:
         return not self._shrunk and now - self._wrote_at >= IDLE_S
 
     def run(self, connection: sqlite3.Connection) -> None:
-        """Do what is due."""
+        """Run the pass that is due."""
         if self._pages >= EAGER_PAGES:
             self._pass(connection)
         else:
             self._shrink(connection)
 
     def at_end(self, connection: sqlite3.Connection) -> None:
-        """The last one, before the connection closes; what a reader holds on to stays for the next start."""
+        """The last pass, before the connection closes; frames in use remain for the next start."""
         without_waiting(connection, "PRAGMA wal_checkpoint(TRUNCATE)")
 
     def _pass(self, connection: sqlite3.Connection) -> None:
@@ -132,7 +132,7 @@ class Checkpoints:
         others = holders(self._path)
         who = ", ".join(map(str, others)) if others else "a program this system does not name"
         log.warning(
-            "a reader holds on to the log, which has grown to %d MiB (%s); it shrinks when that one lets go",
+            "a reader keeps the WAL from shrinking; it has %d MiB now (%s) and shrinks when that one ends",
             size >> 20,
             who,
         )

@@ -1,7 +1,7 @@
-"""What a start makes on the disk, so that one that fails takes it away again.
+"""The files that a start creates, so that a failed start removes them again.
 
-Removes only what this start made, and only while its lock is held or was never taken: nothing of another
-engine's, and nothing that was there.
+Removes only files that this start created, and only while its lock is held or was never taken: nothing of
+another engine, and nothing that existed before.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class CreatedFiles:
         names = (*(db.with_name(db.name + side) for side in (*SIDE_FILES, "")), lock)
         self._files = [path for path in names if not os.path.lexists(path)] if not os.path.lexists(db) else []
         self.folders: Sequence[Path] = ()
-        """Those that were made for the database, the outermost first; set by whoever makes them."""
+        """Folders created for the database, the outermost first; set by the caller that creates them."""
 
     def remove_files(self) -> None:
         """Of a database that was not there before and took nothing; the caller holds its lock."""

@@ -1,7 +1,7 @@
-"""The engine's side of writing: hands over captures and other changes, and tells when they are committed.
+"""The engine's side of writing: hands over captures and other changes, and reports when they are committed.
 
 Owns the writing process (`relay.store.write.process`): starts it, ends it, starts another where it dies.
-Whoever waits hears after the COMMIT, never before: this is promise 1, and nothing else in the program may
+Futures complete after the COMMIT, never before: this is promise 1, and nothing else in the program may
 answer 200. Runs no SQL.
 """
 
@@ -130,7 +130,7 @@ class Writer:
     # -- what others ask -----------------------------------------------------------------------
 
     def add(self, row: Row, targets: tuple[Send, ...] = ()) -> asyncio.Future[int]:
-        """Store one capture, and a delivery to each target; the future gives its id after the COMMIT.
+        """Store one capture, and a delivery to each target; the future returns its id after the COMMIT.
 
         The write happens even if the waiter leaves. Raises StoreUnavailable, at once where the store is
         known to be in trouble, else through the future; StoreClosed after `close`.
@@ -168,10 +168,10 @@ class Writer:
         cannot write, and whatever else `work` raises, after rolling back.
 
         Args:
-            synced: false for what may be lost when the power fails, though not when this program dies:
+            synced: False for changes that may be lost if the power fails, but not if this program dies:
                 the commit then waits for no disk, and the next one that does takes it along.
             within_s: raise StoreUnavailable after so long; the write may still happen. None waits for as long
-                as it takes, which is for work that holds up nobody.
+                as it takes, for work that blocks no request.
         """
         return cast(T, await self._have_done(work, transaction=True, synced=synced, within_s=within_s))
 
@@ -186,7 +186,7 @@ class Writer:
         await self._have_done(None, transaction=False, within_s=within_s)
 
     def give_up_late(self) -> int:
-        """Fail what has waited too long, so that no caller waits on a stalled disk; gives how many.
+        """Fail captures that waited too long, so that no sender waits for a stalled disk; returns how many.
 
         Called about four times a second. Such a capture may still be committed; its row then says
         that it was answered 503.
@@ -209,7 +209,7 @@ class Writer:
         return monotonic() - self._heard_at if self._captures or self._jobs else 0.0
 
     def give_up(self) -> None:
-        """Wait for the writing process no more: whoever waits hears so at once, and `close` kills it."""
+        """Stop waiting for the writing process: everything pending fails at once, and `close` kills it."""
         self._given_up = True
         self._our_trouble = _too_slow()
         for waiting in self._captures:
@@ -221,7 +221,7 @@ class Writer:
 
     @property
     def trouble(self) -> StoreUnavailable | None:
-        """What keeps the store from taking captures; None while it does."""
+        """The reason why the store cannot accept captures; None while it can."""
         return self._our_trouble or self._its_trouble
 
     @property
@@ -242,11 +242,11 @@ class Writer:
         return self._process.pid if self._process is not None else None
 
     async def close(self, within_s: float | None = None) -> None:
-        """Finish what waits, write the log back into the database, end the process; may be called twice.
+        """Finish pending work, copy the WAL back into the database, end the process; may be called twice.
 
         Args:
-            within_s: kill the process after so long. What it had committed is in the database, and nobody
-                was told that the rest is.
+            within_s: kill the process after this time. Its commits are in the database, and no caller was
+                told that the rest is.
         """
         if not self._closed:
             self._hand_over()
@@ -311,12 +311,12 @@ class Writer:
         await self._ended
 
     def _lost(self) -> None:
-        """The process has ended: as it was told to, or by what befell it."""
+        """The process has ended, as requested or by itself."""
         self._channel = None
         if not self._ended.done():
             self._ended.set_result(None)
         trouble = StoreUnavailable(
-            "store-failing", "the process that writes the log ended; another one starts"
+            "store-failing", "the process that writes the database ended; another one starts"
         )
         if not self._opened.done():
             self._opened.set_exception(RelayError(trouble.detail, word="store-failing"))
@@ -443,7 +443,7 @@ class Writer:
             _fail(self._captures.popleft().stored, trouble.again())
 
     def _answered(self) -> None:
-        """It lives: what was slow is so no longer."""
+        """The process responds again: it is no longer slow."""
         if self._given_up:
             return
         if self._our_trouble is not None and (self._again is None or self._again.done()):
@@ -498,7 +498,9 @@ def _fail(future: asyncio.Future[Any], error: BaseException) -> None:
 
 
 def _none_there() -> StoreUnavailable:
-    return StoreUnavailable("store-failing", "no process writes the log just now; another one starts")
+    return StoreUnavailable(
+        "store-failing", "no process writes the database at the moment; another one starts"
+    )
 
 
 def _too_slow() -> StoreUnavailable:

@@ -1,7 +1,7 @@
 """Deliveries and attempts: queued with their capture, claimed, recorded, parked, released.
 
-Plain functions over the writing connection, each one transaction's work (`Writer.write`). What is to be
-sent when is decided elsewhere; here stands only what was decided.
+Plain functions over the writing connection, each one transaction's work (`Writer.write`). Other modules
+decide when to send; these functions only record it.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ def _claimed(connection: sqlite3.Connection, delivery_id: int, capture_id: int) 
 
 
 def requeue(connection: sqlite3.Connection, ids: Sequence[int], reason: str | None) -> None:
-    """Claimed deliveries that were not sent wait again, in their old places."""
+    """Requeue claimed deliveries that were not sent, in their old places."""
     connection.executemany(
         "UPDATE deliveries SET state = 'queued', reason = ? WHERE id = ? AND state = 'sending'",
         [(reason, delivery_id) for delivery_id in ids],
@@ -133,7 +133,7 @@ def requeue(connection: sqlite3.Connection, ids: Sequence[int], reason: str | No
 
 
 def requeue_others(connection: sqlite3.Connection, target: str, known: Sequence[int]) -> None:
-    """Deliveries to a target that are claimed, and not by whoever knows these, wait again."""
+    """Requeue claimed deliveries to a target, except the known ones."""
     connection.execute(
         "UPDATE deliveries SET state = 'queued' WHERE target = ? AND kind = 'live' AND state = 'sending'"
         f" AND state <> 'ended' AND id NOT IN ({', '.join('?' * len(known))})",
@@ -142,7 +142,7 @@ def requeue_others(connection: sqlite3.Connection, target: str, known: Sequence[
 
 
 def set_reason(connection: sqlite3.Connection, delivery_id: int, reason: str) -> None:
-    """Say of a delivery that is on its way what is known so far."""
+    """Set the reason of a delivery in progress."""
     connection.execute(
         "UPDATE deliveries SET reason = ? WHERE id = ? AND state = 'sending'", (reason, delivery_id)
     )
@@ -158,13 +158,13 @@ def record(
 ) -> list[Claimed]:
     """Write down how an attempt ended; the delivery ends with it, or is due again at `due_at`.
 
-    Doing so again changes nothing: whoever did not hear of the commit may ask once more.
+    Repeating it changes nothing, so a caller that missed the commit may ask again.
 
     Args:
         claim_for: a target whose next delivery that is due `now` is claimed in the same transaction.
 
     Returns:
-        What was claimed.
+        The claimed deliveries.
     """
     told = connection.execute(
         "SELECT 1 FROM attempts WHERE delivery_id = ? AND number = ?", (delivery_id, ended.number)
@@ -213,12 +213,12 @@ def attempt_values(delivery_id: int, ended: AttemptRecord) -> tuple[Any, ...]:
 
 
 def reason_of(ended: AttemptRecord) -> str | None:
-    """What its last attempt makes of a delivery's reason."""
+    """The reason of a delivery after this attempt."""
     return None if ended.verdict == "delivered" else ended.verdict_reason
 
 
 def recover(connection: sqlite3.Connection) -> int:
-    """After a crash, before anything is sent: what was left `sending` waits again; gives how many do."""
+    """After a crash, before anything is sent: requeue deliveries left in `sending`; returns how many."""
     return connection.execute(
         "UPDATE deliveries SET state = 'queued', reason = NULL WHERE kind = 'live' AND state = 'sending'"
         " AND state <> 'ended'"
@@ -226,7 +226,7 @@ def recover(connection: sqlite3.Connection) -> int:
 
 
 def end_replays(connection: sqlite3.Connection) -> None:
-    """After a crash: what was to be replayed never will be."""
+    """After a crash: end unfinished replays, which are never sent by themselves."""
     connection.execute(
         "UPDATE deliveries SET state = 'ended', reason = 'interrupted: the engine ended meanwhile'"
         " WHERE kind = 'replay' AND state <> 'ended'"
@@ -234,7 +234,7 @@ def end_replays(connection: sqlite3.Connection) -> None:
 
 
 def park(connection: sqlite3.Connection, targets: Sequence[str], before: int) -> int:
-    """Set aside what nobody may expect any more: queued before a time, or for a target of the past.
+    """Park deliveries that are no longer expected: queued before a time, or for a removed target.
 
     Returns:
         How many were parked now.
@@ -256,12 +256,12 @@ def park(connection: sqlite3.Connection, targets: Sequence[str], before: int) ->
 def resend(
     connection: sqlite3.Connection, ids: Sequence[int], targets: Sequence[str], now: int
 ) -> tuple[int, int]:
-    """Have captures sent: what is parked for these targets is released, the rest is queued anew.
+    """Queue captures for sending: parked deliveries for these targets are released, others are queued again.
 
     A capture that waits for a target already is left as it is there.
 
     Returns:
-        How many deliveries were queued anew, and how many released.
+        How many deliveries were queued, and how many released.
     """
     queued = released = 0
     marks = ", ".join("?" * len(targets))
@@ -309,7 +309,7 @@ def paused_since(connection: sqlite3.Connection) -> int | None:
 
 
 def backlog(connection: sqlite3.Connection) -> dict[str, Backlog]:
-    """What waits, by target; replays are their run's business."""
+    """The waiting deliveries by target, without replays."""
     found = connection.execute(
         "SELECT target, sum(state IN ('queued', 'sending')), sum(state = 'parked'),"
         " min(CASE state WHEN 'queued' THEN due_at END) FROM deliveries"
@@ -322,9 +322,9 @@ def backlog(connection: sqlite3.Connection) -> dict[str, Backlog]:
 
 
 def move_due(connection: sqlite3.Connection, target: str, by: int) -> None:
-    """The clock was set by so many microseconds: what is to be sent again stays as far away as it was.
+    """The clock was set by this many microseconds: keep the time left until each retry.
 
-    What is due at once is left as it is, with the time at which its capture came.
+    Deliveries due at once keep the time at which their capture arrived.
     """
     connection.execute(
         "UPDATE deliveries SET due_at = due_at + ? WHERE target = ? AND state = 'queued'"
@@ -336,8 +336,8 @@ def move_due(connection: sqlite3.Connection, target: str, by: int) -> None:
 def next_due(connection: sqlite3.Connection, target: str, now: int, longest: int) -> int | None:
     """When the next queued delivery of a target is due, microseconds UTC; None when none waits.
 
-    What was due at once, by a clock that has been set back since, is due `now`: it does not wait for
-    that hour to come again. Nor does what is to be sent again wait longer than any policy has it wait.
+    If the clock was set back since, a delivery due at once is due `now` instead of waiting for that time to
+    come again, and a retry waits no longer than the longest wait of any policy.
 
     Args:
         longest: the longest wait, in microseconds.

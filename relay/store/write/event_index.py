@@ -22,7 +22,7 @@ SLICE = 20_000
 
 
 class EventIndex:
-    """How far the index is, and what is beyond; runs on the writer thread."""
+    """The progress of the index, and the captures after it; runs on the writer thread."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._recent: dict[str, int] = {}

@@ -2,7 +2,7 @@
 
 SQLite does not look in WAL mode: it writes on into files that were deleted, moved away or overwritten, and
 their rows are lost with them, or read by no program (sqlite.org/howtocorrupt.html, sections 1.2 and 2.4). A
-COMMIT in such a file must not become a 200. What other programs do through SQLite is told from damage by the
+COMMIT in such a file must not become a 200. Changes by other programs through SQLite are recognised by the
 -shm, which they keep up to date (`relay.store.write.wal_index`).
 """
 
@@ -29,7 +29,7 @@ class _Seen(NamedTuple):
     main: _Content
     wal: _Content
     log: bytes
-    """What the -shm says (`walindex.read`)."""
+    """The content of the -shm (`wal_index.read`)."""
 
 
 class FileIdentity:
@@ -67,12 +67,12 @@ class FileIdentity:
     # -- before and after a write of ours ------------------------------------------------------
 
     def is_quiet(self) -> bool:
-        """Whether nobody has written to the -wal since the last look; one look at the file system, 1 us."""
+        """Whether the -wal is unchanged since the last look; one look at the file system, 1 us."""
         wal = os.fstat(self._open[1])
         return (wal.st_size, wal.st_mtime_ns) == self._known.wal
 
     def moved_or_replaced(self) -> str | None:
-        """Before a write: what has become of the files, in words for a person with the next step.
+        """Before a write: describe a change of the files, for a person and with the next step; else None.
 
         None while all is well. Three looks at the file system and a read of 132 bytes, 5 us.
         """
@@ -83,7 +83,7 @@ class FileIdentity:
         return None if seen == self._known else self._judged(committed=False)
 
     def committed(self) -> str | None:
-        """The same after one COMMIT of ours, and before anybody hears of it."""
+        """The same after one COMMIT of ours, before it is reported."""
         return self._judged(committed=True)
 
     def changed(self) -> None:
@@ -101,7 +101,7 @@ class FileIdentity:
         )
 
     def _held(self) -> _Seen:
-        """What we hold open, wherever it lies now."""
+        """The open files, wherever they are now."""
         log = wal_index.read(self._open[2])
         main, wal = map(os.fstat, self._open[:2])
         return _Seen(
@@ -154,7 +154,7 @@ class FileIdentity:
     def _is_intact(
         self, seen: _Seen, before: WalIndex | None, now: WalIndex | None, *, committed: bool
     ) -> bool:
-        """Whether what has changed in the -wal leaves all that is committed there in place."""
+        """Whether a change of the -wal left all committed frames in place."""
         wal = self._open[1]
         if before is None or now is None:  # SQLite is about to make the -shm anew from the -wal.
             return True

@@ -38,7 +38,7 @@ LONGEST_PATH = 504
 """Bytes of a path that SQLite opens: 512, with room for the ends that it adds (its MAX_PATHNAME)."""
 
 LONGEST_END = len(".corrupt-20260131-235959-99-wal")
-"""What is added to the name of a database."""
+"""Suffixes of the files that belong to a database."""
 
 
 def prepare_folder(path: Path, *, allow_network_fs: bool = False) -> list[Path]:
@@ -138,7 +138,7 @@ def loose_mode(path: Path) -> int | None:
 def open_writer(path: Path, *, ours: bool) -> sqlite3.Connection:
     """Open the writing connection, durable and migrated; a corrupt file is moved aside, never deleted.
 
-    What was moved is told as a line of the log.
+    A move is reported in a log line.
 
     Args:
         ours: an engine has owned this file before, so that a ruined header means damage and
@@ -150,7 +150,7 @@ def open_writer(path: Path, *, ours: bool) -> sqlite3.Connection:
     if not path.stat().st_size and _has_log(path):
         # SQLite would remove it: to an empty file it does not belong.
         moved = move_aside(path, SIDE_FILES)
-        log.warning("%s is empty, and the %s-wal beside it is another's: moved to %s-wal", path, path, moved)
+        log.warning("%s is empty, and %s-wal belongs to another database: moved to %s-wal", path, path, moved)
     try:
         return _connect_and_check(path)
     except sqlite3.DatabaseError as error:
@@ -312,7 +312,7 @@ def _named(path: Path) -> str:
 
 
 def move_aside(path: Path, sides: Sequence[str]) -> Path:
-    """Rename a database's files to names with the time in them; gives the new name of the main one.
+    """Rename a database's files to names with the time in them; returns the new name of the main one.
 
     Args:
         sides: which of them, by their ends: an empty one for the main file.

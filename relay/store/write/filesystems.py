@@ -66,7 +66,7 @@ def filesystem_of(folder: Path, mounts: list[tuple[str, str]]) -> str:
 
 
 def _mounts() -> list[tuple[str, str]]:
-    """What is mounted where; empty where the system does not say."""
+    """Mount points with their file systems; empty if the system does not say."""
     try:
         if sys.platform == "darwin":
             listing = subprocess.run(["/sbin/mount"], capture_output=True, text=True, timeout=5, check=True)
@@ -77,7 +77,7 @@ def _mounts() -> list[tuple[str, str]]:
 
 
 def _linux_mounts(mountinfo: str) -> list[tuple[str, str]]:
-    """Read /proc/self/mountinfo (proc(5)): mount point is field 5, the file system stands after ` - `."""
+    """Read /proc/self/mountinfo (proc(5)): mount point is field 5, the file system follows ` - `."""
     mounts = []
     for line in mountinfo.splitlines():
         left, _, right = line.partition(" - ")

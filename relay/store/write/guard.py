@@ -1,7 +1,7 @@
-"""Whether what is committed can be found: the right files, with our tables in them as we made them.
+"""Whether commits can be found again: in the right files, with our tables unchanged.
 
-Asked before each write and after each COMMIT, before anybody hears of it; and what can still be kept where
-the answer is no.
+Checked before each write and after each COMMIT, before it is reported; saves the data that can still be saved
+if the check fails.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Guard:
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         """
         Raises:
-            RelayError: what keeps it from being used, with its stable word.
+            RelayError: the database cannot be used; with its stable word.
         """
         self._path = path
         self._connection = connection
@@ -41,7 +41,7 @@ class Guard:
         return self._file_identity.is_quiet()
 
     def trouble(self, *, committed: bool = False) -> StoreUnavailable | None:
-        """What keeps a row from being found; None while all is well.
+        """The reason why rows would not be found; None while all is well.
 
         Args:
             committed: whether one COMMIT of ours was made since the last look.
@@ -82,7 +82,7 @@ class Guard:
         """Bring all that is committed into the database, where a file lost its name and none its bytes.
 
         Returns:
-            Whether the database can be opened anew: it is whole and at its path.
+            Whether the database can be opened again: it is whole and at its path.
         """
         if not self._file_identity.can_copy():
             return False

@@ -1,4 +1,4 @@
-"""The process that writes the log: the engine's, started by `relay.store.write.client`.
+"""The process that writes the database, started by the engine (`relay.store.write.client`).
 
 Its own process, because in the engine's each step of SQLite would give the interpreter away and have to win
 it back from a busy event loop: two thirds of the throughput (`make bench`). Standard input is the socket to
@@ -32,7 +32,7 @@ READ_BYTES = 1024 * 1024
 
 
 class EngineChannel(logging.Handler):
-    """The socket to the engine; what it cannot take, since the engine has gone, is nobody's any more."""
+    """The socket to the engine; messages are dropped once the engine has gone."""
 
     def __init__(self, connection: socket.socket) -> None:
         super().__init__()
@@ -46,7 +46,7 @@ class EngineChannel(logging.Handler):
         return bool(self._poll.poll(most_s * 1000))
 
     def read(self) -> Iterator[tuple[Kind, Buffer]]:
-        """What has come, in whole frames.
+        """The messages received, as whole frames.
 
         Raises:
             EOFError: the engine has gone.
@@ -93,7 +93,7 @@ class EngineChannel(logging.Handler):
 
 
 def serve(channel: EngineChannel, recorder: Recorder) -> None:
-    """Do what the engine asks until it says stop.
+    """Serve the engine's requests until it says stop.
 
     Raises:
         EOFError: it has gone.

@@ -1,4 +1,4 @@
-"""What the engine and its writing process say to each other, as frames on a stream socket.
+"""The messages between the engine and its writing process, as frames on a stream socket.
 
 Owns the wire form: a kind, a length, a payload. Captures go as msgpack, which costs the engine's loop a
 microsecond each, and their large bodies before them as they are, so that neither end holds one twice;
@@ -30,7 +30,7 @@ LARGE_BYTES = 64 * 1024
 
 
 class Kind(IntEnum):
-    """What a frame says. The engine's frames are answered in the order in which they were sent."""
+    """The kind of a frame. The engine's frames are answered in the order in which they were sent."""
 
     OPEN = 1
     """Engine: take the database, with these bounds."""
@@ -39,7 +39,7 @@ class Kind(IntEnum):
     JOB = 3
     """Engine: run this change."""
     STOP = 4
-    """Engine: finish what came before, then end."""
+    """Engine: finish earlier requests, then end."""
     OPENED = 5
     """Process: it is mine, and the newest id."""
     STORED = 6
@@ -49,9 +49,9 @@ class Kind(IntEnum):
     DONE = 8
     """Process: the oldest job's result."""
     RAISED = 9
-    """Process: what the oldest job raised, or why there is no database."""
+    """Process: the exception of the oldest job, or why there is no database."""
     HEALTH = 10
-    """Process: what keeps it from storing, from now on; None for nothing."""
+    """Process: the reason why it cannot store from now on; None if it can again."""
     LOG_LINE = 11
     """Process: a line for the log, with its level."""
     BODY = 12
@@ -81,7 +81,7 @@ def captures_frames(since: float, arrived: Sequence[Arrived]) -> Iterator[bytes]
 
 
 def captures_of(payload: Buffer, bodies: list[Buffer]) -> tuple[float, list[Arrived]]:
-    """What `captures_frames` was given.
+    """The arguments of `captures_frames`.
 
     Args:
         bodies: of the BODY frames since the last CAPTURES; emptied.
@@ -101,14 +101,14 @@ def frame(kind: Kind, *payload: Any) -> bytes:
     """Any other frame.
 
     Raises:
-        Exception: as `pickle` does for what it cannot take.
+        Exception: raised by `pickle` for unsupported values.
     """
     data = pickle.dumps(payload)
     return b"".join((_head(kind, len(data)), data))
 
 
 def payload_of(payload: Buffer) -> tuple[Any, ...]:
-    """What `frame` put into a frame."""
+    """The payload that was passed to `frame`."""
     return pickle.loads(payload)  # type: ignore[no-any-return]  # noqa: S301 - from ourselves, see above
 
 
@@ -117,12 +117,12 @@ def _head(kind: Kind, size: int) -> bytes:
 
 
 class Incoming:
-    """Puts frames together from what a socket gives."""
+    """Assembles frames from the data of a socket."""
 
     def __init__(self) -> None:
         self._received = bytearray()
         self._large: tuple[Kind, bytearray] | None = None
-        """A frame that is read into a place of its own, since it is longer than what is read at once."""
+        """A frame that is read into a buffer of its own, because it is longer than one read."""
         self._missing = 0
 
     @property

@@ -1,7 +1,7 @@
-"""Writes captures in groups and other changes one by one; hears of nothing but rows, jobs and SQLite.
+"""Writes captures in groups and other changes one by one; knows only rows, jobs and SQLite.
 
-Owns the only writing connection. A group of captures is one autocommitted INSERT of as many rows as wait,
-or one transaction with their deliveries. Whoever is told `stored` is told so after the COMMIT, never before:
+Owns the only writing connection. A group of captures is one autocommitted INSERT of all waiting rows,
+or one transaction with their deliveries. `stored` is reported after the COMMIT, never before:
 this is promise 1.
 """
 
@@ -33,23 +33,23 @@ ROWS_AT_ONCE = 64
 """Rows of one INSERT: one cached statement for each count up to this."""
 
 BYTES_AT_ONCE = 8 * 1024 * 1024
-"""A group ends after this many body bytes, so that nobody waits long behind large bodies."""
+"""A group ends after this many body bytes, so that no capture waits long for large bodies."""
 
 PAGES_OF_A_FILL = 300
-"""What filling the index of events is counted as, roughly; the next pass gives the true number."""
+"""Rough page count of filling the index of events; the next pass returns the true number."""
 
 PROBE_EVERY_S = 1.0
 """How often a store in trouble is tried again."""
 
 LOOK_EVERY_S = 1.0
-"""How often the files are looked at where nothing comes, so that damage is told before a capture meets it."""
+"""How often the files are checked while idle, so that damage is reported before a capture meets it."""
 
 MARK_ANSWERED_503 = f"UPDATE captures SET answer = 503, answer_reason = '{STORED_TOO_LATE}' WHERE "
 
 
 @dataclass(frozen=True, slots=True)
 class WriteTimeouts:
-    """How long a capture may wait; Lean gives 10 s in all, and 503 is due within 5 s."""
+    """How long a capture may wait; Lean waits 10 s in all, and 503 is due within 5 s."""
 
     locked_s: float = 4.0
     """For another program's transaction to end."""
@@ -58,7 +58,7 @@ class WriteTimeouts:
 
 
 class Listener(Protocol):
-    """Who wants to know how captures fare; is told in the order in which they came."""
+    """Receives the results of captures, in order of arrival."""
 
     def stored(self, first_id: int, count: int) -> None: ...
     def failed(self, count: int, trouble: StoreUnavailable) -> None: ...
@@ -66,7 +66,7 @@ class Listener(Protocol):
 
 
 class MustReopen(Exception):
-    """The files have other names or none: all is written back, and another process can open them anew."""
+    """The files were renamed or deleted: all is written back, and another process can open them again."""
 
 
 class Recorder:
@@ -90,7 +90,7 @@ class Recorder:
         self._left: list[Guard] = []
         """Of connections that were replaced; their files stay open for as long as ours."""
         self._unheard: list[tuple[int, int]] = []
-        """Ranges of ids that were committed where nobody would find them, and refused."""
+        """Ranges of ids that were committed to files out of place, and refused."""
         self._prepare()
         self._checkpoints = Checkpoints(path)
 
@@ -113,7 +113,7 @@ class Recorder:
     # -- captures ------------------------------------------------------------------------------
 
     def store(self, arrived: Sequence[Arrived], since: float) -> None:
-        """Store captures that have waited since then (`monotonic()`); the listener hears of each."""
+        """Store captures that have waited since then (`monotonic()`); reports each to the listener."""
         for group in _groups(arrived):
             if self._trouble is not None:  # They would only wait for the same: they hear at once.
                 self._listener.failed(len(group), self._trouble)
@@ -204,7 +204,7 @@ class Recorder:
 
         Raises:
             StoreUnavailable: SQLite cannot write.
-            Exception: what `work` raises, after rolling back.
+            Exception: whatever `work` raises, after rolling back.
         """
         connection = self._connection
         try:
@@ -268,7 +268,7 @@ class Recorder:
             self._probe()
 
     def tidy(self, *, quiet: bool) -> None:
-        """What goes on behind the commits: the index of events, and the log back into the database."""
+        """The work between commits: fill the index of events, and copy the WAL back into the database."""
         if self._trouble is not None:
             return
         try:
@@ -318,7 +318,7 @@ class Recorder:
     def _require_in_place(self, *, committed: bool = False) -> None:
         """
         Args:
-            committed: one COMMIT of ours was made since the last look, and nobody heard of it yet.
+            committed: one COMMIT of ours was made since the last check and is not reported yet.
         """
         trouble = self._guard.trouble(committed=committed)
         if trouble is not None:

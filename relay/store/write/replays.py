@@ -23,7 +23,7 @@ ROWS_AT_ONCE = 50
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplayAttempt:
-    """One try of a replay, as it is to be recorded."""
+    """One attempt of a replay, ready to be recorded."""
 
     delivery_id: int
     ended: AttemptRecord
@@ -31,7 +31,7 @@ class ReplayAttempt:
     sent_target: str | None = None
     """As the method, None where it was not edited."""
     due_at: int | None = None
-    """When the run tries again, microseconds UTC; None where the delivery ends with this try."""
+    """When the run retries, microseconds UTC; None if the delivery ends with this attempt."""
 
 
 def queue(connection: sqlite3.Connection, pairs: Sequence[tuple[int, str]], now: int) -> list[int | None]:
@@ -58,7 +58,7 @@ def queue(connection: sqlite3.Connection, pairs: Sequence[tuple[int, str]], now:
 
 
 def note(connection: sqlite3.Connection, sending: Sequence[int], done: Sequence[ReplayAttempt]) -> list[int]:
-    """Write down what is on its way by now, and which tries have ended.
+    """Record the deliveries now in progress, and the attempts that have ended.
 
     Returns:
         The ids of the attempts recorded, in order; a delivery that was removed meanwhile has none.

@@ -1,7 +1,7 @@
 """Shapes in the log: which captures have none yet, and how they get one.
 
 Owns the SQL of it. Everything up to the mark `shapes_upto` was looked at; captures above it may have been,
-since what has just come is judged before what has long waited.
+because new captures are checked before older ones.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def first_unjudged(connection: sqlite3.Connection, after: int, upto: int) -> int
 def save_shapes(
     connection: sqlite3.Connection, shapes: Mapping[str, Sequence[int]], version: str, upto: int | None
 ) -> int:
-    """Write the shapes of captures, by shape, and the mark (None: leave it); gives how many there are."""
+    """Write the shapes of captures, by shape, and the mark (None: leave it); returns how many there are."""
     saved = 0
     for shape, ids in shapes.items():
         # One statement for all of a shape: each is a hand-over of the interpreter to who answers.

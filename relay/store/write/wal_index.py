@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 _INDEX_BYTES = 132
 _HEADER = struct.Struct("=8xIBBHII8s8s8x")
-"""iChange, isInit, bigEndCksum, szPage, mxFrame, nPage, aFrameCksum and aSalt: 48 bytes, which stand there
-twice."""
+"""iChange, isInit, bigEndCksum, szPage, mxFrame, nPage, aFrameCksum and aSalt: 48 bytes, which are
+there twice."""
 _COPIED = struct.Struct("=II")
 """nBackfill and nBackfillAttempted."""
 
@@ -37,7 +37,7 @@ class WalIndex(NamedTuple):
     salts: bytes
     """Others each time the log starts over."""
     copied: int
-    """Frames that stand in the database too."""
+    """Frames that are in the database too."""
     copying: int
     """Frames that a checkpoint has begun to copy: more than `copied` while one is at work, or was killed."""
 
@@ -53,7 +53,7 @@ class WalIndex(NamedTuple):
 
 
 def read(shm: int) -> bytes:
-    """What the open -shm says, without the marks of readers, which come and go; `parse` takes it apart."""
+    """The content of the open -shm without the marks of readers, which come and go; `parse` decodes it."""
     data = os.pread(shm, _INDEX_BYTES, 0)
     return data[:100] + data[128:]
 
@@ -83,7 +83,7 @@ def has_copied(before: WalIndex, now: WalIndex) -> bool:
 
 
 def seems_intact(wal: int, before: WalIndex, now: WalIndex) -> bool:
-    """Whether the beginning of the open -wal and what was its last frame before are in place; 2 us.
+    """Whether the beginning of the open -wal and its former last frame are in place; 2 us.
 
     Who cuts the file off or copies another over it while a COMMIT makes it grow leaves neither.
     """

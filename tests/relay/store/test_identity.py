@@ -157,7 +157,7 @@ def test_a_person_s_own_things_stay(migrated: sqlite3.Connection, change: str) -
             "DROP INDEX attempts_delivery; CREATE INDEX attempts_delivery ON attempts (id)",
             'DROP INDEX "attempts_delivery"',
         ),
-        ("DELETE FROM _sqlite_migrations", "a table captures, and no record of how it came there"),
+        ("DELETE FROM _sqlite_migrations", "a table captures, but no record of the migration that adds it"),
         ("PRAGMA application_id = 1", "not a lean-relay log"),
     ],
 )

@@ -37,7 +37,7 @@ def test_ids(reader: Reader) -> None:
 
 def test_missing_ids(reader: Reader) -> None:
     """What is named and not there is said, with what there is."""
-    with pytest.raises(NotFound, match="no capture 4, 99; the log goes from 1 to 20"):
+    with pytest.raises(NotFound, match="no capture 4, 99; the database has ids 1 to 20"):
         chosen(reader, "1", "4", "99")
     with pytest.raises(NotFound, match=r"4\.\.9"):
         chosen(reader, "4..9")

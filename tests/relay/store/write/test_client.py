@@ -314,7 +314,7 @@ async def test_a_process_that_dies_is_replaced_and_no_200_was_wrong(tmp_path: Pa
         job = asyncio.ensure_future(writer.write(nothing))
         await asyncio.sleep(0)
         os.kill(first, signal.SIGKILL)
-        with pytest.raises(StoreUnavailable, match="the process that writes the log ended"):
+        with pytest.raises(StoreUnavailable, match="the process that writes the database ended"):
             await waiting
         with pytest.raises(StoreUnavailable):
             await job
