@@ -1,4 +1,4 @@
-"""The command line: finds the command, runs it, and turns what went wrong into words and an exit code.
+"""The command line: finds the command, runs it, and turns errors into a message and an exit code.
 
 Commands live one group to a module and are imported when they are called, so that
 `lean-relay --version` and `--help` do not wait for a web server to load.
@@ -70,29 +70,29 @@ COMMANDS: dict[str, str] = {
 
 SUMMARIES: dict[str, dict[str, str]] = {
     "Receive": {
-        "listen": "take webhooks: store each one, answer 200, send it on",
+        "listen": "receive webhooks: store each one, answer 200, forward it",
         "trigger": "act as Lean: post a realistic, signed webhook",
-        "status": "what the engine is doing; exit 5 where none runs",
-        "stop": "end the engine, and wait until it has ended",
-        "reload": "have the engine read its settings again",
+        "status": "show the engine's state; exit 5 if none runs",
+        "stop": "stop the engine and wait until it has ended",
+        "reload": "make the engine read its settings again",
     },
     "Read": {
-        "tui": "browse the log in the terminal, engine or not",
-        "list": "captures, the newest 50",
-        "show": "one capture whole: bytes, headers, curl",
-        "tail": "captures as they come",
-        "wait": "the first capture that matches, or exit 4",
-        "diff": "two captures field by field",
-        "journey": "all that belongs to one Lean id, in one timeline",
-        "refusals": "what was turned away, and why",
+        "tui": "browse the database in the terminal, with or without an engine",
+        "list": "list captures, the newest 50",
+        "show": "show one capture: bytes, headers, curl",
+        "tail": "print captures as they arrive",
+        "wait": "wait for the first capture that matches, else exit 4",
+        "diff": "compare two captures field by field",
+        "journey": "show all captures that belong to one Lean id, as a timeline",
+        "refusals": "list rejected requests and connections, with the reason",
         "verify": "check signatures and explain wrong ones",
-        "shapes": "what events look like, held against Lean's docs",
+        "shapes": "compare events with Lean's documentation",
     },
-    "Send on": {
-        "replay": "send chosen captures again, edited or as they came",
-        "forward": "send captures to the targets, parked ones too",
-        "pause": "hold deliveries back; captures are taken as ever",
-        "resume": "let go of what pause holds back",
+    "Forward": {
+        "replay": "send captures again, unchanged or edited",
+        "forward": "send captures to the targets, including parked ones",
+        "pause": "pause forwarding; webhooks are still received",
+        "resume": "resume forwarding",
     },
     "Keep": {
         "star": "mark captures to keep",
@@ -101,20 +101,20 @@ SUMMARIES: dict[str, dict[str, str]] = {
     },
     "Set up": {
         "certs": "make development certificates; explain and check others",
-        "config": "write a settings file, or see what is in force",
+        "config": "write a settings file, or show the settings in force",
         "trust": "trust a project's settings file that reaches beyond its folder",
         "doctor": "check versions, paths, port, engine, targets, TLS, secrets",
         "completion": "make your shell complete commands and options",
         "help": "the manual: a page for each topic",
     },
 }
-"""What `--help` says of each command, by heading, so that it need not import them all."""
+"""The summary of each command in `--help`, by heading, so that it need not import them all."""
 
 JSON_ASKED = "lean-relay.json-asked"
-"""Whether `--json` was written, for what is answered before options are read."""
+"""Whether `--json` was given, for errors that occur before options are parsed."""
 
 DEFAULT = "listen"
-"""The command where none is named and nobody sits at a terminal, or wants JSON."""
+"""The command if none is named and stdin is not a terminal, or JSON is wanted."""
 
 AT_A_TERMINAL = "(screen)"
 """Where somebody does: `listen` behind a screen. No name that anybody types."""
@@ -166,7 +166,7 @@ class Lazy(click.Group):
         if args and args[0] not in (*COMMANDS, AT_A_TERMINAL) and not ctx.resilient_parsing:
             near = get_close_matches(args[0].lower(), COMMANDS, n=1)
             hint = f"did you mean {near[0]!r}?" if near else "`lean-relay --help` lists the commands"
-            raise click.UsageError(f"there is no command {args[0]!r}; {hint}", ctx)
+            raise click.UsageError(f"no command {args[0]!r}; {hint}", ctx)
         return super().resolve_command(ctx, args)
 
 
@@ -174,7 +174,7 @@ def with_default_command(args: Sequence[str], default: str = DEFAULT) -> list[st
     """The arguments with a command put in where none is named.
 
     `lean-relay --port 8080` is `lean-relay listen --port 8080`; the shared options
-    (`--db`, `--config`, `--json`), `--help` and `--version` may stand before a command.
+    (`--db`, `--config`, `--json`), `--help` and `--version` may precede a command.
 
     Args:
         default: the command to put in; with `--json`, which no screen prints, it is `listen`.
@@ -287,7 +287,7 @@ def _run(argv: Sequence[str]) -> int:
         import traceback  # needed here alone
 
         # A fault of ours; what it quotes may still come from outside.
-        text = f"this is a fault of lean-relay\n{traceback.format_exc()}"
+        text = f"internal error of lean-relay, please report it\n{traceback.format_exc()}"
         return _failed(invocation, text, Exit.FAILED, "bug")
 
 
@@ -299,7 +299,7 @@ def _as_written(argv: Sequence[str]) -> Invocation:
 def _failed(
     invocation: Invocation, message: str, code: int, word: str | None = None, *, silent: bool = False
 ) -> int:
-    """An error in words on stderr, and with --json as a line on stdout; gives its exit code.
+    """Print an error on stderr, and with --json as a line on stdout; returns its exit code.
 
     Args:
         silent: it has its words already.

@@ -1,4 +1,4 @@
-"""`star`, `note` and `prune`: what is kept of the log, what is written to it, what goes.
+"""`star`, `note` and `prune`: keep, annotate and remove captures.
 
 Each change is the engine's: the running one's, or this process's for as long as it takes.
 """
@@ -81,10 +81,10 @@ def _note_on_stdin() -> str:
 def prune_command(invocation: Invocation, selection: tuple[str, ...], starred: bool, yes: bool) -> None:
     """Remove captures for good, with their deliveries and notes: `prune until:30d`, `prune 12..20`.
 
-    What they held is overwritten in the database and cut from its log.
+    Their content is overwritten in the database and truncated from its WAL.
     """
     if not selection:
-        raise UsageError("prune what? Name captures or a filter, such as until:30d; 1.. would be all")
+        raise UsageError("prune needs a SELECTION, such as until:30d; 1.. selects all")
     settings = invocation.settings()
     ids = _chosen(settings, selection)
     if not yes:
@@ -95,8 +95,8 @@ def prune_command(invocation: Invocation, selection: tuple[str, ...], starred: b
     print_result(invocation, "prune", result, text)
     if not result.emptied:
         click.echo(
-            "lean-relay: a reader holds on to the database's log, where removed bytes still stand; "
-            "they go when it ends and the engine is idle or stops",
+            "lean-relay: a reader uses the database's WAL, which still contains removed bytes; "
+            "they are deleted when it ends and the engine is idle or stops",
             err=True,
         )
 

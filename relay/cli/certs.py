@@ -32,15 +32,15 @@ def certs_command() -> None:
 
 @certs_command.command("init")
 @click.argument("folder", required=False, type=click.Path(path_type=Path, file_okay=False))
-@click.option("--host", "names", multiple=True, metavar="NAME", help="Also for this name or address.")
+@click.option("--host", "names", multiple=True, metavar="NAME", help="Additional name or address.")
 @shared_options
 @click.pass_obj
 def init(invocation: Invocation, folder: Path | None, names: tuple[str, ...]) -> None:
-    """Make a development authority, and a server's and a client's certificate of it, in FOLDER.
+    """Create a development authority with a server and a client certificate, in FOLDER.
 
-    Without FOLDER they are where `listen --dev-tls` and `trigger` look for them. The certificates last 30
-    days; the same command makes them anew, for the names they had. The authority stays for a year, so it
-    has to be trusted only once.
+    Without FOLDER they are created where `listen --dev-tls` and `trigger` look for them. The certificates
+    last 30 days; the same command renews them for the same names. The authority lasts a year, so it has to
+    be trusted only once.
     """
     from relay.tls import development_ca
 
@@ -61,11 +61,11 @@ def init(invocation: Invocation, folder: Path | None, names: tuple[str, ...]) ->
 
 
 def init_lines(made: Any, named: Path | None = None) -> Iterator[str]:
-    """What was made, and how to trust it; `named` is the folder that was asked for."""
+    """Describe the files created, and how to trust them; `named` is the requested folder."""
     files = made.files
     yield f"server     {files.server}  for {', '.join(made.names)}"
     yield f"client     {files.client}"
-    yield f"authority  {files.ca}  {'new: to be trusted anew' if made.new_authority else 'as before'}"
+    yield f"authority  {files.ca}  {'new: it has to be trusted again' if made.new_authority else 'as before'}"
     again = " ".join(map(shlex.quote, ("lean-relay", "certs", "init", *([str(named)] if named else []))))
     yield f"They end on {made.ends:%Y-%m-%d}; `{again}` renews them."
     yield ""
@@ -95,14 +95,14 @@ def init_lines(made: Any, named: Path | None = None) -> Iterator[str]:
 def check(
     invocation: Invocation, cert: Path, key: Path | None, chain: Path | None, password_file: Path | None
 ) -> None:
-    """Look certificate files through before they are used, such as those of Lean's dashboard:
+    """Check certificate files before using them, such as those from Lean's dashboard:
 
     \b
     lean-relay certs check --cert my_app_cert.crt --key my_app_private_key.pem \\
         --chain lean_public_cert_chain.pem
 
-    Do key and certificate belong together, is the chain complete and in order, for what can they be used,
-    when do they end. One line each: ok, warning or fault, and what to do. A fault makes the exit code 3.
+    Checks that key and certificate match, that the chain is complete and in order, the permitted uses, and
+    the expiry dates. One line each: ok, warning or fault, with the remedy. A fault makes the exit code 3.
     """
     from relay.tls import checks, pem
 
@@ -135,7 +135,7 @@ def show(
 ) -> None:
     """Explain the certificates of a file, of a server, or of the caller of a capture.
 
-    The lines `subject`, `names` and `pin` have what client_pin can be set to. Ends with 3 where something
+    The lines `subject`, `names` and `pin` show possible values of client_pin. Ends with 3 where something
     does not hold: a certificate that has expired, a server that is not trusted, a caller that was asked for
     a certificate and showed no good one.
     """
@@ -150,7 +150,7 @@ def show(
         apart("a server", "--password-file")
         _show_server(host.strip("[]"), int(port), server_name, ca, invocation)
     else:
-        raise UsageError(f"{what!r} is no file that is there, no HOST:PORT, and no id of a capture")
+        raise UsageError(f"{what!r} is not an existing file, a HOST:PORT or a capture id")
 
 
 def _show_file(path: Path, password_file: Path | None, invocation: Invocation) -> None:
@@ -225,9 +225,9 @@ def _show_capture(number: int, invocation: Invocation) -> None:
     with Reader(invocation.settings().db) as reader:
         capture = reader.capture(number)
     if capture is None:
-        raise NotFound(f"there is no capture {number}")
+        raise NotFound(f"no capture has the id {number}")
     if capture.tls is None:
-        raise NotFound(f"capture {number} came over plain HTTP, or through a tunnel, where TLS ended")
+        raise NotFound(f"capture {number} arrived over plain HTTP, or through a tunnel that terminated TLS")
     if invocation.json:
         print_json({"kind": "tls", "capture": number, **capture.tls})
     else:

@@ -1,4 +1,4 @@
-"""What all commands share: `--db`, `--config`, `--json`, and the settings they lead to."""
+"""Shared by all commands: `--db`, `--config`, `--json`, and the settings they lead to."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 PROGRAM = "lean-relay"
 COMPLETION_VARIABLE = "_LEAN_RELAY_COMPLETE"
-"""Set by the scripts of `completion`: what the shell asks for."""
+"""Set by the scripts of `completion`: the shell's request."""
 
 SHARED_OPTIONS = ("--db", "--config")
 SHARED_FLAGS = ("--json",)
@@ -120,7 +120,7 @@ def _keep(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:
 
 
 class _Text(click.types.StringParamType):
-    """Text of the command line, which the system gives as bytes of any kind."""
+    """Text from the command line, which the system passes as arbitrary bytes."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         text = super().convert(value, param, ctx)
@@ -132,7 +132,7 @@ class _Text(click.types.StringParamType):
 
 
 def texts_only(command: click.Command) -> click.Command:
-    """The command, with every option and argument that is a text refusing what is not UTF-8.
+    """The command, with every text option and argument rejecting anything but UTF-8.
 
     Python carries such bytes on as lone surrogates, which neither JSON nor SQLite takes. Files may have any
     name: paths are left alone, and so is what may be a file's name (its metavar says so).

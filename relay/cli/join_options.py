@@ -21,7 +21,7 @@ def check_same(settings: Settings) -> None:
     """Refuse options of the running command that the engine of this database does not have in force.
 
     Raises:
-        UsageError: it names them, and what the engine has.
+        UsageError: it names them, and the engine's values.
         Unreachable: the engine does not answer.
     """
     given = _given()
@@ -43,7 +43,7 @@ def check_same(settings: Settings) -> None:
 
 
 def _given() -> dict[str, str]:
-    """The options on the command line that stand for settings, each with its setting's key."""
+    """The options on the command line that are settings, each with its setting's key."""
     ctx = click.get_current_context()
     keys = {setting.attribute: key for key, setting in SETTINGS.items()} | _OF_ROUTES
     return {

@@ -23,15 +23,15 @@ from relay.text.units import format_duration, format_time
 
 @click.command("journey")
 @click.argument("id")
-@click.option("--mermaid", is_flag=True, help="As a Mermaid diagram, for a ticket.")
+@click.option("--mermaid", is_flag=True, help="Print a Mermaid diagram, for a ticket.")
 @shared_options
 @click.pass_obj
 def journey_command(invocation: Invocation, id: str, mermaid: bool) -> None:
-    """Everything that belongs to one of Lean's ids: a customer, entity, payment, intent, consent, reconnect.
+    """Show all captures of one Lean id: a customer, entity, payment, intent, consent or reconnect.
 
-    Each event has the id in another field; events without it are found by what links them, such as the intent
-    of a payment. A line for each capture, in the order they came: Lean promises no order, so this says what
-    came before what, never what should have. An event_id is followed to what its event is about.
+    Each event has the id in another field; events without it are found by the ids that link them, such as the
+    intent of a payment. One line per capture, in order of arrival: Lean guarantees no order, so no expected
+    order is shown. An event_id leads to the object that its event is about.
     """
     exclude("--mermaid", "--json")
     settings = invocation.settings()

@@ -29,8 +29,8 @@ LIMIT = 50
 
 @click.command("list", cls=FilterCommand)
 @click.argument("selection", nargs=-1)
-@click.option("-n", "--limit", type=click.IntRange(min=1), metavar="N", help=f"The newest N.  [{LIMIT}]")
-@click.option("--all", "everything", is_flag=True, help="All that match, however many.")
+@click.option("-n", "--limit", type=click.IntRange(min=1), metavar="N", help=f"List the newest N.  [{LIMIT}]")
+@click.option("--all", "everything", is_flag=True, help="List all that match.")
 @reveal_option
 @shared_options
 @click.pass_obj
@@ -40,7 +40,7 @@ def list_command(
     """Captures, the newest 50, oldest first: `list`, `list 12..20`, `list type:payment sig:invalid`.
 
     SELECTION is ids (12, 12..20, latest), a Lean event_id, or a filter. The columns are id, time,
-    event type, signature, size, the relay's answer, and what is unusual.
+    event type, signature, size, the relay's answer, and anything unusual.
     """
     exclude("--all", "--limit")
     needs("--reveal", "--json")

@@ -26,10 +26,10 @@ def exclude(*names: str) -> None:
 
 
 def alone(name: str, *but: str) -> None:
-    """Refuse anything beside this option; the shared options, and those named here, may be there.
+    """Reject any other option; the shared options, and those named here, are allowed.
 
     Raises:
-        UsageError: it names what does not go with it.
+        UsageError: it names the conflicting options.
     """
     there = list(given())
     may = (name, *SHARED_FLAGS, *SHARED_OPTIONS, *but)
@@ -38,7 +38,7 @@ def alone(name: str, *but: str) -> None:
 
 
 def apart(what: str, *names: str) -> None:
-    """Refuse these options beside something that is no option, such as `a file`.
+    """Reject these options together with something that is not an option, such as `a file`.
 
     Raises:
         UsageError: it names the first of them.

@@ -1,4 +1,4 @@
-"""What the reading commands share: the log, the time, and captures as lines.
+"""Shared by the reading commands: the database, the time, and captures as lines.
 
 Owns masking on the way out, for people and for `--json` alike, and the columns of `list`.
 """
@@ -55,12 +55,12 @@ def masked(capture: Capture, settings: Settings, *, reveal: bool) -> Capture:
 
 
 def masked_attempt(attempt: Attempt, settings: Settings, *, reveal: bool) -> Attempt:
-    """The same for what was sent to a target, and for its response."""
+    """The same for a request to a target, and for its response."""
     return attempt if reveal else mask_attempt(attempt, settings.mask_headers)
 
 
 def capture_as_json(capture: Capture, settings: Settings, *, reveal: bool) -> dict[str, Any]:
-    """A capture as `--json` prints it; masked, and a packed body unpacked beside its bytes."""
+    """A capture as `--json` prints it: masked, and with the content of a compressed body after its bytes."""
     return masked(capture, settings, reveal=reveal).as_json() | _unpacked(capture.body, capture.headers)
 
 
@@ -80,7 +80,7 @@ def attempt_as_json(
 
 
 def _unpacked(body: bytes | None, headers: Headers | None) -> dict[str, Any]:
-    """What a packed body stands for, the coding undone, and what is to be said; nothing for others."""
+    """The content of a compressed body, its coding, and remarks; nothing for other bodies."""
     if not body or headers is None:
         return {}
     found = decoded(body, encoding_of(headers))
@@ -110,7 +110,7 @@ def write_bytes(data: bytes, *, first: bool = True) -> None:
 
 
 class Columns:
-    """Captures as lines whose columns stand below each other, cut to the terminal where there is one."""
+    """Captures as lines with aligned columns, cut to the width of a terminal."""
 
     def __init__(self, reader: Reader, today: datetime) -> None:
         """

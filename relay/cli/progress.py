@@ -15,7 +15,7 @@ import click
 from relay.cli.context import is_dumb
 
 AFTER_S, EVERY_S = 0.5, 0.1
-"""What is done by then says nothing; later words come so often at most."""
+"""Nothing is printed before this time, and later messages at most this often."""
 
 
 class Progress:

@@ -1,4 +1,4 @@
-"""`refusals`: what was turned away, why, and what to do about it."""
+"""`refusals`: rejected requests and connections, why, and what to do about it."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ WRAP = 96
 
 
 @click.command("refusals")
-@click.option("--limit", type=click.IntRange(1), default=50, help="How many, the newest.  [50]")
-@click.option("--reason", metavar="WORD", help="Only those with this reason, such as tls-no-certificate.")
-@click.option("--explain", is_flag=True, help="Tell of each reason what is behind it, and what to do.")
+@click.option("--limit", type=click.IntRange(1), default=50, help="List the newest N.  [50]")
+@click.option("--reason", metavar="WORD", help="Only refusals with this reason, such as tls-no-certificate.")
+@click.option("--explain", is_flag=True, help="Explain each reason and what to do about it.")
 @shared_options
 @click.pass_obj
 def refusals_command(invocation: Invocation, limit: int, reason: str | None, explain: bool) -> None:
-    """Requests and connections that did not become captures, and why; oldest first.
+    """List requests and connections that did not become captures, and why; oldest first.
 
     Alike ones of one second are one line with their number. The newest 10,000 lines are kept.
     """
@@ -56,7 +56,7 @@ def _explain(invocation: Invocation, found: Sequence[Refusal], counts: Mapping[s
 
 
 def _count(found: Sequence[Refusal], tally: RefusalTotals, reason: str | None) -> None:
-    """On stderr, what the lines do not show."""
+    """Summarise on stderr what the lines do not show."""
     said = []
     if not tally.rows:
         said.append("nothing was turned away")

@@ -1,4 +1,4 @@
-"""`show`: captures whole, in words, as exact bytes, as HTTP or as a line of shell."""
+"""`show`: whole captures in words, as exact bytes, as HTTP or as a shell line."""
 
 from __future__ import annotations
 
@@ -40,16 +40,16 @@ from relay.text.safe import latin1_shown, visible, visible_block, visible_start
 from relay.text.units import format_bytes, format_ms, format_time
 
 MOST_SHOWN = 64 * 1024
-"""Characters of a body in the overview; `--body` gives all of it."""
+"""Characters of a body in the overview; `--body` prints all of it."""
 
 MOST_NOTE = 4096
 """Characters of a note; only older versions took longer ones."""
 
 MOST_DIFFERENCES = 20
-"""Of a shape, in the overview; `shapes` tells all."""
+"""Differences of a shape in the overview; `shapes` prints all."""
 
 MOST_TOLD = 1_000
-"""Characters of a difference; `--json` has all of what came from outside."""
+"""Characters of a difference; `--json` has all of it."""
 
 MOST_HEX = 512
 """Bytes of a body in the overview that is no text."""
@@ -57,16 +57,16 @@ MOST_HEX = 512
 
 @click.command("show", cls=FilterCommand)
 @click.argument("selection", nargs=-1)
-@click.option("--body", is_flag=True, help="The exact bytes of the body.")
-@click.option("--headers", is_flag=True, help="The headers, in the order they came.")
-@click.option("--http", is_flag=True, help="The request as HTTP.")
-@click.option("--curl", is_flag=True, help="A shell line that sends the same bytes.")
-@click.option("--attempts", is_flag=True, help="Each try of each delivery.")
+@click.option("--body", is_flag=True, help="Print the exact bytes of the body.")
+@click.option("--headers", is_flag=True, help="Print the headers, in the order received.")
+@click.option("--http", is_flag=True, help="Print the request as HTTP.")
+@click.option("--curl", is_flag=True, help="Print a shell line that sends the same bytes.")
+@click.option("--attempts", is_flag=True, help="Show each attempt of each delivery.")
 @reveal_option
 @shared_options
 @click.pass_obj
 def show_command(invocation: Invocation, /, selection: tuple[str, ...], reveal: bool, **parts: bool) -> None:
-    """One capture whole: `show 12`, `show latest --body`, `show 12 --curl`.
+    """Show one capture: `show 12`, `show latest --body`, `show 12 --curl`.
 
     SELECTION is ids (12, 12..20, latest), a Lean event_id, or a filter; without one, the latest.
     JSON is laid out with each number's own digits. On a terminal hostile characters are made
@@ -120,7 +120,7 @@ def overview(
 
     Args:
         tries: the captures of its event.
-        others: in what its body differs from the first one's.
+        others: how its body differs from the first one's.
     """
     yield f"{capture.id}  {what(capture)}  {format_time(capture.received_at)}"
     for name, value in (*_facts(capture), *_repeats(capture, tries, others)):
@@ -137,7 +137,7 @@ def _facts(capture: Capture) -> Iterator[tuple[str, str]]:
     senders = {
         None: "",
         Comparison.MATCH: ", a sender of Lean's",
-        Comparison.MISMATCH: ", none of Lean's senders",
+        Comparison.MISMATCH: ", not one of Lean's senders",
     }
     yield "from", visible(capture.client) + senders[capture.sender]
     if capture.tls is not None:
@@ -168,9 +168,9 @@ def _facts(capture: Capture) -> Iterator[tuple[str, str]]:
     for each in capture.deliveries:
         words = [f"{each.kind} to {each.target}: {each.state}"]
         if each.attempts:
-            tries = "1 try" if each.attempts == 1 else f"{each.attempts} tries, the last"
+            made = "1 attempt" if each.attempts == 1 else f"{each.attempts} attempts, the last"
             took = "" if each.elapsed_ms is None else f" in {format_ms(each.elapsed_ms)}"
-            words.append(f"{tries}: {response(each.status, each.error)}{took}")
+            words.append(f"{made}: {response(each.status, each.error)}{took}")
         words += [f"Lean would conclude: {each.verdict}"] if each.verdict else []
         words += [each.reason] if each.reason else []
         yield "delivery", visible("; ".join(words))
@@ -216,7 +216,7 @@ def body_lines(body: bytes, headers: Headers) -> Iterator[str]:
         yield visible_block(text[:MOST_SHOWN].replace("\r\n", "\n"))
         left = len(text) - MOST_SHOWN
     if left > 0:
-        yield f"... and {left} more; --body gives all of it"
+        yield f"... and {left} more; --body prints all of it"
 
 
 def _text(body: bytes) -> str | None:
@@ -236,7 +236,7 @@ def _print_attempts(capture: Capture, attempts: Sequence[Attempt]) -> None:
 def _attempt_lines(attempt: Attempt, capture: Capture) -> Iterator[str]:
     came = response(attempt.status, attempt.error)
     line = (
-        f"{attempt.capture_id}  {attempt.kind} to {attempt.target}, try {attempt.number}"
+        f"{attempt.capture_id}  {attempt.kind} to {attempt.target}, attempt {attempt.number}"
         f"  {format_time(attempt.started_at)}  {attempt.outcome}: {came} in {format_ms(attempt.elapsed_ms)}"
     )
     if attempt.verdict or attempt.verdict_reason:
@@ -244,7 +244,7 @@ def _attempt_lines(attempt: Attempt, capture: Capture) -> Iterator[str]:
         line += f": {attempt.verdict_reason}" if attempt.verdict_reason else ""
     yield visible(line)
     if attempt.address is not None:
-        yield f"  went to {one_of_several(attempt.address)}"
+        yield f"  connected to {one_of_several(attempt.address)}"
     if attempt.sent_method is not None or attempt.sent_target is not None:
         method, target = attempt.sent_method or capture.method, attempt.sent_target or capture.target
         yield f"  sent: {visible(method)} {latin1_shown(target)}"

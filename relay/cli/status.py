@@ -1,4 +1,4 @@
-"""`status` and `reload`: what the engine does, and its settings anew."""
+"""`status` and `reload`: the state of the engine, and reading its settings again."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ LOOK_EVERY_S = 0.1
     type=click.FloatRange(min=0),
     default=0.0,
     metavar="SECONDS",
-    help="Wait until an engine runs, at most so long.",
+    help="Wait until an engine runs, at most this long.",
 )
 @shared_options
 @click.pass_obj
 def status_command(invocation: Invocation, wait_s: float) -> int:
-    """What the engine is doing, how the store is, and how much the log holds.
+    """Show the state of the engine and the store, and how much the database holds.
 
-    Exit 0 while an engine runs, 5 where none does; what the database holds is printed either way.
+    Exit 0 while an engine runs, 5 if none does; the totals of the database are printed either way.
     """
     settings = invocation.settings()
     running = _ask_engine(settings, wait_s)
@@ -66,7 +66,7 @@ def status_command(invocation: Invocation, wait_s: float) -> int:
 
 
 def _ask_engine(settings: Settings, wait_s: float) -> EngineStatus | None:
-    """What the engine says, as soon as one runs; None where none does in time.
+    """The engine's status, as soon as one runs; None if none does in time.
 
     Raises:
         Unreachable: one runs and does not answer.
@@ -85,7 +85,7 @@ def _ask_engine(settings: Settings, wait_s: float) -> EngineStatus | None:
 
 
 def _counts(settings: Settings) -> tuple[CaptureTotals | None, str]:
-    """How much the database holds; or None and why that cannot be told."""
+    """The totals of the database; or None and the reason why they are not known."""
     try:
         with Reader(settings.db) as reader:
             return reader.counts(), ""
@@ -156,7 +156,7 @@ def _replay_line(replay: ReplayStatus) -> str:
 @shared_options
 @click.pass_obj
 def reload_command(invocation: Invocation) -> None:
-    """Have the running engine read its settings again; it keeps the old ones where the new are wrong."""
+    """Make the running engine read its settings again; it keeps the old ones if the new ones are wrong."""
     settings = invocation.settings_unasked()
     say_left_out(settings)
     if holder(settings.db) is None:
@@ -168,7 +168,7 @@ def reload_command(invocation: Invocation) -> None:
 
 
 def reloaded(result: ReloadResult) -> str:
-    """What an engine made of `reload`, in words."""
+    """The result of `reload`, in words."""
     words = ["settings read again"]
     if result.parked:
         what = format_deliveries(result.parked)

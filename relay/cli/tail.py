@@ -1,4 +1,4 @@
-"""`tail` and `wait`: captures as they come, and the first one that matches.
+"""`tail` and `wait`: captures as they arrive, and the first one that matches.
 
 Owns the watching: `PRAGMA data_version` ten times a second, which costs 50 us and holds no
 snapshot, and a search only when it has changed.
@@ -44,7 +44,7 @@ STILL_WATCHED = 2_000
 @shared_options
 @click.pass_obj
 def tail_command(invocation: Invocation, filter: tuple[str, ...], reveal: bool) -> None:
-    """Captures as they come, a line each: `tail`, `tail sig:invalid`. Ctrl-C ends it.
+    """Print captures as they arrive, one line each: `tail`, `tail sig:invalid`. Ctrl-C ends it.
 
     A capture is printed once, when it matches: with `verdict:` or `shape:` that is when they are known.
     Started before the engine, it waits for its database.
@@ -71,16 +71,16 @@ def tail_command(invocation: Invocation, filter: tuple[str, ...], reveal: bool) 
     type=click.FloatRange(min=0),
     default=30.0,
     metavar="S",
-    help="Give up after so many seconds, with exit code 4.  [30]",
+    help="Give up after this many seconds, with exit code 4.  [30]",
 )
-@click.option("--since", metavar="TIME", help="Look back to then: 5m, 08:15, 2026-11-20T08:15.  [10s]")
+@click.option("--since", metavar="TIME", help="Look back to this time: 5m, 08:15, 2026-11-20T08:15.  [10s]")
 @reveal_option
 @shared_options
 @click.pass_obj
 def wait_command(
     invocation: Invocation, filter: tuple[str, ...], timeout_s: float, since: str | None, reveal: bool
 ) -> None:
-    """The first capture that matches, as soon as it is there: `wait type:payment --timeout 20`.
+    """Wait for the first capture that matches: `wait type:payment --timeout 20`.
 
     Looks back 10 seconds, and again when verdicts and shapes come. Exit code 4 when none came in time.
     """
@@ -101,9 +101,7 @@ def wait_command(
                 return
             left_s = deadline - monotonic()
             if left_s <= 0:
-                raise NotFound(
-                    f"nothing came within {timeout_s:g} s that matches {wanted.text or 'anything'}"
-                )
+                raise NotFound(f"no capture matched {wanted.text or 'anything'} within {timeout_s:g} s")
             sleep(min(EVERY_S, left_s))
 
 
@@ -116,7 +114,7 @@ def _filter(words: tuple[str, ...]) -> Filter:
 
 @contextmanager
 def _opened(path: Path, deadline: float | None = None) -> Iterator[tuple[Reader, bool]]:
-    """The database, as soon as an engine has made it or brought it up to date; and whether that was awaited.
+    """The database, as soon as an engine has created or migrated it; and whether that took waiting.
 
     Raises:
         NotFound: it is not there at the deadline.
@@ -130,7 +128,7 @@ def _opened(path: Path, deadline: float | None = None) -> Iterator[tuple[Reader,
             if not isinstance(error, NotFound) and error.word != "older-database":
                 raise
             if deadline is not None and monotonic() >= deadline:
-                raise NotFound(f"nothing came in time: {error}") from error
+                raise NotFound(f"no capture in time: {error}") from error
             if not waited:
                 click.echo(f"lean-relay: waiting for an engine: {visible(str(error))}", err=True)
             waited = True
@@ -151,7 +149,7 @@ def _print(
 
 
 class _Watch:
-    """What matches a filter and was not given before, each time it is asked."""
+    """Yields the captures that match a filter and are new since the last call."""
 
     def __init__(self, reader: Reader, filter: Filter, after: int) -> None:
         self._reader = reader

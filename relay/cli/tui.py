@@ -33,7 +33,7 @@ class Passing(Remembering):
 @shared_options
 @click.pass_obj
 def tui_command(invocation: Invocation) -> int:
-    """Browse the log in the terminal, whether an engine runs on it or not.
+    """Browse the database in the terminal, with or without an engine.
 
     Starts no listener: `lean-relay` without a command does, with the options of `listen`.
     """
@@ -49,11 +49,11 @@ def tui_command(invocation: Invocation) -> int:
 
 @click.command("screen", cls=Passing)
 @listen_options
-@click.option("--detach", is_flag=True, help="The listener goes on when the screen is left.")
+@click.option("--detach", is_flag=True, help="Keep the listener running when the screen closes.")
 @shared_options
 @click.pass_context
 def screen_command(ctx: click.Context, /, detach: bool, **flags: Any) -> int:
-    """Take webhooks as `listen` does, and show them in a terminal UI in front of it.
+    """Receive webhooks as `listen` does, and show them in a terminal UI.
 
     Where an engine runs on the log already, joins that one; options that it does not have are an error then.
     Without a terminal, the same as `listen`.

@@ -1,4 +1,4 @@
-"""`verify`: checks signatures again, with the secrets of now."""
+"""`verify`: check signatures again, with the current secrets."""
 
 from __future__ import annotations
 
@@ -27,36 +27,36 @@ from relay.text.local_time import now
 from relay.text.safe import visible
 
 SAVED_AT_ONCE = 1_000
-"""Judgements in one request to the engine."""
+"""Results in one request to the engine."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
-    """One signature, checked with the secrets of now."""
+    """One signature, checked with the current secrets."""
 
     id: int | None
     """Of the capture; None for a file."""
     name: str
-    """What it is, for people: the event's type, or the file."""
+    """Name for people: the event's type, or the file."""
     signature: Signature
     signed_by: str | None
     reason: str | None
-    """Why it is not valid; None where it is."""
+    """Why it is not valid; None if it is."""
     stored: tuple[Signature, str | None] | None = None
-    """What the log says of it; None for a file."""
+    """The stored state; None for a file."""
     attempts: tuple[tuple[Attempt, AttemptVerification], ...] = ()
-    """What reached backends, where that was asked for."""
+    """The verified attempts, if they were requested."""
 
     @property
     def is_fine(self) -> bool:
-        """Whether the signature is valid, and was where it was sent to."""
+        """Whether the signature is valid, here and at each backend."""
         return self.signature is Signature.VALID and all(
             found.signature is Signature.VALID for _, found in self.attempts
         )
 
     @property
     def changed(self) -> bool:
-        """Whether the log says otherwise."""
+        """Whether the stored state differs."""
         return self.stored is not None and self.stored != (self.signature, self.signed_by)
 
     def as_json(self) -> dict[str, Any]:
@@ -74,7 +74,7 @@ class Checked:
         }
 
     def line(self) -> str:
-        """`12 payment.updated valid by sandbox`, and what the log says where that differs."""
+        """`12 payment.updated valid by sandbox`, and the stored state if it differs."""
         words = [str(self.id)] if self.id is not None else []
         words += [self.name, self.signature]
         if self.signed_by is not None:
@@ -89,28 +89,26 @@ class Checked:
 @click.command("verify")
 @click.argument("words", nargs=-1, metavar="SELECTION|FILE")
 @click.option(
-    "--signature", "value", metavar="VALUE", help="Check FILE, a raw body (- is stdin), against this value."
+    "--signature", "value", metavar="VALUE", help="Check FILE, a raw body (- is stdin), with this value."
 )
 @click.option(
     "--attempts",
     is_flag=True,
-    help="Also check what reached each backend, and if it refused, what would explain that.",
+    help="Also check the requests to each backend, and explain rejections.",
 )
-@click.option(
-    "--save", is_flag=True, help="Write the judgement to the captures that the log judged otherwise."
-)
+@click.option("--save", is_flag=True, help="Store the new state of captures where it differs.")
 @shared_options
 @click.pass_obj
 def verify_command(
     invocation: Invocation, words: tuple[str, ...], value: str | None, attempts: bool, save: bool
 ) -> None:
-    """Check signatures again with the secrets of now, a line each, and explain wrong ones.
+    """Check signatures again with the current secrets, one line each, and explain wrong ones.
 
     SELECTION is ids (12, 12..20, latest), a Lean event_id or a filter, such as sig:invalid; 1.. is all. With
-    --signature it is a file instead, whose bytes are the body. A file that is an entry of Lean's own webhook
-    log is recognised: its bytes are not those that were sent, so no signature can be checked on it.
+    --signature it is a file instead, whose bytes are the body. An entry of Lean's own webhook log is
+    recognised: its bytes differ from those that were sent, so its signature cannot be checked.
 
-    Exit 3 where one is not valid.
+    Exit 3 if one is not valid.
     """
     settings = invocation.settings()
     secrets = read_secrets(settings, warn=_say)
@@ -123,13 +121,13 @@ def verify_command(
             raise UsageError("--signature goes with one FILE, and neither with --save nor --attempts")
         checks: Iterator[Checked] = iter([check_file(words[0], value, secrets)])
     elif not words:
-        raise UsageError("verify wants a SELECTION, such as latest or sig:invalid; 1.. is all")
+        raise UsageError("verify needs a SELECTION, such as latest or sig:invalid; 1.. selects all")
     elif len(words) == 1 and is_file(words[0]):
         apart("a file", "--save", "--attempts")
         record = check_record(words[0], read(words[0]))
         if record is None:
             raise UsageError(
-                f"{words[0]} is a file; give what its lean-signature header said as --signature VALUE"
+                f"{words[0]} is a file; pass the value of its lean-signature header as --signature VALUE"
             )
         checks = iter([record])
     else:
@@ -143,9 +141,9 @@ def verify_command(
         if check.changed:
             changed.append(check)
     if save:
-        _say(f"judged anew in the log: {run_async(save_all(settings, changed))}")
+        _say(f"updated in the database: {run_async(save_all(settings, changed))}")
     elif changed:
-        _say(f"the log judged {len(changed)} of them otherwise; --save writes what is said here")
+        _say(f"the stored state of {len(changed)} of them differs; --save updates it")
     if wrong:
         raise CheckFailed(f"not valid: {wrong} of {done}", word="signature")
 
@@ -160,7 +158,7 @@ def _print(check: Checked, *, json_lines: bool) -> None:
             print_json({"kind": "attempt_verification", "capture_id": attempt.capture_id, **asdict(found)})
             continue
         came = attempt.status if attempt.status is not None else attempt.outcome
-        said = f"try {attempt.number} to {attempt.target}, {came}: {found.summary}"
+        said = f"attempt {attempt.number} to {attempt.target}, {came}: {found.summary}"
         if found.mistakes:
             said += f"; {found.status} would be explained if"
         click.echo(visible(f"  {said}"))
@@ -235,7 +233,7 @@ def check_file(name: str, value: str, secrets: Mapping[str, bytes]) -> Checked:
 
 
 def check_record(name: str, text: bytes) -> Checked | None:
-    """What is said of a copied entry of Lean's webhook log; None for anything else."""
+    """The remark on a copied entry of Lean's webhook log; None for anything else."""
     if not is_log_record(text):
         return None
     event = read_event(next(unwrapped(text)).body)
@@ -250,7 +248,7 @@ def check_record(name: str, text: bytes) -> Checked | None:
 
 
 async def save_all(settings: Settings, checks: Sequence[Checked]) -> int:
-    """Have the engine write the judgements to the captures; how many it changed."""
+    """Make the engine store the new states; returns how many changed."""
     from relay.control.messages import VerifyRequest
     from relay.engine import engine  # with the web server, which only this needs
 

@@ -66,7 +66,7 @@ def test_a_relay_that_leads_to_itself_by_another_name(tmp_path: Path) -> None:
         wait_until(lambda: nothing_goes_on(relay), "the end")
         assert captures(relay) == 2
         done = lean_relay(tmp_path, "show", "2", "--db", str(relay.db))
-        assert f"ended; 1 try: {why} in <1 ms\n" in done.stdout
+        assert f"ended; 1 attempt: {why} in <1 ms\n" in done.stdout
         done = lean_relay(tmp_path, "list", "verdict:retry", "--json", "--db", str(relay.db))
         assert done.stdout == "", "Lean would conclude nothing of what never left"
 

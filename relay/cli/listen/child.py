@@ -1,6 +1,6 @@
-"""A listener behind a screen: `listen` as a child process that ends with whoever started it.
+"""A listener for a screen: `listen` as a child process that ends with its parent.
 
-Owns the child, the pipe by which it notices our end however that comes, and what it says on stderr.
+Owns the child, the pipe by which it notices our end however that comes, and its stderr.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from relay.errors import Exit, RelayError
 from relay.processes import how_it_ended, own_environment, own_module
 
 LINES_KEPT = 200
-"""Of what it says, the newest lines."""
+"""Number of its newest lines kept."""
 
 ENDS_WITHIN_S = 8.0
-"""Longer than the engine takes to finish what it has in hand."""
+"""Longer than the engine takes to finish its work."""
 
 DETACHED = -1
 
@@ -50,7 +50,7 @@ class Listener:
         self._detached = detach
         self._unread: deque[str] = deque(maxlen=LINES_KEPT)
         self.last_words: list[str] = []
-        """What the interpreter said of the crash that ended it, which no screen has room for."""
+        """The interpreter's report of the crash that ended it, which is too long for a screen."""
         self._ready = threading.Event()
         self._ready_line = ""
         read_end, self._lifeline = os.pipe()
@@ -100,7 +100,7 @@ class Listener:
         """Wait for it to listen; False where it does not yet, after so many seconds.
 
         Raises:
-            RelayError: it has ended; the message is what it said.
+            RelayError: it has ended; the message is its own.
         """
         if not self._ready.wait(within_s):
             return False

@@ -45,17 +45,17 @@ DETACHED = -1
     is_flag=True,
     help="Go on in the background once it is ready; it says where its log lines are.",
 )
-@click.option("--behind", type=int, hidden=True, help="Stand behind a screen; end when this descriptor does.")
+@click.option("--behind", type=int, hidden=True, help="Run for a screen; end when this descriptor does.")
 @click.option("--log", "log_to", type=FILE, hidden=True, help="Write log lines there once it is ready.")
 @shared_options
 @click.pass_context
 def listen_command(
     ctx: click.Context, /, detach: bool, behind: int | None, log_to: Path | None, **flags: Any
 ) -> int:
-    """Take webhooks: store each one, answer 200, and send it on where --forward-to says.
+    """Receive webhooks: store each one, answer 200, and forward it to the targets of --forward-to.
 
-    Prints one line on stdout when it is ready, and one on stderr for each capture and each try to send
-    it on, with what Lean would have made of the answer. Ctrl-C ends it, as `lean-relay stop` does.
+    Prints one line on stdout when it is ready, and one on stderr for each capture and each attempt to
+    forward it, with Lean's conclusion from the response. Ctrl-C ends it, as `lean-relay stop` does.
     """
     invocation = ctx.ensure_object(Invocation)
     settings = invocation.settings(**flags)
@@ -173,9 +173,9 @@ def _warn_of_exposure(settings: Settings) -> None:
     if is_loopback(settings.host):
         return
     if settings.tls_cert is None and not settings.dev_tls:
-        means = "whoever reaches it can post captures, and bank data crosses the network unencrypted"
+        means = "anybody who reaches it can post captures, and bank data crosses the network unencrypted"
     elif settings.client_auth != "required":
-        means = "whoever reaches it can post captures; look at their signatures"
+        means = "anybody who reaches it can post captures; check their signatures"
     else:
         return
     log.warning("listening on %s, not only on this machine: %s", settings.host, means)

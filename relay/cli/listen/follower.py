@@ -1,6 +1,6 @@
-"""What `listen` prints of captures and attempts as they come, read back from the log in a thread of its own.
+"""The lines that `listen` prints for captures and attempts, read from the database in a thread of its own.
 
-A terminal that stands still (Ctrl-S, a full pipe) must delay no answer and lose no capture: so the
+A blocked terminal (Ctrl-S, a full pipe) must delay no answer and lose no capture: so the
 engine hands nothing over, and the follower reads at its own pace.
 """
 
@@ -45,7 +45,7 @@ log = logging.getLogger("relay.follow")
 
 
 class Follower:
-    """Follows the log from where it stands now; a context manager, whose end prints what is left."""
+    """Follows the database from its current end; a context manager that prints the rest when it exits."""
 
     def __init__(self, settings: Settings, *, json: bool) -> None:
         self._settings = settings
@@ -110,7 +110,9 @@ class Follower:
     def _print_attempts(self, newest: int) -> None:
         skipped = 0 if self._json else newest - self._last_attempt - LINES_AT_ONCE
         if skipped > 0:
-            write(STDERR, f"... {skipped} more tries; `lean-relay list` shows what became of each capture\n")
+            write(
+                STDERR, f"... {skipped} more attempts; `lean-relay list` shows the result for each capture\n"
+            )
             self._last_attempt += skipped
         while page := self._reader.attempts_after(self._last_attempt, ANSWERS_AT_ONCE, newest):
             for followed in page:
@@ -124,7 +126,7 @@ class Follower:
 
 
 def capture_line(capture: Capture, *, other_bytes: bool = False) -> str:
-    """`12 payment.updated valid`: what came, whether its signature holds, and what is unusual about it."""
+    """`12 payment.updated valid`: the event, its signature, and anything unusual about it."""
     words = [str(capture.id), what(capture), capture.signature]
     if capture.origin != Origin.RECEIVED:
         words.append(str(capture.origin))
@@ -146,7 +148,7 @@ def attempt_line(followed: AttemptEvent, *, name_target: bool) -> str:
     if attempt.kind != "live":
         words.append(visible(attempt.kind))
     where = f"{visible(attempt.target)}: " if name_target else ""
-    tries = f", try {attempt.number}" if attempt.number > 1 else ""
+    tries = f", attempt {attempt.number}" if attempt.number > 1 else ""
     line = f"{' '.join(words)} -> {where}{attempt_outcome(attempt)}{tries}: {conclusion(followed)}"
     if followed.again_at is not None:
         ended_at = attempt.started_at + timedelta(milliseconds=attempt.elapsed_ms)
@@ -156,9 +158,9 @@ def attempt_line(followed: AttemptEvent, *, name_target: bool) -> str:
 
 
 def _number(followed: AttemptEvent) -> int | None:
-    """Which of Lean's tries this one stands for; None where that cannot be told.
+    """Which of Lean's attempts this one corresponds to; None if not known.
 
-    A capture that repeats another is Lean's own later try, and the minutes between them tell which.
+    A capture that repeats another is Lean's retry; the minutes between them say which one.
     """
     number = followed.attempt.number
     if followed.repeat_of is None:
@@ -170,7 +172,7 @@ def _number(followed: AttemptEvent) -> int | None:
 
 
 def conclusion(followed: AttemptEvent) -> str:
-    """What Lean would conclude: `delivered`, `Lean would try again in 1 min`; safe to show."""
+    """Lean's conclusion: `delivered`, `Lean would try again in 1 min`; safe to show."""
     attempt, number = followed.attempt, _number(followed)
     if attempt.verdict is None and attempt.outcome in NOT_SENT:
         return "not sent"

@@ -1,6 +1,6 @@
-"""Lines for a terminal or pipe that may stand still, written by threads that nobody waits for.
+"""Lines for a terminal or pipe that may block, written by threads that no one waits for.
 
-Ctrl-S in a terminal and a full pipe block whoever writes. The engine's words therefore go through a
+Ctrl-S in a terminal and a full pipe block the writer. The engine's words therefore go through a
 bounded queue, and everything is written past Python's own buffers, which would be flushed, and block,
 at the end of the program.
 """
@@ -20,7 +20,7 @@ STDOUT = 1
 STDERR = 2
 
 LINES_WAITING = 1_000
-"""What waits beyond this is dropped and counted."""
+"""Lines beyond this are dropped and counted."""
 
 END_WITHIN_S = 1.0
 
@@ -51,12 +51,12 @@ def close_stdout() -> None:
 
 
 class LogLines(logging.Handler):
-    """Log records as lines on stderr, cleaned; a context manager that ends with what waits written."""
+    """Log records as lines on stderr, cleaned; a context manager that writes pending lines when it exits."""
 
     def __init__(self, worded: Callable[[str], str] = str) -> None:
         """
         Args:
-            worded: what is made of a message before it is cleaned.
+            worded: converts a message before it is cleaned.
         """
         super().__init__()
         self._worded = worded

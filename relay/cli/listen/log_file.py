@@ -14,7 +14,7 @@ from relay import private_files
 from relay.cli.listen.line_writer import STDERR, before_stderr
 
 MOST_BYTES = 5 * 1024 * 1024
-"""Of the file; the one before it is kept beside it, so there are twice as many at most."""
+"""Size limit; the previous file is kept too, so there are at most twice as many."""
 
 
 def log_path(db: Path) -> Path:
@@ -24,7 +24,7 @@ def log_path(db: Path) -> Path:
 
 
 class LogFile:
-    """The open file, 0600; what was in it stays until it is full."""
+    """The open file, 0600; its content stays until it is full."""
 
     def __init__(self, path: Path) -> None:
         """Open it, and make it and its folders where they are missing.

@@ -1,1 +1,1 @@
-"""The command `shapes`: what events look like, and contracts checked against them."""
+"""The command `shapes`: the shapes of events, and contracts to check them against."""

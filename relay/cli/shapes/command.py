@@ -1,4 +1,4 @@
-"""`shapes`: what events look like, how that differs from what Lean documents, and contracts on it."""
+"""`shapes`: the shapes of events compared with Lean's documentation, and contracts."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Shapes(Group):
 @click.group("shapes", cls=Shapes, subcommand_metavar="[SELECTION|FILES] | COMMAND")
 @shared_options
 def shapes_command() -> None:
-    """What events look like, and how that differs from what Lean documents: `shapes`, `shapes type:payment`.
+    """Compare events with Lean's documentation: `shapes`, `shapes type:payment`.
 
     For each event type: how many, first and last, each field with its types and how often it was there, a
     few values, and the differences. A field that is missing or of another type than documented is a
@@ -73,7 +73,7 @@ def shapes_command() -> None:
 @shared_options
 @click.pass_obj
 def seen(invocation: Invocation, words: tuple[str, ...]) -> None:
-    """What events look like, and how that differs from what Lean documents."""
+    """Compare events with Lean's documentation."""
     summary = _summary(invocation.settings(), words)
     for number, each in enumerate(summary.types()):
         if invocation.json:
@@ -86,14 +86,14 @@ def seen(invocation: Invocation, words: tuple[str, ...]) -> None:
 
 @shapes_command.command("freeze", cls=FilterCommand)
 @click.argument("words", nargs=-1, metavar="[SELECTION|FILES]")
-@click.option("-o", "--output", metavar="FILE", help="Where to; without it, stdout.")
+@click.option("-o", "--output", metavar="FILE", help="Output file; default stdout.")
 @click.option("--force", is_flag=True, help="Overwrite FILE even if it was edited.")
 @shared_options
 @click.pass_obj
 def freeze(invocation: Invocation, words: tuple[str, ...], output: str | None, force: bool) -> None:
-    """Write a contract: JSON Schema of what is documented of these events, and of what was seen.
+    """Write a contract: JSON Schema of these events, as documented and as seen.
 
-    Keep it beside your code and review its changes; `shapes check --against FILE` holds events against it.
+    Keep it with your code and review its changes; `shapes check --against FILE` checks events with it.
     It has no values of your customers, only names, types and known words.
     """
     from relay.analysis.contract import frozen  # with jsonschema, which the summary need not wait for
@@ -116,7 +116,7 @@ def freeze(invocation: Invocation, words: tuple[str, ...], output: str | None, f
 @shared_options
 @click.pass_obj
 def check(invocation: Invocation, words: tuple[str, ...], against: str, junit: str | None) -> None:
-    """Hold events against a contract. Exit 3 where one has drifted, 4 where none could be held against it."""
+    """Check events against a contract. Exit 3 if one has drifted, 4 if none could be checked."""
     if junit == "-":
         apart("--junit -, which is on stdout too", "--json")
     from relay.analysis.contract import Contract
@@ -129,7 +129,7 @@ def check(invocation: Invocation, words: tuple[str, ...], against: str, junit: s
     try:
         contract = Contract(read(against))
     except (ValueError, RecursionError) as error:
-        raise UsageError(f"{against} is no contract: {error}") from error
+        raise UsageError(f"{against} is not a valid contract: {error}") from error
     checked = checked_against(contract, sources(invocation.settings(), words), against)
     for line in report(checked):
         if invocation.json:
@@ -148,12 +148,12 @@ def check(invocation: Invocation, words: tuple[str, ...], against: str, junit: s
 
 @shapes_command.command("export")
 @click.argument("types", nargs=-1, metavar="[TYPE...]")
-@click.option("-o", "--output", metavar="FILE", help="Where to; without it, stdout.")
+@click.option("-o", "--output", metavar="FILE", help="Output file; default stdout.")
 @click.option("--force", is_flag=True, help="Overwrite FILE even if it was edited.")
 @shared_options
 @click.pass_obj
 def export(invocation: Invocation, types: tuple[str, ...], output: str | None, force: bool) -> None:
-    """Write what Lean documents as JSON Schema (draft 2020-12): of all event types, or of these."""
+    """Write Lean's documentation as JSON Schema (draft 2020-12): of all event types, or of these."""
     from relay.lean.schemas import all_schemas
 
     try:
@@ -169,7 +169,7 @@ def export(invocation: Invocation, types: tuple[str, ...], output: str | None, f
 @shared_options
 @click.pass_obj
 def recheck(invocation: Invocation, selection: tuple[str, ...]) -> None:
-    """Judge stored captures again with this version's catalogue; without SELECTION, what it never judged."""
+    """Check stored captures again with this catalogue; without SELECTION, those it never checked."""
     settings = invocation.settings()
     with Reader(settings.db) as reader:
         version = catalogue().version
@@ -202,7 +202,7 @@ def _summary(settings: Settings, words: Sequence[str]) -> Summary:
     for source in sources(settings, words):
         summary.add(source.body, source.at, source.name)
     if not summary.types():
-        raise NotFound("there is no event in it")
+        raise NotFound("it contains no event")
     return summary
 
 
@@ -255,7 +255,7 @@ def _write(
     *,
     force: bool,
 ) -> None:
-    """A document into its file, or on stdout; with --json there is a line of what was written.
+    """Write a document to its file, or stdout; with --json prints a line about it.
 
     Args:
         line: of --json; the file's name is added, and where there is none, the document.

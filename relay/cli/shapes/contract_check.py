@@ -1,4 +1,4 @@
-"""What `shapes check` finds, type by type, and how it is told: as lines, and as JUnit XML."""
+"""The findings of `shapes check`, type by type, as lines and as JUnit XML."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from relay.text.safe import visible
 
 @dataclass(slots=True)
 class Checked:
-    """What checking found of one event type."""
+    """The findings for one event type."""
 
     compared: int = 0
     drifted: int = 0
     unknown: int = 0
-    """Events that the contract does not speak of."""
+    """Events that the contract does not cover."""
     differences: dict[tuple[str, str], DifferenceStats] = field(default_factory=dict)
 
 
@@ -32,7 +32,7 @@ def checked_against(contract: Contract, events: Iterator[Source], name: str) -> 
         try:
             judgement = contract.judge(source.body)
         except ValueError as error:
-            raise UsageError(f"{name} is no contract: {error}") from error
+            raise UsageError(f"{name} is not a valid contract: {error}") from error
         checked = found.setdefault(judgement.type or "no type", Checked())
         if judgement.shape in (Shape.UNKNOWN, Shape.NOT_JSON):
             checked.unknown += 1
@@ -46,9 +46,9 @@ def checked_against(contract: Contract, events: Iterator[Source], name: str) -> 
 
 def report(checked: Mapping[str, Checked]) -> Iterator[dict[str, Any]]:
     for type_, each in sorted(checked.items()):
-        counts = f"{each.compared} held against it, {each.drifted} drifted"
+        counts = f"{each.compared} checked, {each.drifted} drifted"
         if not each.compared:
-            counts = f"{each.unknown} passed over: the contract does not speak of it"
+            counts = f"{each.unknown} passed over: the contract does not cover it"
         yield {
             "kind": "checked",
             "type": type_,
@@ -88,6 +88,6 @@ def junit_xml(checked: Mapping[str, Checked]) -> str:
             message = f"{each.drifted} of {each.compared} drifted"
             ElementTree.SubElement(case, "failure", message=message).text = "\n".join(warnings)
         elif not each.compared:
-            ElementTree.SubElement(case, "skipped", message="the contract does not speak of it")
+            ElementTree.SubElement(case, "skipped", message="the contract does not cover it")
     ElementTree.indent(suite)
     return '<?xml version="1.0" encoding="utf-8"?>\n' + ElementTree.tostring(suite, encoding="unicode") + "\n"

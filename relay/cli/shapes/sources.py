@@ -1,6 +1,6 @@
 """Where commands about shapes take their events from: captures of the log, or files.
 
-Owns telling the two apart, and what is said of events that come out of another wrapping.
+Owns how to distinguish the two, and the remarks on events found in another format.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def sources(settings: Settings, words: Sequence[str]) -> Iterator[Source]:
     Raises:
         UsageError: files and captures are mixed, or a filter is wrong.
         NotFound: a file or the log cannot be read, or ids are not there.
-        CheckFailed: a file holds what is no JSON, as one that was cut.
+        CheckFailed: a file is not valid JSON, for example cut off.
     """
     files = [word for word in words if is_file(word)]
     if files and len(files) < len(words):
@@ -59,7 +59,7 @@ def sources(settings: Settings, words: Sequence[str]) -> Iterator[Source]:
         return
     for word in words:
         if word.endswith((".json", ".jsonl", ".ndjson")):
-            raise NotFound(f"there is no file {word}")
+            raise NotFound(f"no file {word}")
     with Reader(settings.db) as reader:
         for capture in select(reader, words, now()):
             body = decoded(capture.body, encoding_of(capture.headers)).data

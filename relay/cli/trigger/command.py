@@ -44,10 +44,8 @@ def _types(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) ->
 
 @click.command("trigger")
 @click.argument("types", metavar="TYPE...", nargs=-1, shell_complete=_types)
-@click.option("--list", "listing", is_flag=True, help="Print the types that Lean is known to send, and end.")
-@click.option(
-    "--explain", is_flag=True, help="Print what is known of each TYPE: fields, values, an example, and end."
-)
+@click.option("--list", "listing", is_flag=True, help="List the types that Lean is known to send.")
+@click.option("--explain", is_flag=True, help="Explain each TYPE: fields, values, an example.")
 @click.option(
     "--set",
     "changes",
@@ -56,12 +54,14 @@ def _types(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) ->
     help="Change the sample: payload.status=FAILED, payload.items[0].id=5. VALUE is JSON where it can be. "
     "May be repeated; a path that leads nowhere is an error.",
 )
-@click.option("--count", type=click.IntRange(1), default=1, metavar="N", help="How many of each.  [1]")
+@click.option(
+    "--count", type=click.IntRange(1), default=1, metavar="N", help="Number of samples of each type.  [1]"
+)
 @click.option(
     "--rate",
     type=click.FloatRange(0, 10_000, min_open=True),
     metavar="N",
-    help="Posts per second, whether or not the ones before are answered; default one after the other.",
+    help="Posts per second, without waiting for responses; default sequentially.",
 )
 @click.option(
     "--region",
@@ -73,16 +73,14 @@ def _types(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) ->
 @click.option(
     "--sign-with",
     metavar="NAME",
-    help="Which secret; default sandbox, else default, else the first. Without any it goes unsigned.",
+    help="Secret to sign with; default sandbox, else default, else the first. Unsigned without any.",
 )
 @click.option(
     "--to",
     metavar="TARGET",
-    help="Post to :3000, localhost:3000/hook or a URL instead; the log sees nothing.",
+    help="Post to :3000, localhost:3000/hook or a URL instead; nothing is recorded.",
 )
-@click.option(
-    "--client-cert", type=FILE, metavar="FILE", help="Show this certificate, as a Lean that has one."
-)
+@click.option("--client-cert", type=FILE, metavar="FILE", help="Present this certificate, as Lean may do.")
 @click.option("--client-key", type=FILE, metavar="FILE", help="The private key of --client-cert.")
 @click.option("--ca", type=FILE, metavar="FILE", help="Trust these authorities over HTTPS too.")
 @target_tls_options
@@ -113,7 +111,7 @@ def trigger_command(
     one that is updated. Each carries X-Lean-Relay-Sample and is shown as a sample. A line on stdout tells
     each answer.
 
-    Exit 0 where each answer was 200 within 10 s, which is what Lean takes as delivered; 1 where one was
+    Exit 0 if each response was 200 within 10 s, which Lean counts as delivered; 1 if one was
     not; 5 where nothing could be reached.
     """
     alone("--list")
@@ -223,11 +221,11 @@ def engine_url(db: Path) -> str:
 
 
 def _where(url: str, settings: Settings, tls: TargetTls | None, ca: Path | None) -> Destination:
-    """Where to post, whom to trust there and what to show.
+    """Where to post, whom to trust there, and the certificate to present.
 
     Args:
-        settings: what they say of targets holds, where no option says otherwise.
-        ca: trusted beside the system's authorities; without it the development authority is.
+        settings: their values for targets apply unless an option overrides them.
+        ca: trusted besides the system's authorities; default the development authority.
 
     Raises:
         UsageError: an option that has no effect over plain HTTP, or a key without a certificate.
@@ -304,7 +302,7 @@ def _post(
 
 
 def post_line(post: Post, verdicts: bool) -> str:
-    """`payment.updated 8ad3... -> 500 in 41 ms`, and what Lean would conclude where that is bad or asked."""
+    """`payment.updated 8ad3... -> 500 in 41 ms`, and Lean's conclusion if it is bad or requested."""
     answer = response(post.status, post.error)
     line = f"{post.sample.type} {post.sample.event_id} -> {answer} in {format_ms(post.elapsed_s * 1000)}"
     if verdicts or post.verdict.word != "delivered":
@@ -315,7 +313,7 @@ def post_line(post: Post, verdicts: bool) -> str:
 
 
 def event_line(event: EventType) -> str:
-    """One type as a line of --list: name, regions, how well it is known, what makes Lean send it."""
+    """One type as a line of --list: name, regions, how well it is known, when Lean sends it."""
     width = max(len(known.type) for known in catalogue().events)
     known = event.confidence.words
     if event.payload_confidence is not event.confidence:

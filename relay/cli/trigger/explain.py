@@ -1,4 +1,4 @@
-"""`trigger TYPE --explain`: what is known of an event type, and how well.
+"""`trigger TYPE --explain`: everything known about an event type, and how well.
 
 Owns how it is laid out; the facts are the catalogue's.
 """

@@ -127,7 +127,7 @@ def test_forward_sends_again(tmp_path: Path) -> None:
         assert "lean-signature" not in attempts
         assert "retry: 500 is not 200: the backend failed" in attempts
         shown = command(tmp_path, "show", "1")
-        assert f"live to http://localhost:{port}: ended; 1 try: 500 in " in shown
+        assert f"live to http://localhost:{port}: ended; 1 attempt: 500 in " in shown
         assert "Lean would conclude: retry; 500 is not 200: the backend failed" in shown
 
 

@@ -93,7 +93,7 @@ def test_an_unknown_command_names_the_nearest(capsys: pytest.CaptureFixture[str]
     assert run(["lits"]) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert captured.err.splitlines()[-1] == "lean-relay: there is no command 'lits'; did you mean 'list'?"
+    assert captured.err.splitlines()[-1] == "lean-relay: no command 'lits'; did you mean 'list'?"
     assert run(["frobnicate"]) == 2
     assert "`lean-relay --help` lists the commands" in capsys.readouterr().err
 
@@ -189,7 +189,7 @@ def test_a_fault_of_ours_is_said_to_be_one_and_shown_safely(
     register("fail", fail)
     assert run(["fail"]) == 1
     err = capsys.readouterr().err
-    assert err.startswith("lean-relay: [bug] this is a fault of lean-relay\nTraceback")
+    assert err.startswith("lean-relay: [bug] internal error of lean-relay, please report it\nTraceback")
     assert "␛]0;owned␇" in err
     assert "\x1b" not in err
 

@@ -309,13 +309,13 @@ def test_show_in_words(log: sqlite3.Connection, relay: Run) -> None:
     for part in (
         "12  payment.updated",
         "POST /webhooks/lean HTTP/1.1",
-        "none of Lean's senders",
+        "not one of Lean's senders",
         "TLSv1.3",
         EVENT_ID,
         "valid by sandbox",
         "500, on purpose: --respond 500",
         "a note",
-        "live to http://localhost:3000: ended; 2 tries, the last: 500 in 42 ms;",
+        "live to http://localhost:3000: ended; 2 attempts, the last: 500 in 42 ms;",
         " Lean would conclude: retry; why",
         '    "amount": 100.50,',
         "lean-signature: sha512=shown",
@@ -542,7 +542,7 @@ def test_wait_looks_back(log: sqlite3.Connection, relay: Run) -> None:
     assert ids(relay("wait", "--json", "--since", "2h")[1]) == [1]
     code, out, err = relay("wait", "nothing", "--timeout", "0.05")
     assert (code, out) == (4, "")
-    assert "nothing came within 0.05 s that matches nothing" in err
+    assert "no capture matched nothing within 0.05 s" in err
     assert relay("wait", "--since", "soon")[0] == 2
 
 
@@ -589,7 +589,7 @@ def test_wait_waits_for_the_log_too(path: Path, capsys: pytest.CaptureFixture[st
     assert ids(capsys.readouterr().out) == [1]
     thread.join()
     assert run(["wait", "--timeout", "0", "--db", str(path.with_suffix(".none"))]) == 4
-    assert "nothing came in time: there is no log" in capsys.readouterr().err
+    assert "no capture in time: no database" in capsys.readouterr().err
 
 
 def test_wait_waits_while_an_engine_begins(path: Path, capsys: pytest.CaptureFixture[str]) -> None:

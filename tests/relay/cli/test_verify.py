@@ -81,7 +81,7 @@ def test_a_line_for_each(db: Path, capsys: Output) -> None:
         "6 POST /webhooks/lean invalid: it is correct for default over the body without its final" in lines[5]
     )
     assert "[signature] not valid: 4 of 6" in printed.err
-    assert "judged 2 of them otherwise; --save" in printed.err
+    assert "the stored state of 2 of them differs; --save" in printed.err
 
 
 def test_all_valid_is_exit_0(db: Path, capsys: Output) -> None:
@@ -100,7 +100,7 @@ def test_a_filter_selects(db: Path, capsys: Output) -> None:
 def test_save_writes_what_changed(db: Path, capsys: Output) -> None:
     """--save makes the log say the same, and a second time there is nothing left to change."""
     assert verify(db, "1..", "--save") == 3
-    assert "judged anew in the log: 2" in capsys.readouterr().err
+    assert "updated in the database: 2" in capsys.readouterr().err
     assert stored(db) == [
         (Signature.VALID, "default"),
         (Signature.VALID, "default"),
@@ -110,7 +110,7 @@ def test_save_writes_what_changed(db: Path, capsys: Output) -> None:
         (Signature.INVALID, None),
     ]
     assert verify(db, "1..", "--save") == 3
-    assert "judged anew in the log: 0" in capsys.readouterr().err
+    assert "updated in the database: 0" in capsys.readouterr().err
 
 
 def test_without_save_nothing_is_written(db: Path) -> None:
@@ -159,7 +159,7 @@ def test_a_file(db: Path, tmp_path: Path, capsys: Output) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        ([], 2, "verify wants a SELECTION"),
+        ([], 2, "verify needs a SELECTION"),
         (["sig:"], 2, "sig"),
         (["99"], 4, "99"),
         (["a", "b", "--signature", "x"], 2, "one FILE"),
@@ -216,7 +216,9 @@ def test_attempts(db: Path, capsys: Output) -> None:
     assert verify(db, "7", "--attempts") == 3
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "7 payment.updated valid by default"
-    assert lines[1].strip().startswith("try 1 to http://localhost:3000, 200: as received, valid by default")
+    assert (
+        lines[1].strip().startswith("attempt 1 to http://localhost:3000, 200: as received, valid by default")
+    )
     assert "as received, valid by default; 401 would be explained if" in lines[2]
     assert "it parses and serialises the JSON" in lines[3]
     # The same backend took this signature before, so what would make it refuse everything is ruled out.

@@ -93,5 +93,5 @@ async def test_a_name_with_several_addresses(
     ]
     shown = await asyncio.to_thread(run, ["--db", str(settings.db), "show", "1", "--attempts"])
     assert shown == 0
-    words = "  went to 127.0.0.1, one of several addresses of the target's name\n"
+    words = "  connected to 127.0.0.1, one of several addresses of the target's name\n"
     assert capfd.readouterr().out.count(words) == 2

@@ -85,11 +85,11 @@ def test_an_attempt_is_a_line_with_what_lean_would_conclude() -> None:
         == "12 payment.updated valid -> 200 in 3 ms: delivered"
     )
     assert line(number=7) == (
-        "12 payment.updated valid -> 500 in 41 ms, try 7: "
+        "12 payment.updated valid -> 500 in 41 ms, attempt 7: "
         "Lean documents no attempt after the 7th; it would probably give up"
     )
     assert line(number=2, again_s=5.0) == (
-        "12 payment.updated valid -> 500 in 41 ms, try 2: Lean would try again in 1 min; "
+        "12 payment.updated valid -> 500 in 41 ms, attempt 2: Lean would try again in 1 min; "
         "the relay does in 5.0 s"
     )
     assert line(name_target=True, kind="replay") == (
@@ -155,7 +155,7 @@ def test_attempts_follow_their_captures(settings: Settings, capfd: Output) -> No
     first, second, third = (said + capfd.readouterr().err).splitlines()
     assert first == "2 payment.updated unchecked"
     assert second.startswith("2 payment.updated unchecked -> 500 in 41 ms: Lean would try again in 1 min")
-    assert third == "2 payment.updated unchecked -> 200 in 41 ms, try 2: delivered"
+    assert third == "2 payment.updated unchecked -> 200 in 41 ms, attempt 2: delivered"
 
 
 def test_json_has_attempts_as_lines_with_secret_headers_masked(settings: Settings, capfd: Output) -> None:
@@ -188,7 +188,7 @@ def test_many_attempts_at_once_are_counted(settings: Settings, capfd: Output) ->
         log.execute("COMMIT")
     log.close()
     _, counted, *lines = capfd.readouterr().err.splitlines()
-    assert counted.startswith("... 30 more tries;")
+    assert counted.startswith("... 30 more attempts;")
     assert len(lines) == LINES_AT_ONCE
 
 

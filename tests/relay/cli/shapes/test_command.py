@@ -104,7 +104,7 @@ def test_freeze_and_check(db: Path, tmp_path: Path, capsys: Output) -> None:
     assert shapes("freeze", "1", "-o", contract) == 0
     assert "1 types, from 1 events" in capsys.readouterr().err
     assert shapes("check", "--against", contract, "1") == 0
-    assert capsys.readouterr().out == "payment.updated: 1 held against it, 0 drifted\n"
+    assert capsys.readouterr().out == "payment.updated: 1 checked, 0 drifted\n"
     assert shapes("check", "--against", contract, "--junit", str(junit)) == 3
     said = capsys.readouterr()
     assert 'warning  payload.amount: number is in the contract; got string "100.50" (1 of 2' in said.out
@@ -125,7 +125,7 @@ def test_check_that_checks_nothing_is_no_success(db: Path, tmp_path: Path, capsy
     assert shapes("check", "--against", str(contract), "3") == 4
     contract.write_text("{}")
     assert shapes("check", "--against", str(contract)) == 2
-    assert "is no contract: it has no $defs" in capsys.readouterr().err
+    assert "is not a valid contract: it has no $defs" in capsys.readouterr().err
     assert shapes("check", "--against", str(tmp_path / "none")) == 4
 
 
