@@ -158,7 +158,7 @@ def test_a_person_s_own_things_stay(migrated: sqlite3.Connection, change: str) -
             'DROP INDEX "attempts_delivery"',
         ),
         ("DELETE FROM _sqlite_migrations", "a table captures, but no record of the migration that adds it"),
-        ("PRAGMA application_id = 1", "not a lean-relay log"),
+        ("PRAGMA application_id = 1", "not a lean-relay database"),
     ],
 )
 def test_what_is_not_as_we_made_it_is_named(migrated: sqlite3.Connection, change: str, said: str) -> None:
