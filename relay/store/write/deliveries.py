@@ -284,7 +284,7 @@ def resend(
                 queue_live(connection, [(number, target)], now)
                 queued += 1
         connection.execute(
-            "UPDATE deliveries SET state = 'ended', reason = 'sent to the targets of now instead'"
+            "UPDATE deliveries SET state = 'ended', reason = 'sent to the current targets instead'"
             f" WHERE capture_id = ? AND state = 'parked' AND target NOT IN ({marks})",
             (number, *targets),
         )

@@ -164,7 +164,7 @@ def open_writer(path: Path, *, ours: bool) -> sqlite3.Connection:
     if _is_sound_alone(path):
         moved = move_aside(path, SIDE_FILES)
         log.warning(
-            "%s is sound, but not with the -wal beside it, as when a backup was put in place of another; "
+            "%s is sound, but does not belong to its -wal, for example after a backup was restored; "
             "the -wal was moved to %s-wal, and the database is used as it is",
             path,
             moved,
