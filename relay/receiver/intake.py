@@ -14,13 +14,14 @@ from ipaddress import IPv4Network, IPv6Network, ip_address
 
 import msgspec
 from aiohttp.http_parser import RawRequestMessage
+from msgspec.structs import asdict, replace
 from multidict import istr
 
 from relay.lean.catalogue import undocumented
 from relay.lean.envelope import read_event
 from relay.lean.signature import Verifier
 from relay.models import Answer, Capture, Comparison, Event, Origin, Signature, from_micros
-from relay.store.columns import COLUMNS, Row
+from relay.store.columns import Row
 
 LEAN_SIGNATURE = istr("lean-signature")
 LEAN_APP_TOKEN = istr("lean-app-token")
@@ -76,7 +77,7 @@ class Judge:
         return Peer(host, name, Comparison.MATCH if listed else Comparison.MISMATCH, tls)
 
     def row(self, message: RawRequestMessage, received_at: int, version: str, peer: Peer, body: bytes) -> Row:
-        """The values of `relay.store.columns.COLUMNS`, with the usual answer.
+        """The row of a request, with the usual answer.
 
         Args:
             received_at: microseconds UTC.
@@ -91,7 +92,8 @@ class Judge:
         token: Comparison | None = None
         if self._app_token is not None and LEAN_APP_TOKEN in headers:
             token = self._compare_token(headers[LEAN_APP_TOKEN])
-        return (
+        # By position: twenty names would cost 0.8 us of each request.
+        return Row(
             received_at,
             message.method,
             message.path,
@@ -122,18 +124,14 @@ class Judge:
         return Comparison.MATCH if compare_digest(given, self._app_token) else Comparison.MISMATCH
 
 
-_ANSWER = COLUMNS.index("answer")
-assert COLUMNS[_ANSWER + 1] == "answer_reason"
-
-
 def with_answer(row: Row, status: int, reason: str | None) -> Row:
     """The row with another answer than the usual one."""
-    return (*row[:_ANSWER], status, reason, *row[_ANSWER + 2 :])
+    return replace(row, answer=status, answer_reason=reason)
 
 
 def as_capture(row: Row) -> Capture:
     """The row as a capture without an id yet (0): for filters that are asked before it is stored."""
-    known = dict(zip(COLUMNS, row, strict=True))
+    known = asdict(row)
     event_at = known.pop("event_at")
     event = Event(
         type=known.pop("event_type"),

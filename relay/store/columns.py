@@ -8,34 +8,43 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+import msgspec
+
 from relay.text.prefilter import is_plain
 
-COLUMNS = (
-    "received_at",
-    "method",
-    "target",
-    "http_version",
-    "client",
-    "tls",
-    "answer",
-    "answer_reason",
-    "origin",
-    "event_type",
-    "event_id",
-    "event_at",
-    "customer_id",
-    "signature",
-    "signed_by",
-    "app_token",
-    "sender",
-    "body_sha256",
-    "headers",
-    "body",
-)
-"""The columns of a `Row`, in this order; the writer adds `id`, `repeat_of` and `plain`."""
 
-Row = tuple[Any, ...]
-"""The values of `COLUMNS` for one capture."""
+class Row(msgspec.Struct, array_like=True, gc=False):
+    """One incoming capture; its fields are the columns to insert, and an array on the wire.
+
+    Measured in place of a bare tuple of the same values: made, sent, read and inserted in 1.57 us instead of
+    1.47, and each use of a field is 20 ns faster than an index.
+    """
+
+    received_at: int
+    method: str
+    target: str
+    http_version: str
+    client: str
+    tls: str | None
+    answer: int
+    answer_reason: str | None
+    origin: str
+    event_type: str | None
+    event_id: str | None
+    event_at: int | None
+    customer_id: str | None
+    signature: str
+    signed_by: str | None
+    app_token: str | None
+    sender: str | None
+    body_sha256: str
+    headers: str
+    body: Any
+    """`bytes` or `bytearray`; None only on the wire, where a large body has a frame of its own."""
+
+
+COLUMNS = Row.__struct_fields__
+"""The columns of a `Row`, in this order; the writer adds `id`, `repeat_of` and `plain`."""
 
 HASHED = "sha256:"
 """Prefix of an event's key that is the hash of its body."""
@@ -43,25 +52,20 @@ HASHED = "sha256:"
 EVENT_KEY = f"coalesce(event_id, CASE WHEN event_type IS NOT NULL THEN '{HASHED}' || body_sha256 END)"
 """SQL over a row of captures: the same as `event_key`."""
 
-_EVENT_ID, _EVENT_TYPE = COLUMNS.index("event_id"), COLUMNS.index("event_type")
-_BODY_SHA256, _TARGET = COLUMNS.index("body_sha256"), COLUMNS.index("target")
-_HEADERS, _BODY = COLUMNS.index("headers"), COLUMNS.index("body")
-
 
 def event_key(row: Row) -> str | None:
     """The key of an event: its `event_id`, else the hash of its body; None if it is not an event.
 
     Lean documents `event_id` as part of every webhook but omits it in some of its samples.
     """
-    event_id: str | None = row[_EVENT_ID]
-    if event_id is not None or row[_EVENT_TYPE] is None:
-        return event_id
-    return f"{HASHED}{row[_BODY_SHA256]}"
+    if row.event_id is not None or row.event_type is None:
+        return row.event_id
+    return f"{HASHED}{row.body_sha256}"
 
 
 def is_searchable_as_bytes(row: Row) -> int:
     """The column `plain`: 1 if texts can be searched in the bytes (`relay.text.prefilter`), else 0."""
-    return int(is_plain(row[_TARGET], row[_HEADERS], row[_BODY]))
+    return int(is_plain(row.target, row.headers, row.body))
 
 
 # The first capture of the event: indexed ones are older than those not indexed yet.

@@ -9,7 +9,10 @@ import hashlib
 import json
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
+
+from msgspec.structs import astuple
 
 from relay.store.columns import COLUMNS, Row, is_searchable_as_bytes
 from relay.store.write import files
@@ -28,7 +31,7 @@ def fill(db: Path, count: int, *, judged: bool = False) -> None:
         connection.execute("BEGIN")
         connection.executemany(
             f"INSERT INTO captures (plain, {', '.join(COLUMNS)}) VALUES ({marks})",
-            ((is_searchable_as_bytes(row), *row) for row in map(_row, range(count))),
+            ((is_searchable_as_bytes(row), *astuple(row)) for row in map(_row, range(count))),
         )
         if judged:
             connection.execute("UPDATE captures SET shape = 'documented', shape_version = '0'")
@@ -40,7 +43,7 @@ def fill(db: Path, count: int, *, judged: bool = False) -> None:
 def _row(number: int) -> Row:
     event_id = str(uuid4())
     body = a_body(event_id)
-    values = {
+    values: dict[str, Any] = {
         "received_at": 1_780_000_000_000_000 + number,
         "method": "POST",
         "target": "/webhooks/lean",
@@ -55,4 +58,5 @@ def _row(number: int) -> Row:
         "headers": HEADERS,
         "body": body,
     }
-    return tuple(values.get(name) for name in COLUMNS)
+    known: dict[str, Any] = {name: values.get(name) for name in COLUMNS}
+    return Row(**known)

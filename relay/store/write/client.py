@@ -148,7 +148,7 @@ class Writer:
             self._gathered_since = waiting.since
             self._loop.call_soon(self._hand_over)
         self._gathered.append((row, targets))
-        self._gathered_bytes += len(row[-1])
+        self._gathered_bytes += len(row.body)
         if self._gathered_bytes >= BYTES_AT_ONCE:
             self._hand_over()
         return waiting.stored

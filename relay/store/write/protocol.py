@@ -14,6 +14,7 @@ from enum import IntEnum
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from relay.store.columns import Row
 
@@ -61,20 +62,20 @@ class Kind(IntEnum):
 Buffer = bytes | bytearray
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(tuple[float, list[tuple[tuple[Any, ...], tuple[Send, ...]]]]).decode
+_decode = msgspec.msgpack.Decoder(tuple[float, list[tuple[Row, tuple[Send, ...]]]]).decode
 
 
 def captures_frames(since: float, arrived: Sequence[Arrived]) -> Iterator[bytes]:
     """A CAPTURES frame, with BODY frames before it; `since` is `monotonic()` of the oldest."""
     slim: Sequence[Arrived] = arrived
-    if any(len(row[-1]) >= LARGE_BYTES for row, _ in arrived):
+    if any(len(row.body) >= LARGE_BYTES for row, _ in arrived):
         slim = []
         for row, targets in arrived:
-            body = row[-1]
+            body = row.body
             if len(body) >= LARGE_BYTES:
                 yield _head(Kind.BODY, len(body))
                 yield body
-                row = (*row[:-1], None)
+                row = replace(row, body=None)
             slim.append((row, targets))
     payload = _encode((since, slim))
     yield b"".join((_head(Kind.CAPTURES, len(payload)), payload))
@@ -89,10 +90,9 @@ def captures_of(payload: Buffer, bodies: list[Buffer]) -> tuple[float, list[Arri
     since, arrived = _decode(payload)
     if bodies:
         large = iter(bodies)
-        arrived = [
-            ((*row[:-1], next(large)), targets) if row[-1] is None else (row, targets)
-            for row, targets in arrived
-        ]
+        for row, _ in arrived:
+            if row.body is None:
+                row.body = next(large)
         bodies.clear()
     return since, arrived
 

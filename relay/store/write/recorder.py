@@ -16,6 +16,8 @@ from pathlib import Path
 from time import monotonic, time_ns
 from typing import Any, Protocol, TypeVar
 
+from msgspec.structs import astuple
+
 from relay.errors import RelayError
 from relay.models import NOT_WRITTEN, STORED_TOO_LATE
 from relay.store.columns import event_key, insert_of, is_searchable_as_bytes
@@ -142,7 +144,7 @@ class Recorder:
             if first is None and key is not None:
                 new[key] = number
             values += (key, first, number, is_searchable_as_bytes(row))
-            values += row
+            values += astuple(row)
         pairs = [
             (number, target) for number, (_, targets) in enumerate(group, first_id) for target in targets
         ]
@@ -162,7 +164,7 @@ class Recorder:
             self._listener.stored(first_id, len(group))
         rows = [row for row, _ in group]
         self._events.committed(first_id, rows)
-        self._checkpoints.wrote(len(rows), sum(len(row[-1]) for row in rows))
+        self._checkpoints.wrote(len(rows), sum(len(row.body) for row in rows))
 
     def _insert_with_deliveries(
         self, statement: str, values: list[Any], pairs: Sequence[tuple[int, Send]], since: float
@@ -413,7 +415,7 @@ def _groups(arrived: Sequence[Arrived]) -> Iterator[Sequence[Arrived]]:
         if end - start >= ROWS_AT_ONCE or size >= BYTES_AT_ONCE:
             yield arrived[start:end]
             start, size = end, 0
-        size += len(row[-1])
+        size += len(row.body)
     if start < len(arrived):
         yield arrived[start:]
 

@@ -50,7 +50,8 @@ def a_row(
         "body": body,
         **more,
     }
-    return tuple(known.get(name) for name in COLUMNS)
+    values: dict[str, Any] = {name: known.get(name) for name in COLUMNS}
+    return Row(**values)
 
 
 def fails(connection: sqlite3.Connection) -> None:
