@@ -222,7 +222,7 @@ def test_attempts(db: Path, capsys: Output) -> None:
     assert "as received, valid by default; 401 would be explained if" in lines[2]
     assert "it parses and serialises the JSON" in lines[3]
     # The same backend took this signature before, so what would make it refuse everything is ruled out.
-    assert "try 3" in lines[4]
+    assert "attempt 3" in lines[4]
     edited = next(line for line in lines if "edited" in line)
     assert "does not verify" in edited
     assert verify(db, "7", "--attempts", "--json") == 3
