@@ -1,5 +1,5 @@
-"""The engine's Unix socket, and the lock that says who owns a database.
+"""The engine's Unix socket, its messages, and the lock file of a database.
 
-Others use `client.ask_engine`, `server.serving`, `lock.Lock` and `lock.holder`, and `address` (where webhooks
-go). `client` and `server` load aiohttp; `lock` and `address` do not.
+Others use `messages` (with `exchange`), `client.request`, `server.serving`, `lock.Lock`, `lock.holder` and
+`address`. `client` and `server` load aiohttp; the others do not.
 """

@@ -1,4 +1,4 @@
-"""Where the engine takes webhooks, and the curl line that sends a capture there again."""
+"""The address where the engine takes webhooks, and the curl line that sends a capture there again."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from relay.text.safe import visible_block
 
 
 def engine_url(settings: Settings) -> str:
-    """Where webhooks go: the engine's address, or where one would listen with these settings."""
+    """The engine's address, or the one where it would listen with these settings."""
     running = holder(settings.db)
     if running is not None and running.url:
         return running.url
@@ -21,7 +21,7 @@ def engine_url(settings: Settings) -> str:
 
 
 def curl(capture: Capture, settings: Settings) -> str:
-    """The line that sends a capture to the engine of this log; its secret headers as they are given."""
+    """The command line that sends a capture to the engine of this database; secret headers as given."""
     again = ["lean-relay", "show", str(capture.id), "--body", "--db", str(settings.db.absolute())]
     url = engine_url(settings).rstrip("/")
     return visible_block(curl_line(capture, capture.headers, url, shlex.join(again)))

@@ -93,7 +93,7 @@ async def request_at(path: Path, message: EngineRequest[A]) -> A:
         RelayError: `unsafe-file`; `engine-version`; or the engine's own error, with its word and exit code.
     """
     if not _is_ours(path):
-        raise RelayError(f"{path} is not a socket of yours, so nothing is asked there", word="unsafe-file")
+        raise RelayError(f"{path} is not a socket of yours, so no request is sent there", word="unsafe-file")
     timeout = aiohttp.ClientTimeout(total=None, connect=2.0, sock_read=SILENT_AFTER_S)
     call = encode(Call(version=own_version(), request=message))
     try:

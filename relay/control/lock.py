@@ -1,8 +1,8 @@
-"""Who owns a database: a lock file beside it, held by the engine for as long as it lives.
+"""The lock file next to a database, held by its engine for as long as that lives.
 
 The lock is the kernel's (flock on the file), so that it ends with its processes however those end: the
-engine, and the one that writes for it. The text in it says who holds it, where that one is asked, and whether
-the last one ended in order. The database file itself is never opened here.
+engine, and its writer process. The text in the file names the holder and its control socket, and says whether
+the last holder ended in order. The database file itself is never opened here.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from relay.errors import RelayError
 from relay.processes import is_alive
 
 ENDS_WITHIN_S = 5.0
-"""How long the writing process of an engine that died may take to end: it finishes a group of captures."""
+"""How long the writer process of an engine that died may take to end: it finishes a group of captures."""
 
 LOOKED_AT_FOR_S = 0.2
-"""How long others may hold the lock who only look whether somebody owns it."""
+"""How long `holder` in other processes may hold the lock while it looks."""
 
 MOST_TEXT = 4096
 BEGINS = b'{"pid": '
-"""How the text of a lock begins; what begins otherwise is another program's file."""
+"""How the text of a lock begins; a file that begins otherwise is another program's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,13 +40,13 @@ class Holder:
     started_at: float
     """Unix time."""
     url: str | None = None
-    """Where it takes webhooks; None for an engine without a receiver, or one that is still starting."""
+    """Where it takes webhooks; None for an engine without a receiver, or one that is starting."""
     socket: str | None = None
     """The path of its control socket; None while it is starting."""
 
 
 def lock_path(db: Path) -> Path:
-    """The lock file's place: beside the database itself, whatever name it is opened by."""
+    """The path of the lock file: next to the database file itself, whatever link leads there."""
     return Path(f"{os.path.realpath(db)}.lock")
 
 
@@ -55,28 +55,28 @@ class Lock:
 
     def __init__(self, descriptor: int) -> None:
         self.descriptor = descriptor
-        """For a process that shall hold the lock too, for as long as it lives."""
+        """For a process that holds the lock too, for as long as it lives."""
         self._found = _text(descriptor)
         self.owned_before = _read(self._found) is not None
-        """An engine has owned this database in the past."""
+        """Whether an engine has owned this database before."""
         known = _known(self._found)
         self.left_open_by = _read(self._found) if known is not None and known.get("closed") is False else None
-        """The last engine, where it ended without closing: killed, crashed, or its machine stopped."""
+        """The last engine, if it ended without closing: killed, crashed, or its machine stopped."""
 
     @classmethod
     def take(cls, db: Path) -> Lock:
-        """Become the owner; where the last one has died and its writing process is ending, in a moment.
+        """Become the owner; waits while the writer process of an engine that died is ending.
 
         Raises:
-            RelayError: `engine-running`, with the other's pid and URL; `read-only`; `unsafe-file` where what
-                lies in the lock's place is no lock of ours.
+            RelayError: `engine-running`, with the other's pid and URL; `read-only`; `unsafe-file`, another
+                file is in its place.
         """
         path = lock_path(db)
         try:
             descriptor = private_files.open_ours(path)
         except OSError as error:
             raise RelayError(
-                f"cannot write {path}: {error.strerror}; make the folder {path.parent} writable for you, "
+                f"could not write {path}: {error.strerror}; make the folder {path.parent} writable for you, "
                 "or name another file with --db",
                 word="read-only",
             ) from error
@@ -89,18 +89,18 @@ class Lock:
         except BaseException:
             os.close(descriptor)
             raise
-        os.close(descriptor)  # A start that failed took it away: who comes next makes another.
+        os.close(descriptor)  # A start that failed has removed the file; make another.
         return cls.take(db)
 
     def describe(self, holder: Holder) -> None:
-        """Say in the file who holds it."""
+        """Write the holder into the file."""
         self._write(json.dumps({**asdict(holder), "closed": False}).encode())
 
     def put_back(self, db: Path) -> bool:
-        """Lock a new file where somebody removed or replaced this one; whether that was needed.
+        """Lock a new file if this one was removed or replaced; return whether it was.
 
         Raises:
-            OSError: it cannot be made, or another engine has it by now.
+            OSError: it cannot be created, or another engine has it by now.
             RelayError: `unsafe-file`.
         """
         path = lock_path(db)
@@ -114,14 +114,14 @@ class Lock:
             os.close(descriptor)
         return True
 
-    def release(self, *, told: bool = True) -> None:
-        """Let go, in order; the file stays, unless a start that failed has taken it away.
+    def release(self, *, reported: bool = True) -> None:
+        """Release in order; the file stays, unless a start that failed has removed it.
 
         Args:
-            told: false where nobody has been told of `left_open_by`, so that the next owner finds it again.
+            reported: false if `left_open_by` was not reported, so that the next owner finds it again.
         """
         known = _known(_text(self.descriptor))
-        if self.left_open_by is not None and not told:
+        if self.left_open_by is not None and not reported:
             self._write(self._found)
         elif known is not None:
             self._write(json.dumps({**known, "closed": True}).encode())
@@ -154,9 +154,9 @@ def _wait_for(descriptor: int, db: Path) -> None:
 
 
 def holder(db: Path) -> Holder | None:
-    """The engine that owns the database now; None when there is none.
+    """The engine that owns the database now, or None.
 
-    Of another user's engine only the process is told: what its lock says is not to be trusted.
+    Of another user's engine only the process is returned: the text of its lock is not to be trusted.
     """
     try:
         descriptor = os.open(lock_path(db), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
@@ -173,13 +173,13 @@ def holder(db: Path) -> Holder | None:
             if found.st_uid != os.geteuid():
                 known = Holder(pid=known.pid, started_at=known.started_at)
             return known if not known.pid or is_alive(known.pid) else None
-        return None  # Nobody holds it: the text is of an engine that has ended.
+        return None  # Not held: the text is of an engine that has ended.
     finally:
         os.close(descriptor)
 
 
 def owner(db: Path) -> int | None:
-    """The uid of whoever owns the lock file; None where there is none."""
+    """The uid that owns the lock file; None if there is no file."""
     try:
         return lock_path(db).lstat().st_uid
     except OSError:
@@ -191,7 +191,7 @@ def _text(descriptor: int) -> bytes:
 
 
 def _is_lock(text: bytes) -> bool:
-    """Whether it is a lock's text, or what is left of one where the power failed while it was written."""
+    """Whether it is the text of a lock, or the rest of one after a power cut during its write."""
     text = text.strip(b"\0\n ")
     return text.startswith(BEGINS) or BEGINS.startswith(text)
 
@@ -223,8 +223,8 @@ def _taken(db: Path, other: Holder | None, *, ending: bool) -> str:
     if ending:
         assert other is not None
         return (
-            f"the engine of {db} (pid {other.pid}) has ended, but the process that writes for it has not: it "
-            "waits for the disk; wait until it ends, or name another file with --db"
+            f"the engine of {db} (pid {other.pid}) has ended, but its writer process still waits for the "
+            "disk; wait until that ends, or name another file with --db"
         )
     who = f"pid {other.pid}" if other is not None and other.pid else "another process"
     where = f", listening on {other.url}" if other is not None and other.url else ""

@@ -64,24 +64,24 @@ class ControlSocket:
         self.path = Path()
 
     def is_there(self) -> bool:
-        """Whether the socket can be found: its file may have been cleaned away, or its folder."""
+        """Whether the socket can be found: its file or folder may have been removed."""
         return _identity(self.path) == self._file
 
     async def listen(self) -> None:
-        """Make the socket, or make it anew where it can no longer be found.
+        """Create the socket, or create it again where it can no longer be found.
 
         Raises:
-            RelayError: `unsafe-folder` where there is no place for it.
-            OSError: as the system says.
+            RelayError: `unsafe-folder`, there is no place for it.
+            OSError: it could not be created.
         """
         await self._stop()
         self.path = self._place()
-        # One that an engine left behind: the caller holds the database's lock, and so owns the name.
+        # Left by an engine that died: the caller holds the database's lock, and so owns the name.
         self.path.unlink(missing_ok=True)
         listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             listening.bind(str(self.path))
-            self.path.chmod(0o600)  # Nobody else can enter its folder meanwhile.
+            self.path.chmod(0o600)  # Others cannot enter its folder meanwhile.
             self._file = _identity(self.path)
             site = web.SockSite(self._runner, listening)
             await site.start()
@@ -112,7 +112,7 @@ class ControlSocket:
                     private_files.make_folder(folder)
                 if private_files.is_ours_alone(folder):
                     return folder / name
-        # Somebody else has all of these names: one that nobody could know beforehand.
+        # Another user has taken all of these names: use one that cannot be guessed.
         for base in (tempfile.gettempdir(), "/tmp"):  # noqa: S108 - mkdtemp makes what is ours alone
             if len(os.fsencode(base)) + len(name) + 32 <= LONGEST_PATH:
                 with suppress(OSError):
@@ -125,7 +125,7 @@ class ControlSocket:
 
 
 def _folders() -> Iterator[Path]:
-    """Where the socket may lie, the best place first."""
+    """Folders for the socket, the best one first."""
     base = os.environ.get("XDG_RUNTIME_DIR")
     if base and os.access(base, os.W_OK):
         yield Path(base, "lean-relay")

@@ -142,7 +142,7 @@ class Engine:
         created.folders = files.prepare_folder(settings.db, allow_network_fs=settings.allow_network_fs)
         self._lock = Lock.take(settings.db)
         self.left_open_by = self._lock.left_open_by
-        stack.callback(self._lock.release, told=receive)
+        stack.callback(self._lock.release, reported=receive)
         stack.callback(clean_up, created.remove_files)
         self._describe()
         await self._open_store(stack)

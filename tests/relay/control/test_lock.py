@@ -135,7 +135,7 @@ def test_the_next_owner_knows_whether_the_last_one_closed(tmp_path: Path) -> Non
         third = Lock.take(db)
         assert third.left_open_by == Holder(pid=4321, started_at=2.0)
         third.describe(Holder(pid=4322, started_at=3.0))
-        third.release(told=told)
+        third.release(reported=told)
     fourth = Lock.take(db)
     assert fourth.left_open_by is None
     fourth.release()
