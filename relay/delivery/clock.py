@@ -1,6 +1,6 @@
-"""The time by which deliveries are due: that of the wall clock, without its steps.
+"""The clock for due times: wall-clock time without its jumps.
 
-Owns the difference between a clock that people and programs set, and seconds that pass.
+Owns the offset between a clock that can be set and one that only runs forward.
 """
 
 from __future__ import annotations
@@ -11,25 +11,25 @@ from time import time
 from relay.delivery.http.standstill import awake_and_asleep
 
 STEP_S = 1.0
-"""By less the wall clock is only corrected."""
+"""Smaller changes of the wall clock are corrections, not steps."""
 
 
 class Clock:
-    """Goes on as seconds pass, the machine's sleep among them, whatever becomes of the wall clock."""
+    """Runs steadily, through the machine's sleep, even when the wall clock is set."""
 
     def __init__(
         self, wall: Callable[[], float] = time, passing: Callable[[], float] = awake_and_asleep
     ) -> None:
         """
         Args:
-            wall: seconds since 1970, by a clock that may be set.
-            passing: seconds by one that nobody sets.
+            wall: seconds since 1970, by a clock that can be set.
+            passing: seconds by a clock that cannot be set.
         """
         self._wall, self._passing = wall, passing
         self._ahead_s = wall() - passing()
 
     def now(self) -> int:
-        """Microseconds since 1970, by what the wall clock showed when it was last followed."""
+        """Microseconds since 1970, by the wall clock as last followed."""
         return round((self._passing() + self._ahead_s) * 1e6)
 
     @property
@@ -38,7 +38,7 @@ class Clock:
         return abs(self._wall() - self._passing() - self._ahead_s) >= STEP_S
 
     def follow(self) -> int:
-        """By how many microseconds the wall clock was set; times that are still to come move with it."""
+        """Adopt the wall clock, and return the step in microseconds, by which due times have to move."""
         ahead_s = self._wall() - self._passing()
         step_s, self._ahead_s = ahead_s - self._ahead_s, ahead_s
         return round(step_s * 1e6)

@@ -1,6 +1,6 @@
-"""Where targets are and how TLS is spoken there: one maker, whoever sends.
+"""Make destinations of targets, in one place for forwarding, replays and commands.
 
-Owns how settings, and what a command says itself, become destinations. Reads no file and resolves no name.
+Owns how settings and a command's own TLS options become destinations. Reads no file and resolves no name.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ def destinations(targets: Iterable[str], settings: Settings) -> dict[str, Destin
     """Destinations by the targets' names, in that order.
 
     Raises:
-        ValueError: one is no target, with what to write instead.
+        ValueError: one is not a valid target; the message says what to use instead.
     """
     tls = settings.target_tls
     return {target: destination(target, **tls) for target in targets}

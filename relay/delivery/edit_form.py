@@ -1,6 +1,6 @@
-"""A request as text that a person edits, and back again.
+"""A request as a text for an editor, and the edits made in it.
 
-Pure. The form is the request line, headers, an empty line and the body, with remarks in front:
+Pure. The form is the request line, headers, an empty line and the body, with remarks before them:
 
     # Remarks, which end with the first line that does not begin with #.
     POST /webhooks/lean
@@ -8,10 +8,9 @@ Pure. The form is the request line, headers, an empty line and the body, with re
 
     {"amount": 100.50}
 
-Above the empty line a byte that is no printable text stands as `\\xE9`, and a backslash as `\\\\`; the body
-stands as it is, and what follows it is one line feed more than it ends with, because editors end a file so.
-A body that is no text in UTF-8 stays out of the form, and stays as it is. What nobody changes comes back
-byte for byte.
+Above the empty line, a byte that is not printable text is written as `\\xE9`, and a backslash as `\\\\`. The
+body is written unchanged and followed by one more line feed, because editors end a file with one. A body that
+is not text in UTF-8 is left out of the form, and not changed. Unchanged parts keep every byte.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from relay.models import Capture, Headers
 from relay.text.safe import visible
 
 BLANKS = " \t"
-"""What may stand round a part of a line; other blanks of Unicode are bytes like any."""
+"""Allowed around the parts of a line; other blanks of Unicode are ordinary characters."""
 
 _ESCAPE = re.compile(r"\\(?:x([0-9A-Fa-f]{2})|(\\))|(\\)")
 
@@ -34,15 +33,15 @@ def written(capture: Capture, remarks: tuple[str, ...] = ()) -> bytes:
     """The form of a capture's request.
 
     Args:
-        remarks: lines to put in front.
+        remarks: lines to put first.
     """
     lines = [
         *remarks,
-        "Method and target, headers, an empty line, the body. Host, Content-Length and the",
-        "headers of the connection itself are the relay's to write. \\xE9 is a byte, \\\\ a backslash.",
+        "Method and target, headers, an empty line, the body. The relay writes Host, Content-Length",
+        "and the connection's own headers. \\xE9 is a byte, \\\\ a backslash.",
     ]
     if not _is_text(capture.body):
-        lines.append(f"The body ({len(capture.body)} bytes) is no text in UTF-8: it is not here, and stays.")
+        lines.append(f"The body ({len(capture.body)} bytes) is not text in UTF-8; it is left out, and kept.")
     request = f"{_shown(capture.method)} {_shown(capture.target)}"
     if request.startswith("#"):
         request = f"\\x23{request[1:]}"
@@ -53,30 +52,31 @@ def written(capture: Capture, remarks: tuple[str, ...] = ()) -> bytes:
 
 
 def read(form: bytes, capture: Capture) -> Edits:
-    """What was changed in the form; `Edits()` where nothing was.
+    """The edits made in the form; `Edits()` where there are none.
 
     Args:
-        capture: what `written` was given.
+        capture: as passed to `written`.
 
     Raises:
-        ValueError: a line of the head cannot be read, with its number, or a body stands where none was.
+        ValueError: a line of the head is not valid (the message has its number), or a body was added where
+            none can be.
     """
     lines, body = _parts(form)
     if not lines:
-        raise ValueError("the request line is missing: POST /path")
+        raise ValueError("no request line; write one such as POST /path")
     (number, first), *rest = lines
     method, _, target = map(_bytes, first.strip(BLANKS).partition(" "))
     try:
         OutgoingRequest(method=method, target=target, headers=(("Host", "a"),), body=b"")
     except ValueError:
         raise ValueError(
-            f"line {number}: {visible(first)!r} is no request line, such as POST /path"
+            f"line {number}: {visible(first)!r} is not a valid request line; use for example POST /path"
         ) from None
     headers = tuple(_header(number, line) for number, line in rest)
     if not _is_text(capture.body):
         if body:
             raise ValueError(
-                "the body is no text in UTF-8 and stays as it is, so nothing can stand in its place"
+                "the body is not text in UTF-8 and cannot be edited here; remove what you wrote in its place"
             )
         body = capture.body
     found = Edits(method=method, target=target, headers=headers, body=body)
@@ -107,7 +107,7 @@ def _parts(form: bytes) -> tuple[list[tuple[int, str]], bytes]:
 def _header(number: int, line: str) -> tuple[str, str]:
     name, colon, value = line.partition(":")
     if not colon:
-        raise ValueError(f"line {number}: {visible(line)!r} is no header, such as Name: value")
+        raise ValueError(f"line {number}: {visible(line)!r} is not a valid header; use Name: value")
     pair = _bytes(name.strip(BLANKS)), _bytes(value.strip(BLANKS))
     try:
         check_header(*pair)
@@ -117,12 +117,12 @@ def _header(number: int, line: str) -> tuple[str, str]:
 
 
 def _theirs(headers: Headers) -> Headers:
-    """The headers that may be edited."""
+    """Headers that may be edited."""
     return tuple(pair for pair in headers if pair[0].lower() not in HOP_BY_HOP | OURS)
 
 
 def _with_ours(headers: Headers, came: Headers) -> Headers:
-    """The edited headers, and those that are not in the form: in front what stood there, the rest behind."""
+    """The edited headers with those that are not in the form: first those that came first, the rest last."""
     front = 0
     while front < len(came) and came[front][0].lower() in HOP_BY_HOP | OURS:
         front += 1
@@ -138,14 +138,14 @@ def _is_text(body: bytes) -> bool:
 
 
 def _shown(text: str) -> str:
-    """Latin-1 text of a head for the form."""
+    """Latin-1 text of a head, as written in the form."""
     data = text.encode("latin-1", "replace")
     try:
         shown = data.decode("utf-8")
     except UnicodeDecodeError:
         shown = data.decode("ascii", "surrogateescape")
     made = "".join(_escaped(character) for character in shown)
-    # What stands outside is not told from a form's own blanks.
+    # An outer blank cannot be distinguished from one of the form's own.
     made = f"\\x20{made[1:]}" if made.startswith(" ") else made
     return f"{made[:-1]}\\x20" if made.endswith(" ") else made
 
@@ -159,17 +159,15 @@ def _escaped(character: str) -> str:
 
 
 def _bytes(text: str) -> str:
-    """The latin-1 text that a text of the form stands for.
+    """The latin-1 text for a text of the form.
 
     Raises:
-        ValueError: a backslash that begins nothing.
+        ValueError: a backslash that is not part of an escape.
     """
 
     def meant(found: re.Match[str]) -> str:
         if found[3]:
-            raise ValueError(
-                f"in {visible(text)!r} a backslash begins nothing: write \\\\, or \\xE9 for a byte"
-            )
+            raise ValueError(f"{visible(text)!r} has a single backslash; write \\\\, or \\xE9 for a byte")
         return "\\" if found[2] else bytes([int(found[1], 16)]).decode("utf-8", "surrogateescape")
 
     return _ESCAPE.sub(meant, text).encode("utf-8", "surrogateescape").decode("latin-1")

@@ -1,7 +1,7 @@
-"""What is changed in a capture before it is sent again.
+"""Edits of a capture before it is sent again.
 
-Pure: a capture and edits give a capture. Whatever no edit names stays as it was, byte for byte. `Host`,
-framing, hop-by-hop headers and our own mark are `relay.delivery.http.request`'s to write, and no edit's.
+Pure: a capture and edits make a new capture. Everything that no edit names is kept, byte for byte.
+`relay.delivery.http.request` writes `Host`, framing, hop-by-hop headers and our own; they cannot be edited.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from relay.text.json_splice import splice
 
 
 def parse_header(text: str) -> tuple[str, str | None]:
-    """`--header 'Name: value'`, or `'Name:'` to remove it, as an entry of `Edits.header`.
+    """Read `Name: value`, or `Name:` to remove a header, into an entry of `Edits.header`.
 
     Raises:
-        ValueError: it is none, or names a header that the relay writes itself.
+        ValueError: it is not a valid header, or one that the relay writes itself.
     """
     name, colon, value = text.partition(":")
     if not colon or not name.strip():
-        raise ValueError(f"{text!r} is no header: write 'Name: value', or 'Name:' to remove it")
+        raise ValueError(f"{text!r} is not a valid header; use 'Name: value', or 'Name:' to remove it")
     name, value = name.strip(), os.fsencode(value.strip(" \t")).decode("latin-1")
     check_header(name, value)
     return name, value or None
 
 
 def check_header(name: str, value: str) -> None:
-    """Raise `ValueError` where a header cannot be sent, or is not for a person to write."""
+    """Raise `ValueError` where a header cannot be sent, or is written by the relay itself."""
     if name.lower() in HOP_BY_HOP | OURS:
-        raise ValueError(f"{name} is written by the relay itself, as target and body ask for")
+        raise ValueError(f"{name} is written by the relay itself, to match the target and the body")
     OutgoingRequest(method="GET", target="/", headers=(("Host", "a"), (name, value)), body=b"")
 
 
@@ -41,7 +41,7 @@ def edited(capture: Capture, edits: Edits) -> Capture:
     """The capture as it is to be sent.
 
     Raises:
-        ValueError: a path leads nowhere in this body; the message names the capture.
+        ValueError: a path does not exist in this body; the message names the capture.
     """
     body = capture.body if edits.body is None else edits.body
     for path, value in edits.set:
@@ -64,14 +64,14 @@ def edited(capture: Capture, edits: Edits) -> Capture:
 
 
 def signed(capture: Capture, secret: bytes) -> Capture:
-    """The capture signed anew, its signature at the place and in the spelling of the old one, or last."""
+    """The capture signed again: the header keeps the place and spelling of the old one, or comes last."""
     name = next((name for name, _ in capture.headers if name.lower() == signature.HEADER), signature.HEADER)
     value = signature.sign(capture.body, secret)
     return replace(capture, headers=_changed(capture.headers, ((name, value),)))
 
 
 def is_signature_stale(capture: Capture, sent: Capture) -> bool:
-    """Whether the body was changed under a signature that stayed."""
+    """Whether the body was changed and the signature was not."""
     return capture.body != sent.body and _signatures(capture) == _signatures(sent) != []
 
 

@@ -1,7 +1,7 @@
-"""Live deliveries: to each target in order, through its restarts, without anybody waiting for it.
+"""Live forwarding: a queue per target, so that no target waits for another.
 
-Owns which targets there are, and what holds for all of them; each has a lane, so that none waits for
-another. Nothing here is on the way from a request to its 200.
+Owns the set of targets, and pause and stop for all of them. Nothing here is on the way from a request to its
+200.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from functools import partial
 
 from relay.delivery.http.request import Destination
 from relay.delivery.http.sender import Sender
-from relay.delivery.target_queue import DeliveryPolicy, Lane
+from relay.delivery.target_queue import DeliveryPolicy, TargetQueue
 from relay.store.write import deliveries
 from relay.store.write.client import Writer
 
 
 class Forwarder:
-    """All lanes of one engine; `run` it once."""
+    """The target queues of one engine; `run` it once."""
 
     def __init__(
         self,
@@ -30,8 +30,8 @@ class Forwarder:
     ) -> None:
         """
         Args:
-            destinations: each target's name, as deliveries have it, and where that is.
-            paused: whether everything is held back from the beginning.
+            destinations: by the targets' names, as deliveries have them.
+            paused: whether forwarding is paused from the start.
         """
         self._writer = writer
         self._policy = policy
@@ -39,69 +39,69 @@ class Forwarder:
         self.is_paused = paused
         self._stopped = asyncio.Event()
         self._group: asyncio.TaskGroup | None = None
-        self._lanes = {name: self._lane(name, where) for name, where in destinations.items()}
-        self._leaving: set[Lane] = set()
+        self._queues = {name: self._queue(name, to) for name, to in destinations.items()}
+        self._leaving: set[TargetQueue] = set()
 
-    def _lane(self, name: str, where: Destination) -> Lane:
-        return Lane(self._writer, self._sender, name, where, self._policy, paused=self.is_paused)
+    def _queue(self, name: str, to: Destination) -> TargetQueue:
+        return TargetQueue(self._writer, self._sender, name, to, self._policy, paused=self.is_paused)
 
     @property
     def targets(self) -> list[str]:
-        return list(self._lanes)
+        return list(self._queues)
 
     async def run(self) -> None:
-        """Send what is due until `stop`."""
+        """Send due deliveries until `stop`."""
         try:
             async with asyncio.TaskGroup() as self._group:
-                for lane in self._lanes.values():
-                    self._begin(lane)
+                for queue in self._queues.values():
+                    self._start(queue)
                 await self._stopped.wait()
         finally:
             self._group = None
             await self._sender.close()
 
-    def _begin(self, lane: Lane) -> None:
+    def _start(self, queue: TargetQueue) -> None:
         if self._group is not None and not self._stopped.is_set():
-            self._group.create_task(self._go(lane), name=f"lane to {lane.name}")
+            self._group.create_task(self._run_queue(queue), name=f"queue of {queue.name}")
 
-    async def _go(self, lane: Lane) -> None:
-        await lane.run()
-        if lane in self._leaving:
-            self._leaving.discard(lane)
-            await lane.write(partial(deliveries.park, targets=self.targets, before=0))
+    async def _run_queue(self, queue: TargetQueue) -> None:
+        await queue.run()
+        if queue in self._leaving:
+            self._leaving.discard(queue)
+            await queue.write(partial(deliveries.park, targets=self.targets, before=0))
 
     def send_to(self, destinations: Mapping[str, Destination]) -> None:
-        """Have these targets and no others from now on.
+        """Replace the targets.
 
-        Tries on their way to one that is taken away go on to their end; what they leave is parked then,
-        and what waits for it is the caller's to park.
+        Attempts in flight to a removed target continue to their end; deliveries not finished then are parked.
+        Deliveries queued for it are the caller's to park.
         """
-        for name in [name for name in self._lanes if name not in destinations]:
-            lane = self._lanes.pop(name)
-            self._leaving.add(lane)
-            lane.leave()
-        for name, where in destinations.items():
-            if name not in self._lanes:
-                self._lanes[name] = self._lane(name, where)
-                self._begin(self._lanes[name])
+        for name in [name for name in self._queues if name not in destinations]:
+            queue = self._queues.pop(name)
+            self._leaving.add(queue)
+            queue.leave()
+        for name, to in destinations.items():
+            if name not in self._queues:
+                self._queues[name] = self._queue(name, to)
+                self._start(self._queues[name])
 
     def notice(self) -> None:
-        """Something was queued: look again."""
-        for lane in self._lanes.values():
-            lane.wake()
+        """Look for new deliveries."""
+        for queue in self._queues.values():
+            queue.wake()
 
     def pause(self, yes: bool = True) -> None:
-        """Hold everything back, or let go; tries on their way go on."""
+        """Pause or resume all targets; attempts in flight continue."""
         self.is_paused = yes
-        for lane in self._lanes.values():
-            lane.pause(yes)
+        for queue in self._queues.values():
+            queue.pause(yes)
 
     def stop(self) -> None:
-        """Begin no more tries; `run` returns when those on their way have ended, within a second."""
+        """Begin no more attempts; `run` returns when those in flight have ended, within a second."""
         self._stopped.set()
-        for lane in [*self._lanes.values(), *self._leaving]:
-            lane.stop()
+        for queue in [*self._queues.values(), *self._leaving]:
+            queue.stop()
 
     def states(self) -> list[tuple[str, str, str | None]]:
-        """Each target's name, `up`, `down` or `paused`, and why it is down."""
-        return [(lane.name, lane.state, lane.down) for lane in self._lanes.values()]
+        """Each target's name, its state (`up`, `down` or `paused`), and why it is down."""
+        return [(queue.name, queue.state, queue.down) for queue in self._queues.values()]

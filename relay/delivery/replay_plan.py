@@ -1,4 +1,4 @@
-"""What a replay is to do: which captures, where to, changed how, in which order and at which pace."""
+"""A replay before it runs: its captures, targets, edits, order and pace."""
 
 from __future__ import annotations
 
@@ -14,44 +14,44 @@ from relay.models import Capture
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """What a run is to do."""
+class ReplayPlan:
+    """Everything that a run needs to know."""
 
     ids: Sequence[int]
-    """Captures in the order in which they are sent."""
+    """Ids of the captures, in the order in which they are sent."""
     destinations: Mapping[str, Destination]
-    """Each target's name, as deliveries have it, and where that is."""
+    """By the targets' names, as deliveries have them."""
     targets_of: Callable[[Capture], Sequence[str]]
-    """The targets that a capture goes to."""
+    """Returns the targets of a capture."""
     prepare: Callable[[Capture], Capture] | None = None
-    """Makes the capture that is sent of the one that came; raises `ValueError`. None where it is the same."""
+    """Returns the edited capture, or raises `ValueError`; None where nothing is edited."""
     times: int = 1
     """Rounds through all captures."""
     shuffle: int | None = None
     """Seeds the order of each round; None for the order of `ids`."""
     concurrency: int = 1
     rate: float | None = None
-    """The most deliveries that begin in a second; None for no bound."""
+    """Most deliveries that begin in a second; None for no limit."""
     original: bool = False
-    """Captures begin as far apart as they came."""
+    """Captures are sent as far apart as they were received."""
     until_delivered: bool = False
-    """A delivery is tried again until its verdict is that."""
+    """A delivery is retried until its verdict is `delivered`."""
     timeout_s: float = 300.0
     instance: str
     """Names this engine in `X-Lean-Relay`."""
     is_busy: Callable[[], bool] = lambda: False
-    """Whether webhooks are coming just now."""
+    """Whether webhooks are arriving now."""
 
     @property
     def total(self) -> int:
-        """Deliveries, if each capture goes to each target."""
+        """Number of deliveries if each capture goes to each target."""
         return len(self.ids) * self.times * len(self.destinations)
 
 
 class Pace:
-    """When the next delivery may begin; one that is late makes no later one late."""
+    """Decides when the next delivery may begin; a late delivery does not delay later ones."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: ReplayPlan) -> None:
         self._gap_s = 0.0 if plan.rate is None else 1 / plan.rate
         self._original = plan.original
         self._due: float | None = None
@@ -71,9 +71,9 @@ def rounds(ids: Sequence[int], times: int, shuffle: int | None) -> Iterator[int]
     """The captures' ids in the order in which they are sent, round after round.
 
     Args:
-        shuffle: seeds an order of chance; None for the order of `ids`.
+        shuffle: seeds a random order; None for the order of `ids`.
     """
-    chance = random.Random(shuffle)  # noqa: S311 - the same seed has to give the same order
+    chance = random.Random(shuffle)  # noqa: S311 - the same seed must produce the same order
     for _ in range(times):
         order = ids
         if shuffle is not None:

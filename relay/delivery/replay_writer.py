@@ -1,7 +1,7 @@
-"""What a replay does, written down in groups: one commit for many tries, soon, and none lost.
+"""Record the attempts of a replay in groups: one commit for many attempts, soon, and none lost.
 
-Owns when a group is full or has waited long enough, and how much may wait for the disk. How it is written,
-and what is done while the store is in trouble, is its caller's.
+Owns when a group is full or has waited long enough, and how much may wait for the disk. The caller writes,
+and decides what happens while the store is unavailable.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from relay.store.write import replays
 from relay.store.write.replays import ReplayAttempt
 
 GROUP_S = 0.05
-"""How long a record waits for others to be committed with."""
+"""How long a record waits for others, to be committed with them."""
 
 GROUP_RECORDS = 200
 GROUP_BYTES = 4 * 1024 * 1024
-"""A group is committed at once from here on."""
+"""A group of this size is committed at once."""
 
 MOST_UNWRITTEN = 4
-"""Groups that wait for the disk before no more is sent."""
+"""Groups waiting for the disk at which sending pauses."""
 
 
-class Records:
-    """What has begun and what has ended, written down in groups."""
+class ReplayWriter:
+    """Records which deliveries have begun and which attempts have ended, in groups."""
 
     def __init__(
         self,
@@ -61,11 +61,11 @@ class Records:
             self._fits.clear()
 
     async def room(self) -> None:
-        """Wait until the disk has caught up, where it is far behind."""
+        """Wait while too much is waiting for the disk."""
         await self._fits.wait()
 
     def close(self) -> None:
-        """Nothing more comes; `run` returns when all is written."""
+        """Accept no more; `run` returns when everything is written."""
         self._closed = True
         self._news.set()
         self._now.set()

@@ -1,7 +1,7 @@
-"""Lean's part, played: samples posted to a URL as Lean posts events.
+"""Post sample events to a URL as Lean would.
 
-Owns the request that Lean would send and what Lean would conclude from the answer. Must not record
-anything, read settings or print.
+Owns the request that Lean would send, and its verdict on the response. Records nothing, reads no settings and
+prints nothing.
 """
 
 from __future__ import annotations
@@ -22,28 +22,28 @@ from relay.lean.samples import Sample
 from relay.lean.schedule import ANSWER_WITHIN_S, Verdict
 
 RELAY = "lean-relay"
-"""What the `Server` header of a relay's own answers says."""
+"""The `Server` header of a relay's own responses."""
 
 SAMPLE_HEADER = "X-Lean-Relay-Sample"
-"""Marks a request as made by us; the relay shows such a capture as a sample."""
+"""Marks a request as ours; the relay shows such a capture as a sample."""
 
 IN_FLIGHT = 100
-"""Most posts at once; past it a rate is not kept."""
+"""Most posts at once; above it a rate is not kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Post:
-    """One sample sent, and what came of it."""
+    """One sample sent, and its result."""
 
     sample: Sample
     url: str
     signed: bool
     elapsed_s: float
-    """From before connecting to the last byte of the answer, or to the failure."""
+    """From before connecting to the last byte of the response, or to the failure."""
     status: int | None
-    """None where no head of a response came within Lean's 10 s."""
+    """None where no response head was received within Lean's 10 s."""
     error: str | None
-    """Why no whole response came, as a phrase; None where one did."""
+    """Why there is no whole response, as a phrase; None where there is one."""
     reached: bool
     """Whether there was a connection at all."""
     verdict: Verdict
@@ -77,20 +77,20 @@ async def post_all(
     rate: float | None = None,
     answer_within_s: float = ANSWER_WITHIN_S,
 ) -> None:
-    """Post each sample once, as Lean's first try, and report each as its answer comes.
+    """Post each sample once, as Lean's first attempt, and report each when its response is received.
 
-    One after the other; with a rate each starts at its time, whether or not those before have been
-    answered, up to `IN_FLIGHT` at once. Stops where nothing can be reached.
+    Sequentially; with a rate each starts on time even while earlier ones wait for their response, up to
+    `IN_FLIGHT` at once. Stops when the target is unreachable.
 
     Args:
         to: where to; exactly its URL's path and query.
-        samples: made when their turn comes, so that their timestamps are true.
+        samples: made just before they are sent, so that their timestamps are correct.
         secret: signs each body; None sends them unsigned.
-        rate: posts per second; None for as fast as they are answered.
-        answer_within_s: what Lean waits; a test waits less.
+        rate: posts per second; None for one after each response.
+        answer_within_s: Lean's limit; shorter in tests.
 
     Raises:
-        Unreachable: there was no connection; the message says why.
+        Unreachable: no connection could be made; the message says why.
     """
     failures: list[Post] = []
 
@@ -111,7 +111,7 @@ async def post_all(
             try:
                 await _paced(post, samples, rate, done, failures)
             except ExceptionGroup as group:
-                # A pipe that closed, or a change that does not fit: the caller's, as without a rate.
+                # A closed pipe or a change that does not fit is the caller's to handle, as without a rate.
                 raise group.exceptions[0] from None
     if failures:
         raise Unreachable(f"{failures[0].error}")
@@ -136,7 +136,7 @@ async def _paced(
     async with asyncio.TaskGroup() as posts:
         number = 0
         while True:
-            # A sleep of 0 too: it lets answers in, and with them the news that nobody is there.
+            # Also a sleep of 0: it lets responses in, and with them the failure of the first.
             await asyncio.sleep(max(0.0, started + number / rate - monotonic()))
             await room.acquire()
             sample = next(samples, None) if not failures else None
@@ -149,29 +149,29 @@ async def _paced(
 async def _post(
     sender: Sender, to: Destination, sample: Sample, secret: bytes | None, within_s: float
 ) -> Post:
-    tried = await sender.send(_request(to, sample, secret), to, timeout_s=within_s)
-    judged = tried.verdict
-    ours = any((name.lower(), value) == ("server", RELAY) for name, value in tried.headers or ())
-    if ours and judged.word == "retry" and tried.elapsed_s <= ANSWER_WITHIN_S:
-        judged = replace(judged, reason=_why_ours(tried.status, (tried.body or b"")[:100]))
+    result = await sender.send(_request(to, sample, secret), to, timeout_s=within_s)
+    verdict = result.verdict
+    ours = any((name.lower(), value) == ("server", RELAY) for name, value in result.headers or ())
+    if ours and verdict.word == "retry" and result.elapsed_s <= ANSWER_WITHIN_S:
+        verdict = replace(verdict, reason=_relay_reason(result.status, (result.body or b"")[:100]))
     return Post(
         sample=sample,
         url=to.url,
         signed=secret is not None,
-        elapsed_s=tried.elapsed_s,
-        status=tried.status,
-        error=tried.error,
-        reached=not tried.target_down,
-        verdict=judged,
+        elapsed_s=result.elapsed_s,
+        status=result.status,
+        error=result.error,
+        reached=not result.target_down,
+        verdict=verdict,
     )
 
 
-def _why_ours(status: int | None, text: bytes) -> str:
-    """Why a relay answered so: no backend has seen it."""
+def _relay_reason(status: int | None, text: bytes) -> str:
+    """Why the response is a relay's own; no backend has seen the request."""
     if text.startswith(b"answered "):
-        return f"{status} is the relay's own answer, given on purpose: --respond or respond_rules"
+        return f"{status} is the relay's own response, as set by --respond or respond_rules"
     word = text.decode("ascii", "replace").strip()
-    return f"{status} is the relay's own answer: {word}; see lean-relay refusals"
+    return f"{status} is the relay's own response: {word}; see lean-relay refusals"
 
 
 def _request(to: Destination, sample: Sample, secret: bytes | None) -> OutgoingRequest:

@@ -1,8 +1,8 @@
-"""The way to one target: what waits for it is claimed and sent in order, held, tried again, written down.
+"""Deliver queued captures to one target, in order: claim, send, retry, record.
 
-Owns order, tries in flight, up and down, and pause of one target. The deliveries are rows, and this process
-may end between any two steps: a try is written down before the next one of its place begins, so that a crash
-repeats at most as many as were in flight.
+Owns the order of one target, its attempts in flight, up and down, and pause. Deliveries are rows, and this
+process may end between any two steps: an attempt is recorded before the next one takes its place, so that a
+crash repeats at most those that were in flight.
 """
 
 from __future__ import annotations
@@ -18,16 +18,17 @@ from functools import partial
 from time import monotonic
 from typing import Any
 
-from relay.delivery.attempt import Way, attempt, ended
+from relay.delivery.attempt import AttemptConfig, attempt, attempt_record
 from relay.delivery.clock import Clock
 from relay.delivery.http.connect import unreachable_reason
 from relay.delivery.http.outcomes import Outcome
 from relay.delivery.http.request import Destination, OutgoingRequest
 from relay.delivery.http.sender import Sender, SendResult
-from relay.delivery.retry import RetryPolicy, is_tried_again, longest_wait, next_try
+from relay.delivery.retry import RetryPolicy, is_retried, longest_wait, next_attempt_at
+from relay.delivery.store_writer import StoreWriter
+from relay.delivery.wakeup import Wakeup
 from relay.lean import schedule
 from relay.models import from_micros, to_micros
-from relay.store.errors import StoreUnavailable
 from relay.store.write import deliveries
 from relay.store.write.client import Writer
 from relay.store.write.deliveries import Claimed
@@ -39,16 +40,11 @@ PROBE_FIRST_S = 1.0
 PROBE_MOST_S = 15.0
 
 END_WITHIN_S = 1.0
-"""How long tries on their way may take when the engine stops; what they leave is sent again later."""
+"""How long attempts in flight may take when the engine stops; those that take longer are sent again later."""
 
-STORE_AGAIN_S = 1.0
-
-MOST_DOUBTS = 3
-"""So often a delivery waits because its connection was closed at once; should the target be back each time
-in between, it is this webhook that ends it, and it is not sent for ever."""
-
-LOOK_EVERY_S = 5.0
-"""How soon the machine's sleep and a step of its clock are noticed while something is to be sent later."""
+MOST_CLOSED = 3
+"""How often a delivery is requeued because its connection was closed at once. If the target is up again each
+time, this webhook is what crashes it, and it is not sent forever."""
 
 MICROSECOND = timedelta(microseconds=1)
 
@@ -65,15 +61,15 @@ class DeliveryPolicy:
     in_flight: int = 1
 
 
-class Lane:
-    """The way to one target; `run` goes it."""
+class TargetQueue:
+    """Delivers queued captures to one target, in order."""
 
     def __init__(
         self,
         writer: Writer,
         sender: Sender,
         name: str,
-        where: Destination,
+        to: Destination,
         policy: DeliveryPolicy,
         *,
         paused: bool = False,
@@ -81,50 +77,50 @@ class Lane:
     ) -> None:
         """
         Args:
-            clock: a test may bring one of its own.
+            clock: for tests.
         """
         self.name = name
         self.paused = paused
         self.down: str | None = None
-        """Why the target cannot be reached; None while it can."""
-        self._writer = writer
+        """Why the target is down; None while it is up."""
         self._sender = sender
-        self._way = Way(to=where, instance=policy.instance, timeout_s=policy.timeout_s)
+        self._config = AttemptConfig(to=to, instance=policy.instance, timeout_s=policy.timeout_s)
         self._policy = policy
         self._retry = RetryPolicy(policy.retry)
         self._longest = longest_wait(self._retry, policy.time_scale) // MICROSECOND
         self._clock = clock or Clock()
+        self._wakeup = Wakeup(self._clock)
+        self._store = StoreWriter(writer, self._write_failed)
         self._stopping = False
         self._end_within_s: float | None = END_WITHIN_S
-        self._changed = asyncio.Event()
         self._group: asyncio.TaskGroup
         self._busy = 0
-        """Tries that hold up the next: at most `policy.in_flight`."""
+        """Attempts that hold up the next: at most `policy.in_flight`."""
         self._claimed: deque[Claimed] = deque()
-        """Not begun yet: each came with the record of the try before it, to save a commit."""
-        self._on_way: set[int] = set()
-        """Deliveries with a try in hand."""
-        self._closed_on: dict[int, int] = {}
-        """The delivery that was last given back because its connection was closed, and how often it was."""
+        """Claimed and not begun: each was claimed in the commit that recorded an attempt."""
+        self._in_flight: set[int] = set()
+        """Deliveries with an attempt in flight."""
+        self._closed: dict[int, int] = {}
+        """The delivery last requeued because its connection was closed at once, and how often that was."""
         self._unsure = False
-        """A write failed, and nobody knows whether it was committed before: it may have claimed something."""
+        """A write failed, and may have claimed deliveries all the same."""
 
     def wake(self) -> None:
-        """Something changed: look again."""
-        self._changed.set()
+        """Look for work again."""
+        self._wakeup.set()
 
     def pause(self, yes: bool) -> None:
-        """Hold everything back, or let go; tries on their way go on."""
+        """Pause or resume; attempts in flight continue."""
         self.paused = yes
         self.wake()
 
     def stop(self) -> None:
-        """Begin no more tries; `run` returns when those on their way have ended, within END_WITHIN_S."""
+        """Begin no more attempts; `run` returns when those in flight have ended, within END_WITHIN_S."""
         self._stopping = True
         self.wake()
 
     def leave(self) -> None:
-        """Begin no more tries; `run` returns when those on their way have ended, however long they take."""
+        """Begin no more attempts; `run` returns when those in flight have ended, however long they take."""
         self._end_within_s = None
         self.stop()
 
@@ -133,38 +129,45 @@ class Lane:
         return "paused" if self.paused else "down" if self.down else "up"
 
     async def run(self) -> None:
-        """Claim and send, one after the other, until told to stop."""
-        tries: set[asyncio.Task[None]] = set()
+        """Claim and send deliveries until stopped."""
+        attempts: set[asyncio.Task[None]] = set()
         async with asyncio.TaskGroup() as self._group:
             while (claimed := await self._next()) is not None:
                 self._busy += 1
-                task = self._group.create_task(self._try(claimed), name=f"delivery {claimed.delivery_id}")
-                tries.add(task)
-                task.add_done_callback(tries.discard)
-            if tries:
-                await asyncio.wait(tries, timeout=self._end_within_s)
-            for task in tries:
+                task = self._group.create_task(self._deliver(claimed), name=f"delivery {claimed.delivery_id}")
+                attempts.add(task)
+                task.add_done_callback(attempts.discard)
+            if attempts:
+                await asyncio.wait(attempts, timeout=self._end_within_s)
+            for task in attempts:
                 task.cancel()
-        await self._put_back()
+        await self._requeue_claimed()
+
+    async def write(self, work: Callable[[Any], Any]) -> Any:
+        """Run a change in the store; wait while it is unavailable."""
+        return await self._store.write(work)
+
+    def _write_failed(self) -> None:
+        self._unsure = True
 
     async def _next(self) -> Claimed | None:
-        """The next delivery to send, when there is one; None when told to stop."""
+        """Wait for the next delivery to send; None when stopped."""
         while not self._stopping:
-            self._changed.clear()
+            self._wakeup.clear()
             if self._clock.has_stepped:
                 moved = self._clock.follow()  # First, so that what is recorded from now on is not moved.
                 await self.write(partial(deliveries.move_due, target=self.name, by=moved))
             if self.paused or self.down is not None:
-                await self._put_back()
-                await (self._changed.wait() if self.paused else self._wait_until_up())
+                await self._requeue_claimed()
+                await (self._wakeup.wait() if self.paused else self._wait_until_up())
             elif self._busy >= self._policy.in_flight or (self._unsure and self._busy):
-                await self._changed.wait()
+                await self._wakeup.wait()
             elif self._unsure:
-                await self._make_sure()
+                await self._reconcile_claims()
             elif self._claimed:
                 return self._claimed.popleft()
             elif not await self._claim():
-                await self._wait_until(await self._next_due())
+                await self._wakeup.wait_until(await self._next_due())
         return None
 
     async def _claim(self) -> bool:
@@ -175,14 +178,14 @@ class Lane:
         self._claimed.extend(found)
         return bool(found)
 
-    async def _make_sure(self) -> None:
-        """What was claimed and never heard of waits again; no try is in hand that could claim meanwhile."""
+    async def _reconcile_claims(self) -> None:
+        """Requeue what a failed write claimed. No attempt is in flight then that could claim more."""
         self._unsure = False
-        known = [*self._on_way, *(claimed.delivery_id for claimed in self._claimed)]
+        known = [*self._in_flight, *(claimed.delivery_id for claimed in self._claimed)]
         await self.write(partial(deliveries.requeue_others, target=self.name, known=known))
 
-    async def _put_back(self) -> None:
-        """What was claimed and will not be sent now waits again, in its old place."""
+    async def _requeue_claimed(self) -> None:
+        """Requeue deliveries that are claimed and not begun, each in its old place."""
         if self._claimed:
             ids = [claimed.delivery_id for claimed in self._claimed]
             self._claimed.clear()
@@ -196,152 +199,117 @@ class Lane:
         )
         return due
 
-    async def _wait_until(self, due: int | None) -> None:
-        """Until then by the lane's clock, or until something changed; for ever where there is no then."""
-        while not self._changed.is_set() and not (due is not None and self._clock.has_stepped):
-            left_s = None if due is None else (due - self._clock.now()) / 1e6
-            if left_s is not None and left_s <= 0:
-                return
-            # Not in one go: a timer stands still while the machine sleeps, and the clock may be set.
-            await self._wait(None if left_s is None else min(max(left_s, 0.001), LOOK_EVERY_S))
-
-    async def _wait(self, most_s: float | None) -> None:
-        try:
-            async with asyncio.timeout(most_s):
-                await self._changed.wait()
-        except TimeoutError:
-            return
-
     async def _wait_until_up(self) -> None:
-        """Knock until somebody opens; then everything that waits goes at once, in order."""
+        """Probe the target until it accepts a connection; then everything queued is sent, in order."""
         pause_s = PROBE_FIRST_S
-        while not self._held():
-            knock_at = monotonic() + pause_s
-            while (left_s := knock_at - monotonic()) > 0 and not self._held():
-                await self._wait(left_s)  # A notice of new captures is no reason to knock earlier.
-                self._changed.clear()
-            if self._held():
+        while not self._is_held():
+            probe_at = monotonic() + pause_s
+            while (left_s := probe_at - monotonic()) > 0 and not self._is_held():
+                await self._wakeup.wait(left_s)  # New captures do not bring the probe forward.
+                self._wakeup.clear()
+            if self._is_held():
                 return
-            why_not = await unreachable_reason(self._way.to)
-            if why_not is None:
-                self.down = None
-                log.warning("%s is back; %s", visible(self.name), _that_wait(await self._waiting()))
+            self.down = await unreachable_reason(self._config.to)
+            if self.down is None:
+                log.warning("%s is back; %s", visible(self.name), _waiting_text(await self._waiting()))
                 return
-            self.down = why_not
             pause_s = min(pause_s * 2, PROBE_MOST_S)
 
-    def _held(self) -> bool:
+    def _is_held(self) -> bool:
         return self._stopping or self.paused
 
     async def _waiting(self) -> int:
         found = await self.write(deliveries.backlog)
         return found[self.name].waiting if self.name in found else 0
 
-    # -- one try -------------------------------------------------------------------------------
+    # -- one attempt ---------------------------------------------------------------------------
 
-    async def _try(self, claimed: Claimed) -> None:
-        free = _Once(self._freed)
-        self._on_way.add(claimed.delivery_id)
+    async def _deliver(self, claimed: Claimed) -> None:
+        free = _Once(self._free_place)
+        self._in_flight.add(claimed.delivery_id)
         try:
-            request, tried = await attempt(
+            request, result = await attempt(
                 self._sender,
-                self._way,
+                self._config,
                 claimed.capture,
                 claimed.capture,
                 number=claimed.number,
                 overdue=partial(self._overdue, claimed, free),
-                probe_if_closed=self._closed_on.get(claimed.delivery_id, 0) < MOST_DOUBTS,
+                probe_if_closed=self._closed.get(claimed.delivery_id, 0) < MOST_CLOSED,
             )
-            if tried.target_down:
-                await self._gone_down(claimed, tried)
+            if result.target_down:
+                await self._set_down(claimed, result)
             else:
-                await self._record(claimed, request, tried, holds_up=not free.called)
+                await self._record(claimed, request, result, holds_up=not free.called)
         finally:
-            self._on_way.discard(claimed.delivery_id)
+            self._in_flight.discard(claimed.delivery_id)
             free()
 
-    def _freed(self) -> None:
+    def _free_place(self) -> None:
         self._busy -= 1
         self.wake()
 
     def _overdue(self, claimed: Claimed, free: _Once) -> None:
         free()
-        self._group.create_task(self._say_overdue(claimed))
+        self._group.create_task(self._report_overdue(claimed))
 
-    async def _say_overdue(self, claimed: Claimed) -> None:
-        """Its verdict is clear: nobody shall have to wait for the end of the try to see that."""
+    async def _report_overdue(self, claimed: Claimed) -> None:
+        """Report the verdict now: it is known long before the attempt ends."""
         most_s = self._policy.timeout_s
-        words = f"no response within {schedule.ANSWER_WITHIN_S:g} s; it is awaited for up to {most_s:g} s"
-        first = (
-            claimed.capture.repeat_of is None
-        )  # Which of Lean's tries a repeat is takes a look at the log.
-        number = claimed.number
-        outlook = (
-            schedule.verdict(None, schedule.ANSWER_WITHIN_S, number).outlook
-            if first
-            else schedule.OUTLOOK_UNKNOWN
-        )
-        log.warning("%d: %s has given %s: %s", claimed.capture.id, visible(self.name), words, outlook)
+        words = f"no response within {schedule.ANSWER_WITHIN_S:g} s; waiting for up to {most_s:g} s"
+        if claimed.capture.repeat_of is None:
+            outlook = schedule.verdict(None, schedule.ANSWER_WITHIN_S, claimed.number).outlook
+        else:  # Finding a repeat's number among Lean's attempts takes a query.
+            outlook = schedule.OUTLOOK_UNKNOWN
+        log.warning("%d: %s: %s: %s", claimed.capture.id, visible(self.name), words, outlook)
         await self.write(partial(deliveries.set_reason, delivery_id=claimed.delivery_id, reason=words))
 
-    async def _gone_down(self, claimed: Claimed, tried: SendResult) -> None:
-        reason = tried.error or "not reachable"
-        if tried.outcome in (Outcome.CLOSED, Outcome.RESET):
+    async def _set_down(self, claimed: Claimed, result: SendResult) -> None:
+        reason = result.error or "not reachable"
+        if result.outcome in (Outcome.CLOSED, Outcome.RESET):
             number = claimed.delivery_id
-            self._closed_on = {number: self._closed_on.get(number, 0) + 1}
+            self._closed = {number: self._closed.get(number, 0) + 1}
         ids = [claimed.delivery_id]
         await self.write(partial(deliveries.requeue, ids=ids, reason=f"waits: {reason}"))
         if self.down is None:
             self.down = reason
-            log.warning("%s is down: %s; %s", visible(self.name), reason, _that_wait(await self._waiting()))
+            waiting = _waiting_text(await self._waiting())
+            log.warning("%s is down: %s; %s", visible(self.name), reason, waiting)
 
     async def _record(
-        self, claimed: Claimed, request: OutgoingRequest | None, tried: SendResult, *, holds_up: bool
+        self, claimed: Claimed, request: OutgoingRequest | None, result: SendResult, *, holds_up: bool
     ) -> None:
-        """Write down how it ended, and in the same commit claim the next for the place that it leaves.
+        """Record the attempt, and claim the next delivery in the same commit.
 
-        One that holds up nobody any more leaves no place: the lane has filled it.
+        Where the attempt no longer holds up the next, its place is taken and nothing is claimed.
         """
         record = partial(
             deliveries.record,
             delivery_id=claimed.delivery_id,
-            ended=ended(claimed.number, request, tried),
-            due_at=self._due_again(claimed, tried),
+            ended=attempt_record(claimed.number, request, result),
+            due_at=self._retry_at(claimed, result),
         )
-        if holds_up and not self._held() and self.down is None:
+        if holds_up and not self._is_held() and self.down is None:
             record = partial(record, claim_for=self.name, now=self._clock.now())
-        # A try that ended is recorded even while the engine stops.
+        # An attempt that ended is recorded even while the engine stops.
         found = await asyncio.shield(asyncio.ensure_future(self.write(record)))
         self._claimed.extend(found)
 
-    def _due_again(self, claimed: Claimed, tried: SendResult) -> int | None:
-        if not is_tried_again(tried.outcome, tried.verdict, status=tried.status):
+    def _retry_at(self, claimed: Claimed, result: SendResult) -> int | None:
+        if not is_retried(result.outcome, result.verdict, status=result.status):
             return None
         now = from_micros(self._clock.now())
-        last = now - timedelta(seconds=tried.elapsed_s)
-        due = next_try(
+        last = now - timedelta(seconds=result.elapsed_s)
+        due = next_attempt_at(
             self._retry,
-            tries=claimed.number,
+            attempts=claimed.number,
             first_at=last if claimed.first_at is None else from_micros(claimed.first_at),
             last_at=last,
             now=now,
-            spread=random.random(),  # noqa: S311 - spreads tries in time, guards nothing
+            spread=random.random(),  # noqa: S311 - spreads attempts in time, guards nothing
             time_scale=self._policy.time_scale,
         )
         return None if due is None else to_micros(due)
-
-    async def write(self, work: Callable[[Any], Any]) -> Any:
-        """Run a change in the store; while that is in trouble, wait for it to heal.
-
-        No disk is waited for: should the power fail, the newest tries may be made again. The death of this
-        process alone takes nothing back.
-        """
-        while True:
-            try:
-                return await self._writer.write(work, synced=False)
-            except StoreUnavailable:
-                self._unsure = True
-                await asyncio.sleep(STORE_AGAIN_S)
 
 
 class _Once:
@@ -360,7 +328,7 @@ class _Once:
             function()
 
 
-def _that_wait(count: int) -> str:
+def _waiting_text(count: int) -> str:
     if not count:
-        return "nothing waits for it"
-    return "1 capture waits for it" if count == 1 else f"{count} captures wait for it"
+        return "no webhook is waiting for it"
+    return "1 webhook is waiting for it" if count == 1 else f"{count} webhooks are waiting for it"

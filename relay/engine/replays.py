@@ -32,8 +32,8 @@ from relay.delivery.destinations import destinations, over
 from relay.delivery.edits import edited, is_signature_stale, signed
 from relay.delivery.http.request import Destination, build_request, destination
 from relay.delivery.http.sender import Sender
-from relay.delivery.replay_plan import Plan
-from relay.delivery.replay_run import Run
+from relay.delivery.replay_plan import ReplayPlan
+from relay.delivery.replay_run import ReplayRun
 from relay.errors import NotFound, RelayError, UsageError
 from relay.models import Capture
 from relay.receiver.routes import Routes
@@ -85,7 +85,7 @@ class Replays:
         self._is_busy = is_busy
         self._instance = instance
         self._sender = Sender()
-        self._runs: dict[int, Run] = {}
+        self._runs: dict[int, ReplayRun] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._group: asyncio.TaskGroup
         self._stopped_at: float | None = None
@@ -110,16 +110,16 @@ class Replays:
             raise RelayError(f"{MOST_RUNNING} replays are running already; wait for one to end", word="busy")
         plan = await self._plan(request)
         number = max(self._runs, default=0) + 1
-        run = Run(number, plan, self._settings().db, self._writer, self._sender, by=request.by)
+        run = ReplayRun(number, plan, self._settings().db, self._writer, self._sender, by=request.by)
         for old in [known for known, each in self._runs.items() if each.is_over][: -KEPT or None]:
             del self._runs[old]
         self._runs[number] = run
-        task = self._group.create_task(run.go(), name=f"replay {number}")
+        task = self._group.create_task(run.run(), name=f"replay {number}")
         self._tasks[number] = task
         task.add_done_callback(lambda _: self._tasks.pop(number))
         return run.status()
 
-    async def _plan(self, request: ReplayRequest) -> Plan:
+    async def _plan(self, request: ReplayRequest) -> ReplayPlan:
         targets = _named(request.to) or self._routes().targets
         if not targets:
             raise UsageError("no target is configured; name one with --to, such as --to :3000")
@@ -135,7 +135,7 @@ class Replays:
         if not ids:
             raise NotFound("no such capture")
         routes = self._routes()
-        return Plan(
+        return ReplayPlan(
             ids=ids,
             destinations=where,
             targets_of=(lambda _: targets) if request.to else (lambda capture: routes.of(lambda: capture)),
@@ -194,7 +194,7 @@ class Replays:
                 run.cancel("cancelled")
         return ReplayList([run.status() for run in runs])
 
-    def _run(self, number: int) -> Run:
+    def _run(self, number: int) -> ReplayRun:
         if number not in self._runs:
             raise NotFound(
                 f"this engine has no replay {number}; `lean-relay status` lists those that are running",
@@ -284,7 +284,7 @@ def _existing(log: Path, ranges: Sequence[tuple[int, int]]) -> array[int]:
     return found
 
 
-def _previews(plan: Plan, log: Path) -> list[Preview]:
+def _previews(plan: ReplayPlan, log: Path) -> list[Preview]:
     made = []
     with Reader(log) as reader:
         for capture in fetched(reader, plan.ids):

@@ -38,4 +38,4 @@ def test_a_backend_stopped_under_load(tmp_path: Path) -> None:
                 "SELECT count(*) FROM attempts WHERE outcome = 'answered' AND status = 200"
             ).fetchone() == (count,)
         assert there.ids == list(range(1, count + 1))
-        assert f"is back; {count - before} captures wait for it" in relay.said
+        assert f"is back; {count - before} webhooks are waiting for it" in relay.said

@@ -71,12 +71,12 @@ def test_one_that_never_answers_some_types(tmp_path: Path) -> None:
             post(relay, body)
         told(
             relay,
-            f"1: http://localhost:{there.port}{HOOK} has given no response within 10 s;"
-            " it is awaited for up to 2 s: Lean would try again in 1 min\n",
+            f"1: http://localhost:{there.port}{HOOK}: no response within 10 s;"
+            " waiting for up to 2 s: Lean would try again in 1 min\n",
         )
         told(relay, "4 payment.updated valid -> 200 in ")
         assert "-> sending" in command(relay, "list", "3")
-        assert "sending; no response within 10 s; it is awaited for up to 2 s" in command(relay, "show", "3")
+        assert "sending; no response within 10 s; waiting for up to 2 s" in command(relay, "show", "3")
         for number in (1, 3):
             told(
                 relay,

@@ -19,17 +19,17 @@ import relay.delivery.target_queue
 from relay.cli import run
 
 STEPS: dict[str, tuple[object, str, bool]] = {
-    "before the claim": (relay.delivery.target_queue.Lane, "_claim", False),
-    "claimed": (relay.delivery.target_queue.Lane, "_claim", True),
+    "before the claim": (relay.delivery.target_queue.TargetQueue, "_claim", False),
+    "claimed": (relay.delivery.target_queue.TargetQueue, "_claim", True),
     "before connecting": (relay.delivery.http.sender, "connect", False),
     "connected": (relay.delivery.http.sender, "connect", True),
     "before the request": (relay.delivery.http.sender, "_exchange", False),
     "request written": (relay.delivery.http.connection.Connection, "write", True),
     "answered": (relay.delivery.http.sender, "_exchange", True),
-    "before the record": (relay.delivery.target_queue.Lane, "_record", False),
-    "recorded": (relay.delivery.target_queue.Lane, "_record", True),
-    "before it is given back": (relay.delivery.target_queue.Lane, "_gone_down", False),
-    "given back": (relay.delivery.target_queue.Lane, "_gone_down", True),
+    "before the record": (relay.delivery.target_queue.TargetQueue, "_record", False),
+    "recorded": (relay.delivery.target_queue.TargetQueue, "_record", True),
+    "before it is given back": (relay.delivery.target_queue.TargetQueue, "_set_down", False),
+    "given back": (relay.delivery.target_queue.TargetQueue, "_set_down", True),
 }
 """What is wrapped, and whether death comes after it, not before; a claim that finds nothing is none."""
 

@@ -40,7 +40,7 @@ class Checking:
 
             for first in range(0, len(ids), AT_ONCE):
                 for followed in attempts.attempts(reader, ids[first : first + AT_ONCE]):
-                    if self.expected.why_not(followed.attempt, recorded) is None:
+                    if self.expected.mismatch(followed.attempt, recorded) is None:
                         self.met += 1
                     else:
                         self.unmet.append(followed.attempt.capture_id)

@@ -129,7 +129,7 @@ class Answers:
         self._unsent += attempt.outcome in NOT_SENT
         why_not = None
         if self._expected is not None:
-            why_not = self._expected.why_not(attempt, self._recorded)
+            why_not = self._expected.mismatch(attempt, self._recorded)
             if why_not is not None:
                 self._unmet.append(attempt.capture_id)
         if self._invocation.json:

@@ -144,7 +144,7 @@ def test_a_target_that_is_down_is_told_everywhere(tmp_path: Path) -> None:
         assert f"queued; waits: {why}\n" in command(tmp_path, "show", "1")
         assert command(tmp_path, "forward", "1") == "nothing to do: all of it waits for its target already\n"
         with a_backend(port=port):
-            wait_until(lambda: "is back; 2 captures wait for it" in relay.said, "the line", 30)
+            wait_until(lambda: "is back; 2 webhooks are waiting for it" in relay.said, "the line", 30)
             wait_until(lambda: deliveries(tmp_path, "ended") == 2, "the deliveries")
 
 

@@ -102,7 +102,7 @@ def test_headers_as_people_write_them(text: str, read: tuple[str, str | None] | 
     if read is not None:
         assert parse_header(text) == read
         return
-    with pytest.raises(ValueError, match=r"no header|written by the relay|line break|header name"):
+    with pytest.raises(ValueError, match=r"not a valid header|written by the relay|line break|header name"):
         parse_header(text)
 
 
@@ -128,7 +128,7 @@ def test_values_as_people_write_them(text: str, read: tuple[str, str]) -> None:
 @pytest.mark.parametrize("text", ["a", "=1", "a..b=1", "a=\udc80"])
 def test_what_is_no_change(text: str) -> None:
     """No `=`, no path, no such path, no text."""
-    with pytest.raises(ValueError, match=r"no PATH=VALUE|not a valid path|no text"):
+    with pytest.raises(ValueError, match=r"not a valid PATH=VALUE|not a valid path|not valid UTF-8"):
         parse_splice(text)
 
 

@@ -19,7 +19,7 @@ from aiohttp import web
 from relay.config import Route, SecretSource, Settings
 from relay.control import client
 from relay.control.messages import ForwardRequest, PauseRequest, ReloadRequest, ResumeRequest, StatusRequest
-from relay.delivery import attempt, target_queue
+from relay.delivery import attempt, store_writer, target_queue
 from relay.delivery.http.request import OutgoingRequest
 from relay.delivery.http.sender import Sender, SendResult
 from relay.engine import engine
@@ -449,7 +449,7 @@ async def test_the_death_of_the_writing_process_costs_no_delivery(
     tmp_path: Path, backend: Backend, monkeypatch: pytest.MonkeyPatch, in_flight: int
 ) -> None:
     """Claims and records whose commit nobody heard of are made sure of: each capture goes once, all end."""
-    monkeypatch.setattr(target_queue, "STORE_AGAIN_S", 0.05)
+    monkeypatch.setattr(store_writer, "REPEAT_AFTER_S", 0.05)
     monkeypatch.setattr("relay.store.write.client.PROBE_EVERY_S", 0.05)
     settings = settings_for(tmp_path, backend, in_flight=in_flight)
     async with an_engine(settings) as running:

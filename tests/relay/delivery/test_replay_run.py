@@ -204,7 +204,7 @@ async def test_a_target_that_is_not_there_ends_the_run(tmp_path: Path) -> None:
     port = free_port()
     settings = settings_for(tmp_path)
     progress = await replayed(settings, ReplayRequest(ranges=((1, 3),), to=(f":{port}",)))
-    why = f"http://localhost:{port} cannot be reached: nothing listens on port {port}"
+    why = f"could not reach http://localhost:{port}: nothing listens on port {port}"
     assert (progress.state, progress.reason) == ("unreachable", why)
     assert (progress.done, progress.failed, progress.left) == (1, 1, 2)
     assert [state for _, _, state, _ in deliveries(settings)] == ["ended"] * 3
@@ -264,16 +264,16 @@ async def test_a_hanging_answer_holds_up_the_next_for_so_long(
 async def test_few_hang_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The last of as many as may be awaited holds up the next for as long as it hangs."""
     monkeypatch.setattr(attempt, "HOLDS_UP_S", 0.05)
-    monkeypatch.setattr(replay_run, "MOST_AWAITED", 2)
+    monkeypatch.setattr(replay_run, "MOST_IN_FLIGHT", 2)
     over = 0
-    given_up = replay_run.Run._hold_up_no_more
+    given_up = replay_run.ReplayRun._overdue
 
-    def counted(run: replay_run.Run, job: Any) -> None:
+    def counted(run: replay_run.ReplayRun, job: Any) -> None:
         nonlocal over
         given_up(run, job)
         over += 1
 
-    monkeypatch.setattr(replay_run.Run, "_hold_up_no_more", counted)
+    monkeypatch.setattr(replay_run.ReplayRun, "_overdue", counted)
     with backend(hangs_until_released) as there:
         settings = settings_for(tmp_path)
         async with engine.running(settings, receive=False) as running:
@@ -591,7 +591,7 @@ async def test_at_a_rate_or_as_far_apart_as_they_came(tmp_path: Path) -> None:
 
 async def test_until_delivered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each is tried again, in order, until it is answered as Lean wants; an absent target is waited for."""
-    monkeypatch.setattr(replay_run, "AGAIN_FIRST_S", 0.01)
+    monkeypatch.setattr(replay_run, "RETRY_FIRST_S", 0.01)
     asked = 0
 
     def behave(there: Backend, wire: Wire) -> None:

@@ -153,10 +153,10 @@ async def test_a_relay_that_answers_so_on_purpose_is_no_backend_that_failed(tmp_
         (post,) = await posts_of(f"http://127.0.0.1:{running.port}/")
         assert (post.status, post.verdict.word) == (500, "retry")
         reason = post.verdict.reason
-        assert reason == "500 is the relay's own answer, given on purpose: --respond or respond_rules"
+        assert reason == "500 is the relay's own response, as set by --respond or respond_rules"
         running.receiver.connections.limits = Limits(max_body=10)
         (post,) = await posts_of(f"http://127.0.0.1:{running.port}/")
-        assert post.verdict.reason == "413 is the relay's own answer: too-large; see lean-relay refusals"
+        assert post.verdict.reason == "413 is the relay's own response: too-large; see lean-relay refusals"
 
 
 async def test_a_backend_that_hangs() -> None:

@@ -20,7 +20,7 @@ from aiohttp import web
 
 from relay.config import Route, Settings
 from relay.control.messages import PauseRequest, ResumeRequest, StatusRequest
-from relay.delivery import target_queue
+from relay.delivery import target_queue, wakeup
 from relay.delivery.clock import Clock
 from relay.delivery.http.standstill import awake_and_asleep
 from tests.relay.delivery.test_forwarder import (
@@ -110,7 +110,7 @@ async def test_a_webhook_that_ends_its_backend_does_not_wait_for_ever(
         if request.endswith(poison):
             with there.lock:
                 # After the last fall nobody asks whether it is down: the next webhook finds it up.
-                falling.extend([None] * (len(there.requests) <= target_queue.MOST_DOUBTS))
+                falling.extend([None] * (len(there.requests) <= target_queue.MOST_CLOSED))
             wire.reset()
         else:
             wire.send(backends.OK)
@@ -133,7 +133,7 @@ async def test_a_webhook_that_ends_its_backend_does_not_wait_for_ever(
             for body in (poison, b"1"):
                 await post(running.url, a_post(body))
             await until(lambda: states(settings.db) == ["ended"] * 2, "both", 20)
-    assert len(there.requests) == target_queue.MOST_DOUBTS + 2
+    assert len(there.requests) == target_queue.MOST_CLOSED + 2
     assert attempts(settings.db) == [("reset", None, "retry"), ("answered", 200, "delivered")]
 
 
@@ -144,7 +144,7 @@ class Clocks:
         self.set_by_s = 0.0
         self.slept_s = 0.0
         monkeypatch.setattr(target_queue, "Clock", partial(Clock, self.wall, self.passing))
-        monkeypatch.setattr(target_queue, "LOOK_EVERY_S", 0.02)
+        monkeypatch.setattr(wakeup, "LOOK_EVERY_S", 0.02)
 
     def wall(self) -> float:
         return time() + self.set_by_s + self.slept_s

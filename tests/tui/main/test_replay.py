@@ -245,7 +245,7 @@ def test_what_excludes_each_other() -> None:
     with pytest.raises(Fault, match="nothing else can be expected") as raised:
         order([1], Wanted(until_delivered=True, expect="200"))
     assert raised.value.field == "expect"
-    with pytest.raises(Fault, match="is no expectation"):
+    with pytest.raises(Fault, match="is not a valid expectation"):
         expectation(Wanted(expect="ok"))
     assert order([1], Wanted(shuffle="-7")).shuffle == -7
 
@@ -373,7 +373,7 @@ async def test_target_that_is_gone(tmp_path: Path) -> None:
         await see.shows("Send capture 2 again")
         see.pilot.app.screen.query_one("#field-to", Input).value = "127.0.0.1:1"
         await see.press("enter")
-        await see.shows("cannot be reached")
+        await see.shows("could not reach")
 
 
 async def test_edited_here(tmp_path: Path) -> None:
@@ -474,7 +474,7 @@ async def test_form_that_cannot_be_read_stays(tmp_path: Path) -> None:
         area = see.pilot.app.screen.query_one(TextArea)
         area.load_text(area.text.replace("content-type: ", "no header"))
         await see.press("ctrl+s")
-        await see.shows("is no header, such as Name: value")
+        await see.shows("is not a valid header; use Name: value")
         await see.press("escape")
         await see.shows("Leave the form?")
         await see.press("y")

@@ -172,7 +172,7 @@ def test_expectations(folder: Path) -> None:
     """Each word holds, or ends with 3 and names what differs; `recorded` is the answer before."""
     with a_backend("500", "200", "201", "200", "200", "503") as port:
         to = ("--to", f":{port}")
-        assert "expected the answer before this replay, and none is recorded" in command(
+        assert "expected the response before this replay, but none is recorded" in command(
             folder, "replay", "1", *to, "--expect", "recorded", code=3
         )
         said = command(folder, "replay", "1..2", *to, "--yes", "--expect", "delivered", code=3)
@@ -181,8 +181,8 @@ def test_expectations(folder: Path) -> None:
         assert command(folder, "replay", "1", *to, "--expect", "2xx").startswith(LINE)
         said = command(folder, "replay", "2", *to, "--expect", "recorded", code=3)
         assert "503 in " in said
-        assert "; expected 201, its last answer before this replay\n" in said
-        assert "the last answer before this replay, which the next one compares with this one's" in said
+        assert "; expected 201, as before this replay\n" in said
+        assert "the last response before this replay; the next replay compares with this one's" in said
         assert "(404): 2" in command(folder, "replay", "2", *to, "--expect", "404", code=3)
 
 
@@ -208,7 +208,7 @@ def test_a_target_that_is_not_there_is_5(folder: Path) -> None:
     said = command(folder, "replay", "1..3", "--yes", "--to", f":{port}", code=5)
     assert f"1 payment.updated -> nothing listens on port {port}" in said
     assert "0 delivered, 1 not, 2 left" in said
-    assert f"[unreachable] http://localhost:{port} cannot be reached: nothing listens" in said
+    assert f"[unreachable] could not reach http://localhost:{port}: nothing listens" in said
 
 
 def test_a_changed_value_and_a_signature(folder: Path, there: Backend) -> None:
@@ -296,8 +296,8 @@ def test_edited_in_an_editor(folder: Path, there: Backend) -> None:
     [
         ("", 1, "[not-edited] nothing was changed, so nothing was sent"),
         ("open(path, 'w').close()", 1, "[not-edited] the form was emptied"),
-        ("sys.exit(3)", 1, "[not-edited] the editor ended with 3"),
-        ("open(path, 'w').write('nonsense\\n')", 2, "--edit: line 1: 'nonsense' is no request line"),
+        ("sys.exit(3)", 1, "[not-edited] the editor exited with code 3"),
+        ("open(path, 'w').write('nonsense\\n')", 2, "--edit: line 1: 'nonsense' is not a valid request line"),
     ],
 )
 def test_an_edit_that_is_given_up(folder: Path, there: Backend, script: str, code: int, words: str) -> None:
@@ -311,7 +311,7 @@ def test_an_edit_that_is_given_up(folder: Path, there: Backend, script: str, cod
 def test_no_such_editor(folder: Path) -> None:
     """The command that cannot be started is named."""
     said = command(folder, "replay", "1", "--to", ":1", "--edit", code=2, EDITOR="/no/such/editor")
-    assert "the editor '/no/such/editor' cannot be started" in said
+    assert "could not start the editor '/no/such/editor'" in said
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
