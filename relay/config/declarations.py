@@ -48,7 +48,7 @@ class Setting:
     default_text: str
     """The default as a person would write it; empty where nothing is set."""
     reach: Reach
-    """What a value in a project file reaches beyond its folder, which needs trust."""
+    """Returns the parts of a project file's value that reach beyond its folder, and so need trust."""
     structure: str | None = None
     """The TOML that a variable may have: `list of targets`; None for a plain value only."""
     option: Option | None = None

@@ -49,8 +49,8 @@ async def way_in(settings: Settings) -> Finding:
         )
     (post,) = posts
     if post.status != 200:
-        answer = f"responded {post.status}" if post.status is not None else f"did not respond: {post.error}"
-        return fault(CHECK, f"{url} {answer}", "point the tunnel at the engine's port")
+        response = f"responded {post.status}" if post.status is not None else f"did not respond: {post.error}"
+        return fault(CHECK, f"{url} {response}", "point the tunnel at the engine's port")
     capture = await _capture(settings, sample)
     if capture is None:
         return fault(

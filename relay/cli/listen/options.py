@@ -94,10 +94,10 @@ def target_tls_options(function: F) -> F:
 def target_tls(
     insecure: bool | None, ca: Path | None, cert: Path | None, key: Path | None
 ) -> TargetTls | None:
-    """What was said with `target_tls_options`; None where nothing was.
+    """The values of `target_tls_options`; None where none is given.
 
     Raises:
-        UsageError: one of them would have no effect.
+        UsageError: one of them has no effect.
     """
     from relay.control.messages import TargetTls  # with msgspec, which `--help` need not wait for
 
