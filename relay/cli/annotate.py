@@ -6,7 +6,6 @@ Each change is the engine's: the running one's, or this process's for as long as
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
 
 import click
 
@@ -14,7 +13,7 @@ from relay.cli.context import Invocation, run_async, shared_options
 from relay.cli.json_lines import print_result
 from relay.cli.option_rules import exclude
 from relay.config import Settings
-from relay.control.messages import NoteRequest, PruneRequest, StarRequest
+from relay.control.messages import NoteRequest, PruneRequest, StarRequest, id_ranges
 from relay.engine import engine
 from relay.errors import UsageError
 from relay.store.read.reader import Reader
@@ -89,7 +88,7 @@ def prune_command(invocation: Invocation, selection: tuple[str, ...], starred: b
     ids = _chosen(settings, selection)
     if not yes:
         _confirm(settings, ids, starred)
-    result = run_async(engine.request(settings, PruneRequest(ranges(ids), starred)))
+    result = run_async(engine.request(settings, PruneRequest(id_ranges(ids), starred)))
     spared = len(ids) - result.removed
     text = f"removed {captures(result.removed)}" + (f"; starred ones stay: {spared}" if spared else "")
     print_result(invocation, "prune", result, text)
@@ -99,17 +98,6 @@ def prune_command(invocation: Invocation, selection: tuple[str, ...], starred: b
             "they are deleted when it ends and the engine is idle or stops",
             err=True,
         )
-
-
-def ranges(ids: Iterable[int]) -> list[tuple[int, int]]:
-    """Ascending ids as (first, last) runs without gaps, so that a million of them is a short message."""
-    runs: list[tuple[int, int]] = []
-    for number in ids:
-        if runs and number == runs[-1][1] + 1:
-            runs[-1] = (runs[-1][0], number)
-        else:
-            runs.append((number, number))
-    return runs
 
 
 def _confirm(settings: Settings, ids: list[int], starred: bool) -> None:

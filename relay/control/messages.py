@@ -6,6 +6,7 @@ it there. `relay.control.exchange` has the frame around them. Opens nothing.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
@@ -208,6 +209,17 @@ class ShapesRequest(EngineRequest[ChangeResult], frozen=True, tag="shapes"):
     """Shape -> captures."""
     version: str
     """Of the catalogue."""
+
+
+def id_ranges(ids: Iterable[int]) -> list[tuple[int, int]]:
+    """Ids as first and last ids without gaps, ascending, so that a million of them is a short message."""
+    ranges: list[tuple[int, int]] = []
+    for number in sorted(ids):
+        if ranges and number == ranges[-1][1] + 1:
+            ranges[-1] = (ranges[-1][0], number)
+        else:
+            ranges.append((number, number))
+    return ranges
 
 
 class PruneResult(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,6 +10,9 @@ from relay.models import Attempt
 
 _STATUS = re.compile(r"[1-5](?:[0-9]{2}|xx)", re.IGNORECASE)
 
+NAMED = 10
+"""Captures whose responses are not as expected, by name."""
+
 Recorded = Callable[[int, str], int | None]
 """From a capture's id and a target to the status of the last response before the replay."""
 
@@ -52,3 +55,34 @@ class Expectation:
         status = str(attempt.status)
         met = status[0] == self.word[0] if self.word.endswith("xx") else status == self.word
         return None if met else f"expected {self.word}"
+
+
+class ExpectationCheck:
+    """Compares the responses of one replay with what is expected of them, as they are recorded."""
+
+    def __init__(self, expected: Expectation, recorded: Recorded) -> None:
+        self.expected = expected
+        self.met = 0
+        self.unmet: list[int] = []
+        """Captures whose responses differ, one for each response."""
+        self._recorded = recorded
+
+    def add(self, attempt: Attempt) -> str | None:
+        """Count one attempt; return how it differs from what is expected, None where it does not."""
+        mismatch = self.expected.mismatch(attempt, self._recorded)
+        if mismatch is None:
+            self.met += 1
+        else:
+            self.unmet.append(attempt.capture_id)
+        return mismatch
+
+    @property
+    def mismatches(self) -> str:
+        """`2 of 9 responses are not as expected (delivered): 4, 7`; empty where all are."""
+        if not self.unmet:
+            return ""
+        named = ", ".join(map(str, self.unmet[:NAMED])) + (", ..." if len(self.unmet) > NAMED else "")
+        count, total = len(self.unmet), self.met + len(self.unmet)
+        are = "is" if total == 1 else "are"
+        responses = "response" if total == 1 else "responses"
+        return f"{count:,} of {total:,} {responses} {are} not as expected ({self.expected.meaning}): {named}"

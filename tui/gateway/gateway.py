@@ -30,6 +30,7 @@ from relay.control.messages import (
     ResumeRequest,
     StarRequest,
     StatusRequest,
+    id_ranges,
 )
 from relay.errors import RelayError, Unreachable, UsageError
 from relay.filters import Filter
@@ -49,7 +50,6 @@ from tui.gateway.replays import Replays
 from tui.presenters import status
 from tui.presenters.blocks import Findings, Subject
 from tui.presenters.journey import AttemptEvent
-from tui.presenters.replay import ranges
 from tui.presenters.status import Engine, Status
 from tui.state.completion import Seen, with_parents
 from tui.state.memory import Memory
@@ -307,7 +307,7 @@ class Gateway:
 
     async def prune(self, ids: Sequence[int]) -> int:
         """Remove captures for good, starred ones excepted; gives how many went."""
-        return (await self.request(PruneRequest(ranges(ids)))).removed
+        return (await self.request(PruneRequest(id_ranges(ids)))).removed
 
     async def pause(self, paused: bool) -> None:
         """Hold live deliveries back, or let them go."""

@@ -155,7 +155,7 @@ class ReplayController:
                 row = None  # Reading the list shows the error.
             said, tone = (verdict(row.deliveries) if row is not None else None) or (said, tone)
         if checking is not None:
-            told, as_told = as_expected(checking.expected, checking.met, checking.unmet)
+            told, as_told = as_expected(checking.check)
             said += f"\n{told}"
             tone = as_told if progress.state == ReplayState.ENDED else tone
         if progress.stale_signatures:

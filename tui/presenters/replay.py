@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 import msgspec
 
 from relay.control.messages import Edits, ReplayRequest, ReplayState, ReplayStatus
-from relay.delivery.edits import parse_header
-from relay.delivery.expectations import Expectation
+from relay.delivery.expectations import Expectation, ExpectationCheck
+from relay.delivery.replay_options import OptionError, ReplayOptions
 from relay.delivery.replay_summary import started_by, summary
-from relay.lean.set_value import parse_splice
 from relay.models import Capture, Delivery, Signature
 from relay.text.json_values import TooDeepError, parsed
 from relay.text.safe import visible
-from relay.text.targets import target_url
 from tui.presenters.event import sentence
 from tui.presenters.format import Piece, Tone
 
@@ -46,55 +44,42 @@ class Wanted:
     until_delivered: bool = False
 
 
-class Fault(ValueError):
-    """What was written cannot be read."""
+def options(wanted: Wanted) -> ReplayOptions:
+    """The options of a form.
 
-    def __init__(self, field: str, reason: str) -> None:
-        super().__init__(reason)
-        self.field = field
-        """Of `Wanted`."""
+    Raises:
+        OptionError: one is not valid; it names the field.
+    """
+    return ReplayOptions.read(
+        to=_words("to", wanted.to),
+        set=_words("set", wanted.set),
+        header=_words("header", wanted.header),
+        times=wanted.times,
+        concurrency=wanted.concurrency,
+        rate=wanted.rate,
+        shuffle=wanted.shuffle,
+        expect=wanted.expect,
+        until_delivered=wanted.until_delivered,
+    )
 
 
 def order(ids: Sequence[int], wanted: Wanted, edits: Edits = Edits()) -> ReplayRequest:  # noqa: B008 - frozen
     """The request for a replay.
 
     Args:
-        ids: ascending.
         edits: made by hand; what `wanted` sets comes on top.
 
     Raises:
-        Fault: something is written wrong.
+        OptionError: an option is not valid.
     """
-    targets = [_read("to", target_url, word) and word for word in _words("to", wanted.to)]
-    changes = tuple(_read("set", parse_splice, word) for word in _words("set", wanted.set))
-    headers = tuple(_read("header", parse_header, word) for word in _words("header", wanted.header))
-    edits = msgspec.structs.replace(edits, set=changes, header=headers)
-    rate, shuffle = _read("rate", _rate, wanted.rate), _read("shuffle", _seed, wanted.shuffle)
-    if shuffle is not None and rate == "original":
-        raise Fault("shuffle", "an order of chance and the original pace exclude each other")
-    if wanted.until_delivered and wanted.expect.strip():
-        raise Fault("expect", "what is tried until it is delivered ends so: nothing else can be expected")
-    return ReplayRequest(
-        ranges=tuple(ranges(ids)),
-        to=tuple(targets),
-        edits=edits,
-        resign=wanted.resign,
-        times=_read("times", _count, wanted.times),
-        concurrency=_read("concurrency", _count, wanted.concurrency),
-        rate=rate,
-        shuffle=shuffle,
-        until_delivered=wanted.until_delivered,
-        by="screen",
-    )
+    read = options(wanted)
+    edits = msgspec.structs.replace(edits, set=read.edits.set, header=read.edits.header)
+    return read.request(ids, by="screen", edits=edits, resign=wanted.resign)
 
 
 def expectation(wanted: Wanted) -> Expectation | None:
-    """What each answer has to be; None for nothing in particular.
-
-    Raises:
-        Fault: it is written wrong.
-    """
-    return _read("expect", Expectation.read, wanted.expect) if wanted.expect.strip() else None
+    """The expected response; None for nothing in particular."""
+    return options(wanted).expected
 
 
 def doubts_about(capture: Capture, edits: Edits, *, resign: bool) -> Iterator[str]:
@@ -124,59 +109,11 @@ def _json_error(body: bytes) -> str | None:
     return None
 
 
-def ranges(ids: Sequence[int]) -> list[tuple[int, int]]:
-    """Ascending ids as spans without gaps."""
-    found: list[tuple[int, int]] = []
-    for number in sorted(ids):
-        if found and number == found[-1][1] + 1:
-            found[-1] = (found[-1][0], number)
-        else:
-            found.append((number, number))
-    return found
-
-
 def _words(field: str, text: str) -> list[str]:
     try:
         return shlex.split(text)
     except ValueError as error:
-        raise Fault(field, f"{error}: quotes open and close, as in a shell") from error
-
-
-def _read(field: str, read: Callable[[str], T], text: str) -> T:
-    try:
-        return read(text)
-    except ValueError as error:
-        raise Fault(field, str(error)) from error
-
-
-def _count(text: str) -> int:
-    if not text.strip().isdecimal() or int(text) < 1:
-        raise ValueError(f"{text!r} is no number from 1 on")
-    return int(text)
-
-
-def _seed(text: str) -> int | None:
-    if not text.strip():
-        return None
-    try:
-        return int(text)
-    except ValueError as error:
-        raise ValueError(f"{text!r} is no whole number, which an order of chance begins with") from error
-
-
-def _rate(text: str) -> float | Literal["original"] | None:
-    text = text.strip()
-    if not text:
-        return None
-    if text == "original":
-        return "original"
-    try:
-        rate = float(text)
-    except ValueError:
-        rate = 0.0
-    if not 0 < rate < float("inf"):
-        raise ValueError(f"{text!r} is neither deliveries in a second nor the word original")
-    return rate
+        raise OptionError(field, f"{error}: quotes open and close, as in a shell") from error
 
 
 # -- what comes of it ------------------------------------------------------------------------------
@@ -237,25 +174,14 @@ def conclusion(progress: ReplayStatus) -> tuple[str, Tone]:
     return f"{said}. {visible(progress.reason or progress.state).capitalize()}.", "bad"
 
 
-NAMED = 10
-"""Captures whose answers were not as expected, by name."""
-
-
-def as_expected(expected: Expectation, met: int, unmet: Sequence[int]) -> tuple[str, Tone]:
-    """How many answers were as expected, and whose were not.
-
-    Args:
-        met: how many.
-        unmet: the captures of the others.
-    """
-    if not unmet:
-        told = f"as expected ({expected.word}): {'its answer' if met == 1 else f'all {met:,} answers'}"
-        return (f"{told.capitalize()}.", "good") if met else ("No answer came to hold against it.", "warn")
-    named = ", ".join(map(str, unmet[:NAMED])) + (", …" if len(unmet) > NAMED else "")
-    return (
-        f"Not as expected ({expected.word}): {len(unmet):,} of {met + len(unmet):,} answers, of {named}.",
-        "bad",
-    )
+def as_expected(check: ExpectationCheck) -> tuple[str, Tone]:
+    """How many responses were as expected, or which were not."""
+    if check.unmet:
+        return f"{check.mismatches}.", "bad"
+    if not check.met:
+        return "No response arrived to compare.", "warn"
+    responses = "The response is" if check.met == 1 else f"All {check.met:,} responses are"
+    return f"{responses} as expected ({check.expected.word}).", "good"
 
 
 def verdict(deliveries: Sequence[Delivery]) -> tuple[str, Tone] | None:

@@ -15,12 +15,13 @@ from textual.screen import Screen
 from textual.widgets import Input, Label, Static
 
 from relay.control.messages import Edits
+from relay.delivery.replay_options import OptionError
 from relay.errors import RelayError
 from relay.text.safe import visible
 from tui.gateway import Form, Replays
 from tui.keyboard import keymap, keys
 from tui.keyboard.keys import Key
-from tui.presenters.replay import Fault, Wanted, doubts_about, order
+from tui.presenters.replay import Wanted, doubts_about, order
 from tui.screens.dialogs import Confirm
 from tui.screens.help import HelpScreen
 from tui.screens.preview import PreviewScreen
@@ -137,8 +138,8 @@ class EditScreen(Screen[Sending | None]):
         try:
             edits = self._form.read(self._text())
             order([self._form.capture.id], wanted, edits)
-        except Fault as fault:
-            self._say(str(fault))
+        except OptionError as error:
+            self._say(str(error))
             self.query_one("#field-to", Input).focus()
             return None
         except ValueError as error:

@@ -14,10 +14,11 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label, Static
 
 from relay.control.messages import ReplayRequest
+from relay.delivery.replay_options import OptionError
 from relay.text.safe import visible
 from tui.gateway import Replays
 from tui.keyboard import keymap, keys
-from tui.presenters.replay import Fault, Wanted, expectation, order
+from tui.presenters.replay import Wanted, order
 from tui.screens.preview import PreviewScreen
 from tui.widgets.drawn import Line
 from tui.widgets.toggle import Toggle
@@ -107,11 +108,10 @@ class ReplayDialog(ModalScreen[Wanted | None]):
         """What was written as an order; where it is wrong, that is told, and it is None."""
         said = self.query_one("#fault", Static)
         try:
-            expectation(wanted)
             made = order(self._ids, wanted)
-        except Fault as fault:
-            said.update(Content(visible(str(fault))))
-            self.query_one(f"#field-{fault.field}", Input).focus()
+        except OptionError as error:
+            said.update(Content(visible(str(error))))
+            self.query_one(f"#field-{error.option}", Input).focus()
             return None
         said.update("")
         return made

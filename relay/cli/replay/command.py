@@ -10,12 +10,10 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 import click
 import msgspec
 
-from relay.cli.annotate import ranges
 from relay.cli.context import Invocation, run_async, shared_options
 from relay.cli.json_lines import print_json
 from relay.cli.listen.options import target_tls, target_tls_options
@@ -34,12 +32,11 @@ from relay.control.messages import (
     PreviewRequest,
     ReplayRequest,
 )
-from relay.delivery.edits import edited, is_signature_stale, parse_header
-from relay.delivery.expectations import Expectation
+from relay.delivery.edits import edited, is_signature_stale
+from relay.delivery.replay_options import OptionError, ReplayOptions
 from relay.delivery.replay_plan import rounds
 from relay.engine import engine
 from relay.errors import NotFound, UsageError
-from relay.lean.set_value import parse_splice
 from relay.models import Capture, body_as_json
 from relay.store.read.reader import Reader
 from relay.store.read.selection import fetched, select_ids
@@ -47,27 +44,8 @@ from relay.text.export import http_bytes
 from relay.text.local_time import now
 from relay.text.safe import mask_headers, visible
 
-MOST_RATE = 100_000
-
 ANY = "\0"
 """`--resign` without a name."""
-
-
-Pace = float | Literal["original"] | None
-
-
-def _pace(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> Pace:
-    if value is None or value == "original":
-        return value  # type: ignore[return-value]  # mypy knows no literal in a comparison
-    try:
-        rate = float(value)
-    except ValueError:
-        rate = 0.0
-    if not 0 < rate <= MOST_RATE:
-        raise click.BadParameter(
-            f"{value!r} is neither a number of deliveries in a second nor the word original"
-        )
-    return rate
 
 
 @click.command("replay", cls=FilterCommand)
@@ -100,32 +78,30 @@ def _pace(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -
     "default or the first.",
 )
 @click.option(
-    "--times", type=click.IntRange(1, MOST_TIMES), default=1, metavar="N", help="Rounds through all.  [1]"
+    "--times", default="1", metavar="N", help=f"Send all of them N times, up to {MOST_TIMES:,}.  [1]"
 )
 @click.option(
-    "--shuffle", type=int, metavar="SEED", help="In an order of chance, the same for the same seed."
+    "--shuffle", default="", metavar="SEED", help="Send in random order; the same seed gives the same order."
 )
 @click.option(
     "--rate",
-    callback=_pace,
+    default="",
     metavar="N/original",
     help="Deliveries per second, or as far apart as they came.",
 )
 @click.option(
     "--concurrency",
-    type=click.IntRange(1, MOST_CONCURRENT),
-    default=1,
+    default="1",
     metavar="N",
-    help="At once; with 1 the order stays.  [1]",
+    help=f"Maximum deliveries in flight, up to {MOST_CONCURRENT}; 1 keeps them in order.  [1]",
 )
 @click.option(
-    "--until-delivered",
-    is_flag=True,
-    help="Try each again, after 1 to 15 s, until it is answered as Lean wants.",
+    "--until-delivered", is_flag=True, help="Retry each delivery every 1 to 15 s until it gets a 200."
 )
 @click.option("--dry-run", is_flag=True, help="Print the requests that would be sent, and send nothing.")
 @click.option(
     "--expect",
+    default="",
     metavar="STATUS/2xx/delivered/recorded",
     help="End with 3 where an answer differs; recorded: from the capture's last answer before.",
 )
@@ -147,13 +123,13 @@ def replay_command(
     changes: tuple[str, ...],
     headers: tuple[str, ...],
     resign: str | None,
-    times: int,
-    shuffle: int | None,
-    rate: Pace,
-    concurrency: int,
+    times: str,
+    shuffle: str,
+    rate: str,
+    concurrency: str,
     until_delivered: bool,
     dry_run: bool,
-    expect: str | None,
+    expect: str,
     yes: bool,
     stop: str | None,
     insecure: bool | None,
@@ -179,33 +155,34 @@ def replay_command(
         raise UsageError(
             "replay what? Name captures or a filter, such as latest or verdict:retry; 1.. is all"
         )
-    if shuffle is not None and rate == "original":
-        raise UsageError("--shuffle and --rate original exclude each other")
     exclude("--dry-run", "--expect")
     needs("--reveal", "--dry-run", "--json")
-    if until_delivered and expect is not None:
-        raise UsageError("--until-delivered and --expect exclude each other: it ends with delivered")
     try:
-        edits = Edits(set=tuple(map(parse_splice, changes)), header=tuple(map(parse_header, headers)))
-        expected = None if expect is None else Expectation.read(expect)
-    except ValueError as error:
-        raise UsageError(str(error)) from error
+        options = ReplayOptions.read(
+            to=to,
+            set=changes,
+            header=headers,
+            times=times,
+            concurrency=concurrency,
+            rate=rate,
+            shuffle=shuffle,
+            expect=expect,
+            until_delivered=until_delivered,
+        )
+    except OptionError as error:
+        raise UsageError(f"--{error.option}: {error}") from error
+    edits = options.edits
     settings = invocation.settings()
     with Reader(settings.db) as reader:
         ids = list(select_ids(reader, selection, now()))
         if by_hand:
             edits = _by_hand(reader, ids, edits)
         stale = _stale(reader, ids, edits) if edits.change_body else 0
-        request = ReplayRequest(
-            ranges=tuple(ranges(ids)),
-            to=to,
+        request = options.request(
+            ids,
+            by="command",
             edits=edits,
             resign=resign is not None if resign in (None, ANY) else str(resign),
-            times=times,
-            shuffle=shuffle,
-            rate=rate,
-            concurrency=concurrency,
-            until_delivered=until_delivered,
             tls=target_tls(insecure, target_ca, target_cert, target_key),
         )
         if stale and resign is None:
@@ -216,9 +193,9 @@ def replay_command(
         if dry_run:
             _print_previews(invocation, settings, reader, ids, request, reveal=reveal)
             return
-        if len(ids) * times > 1 and not yes:
+        if len(ids) * options.times > 1 and not yes:
             _confirm(settings, ids, request)
-        answers = Answers(invocation, settings, reader, expected, reveal=reveal)
+        answers = Answers(invocation, settings, reader, options.expected, reveal=reveal)
         replay, interrupted = run_async(follow(settings, request, reader, answers.tell))
         answers.summarise(replay, interrupted=interrupted)
 

@@ -16,7 +16,7 @@ from relay.cli.listen.follower import conclusion
 from relay.cli.output import attempt_as_json
 from relay.config import Settings
 from relay.control.messages import CancelRequest, ReplayQuery, ReplayRequest, ReplayState, ReplayStatus
-from relay.delivery.expectations import Expectation
+from relay.delivery.expectations import Expectation, ExpectationCheck
 from relay.delivery.http.outcomes import NOT_SENT
 from relay.delivery.replay_summary import summary
 from relay.engine import engine
@@ -27,13 +27,7 @@ from relay.store.read.reader import Reader
 from relay.text.captures import attempt_outcome, called
 from relay.text.safe import visible
 
-ANSWERS_AT_ONCE = 20
-"""Attempts in memory at once; each may hold 1 MiB of an answer."""
-
 NEWS_WITHIN_S = 0.5
-
-NAMED = 10
-"""Captures whose answers were not as expected, by name in the last line."""
 
 
 async def follow(
@@ -73,9 +67,8 @@ async def follow(
                     continue
                 (replay,) = news.runs
                 ids = news.attempts
-                for first in range(0, len(ids), ANSWERS_AT_ONCE):
-                    for followed in attempts.attempts(reader, ids[first : first + ANSWERS_AT_ONCE]):
-                        tell(followed, replay)
+                for followed in attempts.in_pages(reader, ids):
+                    tell(followed, replay)
                 told += len(ids)
                 if not replay.is_running and not ids:
                     return replay, interrupted
@@ -117,30 +110,21 @@ class Answers:
         self._invocation = invocation
         self._settings = settings
         self._reader = reader
-        self._expected = expected
         self._reveal = reveal
-        self._before = reader.newest_attempt_id()
-        self._unmet: list[int] = []
+        self._check = None if expected is None else ExpectationCheck(expected, attempts.status_before(reader))
         self._unsent = 0
 
     def tell(self, followed: AttemptEvent, replay: ReplayStatus) -> None:
         """One attempt as a line on stdout."""
         attempt = followed.attempt
         self._unsent += attempt.outcome in NOT_SENT
-        why_not = None
-        if self._expected is not None:
-            why_not = self._expected.mismatch(attempt, self._recorded)
-            if why_not is not None:
-                self._unmet.append(attempt.capture_id)
+        why_not = None if self._check is None else self._check.add(attempt)
         if self._invocation.json:
-            met = None if self._expected is None else why_not is None
+            met = None if self._check is None else why_not is None
             print_json(attempt_as_json(attempt, self._settings, reveal=self._reveal, as_expected=met))
             sys.stdout.flush()
         else:
             click.echo(answer_line(followed, why_not, name_target=len(replay.targets) > 1))
-
-    def _recorded(self, capture_id: int, target: str) -> int | None:
-        return attempts.answer_before(self._reader, capture_id, target, self._before)
 
     def summarise(self, replay: ReplayStatus, *, interrupted: bool) -> None:
         """What it came to, as a line; and as an error where that is not what was asked for.
@@ -152,7 +136,7 @@ class Answers:
             RelayError: not all was sent, for another reason.
         """
         if self._invocation.json:
-            unmet = None if self._expected is None else len(self._unmet)
+            unmet = None if self._check is None else len(self._check.unmet)
             print_json({"kind": "replay", **fields_of(replay), "not_as_expected": unmet})
         elif replay.total > 1:
             click.echo(f"lean-relay: {summary(replay)}", err=True)
@@ -165,14 +149,8 @@ class Answers:
             raise RelayError(
                 f"the replay ended early: {replay.reason}; {sent}", word=f"replay-{replay.state}"
             )
-        if self._unmet:
-            assert self._expected is not None
-            named = ", ".join(map(str, self._unmet[:NAMED])) + (", ..." if len(self._unmet) > NAMED else "")
-            raise CheckFailed(
-                f"{len(self._unmet)} of {replay.done} answers are not as expected"
-                f" ({self._expected.meaning}): {named}",
-                word="not-as-expected",
-            )
+        if self._check is not None and self._check.unmet:
+            raise CheckFailed(self._check.mismatches, word="not-as-expected")
         if self._unsent:
             raise RelayError(f"{self._unsent} of {replay.total} could not be sent", word="not-sent")
 

@@ -2,37 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from relay.models import AttemptEvent
 from relay.store import rows
 from relay.store.read.reader import Reader
 
+ATTEMPTS_AT_ONCE = 20
+"""Attempts in memory; each may hold 1 MiB of a response."""
 
-def attempts(reader: Reader, ids: Sequence[int]) -> list[AttemptEvent]:
-    """Attempts by their ids, in that order. Answers come whole, up to 1 MiB each: ask for a few at a time."""
-    return [
-        rows.followed(row)
-        for row in reader.rows(
+
+def in_pages(reader: Reader, ids: Sequence[int]) -> Iterator[AttemptEvent]:
+    """Attempts by their ids, ascending; a few in memory at a time, as responses come whole."""
+    for first in range(0, len(ids), ATTEMPTS_AT_ONCE):
+        page = ids[first : first + ATTEMPTS_AT_ONCE]
+        found = reader.rows(
             f"SELECT {rows.ATTEMPT_COLUMNS}, {rows.FOLLOWED_COLUMNS} FROM attempts"
             " JOIN deliveries ON deliveries.id = attempts.delivery_id"
             " JOIN captures ON captures.id = deliveries.capture_id"
-            f" WHERE attempts.id IN ({_marks(ids)}) ORDER BY attempts.id",
-            ids,
+            f" WHERE attempts.id IN ({_marks(page)}) ORDER BY attempts.id",
+            page,
         )
-    ]
+        yield from map(rows.followed, found)
 
 
-def answer_before(reader: Reader, capture_id: int, target: str, before: int) -> int | None:
-    """The status of a capture's last answer up to an attempt: from this target, else from any; None: none."""
-    found = reader.rows(
-        "SELECT attempts.status FROM attempts JOIN deliveries ON deliveries.id = attempts.delivery_id"
-        " WHERE deliveries.capture_id = ? AND attempts.id <= ? AND attempts.status IS NOT NULL"
-        " ORDER BY deliveries.target = ? DESC, attempts.id DESC LIMIT 1",
-        (capture_id, before, target),
-    )
-    return found[0][0] if found else None
+def status_before(reader: Reader, newest: int | None = None) -> Callable[[int, str], int | None]:
+    """A function that finds the status of a capture's last response before a replay that is about to start.
+
+    It takes a capture and a target, whose own response counts before any other's; None: there was none.
+
+    Args:
+        newest: the last attempt before the replay; without it, the newest one now.
+    """
+    before = reader.newest_attempt_id() if newest is None else newest
+
+    def status(capture_id: int, target: str) -> int | None:
+        found = reader.rows(
+            "SELECT attempts.status FROM attempts JOIN deliveries ON deliveries.id = attempts.delivery_id"
+            " WHERE deliveries.capture_id = ? AND attempts.id <= ? AND attempts.status IS NOT NULL"
+            " ORDER BY deliveries.target = ? DESC, attempts.id DESC LIMIT 1",
+            (capture_id, before, target),
+        )
+        return found[0][0] if found else None
+
+    return status
 
 
 def _marks(items: Sequence[Any]) -> str:

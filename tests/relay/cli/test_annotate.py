@@ -5,15 +5,11 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator
-from itertools import pairwise
 from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from relay.cli.annotate import ranges
 from tests.support import receiving
 from tests.support.lean_requests import a_body, a_request
 from tests.support.program import exchange, lean_relay_here, running
@@ -108,11 +104,3 @@ def test_a_note_needs_a_text(folder: Path) -> None:
     """An empty note, or a text together with --remove, is a usage error."""
     assert command(folder, "note", "1").returncode == 2
     assert command(folder, "note", "1", "-m", "x", "--remove").returncode == 2
-
-
-@given(st.sets(st.integers(1, 60)))
-def test_ranges_hold_exactly_the_ids(ids: set[int]) -> None:
-    """Runs are ascending, do not touch, and cover each id and no other."""
-    runs = ranges(sorted(ids))
-    assert [number for first, last in runs for number in range(first, last + 1)] == sorted(ids)
-    assert all(before[1] + 1 < after[0] for before, after in pairwise(runs))

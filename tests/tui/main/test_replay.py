@@ -18,6 +18,7 @@ from textual.widgets import Input, TextArea
 from relay.config import Route, SecretSource, Settings
 from relay.control import client
 from relay.control.messages import Edits, ReplayRequest, ReplayStatus, TargetStatus
+from relay.delivery.replay_options import OptionError
 from relay.delivery.replay_plan import rounds
 from relay.engine import engine
 from relay.errors import RelayError
@@ -30,7 +31,7 @@ from tests.support.screen import Showing, screen_on
 from tui.gateway import Replays
 from tui.gateway.editing import form
 from tui.main.replay import ReplayController
-from tui.presenters.replay import Fault, Wanted, doubts_about, expectation, order
+from tui.presenters.replay import Wanted, doubts_about, expectation, order
 from tui.presenters.status import Engine, Status
 from tui.screens.dialogs import Confirm
 from tui.screens.editing import EditScreen
@@ -224,28 +225,28 @@ async def test_otherwise(tmp_path: Path) -> None:
         ("to", "localhost", "is not a valid target"),
         ("set", "payload.amount", "payload.amount"),
         ("header", "Host:x", "written by the relay itself"),
-        ("times", "0", "no number from 1 on"),
-        ("rate", "fast", "nor the word original"),
-        ("shuffle", "x", "no whole number"),
+        ("times", "0", "use 1 to 100000"),
+        ("rate", "fast", "or original"),
+        ("shuffle", "x", "use a whole number"),
     ],
 )
 def test_what_is_written_wrong(field: str, text: str, said: str) -> None:
     """Each field says what is wrong with it, and which it is."""
     values: dict[str, Any] = {field: text}
-    with pytest.raises(Fault, match=said) as raised:
+    with pytest.raises(OptionError, match=said) as raised:
         order([1], Wanted(**values))
-    assert raised.value.field == field
+    assert raised.value.option == field
 
 
 def test_what_excludes_each_other() -> None:
     """What the command refuses together is refused here too, at the field that is to change."""
-    with pytest.raises(Fault, match="exclude each other") as raised:
+    with pytest.raises(OptionError, match="exclude each other") as raised:
         order([1], Wanted(shuffle="1", rate="original"))
-    assert raised.value.field == "shuffle"
-    with pytest.raises(Fault, match="nothing else can be expected") as raised:
+    assert raised.value.option == "shuffle"
+    with pytest.raises(OptionError, match="exclude each other") as raised:
         order([1], Wanted(until_delivered=True, expect="200"))
-    assert raised.value.field == "expect"
-    with pytest.raises(Fault, match="is not a valid expectation"):
+    assert raised.value.option == "expect"
+    with pytest.raises(OptionError, match="is not a valid expectation"):
         expectation(Wanted(expect="ok"))
     assert order([1], Wanted(shuffle="-7")).shuffle == -7
 
@@ -264,13 +265,13 @@ async def test_held_against_what_is_expected(tmp_path: Path) -> None:
         await see.shows("Send 3 captures again", "Expect")
         fill(see, expect="2xx")
         await see.press("enter")
-        await see.shows("3 delivered", "As expected (2xx): all 3 answers.")
+        await see.shows("3 delivered", "All 3 responses are as expected (2xx).")
         got.status = 500
         await see.press("g", *["space"] * 3, "R")
         await see.shows("Send 3 captures again", "2xx")
         fill(see, expect="recorded")
         await see.press("enter")
-        await see.shows("Not as expected (recorded): 3 of 3 answers, of 1, 2, 3.")
+        await see.shows("3 of 3 responses", "are not as expected (recorded")
 
 
 async def test_in_an_order_of_chance(tmp_path: Path) -> None:
@@ -281,7 +282,7 @@ async def test_in_an_order_of_chance(tmp_path: Path) -> None:
         await see.shows("Send 7 captures again")
         fill(see, shuffle="nine")
         await see.press("enter")
-        await see.shows("'nine' is no whole number")
+        await see.shows("'nine' is not a valid seed")
         fill(see, shuffle="9")
         await see.press("ctrl+n")
         text = await see.shows("A dry run: nothing is sent.")

@@ -130,7 +130,10 @@ def test_usage_is_checked_before_anything_is_sent(folder: Path, there: Backend) 
         (("replay", "1", *to, "--set", "x"), "is not a valid PATH=VALUE"),
         (("replay", "1", *to, "--header", "Host: x"), "Host is written by the relay itself"),
         (("replay", "1", *to, "--expect", "ok"), "write 200, 2xx, delivered or recorded"),
-        (("replay", "1", *to, "--rate", "0"), "neither a number of deliveries in a second nor"),
+        (
+            ("replay", "1", *to, "--rate", "0"),
+            "--rate: '0' is not a valid rate",
+        ),
         (("replay", "1", *to, "--rate", "original", "--shuffle", "1"), "exclude each other"),
         (("replay", "1", *to, "--until-delivered", "--expect", "200"), "exclude each other"),
         (("replay", "1..2", *to, "--edit"), "--edit takes one capture, and these are 2"),
@@ -176,7 +179,7 @@ def test_expectations(folder: Path) -> None:
             folder, "replay", "1", *to, "--expect", "recorded", code=3
         )
         said = command(folder, "replay", "1..2", *to, "--yes", "--expect", "delivered", code=3)
-        assert "[not-as-expected] 1 of 2 answers are not as expected (delivered): 2" in said
+        assert "[not-as-expected] 1 of 2 responses are not as expected (delivered): 2" in said
         assert command(folder, "replay", "1", *to, "--expect", "recorded").startswith(LINE)
         assert command(folder, "replay", "1", *to, "--expect", "2xx").startswith(LINE)
         said = command(folder, "replay", "2", *to, "--expect", "recorded", code=3)

@@ -1,0 +1,89 @@
+"""Options of a replay, as the command and the screen read them."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from relay.control.messages import id_ranges
+from relay.delivery.expectations import Expectation, ExpectationCheck
+from relay.delivery.replay_options import OptionError, ReplayOptions
+from tests.support.factories import an_attempt
+from tui.presenters.replay import Wanted, options, order
+
+
+@pytest.mark.parametrize(
+    ("option", "text", "reason"),
+    [
+        ("to", "localhost", "is not a valid target; use"),
+        ("set", "payload.amount", "PATH=VALUE"),
+        ("header", "Host:x", "written by the relay itself"),
+        ("times", "0", "is not a valid number; use 1 to 100000"),
+        ("times", "100001", "is not a valid number; use 1 to 100000"),
+        ("concurrency", "101", "is not a valid number; use 1 to 100"),
+        ("rate", "100001", "is not a valid rate; use deliveries per second, up to 100000"),
+        ("rate", "inf", "is not a valid rate"),
+        ("rate", "nan", "is not a valid rate"),
+        ("shuffle", "x", "is not a valid seed; use a whole number"),
+        ("expect", "ok", "200, 2xx, delivered or recorded"),
+    ],
+)
+def test_command_and_screen_refuse_the_same(option: str, text: str, reason: str) -> None:
+    """Both name the option, with the same reason."""
+    several = option in ("to", "set", "header")
+    values: dict[str, Any] = {option: [text] if several else text}
+    written: dict[str, Any] = {option: text}
+    with pytest.raises(OptionError, match=reason) as by_command:
+        ReplayOptions.read(**values)
+    with pytest.raises(OptionError, match=reason) as by_screen:
+        options(Wanted(**written))
+    assert by_command.value.option == by_screen.value.option == option
+
+
+@pytest.mark.parametrize(
+    ("values", "option"),
+    [
+        ({"shuffle": "1", "rate": "original"}, "shuffle"),
+        ({"until_delivered": True, "expect": "200"}, "expect"),
+    ],
+)
+def test_options_that_exclude_each_other(values: dict[str, Any], option: str) -> None:
+    """One of the two is named."""
+    with pytest.raises(OptionError, match="exclude each other") as raised:
+        ReplayOptions.read(**values)
+    assert raised.value.option == option
+
+
+def test_command_and_screen_ask_for_the_same() -> None:
+    """The same texts are the same message to the engine, but for who sends it."""
+    texts: dict[str, Any] = {"times": "3", "concurrency": "2", "rate": "1.5", "shuffle": "-7"}
+    read = ReplayOptions.read(
+        to=[":3000", ":4000/x"], set=["payload.amount=7.00"], header=["X-Try: a b"], **texts
+    )
+    form = Wanted(to=":3000 :4000/x", set="payload.amount=7.00", header="'X-Try: a b'", **texts)
+    assert order([3, 1, 2], form) == read.request([1, 2, 3], by="screen")
+    assert (read.rate, read.shuffle, read.to) == (1.5, -7, (":3000", ":4000/x"))
+
+
+@given(st.sets(st.integers(1, 60)))
+def test_ranges_hold_exactly_the_ids(ids: set[int]) -> None:
+    """Ranges are ascending, do not touch, and cover each id and no other."""
+    ranges = id_ranges(ids)
+    assert [number for first, last in ranges for number in range(first, last + 1)] == sorted(ids)
+    assert all(before[1] + 1 < after[0] for before, after in pairwise(ranges))
+
+
+def test_responses_are_compared_one_by_one() -> None:
+    """The check counts, names at most ten captures, and says nothing where all is as expected."""
+    check = ExpectationCheck(Expectation.read("2xx"), lambda capture, target: None)
+    assert check.add(an_attempt(status=204)) is None
+    assert (check.met, check.mismatches) == (1, "")
+    for number in range(1, 13):
+        assert check.add(an_attempt(capture_id=number, status=500)) == "expected 2xx"
+    assert (
+        check.mismatches == "12 of 13 responses are not as expected (2xx): 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, ..."
+    )
