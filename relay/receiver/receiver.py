@@ -27,8 +27,8 @@ from relay.receiver.responses import STORED, Refused, Response
 from relay.receiver.routes import Routes
 from relay.receiver.web_pages import UNKNOWN_HOST, Sites
 from relay.store.errors import StoreClosed, StoreUnavailable
+from relay.store.write.answers import mark_unanswered
 from relay.store.write.client import Writer
-from relay.store.write.recorder import mark_unanswered
 
 if TYPE_CHECKING:
     from relay.tls.handshake import Serving

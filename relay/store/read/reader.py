@@ -21,9 +21,9 @@ from typing import Any
 from relay.control.lock import lock_path
 from relay.errors import NotFound, RelayError
 from relay.models import Attempt, AttemptEvent, Capture, CaptureTotals, Delivery, Signature, to_micros
-from relay.store import identity, rows
+from relay.store import rows
 from relay.store.columns import EVENT_KEY
-from relay.store.opening import open_database
+from relay.store.read.opening import error_name, open_reader, unreadable
 
 NOT_INDEXED = "id > coalesce((SELECT value FROM marks WHERE name = 'events_upto'), 0)"
 """SQL for captures that the index of events does not hold yet: the newest few thousand at most."""
@@ -68,9 +68,9 @@ class Reader:
                 word="unsafe-file",
             )
         try:
-            self._connection = _open(path, wait_s)
+            self._connection = open_reader(path, wait_s)
         except sqlite3.DatabaseError as error:
-            raise _unreadable(path, error) from error
+            raise unreadable(path, error) from error
 
     def __enter__(self) -> Reader:
         return self
@@ -98,9 +98,9 @@ class Reader:
         try:
             return self._connection.execute(sql, parameters).fetchall()
         except sqlite3.DatabaseError as error:
-            if _name(error) == "SQLITE_INTERRUPT":
+            if error_name(error) == "SQLITE_INTERRUPT":
                 raise
-            raise _unreadable(self.path, error) from error
+            raise unreadable(self.path, error) from error
 
     def add_function(self, arguments: int, function: Function) -> str:
         """Register a pure Python function with SQL; returns its name there."""
@@ -318,61 +318,9 @@ _LARGEST = 2**63 - 1
 """SQLite's largest integer."""
 
 
-_NO_SHM = ("SQLITE_CANTOPEN", "SQLITE_READONLY")
-"""How SQLite says that it cannot make the file that readers and writer share; builds differ."""
-
-
 def _is_storable(number: int) -> bool:
     return -_LARGEST <= number <= _LARGEST
 
 
 def _marks(values: Sequence[Any]) -> str:
     return ",".join("?" * len(values))
-
-
-def _open(path: Path, wait_s: float) -> sqlite3.Connection:
-    connection = _connect(path, "ro", wait_s)
-    try:
-        try:
-            identity.is_empty(connection)
-        except sqlite3.OperationalError as error:
-            # A folder that cannot be written holds no `-shm` for us; without a `-wal` nothing is
-            # lost by reading the main file alone, and nobody can be writing it.
-            if not _name(error).startswith(_NO_SHM) or os.path.exists(f"{path}-wal"):
-                raise
-            connection.close()
-            connection = _connect(path, "ro&immutable=1", wait_s)
-        identity.check_readable(connection, path)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _connect(path: Path, mode: str, wait_s: float) -> sqlite3.Connection:
-    connection = open_database(path, mode, timeout_s=wait_s)
-    # Other programs may have stored bytes that are no UTF-8; reading them must not raise.
-    connection.text_factory = _text
-    connection.execute("PRAGMA query_only = ON")
-    connection.execute("PRAGMA trusted_schema = OFF")
-    return connection
-
-
-def _text(data: bytes) -> str:
-    return data.decode("utf-8", "replace")
-
-
-def _name(error: sqlite3.Error) -> str:
-    """SQLite's own name of an error; errors of Python's module itself have none."""
-    return getattr(error, "sqlite_errorname", "")
-
-
-def _unreadable(path: Path, error: sqlite3.DatabaseError) -> RelayError:
-    if _name(error) == "SQLITE_NOTADB":
-        return RelayError(
-            f"{path} is not a SQLite file; name another file with --db", word="foreign-database"
-        )
-    return RelayError(
-        f"cannot read {path}: {error}; `lean-relay doctor` looks closer, --db names another file",
-        word="unreadable-database",
-    )

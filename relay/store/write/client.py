@@ -24,22 +24,18 @@ from relay.errors import RelayError
 from relay.processes import how_it_ended, own_environment, own_module
 from relay.store.columns import Row
 from relay.store.errors import StoreClosed, StoreUnavailable
+from relay.store.write.answers import mark_answered_503, mark_answered_503_beyond
+from relay.store.write.channel import WriterChannel
 from relay.store.write.protocol import (
     Arrived,
     Buffer,
-    Incoming,
     Kind,
     Send,
     captures_frames,
     frame,
     payload_of,
 )
-from relay.store.write.recorder import (
-    PROBE_EVERY_S,
-    WriteTimeouts,
-    mark_answered_503,
-    mark_answered_503_beyond,
-)
+from relay.store.write.recorder import PROBE_EVERY_S, WriteTimeouts
 
 T = TypeVar("T")
 log = logging.getLogger("relay.store")
@@ -310,7 +306,11 @@ class Writer:
                     self._channel.abort()
         await self._ended
 
-    def _lost(self) -> None:
+    def on_connected(self, channel: WriterChannel) -> None:
+        """The socket to the process is open."""
+        self._channel = channel
+
+    def on_lost(self) -> None:
         """The process has ended, as requested or by itself."""
         self._channel = None
         if not self._ended.done():
@@ -397,7 +397,7 @@ class Writer:
 
     # -- from it -------------------------------------------------------------------------------
 
-    def _on_message(self, kind: Kind, payload: Buffer) -> None:
+    def on_message(self, kind: Kind, payload: Buffer) -> None:
         self._heard_at = monotonic()
         said = payload_of(payload)
         if kind is Kind.STORED:
@@ -448,38 +448,6 @@ class Writer:
             return
         if self._our_trouble is not None and (self._again is None or self._again.done()):
             self._our_trouble = None
-
-
-class WriterChannel(asyncio.Protocol):
-    """The socket to the writing process."""
-
-    def __init__(self, writer: Writer) -> None:
-        self._writer = writer
-        self._incoming = Incoming()
-        self._transport: asyncio.WriteTransport
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.WriteTransport, transport)
-        self._writer._channel = self
-
-    def send(self, data: bytes) -> None:
-        self._transport.write(data)
-
-    def abort(self) -> None:
-        self._transport.abort()
-
-    def data_received(self, data: bytes) -> None:
-        incoming = self._incoming
-        while (room := incoming.room) is not None and data:
-            part, data = data[: len(room)], data[len(room) :]
-            room[: len(part)] = part
-            for kind, payload in incoming.filled(len(part)):
-                self._writer._on_message(kind, payload)
-        for kind, payload in incoming.fed(data):
-            self._writer._on_message(kind, payload)
-
-    def connection_lost(self, error: Exception | None) -> None:
-        self._writer._lost()
 
 
 async def _has_ended(process: subprocess.Popen[bytes], within_s: float | None) -> bool:

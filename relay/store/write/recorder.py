@@ -19,10 +19,9 @@ from typing import Any, Protocol, TypeVar
 from msgspec.structs import astuple
 
 from relay.errors import RelayError
-from relay.models import NOT_WRITTEN, STORED_TOO_LATE
 from relay.store.columns import event_key, insert_of, is_searchable_as_bytes
 from relay.store.errors import StoreUnavailable, diagnose, is_lock
-from relay.store.write import deliveries, files
+from relay.store.write import answers, deliveries, files
 from relay.store.write.checkpoints import Checkpoints
 from relay.store.write.event_index import EventIndex
 from relay.store.write.guard import Guard
@@ -45,8 +44,6 @@ PROBE_EVERY_S = 1.0
 
 LOOK_EVERY_S = 1.0
 """How often the files are checked while idle, so that damage is reported before a capture meets it."""
-
-MARK_ANSWERED_503 = f"UPDATE captures SET answer = 503, answer_reason = '{STORED_TOO_LATE}' WHERE "
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +155,7 @@ class Recorder:
         self._require_in_place(committed=True)
         self._unheard.pop()
         if monotonic() - since > self._timeouts.answer_s:
-            self._mark_answered_503(first_id, self._next_id)
+            answers.mark_range_answered_503(self._connection, first_id, self._next_id)
             self._listener.failed(len(group), _too_slow())
         else:
             self._listener.stored(first_id, len(group))
@@ -188,11 +185,6 @@ class Recorder:
             except sqlite3.OperationalError as error:
                 if not is_lock(error) or monotonic() - since > self._timeouts.locked_s - 1.0:
                     raise
-
-    def _mark_answered_503(self, first_id: int, end_id: int) -> None:
-        """Rows that were committed after their caller had been answered 503 say so."""
-        with suppress(sqlite3.Error):
-            self._connection.execute(f"{MARK_ANSWERED_503} id >= ? AND id < ?", (first_id, end_id))
 
     # -- other changes -------------------------------------------------------------------------
 
@@ -369,7 +361,7 @@ class Recorder:
                 raise MustReopen from None
         else:
             for span in self._unheard:
-                self._mark_answered_503(*span)
+                answers.mark_range_answered_503(self._connection, *span)
             self._unheard.clear()
             self._well()
 
@@ -388,25 +380,6 @@ class Recorder:
             self._left.append(old_guard)
         with suppress(sqlite3.Error):
             old.close()
-
-
-def mark_answered_503(connection: sqlite3.Connection, ids: Sequence[int]) -> None:
-    """A job: these rows were committed, and their callers had been answered 503."""
-    connection.executemany(f"{MARK_ANSWERED_503} id = ?", [(number,) for number in ids])
-
-
-def mark_unanswered(connection: sqlite3.Connection, ids: Sequence[int]) -> None:
-    """A job: the answers to these could not be written, since their callers had left."""
-    connection.executemany(
-        f"UPDATE captures SET answer_reason = coalesce(answer_reason || '; ', '') || '{NOT_WRITTEN}'"
-        " WHERE id = ?",
-        [(number,) for number in ids],
-    )
-
-
-def mark_answered_503_beyond(connection: sqlite3.Connection, newest_id: int) -> None:
-    """A job: so were all after this one, whose process ended before it could say that they were stored."""
-    connection.execute(f"{MARK_ANSWERED_503} id > ?", (newest_id,))
 
 
 def _groups(arrived: Sequence[Arrived]) -> Iterator[Sequence[Arrived]]:

@@ -1,0 +1,64 @@
+"""Opens a database for reading, also in a folder that cannot be written."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+
+from relay.errors import RelayError
+from relay.store import identity
+from relay.store.opening import open_database
+
+_NO_SHM = ("SQLITE_CANTOPEN", "SQLITE_READONLY")
+"""How SQLite says that it cannot make the file that readers and writer share; builds differ."""
+
+
+def open_reader(path: Path, wait_s: float) -> sqlite3.Connection:
+    """A read-only connection to a database whose tables this version knows."""
+    connection = _connect(path, "ro", wait_s)
+    try:
+        try:
+            identity.is_empty(connection)
+        except sqlite3.OperationalError as error:
+            # A folder that cannot be written holds no `-shm` for us; without a `-wal` nothing is
+            # lost by reading the main file alone, and nobody can be writing it.
+            if not error_name(error).startswith(_NO_SHM) or os.path.exists(f"{path}-wal"):
+                raise
+            connection.close()
+            connection = _connect(path, "ro&immutable=1", wait_s)
+        identity.check_readable(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _connect(path: Path, mode: str, wait_s: float) -> sqlite3.Connection:
+    connection = open_database(path, mode, timeout_s=wait_s)
+    # Other programs may have stored bytes that are no UTF-8; reading them must not raise.
+    connection.text_factory = _text
+    connection.execute("PRAGMA query_only = ON")
+    connection.execute("PRAGMA trusted_schema = OFF")
+    return connection
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "replace")
+
+
+def error_name(error: sqlite3.Error) -> str:
+    """SQLite's own name of an error; errors of Python's module itself have none."""
+    return getattr(error, "sqlite_errorname", "")
+
+
+def unreadable(path: Path, error: sqlite3.DatabaseError) -> RelayError:
+    """The error for a file that SQLite cannot read."""
+    if error_name(error) == "SQLITE_NOTADB":
+        return RelayError(
+            f"{path} is not a SQLite file; name another file with --db", word="foreign-database"
+        )
+    return RelayError(
+        f"cannot read {path}: {error}; `lean-relay doctor` looks closer, --db names another file",
+        word="unreadable-database",
+    )

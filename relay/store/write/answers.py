@@ -1,0 +1,39 @@
+"""Corrections of the stored answer, where the caller got another one than the row says.
+
+Plain functions over the writing connection; `Writer.write` and the recorder run them.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from contextlib import suppress
+
+from relay.models import NOT_WRITTEN, STORED_TOO_LATE
+
+_MARK = f"UPDATE captures SET answer = 503, answer_reason = '{STORED_TOO_LATE}' WHERE "
+
+
+def mark_range_answered_503(connection: sqlite3.Connection, first_id: int, end_id: int) -> None:
+    """Mark rows that were committed after their caller had been answered 503; never raises."""
+    with suppress(sqlite3.Error):
+        connection.execute(f"{_MARK} id >= ? AND id < ?", (first_id, end_id))
+
+
+def mark_answered_503(connection: sqlite3.Connection, ids: Sequence[int]) -> None:
+    """Mark committed rows whose callers had been answered 503."""
+    connection.executemany(f"{_MARK} id = ?", [(number,) for number in ids])
+
+
+def mark_unanswered(connection: sqlite3.Connection, ids: Sequence[int]) -> None:
+    """Mark rows whose answer could not be sent, because the caller had left."""
+    connection.executemany(
+        f"UPDATE captures SET answer_reason = coalesce(answer_reason || '; ', '') || '{NOT_WRITTEN}'"
+        " WHERE id = ?",
+        [(number,) for number in ids],
+    )
+
+
+def mark_answered_503_beyond(connection: sqlite3.Connection, newest_id: int) -> None:
+    """Mark all rows after this one, whose process ended before it could report them as stored."""
+    connection.execute(f"{_MARK} id > ?", (newest_id,))
