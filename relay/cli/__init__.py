@@ -292,7 +292,7 @@ def _run(argv: Sequence[str]) -> int:
 
 
 def _as_written(argv: Sequence[str]) -> Invocation:
-    """What a command line that could not be understood says of how to print that."""
+    """The output options on a command line that could not be parsed."""
     return Invocation(json="--json" in argv)
 
 

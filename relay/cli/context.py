@@ -49,7 +49,7 @@ class Invocation:
         return load(flags={"db": self.db, **flags}, config=self.config, untrusted=ask)
 
     def settings_unasked(self, **flags: Any) -> Settings:
-        """The same for commands that have to work in any folder: what needs trust and has none is left out.
+        """The same for commands that have to work in any folder: untrusted settings are left out.
 
         Whoever calls says so, with `say_left_out` or in its own form.
         """
@@ -135,7 +135,7 @@ def texts_only(command: click.Command) -> click.Command:
     """The command, with every text option and argument rejecting anything but UTF-8.
 
     Python carries such bytes on as lone surrogates, which neither JSON nor SQLite takes. Files may have any
-    name: paths are left alone, and so is what may be a file's name (its metavar says so).
+    name: paths are left alone, and so are values that may name a file (their metavar says so).
     """
     for parameter in command.params:
         if parameter.type is click.STRING and "FILE" not in (parameter.metavar or ""):

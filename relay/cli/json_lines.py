@@ -39,7 +39,7 @@ def print_json(line: Mapping[str, Any]) -> None:
 
 
 def print_result(invocation: Invocation, kind: str, result: msgspec.Struct, text: str) -> None:
-    """Print what an engine answered: its fields with --json, else words."""
+    """Print an engine's response: its fields with --json, else words."""
     if invocation.json:
         print_json({"kind": kind, **fields_of(result)})
     else:

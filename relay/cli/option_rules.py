@@ -1,6 +1,6 @@
 """Which options go together: one that would have no effect is an error, never passed over in silence.
 
-Looks at what the running command was given on its command line; defaults and variables count for nothing.
+Looks at the options given on the command line; defaults and variables count for nothing.
 """
 
 from __future__ import annotations

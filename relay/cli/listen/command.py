@@ -82,7 +82,7 @@ async def _listen(
     """
     Args:
         file: for the log lines of a listener in the background; its ready line is JSON, for its starter.
-        behind: a descriptor whose end ends the engine, `DETACHED` for none, behind a screen that shows what
+        behind: a descriptor whose end ends the engine, `DETACHED` for none, for a screen that shows what
             comes in place of lines; None where there is no screen.
     """
     ending = Ending()

@@ -55,7 +55,7 @@ class Remembering(click.Command):
 
 
 def to_pass_on(ctx: click.Context, invocation: Invocation) -> list[str]:
-    """The arguments for a `listen` of its own: those that were written, and what came before the command."""
+    """The arguments for a `listen` of its own: those given, and those before the command."""
     shared = [("--db", invocation.db), ("--config", invocation.config)]
     before = [word for name, path in shared if path is not None for word in (name, str(path))]
     return [*before, *(word for word in ctx.meta["written"] if word not in ("--detach", "--json"))]

@@ -27,7 +27,7 @@ def naming(reader: Reader, ids: Set[str]) -> Iterator[tuple[int, list[int]]]:
     reader is interrupted.
 
     Returns:
-        How far it has come, as the last id looked at, and what was found since.
+        Its progress, as the last id searched, and the ids found since.
     """
     name = reader.add_function(1, _Naming(ids))
     try:

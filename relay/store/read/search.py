@@ -56,7 +56,7 @@ def search(
 ) -> Iterator[list[int]]:
     """The ids of the matching captures, window by window; a window without any yields an empty list.
 
-    Takes what `scan` takes, and ends as it does.
+    Has the arguments of `scan`, and ends in the same way.
     """
     for window in scan(reader, filter, newest_first=newest_first, after=after, before=before, gap_s=gap_s):
         yield window.ids

@@ -29,7 +29,7 @@ FORCED_PAGES = 8_000
 """From here on it is copied back even while captures wait."""
 
 RETRY_S = 0.005
-"""After a pass that a reader kept incomplete; or ten times what the pass took, if that is more."""
+"""After a pass that a reader kept incomplete; or ten times the duration of the pass, if that is more."""
 
 IDLE_S = 1.0
 SHRINK_BYTES = 32 * 1024 * 1024

@@ -114,7 +114,7 @@ class FileIdentity:
     # -- what a difference means ---------------------------------------------------------------
 
     def _judged(self, *, committed: bool) -> str | None:
-        """What is amiss; what is not is remembered as what SQLite left there, wherever the file lies."""
+        """The damage found; an intact file is remembered as SQLite left it, wherever it is."""
         moved_or_replaced = None
         try:
             seen = self._look()
