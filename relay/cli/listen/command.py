@@ -82,8 +82,8 @@ async def _listen(
     """
     Args:
         file: for the log lines of a listener in the background; its ready line is JSON, for its starter.
-        behind: a descriptor whose end ends the engine, `DETACHED` for none, for a screen that shows the events
-            instead of lines; None without a screen.
+        behind: a descriptor whose end ends the engine, `DETACHED` for none, for a screen that shows
+            events instead of lines; None without a screen.
     """
     ending = Ending()
     ending.on_signals()
