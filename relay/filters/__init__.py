@@ -3,7 +3,7 @@
 Words joined by spaces all have to hold. `OR`, brackets, `not:word` and `-word` combine them, quotes
 make a text of what would mean something. Case does not matter, `*` stands for any text, ranges are
 written `a..b`, `a..` or `..b`, also `>a`, `>=a`, `<b` and `<=b`. A word before a colon is a key, and a
-fault where there is no such key; `http://x`, `10:30` and what stands in quotes are plain words.
+an error where there is no such key; `http://x`, `10:30` and quoted text are plain words.
 
 Times without an offset are on the clocks of the zone of the `now` given to `parse`, so a command line
 means its own, with the offset that they have at that time. Sizes count in 1024, as in the settings only
@@ -30,7 +30,7 @@ HELP: tuple[tuple[str, str], ...] = (
     ('"a b"', r"a text as it is; \" is a quote in it"),
     ("a*b", "* is any text, in quotes itself"),
 )
-"""What can be written, and what it means: the table of `lean-relay help filter`."""
+"""Keys and their meaning: the table of `lean-relay help filter`."""
 
 
 def arrival_fault(filter: Filter) -> str | None:

@@ -1,4 +1,4 @@
-"""Operators on what is known of a capture beside its headers and body: one class each.
+"""Operators on a capture's columns, all but its headers and body: one class each.
 
 Owns what these keys mean. Whatever narrows a search in SQL (`relay.store.read.search`) has to agree
 with `matches` here.
@@ -20,7 +20,7 @@ from relay.text.units import parse_bytes
 
 @dataclass(frozen=True, slots=True)
 class Patterned(Leaf):
-    """A column's text, held against a pattern; absent text matches nothing."""
+    """A column's text matches a pattern; absent text matches nothing."""
 
     pattern: Pattern
     what: ClassVar[str]

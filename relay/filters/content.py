@@ -33,10 +33,10 @@ class LeanId(Leaf):
         return cls(Pattern.of(value), Text.of(value))
 
     def holds(self, event_id: str | None, body: bytes) -> bool:
-        """Whether the id stands in one of the two."""
+        """Whether the id is in one of the two."""
         if event_id is not None and self.pattern.matches(event_id):
             return True
-        # Its pieces have to stand in the body at all, unless behind escapes.
+        # Its pieces have to be in the body at all, unless they are escaped.
         return self.text.may_be_in(body) and any(map(self.pattern.matches, strings(body)))
 
     def matches(self, capture: Capture) -> bool:
@@ -55,7 +55,7 @@ class Header(Leaf):
     name: Pattern
     value: Pattern | None
     traces: Text
-    """What a header list must hold to be worth reading."""
+    """A text that a header list must contain to be worth reading."""
 
     @classmethod
     def read(cls, value: Written, now: datetime) -> Self:
@@ -98,7 +98,7 @@ class Body(Leaf):
         return cls(Text.of(value))
 
     def holds(self, body: bytes) -> bool:
-        """Whether the text stands in a body."""
+        """Whether the text is in a body."""
         return self.text.is_in_body(body)
 
     def matches(self, capture: Capture) -> bool:
@@ -118,9 +118,9 @@ class BodyField(Leaf):
     pattern: Pattern | None
     """None for a range."""
     span: Span | None
-    """None where the value is no number."""
+    """None where the value is not a number."""
     traces: Text
-    """What a body must hold to be worth reading: the last key, and a text that is looked for."""
+    """Texts that a body must contain to be worth reading: the last key, and the text to find."""
 
     @classmethod
     def read(cls, value: Written, now: datetime) -> Self:
@@ -135,7 +135,7 @@ class BodyField(Leaf):
         """
         path = tuple(part.casefold() for part in key.split(".")[1:])
         if not all(path):
-            raise ValueError(f'"{key}" has an empty part; write body.payload.amount')
+            raise ValueError(f'"{key}" has an empty part; use a path such as body.payload.amount')
         if not value.literal and is_range(value.text):
             return cls(path, None, span(value.text, decimal), Text.all_of(path[-1]))
         pattern = Pattern.of(value)
@@ -146,7 +146,7 @@ class BodyField(Leaf):
 
     @property
     def stands(self) -> tuple[str, ...]:
-        """Texts of which a body with such a value has one behind the other: its key, and what it says."""
+        """Texts that a body with such a value contains in this order: its key, and its value."""
         if self.pattern is None or all(map(_NUMERIC.fullmatch, self.pattern.pieces)):
             return (self.path[-1],)  # A number may be written otherwise than it is compared.
         return (self.path[-1], *self.pattern.pieces)
@@ -171,7 +171,7 @@ class BodyField(Leaf):
             return False
         if self.span is not None:
             return self.span.holds(value)
-        # A text without * is no number; with one, the digits may be like it.
+        # A text without * is not a number; with one, the digits may match it.
         return self.pattern is not None and not self.pattern.is_exact and self.pattern.matches(str(value))
 
     def matches(self, capture: Capture) -> bool:

@@ -1,6 +1,6 @@
-"""Looking into targets, headers and bodies: text in any case, and the values of JSON.
+"""Searches in targets, headers and bodies: text in any case, and values of JSON.
 
-Owns what counts as found. Nothing here raises, whatever the bytes: a body that is no JSON has no
+Owns what counts as a match. Nothing here raises, whatever the bytes: a body that is not JSON has no
 JSON values, and a number keeps each of its digits.
 """
 
@@ -20,20 +20,20 @@ from relay.models import Headers
 from relay.text.json_values import parsed
 
 _ESCAPES = re.compile(r'(?:\\u[0-9a-fA-F]{4})+|\\["\\/bfnrt]')
-"""JSON's, from left to right, so that the second of two backslashes escapes nothing."""
+"""Of JSON, from left to right, so that the second of two backslashes escapes nothing."""
 
 _SHORT = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 
 _ESCAPABLE = re.compile(r'["\\/\x00-\x1f]')
-"""What JSON can write otherwise without a number."""
+"""Characters that JSON can escape without a number."""
 
 _BEYOND = object()
-"""Stands for a number whose exponent is beyond what can be computed with."""
+"""A number whose exponent is too large to compute with."""
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A text to be found somewhere in another, in any case; `*` stands for any text."""
+    """A text to find within another, in any case; `*` matches any text."""
 
     pieces: tuple[str, ...]
     """Casefolded, none empty."""
@@ -41,7 +41,7 @@ class Text:
     """The same as bytes, if all is ASCII: then most captures are decided without decoding them."""
     shown: str
     escapable: bool = False
-    """Whether JSON may write a character of it as an escape that has no number, such as `\\/`."""
+    """Whether JSON may write one of its characters as an escape without a number, such as `\\/`."""
 
     @classmethod
     def of(cls, value: Written) -> Text:
@@ -88,7 +88,7 @@ class Text:
         return True
 
     def is_in_body(self, body: bytes) -> bool:
-        r"""In the body read as UTF-8, as it stands or with JSON's escapes read, such as `\/` and `\u0061`."""
+        r"""In the body read as UTF-8, as it is or with JSON's escapes decoded, such as `\/` and `\u0061`."""
         if self.plain is not None:
             # ASCII folds to ASCII and keeps its place among other bytes, so a hit here is one there.
             if in_order(self.plain, body.lower()):
@@ -133,21 +133,21 @@ def read_json(body: bytes) -> Any:
     """The JSON value of a body: numbers are int or Decimal; of a repeated key the last counts.
 
     Raises:
-        ValueError: the body is no JSON text in UTF-8, or nested too deeply to be read.
+        ValueError: the body is not JSON in UTF-8, or nested too deeply.
     """
     try:
         return _decode(body)
     except RecursionError:
         raise ValueError("nested too deeply") from None
     except (msgspec.MsgspecError, ValueError):
-        # msgspec knows no lone surrogates and no number of more than 4,300 digits.
+        # msgspec refuses lone surrogates and numbers of more than 4,300 digits.
         if b"\\ud" not in body.lower() and len(body) < 4000:
             raise ValueError("not JSON") from None
     return parsed(body, number=_number)
 
 
 def strings(body: bytes) -> Iterator[str]:
-    """Every string value of a JSON body, keys left out; none where the body is no JSON."""
+    """Every string value of a JSON body, without keys; none where the body is not JSON."""
     try:
         stack = [read_json(body)]
     except ValueError:
@@ -163,9 +163,9 @@ def strings(body: bytes) -> Iterator[str]:
 
 
 def values_at(body: bytes, path: tuple[str, ...]) -> Iterator[Any]:
-    """What stands at a path of casefolded keys in a JSON body; each element of an array on the way counts.
+    """The values at a path of casefolded keys in a JSON body; each element of an array on the way counts.
 
-    Gives arrays at the end as they are, followed by their elements.
+    An array at the end comes as it is, followed by its elements.
     """
     try:
         level = [read_json(body)]

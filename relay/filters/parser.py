@@ -1,6 +1,6 @@
 """Text to tree: words, quotes, brackets, `OR`, `not:` and `-`.
 
-Owns the grammar and where a fault is. `AND` and `NOT` are understood too, since whoever writes
+Owns the grammar and the place of an error. `AND` and `NOT` are understood too, since whoever writes
 them in capitals does not look for these words.
 """
 
@@ -30,7 +30,7 @@ class _Token:
     """`(`, `)`, `not`, `OR`, `AND` or `word`."""
     column: int
     run: str = ""
-    """What stands before the quote, or the whole word."""
+    """The text before the quote, or the whole word."""
     quoted: str | None = None
 
 
@@ -41,14 +41,14 @@ def parse(text: str, now: datetime) -> Filter:
         now: aware; `since:2h` counts from it, and times without an offset are of its zone.
 
     Raises:
-        FilterError: the text is no filter.
+        FilterError: the text is not a filter.
     """
     if len(text) > LONGEST:
         raise FilterError(f"a filter has at most {LONGEST} characters", text, LONGEST)
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise FilterError("this is no character", text, error.start) from None
+        raise FilterError("this is not a valid character", text, error.start) from None
     tokens = _scan(text)
     if not tokens:
         return Filter(text, AllOf(()))
@@ -144,7 +144,7 @@ def _leaf(text: str, token: _Token, now: datetime) -> Leaf:
         near = get_close_matches(key.lower(), error.args[0], n=1)
         hint = f'did you mean "{near[0]}:"? I' if near else "i"
         raise FilterError(
-            f'there is no key "{key}:"; {hint}n quotes the whole is looked for as text', text, token.column
+            f'there is no key "{key}:"; {hint}n quotes it is searched for as text', text, token.column
         ) from None
     if not (rest if token.quoted is None else token.quoted):
         raise FilterError(f'a value is missing after "{key}:"', text, column)
@@ -160,7 +160,7 @@ def _leaf(text: str, token: _Token, now: datetime) -> Leaf:
 
 
 def _looks_like_a_key(key: str, rest: str) -> bool:
-    """`localhost:80` does, and is a fault as there is no such key; `10:30` and `http://x` do not."""
+    """`localhost:80` does, and is an error as there is no such key; `10:30` and `http://x` do not."""
     first = key.partition(".")[0]
     return first.isascii() and first.isalpha() and not rest.startswith("//")
 

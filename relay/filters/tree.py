@@ -18,7 +18,7 @@ SHOWN_BEFORE, SHOWN_AFTER = 60, 30
 
 
 class FilterError(ValueError):
-    """A text that is no filter, and where the fault is.
+    """A text is not a filter; with the place of the error.
 
     `str()` gives the message, the text and a caret below the place.
     """
@@ -43,13 +43,13 @@ class FilterError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A value as it stands in a filter."""
+    """A value as it is written in a filter."""
 
     text: str
     literal: bool = False
     """It stood in quotes, so `*` and `..` are themselves."""
     head: str = ""
-    """What stood between the key and the quote, as in `header:NAME="..."`."""
+    """The text between the key and the quote, as in `header:NAME="..."`."""
 
 
 class Node(ABC):
@@ -72,7 +72,7 @@ class Leaf(Node):
     __slots__ = ()
 
     code: ClassVar[str]
-    """What stands before the colon."""
+    """The text before the colon."""
     example: ClassVar[str]
     help: ClassVar[str]
     late: ClassVar[bool] = False

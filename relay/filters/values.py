@@ -1,4 +1,4 @@
-"""What stands after a key: patterns, numbers, sizes and times.
+"""Values in a filter: patterns, numbers, sizes and times.
 
 Owns how they are written and compared. Patterns are matched without regular expressions, piece
 by piece, so none can run away.
@@ -30,7 +30,7 @@ class Pattern:
     """A whole text, in any case; `*` stands for any text, or for itself in quotes."""
 
     pieces: tuple[str, ...]
-    """Casefolded; between two of them may stand anything."""
+    """Casefolded; anything may be between two of them."""
     shown: str
 
     @classmethod
@@ -62,7 +62,7 @@ class Pattern:
 
 
 def in_order(pieces: Sequence[str] | Sequence[bytes], text: str | bytes) -> bool:
-    """Whether all pieces occur in a text of their kind, one behind the other."""
+    """Whether all pieces occur in a text of their kind, in this order."""
     if len(pieces) == 1:
         return pieces[0] in text  # type: ignore[operator] # str in str or bytes in bytes
     at = 0
@@ -152,14 +152,14 @@ def decimal(text: str) -> Decimal:
     """Any number, exactly as written: `100`, `-0.5`, `1e400`.
 
     Raises:
-        ValueError: it is no number.
+        ValueError: it is not a number.
     """
     try:
         if _NUMBER.fullmatch(text):
             return Decimal(text)
     except DecimalException:
         pass
-    raise ValueError(f'"{text}" is not a number; in quotes it is looked for as text')
+    raise ValueError(f'"{text}" is not a valid number; put it in quotes to search for it as text')
 
 
 def status(text: str) -> Span:
@@ -176,18 +176,18 @@ def status(text: str) -> Span:
 
 def _whole(text: str) -> Decimal:
     if not _WHOLE.fullmatch(text):
-        raise ValueError(f'"{text}" is not a status code; write 500, 5xx or 500..599')
+        raise ValueError(f'"{text}" is not a valid status code; use 500, 5xx or 500..599')
     return Decimal(text)
 
 
 def moment(text: str, now: datetime, *, end: bool) -> datetime:
     """A time in UTC: `10m` or `2h` or `7d` ago, ISO 8601, a date, or `10:30` today.
 
-    What has no offset is a time on the clocks of the zone that `now` has, with the offset of those clocks
-    at that time; `moment_of` says what one means that comes twice, or never.
+    A time without an offset is one of the time zone of `now`, with the offset of that zone at that time;
+    `moment_of` says what a time means that comes twice, or never.
 
     Args:
-        end: the last moment that is meant instead of the first: the last microsecond of a date alone and
+        end: return the last moment meant, not the first: the last microsecond of a date alone and
             of a time written to the millisecond, as lists show it.
 
     Raises:
@@ -206,12 +206,12 @@ def moment(text: str, now: datetime, *, end: bool) -> datetime:
         return moment_of(at, now.tzinfo, last=end)
     except (ValueError, OverflowError):
         raise ValueError(
-            f'"{text}" is not a time; write 10m, 2h or 7d ago, 2026-11-20, 2026-11-20T08:15 or 08:15'
+            f'"{text}" is not a valid time; use 10m, 2h or 7d (ago), 2026-11-20, 2026-11-20T08:15 or 08:15'
         ) from None
 
 
 def _written(text: str, today: date) -> tuple[datetime, timedelta]:
-    """A written time, with an offset where it has one, and for how long it is that time.
+    """A written time, with its offset if it has one, and how long it lasts.
 
     Raises:
         ValueError: it is none.

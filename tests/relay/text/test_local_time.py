@@ -126,7 +126,7 @@ def test_a_written_time(text: str, first: str, last: str) -> None:
 @pytest.mark.parametrize("text", ["24:00", "08:15:30.1234567890", "1:2", "2026-02-30", "9999999-01-01"])
 def test_what_is_no_time(text: str) -> None:
     """It is refused, and nothing is guessed."""
-    with pytest.raises(ValueError, match="is not a time"):
+    with pytest.raises(ValueError, match="is not a valid time"):
         moment(text, WINTER, end=False)
 
 
@@ -161,5 +161,5 @@ def test_a_year_that_no_clock_has() -> None:
     with clocks_of("Asia/Dubai"):
         far = datetime(9999, 12, 31, 23, tzinfo=UTC)
         assert local(far) == far
-        with pytest.raises(ValueError, match="is not a time"):
+        with pytest.raises(ValueError, match="is not a valid time"):
             moment("0001-01-01", now(), end=False)

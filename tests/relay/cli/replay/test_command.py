@@ -129,7 +129,7 @@ def test_usage_is_checked_before_anything_is_sent(folder: Path, there: Backend) 
         (("replay", "1..3", *to, "--yes", "--set", "x=1"), "capture 1: x leads to nothing in the body"),
         (("replay", "1", *to, "--set", "x"), "is not a valid PATH=VALUE"),
         (("replay", "1", *to, "--header", "Host: x"), "Host is written by the relay itself"),
-        (("replay", "1", *to, "--expect", "ok"), "write 200, 2xx, delivered or recorded"),
+        (("replay", "1", *to, "--expect", "ok"), "use 200, 2xx, delivered or recorded"),
         (
             ("replay", "1", *to, "--rate", "0"),
             "--rate: '0' is not a valid rate",
