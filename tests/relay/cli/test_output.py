@@ -457,7 +457,7 @@ def test_attempts(log: sqlite3.Connection, relay: Run) -> None:
     insert(log, a_capture(2))
     text = relay("show", "1", "--attempts")[1]
     assert len(text.splitlines()) == 2
-    assert "try 2" in text.splitlines()[1]
+    assert "attempt 2" in text.splitlines()[1]
     assert text.splitlines()[1].endswith("retry")
     lines = [json.loads(line) for line in relay("show", "1", "--attempts", "--json")[1].splitlines()]
     assert [(line["kind"], line["number"], line["status"]) for line in lines] == [
