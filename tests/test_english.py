@@ -37,10 +37,6 @@ PENDING = frozenset(
     {
         "relay/cli/forward.py",
         "relay/cli/replay/command.py",
-        "relay/delivery/edit_form.py",
-        "relay/delivery/edits.py",
-        "relay/delivery/expectations.py",
-        "relay/engine/forwarding.py",
         "relay/filters/parser.py",
         "relay/text/refusals.py",
         "relay/tls/development_ca.py",
@@ -51,7 +47,6 @@ PENDING = frozenset(
         "tui/main/captures.py",
         "tui/main/engine.py",
         "tui/presenters/event.py",
-        "tui/presenters/replay.py",
         "tui/presenters/shape.py",
         "tui/presenters/signature.py",
     }
