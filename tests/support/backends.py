@@ -7,7 +7,6 @@ is not the one that answers it, and so that a behaviour reads from top to bottom
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import socket
 import ssl
 import struct
@@ -16,10 +15,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from tests.support.certificates import make
+
+if TYPE_CHECKING:
+    import trustme
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
@@ -250,8 +251,7 @@ class Authority:
     """A CA of a test's own, and certificates signed by it."""
 
     folder: Path
-    certificate: x509.Certificate
-    key: ec.EllipticCurvePrivateKey
+    ca: trustme.CA
 
     @property
     def ca_file(self) -> Path:
@@ -261,72 +261,22 @@ class Authority:
         self, *names: str, days: tuple[int, int] = (-1, 30), self_signed: bool = False
     ) -> ssl.SSLContext:
         """A server's TLS for these host names and addresses, valid from and to so many days from today."""
-        key = ec.generate_private_key(ec.SECP256R1())
-        subject = _name(names[0])
-        issuer, signer = (subject, key) if self_signed else (self.certificate.subject, self.key)
-        certificate = _certificate(subject, issuer, key, signer, names, days)
-        path = self.folder / f"{names[0]}-{days[0]}-{self_signed}.pem"
-        path.write_bytes(_private(key) + certificate.public_bytes(serialization.Encoding.PEM))
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(path)
+        if self_signed:
+            alone = make(names[0], names=names)
+            path = self.folder / "self-signed.pem"
+            path.write_bytes(alone.key_pem + alone.pem)
+            context.load_cert_chain(path)
+            return context
+        since, until = (datetime.now(UTC) + timedelta(days=each) for each in days)
+        self.ca.issue_cert(*names, not_before=since, not_after=until).configure_cert(context)
         return context
 
 
 def authority(folder: Path) -> Authority:
     """A new CA whose certificate is at `ca_file`."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = _name("test authority")
-    certificate = _certificate(name, name, key, key, (), (-1, 30))
-    made = Authority(folder, certificate, key)
-    made.ca_file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    import trustme  # Not every test that needs a backend needs TLS.
+
+    made = Authority(folder, trustme.CA())
+    made.ca.cert_pem.write_to_path(made.ca_file)
     return made
-
-
-def _name(text: str) -> x509.Name:
-    return x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, text)])
-
-
-def _certificate(
-    subject: x509.Name,
-    issuer: x509.Name,
-    key: ec.EllipticCurvePrivateKey,
-    signer: ec.EllipticCurvePrivateKey,
-    names: tuple[str, ...],
-    days: tuple[int, int],
-) -> x509.Certificate:
-    today = datetime.now(UTC)
-    public = key.public_key()
-    builder = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer)
-        .public_key(public)
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(today + timedelta(days=days[0]))
-        .not_valid_after(today + timedelta(days=days[1]))
-        .add_extension(x509.BasicConstraints(ca=not names, path_length=None), critical=True)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
-        .add_extension(
-            x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False
-        )
-    )
-    if names:
-        builder = builder.add_extension(
-            x509.SubjectAlternativeName([_general(name) for name in names]), critical=False
-        )
-    return builder.sign(signer, hashes.SHA256())
-
-
-def _general(name: str) -> x509.GeneralName:
-    try:
-        return x509.IPAddress(ipaddress.ip_address(name))
-    except ValueError:
-        return x509.DNSName(name)
-
-
-def _private(key: ec.EllipticCurvePrivateKey) -> bytes:
-    return key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
