@@ -6,14 +6,20 @@ The declarations themselves are the fields of `relay.config.settings.Settings`; 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
-from dataclasses import MISSING, dataclass, fields, replace
+from dataclasses import MISSING, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from relay.config import reach as reaches
 from relay.config.reach import Reach
 from relay.config.sources import SettingSource, variable
+
+T = TypeVar("T")
+
+REQUIRED: Any = MISSING
+"""The default of a setting that has none in its field."""
 
 _KEY = "setting"
 """The entry of a field's metadata."""
@@ -93,46 +99,57 @@ production = { env = "LEAN_PRODUCTION_SECRET" }""",
 
 
 def setting(
+    default: T,
     meaning: str,
-    example: str,
     *,
     reach: Reach,
     read: Callable[[object], object] | None = None,
     read_at: Callable[[object, SettingSource], object] | None = None,
+    example: str = "",
     key: str = "",
     structure: str | None = None,
     option: Option | None = None,
     show: Callable[[Any], str] | None = None,
     default_text: str = "",
-) -> dict[str, object]:
-    """The metadata of a field that is a setting.
+) -> T:
+    """Return a field that is a setting.
 
     Args:
-        example: a value in TOML.
         read: takes a value as options, variables and files have it; `read_at` takes its source too.
+        example: a value in TOML; none where the default is one.
         key: its name in a file, where that is not the field's.
         show: formats the default.
-        default_text: for a default that is not the field's.
+        default_text: for a setting whose default is not in its field.
     """
     assert (read is None) != (read_at is None), "a setting has one reader"
     reader = read_at if read_at is not None else (lambda value, _source: read(value))  # type: ignore[misc]
+    is_set = default is not REQUIRED and default not in (None, (), {}, False)
+    plain = (show or _plain)(default)
     found = Setting(
         key=key,
         attribute="",
         meaning=meaning,
         read=reader,
-        example=example,
-        default_text=default_text,
+        example=example or (json.dumps(plain) if isinstance(default, str) or show else plain),
+        default_text=plain if is_set else default_text,
         reach=reach,
         structure=structure,
         option=option,
     )
-    return {_KEY: (found, show or _show)}
+    made = {"default_factory": dict} if default == {} else {"default": default}
+    return field(**made, metadata={_KEY: found})  # type: ignore[no-any-return]
 
 
-def file_setting(meaning: str, example: str) -> dict[str, object]:
-    """The metadata of a certificate's or key's file, whose option takes a FILE."""
-    return setting(meaning, f'"{example}"', read_at=file_path, reach=reaches.any_file, option=Option("FILE"))
+def file_setting(meaning: str, example: str) -> Path | None:
+    """Return the field of a certificate's or key's file, whose option takes a FILE."""
+    return setting(
+        None,
+        meaning,
+        example=f'"{example}"',
+        read_at=file_path,
+        reach=reaches.any_file,
+        option=Option("FILE"),
+    )
 
 
 def file_path(value: object, source: SettingSource) -> Path:
@@ -143,21 +160,15 @@ def file_path(value: object, source: SettingSource) -> Path:
 def declared(settings: type) -> dict[str, Setting]:
     """The settings that are declared in the fields of a dataclass, by key."""
     found: dict[str, Setting] = {}
-    for field in fields(settings):
-        if _KEY not in field.metadata:
-            continue
-        each, show = field.metadata[_KEY]
-        key = each.key or field.name
-        is_set = field.default is not MISSING and field.default not in (None, (), False, 0)
-        found[key] = replace(
-            each,
-            key=key,
-            attribute=field.name,
-            example=f"{key} = {each.example}",
-            default_text=show(field.default) if is_set else each.default_text,
-        )
+    for each in fields(settings):
+        if _KEY in each.metadata:
+            made: Setting = each.metadata[_KEY]
+            key = made.key or each.name
+            found[key] = replace(made, key=key, attribute=each.name, example=f"{key} = {made.example}")
     return found
 
 
-def _show(value: object) -> str:
+def _plain(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
     return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,7 +1,7 @@
-"""The settings: each is declared here once, as a typed field with its sentence, reader, example and option.
+"""The settings: each is declared here once, as a typed field with its sentence, reader and option.
 
-Files, variables, options, `config` and the manual follow `SETTINGS`, which is made from the fields.
-Reads nothing.
+The first argument of a declaration is the default. Files, variables, options, `config` and the manual follow
+`SETTINGS`, which is made from the fields. Reads nothing.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from relay.config import reach, values
-from relay.config.declarations import Option, Setting, declared, file_path, file_setting, setting
+from relay.config.declarations import REQUIRED, Option, Setting, declared, file_path, file_setting, setting
 from relay.config.entries import LeftOut, RespondRule, Route, SecretSource
 from relay.config.tables import respond_rules, routes
 from relay.config.values import Network, Pin
@@ -53,308 +53,227 @@ class Settings:
     None means that a setting is not set, unless the docstring of its field says otherwise.
     """
 
-    db: Path = field(
-        metadata=setting(
-            "Database file; in a settings file, a relative path starts at that file's folder.",
-            '"relay.db"',
-            read_at=file_path,
-            reach=reach.file_outside,
-            option=Option("FILE"),
-            default_text="relay.db in your data folder",
-        )
+    db: Path = setting(
+        REQUIRED,
+        "Database file; in a settings file, a relative path starts at that file's folder.",
+        example='"relay.db"',
+        read_at=file_path,
+        reach=reach.file_outside,
+        option=Option("FILE"),
+        default_text="relay.db in your data folder",
     )
     """Absolute, its links resolved."""
-    port: int = field(
-        default=5326,
-        metadata=setting(
-            "TCP port to listen on; 0 takes any free one.",
-            "5326",
-            read=_port,
-            reach=reach.inside,
-            option=Option("PORT", short="-p"),
-        ),
+    port: int = setting(
+        5326,
+        "TCP port to listen on; 0 takes any free one.",
+        read=_port,
+        reach=reach.inside,
+        option=Option("PORT", short="-p"),
     )
-    host: str = field(
-        default="127.0.0.1",
-        metadata=setting(
-            "Address to listen on; any but loopback lets other machines post webhooks.",
-            '"127.0.0.1"',
-            read=values.host,
-            reach=reach.host,
-            option=Option("ADDRESS"),
-        ),
+    host: str = setting(
+        "127.0.0.1",
+        "Address to listen on; any but loopback lets other machines post webhooks.",
+        read=values.host,
+        reach=reach.host,
+        option=Option("ADDRESS"),
     )
-    forward: tuple[Route, ...] = field(
-        default=(),
-        metadata=setting(
-            "Targets to forward webhooks to: :3000, localhost:3000/hook or a URL.",
-            '[":3000/hook", { to = ":3000/payments", when = "type:payment" }]',
-            read_at=routes,
-            reach=reach.targets,
-            structure="list of targets",
-            option=Option("TARGET", name="--forward-to", short="-f", repeatable=True),
-        ),
+    forward: tuple[Route, ...] = setting(
+        (),
+        "Targets to forward webhooks to: :3000, localhost:3000/hook or a URL.",
+        example='[":3000/hook", { to = ":3000/payments", when = "type:payment" }]',
+        read_at=routes,
+        reach=reach.targets,
+        structure="list of targets",
+        option=Option("TARGET", name="--forward-to", short="-f", repeatable=True),
     )
     """Without any, captures are only stored."""
-    retry: str = field(
-        default="none",
-        metadata=setting(
-            "When to retry a delivery that did not get a 200 in time: none, fast or lean.",
-            '"none"',
-            read=_retry,
-            reach=reach.inside,
-            option=Option("|".join(RETRIES)),
-        ),
+    retry: str = setting(
+        "none",
+        "When to retry a delivery that did not get a 200 in time: none, fast or lean.",
+        read=_retry,
+        reach=reach.inside,
+        option=Option("|".join(RETRIES)),
     )
-    time_scale: float = field(
-        default=1.0,
-        metadata=setting(
-            "Speed up or slow down retry lean: 0.01 turns minutes into seconds.",
-            "0.01",
-            read=values.factor,
-            reach=reach.inside,
-            option=Option("FACTOR"),
-        ),
+    time_scale: float = setting(
+        1.0,
+        "Speed up or slow down retry lean: 0.01 turns minutes into seconds.",
+        example="0.01",
+        read=values.factor,
+        reach=reach.inside,
+        option=Option("FACTOR"),
     )
-    timeout_s: float = field(
-        default=300.0,
-        metadata=setting(
-            "Seconds to wait for a target's response.",
-            "300",
-            key="timeout",
-            read=values.timeout_s,
-            reach=reach.inside,
-            option=Option("SECONDS"),
-        ),
+    timeout_s: float = setting(
+        300.0,
+        "Seconds to wait for a target's response.",
+        key="timeout",
+        read=values.timeout_s,
+        reach=reach.inside,
+        option=Option("SECONDS"),
     )
-    in_flight: int = field(
-        default=1,
-        metadata=setting(
-            "Maximum attempts at one target at a time; 1 keeps the order.",
-            "1",
-            read=_in_flight,
-            reach=reach.inside,
-            option=Option("N"),
-        ),
+    in_flight: int = setting(
+        1,
+        "Maximum attempts at one target at a time; 1 keeps the order.",
+        read=_in_flight,
+        reach=reach.inside,
+        option=Option("N"),
     )
-    insecure: bool = field(
-        default=False,
-        metadata=setting(
-            "Do not check the certificates of targets.",
-            "false",
-            read=values.truth,
-            reach=reach.beyond_if_on,
-            option=Option(),
-        ),
+    insecure: bool = setting(
+        False,
+        "Do not check the certificates of targets.",
+        read=values.truth,
+        reach=reach.beyond_if_on,
+        option=Option(),
     )
-    target_ca: Path | None = field(
-        default=None,
-        metadata=file_setting(
-            "PEM file with the authorities to check the certificates of targets against.", "ca.pem"
-        ),
+    target_ca: Path | None = file_setting(
+        "PEM file with the authorities to check the certificates of targets against.", "ca.pem"
     )
     """None for the system's authorities."""
-    target_cert: Path | None = field(
-        default=None,
-        metadata=file_setting(
-            "PEM file with the certificate to show to targets that ask for one.", "my_app_cert.crt"
-        ),
+    target_cert: Path | None = file_setting(
+        "PEM file with the certificate to show to targets that ask for one.", "my_app_cert.crt"
     )
-    target_key: Path | None = field(
-        default=None,
-        metadata=file_setting(
-            "PEM file with the private key of that certificate; keep it at chmod 600.",
-            "my_app_private_key.pem",
-        ),
+    target_key: Path | None = file_setting(
+        "PEM file with the private key of that certificate; keep it at chmod 600.",
+        "my_app_private_key.pem",
     )
     """None where `target_cert` holds the key too."""
-    target_server_name: str | None = field(
-        default=None,
-        metadata=setting(
-            "Name that the certificates of targets must have, instead of the URL's host.",
-            '"backend.internal"',
-            read=values.host,
-            reach=reach.beyond,
-            option=Option("NAME"),
-        ),
+    target_server_name: str | None = setting(
+        None,
+        "Name that the certificates of targets must have, instead of the URL's host.",
+        example='"backend.internal"',
+        read=values.host,
+        reach=reach.beyond,
+        option=Option("NAME"),
     )
-    public_url: str | None = field(
-        default=None,
-        metadata=setting(
-            "URL at which Lean reaches this relay, for example a tunnel's.",
-            '"https://relay.example.com"',
-            read=values.public_url,
-            reach=reach.inside,
-            option=Option("URL"),
-        ),
+    public_url: str | None = setting(
+        None,
+        "URL at which Lean reaches this relay, for example a tunnel's.",
+        example='"https://relay.example.com"',
+        read=values.public_url,
+        reach=reach.inside,
+        option=Option("URL"),
     )
-    max_body: int = field(
-        default=10 * 2**20,
-        metadata=setting(
-            "Largest body to accept, for example 512k or 10MiB; larger ones get a 413.",
-            '"10MiB"',
-            read=values.body_limit,
-            reach=reach.inside,
-            option=Option("SIZE"),
-            show=_mebibytes,
-        ),
+    max_body: int = setting(
+        10 * 2**20,
+        "Largest body to accept, for example 512k or 10MiB; larger ones get a 413.",
+        read=values.body_limit,
+        reach=reach.inside,
+        option=Option("SIZE"),
+        show=_mebibytes,
     )
     """Bytes."""
-    respond: int | None = field(
-        default=None,
-        metadata=setting(
-            "Respond with this status on purpose, to watch Lean retry.",
-            "500",
-            read=values.status,
-            reach=reach.inside,
-            option=Option("STATUS"),
-        ),
+    respond: int | None = setting(
+        None,
+        "Respond with this status on purpose, to watch Lean retry.",
+        example="500",
+        read=values.status,
+        reach=reach.inside,
+        option=Option("STATUS"),
     )
-    respond_delay_s: float = field(
-        default=0.0,
-        metadata=setting(
-            "Seconds to wait before each response, on purpose.",
-            "1.5",
-            key="respond_delay",
-            read=values.delay_s,
-            reach=reach.inside,
-            option=Option("SECONDS"),
-        ),
+    respond_delay_s: float = setting(
+        0.0,
+        "Seconds to wait before each response, on purpose.",
+        example="1.5",
+        key="respond_delay",
+        read=values.delay_s,
+        reach=reach.inside,
+        option=Option("SECONDS"),
     )
-    respond_rules: tuple[RespondRule, ...] = field(
-        default=(),
-        metadata=setting(
-            "Responses on purpose for some webhooks; the first rule that matches applies.",
-            '[{ when = "type:payment", status = 500, delay = 1.5, first = 3 }]',
-            read_at=respond_rules,
-            reach=reach.inside,
-            structure="list of tables",
-        ),
+    respond_rules: tuple[RespondRule, ...] = setting(
+        (),
+        "Responses on purpose for some webhooks; the first rule that matches applies.",
+        example='[{ when = "type:payment", status = 500, delay = 1.5, first = 3 }]',
+        read_at=respond_rules,
+        reach=reach.inside,
+        structure="list of tables",
     )
-    tls_cert: Path | None = field(
-        default=None,
-        metadata=file_setting(
-            "PEM file with the certificate to serve HTTPS with, and its chain.", "fullchain.pem"
-        ),
+    tls_cert: Path | None = file_setting(
+        "PEM file with the certificate to serve HTTPS with, and its chain.", "fullchain.pem"
     )
     """None for plain HTTP, unless `dev_tls` is set."""
-    tls_key: Path | None = field(
-        default=None,
-        metadata=file_setting(
-            "PEM file with the private key of that certificate; keep it at chmod 600.", "key.pem"
-        ),
+    tls_key: Path | None = file_setting(
+        "PEM file with the private key of that certificate; keep it at chmod 600.", "key.pem"
     )
     """None where `tls_cert` holds the key too."""
-    tls_key_password_file: Path | None = field(
-        default=None, metadata=file_setting("File with the password of that key.", "key.password")
+    tls_key_password_file: Path | None = file_setting("File with the password of that key.", "key.password")
+    dev_tls: bool = setting(
+        False,
+        "Serve HTTPS with a development certificate, made as `certs init` makes it.",
+        read=values.truth,
+        reach=reach.beyond_if_off,
+        option=Option(),
     )
-    dev_tls: bool = field(
-        default=False,
-        metadata=setting(
-            "Serve HTTPS with a development certificate, made as `certs init` makes it.",
-            "false",
-            read=values.truth,
-            reach=reach.beyond_if_off,
-            option=Option(),
-        ),
+    client_ca: Path | None = file_setting(
+        "PEM file with the authorities to check client certificates against.",
+        "lean_public_cert_chain.pem",
     )
-    client_ca: Path | None = field(
-        default=None,
-        metadata=file_setting(
-            "PEM file with the authorities to check client certificates against.",
-            "lean_public_cert_chain.pem",
-        ),
+    client_auth: str = setting(
+        "off",
+        "Ask clients for a certificate: off, optional (record, do not reject) or required.",
+        read=_client_auth,
+        reach=reach.beyond,
+        option=Option("|".join(CLIENT_AUTH)),
     )
-    client_auth: str = field(
-        default="off",
-        metadata=setting(
-            "Ask clients for a certificate: off, optional (record, do not reject) or required.",
-            '"off"',
-            read=_client_auth,
-            reach=reach.beyond,
-            option=Option("|".join(CLIENT_AUTH)),
-        ),
-    )
-    client_pin: tuple[Pin, ...] = field(
-        default=(),
-        metadata=setting(
-            "Accept only these client certificates: subject:CN=NAME, san:NAME or spki:HEX.",
-            '["subject:CN=webhooks.example.com", "san:webhooks.example.com"]',
-            read=values.pins,
-            reach=reach.beyond,
-            structure="list of pins",
-            option=Option("PIN", repeatable=True),
-        ),
+    client_pin: tuple[Pin, ...] = setting(
+        (),
+        "Accept only these client certificates: subject:CN=NAME, san:NAME or spki:HEX.",
+        example='["subject:CN=webhooks.example.com", "san:webhooks.example.com"]',
+        read=values.pins,
+        reach=reach.beyond,
+        structure="list of pins",
+        option=Option("PIN", repeatable=True),
     )
     """A client's certificate has to match one of them; without any, all of the authorities' are accepted."""
-    allow_cross_site: bool = field(
-        default=False,
-        metadata=setting(
-            "Accept requests that a browser sends from a web page.",
-            "false",
-            read=values.truth,
-            reach=reach.beyond_if_on,
-            option=Option(),
-        ),
+    allow_cross_site: bool = setting(
+        False,
+        "Accept requests that a browser sends from a web page.",
+        read=values.truth,
+        reach=reach.beyond_if_on,
+        option=Option(),
     )
-    connections: int = field(
-        default=1024,
-        metadata=setting(
-            "Maximum number of connections at a time.",
-            "1024",
-            read=_connections,
-            reach=reach.inside,
-        ),
+    connections: int = setting(
+        1024,
+        "Maximum number of connections at a time.",
+        read=_connections,
+        reach=reach.inside,
     )
-    senders: tuple[Network, ...] = field(
-        default=(),
-        metadata=setting(
-            "Addresses that webhooks are expected from; those from others are marked.",
-            '["203.0.113.7", "198.51.100.0/24"]',
-            read=values.networks,
-            reach=reach.inside,
-            structure="list of addresses",
-        ),
+    senders: tuple[Network, ...] = setting(
+        (),
+        "Addresses that webhooks are expected from; those from others are marked.",
+        example='["203.0.113.7", "198.51.100.0/24"]',
+        read=values.networks,
+        reach=reach.inside,
+        structure="list of addresses",
     )
-    mask_headers: tuple[str, ...] = field(
-        default=(),
-        metadata=setting(
-            "Headers to mask, in addition to authorization, cookies and lean-app-token.",
-            '["x-api-key"]',
-            read=values.header_names,
-            reach=reach.inside,
-            structure="list of header names",
-        ),
+    mask_headers: tuple[str, ...] = setting(
+        (),
+        "Headers to mask, in addition to authorization, cookies and lean-app-token.",
+        example='["x-api-key"]',
+        read=values.header_names,
+        reach=reach.inside,
+        structure="list of header names",
     )
     """Lower case."""
-    keep: timedelta | None = field(
-        default=None,
-        metadata=setting(
-            "How long to keep captures, for example 30d or forever; starred ones stay.",
-            '"30d"',
-            read=values.keeping,
-            reach=reach.removal,
-        ),
+    keep: timedelta | None = setting(
+        None,
+        "How long to keep captures, for example 30d or forever; starred ones stay.",
+        example='"30d"',
+        read=values.keeping,
+        reach=reach.removal,
     )
     """None for ever."""
-    allow_network_fs: bool = field(
-        default=False,
-        metadata=setting(
-            "Allow a database on a network file system, where it can be damaged.",
-            "false",
-            read=values.truth,
-            reach=reach.beyond_if_on,
-        ),
+    allow_network_fs: bool = setting(
+        False,
+        "Allow a database on a network file system, where it can be damaged.",
+        read=values.truth,
+        reach=reach.beyond_if_on,
     )
-    keys: Mapping[str, str] = field(
-        default_factory=dict,
-        metadata=setting(
-            "Your own keys for the screen, by action id; or a table [keys] at the end of the file.",
-            '{ capture.star = "S", list.follow = "f,f2", quit = "q,ctrl+x" }',
-            read=values.key_names,
-            reach=reach.inside,
-            structure="table of keys",
-        ),
+    keys: Mapping[str, str] = setting(
+        {},
+        "Your own keys for the screen, by action id; or a table [keys] at the end of the file.",
+        example='{ capture.star = "S", list.follow = "f,f2", quit = "q,ctrl+x" }',
+        read=values.key_names,
+        reach=reach.inside,
+        structure="table of keys",
     )
     """Action id -> its keys, separated by commas; as written, not checked."""
     app_token: SecretSource | None = None
