@@ -44,7 +44,7 @@ from relay.engine.retention import remove_daily
 from relay.engine.shape_checker import ShapeChecker, checking_shapes
 from relay.engine.tasks import background
 from relay.errors import RelayError, UsageError
-from relay.receiver.config import Rules
+from relay.receiver.config import ReceiverConfig
 from relay.receiver.receiver import Receiver
 from relay.receiver.refusals import Refusals
 from relay.store.errors import StoreClosed, StoreUnavailable
@@ -130,7 +130,7 @@ class Engine:
 
     async def _open(self, stack: AsyncExitStack, *, receive: bool) -> None:
         settings = self.settings
-        rules = Rules.read(settings, receive=receive)
+        config = ReceiverConfig.read(settings, receive=receive)
         created = CreatedFiles(settings.db, lock_path(settings.db))
         is_open = False
 
@@ -150,19 +150,19 @@ class Engine:
         await stack.enter_async_context(background(self._sweep(), self._keep_refusals_written(), removing))
         self._work = await stack.enter_async_context(AsyncExitStack())
         if receive:
-            forwards = forwarding(self._writer, settings, rules.routes, instance=self._instance)
+            forwards = forwarding(self._writer, settings, config.routes, instance=self._instance)
             self._forwarding = await self._work.enter_async_context(forwards)
             self._shape_checker = await self._work.enter_async_context(
                 checking_shapes(self._writer, settings.db)
             )
             bound = await self._work.enter_async_context(
-                receiving(self._writer, settings, rules, self.refusals)
+                receiving(self._writer, settings, config, self.refusals)
             )
             self._receiver, self.url, self._port = bound.receiver, bound.url, bound.port
         replays = replaying(
             lambda: self.settings,
             self._writer,
-            routes=lambda: rules.routes if self._receiver is None else self._receiver.routes,
+            routes=lambda: config.routes if self._receiver is None else self._receiver.routes,
             url=lambda: self.url,
             is_busy=lambda: monotonic() - self._stored_at < BUSY_FOR_S,
             instance=self._instance,
@@ -289,7 +289,7 @@ class Engine:
                 uptime_s=round(awake_and_asleep() - self._up_since, 1),
                 captures=self.captures,
                 connections=len(receiver.connections.connections) if receiver else 0,
-                answers=receiver.answers.summary if receiver else None,
+                answers=receiver.response_rules.summary if receiver else None,
             ),
             store=StoreStatus(
                 state=trouble.reason if trouble else "ok",
@@ -331,29 +331,31 @@ class Engine:
             raise UsageError("this engine cannot read its settings again")
         reread = self._reread()
         fresh = with_left_out_of(reread, self.settings)
-        rules = Rules.read(fresh, receive=self._receiver is not None)  # Raises before anything changes.
+        config = ReceiverConfig.read(
+            fresh, receive=self._receiver is not None
+        )  # Raises before anything changes.
         if self._port is not None:
-            check_no_loops(rules.routes, self.settings.host, self._port)
+            check_no_loops(config.routes, self.settings.host, self._port)
         fixed = [name for name in AFTER_RESTART if getattr(fresh, name) != getattr(self._begun_with, name)]
         parked = 0
         changed = False
         receiver = self._receiver
         if receiver is not None:
-            receiver.judge = rules.judge
-            receiver.answers = rules.answers
-            receiver.sites = rules.sites
+            receiver.intake = config.intake
+            receiver.response_rules = config.response_rules
+            receiver.sites = config.sites
             door = receiver.connections
-            if (door.tls is None) == (rules.tls is None):
-                door.tls = rules.tls
+            if (door.tls is None) == (config.tls is None):
+                door.tls = config.tls
             else:
                 fixed.append("tls_cert")
-            changed = rules.routes.targets != receiver.routes.targets
-            receiver.routes = rules.routes
+            changed = config.routes.targets != receiver.routes.targets
+            receiver.routes = config.routes
         self.settings = fresh
         if changed:
             log_targets(fresh)
             if self._forwarding is not None:
-                parked = await self._forwarding.send_to(rules.routes.targets)
+                parked = await self._forwarding.send_to(config.routes.targets)
         untrusted = [each.name for each in reread.left_out if not each.for_other_db]
         return ReloadResult(after_restart=fixed, parked=parked, untrusted=untrusted)
 

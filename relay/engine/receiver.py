@@ -16,8 +16,8 @@ from aiohttp import http_parser
 from relay.config import Settings
 from relay.errors import RelayError
 from relay.processes import port_owner
-from relay.receiver.config import Rules
-from relay.receiver.limits import Limits
+from relay.receiver.config import ReceiverConfig
+from relay.receiver.limits import ReceiverLimits
 from relay.receiver.listener import listen
 from relay.receiver.receiver import Receiver
 from relay.receiver.refusals import Refusals
@@ -41,7 +41,7 @@ class BoundReceiver:
 
 @asynccontextmanager
 async def receiving(
-    writer: Writer, settings: Settings, config: Rules, refusals: Refusals
+    writer: Writer, settings: Settings, config: ReceiverConfig, refusals: Refusals
 ) -> AsyncIterator[BoundReceiver]:
     """Take webhooks while the context lasts; at its end requests in hand may finish.
 
@@ -56,11 +56,11 @@ async def receiving(
         )
     receiver = Receiver(
         writer,
-        config.judge,
-        config.answers,
+        config.intake,
+        config.response_rules,
         config.routes,
         refusals,
-        limits=Limits(max_body=settings.max_body, connections=settings.connections),
+        limits=ReceiverLimits(max_body=settings.max_body, connections=settings.connections),
         sites=config.sites,
         tls=config.tls,
     )

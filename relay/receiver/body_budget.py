@@ -1,4 +1,4 @@
-"""Memory for large bodies: each has room before it is read, and waits for it where there is none.
+"""Memory for large bodies: each reserves room before it is read, and waits while there is none.
 
 Small bodies are not counted: a connection has one at a time. A connection that waits is not read from, so
 that its bytes stay with its sender. Room is given in order of asking. Opens nothing.
@@ -14,7 +14,7 @@ SMALL_BYTES = 64 * 1024
 
 
 class Room:
-    """What one body has been given, or waits for."""
+    """Room that one body has, or waits for."""
 
     __slots__ = ("bytes", "ready")
 
@@ -24,7 +24,7 @@ class Room:
 
 
 class Budget:
-    """So many bytes for bodies under way; a single body may be larger."""
+    """ReceiverLimits the bytes of bodies in progress; a single body may be larger."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -45,7 +45,7 @@ class Budget:
         return room, False
 
     def give_back(self, room: Room) -> None:
-        """It needs its room no more, or waits for it no more."""
+        """Release its room, or stop waiting for it."""
         if room in self._queue:
             self._queue.remove(room)
         else:

@@ -1,4 +1,4 @@
-"""What settings say of callers and requests; read and checked together."""
+"""Everything the receiver needs from the settings, read and checked together."""
 
 from __future__ import annotations
 
@@ -8,61 +8,61 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from relay.config import Settings, read_app_token, read_secrets
-from relay.receiver.intake import Judge
-from relay.receiver.response_rules import Answers
+from relay.receiver.intake import Intake
+from relay.receiver.response_rules import ResponseRules
 from relay.receiver.routes import Routes
 from relay.receiver.web_pages import Sites
 from relay.text import local_time
 
 if TYPE_CHECKING:
-    from relay.tls.handshake import Serving
+    from relay.tls.handshake import ServerTls
 
 log = logging.getLogger("relay.rules")
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
-    """One reading of them; replaced as a whole."""
+class ReceiverConfig:
+    """Settings of the receiver; replaced as a whole when they are read again."""
 
-    judge: Judge
-    answers: Answers
+    intake: Intake
+    response_rules: ResponseRules
     routes: Routes
     sites: Sites
-    tls: Serving | None
-    """What serves HTTPS; None for plain HTTP."""
+    tls: ServerTls | None
+    """TLS for HTTPS; None for plain HTTP."""
 
     @classmethod
-    def read(cls, settings: Settings, *, receive: bool = True) -> Rules:
+    def read(cls, settings: Settings, *, receive: bool = True) -> ReceiverConfig:
         """Read secrets, filters, targets and certificates.
 
         Args:
-            receive: whether there will be a door at all, which certificates are for.
+            receive: whether there will be a listener, which certificates are for.
 
         Raises:
             UsageError: one of them is wrong; nothing has changed.
-            RelayError: `tls-...`, a certificate or its key cannot serve.
+            RelayError: `tls-...`, a certificate or its key cannot be used.
         """
         now = local_time.now()
-        judge = Judge(
+        intake = Intake(
             secrets=read_secrets(settings, warn=log.warning),
             app_token=read_app_token(settings, warn=log.warning),
             senders=settings.senders,
         )
-        answers = Answers(
+        response_rules = ResponseRules(
             respond=settings.respond,
             delay_s=settings.respond_delay_s,
             rules=settings.respond_rules,
             now=now,
         )
         if receive:
-            _see_what_targets_need(settings)
+            _check_target_tls(settings)
         sites = Sites(allow_cross_site=settings.allow_cross_site, urls=[settings.public_url])
         routes = Routes(settings.forward, now)
-        return cls(judge, answers, routes, sites, _tls(settings) if receive else None)
+        return cls(intake, response_rules, routes, sites, _tls(settings) if receive else None)
 
 
-def _see_what_targets_need(settings: Settings) -> None:
-    """Whether the files for targets can be used, before the first of them is connected to."""
+def _check_target_tls(settings: Settings) -> None:
+    """Check the certificate files for targets at start instead of at first use."""
     if (settings.target_ca, settings.target_cert, settings.target_key) == (None, None, None):
         return
     from relay.tls.client_cert import for_targets
@@ -71,10 +71,10 @@ def _see_what_targets_need(settings: Settings) -> None:
         log.warning("%s", note)
 
 
-def _tls(settings: Settings) -> Serving | None:
+def _tls(settings: Settings) -> ServerTls | None:
     if not settings.sets_https:
         return None
-    from relay.tls.server import serving  # 100 ms of OpenSSL that plain HTTP need not wait for
+    from relay.tls.server import serving  # with OpenSSL, 100 ms, which plain HTTP does without
 
     found = serving(settings)
     for note in found.notes(datetime.now(UTC)) if found is not None else ():

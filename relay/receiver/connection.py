@@ -1,8 +1,8 @@
-"""One connection from outside: reads requests one by one, has each handled, writes its answer.
+"""One client connection: read requests one by one, have each handled, write the response.
 
-Owns what is read when: bytes behind a request wait until that one is answered, large bodies until there is
-room for them. How long it may take over what is the deadlines' here, counted by the clock of its door, which
-stands still while nobody could read. What a whole request means is the receiver's.
+Owns what is read when: bytes after a request wait until that one has its response, large bodies until there
+is room for them. Owns the deadlines, counted by the clock of its door, which stops while this process cannot
+read. The receiver handles whole requests.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from relay.receiver.body_budget import SMALL_BYTES, Budget, Room
 from relay.receiver.framing import Body, ChunkedBody, Malformed
 from relay.receiver.heads import VERSIONS, Heads, body_of
 from relay.receiver.intake import Peer
-from relay.receiver.limits import Limits
+from relay.receiver.limits import ReceiverLimits
 from relay.receiver.refusals import Refusals
 from relay.receiver.responses import Encoder, Refused, Response
 
 log = logging.getLogger("relay.receiver")
 
 REST_BYTES = 64 * 1024
-"""How much may wait behind a request in hand before its connection is not read from."""
+"""Bytes that may wait after the current request before reading pauses."""
 
 
 class Request:
-    """A request whose head is there."""
+    """A request whose head has been read."""
 
     __slots__ = ("body", "message", "room", "version")
 
@@ -43,16 +43,16 @@ class Request:
         self.version = version
         """`1.0` or `1.1`."""
         self.body = b""
-        """Whole when it is handled; who stores it takes it."""
+        """Whole when the request is handled; storing it takes it."""
         self.room: Room | None = None
-        """What its body holds of the budget."""
+        """The part of the budget that its body holds."""
 
 
 class Door(Protocol):
-    """What a connection asks of all of them together."""
+    """The parts that all connections of a listener share."""
 
     loop: asyncio.AbstractEventLoop
-    limits: Limits
+    limits: ReceiverLimits
     refusals: Refusals
     budget: Budget
     encoder: Encoder
@@ -71,45 +71,45 @@ class Door(Protocol):
 
 
 class Connection(asyncio.Protocol):
-    """A connection, in the plain or within its TLS."""
+    """A connection, plain or inside TLS."""
 
     def __init__(self, door: Door, tls: str | None = None) -> None:
         """
         Args:
-            tls: facts of its TLS as JSON text; None for plain HTTP.
+            tls: TLS facts as JSON text; None for plain HTTP.
         """
         self.door = door
         self.tls = tls
         self.peer = Peer("", "", None)
         self.transport: asyncio.Transport | None = None
         self.incomplete_since: float | None = None
-        """Since when a head or a body is awaited, by the door's clock; None when nothing is owed."""
+        """Since when a head or a body is incomplete, by the door's clock; None while none is."""
         self.dropped = False
         self.task: asyncio.Task[None] | None = None
-        """Handles the request in hand."""
+        """Handles the current request."""
         self._heads = Heads(door.loop)
         self._request: Request | None = None
-        """Whose body is being read."""
+        """The request whose body is being read."""
         self._body: Body
         self._refused: Refused | None = None
-        """Why that one is refused as soon as its small body is here, which is not kept."""
+        """Refusal to send once its small body has been read; the body is not kept."""
         self._continued = False
         self._waits = False
-        """For room."""
+        """Whether it waits for room in the budget."""
         self._began = 0.0
         self._rest = b""
-        """What came behind the request in hand."""
+        """Bytes received after the current request."""
         self._paused = False
         self._full = False
-        """The caller does not read its answers."""
+        """The client does not read its responses."""
         self._eof = False
         self._over = False
-        """No more requests come of it."""
+        """No more requests are read."""
         self._since = door.now
-        """Of being idle, of waiting for room, or of the end."""
+        """When it became idle, began to wait for room, or ended."""
         self._spared = False
 
-    # -- what the loop tells -------------------------------------------------------------------
+    # -- called by the loop --------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
@@ -129,7 +129,7 @@ class Connection(asyncio.Protocol):
         self._read(data)
 
     def eof_received(self) -> bool:
-        """The caller sends no more; on plain HTTP it may well wait for its answer."""
+        """The client sends no more; on plain HTTP it may still wait for its response."""
         self._eof = True
         in_hand = self.task is not None or self._waits or bool(self._rest)
         if self.tls is None and not self._over and in_hand:
@@ -156,16 +156,16 @@ class Connection(asyncio.Protocol):
     # -- reading -------------------------------------------------------------------------------
 
     def _busy(self) -> bool:
-        """What comes has to wait."""
+        """Whether received bytes have to wait."""
         return self.task is not None or self._waits or self._full
 
     @property
     def spoke(self) -> bool:
-        """Bytes of a request came that is not whole yet."""
+        """Whether part of an incomplete request was received."""
         return self._request is not None or self._heads.begun
 
     def _read(self, data: bytes) -> None:
-        """Take bytes up to the end of a request that has to be handled."""
+        """Read bytes up to the end of a request that has to be handled."""
         try:
             while not self._over:
                 if self._request is None:
@@ -194,7 +194,7 @@ class Connection(asyncio.Protocol):
             self.incomplete_since = self.door.now
 
     def _begin(self, message: RawRequestMessage) -> bool:
-        """A head is there: refuse it, or get ready for its body; whether that can be read now."""
+        """Refuse a head or prepare for its body; return whether the body can be read now."""
         body, length = body_of(message)
         version = VERSIONS.get(message.version)
         refused = self.door.objection(message, version, length)
@@ -213,7 +213,7 @@ class Connection(asyncio.Protocol):
         return not self._waits
 
     def _go_on(self) -> None:
-        """More of a body is awaited."""
+        """Prepare for more of a body."""
         request, body = self._request, self._body
         assert request is not None
         if not self._continued:
@@ -225,7 +225,7 @@ class Connection(asyncio.Protocol):
             self._ask_for_room(self.door.limits.max_body)
 
     def _end_of_request(self) -> bool:
-        """The request is whole; whether it is being handled now, and what follows has to wait."""
+        """Start handling a whole request; return whether the bytes after it have to wait."""
         request, body = self._request, self._body
         assert request is not None
         self._request = None
@@ -253,7 +253,7 @@ class Connection(asyncio.Protocol):
             self._pause()
 
     def _admitted(self) -> None:
-        """There is room for the body now; its time begins."""
+        """Continue with room for the body; its time limit starts now."""
         self._waits = False
         self._began = self.door.now
         self.door.loop.call_soon(self._next)
@@ -266,7 +266,7 @@ class Connection(asyncio.Protocol):
         except Refused as refused:
             self._note(refused)
             response = refused.response
-        except asyncio.CancelledError:  # The relay ends, and has waited for it.
+        except asyncio.CancelledError:  # The relay stops, and has waited for it.
             stopping = Refused(503, "shutting-down", "the relay stopped before it was known to be stored")
             self._note(stopping)
             response = stopping.response
@@ -284,7 +284,7 @@ class Connection(asyncio.Protocol):
         self._next()
 
     def _next(self) -> None:
-        """Go on with what has come meanwhile."""
+        """Continue with what was received meanwhile."""
         if self._busy():
             return
         if not self._over:
@@ -302,7 +302,7 @@ class Connection(asyncio.Protocol):
             self.door.remove(self)
 
     def _write(self, response: Response, request: Request) -> bool:
-        """Answer; whether that could be written. Ends the connection where it has to end."""
+        """Write a response, close the connection where needed, and return whether it could be written."""
         transport, message = self.transport, request.message
         written = transport is not None and not transport.is_closing()
         close = message.should_close or response.close or self.door.closing or message.method == "CONNECT"
@@ -330,7 +330,7 @@ class Connection(asyncio.Protocol):
         self._end(unread=bool(behind))
 
     def refuse(self, refused: Refused, version: str = "1.1") -> None:
-        """Count and answer what is no capture, and end the connection: nobody knows where the next begins."""
+        """Count and answer a refused request, and close the connection: where the next begins is unknown."""
         self._note(refused)
         request = self._request
         self._forget()
@@ -343,19 +343,19 @@ class Connection(asyncio.Protocol):
     # -- ending --------------------------------------------------------------------------------
 
     def drop(self, reason: str, detail: str) -> None:
-        """End the connection now and count why."""
+        """Close the connection now, and count the reason."""
         self._note(Refused(0, reason, detail))
         self.end()
 
     def end(self) -> None:
-        """End the connection now; nothing more is counted of it."""
+        """Close the connection now, and count nothing."""
         self.dropped = self._over = True
         self._forget()
         if self.transport is not None:
             self.transport.close()
 
     def overdue(self, now: float) -> None:
-        """End it if it took too long; called a few times a second."""
+        """Close it if it took too long; called a few times a second."""
         if self.task is not None or self.transport is None or not self._is_late(now):
             return
         if not self._spared and self._unread():
@@ -390,7 +390,7 @@ class Connection(asyncio.Protocol):
         return now - self._since > limits.idle_s
 
     def _unread(self) -> bool:
-        """Whether something has come that the loop had no time to read."""
+        """Whether bytes have arrived that the loop had no time to read."""
         assert self.transport is not None
         made: Any = self.transport.get_extra_info("socket")
         poll = select.poll()
@@ -398,7 +398,7 @@ class Connection(asyncio.Protocol):
         return bool(poll.poll(0)) and not self._paused
 
     def _hang_up(self) -> None:
-        """The caller has gone, and nothing is in hand."""
+        """The client has gone, and no request is being handled."""
         if not self._over:
             if self._request is not None:
                 self._note(
@@ -412,7 +412,7 @@ class Connection(asyncio.Protocol):
             self.transport.close()
 
     def _end(self, *, unread: bool) -> None:
-        """No more requests. With bytes unread, a close would be a reset, and take the answer back."""
+        """Read no more requests. With bytes unread, a close would be a reset, and lose the response."""
         self._over = True
         self._since = self.door.now
         transport = self.transport
@@ -428,7 +428,7 @@ class Connection(asyncio.Protocol):
             transport.write_eof()
 
     def _forget(self) -> None:
-        """Let go of what was read of a request that will not be whole."""
+        """Drop what was read of an incomplete request."""
         request, self._request = self._request, None
         self._heads = Heads(self.door.loop)
         self._waits = False
@@ -448,7 +448,7 @@ class Connection(asyncio.Protocol):
 
 
 def _where(error: Exception) -> str:
-    """A failure of our own, without its message: that may quote what came."""
+    """An internal failure without its message, which may quote the request."""
     frames = traceback.extract_tb(error.__traceback__)
     places = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames[-3:]]
     return f"{type(error).__name__} at {', '.join(places)}"

@@ -1,4 +1,4 @@
-"""Connections from outside: how many, and for how long.
+"""Client connections: how many are open, and for how long.
 
 Owns the cap and the clock of the deadlines. What one connection reads and writes is
 `relay.receiver.connection`'s, what a whole request means the receiver's.
@@ -16,17 +16,17 @@ from relay.receiver.body_budget import Budget
 from relay.receiver.connection import Connection, Request
 from relay.receiver.handshakes import Handshake
 from relay.receiver.intake import Peer
-from relay.receiver.limits import Limits
+from relay.receiver.limits import ReceiverLimits
 from relay.receiver.refusals import Refusals
 from relay.receiver.responses import Encoder, Refused, Response
 
 if TYPE_CHECKING:
-    from relay.tls.handshake import Serving
+    from relay.tls.handshake import ServerTls
 
 TICK_S = 0.25
 
 MOST_OF_A_TICK_S = 0.5
-"""A longer time between two looks is not counted: the loop stood still, so nobody could read."""
+"""A longer time between two ticks is not counted: the loop was stalled and could not read."""
 
 
 class Connections:
@@ -40,8 +40,8 @@ class Connections:
         *,
         peer_of: Callable[[object, str | None], Peer],
         refusals: Refusals,
-        limits: Limits,
-        tls: Serving | None = None,
+        limits: ReceiverLimits,
+        tls: ServerTls | None = None,
     ) -> None:
         """
         Args:
@@ -57,18 +57,18 @@ class Connections:
         self.refusals = refusals
         self.limits = limits
         self.tls = tls
-        """What serves HTTPS; may be replaced by another, and then holds for new connections."""
+        """TLS for HTTPS; can be replaced, for new connections."""
         self.loop = asyncio.get_running_loop()
         self.connections: dict[Connection, None] = {}
-        """In order of arrival, by which alone those that began within one tick of the clock differ."""
+        """In order of arrival, which tells apart those that began within one tick of the clock."""
         self.handshakes: set[Handshake] = set()
-        """Those under way."""
+        """Handshakes in progress."""
         self.budget = Budget(limits.bodies_in_flight)
         self.encoder = Encoder()
         self.closing = False
-        """Answers end their connection from now on."""
+        """Each response closes its connection from now on."""
         self.now = 0.0
-        """Seconds during which this loop could read; what deadlines are counted in."""
+        """Clock for deadlines: seconds during which this loop could read."""
         self._cap = limits.most_connections()
         self._looked_at = self.loop.time()
         self._timer: asyncio.TimerHandle | None = None
@@ -93,7 +93,7 @@ class Connections:
         self.connections.pop(connection, None)
 
     def give_back(self, request: Request) -> None:
-        """A body needs its room no more."""
+        """Release the room of a body."""
         request.body = b""
         room, request.room = request.room, None
         if room is not None:
@@ -126,7 +126,7 @@ class Connections:
             self._timer = self.loop.call_at(self._looked_at + TICK_S, self._look)
 
     def _look(self) -> None:
-        """Advance the clock and end what took too long."""
+        """Advance the clock, and close connections that took too long."""
         time = self.loop.time()
         self.now += min(time - self._looked_at, MOST_OF_A_TICK_S)
         self._looked_at = time
@@ -140,7 +140,7 @@ class Connections:
     # -- the end -------------------------------------------------------------------------------
 
     async def close(self, within_s: float) -> None:
-        """Answer what is whole, drop what is not, and end all connections; the listener is closed by now."""
+        """Finish whole requests, drop incomplete ones, close all connections. Close the listener first."""
         self.closing = True
         for connection in list(self.connections):
             if connection.task is None:

@@ -19,11 +19,11 @@ _TRAILER = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e\x80-\xff]*")
 
 
 class Malformed(Exception):
-    """It breaks HTTP's rules; the message says which, in our words."""
+    """Invalid HTTP; the message says which rule it breaks."""
 
 
 class LengthBody:
-    """A body of so many bytes."""
+    """A body of a known length."""
 
     __slots__ = ("_length", "_parts", "_whole", "size")
 
@@ -32,7 +32,7 @@ class LengthBody:
         self._whole: bytes | None = None
         self._parts: bytearray | None = None
         self.size = 0
-        """Bytes that are here."""
+        """Bytes received."""
 
     def feed(self, data: bytes) -> bytes | None:
         """Take bytes; what follows the body once it is whole, else None."""

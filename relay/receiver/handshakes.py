@@ -16,7 +16,7 @@ from relay.receiver.refusals import Refusals
 from relay.tls.verdicts import Failure
 
 if TYPE_CHECKING:  # 100 ms of OpenSSL that plain HTTP need not wait for
-    from relay.tls.handshake import Serving
+    from relay.tls.handshake import ServerTls
 
 log = logging.getLogger("relay.receiver")
 
@@ -38,7 +38,7 @@ class Handshake(asyncio.Protocol):
 
     def __init__(
         self,
-        serving: Serving,
+        serving: ServerTls,
         refusals: Refusals,
         under_way: set[Handshake],
         hand_over: Callable[[str], asyncio.Protocol],

@@ -1,7 +1,7 @@
-"""What is known of a request the moment it is there: the row that goes to the store.
+"""Build the row of a request for the store.
 
-Opens nothing and takes the time as an argument: signature, event, token and sender are judged from
-the bytes and the settings. All of it is on the way to the 200, so it is measured in microseconds.
+Opens nothing, and the time is an argument: signature, event, token and sender are checked from the bytes
+and the settings. All of it is on the way to the 200, so it is measured in microseconds.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _encode = msgspec.json.Encoder().encode
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Peer:
-    """The other end of a connection; worked out once for each."""
+    """The client of a connection; made once for each."""
 
     address: str
     """Without port, for counting refusals."""
@@ -46,11 +46,11 @@ class Peer:
     sender: Comparison | None
     """Against the configured list of senders; None without a list."""
     tls: str | None = None
-    """Facts of its TLS, a JSON text; None for plain HTTP."""
+    """TLS facts as JSON text; None for plain HTTP."""
 
 
-class Judge:
-    """Judges requests with one set of settings; replaced as a whole when settings are read again."""
+class Intake:
+    """Builds rows by one set of settings; replaced as a whole when settings are read again."""
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class Judge:
         self._senders = tuple(senders)
 
     def peer(self, peername: object, tls: str | None = None) -> Peer:
-        """A connection's peer, from what the transport calls it and what its handshake showed."""
+        """The client of a connection, from the transport's peer name and the facts of its handshake."""
         if not isinstance(peername, tuple) or len(peername) < 2:
             return Peer("", "", None, tls)
         host, port = str(peername[0]), peername[1]
@@ -77,7 +77,7 @@ class Judge:
         return Peer(host, name, Comparison.MATCH if listed else Comparison.MISMATCH, tls)
 
     def row(self, message: RawRequestMessage, received_at: int, version: str, peer: Peer, body: bytes) -> Row:
-        """The row of a request, with the usual answer.
+        """The row of a request, with the usual response.
 
         Args:
             received_at: microseconds UTC.
@@ -125,12 +125,12 @@ class Judge:
 
 
 def with_answer(row: Row, status: int, reason: str | None) -> Row:
-    """The row with another answer than the usual one."""
+    """The row with a planned response in place of the usual one."""
     return replace(row, answer=status, answer_reason=reason)
 
 
 def as_capture(row: Row) -> Capture:
-    """The row as a capture without an id yet (0): for filters that are asked before it is stored."""
+    """The row as a capture without an id (0), for filters that are applied before it is stored."""
     known = asdict(row)
     event_at = known.pop("event_at")
     event = Event(

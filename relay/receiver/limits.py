@@ -1,4 +1,4 @@
-"""Bounds of the receiver."""
+"""ReceiverLimits of the receiver."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ DESCRIPTORS_KEPT = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class ReceiverLimits:
     """Times in seconds, sizes in bytes."""
 
     max_body: int = 10 * 1024 * 1024
     head_s: float = 10.0
     body_s: float = 15.0
     body_grace_s: float = 5.0
-    """How long a body may come at any rate; after that at least at `least_rate`."""
+    """How long a body may arrive at any rate; after that at least at `least_rate`."""
     least_rate: int = 1024
     idle_s: float = 30.0
     linger_s: float = 2.0
-    """How long the rest of a refused body is read, so that its sender sees the answer."""
+    """How long the rest of a refused body is read, so that its sender sees the response."""
     room_s: float = 8.0
-    """How long a large body waits for memory; Lean gives 10 s in all."""
+    """How long a large body waits for memory; Lean waits 10 s in all."""
     connections: int = 1024
     bodies_in_flight: int = 64 * 1024 * 1024
     """Of large bodies, from their heads until they are stored. With more at once a slow disk confirms them

@@ -1,4 +1,4 @@
-"""Where webhooks come in: one port, on each address that the host's name has."""
+"""Listen for webhooks: one port, on each address of the host name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Takes webhooks: request -> row -> store -> 200, and nothing else.
+"""Receive webhooks: request -> row -> store -> 200, and nothing else.
 
 Whatever aiohttp's parser accepts becomes a capture and is answered after its COMMIT with a short
 fixed text, the same for each method and path: this port shows and controls nothing. Bodies are kept
@@ -19,10 +19,10 @@ from aiohttp.http_parser import RawRequestMessage
 from relay.receiver.body_budget import SMALL_BYTES
 from relay.receiver.connection import Request
 from relay.receiver.connections import Connections
-from relay.receiver.intake import Judge, Peer, as_capture, with_answer
-from relay.receiver.limits import Limits
+from relay.receiver.intake import Intake, Peer, as_capture, with_answer
+from relay.receiver.limits import ReceiverLimits
 from relay.receiver.refusals import Refusals
-from relay.receiver.response_rules import Answers, Reply
+from relay.receiver.response_rules import PlannedResponse, ResponseRules
 from relay.receiver.responses import STORED, Refused, Response
 from relay.receiver.routes import Routes
 from relay.receiver.web_pages import UNKNOWN_HOST, Sites
@@ -31,31 +31,31 @@ from relay.store.write.answers import mark_unanswered
 from relay.store.write.client import Writer
 
 if TYPE_CHECKING:
-    from relay.tls.handshake import Serving
+    from relay.tls.handshake import ServerTls
 
 log = logging.getLogger("relay.receiver")
 
 JUDGED_APART_BYTES = 128 * 1024
-"""Larger bodies are judged in a thread: HMAC and SHA-256 of 12 MB take 17 ms, without the interpreter."""
+"""Larger bodies are checked in a thread: HMAC and SHA-256 of 12 MB take 17 ms, without the interpreter."""
 
 
 class Receiver:
-    """What happens to a whole request; `connections.accept` is the factory for `loop.create_server`."""
+    """Handles whole requests; `connections.accept` is the factory for `loop.create_server`."""
 
     def __init__(
         self,
         writer: Writer,
-        judge: Judge,
-        answers: Answers,
+        intake: Intake,
+        response_rules: ResponseRules,
         routes: Routes,
         refusals: Refusals,
         *,
-        limits: Limits,
+        limits: ReceiverLimits,
         sites: Sites,
-        tls: Serving | None = None,
+        tls: ServerTls | None = None,
     ) -> None:
-        self.judge = judge
-        self.answers = answers
+        self.intake = intake
+        self.response_rules = response_rules
         self.routes = routes
         self.sites = sites
         self._writer = writer
@@ -65,14 +65,14 @@ class Receiver:
             self._handle,
             self._objection,
             self._mark_unanswered,
-            peer_of=lambda peername, tls: self.judge.peer(peername, tls),
+            peer_of=lambda peername, tls: self.intake.peer(peername, tls),
             refusals=refusals,
             limits=limits,
             tls=tls,
         )
 
     async def stop(self, within_s: float) -> None:
-        """Answer what is whole, drop what is not, and end all connections; the listener is closed by now."""
+        """Finish whole requests, drop incomplete ones, close all connections. Close the listener first."""
         await self.connections.close(within_s)
         if self._marking is not None:
             await self._marking
@@ -82,7 +82,7 @@ class Receiver:
     def _objection(
         self, message: RawRequestMessage, version: str | None, length: int | None
     ) -> Refused | None:
-        """Why a request is refused whose head is there."""
+        """Why a request is refused after its head; None where it is not."""
         if version is None:
             major, minor = message.version
             return Refused(505, "http-version", f"HTTP/{major}.{minor} is not spoken here")
@@ -99,28 +99,28 @@ class Receiver:
         return None
 
     async def _handle(self, request: Request, peer: Peer) -> Response:
-        number, reply = await self._store(request, peer)
+        number, planned = await self._store(request, peer)
         self.connections.give_back(request)
-        if reply is None:
+        if planned is None:
             return Response(200, STORED, number, usual=True)
-        if reply.delay_s:
+        if planned.delay_s:
             with suppress(asyncio.CancelledError):  # The end of the relay cuts it short.
-                await asyncio.sleep(reply.delay_s)
-        text = STORED if reply.status == 200 else f"answered {reply.status} on purpose\n"
-        return Response(reply.status, text, number)
+                await asyncio.sleep(planned.delay_s)
+        text = STORED if planned.status == 200 else f"answered {planned.status} on purpose\n"
+        return Response(planned.status, text, number)
 
-    async def _store(self, request: Request, peer: Peer) -> tuple[int, Reply | None]:
-        """Judge and store one request; its id, and the answer where it is not the usual one."""
+    async def _store(self, request: Request, peer: Peer) -> tuple[int, PlannedResponse | None]:
+        """Intake and store one request; its id, and the answer where it is not the usual one."""
         message, body = request.message, request.body
-        judge, now = self.judge.row, time_ns() // 1000
+        make_row, now = self.intake.row, time_ns() // 1000
         if len(body) > JUDGED_APART_BYTES:
-            row = await asyncio.to_thread(judge, message, now, request.version, peer, body)
+            row = await asyncio.to_thread(make_row, message, now, request.version, peer, body)
         else:
-            row = judge(message, now, request.version, peer, body)
-        reply = None
-        if not self.answers.plain:
-            reply = self.answers.to(lambda: as_capture(row))
-            row = with_answer(row, reply.status, reply.reason)
+            row = make_row(message, now, request.version, peer, body)
+        planned = None
+        if not self.response_rules.plain:
+            planned = self.response_rules.to(lambda: as_capture(row))
+            row = with_answer(row, planned.status, planned.reason)
         targets = self.routes.of(lambda: as_capture(row))
         try:
             if targets and self.sites.parks(message.method, message.path, message.headers):
@@ -131,9 +131,9 @@ class Receiver:
             raise Refused(503, trouble.reason, trouble.detail) from None
         except StoreClosed:
             raise Refused(503, "shutting-down", "the relay is stopping") from None
-        return number, reply
+        return number, planned
 
-    # -- answers that were not written ---------------------------------------------------------
+    # -- responses that were not written ---------------------------------------------------------
 
     def _mark_unanswered(self, number: int) -> None:
         self._unanswered.append(number)

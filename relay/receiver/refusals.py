@@ -1,4 +1,4 @@
-"""Requests and connections that did not become captures: counted, told calmly, kept for the log.
+"""Requests and connections that did not become captures: counted, logged at a limited rate, and stored.
 
 Owns the counts of this run and what waits to be written. Repeats of one kind from one address are
 one entry with a count, so that a flood fills neither memory, nor the log, nor the terminal.

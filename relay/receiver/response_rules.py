@@ -1,7 +1,7 @@
-"""Answering otherwise on purpose, so that a developer can watch Lean try again.
+"""Planned responses other than 200, so that a developer can watch Lean retry.
 
-Owns `--respond`, `--respond-delay` and the rules of the settings. The usual answer, 200 after the
-commit, needs none of this.
+Owns `--respond`, `--respond-delay` and the rules of the settings. The usual response, 200 after the commit,
+needs none of this.
 """
 
 from __future__ import annotations
@@ -17,28 +17,28 @@ from relay.models import Capture
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
-    """The answer to give after the commit."""
+class PlannedResponse:
+    """The response to send after the commit."""
 
     status: int
     reason: str | None
-    """Why it differs from the usual 200; None for the usual one."""
+    """Why it is not the usual 200; None for the usual one."""
     delay_s: float = 0.0
 
 
-USUAL = Reply(200, None)
+USUAL = PlannedResponse(200, None)
 
 
 @dataclass(slots=True)
 class _Rule:
     matches: Callable[[Capture], bool]
-    reply: Reply
+    reply: PlannedResponse
     left: int | None
-    """How many captures more it answers; None for all."""
+    """How many more captures it applies to; None for all."""
 
 
-class Answers:
-    """What to answer; `plain` is whether that is always the usual 200, so that nobody need ask."""
+class ResponseRules:
+    """Chooses the response to a capture; where `plain` is true, that is always the usual 200."""
 
     def __init__(
         self,
@@ -51,14 +51,14 @@ class Answers:
         """Read the rules.
 
         Raises:
-            UsageError: a rule's filter is wrong or asks for what is not known on arrival.
+            UsageError: a rule's filter is not valid or needs what is not known on arrival.
         """
         self._rules = [_read(rule, now) for rule in rules]
         self._otherwise = USUAL
         if respond is not None or delay_s:
             said = [f"--respond {respond}"] if respond is not None else []
             said += [f"--respond-delay {delay_s:g}"] if delay_s else []
-            self._otherwise = Reply(200 if respond is None else respond, " ".join(said), delay_s)
+            self._otherwise = PlannedResponse(200 if respond is None else respond, " ".join(said), delay_s)
 
     @property
     def plain(self) -> bool:
@@ -66,14 +66,14 @@ class Answers:
 
     @property
     def summary(self) -> str | None:
-        """What is answered on purpose, in a line; None for the usual 200."""
+        """The planned responses in one line; None for the usual 200."""
         said = [rule.reply.reason or "" for rule in self._rules if rule.left != 0]
         if self._otherwise is not USUAL:
             said.append(self._otherwise.reason or "")
         return "; ".join(said) or None
 
-    def to(self, capture: Callable[[], Capture]) -> Reply:
-        """The answer to one capture; the first rule that matches and is not used up holds."""
+    def to(self, capture: Callable[[], Capture]) -> PlannedResponse:
+        """The response to one capture, by the first rule that matches and is not used up."""
         if self._rules:
             what = capture()
             for rule in self._rules:
@@ -89,4 +89,6 @@ def _read(rule: RespondRule, now: datetime) -> _Rule:
         when = filters.parse_for_arrival(rule.when, now)
     except ValueError as error:
         raise UsageError(f"{rule.where}.when: {error}") from error
-    return _Rule(when.matches, Reply(rule.status, f"{rule.where}: {rule.when}", rule.delay_s), rule.first)
+    return _Rule(
+        when.matches, PlannedResponse(rule.status, f"{rule.where}: {rule.when}", rule.delay_s), rule.first
+    )

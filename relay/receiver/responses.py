@@ -1,4 +1,4 @@
-"""What is answered, as bytes: short plain texts, the same for each method and path."""
+"""Responses as bytes: short plain texts, the same for each method and path."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ STORED = "stored\n"
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """One answer."""
+    """One response."""
 
     status: int
     text: str
     capture_id: int | None = None
-    """Of the capture that it answers; None where there is none."""
+    """The id of the capture; None where there is none."""
     usual: bool = False
-    """200 after the commit, as nearly all are."""
+    """200 after the commit, as nearly always."""
     close: bool = False
-    """The connection ends with it."""
+    """The connection is closed after it."""
     retry: bool = False
-    """It asks to come again in a minute."""
+    """It asks the client to retry in a minute."""
 
 
 class Refused(Exception):
-    """The request does not become a capture."""
+    """The request is refused: it does not become a capture."""
 
     def __init__(self, status: int, reason: str, detail: str) -> None:
         """
@@ -49,7 +49,7 @@ class Refused(Exception):
 
 
 class Encoder:
-    """Makes bytes of responses; the usual one is made once a second."""
+    """Encodes responses; the usual one is made once a second."""
 
     def __init__(self) -> None:
         self._second = 0
@@ -57,7 +57,7 @@ class Encoder:
         self._usual = b""
 
     def usual(self) -> bytes:
-        """200 to a kept connection of HTTP/1.1."""
+        """200 for a kept HTTP/1.1 connection."""
         if int(time()) != self._second:
             self._tick()
         return self._usual

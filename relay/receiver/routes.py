@@ -1,4 +1,4 @@
-"""Which targets a capture goes on to, decided when it arrives.
+"""Choose the targets of a capture, when it arrives.
 
 Pure: the routes of flags and settings, read once. Targets come from nowhere else, never from a request.
 """

@@ -1,7 +1,7 @@
-"""What serves HTTPS: the connections of one certificate, their handshakes watched, and their facts.
+"""Serve HTTPS: TLS objects for one certificate, their handshakes observed, and their facts.
 
-Plain HTTPS is Python's ssl; where callers are asked for a certificate it is pyOpenSSL. Owns how a handshake
-is told to have failed before its connection ends, and the shape of the facts that captures keep.
+Plain HTTPS is Python's ssl; where clients are asked for a certificate it is pyOpenSSL. Owns how a failed
+handshake is reported before its connection ends, and the form of the facts that captures keep.
 """
 
 from __future__ import annotations
@@ -27,25 +27,25 @@ log = logging.getLogger("relay.receiver")
 _encode = msgspec.json.Encoder().encode
 
 
-class Watch(Protocol):
-    """Who wants to know how a handshake goes."""
+class HandshakeObserver(Protocol):
+    """Follows the handshake of one connection."""
 
     spoke: bool
-    """Set when the first byte has come."""
+    """Set when the first byte is received."""
 
     def take_early(self) -> bytes:
-        """What came before there was anything to take it; not given again."""
+        """Return, once, the bytes that were received before the TLS object was made."""
 
     def failed(self, failure: Failure) -> None:
-        """It came to nothing; what is to be said to the caller stands in the outgoing buffer."""
+        """The handshake failed; the alert for the client is in the outgoing buffer."""
 
 
-class Plain(ssl.SSLObject):
-    """Python's ssl, with its handshake watched; made by `Serving.begin`."""
+class PlainTls(ssl.SSLObject):
+    """Python's ssl, with its handshake observed; made by `ServerTls.context`."""
 
-    steps: Steps
+    steps: HandshakeDriver
     server_name: str | None = None
-    """The name that the caller meant to reach (SNI)."""
+    """The name that the client asked for (SNI)."""
 
     def do_handshake(self) -> None:
         self.steps.go(self._handshake)
@@ -54,7 +54,7 @@ class Plain(ssl.SSLObject):
         return NOT_ASKED
 
     def _handshake(self) -> None:
-        # Python decodes the server name for `sni_callback` as ASCII, and prints what is none of it on stderr.
+        # Python decodes the server name for `sni_callback` as ASCII, and prints to stderr where it is not.
         before, sys.unraisablehook = sys.unraisablehook, lambda _: None
         try:
             super().do_handshake()
@@ -62,14 +62,14 @@ class Plain(ssl.SSLObject):
             sys.unraisablehook = before
 
 
-class Asking(Adapter):
-    """pyOpenSSL, with callers asked for a certificate; made by `Serving.begin`."""
+class MutualTls(Adapter):
+    """pyOpenSSL, asking clients for a certificate; made by `ServerTls.context`."""
 
     def __init__(
         self, context: SSL.Context, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO, auth: ClientAuth
     ) -> None:
         super().__init__(context, incoming, outgoing)
-        self.steps: Steps
+        self.steps: HandshakeDriver
         self.auth = auth
         self.found = Found()
         self.connection.set_app_data(self)
@@ -83,11 +83,11 @@ class Asking(Adapter):
     def _handshake(self) -> None:
         super().do_handshake()
         if self.auth.required and not self.verdict().authenticated:
-            # Not reached while OpenSSL asks for each certificate; a hole in that must not let anybody in.
+            # Not reached while OpenSSL asks for each certificate; a bug there must not let a client in.
             raise ssl.SSLError(ssl.SSL_ERROR_SSL, "certificate verify failed")
 
     def _why(self, reason: str) -> Failure | None:
-        """The failure where it is the certificate's."""
+        """The failure, if the client certificate caused it."""
         word = reason.lower()
         if "verify failed" not in word and "did not return a certificate" not in word:
             return None
@@ -95,28 +95,28 @@ class Asking(Adapter):
         return Failure(reason=f"tls-{verdict.verdict}", detail=verdict.sentence())
 
 
-class Steps:
-    """The handshake of one connection, step by step, with its failure told before the connection ends.
+class HandshakeDriver:
+    """Runs the handshake of one connection, and reports its failure before the connection ends.
 
-    The loops cut a connection whose handshake fails before the alert has left. So a failure is told to the
-    watch, and to the loop as if more had to come: it then sends what stands in the outgoing buffer, and the
-    watch ends the connection.
+    The loops cut a connection whose handshake fails before the alert is sent. So a failure is reported to the
+    observer, and to the loop as if more data were needed: it then sends the outgoing buffer, and the observer
+    ends the connection.
     """
 
-    def __init__(self, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO, watch: Watch) -> None:
+    def __init__(self, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO, observer: HandshakeObserver) -> None:
         self._incoming = incoming
         self._outgoing = outgoing
-        self._watch = watch
+        self._observer = observer
         self._first = b""
         self._over = False
 
     def go(
         self, step: Callable[[], None], why: Callable[[str], Failure | None] = lambda reason: None
     ) -> None:
-        """One step.
+        """Run one step.
 
         Raises:
-            ssl.SSLWantReadError: more has to come, or it failed and the watch knows.
+            ssl.SSLWantReadError: more data is needed, or it failed and the observer was called.
         """
         if self._over:
             self._incoming.read()
@@ -124,7 +124,7 @@ class Steps:
         if not self._first and self._incoming.pending:
             data = self._incoming.read()
             self._first = data[:16]
-            self._watch.spoke = True
+            self._observer.spoke = True
             self._incoming.write(data)
         try:
             step()
@@ -136,18 +136,18 @@ class Steps:
             if failure.reason == "tls-plain-http":
                 self._outgoing.read()
                 self._outgoing.write(HTTP_ANSWER)
-        except Exception as error:  # what a callback of OpenSSL's raised: the loops would only print it
+        except Exception as error:  # raised in a callback of OpenSSL; the loops would only print it
             failure = Failure(reason="internal", detail=f"{type(error).__name__} within the handshake")
             log.error("a TLS handshake failed inside the relay: %r", error)
         else:
             return
         self._over = True
-        self._watch.failed(failure)
+        self._observer.failed(failure)
         raise _wait() from None
 
 
 def _wait() -> ssl.SSLWantReadError:
-    return ssl.SSLWantReadError(ssl.SSL_ERROR_WANT_READ, "nothing more will come of this")
+    return ssl.SSLWantReadError(ssl.SSL_ERROR_WANT_READ, "the handshake is over")
 
 
 _TEXT = b"this port speaks HTTPS; the URL has to begin with https://\n"
@@ -155,11 +155,11 @@ HTTP_ANSWER = (
     b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\n"
     b"Content-Length: %d\r\nServer: lean-relay\r\nConnection: close\r\n\r\n%s" % (len(_TEXT), _TEXT)
 )
-"""For a caller that speaks plain HTTP to the HTTPS port."""
+"""For a client that speaks plain HTTP to the HTTPS port."""
 
 
 class _Shell(ssl.SSLContext):
-    """What the loops take for a context; the one connection that it is lent to is made by `begin`."""
+    """Passed to the loops as a context; `begin` makes the TLS object of one connection."""
 
     begin: Callable[[ssl.MemoryBIO, ssl.MemoryBIO], Any]
 
@@ -167,8 +167,8 @@ class _Shell(ssl.SSLContext):
         return self.begin(incoming, outgoing)
 
 
-class Serving:
-    """One certificate and what is asked of callers; replaced as a whole when it is read again."""
+class ServerTls:
+    """TLS for incoming connections: a certificate and client authentication; replaced when read again."""
 
     def __init__(
         self, certificate: Certificate, plain: ssl.SSLContext | SSL.Context, auth: ClientAuth | None
@@ -178,39 +178,39 @@ class Serving:
         self._context = plain
         self._shells: list[_Shell] = []
 
-    def context(self, watch: Watch) -> ssl.SSLContext:
-        """A context for one connection, whose handshake is watched.
+    def context(self, observer: HandshakeObserver) -> ssl.SSLContext:
+        """A context for one connection, whose handshake is observed.
 
-        The loops do not say for which connection they ask a context for its SSLObject, hence one for each; a
-        new one takes 0.1 ms, so they are used again.
+        The loops do not say for which connection they ask a context for an SSLObject, so each connection has
+        one; a new one takes 0.1 ms, so they are reused.
         """
         shell = self._shells.pop() if self._shells else _Shell(ssl.PROTOCOL_TLS_SERVER)
 
-        def begin(incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO) -> Plain | Asking:
+        def begin(incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO) -> PlainTls | MutualTls:
             self._shells.append(shell)
-            incoming.write(watch.take_early())
+            incoming.write(observer.take_early())
             made = self._begin(incoming, outgoing)
-            made.steps = Steps(incoming, outgoing, watch)
+            made.steps = HandshakeDriver(incoming, outgoing, observer)
             return made
 
         shell.begin = begin
         return shell
 
-    def _begin(self, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO) -> Plain | Asking:
+    def _begin(self, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO) -> PlainTls | MutualTls:
         if isinstance(self._context, ssl.SSLContext):
             made = self._context.wrap_bio(incoming, outgoing, server_side=True)
-            assert isinstance(made, Plain)
+            assert isinstance(made, PlainTls)
             return made
         assert self.auth is not None
-        return Asking(self._context, incoming, outgoing, self.auth)
+        return MutualTls(self._context, incoming, outgoing, self.auth)
 
     @property
     def client_auth(self) -> str:
         """`off`, `optional` or `required`."""
         return "off" if self.auth is None else "required" if self.auth.required else "optional"
 
-    def facts(self, made: Plain | Asking) -> str:
-        """The facts of a connection whose handshake is done, as the JSON text that its captures keep."""
+    def facts(self, made: PlainTls | MutualTls) -> str:
+        """Facts of a connection after its handshake, as the JSON text that its captures keep."""
         verdict = made.verdict()
         cipher = made.cipher()
         return _encode(
@@ -229,7 +229,7 @@ class Serving:
         ).decode()
 
     def notes(self, now: datetime) -> list[str]:
-        """What is allowed but unwise, and what ends soon."""
+        """Warnings: certificates that expire soon, and CAs that were left out."""
         found = [_ends_soon("this relay's certificate", self.certificate, now)]
         authorities = self.auth.authorities if self.auth is not None else ()
         found += [_ends_soon(f"the authority {one.subject}", one, now) for one in authorities]

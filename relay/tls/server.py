@@ -24,7 +24,7 @@ from relay.errors import RelayError, UsageError
 from relay.tls import client_cert, describe, development_ca, pem
 from relay.tls.certificate import Certificate, openssl_words
 from relay.tls.client_auth import ClientAuth
-from relay.tls.handshake import Asking, Plain, Serving
+from relay.tls.handshake import MutualTls, PlainTls, ServerTls
 
 CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
 """Of TLS 1.2; those of 1.3 are all like these."""
@@ -35,7 +35,7 @@ NO_AUTO_CHAIN = 0x8
 """OpenSSL's SSL_MODE_NO_AUTO_CHAIN: callers' authorities are not to be sent as if they were the server's."""
 
 
-def serving(settings: Settings, now: datetime | None = None) -> Serving | None:
+def serving(settings: Settings, now: datetime | None = None) -> ServerTls | None:
     """What the settings say of HTTPS; None for plain HTTP.
 
     Raises:
@@ -59,7 +59,7 @@ def serving(settings: Settings, now: datetime | None = None) -> Serving | None:
         if settings.client_auth == "off":
             if settings.client_ca is not None:
                 pem.authorities(settings.client_ca)
-            return Serving(chain[0], _plain(chain, key, settings.tls_cert), None)
+            return ServerTls(chain[0], _plain(chain, key, settings.tls_cert), None)
         assert settings.client_ca is not None
         trusted = pem.authorities(settings.client_ca)
         auth = ClientAuth(
@@ -69,7 +69,7 @@ def serving(settings: Settings, now: datetime | None = None) -> Serving | None:
             left_out=tuple(f"{trusted.path}: {each}, and was left out" for each in trusted.problems),
             pins=settings.client_pin,
         )
-        return Serving(chain[0], asking(chain, key, auth), auth)
+        return ServerTls(chain[0], asking(chain, key, auth), auth)
     except (SSL.Error, crypto.Error) as error:
         raise RelayError(
             f"{settings.tls_cert}: OpenSSL does not take it: {openssl_words(error)}", word="tls-unreadable"
@@ -182,7 +182,7 @@ def _plain(chain: tuple[Certificate, ...], key: PrivateKeyTypes, path: Path) -> 
     context.set_ciphers(CIPHERS)
     context.set_alpn_protocols([ALPN])
     client_cert.load(context, chain, key, path)
-    context.sslobject_class = Plain
+    context.sslobject_class = PlainTls
     context.sni_callback = _note_server_name
     return context
 
@@ -192,7 +192,7 @@ def _note_server_name(made: Any, name: str | None, _context: ssl.SSLContext) -> 
 
 
 def asking(chain: tuple[Certificate, ...], key: PrivateKeyTypes, auth: ClientAuth) -> SSL.Context:
-    """A pyOpenSSL context that asks callers for a certificate; its connections carry an `Asking`."""
+    """A pyOpenSSL context that asks callers for a certificate; its connections carry an `MutualTls`."""
     context = SSL.Context(SSL.TLS_SERVER_METHOD)
     context.set_min_proto_version(SSL.TLS1_2_VERSION)
     context.set_options(
@@ -226,6 +226,6 @@ def _choose_protocol(_connection: SSL.Connection, offered: list[bytes]) -> Any:
 
 def _verified(connection: SSL.Connection, certificate: crypto.X509, code: int, depth: int, ok: int) -> bool:
     """OpenSSL's question for each certificate of a caller, from the authority to the caller's own."""
-    made: Asking = connection.get_app_data()
+    made: MutualTls = connection.get_app_data()
     made.found.add(certificate, code, depth, ok=bool(ok))
     return made.auth.goes_on(made.found, depth)

@@ -1,4 +1,4 @@
-"""What tests of HTTPS share: a `Serving` from settings, and a caller that speaks TLS by Python's ssl."""
+"""What tests of HTTPS share: a `ServerTls` from settings, and a caller that speaks TLS by Python's ssl."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 
 from relay.config import load
 from relay.tls import server
-from relay.tls.handshake import Serving
+from relay.tls.handshake import ServerTls
 from tests.support.certificates import Client, Pki
 from tests.support.receiving import a_post
 
 NOBODY = Client(None, None)
 
 
-def serving(pki: Pki, **flags: Any) -> Serving:
+def serving(pki: Pki, **flags: Any) -> ServerTls:
     """HTTPS with the server's certificate; `flags` are settings."""
     given = {"tls_cert": pki.folder / "server.pem", "tls_key": pki.folder / "server.key"} | flags
     found = server.serving(load(given, environ={}))

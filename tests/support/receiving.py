@@ -13,16 +13,16 @@ from time import monotonic
 from typing import Any
 
 from relay.config import RespondRule, Route
-from relay.receiver.intake import Judge
-from relay.receiver.limits import Limits
+from relay.receiver.intake import Intake
+from relay.receiver.limits import ReceiverLimits
 from relay.receiver.receiver import Receiver
 from relay.receiver.refusals import Refusals
-from relay.receiver.response_rules import Answers
+from relay.receiver.response_rules import ResponseRules
 from relay.receiver.routes import Routes
 from relay.receiver.web_pages import Sites
 from relay.store.write import files
 from relay.store.write.client import Writer
-from relay.tls.handshake import Serving
+from relay.tls.handshake import ServerTls
 
 
 @dataclass
@@ -88,10 +88,10 @@ async def a_receiver(
     delay_s: float = 0.0,
     rules: Sequence[RespondRule] = (),
     routes: Sequence[Route] = (),
-    limits: Limits = Limits(),  # noqa: B008 - frozen
+    limits: ReceiverLimits = ReceiverLimits(),  # noqa: B008 - frozen
     allow_cross_site: bool = False,
     public_url: str | None = None,
-    tls: Serving | None = None,
+    tls: ServerTls | None = None,
 ) -> AsyncIterator[Running]:
     db = folder / "relay.db"
     files.create_private(db)
@@ -99,8 +99,8 @@ async def a_receiver(
     refusals = Refusals()
     receiver = Receiver(
         writer,
-        Judge(secrets=secrets or {}, app_token=app_token, senders=senders),
-        Answers(respond=respond, delay_s=delay_s, rules=rules, now=datetime.now(UTC)),
+        Intake(secrets=secrets or {}, app_token=app_token, senders=senders),
+        ResponseRules(respond=respond, delay_s=delay_s, rules=rules, now=datetime.now(UTC)),
         Routes(routes, datetime.now(UTC)),
         refusals,
         limits=limits,

@@ -8,7 +8,7 @@ from functools import partial
 import relay.engine.engine
 import relay.receiver.handshakes
 from relay.cli import run
-from relay.receiver.limits import Limits
+from relay.receiver.limits import ReceiverLimits
 
 HEAD_S = 1.0
 BODY_S = 2.0
@@ -16,7 +16,7 @@ IDLE_S = 2.0
 HANDSHAKE_S = 1.0
 
 if __name__ == "__main__":
-    short = partial(Limits, head_s=HEAD_S, body_s=BODY_S, body_grace_s=1.0, idle_s=IDLE_S)
-    setattr(relay.engine.engine, "Limits", short)  # noqa: B010 - mypy lets nobody assign to a class's name
+    short = partial(ReceiverLimits, head_s=HEAD_S, body_s=BODY_S, body_grace_s=1.0, idle_s=IDLE_S)
+    setattr(relay.engine.engine, "ReceiverLimits", short)  # noqa: B010 - mypy lets nobody assign to a class's name
     relay.receiver.handshakes.HANDSHAKE_WITHIN_S = HANDSHAKE_S
     sys.exit(run(sys.argv[1:]))

@@ -24,7 +24,7 @@ from relay.errors import Unreachable
 from relay.lean.samples import Sample, Sampler
 from relay.lean.signature import Verifier
 from relay.models import Signature
-from relay.receiver.limits import Limits
+from relay.receiver.limits import ReceiverLimits
 from tests.support.backends import OK, Backend, Wire, backend
 from tests.support.receiving import a_receiver
 
@@ -154,7 +154,7 @@ async def test_a_relay_that_answers_so_on_purpose_is_no_backend_that_failed(tmp_
         assert (post.status, post.verdict.word) == (500, "retry")
         reason = post.verdict.reason
         assert reason == "500 is the relay's own response, as set by --respond or respond_rules"
-        running.receiver.connections.limits = Limits(max_body=10)
+        running.receiver.connections.limits = ReceiverLimits(max_body=10)
         (post,) = await posts_of(f"http://127.0.0.1:{running.port}/")
         assert post.verdict.reason == "413 is the relay's own response: too-large; see lean-relay refusals"
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from relay.models import NOT_WRITTEN
-from relay.receiver.limits import Limits
+from relay.receiver.limits import ReceiverLimits
 from tests.support.receiving import Running, a_post, a_receiver, read_answer, until
 
 Run = Callable[[Coroutine[Any, Any, None]], None]
@@ -175,7 +175,7 @@ async def test_an_answer_that_could_not_be_written_is_marked(tmp_path: Path) -> 
 @pytest.mark.parametrize("blank", [b"\r\n", b"\n", b"\r\n\r\n"])
 async def test_a_blank_line_is_no_request(tmp_path: Path, blank: bytes) -> None:
     """Behind a body, at once or later, on a connection that stays: no refusal, and no answer to it."""
-    async with a_receiver(tmp_path, limits=Limits(head_s=0.3, idle_s=60.0)) as running:
+    async with a_receiver(tmp_path, limits=ReceiverLimits(head_s=0.3, idle_s=60.0)) as running:
         reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
         writer.write(a_post(b"1"))
         await read_answer(reader)
@@ -202,7 +202,7 @@ def stand_still(client: socket.socket, late: bytes, seconds: float) -> None:
 @pytest.mark.parametrize("begin", [0, 10, -3], ids=["before it", "within its head", "within its body"])
 def test_a_loop_that_stood_still_grants_the_time(tmp_path: Path, run: Run, begin: int) -> None:
     """Whole requests that wait in the socket when it goes on are stored, whatever deadlines have passed."""
-    limits = Limits(head_s=0.6, body_s=0.6, body_grace_s=0.6, idle_s=0.6)
+    limits = ReceiverLimits(head_s=0.6, body_s=0.6, body_grace_s=0.6, idle_s=0.6)
     data = a_post(b"0123456789")
 
     async def scenario() -> None:
@@ -246,7 +246,9 @@ async def test_large_bodies_wait_for_room_and_are_all_stored(tmp_path: Path, chu
     body = b"x" * 400_000
     data = CHUNKED + b"61a80\r\n" + body + b"\r\n0\r\n\r\n" if chunked else a_post(body)
     most = 0
-    async with a_receiver(tmp_path, limits=Limits(bodies_in_flight=900_000, max_body=430_000)) as running:
+    async with a_receiver(
+        tmp_path, limits=ReceiverLimits(bodies_in_flight=900_000, max_body=430_000)
+    ) as running:
 
         async def one() -> bytes:
             nonlocal most
@@ -264,7 +266,7 @@ async def test_large_bodies_wait_for_room_and_are_all_stored(tmp_path: Path, chu
 
 async def test_what_is_refused_leaves_no_room_taken(tmp_path: Path) -> None:
     """Too large, broken, too slow, left: whatever ends a large body gives its room back."""
-    limits = Limits(bodies_in_flight=500_000, max_body=400_000, body_grace_s=0.3)
+    limits = ReceiverLimits(bodies_in_flight=500_000, max_body=400_000, body_grace_s=0.3)
     async with a_receiver(tmp_path, limits=limits) as running:
         budget = running.receiver.connections.budget
         assert b" 413 " in await running.exchange(CHUNKED + b"100000\r\n" + b"x" * 0x100000)

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from relay.config import RespondRule, Route
-from relay.receiver.limits import Limits
+from relay.receiver.limits import ReceiverLimits
 from tests.support.receiving import a_post, a_receiver, executed, read_answer, until
 
 EVENT = (
@@ -139,7 +139,7 @@ async def test_pipelined_requests_are_each_stored_and_answered(tmp_path: Path) -
 
 async def test_a_body_over_the_limit_is_refused_with_413(tmp_path: Path) -> None:
     """Declared, chunked or already there: too large is 413 and a refusal; the limit itself is taken."""
-    async with a_receiver(tmp_path, limits=Limits(max_body=10_000)) as running:
+    async with a_receiver(tmp_path, limits=ReceiverLimits(max_body=10_000)) as running:
         for data in (
             a_post(b"x" * 10_001),
             b"POST / HTTP/1.1\r\nHost: r\r\nContent-Length: 99999999\r\n\r\n",
@@ -166,7 +166,7 @@ async def test_a_large_body_that_comes_slowly_enough_is_whole(tmp_path: Path) ->
 
 async def test_expect_100_continue_is_answered_before_the_body(tmp_path: Path) -> None:
     """A caller that asks first is told to go on, and then gets its 200; a too large one is told at once."""
-    async with a_receiver(tmp_path, limits=Limits(max_body=1000)) as running:
+    async with a_receiver(tmp_path, limits=ReceiverLimits(max_body=1000)) as running:
         reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
         writer.write(b"POST / HTTP/1.1\r\nHost: r\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n")
         assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -345,7 +345,7 @@ async def test_a_caller_that_leaves_within_its_body_is_a_refusal(
 
 async def test_a_body_that_stops_is_given_up(tmp_path: Path) -> None:
     """A body below the least rate gets 408 in time, and the connection ends."""
-    async with a_receiver(tmp_path, limits=Limits(body_grace_s=0.3, linger_s=0.2)) as running:
+    async with a_receiver(tmp_path, limits=ReceiverLimits(body_grace_s=0.3, linger_s=0.2)) as running:
         reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
         writer.write(b"POST / HTTP/1.1\r\nHost: r\r\nContent-Length: 100\r\n\r\nhalf")
         answer = await asyncio.wait_for(reader.read(), 10)
@@ -356,7 +356,7 @@ async def test_a_body_that_stops_is_given_up(tmp_path: Path) -> None:
 
 async def test_a_head_that_never_ends_is_dropped(tmp_path: Path) -> None:
     """A head that trickles is ended at its deadline, however often a byte comes; a silent caller too."""
-    async with a_receiver(tmp_path, limits=Limits(head_s=0.3)) as running:
+    async with a_receiver(tmp_path, limits=ReceiverLimits(head_s=0.3)) as running:
         reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
         silent, silent_writer = await asyncio.open_connection("127.0.0.1", running.port)
         writer.write(b"POST / HT")
@@ -370,7 +370,7 @@ async def test_a_head_that_never_ends_is_dropped(tmp_path: Path) -> None:
 
 async def test_over_the_cap_the_oldest_incomplete_connection_goes(tmp_path: Path) -> None:
     """At the cap a newcomer is served, and the connection that owes us a request longest is dropped."""
-    async with a_receiver(tmp_path, limits=Limits(connections=8)) as running:
+    async with a_receiver(tmp_path, limits=ReceiverLimits(connections=8)) as running:
         slow = [await asyncio.open_connection("127.0.0.1", running.port) for _ in range(8)]
         for _, writer in slow:
             writer.write(b"POST / HTTP/1.1\r\n")
@@ -387,7 +387,7 @@ async def test_over_the_cap_the_oldest_incomplete_connection_goes(tmp_path: Path
 
 async def test_bodies_in_flight_have_a_budget(tmp_path: Path) -> None:
     """Past the bytes that may be on their way at once, a body gets 503 with Retry-After; then it goes on."""
-    async with a_receiver(tmp_path, limits=Limits(bodies_in_flight=200_000, room_s=0.3)) as running:
+    async with a_receiver(tmp_path, limits=ReceiverLimits(bodies_in_flight=200_000, room_s=0.3)) as running:
         _, half = await asyncio.open_connection("127.0.0.1", running.port)
         half.write(a_post(b"x" * 150_000)[:100_000])
         await until(lambda: running.receiver.connections.budget.used == 150_000, "half a body")

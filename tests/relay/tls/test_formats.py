@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import pkcs7, pkcs12
 from relay.cli import run as command
 from relay.config import load
 from relay.errors import RelayError
-from relay.receiver.config import Rules
+from relay.receiver.config import ReceiverConfig
 from relay.tls import client_cert, pem
 from tests.support.certificates import CLIENT, Pki, make
 from tests.support.https import called, client_context, serving
@@ -172,7 +172,7 @@ def test_every_file_is_looked_at_before_the_start(setting: str, wrong: str, made
         "client_ca": made.folder / "root.pem",
         "client_auth": "optional",
     }
-    Rules.read(load(files, environ={}))
+    ReceiverConfig.read(load(files, environ={}))
     if wrong == "missing":
         files[setting] = made.folder / "nowhere.pem"
         reason = "cannot be read .No such file or directory"
@@ -184,7 +184,7 @@ def test_every_file_is_looked_at_before_the_start(setting: str, wrong: str, made
         data, reason = bad_files(made)[wrong]
         files[setting] = made.file("bad.pem", data)
     with pytest.raises(RelayError, match=reason) as caught:
-        Rules.read(load(files, environ={}))
+        ReceiverConfig.read(load(files, environ={}))
     assert caught.value.word == "tls-unreadable"
     assert str(caught.value).startswith(f"{files[setting]}: ")
 
@@ -193,7 +193,7 @@ def test_the_key_is_blamed_where_it_is_the_key(made: Pki) -> None:
     """An odd key beside a good certificate names the key's file."""
     cut = made.file("cut.key", made.server.key_pem.replace(b"\n", b"\n!", 2))
     with pytest.raises(RelayError, match=r"cut\.key: holds no private key that can be read"):
-        Rules.read(load({"tls_cert": made.folder / "server.pem", "tls_key": cut}, environ={}))
+        ReceiverConfig.read(load({"tls_cert": made.folder / "server.pem", "tls_key": cut}, environ={}))
 
 
 def test_an_encrypted_key_stays_encrypted(made: Pki, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -224,7 +224,7 @@ def test_notes_of_what_was_left_out(made: Pki, caplog: pytest.LogCaptureFixture)
         "client_ca": spoilt,
         "target_ca": spoilt,
     }
-    Rules.read(load(files, environ={}))
+    ReceiverConfig.read(load(files, environ={}))
     left = [record.getMessage() for record in caplog.records]
     assert len(left) == 2
     assert all(f"{spoilt}: its certificate number 1 is damaged (" in note for note in left)

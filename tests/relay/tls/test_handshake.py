@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from relay.receiver import handshakes
-from relay.receiver.limits import Limits
+from relay.receiver.limits import ReceiverLimits
 from tests.support.certificates import SERVER, Pki, make
 from tests.support.https import call, called, client_context, serving
 from tests.support.program import connect
@@ -30,7 +30,7 @@ CLIENT_AUTH = ("off", "optional")
 
 @pytest.fixture(params=CLIENT_AUTH)
 def https(request: pytest.FixtureRequest, pki: Pki) -> Any:
-    """A `Serving` of each kind."""
+    """A `ServerTls` of each kind."""
     return serving(pki, client_auth=request.param, client_ca=pki.folder / "root.pem")
 
 
@@ -163,7 +163,7 @@ def test_handshakes_count_as_connections(https: Any, run: Run, pki: Pki, tmp_pat
     """At the cap the oldest handshake makes room for a webhook."""
 
     async def main() -> None:
-        async with a_receiver(tmp_path, tls=https, limits=Limits(connections=8)) as running:
+        async with a_receiver(tmp_path, tls=https, limits=ReceiverLimits(connections=8)) as running:
             silent = [connect(running.port) for _ in range(20)]
             try:
                 answer = await called(running.port, client_context(pki))

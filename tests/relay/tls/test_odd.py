@@ -15,7 +15,7 @@ import pytest
 from OpenSSL import SSL
 
 from relay.tls.client_auth import ClientAuth
-from relay.tls.handshake import Serving
+from relay.tls.handshake import ServerTls
 from tests.support import odd_certificates
 from tests.support.certificates import Client, Pki, make
 from tests.support.https import call, client_context, serving
@@ -161,7 +161,7 @@ def test_a_fault_of_ours_behind_a_handshake(
     def broken(*_: Any) -> str:
         raise LookupError("nobody thought of this")
 
-    monkeypatch.setattr(Serving, "facts", broken)
+    monkeypatch.setattr(ServerTls, "facts", broken)
 
     async def main() -> None:
         async with a_receiver(tmp_path, tls=serving(pki)) as running:
