@@ -77,7 +77,7 @@ async def request(db: Path, message: EngineRequest[A]) -> A:
 
 
 def connection(db: Path) -> Requester:
-    """What sends requests to the engine that owns a database, as `request` does."""
+    """A requester for the engine that owns a database; sends as `request` does."""
 
     async def send(message: EngineRequest[A], /) -> A:
         return await request(db, message)

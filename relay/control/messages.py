@@ -1,4 +1,4 @@
-"""What an engine and its clients say to each other, declared once: each request with its answer.
+"""The messages between an engine and its clients, declared once: each request with its answer.
 
 Owns the fields of both. The public `--json` of commands is made of the answers: renaming a field here renames
 it there. `relay.control.exchange` has the frame around them. Opens nothing.
@@ -75,7 +75,7 @@ class ReplayStatus(msgspec.Struct, frozen=True, kw_only=True):
     stale_signatures: int = 0
     """Captures whose body was changed under a signature that stayed."""
     waits: str | None = None
-    """What it waits for; None while it sends."""
+    """The reason why it waits; None while it sends."""
     started_at: str = ""
     """ISO 8601."""
     elapsed_s: float = 0.0
@@ -113,7 +113,7 @@ class StoreStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EngineStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """All that an engine tells of itself."""
+    """The status of a running engine."""
 
     engine: ProcessStatus = ProcessStatus()
     store: StoreStatus = StoreStatus()
@@ -346,7 +346,7 @@ class Preview(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PreviewResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What a replay would send."""
+    """The requests that a replay would send."""
 
     targets: list[str]
     requests: list[Preview]

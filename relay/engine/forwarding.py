@@ -67,7 +67,7 @@ class Forwarding:
         self._forwarder.notice()
 
     def handlers(self) -> Handlers:
-        """What answers the requests about live deliveries."""
+        """Handlers of the requests about live deliveries."""
         return {ForwardRequest: self._forward, PauseRequest: self._pause, ResumeRequest: self._resume}
 
     async def targets(self) -> tuple[TargetStatus, ...]:

@@ -40,7 +40,7 @@ Range = tuple[int, int]
 
 
 def handlers(writer: Writer) -> Handlers:
-    """What answers the requests about stored captures."""
+    """Handlers of the requests about stored captures."""
     return {
         StarRequest: partial(_star, writer),
         NoteRequest: partial(_note, writer),

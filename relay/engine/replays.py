@@ -91,7 +91,7 @@ class Replays:
         self._stopped_at: float | None = None
 
     def handlers(self) -> Handlers:
-        """What answers the requests about replays."""
+        """Handlers of the requests about replays."""
         return {
             ReplayRequest: self._begin,
             PreviewRequest: self._preview,
