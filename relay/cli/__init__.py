@@ -64,7 +64,7 @@ COMMANDS: dict[str, str] = {
     "trust": "relay.cli.trust",
     "doctor": "relay.cli.doctor.command",
     "completion": "relay.cli.completion",
-    "help": "relay.cli.help",
+    "help": "relay.cli.manual",
 }
 """Command -> the module that holds it. The object there has the command's name, with `_command` behind it."""
 
