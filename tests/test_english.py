@@ -37,7 +37,6 @@ PENDING = frozenset(
     {
         "relay/cli/forward.py",
         "relay/cli/replay/command.py",
-        "relay/filters/parser.py",
         "relay/text/refusals.py",
         "relay/tls/development_ca.py",
         "relay/tls/verdicts.py",
