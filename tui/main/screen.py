@@ -219,9 +219,9 @@ class MainScreen(Screen[None]):
         if nothing:
             self._empty.url = self.gateway.url()
             self._empty.signs = bool(self.gateway.settings.secrets)
-        self.on_capture_list_moved()
+        self.on_cursor_list_moved()
 
-    def on_capture_list_moved(self) -> None:
+    def on_cursor_list_moved(self) -> None:
         browser = self._browser
         self._head.show(self._list.columns_now(), newest_first=browser.listing.newest_first)
         self._foot.show(

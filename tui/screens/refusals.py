@@ -129,7 +129,7 @@ class RefusalsScreen(Screen[None]):
     def _under(self) -> Refusal | None:
         return self._known.get(self._listing.cursor or 0)
 
-    def on_rows_list_moved(self) -> None:
+    def on_cursor_list_moved(self) -> None:
         self._detail.show(self._under)
 
     # -- what can be done ----------------------------------------------------------------------

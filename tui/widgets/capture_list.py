@@ -34,19 +34,6 @@ class CaptureList(CursorList, can_focus=True):
     COMPONENT_CLASSES: ClassVar[set[str]] = {"list--cursor", "list--marked"}
 
     @dataclass
-    class Moved(Message):
-        """The cursor is on another capture, or follows, or no longer does."""
-
-        list: CaptureList
-
-        @property
-        def control(self) -> CaptureList:
-            return self.list
-
-        def can_replace(self, message: Message) -> bool:
-            return isinstance(message, CaptureList.Moved)
-
-    @dataclass
     class Opened(Message):
         """Somebody wants to see the capture under the cursor."""
 
@@ -202,9 +189,6 @@ class CaptureList(CursorList, can_focus=True):
 
     def action_open(self) -> None:
         self.post_message(self.Opened(self))
-
-    def tell_moved(self) -> None:
-        self.post_message(self.Moved(self))
 
     def _remember(self) -> None:
         if not len(self.listing):

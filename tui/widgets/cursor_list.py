@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+from textual.message import Message
+
 from tui.state.listing import Listing
 from tui.widgets.lines import Toned
 
@@ -9,13 +13,22 @@ from tui.widgets.lines import Toned
 class CursorList(Toned):
     """What lists of captures and of refusals share; what builds on this draws the rows."""
 
+    @dataclass
+    class Moved(Message):
+        """The cursor is on another row, or began or stopped following the newest."""
+
+        list: CursorList
+
+        @property
+        def control(self) -> CursorList:
+            return self.list
+
+        def can_replace(self, message: Message) -> bool:
+            return isinstance(message, CursorList.Moved)
+
     def __init__(self, listing: Listing, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.listing = listing
-
-    def tell_moved(self) -> None:
-        """Say that the cursor is elsewhere, or follows, or no longer does."""
-        raise NotImplementedError
 
     def action_move(self, by: int) -> None:
         self.go_to(self.listing.cursor_y + by)
@@ -35,7 +48,7 @@ class CursorList(Toned):
         """The listing's cursor has changed: show it."""
         self.show_cursor()
         self.refresh()
-        self.tell_moved()
+        self.post_message(self.Moved(self))
 
     def show_cursor(self) -> None:
         """Scroll as far as it takes to have the cursor in view."""

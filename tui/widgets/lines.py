@@ -54,8 +54,8 @@ class LinesView(Toned, can_focus=True):
         self._lines: list[Line] = []
 
     def lines_for(self, width: int) -> list[Line]:
-        """The lines for a width; what builds on this says them."""
-        raise NotImplementedError
+        """The lines at a width; a view with text overrides this."""
+        return []
 
     def lines_changed(self, *, to_top: bool) -> None:
         """There are other lines."""

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import ClassVar
 
 from textual import events
 from textual.binding import BindingType
 from textual.geometry import Size
-from textual.message import Message
 from textual.strip import Strip
 
 from tui.keyboard import keys
@@ -23,16 +21,6 @@ class RowsList(CursorList, can_focus=True):
 
     BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings(keys.ROWS)]
     COMPONENT_CLASSES: ClassVar[set[str]] = {"list--cursor"}
-
-    @dataclass
-    class Moved(Message):
-        """The cursor is on another row."""
-
-        list: RowsList
-
-        @property
-        def control(self) -> RowsList:
-            return self.list
 
     def __init__(self, listing: Listing, draw: Callable[[int, int], Line], *, id: str) -> None:
         """
@@ -92,9 +80,6 @@ class RowsList(CursorList, can_focus=True):
         """The other order."""
         self.listing.turn()
         self.moved()
-
-    def tell_moved(self) -> None:
-        self.post_message(self.Moved(self))
 
     def on_click(self, event: events.Click) -> None:
         at = self.scroll_offset.y + event.y
