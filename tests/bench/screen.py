@@ -224,7 +224,7 @@ def command_ms(db: Path) -> float:
 def row_ms(folder: Path) -> Iterator[float]:
     """Milliseconds from a request's first byte to its row, in a list that follows."""
     with running(folder) as relay, at_a_terminal(folder, "tui", "--db", str(relay.db), size=(120, 40)) as see:
-        until(see, b"Nothing has come")
+        until(see, b"No webhooks received")
         for number in range(REQUESTS):
             quiet(see)
             path = f"/row-{number}-here"
@@ -286,7 +286,7 @@ def cost(folder: Path) -> Iterator[str]:
         both = stack.enter_context(running(folder / "both", "--forward-to", target))
         terminal = at_a_terminal(folder / "both", "tui", "--db", str(both.db), size=(120, 40))
         see = stack.enter_context(terminal)
-        until(see, b"Nothing has come")
+        until(see, b"No webhooks received")
         stack.enter_context(drained(see))
         for port in (alone.port, both.port):
             exchange(port, a_request(a_body()))

@@ -69,7 +69,7 @@ async def still(
         db=db, secrets=(morning.secret_source(folder),), public_url="https://relay.example.com/hook"
     )
     async with screen_on(settings, size=size) as see:
-        await see.shows("Nothing has come" if empty else "#15 ")
+        await see.shows("No webhooks received" if empty else "#15 ")
         if status.engine is Engine.RUNNING:
             await see.shows("● http")
         yield see

@@ -124,7 +124,7 @@ async def test_nothing_differs(tmp_path: Path) -> None:
     async with showing(tmp_path, [a_capture(1, body=b"no json")]) as see:
         await see.shows("#1 ")
         await see.press("x")
-        await see.shows("Nothing differs in it: not-json")
+        await see.shows("No differences: not-json")
 
 
 async def test_large_body_is_there_at_once_and_judged_after(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Every key, in one table: what it does, where, and how it is named in footer, help and palette.
 
-Owns the keys and their ids, by which settings can remap them. What an action does is its screen's; whether
-it can be done now is told by that screen's `why_not`.
+Owns the keys and their ids, by which settings can remap them. Screens own the actions, and the main screen's
+controllers know why one cannot run (`disabled_reason`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from textual.binding import Binding
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One thing that can be done, and the keys for it."""
+    """An action and its keys."""
 
     id: str
     """Stable: settings remap by it."""
@@ -28,9 +28,9 @@ class Key:
     group: str
     """The heading under which help lists it."""
     show: bool = False
-    """Whether it stands in the footer."""
+    """Whether the footer shows it."""
     shown_as: str | None = None
-    """How help and footer write the keys, where Textual's way is not the plainest."""
+    """How help and footer write the keys, where Textual's way is not plain."""
 
     def binding(self) -> Binding:
         """The key as Textual binds it."""
@@ -65,8 +65,16 @@ LIST: tuple[Key, ...] = (
     Key("list.page_up", "pageup,ctrl+u", "page(-1)", "page up", "One page up.", "Move", shown_as="PgUp ^u"),
     Key("list.top", "g,home", "edge(-1)", "top", "The first row.", "Move", shown_as="g Home"),
     Key("list.bottom", "G,end", "edge(1)", "end", "The last row.", "Move", shown_as="G End"),
-    Key("list.mark", "space", "mark", "mark", "Mark it for an action on several.", "List", shown_as="Space"),
-    Key("list.open", "enter", "open", "look", "Go into the detail.", "Look", shown_as="Enter"),
+    Key(
+        "list.mark",
+        "space",
+        "mark",
+        "mark",
+        "Mark the capture, to act on several at once.",
+        "List",
+        shown_as="Space",
+    ),
+    Key("list.open", "enter", "open", "look", "Open the detail.", "Look", shown_as="Enter"),
 )
 """Keys of the list of captures."""
 
@@ -79,7 +87,7 @@ PAGE: tuple[Key, ...] = (
     Key("page.top", "g,home", "scroll_home", "top", "The beginning.", "Move", shown_as="g Home"),
     Key("page.bottom", "G,end", "scroll_end", "end", "The end.", "Move", shown_as="G End"),
     Key("page.next_tab", "right", "screen.tab(1)", "next tab", "The next tab.", "Move", shown_as="→"),
-    Key("page.previous_tab", "left", "screen.tab(-1)", "tab before", "The tab before.", "Move",
+    Key("page.previous_tab", "left", "screen.tab(-1)", "previous tab", "The previous tab.", "Move",
         shown_as="←"),
 )  # fmt: skip
 """Keys of a page of facts in the detail."""
@@ -92,26 +100,26 @@ BODY_TEXT: tuple[Key, ...] = (
     Key("body.page_up", "pageup,ctrl+u", "page(-1)", "page up", "One page up.", "Move", shown_as="PgUp ^u"),
     Key("body.first", "g,home", "first", "top", "The beginning.", "Move", shown_as="g Home"),
     Key("body.last", "G,end", "last", "end", "The end.", "Move", shown_as="G End"),
-    Key("body.left", "left", "left", "fold", "Fold, or go to the bracket around; else scroll.", "Move",
-        shown_as="←"),
-    Key("body.right", "right", "right", "unfold", "Unfold; else scroll.", "Move", shown_as="→"),
-    Key("body.toggle", "enter,space", "toggle_fold", "fold", "Fold or unfold a bracket of the tree.", "Body",
+    Key("body.left", "left", "left", "fold", "Fold, or go to the enclosing bracket; else scroll left.",
+        "Move", shown_as="←"),
+    Key("body.right", "right", "right", "unfold", "Unfold; else scroll right.", "Move", shown_as="→"),
+    Key("body.toggle", "enter,space", "toggle_fold", "fold", "Fold or unfold a bracket.", "Body",
         shown_as="Enter Space"),
 )  # fmt: skip
 """Keys of the text of a body."""
 
 BODY_VIEW: tuple[Key, ...] = (
-    Key("body.view", "v", "next_view", "view", "The next view: pretty, tree, raw, hex and the like.", "Body"),
-    Key("body.view_back", "V", "previous_view", "view back", "The view before.", "Body"),
-    Key("body.wrap", "w", "wrap", "wrap", "Wrap long lines, or cut them.", "Body"),
-    Key("body.fold_all", "minus", "fold_all", "fold all", "Fold everything in the tree.", "Body",
+    Key("body.view", "v", "next_view", "view", "The next view, such as pretty, tree, raw or hex.", "Body"),
+    Key("body.view_back", "V", "previous_view", "previous view", "The previous view.", "Body"),
+    Key("body.wrap", "w", "wrap", "wrap", "Wrap long lines or cut them off.", "Body"),
+    Key("body.fold_all", "minus", "fold_all", "fold all", "Fold everything.", "Body",
         shown_as="-"),
     Key("body.unfold_all", "plus,equals_sign", "unfold_all", "unfold all", "Unfold everything.", "Body",
         shown_as="+ ="),
-    Key("body.find", "ctrl+f", "find", "find", "Find a text in this body.", "Body", shown_as="^f"),
-    Key("body.next", "n", "next_hit(1)", "next hit", "The next place where it stands.", "Body"),
-    Key("body.previous", "N", "next_hit(-1)", "hit before", "The place before.", "Body"),
-    Key("body.close_find", "escape", "close_find", "end the search", "End the search.", "Body",
+    Key("body.find", "ctrl+f", "find", "find", "Find text in this body.", "Body", shown_as="^f"),
+    Key("body.next", "n", "next_hit(1)", "next match", "The next match.", "Body"),
+    Key("body.previous", "N", "next_hit(-1)", "previous match", "The previous match.", "Body"),
+    Key("body.close_find", "escape", "close_find", "close the search", "Close the search.", "Body",
         shown_as="Esc"),
 )  # fmt: skip
 """Keys of a body in its views."""
@@ -120,65 +128,65 @@ BODY: tuple[Key, ...] = (*BODY_TEXT, *BODY_VIEW)
 
 MAIN: tuple[Key, ...] = (
     Key(
-        "filter.edit", "slash", "edit_filter", "filter", "Narrow the list by a filter.", "List", True, "/"
+        "filter.edit", "slash", "edit_filter", "filter", "Filter the list.", "List", True, "/"
     ),
-    Key("filter.switch", "F", "switch_filter", "filter on/off", "Switch the filter off and on.", "List"),
-    Key("list.follow", "f", "follow", "follow", "Go to the newest and stay with it.", "List", True),
+    Key("filter.switch", "F", "switch_filter", "filter on/off", "Turn the filter off or on.", "List"),
+    Key("list.follow", "f", "follow", "follow", "Follow the newest.", "List", True),
     Key("list.turn", "o", "turn", "order", "Newest first, or oldest first.", "List"),
-    Key("list.columns", "c", "choose_columns", "columns", "Which columns the list has.", "List"),
+    Key("list.columns", "c", "choose_columns", "columns", "Choose the columns of the list.", "List"),
     Key("look.next_tab", "right_square_bracket,right", "tab(1)", "next tab", "The next tab.", "Look",
         shown_as="] →"),
-    Key("look.previous_tab", "left_square_bracket,left", "tab(-1)", "previous tab", "The tab before.", "Look",
-        shown_as="[ ←"),
+    Key("look.previous_tab", "left_square_bracket,left", "tab(-1)", "previous tab", "The previous tab.",
+        "Look", shown_as="[ ←"),
     Key("look.difference", "x", "next_difference", "difference",
-        "The next place in the body that differs from what Lean documents.", "Look"),
-    Key("look.zoom", "z", "zoom", "zoom", "Give the whole screen to the list or the detail.", "Look"),
+        "The next value in the body that differs from Lean's documentation.", "Look"),
+    Key("look.zoom", "z", "zoom", "zoom", "Show only the list or only the detail.", "Look"),
     Key("look.back", "escape", "back", "back",
-        "Back to the list; there a replay is cancelled, then marks and filter are cleared; at last it asks "
-        "whether to end a replay begun elsewhere.", "Look",
+        "Back to the list; then cancel a replay, clear marks, clear the filter; last, ask whether to end a "
+        "replay started elsewhere.", "Look",
         shown_as="Esc"),
-    Key("capture.replay", "r", "replay", "replay", "Send it to the usual targets again, as it came.", "Act",
+    Key("capture.replay", "r", "replay", "replay", "Replay to the configured targets, unchanged.", "Act",
         True),
     Key("capture.replay_to", "R", "replay_to", "replay to",
-        "Send it again otherwise: where to, how, how often.", "Act"),
-    Key("capture.edit", "e", "edit", "edit", "Edit method, path, headers and body, and send that.", "Act"),
+        "Replay with options: target, changes, times, rate.", "Act"),
+    Key("capture.edit", "e", "edit", "edit", "Edit method, path, headers and body, then replay.", "Act"),
     Key("capture.compare", "d", "compare", "diff",
-        "Two marked captures field by field; or this one with the one before of its type.", "Act", True),
-    Key("capture.copy", "y", "copy", "copy", "Copy body, ids, headers, a curl line, the value at the cursor.",
-        "Act", True),
+        "Compare two marked captures, or this one with the previous of its type.", "Act", True),
+    Key("capture.copy", "y", "copy", "copy",
+        "Copy the body, ids, headers, a curl line or the value at the cursor.", "Act", True),
     Key("capture.journey", "J", "journey", "journey",
-        "Everything that belongs to the ids of this capture, in one timeline.", "Look"),
+        "A timeline of all captures that share an id with this one.", "Look"),
     Key("relay.refusals", "X", "refusals", "refusals",
-        "What was turned away, why, and what to do about it.", "Look"),
-    Key("capture.star", "s", "star", "star", "Star what is chosen, or take the star away.", "Act"),
-    Key("capture.note", "semicolon", "note", "note", "Write a line to what is chosen.", "Act",
+        "Refused requests, the reasons, and what to do about them.", "Look"),
+    Key("capture.star", "s", "star", "star", "Star or unstar the selected captures.", "Act"),
+    Key("capture.note", "semicolon", "note", "note", "Write a note on the selected captures.", "Act",
         shown_as=";"),
-    Key("capture.delete", "D,delete", "delete", "delete", "Remove what is chosen for good; asks first.",
-        "Act", shown_as="D Del"),
-    Key("relay.trigger", "t", "trigger", "trigger", "Post a sample, as Lean would.", "Act", True),
-    Key("relay.pause", "p", "pause", "pause", "Hold deliveries back, or let them go.", "Act"),
+    Key("capture.delete", "D,delete", "delete", "delete",
+        "Delete the selected captures for good; asks first.", "Act", shown_as="D Del"),
+    Key("relay.trigger", "t", "trigger", "trigger", "Post a sample as Lean would.", "Act", True),
+    Key("relay.pause", "p", "pause", "pause", "Pause or resume forwarding.", "Act"),
     Key("relay.copy_url", "u", "copy_url", "copy URL", "Copy the URL to give Lean.", "Act"),
-    Key("help", "question_mark", "help", "help", "The keys of this place.", "Program", True, "?"),
-    Key("theme", "ctrl+t", "app.turn_theme", "theme", "Light or dark.", "Program", shown_as="^t"),
+    Key("help", "question_mark", "help", "help", "Keys that work here.", "Program", True, "?"),
+    Key("theme", "ctrl+t", "app.turn_theme", "theme", "Light or dark theme.", "Program", shown_as="^t"),
     Key("suspend", "ctrl+z", "app.suspend_process", "to the shell",
-        "Go to the shell; `fg` comes back. A listener goes on meanwhile.", "Program", shown_as="^z"),
+        "Go to the shell; `fg` comes back. The listener keeps running.", "Program", shown_as="^z"),
     Key("quit", "q", "leave", "quit",
-        "From the detail to the list; from there, leave. A listener started with it ends too.", "Program",
-        True),
+        "From the detail, back to the list; from the list, quit. This ends the listener started with it.",
+        "Program", True),
 )  # fmt: skip
-"""Keys of the main screen, wherever in it one is."""
+"""Keys that work everywhere on the main screen."""
 
 SCROLL: tuple[Key, ...] = tuple(key for key in PAGE if not key.id.endswith("_tab"))
 """Keys of text that scrolls."""
 
 COMPARE: tuple[Key, ...] = (
-    Key("compare.every", "a", "every", "all fields", "Show what is the same too, or only what differs.",
+    Key("compare.every", "a", "every", "all fields", "Show all fields, or only the differences.",
         "Compare", True),
-    Key("compare.turn", "x", "turn", "swap", "Put the left one to the right.", "Compare", True),
-    Key("compare.help", "question_mark", "help", "help", "The keys of this place.", "Compare", True, "?"),
+    Key("compare.turn", "x", "turn", "swap", "Swap left and right.", "Compare", True),
+    Key("compare.help", "question_mark", "help", "help", "Keys that work here.", "Compare", True, "?"),
     Key("compare.close", "escape,q,d", "close", "back", "Back to the list.", "Compare", True, "Esc"),
 )  # fmt: skip
-"""Keys of the screen with two captures."""
+"""Keys of the screen that compares two captures."""
 
 STEPS: tuple[Key, ...] = (
     Key("steps.down", "j,down", "cursor_down", "down", "One row down.", "Move", shown_as="j ↓"),
@@ -195,10 +203,10 @@ STEPS: tuple[Key, ...] = (
 
 JOURNEY: tuple[Key, ...] = (
     Key("journey.next_id", "right_square_bracket,right", "turn(1)", "next id",
-        "The journey of the capture's next id.", "Journey", True, "] →"),
-    Key("journey.previous_id", "left_square_bracket,left", "turn(-1)", "id before",
-        "The journey of the id before.", "Journey", shown_as="[ ←"),
-    Key("journey.help", "question_mark", "help", "help", "The keys of this place.", "Journey", True, "?"),
+        "The journey of the next id.", "Journey", True, "] →"),
+    Key("journey.previous_id", "left_square_bracket,left", "turn(-1)", "previous id",
+        "The journey of the previous id.", "Journey", shown_as="[ ←"),
+    Key("journey.help", "question_mark", "help", "help", "Keys that work here.", "Journey", True, "?"),
     Key("journey.close", "escape,q,J", "close", "back", "Back to the list.", "Journey", True, "Esc"),
 )  # fmt: skip
 """Keys of the screen with a journey."""
@@ -208,17 +216,17 @@ ROWS: tuple[Key, ...] = tuple(key for key in LIST if key.group == "Move")
 
 REFUSALS: tuple[Key, ...] = (
     Key("refusals.next_reason", "right_square_bracket,right", "only(1)", "next reason",
-        "Only those with the next reason, and after the last one all.", "Refusals", True, "] →"),
-    Key("refusals.previous_reason", "left_square_bracket,left", "only(-1)", "reason before",
-        "Only those with the reason before.", "Refusals", shown_as="[ ←"),
-    Key("refusals.follow", "f", "follow", "follow", "Go to the newest and stay with it.", "Refusals", True),
+        "Only the next reason; after the last one, all.", "Refusals", True, "] →"),
+    Key("refusals.previous_reason", "left_square_bracket,left", "only(-1)", "previous reason",
+        "Only the previous reason.", "Refusals", shown_as="[ ←"),
+    Key("refusals.follow", "f", "follow", "follow", "Follow the newest.", "Refusals", True),
     Key("refusals.turn", "o", "turn", "order", "Newest first, or oldest first.", "Refusals", True),
-    Key("refusals.copy", "y", "copy", "copy", "Copy the line, as `lean-relay refusals` prints it.",
+    Key("refusals.copy", "y", "copy", "copy", "Copy the line as `lean-relay refusals` prints it.",
         "Refusals", True),
-    Key("refusals.help", "question_mark", "help", "help", "The keys of this place.", "Refusals", True, "?"),
+    Key("refusals.help", "question_mark", "help", "help", "Keys that work here.", "Refusals", True, "?"),
     Key("refusals.close", "escape,q,X", "close", "back", "Back to the list.", "Refusals", True, "Esc"),
 )  # fmt: skip
-"""Keys of the screen with what was turned away."""
+"""Keys of the screen with refusals."""
 
 TABS: tuple[str, ...] = ("1", "2", "3", "4", "5", "6", "7", "8", "9")
 """Keys of the detail's tabs, by their places."""
@@ -239,41 +247,41 @@ def tab_bindings() -> list[Binding]:
 
 SENDING: tuple[Key, ...] = (
     Key("sending.send", "ctrl+s", "send", "send", "Send it.", "Send", True, "^s"),
-    Key("sending.dry_run", "ctrl+n", "dry_run", "dry run", "Show what would be sent, and send nothing.",
+    Key("sending.dry_run", "ctrl+n", "dry_run", "dry run", "Show the requests without sending them.",
         "Send", True, "^n"),
-    Key("sending.cancel", "escape", "cancel", "cancel", "Leave it; nothing is sent.", "Send", True, "Esc"),
+    Key("sending.cancel", "escape", "cancel", "cancel", "Close without sending.", "Send", True, "Esc"),
 )  # fmt: skip
-"""Keys of the dialog before something is sent again."""
+"""Keys of the replay dialog."""
 
 PREVIEW: tuple[Key, ...] = (
     Key("preview.next", "right_square_bracket,right", "page(1)", "next ten", "The next ten captures.",
         "Dry run", True, "] →"),
-    Key("preview.previous", "left_square_bracket,left", "page(-1)", "ten before", "The ten before.",
+    Key("preview.previous", "left_square_bracket,left", "page(-1)", "previous ten", "The previous ten.",
         "Dry run", shown_as="[ ←"),
-    Key("preview.help", "question_mark", "help", "help", "The keys of this place.", "Dry run", True, "?"),
-    Key("preview.close", "escape,q,ctrl+n", "close", "back", "Back to how it is sent.", "Dry run", True,
+    Key("preview.help", "question_mark", "help", "help", "Keys that work here.", "Dry run", True, "?"),
+    Key("preview.close", "escape,q,ctrl+n", "close", "back", "Back to the dialog or form.", "Dry run", True,
         "Esc"),
 )  # fmt: skip
-"""Keys of the screen with what would be sent."""
+"""Keys of the dry run."""
 
 EDIT: tuple[Key, ...] = (
-    Key("edit.send", "ctrl+s", "send", "send", "Send what stands there.", "Edit", True, "^s"),
-    Key("edit.dry_run", "ctrl+n", "dry_run", "dry run", "Show what would be sent, and send nothing.",
+    Key("edit.send", "ctrl+s", "send", "send", "Send the edited request.", "Edit", True, "^s"),
+    Key("edit.dry_run", "ctrl+n", "dry_run", "dry run", "Show the requests without sending them.",
         "Edit", True, "^n"),
-    Key("edit.editor", "ctrl+o", "editor", "$EDITOR", "Go on in your own editor.", "Edit", True, "^o"),
-    Key("edit.help", "f1", "help", "help", "The keys of this place.", "Edit", True, "F1"),
-    Key("edit.leave", "escape", "leave", "back", "Leave it; asks where something was changed.", "Edit", True,
+    Key("edit.editor", "ctrl+o", "editor", "$EDITOR", "Edit in $EDITOR.", "Edit", True, "^o"),
+    Key("edit.help", "f1", "help", "help", "Keys that work here.", "Edit", True, "F1"),
+    Key("edit.leave", "escape", "leave", "back", "Close without sending; asks after changes.", "Edit", True,
         "Esc"),
 )  # fmt: skip
-"""Keys of the form in which a request is edited."""
+"""Keys of the edit form."""
 
 COLUMNS: tuple[Key, ...] = (
-    Key("columns.turn", "space", "turn", "turn", "Show the column, or leave it out.", "Columns",
+    Key("columns.turn", "space", "turn", "turn", "Show or hide the column.", "Columns",
         shown_as="Space"),
-    Key("columns.usual", "u", "usual", "the usual", "Back to the usual columns.", "Columns"),
+    Key("columns.usual", "u", "usual", "the usual", "Back to the default columns.", "Columns"),
     Key("columns.close", "escape,q,c", "dismiss", "back", "Back to the list.", "Columns", shown_as="Esc"),
 )  # fmt: skip
-"""Keys of the dialog in which columns are chosen."""
+"""Keys of the dialog for columns."""
 
 PLACES: tuple[tuple[str, tuple[Key, ...]], ...] = (
     ("In the list and the detail", (*LIST, *PAGE, *MAIN)),

@@ -1,1 +1,1 @@
-"""The main screen: the list, the detail beside it, the filter, and what can be done from there."""
+"""The main screen (`screen.MainScreen`), and a controller for each of its parts."""

@@ -32,7 +32,7 @@ class CaptureController:
             return None
         selected = len(self._context.selected_ids())
         if action == "compare" and selected > 2:
-            return f"{selected:,} captures are marked; two can be compared."
+            return f"{selected:,} captures are marked; only two can be compared."
         if (reason := no_capture(self._context)) is not None:
             return reason
         return no_engine(self._context) if action in CHANGES else None
@@ -43,7 +43,7 @@ class CaptureController:
         """Star the selected captures; unstar them where all have a star."""
         ids = self._context.selected_ids()
         starred = not all(map(self._is_starred, ids))
-        done = f"{'Starred' if starred else 'No star on'} {format_captures(ids)}"
+        done = f"{'Starred' if starred else 'Unstarred'} {format_captures(ids)}"
         self._act(partial(self._context.gateway.star, ids, starred), done)
 
     async def note(self) -> None:
@@ -51,9 +51,13 @@ class CaptureController:
         ids = self._context.selected_ids()
         row = self._context.row(ids[0]) if len(ids) == 1 else None  # The detail is read a moment later.
         before = row.note or "" if row is not None else ""
-        text = await self._context.ui.ask(NoteDialog(f"Note to {format_captures(ids)}", before))
+        text = await self._context.ui.ask(NoteDialog(f"Note on {format_captures(ids)}", before))
         if text is not None:
-            done = f"Noted at {format_captures(ids)}" if text else f"No note at {format_captures(ids)}"
+            done = (
+                f"Saved the note on {format_captures(ids)}"
+                if text
+                else f"Removed the note on {format_captures(ids)}"
+            )
             self._act(partial(self._context.gateway.note, ids, text or None), done)
 
     def _act(self, work: partial[Any], done: str) -> None:
@@ -65,13 +69,15 @@ class CaptureController:
         starred = sum(map(self._is_starred, ids))
         if starred == len(ids):
             star = self._context.ui.key("capture.star")
-            self._context.ui.show_notice(f"What is starred is not deleted; {star} takes the star away.")
+            self._context.ui.show_notice(
+                f"Starred captures are not deleted; press {star} to unstar them first."
+            )
             return
-        spared = f" The {starred} starred stay." if starred else ""
+        kept = f" {starred:,} starred will be kept." if starred else ""
         question = (
-            f"{format_captures(ids).capitalize()} with body, headers, note and all deliveries will be "
-            f"removed from {visible(str(self._context.gateway.db))} for good, and what they held is "
-            f"overwritten.{spared}"
+            f"{format_captures(ids).capitalize()} will be removed from "
+            f"{visible(str(self._context.gateway.db))} for good, with body, headers, note and all "
+            f"deliveries, and the bytes overwritten.{kept}"
         )
         if await self._context.ui.ask(Confirm("Delete for good?", question, "Yes, delete")):
             self._context.ui.start(partial(self._delete, ids), group="act")
@@ -82,7 +88,7 @@ class CaptureController:
         except RelayError as error:
             self._context.ui.failed(error)
             return
-        self._context.ui.show_notice(f"{gone:,} removed")
+        self._context.ui.show_notice(f"Deleted {gone:,} {'capture' if gone == 1 else 'captures'}")
         self._context.refresh_list()
 
     def _is_starred(self, number: int) -> bool:
@@ -113,9 +119,9 @@ class CaptureController:
         try:
             items = await self._copies_of_one(ids[0]) if len(ids) == 1 else await self._copies(ids)
             if items is None:
-                self._context.ui.show_notice(f"Capture {ids[0]} is no longer there.", severity="warning")
+                self._context.ui.show_notice(f"Capture {ids[0]} no longer exists.", severity="warning")
                 return
-            chosen = await self._context.ui.ask(CopyMenu(f"Copy of {format_captures(ids)}", items))
+            chosen = await self._context.ui.ask(CopyMenu(f"Copy from {format_captures(ids)}", items))
             if chosen is not None:
                 await self._copy(*chosen)
         except RelayError as error:
@@ -136,12 +142,12 @@ class CaptureController:
         text = item.as_text
         if into_file or text is None:
             path = await self._context.gateway.save(item.file, item.data)
-            why = "" if into_file else "Too large for a clipboard, or no text. "
-            self._context.ui.show_notice(f"{why}In {visible(str(path))}", title=item.name, timeout_s=15)
+            why = "" if into_file else "Too large for the clipboard, or not text. "
+            self._context.ui.show_notice(f"{why}Saved to {visible(str(path))}", title=item.name, timeout_s=15)
             return
         self._context.ui.copy(text)
         copy = self._context.ui.key("capture.copy")
         self._context.ui.show_notice(
-            f"{item.preview}\nIf your terminal keeps it from the clipboard: {copy}, f writes a file.",
+            f"{item.preview}\nIf your terminal blocks the clipboard, press {copy} and f to save a file.",
             title=f"Copied: {item.name}",
         )

@@ -114,13 +114,13 @@ class CaptureContext(Protocol):
 
 def no_capture(context: CaptureContext) -> str | None:
     """Why an action on captures cannot run; None where there is a capture."""
-    return None if context.selected_ids() else "There is no capture to do this with."
+    return None if context.selected_ids() else "No capture is selected."
 
 
 def no_engine(context: CaptureContext) -> str | None:
     """Why an action of the engine cannot run; None where an engine may run it."""
     if context.engine_status.engine is Engine.GONE:
-        return "No engine runs on this log, and only it can do this; `lean-relay listen` starts one."
+        return "This needs a running engine; start one with `lean-relay listen`."
     return None
 
 

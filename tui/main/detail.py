@@ -53,11 +53,11 @@ class DetailController:
             return None
         subject = self._view.subject
         if subject is None:
-            return "There is no capture to look into."
+            return "No capture is selected."
         if subject.findings is None:
-            return "It is still being compared with what Lean documents."
+            return "The body is still being compared with Lean's documentation."
         judgement = subject.findings.judgement
-        return None if judgement.differences else f"Nothing differs in it: {visible(judgement.summary)}."
+        return None if judgement.differences else f"No differences: {visible(judgement.summary)}."
 
     def show(self, row: CaptureRow | None) -> None:
         """Show the capture of a row; one that is shown already is read again only where its row differs."""

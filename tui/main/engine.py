@@ -35,9 +35,9 @@ class EngineController:
         if self.status.engine is not Engine.RUNNING:
             return None
         if action == "trigger" and self.status.url is None:
-            return "The engine takes no webhooks, so there is nowhere to post to."
+            return "The engine does not receive webhooks, so there is nowhere to post a sample."
         if action == "pause" and not self.status.targets:
-            return "Nothing is sent on, so nothing can be held back; --forward-to names a target."
+            return "No targets are configured, so there is nothing to pause; add one with --forward-to."
         return None
 
     # -- status --------------------------------------------------------------------------------
@@ -63,8 +63,8 @@ class EngineController:
         if how is None or self.status.url is not None:
             return None
         return (
-            f"The listener has ended ({how}), so nothing is caught now. "
-            f"Start it again: {self._context.ui.key('quit')}, then lean-relay."
+            f"The listener has exited ({how}), so no webhooks are received. "
+            f"To restart it, press {self._context.ui.key('quit')} and run lean-relay."
         )
 
     def show_listener_lines(self, *, refusals_shown: bool) -> None:
@@ -83,7 +83,7 @@ class EngineController:
     def pause(self) -> None:
         """Pause forwarding, or resume it."""
         paused = not self.status.paused
-        done = None if paused else "Deliveries go on"  # A banner shows a pause.
+        done = None if paused else "Forwarding resumed"  # A banner shows a pause.
         work = partial(self._context.gateway.pause, paused)
         self._context.ui.start(partial(act, self._context, work, done), group="act")
 

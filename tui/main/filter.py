@@ -138,7 +138,10 @@ class FilterController:
             self._bar.enabled = False
             self.apply(self._bar.text)
             switch = self._context.ui.key("filter.switch")
-            self._context.ui.show_notice(f"The filter hides it, so it is off; {switch} switches it on.")
+            self._context.ui.show_notice(
+                "This capture does not match the filter, so the filter was turned off; "
+                f"press {switch} to turn it back on."
+            )
         self._pane.go_to(number)
 
     # -- memory --------------------------------------------------------------------------------

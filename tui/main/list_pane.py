@@ -41,7 +41,7 @@ class ListController:
     def disabled_reason(self, action: str) -> str | None:
         """Why an action cannot run now, in a sentence; None where it can, or is another controller's."""
         if action == "mark" and not self.browser.listing.chosen():
-            return "There is no capture to do this with."
+            return "No capture is selected."
         return None
 
     # -- reading -------------------------------------------------------------------------------

@@ -62,11 +62,11 @@ class ReplayController:
             return None
         otherwise = self._context.ui.key("capture.replay_to")
         if self._view.progress is not None:
-            return f"A replay is on its way; {self._context.ui.key('look.back')} cancels it."
+            return f"A replay is running; {self._context.ui.key('look.back')} cancels it."
         if action == "replay" and self._context.engine_status.engine is Engine.RUNNING and not self._targets:
-            return f"No target is configured, so there is no usual one; {otherwise} names one."
+            return f"No target is configured; press {otherwise} to choose one."
         if action == "edit" and len(self._context.selected_ids()) > 1:
-            return f"One capture is edited at a time; {otherwise} changes values in all that are marked."
+            return f"Only one capture can be edited at a time; {otherwise} changes values in several."
         return no_capture(self._context) or no_engine(self._context)
 
     # -- starting ------------------------------------------------------------------------------
@@ -112,7 +112,7 @@ class ReplayController:
         question = (
             f"{format_captures(ids).capitalize()} will be sent to {visible(' and '.join(to))}{often}: "
             f"up to {count:,} requests. "
-            f"{self._context.ui.key('look.back')} cancels them on their way; what has been sent stays sent."
+            f"{self._context.ui.key('look.back')} cancels the rest; what has been sent stays sent."
         )
         return await self._context.ui.ask(Confirm("Send them again?", question, "Yes, send", "No")) is True
 
@@ -159,7 +159,7 @@ class ReplayController:
             said += f"\n{told}"
             tone = as_told if progress.state == ReplayState.ENDED else tone
         if progress.stale_signatures:
-            said += "\nIts body was changed and not signed again, so its signature does not verify."
+            said += "\nThe body was changed and not signed again, so the signature does not verify."
         self._context.ui.show_notice(
             said,
             title=f"Sent again: {format_captures(ids)}",
@@ -200,7 +200,7 @@ class ReplayController:
 
     async def _end_other(self) -> None:
         other, *_ = self._view.others
-        ask = Confirm(f"End replay {other.run}?", what_is_ended(other), "Yes, end it", "No, let it go on")
+        ask = Confirm(f"End replay {other.run}?", what_is_ended(other), "Yes, end it", "No, keep it running")
         if not await self._context.ui.ask(ask):
             return
         try:
@@ -209,8 +209,8 @@ class ReplayController:
             self._context.ui.failed(error)
             return
         was_over = not stood.is_running
-        said = "It had ended by itself." if was_over else f"{stood.done:,} of {stood.total:,} were sent."
-        self._context.ui.show_notice(said, title=f"Replay {other.run} is ended")
+        said = "It had already ended." if was_over else f"{stood.done:,} of {stood.total:,} were sent."
+        self._context.ui.show_notice(said, title=f"Replay {other.run} ended")
 
 
 def _identity(progress: ReplayStatus) -> tuple[int, str]:

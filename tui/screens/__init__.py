@@ -1,1 +1,1 @@
-"""The screens: they hold widgets together and act through the gateway."""
+"""Screens and dialogs other than the main screen; each holds widgets and acts through the gateway."""

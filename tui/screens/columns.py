@@ -1,4 +1,4 @@
-"""Which columns the list has: a line for each, turned on or off while the list behind shows it."""
+"""The dialog for columns: a line for each, turned on or off while the list behind it changes."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from tui.presenters.columns import COLUMNS, USUAL, Column, Layout, chosen
 BACK_TO_USUAL = "usual"
 
 Choose = Callable[[tuple[str, ...]], Layout]
-"""Shows a choice of columns, and gives what of it there is room for."""
+"""Shows columns, and returns those that fit."""
 
 
 class ColumnsDialog(ModalScreen[None]):
-    """Asks for columns; each answer is seen at once."""
+    """Asks for columns; the list shows each change at once."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         *keys.bindings(keys.COLUMNS),
@@ -35,8 +35,8 @@ class ColumnsDialog(ModalScreen[None]):
     def __init__(self, names: tuple[str, ...], choose: Choose) -> None:
         """
         Args:
-            names: the choice so far; empty for the usual ones.
-            choose: shows another.
+            names: the columns so far; empty for the defaults.
+            choose: shows others.
         """
         super().__init__()
         self._names, self._choose = names, choose
@@ -45,12 +45,12 @@ class ColumnsDialog(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as dialog:
             dialog.border_title = Content("Columns of the list")
-            dialog.border_subtitle = Content("Space or a click turns one, Esc closes")
+            dialog.border_subtitle = Content("Space or a click turns one on or off, Esc closes")
             yield self._options
 
     def on_mount(self) -> None:
         self._options.add_options([Option("", id=column.name) for column in COLUMNS])
-        self._options.add_options([None, Option("back to the usual columns (u)", id=BACK_TO_USUAL)])
+        self._options.add_options([None, Option("back to the default columns (u)", id=BACK_TO_USUAL)])
         self._options.highlighted = 0
         self._options.focus()
         self._show()
@@ -85,7 +85,7 @@ class ColumnsDialog(ModalScreen[None]):
             return
         wanted = set(self._wanted) ^ {name}
         if not wanted:
-            self.notify("One column has to stay.", severity="warning", markup=False)
+            self.notify("At least one column is needed.", severity="warning", markup=False)
             return
         self._names = chosen(wanted)
         self._show()

@@ -22,7 +22,7 @@ TOLD_EVERY_S = 0.2
 
 
 class CompareScreen(Screen[None]):
-    """What differs between two captures, and what is the same."""
+    """Differences between two captures, and what they have in common."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings(keys.COMPARE)]
     KEYS: ClassVar[tuple[Key, ...]] = (*keys.SCROLL, *keys.COMPARE)
@@ -30,7 +30,7 @@ class CompareScreen(Screen[None]):
     def __init__(self, gateway: Gateway, a: int, b: int | None) -> None:
         """
         Args:
-            b: None for the one before `a` that has its event type.
+            b: None for the previous capture of the event type of `a`.
         """
         super().__init__()
         self._a, self._is_search = a, b is None
@@ -61,10 +61,10 @@ class CompareScreen(Screen[None]):
                 telling.stop()
 
     def _tell(self) -> None:
-        """How far the way back to the one before is, which is long where its type is rare."""
+        """Show how far the search for the previous capture is; it takes long where the type is rare."""
         looked_at, stop = self._comparing.looked_at, keymap.of(self.app).written("compare.close")
         passed = f": {looked_at:,} passed" if looked_at else ""
-        self._fields.say(f"Looking back from #{self._a} for its type{passed} … {stop} stops.", "dim")
+        self._fields.say(f"Searching captures before #{self._a} for its type{passed} … {stop} stops.", "dim")
 
     def action_every(self) -> None:
         self._fields.show_every(not self._fields.every)
@@ -73,7 +73,7 @@ class CompareScreen(Screen[None]):
         self._fields.turn()
 
     def action_help(self) -> None:
-        self.app.push_screen(HelpScreen("Keys here", self.KEYS))
+        self.app.push_screen(HelpScreen("Keys on this screen", self.KEYS))
 
     def action_close(self) -> None:
         self.dismiss()

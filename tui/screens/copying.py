@@ -1,4 +1,4 @@
-"""The menu of what can be copied: a letter or a click takes it, into the clipboard or into a file."""
+"""The copy menu: a letter or a click copies, to the clipboard or to a file."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tui.presenters.copies import Item
 from tui.widgets.toggle import Toggle
 
 Chosen = tuple[Item, bool]
-"""What is to be copied, and whether into a file."""
+"""The item to copy, and whether to a file."""
 
 
 class CopyMenu(ModalScreen[Chosen | None]):
@@ -26,7 +26,7 @@ class CopyMenu(ModalScreen[Chosen | None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,y", "dismiss(None)", "cancel"),
-        Binding("f", "file", "into a file"),
+        Binding("f", "file", "to a file"),
         Binding("j", "down", show=False),
         Binding("k", "up", show=False),
     ]
@@ -38,7 +38,7 @@ class CopyMenu(ModalScreen[Chosen | None]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as dialog:
             dialog.border_title = Content(self._title)
-            dialog.border_subtitle = Content("its letter or Enter copies, Esc does not")
+            dialog.border_subtitle = Content("a letter or Enter copies, Esc cancels")
             width = max(len(item.name) for item in self._items) + 2
             yield OptionList(
                 *(
@@ -55,7 +55,7 @@ class CopyMenu(ModalScreen[Chosen | None]):
                 markup=False,
                 compact=True,
             )
-            yield Toggle("into a file instead (f)")
+            yield Toggle("to a file instead (f)")
 
     def on_mount(self) -> None:
         options = self.query_one(OptionList)

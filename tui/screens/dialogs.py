@@ -1,4 +1,4 @@
-"""Small dialogs: a question, a line to write, a type to choose. Each gives one typed answer."""
+"""Small dialogs: a question, a line to write, a type to choose. Each returns one typed answer."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tui.widgets.drawn import Line
 
 
 class Confirm(ModalScreen[bool]):
-    """Asks before something that cannot be undone; what goes is named in the question."""
+    """Asks before something that cannot be undone; the question names it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "dismiss(True)", "yes"),
@@ -33,9 +33,9 @@ class Confirm(ModalScreen[bool]):
         """
         Args:
             title: a few words.
-            question: what will be lost; safe to show.
-            yes: what the button says that does it.
-            no: what the other one says.
+            question: what will be lost, as text that is safe to show.
+            yes: label of the button that does it.
+            no: label of the other button.
         """
         super().__init__()
         self._title, self._question, self._yes, self._no = title, question, yes, no
@@ -53,7 +53,7 @@ class Confirm(ModalScreen[bool]):
         self.query_one("#no", Button).focus()
 
     def action_scroll(self, lines: int) -> None:
-        """Where the window is too small for the whole question."""
+        """Scroll, where the window is too small for the whole question."""
         self.query_one("#question").scroll_relative(y=lines, animate=False)
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
@@ -61,7 +61,7 @@ class Confirm(ModalScreen[bool]):
 
 
 class NoteDialog(ModalScreen[str | None]):
-    """A line to write; an empty one takes the note away, Esc leaves everything as it is."""
+    """A note to write; an empty one removes the note, Esc changes nothing."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "cancel")]
 
@@ -72,7 +72,7 @@ class NoteDialog(ModalScreen[str | None]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as dialog:
             dialog.border_title = Content(self._title)
-            dialog.border_subtitle = Content("Enter keeps it, Esc does not; empty removes it")
+            dialog.border_subtitle = Content("Enter saves, Esc cancels; empty removes the note")
             yield Line(self._text, compact=True, select_on_focus=False)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
@@ -80,23 +80,23 @@ class NoteDialog(ModalScreen[str | None]):
 
 
 class TriggerDialog(ModalScreen[str | None]):
-    """Which type of event to post as a sample."""
+    """Asks for the event type of a sample."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "cancel")]
 
     def __init__(self, events: Sequence[EventType], last: str | None) -> None:
         """
         Args:
-            events: the types there are.
-            last: the one that was chosen before.
+            events: the types to choose from.
+            last: the type chosen last time.
         """
         super().__init__()
         self._events, self._last = events, last
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog -tall") as dialog:
-            dialog.border_title = Content("Post a sample, as Lean would")
-            dialog.border_subtitle = Content("type to narrow, Enter posts it, Esc does not")
+            dialog.border_title = Content("Post a sample as Lean would")
+            dialog.border_subtitle = Content("type to narrow, Enter posts, Esc cancels")
             yield Line(placeholder="payment", compact=True)
             yield OptionList(markup=False, compact=True)
 
@@ -113,7 +113,7 @@ class TriggerDialog(ModalScreen[str | None]):
         options = self.query_one(OptionList)
         options.clear_options()
         width = max(len(event.type) for event in self._events) + 2
-        # Whoever writes a name means it, and not the type whose description has it too.
+        # A name that was typed comes before types whose description has it.
         for event in sorted(self._events, key=lambda event: part not in event.type.lower()):
             if part in event.type.lower() or part in event.when.lower():
                 text = Content.assemble((event.type.ljust(width), "bold"), (event.when, "$dim"))

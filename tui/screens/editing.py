@@ -1,4 +1,4 @@
-"""A capture's request as a form, edited here or in the person's own editor, and then sent."""
+"""The edit form: a capture's request, edited here or in $EDITOR, and then sent."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ from tui.widgets.keys_foot import KeysFoot
 from tui.widgets.toggle import Toggle
 
 MOST_HERE = 256 * 1024
-"""Bytes of a form that are edited here; more goes into an editor of its own."""
+"""Bytes of the largest form that can be edited here; larger ones need $EDITOR."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sending:
-    """What was made of it."""
+    """The result of the form."""
 
     edits: Edits
     wanted: Wanted
 
 
 class EditScreen(Screen[Sending | None]):
-    """Method and path, headers and body, to be changed; each other byte stays."""
+    """Edits method, path, headers and body; every other byte stays."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings(keys.EDIT)]
     KEYS: ClassVar[tuple[Key, ...]] = keys.EDIT
@@ -51,9 +51,9 @@ class EditScreen(Screen[Sending | None]):
     def __init__(self, replays: Replays, form: Form, targets: Sequence[str], last: Wanted) -> None:
         """
         Args:
-            replays: asked what would be sent.
-            targets: the usual ones.
-            last: how something was sent before.
+            replays: for the dry run.
+            targets: the configured ones.
+            last: the form as it was sent last.
         """
         super().__init__()
         self._replays = replays
@@ -61,7 +61,7 @@ class EditScreen(Screen[Sending | None]):
         self._area = FormArea(soft_wrap=True, show_line_numbers=True, tab_behavior="focus")
         self._fault = Static(id="fault", markup=False)
         self._elsewhere: bytes | None = None
-        """What is to be sent, where the editor here would not keep each byte of it."""
+        """The form's text, where the editor here would not keep every byte; else None."""
 
     def compose(self) -> ComposeResult:
         number = self._form.capture.id
@@ -79,7 +79,7 @@ class EditScreen(Screen[Sending | None]):
         self._area.focus()
 
     def _take(self, text: bytes) -> None:
-        """Show a form, if it can be edited here without a byte being lost."""
+        """Show a form, if it can be edited here without losing a byte."""
         try:
             written = text.decode("utf-8") if len(text) <= MOST_HERE else None
         except UnicodeDecodeError:
@@ -93,16 +93,16 @@ class EditScreen(Screen[Sending | None]):
             self._area.move_cursor((remarks, 0))
             return
         why = (
-            "It is too large"
+            "This request is too large for this editor"
             if len(text) > MOST_HERE
-            else "Its line ends or bytes would not stay as they are"
+            else "This editor would change line ends or bytes of this request"
         )
         self._elsewhere = text
         self._area.load_text("")
         self._area.read_only = True
         in_force = keymap.of(self.app)
         editor, send = in_force.written("edit.editor"), in_force.written("edit.send")
-        self._say(f"{why} in this editor; {editor} opens yours, $EDITOR. {send} sends it as it is now.")
+        self._say(f"{why}; {editor} opens $EDITOR. {send} sends the request as it is.")
 
     def _text(self) -> bytes:
         return self._area.text.encode("utf-8") if self._elsewhere is None else self._elsewhere
@@ -118,10 +118,10 @@ class EditScreen(Screen[Sending | None]):
         if sending.edits == Edits() and not sending.wanted.resign and not sending.wanted.to.strip():
             written = keymap.of(self.app).written
             leave, replay = written("edit.leave"), written("capture.replay")
-            self._say(f"Nothing was changed. {leave} leaves; {replay} sends it as it came.")
+            self._say(f"Nothing was changed. {leave} closes; {replay} replays the capture unchanged.")
             return
         doubts = list(doubts_about(self._form.capture, sending.edits, resign=sending.wanted.resign))
-        ask = Confirm("Send it so?", "\n".join(doubts), "Yes, send", "No, back to the form")
+        ask = Confirm("Send it anyway?", "\n".join(doubts), "Yes, send", "No, back to the form")
         if not doubts or await self.app.push_screen_wait(ask):
             self.dismiss(sending)
 
@@ -133,7 +133,7 @@ class EditScreen(Screen[Sending | None]):
             self.app.push_screen(PreviewScreen(self._replays, made))
 
     def _sending(self) -> Sending | None:
-        """What was made of it; where it cannot be read, that is told, and it is None."""
+        """The result of the form; None where it is wrong, and the error is shown."""
         wanted = Wanted(to=self.query_one("#field-to", Input).value, resign=self.query_one(Toggle).value)
         try:
             edits = self._form.read(self._text())
@@ -152,7 +152,7 @@ class EditScreen(Screen[Sending | None]):
             with self.app.suspend():
                 made = self._form.edit(self._text())
         except SuspendNotSupported:
-            self._say("This terminal cannot be lent to an editor.")
+            self._say("This terminal cannot run an editor.")
             return
         except RelayError as error:
             self._say(str(error))
@@ -163,10 +163,10 @@ class EditScreen(Screen[Sending | None]):
     @work(group="dialog")
     async def action_leave(self) -> None:
         changed = self._text() != self._form.text
-        lost = "What you have changed in it is lost; nothing is sent."
-        ask = Confirm("Leave the form?", lost, "Yes, leave", "No, stay")
+        lost = "Your changes will be lost; nothing is sent."
+        ask = Confirm("Close the form?", lost, "Yes, close", "No, stay")
         if not changed or await self.app.push_screen_wait(ask):
             self.dismiss(None)
 
     def action_help(self) -> None:
-        self.app.push_screen(HelpScreen("Keys here", self.KEYS))
+        self.app.push_screen(HelpScreen("Keys on this screen", self.KEYS))

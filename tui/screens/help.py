@@ -1,4 +1,4 @@
-"""The keys of the place one is in, and what the signs in the list mean."""
+"""Help: the keys that work where you are, and the signs of the list."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from tui.presenters.format import Piece
 from tui.widgets.text import content
 
 SIGNS: tuple[tuple[str, str], ...] = (
-    ("✓ 200", "the backend answered as Lean wants it: delivered"),
-    ("✗ 500", "Lean would try again; also ✗ timeout and the like"),
-    ("… → ‖", "queued, on its way, parked"),
-    ("↻", "a repeat: its event_id came before"),
-    ("≠ ? ¬", "the body drifts from what Lean documents; an unknown type; not JSON"),
-    ("◇", "a sample, made by lean-relay"),
-    ("!500", "the relay itself answered so, on purpose"),
+    ("✓ 200", "delivered: the backend responded with 200 within 10 s"),
+    ("✗ 500", "failed: Lean would retry; also ✗ timeout and similar"),
+    ("… → ‖", "queued, sending, parked"),
+    ("↻", "a repeat of an event_id that came before"),
+    ("≠ ? ¬", "the body differs from Lean's documentation; unknown type; not JSON"),
+    ("◇", "a sample made by lean-relay"),
+    ("!500", "the relay itself responded with this, on purpose"),
     ("★ ✎ ●", "starred, noted, marked"),
 )
-"""What stands in the list without a word."""
+"""Signs of the list, with their meaning."""
 
 
 class HelpScreen(ModalScreen[None]):
-    """Keys, signs and the filter's words."""
+    """Keys, signs and the filter language."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,question_mark,enter", "dismiss", "close"),
@@ -44,8 +44,8 @@ class HelpScreen(ModalScreen[None]):
     def __init__(self, title: str, keys: Sequence[Key]) -> None:
         """
         Args:
-            title: the place that it is about.
-            keys: those that work there.
+            title: where the keys work.
+            keys: the keys.
         """
         super().__init__()
         self._title, self._keys = title, keys

@@ -26,11 +26,11 @@ from tui.widgets.text import content
 BREAK: Piece = ("\n", "plain")
 
 TELL_S = 0.1
-"""How often it is told how far a look has come."""
+"""How often the progress of a search is shown."""
 
 
 class JourneyScreen(Screen[int | None]):
-    """A line for each step; gives the capture that somebody wants to go to."""
+    """A line for each step; returns the capture to go to."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings(keys.JOURNEY)]
     KEYS: ClassVar[tuple[Key, ...]] = (*keys.STEPS, *keys.JOURNEY)
@@ -85,12 +85,12 @@ class JourneyScreen(Screen[int | None]):
         self._steps.highlighted = at
 
     def _tell(self) -> None:
-        """Say how far the look has come, and what ends it."""
+        """Show the progress of the search, and the key that ends it."""
         if self._is_looking:
             looking = self._gateway.journey_looking()
-            words = looking.words if looking is not None else "Looking through the log"
+            words = looking.words if looking is not None else "Looking through the database"
             leave = keymap.of(self.app).written("journey.close")
-            ends = f"{leave} leaves." if self._followed is None else f"{leave} stays with what is shown."
+            ends = f"{leave} closes." if self._followed is None else f"{leave} stops."
             self._head.update(content([(f"{words} … {ends}", "dim")]))
 
     def _draw(self) -> None:
@@ -118,7 +118,7 @@ class JourneyScreen(Screen[int | None]):
         self.dismiss(int(event.option.id or 0) or None)
 
     def action_help(self) -> None:
-        self.app.push_screen(HelpScreen("Keys here", self.KEYS))
+        self.app.push_screen(HelpScreen("Keys on this screen", self.KEYS))
 
     def action_close(self) -> None:
         if self._is_looking and self._followed is not None:
@@ -128,6 +128,6 @@ class JourneyScreen(Screen[int | None]):
 
 
 class Steps(OptionList):
-    """The list of steps, moved through as other lists."""
+    """The list of steps, with the keys of other lists."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings(keys.STEPS)]

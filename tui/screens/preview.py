@@ -1,4 +1,4 @@
-"""A dry run: the requests as they would be sent, and none of them sent."""
+"""The dry run: requests as they would be sent; none is sent."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tui.widgets.lines import Line, LinesView
 
 
 class PreviewScreen(Screen[None]):
-    """What an order would send, a page of captures at a time."""
+    """The requests of an order, a page of captures at a time."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings(keys.PREVIEW)]
     KEYS: ClassVar[tuple[Key, ...]] = (*keys.SCROLL, *keys.PREVIEW)
@@ -32,7 +32,7 @@ class PreviewScreen(Screen[None]):
     def __init__(self, replays: Replays, order: ReplayRequest) -> None:
         """
         Args:
-            order: as it would begin a run.
+            order: of the replay.
         """
         super().__init__()
         self._replays, self._order = replays, order
@@ -65,7 +65,7 @@ class PreviewScreen(Screen[None]):
             self._read()
 
     def action_help(self) -> None:
-        self.app.push_screen(HelpScreen("Keys here", self.KEYS))
+        self.app.push_screen(HelpScreen("Keys on this screen", self.KEYS))
 
     def action_close(self) -> None:
         self.dismiss()

@@ -1,4 +1,4 @@
-"""What was turned away: requests and TLS handshakes that did not become captures, as they come."""
+"""Refusals: requests and TLS handshakes that did not become captures, as they happen."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ NEWS_S = 0.3
 
 
 class RefusalsScreen(Screen[None]):
-    """Counts by reason above, the newest first below, and what is behind the one under the cursor."""
+    """Counts by reason, the newest refusals below, and an explanation of the one under the cursor."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings(keys.REFUSALS)]
     KEYS: ClassVar[tuple[Key, ...]] = (*keys.ROWS, *keys.REFUSALS)
@@ -42,9 +42,9 @@ class RefusalsScreen(Screen[None]):
         self._today = date.today
         self._known: dict[int, Refusal] = {}
         self._tally: RefusalTotals | None = None
-        """None before the log was read."""
+        """None before the database was read."""
         self._only: str | None = None
-        """The one reason that is listed; None for all."""
+        """The reason that is listed; None for all."""
         self._listing = Listing()
         self._listing.newest_first = True
         self._head = Static(id="refusals-head", markup=False)
@@ -110,7 +110,7 @@ class RefusalsScreen(Screen[None]):
         if self._tally is None:
             return
         self.set_class(not self._tally.rows, "-nothing")
-        if self.focused is None:  # What is not shown loses the keys.
+        if self.focused is None:  # A hidden list loses the keys.
             self.call_after_refresh(self._list.focus)
         on = keymap.of(self.app).written("refusals.next_reason")
         self._head.update(content(refusals.heads(self._tally, self._only, on)))
@@ -132,7 +132,7 @@ class RefusalsScreen(Screen[None]):
     def on_cursor_list_moved(self) -> None:
         self._detail.show(self._under)
 
-    # -- what can be done ----------------------------------------------------------------------
+    # -- actions -------------------------------------------------------------------------------
 
     def action_only(self, by: int) -> None:
         reasons = [None, *(self._tally.by_reason if self._tally is not None else ())]
@@ -155,14 +155,14 @@ class RefusalsScreen(Screen[None]):
             self.notify(text, title="Copied", markup=False)
 
     def action_help(self) -> None:
-        self.app.push_screen(HelpScreen("Keys here", self.KEYS))
+        self.app.push_screen(HelpScreen("Keys on this screen", self.KEYS))
 
     def action_close(self) -> None:
         self.dismiss()
 
 
 class RefusalDetail(LinesView):
-    """One refusal, with what is behind it and what to do."""
+    """One refusal, its explanation, and what to do."""
 
     _refusal: Refusal | None = None
 

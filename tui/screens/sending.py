@@ -1,4 +1,4 @@
-"""Where to and how captures are sent again: a form with a line for each choice."""
+"""The replay dialog: a line for each option."""
 
 from __future__ import annotations
 
@@ -29,28 +29,28 @@ LINES: tuple[tuple[str, str, str], ...] = (
     ("header", "Headers", "'X-Try: 1' 'Authorization:'"),
     ("times", "Times", "1"),
     ("concurrency", "At once", "1"),
-    ("rate", "Per second", "no bound; a number, or original"),
-    ("shuffle", "Shuffle", "no; a number, which seeds an order of chance"),
+    ("rate", "Per second", "no limit; a number, or original"),
+    ("shuffle", "Shuffle", "no; a number as the seed of a random order"),
     ("expect", "Expect", "anything; 200, 2xx, delivered or recorded"),
 )
-"""Fields of `Wanted` that are written: each with its label and an example."""
+"""Text fields of `Wanted`: each with its label and an example."""
 
 
-RESIGN = "sign again, with the secret that signed it, else the preferred one"
+RESIGN = "sign again, with the original secret or else the preferred one"
 
 
 class ReplayDialog(ModalScreen[Wanted | None]):
-    """Asks how to send again."""
+    """Asks where to and how to replay."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings(keys.SENDING)]
 
     def __init__(self, replays: Replays, ids: Sequence[int], usual: Sequence[str], last: Wanted) -> None:
         """
         Args:
-            replays: asked what would be sent.
-            ids: what is sent.
-            usual: the targets without any named.
-            last: how it was sent before.
+            replays: for the dry run.
+            ids: the captures.
+            usual: the configured targets.
+            last: the dialog as it was sent last.
         """
         super().__init__()
         self._replays = replays
@@ -61,7 +61,7 @@ class ReplayDialog(ModalScreen[Wanted | None]):
         in_force = keymap.of(self.app)
         with Vertical(classes="dialog") as dialog:
             dialog.border_title = Content(f"Send {what} again")
-            dialog.border_subtitle = Content(f"Enter sends, {in_force.written('sending.cancel')} does not")
+            dialog.border_subtitle = Content(f"Enter sends, {in_force.written('sending.cancel')} cancels")
             for name, label, example in LINES:
                 with Horizontal(classes="field"):
                     yield Label(label, markup=False)
@@ -73,9 +73,7 @@ class ReplayDialog(ModalScreen[Wanted | None]):
                         select_on_focus=False,
                     )
             yield Toggle(RESIGN, self._last.resign, id="resign")
-            yield Toggle(
-                "try each again until it is delivered", self._last.until_delivered, id="until_delivered"
-            )
+            yield Toggle("retry each until it is delivered", self._last.until_delivered, id="until_delivered")
             yield Static(id="fault", markup=False)
             with Horizontal(classes="buttons"):
                 yield Button("Cancel", id="no", compact=True)
@@ -105,7 +103,7 @@ class ReplayDialog(ModalScreen[Wanted | None]):
             self.app.push_screen(PreviewScreen(self._replays, made))
 
     def _order(self, wanted: Wanted) -> ReplayRequest | None:
-        """What was written as an order; where it is wrong, that is told, and it is None."""
+        """The dialog as an order; None where it is wrong, and the error is shown."""
         said = self.query_one("#fault", Static)
         try:
             made = order(self._ids, wanted)
@@ -130,7 +128,7 @@ class ReplayDialog(ModalScreen[Wanted | None]):
 
 
 def usual(targets: Sequence[str]) -> str:
-    """What an empty line for targets means."""
+    """The meaning of an empty line for targets."""
     if not targets:
-        return ":3000, localhost:3000/hook or a whole URL"
-    return f"as usual: {visible(' '.join(targets))}"
+        return ":3000, localhost:3000/hook or a full URL"
+    return f"configured: {visible(' '.join(targets))}"

@@ -105,7 +105,7 @@ class FilterBar(Vertical):
             yield Static("/ ", id="filter-prompt")
             yield self._input
             switch = keymap.of(self.app).written("filter.switch")
-            yield Static(f"off, {switch} switches it on", id="filter-off", markup=False)
+            yield Static(f"off, {switch} turns it on", id="filter-off", markup=False)
         yield self._fault
         yield self._suggestions
 

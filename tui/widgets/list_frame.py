@@ -48,7 +48,7 @@ class ListHead(Widget):
 
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)
-        self.tooltip = "Click for newest first, or oldest first"
+        self.tooltip = "Click to reverse the order"
 
     def on_click(self, event: events.Click) -> None:
         self.post_message(self.OrderWanted(self))
@@ -138,14 +138,14 @@ class Empty(Widget):
 
 
 def _first_steps(url: str, public_url: str | None, keys: Keymap, *, signs: bool) -> Iterator[Piece]:
-    yield "Nothing has come yet.\n\n", "strong"
+    yield "No webhooks received yet.\n\n", "strong"
     if public_url:
         yield "Lean posts to  ", "dim"
         yield f"{visible(public_url)}\n", "accent"
     yield "Listening on   ", "dim"
     yield f"{url}\n\n", "accent"
     yield keys.written("relay.trigger"), "accent"
-    signed = "signed as Lean would" if signs else "unsigned, since no webhook secret is set"
+    signed = "signed as Lean would" if signs else "unsigned, because no webhook secret is set"
     yield f" posts a sample, {signed}\n", "plain"
     yield keys.written("relay.copy_url"), "accent"
     yield " copies the URL to give Lean\n", "plain"

@@ -92,7 +92,7 @@ class StatusLine(Widget):
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)
         self.arrivals = Arrivals()
-        self.tooltip = "Click to copy the URL to give Lean, or on the refused to see them"
+        self.tooltip = "Click to copy the URL to give Lean; click the refused to see them"
 
     def _pieces(self) -> list[Piece]:
         arrivals = self.arrivals

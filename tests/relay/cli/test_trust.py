@@ -278,7 +278,7 @@ def test_the_screen_asks_before_its_listener_starts(tmp_path: Path) -> None:
     with at_a_terminal(tmp_path, *arguments) as see:
         see.wait_for("forward = http://elsewhere.invalid/")
         see.press("y\r")
-        see.wait_for("Nothing has come yet")
+        see.wait_for("No webhooks received yet")
         see.press("q")
         assert see.end() == 0
 

@@ -32,7 +32,7 @@ def test_start_trigger_see_filter_look_quit(tmp_path: Path) -> None:
     """A sample posted elsewhere is on screen, found, and looked into; `q` leaves all as it was."""
     db = tmp_path / "relay.db"
     with at_a_terminal(tmp_path, "--port", "0", "--db", str(db)) as see:
-        see.wait_for("Nothing has come yet")
+        see.wait_for("No webhooks received yet")
         listener = listener_of(see)
         assert lean_relay(tmp_path, "trigger", "payment.created", "--db", str(db)).returncode == 0
         see.wait_for("payment.created")
@@ -53,7 +53,7 @@ def test_start_trigger_see_filter_look_quit(tmp_path: Path) -> None:
 def test_told_to_end(tmp_path: Path, number: signal.Signals) -> None:
     """A signal that can be caught ends it like `q`: the terminal is restored, and the listener gone."""
     with at_a_terminal(tmp_path, "--port", "0", "--db", str(tmp_path / "relay.db")) as see:
-        see.wait_for("Nothing has come yet")
+        see.wait_for("No webhooks received yet")
         listener = listener_of(see)
         see.process.send_signal(number)
         see.end()
@@ -66,7 +66,7 @@ def test_a_terminal_that_goes_without_a_word(tmp_path: Path) -> None:
     """With no SIGHUP either, the screen ends when its terminal has gone, and the listener with it."""
     db = tmp_path / "relay.db"
     with at_a_terminal(tmp_path, "--port", "0", "--db", str(db)) as see:
-        see.wait_for("Nothing has come yet")
+        see.wait_for("No webhooks received yet")
         listener = listener_of(see)
         see.hang_up(told=False)
         see.process.wait(10)
@@ -79,7 +79,7 @@ def test_killed(tmp_path: Path) -> None:
     """kill -9 of the screen ends the listener too, in order: what it had taken is stored."""
     db = tmp_path / "relay.db"
     with at_a_terminal(tmp_path, "--port", "0", "--db", str(db)) as see:
-        see.wait_for("Nothing has come yet")
+        see.wait_for("No webhooks received yet")
         listener = listener_of(see)
         assert lean_relay(tmp_path, "trigger", "payment.created", "--db", str(db)).returncode == 0
         see.process.kill()
@@ -93,14 +93,14 @@ def test_detached(tmp_path: Path) -> None:
     """With --detach the listener goes on, and the next `lean-relay` joins it."""
     db = tmp_path / "relay.db"
     with at_a_terminal(tmp_path, "--port", "0", "--db", str(db), "--detach") as see:
-        see.wait_for("Nothing has come yet")
+        see.wait_for("No webhooks received yet")
         listener = listener_of(see)
         see.press("q")
         assert see.end() == 0
     try:
         assert listener.is_running()
         with at_a_terminal(tmp_path, "--db", str(db)) as see:
-            see.wait_for("Nothing has come yet")
+            see.wait_for("No webhooks received yet")
             assert psutil.Process(see.process.pid).children() == []
             see.press("q")
             assert see.end() == 0
@@ -212,10 +212,10 @@ def test_wrong_usage_is_told(tmp_path: Path) -> None:
 def test_a_listener_that_dies_is_told(tmp_path: Path) -> None:
     """A listener that ends under the screen is said on it, and by what; the next one says it once more."""
     with at_a_terminal(tmp_path, "--port", "0", "--db", str(tmp_path / "relay.db")) as see:
-        see.wait_for("Nothing has come yet")
+        see.wait_for("No webhooks received yet")
         pid = listener_of(see).pid
         os.kill(pid, signal.SIGSEGV)
-        see.wait_for("The listener has ended (killed by SIGSEGV)")
+        see.wait_for("The listener has exited (killed by SIGSEGV)")
         see.press("q")
         assert see.end() == 0
     assert "Fatal Python error: Segmentation fault" in see.plain()
@@ -337,7 +337,7 @@ def test_a_crash(tmp_path: Path) -> None:
     db = tmp_path / "relay.db"
     crashing = ("-c", CRASHING)
     with at_a_terminal(tmp_path, "--port", "0", "--db", str(db), launcher=crashing) as see:
-        see.wait_for("Nothing has come yet")
+        see.wait_for("No webhooks received yet")
         listener = listener_of(see)
         see.press("o")
         assert see.end() == 1
@@ -351,7 +351,7 @@ def test_a_crash(tmp_path: Path) -> None:
 def test_another_size_while_it_runs(tmp_path: Path) -> None:
     """A window drawn larger and smaller is filled again, down to 80x24 and up to 250x70."""
     with at_a_terminal(tmp_path, "--port", "0", "--db", str(tmp_path / "relay.db")) as see:
-        see.wait_for("Nothing has come yet")
+        see.wait_for("No webhooks received yet")
         for columns, lines in ((250, 70), (80, 24), (20, 5), (120, 40)):
             before = len(see.written)
             see.resize(columns, lines)
@@ -365,7 +365,7 @@ def test_no_colour(tmp_path: Path) -> None:
     """With NO_COLOR everything is drawn, in shades of grey."""
     env = {"NO_COLOR": "1"}
     with at_a_terminal(tmp_path, "--port", "0", "--db", str(tmp_path / "relay.db"), env=env) as see:
-        see.wait_for("Nothing has come yet")
+        see.wait_for("No webhooks received yet")
         see.press("q")
         assert see.end() == 0
     colours = set(re.findall(rb"[34]8;2;(\d+);(\d+);(\d+)", see.written))

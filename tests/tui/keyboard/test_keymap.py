@@ -94,7 +94,7 @@ async def test_the_screen_obeys_and_names_them(tmp_path: Path) -> None:
         await see.press("ctrl+l")
         await see.shows("#30 ", "following")
         await see.press("P")  # It cannot be done now, and the new key says why.
-        await see.shows("only it can do this")
+        await see.shows("needs a running engine")
         await see.press("exclamation_mark")
         text = await see.shows("Keys in the list", "F2 ^l", "  n  ")
         assert "j ↓" not in text
@@ -198,11 +198,11 @@ TOUR: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("nothing is sent", ("sending.dry_run",)),
     ("again, edited", ("preview.close", "sending.cancel", "capture.edit")),
     ("Nothing was changed", ("edit.send",)),
-    ("in this editor", ("edit.leave", "list.down", "capture.edit")),
+    ("This editor would", ("edit.leave", "list.down", "capture.edit")),
     ("3 captures", ("edit.leave",)),
     ("1 marked", ("list.mark",)),
-    ("One capture is edited at a time", ("list.up", "list.mark", "capture.edit")),
-    ("switches it on", ("filter.edit", "x", "enter", "filter.switch")),
+    ("Only one capture can be edited at a time", ("list.up", "list.mark", "capture.edit")),
+    ("turns it on", ("filter.edit", "x", "enter", "filter.switch")),
 )
 """What is to be seen, and the actions or keys that lead there from the place before."""
 

@@ -70,13 +70,11 @@ async def test_help_is_that_of_the_place(tmp_path: Path) -> None:
         await see.press("2", "enter")
         await wait_for(see.pilot, lambda: isinstance(see.pilot.app.focused, BodyText), "the body")
         await see.press("question_mark")
-        await see.shows(
-            "Keys in the detail", "The next view: pretty, tree", "Two marked captures field by field"
-        )
+        await see.shows("Keys in the detail", "The next view, such as pretty", "Compare two marked captures")
         await see.press("escape", "escape", "d")
         await see.shows("The same")
         await see.press("question_mark")
-        await see.shows("Keys here", "Put the left one to the right.")
+        await see.shows("Keys on this screen", "Swap left and right.")
 
 
 async def test_palette_does_what_keys_do(tmp_path: Path) -> None:
@@ -88,10 +86,10 @@ async def test_palette_does_what_keys_do(tmp_path: Path) -> None:
         await see.shows("View  v")
         await see.press("enter")
         await see.shows("pretty", "tree")
-        await see.press("ctrl+p", *"usual targets")
+        await see.press("ctrl+p", *"configured targets")
         await see.shows("Replay  r")
         await see.press("enter")
-        await see.shows("only it can do this")
+        await see.shows("needs a running engine")
 
 
 async def test_copying_with_the_mouse(tmp_path: Path) -> None:
@@ -100,7 +98,7 @@ async def test_copying_with_the_mouse(tmp_path: Path) -> None:
         text = await see.shows("#1 ", "y copy")
         lines = text.splitlines()
         await see.pilot.click(offset=(lines[-1].index("y copy") + 2, len(lines) - 1))
-        await see.shows("Copy of capture 1")
+        await see.shows("Copy from capture 1")
         await see.pilot.click(OptionList, offset=(3, 0))
         await wait_for(see.pilot, lambda: see.pilot.app.clipboard == BODY.decode(), "the body")
 

@@ -68,11 +68,11 @@ async def test_note(tmp_path: Path) -> None:
     """`;` writes a line to a capture; it can be changed from where it is."""
     async with with_engine(tmp_path, [a_capture(1)]) as see:
         await see.press("semicolon")
-        await see.shows("Note to capture 1")
+        await see.shows("Note on capture 1")
         await see.press("o", "d", "d", "enter")
         await see.shows("✎ odd")
         await see.press("semicolon")
-        await see.shows("Note to capture 1")
+        await see.shows("Note on capture 1")
         await see.press("l", "y", "enter")
         await see.shows("✎ oddly")
 
@@ -81,7 +81,7 @@ async def test_delete_asks_first(tmp_path: Path) -> None:
     """`D` names what goes; no leaves everything as it is, yes removes it."""
     async with with_engine(tmp_path, [a_capture(1), a_capture(2, event=None, target="/two")]) as see:
         await see.press("D")
-        await see.shows("Delete for good?", "Capture 2 with body")
+        await see.shows("Delete for good?", "Capture 2 will be removed")
         await see.press("enter")  # The button that has the focus keeps it.
         await see.shows("2 captures")
         await see.press("D")
@@ -95,13 +95,13 @@ async def test_what_is_starred_stays(tmp_path: Path) -> None:
     """A starred capture is not deleted, and that is said."""
     async with with_engine(tmp_path, [a_capture(1, starred=True)]) as see:
         await see.press("D")
-        await see.shows("What is starred is not deleted")
+        await see.shows("Starred captures are not deleted")
 
 
 async def test_trigger(tmp_path: Path) -> None:
     """`t` chooses a type by a part of its name and posts a sample of it, which then is in the list."""
     async with with_engine(tmp_path) as see:
-        await see.shows("Nothing has come yet")
+        await see.shows("No webhooks received yet")
         await see.press("t")
         await see.shows("Post a sample")
         await see.press(*"results.re", "enter")
@@ -127,14 +127,14 @@ async def test_refused_keys_say_why(tmp_path: Path) -> None:
     async with showing(tmp_path, [a_capture(1)]) as see:
         await see.shows("No engine runs on this log")
         await see.press("s")
-        await see.shows("only it can do this")
+        await see.shows("needs a running engine")
 
 
 async def test_pause_without_a_target_says_why(tmp_path: Path) -> None:
     """Nothing can be held back where nothing is sent on."""
     async with with_engine(tmp_path) as see:
         await see.press("p")
-        await see.shows("Nothing is sent on")
+        await see.shows("No targets are configured")
 
 
 async def test_engine_that_goes_and_comes_back(tmp_path: Path) -> None:
@@ -158,10 +158,10 @@ async def test_engine_that_goes_and_comes_back(tmp_path: Path) -> None:
     ("action", "selected", "reason"),
     [
         ("star", 1, None),
-        ("star", 0, "no capture"),
+        ("star", 0, "No capture"),
         ("compare", 2, None),
-        ("compare", 3, "two can be compared"),
-        ("copy", 0, "no capture"),
+        ("compare", 3, "only two can be compared"),
+        ("copy", 0, "No capture"),
         ("pause", 0, None),
     ],
 )
@@ -274,7 +274,7 @@ async def test_copying(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             context.ui.answers = [None]
             await controller.copy()
         assert [any(item.data == b'"7"' for item in items) for items in menus] == [True, False, False]
-        assert "no longer there" in context.ui.notices[-1]
+        assert "no longer exists" in context.ui.notices[-1]
         item = menus[0][0]
         context.selected, context.ui.answers = [1], [(item, False)]
         await controller.copy()

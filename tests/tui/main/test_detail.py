@@ -94,9 +94,9 @@ async def test_disabled_reason(tmp_path: Path) -> None:
     with FakeContext(tmp_path, [a_capture(1, event=None, body=b"plain"), odd]) as context:
         view = FakeDetail()
         controller = DetailController(context, view, lambda: False)
-        assert "no capture" in (controller.disabled_reason("next_difference") or "")
+        assert "No capture" in (controller.disabled_reason("next_difference") or "")
         assert controller.disabled_reason("star") is None
-        for number, reason in ((1, "Nothing differs"), (2, None)):
+        for number, reason in ((1, "No differences"), (2, None)):
             controller.show(context.row(number))
             await context.ui.settled()
             given = controller.disabled_reason("next_difference")

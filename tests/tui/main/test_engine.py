@@ -38,7 +38,7 @@ class FakeListener:
         (RUNNING, "pause", None),
         (RUNNING, "trigger", None),
         (RUNNING, "star", None),
-        (replace(RUNNING, url=None), "trigger", "takes no webhooks"),
+        (replace(RUNNING, url=None), "trigger", "does not receive webhooks"),
         (replace(RUNNING, targets=()), "pause", "--forward-to"),
         (Status(engine=Engine.GONE), "pause", "lean-relay listen"),
         (Status(engine=Engine.GONE), "trigger", "lean-relay listen"),

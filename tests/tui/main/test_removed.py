@@ -70,7 +70,7 @@ async def test_pruned_in_another_terminal(tmp_path: Path) -> None:
         await prune(tmp_path, "90..99")
         await see.shows("139 captures", "#101 ")
         await prune(tmp_path, "1..200")
-        await see.shows("Nothing has come yet")
+        await see.shows("No webhooks received yet")
         await see.shows_no("#101 ")
 
 

@@ -136,7 +136,7 @@ async def test_bulk_asks_first_and_is_cancelled(tmp_path: Path) -> None:
         await see.press("y")
         await see.shows("↻ Sending again to", "0 of 20", "Esc cancels")
         await see.press("r")
-        await see.shows("A replay is on its way; Esc cancels it.")
+        await see.shows("A replay is running; Esc cancels it.")
         await see.press("escape")
         await see.shows("Sent again: 20 captures", "left", "Cancelled.")
         assert len(got) < 20
@@ -170,7 +170,7 @@ async def test_begun_elsewhere_it_is_shown_and_ended_after_asking(
         await see.press("escape")
         await see.shows("End replay 1?")
         await see.press("y")
-        await see.shows("Replay 1 is ended")
+        await see.shows("Replay 1 ended")
         await see.shows_no("↻ Replay 1")
         assert len(got) < 20
 
@@ -198,7 +198,7 @@ async def test_otherwise(tmp_path: Path) -> None:
     """`R` asks where to and how: another target, a value set, a header, twice, signed again."""
     async with replaying(tmp_path, [a_capture(1)], size=(80, 24)) as (see, got):
         await see.press("R")
-        await see.shows("Send capture 1 again", "as usual: http://127.0.0.1", "Per second", "Send")
+        await see.shows("Send capture 1 again", "configured: http://127.0.0.1", "Per second", "Send")
         screen = see.pilot.app.screen
         screen.query_one("#field-to", Input).value = f"127.0.0.1:{got.port}/other"
         screen.query_one("#field-set", Input).value = "payload.amount=7.00 payload.status=FAILED"
@@ -358,7 +358,7 @@ async def test_no_usual_target(tmp_path: Path) -> None:
     """Without a target `r` says what to do; `R` sends all the same."""
     async with replaying(tmp_path, [a_capture(1)], usual=False) as (see, got):
         await see.press("r")
-        await see.shows("No target is configured, so there is no usual one; R names one.")
+        await see.shows("No target is configured; press R to choose one.")
         await see.press("R")
         await see.shows("Send capture 1 again")
         see.pilot.app.screen.query_one("#field-to", Input).value = f"127.0.0.1:{got.port}/x"
@@ -386,7 +386,7 @@ async def test_edited_here(tmp_path: Path) -> None:
         area = see.pilot.app.screen.query_one(TextArea)
         area.load_text(area.text.replace("POST /webhooks/lean", "PUT /elsewhere").replace("100.50", "9.90"))
         await see.press("ctrl+s")
-        await see.shows("Send it so?", "The body was changed and will not be signed again")
+        await see.shows("Send it anyway?", "The body was changed and will not be signed again")
         await see.press("y")
         await see.shows("answered 200", "changed and not signed again")
         [(method, path, _, body)] = got
@@ -417,14 +417,14 @@ async def test_broken_json_is_asked_about(tmp_path: Path) -> None:
         spoilt = area.text.replace("100.50", "100.50.")
         area.load_text(spoilt)
         await see.press("ctrl+s")
-        text = await see.shows("Send it so?", "The body was JSON and is not any more")
+        text = await see.shows("Send it anyway?", "The body was JSON and is not any more")
         assert "signature will not verify" not in text
         await see.press("n")
-        await see.shows_no("Send it so?")
+        await see.shows_no("Send it anyway?")
         assert area.text == spoilt
         assert not got
         await see.press("ctrl+s")
-        await see.shows("Send it so?")
+        await see.shows("Send it anyway?")
         await see.press("y")
         await see.shows("answered 200")
         assert [body for *_, body in got] == [BODY.replace(b"100.50", b"100.50.")]
@@ -477,7 +477,7 @@ async def test_form_that_cannot_be_read_stays(tmp_path: Path) -> None:
         await see.press("ctrl+s")
         await see.shows("is not a valid header; use Name: value")
         await see.press("escape")
-        await see.shows("Leave the form?")
+        await see.shows("Close the form?")
         await see.press("y")
         await see.shows("1 capture, ")
         assert not got
@@ -498,7 +498,7 @@ async def test_in_an_editor_of_ones_own(tmp_path: Path, monkeypatch: pytest.Monk
         await see.shows('"amount":3.30')
         assert (tmp_path / "seen").read_text().startswith("-rw-------")
         await see.press("ctrl+s")
-        await see.shows("Send it so?")
+        await see.shows("Send it anyway?")
         await see.press("y")
         await see.shows("answered 200")
         assert got[0][3] == BODY.replace(b"100.50", b"3.30")
@@ -511,7 +511,7 @@ async def test_what_would_not_stay_here_goes_elsewhere(tmp_path: Path) -> None:
         folder.mkdir()
         async with replaying(folder, [a_capture(1, body=body)]) as (see, got):
             await see.press("e")
-            await see.shows("^o opens yours")
+            await see.shows("^o opens $EDITOR")
             await see.pilot.click("#resign")
             await see.press("ctrl+s")
             await see.shows("answered 200")
@@ -551,7 +551,7 @@ async def test_one_at_a_time_is_edited(tmp_path: Path) -> None:
     """With several marked, `e` says what to do instead."""
     async with replaying(tmp_path, [a_capture(1), a_capture(2)]) as (see, _):
         await see.press("g", "space", "space", "e")
-        await see.shows("One capture is edited at a time")
+        await see.shows("Only one capture can be edited at a time")
         assert not isinstance(see.pilot.app.screen, EditScreen)
 
 
@@ -612,16 +612,16 @@ def test_disabled_reason(tmp_path: Path) -> None:
         sends = ("replay", "replay_to", "edit")
         assert not any(map(controller.disabled_reason, (*sends, "star")))
         context.selected = [1, 2]
-        assert "One capture" in (controller.disabled_reason("edit") or "")
+        assert "Only one capture" in (controller.disabled_reason("edit") or "")
         context.engine_status = replace(context.engine_status, targets=())
         assert "No target" in (controller.disabled_reason("replay") or "")
         assert controller.disabled_reason("replay_to") is None
         context.engine_status = Status(engine=Engine.GONE)
-        assert "No engine" in (controller.disabled_reason("replay_to") or "")
+        assert "running engine" in (controller.disabled_reason("replay_to") or "")
         context.selected = []
-        assert all("no capture" in (controller.disabled_reason(action) or "") for action in sends)
+        assert all("No capture" in (controller.disabled_reason(action) or "") for action in sends)
         view.progress = a_run()
-        assert all("on its way" in (controller.disabled_reason(action) or "") for action in sends)
+        assert all("is running" in (controller.disabled_reason(action) or "") for action in sends)
         assert controller.disabled_reason("star") is None
 
 

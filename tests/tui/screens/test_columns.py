@@ -63,7 +63,7 @@ async def test_with_the_mouse(tmp_path: Path) -> None:
     """A click turns a column, and one on the last line brings the usual ones back."""
     async with showing(tmp_path, [a_capture(1)], size=(120, 60)) as see:
         await see.press("c")
-        await see.shows("[x] backend", "back to the usual")
+        await see.shows("[x] backend", "back to the default")
         backend = see.pilot.app.screen.query_one(OptionList).get_option_index("backend")
         await see.pilot.click(OptionList, offset=(5, backend))
         await see.shows("[ ] backend")
@@ -101,4 +101,4 @@ async def test_one_column_has_to_stay(tmp_path: Path) -> None:
         assert see.text().count("[x]") == 1
         await go_to(see, "backend")
         await see.press("space")
-        await see.shows("One column has to stay.", "[x] backend")
+        await see.shows("At least one column is needed.", "[x] backend")

@@ -98,7 +98,7 @@ async def test_two_marks_and_more(tmp_path: Path) -> None:
         await see.press("space")
         await see.shows("3 marked")
         await see.press("d")
-        await see.shows("two can be compared")
+        await see.shows("only two can be compared")
 
 
 async def test_nothing_to_compare_with(tmp_path: Path) -> None:
@@ -116,7 +116,7 @@ async def test_a_long_way_back_is_told_and_stopped(tmp_path: Path, monkeypatch: 
     async with showing(tmp_path, [*captures, a_capture(2_000)], size=(80, 24)) as see:
         await see.shows("#2000 ")
         await see.press("d")
-        await see.shows("Looking back from #2000 for its type: ", " passed … Esc stops.")
+        await see.shows("Searching captures before #2000 for its type: ", " passed … Esc stops.")
         screen = see.pilot.app.screen
         assert isinstance(screen, CompareScreen)
         await see.press("escape")

@@ -29,7 +29,7 @@ async def test_each_letter_copies(tmp_path: Path) -> None:
     async with showing(tmp_path, [a_capture(7)], port=5399, size=(80, 24)) as see:
         await see.shows("#7 ")
         await see.press("y")
-        await see.shows("Copy of capture 7", "byte for byte", "event_id", "content-type: application/json")
+        await see.shows("Copy from capture 7", "byte for byte", "event_id", "content-type: application/json")
         await see.press("escape")
         assert await copied(see, "y", "b") == BODY.decode()
         await see.shows("Copied: body")
@@ -81,7 +81,7 @@ async def test_what_no_clipboard_takes_goes_into_a_file(tmp_path: Path, body: by
     async with showing(tmp_path, [a_capture(1, body=body)], size=(200, 40)) as see:
         await see.shows("#1 ")
         await see.press("y", "b")
-        text = await see.shows("Too large for a clipboard, or no text. In /")
+        text = await see.shows("Too large for the clipboard, or not text. Saved to /")
         assert written(text).read_bytes() == body
 
 
@@ -90,9 +90,9 @@ async def test_into_a_file_on_request(tmp_path: Path) -> None:
     async with showing(tmp_path, [a_capture(1)], size=(200, 40)) as see:
         await see.shows("#1 ")
         await see.press("y", "f")
-        await see.shows("[x] into a file instead")
+        await see.shows("[x] to a file instead")
         await see.press("b")
-        path = written(await see.shows("In /", "capture-1.json"))
+        path = written(await see.shows("Saved to /", "capture-1.json"))
         assert path.read_bytes() == BODY
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
@@ -102,7 +102,7 @@ async def test_into_a_file_on_request(tmp_path: Path) -> None:
 
 
 def written(text: str) -> Path:
-    found = re.search(r"In (/\S+)", text)
+    found = re.search(r"Saved to (/\S+)", text)
     assert found is not None
     return Path(found[1])
 

@@ -140,7 +140,7 @@ async def test_capture_that_a_filter_hides(tmp_path: Path) -> None:
         await see.press("J")
         await see.shows("3 captures of 3 types")
         await see.press("g", "enter")
-        await see.shows("#1 payment_intent.created", "4 captures", "The filter hides it")
+        await see.shows("#1 payment_intent.created", "4 captures", "does not match the filter")
 
 
 async def test_nothing_to_follow(tmp_path: Path) -> None:
@@ -152,7 +152,7 @@ async def test_nothing_to_follow(tmp_path: Path) -> None:
 
 
 async def test_how_far_a_look_has_come_and_how_it_ends(tmp_path: Path) -> None:
-    """While the log is looked through, that is told; `Esc` stays with what is shown, or leaves."""
+    """The progress of a search is shown; `Esc` ends it and keeps what is shown, or closes."""
     async with showing(tmp_path, payment_and_intent()) as see:
         await see.shows("#4 ")
         app = see.pilot.app
@@ -160,16 +160,16 @@ async def test_how_far_a_look_has_come_and_how_it_ends(tmp_path: Path) -> None:
         journeys = app._gateway._journeys
         with journeys._one:
             await see.press("J")
-            await see.shows("Looking through the log … Esc leaves.")
+            await see.shows("Looking through the database … Esc closes.")
             journeys.looking = Looking(ids=3, looked_at=400_000, of=1_000_000)
-            await see.shows("Looked through 400,000 of 1,000,000 captures for 3 ids … Esc leaves.")
+            await see.shows("Looked through 400,000 of 1,000,000 captures for 3 ids … Esc closes.")
             await see.press("escape")
             await see.shows("4 captures")
         await see.press("J")
         await see.shows(f"payment {PAYMENT}")
         with journeys._one:
             await see.press("right_square_bracket")
-            await see.shows("Esc stays with what is shown.")
+            await see.shows("Esc stops.")
             await see.press("escape")
         await see.shows(f"payment {PAYMENT}", "this is number 1")
         await see.press("escape")
