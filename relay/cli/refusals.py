@@ -48,10 +48,10 @@ def _explain(invocation: Invocation, found: Sequence[Refusal], counts: Mapping[s
         means, count = meaning(reason), counts.get(reason, 0)
         if invocation.json:
             told = {"kind": "refusal_reason", "reason": reason, "count": count, "words": means.words}
-            print_json(told | {"behind": means.behind, "advice": means.advice})
+            print_json(told | {"behind": means.cause, "advice": means.advice})
             continue
         click.echo(f"\n{visible(reason)}, {count} in all: {means.words}")
-        for text in (means.behind, means.advice):
+        for text in (means.cause, means.advice):
             click.echo(textwrap.fill(text, WRAP, initial_indent="  ", subsequent_indent="  "))
 
 

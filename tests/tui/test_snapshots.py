@@ -86,9 +86,7 @@ PICTURES_TAKEN = (
         name="refusals-small", size=SMALL, keys=("X", "right_square_bracket"), waits_for=("Only malformed",)
     ),
     Picture(name="refusals-wide", size=WIDE, keys=("X",), waits_for=("#6 tls-no-certificate",)),
-    Picture(
-        name="refusals-none", empty=True, size=SMALL, keys=("X",), waits_for=("Nothing was turned away",)
-    ),
+    Picture(name="refusals-none", empty=True, size=SMALL, keys=("X",), waits_for=("No refusals yet",)),
     Picture(name="delete", keys=("k", "D"), waits_for=("Delete for good?",)),
     Picture(name="replay-small", size=SMALL, keys=("R",), waits_for=("Send capture 15 again",)),
     Picture(name="columns", keys=("c", *["j"] * 9), waits_for=("Columns of the list",)),

@@ -1,4 +1,4 @@
-"""What was turned away, in words: counts, rows, and what is behind one. Pure."""
+"""Refusals in words: counts, rows, and the cause of one. Pure."""
 
 from __future__ import annotations
 
@@ -80,9 +80,9 @@ def _is_ours(reason: str) -> bool:
 
 
 def lines(refusal: Refusal, width: int) -> list[Line]:
-    """One refusal with what is behind it and what to do about it."""
+    """One refusal with its cause, and what to do about it."""
     means = meaning(refusal.reason)
-    whom = visible(refusal.client) or "more callers than were told apart"
+    whom = visible(refusal.client) or "several callers"
     alike = f", the first of {refusal.count:,} alike" if refusal.count > 1 else ""
     found: list[Line] = [
         [(f"#{refusal.id} ", "accent"), (visible(refusal.reason), "strong"), (f": {means.words}", "plain")],
@@ -90,7 +90,7 @@ def lines(refusal: Refusal, width: int) -> list[Line]:
     ]
     for name, text in (
         ("Detail", visible(refusal.detail)),
-        ("Behind it", means.behind),
+        ("Cause", means.cause),
         ("To do", means.advice),
     ):
         first, *rest = wrapped(text, max(width - 11, 10))
@@ -100,12 +100,11 @@ def lines(refusal: Refusal, width: int) -> list[Line]:
 
 
 EMPTY: tuple[Piece, ...] = (
-    ("Nothing was turned away.\n\n", "strong"),
+    ("No refusals yet.\n\n", "strong"),
     (
         "Requests and TLS handshakes that do not become captures are listed here as they come: too "
-        "large, not "
-        "to be read, without the certificate that is asked for, or come while nothing could be stored. Each "
-        "with its reason, what is behind it, and what to do.",
+        "large, not valid HTTP, without a required certificate, or while nothing could be stored. Each has "
+        "its reason, the cause, and what to do.",
         "dim",
     ),
 )

@@ -46,13 +46,13 @@ def test_what_is_behind_them(tmp_path: Path) -> None:
     done = lean_relay(tmp_path, "refusals", "--explain", "--limit", "2", "--db", str(db))
     assert done.stdout.count("too-large, 15 in all: its body is too large") == 1
     assert "--max-body" in done.stdout
-    assert "it spoke no TLS" in done.stdout
+    assert "it did not speak TLS" in done.stdout
     assert "2 older lines are not shown" in done.stderr
     done = lean_relay(tmp_path, "refusals", "--explain", "--reason", "too-large", "--json", "--db", str(db))
     *rows, means = [json.loads(line) for line in done.stdout.splitlines()]
     assert [row["detail"] for row in rows] == ["line 1", "line 2", "line 3"]
     assert (means["kind"], means["count"]) == ("refusal_reason", 15)
-    assert means["advice"].startswith("If it was meant")
+    assert means["advice"].startswith("If it should be accepted")
 
 
 def test_none_and_gone(tmp_path: Path) -> None:

@@ -54,5 +54,5 @@ def test_words_fit_beside_each_other() -> None:
     """The few words fit into a column, and sentences end."""
     for each in MEANINGS.values():
         assert len(each.words) <= 42
-        assert each.behind.endswith(".")
+        assert each.cause.endswith(".")
         assert each.advice.endswith(".")

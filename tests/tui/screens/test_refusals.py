@@ -44,7 +44,7 @@ async def test_newest_first_with_what_is_behind(tmp_path: Path, size: tuple[int,
         assert text.index("detail 3") < text.index("detail 2") < text.index("detail 1")
         await see.shows("#3 too-large: its body is too large", "first of 12 alike", "413", "--max-body")
         await see.press("j")
-        await see.shows("#2 malformed: it is no HTTP that can be read", "Scanners do that")
+        await see.shows("#2 malformed: it is not valid HTTP", "Scanners do that")
         await see.press("escape")
         await see.shows("1 capture, 1 event")
 
@@ -53,7 +53,7 @@ async def test_new_ones_come_in(tmp_path: Path) -> None:
     """The cursor goes with the newest until it is moved; then it stays, and `f` goes to the newest again."""
     async with showing(tmp_path, size=(80, 24)) as see:
         await see.press("X")
-        await see.shows("Nothing was turned away.", "are listed here as")
+        await see.shows("No refusals yet.", "are listed here as")
         await add(see, entry(1))
         await see.shows("1 turned away", "#1 malformed")
         await add(see, entry(2, "cross-site"))
@@ -141,7 +141,7 @@ async def test_of_a_real_engine(tmp_path: Path) -> None:
     wanted = Settings(db=tmp_path / "relay.db", port=0)
     async with engine.running(wanted, receive=True) as running, screen_on(wanted, size=(80, 24)) as see:
         await see.press("X")
-        await see.shows("Nothing was turned away.")
+        await see.shows("No refusals yet.")
         host, port = str(running.url).removeprefix("http://").split(":")
         reader, writer = await asyncio.open_connection(host, int(port))
         writer.write(b"\x16\x03\x01 no HTTP at all\r\n\r\n")
