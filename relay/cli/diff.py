@@ -14,7 +14,7 @@ from relay.errors import NotFound, UsageError
 from relay.models import Capture
 from relay.store.read.reader import Reader
 from relay.store.read.selection import select_ids
-from relay.text.captures import what
+from relay.text.captures import title
 from relay.text.local_time import now
 from relay.text.safe import latin1_shown, visible
 
@@ -41,7 +41,7 @@ def diff_command(invocation: Invocation, a: str, b: str, reveal: bool) -> None:
         for each in found:
             print_json(each.as_json())
         return
-    click.echo(f"a  {left.id}  {what(left)}\nb  {right.id}  {what(right)}")
+    click.echo(f"a  {left.id}  {title(left)}\nb  {right.id}  {title(right)}")
     if not found:
         click.echo("the same method, target, headers and body")
     for each in found:

@@ -18,7 +18,7 @@ from relay.analysis.retries import OTHER_BYTES
 from relay.config import Settings
 from relay.models import Attempt, Capture, Headers, Origin, body_as_json
 from relay.store.read.reader import Reader
-from relay.text.captures import outcomes, shape_remarks, what
+from relay.text.captures import outcomes, shape_remarks, title
 from relay.text.decoding import decoded, encoding_of
 from relay.text.local_time import local
 from relay.text.safe import mask_attempt, mask_capture, visible_block, visible_start
@@ -134,7 +134,7 @@ class Columns:
         at = local(capture.received_at)
         self._dated = self._dated or at.date() != self._today
         date = f"{at:%Y-%m-%d} " if self._dated else ""
-        called = what(capture)
+        called = title(capture)
         if self._width is not None and len(called) > self._what_width:
             called = called[: self._what_width - 1] + "…"
         cells = [

@@ -31,7 +31,7 @@ from relay.store.read.reader import Reader
 from relay.store.read.related import other_bytes, tries
 from relay.store.read.selection import select
 from relay.text import tls_facts
-from relay.text.captures import MOST_NAME, one_of_several, response, what
+from relay.text.captures import MOST_NAME, one_of_several, response, title
 from relay.text.decoding import decoded, encoding_of, in_utf8
 from relay.text.export import http_bytes
 from relay.text.layout import hex_rows, laid_out
@@ -122,7 +122,7 @@ def overview(
         tries: the captures of its event.
         others: how its body differs from the first one's.
     """
-    yield f"{capture.id}  {what(capture)}  {format_time(capture.received_at)}"
+    yield f"{capture.id}  {title(capture)}  {format_time(capture.received_at)}"
     for name, value in (*_facts(capture), *_repeats(capture, tries, others)):
         yield f"{name:10} {value}"
     yield ""

@@ -38,13 +38,13 @@ def outcome(delivery: Delivery) -> str:
     return visible(" ".join([*words, *([delivery.verdict] if delivery.verdict else [])]))
 
 
-def what(capture: Capture) -> str:
-    """The event's type, or where there is none the request line; safe to show."""
-    return called(capture.event.type if capture.event else None, capture.method, capture.target)
+def title(capture: Capture) -> str:
+    """The event's type, or the request line where there is none; safe to show."""
+    return event_or_request(capture.event.type if capture.event else None, capture.method, capture.target)
 
 
-def called(event_type: str | None, method: str, target: str) -> str:
-    """The same of a capture that is known in parts."""
+def event_or_request(event_type: str | None, method: str, target: str) -> str:
+    """The same from the parts of a capture."""
     if event_type:
         return visible_start(event_type, MOST_NAME)
     return f"{visible_start(method, MOST_NAME)} {latin1_shown(target)}"
@@ -62,7 +62,7 @@ def shape_words(shape: Shape, undocumented: bool | None) -> str:
 
 
 def shape_remarks(shape: Shape | None, undocumented: bool | None) -> Iterator[str]:
-    """What is unusual about a shape, in a word or two; nothing before it is judged."""
+    """Unusual things about a shape, in a word or two; none before it is checked."""
     if shape not in (None, Shape.DOCUMENTED):
         yield str(shape)
     if undocumented and shape in (Shape.DOCUMENTED, Shape.DRIFT):
@@ -70,7 +70,7 @@ def shape_remarks(shape: Shape | None, undocumented: bool | None) -> Iterator[st
 
 
 def worst(deliveries: tuple[Delivery, ...]) -> Delivery | None:
-    """Of several deliveries the one that most needs a look; None of none."""
+    """The delivery that most needs attention; None where there are none."""
     return min(deliveries, key=_needs_a_look, default=None)
 
 
@@ -80,7 +80,7 @@ def _needs_a_look(delivery: Delivery) -> tuple[bool, bool, int]:
 
 
 def outcomes(deliveries: tuple[Delivery, ...]) -> str:
-    """`-> 200 delivered`; of several the one that most needs a look, its target, and how many others; or ''.
+    """`-> 200 delivered`; of several the most urgent one, its target, and how many others; or ''.
 
     A replay's target is named too, as it may be another than the usual one.
     """

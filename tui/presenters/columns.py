@@ -11,7 +11,7 @@ from datetime import date
 from functools import lru_cache
 
 from relay.models import CaptureRow, Origin, Signature
-from relay.text.captures import called, shape_remarks, worst
+from relay.text.captures import event_or_request, shape_remarks, worst
 from relay.text.local_time import local
 from relay.text.safe import latin1_shown, visible
 from relay.text.units import format_ms
@@ -162,7 +162,7 @@ def _date(listed: CaptureRow, width: int, today: date) -> list[Piece]:
 
 
 def _event(listed: CaptureRow, width: int, today: date) -> list[Piece]:
-    name = called(listed.event_type, listed.method, listed.target)
+    name = event_or_request(listed.event_type, listed.method, listed.target)
     return [(fit(name, width), "strong" if listed.event_type else "plain")]
 
 

@@ -13,7 +13,7 @@ from rich.cells import cell_len
 
 from relay.analysis.diff import Difference
 from relay.models import Capture
-from relay.text.captures import what
+from relay.text import captures
 from relay.text.safe import latin1_shown, visible
 from relay.text.units import format_time
 from tui.presenters.format import Piece, Tone, wrapped_pieces
@@ -91,7 +91,7 @@ def lines(comparison: Comparison, width: int, *, every: bool) -> list[Line]:
 
 
 def _named(capture: Capture) -> str:
-    return f"#{capture.id} {what(capture)}"
+    return f"#{capture.id} {captures.title(capture)}"
 
 
 def _times(comparison: Comparison, width: int) -> Line:

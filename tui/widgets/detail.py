@@ -10,7 +10,7 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static, TabbedContent, TabPane
 
-from relay.text.captures import what
+from relay.text.captures import title
 from tui.keyboard.keys import Key
 from tui.presenters.blocks import Subject
 from tui.presenters.format import Piece
@@ -128,7 +128,7 @@ def _title(subject: Subject | None) -> Content:
     capture = subject.capture
     pieces: list[Piece] = [
         (f"#{capture.id} ", "accent"),
-        (what(capture), "strong"),
+        (title(capture), "strong"),
         ("  ★" if capture.starred else "", "warn"),
     ]
     return content(pieces)

@@ -23,7 +23,7 @@ from relay.lean import schedule
 from relay.models import AttemptEvent, Capture, Origin
 from relay.store.read.reader import Reader
 from relay.store.read.selection import fetched
-from relay.text.captures import attempt_outcome, called, what
+from relay.text.captures import attempt_outcome, event_or_request, title
 from relay.text.safe import visible
 from relay.text.targets import target_name
 from relay.text.units import format_ms
@@ -127,7 +127,7 @@ class Follower:
 
 def capture_line(capture: Capture, *, other_bytes: bool = False) -> str:
     """`12 payment.updated valid`: the event, its signature, and anything unusual about it."""
-    words = [str(capture.id), what(capture), capture.signature]
+    words = [str(capture.id), title(capture), capture.signature]
     if capture.origin != Origin.RECEIVED:
         words.append(str(capture.origin))
     if capture.repeat_of is not None:
@@ -142,7 +142,7 @@ def attempt_line(followed: AttemptEvent, *, name_target: bool) -> str:
     attempt = followed.attempt
     words = [
         str(attempt.capture_id),
-        called(followed.event_type, followed.method, followed.request_target),
+        event_or_request(followed.event_type, followed.method, followed.request_target),
         "edited" if attempt.sent_body is not None else followed.signature,
     ]
     if attempt.kind != "live":

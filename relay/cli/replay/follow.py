@@ -24,7 +24,7 @@ from relay.errors import CheckFailed, RelayError, Unreachable
 from relay.models import AttemptEvent
 from relay.store.read import attempts
 from relay.store.read.reader import Reader
-from relay.text.captures import attempt_outcome, called
+from relay.text.captures import attempt_outcome, event_or_request
 from relay.text.safe import visible
 
 NEWS_WITHIN_S = 0.5
@@ -158,7 +158,10 @@ class Answers:
 def answer_line(followed: AttemptEvent, why_not: str | None, *, name_target: bool) -> str:
     """`12 payment.updated edited -> 500 in 4 ms: Lean would try again in 1 min; expected 200`; safe."""
     attempt = followed.attempt
-    words = [str(attempt.capture_id), called(followed.event_type, followed.method, followed.request_target)]
+    words = [
+        str(attempt.capture_id),
+        event_or_request(followed.event_type, followed.method, followed.request_target),
+    ]
     if attempt.sent_body is not None:
         words.append("edited")
     where = f"{visible(attempt.target)}: " if name_target else ""
