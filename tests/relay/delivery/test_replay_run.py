@@ -520,7 +520,7 @@ async def test_what_cannot_be_edited_or_sent_is_an_attempt_that_says_why(tmp_pat
     assert len(there.requests) == 1
     found = rows(settings.db, "SELECT outcome, error FROM attempts ORDER BY id")
     assert [outcome for outcome, _ in found] == ["answered", "unsendable", "unsendable"]
-    assert found[1][1] == "capture 2: this event has no payload.amount in the body"
+    assert found[1][1] == "capture 2: payload.amount leads to nothing in the body"
     assert found[2][1] == "'A B' is not a valid method"
 
 

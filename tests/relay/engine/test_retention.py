@@ -64,9 +64,7 @@ async def test_a_project_file_removes_nothing_before_the_user_agrees(
             await until(lambda: bool(said(caplog)), "the line")
         ((level, line),) = said(caplog)
         assert level == "WARNING"
-        assert line.startswith(
-            f"19 captures older than 30d, as keep of {settings.keep_file} says, stay until"
-        )
+        assert line.startswith(f"19 captures older than 30d (keep of {settings.keep_file}) stay until")
         assert "`lean-relay prune until:30d`" in line
         assert count(settings) == 21
         caplog.clear()
