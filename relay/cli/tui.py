@@ -1,4 +1,4 @@
-"""`tui`, and `lean-relay` without a command: the terminal UI, with or without a listener of its own."""
+"""`tui`, and `lean-relay` without a command: the terminal UI, with or without its own listener."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from relay.errors import UsageError
 from relay.text.safe import visible_block
 
 READY_WITHIN_S = 1.5
-"""After this it is said that the listener is awaited."""
+"""After this a line says that the command is waiting for the listener."""
 
 
 class Passing(Remembering):
@@ -62,7 +62,7 @@ def screen_command(ctx: click.Context, /, detach: bool, **flags: Any) -> int:
     assert invocation is not None
     settings = invocation.settings(**flags)
     if settings.keys:
-        from tui.app import keymap  # A wrong key is told before anything starts.
+        from tui.app import keymap  # A wrong key is reported before anything starts.
 
         keymap(settings)
     if holder(settings.db) is not None:
@@ -87,7 +87,7 @@ def screen_command(ctx: click.Context, /, detach: bool, **flags: Any) -> int:
 
 
 def keys_table() -> str:
-    """Every key of the screen, by place, as Markdown; a key that moves only is left out."""
+    """Every key of the screen, by place, as Markdown; keys that only move are left out."""
     from relay.docs.tables import markdown
     from tui.keyboard.keys import PLACES
 

@@ -21,15 +21,15 @@ from relay.errors import Exit, RelayError
 from relay.processes import how_it_ended, own_environment, own_module
 
 LINES_KEPT = 200
-"""Number of its newest lines kept."""
+"""Number of its latest lines that are kept."""
 
 ENDS_WITHIN_S = 8.0
-"""Longer than the engine takes to finish its work."""
+"""Longer than the engine takes to stop."""
 
 DETACHED = -1
 
 CRASH = "Fatal Python error"
-"""How the interpreter's own report of a crash begins (faulthandler)."""
+"""First words of the interpreter's report of a crash (faulthandler)."""
 
 
 WORD = re.compile(r"(?:\[(?P<word>[a-z-]+)\] )?(?P<message>.*)", re.DOTALL)
@@ -37,7 +37,7 @@ WORD = re.compile(r"(?:\[(?P<word>[a-z-]+)\] )?(?P<message>.*)", re.DOTALL)
 
 
 class Listener:
-    """The child; a context manager, whose end is the child's, unless it is detached."""
+    """The child process; a context manager that ends it on exit, unless it is detached."""
 
     def __init__(self, arguments: Sequence[str], *, detach: bool, log: Path | None = None) -> None:
         """Start it.
@@ -50,7 +50,7 @@ class Listener:
         self._detached = detach
         self._unread: deque[str] = deque(maxlen=LINES_KEPT)
         self.last_words: list[str] = []
-        """The interpreter's report of the crash that ended it, which is too long for a screen."""
+        """The interpreter's report of a crash, which is too long for a screen."""
         self._ready = threading.Event()
         self._ready_line = ""
         read_end, self._lifeline = os.pipe()
@@ -68,7 +68,7 @@ class Listener:
                 errors="replace",
                 env=own_environment(secrets=True),
                 pass_fds=() if detach else (read_end,),
-                # A session of its own: Ctrl-C at our terminal, and its end, are not the child's.
+                # In its own session: Ctrl-C at our terminal, and closing that, do not reach the child.
                 start_new_session=True,
             )
         except BaseException:
@@ -97,7 +97,7 @@ class Listener:
                 self._unread.append(words)
 
     def wait_until_ready(self, within_s: float) -> bool:
-        """Wait for it to listen; False where it does not yet, after so many seconds.
+        """Wait until it listens; False where it does not within so many seconds.
 
         Raises:
             RelayError: it has ended; the message is its own.
@@ -122,16 +122,16 @@ class Listener:
         return refusal
 
     def ready_line(self) -> dict[str, Any]:
-        """The line with which it said that it listens, where it has a log."""
+        """The line that reports that it listens, where it has a log."""
         line: dict[str, Any] = json.loads(self._ready_line)
         return line
 
     def terminate(self) -> None:
-        """Have it end."""
+        """Ask it to end."""
         self._process.terminate()
 
     def said(self) -> list[str]:
-        """Lines of its stderr since this was last asked."""
+        """Lines of its stderr since the last call."""
         lines: list[str] = []
         with suppress(IndexError):
             while True:

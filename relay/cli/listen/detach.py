@@ -1,4 +1,4 @@
-"""`listen --detach`: the listener as a process of its own, which goes on when this command has ended."""
+"""`listen --detach`: run the listener in the background, after this command has ended."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from relay.config import Settings
 from relay.text.safe import visible, visible_block
 
 SAY_AFTER_S = 1.5
-"""After this it is said that the listener is awaited."""
+"""After this a line says that the command is waiting for the listener."""
 
 
 def listen_in_the_background(settings: Settings, arguments: Sequence[str], *, json: bool) -> None:
-    """Start it, wait until it is ready, and say where it listens and writes its log lines.
+    """Start it, wait until it is ready, and print its URL and the file of its log lines.
 
     Raises:
         RelayError: it did not start; with its own words.

@@ -1,4 +1,4 @@
-"""Lines for a terminal or pipe that may block, written by threads that no one waits for.
+"""Write lines to a terminal or pipe that may block, in threads that nothing waits for.
 
 Ctrl-S in a terminal and a full pipe block the writer. The engine's words therefore go through a
 bounded queue, and everything is written past Python's own buffers, which would be flushed, and block,
@@ -29,13 +29,13 @@ _make_room: Callable[[int], None] | None = None
 
 
 def before_stderr(make_room: Callable[[int], None]) -> None:
-    """Have this called with a number of bytes before they are written on stderr."""
-    global _make_room  # As stderr itself, it is the whole process's.
+    """Set a function that is called with a number of bytes before they are written to stderr."""
+    global _make_room  # Like stderr, it belongs to the whole process.
     _make_room = make_room
 
 
 def write(descriptor: int, text: str) -> None:
-    """Write all of a text; raises BrokenPipeError where the reader has gone."""
+    """Write a whole text; raise BrokenPipeError where the reader has gone."""
     data = text.encode("utf-8", "backslashreplace")
     if descriptor == STDERR and _make_room is not None:
         _make_room(len(data))
@@ -44,7 +44,7 @@ def write(descriptor: int, text: str) -> None:
 
 
 def close_stdout() -> None:
-    """Have nothing in the place of stdout, whose reader need not wait any longer."""
+    """Replace stdout by nothing, so that its reader does not wait any longer."""
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, STDOUT)
     os.close(null)
@@ -90,4 +90,4 @@ class LogLines(logging.Handler):
             try:
                 write(STDERR, f"lean-relay: {line}\n{more}")
             except OSError:
-                return  # Nobody reads any more; the program goes on without words.
+                return  # The reader has gone; the program continues silently.

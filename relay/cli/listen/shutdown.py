@@ -1,4 +1,4 @@
-"""How a listener ends: in order when it is asked, at once when it is asked again, by force when it hangs."""
+"""End a listener: in order on the first signal, at once on the second, by force when it hangs."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from relay.cli.listen.line_writer import STDERR, write
 from relay.errors import Exit
 
 BY_FORCE_AFTER_S = 7.0
-"""Longer than an orderly end takes, a store that hangs included; shorter than Docker's 10 s to SIGKILL."""
+"""Longer than an orderly end takes even with a hanging store; shorter than Docker's 10 s to SIGKILL."""
 
 
 class Ending:
-    """The end of the task that makes it; every way of asking for the end calls `ask`."""
+    """Ends the task that makes it; every way to ask for the end calls `ask`."""
 
     def __init__(self) -> None:
         self._asked = asyncio.Event()
@@ -27,7 +27,7 @@ class Ending:
         self._interrupted = False
 
     def on_signals(self) -> None:
-        """Have SIGINT and SIGTERM ask; the second of them ends the process at once."""
+        """Handle SIGINT and SIGTERM: the first asks, the second ends the process at once."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._signalled)
@@ -38,11 +38,11 @@ class Ending:
         self.ask()
 
     def ask(self) -> None:
-        """End in order. A start under way is interrupted: it may wait for a disk that hangs."""
+        """End in order. A start in progress is interrupted: it may be waiting for a disk that hangs."""
         if self._asked.is_set():
             return
         self._asked.set()
-        # A thread, since what hangs may be the loop, or another thread that the loop's end waits for.
+        # A thread, because the loop may hang, or another thread that the loop waits for when it ends.
         timer = threading.Timer(BY_FORCE_AFTER_S, _by_force)
         timer.daemon = True
         timer.start()
@@ -51,7 +51,7 @@ class Ending:
             self._task.cancel()
 
     def started(self) -> None:
-        """The start is over: from now on the end is waited for."""
+        """Mark the start as done: from now on the end is awaited."""
         self._is_starting = False
 
     def interrupted_start(self) -> bool:
@@ -59,11 +59,11 @@ class Ending:
         return self._interrupted and self._task.uncancel() == 0
 
     async def asked(self) -> None:
-        """Wait until the end is asked for."""
+        """Wait until `ask` is called."""
         await self._asked.wait()
 
 
 def _by_force() -> None:
-    if select.select([], [STDERR], [], 0)[1]:  # A terminal that stands still would hold this up, too.
-        write(STDERR, f"lean-relay: it did not end within {BY_FORCE_AFTER_S:g} s and was ended by force\n")
+    if select.select([], [STDERR], [], 0)[1]:  # A blocked terminal would block this, too.
+        write(STDERR, f"lean-relay: the listener did not stop within {BY_FORCE_AFTER_S:g} s and was killed\n")
     os._exit(Exit.FAILED)
