@@ -8,7 +8,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "listen": (
         "lean-relay listen --forward-to :3000/webhooks/lean",
         "lean-relay listen -f :3000 -f :4000/payments --only type:payment",
-        "lean-relay listen --retry lean --time-scale 0.01",
+        "lean-relay listen -f :3000 --retry lean --time-scale 0.01",
     ),
     "trigger": (
         "lean-relay trigger payment.created",
