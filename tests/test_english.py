@@ -35,16 +35,7 @@ PLAIN = {
 
 PENDING = frozenset(
     {
-        "relay/cli/forward.py",
-        "relay/cli/replay/command.py",
-        "relay/text/refusals.py",
-        "relay/tls/development_ca.py",
-        "relay/tls/verdicts.py",
-        "tui/gateway/gateway.py",
         "tui/keyboard/keymap.py",
-        "tui/keyboard/keys.py",
-        "tui/main/captures.py",
-        "tui/main/engine.py",
         "tui/presenters/event.py",
         "tui/presenters/shape.py",
         "tui/presenters/signature.py",

@@ -57,9 +57,9 @@ def forward_command(invocation: Invocation, selection: tuple[str, ...], yes: boo
 @shared_options
 @click.pass_obj
 def pause_command(invocation: Invocation) -> None:
-    """Hold back all deliveries until `resume`; captures are taken and answered as ever.
+    """Pause forwarding until `resume`; webhooks are still received and answered.
 
-    Tries that are on their way go on. An engine that starts anew is still paused, and says so.
+    Attempts that have begun continue. The pause survives a restart of the engine, which says so.
     """
     _turn(invocation, "pause", PauseRequest(), "was already paused")
 

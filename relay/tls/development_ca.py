@@ -256,7 +256,7 @@ def _general(name: str) -> x509.GeneralName:
         pass
     bare = name.removeprefix("*.")
     if not bare or len(bare) > 253 or not all(c.isascii() and (c.isalnum() or c in "-._") for c in bare):
-        raise ValueError(f"{name!r} is no host name and no address")
+        raise ValueError(f"{name!r} is not a host name or an address")
     return x509.DNSName(name)
 
 

@@ -156,9 +156,9 @@ def failure(reason: str, *, first: bytes = b"") -> Failure:
             detail="it offers no cipher, signature or curve that is taken here (forward secrecy, AEAD)",
         )
     if "callback failed" in words:
-        return Failure(reason="tls-failed", detail="the name that it asked for (SNI) is no host name")
+        return Failure(reason="tls-failed", detail="the name that it asked for (SNI) is not a host name")
     if first[:1] not in (b"", b"\x16", b"\x80"):
-        return Failure(reason="tls-not-tls", detail=f"what it sent is no TLS: {first[:16]!r}")
+        return Failure(reason="tls-not-tls", detail=f"what it sent is not TLS: {first[:16]!r}")
     return Failure(reason="tls-failed", detail=words or "the handshake failed")
 
 

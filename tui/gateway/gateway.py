@@ -332,7 +332,8 @@ class Gateway:
         engine = holder(self.db)
         if engine is None or engine.url is None:
             raise Unreachable(
-                "nobody takes webhooks on this log now; `lean-relay listen` does", word="no-engine"
+                "no engine receives webhooks for this database; start one with `lean-relay listen`",
+                word="no-engine",
             )
         secrets = self._secrets()
         secret = secrets[preferred_secret(secrets)] if secrets else None

@@ -109,7 +109,7 @@ ANY = "\0"
 @click.option(
     "--stop",
     metavar="ID/all",
-    help="Send nothing, and end a replay that runs, whoever began it; `status` names them.",
+    help="Stop a running replay, no matter who started it; `status` names them.",
 )
 @target_tls_options
 @reveal_option
@@ -188,7 +188,8 @@ def replay_command(
         if stale and resign is None:
             which = "the body is" if len(ids) == 1 else f"{stale} of the bodies are"
             _say(
-                f"{which} changed and not signed again, so the signature will not verify; --resign signs anew"
+                f"{which} changed and not signed again, so the signature will not verify; "
+                "--resign signs it again"
             )
         if dry_run:
             _print_previews(invocation, settings, reader, ids, request, reveal=reveal)

@@ -91,6 +91,6 @@ def test_only_when_needed(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["", "a b", "https://x", "x\n", "bücher.example"])
 def test_names_that_are_none(name: str, tmp_path: Path) -> None:
     """What is neither host name nor address is refused, and nothing is written."""
-    with pytest.raises(ValueError, match="is no host name and no address"):
+    with pytest.raises(ValueError, match="is not a host name or an address"):
         development_ca.make(tmp_path / "certs", [name], NOW)
     assert not (tmp_path / "certs").exists()

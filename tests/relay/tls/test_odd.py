@@ -217,7 +217,7 @@ def test_a_server_name_that_is_none(
                 assert answer == b""
                 assert await the_refusal(running) == (
                     "tls-failed",
-                    "the name that it asked for (SNI) is no host name",
+                    "the name that it asked for (SNI) is not a host name",
                 )
             else:
                 assert answer.startswith(b"HTTP/1.1 200 ")

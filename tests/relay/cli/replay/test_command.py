@@ -217,7 +217,9 @@ def test_a_target_that_is_not_there_is_5(folder: Path) -> None:
 def test_a_changed_value_and_a_signature(folder: Path, there: Backend) -> None:
     """Without --resign it is said that the signature will not verify; with it, it does; other bytes stay."""
     change = ("--to", f":{there.port}", "--set", "payload.amount=1.10")
-    warned = "the body is changed and not signed again, so the signature will not verify; --resign signs anew"
+    warned = (
+        "the body is changed and not signed again, so the signature will not verify; --resign signs it again"
+    )
     assert warned in command(folder, "replay", "1", *change)
     assert "will not verify" not in command(folder, "replay", "1", *change, "--resign")
     changed = BODY.replace(b"100.50", b"1.10")
