@@ -1,4 +1,4 @@
-"""ReceiverLimits of the receiver."""
+"""Limits of the receiver."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from functools import partial
 
-import relay.engine.engine
+import relay.engine.receiver
 import relay.receiver.handshakes
 from relay.cli import run
 from relay.receiver.limits import ReceiverLimits
@@ -17,6 +17,6 @@ HANDSHAKE_S = 1.0
 
 if __name__ == "__main__":
     short = partial(ReceiverLimits, head_s=HEAD_S, body_s=BODY_S, body_grace_s=1.0, idle_s=IDLE_S)
-    setattr(relay.engine.engine, "ReceiverLimits", short)  # noqa: B010 - mypy lets nobody assign to a class's name
+    setattr(relay.engine.receiver, "ReceiverLimits", short)  # noqa: B010 - mypy lets nobody assign to a class's name
     relay.receiver.handshakes.HANDSHAKE_WITHIN_S = HANDSHAKE_S
     sys.exit(run(sys.argv[1:]))

@@ -171,7 +171,8 @@ def conclusion(progress: ReplayStatus) -> tuple[str, Tone]:
     said = summary(progress)
     if progress.state == ReplayState.ENDED:
         return said, "warn" if progress.failed else "good"
-    return f"{said}. {visible(progress.reason or progress.state).capitalize()}.", "bad"
+    why = visible(progress.reason or progress.state)
+    return f"{said}. {why[:1].upper()}{why[1:]}.", "bad"
 
 
 def as_expected(check: ExpectationCheck) -> tuple[str, Tone]:

@@ -296,10 +296,10 @@ def test_tui_reads_without_an_engine(tmp_path: Path) -> None:
 
 
 def test_tui_without_a_log(tmp_path: Path) -> None:
-    """Where there is no log `tui` says so, in words, with the exit code for it."""
+    """Where no database at `tui` says so, in words, with the exit code for it."""
     with at_a_terminal(tmp_path, "tui", "--db", str(tmp_path / "none.db")) as see:
         assert see.end() == 4
-    assert "there is no log" in see.plain()
+    assert "no database at" in see.plain()
 
 
 def test_tui_wants_a_terminal(tmp_path: Path) -> None:

@@ -374,7 +374,7 @@ async def test_target_that_is_gone(tmp_path: Path) -> None:
         await see.shows("Send capture 2 again")
         see.pilot.app.screen.query_one("#field-to", Input).value = "127.0.0.1:1"
         await see.press("enter")
-        await see.shows("could not reach")
+        await see.shows("Could not reach")
 
 
 async def test_edited_here(tmp_path: Path) -> None:

@@ -130,7 +130,7 @@ async def test_from_the_palette_and_the_status_line(tmp_path: Path, monkeypatch:
         await see.shows("⊘ 7 refused")
         await see.pilot.click(offset=(4, 0))
         await wait_for(see.pilot, lambda: see.pilot.app.clipboard == status.url, "the URL")
-        await see.press("ctrl+p", *"turned away")
+        await see.press("ctrl+p", *"refused requests")
         await see.shows("Refusals  X")
         await see.press("enter")
         await wait_for(see.pilot, lambda: isinstance(see.pilot.app.screen, RefusalsScreen), "the screen")
