@@ -20,6 +20,7 @@ import pytest
 from relay.cli import COMMANDS, run
 from relay.cli.examples import EXAMPLES
 from relay.config import SETTINGS
+from relay.docs import tables
 from relay.docs.pages import TOPICS, page
 from relay.errors import Exit
 from relay.filters import HELP
@@ -237,10 +238,16 @@ def test_every_table_of_the_manual_is_made(capsys: pytest.CaptureFixture[str]) -
     assert not [topic for topic, text in shown.items() if "<!-- table" in text]
     keys = [key for _, place in PLACES for key in place if key.group != "Move"]
     assert all(f"| {key.tooltip} | `{key.id}` |" in shown["screen"] for key in keys)
-    assert all(f"| `{written}` | {meaning} |" in shown["filter"] for written, meaning in HELP)
+    assert all(f"| `{written}` | {tables.cell(meaning)} |" in shown["filter"] for written, meaning in HELP)
     assert all(f"| `{name}` |" in shown["settings"] for name in SETTINGS)
     assert all(f"| {code.value} |" in shown["agents"] for code in Exit)
     assert all(f"| `{command}` |" in shown["agents"] for command in COMMANDS)
+
+
+def test_a_cell_keeps_its_text() -> None:
+    """Drawn as Markdown, a cell still has its backslashes and bars; in code only a bar needs an escape."""
+    assert tables.cell(r"escapes too: \/ and \u00e9") == r"escapes too: \\/ and \\u00e9"
+    assert tables.cell(r"`a\b` or c|d") == r"`a\b` or c\|d"
 
 
 def test_help_of_a_command_and_of_nothing(capsys: pytest.CaptureFixture[str]) -> None:

@@ -102,7 +102,7 @@ def _rows(
 ) -> list[tuple[str, str]]:
     rows: list[tuple[str, str]] = []
     if running is None:
-        rows.append(("engine", "none runs on this log; `lean-relay listen` starts one"))
+        rows.append(("engine", "none runs on this database; `lean-relay listen` starts one"))
     else:
         now, store = running.engine, running.store
         up = format_duration(timedelta(seconds=now.uptime_s))
@@ -111,13 +111,13 @@ def _rows(
         rows.append(("public", now.public_url or "not set (public_url)"))
         if now.answers:
             rows.append(("answers", f"otherwise on purpose: {now.answers}"))
-        rows.append(("store", store.detail or f"{store.state}, {store.wal_bytes >> 10} KiB in its log"))
+        rows.append(("store", store.detail or f"{store.state}, {store.wal_bytes >> 10} KiB in its WAL"))
         targets = [("target", target_line(target)) for target in running.targets]
         if now.url and not targets:
             targets = [("target", "none, captures are only stored; --forward-to names some")]
         rows += targets
         rows += [("replay", _replay_line(replay)) for replay in running.replays]
-    rows.append(("log", f"{settings.db}{f' ({why_not})' if why_not else ''}"))
+    rows.append(("database", f"{settings.db}{f' ({why_not})' if why_not else ''}"))
     if counts:
         found = counts.signatures
         signatures = ", ".join(f"{found[state]} {state}" for state in Signature if state in found)

@@ -55,7 +55,7 @@ def tui_command(invocation: Invocation) -> int:
 def screen_command(ctx: click.Context, /, detach: bool, **flags: Any) -> int:
     """Receive webhooks as `listen` does, and show them in a terminal UI.
 
-    Where an engine runs on the log already, joins that one; options that it does not have are an error then.
+    If an engine already runs on the database, join it; options that differ from its own are an error then.
     Without a terminal, the same as `listen`.
     """
     invocation = ctx.find_object(Invocation)

@@ -14,7 +14,6 @@ from relay.config.loading import (
     project_file,
     user_file,
 )
-from relay.config.manual import settings_table
 from relay.config.plain_json import plain_values
 from relay.config.project import (
     UntrustedSettings,
@@ -56,7 +55,6 @@ __all__ = [
     "read_secrets",
     "real_path",
     "refuse",
-    "settings_table",
     "user_file",
     "why_left_out",
     "with_left_out_of",

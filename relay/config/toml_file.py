@@ -1,8 +1,8 @@
 """Reading a settings file, and refusing one that another user could have written.
 
-A file that a person names is read whoever owns it: naming it is trust. One that is found, in the working
-folder or above, must belong to the user or to root, and no other user may be able to write it. Its folder is
-not checked: a user who can replace the file there cannot make one that belongs to this user.
+A file that the user names is trusted, no matter who owns it. One that is found, in the working folder or
+above, must belong to the user or to root, and no other user may be able to write it. Its folder is not
+checked: a user who can replace the file there cannot make one that belongs to this user.
 """
 
 from __future__ import annotations

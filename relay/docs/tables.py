@@ -8,9 +8,16 @@ from contextlib import closing
 
 
 def markdown(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    """A Markdown table; `|` inside a cell is escaped."""
+    """A Markdown table; `|` and backslashes in a cell stay what they are."""
     lines = [heads, tuple("---" for _ in heads), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+    return "\n".join("| " + " | ".join(map(cell, line)) + " |" for line in lines)
+
+
+def cell(text: str) -> str:
+    """A text escaped for a cell of a Markdown table; backslashes between code ticks mean themselves."""
+    parts = text.split("`")
+    parts[::2] = [part.replace("\\", "\\\\") for part in parts[::2]]
+    return "`".join(parts).replace("|", "\\|")
 
 
 def filters() -> str:
@@ -22,9 +29,20 @@ def filters() -> str:
 
 def settings() -> str:
     """Every setting, with its option, default and meaning, and when a project file needs trust for it."""
-    from relay.config import settings_table
+    from relay.config import SECRETS, SETTINGS, reach
 
-    return settings_table()
+    rows = [
+        (
+            f"`{each.key}`",
+            f"`{each.option_name}`" if each.option is not None else "",
+            f"`{each.default_text}`" if each.default_text else "",
+            each.meaning if each.structure is None else f"{each.meaning} `{each.example}`",
+            each.reach.trust,
+        )
+        for each in SETTINGS.values()
+    ]
+    rows += [(f"`{each.key}`", "", "", each.meaning, reach.secret.trust) for each in SECRETS]
+    return markdown(("setting", "option", "default", "meaning", "needs trust"), rows)
 
 
 def kinds() -> str:

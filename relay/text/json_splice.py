@@ -119,5 +119,6 @@ def _leads_nowhere(body: bytes, path: str) -> str:
     if known is None:
         return NO_JSON
     there = [place for place in known if place]
-    near = get_close_matches(path, there, n=NEAR) or there[:SHOWN]
-    return f"{path} leads to nothing in the body" + (f"; near it: {', '.join(near)}" if near else "")
+    if near := get_close_matches(path, there, n=NEAR):
+        return f"the body has no {path}; did you mean {', '.join(near)}?"
+    return f"the body has no {path}" + (f"; it has {', '.join(there[:SHOWN])}" if there else "")

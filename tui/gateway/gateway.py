@@ -293,7 +293,8 @@ class Gateway:
             if holder(self.db) is not None:
                 raise
             raise Unreachable(
-                "no engine runs on this log, and only it can change things; `lean-relay listen` starts one",
+                "no engine runs on this database, and only an engine changes it; "
+                "`lean-relay listen` starts one",
                 word="no-engine",
             ) from error
 

@@ -54,8 +54,7 @@ def _diagnosed(findings: Findings, number: int) -> Iterator[Block]:
         yield Note(f"The secrets of now cannot be read: {visible(findings.cannot_check)}", "bad")
     elif findings.is_valid_now:
         yield Note(
-            "✓ With the secrets of now it is valid; "
-            f"`lean-relay verify {number} --save` writes that to the log.",
+            f"✓ With the secrets of now it is valid; `lean-relay verify {number} --save` stores that.",
             "good",
         )
     elif findings.diagnosis is not None:

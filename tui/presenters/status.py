@@ -171,13 +171,13 @@ def banners(status: Status, *, unreadable: str | None, ended: str | None, pause:
     elif status.engine is Engine.GONE:
         said.append(
             (
-                "✗ No engine runs on this log, so nothing is caught now. `lean-relay listen` starts one; "
-                "this screen joins it by itself.",
+                "✗ No engine runs on this database, so no webhooks are received. `lean-relay listen` starts "
+                "one; this screen joins it by itself.",
                 "bad",
             )
         )
     if status.engine is Engine.SILENT:
-        said.append((f"✗ The engine does not answer: {visible(status.detail or '')}. Asking on.", "bad"))
+        said.append((f"✗ The engine does not answer: {visible(status.detail or '')}. Asking again.", "bad"))
     if status.store_detail:
         said.append(
             (

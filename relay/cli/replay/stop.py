@@ -1,4 +1,4 @@
-"""`replay --stop`: a replay that runs in the engine ended, whoever began it."""
+"""`replay --stop`: stops replays that run in the engine, no matter who started them."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def _words(replay: ReplayStatus, was_over: bool) -> Iterator[str]:
     if was_over:
         yield f"replay {started_by(replay)}, had ended before"
     elif replay.is_running:
-        yield f"replay {started_by(replay)}, ends as soon as the log takes what it has done"
+        yield f"replay {started_by(replay)}, ends once its results are stored"
     else:
         yield f"replay {started_by(replay)}, is stopped"
     yield summary(replay)

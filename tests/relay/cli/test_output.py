@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import monotonic, sleep
@@ -644,16 +644,20 @@ def test_tail_follows(log: sqlite3.Connection, path: Path) -> None:
 
 def test_tail_waits_for_the_log(path: Path) -> None:
     """Started before the engine, `tail` says so, and prints what came from its start on."""
-    with subprocess.Popen(
-        [sys.executable, "-u", "-m", "relay", "tail", "--json", "--db", str(path)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        cwd=Path(__file__).parents[3],
-        text=True,
-    ) as program:
+    with ExitStack() as stack:
+        program = stack.enter_context(
+            subprocess.Popen(
+                [sys.executable, "-u", "-m", "relay", "tail", "--json", "--db", str(path)],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                cwd=Path(__file__).parents[3],
+                text=True,
+            )
+        )
+        stack.callback(program.kill)  # Where something below fails, nobody would end it.
         assert program.stdout is not None
         assert program.stderr is not None
-        assert "waiting for an engine: there is no log" in program.stderr.readline()
+        assert "waiting for an engine: no database at" in program.stderr.readline()
         with closing(new_log(path.with_suffix(".new"))) as connection:
             insert(connection, a_capture(1, received_at=datetime.now(UTC) - timedelta(hours=1)))
             insert(connection, a_capture(2, received_at=datetime.now(UTC)))

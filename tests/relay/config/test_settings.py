@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import fields
 
-from relay.config import SECRETS, SETTINGS, Settings, settings_table
+from relay.config import SECRETS, SETTINGS, Settings
+from relay.docs import tables
 
 
 def test_every_setting_has_a_row_with_its_option_default_and_trust() -> None:
     """The table has all settings in order, each with its default and when a project file needs trust."""
-    head, _, *rows = [line.strip("| ").split(" | ") for line in settings_table().splitlines()]
+    head, _, *rows = [line.strip("| ").split(" | ") for line in tables.settings().splitlines()]
     assert head == ["setting", "option", "default", "meaning", "needs trust"]
     assert [row[0] for row in rows] == [f"`{key}`" for key in (*SETTINGS, *(each.key for each in SECRETS))]
     by_name = {row[0].strip("`"): [cell.strip() for cell in row[1:]] for row in rows}

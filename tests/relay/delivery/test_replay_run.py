@@ -520,7 +520,7 @@ async def test_what_cannot_be_edited_or_sent_is_an_attempt_that_says_why(tmp_pat
     assert len(there.requests) == 1
     found = rows(settings.db, "SELECT outcome, error FROM attempts ORDER BY id")
     assert [outcome for outcome, _ in found] == ["answered", "unsendable", "unsendable"]
-    assert found[1][1] == "capture 2: payload.amount leads to nothing in the body"
+    assert found[1][1] == "capture 2: the body has no payload.amount"
     assert found[2][1] == "'A B' is not a valid method"
 
 
@@ -532,7 +532,7 @@ async def test_what_would_be_sent_is_shown_without_sending(tmp_path: Path) -> No
         async with engine.connect(settings) as send:
             shown = await send(PreviewRequest(order))
             wrong = with_(order, edits=Edits(set=(("nothing", "1"),)))
-            with pytest.raises(UsageError, match="capture 1: nothing leads to nothing"):
+            with pytest.raises(UsageError, match="capture 1: the body has no nothing"):
                 await send(PreviewRequest(wrong))
             run = await send(with_(order, to=(f":{there.port}",)))
             await ended(send, run)

@@ -125,7 +125,7 @@ async def test_pause_and_resume(tmp_path: Path) -> None:
 async def test_refused_keys_say_why(tmp_path: Path) -> None:
     """A key that cannot work now explains itself instead of doing nothing."""
     async with showing(tmp_path, [a_capture(1)]) as see:
-        await see.shows("No engine runs on this log")
+        await see.shows("No engine runs on this database")
         await see.press("s")
         await see.shows("needs a running engine")
 
@@ -143,12 +143,12 @@ async def test_engine_that_goes_and_comes_back(tmp_path: Path) -> None:
     new_log(db).close()
     wanted = Settings(db=db, port=0)
     async with screen_on(wanted) as see:
-        await see.shows("No engine runs on this log")
+        await see.shows("No engine runs on this database")
         async with engine.running(wanted, receive=True) as running:
             assert running.url is not None
             await see.shows(f"● {running.url}")
-            await see.shows_no("No engine runs on this log")
-        await see.shows("No engine runs on this log")
+            await see.shows_no("No engine runs on this database")
+        await see.shows("No engine runs on this database")
 
 
 # -- the controller, without a terminal ------------------------------------------------------------

@@ -68,7 +68,7 @@ def test_each_trouble_has_a_sentence_with_what_happens_next() -> None:
     """Engine gone, silent, disk full, paused, target down, log locked, listener ended."""
     down = a_target(state="down", reason="nothing listens on port 3000", waiting=3)
     assert "joins it" in said(Status(engine=Engine.GONE))
-    assert "Asking on" in said(Status(engine=Engine.SILENT, detail="pid 7: no answer"))
+    assert "Asking again" in said(Status(engine=Engine.SILENT, detail="pid 7: no answer"))
     assert "503" in said(Status(engine=Engine.RUNNING, store_detail="the disk is full"))
     assert "p lets them go" in said(
         Status(engine=Engine.RUNNING, targets=(a_target(state="paused", waiting=1),))
