@@ -6,6 +6,7 @@ The SQL is `relay.store.write.changes`'s.
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -31,6 +32,9 @@ STORE_WITHIN_S = 5.0
 
 SLICE_WITHIN_S = 60.0
 """How long one slice of a removal may take; longer means that the store hangs."""
+
+EMPTY_ATTEMPTS, EMPTY_EVERY_S = 20, 0.1
+"""How often, and how far apart, the WAL is emptied while a reader holds it; most reads take milliseconds."""
 
 MOST_NOTE_BYTES = 4096
 """A note is one line in a list. Longer notes of older versions stay, and are cut for display."""
@@ -59,7 +63,7 @@ async def delete_older(writer: Writer, before: int) -> int:
     last = await writer.write(partial(changes.last_before, received_at=before), within_s=SLICE_WITHIN_S)
     gone = await _delete(writer, [(1, last)], starred_too=False)
     if gone:
-        await writer.outside_transaction(changes.empty_log, within_s=SLICE_WITHIN_S)
+        await _empty_wal(writer)
     return gone
 
 
@@ -91,10 +95,20 @@ async def _shapes(writer: Writer, request: ShapesRequest) -> ChangeResult:
 async def _prune(writer: Writer, request: PruneRequest) -> PruneResult:
     try:
         gone = await _delete(writer, request.ranges, starred_too=request.starred_too)
-        emptied = await writer.outside_transaction(changes.empty_log, within_s=SLICE_WITHIN_S)
+        emptied = await _empty_wal(writer)
     except StoreUnavailable as trouble:
         raise RelayError(f"not all was removed: {trouble.detail}", word=trouble.reason) from trouble
     return PruneResult(removed=gone, emptied=emptied)
+
+
+async def _empty_wal(writer: Writer) -> bool:
+    """Empty the WAL, which still has what was removed; False if a reader holds it for longer."""
+    for attempt in range(EMPTY_ATTEMPTS):
+        if attempt:
+            await asyncio.sleep(EMPTY_EVERY_S)
+        if await writer.outside_transaction(changes.empty_wal, within_s=SLICE_WITHIN_S):
+            return True
+    return False
 
 
 async def _change(writer: Writer, work: Callable[[sqlite3.Connection], int]) -> int:

@@ -108,7 +108,7 @@ def mark_removal(connection: sqlite3.Connection, keep_s: int) -> bool:
     return True
 
 
-def empty_log(connection: sqlite3.Connection) -> bool:
+def empty_wal(connection: sqlite3.Connection) -> bool:
     """Truncate the WAL, which still contains removed rows; False while a reader uses it.
 
     Runs outside a transaction.

@@ -586,7 +586,6 @@ async def test_at_a_rate_or_as_far_apart_as_they_came(tmp_path: Path) -> None:
     started = rows(settings.db, "SELECT started_at FROM attempts ORDER BY id")[11:]
     gaps = [after - before for (before,), (after,) in pairwise(started)]
     assert min(gaps) > 0
-    assert started[-1][0] - started[0][0] >= 199_000
 
 
 async def test_until_delivered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import os
 import socket
 import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -267,6 +268,24 @@ async def test_pruned_captures_leave_no_bytes_behind(tmp_path: Path) -> None:
     assert canary not in held
     assert rows(settings.db, "SELECT id FROM captures") == [(31,)]
     assert rows(settings.db, "SELECT count(*) FROM notes") == [(1,)]
+
+
+async def test_a_prune_outlasts_a_short_read(tmp_path: Path) -> None:
+    """While a reader holds the WAL it is emptied again until that one has ended; one that stays is told."""
+    settings = settings_for(tmp_path)
+    async with engine.running(settings, receive=True) as running:
+        for _ in range(2):
+            await post(running.url, a_post())
+        with closing(sqlite3.connect(settings.db, isolation_level=None, check_same_thread=False)) as reader:
+            reader.execute("BEGIN")
+            reader.execute("SELECT count(*) FROM captures").fetchone()
+            asyncio.get_running_loop().call_later(0.3, reader.execute, "ROLLBACK")
+            first = await engine.request(settings, PruneRequest(ranges=[(1, 1)], starred_too=False))
+            assert first == PruneResult(removed=1, emptied=True)
+            reader.execute("BEGIN")
+            reader.execute("SELECT count(*) FROM captures").fetchone()
+            second = await engine.request(settings, PruneRequest(ranges=[(2, 2)], starred_too=False))
+            assert second == PruneResult(removed=1, emptied=False)
 
 
 async def test_keep_removes_old_captures(tmp_path: Path) -> None:

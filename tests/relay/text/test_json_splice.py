@@ -37,7 +37,7 @@ def test_just_that_value_changes(body: str, path: str, value: str, made: str) ->
 @pytest.mark.parametrize(
     ("body", "path", "words"),
     [
-        ('{"payload":{"amount":1}}', "payload.amout", "near it: payload.amount"),
+        ('{"payload":{"amount":1}}', "payload.amout", "did you mean payload.amount"),
         ('{"a":[1,2]}', "a[2]", r"the body has no a\[2\]; did you mean a\[1\], a\[0\]\?"),
         ('{"a":1}', "a.b", "the body has no a.b"),
         ('{"a":1}', "[0]", "the body has no"),

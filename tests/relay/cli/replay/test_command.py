@@ -125,7 +125,7 @@ def test_usage_is_checked_before_anything_is_sent(folder: Path, there: Backend) 
         (("replay", "1", *to, "--times", "9"), "this would send capture 1 9 times; without a terminal"),
         (("replay", "1"), "no target is configured; name one with --to"),
         (("replay", "1", "--to", "nonsense"), "--to: 'nonsense' is not a valid target"),
-        (("replay", "1", *to, "--set", "payload.amuont=1"), "near it: payload.amount"),
+        (("replay", "1", *to, "--set", "payload.amuont=1"), "did you mean payload.amount"),
         (("replay", "1..3", *to, "--yes", "--set", "x=1"), "capture 1: the body has no x"),
         (("replay", "1", *to, "--set", "x"), "is not a valid PATH=VALUE"),
         (("replay", "1", *to, "--header", "Host: x"), "Host is written by the relay itself"),
