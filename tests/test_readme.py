@@ -28,7 +28,7 @@ from relay.models import Capture, Delivery, from_micros
 from relay.store import schema
 from tests.support.backend import a_backend
 from tests.support.certificates import CLIENT, SERVER, make
-from tests.support.program import ROOT, Running, environment, running, working_folder
+from tests.support.program import ROOT, Process, Running, environment, running, working_folder
 from tui.keyboard.keys import PLACES
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -135,7 +135,7 @@ def test_every_line_is_run_or_known() -> None:
 @pytest.mark.parametrize("line", LISTENING)
 def test_lines_that_listen(line: str, tmp_path: Path, bin_folder: Path) -> None:
     """A line that starts the relay says that it listens, and ends in peace when it is told to."""
-    with subprocess.Popen(
+    with Process(
         ["sh", "-c", f"exec {line}"],
         cwd=with_certificates(working_folder(tmp_path)),
         env=variables(tmp_path, bin_folder),
@@ -165,7 +165,7 @@ def test_lines_that_end(line: str, engine: Running, bin_folder: Path) -> None:
 @pytest.mark.parametrize("line", FOLLOWING)
 def test_lines_that_wait_for_what_comes(line: str, engine: Running, bin_folder: Path) -> None:
     """`tail` and `wait` print what matches as it comes."""
-    with subprocess.Popen(
+    with Process[bytes](
         ["sh", "-c", f"exec {line}"],
         cwd=working_folder(engine.folder),
         env=variables(engine.folder, bin_folder),
@@ -205,7 +205,7 @@ def test_make_lines(line: str, tmp_path: Path, bin_folder: Path) -> None:
         assert " passed" in done.stdout, done.stdout + done.stderr
         return
     assert target == "run"
-    with subprocess.Popen(
+    with Process(
         make, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
         assert process.stdout is not None

@@ -20,6 +20,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
+from types import TracebackType
+from typing import AnyStr
 from unittest.mock import patch
 from urllib.parse import quote
 
@@ -32,6 +34,20 @@ ROOT = Path(__file__).resolve().parents[2]
 
 RELAY = ("-m", "relay")
 """What the interpreter runs; a test that plants a fault names a launcher of its own instead."""
+
+
+class Process(subprocess.Popen[AnyStr]):
+    """A process that is killed if a test fails; at the end of `with`, `Popen` would wait for it forever."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if kind is not None:
+            self.kill()
+        super().__exit__(kind, value, traceback)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.support.program import ROOT, reading, running, wait_until
+from tests.support.program import ROOT, Process, reading, running, wait_until
 from tests.support.sink import sink
 
 PER_SECOND = 400
@@ -18,9 +18,7 @@ def test_a_backend_stopped_under_load(tmp_path: Path) -> None:
     """Everything is answered meanwhile; on its return the backlog goes at once, in order, each once."""
     load = [sys.executable, "-m", "tests.bench.load", "--rate", str(PER_SECOND), "--seconds", str(SECONDS)]
     with sink() as there, running(tmp_path, "--forward-to", f":{there.port}/hook") as relay:
-        with subprocess.Popen(
-            [*load, "--port", str(relay.port)], cwd=ROOT, stdout=subprocess.PIPE
-        ) as posting:
+        with Process([*load, "--port", str(relay.port)], cwd=ROOT, stdout=subprocess.PIPE) as posting:
             wait_until(lambda: len(there.came) > 50, "the first captures")
             there.stop()
             wait_until(lambda: "is down: nothing listens" in relay.said, "the word that it is down")

@@ -21,6 +21,7 @@ import relay.cli
 from relay.cli import COMMANDS, SUMMARIES, run, with_default_command
 from relay.cli.context import Invocation, shared_options
 from relay.errors import CheckFailed, NotFound, RelayError, Unreachable, UsageError
+from tests.support.program import Process
 
 Register = Callable[[str, Callable[..., Any]], None]
 
@@ -298,7 +299,7 @@ sys.modules["waits"] = module
 COMMANDS["wait"] = "waits"
 sys.exit(run(["wait"]))
 """
-    with subprocess.Popen(
+    with Process[bytes](
         [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
         assert process.stdout is not None

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import monotonic, sleep
@@ -39,6 +39,7 @@ from tests.support.factories import (
     insert_attempt,
     new_log,
 )
+from tests.support.program import Process
 from tests.support.time_zones import clocks_of
 
 Run = Callable[..., tuple[int, str, str]]
@@ -644,17 +645,13 @@ def test_tail_follows(log: sqlite3.Connection, path: Path) -> None:
 
 def test_tail_waits_for_the_log(path: Path) -> None:
     """Started before the engine, `tail` says so, and prints what came from its start on."""
-    with ExitStack() as stack:
-        program = stack.enter_context(
-            subprocess.Popen(
-                [sys.executable, "-u", "-m", "relay", "tail", "--json", "--db", str(path)],
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                cwd=Path(__file__).parents[3],
-                text=True,
-            )
-        )
-        stack.callback(program.kill)  # Where something below fails, nobody would end it.
+    with Process(
+        [sys.executable, "-u", "-m", "relay", "tail", "--json", "--db", str(path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=Path(__file__).parents[3],
+        text=True,
+    ) as program:
         assert program.stdout is not None
         assert program.stderr is not None
         assert "waiting for an engine: no database at" in program.stderr.readline()

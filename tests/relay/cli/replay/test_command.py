@@ -24,6 +24,7 @@ from tests.support.factories import BODY, a_capture, insert_all, new_log
 from tests.support.lean_requests import SECRET, a_body, a_request
 from tests.support.program import (
     RELAY,
+    Process,
     environment,
     exchange,
     lean_relay,
@@ -96,7 +97,7 @@ def test_beside_an_engine_the_engine_sends_to_its_targets(tmp_path: Path) -> Non
         exchange(relay.port, a_request(a_body()))
         wait_until(lambda: "1 payment.updated valid -> 200" in relay.said, "the live delivery")
         arguments = [sys.executable, *RELAY, "replay", "latest", "--db", str(relay.db)]
-        with subprocess.Popen(
+        with Process(
             arguments,
             cwd=working_folder(tmp_path),
             env=environment(tmp_path),
@@ -330,7 +331,7 @@ def test_interrupted_it_ends_what_it_began(folder: Path, number: int, beside_an_
 
     def interrupt(there: Backend) -> str:
         arguments = ("replay", "1..3", "--yes", "--to", f":{there.port}", "--db", str(folder / "relay.db"))
-        with subprocess.Popen(
+        with Process(
             [sys.executable, *RELAY, *arguments],
             cwd=working_folder(folder),
             env=environment(folder),

@@ -14,7 +14,7 @@ import pytest
 from tests.relay.cli.replay.test_command import command
 from tests.support.backends import Backend, Wire, backend
 from tests.support.factories import a_capture, insert_all, new_log
-from tests.support.program import RELAY, environment, running, wait_until, working_folder
+from tests.support.program import RELAY, Process, environment, running, wait_until, working_folder
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def begun(folder: Path, there: Backend) -> Iterator[subprocess.Popen[bytes]]:
     """A command that replays three captures, its first request taken."""
     arguments = ("replay", "1..3", "--yes", "--to", f":{there.port}", "--db", str(folder / "relay.db"))
     before = len(there.requests)
-    with subprocess.Popen(
+    with Process[bytes](
         [sys.executable, *RELAY, *arguments],
         cwd=working_folder(folder),
         env=environment(folder),
