@@ -22,12 +22,12 @@ from tui.terminal_watch import watched
 from tui.theme import DARK, LIGHT, THEMES
 
 SWITCH_S = 0.0005
-"""How long a search in Python may hold the interpreter while a key waits; with Python's 5 ms, rows read for
-the screen wait so long each time, and a key took 120 ms instead of 40."""
+"""How long a search in Python may hold the interpreter while a key waits. With Python's default of 5 ms
+each read of rows waited that long, and a key took 120 ms instead of 40."""
 
 
 class RelayApp(App[None]):
-    """lean-relay's screens on one log."""
+    """The terminal UI on one database."""
 
     TITLE = "lean-relay"
     CSS_PATH = "styles.tcss"
@@ -39,76 +39,77 @@ class RelayApp(App[None]):
     def __init__(self, gateway: Gateway) -> None:
         super().__init__()
         self._gateway = gateway
-        self._loop_of_it: asyncio.AbstractEventLoop | None = None
+        self._event_loop: asyncio.AbstractEventLoop | None = None
         self.keys_in_force = keymap(gateway.settings)
-        self.animation_level = "none"  # A key shows its effect at once.
+        self.animation_level = "none"  # Keys take effect at once.
         for theme in THEMES:
             self.register_theme(theme)
         self.theme = DARK.name
 
     def on_mount(self) -> None:
-        loop = self._loop_of_it = asyncio.get_running_loop()
+        loop = self._event_loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP):
-            # Python's own way would leave the terminal as it is: raw, with its mouse and no cursor.
+            # Python's default handling would leave the terminal raw, with mouse reporting and no cursor.
             loop.add_signal_handler(number, self.exit)
         self.set_keymap(self.keys_in_force.wanted)
         self.push_screen(MainScreen(self._gateway))
 
     def exit(self, result: None = None, return_code: int = 0, message: Any = None) -> None:
-        """Leave, whoever asks for it; how the screen is now is what it begins with next time."""
+        """Save the screen state for the next start, then exit."""
         for screen in self.screen_stack:
             if isinstance(screen, MainScreen):
                 screen.leave_memory()
         super().exit(result, return_code, message)
 
     def leave_soon(self) -> None:
-        """Leave; may be asked from any thread, and before there is a screen."""
-        if self._loop_of_it is not None:
-            self._loop_of_it.call_soon_threadsafe(self.exit)
+        """Exit; safe to call from any thread, also before there is a screen."""
+        if self._event_loop is not None:
+            self._event_loop.call_soon_threadsafe(self.exit)
 
     def _fatal_error(self) -> None:
-        """End after a fault of ours; `run` raises it on the terminal that is itself again.
+        """End after an internal error; `run` raises it once the terminal is restored.
 
-        Textual's own would print local variables, and with them bodies and escapes, past `relay.text.safe`.
+        Textual's own handler would print local variables, and with them bodies and escapes, without
+        `relay.text.safe`.
         """
         self._close_messages_no_wait()
 
     def get_key_display(self, binding: Binding) -> str:
-        """A key as help and palette write it."""
+        """A key as written in help and palette."""
         return binding.key_display or name(binding.key)
 
     def action_help_quit(self) -> None:
-        """Ctrl-C with nothing selected to copy: leave, as elsewhere in a terminal."""
+        """Ctrl-C with nothing selected to copy: exit, as in other terminal programs."""
         self.exit()
 
     def action_turn_theme(self) -> None:
-        """Light in place of dark, or the other way round."""
+        """Switch between the dark and the light theme."""
         self.theme = LIGHT.name if self.theme == DARK.name else DARK.name
 
 
 def keymap(settings: Settings) -> Keymap:
-    """The keys that settings ask for.
+    """The keys as configured.
 
     Raises:
-        UsageError: they cannot be.
+        UsageError: the `keys` setting is not valid.
     """
     return Keymap(settings.keys, settings.sources.get("keys", "keys"))
 
 
 def run(settings: Settings, listener: Listener | None = None) -> int:
-    """Show the log of these settings until somebody leaves.
+    """Run the terminal UI until the user leaves.
 
     Args:
-        listener: the process that takes webhooks for this screen, where one was started for it.
+        listener: the receiving process, if one was started for this screen.
 
     Raises:
-        NotFound: there is no log.
-        UsageError: keys of the settings are wrong.
-        RelayError: it cannot be read.
+        NotFound: there is no database.
+        UsageError: the `keys` setting is not valid.
+        RelayError: the database cannot be read.
     """
     sys.setswitchinterval(SWITCH_S)
     for variable in ("COLUMNS", "LINES"):
-        # Textual would take them for the size of the terminal, which has one of its own and can change it.
+        # Textual would take them for the size of the terminal, which can change.
         os.environ.pop(variable, None)
     with Gateway(settings, listener) as gateway:
         app = RelayApp(gateway)

@@ -1,4 +1,4 @@
-"""The palette: everything that has a key, by its words."""
+"""The command palette: every action that has a key."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tui.widgets.pages import PAGES
 
 
 class KeyCommands(Provider):
-    """Actions of the screen that it was opened on; of the main one those of all its parts, and the tabs."""
+    """Actions of the current screen; on the main screen those of all its parts, and the tabs."""
 
     async def discover(self) -> Hits:
         for text, help, run in self._all():

@@ -1,8 +1,7 @@
-"""A terminal that goes without a word: the screen has to end, since nobody can see or end it.
+"""End the process when its terminal is gone.
 
-A terminal's end is usually told by SIGHUP. A screen that was started without one that is its own (in a
-container, by setsid) hears nothing; and Textual would read its end of file in a loop, and wait for ever to
-draw.
+A terminal that closes usually sends SIGHUP. A process without a controlling terminal (in a container, by
+setsid) gets none; Textual would then read end of file in a loop and block on drawing forever.
 """
 
 from __future__ import annotations
@@ -17,18 +16,18 @@ from contextlib import contextmanager
 LOOK_S = 0.5
 
 ENDS_WITHIN_S = 2.0
-"""For leaving as `q` does; drawing may stand still already."""
+"""Time for a normal exit; drawing may already be blocked."""
 
 HUNG_UP = 129
-"""Exit code, as of a shell whose command a SIGHUP has ended."""
+"""Exit code that a shell returns for a command ended by SIGHUP."""
 
 
 @contextmanager
 def watched(leave: Callable[[], object]) -> Iterator[None]:
-    """Within this the process ends when its terminal has gone.
+    """End the process when its terminal is gone, while this context is open.
 
     Args:
-        leave: called from another thread then; what takes longer to end is ended.
+        leave: called from another thread; a process that still runs ENDS_WITHIN_S later is killed.
     """
     over = threading.Event()
     watch = threading.Thread(target=_watch, args=(over, leave), name="terminal", daemon=True)
@@ -48,4 +47,4 @@ def _watch(over: threading.Event, leave: Callable[[], object]) -> None:
                 leave()
                 if not over.wait(ENDS_WITHIN_S):
                     os._exit(HUNG_UP)
-            return  # macOS cannot ask terminals so; there SIGHUP has to do.
+            return  # macOS cannot poll terminals; SIGHUP has to do there.

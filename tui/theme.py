@@ -1,4 +1,4 @@
-"""The colours: a dark and a light theme. Styles name what a colour means; only this file names colours."""
+"""The dark and the light theme. Styles use roles such as `warning`; only this file defines colours."""
 
 from __future__ import annotations
 

@@ -93,7 +93,7 @@ async def test_no_body(tmp_path: Path) -> None:
     """A request without a body says so."""
     async with showing(tmp_path, [a_capture(1, body=b"")]) as see:
         await see.press("2")
-        await see.shows("It had no body.")
+        await see.shows("The request has no body.")
 
 
 async def test_differences_are_marked_and_gone_through(tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ PICTURES_TAKEN = (
     Picture(name="list-wide", size=WIDE, keys=("k", "k"), waits_for=("#13 ",), coloured=IN_LIST),
     Picture(name="list-light", keys=("ctrl+t",), coloured=(*IN_LIST, "Event", "/.env")),
     Picture(name="list-marked", keys=("o", "space", "j", "space", "z"), waits_for=("2 marked",)),
-    Picture(name="tab-event", keys=(*["k"] * 9, "enter", "z"), waits_for=("#6 ", "What is known")),
+    Picture(name="tab-event", keys=(*["k"] * 9, "enter", "z"), waits_for=("#6 ", "About this type")),
     Picture(name="tab-body", keys=(*["k"] * 4, "2"), waits_for=("#11 ", '"250.00"')),
     Picture(name="tab-headers", keys=("k", "3"), waits_for=("#14 ", "lean-signature")),
     Picture(name="tab-deliveries", keys=(*["k"] * 9, "4"), waits_for=("#6 ", "no such payment")),
@@ -79,7 +79,7 @@ PICTURES_TAKEN = (
     Picture(
         name="refusals",
         keys=("X", "j", "j"),
-        waits_for=("22 turned away", "#4 too-large"),
+        waits_for=("22 refused", "#4 too-large"),
         coloured=("store-full                no room", "tls-no-certificate x3"),
     ),
     Picture(

@@ -1,8 +1,8 @@
-"""Bodies to look at: views of any bytes as numbered lines of safe, styled text.
+"""Views of bodies: any bytes as numbered lines of safe, styled text.
 
 Pure: no Textual, no file, socket or clock. `open_body` decodes a body within limits and names its
-views; `Opened.document` makes one; `Rows` says which piece of it stands in which row of a screen;
-`search` finds text in it. A body of 10 MiB costs what is on the screen of it, and an index.
+views; `Opened.document` makes one; `Rows` maps its pieces to the rows of a screen; `search` finds text in
+it. A body of 10 MiB costs an index, and the rows on the screen.
 """
 
 from tui.bodies.document import Document, Hit, Span

@@ -1,7 +1,7 @@
-"""What a view of a body is made of: numbered lines, each a sequence of spans of safe text.
+"""A view of a body: numbered lines, each a sequence of spans of safe text.
 
-Owns the one way from a piece of a line to spans. A document knows the kinds of text on its lines; it
-makes nothing until a line is looked at.
+Owns the only conversion of a piece of a line to spans. A document knows the kinds of text on its lines; it
+does nothing until a line is needed.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from tui.bodies.shown import parts
 
 
 class Span(NamedTuple):
-    """A piece of a row: text that a terminal may see, and what it is."""
+    """A piece of a row: text that is safe for a terminal, and its style."""
 
     text: str
     style: str
     """`text`, `key`, `string`, `number`, `literal`, `punctuation`, `comment`, `name`, `offset`, `odd`."""
     hit: str = ""
-    """`hit` in what a search found, `current` in the one that the cursor is at."""
+    """`hit` inside a search hit, `current` inside the one at the cursor."""
 
 
 class Hit(NamedTuple):
-    """Bytes of a document's data that a search found."""
+    """A range of bytes that a search found."""
 
     start: int
     stop: int
@@ -32,7 +32,7 @@ class Hit(NamedTuple):
 
 
 class Token(NamedTuple):
-    """Bytes of a line that are of one kind."""
+    """A range of bytes of one kind on a line."""
 
     start: int
     stop: int
@@ -40,21 +40,21 @@ class Token(NamedTuple):
 
 
 class Unshowable(Exception):
-    """A view cannot show this body; the text says why."""
+    """A view cannot show this body; the text is the reason."""
 
 
 class Document:
-    """A text as it is: raw.
+    """The raw text.
 
     Args:
-        data: what is shown and searched; offsets everywhere count its bytes.
-        notes: sentences about what was left out or read otherwise, safe to show.
+        data: the bytes to show and search; all offsets count these bytes.
+        notes: sentences about omissions and odd decoding, safe to show.
     """
 
     wraps = True
     """Whether its lines may be wrapped."""
     hangs = False
-    """Whether the rows that go on with a line are indented further than the line."""
+    """Whether the continuation rows of a line are indented further than the line."""
     is_tree = False
     """Whether its lines fold; then it is a `tui.bodies.jsontext.JsonDocument`."""
 
@@ -68,11 +68,11 @@ class Document:
         return (Token(start, stop, "text"),)
 
     def spans(self, line: int, start: int, stop: int, hits: Sequence[Hit] = ()) -> list[Span]:
-        """What stands in a piece of a line.
+        """The spans of a piece of a line.
 
         Args:
-            start: of the piece, an offset as `Rows.piece` gives it.
-            hits: those that touch the piece, in order.
+            start: of the piece, an offset from `Rows.piece`.
+            hits: those that overlap the piece, in order.
         """
         found: list[Span] = []
         for low, high, style in self.tokens(*self.lines.bounds(line)):
@@ -83,11 +83,11 @@ class Document:
 
 
 class Listing(Document):
-    """Lines that were made for showing, the style of each told apart by its number.
+    """Generated lines, with a style for each line number.
 
     Args:
-        kinds: styles by line: one for the whole line, or those of what stands before and after the
-            first `separator` on it.
+        kinds: styles by line: one for the whole line, or two for the text before and after the first
+            `separator` on it.
     """
 
     hangs = True
@@ -120,7 +120,7 @@ class Listing(Document):
 
 
 def cut_at_hits(data: bytes, start: int, stop: int, hits: Sequence[Hit]) -> Iterator[tuple[bytes, str]]:
-    """`data[start:stop]` in pieces, each with whether it lies in a hit."""
+    """`data[start:stop]` in pieces, each with its `Span.hit`."""
     for low, high, current in hits:
         low, high = max(low, start), min(high, stop)
         if low < high:

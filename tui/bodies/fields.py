@@ -22,10 +22,10 @@ _CONTROLS = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 
 
 def form(body: bytes) -> Listing:
-    """Each field of a URL-encoded body on a line, decoded, in the order they came.
+    """The fields of a URL-encoded body, decoded, one on a line, in the order received.
 
     Raises:
-        Unshowable: it is no such body.
+        Unshowable: the body has no fields.
     """
     fields = body.strip(b"\r\n").split(b"&", MOST_FIELDS)
     notes = []
@@ -51,7 +51,7 @@ def _on_one_line(data: bytes) -> bytes:
 
 
 def multipart(body: bytes, content_type: str) -> Listing:
-    """The parts of a multipart body (RFC 2046, 5.1): their headers, and what of them is text.
+    """The parts of a multipart body (RFC 2046, 5.1): their headers and their text.
 
     Raises:
         Unshowable: there is no boundary, or it is not in the body.
@@ -116,21 +116,21 @@ def _part(number: int, part: bytes, lines: list[bytes], kinds: list[Kind]) -> No
 def _content(content: bytes, *, json: bool) -> tuple[list[bytes], str]:
     if not looks_like_text(content):
         first = content[:SHOWN_OF_BINARY].hex(" ")
-        return [f"no text: {first}{' ...' if len(content) > SHOWN_OF_BINARY else ''}".encode()], "comment"
+        return [f"not text: {first}{' ...' if len(content) > SHOWN_OF_BINARY else ''}".encode()], "comment"
     if json and len(content) <= MOST_OF_PART and (laid := laid_out(content)) is not None:
         return laid.encode("utf-8").split(b"\n"), "text"
     return [line.removesuffix(b"\r") for line in content[:MOST_OF_PART].split(b"\n")], "text"
 
 
 def looks_like_text(data: bytes) -> bool:
-    """Judged by its first 4 KiB: UTF-8, and control characters only where texts have them."""
+    """Whether the first 4 KiB are UTF-8 without unusual control characters."""
     head = data[:4096]
     if _CONTROLS.search(head):
         return False
     try:
         head.decode("utf-8")
     except UnicodeDecodeError as error:
-        # A character may be cut by the end of the head.
+        # The end of the head may cut a character.
         return len(data) > len(head) and error.start > len(head) - 4
     return True
 
@@ -141,11 +141,11 @@ def parameter(content_type: str, name: str) -> str:
     try:
         message["Content-Type"] = content_type
         found = message.get_param(name, "")
-    except Exception:  # the standard library's parser, on whatever a sender has made up
+    except Exception:  # The standard library's parser, on a header that may be malformed in any way.
         return ""
     return found if isinstance(found, str) else str(found[2])
 
 
 def media_type(content_type: str) -> str:
-    """What stands before the parameters, in lower case."""
+    """The part before the parameters, in lower case."""
     return visible(content_type.partition(";")[0].strip().lower()[:100])

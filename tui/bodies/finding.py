@@ -1,6 +1,6 @@
-r"""Where a text occurs in a body, in any case, also where JSON writes it with \u escapes.
+r"""Search for a text in a body, in any case, also where JSON writes it with \u escapes.
 
-Works on the bytes, block by block, so that a search through many of them can be stopped in between.
+Works on the bytes, block by block, so that a long search can be stopped in between.
 """
 
 from __future__ import annotations
@@ -16,46 +16,46 @@ from tui.bodies.document import Hit
 BLOCK = 256 * 1024
 MOST_HITS = 100_000
 MOST_SOUGHT = 200
-"""Characters of a text to look for."""
+"""Characters of the text to search for."""
 
 
 class Hits:
-    """What was found so far, in order."""
+    """The hits found so far, in order."""
 
     def __init__(self) -> None:
         self.starts = array("Q")
         self.stops = array("Q")
         self.is_cut = False
-        """There are more than were counted."""
+        """There are more than MOST_HITS."""
 
     def __len__(self) -> int:
         return len(self.starts)
 
     def touching(self, start: int, stop: int, current: int) -> list[Hit]:
-        """Those that reach into these bytes; `current` is the number of the one at the cursor, or -1."""
+        """Hits that overlap these bytes; `current` is the number of the one at the cursor, or -1."""
         low = bisect_right(self.stops, start)
         high = bisect_left(self.starts, stop)
         return [Hit(self.starts[at], self.stops[at], at == current) for at in range(low, high)]
 
     def after(self, offset: int) -> int:
-        """The number of the first that begins at `offset` or later; that of the first of all if none does."""
+        """Number of the first hit at or after `offset`; wraps around."""
         at = bisect_left(self.starts, offset)
         return at if at < len(self) else 0
 
     def before(self, offset: int) -> int:
-        """The number of the last that begins before `offset`; that of the last of all if none does."""
+        """Number of the last hit before `offset`; wraps around."""
         return (bisect_left(self.starts, offset) or len(self)) - 1
 
 
 def search(data: bytes, text: str, *, as_hex: bool = False) -> Iterator[Hits]:
-    """Look for `text`; gives what was found so far after each block, and at last all.
+    """Search for `text`; yield the hits so far after each block, and at last all.
 
     Args:
-        as_hex: pairs of hexadecimal digits (`1f 8b`) stand for bytes too.
+        as_hex: also read pairs of hexadecimal digits (`1f 8b`) as bytes.
     """
     hits = Hits()
     pattern = _pattern(text[:MOST_SOUGHT], as_hex=as_hex)
-    # As escapes each character takes twelve bytes at most.
+    # An escaped character takes twelve bytes at most.
     reach = 12 * MOST_SOUGHT
     done = 0
     for low in range(0, len(data) if pattern else 0, BLOCK):
@@ -76,7 +76,7 @@ def search(data: bytes, text: str, *, as_hex: bool = False) -> Iterator[Hits]:
 
 
 def found(data: bytes, text: str, *, as_hex: bool = False) -> Hits:
-    """All that `search` finds, at once."""
+    """All hits of `search`, at once."""
     return deque(search(data, text, as_hex=as_hex), maxlen=1).pop()
 
 
@@ -93,7 +93,7 @@ def _pattern(text: str, *, as_hex: bool) -> re.Pattern[bytes] | None:
 def _letter(letter: str) -> bytes:
     if letter.isascii():
         return re.escape(letter.encode())
-    # Bytes know no case beyond ASCII, so that each form of the letter is a choice of its own.
+    # Bytes have no case beyond ASCII, so each form of the letter is a choice of its own.
     forms = {letter, letter.lower(), letter.upper(), letter.swapcase()}
     choices = []
     for form in sorted(forms):

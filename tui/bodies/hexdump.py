@@ -1,4 +1,4 @@
-"""Bytes as hexadecimal: offset, bytes, and what of them is ASCII. No text is made before it is drawn."""
+"""Hex dump: offset, bytes and ASCII. Text is made only when it is drawn."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from tui.bodies.document import Document, Hit, Span
 from tui.bodies.lines import Lines
 
 WIDTHS = ((16, 76), (8, 44), (4, 28))
-"""Bytes a row, and the cells that such a row takes."""
+"""Bytes of a row, and the cells that it takes."""
 
 
 class HexDocument(Document):
-    """Rows of 16 bytes, of 8 or 4 where the screen is narrow."""
+    """Rows of 16 bytes; of 8 or 4 on a narrow screen."""
 
     wraps = False
 
     def __init__(self, data: bytes, notes: Sequence[str] = (), width: int = 76) -> None:
-        # No index of lines: they are all of one length.
+        # No index of lines: all have the same length.
         self.data = data
         self.notes = tuple(notes)
         self.per_row = next((count for count, cells in WIDTHS if cells <= width), WIDTHS[-1][0])
         self.lines = _HexLines(data, self.per_row)
 
     def fitting(self, width: int) -> HexDocument:
-        """The same bytes in rows that fit into `width` cells."""
+        """The same bytes in rows that fit `width` cells."""
         other = HexDocument(self.data, self.notes, width)
         return self if other.per_row == self.per_row else other
 
     def spans(self, line: int, start: int, stop: int, hits: Sequence[Hit] = ()) -> list[Span]:
-        """A whole row, whatever piece of it is asked for."""
+        """The whole row, for any piece of it."""
         start, stop = self.lines.bounds(line)
         marks = [""] * (stop - start)
         for low, high, current in hits:

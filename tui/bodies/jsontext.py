@@ -1,8 +1,8 @@
-"""JSON to look at: laid out with each number's own digits, foldable, each line with its path.
+"""JSON laid out for display: the digits of numbers kept, foldable, a path for each line.
 
-Nothing is parsed into values. The body is laid out as text once, after which a line of it says by
-its indentation and its first and last characters what it is, and its parent, its end and its place
-among its siblings are found by searching bytes. That takes milliseconds in texts of tens of MiB.
+Nothing is parsed into values. The body is laid out as text once. The indentation and the first and last
+characters of a line then show its kind, and searches of the bytes find its parent, its end and its index
+among its siblings. That takes milliseconds in texts of tens of MiB.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ from relay.text.units import format_bytes
 from tui.bodies.document import Document, Token, Unshowable
 
 FOLDED_FROM = 300
-"""Lines from which on a tree opens folded."""
+"""A tree of this many lines opens folded."""
 
 MOST_WITH_CONSTANTS = 1024 * 1024
-"""Bytes of a body whose NaN and Infinity are let pass."""
+"""Largest body in bytes in which NaN and Infinity are accepted."""
 
 WRAPPED_UP_TO = 2 * 1024 * 1024
-"""Bytes of a tree whose lines may be wrapped."""
+"""Largest tree in bytes whose lines may be wrapped."""
 
 COUNTED_UP_TO = 2 * 1024 * 1024
-"""Bytes whose values are counted while a folded line is drawn."""
+"""Largest text in bytes whose values are counted to draw a folded line."""
 
 MOST_FOLDED = 200_000
-"""Brackets that are folded at once."""
+"""Most brackets folded at once."""
 
 _CONSTANT = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|-?\b(?:NaN|Infinity)\b', re.DOTALL)
 _MARK = b'"\x7f'
-"""Begins the string that stands for a constant while a body is laid out; the one
-control character that JSON takes as it is."""
+"""Start of the string that replaces a constant while a body is laid out; the only control character that
+JSON allows unescaped."""
 _MARKED = re.compile(_MARK + rb'(-?(?:NaN|Infinity))"')
 _KEY = re.compile(rb' *("[^"\\]*+(?:\\.[^"\\]*+)*+"): ', re.DOTALL)
 _OPENING = b"{["
@@ -45,10 +45,10 @@ _OUTER_BRACKETS = re.compile(rb"\n  (?:  )?(?:[}\]]|[^ \n][^\n]*+(?<=[{\[])(?=\n
 
 
 def laid_out(body: bytes) -> tuple[bytes, tuple[str, ...]]:
-    """A JSON body laid out, and what is to be said about it.
+    """Lay out a JSON body; return the text, and notes on it.
 
     Raises:
-        Unshowable: it is no JSON, or too much.
+        Unshowable: it is not JSON, or too large.
     """
     try:
         return indented(body), ()
@@ -61,7 +61,8 @@ def laid_out(body: bytes) -> tuple[bytes, tuple[str, ...]]:
         except ValueError:
             pass
         else:
-            return _MARKED.sub(rb"\1", text), ("NaN and Infinity are no JSON: most parsers refuse this body",)
+            note = "NaN and Infinity are not valid JSON: most parsers refuse this body"
+            return _MARKED.sub(rb"\1", text), (note,)
     raise Unshowable(reason)
 
 
@@ -70,7 +71,7 @@ def _as_text(found: re.Match[bytes]) -> bytes:
 
 
 class JsonDocument(Document):
-    """JSON that `laid_out` has laid out, as text or as a tree."""
+    """JSON from `laid_out`, as text."""
 
     hangs = True
 
@@ -103,33 +104,33 @@ class JsonDocument(Document):
         return found
 
     def _content(self, start: int, stop: int) -> int:
-        """Where the line's text begins after its blanks."""
-        # Indentation is bounded by the depth that is laid out.
+        """Offset of the line's text after its indentation."""
+        # The depth that is laid out limits the indentation.
         head = self.data[start : min(stop, start + 512)]
         return start + len(head) - len(head.lstrip(b" "))
 
     # -- structure --------------------------------------------------------------------------------
 
     def opens(self, line: int) -> bool:
-        """Whether a bracket opens on this line that closes on another."""
+        """Whether this line opens a bracket that another line closes."""
         start, stop = self.lines.bounds(line)
         return stop > start and self.data[stop - 1] in _OPENING
 
     def end(self, line: int) -> int:
-        """The line on which what opens on `line` closes."""
+        """The line that closes the bracket opened on `line`."""
         start, stop = self.lines.bounds(line)
         return self.lines.at(self._close(start, stop))
 
     def _close_of(self, start: int, stop: int) -> int:
-        """The offset of the bracket that closes the one at the end of a line."""
+        """Offset of the bracket that closes the one at the end of a line."""
         blanks = self._content(start, stop) - start
         closing = b"}" if self.data[stop - 1] == 0x7B else b"]"
         return self.data.find(b"\n" + b" " * blanks + closing, stop) + 1 + blanks
 
     def parent(self, line: int) -> int | None:
-        """The line that opens the bracket in which `line` stands; None for the root.
+        """The line that opens the bracket around `line`; None for the root.
 
-        Of a line with a closing bracket that is the line with the opening one.
+        For a closing bracket, the line with the opening one.
         """
         start, stop = self.lines.bounds(line)
         found = self._parent(start, stop)
@@ -144,8 +145,8 @@ class JsonDocument(Document):
             return None
         if blanks == 0:
             return 0
-        # The nearest line with that indentation that is no closing bracket; looked for in growing
-        # windows, because a search for what is not there would go back to the beginning each time.
+        # The nearest line with that indentation that is not a closing bracket. Searched in growing
+        # windows, because a search without a match would go back to the beginning each time.
         margin = b"\n" + b" " * blanks
         low, window = start, 4096
         while low > 0:
@@ -162,7 +163,7 @@ class JsonDocument(Document):
         return self.data[at : at + 1] in (b"}", b"]")
 
     def held(self, line: int) -> str:
-        """What the brackets that open on `line` hold, in a word: how many values, or how much."""
+        """Summary of the bracket that opens on `line`: its number of values, or its size."""
         return self._held(line)
 
     def _held_by(self, line: int) -> str:
@@ -173,7 +174,7 @@ class JsonDocument(Document):
         return f"{self._values(self._content(start, stop) - start + 2, stop, close):,}"
 
     def _values(self, blanks: int, low: int, high: int) -> int:
-        """How many values begin at an indentation between two offsets, of which `low` is a line feed."""
+        """Number of values that begin at an indentation between two offsets; `low` is a line feed."""
         data = self.data
         margin = b"\n" + b" " * blanks
         found = data.count(margin, low, high)
@@ -182,12 +183,12 @@ class JsonDocument(Document):
         return found
 
     def folds(self, *, deep: bool = False) -> Iterator[tuple[int, int]]:
-        """Lines that open brackets and those that close them: of the first two levels inside the root's.
+        """Lines that open a bracket with those that close it, for the first two levels inside the root.
 
-        Inner ones come before those that they are in.
+        Inner ones come before outer ones.
 
         Args:
-            deep: those of all levels.
+            deep: for all levels.
         """
         opened: list[int] = []
         count = 0
@@ -202,7 +203,7 @@ class JsonDocument(Document):
                     return
 
     def _brackets(self, pattern: re.Pattern[bytes]) -> Iterator[re.Match[bytes]]:
-        # By blocks: one search through everything would keep other threads waiting.
+        # By blocks: a single search would block other threads.
         for block in range(self.lines.blocks):
             starts = self.lines.starts(block)
             yield from pattern.finditer(self.data, max(starts[0] - 1, 0), starts[-1])
@@ -210,7 +211,7 @@ class JsonDocument(Document):
     # -- paths ------------------------------------------------------------------------------------
 
     def path(self, line: int) -> str:
-        """The path of the value on a line, as `relay.text.layout.leaves` writes it; empty for the root."""
+        """Path of the value on a line, as in `relay.text.layout.leaves`; empty for the root."""
         steps: list[str | int] = []
         at: int | None = self.lines.bounds(line)[0]
         start = at or 0
@@ -235,7 +236,7 @@ class JsonDocument(Document):
         return len(self.data) if end < 0 else end
 
     def _index(self, parent: int, start: int, stop: int) -> int:
-        """The place of a value in its array, counted from the one that was asked for last."""
+        """Index of a value in its array, counted from the one looked up last."""
         blanks = self._content(start, stop) - start
         first = self._line_end(parent)
         known, count = self._counted.get(parent, (first + 1, 0))
@@ -249,7 +250,7 @@ class JsonDocument(Document):
         return count
 
     def value(self, line: int) -> str:
-        """The value on a line as JSON text; of a bracket all that it holds."""
+        """The value on a line as JSON text; for a bracket the whole array or object."""
         start, stop = self.lines.bounds(line)
         at = self._content(start, stop)
         if self._closes(at):
@@ -267,9 +268,9 @@ class JsonDocument(Document):
         return found.decode("utf-8")
 
     def find_path(self, path: str) -> tuple[int, bool]:
-        """The line of the value at a path, of a repeated key the last.
+        """The line of the value at a path, and True; for a repeated key the last one.
 
-        Where there is no such value, the line of the nearest one that it would stand in, and False.
+        Without such a value, the line of the nearest value that could contain it, and False.
         """
         at = 0
         line_stop = self._line_end(0)
@@ -304,7 +305,7 @@ class JsonDocument(Document):
         low = max(low, found)
         if self.data.find(b"\\", low, high) < 0:
             return last
-        # It may be written with other escapes, once more after that too.
+        # A later key may be the same with other escapes.
         for key in re.compile(margin + rb'("[^"\\]*+(?:\\.[^"\\]*+)*+"): ').finditer(self.data, low, high):
             if b"\\" in key[1] and _text(key[1]) == name:
                 last = key.start() + 1
@@ -312,7 +313,7 @@ class JsonDocument(Document):
 
 
 class JsonTree(JsonDocument):
-    """The same text, its brackets foldable. A large one is not wrapped, so that folding stays quick."""
+    """The same text, foldable. A large one is not wrapped, so that folding stays fast."""
 
     is_tree = True
 

@@ -1,6 +1,6 @@
-"""The lines of a text of any size by number, without a list of them.
+"""The lines of a text of any size, by number, without a list of them.
 
-Owns an index of one entry per 32 KiB; the lines of a block are found when it is looked at.
+Owns an index with an entry for each 32 KiB; the lines of a block are found when needed.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from functools import lru_cache
 from itertools import accumulate
 
 BLOCK = 32 * 1024
-"""Bytes of a block; it ends with a line, so one with a longer line is larger."""
+"""Bytes of a block; it ends with a line, so a longer line makes it larger."""
 
 
 class Lines:
-    """What stands between line feeds: an empty text is one empty line."""
+    """The lines between line feeds; an empty text is one empty line."""
 
     def __init__(self, data: bytes) -> None:
         self.data = data
@@ -28,7 +28,7 @@ class Lines:
             end = data.rfind(b"\n", at, at + BLOCK) + 1 or data.find(b"\n", at + BLOCK) + 1
             self._at.append(at)
             self._first.append(line)
-            # A slice that holds nothing but one long line is not split: find has said so already.
+            # A slice of one long line is not split again: find has found its end.
             piece = data[at : end or len(data)]
             self.widest = max(self.widest, max(map(len, piece.split(b"\n"))))
             if not end:
@@ -43,19 +43,19 @@ class Lines:
         return len(self._at)
 
     def block_of(self, line: int) -> int:
-        """Which block holds a line."""
+        """The block of a line."""
         return bisect_right(self._first, line) - 1
 
     def first(self, block: int) -> int:
-        """The number of a block's first line."""
+        """Number of a block's first line."""
         return self._first[block]
 
     def starts(self, block: int) -> array[int]:
-        """Where each line of a block begins, and at last where the next block's first one does."""
+        """Offset of each line of a block, and of the next block."""
         return self._starts(block)
 
     def bounds(self, line: int) -> tuple[int, int]:
-        """Where a line begins and ends; its line feed is no part of it.
+        """Start and end of a line, without its line feed.
 
         Raises:
             IndexError: there is no such line.
@@ -68,7 +68,7 @@ class Lines:
         return starts[place], starts[place + 1] - 1
 
     def at(self, offset: int) -> int:
-        """The number of the line that holds the byte at `offset`; a line feed belongs to the line it ends."""
+        """Number of the line with the byte at `offset`; a line feed belongs to the line that it ends."""
         block = bisect_right(self._at, offset) - 1
         place = bisect_right(self._starts(block), offset) - 1
         return min(self._first[block] + place, self.count - 1)

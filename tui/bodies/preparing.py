@@ -1,4 +1,4 @@
-"""A view made ready to draw: document, rows, folds and marks together, in steps that can be stopped."""
+"""Prepare a view for drawing: document, rows, folds and marks, in steps that can be stopped."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tui.bodies.rows import Rows
 from tui.bodies.viewers import Opened, open_body
 
 LIGHT = 96 * 1024
-"""Bytes of a body that is prepared within some 20 ms."""
+"""Largest body in bytes that is prepared within some 20 ms."""
 
 MOST_MARKS = 500
 LEAST_WIDTH = 8
@@ -21,34 +21,34 @@ LEAST_WIDTH = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What is to be drawn."""
+    """A request to prepare a view."""
 
     body: bytes = b""
     content_type: str = ""
     encoding: str = ""
     opened: Opened | None = None
-    """The same body, if it is open already."""
+    """The same body, if it is already open."""
     view: str = ""
     """The name of a view; empty for the best one."""
     document: Document | None = None
-    """That view's document, if it is made already."""
+    """That view's document, if it already exists."""
     width: int
     """Cells of a row."""
     wrapped: bool
     folds: Mapping[int, int] | None = None
-    """Those to keep; None for the ones that a tree opens with."""
+    """Folds to keep; None for those that a tree opens with."""
     folds_all: bool = False
     """Fold every bracket instead."""
     paths: Mapping[str, str] = field(default_factory=dict)
-    """Notes to put on values, by path."""
+    """Path -> note on the value there."""
 
     @property
     def is_light(self) -> bool:
-        """Whether it can be prepared while a screen waits."""
+        """Whether it can be prepared while the screen waits."""
         if self.document is not None and len(self.document.data) > LIGHT:
             return False
         size = len(self.body) if self.opened is None else max(self.opened.size, self.opened.received)
-        # A small body can stand for 8 MiB.
+        # A small compressed body can decode to 8 MiB.
         return size <= LIGHT and (
             self.opened is not None or (not self.encoding and self.body[:2] != b"\x1f\x8b")
         )
@@ -56,18 +56,18 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """What is drawn."""
+    """A view that is ready to draw."""
 
     opened: Opened
     view: str
     document: Document
     rows: Rows
     marks: Mapping[int, str]
-    """Notes by line, in order of lines, not made safe."""
+    """Line -> note, in order of lines; not made safe."""
 
 
 def prepare(wanted: Wanted) -> Iterator[Prepared | None]:
-    """Nothing after each step, and at last what was wanted. Raises nothing, whatever the body."""
+    """Yield None after each step, and at last the view. Never raises, for any body."""
     opened = wanted.opened or open_body(wanted.body, wanted.content_type, wanted.encoding)
     yield None
     view = wanted.view if wanted.view in opened.names else opened.names[0]

@@ -1,7 +1,7 @@
-"""Which piece of a text stands in which row of the screen: wrapping, and lines that are folded away.
+"""The pieces of a text on the rows of the screen: wrapping and folding.
 
-Owns the arithmetic between rows and lines. A text is measured in blocks, so that whoever measures a
-big one in a thread can stop in between; after that nothing here takes longer than a block does.
+Owns the arithmetic between rows and lines. A text is measured in blocks, so that a thread that measures a
+large one can stop in between; after that nothing here takes longer than a block.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from tui.bodies.lines import Lines
 from tui.bodies.shown import boundary, cuts, is_plain
 
 LONG = 8 * 1024
-"""A line of more bytes is wrapped in stretches of about this size, each beginning a row."""
+"""A line of more bytes is wrapped in stretches of about this size, each starting a row."""
 
 
 class Rows:
-    """The rows of a text, all of them visible at first.
+    """The rows of a text, all visible at first.
 
     Args:
-        width: cells of a row, at least 4; None where lines are not wrapped.
-        hangs: rows that go on with a line are indented a little further than the line.
+        width: cells of a row, at least 4; None for lines that are not wrapped.
+        hangs: continuation rows are indented a little further than the line.
     """
 
     def __init__(self, lines: Lines, width: int | None, *, hangs: bool = False) -> None:
@@ -45,7 +45,7 @@ class Rows:
             self._before = array("Q")
 
     def measure(self) -> Iterator[None]:
-        """Count the rows of each block; has to be exhausted before anything is asked of wrapped rows."""
+        """Count the rows of each block; run it to its end before using wrapped rows."""
         if self.width is None:
             return
         for block in range(self.lines.blocks):
@@ -53,14 +53,14 @@ class Rows:
             yield
 
     def measured(self) -> Rows:
-        """This, measured at once."""
+        """Measure at once; return self."""
         for _ in self.measure():
             pass
         return self
 
     @property
     def total(self) -> int:
-        """How many rows are visible."""
+        """Number of visible rows."""
         return self._all - self._sums[-1]
 
     @property
@@ -70,7 +70,7 @@ class Rows:
     # -- rows and lines ---------------------------------------------------------------------------
 
     def place(self, row: int) -> tuple[int, int]:
-        """The line in a visible row, and which of the line's rows it is, from 0.
+        """The line in a visible row, and the number of the row in the line, from 0.
 
         A row beyond the last is the last one.
         """
@@ -79,7 +79,7 @@ class Rows:
         return self._place(row + self._sums[fold])
 
     def row(self, line: int, part: int = 0) -> int:
-        """The visible row of a line; of one that is folded away, the row of the line it is folded into."""
+        """The visible row of a line; for a hidden one, the row of the line it is folded into."""
         at = bisect_right(self._hidden, (line, self.lines.count)) - 1
         if at >= 0 and line <= self._hidden[at][1]:
             line, part = self._hidden[at][0] - 1, 0
@@ -87,7 +87,7 @@ class Rows:
         return self._row(line) + part - self._sums[at + 1]
 
     def piece(self, line: int, part: int) -> tuple[int, int, int]:
-        """Where the text of one of a line's rows begins and ends, and the blank cells before it."""
+        """Start and end of the text of one of a line's rows, and the blank cells before it."""
         start, stop = self.lines.bounds(line)
         width = self.width
         if width is None:
@@ -107,7 +107,7 @@ class Rows:
         return places[part], end, hang if part else 0
 
     def part(self, line: int, offset: int) -> int:
-        """Which of a line's rows holds the byte at `offset`."""
+        """Number of the line's row with the byte at `offset`."""
         start, stop = self.lines.bounds(line)
         if self.width is None:
             return 0
@@ -125,7 +125,7 @@ class Rows:
 
     @property
     def folds(self) -> dict[int, int]:
-        """Each folded line with the last line that is folded into it."""
+        """Folded line -> last line that is folded into it."""
         return dict(self._ends)
 
     def is_folded(self, line: int) -> bool:
@@ -136,7 +136,7 @@ class Rows:
         return at >= 0 and line <= self._hidden[at][1]
 
     def fold(self, line: int, end: int) -> None:
-        """Hide the lines after `line` up to and with `end`."""
+        """Hide the lines after `line` up to and including `end`."""
         if end <= line or line in self._ends:
             return
         insort(self._folds, line)
@@ -146,7 +146,7 @@ class Rows:
             self._sum_up()
 
     def unfold(self, line: int) -> None:
-        """Show again what is folded into `line`; what is folded in there stays so."""
+        """Show the lines folded into `line`; inner folds stay."""
         end = self._ends.pop(line, None)
         if end is None:
             return
@@ -160,7 +160,7 @@ class Rows:
             self._sum_up()
 
     def reveal(self, line: int) -> bool:
-        """Unfold whatever hides a line; whether anything did."""
+        """Unfold everything that hides a line; return whether anything did."""
         found = False
         while self.is_hidden(line):
             at = bisect_right(self._hidden, (line, self.lines.count)) - 1
@@ -169,7 +169,7 @@ class Rows:
         return found
 
     def set_folds(self, folds: Iterable[tuple[int, int]]) -> None:
-        """Fold these and nothing else; pairs as `fold` takes them."""
+        """Replace all folds; pairs as for `fold`."""
         self._ends = {line: end for line, end in folds if end > line}
         self._folds = sorted(self._ends)
         self._hidden = list(self._outermost(self._folds))
@@ -177,7 +177,7 @@ class Rows:
         self._sum_up()
 
     def _outermost(self, folded: Iterable[int]) -> Iterator[tuple[int, int]]:
-        """The first and last line that each hides, without those that are hidden by another."""
+        """First and last hidden line of each fold that is not inside another."""
         last = -1
         for line in folded:
             if line > last:
@@ -195,12 +195,12 @@ class Rows:
 
     def _sum_up(self) -> None:
         self._sums = list(accumulate(self._taken, initial=0))
-        # The visible row that comes after each fold.
+        # The visible row after each fold.
         self._heads = [
             self._row(first) - before for (first, _), before in zip(self._hidden, self._sums, strict=False)
         ]
 
-    # -- all rows, folded away or not -------------------------------------------------------------
+    # -- all rows, hidden ones too ----------------------------------------------------------------
 
     def _place(self, row: int) -> tuple[int, int]:
         if self.width is None:
@@ -219,7 +219,7 @@ class Rows:
         return self._before[block] + self._in_block(block)[line - self.lines.first(block)]
 
     def _rows_in_block(self, block: int) -> array[int]:
-        """The rows before each line of a block, and at last those of all its lines."""
+        """Number of rows before each line of a block, and at last of all its lines."""
         width = self.width or 1
         starts = self.lines.starts(block)
         data = self.lines.data
@@ -250,11 +250,11 @@ class Rows:
         return min(len(head) - len(head.lstrip(b" ")) + 2, self.width // 2)
 
     def _stretches(self, line: int, start: int, stop: int) -> tuple[int, array[int]]:
-        """Bytes of a stretch of a long line, and the rows before each stretch and those of all."""
+        """Bytes of a stretch of a long line, and the number of rows before each stretch and of all."""
         known = self._long.get(line)
         if known is None:
             width = self.width or 1
-            # A multiple of the width: rows of ASCII are filled to their end.
+            # A multiple of the width, so that rows of ASCII are full.
             stretch = max(LONG // width, 1) * width
             count = -(-(stop - start) // stretch)
             rows = (self._rows_in_stretch(start, stop, stretch, at) for at in range(count))

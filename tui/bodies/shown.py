@@ -1,7 +1,7 @@
-"""Pieces of a body as text that a terminal may see, and how many cells they take.
+"""Pieces of a body as text that is safe for a terminal, and their width in cells.
 
-Owns the way from bytes to cells: UTF-8 where it is that, a byte that is not as `<FF>`, everything
-else through `relay.text.safe`. What a character became by that is told apart as `odd`.
+Owns the conversion of bytes to cells: UTF-8 where valid, other bytes as `<FF>`, then `relay.text.safe`.
+Replaced characters are marked as `odd`.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from rich.cells import cell_len
 from relay.text.safe import visible
 
 _SELECTOR = "\ufe0f"
-"""Chooses the emoji form of what stands before it, which is a cell wider."""
+"""Selects the emoji form of the character before it, which is a cell wider."""
 
 
 def is_plain(data: bytes) -> bool:
-    """Each byte is a printable ASCII character: one cell, shown as it is."""
+    """Whether each byte is a printable ASCII character: one cell, shown as it is."""
     return data.isascii() and data.decode("ascii").isprintable()
 
 
@@ -31,7 +31,7 @@ def shown(data: bytes) -> str:
 
 
 def parts(data: bytes) -> Iterator[tuple[str, bool]]:
-    """`data` as safe text in parts, each with whether it is something else than what stood there."""
+    """`data` as safe text in parts, each with whether it was replaced."""
     if is_plain(data):
         yield data.decode("ascii"), False
         return
@@ -40,10 +40,10 @@ def parts(data: bytes) -> Iterator[tuple[str, bool]]:
 
 
 def cuts(data: bytes, start: int, stop: int, width: int, hang: int) -> list[int]:
-    """Where the rows of `data[start:stop]` begin, the first at `start`, when a row holds `width` cells.
+    """Offsets at which the rows of `data[start:stop]` begin, the first at `start`, for `width` cells.
 
     Args:
-        hang: blank cells before each row but the first, less than `width`.
+        hang: blank cells before each row except the first, less than `width`.
     """
     piece = data[start:stop]
     if is_plain(piece):
@@ -64,7 +64,7 @@ def cuts(data: bytes, start: int, stop: int, width: int, hang: int) -> list[int]
 
 
 def boundary(data: bytes, at: int) -> int:
-    """The last place at or before `at` that is not inside a character of UTF-8."""
+    """The last offset at or before `at` that is not inside a UTF-8 character."""
     for back in range(4):
         if at - back <= 0 or at >= len(data) or data[at - back] & 0xC0 != 0x80:
             return max(at - back, 0)

@@ -1,7 +1,7 @@
-"""Which views a body has, the best one first.
+"""The views of a body, the best one first.
 
-A view is a name and a way to make a document; it may refuse a body, and then the raw bytes are shown
-with a line that says why. Nothing here raises, whatever the bytes.
+A view is a name and a function that makes a document. If it refuses a body, the raw bytes are shown with
+the reason. Nothing here raises, for any bytes.
 """
 
 from __future__ import annotations
@@ -21,27 +21,27 @@ _JSON_STARTS = b"{["
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """A body that is ready to be looked at."""
+    """A decoded body and its views."""
 
     received: int
-    """Bytes as they came."""
+    """Bytes as received."""
     size: int
-    """Bytes that are shown: decoded."""
+    """Bytes after decoding."""
     coding: str
-    """What was undone to get there: `gzip`, `deflate`, or empty."""
+    """The decoded encoding: `gzip`, `deflate`, or empty."""
     notes: tuple[str, ...]
-    """What holds for each view: cut, broken, read otherwise than it claims."""
+    """Notes for every view: cut, broken, not in the declared encoding."""
     makers: Mapping[str, Callable[[], Document]]
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The views that apply, the best one first."""
+        """Names of its views, the best one first."""
         return tuple(self.makers)
 
     def document(self, name: str) -> Document:
-        """What a view shows; of one that does not apply or refuses, the raw bytes and why.
+        """The document of a view; raw bytes and the reason if the view does not apply or refuses.
 
-        Takes up to some tenths of a second for a body of 10 MiB, and lets other threads run.
+        Takes up to some tenths of a second for a body of 10 MiB; other threads can run meanwhile.
         """
         maker = self.makers.get(name)
         if maker is None:
@@ -50,7 +50,7 @@ class Opened:
             return maker()
         except Unshowable as refusal:
             reason = str(refusal)
-        except Exception as error:  # a viewer that fails must not keep the bytes from being seen
+        except Exception as error:  # The bytes must be visible even if a view fails.
             reason = f"the {name} view failed ({type(error).__name__})"
         raw = self.makers["raw"]()
         raw.notes = (f"shown raw: {reason}", *raw.notes)
@@ -88,14 +88,14 @@ def open_body(body: bytes, content_type: str = "", encoding: str = "") -> Opened
 
 
 def _structured(text: bytes, kind: str, content_type: str) -> dict[str, Callable[[], Document]]:
-    """The views for what the body says it is, or begins as."""
+    """Views for the declared media type, or for the first characters."""
     if kind == "application/x-www-form-urlencoded" and text.strip():
         return {"form": lambda: form(text)}
     if kind.startswith("multipart/"):
         return {"multipart": lambda: multipart(text, content_type)}
     first = text[:64].lstrip()[:1]
     if text.strip() and (kind.endswith(("/json", "+json")) or (first and first in _JSON_STARTS)):
-        # Laid out once for both; a refusal is asked for again, which is rare and cheap.
+        # Laid out once for both; a refusal is not cached, but it is rare and cheap.
         laid = lru_cache(1)(lambda: laid_out(text))
         return {"pretty": lambda: JsonDocument(*laid()), "tree": lambda: JsonTree(*laid())}
     return {}

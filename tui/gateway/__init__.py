@@ -1,4 +1,4 @@
-"""The terminal UI's only way out: reads the log, asks the engine, posts samples."""
+"""The terminal UI's only way out: reads the database, asks the engine, posts samples."""
 
 from tui.gateway.checking import Checking
 from tui.gateway.editing import Form

@@ -1,4 +1,4 @@
-"""The responses of a run compared with what is expected of them, as they are recorded."""
+"""Compare the responses of a replay with the expected one, as they are recorded."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from relay.store.read.reader import Reader
 
 
 class Checking:
-    """Checks one run in threads; made before it begins, since `recorded` means the responses before it."""
+    """Checks one run in threads. Make it before the run: `recorded` means the responses before it."""
 
     def __init__(self, db: Path, expected: Expectation) -> None:
-        """In a thread: it reads the database."""
+        """Read the database; call this in a thread."""
         self._db = db
         with Reader(db) as reader:
             self._before = reader.newest_attempt_id()
         self.check = ExpectationCheck(expected, self._recorded)
 
     async def look(self, ids: Sequence[int]) -> None:
-        """Take up attempts that are recorded by now."""
+        """Check attempts that have been recorded."""
         if ids:
             await asyncio.to_thread(self._look, ids)
 

@@ -1,4 +1,4 @@
-"""Two captures read and compared: in a thread, since large bodies take their time; and to be stopped."""
+"""Read and compare two captures in a thread that can be stopped; large bodies take time."""
 
 from __future__ import annotations
 
@@ -16,29 +16,30 @@ from relay.store.read.reader import Reader
 from tui.presenters.comparison import Comparison
 
 MOST_FIELDS = 5_000
-"""Fields that are shown; those that differ come first."""
+"""Most fields shown; those that differ come first."""
 
 
 class Comparing:
-    """Two captures of one log on their way to being compared."""
+    """A comparison of two captures, while it is made."""
 
     def __init__(self, settings: Settings, a: int, b: int | None) -> None:
         """
         Args:
-            b: None for the one before `a` that has its event type.
+            b: None for the previous capture of the event type of `a`.
         """
         self._settings, self._a, self._b = settings, a, b
         self._reader: Reader | None = None
         self._stopped = False
         self.looked_at = 0
-        """How many captures the look for the one before has passed."""
+        """Captures that the search for the previous one has passed."""
         self.is_over = False
 
     async def result(self) -> Comparison:
-        """The two field by field.
+        """Compare the two field by field.
 
         Raises:
-            RelayError: one is not there, none came before, the log cannot be read, or it was `stopped`.
+            RelayError: one does not exist, there is no previous one, the database cannot be read, or it was
+                `stopped`.
         """
         return await asyncio.to_thread(self._compare)
 
@@ -57,7 +58,7 @@ class Comparing:
             raise RelayError("stopped", word="stopped")
 
     def stop(self) -> None:
-        """End it within some milliseconds."""
+        """Stop within some milliseconds."""
         self._stopped = True
         if (reader := self._reader) is not None:
             reader.interrupt()
@@ -66,23 +67,25 @@ class Comparing:
 def comparison(
     reader: Reader, settings: Settings, a: int, b: int | None, tell: Callable[[int], None] | None = None
 ) -> Comparison:
-    """Two captures field by field, secret headers masked.
+    """Compare two captures field by field, with secret headers masked.
 
     Args:
-        b: None for the one before `a` that has its event type; that is the left one then.
-        tell: told how many captures were passed on the way to that one.
+        b: None for the previous capture of the event type of `a`, which is then the left one.
+        tell: called with the number of captures that the search for it has passed.
 
     Raises:
-        NotFound: one is not there, or none came before.
+        NotFound: one does not exist, or there is no previous one.
     """
     right = _there(reader, a if b is None else b)
     if b is None:
         kind = right.event.type if right.event is not None else None
         if kind is None:
-            raise NotFound(f"capture {a} has no event type to find another by; mark two to compare them")
+            raise NotFound(
+                f"no event type in capture {a}, so no previous one; mark two captures to compare them"
+            )
         before = previous_of_type(reader, a, tell)
         if before is None:
-            raise NotFound(f"no {kind} came before capture {a}; mark two captures to compare them")
+            raise NotFound(f"no {kind} before capture {a}; mark two captures to compare them")
         left = _there(reader, before)
     else:
         left = _there(reader, a)
@@ -94,7 +97,7 @@ def comparison(
 def _there(reader: Reader, number: int) -> Capture:
     capture = reader.capture(number)
     if capture is None:
-        raise NotFound(f"capture {number} is no longer there")
+        raise NotFound(f"capture {number} no longer exists")
     return capture
 
 

@@ -1,4 +1,4 @@
-"""Files for what is taken along where a terminal has no clipboard to give: 0600 in a folder 0700."""
+"""Files for copies where the terminal has no clipboard: mode 0600 in a folder of mode 0700."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from relay.errors import RelayError
 
 
 class Copies:
-    """The files of one screen; they stay when it is left."""
+    """The files of one screen; they stay after it ends."""
 
     def __init__(self) -> None:
         self._folder: Path | None = None
 
     def save(self, name: str, data: bytes) -> Path:
-        """Write a file; one that is there already is left as it is, and another name taken.
+        """Write a file; if the name is taken, add a number to it.
 
         Args:
-            name: with its ending, of harmless characters.
+            name: with its extension, safe characters only.
 
         Raises:
             RelayError: it cannot be written.
@@ -29,7 +29,7 @@ class Copies:
             return self._save(Path(name), data)
         except OSError as error:
             raise RelayError(
-                f"{error.filename or name} cannot be written: {error.strerror}", word="no-copy"
+                f"could not write {error.filename or name}: {error.strerror}", word="no-copy"
             ) from error
 
     def _save(self, name: Path, data: bytes) -> Path:

@@ -1,4 +1,4 @@
-"""A capture's request as a form that a person edits, here or in an editor of theirs; secrets stay masked."""
+"""A capture's request as a form to edit, on the screen or in $EDITOR; secrets stay masked."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ class Form:
     """One capture's form."""
 
     capture: Capture
-    """As it came."""
+    """As received."""
     shown: Capture
     """With the values of secret headers masked."""
     text: bytes
 
     def read(self, text: bytes) -> Edits:
-        """What was changed; a mask that was left as it is stands for the value behind it.
+        """Read the edits from a form; an unchanged mask keeps the original value.
 
         Raises:
-            ValueError: it cannot be read; says in which line.
+            ValueError: the form is not valid; names the line.
         """
         edits = edit_form.read(text, self.shown)
         if edits.headers is None:
@@ -43,10 +43,10 @@ class Form:
         return tuple(behind.get(pair, pair) for pair in headers)
 
     def edit(self, text: bytes) -> bytes:
-        """What the person's own editor makes of a text; the terminal is its, so nothing else may write there.
+        """Edit a text in $EDITOR, which owns the terminal meanwhile: nothing else may write there.
 
         Raises:
-            RelayError: there is no such editor, or it failed.
+            RelayError: the editor does not exist, or failed.
         """
         with editor.edited(text, f"capture-{self.capture.id}.http") as file:
             return file.open()

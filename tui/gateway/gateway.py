@@ -1,8 +1,8 @@
-"""The terminal UI's only way out: reads the log, asks the engine, posts samples.
+"""The terminal UI's only way out: reads the database, asks the engine, posts samples.
 
-Reading that takes microseconds is done where it is asked for, on the screen's own thread (a page of rows
-from a million captures: 1 ms); everything else is awaited or runs in a thread, each with a connection of
-its own. Engine and log may come and go: what fails raises RelayError with words for a person.
+Reads that take microseconds run on the screen's own thread (a page of rows from a million captures: 1 ms);
+everything else is awaited or runs in a thread, each with a connection of its own. Engine and database may
+come and go: failures raise RelayError with a message for users.
 """
 
 from __future__ import annotations
@@ -58,30 +58,30 @@ if TYPE_CHECKING:
     from relay.delivery.samples import Post
 
 AT_ONCE = 10_000
-"""New captures that are taken into the list one look at a time; more are read anew in a thread."""
+"""Most new captures that one poll adds to the list; with more, the list is read again in a thread."""
 
 LOCKED_S = 0.1
-"""How long the screen stands still, at most, while another program has locked the log."""
+"""How long the screen may block while another program has locked the database."""
 
 
 class Listener(Protocol):
-    """The process that takes webhooks for this screen, where the screen has started one."""
+    """The receiving process, if this screen started one."""
 
     def said(self) -> Sequence[str]:
-        """What it has said on stderr since it was last asked."""
+        """Lines written to stderr since the last call."""
 
     def ended(self) -> str | None:
         """How it ended, such as `killed by SIGSEGV`; None while it runs."""
 
 
 class Gateway:
-    """One log and its engine, for one screen; a context manager."""
+    """One database and its engine, for one screen; a context manager."""
 
     def __init__(self, settings: Settings, listener: Listener | None = None) -> None:
-        """Open the log.
+        """Open the database.
 
         Raises:
-            NotFound: there is none.
+            NotFound: there is no database.
             RelayError: it cannot be read.
         """
         self.settings = settings
@@ -107,7 +107,7 @@ class Gateway:
         self.close()
 
     def close(self) -> None:
-        """Close the connections; a search or look-up that goes on ends first."""
+        """End running searches and close the connections."""
         self._journeys.stop()
         self._searches.interrupt()
         self._details.interrupt()
@@ -119,12 +119,12 @@ class Gateway:
     # -- the list ------------------------------------------------------------------------------
 
     def changed(self) -> bool:
-        """Whether anything was committed since this was last asked; costs 50 microseconds."""
+        """Whether anything was committed since the last call; costs 50 microseconds."""
         version, self._version = self._version, self._rows.data_version()
         return version != self._version
 
     async def is_readable(self) -> bool:
-        """Whether the log can be read again."""
+        """Whether the database can be read."""
         return await asyncio.to_thread(self._is_readable)
 
     def _is_readable(self) -> bool:
@@ -136,7 +136,7 @@ class Gateway:
         return True
 
     def reopened(self) -> bool:
-        """Take up a log that another file has replaced; whether that was so."""
+        """Reopen a database that another file has replaced; return whether one has."""
         if _inode(self.db) in (self._inode, None):
             return False
         self.close()
@@ -144,31 +144,31 @@ class Gateway:
         return True
 
     def missing(self) -> str | None:
-        """Words for a log that was moved or deleted, while what was read of it is still to be seen."""
+        """Message about a database that was moved or deleted while its captures are still shown."""
         if _inode(self.db) is not None:
             return None
-        return f"There is no log at {self.db} any more: it was moved or deleted. This is what it was."
+        return f"The database {self.db} was moved or deleted; the captures shown are from before."
 
     def span(self) -> listing.Span:
         """The oldest and the newest id."""
         return listing.span(self._rows)
 
     def newer(self, after: int) -> list[int]:
-        """Ids of captures that came after one, ascending, at most AT_ONCE."""
+        """Ids above one, ascending, at most AT_ONCE."""
         return self._rows.page(after, AT_ONCE)
 
     def rows(self, ids: Sequence[int]) -> dict[int, CaptureRow]:
-        """The rows of ids, those that exist."""
+        """Rows by id, of those that exist."""
         return listing.fetch(self._rows, ids)
 
     def arrivals(self, since: datetime, most: int) -> list[datetime]:
-        """When the newest captures came, newest first."""
+        """Times at which the newest captures were received, newest first."""
         return listing.arrivals(self._rows, since, most)
 
     def counted(self, span: listing.Span) -> tuple[Sequence[int] | None, EventCount]:
-        """Every id of a span, ascending, or None where none is missing in it; and how much that is.
+        """Ids of a span, ascending, or None where none is missing; and their counts.
 
-        Some 0.4 s for a million, so for a thread; only one may count at a time.
+        Takes some 0.4 s for a million: call it in a thread, one at a time.
         """
         if listing.is_dense(self._counts, span):
             captures = span.last - span.first + 1 if span.last else 0
@@ -177,23 +177,23 @@ class Gateway:
         return ids, counts.counted(self._counts, len(ids), span.last)
 
     def with_newer(self, counted: EventCount) -> EventCount:
-        """The same count with what has come since."""
+        """The counts with newer captures added."""
         return counts.with_newer(self._rows, counted)
 
     def search(self, filter: Filter, *, before: int) -> Generator[Window, None, None]:
-        """What matches below an id, newest first, window by window. For a thread; see `stop_search`.
+        """Yield matches below an id, newest first, window by window.
 
-        Only one thread may search at a time.
+        Call it in a thread, one at a time; `stop_search` ends it.
         """
         yield from scan(self._searches, filter, before=before)
 
     def search_newer(self, filter: Filter, *, after: int, upto: int) -> list[int]:
-        """What matches above `after` and not above `upto`, ascending. For a thread."""
+        """Ids of matches above `after` up to `upto`, ascending. Call it in a thread."""
         found = scan(self._searches, filter, newest_first=False, after=after, before=upto + 1)
         return [number for window in found for number in window.ids]
 
     async def seen_values(self) -> Seen:
-        """What the newest captures have that a filter could ask for."""
+        """Values of the newest captures that a filter can look for."""
         return await asyncio.to_thread(self._seen_values)
 
     def _seen_values(self) -> Seen:
@@ -209,38 +209,38 @@ class Gateway:
         """End a search that runs in a thread, within a millisecond."""
         self._searches.interrupt()
 
-    # -- what was turned away ------------------------------------------------------------------
+    # -- refusals ------------------------------------------------------------------------------
 
     def newest_refusal(self) -> int:
         """The id of the newest refusal; 0 without one. Costs microseconds."""
         return refusals.newest_id(self._rows)
 
     async def refusals(self, after: int) -> tuple[list[Refusal], RefusalTotals]:
-        """Refusals above an id, oldest first, and how many there are in all."""
+        """Refusals above an id, oldest first, and the totals."""
         return await asyncio.to_thread(self._refusals, after)
 
     def _refusals(self, after: int) -> tuple[list[Refusal], RefusalTotals]:
         with self._one_detail:
             return refusals.newer(self._details, after), refusals.tally(self._details)
 
-    # -- what a person left here ---------------------------------------------------------------
+    # -- screen state --------------------------------------------------------------------------
 
     def memory(self) -> Memory:
-        """How the screen on this log was left."""
+        """Load the saved state of the screen."""
         return memory_file.load(self.db)
 
     async def remember(self, memory: Memory) -> None:
-        """Leave the screen so for the next time, where that can be written down."""
+        """Save the state of the screen for the next start, where it can be written."""
         await asyncio.to_thread(memory_file.save, self.db, memory)
 
     def remember_now(self, memory: Memory) -> None:
-        """The same, at once: some milliseconds."""
+        """The same, blocking for some milliseconds."""
         memory_file.save(self.db, memory)
 
     # -- one capture ---------------------------------------------------------------------------
 
     async def subject(self, number: int) -> Subject | None:
-        """A capture with all that belongs to it; None where it is gone."""
+        """Read a capture and everything about it; None if it does not exist."""
         return await asyncio.to_thread(self._subject, number)
 
     def _subject(self, number: int) -> Subject | None:
@@ -248,14 +248,14 @@ class Gateway:
             return subjects.subject(self._details, self.settings, number)
 
     async def findings(self, shown: Subject) -> Findings | None:
-        """What a subject came without, its body being large; None where it is gone or another is wanted."""
+        """Analyse a capture with a large body; None if it does not exist, or another was asked for since."""
         self._looked_into = shown
         return await asyncio.to_thread(self._findings, shown)
 
     def _findings(self, shown: Subject) -> Findings | None:
         with self._one_finding:
             if self._looked_into is not shown:
-                return None  # Somebody has gone on before this one's turn came.
+                return None  # Another was asked for before this one's turn.
             with Reader(self.db) as reader:
                 return subjects.findings(reader, self.settings, shown)
 
@@ -265,7 +265,7 @@ class Gateway:
     # -- the engine ----------------------------------------------------------------------------
 
     async def status(self) -> Status:
-        """How the engine is; never raises."""
+        """Ask the engine for its status; never raises."""
         try:
             return status.read(await self._request(StatusRequest()))
         except Unreachable as error:
@@ -282,10 +282,10 @@ class Gateway:
         return await client.request(self.db, request)
 
     async def request(self, request: EngineRequest[A], /) -> A:
-        """Have the engine change something.
+        """Have the engine do something.
 
         Raises:
-            RelayError: it cannot, or there is none.
+            RelayError: it failed, or no engine runs.
         """
         try:
             return await self._request(request)
@@ -299,23 +299,23 @@ class Gateway:
             ) from error
 
     async def star(self, ids: Sequence[int], starred: bool) -> None:
-        """Star captures, or take their stars away."""
+        """Star or unstar captures."""
         await self.request(StarRequest(list(ids), starred))
 
     async def note(self, ids: Sequence[int], text: str | None) -> None:
-        """Write a line to captures; None takes it away."""
+        """Write a note on captures; None removes it."""
         await self.request(NoteRequest(list(ids), text))
 
     async def prune(self, ids: Sequence[int]) -> int:
-        """Remove captures for good, starred ones excepted; gives how many went."""
+        """Delete captures for good, except starred ones; return how many."""
         return (await self.request(PruneRequest(id_ranges(ids)))).removed
 
     async def pause(self, paused: bool) -> None:
-        """Hold live deliveries back, or let them go."""
+        """Pause or resume forwarding."""
         await self.request(PauseRequest() if paused else ResumeRequest())
 
     async def forward(self, ids: Sequence[int]) -> tuple[int, int]:
-        """Send captures to the engine's targets; gives how many were queued and how many unparked."""
+        """Send captures to the engine's targets; return how many were queued and how many unparked."""
         result = await self.request(ForwardRequest(list(ids)))
         return result.queued, result.released
 
@@ -325,7 +325,7 @@ class Gateway:
         """Post one sample to the engine as Lean would.
 
         Raises:
-            RelayError: nobody takes it.
+            RelayError: no engine receives it.
         """
         from relay.delivery.http.request import destination
         from relay.delivery.samples import post_all
@@ -347,17 +347,17 @@ class Gateway:
         return posts[0]
 
     def url(self) -> str:
-        """Where webhooks go: the engine's address, or where one would listen with these settings."""
+        """URL for webhooks: the engine's, or the one it would listen on with these settings."""
         return engine_url(self.settings)
 
-    # -- taking along --------------------------------------------------------------------------
+    # -- copying -------------------------------------------------------------------------------
 
     def curl(self, capture: Capture) -> str:
-        """The line of shell that sends a capture once more; its secret headers as they are given."""
+        """A curl command that sends a capture again, its headers as given."""
         return curl(capture, self.settings)
 
     async def event_ids(self, ids: Sequence[int]) -> list[str]:
-        """The event_ids of captures, those that have one."""
+        """The event_ids of captures that have one."""
         return await asyncio.to_thread(self._event_ids, ids)
 
     def _event_ids(self, ids: Sequence[int]) -> list[str]:
@@ -365,7 +365,7 @@ class Gateway:
             return listing.event_ids(self._details, ids)
 
     async def save(self, name: str, data: bytes) -> Path:
-        """Write a file that only this person can read; gives where.
+        """Write a file that only this user can read; return its path.
 
         Raises:
             RelayError: it cannot be written.
@@ -373,32 +373,32 @@ class Gateway:
         return await asyncio.to_thread(self._copies.save, name, data)
 
     async def journey(self, number: int, place: int | None) -> AttemptEvent:
-        """Everything that belongs to one of a capture's ids; `stop_journey` ends it.
+        """Find all captures of one of a capture's ids; `stop_journey` ends it.
 
         Args:
-            place: which of the ids, counted from what its event is about; any number, they go round. None
+            place: which of the ids, the one its event is about first; any number, they wrap around. None
                 takes the first that leads to another capture.
 
         Raises:
-            RelayError: it is gone, has none, or the log cannot be read.
+            RelayError: it does not exist, has no ids, or the database cannot be read.
         """
         return await asyncio.to_thread(self._journeys.follow, number, place, self._journeys.stops)
 
     def journey_looking(self) -> Looking | None:
-        """How far the look for a journey has come."""
+        """Progress of the search for a journey."""
         return self._journeys.looking
 
     def stop_journey(self) -> None:
-        """End the look through the log, within some milliseconds."""
+        """End the search within some milliseconds."""
         self._journeys.stop()
 
     def comparing(self, a: int, b: int | None) -> Comparing:
-        """Two captures to be compared; without a second, with the one before of its type."""
+        """A comparison of two captures; without a second, with the previous one of the same type."""
         return Comparing(self.settings, a, b)
 
 
 def interrupted(error: Exception) -> bool:
-    """Whether reading ended because it was told to."""
+    """Whether a read failed because it was interrupted."""
     return isinstance(error, sqlite3.OperationalError | sqlite3.ProgrammingError)
 
 

@@ -1,4 +1,4 @@
-"""Journeys read from the log, which takes passes over all bodies: in a thread, and to be stopped."""
+"""Search the database for journeys in a thread that can be stopped; it takes passes over all bodies."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from tui.presenters.journey import AttemptEvent
 
 
 class Journeys:
-    """One look through the log at a time."""
+    """One search at a time."""
 
     def __init__(self, db: Path) -> None:
         self._db = db
         self._reader: Reader | None = None
         self._one = Lock()
         self.looking: Looking | None = None
-        """How far the look has come that goes on; None before it begins and after its end."""
+        """Progress of the search; None while there is none."""
         self.stops = 0
         """How often `stop` was called."""
 
@@ -28,10 +28,11 @@ class Journeys:
 
         Args:
             place: which of the ids; with None the first that leads to another capture.
-            stops: what `stops` was when it was asked for: one that is stopped before its turn does not begin.
+            stops: the value of `stops` at the request: one that is stopped before its turn does not start.
 
         Raises:
-            RelayError: it is gone, has none, the log cannot be read, or `stop` was called (`stopped`).
+            RelayError: it does not exist, has no ids, the database cannot be read, or `stop` was called
+                (`stopped`).
         """
         with self._one, Reader(self._db) as reader:
             self._reader = reader
@@ -40,10 +41,10 @@ class Journeys:
                     raise stopped()
                 capture = reader.capture(number)
                 if capture is None:
-                    raise NotFound(f"capture {number} is no longer there")
+                    raise NotFound(f"capture {number} no longer exists")
                 ids = seeds(capture)
                 if not ids:
-                    raise NotFound(f"capture {number} has none of Lean's ids to follow")
+                    raise NotFound(f"capture {number} has no id of Lean's to follow")
                 for at in range(len(ids)) if place is None else [place % len(ids)]:
                     if stops not in (None, self.stops):
                         raise stopped()
@@ -64,7 +65,7 @@ class Journeys:
         self.looking = looking
 
     def stop(self) -> None:
-        """End what goes on, or was asked for."""
+        """End the search, and those that wait for it."""
         self.stops += 1
         if (reader := self._reader) is not None:
             reader.interrupt()

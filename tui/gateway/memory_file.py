@@ -1,7 +1,7 @@
-"""The file with what a screen remembers of a log: read, and put in place of the one before.
+"""Load and save the screen state for a database.
 
-Owns folder, modes and the way of writing. Nothing here raises: what cannot be read was not remembered, and
-what cannot be written is not remembered; neither is worth a word on the screen.
+Owns folder, modes and atomic writing. Nothing here raises: state that cannot be read or written is lost,
+which is not worth a message.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from tui.state.memory import LARGEST, Memory, name_of, read, written
 
 
 def folder() -> Path:
-    """Where the files lie: in the user's state folder."""
+    """The folder of the files, in the user's state folder."""
     return user_state_path("lean-relay", appauthor=False) / "screens"
 
 
 def load(db: Path) -> Memory:
-    """What is remembered of a log; nothing where the file is not there, or damaged."""
+    """The state for a database; the default where the file is missing or damaged."""
     try:
         with open(folder() / name_of(db), "rb") as file:
             return read(file.read(LARGEST).decode("utf-8"))
@@ -30,7 +30,7 @@ def load(db: Path) -> Memory:
 
 
 def save(db: Path, memory: Memory) -> None:
-    """Remember, or leave it: 0600 in a folder of 0700, whole or as it was."""
+    """Save the state where possible: atomically, mode 0600 in a folder of mode 0700."""
     place = folder()
     with suppress(OSError):
         private_files.make_folder(place)

@@ -1,4 +1,4 @@
-"""Sending again through the engine: runs begun, followed, cancelled, and a request as a form to edit."""
+"""Replays through the engine: start, follow, cancel and preview them; a request as a form to edit."""
 
 from __future__ import annotations
 
@@ -25,41 +25,41 @@ from tui.gateway.checking import Checking
 from tui.gateway.editing import Form, form
 
 PREVIEWED_AT_ONCE = 10
-"""Captures of one page; the engine shows no more at once."""
+"""Captures on one page; the engine previews no more at once."""
 
 
 class Replays:
-    """The engine's replays, as a screen uses them."""
+    """The engine's replays, for a screen."""
 
     def __init__(self, settings: Settings, send: Requester) -> None:
         self._settings = settings
         self._send = send
 
     async def begin(self, request: ReplayRequest) -> ReplayStatus:
-        """Begin a run; gives how it stands."""
+        """Start a run; return its status."""
         return await self._send(request)
 
     async def progress(self, run: int, after: int, wait_s: float) -> tuple[ReplayStatus, list[int]]:
-        """How a run stands, and its attempts after the first `after`; waits for more of them for so long."""
+        """Status of a run, and its attempts after the first `after`; waits up to `wait_s` for more."""
         news = await self._send(ReplayQuery(run=run, after=after, wait_s=wait_s))
         return news.runs[0], news.attempts
 
     async def cancel(self, run: int) -> ReplayStatus:
-        """Send no more of a run, whoever began it; gives how it stood."""
+        """Cancel a run, no matter who started it; return its last status."""
         return (await self._send(CancelRequest(run))).runs[0]
 
     async def checking(self, expected: Expectation) -> Checking:
-        """Holds the answers of a run that is about to begin against what is expected."""
+        """A check of the responses of a run that is about to start."""
         return await asyncio.to_thread(Checking, self._settings.db, expected)
 
     async def preview(self, request: ReplayRequest, page: int) -> tuple[list[Preview], int]:
-        """What would be sent of some captures, secret headers masked, and how many captures there are.
+        """One page of the requests that would be sent, secret headers masked, and the number of captures.
 
         Args:
-            page: which PREVIEWED_AT_ONCE of them, in the order in which they are sent, from 0 on.
+            page: from 0; PREVIEWED_AT_ONCE captures each, in the order of sending.
 
         Raises:
-            RelayError: it cannot be sent.
+            RelayError: a request cannot be built.
         """
         ids = [number for first, last in request.ranges for number in range(first, last + 1)]
         ids = list(rounds(ids, 1, request.shuffle))
@@ -73,10 +73,10 @@ class Replays:
         ], len(ids)
 
     async def form(self, number: int) -> Form:
-        """A capture's request to be edited.
+        """A capture's request as a form.
 
         Raises:
-            NotFound: it is gone.
+            NotFound: it does not exist.
         """
         return await asyncio.to_thread(self._form, number)
 
@@ -84,5 +84,5 @@ class Replays:
         with Reader(self._settings.db) as reader:
             capture = reader.capture(number)
         if capture is None:
-            raise NotFound(f"capture {number} is no longer there")
+            raise NotFound(f"capture {number} no longer exists")
         return form(capture, self._settings)

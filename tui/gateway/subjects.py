@@ -1,8 +1,7 @@
-"""One capture with all that belongs to it, read and worked out for the detail.
+"""Read and analyse one capture for the detail. For threads.
 
-What costs microseconds comes with the capture; what takes its time where a body is large (its shape, why
-its signature is wrong, in what it differs from the first of its event) comes after it, as `Findings`. For
-threads.
+Facts that cost microseconds come with the capture. Those that take time for a large body (its shape, why
+its signature is wrong, its differences from the first body of the event) come later, as `Findings`.
 """
 
 from __future__ import annotations
@@ -24,21 +23,21 @@ from relay.text.safe import mask_attempt, mask_capture
 from tui.presenters.blocks import Findings, Subject
 
 LIGHT = 16 * 1024
-"""Bytes of a body about which everything is found out at once: below 1 ms, and within 60 ms where a wrong
-signature is to be explained."""
+"""Largest body in bytes that is analysed at once: below 1 ms, and within 60 ms to explain a wrong
+signature."""
 
 MOST_ATTEMPTS = 50
-"""Attempts that are shown, the newest ones; a capture may have been replayed thousands of times."""
+"""Attempts shown, the newest; a capture may have been replayed thousands of times."""
 
 MOST_VERIFIED = 20
-"""Attempts whose signature is looked at, the newest ones."""
+"""Attempts whose signature is checked, the newest."""
 
 MOST_DIFFERENCES = 20
-"""Differences from the first body of the event."""
+"""Differences shown from the first body of the event."""
 
 
 def subject(reader: Reader, settings: Settings, number: int) -> Subject | None:
-    """A capture as it may be shown, with its findings where they are quickly made; None where it is gone."""
+    """Read a capture, secrets masked, with its findings if they are quick; None if it does not exist."""
     capture = reader.capture(number)
     if capture is None:
         return None
@@ -55,7 +54,7 @@ def subject(reader: Reader, settings: Settings, number: int) -> Subject | None:
 
 
 def findings(reader: Reader, settings: Settings, shown: Subject) -> Findings | None:
-    """The findings of a subject that came without; None where the capture is gone."""
+    """Analyse a capture that was read without findings; None if it does not exist."""
     capture = reader.capture(shown.capture.id)
     if capture is None:
         return None

@@ -1,6 +1,6 @@
-"""Keys that settings give to actions in place of the usual ones: checked, and named on the screen. Pure.
+"""Custom keys from the settings: checked, and named on the screen. Pure.
 
-Owns what may be a key, which keys clash, and how a key is written. What Textual does with a key is its own.
+Owns which keys are valid, which clash, and how a key is written.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from tui.keyboard.keys import Key
 
 KEPT = {
     "ctrl+p": "the palette",
-    "ctrl+c": "leaving",
-    "ctrl+q": "leaving",
-    "tab": "going to the other side",
-    "shift+tab": "going to the other side",
+    "ctrl+c": "exiting",
+    "ctrl+q": "exiting",
+    "tab": "moving the focus",
+    "shift+tab": "moving the focus",
 }
-"""Keys that no action can have, and what they are for."""
+"""Reserved keys, and their purpose."""
 
 NAMES = {
     "space": "Space",
@@ -44,7 +44,7 @@ NAMES = {
     "insert": "Ins",
     "backspace": "⌫",
 }
-"""How keys are written that are no character."""
+"""Key that is not a character -> how it is written."""
 
 _MODIFIERS = ("ctrl+", "shift+", "alt+")
 _KNOWN = frozenset(str(key.value) for key in Keys if not str(key.value).startswith("<"))
@@ -56,23 +56,23 @@ class Keymap:
     def __init__(self, wanted: Mapping[str, str] | None = None, where: str = "keys") -> None:
         """
         Args:
-            wanted: id of an action -> its keys, with commas between.
-            where: where they stand, for messages.
+            wanted: id of an action -> its keys, separated by commas.
+            where: the place of the setting, for messages.
 
         Raises:
-            UsageError: an id or a key is not known, or one key would do two things; each fault is one line.
+            UsageError: an id or a key is unknown, or a key has two actions; one line for each error.
         """
         wanted = wanted or {}
-        faults = list(_faults(wanted, where))
-        if len(faults) == 1:
-            raise UsageError(faults[0])
-        if faults:
-            raise UsageError(f"{len(faults)} keys are wrong\n" + "\n".join(f"  {fault}" for fault in faults))
+        errors = list(_errors(wanted, where))
+        if len(errors) == 1:
+            raise UsageError(errors[0])
+        if errors:
+            raise UsageError(f"{len(errors)} keys are wrong\n" + "\n".join(f"  {error}" for error in errors))
         self.wanted: dict[str, str] = {id: ",".join(_parts(text)) for id, text in wanted.items()}
-        """As Textual takes them."""
+        """In Textual's form."""
 
     def applied(self, table: Iterable[Key]) -> tuple[Key, ...]:
-        """Part of the table with the keys in force."""
+        """Rows of the table with the keys in force."""
         return tuple(
             replace(key, keys=self.wanted[key.id], shown_as=_written(self.wanted[key.id].split(",")))
             if key.id in self.wanted
@@ -81,17 +81,17 @@ class Keymap:
         )
 
     def written(self, id: str) -> str:
-        """The first key of an action, as it is named in a sentence."""
+        """The first key of an action, as written in a sentence."""
         key = next(iter(self.applied(key for key in keys.all_keys() if key.id == id)))
         return name(key.keys.split(",")[0])
 
     def of_key(self, pressed: str) -> Key | None:
-        """What a pressed key of the main screen is for; None where it is for nothing."""
+        """The action of a key pressed on the main screen; None where it has none."""
         return next((key for key in self.applied(keys.MAIN) if pressed in key.keys.split(",")), None)
 
 
 def name(key: str) -> str:
-    """A key as a person knows it: `^k`, `F2`, `/`, `PgDn`."""
+    """A key as written for users: `^k`, `F2`, `/`, `PgDn`."""
     if key.startswith("ctrl+"):
         return "^" + name(key.removeprefix("ctrl+"))
     for modifier in _MODIFIERS:
@@ -107,13 +107,13 @@ def _written(parts: Iterable[str]) -> str:
 
 
 def _parts(text: str) -> list[str]:
-    # A comma alone is the key, for what else could it be?
+    # A comma alone is the key itself.
     parts = [","] if text.strip() == "," else [part.strip() for part in text.split(",")]
     return [_long(part) for part in parts if part]
 
 
 def _long(key: str) -> str:
-    """`question_mark` for `?`, as Textual names keys that are a character."""
+    """`question_mark` for `?`, as in Textual's names."""
     if len(key) != 1 or key.isalnum():
         return key
     return next((long for long in _long_names() if key_to_character(long) == key), key)
@@ -133,29 +133,29 @@ def _is_key(key: str) -> bool:
     return bare in _KNOWN or bare in _long_names() or (bare == key and key_to_character(key) is not None)
 
 
-def _faults(wanted: Mapping[str, str], where: str) -> Iterator[str]:
+def _errors(wanted: Mapping[str, str], where: str) -> Iterator[str]:
     known = {key.id: key for place in PLACES.values() for key in place}
     good: dict[str, list[str]] = {}
     for id, text in wanted.items():
         if id not in known:
             near = get_close_matches(id, known, n=1)
-            hint = f'did you mean "{near[0]}"?' if near else f"there are {', '.join(sorted(known))}"
-            yield f"{where}.{id}: there is no such action; {hint}"
+            hint = f'did you mean "{near[0]}"?' if near else f"actions are {', '.join(sorted(known))}"
+            yield f"{where}.{id}: no such action; {hint}"
             continue
         parts = _parts(text)
         wrong = [part for part in parts if not _is_key(part)]
         for part in wrong:
             near = get_close_matches(part, _KNOWN, n=1)
-            hint = f'did you mean "{near[0]}"? Else ' if near else ""
+            hint = f'did you mean "{near[0]}"? Otherwise ' if near else ""
             yield (
-                f'{where}.{id}: "{part}" is no key; {hint}write a character, or a name such as f2, ctrl+k, '
-                "pagedown, space"
+                f'{where}.{id}: "{part}" is not a valid key; {hint}use a character, or a name such as f2, '
+                "ctrl+k, pagedown, space"
             )
         for part in parts:
             if part in KEPT:
-                yield f'{where}.{id}: "{part}" is for {KEPT[part]}; take another key'
+                yield f'{where}.{id}: "{part}" is reserved for {KEPT[part]}; use another key'
         if not parts:
-            yield f"{where}.{id}: has no key; write one, such as {id} = {_example(known[id])}"
+            yield f"{where}.{id}: no key given; use for example {id} = {_example(known[id])}"
         elif not wrong:
             good[id] = parts
     yield from _clashes(good, where)
@@ -166,7 +166,7 @@ def _example(key: Key) -> str:
 
 
 def _clashes(wanted: Mapping[str, list[str]], where: str) -> Iterator[str]:
-    told: set[tuple[str, str, str]] = set()
+    seen: set[tuple[str, str, str]] = set()
     for place in PLACES.values():
         for one, other in combinations(place, 2):
             usual = set(one.keys.split(",")) & set(other.keys.split(","))
@@ -174,9 +174,9 @@ def _clashes(wanted: Mapping[str, list[str]], where: str) -> Iterator[str]:
                 wanted.get(other.id, other.keys.split(","))
             )
             for key in sorted(now - usual):
-                if (key, one.id, other.id) not in told:
-                    told.add((key, one.id, other.id))
-                    yield f'{where}: "{name(key)}" would be {one.id} and {other.id}; give one another key'
+                if (key, one.id, other.id) not in seen:
+                    seen.add((key, one.id, other.id))
+                    yield f'{where}: "{name(key)}" is bound to {one.id} and {other.id}; change one of them'
 
 
 _TABS = tuple(
@@ -197,13 +197,13 @@ PLACES: Mapping[str, tuple[Key, ...]] = {
     "preview": (*keys.SCROLL, *keys.PREVIEW),
     "edit": keys.EDIT,
 }
-"""Keys that can be pressed in one and the same place."""
+"""Place on the screen -> keys that can be pressed there."""
 
 
 USUAL = Keymap()
 
 
 def of(app: object) -> Keymap:
-    """The keys in force in an application; the usual ones in any that has no settings for them."""
+    """The keys in force in an application; the defaults where it has no settings for them."""
     found = getattr(app, "keys_in_force", USUAL)
     return found if isinstance(found, Keymap) else USUAL

@@ -1,6 +1,6 @@
-"""What the list shows, kept up with the log: new captures, gaps, and what a filter finds.
+"""The captures in the list, kept up with the database: new captures, gaps, and matches of a filter.
 
-Owns the `Listing` and the searches behind it. Draws nothing: `changed` is called when rows may have.
+Owns the `Listing` and its searches. Draws nothing: `changed` is called when rows may have changed.
 """
 
 from __future__ import annotations
@@ -20,36 +20,36 @@ from tui.state.listing import Dense, Found, Listing, missing
 T = TypeVar("T")
 
 DENSE_UNASKED = 20_000
-"""Spans up to this are counted before they are shown; larger ones pass for dense until they are counted."""
+"""Spans up to this are counted before they are shown; larger ones count as dense until then."""
 
 LATE_WINDOW = 1_000
-"""Of the newest captures so many are asked again by a filter on what comes later: verdicts, states, stars."""
+"""Newest captures that a filter on later changes (verdicts, states, stars) checks again."""
 
 QUIET_S = 0.5
-"""So long nothing has to be removed before it is counted anew: the writer's log, in which removed bytes still
-stand, is emptied right after a removal, and that fails while somebody reads."""
+"""Time without a removal before the next count: the WAL, which still holds removed bytes, is emptied right
+after a removal, and that fails while a reader is active."""
 
 SETTLED_S = 0.3
-"""How long a filter on what comes later rests between looks."""
+"""Pause between two checks of a filter on later changes."""
 
 
 class Finding:
-    """How far a filter has come."""
+    """Progress of a filter."""
 
     def __init__(self, filter: Filter, newest: int) -> None:
         self.filter = filter
         self.newest = newest
-        """Captures up to here were asked."""
+        """Captures up to this id were checked."""
         self.scanned_to = newest + 1
-        """And from here on."""
+        """Captures from this id on were checked."""
         self.done = False
         self.stopped = False
-        """It was told to end before everything was asked."""
+        """Stopped before all captures were checked."""
         self.is_late = any(leaf.is_late for leaf in filter.leaves())
 
 
 class Browser:
-    """The captures of one log as a list."""
+    """The captures of one database as a list."""
 
     def __init__(self, gateway: Gateway, changed: Callable[[], None]) -> None:
         self.listing = Listing()
@@ -63,28 +63,28 @@ class Browser:
         self._counting = False
         self._known: EventCount | None = None
         self._count_wanted = 0
-        """Goes up with each reason to count: what was begun before it does not do."""
+        """Goes up with each reason to count: a count that started before it is out of date."""
         self._count_at = 0.0
-        """When to begin with it; by `monotonic`."""
+        """When to start counting; by `monotonic`."""
         self.is_counted = False
-        """Whether it is known which ids are missing; else `count` has to be called."""
+        """Whether the missing ids are known; else `count` has to be called."""
 
     @property
     def total(self) -> int:
-        """How many captures the log holds; at most, where `is_counted` is not so."""
+        """Number of captures in the database; an upper bound unless `is_counted`."""
         if self.is_counted and self._known is not None:
             return self._known.captures
         return self.span.last - self.span.first + 1 if self.span.last else 0
 
     @property
     def events(self) -> int | None:
-        """How many different events they report; None where that is not known now."""
+        """Number of different events; None where it is not known."""
         return self._known.events if self.is_counted and self._known is not None else None
 
     # -- all captures --------------------------------------------------------------------------
 
     def show_all(self) -> None:
-        """Show every capture; `count` has to follow."""
+        """Show all captures; call `count` afterwards."""
         self.finding = None
         self.span = self._gateway.span()
         self._want_count()
@@ -97,13 +97,13 @@ class Browser:
         self._count_at = monotonic() + after_s
 
     async def count(self) -> None:
-        """Find out which ids are missing, leave them out, and count; until all is known.
+        """Find the missing ids, leave them out, and count, until all is known.
 
         Raises:
-            RelayError: the log cannot be read.
+            RelayError: the database cannot be read.
         """
         if self._counting:
-            return  # That one goes on until all is known.
+            return  # The running count goes on until all is known.
         self._counting = True
         try:
             while not self.is_counted:
@@ -133,7 +133,7 @@ class Browser:
             self._count_at = monotonic() + QUIET_S
 
     async def _leave_out(self, there: Dense | Found, upto: int) -> None:
-        """Take out of the list, and of what is marked, all up to an id that is not there."""
+        """Remove captures up to an id that do not exist, from the list and the marks."""
         if self.finding is None:
             self.listing.recount(there, upto)
             self.listing.begin_at(self.span.first)
@@ -145,10 +145,10 @@ class Browser:
     # -- news ----------------------------------------------------------------------------------
 
     def poll(self) -> int | None:
-        """Take up what has been committed; how many captures came, None where nothing changed at all.
+        """Read what was committed; return the number of new captures, None where nothing changed.
 
         Raises:
-            RelayError: the log cannot be read.
+            RelayError: the database cannot be read.
         """
         if not self._gateway.changed():
             return None
@@ -170,7 +170,7 @@ class Browser:
         return came
 
     def lost(self, ids: Sequence[int]) -> None:
-        """Rows that were to be drawn are gone: the list loses them, and others may be gone too."""
+        """Remove captures that could not be drawn; others may be missing too."""
         self.listing.remove(ids)
         self._want_count(after_s=QUIET_S)
         self._changed()
@@ -183,10 +183,10 @@ class Browser:
     # -- a filter ------------------------------------------------------------------------------
 
     async def search(self, filter: Filter) -> None:
-        """Show what matches, newest first as it is found, and what comes; until cancelled.
+        """Show matches as they are found, newest first, then new ones, until cancelled.
 
         Raises:
-            RelayError: the log cannot be read.
+            RelayError: the database cannot be read.
         """
         async with self._searching:
             self.span = self._gateway.span()
@@ -203,11 +203,11 @@ class Browser:
 
     @property
     def is_searching(self) -> bool:
-        """Whether a filter is still on its way back through the log."""
+        """Whether the search has not reached the oldest capture yet."""
         return self.finding is not None and not self.finding.done
 
     def stop_search(self) -> None:
-        """Be content with what has been found; what comes is still asked."""
+        """Stop the search; new captures are still checked."""
         if self.finding is not None and not self.finding.done:
             self.finding.stopped = True
             self._gateway.stop_search()
@@ -233,7 +233,7 @@ class Browser:
         self._changed()
 
     async def _keep_up(self, finding: Finding) -> None:
-        """What came since, and of the newest what matches only now."""
+        """Check new captures, and for changes in the newest."""
         newest = self.span.last
         after = finding.newest
         if finding.is_late and finding.scanned_to <= newest - LATE_WINDOW:
@@ -253,13 +253,13 @@ class Browser:
         self._changed()
 
     async def _in_thread(self, work: Callable[[], T]) -> T | None:
-        """Run in a thread; when cancelled, end the search there and wait until it has ended."""
+        """Run in a thread; when cancelled, stop the search and wait until it has ended."""
         running = asyncio.ensure_future(asyncio.to_thread(work))
         try:
             return await asyncio.shield(running)
         except asyncio.CancelledError:
             self._gateway.stop_search()
-            while not running.done():  # A second cancellation must not leave it running either.
+            while not running.done():  # A second cancellation must not leave it running.
                 with suppress(asyncio.CancelledError, Exception):
                     await asyncio.shield(running)
             raise

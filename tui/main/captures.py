@@ -114,7 +114,7 @@ class CaptureController:
                 self._context.go_to(chosen)
 
     async def copy(self) -> None:
-        """Ask what to copy of the selected captures, and where to."""
+        """Ask which part of the selected captures to copy, and where to."""
         ids = self._context.selected_ids()
         try:
             items = await self._copies_of_one(ids[0]) if len(ids) == 1 else await self._copies(ids)

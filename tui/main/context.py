@@ -1,4 +1,4 @@
-"""What a controller needs of the screen it runs on, and what controllers share."""
+"""The interface of the main screen for its controllers, and functions they share."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ class Stoppable(Protocol):
     """A timer."""
 
     def stop(self) -> None:
-        """Do not call any more."""
+        """Stop the timer."""
 
 
 class Services(Protocol):
-    """What the terminal UI does for a controller: background work, dialogs, notices."""
+    """Services of the terminal UI for a controller: background work, dialogs, notices."""
 
     def start(self, work: Work, *, group: str, exclusive: bool = False) -> None:
-        """Run in the background; `exclusive` cancels what the group was doing."""
+        """Run in the background; `exclusive` cancels other work of the group."""
 
     def cancel(self, group: str) -> None:
-        """Cancel what a group is doing."""
+        """Cancel the work of a group."""
 
     def call_after(self, seconds: float, call: Callable[[], Any]) -> Stoppable:
         """Call once, after a time."""
 
     def call_later(self, call: Callable[[], Any]) -> None:
-        """Call once the screen has handled what it is handling now."""
+        """Call once the screen has handled the current message."""
 
     async def ask(self, dialog: Screen[T]) -> T | None:
         """Show a dialog and wait for its result; for background work only."""
@@ -51,7 +51,7 @@ class Services(Protocol):
         """Put a text into the clipboard."""
 
     def key(self, id: str) -> str:
-        """The key of an action, as a sentence names it."""
+        """The key of an action, as written in a sentence."""
 
     def show_notice(
         self,
@@ -61,10 +61,10 @@ class Services(Protocol):
         severity: SeverityLevel = "information",
         timeout_s: float | None = None,
     ) -> None:
-        """Show a text, taken literally, for some seconds; None for the usual number."""
+        """Show a literal text for some seconds; None for the default."""
 
     def failed(self, error: RelayError) -> None:
-        """Show why something was not done."""
+        """Show an error."""
 
 
 class CaptureContext(Protocol):
@@ -88,13 +88,13 @@ class CaptureContext(Protocol):
 
     @property
     def subject(self) -> Subject | None:
-        """The capture in the detail; for a moment this can be the one before."""
+        """The capture in the detail; may briefly be the previous one."""
 
     def selected_ids(self) -> list[int]:
         """The marked captures, or the one under the cursor; ascending."""
 
     def row(self, number: int | None) -> CaptureRow | None:
-        """The row of a capture; None where it is gone."""
+        """The row of a capture; None if it does not exist."""
 
     def value_at_cursor(self) -> tuple[str, str] | None:
         """Path and JSON of the value under the body's cursor, while the body is open."""
@@ -106,7 +106,7 @@ class CaptureContext(Protocol):
         """Clear the marks and read the rows again, after a change."""
 
     def refresh_keys(self) -> None:
-        """Grey keys that do not work now, and no others."""
+        """Grey out the keys that do not work now."""
 
     def cannot_read(self, error: RelayError) -> None:
         """Stop reading the database until it can be read again."""
@@ -118,17 +118,17 @@ def no_capture(context: CaptureContext) -> str | None:
 
 
 def no_engine(context: CaptureContext) -> str | None:
-    """Why an action of the engine cannot run; None where an engine may run it."""
+    """Why an action of the engine cannot run; None where an engine may be running."""
     if context.engine_status.engine is Engine.GONE:
         return "This needs a running engine; start one with `lean-relay listen`."
     return None
 
 
 async def act(context: CaptureContext, work: Callable[[], Awaitable[None]], done: str | None) -> None:
-    """Have the engine change something, and show the result.
+    """Have the engine do something, and show the result.
 
     Args:
-        done: shown where it succeeded; None where the screen shows it anyway.
+        done: shown on success; None where the screen shows it anyway.
     """
     try:
         await work()

@@ -1,4 +1,4 @@
-"""The detail of the main screen: when the capture under the cursor is read into it."""
+"""The detail of the main screen: reads the capture under the cursor into it."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from tui.main.context import CaptureContext
 from tui.presenters.blocks import Subject
 
 DETAIL_AFTER_S = 0.05
-"""How long the cursor rests before the detail is read, so that a held key scrolls freely."""
+"""Time that the cursor rests before the detail is read, so that a held key scrolls freely."""
 
 DETAIL_EVERY_S = 0.4
-"""The shortest time between two captures while the newest is followed: nobody reads faster."""
+"""Shortest time between two captures while following the newest."""
 
 
 class DetailView(Protocol):
-    """Where a capture is shown."""
+    """The view of a capture."""
 
     @property
     def subject(self) -> Subject | None:
-        """The capture that is shown."""
+        """The capture shown."""
 
     def show(self, subject: Subject | None) -> None:
         """Show another capture, or nothing."""
@@ -39,13 +39,13 @@ class DetailController:
     def __init__(self, context: CaptureContext, view: DetailView, is_following: Callable[[], bool]) -> None:
         """
         Args:
-            is_following: whether the cursor goes with the newest capture.
+            is_following: whether the cursor follows the newest capture.
         """
         self._context, self._view, self._is_following = context, view, is_following
         self._read_at = 0.0
-        """`monotonic()` when a capture was read last."""
+        """`monotonic()` of the last read."""
         self._row: CaptureRow | None = None
-        """The list's row of the capture in the detail, when that was read."""
+        """Row of the capture in the detail, at the time of reading."""
 
     def disabled_reason(self, action: str) -> str | None:
         """Why an action cannot run now, in a sentence; None where it can, or is another controller's."""
@@ -60,14 +60,14 @@ class DetailController:
         return None if judgement.differences else f"No differences: {visible(judgement.summary)}."
 
     def show(self, row: CaptureRow | None) -> None:
-        """Show the capture of a row; one that is shown already is read again only where its row differs."""
+        """Show the capture of a row; read the current one again only if its row has changed."""
         if row != self._row or (row is None) != (self._view.subject is None):
             self._row = row
             work = partial(self._read, row.id if row else None)
             self._context.ui.start(work, group="detail", exclusive=True)
 
     async def _read(self, number: int | None) -> None:
-        # A held key moves on before this: then nothing is read, and the list scrolls freely.
+        # A held key cancels this before it reads, so that the list scrolls freely.
         rest_s = DETAIL_AFTER_S
         if self._is_following():
             rest_s = max(rest_s, self._read_at + DETAIL_EVERY_S - monotonic())
@@ -78,7 +78,7 @@ class DetailController:
             subject = None if number is None else await gateway.subject(number)
             self._show(subject)
             if subject is not None and subject.findings is None:
-                # Its body is large: that is on the screen already while this is worked out.
+                # A large body is shown before it is analysed.
                 found = await gateway.findings(subject)
                 if found is not None:
                     self._show(replace(subject, findings=found))

@@ -1,4 +1,4 @@
-"""The engine as the screen sees it: its status, what is wrong with it, pause, samples, the URL for Lean."""
+"""The engine on the main screen: status, banners, pause, samples, the URL for Lean."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from tui.screens.dialogs import TriggerDialog
 
 
 class EngineController:
-    """Knows the engine's status, and has the engine pause and take samples."""
+    """Keeps the engine's status, pauses and resumes it, and posts samples."""
 
     def __init__(self, context: CaptureContext) -> None:
         self.status = Status(engine=Engine.LOOKING)
         self._context = context
         self._last_sample: str | None = None
-        """The event type that was posted last."""
+        """The event type posted last."""
 
     def disabled_reason(self, action: str) -> str | None:
         """Why an action cannot run now, in a sentence; None where it can, or is another controller's."""
@@ -48,7 +48,7 @@ class EngineController:
         return self.status
 
     def banners(self, *, unreadable: str | None) -> tuple[Piece, ...]:
-        """Sentences on what is wrong.
+        """Sentences about errors.
 
         Args:
             unreadable: why the database cannot be read.
@@ -68,10 +68,10 @@ class EngineController:
         )
 
     def show_listener_lines(self, *, refusals_shown: bool) -> None:
-        """Show what the listener has written on stderr.
+        """Show lines that the listener has written to stderr.
 
         Args:
-            refusals_shown: refusals have a screen of their own on top, which a notice would cover.
+            refusals_shown: the refusals screen is on top, so notices about refusals are left out.
         """
         listener = self._context.gateway.listener
         for line in listener.said() if listener is not None else ():

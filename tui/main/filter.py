@@ -1,4 +1,4 @@
-"""The filter of the main screen: written, applied, turned off, remembered."""
+"""The filter of the main screen: edit it, apply it, turn it off, save it."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from tui.state.completion import Seen
 from tui.state.memory import Memory, Recall
 
 WRITTEN_AFTER_S = 0.15
-"""How long nothing has to be typed for a filter to be applied."""
+"""Pause in typing after which a filter is applied."""
 
 HALF_AFTER_S = 0.6
-"""The same where a word is at its beginning: as a text `ty` finds nothing, and `type:` is meant."""
+"""The same for the start of a word: as a text `ty` finds nothing, but `type:` is meant."""
 
 
 class Bar(Protocol):
-    """Where a filter is written."""
+    """The input of the filter."""
 
     enabled: bool
     """Whether the filter is applied."""
@@ -32,44 +32,44 @@ class Bar(Protocol):
 
     @property
     def text(self) -> str:
-        """The text as written."""
+        """The text of the filter."""
 
     @property
     def shown_text(self) -> str:
-        """The text while the bar is open; else empty."""
+        """The text while the bar is open; otherwise empty."""
 
     @property
     def is_faulty(self) -> bool:
-        """Whether the text is shown as wrong."""
+        """Whether an error is shown."""
 
     def edit(self) -> None:
-        """Open the bar and take the keys."""
+        """Open the bar and focus it."""
 
     def put(self, text: str) -> None:
-        """Write a text that the caller applies."""
+        """Set the text; the caller applies it."""
 
     def clear(self) -> None:
         """Empty the bar and close it."""
 
     def complain(self, fault: FilterError | None) -> None:
-        """Show an error at its place; None takes it away."""
+        """Show an error at its place; None removes it."""
 
     def seen_changed(self) -> None:
-        """Offer other values."""
+        """Offer the new values."""
 
 
 class FilterController:
-    """Applies what is written in the bar to the list."""
+    """Applies the text in the bar to the list."""
 
     def __init__(self, context: CaptureContext, bar: Bar, pane: ListController) -> None:
         self._context, self._bar, self._pane = context, bar, pane
         self._writing: Stoppable | None = None
-        """Waits for the filter to be written to its end."""
+        """Timer that waits for a pause in typing."""
 
-    # -- writing -------------------------------------------------------------------------------
+    # -- editing -------------------------------------------------------------------------------
 
     def edit(self) -> None:
-        """Open the bar, and offer values that the database has."""
+        """Open the bar, and offer values of the database."""
         self._bar.edit()
         self._context.ui.start(self._read_values, group="seen", exclusive=True)
 
@@ -79,10 +79,10 @@ class FilterController:
             self._bar.seen_changed()
 
     def edited(self, text: str, *, half: bool) -> None:
-        """Apply a text once typing pauses.
+        """Apply a text when typing pauses.
 
         Args:
-            half: a word is at its beginning.
+            half: it ends with the start of a word.
         """
         self._bar.enabled = True
         self._stop_waiting()
@@ -90,11 +90,11 @@ class FilterController:
         self._writing = self._context.ui.call_after(after_s, lambda: self.apply(text))
 
     def left(self, *, cleared: bool) -> None:
-        """Apply the text at once and go to the list; a wrong text keeps the keys."""
+        """Apply the text at once and go to the list; stay in the bar if it is wrong."""
         self._stop_waiting()
         text = "" if cleared else self._bar.text
         if not self.apply(text):
-            self._bar.edit()  # The error is there to be corrected; in the list the next letters would act.
+            self._bar.edit()  # In the list, the next letters typed would be actions.
             return
         self._bar.recall = Recall(Memory(self._bar.recall.history).with_filter(text).history)
         self._pane.focus()
@@ -106,7 +106,7 @@ class FilterController:
     # -- applying ------------------------------------------------------------------------------
 
     def apply(self, text: str) -> bool:
-        """Narrow the list by a filter; False where it is wrong, and the last good one stays."""
+        """Apply a filter to the list; False where it is wrong, and the last good one stays."""
         try:
             filter = filters.parse(text, now())
         except FilterError as error:
@@ -133,7 +133,7 @@ class FilterController:
         self.apply("")
 
     def show(self, number: int) -> None:
-        """Turn the filter off where it hides a capture, and go there."""
+        """Go to a capture, and turn the filter off where it hides it."""
         if not self._pane.has(number):
             self._bar.enabled = False
             self.apply(self._bar.text)
@@ -144,10 +144,10 @@ class FilterController:
             )
         self._pane.go_to(number)
 
-    # -- memory --------------------------------------------------------------------------------
+    # -- saved state ---------------------------------------------------------------------------
 
     def restore(self, memory: Memory) -> None:
-        """Show the filter of a memory, and the list as it narrows it."""
+        """Restore the filter of a saved state, and apply it."""
         self._bar.recall = Recall(memory.history)
         self._bar.put(memory.filter)
         self._bar.enabled = memory.filter_on or not memory.filter
@@ -156,7 +156,7 @@ class FilterController:
             self.apply(memory.filter)
 
     def remembered(self, memory: Memory) -> Memory:
-        """A memory with the filter as it is now; a wrong text leaves the filter of the memory."""
+        """The state with the current filter; a wrong text keeps the filter of the state."""
         return replace(
             memory,
             history=self._bar.recall.history,

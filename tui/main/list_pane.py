@@ -1,4 +1,4 @@
-"""The list of the main screen: when its rows are read, and what a person does to it."""
+"""The list of the main screen: reads its rows, and moves its cursor."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from tui.main.context import CaptureContext
 
 
 class ListView(Protocol):
-    """Where the rows are drawn."""
+    """The view of the list."""
 
     def rows_changed(self) -> None:
-        """Rows came, went or differ."""
+        """Rows were added, removed or changed."""
 
     def moved(self) -> None:
-        """The cursor moved, or follows, or no longer does."""
+        """The cursor moved, or started or stopped following."""
 
     def go_to(self, y: int) -> None:
         """Put the cursor on a row."""
 
     def focus(self) -> Any:
-        """Take the keys."""
+        """Focus the list."""
 
 
 class ListController:
-    """Keeps the list up with the database, through a filter or without one."""
+    """Keeps the list up with the database, with or without a filter."""
 
     def __init__(self, context: CaptureContext, browser: Browser, view: ListView) -> None:
         self.browser = browser
         self.unreadable: str | None = None
-        """Why the database cannot be read; nothing is read until it can."""
+        """Why the database cannot be read; nothing is read until it can be."""
         self._context, self._view = context, view
 
     def disabled_reason(self, action: str) -> str | None:
@@ -47,7 +47,7 @@ class ListController:
     # -- reading -------------------------------------------------------------------------------
 
     def fetch(self, ids: Sequence[int]) -> Mapping[int, CaptureRow] | None:
-        """Rows to be drawn, at once; None while the database cannot be read."""
+        """Rows to draw; None while the database cannot be read."""
         if self.unreadable is None:
             try:
                 found = self._context.gateway.rows(ids)
@@ -56,7 +56,7 @@ class ListController:
                 return None
             gone = [number for number in ids if number not in found]
             if gone:
-                self._context.ui.call_later(partial(self._lose, gone))  # Not while it is being drawn.
+                self._context.ui.call_later(partial(self._lose, gone))  # Not while drawing.
             return found
         return None
 
@@ -65,7 +65,7 @@ class ListController:
         self._count()
 
     def poll(self) -> int:
-        """Take up what has been committed; return how many captures came."""
+        """Read what was committed; return the number of new captures."""
         if self.unreadable is not None:
             return 0
         try:
@@ -78,7 +78,7 @@ class ListController:
         return came or 0
 
     def read_again(self) -> None:
-        """Read the list from the start, through the filter where there is one."""
+        """Read the list from the start, with the filter if there is one."""
         finding = self.browser.finding
         try:
             if finding is not None:
@@ -99,11 +99,11 @@ class ListController:
             self.cannot_read(error)
 
     def cannot_read(self, error: RelayError) -> None:
-        """Read nothing until `recover` finds that it can be read."""
+        """Stop reading until `recover` finds the database readable."""
         self.unreadable = str(error)
 
     async def recover(self) -> None:
-        """Read again what could not be read before, or a database that replaced the one before."""
+        """Read the list again where the database is readable again, or was replaced."""
         gateway = self._context.gateway
         if self.unreadable is not None and await gateway.is_readable():
             self.unreadable = None
@@ -119,7 +119,7 @@ class ListController:
         return self.browser.finding.filter.text if self.browser.finding is not None else ""
 
     def search(self, filter: Filter) -> None:
-        """Show only what matches."""
+        """Show only matches."""
         self._context.ui.start(partial(self._search, filter), group="search", exclusive=True)
 
     async def _search(self, filter: Filter) -> None:
@@ -129,15 +129,15 @@ class ListController:
             self.cannot_read(error)
 
     def show_all(self) -> None:
-        """Show every capture."""
+        """Show all captures."""
         self._context.ui.cancel("search")
         self.browser.finding = None
         self.read_again()
 
-    # -- what a person does --------------------------------------------------------------------
+    # -- actions of the user -------------------------------------------------------------------
 
     def has(self, number: int) -> bool:
-        """Whether a capture is in the list, and no filter hides it."""
+        """Whether a capture is in the list."""
         listing = self.browser.listing
         return bool(len(listing)) and listing.id_at(listing.y_of(number)) == number
 
@@ -146,11 +146,11 @@ class ListController:
         self._view.go_to(self.browser.listing.y_of(number))
 
     def focus(self) -> None:
-        """Give the list the keys."""
+        """Focus the list."""
         self._view.focus()
 
     def follow(self) -> None:
-        """Go with the newest capture, or stay where the cursor is."""
+        """Start or stop following the newest capture."""
         listing = self.browser.listing
         if listing.following:
             listing.hold()

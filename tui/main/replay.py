@@ -1,4 +1,4 @@
-"""Replays from the main screen: as received, with changes, or edited; one run at a time, to its end."""
+"""Replays from the main screen: as received, with changes, or edited; one run at a time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from relay.text.safe import visible
 from tui.gateway import Checking
 from tui.main.context import CaptureContext, no_capture, no_engine
 from tui.presenters.format import Tone, format_captures
-from tui.presenters.replay import Wanted, as_expected, conclusion, expectation, order, verdict, what_is_ended
+from tui.presenters.replay import Wanted, as_expected, conclusion, expectation, order, stop_warning, verdict
 from tui.presenters.status import Engine
 from tui.screens.dialogs import Confirm
 from tui.screens.editing import EditScreen
@@ -32,10 +32,10 @@ SENDS = frozenset({"replay", "replay_to", "edit"})
 
 
 class RunView(Protocol):
-    """Where runs are shown."""
+    """The view of runs."""
 
     progress: ReplayStatus | None
-    """The run that this screen has started; None while there is none."""
+    """The run that this screen has started; None without one."""
     others: tuple[ReplayStatus, ...]
     """Runs that were started elsewhere."""
 
@@ -78,7 +78,7 @@ class ReplayController:
             self._start(ids, order(ids, Wanted()))
 
     async def replay_to(self) -> None:
-        """Ask where to and how, then send."""
+        """Ask for targets and options, then send."""
         ids = self._context.selected_ids()
         wanted = await self._context.ui.ask(
             ReplayDialog(self._context.gateway.replays, ids, self._targets, self._wanted)
@@ -89,7 +89,7 @@ class ReplayController:
                 self._start(ids, order(ids, wanted), expectation(wanted))
 
     async def edit(self) -> None:
-        """Show the request as a form, then send what was made of it."""
+        """Show the request as a form, then send it as edited."""
         (number,) = self._context.selected_ids()
         replays = self._context.gateway.replays
         try:
@@ -102,7 +102,7 @@ class ReplayController:
             self._start([number], order([number], sending.wanted, sending.edits))
 
     async def _confirmed(self, ids: list[int], wanted: Wanted) -> bool:
-        """Whether to send so many deliveries; asks above BULK."""
+        """Ask before sending more than BULK deliveries; True where confirmed or fewer."""
         to = wanted.to.split() or list(self._targets)
         times = int(wanted.times)
         count = len(ids) * times * max(len(to), 1)
@@ -112,7 +112,7 @@ class ReplayController:
         question = (
             f"{format_captures(ids).capitalize()} will be sent to {visible(' and '.join(to))}{often}: "
             f"up to {count:,} requests. "
-            f"{self._context.ui.key('look.back')} cancels the rest; what has been sent stays sent."
+            f"{self._context.ui.key('look.back')} cancels the rest; requests already sent stay sent."
         )
         return await self._context.ui.ask(Confirm("Send them again?", question, "Yes, send", "No")) is True
 
@@ -175,12 +175,12 @@ class ReplayController:
 
     @property
     def is_running(self) -> bool:
-        """Whether a run of this screen is under way."""
+        """Whether a run of this screen is in progress."""
         return self._view.progress is not None
 
     @property
     def has_others(self) -> bool:
-        """Whether a run that was started elsewhere is under way."""
+        """Whether a run that was started elsewhere is in progress."""
         return bool(self._view.others)
 
     def end(self) -> None:
@@ -200,7 +200,7 @@ class ReplayController:
 
     async def _end_other(self) -> None:
         other, *_ = self._view.others
-        ask = Confirm(f"End replay {other.run}?", what_is_ended(other), "Yes, end it", "No, keep it running")
+        ask = Confirm(f"End replay {other.run}?", stop_warning(other), "Yes, end it", "No, keep it running")
         if not await self._context.ui.ask(ask):
             return
         try:
@@ -214,5 +214,5 @@ class ReplayController:
 
 
 def _identity(progress: ReplayStatus) -> tuple[int, str]:
-    """A run among those of all engines: another engine counts from 1 again."""
+    """Identity of a run across engines; each engine counts from 1."""
     return progress.run, progress.started_at

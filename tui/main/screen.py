@@ -1,7 +1,6 @@
-"""The main screen: the list, the detail beside or below it, what is wrong above, and the keys.
+"""The main screen: the list, the detail next to it or below, banners above, and the keys.
 
-Owns the widgets and which of them are in sight. Its controllers know what actions do, and
-why they cannot run.
+Owns the widgets and their visibility. Its controllers run the actions, and know why one cannot run.
 """
 
 from __future__ import annotations
@@ -52,10 +51,10 @@ POLL_S = 0.1
 STATUS_S = 1.0
 
 ARRIVALS_READ = 5_000
-"""Captures whose times make the first sparkline."""
+"""Captures read for the first sparkline."""
 
 WIDE = 140
-"""Columns from which list and detail stand side by side."""
+"""From this many cells on, list and detail are side by side."""
 
 ZOOMS = ("list", "detail")
 
@@ -64,7 +63,7 @@ class MainScreen(Screen[None]):
     """Browse, filter, understand; a `CaptureContext` for its controllers."""
 
     AUTO_FOCUS = "#list"
-    """Textual would take the first field, the hidden filter, and the first keys would go there unseen."""
+    """Textual would focus the first field, the hidden filter, and the first keys would go there."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings(keys.MAIN), *keys.tab_bindings()]
 
@@ -90,9 +89,9 @@ class MainScreen(Screen[None]):
         self._captures = CaptureController(self)
         self._replays = ReplayController(self, self._replay_line)
         self._memory = Memory()
-        """What is in the file."""
+        """The state as last saved."""
         self._refused: tuple[str, ...] = ()
-        """Ids of the keys that are grey."""
+        """Ids of the greyed-out keys."""
 
     def compose(self) -> ComposeResult:
         yield self._status
@@ -118,7 +117,7 @@ class MainScreen(Screen[None]):
     def on_resize(self, event: events.Resize) -> None:
         self.set_class(event.size.width >= WIDE, "-wide")
 
-    # -- what controllers ask for --------------------------------------------------------------
+    # -- the context of controllers ------------------------------------------------------------
 
     @property
     def engine_status(self) -> Status:
@@ -148,7 +147,7 @@ class MainScreen(Screen[None]):
         self._pane.refresh()
 
     def refresh_keys(self) -> None:
-        # The footer is made of widgets and costs 10 ms: it is drawn again only where other keys work.
+        # The footer is made of widgets and costs 10 ms, so it is drawn again only after a change.
         refused = tuple(key.id for key in keys.MAIN if self.disabled_reason(key.action))
         if refused != self._refused:
             self._refused = refused
@@ -171,7 +170,7 @@ class MainScreen(Screen[None]):
         return None if self.disabled_reason(action) else True  # None: shown, but grey.
 
     def on_key(self, event: events.Key) -> None:
-        # What a binding refused arrives here.
+        # Keys whose binding is disabled arrive here.
         key = keymap.of(self.app).of_key(event.key)
         if key is not None and self._explained(key):
             event.stop()
@@ -184,7 +183,7 @@ class MainScreen(Screen[None]):
         return reason is not None
 
     async def run_key(self, key: Key) -> None:
-        """Do what a key does, wherever the keyboard is; or say why not."""
+        """Run the action of a key, whatever has the focus; or show why it cannot run."""
         if self._explained(key):
             return
         where: DOMNode = self
@@ -195,7 +194,7 @@ class MainScreen(Screen[None]):
             where = self._detail.body.view if key in keys.BODY_VIEW else self._detail.body.view.text
         await self.app.run_action(key.action, default_namespace=where)
 
-    # -- keeping up ----------------------------------------------------------------------------
+    # -- updates -------------------------------------------------------------------------------
 
     def _poll(self) -> None:
         came = self._pane.poll()
@@ -204,13 +203,13 @@ class MainScreen(Screen[None]):
 
     def _start_arrivals(self) -> None:
         since = datetime.now(UTC) - timedelta(seconds=BARS * BAR_S)
-        with suppress(RelayError):  # What follows meets it too, and says so.
+        with suppress(RelayError):  # The next read shows the error.
             for at in self.gateway.arrivals(since, ARRIVALS_READ):
                 self._status.arrivals.add(1, at.timestamp())
 
     def _show_rows(self) -> None:
         if not self._list.is_attached:
-            return  # The screen is going: what a count or a search finds meanwhile is shown to nobody.
+            return  # The screen is closing, while a count or a search still runs.
         self._list.rows_changed()
         nothing = not len(self._browser.listing) and self._browser.finding is None
         self._list.display = not nothing
@@ -251,10 +250,10 @@ class MainScreen(Screen[None]):
         await self._pane.recover()
         self.refresh_keys()
 
-    # -- from one time to the next -------------------------------------------------------------
+    # -- saved state ---------------------------------------------------------------------------
 
     def _restore(self, memory: Memory) -> None:
-        """Show the screen as it was left."""
+        """Restore the screen from a saved state."""
         self._memory = memory
         self._browser.listing.newest_first = memory.newest_first
         if memory.theme in {theme.name for theme in THEMES}:
@@ -266,7 +265,7 @@ class MainScreen(Screen[None]):
         self._filter.restore(memory)
 
     def remembered(self) -> Memory:
-        """The screen as it is now."""
+        """The current state of the screen."""
         return replace(
             self._filter.remembered(self._memory),
             newest_first=self._browser.listing.newest_first,
@@ -277,12 +276,12 @@ class MainScreen(Screen[None]):
         )
 
     def leave_memory(self) -> None:
-        """Write it down at once: the screen is about to go."""
+        """Save the state at once: the screen is about to close."""
         self.gateway.remember_now(self.remembered())
 
     @work(exclusive=True, group="memory")
     async def _keep_memory(self) -> None:
-        """Write down how the screen is, where that has changed."""
+        """Save the state of the screen if it has changed."""
         memory = self.remembered()
         if memory != self._memory:
             self._memory = memory
@@ -405,7 +404,7 @@ class MainScreen(Screen[None]):
             self.ui.open(HelpScreen("Keys in the list", (*keys.LIST, *keys.MAIN)))
 
     def action_back(self) -> None:
-        """Undo one thing: the innermost first, a replay that was started elsewhere last."""
+        """Undo one step: the innermost first, a replay that was started elsewhere last."""
         if self.has_class("-zoom-detail"):
             self.remove_class("-zoom-detail")
         elif self._detail.has_focus_within:
@@ -424,7 +423,7 @@ class MainScreen(Screen[None]):
             self._replays.end()
 
     def action_leave(self) -> None:
-        """From the detail back to the list; from the list out of the program."""
+        """Go from the detail to the list; from the list, exit."""
         if self._detail.has_focus_within:
             self.remove_class("-zoom-detail")
             self._list.focus()

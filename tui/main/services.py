@@ -1,4 +1,4 @@
-"""Textual's side of what controllers ask for: background work, dialogs, notices, the clipboard."""
+"""Services for controllers, by Textual: background work, dialogs, notices, the clipboard."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 class ScreenServices:
-    """The `Services` of one screen; what it starts ends with the screen."""
+    """The `Services` of one screen; work that it starts ends with the screen."""
 
     def __init__(self, screen: Screen[Any]) -> None:
         self._screen = screen

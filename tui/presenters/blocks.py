@@ -1,4 +1,4 @@
-"""The blocks that tabs are made of, and what is known of the capture they speak of."""
+"""The blocks that tabs are made of, and the capture that they describe."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tui.presenters.format import Piece, Tone
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """A line that begins a part."""
+    """The heading of a section."""
 
     text: str
     tone: Tone = "strong"
@@ -41,16 +41,16 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """What a key does, begun with the name that it has."""
+    """A sentence about a key; the name of the key is put in front."""
 
     key: str
-    """Its action's id."""
+    """Id of the action."""
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """Text as it stands, line by line, in pieces: an answer's body."""
+    """Lines of text in pieces, such as the body of a response."""
 
     lines: tuple[tuple[Piece, ...], ...]
 
@@ -60,31 +60,31 @@ Block = Heading | Fact | Note | Hint | Lines
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
-    """What was worked out about a capture; where its body is large that takes a while."""
+    """Results of analysing a capture, which takes time for a large body."""
 
     judgement: ShapeResult
-    """How its body compares with what Lean documents, by the catalogue of now."""
+    """Its body compared with Lean's documentation, by the current catalogue."""
     diagnosis: Diagnosis | None = None
-    """Why its signature is not valid with the secrets of now; None where it is, or was when it came."""
+    """Why its signature is not valid with the current secrets; None where it is, or was when received."""
     cannot_check: str | None = None
-    """Why the secrets cannot be read."""
+    """Why the secrets cannot be read; None where they can."""
     is_valid_now: bool = False
-    """It was not valid when it came, and is with the secrets of now."""
+    """The signature was not valid when received, and is with the current secrets."""
     verified: Mapping[int, AttemptVerification] = field(default_factory=dict)
-    """What reached the backends, by attempt; of many the newest."""
+    """Signatures as they reached the backends, by attempt id; the newest where there are many."""
     other_bytes: tuple[Difference, ...] = ()
-    """In what its body differs from the first one's of its event; `a` is the first."""
+    """Differences from the first body of its event, which is `a`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """A capture with what belongs to it, as it may be shown: secret headers are masked."""
+    """A capture with everything about it; secret headers are masked."""
 
     capture: Capture
     attempts: tuple[Attempt, ...] = ()
     secrets: tuple[str, ...] = ()
-    """Names of the webhook secrets of now."""
+    """Names of the configured webhook secrets."""
     tries: EventRetries | None = None
     """The captures of its event, without bodies; None where it is the only one."""
     findings: Findings | None = None
-    """None while they are being made."""
+    """None until the analysis is done."""

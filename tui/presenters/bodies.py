@@ -1,4 +1,4 @@
-"""A body among facts, such as a backend's answer: decoded, JSON laid out, its first lines in tones."""
+"""A body among other blocks, such as a response: decoded, JSON laid out, the first lines in tones."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ TONES: Mapping[str, Tone] = {
     "offset": "dim",
     "odd": "bad",
 }
-"""Of what a view of a body tells apart; the rest is plain."""
+"""Tones by style of a body's view; other styles are plain."""
 
 
 def header(headers: Headers, name: str) -> str:
-    """The value of a header, the last where there are several; empty where there is none."""
+    """The value of a header, the last of several; empty where there is none."""
     return next((value for key, value in reversed(headers) if key.lower() == name), "")
 
 
 def lines(body: bytes, headers: Headers) -> Iterator[Block]:
-    """The beginning of a body in its best view, and how much more there is."""
+    """The beginning of a body in its best view, and a note on the rest."""
     opened = open_body(body, header(headers, "content-type"), header(headers, "content-encoding"))
     document = opened.document(opened.names[0])
     if opened.coding:

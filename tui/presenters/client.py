@@ -1,4 +1,4 @@
-"""The tab *Client*: who sent it, as far as the connection tells."""
+"""The tab *Client*: the sender, as far as the connection shows."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tui.presenters.format import Tone
 
 
 def client(subject: Subject) -> Iterator[Block]:
-    """Address, TLS facts, and what was compared with the settings."""
+    """Address, TLS facts, and comparisons with the settings."""
     capture = subject.capture
     yield Heading("Connection")
     yield Fact("address", visible(capture.client))
@@ -24,7 +24,7 @@ def client(subject: Subject) -> Iterator[Block]:
         case Comparison.MISMATCH:
             yield Note("✗ None of the addresses configured as Lean's (`senders`).", "bad")
         case None:
-            yield Note("It was not compared: `senders` lists no addresses.", "dim")
+            yield Note("Not compared: `senders` lists no addresses.", "dim")
     match capture.app_token:
         case Comparison.MATCH:
             yield Note("✓ Its lean-app-token is the configured one.", "good")
@@ -41,14 +41,14 @@ def client(subject: Subject) -> Iterator[Block]:
         yield Note("Plain HTTP: there was no TLS between the caller and the relay.", "dim")
     else:
         yield from _passport(capture.tls)
-    yield Heading("The relay's answer")
+    yield Heading("The relay's response")
     answer = capture.answer
     yield Fact("status", visible(answer.words), "warn" if answer.on_purpose else "plain")
     yield Fact("received", format_time(capture.received_at))
 
 
 def _passport(tls: Mapping[str, Any]) -> Iterator[Block]:
-    """How it was encrypted, who called, and the certificate, as `show` has it."""
+    """Encryption, caller and certificate, as in `show`."""
     known = tls.get("authenticated") is True
     for name, value in rows(tls):
         if name == "subject":
@@ -60,4 +60,4 @@ def _passport(tls: Mapping[str, Any]) -> Iterator[Block]:
             tone = "good" if known else "warn"
         yield Fact(name, value, tone)
     if not isinstance(tls.get("certificate"), dict):
-        yield Note("It showed no certificate of its own.", "dim")
+        yield Note("The caller sent no certificate.", "dim")

@@ -1,6 +1,6 @@
-"""The columns of the list: which there are, what each says of a capture, and which fit into a width. Pure.
+"""The columns of the list, their cells, and the columns that fit a width. Pure.
 
-Owns the table of columns and how they share a row. Text that came from outside is made safe here, once.
+Owns the table of columns and how they share a row. Text from outside is made safe here, once.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from relay.text.units import format_ms
 from tui.presenters.format import SHAPES, SIGNATURES, Piece, clock, fit, fit_pieces, of_delivery, short_size
 
 EDGE = 4
-"""Cells for the mark and the star in front."""
+"""Cells in front of the columns, for mark and star."""
 
 GAP = 2
 
 ROOMY = 100
-"""Cells of a row from which columns have their wider form."""
+"""From this many cells on, columns have their wider form."""
 
 Cell = Callable[[CaptureRow, int, date], list[Piece]]
-"""What a column says of a capture, in exactly so many cells, today being that day."""
+"""Makes the text of a column for a capture: exactly `width` cells, given today's date."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,22 +36,22 @@ class Column:
     name: str
     """Stable: memory files hold it."""
     head: str
-    """Over the rows; empty where signs speak for themselves."""
+    """Header over the rows; may be empty."""
     about: str
-    """What it shows, in a line."""
+    """A description, in a line."""
     narrow: int
-    """Cells that it has in a row that is not roomy."""
+    """Cells in a row that is not roomy."""
     roomy: int
-    """Cells that it has in one that is."""
+    """Cells in a roomy row."""
     rank: int
-    """The lowest stay where not all fit."""
+    """Where not all fit, those with the lowest stay."""
     cell: Cell
     usual: bool = False
     to_right: bool = False
 
     @property
     def title(self) -> str:
-        """Its name for people."""
+        """Its name for users."""
         return self.head or self.name
 
 
@@ -61,13 +61,13 @@ class Layout:
 
     shown: tuple[tuple[Column, int], ...]
     left_out: tuple[str, ...]
-    """Names of those that are wanted and do not fit."""
+    """Names of the chosen columns that do not fit."""
 
 
 def chosen(names: Iterable[str]) -> tuple[str, ...]:
-    """Names as a choice: each once, in the order of the columns, without unknown ones.
+    """Normalise a choice: each name once, in the order of the columns, without unknown ones.
 
-    The usual ones are an empty choice: what of them a width shows is decided by the width.
+    The defaults are an empty choice: the width decides which of them are shown.
     """
     wanted = frozenset(names)
     known = tuple(column.name for column in COLUMNS if column.name in wanted)
@@ -76,12 +76,12 @@ def chosen(names: Iterable[str]) -> tuple[str, ...]:
 
 @lru_cache(maxsize=128)
 def layout(width: int, id_digits: int, names: tuple[str, ...] = ()) -> Layout:
-    """The columns that fit into a width.
+    """The columns that fit a width.
 
     Args:
         width: cells of a row.
-        id_digits: of the largest id.
-        names: a choice; empty for the usual ones, which have no id in a row that is not roomy.
+        id_digits: digits of the largest id.
+        names: a choice; empty for the defaults, which have no id in a row that is not roomy.
     """
     roomy = width >= ROOMY
     wanted = [column for column in COLUMNS if column.name in (chosen(names) or USUAL)]
@@ -105,7 +105,7 @@ def layout(width: int, id_digits: int, names: tuple[str, ...] = ()) -> Layout:
 
 
 def header(columns: Layout, *, newest_first: bool) -> str:
-    """The names of the columns, over the rows; an arrow tells the order."""
+    """The names of the columns, over the rows; an arrow shows the order."""
     arrow = "▲" if newest_first else "▼"
     names = [column.name for column, _ in columns.shown]
     ordered = next((name for name in ("time", "date", "id") if name in names), names[0])
@@ -120,7 +120,7 @@ def header(columns: Layout, *, newest_first: bool) -> str:
 
 
 def row(listed: CaptureRow, columns: Layout, today: date, *, marked: bool) -> Iterator[Piece]:
-    """One capture as pieces of text; together they are as wide as the layout."""
+    """A capture as pieces of text, together as wide as the layout."""
     yield ("● " if marked else "  "), "accent"
     yield ("★ " if listed.starred else "  "), "warn"
     for place, (column, width) in enumerate(columns.shown):
@@ -130,16 +130,16 @@ def row(listed: CaptureRow, columns: Layout, today: date, *, marked: bool) -> It
 
 
 def no_row(number: int, columns: Layout) -> Iterator[Piece]:
-    """The row of a capture that cannot be read now."""
+    """The row of a capture that cannot be read."""
     width = sum(width + GAP for _, width in columns.shown) - GAP
     yield " " * EDGE + fit(f"{number} …", width), "dim"
 
 
-# -- what each says --------------------------------------------------------------------------------
+# -- cells -----------------------------------------------------------------------------------------
 
 
 def outcome(listed: CaptureRow, width: int) -> Piece:
-    """What became of a capture at its targets: of several the one that most needs a look."""
+    """The delivery of a capture; of several the one that most needs attention."""
     delivery = worst(listed.deliveries)
     if delivery is None:
         return "", "dim"
@@ -247,41 +247,41 @@ def _signs(listed: CaptureRow, *, wordy: bool) -> Iterator[Piece]:
 
 # -- the table -------------------------------------------------------------------------------------
 
-# What somebody has asked for goes before id, size and marks: else it would not be seen in 80 cells.
+# Chosen columns rank before id, size and marks; otherwise 80 cells would not show them.
 COLUMNS: tuple[Column, ...] = (
-    Column(name="id", head="id", about="The number that commands take.", narrow=3, roomy=3, rank=91,
+    Column(name="id", head="id", about="The id of the capture, for commands.", narrow=3, roomy=3, rank=91,
            cell=_id, usual=True, to_right=True),
-    Column(name="time", head="time", about="When it came; of another day, the day.", narrow=8, roomy=12,
+    Column(name="time", head="time", about="Time received; the date if not today.", narrow=8, roomy=12,
            rank=1, cell=_time, usual=True),
-    Column(name="date", head="day and time", about="When it came, in full.", narrow=19, roomy=23, rank=11,
+    Column(name="date", head="day and time", about="Date and time received.", narrow=19, roomy=23, rank=11,
            cell=_date),
-    Column(name="event", head="event", about="The event's type; without one, method and path.", narrow=16,
+    Column(name="event", head="event", about="The event type; without one, method and path.", narrow=16,
            roomy=16, rank=0, cell=_event, usual=True),
-    Column(name="request", head="request", about="Method and path, of an event too.", narrow=18, roomy=20,
+    Column(name="request", head="request", about="Method and path.", narrow=18, roomy=20,
            rank=12, cell=_request),
-    Column(name="signature", head="signature", about="Whether it fits one of your secrets.", narrow=9,
+    Column(name="signature", head="signature", about="Whether it is valid for one of your secrets.", narrow=9,
            roomy=11, rank=3, cell=_signature, usual=True),
     Column(name="secret", head="secret", about="The name of the secret that signed it.", narrow=9, roomy=12,
            rank=13, cell=_secret),
-    Column(name="size", head="size", about="How large the body is.", narrow=8, roomy=8, rank=90,
+    Column(name="size", head="size", about="Size of the body.", narrow=8, roomy=8, rank=90,
            cell=_size, usual=True, to_right=True),
-    Column(name="backend", head="backend", about="The backend's answer, as Lean would take it.",
+    Column(name="backend", head="backend", about="The backend's response, as Lean would take it.",
            narrow=9, roomy=16, rank=2, cell=_backend, usual=True),
-    Column(name="took", head="took", about="How long the backend took for it.", narrow=7, roomy=7, rank=14,
+    Column(name="took", head="took", about="How long the backend took.", narrow=7, roomy=7, rank=14,
            cell=_took, to_right=True),
-    Column(name="tries", head="tries", about="How often it was tried.", narrow=5, roomy=5, rank=15,
+    Column(name="tries", head="tries", about="Number of attempts.", narrow=5, roomy=5, rank=15,
            cell=_tries, to_right=True),
-    Column(name="target", head="sent to", about="The target that the answer is from.", narrow=16, roomy=20,
+    Column(name="target", head="sent to", about="The target that sent the response.", narrow=16, roomy=20,
            rank=16, cell=_target),
-    Column(name="client", head="client", about="The address that it came from.", narrow=15, roomy=15,
+    Column(name="client", head="client", about="The address of the sender.", narrow=15, roomy=15,
            rank=17, cell=_client),
     Column(name="customer", head="customer", about="The event's customer_id.", narrow=9, roomy=9, rank=18,
            cell=_customer),
-    Column(name="event_id", head="event id", about="The event_id, the same in each repeat.", narrow=9,
+    Column(name="event_id", head="event id", about="The event_id, which repeats share.", narrow=9,
            roomy=9, rank=19, cell=_event_id),
-    Column(name="happened", head="Lean's time", about="The timestamp that the event itself has.", narrow=12,
+    Column(name="happened", head="Lean's time", about="The timestamp in the event.", narrow=12,
            roomy=12, rank=20, cell=_happened),
-    Column(name="marks", head="", about="Repeat, shape, origin, own answer, note.", narrow=7,
+    Column(name="marks", head="", about="Repeat, shape, origin, relay's own response, note.", narrow=7,
            roomy=7, rank=80, cell=_marks, usual=True),
 )  # fmt: skip
 """From left to right."""
@@ -298,4 +298,4 @@ GROWING: tuple[tuple[str, int], ...] = (
     ("client", 21),
     ("marks", 34),
 )
-"""Who takes what is left of a row, in this order, each up to so many cells; the event takes the rest."""
+"""Columns that share the rest of a row, in this order, each up to this many cells; then the event."""

@@ -1,6 +1,6 @@
-"""Two captures beside each other, in words: what differs first, then what is the same.
+"""Two captures side by side: fields that differ first, then equal ones.
 
-Pure. Owns how a field is laid out at a width, and which part of a value stands out.
+Pure. Owns how a field is laid out at a width, and which part of a value is highlighted.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tui.presenters.format import Piece, Tone, wrapped_pieces
 Line = list[Piece]
 
 WIDE = 110
-"""Cells from which the field's name stands beside its values."""
+"""From this many cells on, a field's name is next to its values, not above."""
 
 MOST_SHOWN = 2_000
 """Characters of a value."""
@@ -38,17 +38,17 @@ class Comparison:
     a: Capture
     b: Capture
     rows: tuple[Difference, ...]
-    """What differs first."""
+    """Those that differ first."""
     left_out: int = 0
     """Fields beyond those."""
 
     @property
     def changed(self) -> int:
-        """How many fields differ, of those that are here."""
+        """Number of the rows that differ."""
         return sum(row.differs for row in self.rows)
 
     def turned(self) -> Comparison:
-        """The same the other way round."""
+        """The comparison with sides swapped."""
         rows = tuple(Difference(row.field, row.b, row.a, row.header) for row in self.rows)
         return Comparison(a=self.b, b=self.a, rows=rows, left_out=self.left_out)
 
@@ -63,17 +63,17 @@ def title(comparison: Comparison) -> str:
 
 
 def heads(comparison: Comparison, width: int) -> Line:
-    """Which two they are, over their columns."""
+    """The captures' titles, over their columns."""
     field, column = _columns(width)
     first, second = (_fitted([(_named(each), "strong")], column) for each in (comparison.a, comparison.b))
     return [(" " * field, "plain"), *first, BETWEEN, *second]
 
 
 def lines(comparison: Comparison, width: int, *, every: bool) -> list[Line]:
-    """The fields at a width.
+    """Lay the fields out.
 
     Args:
-        every: those that are the same too.
+        every: equal ones too.
     """
     found: list[Line] = [heads(comparison, width), _times(comparison, width), []]
     found.append([(title(comparison), "warn" if comparison.changed else "good")])
@@ -110,7 +110,7 @@ def _columns(width: int) -> tuple[int, int]:
 
 def _changed(row: Difference, width: int) -> Iterator[Line]:
     field, column = _columns(width)
-    a, b = _apart(_value(row, row.a), _value(row, row.b))
+    a, b = _highlighted_pair(_value(row, row.a), _value(row, row.b))
     if row.a is None:
         a = [("absent", "dim")]
     if row.b is None:
@@ -135,7 +135,7 @@ def _same(row: Difference, width: int) -> Iterator[Line]:
 
 
 def _fitted(pieces: Line, width: int) -> Line:
-    """The first row of pieces, as wide as this."""
+    """The first row of pieces, padded to a width."""
     first = wrapped_pieces(pieces, width)[0]
     used = sum(cell_len(text) for text, _ in first)
     return [*first, (" " * (width - used), "plain")]
@@ -150,19 +150,19 @@ def _value(row: Difference, value: str | None) -> str:
     return shown
 
 
-def _apart(a: str, b: str) -> tuple[Line, Line]:
-    """Two values with what they do not share standing out."""
+def _highlighted_pair(a: str, b: str) -> tuple[Line, Line]:
+    """Two values, highlighted where they differ."""
     begin = _shared(a, b)
     end = _shared(a[begin:][::-1], b[begin:][::-1])
-    return _standing_out(a, begin, end, "bad"), _standing_out(b, begin, end, "good")
+    return _highlighted(a, begin, end, "bad"), _highlighted(b, begin, end, "good")
 
 
 def _shared(a: str, b: str) -> int:
-    """How many characters two texts begin with in common."""
+    """Length of the common start of two texts."""
     return next((at for at, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
 
 
-def _standing_out(text: str, begin: int, end: int, tone: Tone) -> Line:
+def _highlighted(text: str, begin: int, end: int, tone: Tone) -> Line:
     stop = len(text) - end
     parts: Line = [(text[:begin], "plain"), (text[begin:stop], tone), (text[stop:], "plain")]
     return [part for part in parts if part[0]]

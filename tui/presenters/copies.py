@@ -1,6 +1,6 @@
-"""What can be copied of captures: each with a key, a name, and the exact bytes. Pure.
+"""Items to copy from captures: each with a key, a name, and the exact bytes. Pure.
 
-A text that is to stand in one line and came from outside is made safe; a body is what it is.
+Text from outside that has to fit one line is made safe; a body is copied byte for byte.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from relay.text.units import format_bytes
 from tui.presenters.format import fit
 
 CLIPBOARD_UP_TO = 64 * 1024
-"""Bytes that are handed to a terminal; some take no more than 74,994 of base64."""
+"""Bytes sent to a terminal; some accept at most 74,994 of base64."""
 
 PREVIEW = 48
 
@@ -31,11 +31,11 @@ class Item:
     """Safe to show."""
     data: bytes
     file: str
-    """What a file with it is called."""
+    """Name of a file with it."""
 
     @property
     def as_text(self) -> str | None:
-        """For a clipboard; None where it is too large or no text."""
+        """The text for a clipboard; None where it is too large or not text."""
         if len(self.data) > CLIPBOARD_UP_TO:
             return None
         try:
@@ -45,12 +45,12 @@ class Item:
 
 
 def of_one(capture: Capture, curl: str, at_cursor: tuple[str, str] | None) -> Iterator[Item]:
-    """Everything of one capture.
+    """Items of one capture.
 
     Args:
-        capture: its secret headers masked.
-        curl: the line that sends it once more.
-        at_cursor: the path and the JSON of the value that the cursor is on in the body.
+        capture: with secret headers masked.
+        curl: a command that sends it again.
+        at_cursor: path and JSON of the value under the cursor in the body.
     """
     number = capture.id
     if at_cursor is not None:
@@ -80,7 +80,7 @@ def of_one(capture: Capture, curl: str, at_cursor: tuple[str, str] | None) -> It
 
 
 def of_several(ids: Sequence[int], event_ids: Sequence[str]) -> Iterator[Item]:
-    """What marked captures have in common: their ids, as commands take them, and their event_ids."""
+    """Items of several captures: their ids, as commands take them, and their event_ids."""
     yield _line("i", f"{len(ids):,} ids", " ".join(map(str, ids)), "ids.txt")
     if event_ids:
         lines = "\n".join(map(visible, event_ids))

@@ -1,4 +1,4 @@
-"""The tab *Deliveries*: each target, each try, what was sent otherwise, and what came back."""
+"""The tab *Deliveries*: each target and attempt, changes to the request, and the response."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def deliveries(subject: Subject) -> Iterator[Block]:
     """Each delivery with its attempts, in the order they were made."""
     capture = subject.capture
     if not capture.deliveries:
-        yield Note("It was sent on to no target.", "dim")
-        yield Note("Start with --forward-to :3000/hook to send captures on to a backend.", "dim")
+        yield Note("Not forwarded to any target.", "dim")
+        yield Note("Start with --forward-to :3000/hook to forward captures to a backend.", "dim")
     tried = {attempt.delivery_id for attempt in subject.attempts}
-    # Those without an attempt among the shown ones wait, or were tried long ago.
+    # The others have older attempts, which are not shown.
     shown = [each for each in capture.deliveries if each.id in tried or not each.attempts]
     if len(shown) < len(capture.deliveries):
         left = len(capture.deliveries) - len(shown)
@@ -39,14 +39,14 @@ def _attempt(attempt: Attempt, capture: Capture) -> Iterator[Block]:
     tone: Tone = "good" if attempt.verdict == "delivered" else "bad" if attempt.verdict == "retry" else "dim"
     came = response(attempt.status, None)
     glyph = {"good": "✓", "bad": "✗"}.get(tone, "–")
-    yield Heading(f"{glyph} Try {attempt.number}: {came} in {format_ms(attempt.elapsed_ms)}", tone)
+    yield Heading(f"{glyph} Attempt {attempt.number}: {came} in {format_ms(attempt.elapsed_ms)}", tone)
     yield Fact("started", format_time(attempt.started_at))
     if attempt.address is not None:
-        yield Fact("went to", one_of_several(attempt.address))
+        yield Fact("address", one_of_several(attempt.address))
     if attempt.outcome != "answered":
-        yield Fact("ended", visible(attempt.outcome))
+        yield Fact("outcome", visible(attempt.outcome))
     if attempt.error:
-        yield Fact("why", visible(attempt.error), tone)
+        yield Fact("error", visible(attempt.error), tone)
     if attempt.verdict or attempt.verdict_reason:
         reason = f": {visible(attempt.verdict_reason)}" if attempt.verdict_reason else ""
         yield Fact("verdict", f"{attempt.verdict or 'none'}{reason}", tone)
@@ -59,7 +59,7 @@ def _answer(attempt: Attempt) -> Iterator[Block]:
     body = attempt.body or b""
     whole = len(body) if attempt.body_size is None else attempt.body_size
     kept = "" if whole == len(body) else f", of which {format_bytes(len(body))} were kept"
-    yield Heading(f"Its answer: {attempt.status}, {format_bytes(whole)}{kept}")
+    yield Heading(f"Response: {attempt.status}, {format_bytes(whole)}{kept}")
     for name, value in attempt.headers or ():
         yield Fact(latin1_shown(name), latin1_shown(value))
     if body:
@@ -67,7 +67,7 @@ def _answer(attempt: Attempt) -> Iterator[Block]:
 
 
 def _sent(attempt: Attempt, capture: Capture) -> Iterator[Block]:
-    """What differs from the capture; hop-by-hop headers and framing always may."""
+    """Differences from the capture; hop-by-hop headers and framing may always differ."""
     if attempt.sent_headers is not None:
         yield from _differing("sent", attempt.sent_headers, capture.headers)
         yield from _differing("not sent", capture.headers, attempt.sent_headers)

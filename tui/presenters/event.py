@@ -1,4 +1,4 @@
-"""The tab *Event*: what Lean reports, what became of it, and what is known of its type."""
+"""The tab *Event*: the event, its deliveries, and the documentation of its type."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _KNOWN = {
     Confidence.DOCUMENTED: "Lean documents this type.",
     Confidence.CODE: "This type is known only from the code of receivers; Lean does not document it.",
     Confidence.INFERRED: "This type is inferred; Lean does not document it.",
-    Confidence.PARTIAL: "Lean documents this type in part.",
+    Confidence.PARTIAL: "Lean documents this type only partly.",
 }
 
 
 MOST_NOTE = 4096
-"""Characters of a note; only older versions took longer ones."""
+"""Characters of a note; only older versions accepted longer ones."""
 
 _ORIGINS = {
     Origin.SAMPLE: "A sample made by lean-relay, not sent by Lean.",
@@ -31,7 +31,7 @@ _ORIGINS = {
 }
 
 MOST_REPLAYS = 3
-"""Replays that are told at the top, the newest ones."""
+"""Replays listed at the top, the newest."""
 
 
 def event(subject: Subject) -> Iterator[Block]:
@@ -46,38 +46,38 @@ def event(subject: Subject) -> Iterator[Block]:
 
 def _verdict(capture: Capture) -> Iterator[Block]:
     if not capture.deliveries:
-        yield Note("Stored and answered; it was sent on to no target.", "dim")
+        yield Note("Stored and answered; not forwarded to any target.", "dim")
     shown = [each for each in capture.deliveries if each.kind == "live"]
     replayed = [each for each in capture.deliveries if each.kind != "live"]
     if len(replayed) > MOST_REPLAYS:
-        yield Note(f"Sent again {len(replayed):,} times; these are the last {MOST_REPLAYS}.", "dim")
+        yield Note(f"Replayed {len(replayed):,} times; these are the last {MOST_REPLAYS}.", "dim")
     for delivery in (*shown, *replayed[-MOST_REPLAYS:]):
         text, tone = sentence(delivery)
         yield Note(text, tone)
 
 
 def sentence(delivery: Delivery) -> tuple[str, Tone]:
-    """How a delivery stands, in a sentence."""
-    what = "" if delivery.kind == "live" else f" ({visible(delivery.kind)})"
-    to = f"{visible(delivery.target)}{what}"
+    """The state of a delivery, in a sentence."""
+    kind = "" if delivery.kind == "live" else f" ({visible(delivery.kind)})"
+    to = f"{visible(delivery.target)}{kind}"
     took = "" if delivery.elapsed_ms is None else f" in {format_ms(delivery.elapsed_ms)}"
     reason = f": {visible(delivery.reason)}" if delivery.reason else ""
     if delivery.state == "parked":
-        return f"‖ Parked for {to}{reason}. Nothing sends it by itself.", "warn"
+        return f"‖ Parked for {to}{reason}. It is not sent automatically.", "warn"
     if not delivery.attempts:
-        doing = "On its way to" if delivery.state == "sending" else "Waits for"
+        doing = "Sending to" if delivery.state == "sending" else "Waiting for"
         return f"… {doing} {to}{reason}.", "accent"
     came = (
         f"answered {delivery.status}{took}"
         if delivery.status is not None
-        else f"gave no answer ({visible(delivery.error or delivery.outcome or '?')})"
+        else f"did not respond ({visible(delivery.error or delivery.outcome or '?')})"
     )
-    tries = "" if delivery.attempts == 1 else f" at try {delivery.attempts}"
+    attempt = "" if delivery.attempts == 1 else f" on attempt {delivery.attempts}"
     if delivery.verdict == "delivered":
-        return f"✓ {to} {came}{tries}: Lean would take it as delivered.", "good"
+        return f"✓ {to} {came}{attempt}: Lean would count this as delivered.", "good"
     if delivery.verdict == "retry":
-        return f"✗ {to} {came}{tries}: Lean would try again.", "bad"
-    return f"– {to} {came}{tries}{reason}.", "dim"
+        return f"✗ {to} {came}{attempt}: Lean would retry.", "bad"
+    return f"– {to} {came}{attempt}{reason}.", "dim"
 
 
 def _marks(subject: Subject) -> Iterator[Block]:
@@ -89,15 +89,15 @@ def _marks(subject: Subject) -> Iterator[Block]:
     if subject.tries is not None:
         yield from _this_try(subject, subject.tries)
     elif capture.repeat_of is not None:
-        yield Note(f"↻ A repeat of {capture.repeat_of}, which is no longer there.", "accent")
+        yield Note(f"↻ A repeat of {capture.repeat_of}, which no longer exists.", "accent")
     if capture.starred:
-        yield Note("★ Starred: pruning leaves it alone.", "warn")
+        yield Note("★ Starred: pruning keeps it.", "warn")
     if capture.note is not None:
         yield Note(f"✎ {visible_start(capture.note, MOST_NOTE)}", "accent")
 
 
 def _this_try(subject: Subject, tries: EventRetries) -> Iterator[Block]:
-    """Which of Lean's tries it is by the clock; other bytes are an alarm."""
+    """Which of Lean's retries it is, by the time; other bytes are an alarm."""
     own = tries.of(subject.capture.id)
     if own is not None:
         yield Note(f"↻ {len(tries.captures)} captures of this event; this one: {own.words}.", "accent")
@@ -111,10 +111,10 @@ def _this_try(subject: Subject, tries: EventRetries) -> Iterator[Block]:
 
 
 def _all_tries(subject: Subject) -> Iterator[Block]:
-    """Each capture of the event, and what it was answered."""
+    """Each capture of the event, and the response to it."""
     if subject.tries is None:
         return
-    yield Heading("Every time it came")
+    yield Heading("All captures of this event")
     for each in subject.tries.captures:
         here = each.capture.id == subject.capture.id
         tone: Tone = "bad" if not each.same_bytes else "strong" if here else "plain"
@@ -137,10 +137,10 @@ def _facts(capture: Capture) -> Iterator[Block]:
             yield Fact("customer", visible(known.customer_id))
         if known.at is not None:
             delay = (capture.received_at - known.at).total_seconds() * 1000
-            after = f", {format_ms(delay)} before it came" if 0 <= delay < 86_400_000 else ""
+            after = f", {format_ms(delay)} before it was received" if 0 <= delay < 86_400_000 else ""
             yield Fact("event time", f"{format_time(known.at)}{after}")
     else:
-        yield Note("The body is no JSON object with Lean's envelope.", "warn")
+        yield Note("The body is not a JSON object with Lean's envelope.", "warn")
     yield Fact("request", f"{visible(capture.method)} {latin1_shown(capture.target)}")
     yield Fact("received", format_time(capture.received_at))
     glyph, tone = SIGNATURES[capture.signature]
@@ -156,7 +156,7 @@ def _type(capture: Capture) -> Iterator[Block]:
     name = capture.event.type if capture.event else None
     if not name:
         return
-    yield Heading("What is known of this type")
+    yield Heading("About this type")
     known = known_type(name)
     if known is None:
         yield Note("Lean is not known to send this type.", "warn")
@@ -174,5 +174,5 @@ def _type(capture: Capture) -> Iterator[Block]:
 
 
 def known_type(name: str) -> EventType | None:
-    """What the catalogue has of a type; None where it has nothing."""
+    """The catalogue's entry for a type; None without one."""
     return next((known for known in catalogue().events if known.type == name), None)

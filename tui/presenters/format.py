@@ -1,6 +1,6 @@
-"""Words and signs of the screen, cut to a width. Pure: text and names of tones, no colours.
+"""Words and glyphs of the screen, cut to a width. Pure: text and names of tones, no colours.
 
-Owns the glyphs, each of which differs from the others without its colour, and how text is fitted and wrapped.
+Owns the glyphs, which differ without their colours too, and how text is fitted and wrapped.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from relay.text.safe import visible
 from relay.text.units import format_bytes
 
 Tone = Literal["plain", "dim", "strong", "good", "bad", "warn", "accent"]
-"""What a piece of text means; the theme gives each a colour, and none says anything by colour alone."""
+"""Meaning of a piece of text. The theme has a colour for each; no meaning is shown by colour alone."""
 
 SIGNATURES: dict[Signature, tuple[str, Tone]] = {
     Signature.VALID: ("✓", "good"),
@@ -33,7 +33,7 @@ SHAPES: dict[Shape, tuple[str, str, Tone]] = {
     Shape.UNKNOWN: ("?", "unknown", "warn"),
     Shape.NOT_JSON: ("¬", "not JSON", "warn"),
 }
-"""Of each shape its glyph and word in the list; a documented one needs none."""
+"""Shape -> glyph, word and tone in the list; a documented one has no glyph."""
 
 STATES: dict[str, tuple[str, Tone]] = {
     "queued": ("…", "dim"),
@@ -59,7 +59,7 @@ def short_size(count: int) -> str:
 
 
 def clock(at: datetime, today: date, width: int) -> str:
-    """A time of this machine's clock in 8 or 12 cells; of another day, the day."""
+    """A local time in 8 or 12 cells; the date if not today."""
     here = local(at)
     if here.date() == today:
         return f"{here:%H:%M:%S}" + (f".{here.microsecond // 1000:03}" if width >= 12 else "")
@@ -69,7 +69,7 @@ def clock(at: datetime, today: date, width: int) -> str:
 
 
 def of_delivery(delivery: Delivery, *, wordy: bool) -> Piece:
-    """`✓ 200`, `✗ 500 retry`, `✗ timeout`, `… queued`: how a delivery stands."""
+    """`✓ 200`, `✗ 500 retry`, `✗ timeout`, `… queued`: the state of a delivery."""
     if delivery.state in STATES and not (delivery.state == "queued" and delivery.attempts):
         glyph, tone = STATES[delivery.state]
         return f"{glyph} {delivery.state}", tone
@@ -83,7 +83,7 @@ def of_delivery(delivery: Delivery, *, wordy: bool) -> Piece:
 
 
 def fit(text: str, width: int) -> str:
-    """Text in exactly so many cells, with an ellipsis where it was cut."""
+    """Text in exactly `width` cells, with an ellipsis where it was cut."""
     if text.isascii():
         return text.ljust(width) if len(text) <= width else text[: max(0, width - 1)] + "…"[:width]
     if cell_len(text) <= width:
@@ -92,7 +92,7 @@ def fit(text: str, width: int) -> str:
 
 
 def fit_pieces(pieces: list[Piece], width: int) -> list[Piece]:
-    """Pieces with a blank between them in exactly so many cells."""
+    """Pieces with a blank between them, in exactly `width` cells."""
     fitted: list[Piece] = []
     left = width
     for text, tone in pieces:
@@ -113,13 +113,13 @@ SPARKS = "▁▂▃▄▅▆▇█"
 
 
 def sparkline(counts: list[int]) -> list[Piece]:
-    """Bars for counts, the highest being full; one that is empty is a dot."""
+    """Bars for counts, the highest one full; a dot for 0."""
     most = max(counts, default=0)
     return [("·", "dim") if not count else (SPARKS[round(count / most * 7)], "accent") for count in counts]
 
 
 def wrapped(text: str, width: int) -> list[str]:
-    """Text in lines of at most so many cells: broken at blanks, and within a word that is longer."""
+    """Text in lines of at most `width` cells, broken at blanks, or within longer words."""
     if len(text) <= width and cell_len(text) <= width:
         return [text]
     lines: list[str] = []
@@ -134,7 +134,7 @@ def wrapped(text: str, width: int) -> list[str]:
         while used + cells > width:
             head = _head(word, width - used)
             if not head and not line:
-                head = word[:1]  # A wide character where there is room for none.
+                head = word[:1]  # A wide character that does not fit.
             lines.append(line + head)
             word, line, used = word[len(head) :], "", 0
             cells = cell_len(word)
@@ -146,7 +146,7 @@ def wrapped(text: str, width: int) -> list[str]:
 
 
 def wrapped_pieces(pieces: Sequence[Piece], width: int) -> list[list[Piece]]:
-    """Pieces side by side in lines of at most so many cells, broken anywhere; at least one line."""
+    """Pieces in lines of at most `width` cells, broken anywhere; at least one line."""
     lines: list[list[Piece]] = [[]]
     left = width
     for text, tone in pieces:

@@ -1,4 +1,4 @@
-"""The tab *Headers*: all of them, in the order they came."""
+"""The tab *Headers*: all headers, in the order received."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from tui.presenters.blocks import Block, Fact, Heading, Note, Subject
 
 
 def headers(subject: Subject) -> Iterator[Block]:
-    """The request line and each header; values of secret ones are masked."""
+    """The request line and each header; secret values are masked."""
     capture = subject.capture
     version = visible(capture.http_version)
     yield Heading(f"{visible(capture.method)} {latin1_shown(capture.target)} HTTP/{version}")
     for name, value in capture.headers:
         yield Fact(latin1_shown(name), latin1_shown(value))
     if not capture.headers:
-        yield Note("It had no headers.", "dim")
+        yield Note("The request has no headers.", "dim")

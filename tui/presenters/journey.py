@@ -1,4 +1,4 @@
-"""A journey in words: its ids, and each step as a row. Pure."""
+"""A journey as text: its ids, and each step as a row. Pure."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from relay.text.units import format_duration, format_time
 from tui.presenters.format import Piece, Tone, clock, fit
 
 ROOMY = 110
-"""Cells from which a step takes one line."""
+"""From this many cells on, a step takes one line."""
 
 MOST_IDS = 5
-"""Ids of each kind that are named."""
+"""Ids shown of each kind."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,21 +26,21 @@ class AttemptEvent:
     """The journey of one of a capture's ids."""
 
     capture_id: int
-    """Where it was begun."""
+    """The capture whose ids are followed."""
     journey: Journey
     left_out: int
-    """Newer captures that belong to it too."""
+    """Number of newer captures that belong to it too."""
     place: int
-    """Which of the ids."""
+    """Index of the id that is followed."""
     ids: tuple[tuple[Of, str], ...]
-    """Those that the capture has."""
+    """The capture's ids."""
 
 
 def heads(followed: AttemptEvent, next_id: str) -> Iterator[tuple[str, Tone]]:
-    """What it is the journey of, and what else was followed; a line each.
+    """The id, the period, and the other ids that were followed; a line each.
 
     Args:
-        next_id: the key that goes to the next of the ids.
+        next_id: the key for the next of the ids.
     """
     journey, steps = followed.journey, followed.journey.steps
     types = len({step.type for step in steps})
@@ -54,16 +54,16 @@ def heads(followed: AttemptEvent, next_id: str) -> Iterator[tuple[str, Tone]]:
             yield visible(f"{of:11} {' '.join(ids[:MOST_IDS])}{more}"), "dim"
     if len(followed.ids) > 1:
         yield (
-            f"Capture {followed.capture_id} has {len(followed.ids)} ids, this is number "
-            f"{followed.place + 1}; {next_id} goes to the next.",
+            f"Capture {followed.capture_id} has {len(followed.ids)} ids; this is number "
+            f"{followed.place + 1}, {next_id} shows the next.",
             "dim",
         )
     if followed.left_out:
-        yield f"{followed.left_out:,} newer captures that belong to it are left out.", "warn"
+        yield f"{followed.left_out:,} newer related captures are left out.", "warn"
 
 
 def row(step: Step, followed: AttemptEvent, width: int, today: date) -> list[list[Piece]]:
-    """One step: a line where there is room, else one for the step and one for what is said of it."""
+    """One step: a line where there is room, else two, the second for the remarks."""
     steps = followed.journey.steps
     digits = len(str(max(each.capture_id for each in (steps[0], steps[-1]))))
     here = step.capture_id == followed.capture_id
@@ -104,5 +104,5 @@ def _tone(step: Step, text: str) -> Tone:
     return "plain"
 
 
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

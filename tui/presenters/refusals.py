@@ -1,4 +1,4 @@
-"""Refusals in words: counts, rows, and the cause of one. Pure."""
+"""Refusals as text: counts, rows, and the cause of one. Pure."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ from tui.presenters.format import Piece, clock, fit, wrapped
 Line = list[Piece]
 
 ROOMY, WORDY = 110, 150
-"""Cells from which a row has a time to the millisecond, and the reason in words beside its word."""
+"""Cells from which on a row shows milliseconds, and the meaning of its reason."""
 
 FROM_US = frozenset({"internal", "overloaded", "shutting-down"})
-"""Reasons that lie with the relay; so do those of the store."""
+"""Reasons caused by the relay itself, as are those of the store."""
 
 
 def heads(tally: RefusalTotals, only: str | None, next_reason: str) -> Iterator[Piece]:
-    """How many there are of each reason.
+    """The count of each reason.
 
     Args:
-        only: the one reason that is listed; None for all.
-        next_reason: the key that goes to the next.
+        only: the only reason listed; None for all.
+        next_reason: the key for the next reason.
     """
     if tally.since is None:
         return
     since = local(tally.since)
-    yield f"{tally.total:,} turned away", "strong"
+    yield f"{tally.total:,} refused", "strong"
     yield f" since {since:%Y-%m-%d %H:%M}\n", "dim"
     for at, (reason, count) in enumerate(tally.by_reason.items()):
         yield (" · " if at else ""), "dim"
         yield f"{count:,} {visible(reason)}", "accent" if reason == only else "plain"
     if only is not None:
-        yield f"\nOnly {visible(only)}; {next_reason} goes on, and after the last to all.", "accent"
+        yield f"\nOnly {visible(only)}; {next_reason} shows the next reason, then all.", "accent"
     if tally.dropped:
-        lines = f"{tally.dropped:,} older {'line' if tally.dropped == 1 else 'lines'}"
-        yield f"\n{lines} made room for newer ones and {'is' if tally.dropped == 1 else 'are'} gone.", "warn"
+        lines = "line was" if tally.dropped == 1 else "lines were"
+        yield f"\n{tally.dropped:,} older {lines} deleted to make room for newer ones.", "warn"
 
 
 def header(width: int, *, newest_first: bool) -> str:
@@ -48,7 +48,7 @@ def header(width: int, *, newest_first: bool) -> str:
     time, client, reason, words = _widths(width)
     cells = [(f"time {'▲' if newest_first else '▼'}", time), ("client", client), ("reason", reason)]
     if words:
-        cells.append(("in words", words))
+        cells.append(("meaning", words))
     return "  ".join(fit(text, cells_) for text, cells_ in cells) + "  detail"
 
 
@@ -69,7 +69,7 @@ def row(refusal: Refusal, width: int, today: date) -> Line:
 
 
 def _widths(width: int) -> tuple[int, int, int, int]:
-    """Of time, client, reason and the reason in words."""
+    """Widths of time, client, reason and meaning."""
     if width < ROOMY:
         return 8, 15, 20, 0
     return (12, 16, 24, 0) if width < WORDY else (12, 39, 26, 42)
@@ -80,7 +80,7 @@ def _is_ours(reason: str) -> bool:
 
 
 def lines(refusal: Refusal, width: int) -> list[Line]:
-    """One refusal with its cause, and what to do about it."""
+    """One refusal with its cause and advice."""
     means = meaning(refusal.reason)
     whom = visible(refusal.client) or "several callers"
     alike = f", the first of {refusal.count:,} alike" if refusal.count > 1 else ""
@@ -102,9 +102,9 @@ def lines(refusal: Refusal, width: int) -> list[Line]:
 EMPTY: tuple[Piece, ...] = (
     ("No refusals yet.\n\n", "strong"),
     (
-        "Requests and TLS handshakes that do not become captures are listed here as they come: too "
-        "large, not valid HTTP, without a required certificate, or while nothing could be stored. Each has "
-        "its reason, the cause, and what to do.",
+        "Requests and TLS handshakes that do not become captures are listed here as they happen: too "
+        "large, not valid HTTP, without a required certificate, or while nothing could be stored. Each shows "
+        "its reason, its cause and what to do.",
         "dim",
     ),
 )

@@ -1,4 +1,4 @@
-"""Sending again: what a person wrote as an order for the engine, and what came of it in words. Pure."""
+"""Replays: the form as a request for the engine, progress and result as text. Pure."""
 
 from __future__ import annotations
 
@@ -24,31 +24,31 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """How captures are to be sent again, as it was written; blanks part words, as in a shell."""
+    """The replay form as written; blanks separate words, as in a shell."""
 
     to: str = ""
-    """Targets; none: the usual ones."""
+    """Targets; empty for the configured ones."""
     set: str = ""
-    """PATH=VALUE, as often as wanted."""
+    """PATH=VALUE, any number."""
     header: str = ""
-    """'Name: value', as often as wanted."""
+    """'Name: value', any number."""
     times: str = "1"
     concurrency: str = "1"
     rate: str = ""
-    """Deliveries in a second, or `original`; empty for no bound."""
+    """Deliveries per second, or `original`; empty for no limit."""
     shuffle: str = ""
-    """Seeds an order of chance; empty for the order in which they came."""
+    """Seed of a random order; empty for the order received."""
     expect: str = ""
-    """What each answer has to be; empty for nothing in particular."""
+    """The expected response; empty for any."""
     resign: bool = False
     until_delivered: bool = False
 
 
 def options(wanted: Wanted) -> ReplayOptions:
-    """The options of a form.
+    """Read the options of a form.
 
     Raises:
-        OptionError: one is not valid; it names the field.
+        OptionError: one is not valid; names the field.
     """
     return ReplayOptions.read(
         to=_words("to", wanted.to),
@@ -67,7 +67,7 @@ def order(ids: Sequence[int], wanted: Wanted, edits: Edits = Edits()) -> ReplayR
     """The request for a replay.
 
     Args:
-        edits: made by hand; what `wanted` sets comes on top.
+        edits: made by hand, before those of `wanted`.
 
     Raises:
         OptionError: an option is not valid.
@@ -78,28 +78,27 @@ def order(ids: Sequence[int], wanted: Wanted, edits: Edits = Edits()) -> ReplayR
 
 
 def expectation(wanted: Wanted) -> Expectation | None:
-    """The expected response; None for nothing in particular."""
+    """The expected response; None for any."""
     return options(wanted).expected
 
 
 def doubts_about(capture: Capture, edits: Edits, *, resign: bool) -> Iterator[str]:
-    """Reasons to ask before an edited capture is sent, in sentences: what its backend will probably refuse.
+    """Reasons why a backend will probably refuse an edited capture, in sentences.
 
     Args:
-        capture: as it came.
-        edits: what was changed in it.
+        capture: as received.
         resign: whether it will be signed again.
     """
     if edits.body is None or edits.body == capture.body:
         return
     if _json_error(capture.body) is None and (error := _json_error(edits.body)) is not None:
-        yield f"The body was JSON and is not any more: {error}."
+        yield f"The body was JSON and no longer is: {error}."
     if capture.signature is not Signature.MISSING and not resign:
-        yield "The body was changed and will not be signed again, so its signature will not verify."
+        yield "The body was changed and will not be signed again, so the signature will not verify."
 
 
 def _json_error(body: bytes) -> str | None:
-    """Why a body is not JSON; None where it is, or goes deeper than can be followed."""
+    """Why a body is not JSON; None where it is, or is nested too deep to check."""
     try:
         parsed(body)
     except TooDeepError:
@@ -113,17 +112,17 @@ def _words(field: str, text: str) -> list[str]:
     try:
         return shlex.split(text)
     except ValueError as error:
-        raise OptionError(field, f"{error}: quotes open and close, as in a shell") from error
+        raise OptionError(field, f"{error}; quotes work as in a shell") from error
 
 
-# -- what comes of it ------------------------------------------------------------------------------
+# -- progress and result ---------------------------------------------------------------------------
 
 
 def line(progress: ReplayStatus, cancel: str) -> Iterator[Piece]:
-    """How far a run has come: `↻ Sending again to localhost:3000  12 of 40  ✓ 11 ✗ 1`.
+    """Progress of a run: `↻ Sending again to localhost:3000  12 of 40  ✓ 11 ✗ 1`.
 
     Args:
-        cancel: the key that does.
+        cancel: the key that cancels.
     """
     yield "↻ Sending again to ", "accent"
     yield _places(progress), "plain"
@@ -132,11 +131,11 @@ def line(progress: ReplayStatus, cancel: str) -> Iterator[Piece]:
 
 
 def line_of_others(others: Sequence[ReplayStatus], cancel: str) -> Iterator[Piece]:
-    """The same of runs not begun here: `↻ Replay 3, from a command  12 of 40 ...`, and how many more."""
+    """Progress of runs started elsewhere: `↻ Replay 3, from a command  12 of 40 ...`."""
     first, *more = others
     yield f"↻ Replay {started_by(first)}", "accent"
     yield from _counts(first)
-    yield f" · {cancel} asks to end it", "dim"
+    yield f" · {cancel} stops it", "dim"
     if more:
         yield f" · and {len(more)} more", "accent"
     yield f" · to {_places(first)}", "plain"
@@ -156,18 +155,18 @@ def _counts(progress: ReplayStatus) -> Iterator[Piece]:
         yield f" · waits: {visible(progress.waits)}", "warn"
 
 
-def what_is_ended(progress: ReplayStatus) -> str:
-    """What is lost when a run that was not begun here is ended, as a question names it."""
+def stop_warning(progress: ReplayStatus) -> str:
+    """The consequence of stopping a run that was started elsewhere, for a question."""
     to = visible(" and ".join(progress.targets))
     by = started_by(progress).partition(", from ")[2]
     return (
-        f"It was begun by {by}, not here. {progress.left:,} of its {progress.total:,} deliveries to "
-        f"{to} would not be sent; what has been sent stays sent."
+        f"It was started by {by}, not here. {progress.left:,} of its {progress.total:,} deliveries to "
+        f"{to} would not be sent; requests already sent stay sent."
     )
 
 
 def conclusion(progress: ReplayStatus) -> tuple[str, Tone]:
-    """What a run came to, as `replay` says it."""
+    """The result of a run, as `replay` prints it."""
     said = summary(progress)
     if progress.state == ReplayState.ENDED:
         return said, "warn" if progress.failed else "good"
@@ -186,6 +185,6 @@ def as_expected(check: ExpectationCheck) -> tuple[str, Tone]:
 
 
 def verdict(deliveries: Sequence[Delivery]) -> tuple[str, Tone] | None:
-    """What the newest replay among deliveries came to, in a sentence."""
+    """The result of the newest replay among deliveries, in a sentence."""
     replayed = [each for each in deliveries if each.kind == "replay"]
     return sentence(max(replayed, key=lambda each: each.id)) if replayed else None

@@ -1,4 +1,4 @@
-"""The tab *Shape*: in what the body differs from what Lean documents, and what is known of its type."""
+"""The tab *Shape*: differences between the body and Lean's documentation, and the fields of its type."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _GLYPHS: Mapping[Shape, tuple[str, Tone]] = {
 
 
 def shape(subject: Subject) -> Iterator[Block]:
-    """The judgement, each difference, and the fields that are known of the type."""
+    """The result, each difference, and the known fields of the type."""
     capture = subject.capture
     judgement = subject.findings.judgement if subject.findings is not None else None
     if judgement is None:
-        yield Note("It is being compared with what Lean documents …", "dim")
+        yield Note("Comparing with Lean's documentation …", "dim")
     else:
         glyph, tone = _GLYPHS[judgement.shape]
         yield Note(f"{glyph} {visible(judgement.summary)}", tone)
@@ -43,13 +43,13 @@ def shape(subject: Subject) -> Iterator[Block]:
 
 
 def _stored(capture: Capture, judgement: ShapeResult) -> Iterator[Block]:
-    """Where the log says something else."""
+    """Note a different result in the database."""
     if capture.shape is None:
-        yield Note("The log has no judgement of it yet; this is one of now.", "dim")
+        yield Note("The database has no result yet; this one is not stored.", "dim")
     elif capture.shape != judgement.shape:
         by = f" with version {visible(capture.shape_version)}" if capture.shape_version else ""
         yield Note(
-            f"The log has {capture.shape}{by}; `lean-relay shapes recheck {capture.id}` judges it again.",
+            f"The database has {capture.shape}{by}; `lean-relay shapes recheck {capture.id}` updates it.",
             "warn",
         )
 
@@ -58,7 +58,7 @@ def _differences(judgement: ShapeResult) -> Iterator[Block]:
     if not judgement.differences:
         return
     yield Heading("Differences")
-    yield Hint("look.difference", "goes from one to the next in the body.")
+    yield Hint("look.difference", "goes to the next one in the body.")
     for each in judgement.differences:
         yield from _difference(each)
     if judgement.more:
@@ -72,11 +72,11 @@ def _difference(difference: Difference) -> Iterator[Block]:
     sure = difference.confidence is Confidence.DOCUMENTED
     known = "" if sure else f" ({difference.confidence.words})"
     yield Fact("expected", f"{visible(difference.expected)}{known}")
-    yield Fact("came", visible(difference.came), tone)
+    yield Fact("received", visible(difference.came), tone)
 
 
 def body_notes(subject: Subject) -> dict[str, str]:
-    """A note for each place in the body that differs, by its path; not made safe, as the body is not."""
+    """Path -> note on a difference in the body; not made safe, as the body is not."""
     if subject.findings is None:
         return {}
     notes: dict[str, str] = {}
@@ -87,7 +87,7 @@ def body_notes(subject: Subject) -> dict[str, str]:
 
 
 def _documented(known: EventType) -> Iterator[Block]:
-    yield Heading(f"What is known of {known.type}")
+    yield Heading(f"About {known.type}")
     yield Fact("payload", known.payload_confidence.words)
     for row in field_rows(known):
         yield Fact(row.path, f"{row.type}: {row.known}")

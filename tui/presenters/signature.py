@@ -1,4 +1,4 @@
-"""The tab *Signature*: what it is worth, why, what to change, and what of it reached the backends."""
+"""The tab *Signature*: the result, the reason, advice, and the signature at the backends."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from tui.presenters.blocks import Block, Fact, Findings, Heading, Note, Subject
 from tui.presenters.format import SIGNATURES, Tone
 
 _MEANS = {
-    Signature.VALID: "The body is, byte for byte, what somebody with this secret signed.",
+    Signature.VALID: "The body is, byte for byte, the one that was signed with this secret.",
     Signature.INVALID: "No configured secret made this signature over this body.",
-    Signature.MALFORMED: "The signature has not the form that Lean documents.",
-    Signature.MISSING: "It carries no signature.",
-    Signature.UNCHECKED: "It was not checked: no webhook secret was configured when it came.",
+    Signature.MALFORMED: "The signature does not have the form that Lean documents.",
+    Signature.MISSING: "The request has no signature.",
+    Signature.UNCHECKED: "Not checked: no webhook secret was configured when it was received.",
 }
 
 
 def signature(subject: Subject) -> Iterator[Block]:
-    """The judgement, its reason, the header itself, and the attempts."""
+    """The result, its reason, the header itself, and the attempts."""
     capture = subject.capture
     glyph, tone = SIGNATURES[capture.signature]
     by = f" by {visible(capture.signed_by)}" if capture.signed_by else ""
     yield Note(f"{glyph} {capture.signature}{by}", tone)
     yield Note(_MEANS[capture.signature])
     if subject.findings is None:
-        yield Note("It is being looked into …", "dim")
+        yield Note("Looking for the reason …", "dim")
     elif capture.signature is not Signature.VALID:
         yield from _diagnosed(subject.findings, capture.id)
     yield Heading("Header")
@@ -51,10 +51,10 @@ def signature(subject: Subject) -> Iterator[Block]:
 
 def _diagnosed(findings: Findings, number: int) -> Iterator[Block]:
     if findings.cannot_check is not None:
-        yield Note(f"The secrets of now cannot be read: {visible(findings.cannot_check)}", "bad")
+        yield Note(f"Could not read the secrets: {visible(findings.cannot_check)}", "bad")
     elif findings.is_valid_now:
         yield Note(
-            f"✓ With the secrets of now it is valid; `lean-relay verify {number} --save` stores that.",
+            f"✓ Valid with the current secrets; `lean-relay verify {number} --save` stores that.",
             "good",
         )
     elif findings.diagnosis is not None:
@@ -62,14 +62,14 @@ def _diagnosed(findings: Findings, number: int) -> Iterator[Block]:
 
 
 def sentences(diagnosis: Diagnosis) -> Iterator[Block]:
-    """Why it is not valid with the secrets of now, and what to change."""
+    """Why it is not valid with the current secrets, and advice."""
     yield Note(f"Why: {visible(diagnosis.reason)}.", "bad")
     if diagnosis.advice is not None:
         yield Note(f"What to do: {visible(diagnosis.advice)}.", "accent")
 
 
 def _at_backends(subject: Subject, findings: Findings) -> Iterator[Block]:
-    yield Heading("What reached the backends")
+    yield Heading("At the backends")
     target = None
     for attempt in subject.attempts:
         found = findings.verified.get(attempt.id)
@@ -85,7 +85,7 @@ def _reached(attempt: Attempt, found: AttemptVerification) -> Iterator[Block]:
     fine = found.signature is Signature.VALID
     tone: Tone = "good" if fine else "dim" if found.signature is Signature.UNCHECKED else "bad"
     glyph = SIGNATURES[found.signature][0]
-    yield Fact(f"try {attempt.number}, {came}", f"{glyph} {visible(found.summary)}", tone)
+    yield Fact(f"attempt {attempt.number}, {came}", f"{glyph} {visible(found.summary)}", tone)
     if found.mistakes:
         yield Fact("", f"The {found.status} would be explained if", "warn")
         for mistake in found.mistakes:

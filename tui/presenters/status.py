@@ -1,4 +1,4 @@
-"""The engine's status, as the status line and the banners say it. Pure."""
+"""The engine's status as text for the status line and the banners. Pure."""
 
 from __future__ import annotations
 
@@ -14,51 +14,51 @@ from tui.presenters.format import Piece
 
 
 class Engine(StrEnum):
-    """Whether there is an engine behind the log."""
+    """Whether an engine runs on the database."""
 
     LOOKING = "looking"
     """Not asked yet."""
     RUNNING = "running"
     GONE = "gone"
-    """Nobody holds the log: what comes now is not caught."""
+    """No process holds the database: webhooks are not received."""
     SILENT = "silent"
-    """Somebody holds the log and does not answer."""
+    """A process holds the database and does not answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """One look at the engine."""
+    """The engine's status at one time."""
 
     engine: Engine
     detail: str | None = None
     """Why it does not answer."""
     url: str | None = None
-    """Where it takes webhooks; None where it takes none."""
+    """Where it receives webhooks; None where it does not."""
     public_url: str | None = None
     answers: str | None = None
-    """How it answers otherwise on purpose."""
+    """The configured responses, where they differ from the usual one."""
     store: str = "ok"
     store_detail: str | None = None
-    """What keeps the store from writing; None where nothing does."""
+    """Why the store cannot write; None where it can."""
     targets: tuple[TargetStatus, ...] = ()
     refusals: Mapping[str, int] | None = None
     """Refused since the engine started, by reason."""
     replays: tuple[ReplayStatus, ...] = ()
-    """Runs that are not over, whoever began them."""
+    """Runs that have not ended, no matter who started them."""
 
     @property
     def paused(self) -> bool:
-        """Whether deliveries are held back."""
+        """Whether forwarding is paused."""
         return any(target.state == "paused" for target in self.targets)
 
     @property
     def refused(self) -> int:
-        """How many requests and connections were turned away."""
+        """Number of refused requests and connections."""
         return sum((self.refusals or {}).values())
 
 
 def read(found: EngineStatus) -> Status:
-    """An engine's answer."""
+    """Read an engine's answer."""
     return Status(
         engine=Engine.RUNNING,
         url=found.engine.url,
@@ -88,11 +88,11 @@ TARGETS: dict[str, Piece] = {
 
 
 def line(status: Status, sparks: Sequence[Piece], rate: str, width: int) -> list[Piece]:
-    """The status line, as much of it as fits; the sparkline takes what is left.
+    """The status line, as much of it as fits; the sparkline takes the rest.
 
     Args:
         sparks: the arrivals of the last minute as bars, the newest last.
-        rate: how many came lately: `3/s`.
+        rate: recent captures: `3/s`.
         width: cells.
     """
     groups: list[list[Piece]] = []
@@ -112,7 +112,7 @@ def line(status: Status, sparks: Sequence[Piece], rate: str, width: int) -> list
 
 
 def refused_at(pieces: Sequence[Piece]) -> range:
-    """The cells of a status line that count what was turned away; none where it does not."""
+    """The cells of a status line that count refusals; empty where none do."""
     at = 0
     for text, _ in pieces:
         if text.startswith(REFUSED):
@@ -122,7 +122,7 @@ def refused_at(pieces: Sequence[Piece]) -> range:
 
 
 def _groups(status: Status) -> Iterator[list[Piece]]:
-    """What there is to say, the more important first."""
+    """The parts of the line, the most important first."""
     match status.engine:
         case Engine.LOOKING:
             yield [("… looking for the engine", "dim")]
@@ -150,50 +150,50 @@ def _of_target(target: TargetStatus) -> Iterator[Piece]:
     yield f"→ {visible(target.target.removeprefix('http://'))} ", "plain"
     yield TARGETS.get(target.state, (f"– {visible(target.state)}", "dim"))
     if target.waiting:
-        yield f" {target.waiting:,} wait", "warn"
+        yield f" {target.waiting:,} waiting", "warn"
     if target.parked:
         yield f" {target.parked:,} parked", "warn"
 
 
 def banners(status: Status, *, unreadable: str | None, ended: str | None, pause: str = "p") -> list[Piece]:
-    """What is wrong, or unusual enough to be said in a sentence, with what happens next; a line each.
+    """Sentences on errors and unusual states, and what happens next; a line each.
 
     Args:
-        unreadable: why the log cannot be read.
+        unreadable: why the database cannot be read.
         ended: how the listener that this screen started has ended.
-        pause: the key that holds deliveries back and lets them go.
+        pause: the key that pauses and resumes.
     """
     said: list[Piece] = []
     if unreadable:
-        said.append((f"✗ {visible(unreadable)} Trying again each second.", "bad"))
+        said.append((f"✗ {visible(unreadable)} Retrying every second.", "bad"))
     if ended:
         said.append((f"✗ {visible(ended)}", "bad"))
     elif status.engine is Engine.GONE:
         said.append(
             (
                 "✗ No engine runs on this database, so no webhooks are received. `lean-relay listen` starts "
-                "one; this screen joins it by itself.",
+                "one; this screen then connects to it.",
                 "bad",
             )
         )
     if status.engine is Engine.SILENT:
-        said.append((f"✗ The engine does not answer: {visible(status.detail or '')}. Asking again.", "bad"))
+        said.append((f"✗ The engine does not answer: {visible(status.detail or '')}. Retrying.", "bad"))
     if status.store_detail:
         said.append(
             (
-                f"✗ Nothing can be stored: {visible(status.store_detail)}. Callers get 503, and Lean "
-                "tries again; captures are taken as soon as this is over.",
+                f"✗ Cannot store webhooks: {visible(status.store_detail)}. Callers get 503, so Lean "
+                "retries; webhooks are received again when this is fixed.",
                 "bad",
             )
         )
     said += [_paused(status, pause)] if status.paused else []
     for target in status.targets:
         if target.state == "down":
-            waiting = f" {target.waiting:,} wait" if target.waiting else " What comes waits"
+            waiting = f" {target.waiting:,} waiting;" if target.waiting else " New captures wait;"
             said.append(
                 (
                     f"✗ {visible(target.target)} is down: {visible(target.reason or 'no reason known')}."
-                    f"{waiting}, and all goes out in order when it is back.",
+                    f"{waiting} all are sent in order when it is back.",
                     "bad",
                 )
             )
@@ -205,6 +205,6 @@ def _paused(status: Status, pause: str) -> Piece:
     count = (
         f"{waiting:,} {'delivery waits' if waiting == 1 else 'deliveries wait'}"
         if waiting
-        else "nothing waits"
+        else "the queue is empty"
     )
-    return f"‖ Forwarding is paused: {count}. Captures are taken as ever; {pause} lets them go.", "warn"
+    return f"‖ Forwarding is paused: {count}. Webhooks are still received; {pause} resumes.", "warn"

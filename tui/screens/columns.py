@@ -1,4 +1,4 @@
-"""The dialog for columns: a line for each, turned on or off while the list behind it changes."""
+"""The dialog for columns: a line for each, on or off; the list behind it changes at once."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tui.presenters.columns import COLUMNS, USUAL, Column, Layout, chosen
 BACK_TO_USUAL = "usual"
 
 Choose = Callable[[tuple[str, ...]], Layout]
-"""Shows columns, and returns those that fit."""
+"""Shows columns and returns the layout."""
 
 
 class ColumnsDialog(ModalScreen[None]):
@@ -36,7 +36,7 @@ class ColumnsDialog(ModalScreen[None]):
         """
         Args:
             names: the columns so far; empty for the defaults.
-            choose: shows others.
+            choose: shows other columns.
         """
         super().__init__()
         self._names, self._choose = names, choose
@@ -56,10 +56,10 @@ class ColumnsDialog(ModalScreen[None]):
         self._show()
 
     def on_resize(self, event: events.Resize) -> None:
-        # The list behind has its new width only after this.
+        # The list behind gets its new width only after this.
         self.call_after_refresh(self._show)
 
-    # -- what is chosen ------------------------------------------------------------------------
+    # -- the choice ----------------------------------------------------------------------------
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         self._turn(event.option.id)
@@ -103,7 +103,7 @@ class ColumnsDialog(ModalScreen[None]):
 
 
 def line(column: Column, *, on: bool, fits: bool) -> Content:
-    """`[x] client       no room at this width: The address that it came from.`."""
+    """`[x] client       no room at this width: The address of the sender.`."""
     width = max(len(column.title) for column in COLUMNS) + 2
     return Content.assemble(
         f"[{'x' if on else ' '}] ",

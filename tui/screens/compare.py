@@ -22,7 +22,7 @@ TOLD_EVERY_S = 0.2
 
 
 class CompareScreen(Screen[None]):
-    """Differences between two captures, and what they have in common."""
+    """Fields of two captures that differ, and equal ones."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings(keys.COMPARE)]
     KEYS: ClassVar[tuple[Key, ...]] = (*keys.SCROLL, *keys.COMPARE)
@@ -61,7 +61,7 @@ class CompareScreen(Screen[None]):
                 telling.stop()
 
     def _tell(self) -> None:
-        """Show how far the search for the previous capture is; it takes long where the type is rare."""
+        """Show the progress of the search for the previous capture, which takes long for a rare type."""
         looked_at, stop = self._comparing.looked_at, keymap.of(self.app).written("compare.close")
         passed = f": {looked_at:,} passed" if looked_at else ""
         self._fields.say(f"Searching captures before #{self._a} for its type{passed} … {stop} stops.", "dim")

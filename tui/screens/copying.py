@@ -22,7 +22,7 @@ Chosen = tuple[Item, bool]
 
 
 class CopyMenu(ModalScreen[Chosen | None]):
-    """Asks what to copy."""
+    """Asks for the item to copy."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,y", "dismiss(None)", "cancel"),

@@ -33,7 +33,7 @@ class Confirm(ModalScreen[bool]):
         """
         Args:
             title: a few words.
-            question: what will be lost, as text that is safe to show.
+            question: the consequence, as text that is safe to show.
             yes: label of the button that does it.
             no: label of the other button.
         """
@@ -53,7 +53,7 @@ class Confirm(ModalScreen[bool]):
         self.query_one("#no", Button).focus()
 
     def action_scroll(self, lines: int) -> None:
-        """Scroll, where the window is too small for the whole question."""
+        """Scroll a question that does not fit the window."""
         self.query_one("#question").scroll_relative(y=lines, animate=False)
 
     def on_button_pressed(self, event: Button.Pressed) -> None:

@@ -1,4 +1,4 @@
-"""The dry run: requests as they would be sent; none is sent."""
+"""The dry run: requests as they would be sent."""
 
 from __future__ import annotations
 
@@ -24,16 +24,12 @@ from tui.widgets.lines import Line, LinesView
 
 
 class PreviewScreen(Screen[None]):
-    """The requests of an order, a page of captures at a time."""
+    """The requests of a replay, a page of captures at a time."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings(keys.PREVIEW)]
     KEYS: ClassVar[tuple[Key, ...]] = (*keys.SCROLL, *keys.PREVIEW)
 
     def __init__(self, replays: Replays, order: ReplayRequest) -> None:
-        """
-        Args:
-            order: of the replay.
-        """
         super().__init__()
         self._replays, self._order = replays, order
         self._page = 0
@@ -77,7 +73,7 @@ class Requests(LinesView):
     _blocks: tuple[Block, ...] = ()
 
     def show(self, blocks: tuple[Block, ...]) -> None:
-        """Show these, from the top."""
+        """Show blocks, from the top."""
         self._blocks = blocks
         self.lines_changed(to_top=True)
 

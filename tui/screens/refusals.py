@@ -42,9 +42,9 @@ class RefusalsScreen(Screen[None]):
         self._today = date.today
         self._known: dict[int, Refusal] = {}
         self._tally: RefusalTotals | None = None
-        """None before the database was read."""
+        """None until the database was read."""
         self._only: str | None = None
-        """The reason that is listed; None for all."""
+        """The only reason listed; None for all."""
         self._listing = Listing()
         self._listing.newest_first = True
         self._head = Static(id="refusals-head", markup=False)
@@ -69,7 +69,7 @@ class RefusalsScreen(Screen[None]):
     def on_resize(self) -> None:
         self._tell()
 
-    # -- keeping up ----------------------------------------------------------------------------
+    # -- updates -------------------------------------------------------------------------------
 
     def _look(self) -> None:
         try:
@@ -110,7 +110,7 @@ class RefusalsScreen(Screen[None]):
         if self._tally is None:
             return
         self.set_class(not self._tally.rows, "-nothing")
-        if self.focused is None:  # A hidden list loses the keys.
+        if self.focused is None:  # A hidden list loses the focus.
             self.call_after_refresh(self._list.focus)
         on = keymap.of(self.app).written("refusals.next_reason")
         self._head.update(content(refusals.heads(self._tally, self._only, on)))
@@ -162,7 +162,7 @@ class RefusalsScreen(Screen[None]):
 
 
 class RefusalDetail(LinesView):
-    """One refusal, its explanation, and what to do."""
+    """One refusal with its cause and advice."""
 
     _refusal: Refusal | None = None
 

@@ -18,6 +18,7 @@ from relay.delivery.replay_options import OptionError
 from relay.text.safe import visible
 from tui.gateway import Replays
 from tui.keyboard import keymap, keys
+from tui.presenters.format import format_captures
 from tui.presenters.replay import Wanted, order
 from tui.screens.preview import PreviewScreen
 from tui.widgets.drawn import Line
@@ -57,10 +58,9 @@ class ReplayDialog(ModalScreen[Wanted | None]):
         self._ids, self._usual, self._last = ids, usual, last
 
     def compose(self) -> ComposeResult:
-        what = f"capture {self._ids[0]}" if len(self._ids) == 1 else f"{len(self._ids):,} captures"
         in_force = keymap.of(self.app)
         with Vertical(classes="dialog") as dialog:
-            dialog.border_title = Content(f"Send {what} again")
+            dialog.border_title = Content(f"Send {format_captures(self._ids)} again")
             dialog.border_subtitle = Content(f"Enter sends, {in_force.written('sending.cancel')} cancels")
             for name, label, example in LINES:
                 with Horizontal(classes="field"):
@@ -103,7 +103,7 @@ class ReplayDialog(ModalScreen[Wanted | None]):
             self.app.push_screen(PreviewScreen(self._replays, made))
 
     def _order(self, wanted: Wanted) -> ReplayRequest | None:
-        """The dialog as an order; None where it is wrong, and the error is shown."""
+        """The dialog as a request; None where it is wrong, and the error is shown."""
         said = self.query_one("#fault", Static)
         try:
             made = order(self._ids, wanted)
@@ -128,7 +128,7 @@ class ReplayDialog(ModalScreen[Wanted | None]):
 
 
 def usual(targets: Sequence[str]) -> str:
-    """The meaning of an empty line for targets."""
+    """Placeholder for an empty line of targets."""
     if not targets:
         return ":3000, localhost:3000/hook or a full URL"
     return f"configured: {visible(' '.join(targets))}"

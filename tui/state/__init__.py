@@ -1,1 +1,1 @@
-"""What a screen knows: list order and cursor, memory, completion. Pure: no Textual."""
+"""State of the screen: list order and cursor, saved state, completion. Pure: no Textual."""

@@ -1,7 +1,7 @@
-"""What can be written next in a filter: keys, and the values that each can have. Pure.
+"""Completion of a filter: its keys, and the values that each can have. Pure.
 
-Owns which word of the text is meant, and how a choice is put into it. What has been seen in the log comes
-in as an argument; a value that could not be shown as it is, is not offered.
+Owns which word of the text is completed, and how a choice is put into it. Values of the database come in
+as an argument; one that could not be shown as it is, is not offered.
 """
 
 from __future__ import annotations
@@ -14,38 +14,38 @@ from relay.filters.tree import Leaf
 from relay.text.safe import visible
 
 Seen = Mapping[str, Sequence[str]]
-"""Key of the filter -> values of the log, the more frequent first."""
+"""Key of the filter -> values in the database, the most frequent first."""
 
 LONGEST_VALUE = 120
-"""Characters; what is longer nobody chooses from a list."""
+"""Characters; longer values are not offered."""
 
 MOST = 60
 
 _MEANT = frozenset('()"*')
-"""What means something outside quotes, as blanks do."""
+"""Characters with a meaning outside quotes, as blanks have."""
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One thing to go on with."""
+    """A completion that is offered."""
 
     text: str
-    """What takes the place of the word that is being written."""
+    """Replaces the word that is being written."""
     help: str
-    """What it means; may be empty."""
+    """Its meaning; may be empty."""
 
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """A word that is being written, and what it could become."""
+    """A word that is being written, and the choices for it."""
 
     start: int
-    """Where it begins in the text, behind `-` or `not:`."""
+    """Its start in the text, after `-` or `not:`."""
     end: int
     choices: tuple[Choice, ...]
 
     def applied(self, text: str, choice: Choice) -> tuple[str, int]:
-        """The text with a choice in it, and the place of the cursor behind that."""
+        """The text with a choice in it, and the place of the cursor after that."""
         # After a value comes a space, after a key its value.
         ended = choice.text if choice.text.endswith((":", ".", "=")) else choice.text + " "
         rest = text[self.end :]
@@ -56,7 +56,7 @@ class Completion:
 
 
 def complete(text: str, cursor: int, seen: Seen) -> Completion:
-    """What the word before the cursor could become; without choices where nothing is known to fit."""
+    """Complete the word before the cursor; without choices where nothing fits."""
     start = _word_start(text, cursor)
     if start is None:
         return Completion(cursor, cursor, ())
@@ -64,7 +64,7 @@ def complete(text: str, cursor: int, seen: Seen) -> Completion:
     word = text[start:cursor]
     key, colon, value = word.partition(":")
     if not word and text.strip():
-        choices = []  # Between words all keys would hide what has been found.
+        choices = []  # Between words, a list of all keys would hide the captures found.
     elif not colon:
         choices = list(_keys(word.lower()))
     elif value.startswith('"'):
@@ -77,7 +77,7 @@ def complete(text: str, cursor: int, seen: Seen) -> Completion:
 
 
 def _word_start(text: str, cursor: int) -> int | None:
-    """Where the word begins that the cursor is in or behind; None inside a quoted text that is no value."""
+    """Start of the word before the cursor; None inside a quoted text that is not a value."""
     start, quoted = 0, False
     at = 0
     while at < cursor:
@@ -90,7 +90,7 @@ def _word_start(text: str, cursor: int) -> int | None:
         elif character == '"':
             quoted = True
             if at == start:
-                start = cursor + 1  # A quoted text: there is nothing to know of it.
+                start = cursor + 1  # A quoted text has no completions.
         elif character.isspace() or character in "()":
             start = at + 1
         at += 1
@@ -131,7 +131,7 @@ def _values(key: str, begun: str, seen: Seen) -> Iterator[Choice]:
             yield Choice(f"{key}:{word}", "")
     found = [value for value in seen.get(code, ()) if value not in words and _is_fit(value)]
     first = [value for value in found if value.casefold().startswith(folded)]
-    # What stands in the middle of a value is found too: `upd` in `payment.updated`.
+    # A part from the middle of a value matches too: `upd` in `payment.updated`.
     within = [value for value in found if value not in first and folded and folded in value.casefold()]
     for value in (*first, *within):
         yield Choice(f"{key}:{quoted(value)}", "")
@@ -142,7 +142,7 @@ def _is_fit(value: str) -> bool:
 
 
 def quoted(value: str) -> str:
-    """A value as it has to stand in a filter to mean itself."""
+    """Quote a value for a filter, where it needs that."""
     if _MEANT.isdisjoint(value) and ".." not in value and not any(map(str.isspace, value)):
         return value
     inside = value.replace("\\", "\\\\").replace('"', '\\"')
@@ -150,7 +150,7 @@ def quoted(value: str) -> str:
 
 
 def with_parents(types: Sequence[str]) -> list[str]:
-    """Event types with those above them: `payment` before `payment.updated`."""
+    """Event types with their parents: `payment` before `payment.updated`."""
     found: dict[str, None] = {}
     for type_ in types:
         head, dot, _ = type_.rpartition(".")

@@ -1,6 +1,6 @@
-"""Which captures a list shows, in which order, and where in it one is. Pure.
+"""The captures of a list, their order, and the cursor. Pure.
 
-Owns order, cursor, following and marks. Knows ids only: what a row says is fetched by whoever draws it.
+Owns order, cursor, following and marks. Knows ids only: the widget that draws a row fetches it.
 A list of a million captures without gaps costs nothing (`Dense`), any other eight bytes a capture (`Found`).
 """
 
@@ -19,7 +19,7 @@ class Dense:
         """
         Args:
             first: the oldest id.
-            last: the newest; `first - 1` where there is none yet.
+            last: the newest; `first - 1` for an empty range.
         """
         self.first = first
         self.last = last
@@ -35,7 +35,7 @@ class Dense:
         return min(max(number - self.first, 0), len(self))
 
     def all(self) -> range:
-        """Every id, as it is now."""
+        """Every id."""
         return range(self.first, self.last + 1)
 
     def begin_at(self, number: int) -> None:
@@ -43,7 +43,7 @@ class Dense:
         self.first = min(max(self.first, number), self.last + 1)
 
     def without(self, gone: Collection[int]) -> Dense | Found:
-        """The same ids but for some."""
+        """The ids without some of them."""
         first = self.first
         while first in gone:
             first += 1
@@ -54,11 +54,11 @@ class Dense:
 
 
 class Found:
-    """Ids that may have gaps between them, ascending; grows at either end without being copied."""
+    """Ascending ids that may have gaps; grows at either end without being copied."""
 
     def __init__(self, ids: Iterable[int] = ()) -> None:
         self._older = array("q")
-        """Descending, as a search that goes back finds them."""
+        """Descending, as a search finds them."""
         self._newer = array("q", ids)
 
     def __len__(self) -> int:
@@ -76,7 +76,7 @@ class Found:
         return old - bisect_left(self._older, -number + 1, key=lambda id: -id)
 
     def all(self) -> array[int]:
-        """Every id, as it is now."""
+        """Every id."""
         return self._older[::-1] + self._newer
 
     def begin_at(self, number: int) -> None:
@@ -86,7 +86,7 @@ class Found:
         del self._newer[: max(0, below - old)]
 
     def without(self, gone: Collection[int]) -> Found:
-        """These ids but for some; looks at what is between the first and the last of them."""
+        """Remove some ids; looks only between the first and the last of them."""
         if gone:
             low, high, old = self.index(min(gone)), self.index(max(gone) + 1), len(self._older)
             newer = slice(max(0, low - old), max(0, high - old))
@@ -96,11 +96,11 @@ class Found:
         return self
 
     def add_older(self, ids: Sequence[int]) -> None:
-        """Ids below all that are here, descending."""
+        """Add ids below all others, descending."""
         self._older.extend(ids)
 
     def add_newer(self, ids: Sequence[int]) -> None:
-        """Ids above all that are here, ascending."""
+        """Add ids above all others, ascending."""
         self._newer.extend(ids)
 
     def replace_above(self, number: int, ids: Sequence[int]) -> None:
@@ -114,7 +114,7 @@ class Found:
 
 
 def missing(ids: Iterable[int], there: Dense | Found) -> Iterator[int]:
-    """Those of some ids that are not among others."""
+    """The ids that are not in `there`."""
     for number in ids:
         at = there.index(number)
         if at == len(there) or there[at] != number:
@@ -122,20 +122,20 @@ def missing(ids: Iterable[int], there: Dense | Found) -> Iterator[int]:
 
 
 class Listing:
-    """The rows of one list from the top down, and the one that the cursor is on."""
+    """The rows of a list from the top down, and the cursor."""
 
     def __init__(self) -> None:
         self.ids: Dense | Found = Dense(1, 0)
         self.newest_first = False
         self.following = True
-        """The cursor goes with the newest capture."""
+        """The cursor stays on the newest capture."""
         self.cursor: int | None = None
-        """The id that the cursor is on; None in an empty list."""
+        """The id under the cursor; None in an empty list."""
         self.marks: set[int] = set()
         self._wanted: int | None = None
-        """Where the cursor was, while a search has not yet found that capture again."""
+        """The id that was under the cursor, until a search finds it again."""
         self._seen = 0
-        """The newest id that there was when the cursor stopped following."""
+        """The newest id when the cursor stopped following, or later seen."""
 
     # -- rows ----------------------------------------------------------------------------------
 
@@ -153,7 +153,7 @@ class Listing:
         return self.ids[len(self.ids) - 1 - y if self.newest_first else y]
 
     def y_of(self, number: int) -> int:
-        """The row of an id, or the nearest one where it is not in the list; 0 in an empty list."""
+        """The row of an id, or the nearest if it is not in the list; 0 in an empty list."""
         if not len(self.ids):
             return 0
         at = min(self.ids.index(number), len(self.ids) - 1)
@@ -171,18 +171,18 @@ class Listing:
 
     @property
     def unseen(self) -> int:
-        """How many captures came since the list stopped following."""
+        """Number of captures received since the list stopped following."""
         return 0 if self.following else len(self.ids) - self.ids.index(self._seen + 1)
 
-    # -- what changes --------------------------------------------------------------------------
+    # -- changes -------------------------------------------------------------------------------
 
     def show(self, ids: Dense | Found) -> None:
-        """Another set of captures; the cursor stays where it is, or as near as can be."""
+        """Show other captures; the cursor stays where it is, or as near as possible."""
         self.ids = ids
         self._settle()
 
     def add_newer(self, ids: Sequence[int]) -> None:
-        """Captures that came in, ascending, all above those of the list."""
+        """Add captures above those of the list, ascending."""
         if not ids:
             return
         if isinstance(self.ids, Dense):
@@ -199,28 +199,28 @@ class Listing:
         self._settle()
 
     def add_older(self, ids: Sequence[int]) -> None:
-        """More that a search going back has found, descending, all below those of the list."""
+        """Add captures below those of the list, descending."""
         assert isinstance(self.ids, Found)
         self.ids.add_older(ids)
         self._settle()
 
     def replace_above(self, number: int, ids: Sequence[int]) -> None:
-        """Put these, ascending, in place of all above `number`: what a filter makes of new captures anew."""
+        """Put these, ascending, in place of all above `number`."""
         assert isinstance(self.ids, Found)
         self.ids.replace_above(number, ids)
         self._settle()
 
     def remove(self, gone: Collection[int]) -> None:
-        """Captures that are no longer there; from one of them the cursor goes to the next newer one."""
+        """Remove captures; from one of them the cursor goes to the next newer one."""
         gone = frozenset(gone)
         self.marks -= gone
         self.ids = self.ids.without(gone)
         self._settle()
         if self._wanted in gone:
-            self._wanted = None  # It will never be found again.
+            self._wanted = None  # No search will find it again.
 
     def begin_at(self, number: int) -> None:
-        """Captures below an id are no longer there."""
+        """Remove captures below an id."""
         self.marks = {mark for mark in self.marks if mark >= number}
         self.ids.begin_at(number)
         self._settle()
@@ -228,7 +228,7 @@ class Listing:
             self._wanted = None
 
     def recount(self, there: Dense | Found, upto: int) -> None:
-        """Captures up to an id are these and no others; what the list has above stays.
+        """Replace the captures up to an id; those above stay.
 
         Args:
             there: becomes the list's own.
@@ -239,7 +239,7 @@ class Listing:
         self._settle()
         self.add_newer(newer)
         if self._wanted is not None and self._wanted <= upto:
-            self._wanted = None  # It is not there, and will never be found again.
+            self._wanted = None  # It does not exist, so no search will find it.
 
     def _settle(self) -> None:
         if self.following:
@@ -255,10 +255,10 @@ class Listing:
         if self.cursor == self._wanted:
             self._wanted = None
 
-    # -- what a person does --------------------------------------------------------------------
+    # -- actions of the user -------------------------------------------------------------------
 
     def move_to(self, y: int) -> None:
-        """Put the cursor on a row, or the nearest there is, and let the list stand still."""
+        """Put the cursor on a row, or the nearest there is, and stop following."""
         if not len(self.ids):
             return
         self.hold()
@@ -266,32 +266,32 @@ class Listing:
         self.cursor = self.id_at(min(max(y, 0), len(self.ids) - 1))
 
     def hold(self) -> None:
-        """Follow no longer: what comes from here on is counted as unseen."""
+        """Stop following; later captures count as unseen."""
         if self.following:
             self.following = False
             self._seen = self.newest
 
     def follow(self) -> None:
-        """Go to the newest capture and with each that comes."""
+        """Go to the newest capture, and to each new one."""
         self.following = True
         self._wanted = None
         self._settle()
 
     def saw(self, number: int) -> None:
-        """Captures up to this one have been on screen."""
+        """Count captures up to this one as seen."""
         self._seen = max(self._seen, number)
 
     def turn(self) -> None:
-        """The other order: newest first or oldest first."""
+        """Reverse the order."""
         self.newest_first = not self.newest_first
 
     def mark(self) -> None:
-        """Mark the capture under the cursor, or take its mark away."""
+        """Mark or unmark the capture under the cursor."""
         if self.cursor is not None:
             self.marks ^= {self.cursor}
 
     def chosen(self) -> list[int]:
-        """What an action is about, ascending: the marked captures, or the one under the cursor."""
+        """Captures for an action, ascending: the marked ones, or the one under the cursor."""
         if self.marks:
             return sorted(self.marks)
         return [] if self.cursor is None else [self.cursor]

@@ -1,6 +1,6 @@
-"""What a screen remembers of a log from one time to the next. Pure: a value, and its form in a file.
+"""The screen state that is saved for each database. Pure: a value, and its form in a file.
 
-Owns the form. A file that is damaged, or of another version, gives what can still be read of it.
+Owns the form. Of a file that is damaged, or of another version, the readable part is used.
 """
 
 from __future__ import annotations
@@ -12,38 +12,38 @@ from pathlib import Path
 from typing import Any
 
 MOST_FILTERS = 100
-"""Filters of the history."""
+"""Filters in the history."""
 
 LONGEST_FILTER = 2_000
-"""Characters; a longer one is applied like any other, but not remembered."""
+"""Characters; a longer one is applied like any other, but not saved."""
 
 MOST_COLUMNS = 100
-"""Names of columns that are read; there are fewer."""
+"""Names of columns that are read from a file; there are fewer."""
 
 LARGEST = 1 << 20
-"""Bytes of a file that is read; ours are far below."""
+"""Bytes of a file that are read; ours are far smaller."""
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """How a person left the screen on one log."""
+    """The screen as the user left it."""
 
     history: tuple[str, ...] = ()
-    """Filters that were applied, the newest last, each once."""
+    """Applied filters, the newest last, each once."""
     filter: str = ""
     filter_on: bool = True
     newest_first: bool = False
     tab: str = ""
-    """Id of the detail's open tab; one that is not known any more is no tab."""
+    """Id of the detail's open tab; an unknown one is ignored."""
     columns: tuple[str, ...] = ()
-    """Names of the list's columns; empty for the usual ones, and unknown ones are of another version."""
+    """Names of the list's columns; empty for the defaults, unknown ones are ignored."""
     zoom: str = ""
     """`list`, `detail`, or empty for both."""
     theme: str = ""
     """Name of the theme; empty for the default."""
 
     def with_filter(self, text: str) -> Memory:
-        """The same with a filter at the end of the history."""
+        """Add a filter to the end of the history."""
         text = text.strip()
         if not text or len(text) > LONGEST_FILTER:
             return self
@@ -53,19 +53,19 @@ class Memory:
 
 @dataclass(slots=True)
 class Recall:
-    """A way through the history, as in a shell: back to older filters, and forth again."""
+    """A cursor in the history, as in a shell."""
 
     history: tuple[str, ...] = ()
     _at: int | None = field(default=None, init=False)
-    """Place of the filter that stands in the bar; None while none of them does."""
+    """Index of the filter in the bar; None while the bar has another text."""
 
     @property
     def is_on(self) -> bool:
-        """Whether one of them stands in the bar."""
+        """Whether the bar shows a filter of the history."""
         return self._at is not None
 
     def older(self) -> str | None:
-        """The filter before; None where there is none."""
+        """The previous filter; None where there is none."""
         at = len(self.history) if self._at is None else self._at
         if at == 0:
             return None
@@ -73,7 +73,7 @@ class Recall:
         return self.history[self._at]
 
     def newer(self) -> str:
-        """The filter after; an empty one behind the newest."""
+        """The next filter; empty after the newest."""
         if self._at is None or self._at + 1 >= len(self.history):
             self._at = None
             return ""
@@ -81,17 +81,17 @@ class Recall:
         return self.history[self._at]
 
     def leave(self) -> None:
-        """Something else stands in the bar."""
+        """The bar has another text."""
         self._at = None
 
 
 def name_of(db: Path) -> str:
-    """The file's name for a log: one for each path, and the path cannot be read from it."""
+    """File name for a database: one for each path, which cannot be read from it."""
     return f"{sha256(str(db.absolute()).encode('utf-8', 'surrogateescape')).hexdigest()[:32]}.json"
 
 
 def written(memory: Memory) -> str:
-    """The memory as JSON."""
+    """The state as JSON."""
     return json.dumps(
         {
             "version": 1,
@@ -110,7 +110,7 @@ def written(memory: Memory) -> str:
 
 
 def read(text: str) -> Memory:
-    """What of a file can be read; never raises."""
+    """Read as much of a file as possible; never raises."""
     try:
         table = json.loads(text)
     except (ValueError, RecursionError):
@@ -137,7 +137,7 @@ def _list(value: Any) -> list[Any]:
 
 
 def _text(value: Any) -> str:
-    """A line of text that can be shown as it is; everything else is empty."""
+    """A line of text that can be shown as it is; empty for anything else."""
     if not isinstance(value, str) or len(value) > LONGEST_FILTER or not value.isprintable():
         return ""
     return value

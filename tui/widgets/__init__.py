@@ -1,1 +1,1 @@
-"""The widgets: each knows its data and its children, and tells what happens by messages."""
+"""The widgets: each knows its data and its children, and reports events by messages."""

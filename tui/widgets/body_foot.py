@@ -1,4 +1,4 @@
-"""The line under a body: the path of the value at the cursor or the note on it, hits, and the place."""
+"""The line under a body: path of the value at the cursor or the note on it, hits, and line number."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from tui.bodies import JsonDocument
 from tui.widgets.body_text import BodyText
 
 PATH_AT_ONCE = 1024 * 1024
-"""Bytes of a text whose paths are looked up with each move of the cursor; else when it rests."""
+"""Largest text in bytes whose paths are looked up on each move of the cursor; in others when it rests."""
 
 MOST_SHOWN = 500
 """Characters of a path; keys can be of any length."""
 
 
 class BodyFoot(Static):
-    """Words about the place of the cursor."""
+    """Text about the cursor's line."""
 
     DEFAULT_CSS = """
     BodyFoot {
@@ -33,7 +33,7 @@ class BodyFoot(Static):
 
     @dataclass
     class _Path(Message):
-        """A thread has found out where a line of a big text is."""
+        """A thread has found the path of a line in a large text."""
 
         document: JsonDocument
         line: int
@@ -43,14 +43,14 @@ class BodyFoot(Static):
         super().__init__(markup=False)
         self._text = text
         self._found = ""
-        """What is to be said of a search."""
+        """The state of a search, as text."""
 
     def on_mount(self) -> None:
-        """The watch for a cursor that rests."""
+        """Start the timer for a cursor that rests."""
         self._rest = self.set_interval(0.15, self._look_up, pause=True)
 
     def tell(self, found: str) -> None:
-        """Say where the cursor is, and this of a search."""
+        """Show the cursor's line, and the state of a search."""
         self._found = found
         self._tell(None)
 

@@ -1,4 +1,4 @@
-"""The slim line over a body: its views, of which one is chosen by a click, and how big it is."""
+"""The line over a body: its views, which a click selects, and its size."""
 
 from __future__ import annotations
 
@@ -39,28 +39,28 @@ class BodyHead(Widget):
         self._busy = ""
 
     def tell(self, names: tuple[str, ...], chosen: str, facts: str, busy: str) -> None:
-        """Show these.
+        """Update the line.
 
         Args:
-            busy: what is going on, in place of the facts; empty for nothing.
+            busy: work in progress, shown instead of the facts; may be empty.
         """
         self._names, self._chosen, self._facts, self._busy = names, chosen, facts, busy
         self.refresh()
 
     def render(self) -> Content:
-        """One line; the facts give way where there is no room."""
+        """One line; the facts are cut where there is no room."""
         names = Content.assemble(
             *((f" {name} ", "bold reverse" if name == self._chosen else "not bold") for name in self._names)
         )
         words = self._busy or self._facts
         room = self.size.width - names.cell_length - 1
         if len(words) > room:
-            # The size is worth more than where it comes from.
+            # The size is more useful than the encoding.
             words = words.partition(",")[0] if len(words.partition(",")[0]) <= room else ""
         return Content.assemble(names, " " * max(room + 1 - len(words), 0), words)
 
     def on_click(self, event: events.Click) -> None:
-        """Choose the view whose name was clicked."""
+        """Select the view whose name was clicked."""
         offset = event.get_content_offset(self)
         at = -1 if offset is None else offset.x
         for name in self._names:

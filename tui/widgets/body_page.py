@@ -1,4 +1,4 @@
-"""The tab *Body*: a capture's body in its views, with what differs from Lean's documentation marked in it."""
+"""The tab *Body*: a capture's body, with marks where it differs from Lean's documentation."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from tui.presenters.shape import body_notes
 from tui.widgets.body_view import BodyView
 
 STRUCTURED = ("pretty", "tree")
-"""Views in which paths lead somewhere."""
+"""Views that have paths."""
 
 
 class BodyPage(Vertical):
-    """A body. Cursor and folds stay while it is the same one; the view stays for the next ones too."""
+    """A body. Cursor and folds are kept for the same body; the view is kept for the next ones too."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -28,10 +28,10 @@ class BodyPage(Vertical):
         self._shown: tuple[bytes, str, str] | None = None
         self._notes: Mapping[str, str] = {}
         self._wants_mark = False
-        """The cursor is to go to a mark as soon as there is one on the screen."""
+        """Move the cursor to a mark as soon as there is one."""
 
     def compose(self) -> ComposeResult:
-        yield Static("It had no body.", classes="no-body", markup=False)
+        yield Static("The request has no body.", classes="no-body", markup=False)
         yield self.view
 
     def show(self, subject: Subject) -> None:
@@ -49,7 +49,7 @@ class BodyPage(Vertical):
             self.view.mark(notes)
 
     def next_difference(self) -> None:
-        """Put the cursor on the next value that differs, as soon as a view that has paths is there."""
+        """Put the cursor on the next value that differs, in a view that has paths."""
         self._wants_mark = True
         if self.view.is_ready and self.view.view not in STRUCTURED:
             view = next((name for name in self.view.views if name in STRUCTURED), None)
@@ -63,6 +63,6 @@ class BodyPage(Vertical):
             self._wants_mark = not self.view.next_mark()
 
     def focus(self, scroll_visible: bool = True) -> Self:
-        """Give the keys to the text."""
+        """Focus the text."""
         self.view.focus(scroll_visible)
         return self

@@ -1,6 +1,6 @@
-"""The text of a body on the screen: a cursor, a scrollbar, and what is drawn of each row.
+"""The text of a body on the screen: a cursor, a scrollbar, and the drawing of each row.
 
-Draws what `tui.bodies` has prepared, only the rows on screen, and knows nothing of how it came about.
+Draws views that `tui.bodies` has prepared, and only the rows on screen.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from tui.bodies.preparing import Prepared
 from tui.keyboard import keys
 
 GUTTER = 3
-"""Cells before the text: a sign for a mark, and room for what folds the root."""
+"""Cells before the text: for the sign of a mark, and the fold sign of the root."""
 
 MOST_DRAWN = 4_000
-"""Bytes of a line that are drawn where it is not wrapped."""
+"""Bytes drawn of a line that is not wrapped."""
 
 _CUT = " ... {:,} bytes more, w wraps"
 
@@ -35,7 +35,7 @@ _STYLES = ("text", "key", "string", "number", "literal", "punctuation", "comment
 
 
 class BodyText(ScrollView, can_focus=True, inherit_bindings=False):
-    """Rows of a prepared body. Keys move a cursor, and fold."""
+    """Rows of a prepared body. Keys move the cursor and fold."""
 
     DEFAULT_CSS = """
     BodyText {
@@ -68,7 +68,7 @@ class BodyText(ScrollView, can_focus=True, inherit_bindings=False):
     }
 
     class CursorMoved(Message):
-        """The cursor stands on another row, or something else stands there now."""
+        """The cursor is on another row, or its row has changed."""
 
         def __init__(self, body_text: BodyText) -> None:
             super().__init__()
@@ -79,7 +79,7 @@ class BodyText(ScrollView, can_focus=True, inherit_bindings=False):
             return self.body_text
 
     class RoomChanged(Message):
-        """There is more room for text, or less."""
+        """The room for text has changed."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -88,14 +88,14 @@ class BodyText(ScrollView, can_focus=True, inherit_bindings=False):
         self.marks: Mapping[int, str] = {}
         self.hits = Hits()
         self.hit = -1
-        """The number of the hit that the cursor is at, -1 for none."""
+        """Number of the hit at the cursor, -1 for none."""
         self.cursor = (0, 0)
-        """The line, and which of its rows."""
+        """The line, and the number of its row."""
 
-    # -- what is shown ----------------------------------------------------------------------------
+    # -- content ----------------------------------------------------------------------------------
 
     def show(self, prepared: Prepared | None, *, at: int = 0) -> None:
-        """Draw this, with the cursor on the byte at `at`; None draws nothing."""
+        """Draw a view, with the cursor on the byte at `at`; None draws nothing."""
         if prepared is None:
             self.document, self.rows, self.marks = None, None, {}
         else:
@@ -104,7 +104,7 @@ class BodyText(ScrollView, can_focus=True, inherit_bindings=False):
         self.scroll_to(x=0, y=0 if prepared is None else None, animate=False, immediate=True, force=True)
         if self.rows is not None and self.document is not None:
             line = self.document.lines.at(min(at, len(self.document.data)))
-            # What is folded away stays so; the line it is folded into is as near as can be.
+            # Folds stay; the cursor goes to the line that a hidden one is folded into.
             self.move_to_row(self.rows.row(line, self.rows.part(line, at)))
         self.refresh()
 
@@ -126,7 +126,7 @@ class BodyText(ScrollView, can_focus=True, inherit_bindings=False):
 
     @property
     def has_room(self) -> bool:
-        """Whether it is on the screen, so that a width is known."""
+        """Whether it has a size yet."""
         return self.scrollable_content_region.width > GUTTER
 
     def on_resize(self) -> None:
@@ -140,14 +140,14 @@ class BodyText(ScrollView, can_focus=True, inherit_bindings=False):
 
     @property
     def offset_at_cursor(self) -> int:
-        """The byte that begins the cursor's row."""
+        """Offset of the cursor's row."""
         if self.rows is None:
             return 0
         return self.rows.piece(*self.cursor)[0]
 
     @property
     def place_to_keep(self) -> int:
-        """The byte to be shown again after a change: the hit that the cursor is at, else its row's first."""
+        """Offset to show again after a change: of the hit at the cursor, or of the cursor's row."""
         if self.rows is not None and self.document is not None and self.hit >= 0:
             start = self.hits.starts[self.hit]
             if self.document.lines.at(start) == self.line:
@@ -155,7 +155,7 @@ class BodyText(ScrollView, can_focus=True, inherit_bindings=False):
         return self.offset_at_cursor
 
     def move_to_row(self, row: int) -> None:
-        """Put the cursor on a row, or on the nearest there is, and show it."""
+        """Put the cursor on the nearest row, and show it."""
         if self.rows is None:
             return
         self.cursor = self.rows.place(row)
@@ -166,7 +166,7 @@ class BodyText(ScrollView, can_focus=True, inherit_bindings=False):
             self.move_to_row(self.rows.row(*self.cursor) + count)
 
     def move_to_line(self, line: int, part: int = 0, *, center: bool = False) -> None:
-        """Put the cursor on a line, unfolding what hides it."""
+        """Put the cursor on a line, and unfold it if it is hidden."""
         if self.rows is None:
             return
         line = max(0, min(line, self.rows.lines.count - 1))
@@ -177,7 +177,7 @@ class BodyText(ScrollView, can_focus=True, inherit_bindings=False):
         self._cursor_moved(center=center)
 
     def move_to_offset(self, offset: int, *, center: bool = False) -> None:
-        """Put the cursor on the row that holds a byte."""
+        """Put the cursor on the row with a byte."""
         if self.rows is None or self.document is None:
             return
         line = self.document.lines.at(min(offset, len(self.document.data)))
@@ -189,14 +189,14 @@ class BodyText(ScrollView, can_focus=True, inherit_bindings=False):
         top, height = self.scroll_offset.y, max(self.scrollable_content_region.height, 1)
         if not top <= row < top + height:
             nearest = row if row < top else row - height + 1
-            # By force: the scrollbar that allows it may come only with the next layout.
+            # Forced: the scrollbar may appear only with the next layout.
             target = max(row - height // 2 if center else nearest, 0)
             self.scroll_to(y=target, animate=False, immediate=True, force=True)
         self.refresh()
         self.post_message(self.CursorMoved(self))
 
     def show_hit(self, number: int) -> bool:
-        """Put the cursor on a hit; False where it lies beyond what is drawn of a line that is not wrapped."""
+        """Put the cursor on a hit; False where it is in the part of a long line that is not drawn."""
         if self.document is None or self.rows is None:
             return True
         self.hit = number
@@ -217,21 +217,21 @@ class BodyText(ScrollView, can_focus=True, inherit_bindings=False):
 
     @property
     def foldable(self) -> JsonDocument | None:
-        """The document, where it folds."""
+        """The document, if it folds."""
         return self.document if isinstance(self.document, JsonDocument) and self.document.is_tree else None
 
     def is_folded(self, line: int) -> bool:
         return self.rows is not None and self.rows.is_folded(line)
 
     def fold(self, line: int) -> None:
-        """Fold what opens on a line."""
+        """Fold the bracket that opens on a line."""
         tree, rows = self.foldable, self.rows
         if tree is not None and rows is not None and tree.opens(line):
             rows.fold(line, tree.end(line))
             self._folds_changed(line)
 
     def unfold(self, line: int) -> None:
-        """Show what is folded into a line."""
+        """Unfold a line."""
         if self.rows is not None:
             self.rows.unfold(line)
             self._folds_changed(line)
@@ -250,7 +250,7 @@ class BodyText(ScrollView, can_focus=True, inherit_bindings=False):
     # -- keys -------------------------------------------------------------------------------------
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Keys that do nothing here belong to whoever is above."""
+        """Pass keys without an effect on to the parent."""
         return self.foldable is not None if action == "toggle_fold" else True
 
     def action_move(self, count: int) -> None:
@@ -267,7 +267,7 @@ class BodyText(ScrollView, can_focus=True, inherit_bindings=False):
             self.move_to_row(self.rows.total - 1)
 
     def action_left(self) -> None:
-        """Fold what opens here, else go to the bracket around it; without a tree scroll."""
+        """Fold the bracket that opens here, or go to the one around it; without a tree, scroll."""
         tree, line = self.foldable, self.line
         if tree is None:
             self.scroll_relative(x=-8, animate=False)
@@ -277,7 +277,7 @@ class BodyText(ScrollView, can_focus=True, inherit_bindings=False):
             self.move_to_line(parent)
 
     def action_right(self) -> None:
-        """Unfold what is folded here; otherwise scroll."""
+        """Unfold the line, or scroll."""
         if self.is_folded(self.line):
             self.unfold(self.line)
         else:
@@ -289,7 +289,7 @@ class BodyText(ScrollView, can_focus=True, inherit_bindings=False):
     # -- the mouse --------------------------------------------------------------------------------
 
     def on_click(self, event: events.Click) -> None:
-        """A click puts the cursor there; on the sign before a bracket it folds."""
+        """Put the cursor there; fold on a click on a fold sign, or a double click."""
         if self.rows is None:
             return
         offset = event.get_content_offset(self)
@@ -331,7 +331,7 @@ class BodyText(ScrollView, can_focus=True, inherit_bindings=False):
         segments = self._segments(line, part, spans, is_last=last, cut=cut)
         if (line, part) == self.cursor:
             cursor = self._style("cursor")
-            # What is found keeps its own background.
+            # Hits keep their own background.
             segments = [
                 Segment(text, cursor + style if style and style.bgcolor else (style or Style()) + cursor)
                 for text, style, _ in segments
@@ -346,7 +346,7 @@ class BodyText(ScrollView, can_focus=True, inherit_bindings=False):
         folded = self.is_folded(line)
         tree = self.foldable
         if part == 0 and tree is not None and tree.opens(line):
-            # The sign stands in the two cells before the text: in its indentation, or in the gutter.
+            # The sign is in the two cells before the text: in the indentation, or in the gutter.
             sign = "▸ " if folded else "▾ "
             blanks = spans[0].text if spans and spans[0].text.isspace() else ""
             if blanks:

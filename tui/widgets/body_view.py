@@ -1,7 +1,7 @@
 """A body with its views: pretty, tree, form, multipart, raw, hex; search, folds, wrapping and marks.
 
-Owns which view is shown and prepares bigger ones in a thread, so that a key is answered while 10 MiB
-are laid out. What a view shows and how it folds, wraps and finds is `tui.bodies`.
+Owns the choice of the view, and prepares large ones in a thread, so that keys work while 10 MiB are laid
+out. `tui.bodies` makes, folds, wraps and searches the views.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from tui.widgets.body_text import BodyText
 from tui.widgets.drawn import Line
 
 FOUND_AT_ONCE = 512 * 1024
-"""Bytes that are searched within some milliseconds."""
+"""Largest body in bytes that is searched within some milliseconds."""
 
 
 class BodyView(Vertical):
-    """One body, shown as what it is."""
+    """One body in its views."""
 
     DEFAULT_CSS = """
     BodyView {
@@ -60,14 +60,14 @@ class BodyView(Vertical):
 
     @dataclass
     class _Ready(Message):
-        """A thread has prepared what was wanted."""
+        """A thread has prepared a view."""
 
         number: int
         prepared: Prepared
 
     @dataclass
     class _Found(Message):
-        """A thread has searched through everything."""
+        """A thread has finished a search."""
 
         number: int
         hits: Hits
@@ -77,7 +77,7 @@ class BodyView(Vertical):
         self._wanted: Wanted | None = None
         self._shown: Prepared | None = None
         self._number = 0
-        """Of what was wanted last: what a thread prepared before is dropped."""
+        """Number of the last request; results of older ones are dropped."""
         self._search = 0
         self._sought = ""
         self._is_searching = False
@@ -98,10 +98,10 @@ class BodyView(Vertical):
         yield self._input
         yield self._foot
 
-    # -- for whoever embeds it --------------------------------------------------------------------
+    # -- for the parent ---------------------------------------------------------------------------
 
     def show(self, body: bytes, content_type: str = "", encoding: str = "") -> None:
-        """Show a body, in the view that was chosen last if it has that, else in its best one.
+        """Show a body, in the view selected last if it has that, or in its best one.
 
         Args:
             content_type: the value of Content-Type, empty without one.
@@ -130,26 +130,26 @@ class BodyView(Vertical):
 
     @property
     def text(self) -> BodyText:
-        """What is scrolled and folded in it."""
+        """The text widget in it."""
         return self._text
 
     @property
     def view(self) -> str:
-        """The name of the view on the screen; empty while there is none."""
+        """Name of the view on the screen; empty without one."""
         return "" if self._shown is None else self._shown.view
 
     @property
     def views(self) -> tuple[str, ...]:
-        """The views that this body has, the best one first."""
+        """Names of the body's views, the best one first."""
         return () if self._shown is None else self._shown.opened.names
 
     @property
     def is_ready(self) -> bool:
-        """Whether what was asked for last is on the screen."""
+        """Whether the last request is on the screen."""
         return self._shown is not None and self._wanted is None and not self._is_searching
 
     def show_view(self, name: str) -> None:
-        """Change to this view, where the body has it, and prefer it for those that follow."""
+        """Change to a view, if the body has it, and prefer it for later bodies."""
         if self._shown is None and self._wanted is not None:
             self._preferred = name
             self._want(replace(self._wanted, view=name))
@@ -158,11 +158,11 @@ class BodyView(Vertical):
         self._preferred = name
         if name == self.view:
             return
-        # Pretty and tree show the same text, so that the cursor and what was found stay.
+        # Pretty and tree have the same text, so cursor and hits stay.
         self._want(replace(self._again(), view=name, document=None, folds=None))
 
     def find(self, text: str) -> None:
-        """Look for a text from the cursor on, in any case, and go to the first hit; empty ends the search."""
+        """Search for a text from the cursor on, in any case, and go to the first hit; empty ends it."""
         self._sought = text
         self._search += 1
         self._text.hits, self._text.hit = Hits(), -1
@@ -181,23 +181,23 @@ class BodyView(Vertical):
             self._search_in_thread(self._search, document.data, text, as_hex=as_hex)
 
     def path_at_cursor(self) -> str | None:
-        """The path of the value under the cursor: `payload.items[0].id`, empty for the root, or None.
+        """Path of the value under the cursor: `payload.items[0].id`, empty for the root, None without JSON.
 
-        Keys stand in it as they are, not made safe to show.
+        Not made safe to show.
         """
         document = self._text.document
         return document.path(self._text.line) if isinstance(document, JsonDocument) else None
 
     def value_at_cursor(self) -> str | None:
-        """The value under the cursor as JSON text with its own digits; None where there is no JSON."""
+        """The value under the cursor as JSON text, digits kept; None without JSON."""
         document = self._text.document
         return document.value(self._text.line) if isinstance(document, JsonDocument) else None
 
     def mark(self, paths: Mapping[str, str]) -> None:
-        """Put a sign and a note on values, in place of those there were.
+        """Put a sign and a note on values; replaces earlier ones.
 
-        A path that is not in the body is noted, with its name, at the value that it would stand in.
-        Marks belong to the body shown: `show` takes them away.
+        A path that is not in the body is noted, with its name, at the nearest value around it.
+        `show` removes the marks.
         """
         self._paths = dict(paths)
         if self._wanted is not None:
@@ -206,7 +206,7 @@ class BodyView(Vertical):
             self._want(self._again())
 
     def next_mark(self) -> bool:
-        """Put the cursor on the next value with a mark, after the last on the first; whether there is one."""
+        """Put the cursor on the next value with a mark, wrapping around; return whether there is one."""
         marked = list(self._text.marks)
         if not marked:
             return False
@@ -217,7 +217,7 @@ class BodyView(Vertical):
     # -- preparing --------------------------------------------------------------------------------
 
     def _want(self, wanted: Wanted) -> None:
-        """Prepare this and show it: now, soon from a thread, or as soon as there is room."""
+        """Prepare a view and show it: at once, from a thread, or when the widget has a size."""
         self._number += 1
         self._wanted = wanted
         if not self._text.has_room:
@@ -263,7 +263,7 @@ class BodyView(Vertical):
             self.find(self._sought)
 
     def _again(self) -> Wanted:
-        """What is shown, to be prepared once more."""
+        """A request for the current view."""
         assert self._shown is not None
         return Wanted(
             opened=self._shown.opened,
@@ -317,7 +317,7 @@ class BodyView(Vertical):
 
     def _show_hit(self, number: int) -> None:
         if not self._text.show_hit(number) and not self._is_wrapped:
-            # It lies beyond what is drawn of a long line: wrapped there is room for it.
+            # It is in the part of a long line that is not drawn; wrapping shows it.
             self.action_wrap()
         self._tell()
 
@@ -339,10 +339,10 @@ class BodyView(Vertical):
         event.stop()
         self._text.focus()
 
-    # -- words ------------------------------------------------------------------------------------
+    # -- texts ------------------------------------------------------------------------------------
 
     def _tell(self) -> None:
-        """Say what is shown, how big it is, what was left out, and where the cursor is."""
+        """Update views, size, notes and the cursor's line."""
         wanted, shown = self._wanted, self._shown
         if shown is not None:
             facts = format_bytes(shown.opened.size)
@@ -378,12 +378,12 @@ class BodyView(Vertical):
     # -- keys -------------------------------------------------------------------------------------
 
     def focus(self, scroll_visible: bool = True) -> Self:
-        """Give the keys to the text."""
+        """Focus the text."""
         self._text.focus(scroll_visible)
         return self
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Keys that do nothing here belong to whoever is above."""
+        """Pass keys without an effect on to the parent."""
         if action in ("fold_all", "unfold_all"):
             return self._text.foldable is not None
         if action == "next_hit":
@@ -420,7 +420,7 @@ class BodyView(Vertical):
             self.show_view(names[(names.index(self.view) + step) % len(names)])
 
     def action_find(self) -> None:
-        """Open the line to type in what to look for."""
+        """Open the search line."""
         self._begun_at = self._text.offset_at_cursor
         self._input.add_class("-open")
         self._input.focus()
@@ -434,7 +434,7 @@ class BodyView(Vertical):
         self._text.focus()
 
     def action_next_hit(self, step: int) -> None:
-        """Go to the next hit, or the one before; after the last comes the first."""
+        """Go to the next or previous hit, wrapping around."""
         text = self._text
         if not len(text.hits):
             return

@@ -1,7 +1,7 @@
-"""The list of captures: draws the rows that are on screen and no others.
+"""The list of captures; draws only the rows on screen.
 
-Owns drawing, scrolling and the cursor's way through a `Listing`. Asks for rows where it draws them; what
-they are read from it does not know.
+Owns drawing, scrolling and the moves of the cursor in a `Listing`. Gets its rows from a function when it
+draws them.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ from tui.state.listing import Listing
 from tui.widgets.cursor_list import CursorList
 
 Fetch = Callable[[Sequence[int]], Mapping[int, CaptureRow] | None]
-"""Gives the rows of ids, those that exist; None where they cannot be read now."""
+"""Returns the rows of ids that exist; None where they cannot be read."""
 
 
 class CaptureList(CursorList, can_focus=True):
-    """Captures as rows; a million scroll as well as ten."""
+    """Captures as rows; a million scroll as fast as ten."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings(keys.LIST)]
     COMPONENT_CLASSES: ClassVar[set[str]] = {"list--cursor", "list--marked"}
 
     @dataclass
     class Opened(Message):
-        """Somebody wants to see the capture under the cursor."""
+        """Open the capture under the cursor."""
 
         list: CaptureList
 
@@ -48,17 +48,17 @@ class CaptureList(CursorList, can_focus=True):
         self._fetch = fetch
         self._today = today
         self._columns: tuple[str, ...] = ()
-        """The choice of columns."""
+        """Names of the chosen columns; empty for the defaults."""
         self._known: dict[int, CaptureRow | None] = {}
         self._strips: dict[tuple[int, bool, bool], Strip] = {}
         self._anchor: int | None = None
-        """The id of the row at the top, which stays there when rows come in above it."""
+        """Id of the top row, which stays there when rows are added above it."""
         self._cursor_in_view = True
 
-    # -- what changes --------------------------------------------------------------------------
+    # -- changes -------------------------------------------------------------------------------
 
     def rows_changed(self) -> None:
-        """Rows came, went or say something else: read again what is on screen."""
+        """Rows were added, removed or changed: read those on screen again."""
         self._known.clear()
         self._strips.clear()
         self._resize_content()
@@ -75,14 +75,14 @@ class CaptureList(CursorList, can_focus=True):
     def _resize_content(self) -> None:
         size = Size(self.scrollable_content_region.width, len(self.listing))
         if self.show_vertical_scrollbar and size.height >= self.virtual_size.height:
-            # Assigned, it would have the whole screen laid out anew, ten times a second while webhooks come.
+            # An assignment would lay out the whole screen, ten times a second while webhooks come in.
             self.set_reactive(CaptureList.virtual_size, size)
             self.vertical_scrollbar.window_virtual_size = size.height
         else:
             self.virtual_size = size
 
     def row(self, number: int | None) -> CaptureRow | None:
-        """What the row of a capture says; None where it is gone."""
+        """The row of a capture; None if it does not exist."""
         if number is None:
             return None
         if number not in self._known:
@@ -94,7 +94,7 @@ class CaptureList(CursorList, can_focus=True):
 
     @property
     def chosen_columns(self) -> tuple[str, ...]:
-        """The choice of columns; empty for the usual ones."""
+        """Names of the chosen columns; empty for the defaults."""
         return self._columns
 
     def choose_columns(self, names: tuple[str, ...]) -> None:
@@ -105,7 +105,7 @@ class CaptureList(CursorList, can_focus=True):
         self.post_message(self.Moved(self))
 
     def columns_now(self) -> columns.Layout:
-        """The columns as they are drawn now, or will be while there is no row."""
+        """The current layout of the columns."""
         width = self.scrollable_content_region.width or self.screen.size.width - 1
         return columns.layout(width, len(str(self.listing.newest)), self._columns)
 
@@ -117,7 +117,7 @@ class CaptureList(CursorList, can_focus=True):
         self._strips.clear()
         self.virtual_size = Size(self.scrollable_content_region.width, len(self.listing))
         self.show_cursor()
-        self.post_message(self.Moved(self))  # Its columns are others now, and their names stand elsewhere.
+        self.post_message(self.Moved(self))  # The header has to follow the new layout.
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_y(old_value, new_value)
@@ -165,7 +165,7 @@ class CaptureList(CursorList, can_focus=True):
         )
 
     def _read_page(self) -> None:
-        """What is on screen, and half a screen on each side of it, in one go."""
+        """Read the rows on screen and half a screen on each side, in one go."""
         height = max(self.size.height, 1)
         first = max(0, self.scroll_offset.y - height // 2)
         last = min(len(self.listing), self.scroll_offset.y + height + height // 2)
@@ -182,8 +182,8 @@ class CaptureList(CursorList, can_focus=True):
     # -- moving --------------------------------------------------------------------------------
 
     def action_mark(self) -> None:
-        # One row down in either order, and at the last one it stays, so that Space once more unmarks it: as
-        # in mutt, mc, ranger and htop.
+        # One row down in either order; it stays on the last one, so that another Space unmarks it: as in
+        # mutt, mc, ranger and htop.
         self.listing.mark()
         self.action_move(1)
 

@@ -1,4 +1,4 @@
-"""A list with a cursor: its way through a `Listing`, and the scrolling that keeps it in view."""
+"""A list with a cursor: moves in a `Listing`, and scrolling that keeps the cursor in view."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from tui.widgets.lines import Toned
 
 
 class CursorList(Toned):
-    """What lists of captures and of refusals share; what builds on this draws the rows."""
+    """Base of the lists of captures and of refusals, which draw the rows."""
 
     @dataclass
     class Moved(Message):
-        """The cursor is on another row, or began or stopped following the newest."""
+        """The cursor is on another row, or started or stopped following the newest."""
 
         list: CursorList
 
@@ -45,13 +45,13 @@ class CursorList(Toned):
         self.moved()
 
     def moved(self) -> None:
-        """The listing's cursor has changed: show it."""
+        """The cursor of the listing has changed: show it."""
         self.show_cursor()
         self.refresh()
         self.post_message(self.Moved(self))
 
     def show_cursor(self) -> None:
-        """Scroll as far as it takes to have the cursor in view."""
+        """Scroll until the cursor is in view."""
         height = self.scrollable_content_region.height
         if height <= 0 or not len(self.listing):
             return
@@ -62,5 +62,5 @@ class CursorList(Toned):
             self.scroll_row(y - height + 1)
 
     def scroll_row(self, y: int) -> None:
-        """Have a row at the top, at once."""
+        """Scroll a row to the top, at once."""
         self.scroll_to(y=y, animate=False, force=True, immediate=True)

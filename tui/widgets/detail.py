@@ -1,4 +1,4 @@
-"""The detail: one capture in tabs. Only the tab that is open is filled; the others when they are opened."""
+"""The detail: one capture in tabs. A tab is filled when it is opened."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tui.widgets.text import content
 
 
 class Detail(Vertical):
-    """What there is to know of one capture."""
+    """One capture in tabs."""
 
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)
@@ -29,7 +29,7 @@ class Detail(Vertical):
         self._tabs = TabbedContent(id="tabs", initial=PAGES[0].id)
         self._subject: Subject | None = None
         self._stale: set[str] = set()
-        """Tabs that do not show the subject yet."""
+        """Tabs that do not show the capture yet."""
 
     def compose(self) -> ComposeResult:
         yield self._title
@@ -40,12 +40,12 @@ class Detail(Vertical):
 
     @property
     def subject(self) -> Subject | None:
-        """What is shown."""
+        """The capture shown."""
         return self._subject
 
     @property
     def active(self) -> str:
-        """The id of the tab that is open."""
+        """Id of the open tab."""
         return self._tabs.active
 
     def show(self, subject: Subject | None) -> None:
@@ -57,36 +57,36 @@ class Detail(Vertical):
         self._fill()
 
     def open_tab(self, place: int) -> None:
-        """Open a tab by its place; beyond the last one nothing happens."""
+        """Open a tab by its place, if there is one."""
         if 0 <= place < len(PAGES):
             self._open(PAGES[place].id)
 
     def _open(self, tab: str) -> None:
         had_keys = self._pages[self.active].has_focus_within
         self._tabs.active = tab
-        if had_keys:  # What is hidden loses them, and then nothing has any.
+        if had_keys:  # A hidden widget loses the focus, and then nothing has it.
             self.call_after_refresh(self.focus_page)
 
     def open_tab_named(self, id: str) -> None:
-        """Open a tab by its id; one that there is none of changes nothing."""
+        """Open a tab by its id, if there is one."""
         places = [tab.id for tab in PAGES]
         if id in places:
             self.open_tab(places.index(id))
 
     def turn(self, by: int) -> None:
-        """Open the next tab, or the one before."""
+        """Open the next or previous tab."""
         places = [tab.id for tab in PAGES]
         self.open_tab((places.index(self.active) + by) % len(PAGES))
 
     def focus_page(self) -> None:
-        """Give the keys to what is in the open tab."""
+        """Focus the page in the open tab."""
         page = self._pages[self.active]
         inside = (child for child in page.walk_children(Widget) if child.focusable)
         (page if page.focusable else next(inside, page)).focus()
 
     @property
     def keys(self) -> tuple[Key, ...]:
-        """Those of the open tab's page."""
+        """Keys of the open tab's page."""
         return next(tab.keys for tab in PAGES if tab.id == self.active)
 
     @property
@@ -102,7 +102,7 @@ class Detail(Vertical):
         return None if path is None or value is None else (path, value)
 
     def next_difference(self) -> None:
-        """Go to the next value in the body that differs from what Lean documents."""
+        """Go to the next value in the body that differs from Lean's documentation."""
         self.open_body()
         self.body.next_difference()
 

@@ -1,6 +1,6 @@
-"""What Textual's own widgets draw, made safe at the last moment: they draw text as it is that somebody edits.
+"""Textual's text inputs, made safe: on their own they draw control characters as they are.
 
-Owns the form: a character that would act is a sign in one cell, so that the cursor stays where it is meant.
+Owns the replacement: a control character becomes a sign in one cell, so that the cursor stays in place.
 """
 
 from __future__ import annotations
@@ -13,23 +13,21 @@ from relay.text.safe import visible
 
 
 class FormArea(TextArea):
-    """A text to edit; what would act stays in it as it is."""
+    """A text area; control characters stay in the text."""
 
     def render_line(self, y: int) -> Strip:
-        """One line of the screen."""
         return drawn(super().render_line(y))
 
 
 class Line(Input):
-    """A line to edit; what would act stays in it as it is."""
+    """A line to edit; control characters stay in the text."""
 
     def render_line(self, y: int) -> Strip:
-        """The line."""
         return drawn(super().render_line(y))
 
 
 def drawn(strip: Strip) -> Strip:
-    """A line of the screen without a character that the terminal would act on."""
+    """Replace control characters in a line of the screen."""
     if visible(strip.text) == strip.text:
         return strip
     segments = [Segment(_drawn(text), style, control) for text, style, control in strip]
@@ -43,5 +41,5 @@ def _drawn(text: str) -> str:
 
 
 def _sign(shown: str) -> str:
-    """A control picture as it is; of what has none, a mark."""
+    """The control picture of a character, or a dot without one."""
     return shown if len(shown) == 1 else "·"

@@ -1,4 +1,4 @@
-"""A tab of facts: blocks as wrapped lines."""
+"""A tab of blocks, as wrapped lines."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from tui.presenters.format import Tone, wrapped, wrapped_pieces
 from tui.widgets.lines import Line, LinesView
 
 NAME_WIDTH = 14
-"""Cells of a fact's name; a longer one pushes its value to the right, or below it."""
+"""Cells of a fact's name; a longer one moves its value to the right or below."""
 
 DIM: Tone = "dim"
 
 
 class FactsPage(LinesView):
-    """What a function says of a capture."""
+    """Shows the blocks that a function makes of a capture."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings(keys.PAGE)]
 
@@ -31,7 +31,7 @@ class FactsPage(LinesView):
         self._shown: int | None = None
 
     def show(self, subject: Subject) -> None:
-        """Show a capture, from the top unless it is the same one."""
+        """Show a capture; scroll to the top unless it is the same one."""
         self._blocks = tuple(self._facts(subject))
         other = subject.capture.id != self._shown
         self._shown = subject.capture.id
@@ -45,7 +45,7 @@ class FactsPage(LinesView):
 
 
 def drawn(block: Block, width: int, *, first: bool, in_force: Keymap) -> list[Line]:
-    """One block as lines; a heading stands off from what is before it."""
+    """A block as lines; a heading has an empty line before it unless it is the first."""
     match block:
         case Heading(text, tone):
             lines: list[Line] = [] if first else [[]]

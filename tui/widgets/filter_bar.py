@@ -1,7 +1,6 @@
-"""The bar in which a filter is written: what can come next is offered under it, what is wrong with it is told
-under the place where it is, and filters of earlier times come back.
+"""The bar for the filter, with completion, errors under the character they are about, and a history.
 
-Owns the keys while somebody writes. What has been seen in the log and what is remembered is given to it.
+Owns the keys while it has the focus. Values of the database and the history are set from outside.
 """
 
 from __future__ import annotations
@@ -31,10 +30,10 @@ PROMPT = 2
 
 
 class FilterBar(Vertical):
-    """One line to write in; out of sight while there is neither a filter nor somebody writing one."""
+    """A line to edit; hidden while there is no filter and it has no focus."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        # Before the line's own, and the screen's.
+        # Priority over the keys of the line and the screen.
         Binding("enter", "take", "to the list", key_display="Enter", priority=True),
         Binding("tab", "accept", "complete", key_display="Tab", priority=True),
         Binding("right", "accept_or_right", show=False, priority=True),
@@ -53,7 +52,7 @@ class FilterBar(Vertical):
         bar: FilterBar
         text: str
         half: bool
-        """A word is at its beginning: something is on offer for it."""
+        """It ends with the start of a word that can be completed."""
 
         @property
         def control(self) -> FilterBar:
@@ -64,7 +63,7 @@ class FilterBar(Vertical):
 
     @dataclass
     class Left(Message):
-        """Writing is over; `cleared` where the filter is to go."""
+        """Editing is over; `cleared` to remove the filter."""
 
         bar: FilterBar
         cleared: bool
@@ -75,7 +74,7 @@ class FilterBar(Vertical):
 
     @dataclass
     class StopWanted(Message):
-        """The search is to end with what it has found."""
+        """Stop the search and keep its matches."""
 
         bar: FilterBar
 
@@ -85,20 +84,20 @@ class FilterBar(Vertical):
 
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)
-        # Held, not looked up: a screen that is leaving has lost them, and may still be asked for its text.
+        # Kept as attributes: a screen that closes has lost its widgets, but its text may still be read.
         self._input = Line(id="filter-text", placeholder="type:payment sig:invalid since:2h", compact=True)
         self._fault = Static(id="filter-fault", markup=False)
         self._suggestions = Suggestions()
         self.seen: Seen = {}
-        """Values of the log that are offered."""
+        """Values of the database to offer."""
         self.recall = Recall()
         self._completion: Completion | None = None
         self.busy = False
-        """A search goes on, which Esc ends."""
+        """A search is running, which Esc stops."""
         self._put: str | None = None
-        """What was put into the line by whoever applies it too."""
+        """A text set by a caller who applies it too."""
         self._recalled: str | None = None
-        """What came into the line from the history."""
+        """The text from the history."""
 
     def compose(self) -> ComposeResult:
         with Horizontal():
@@ -111,27 +110,27 @@ class FilterBar(Vertical):
 
     @property
     def text(self) -> str:
-        """What is written."""
+        """The text of the filter."""
         return self._input.value
 
     @property
     def shown_text(self) -> str:
-        """What is written where somebody can see it; empty while the bar is closed."""
+        """The text while the bar is open; otherwise empty."""
         return self.text if self.has_class("-open") else ""
 
     @property
     def is_faulty(self) -> bool:
-        """Whether the text is shown as wrong."""
+        """Whether an error is shown."""
         return self.has_class("-faulty")
 
     def edit(self) -> None:
-        """Open it, with the cursor behind the text."""
+        """Open and focus the bar."""
         self.add_class("-open")
         self._input.focus()
         self.call_after_refresh(self._offer)
 
     def put(self, text: str) -> None:
-        """Write a text into it without a word to anybody; open where it says anything."""
+        """Set the text without an `Edited` message; open the bar unless it is empty."""
         self._put = text if text != self.text else None
         self._write(text)
         if text:
@@ -142,17 +141,17 @@ class FilterBar(Vertical):
         self._input.cursor_position = len(text)
 
     def clear(self) -> None:
-        """Empty it and close it."""
+        """Empty the bar and close it."""
         self.put("")
         self.complain(None)
         self._close_suggestions()
         self.remove_class("-open")
 
     def complain(self, fault: FilterError | None) -> None:
-        """Say what is wrong under its place, or that nothing is."""
+        """Show an error under its place; None removes it."""
         offered = self._completion if self._suggestions.is_open else None
         if fault is not None and offered is not None and fault.column >= offered.start:
-            fault = None  # The word is not at its end, and what could become of it is on offer.
+            fault = None  # The word is not finished, and completions are offered.
         line = self._fault
         line.display = fault is not None
         self.set_class(fault is not None, "-faulty")
@@ -160,10 +159,10 @@ class FilterBar(Vertical):
             shift = self._input.scroll_offset.x
             line.update(Content(fault_line(fault, max(self.size.width, 20), shift)))
 
-    # -- what can come next --------------------------------------------------------------------
+    # -- completion ----------------------------------------------------------------------------
 
     def seen_changed(self) -> None:
-        """Other values have been seen: offer anew what is offered."""
+        """Offer the new values, if the list is open."""
         if self._suggestions.is_open:
             self._offer()
 
@@ -173,7 +172,7 @@ class FilterBar(Vertical):
             return
         self._completion = complete(self.text, self._input.cursor_position, self.seen)
         left = PROMPT + self._completion.start - self._input.scroll_offset.x
-        # In an empty bar nothing is chosen yet: arrow up is for earlier filters there.
+        # Nothing is selected in an empty bar, where arrow up is for the history.
         self._suggestions.offer(self._completion.choices, left=left, first=bool(self.text.strip()))
 
     def _close_suggestions(self) -> None:
@@ -209,7 +208,7 @@ class FilterBar(Vertical):
         self._input.focus()
 
     def action_accept(self) -> None:
-        """Take the choice under the cursor, or the first; without any, the same as Enter."""
+        """Take the selected choice, or the first; without choices, the same as Enter."""
         if self._suggestions.is_open:
             if self._suggestions.choice is None:
                 self._suggestions.move(1)
@@ -219,7 +218,7 @@ class FilterBar(Vertical):
             self.action_take()
 
     def action_accept_or_right(self) -> None:
-        """At the end of the text take the choice, else go to the right."""
+        """Take the selected choice at the end of the text; elsewhere move the cursor."""
         choice = self._suggestions.choice
         if choice is not None and self._input.cursor_position == len(self.text):
             self._accept(choice)
@@ -227,7 +226,7 @@ class FilterBar(Vertical):
             self._input.action_cursor_right()
 
     def action_up(self) -> None:
-        """Up among the choices; in an empty bar, or on a filter that came from there, an earlier one."""
+        """Go up in the choices; in an empty bar, or on a filter of the history, show the previous filter."""
         if self.recall.is_on or not self.text or not self._suggestions.is_open:
             if self._suggestions.choice is not None and not self.recall.is_on:
                 self._suggestions.move(-1)
@@ -241,7 +240,7 @@ class FilterBar(Vertical):
         self._write(text)
 
     def action_down(self) -> None:
-        """Down among the choices or towards later filters; else to the list."""
+        """Go down in the choices, or to the next filter of the history; otherwise to the list."""
         if self.recall.is_on:
             self._show_recalled(self.recall.newer())
         elif self._suggestions.is_open:
@@ -250,15 +249,15 @@ class FilterBar(Vertical):
             self.action_take()
 
     def action_take(self) -> None:
-        """Keep what is written and go back to the list."""
-        # What is pasted comes by way of the screen: a key that was pressed behind it would be here first.
+        """Keep the filter and go to the list."""
+        # Pasted text goes through the screen, so a key pressed after it would be handled first.
         self.screen.call_later(self._input.call_later, self._take)
 
     def _take(self) -> None:
         self._leave(cleared=not self.text.strip())
 
     def action_drop(self) -> None:
-        """Close the choices; else end the search; else empty the bar and go to the list."""
+        """Close the choices; otherwise stop the search; otherwise empty the bar and go to the list."""
         if self._suggestions.is_open and self.text:
             self._close_suggestions()
             return
@@ -277,11 +276,11 @@ class FilterBar(Vertical):
 
 
 def fault_line(fault: FilterError, width: int, shift: int = 0) -> str:
-    """`     ^ there is no key "typ:"`: the reason, its mark under the character that it is about.
+    """`     ^ there is no key "typ:"`: the error, with its mark under the character it is about.
 
     Args:
-        width: cells there are.
-        shift: cells of the text that are scrolled out of sight.
+        width: cells of the bar.
+        shift: cells of the text that are scrolled out of view.
     """
     column = max(0, PROMPT + cell_len(visible(fault.text[: fault.column])) - shift)
     reason = visible(fault.message)

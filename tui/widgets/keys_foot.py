@@ -1,4 +1,4 @@
-"""The keys at the foot of a screen, made anew only where other keys work than before."""
+"""The keys at the foot of a screen, drawn again only after a change."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ Shown = tuple[tuple[str, str, str, bool], ...]
 
 
 class KeysFoot(Footer):
-    """Textual's own, which is made of a widget for each key, 20 ms for all, whenever the focus moves."""
+    """A footer. Textual's own makes a widget for each key, 20 ms for all, whenever the focus moves."""
 
     _shown: Shown | None = None
-    """What it says; None before the first time."""
+    """The keys shown; None before the first time."""
     _is_due = False
 
     def __init__(self) -> None:

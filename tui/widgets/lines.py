@@ -1,4 +1,4 @@
-"""Lines of toned text that scroll: only those on screen are drawn, so that a change costs no layout."""
+"""Scrolling lines of styled text; only those on screen are drawn, so that a change costs no layout."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Line = list[Piece]
 
 
 class Toned(ScrollView):
-    """A view whose text has the theme's tones."""
+    """A scroll view with the theme's tones."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"tone--{tone}" for tone in TONES}
 
@@ -34,18 +34,18 @@ class Toned(ScrollView):
         self._styles.clear()
 
     def style_of(self, name: str) -> Style:
-        """The style of a component class, what it leaves open left open."""
+        """The partial style of a component class."""
         if name not in self._styles:
             self._styles[name] = self.get_component_rich_style(name, partial=True)
         return self._styles[name]
 
     def segments(self, pieces: Line, base: Style) -> list[Segment]:
-        """Pieces as Textual draws them."""
+        """Pieces as segments for Textual."""
         return [Segment(text, base + self.style_of(f"tone--{tone}")) for text, tone in pieces]
 
 
 class LinesView(Toned, can_focus=True):
-    """Text that is wrapped to the width there is; its words can be selected with the mouse."""
+    """Text wrapped to the width; it can be selected with the mouse."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings(keys.SCROLL)]
 
@@ -58,7 +58,7 @@ class LinesView(Toned, can_focus=True):
         return []
 
     def lines_changed(self, *, to_top: bool) -> None:
-        """There are other lines."""
+        """Make the lines again."""
         self._lines = self.lines_for(max(self.scrollable_content_region.width, 20))
         self.virtual_size = Size(self.scrollable_content_region.width, len(self._lines))
         if to_top:
@@ -86,7 +86,7 @@ class LinesView(Toned, can_focus=True):
         return Strip(segments).adjust_cell_length(width, self.rich_style).apply_offsets(0, at)
 
     def get_selection(self, selection: Selection) -> tuple[str, str] | None:
-        """What is selected, as text."""
+        """The selected text."""
         return selection.extract("\n".join("".join(text for text, _ in line) for line in self._lines)), "\n"
 
     def selection_updated(self, selection: Selection | None) -> None:

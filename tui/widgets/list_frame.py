@@ -1,4 +1,4 @@
-"""Round the list: the names of its columns, what it counts, and what stands there while it is empty."""
+"""Parts around the list: the header of its columns, the counts below, and the text while it is empty."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tui.widgets.text import content
 
 
 class Progress(Protocol):
-    """How far a filter has come."""
+    """Progress of a filter."""
 
     scanned_to: int
     done: bool
@@ -32,13 +32,13 @@ class Progress(Protocol):
 
 
 class ListHead(Widget):
-    """The names of the columns; a click on them turns the order."""
+    """The header of the columns; a click reverses the order."""
 
     _text: reactive[str] = reactive("")
 
     @dataclass
     class OrderWanted(Message):
-        """Somebody clicked: the other order is wanted."""
+        """The header was clicked: reverse the order."""
 
         head: ListHead
 
@@ -54,7 +54,7 @@ class ListHead(Widget):
         self.post_message(self.OrderWanted(self))
 
     def show(self, layout: Layout, *, newest_first: bool) -> None:
-        """Name the columns of a layout."""
+        """Show the columns of a layout."""
         self._text = columns.header(layout, newest_first=newest_first)
 
     def render(self) -> RenderResult:
@@ -62,21 +62,20 @@ class ListHead(Widget):
 
 
 class ListFoot(Widget):
-    """What the list counts, whether it follows, and what is new."""
+    """The counts of the list, whether it follows, and the number of new captures."""
 
     _pieces: reactive[tuple[Piece, ...]] = reactive(())
 
     def show(
         self, listing: Listing, finding: Progress | None, *, total: int, events: int | None, exact: bool
     ) -> None:
-        """Count a list.
+        """Show the counts.
 
         Args:
-            listing: what is listed.
-            finding: how far the filter has come; None without one.
-            total: captures of the log.
-            events: different events that they report; None where that is not known.
-            exact: whether the total is known, and not only that there are no more.
+            finding: progress of the filter; None without one.
+            total: captures in the database.
+            events: number of different events; None where it is not known.
+            exact: whether the total is exact; otherwise it is an upper bound.
         """
         written = keymap.of(self.app).written
         follow, stop = written("list.follow"), written("look.back")
@@ -106,7 +105,7 @@ def counted(
         if events is not None and count:
             yield f", {events:,} {'event' if events == 1 else 'events'}", "plain"
     else:
-        # On the way it is not known how many captures the ids are that were asked.
+        # Before the end, the number of captures among the checked ids is not known.
         whole = finding.done and not finding.stopped and exact and total
         share = f" ({count / total:.1%})" if whole else ""
         yield f"{count:,} {'matches' if count == 1 else 'match'}{share}", "strong"
@@ -125,7 +124,7 @@ def counted(
 
 
 class Empty(Widget):
-    """What to do while no capture has come."""
+    """First steps, shown while there are no captures."""
 
     url: reactive[str] = reactive("")
     public_url: reactive[str | None] = reactive(None)

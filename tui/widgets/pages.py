@@ -1,4 +1,4 @@
-"""The tabs of the detail, as a table: each shows one side of a capture.
+"""The table of the detail's tabs.
 
 A new tab is a line in `PAGES`: an id, a title, and a widget with `show`.
 """
@@ -25,7 +25,7 @@ from tui.widgets.facts_page import FactsPage
 
 
 class Page(Protocol):
-    """What stands in a tab."""
+    """The widget in a tab."""
 
     def show(self, subject: Subject) -> None:
         """Show a capture."""
@@ -33,13 +33,13 @@ class Page(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Tab:
-    """A tab: its id, its title, and what makes the widget in it, which is a `Page`."""
+    """A tab: id, title, and a function that makes its `Page`."""
 
     id: str
     title: str
     page: Callable[[], Widget]
     keys: tuple[Key, ...] = keys.PAGE
-    """What its page is moved through with."""
+    """Keys of its page."""
 
 
 PAGES: tuple[Tab, ...] = (

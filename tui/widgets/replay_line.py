@@ -1,4 +1,4 @@
-"""How far a replay has come, in one line; without one it takes no room."""
+"""Progress of a replay, in one line; hidden without one."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from tui.widgets.text import content
 
 
 class ReplayLine(Widget):
-    """The run that this screen has begun; while there is none, those of others."""
+    """The run that this screen has started; without one, those started elsewhere."""
 
     progress: reactive[ReplayStatus | None] = reactive(None)
     others: reactive[tuple[ReplayStatus, ...]] = reactive(())
 
     @dataclass
     class CancelWanted(Message):
-        """Somebody clicked on it."""
+        """The line was clicked."""
 
         line: ReplayLine
 

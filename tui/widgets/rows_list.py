@@ -1,4 +1,4 @@
-"""A list of rows by id, of which only those on screen are drawn; what a row says is asked for."""
+"""A list of rows by id; draws only those on screen, with a function for the text of a row."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tui.widgets.lines import Line
 
 
 class RowsList(CursorList, can_focus=True):
-    """Ten thousand rows that are in memory scroll as well as ten."""
+    """Rows in memory; ten thousand scroll as fast as ten."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings(keys.ROWS)]
     COMPONENT_CLASSES: ClassVar[set[str]] = {"list--cursor"}
@@ -25,18 +25,18 @@ class RowsList(CursorList, can_focus=True):
     def __init__(self, listing: Listing, draw: Callable[[int, int], Line], *, id: str) -> None:
         """
         Args:
-            draw: gives the row of an id at a width; safe to show.
+            draw: makes the row of an id at a width; safe to show.
         """
         super().__init__(listing, id=id)
         self._draw = draw
 
     def rows_changed(self) -> None:
-        """There are other rows."""
+        """The rows have changed."""
         self._resize()
         self.moved()
 
     def add_newer(self, ids: list[int]) -> None:
-        """Rows that came: what is on screen stays there, unless the cursor follows the newest."""
+        """Add new rows; rows on screen stay in place unless the cursor follows the newest."""
         top = self.scroll_offset.y
         self.listing.add_newer(ids)
         self._resize()
@@ -69,7 +69,7 @@ class RowsList(CursorList, can_focus=True):
     # -- moving --------------------------------------------------------------------------------
 
     def follow(self) -> None:
-        """Go to the newest, and with each that comes; or no longer."""
+        """Start or stop following the newest row."""
         if self.listing.following:
             self.listing.hold()
         else:
@@ -77,7 +77,7 @@ class RowsList(CursorList, can_focus=True):
         self.moved()
 
     def turn(self) -> None:
-        """The other order."""
+        """Reverse the order."""
         self.listing.turn()
         self.moved()
 

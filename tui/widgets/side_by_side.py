@@ -1,4 +1,4 @@
-"""Two captures beside each other, as lines that scroll."""
+"""Two captures side by side, as scrolling lines."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from tui.widgets.lines import Line, LinesView
 
 
 class SideBySide(LinesView):
-    """The fields of two captures; before they are read, a line that says so."""
+    """The fields of two captures; a message before they are read."""
 
     def __init__(self) -> None:
         super().__init__()
         self._comparison: Comparison | None = None
         self._said: tuple[str, Tone] = ("Comparing …", "dim")
         self.every = True
-        """What is the same is shown too."""
+        """Equal fields are shown too."""
 
     def show(self, comparison: Comparison) -> None:
         """Show two captures."""
@@ -23,18 +23,18 @@ class SideBySide(LinesView):
         self.lines_changed(to_top=True)
 
     def say(self, text: str, tone: Tone) -> None:
-        """Say why there is nothing to show, or not yet; safe to show."""
+        """Show a message instead of captures; safe to show."""
         self._said = (text, tone)
         self.lines_changed(to_top=True)
 
     def turn(self) -> None:
-        """Put the left one to the right."""
+        """Swap the sides."""
         if self._comparison is not None:
             self._comparison = self._comparison.turned()
             self.lines_changed(to_top=False)
 
     def show_every(self, every: bool) -> None:
-        """Show what is the same too, or not."""
+        """Show or hide equal fields."""
         self.every = every
         self.lines_changed(to_top=False)
 

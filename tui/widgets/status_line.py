@@ -1,4 +1,4 @@
-"""The top of the screen: how the engine is in one line, and what is wrong in sentences below it."""
+"""The top of the screen: the engine's status in one line, and sentences about errors below it."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from tui.widgets.text import content
 
 BARS = 20
 BAR_S = 3
-"""Seconds of one bar: the sparkline is a minute."""
+"""Seconds of one bar; the sparkline shows a minute."""
 
 
 class Arrivals:
-    """How many captures came lately, counted in bars of BAR_S seconds. Times come in as arguments."""
+    """Recent captures, counted in bars of BAR_S seconds. Times come in as arguments."""
 
     def __init__(self) -> None:
         self._bars: deque[int] = deque([0] * BARS, maxlen=BARS)
         self._upto: int | None = None
-        """The number of the newest bar since the epoch."""
+        """Number of the newest bar, since the epoch."""
 
     def add(self, count: int, at: float) -> None:
-        """Captures came.
+        """Count captures.
 
         Args:
             at: Unix time.
@@ -44,7 +44,7 @@ class Arrivals:
             self._bars[place] += count
 
     def turn(self, now: float) -> None:
-        """Time has passed: bars move to the left."""
+        """Move the bars to the left as time passes."""
         bar = int(now // BAR_S)
         if self._upto is None:
             self._upto = bar
@@ -54,24 +54,24 @@ class Arrivals:
 
     @property
     def sparks(self) -> list[Piece]:
-        """A bar for each, the newest at the right."""
+        """The bars, the newest at the right."""
         return sparkline(list(self._bars))
 
     @property
     def rate(self) -> str:
-        """`12/s`, `7/min`, of the last bars."""
+        """`12/s` over the last three bars, or `7/min` over all."""
         lately = sum(list(self._bars)[-3:]) / (3 * BAR_S)
         return f"{lately:,.0f}/s" if lately >= 1 else f"{sum(self._bars)}/min"
 
 
 class StatusLine(Widget):
-    """One line that tells where webhooks go, how many come, and how the targets are."""
+    """The URL for webhooks, recent captures, and the state of the targets, in one line."""
 
     status: reactive[Status] = reactive(Status(engine=Engine.LOOKING))
 
     @dataclass
     class UrlWanted(Message):
-        """Somebody clicked on the line: the URL is to be copied."""
+        """The line was clicked: copy the URL."""
 
         line: StatusLine
 
@@ -81,7 +81,7 @@ class StatusLine(Widget):
 
     @dataclass
     class RefusalsWanted(Message):
-        """Somebody clicked on the count of what was turned away."""
+        """The count of refusals was clicked."""
 
         line: StatusLine
 
@@ -110,7 +110,7 @@ class StatusLine(Widget):
 
 
 class Banners(Vertical):
-    """Sentences on what is wrong; without any it takes no room."""
+    """Sentences about errors; hidden without any."""
 
     said: reactive[tuple[Piece, ...]] = reactive((), recompose=True)
 

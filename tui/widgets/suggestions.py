@@ -1,4 +1,4 @@
-"""A small list under the line that is being written: what could be meant."""
+"""A small list of completions under an input."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ ROWS = 8
 
 
 class Suggestions(OptionList, can_focus=False):
-    """Choices, one a line, floating over what is below; moved by whoever holds the keys."""
+    """Choices, one on a line, in front of the widgets below; the input with the focus moves the cursor."""
 
     BINDINGS: ClassVar[list[BindingType]] = []
 
     @dataclass
     class Chosen(Message):
-        """One was clicked on."""
+        """A choice was clicked."""
 
         suggestions: Suggestions
         choice: Choice
@@ -41,20 +41,20 @@ class Suggestions(OptionList, can_focus=False):
 
     @property
     def is_open(self) -> bool:
-        """Whether there is anything to choose from."""
+        """Whether there are choices."""
         return bool(self._choices)
 
     @property
     def choice(self) -> Choice | None:
-        """The one that the cursor is on."""
+        """The selected choice."""
         return None if self.highlighted is None or not self._choices else self._choices[self.highlighted]
 
     def offer(self, choices: Sequence[Choice], *, left: int, first: bool) -> None:
-        """Show choices, or nothing.
+        """Show choices; hide the list without any.
 
         Args:
-            left: the cell under which they stand.
-            first: the first one is under the cursor; else none.
+            left: cell at which the list starts.
+            first: select the first choice; otherwise none.
         """
         self._choices = choices
         self.display = bool(choices)
@@ -72,7 +72,7 @@ class Suggestions(OptionList, can_focus=False):
         self.highlighted = 0 if first else None
 
     def move(self, by: int) -> bool:
-        """Go up or down; False where there is nothing to go to."""
+        """Go up or down; False where there is no choice."""
         at = -1 if self.highlighted is None else self.highlighted
         if at + by < 0:
             self.highlighted = None

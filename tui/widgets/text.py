@@ -1,4 +1,4 @@
-"""Pieces of text with tones as Textual shows them. No markup is ever read from them."""
+"""Pieces of text with tones as Textual's content. Markup in them is never interpreted."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ from tui.theme import TONES
 
 
 def content(pieces: Iterable[Piece]) -> Content:
-    """Pieces side by side."""
+    """Join pieces into content."""
     return Content.assemble(*((text, TONES[tone]) for text, tone in pieces))

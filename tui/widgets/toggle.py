@@ -1,4 +1,4 @@
-"""A line that is on or off, told by its sign and not by a colour."""
+"""A checkbox in a line, shown by a sign and not by colour."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from textual.widget import Widget
 
 
 class Toggle(Widget, can_focus=True):
-    """`[x] sign again`; a click, Space or Enter turns it."""
+    """`[x] sign again`; a click, Space or Enter toggles it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("space,enter", "turn", show=False)]
 
@@ -22,7 +22,7 @@ class Toggle(Widget, can_focus=True):
 
     @dataclass
     class Changed(Message):
-        """It was turned."""
+        """It was toggled."""
 
         toggle: Toggle
         value: bool
@@ -44,7 +44,7 @@ class Toggle(Widget, can_focus=True):
         return Content(f"[{'x' if self.value else ' '}] {self._label}")
 
     def toggle(self) -> None:
-        """Turn it."""
+        """Toggle it."""
         self.value = not self.value
         self.post_message(self.Changed(self, self.value))
 

@@ -236,7 +236,7 @@ def test_a_locked_log_is_told(tmp_path: Path) -> None:
         with closing(sqlite3.connect(program.db, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
             assert not triggered(tmp_path, program, "payment.created")
-            see.wait_for("Nothing can be stored")
+            see.wait_for("Cannot store webhooks")
             see.wait_for(f"(pid {os.getpid()}, ")
             other.execute("ROLLBACK")
         wait_until(lambda: triggered(tmp_path, program, "entity.created"), "captures to be taken again")
@@ -259,7 +259,7 @@ def test_a_log_that_is_replaced_is_shown_anew(tmp_path: Path) -> None:
     with at_a_terminal(tmp_path, "tui", "--db", str(tmp_path / "first.db"), size=WIDE) as see:
         see.wait_for("payment.created")
         (tmp_path / "first.db").rename(tmp_path / "away.db")
-        see.wait_for("it was moved or deleted")
+        see.wait_for("was moved or deleted; the captures")
         (tmp_path / "second.db").rename(tmp_path / "first.db")
         see.wait_for("entity.created")
         see.press("q")
@@ -318,7 +318,7 @@ def test_wrong_keys_are_told(tmp_path: Path) -> None:
     (working_folder(tmp_path) / "lean-relay.toml").write_text('[keys]\ncapture.strar = "S"\n')
     with at_a_terminal(tmp_path, "--port", "0", "--db", str(tmp_path / "relay.db")) as see:
         assert see.end() == 2
-    assert "lean-relay.toml: keys.capture.strar: there is no such action" in see.plain()
+    assert "lean-relay.toml: keys.capture.strar: no such action" in see.plain()
     assert not (tmp_path / "relay.db").exists()
 
 

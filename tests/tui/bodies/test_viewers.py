@@ -186,7 +186,7 @@ def test_multipart() -> None:
         "",
         "part 3, 2 bytes",
         "",
-        "no text: 00 ff",
+        "not text: 00 ff",
     ]
     assert document.notes == ()
     short = open_body(body[:60], "multipart/form-data; boundary=x").document("multipart")

@@ -25,17 +25,20 @@ from tui.presenters.status import Engine, Status
 @pytest.mark.parametrize(
     ("wanted", "message"),
     [
-        ({"capture.strar": "S"}, 'keys.capture.strar: there is no such action; did you mean "capture.star"?'),
-        ({"quit": "ctl+x"}, 'keys.quit: "ctl+x" is no key; did you mean "ctrl+x"? Else write a character'),
-        ({"quit": "ab"}, 'keys.quit: "ab" is no key;'),
-        ({"quit": ""}, 'keys.quit: has no key; write one, such as quit = "q"'),
-        ({"quit": "x,ctrl+p"}, 'keys.quit: "ctrl+p" is for the palette; take another key'),
-        ({"capture.star": "q"}, 'keys: "q" would be capture.star and quit; give one another key'),
-        ({"capture.star": "j"}, 'keys: "j" would be list.down and capture.star;'),
-        ({"capture.star": "?"}, 'keys: "?" would be capture.star and help;'),
-        ({"capture.star": "7"}, 'keys: "7" would be capture.star and look.tab_7;'),
-        ({"capture.star": "w"}, 'keys: "w" would be body.wrap and capture.star;'),
-        ({"compare.turn": "a"}, 'keys: "a" would be compare.every and compare.turn;'),
+        ({"capture.strar": "S"}, 'keys.capture.strar: no such action; did you mean "capture.star"?'),
+        (
+            {"quit": "ctl+x"},
+            'keys.quit: "ctl+x" is not a valid key; did you mean "ctrl+x"? Otherwise use a character',
+        ),
+        ({"quit": "ab"}, 'keys.quit: "ab" is not a valid key;'),
+        ({"quit": ""}, 'keys.quit: no key given; use for example quit = "q"'),
+        ({"quit": "x,ctrl+p"}, 'keys.quit: "ctrl+p" is reserved for the palette; use another key'),
+        ({"capture.star": "q"}, 'keys: "q" is bound to capture.star and quit; change one of them'),
+        ({"capture.star": "j"}, 'keys: "j" is bound to list.down and capture.star;'),
+        ({"capture.star": "?"}, 'keys: "?" is bound to capture.star and help;'),
+        ({"capture.star": "7"}, 'keys: "7" is bound to capture.star and look.tab_7;'),
+        ({"capture.star": "w"}, 'keys: "w" is bound to body.wrap and capture.star;'),
+        ({"compare.turn": "a"}, 'keys: "a" is bound to compare.every and compare.turn;'),
     ],
 )
 def test_wrong_keys_are_told(wanted: dict[str, str], message: str) -> None:
@@ -139,7 +142,7 @@ def test_all_are_remapped() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["… Esc stops", "· Esc cancels", "1; ] goes to the next", "x goes from one", "Enter sends", "^n"]
+    "text", ["… Esc stops", "· Esc cancels", "1, ] shows the next", "x goes to the next", "Enter sends", "^n"]
 )
 def test_the_search_for_names_finds_them(text: str) -> None:
     """The pattern sees the ways in which a hint names a key."""
@@ -188,8 +191,8 @@ TOUR: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("#2 payment.updated", ("list.up",)),
     ("↻ Replay 1", ()),
     ("Forwarding is paused", ()),
-    ("goes from one to the next", ("5",)),
-    ("goes from one to the next", ("list.open",)),
+    ("goes to the next one", ("5",)),
+    ("goes to the next one", ("list.open",)),
     ("Keys in the detail", ("help",)),
     ("differ", ("escape", "look.back", "capture.compare")),
     ("this is number", ("compare.close", "capture.journey")),

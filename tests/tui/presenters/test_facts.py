@@ -96,7 +96,7 @@ def test_each_difference_with_what_was_expected(tmp_path: Path) -> None:
     body = BODY.replace(b"100.50", b'"100.50"').replace(b'"AED"', b'"dirham"')
     found = subject(tmp_path, [a_capture(1, body=body, shape=Shape.DRIFT, shape_version="1")])
     text = said(shape(found))
-    assert '≠ warning: payload.amount\nexpected: number\ncame: string "100.50"' in text
+    assert '≠ warning: payload.amount\nexpected: number\nreceived: string "100.50"' in text
     assert "· note: payload.currency" in text
     assert text.index("payload.amount") < text.index("payload.currency")
     notes = body_notes(found)
@@ -125,7 +125,7 @@ def test_undocumented_is_never_called_documented(
 def test_stored_shape_that_is_no_longer_so(tmp_path: Path) -> None:
     """Where the log judged otherwise, that is said with what mends it."""
     found = subject(tmp_path, [a_capture(1, shape=Shape.UNKNOWN, shape_version="0")])
-    assert "The log has unknown with version 0; `lean-relay shapes recheck 1`" in said(shape(found))
+    assert "The database has unknown with version 0; `lean-relay shapes recheck 1`" in said(shape(found))
 
 
 def test_wrong_signature_is_explained(tmp_path: Path) -> None:
@@ -141,7 +141,7 @@ def test_wrong_signature_is_explained(tmp_path: Path) -> None:
 def test_signature_that_is_valid_by_now(tmp_path: Path) -> None:
     """A secret that was set later makes it valid, and the command that writes so is named."""
     found = subject(tmp_path, [a_capture(1, headers=SIGNED)])
-    assert "With the secrets of now it is valid; `lean-relay verify 1 --save`" in said(signature(found))
+    assert "Valid with the current secrets; `lean-relay verify 1 --save`" in said(signature(found))
 
 
 def test_secrets_that_cannot_be_read(tmp_path: Path) -> None:
@@ -153,7 +153,7 @@ def test_secrets_that_cannot_be_read(tmp_path: Path) -> None:
         again = subjects.findings(reader, Settings(db=tmp_path / "relay.db", secrets=(source,)), found)
     assert again is not None
     text = said(signature(replace(found, findings=again)))
-    assert "The secrets of now cannot be read" in text
+    assert "Could not read the secrets" in text
     assert "Why:" not in text
 
 
@@ -162,7 +162,7 @@ def test_what_reached_the_backends(tmp_path: Path) -> None:
     edited = an_attempt(id=2, number=2, sent_body=b"{}", status=200)
     capture = a_capture(1, headers=SIGNED, signature=Signature.VALID, deliveries=waiting())
     text = said(signature(subject(tmp_path, [capture], attempts=(an_attempt(), edited))))
-    assert "to http://localhost:3000\ntry 1, 401: ✓ as received, valid by default" in text
+    assert "to http://localhost:3000\nattempt 1, 401: ✓ as received, valid by default" in text
     assert "The 401 would be explained if" in text
     assert "check the raw body" in text
     assert "edited, invalid: it does not verify, because the body was changed and not signed again" in text
@@ -196,7 +196,7 @@ def test_of_many_replays_the_newest(tmp_path: Path) -> None:
     )
     found = subject(tmp_path, [a_capture(1, deliveries=(a_delivery(81), *deliveries))])
     text = said(event(found))
-    assert "Sent again 80 times; these are the last 3." in text
+    assert "Replayed 80 times; these are the last 3." in text
     assert "http://localhost:3000 answered 200" in text
     assert text.count("(replay)") == 3
     assert "http://x/80 (replay)" in text

@@ -41,7 +41,7 @@ def test_all_in_one_line() -> None:
         "http://127.0.0.1:5326",
         "▅ 3/s",
         "→ localhost:3000 ✓ up",
-        "✗ down 12 wait",
+        "✗ down 12 waiting",
         "3 refused",
         "public",
     ):
@@ -67,17 +67,15 @@ def test_nothing_wrong_says_nothing() -> None:
 def test_each_trouble_has_a_sentence_with_what_happens_next() -> None:
     """Engine gone, silent, disk full, paused, target down, log locked, listener ended."""
     down = a_target(state="down", reason="nothing listens on port 3000", waiting=3)
-    assert "joins it" in said(Status(engine=Engine.GONE))
-    assert "Asking again" in said(Status(engine=Engine.SILENT, detail="pid 7: no answer"))
+    assert "connects to it" in said(Status(engine=Engine.GONE))
+    assert "Retrying" in said(Status(engine=Engine.SILENT, detail="pid 7: no answer"))
     assert "503" in said(Status(engine=Engine.RUNNING, store_detail="the disk is full"))
-    assert "p lets them go" in said(
-        Status(engine=Engine.RUNNING, targets=(a_target(state="paused", waiting=1),))
-    )
+    assert "p resumes" in said(Status(engine=Engine.RUNNING, targets=(a_target(state="paused", waiting=1),)))
     assert "1 delivery waits" in said(
         Status(engine=Engine.RUNNING, targets=(a_target(state="paused", waiting=1),))
     )
-    assert "nothing listens on port 3000. 3 wait" in said(Status(engine=Engine.RUNNING, targets=(down,)))
-    assert "Trying again" in said(Status(engine=Engine.RUNNING), unreadable="the log is locked.")
+    assert "nothing listens on port 3000. 3 waiting" in said(Status(engine=Engine.RUNNING, targets=(down,)))
+    assert "Retrying" in said(Status(engine=Engine.RUNNING), unreadable="the log is locked.")
     assert "has ended" in said(Status(engine=Engine.GONE), ended="The listener has ended")
 
 

@@ -106,7 +106,7 @@ async def test_nothing_to_compare_with(tmp_path: Path) -> None:
     async with showing(tmp_path, [a_capture(1)]) as see:
         await see.shows("#1 ")
         await see.press("d")
-        await see.shows("no payment.updated came before capture 1; mark two captures")
+        await see.shows("no payment.updated before capture 1; mark two captures")
 
 
 async def test_a_long_way_back_is_told_and_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

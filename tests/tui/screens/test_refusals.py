@@ -1,4 +1,4 @@
-"""What was turned away on the screen: counted, explained, live, narrowed, copied, with the table full too."""
+"""Refusals on the screen: counted, explained, live, narrowed, copied, also with a full table."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ async def test_newest_first_with_what_is_behind(tmp_path: Path, size: tuple[int,
     async with showing(tmp_path, [a_capture(1)], size=size) as see:
         await add(see, entry(1), entry(2), entry(3, "too-large", count=12))
         await see.press("X")
-        text = await see.shows("14 turned away", "12 too-large · 2 malformed", "x12", "10.0.0.7")
+        text = await see.shows("14 refused", "12 too-large · 2 malformed", "x12", "10.0.0.7")
         assert text.index("detail 3") < text.index("detail 2") < text.index("detail 1")
         await see.shows("#3 too-large: its body is too large", "first of 12 alike", "413", "--max-body")
         await see.press("j")
@@ -55,13 +55,13 @@ async def test_new_ones_come_in(tmp_path: Path) -> None:
         await see.press("X")
         await see.shows("No refusals yet.", "are listed here as")
         await add(see, entry(1))
-        await see.shows("1 turned away", "#1 malformed")
+        await see.shows("1 refused", "#1 malformed")
         await add(see, entry(2, "cross-site"))
-        await see.shows("2 turned away", "#2 cross-site: a web page sent it")
+        await see.shows("2 refused", "#2 cross-site: a web page sent it")
         await see.press("j")
         await see.shows("#1 malformed")
         await add(see, *(entry(number) for number in range(3, 40)))
-        await see.shows("39 turned away", "#1 malformed")
+        await see.shows("39 refused", "#1 malformed")
         await see.press("f")
         await see.shows("#39 malformed")
 
@@ -71,12 +71,12 @@ async def test_one_reason_at_a_time(tmp_path: Path) -> None:
     async with showing(tmp_path, size=(80, 24)) as see:
         await add(see, entry(1), entry(2), entry(3, "too-large"))
         await see.press("X")
-        await see.shows("3 turned away")
+        await see.shows("3 refused")
         await see.press("right_square_bracket")
-        await see.shows("Only malformed; ] goes on", "#2 malformed")
+        await see.shows("Only malformed; ] shows the next reason", "#2 malformed")
         assert not lines_with(see, "detail 3")
         await add(see, entry(4, "too-large"))
-        await see.shows("4 turned away")
+        await see.shows("4 refused")
         assert not lines_with(see, "detail 4")
         await see.press("right_square_bracket")
         await see.shows("Only too-large", "detail 4", "detail 3")
@@ -93,7 +93,7 @@ async def test_with_the_table_full(tmp_path: Path) -> None:
     add_refusals(log, [entry(number) for number in range(REFUSALS_KEPT + 250)])
     async with screen_on(Settings(db=tmp_path / "relay.db"), size=(80, 24)) as see:
         await see.press("X")
-        await see.shows("10,000 turned away", "250 older lines made room for newer ones and are gone.")
+        await see.shows("10,000 refused", "250 older lines were deleted to make room for newer ones.")
         await see.press("G")
         await see.shows("#251 malformed")
         add_refusals(log, [entry(number) for number in range(20_000, 20_040)])
@@ -147,4 +147,4 @@ async def test_of_a_real_engine(tmp_path: Path) -> None:
         writer.write(b"\x16\x03\x01 no HTTP at all\r\n\r\n")
         assert (await reader.read(20)).startswith(b"HTTP/1.")
         writer.close()
-        await see.shows("1 turned away", "malformed", "127.0.0.1")
+        await see.shows("1 refused", "malformed", "127.0.0.1")
