@@ -15,12 +15,12 @@ from relay.filters import Filter
 from relay.store.read.counts import EventCount
 from relay.store.read.listing import Span
 from tui.gateway import AT_ONCE, Gateway, interrupted
-from tui.state.listing import Dense, Found, Listing, missing
+from tui.state.listing import IdList, IdRange, Listing, missing
 
 T = TypeVar("T")
 
-DENSE_UNASKED = 20_000
-"""Spans up to this are counted before they are shown; larger ones count as dense until then."""
+COUNTED_AT_ONCE = 20_000
+"""Spans up to this are counted before they are shown; larger ones are assumed to have no gaps until then."""
 
 LATE_WINDOW = 1_000
 """Newest captures that a filter on later changes (verdicts, states, stars) checks again."""
@@ -88,7 +88,7 @@ class Browser:
         self.finding = None
         self.span = self._gateway.span()
         self._want_count()
-        self.listing.show(Dense(self.span.first or 1, self.span.last))
+        self.listing.show(IdRange(self.span.first or 1, self.span.last))
         self._changed()
 
     def _want_count(self, *, after_s: float = 0.0) -> None:
@@ -119,11 +119,11 @@ class Browser:
     async def _count(self) -> None:
         span, wanted = self.span, self._count_wanted
         try:
-            if span.last - span.first < DENSE_UNASKED:
+            if span.last - span.first < COUNTED_AT_ONCE:
                 ids, known = self._gateway.counted(span)
             else:
                 ids, known = await asyncio.to_thread(self._gateway.counted, span)
-            there = Dense(span.first or 1, span.last) if ids is None else Found(ids)
+            there = IdRange(span.first or 1, span.last) if ids is None else IdList(ids)
             await self._leave_out(there, span.last)
             self._known = self._gateway.with_newer(known)
             self.is_counted = wanted == self._count_wanted
@@ -132,7 +132,7 @@ class Browser:
                 raise
             self._count_at = monotonic() + QUIET_S
 
-    async def _leave_out(self, there: Dense | Found, upto: int) -> None:
+    async def _leave_out(self, there: IdRange | IdList, upto: int) -> None:
         """Remove captures up to an id that do not exist, from the list and the marks."""
         if self.finding is None:
             self.listing.recount(there, upto)
@@ -192,7 +192,7 @@ class Browser:
             self.span = self._gateway.span()
             finding = self.finding = Finding(filter, self.span.last)
             # Drawn with the first window, some milliseconds from here, and not empty before that.
-            self.listing.show(Found())
+            self.listing.show(IdList())
             await self._scan(finding)
             while True:
                 await self._news.wait()

@@ -21,7 +21,7 @@ from tui.keyboard import keymap, keys
 from tui.keyboard.keys import Key
 from tui.presenters import refusals
 from tui.screens.help import HelpScreen
-from tui.state.listing import Found, Listing
+from tui.state.listing import IdList, Listing
 from tui.widgets.keys_foot import KeysFoot
 from tui.widgets.lines import Line, LinesView
 from tui.widgets.rows_list import RowsList
@@ -91,7 +91,7 @@ class RefusalsScreen(Screen[None]):
         gone = [number for number in self._known if number <= self._tally.dropped]
         for number in gone:
             del self._known[number]
-        if gone or not isinstance(self._listing.ids, Found):
+        if gone or not isinstance(self._listing.ids, IdList):
             self._list_again()
         else:
             self._list.add_newer([refusal.id for refusal in came if self._only in (None, refusal.reason)])
@@ -103,7 +103,7 @@ class RefusalsScreen(Screen[None]):
     def _list_again(self) -> None:
         known = self._known.values()
         ids = [refusal.id for refusal in known if self._only in (None, refusal.reason)]
-        self._listing.show(Found(ids))
+        self._listing.show(IdList(ids))
         self._list.rows_changed()
 
     def _tell(self) -> None:

@@ -1,7 +1,7 @@
 """The captures of a list, their order, and the cursor. Pure.
 
 Owns order, cursor, following and marks. Knows ids only: the widget that draws a row fetches it.
-A list of a million captures without gaps costs nothing (`Dense`), any other eight bytes a capture (`Found`).
+A list of a million captures costs nothing without gaps (`IdRange`), otherwise eight bytes each (`IdList`).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import pairwise
 
 
-class Dense:
+class IdRange:
     """Ids without gaps: the n-th is `first + n`."""
 
     def __init__(self, first: int, last: int) -> None:
@@ -42,18 +42,18 @@ class Dense:
         """Leave out all below an id."""
         self.first = min(max(self.first, number), self.last + 1)
 
-    def without(self, gone: Collection[int]) -> Dense | Found:
+    def without(self, gone: Collection[int]) -> IdRange | IdList:
         """The ids without some of them."""
         first = self.first
         while first in gone:
             first += 1
         left = {number for number in gone if first <= number <= self.last}
         if not left:
-            return Dense(first, self.last)
-        return Found(range(first, self.last + 1)).without(left)
+            return IdRange(first, self.last)
+        return IdList(range(first, self.last + 1)).without(left)
 
 
-class Found:
+class IdList:
     """Ascending ids that may have gaps; grows at either end without being copied."""
 
     def __init__(self, ids: Iterable[int] = ()) -> None:
@@ -85,7 +85,7 @@ class Found:
         del self._older[old - min(below, old) :]
         del self._newer[: max(0, below - old)]
 
-    def without(self, gone: Collection[int]) -> Found:
+    def without(self, gone: Collection[int]) -> IdList:
         """Remove some ids; looks only between the first and the last of them."""
         if gone:
             low, high, old = self.index(min(gone)), self.index(max(gone) + 1), len(self._older)
@@ -113,7 +113,7 @@ class Found:
         self._newer.extend(ids)
 
 
-def missing(ids: Iterable[int], there: Dense | Found) -> Iterator[int]:
+def missing(ids: Iterable[int], there: IdRange | IdList) -> Iterator[int]:
     """The ids that are not in `there`."""
     for number in ids:
         at = there.index(number)
@@ -125,7 +125,7 @@ class Listing:
     """The rows of a list from the top down, and the cursor."""
 
     def __init__(self) -> None:
-        self.ids: Dense | Found = Dense(1, 0)
+        self.ids: IdRange | IdList = IdRange(1, 0)
         self.newest_first = False
         self.following = True
         """The cursor stays on the newest capture."""
@@ -176,7 +176,7 @@ class Listing:
 
     # -- changes -------------------------------------------------------------------------------
 
-    def show(self, ids: Dense | Found) -> None:
+    def show(self, ids: IdRange | IdList) -> None:
         """Show other captures; the cursor stays where it is, or as near as possible."""
         self.ids = ids
         self._settle()
@@ -185,28 +185,28 @@ class Listing:
         """Add captures above those of the list, ascending."""
         if not ids:
             return
-        if isinstance(self.ids, Dense):
+        if isinstance(self.ids, IdRange):
             follow_on = ids[0] == self.ids.last + 1 and all(b == a + 1 for a, b in pairwise(ids))
             if not len(self.ids):
-                self.ids = Dense(ids[0], ids[0] - 1)
+                self.ids = IdRange(ids[0], ids[0] - 1)
                 follow_on = ids[-1] - ids[0] + 1 == len(ids)
             if follow_on:
                 self.ids.last = ids[-1]
             else:
-                self.ids = Found((*range(self.ids.first, self.ids.last + 1), *ids))
+                self.ids = IdList((*range(self.ids.first, self.ids.last + 1), *ids))
         else:
             self.ids.add_newer(ids)
         self._settle()
 
     def add_older(self, ids: Sequence[int]) -> None:
         """Add captures below those of the list, descending."""
-        assert isinstance(self.ids, Found)
+        assert isinstance(self.ids, IdList)
         self.ids.add_older(ids)
         self._settle()
 
     def replace_above(self, number: int, ids: Sequence[int]) -> None:
         """Put these, ascending, in place of all above `number`."""
-        assert isinstance(self.ids, Found)
+        assert isinstance(self.ids, IdList)
         self.ids.replace_above(number, ids)
         self._settle()
 
@@ -227,7 +227,7 @@ class Listing:
         if self._wanted is not None and self._wanted < number:
             self._wanted = None
 
-    def recount(self, there: Dense | Found, upto: int) -> None:
+    def recount(self, there: IdRange | IdList, upto: int) -> None:
         """Replace the captures up to an id; those above stay.
 
         Args:

@@ -106,7 +106,7 @@ async def test_a_large_log_is_counted_behind_it(tmp_path: Path, monkeypatch: pyt
         asyncio.run_coroutine_threadsafe(gate.wait(), loop).result(10)
         return found
 
-    monkeypatch.setattr(browser, "DENSE_UNASKED", 10)
+    monkeypatch.setattr(browser, "COUNTED_AT_ONCE", 10)
     monkeypatch.setattr(Gateway, "counted", slowly)
     captures = [a_capture(number) for number in range(1, 31) if number not in (7, 8)]
     async with showing(tmp_path, captures) as see:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.state.listing import Dense, Found, Listing, missing
+from tui.state.listing import IdList, IdRange, Listing, missing
 
 IDS = st.sets(st.integers(1, 400), max_size=60).map(sorted)
 
@@ -16,7 +16,7 @@ def test_found_is_a_sorted_list(older: list[int], newer: list[int], number: int)
     """However it grew, it has the places of one sorted list."""
     older = [id for id in older if id < 200]
     newer = [id for id in newer if id >= 200]
-    found = Found()
+    found = IdList()
     half = len(older) // 2
     found.add_older(list(reversed(older[half:])))
     found.add_newer(newer)
@@ -32,7 +32,7 @@ def test_found_replaces_its_end(older: list[int], newer: list[int], number: int,
     older = [id for id in older if id < 200]
     newer = [id for id in newer if id >= 200]
     others = [id for id in others if id > number]
-    found = Found(newer)
+    found = IdList(newer)
     found.add_older(list(reversed(older)))
     found.replace_above(number, others)
     assert [found[at] for at in range(len(found))] == [id for id in older + newer if id <= number] + others
@@ -41,16 +41,16 @@ def test_found_replaces_its_end(older: list[int], newer: list[int], number: int,
 @given(st.integers(1, 50), st.integers(0, 50), st.integers(0, 120))
 def test_dense_has_the_places_of_its_ids(first: int, length: int, number: int) -> None:
     """Without gaps a place is a difference."""
-    dense = Dense(first, first + length - 1)
+    id_range = IdRange(first, first + length - 1)
     ids = list(range(first, first + length))
-    assert [dense[at] for at in range(len(dense))] == ids
-    assert dense.index(number) == sum(id < number for id in ids)
+    assert [id_range[at] for at in range(len(id_range))] == ids
+    assert id_range.index(number) == sum(id < number for id in ids)
 
 
 def test_follows_the_newest() -> None:
     """The cursor goes with each new capture, and stands once it is moved."""
     listing = Listing()
-    listing.show(Dense(1, 3))
+    listing.show(IdRange(1, 3))
     listing.add_newer([4])
     assert (listing.cursor, listing.following, listing.unseen) == (4, True, 0)
     listing.move_to(1)
@@ -63,7 +63,7 @@ def test_follows_the_newest() -> None:
 def test_what_was_on_screen_is_not_new() -> None:
     """Only captures below those that were drawn count as unseen."""
     listing = Listing()
-    listing.show(Dense(1, 3))
+    listing.show(IdRange(1, 3))
     listing.hold()
     listing.add_newer([4, 5, 6])
     listing.saw(5)
@@ -73,7 +73,7 @@ def test_what_was_on_screen_is_not_new() -> None:
 def test_gaps_among_new_ones() -> None:
     """Ids that leave some out make the list one with gaps, in which all stays where it was."""
     listing = Listing()
-    listing.show(Dense(1, 3))
+    listing.show(IdRange(1, 3))
     listing.add_newer([5, 8])
     assert [listing.id_at(y) for y in range(len(listing))] == [1, 2, 3, 5, 8]
 
@@ -81,7 +81,7 @@ def test_gaps_among_new_ones() -> None:
 def test_first_captures_of_an_empty_log() -> None:
     """A log may begin at any id."""
     listing = Listing()
-    listing.show(Dense(1, 0))
+    listing.show(IdRange(1, 0))
     assert (len(listing), listing.cursor, listing.newest) == (0, None, 0)
     listing.add_newer([7, 8])
     assert [listing.id_at(y) for y in range(len(listing))] == [7, 8]
@@ -90,7 +90,7 @@ def test_first_captures_of_an_empty_log() -> None:
 def test_newest_first() -> None:
     """Turned round, the newest is at the top, and the cursor stays on its capture."""
     listing = Listing()
-    listing.show(Dense(1, 5))
+    listing.show(IdRange(1, 5))
     listing.move_to(1)
     listing.turn()
     assert [listing.id_at(y) for y in range(5)] == [5, 4, 3, 2, 1]
@@ -100,9 +100,9 @@ def test_newest_first() -> None:
 def test_a_search_finds_the_cursor_again() -> None:
     """While a search goes back, the cursor waits at its end until its capture is found."""
     listing = Listing()
-    listing.show(Dense(1, 100))
+    listing.show(IdRange(1, 100))
     listing.move_to(39)
-    listing.show(Found())
+    listing.show(IdList())
     assert listing.chosen() == []
     listing.add_older([90, 80])
     assert listing.chosen() == [80]
@@ -115,9 +115,9 @@ def test_a_search_finds_the_cursor_again() -> None:
 def test_cursor_beside_a_capture_that_went() -> None:
     """Where the cursor's capture is no longer listed, the next newer one takes its place."""
     listing = Listing()
-    listing.show(Dense(1, 9))
+    listing.show(IdRange(1, 9))
     listing.move_to(4)
-    listing.show(Found([1, 2, 7, 9]))
+    listing.show(IdList([1, 2, 7, 9]))
     assert listing.cursor == 7
 
 
@@ -125,7 +125,7 @@ def test_marks_are_what_an_action_is_about() -> None:
     """Without marks it is the capture under the cursor, with some it is those."""
     listing = Listing()
     assert listing.chosen() == []
-    listing.show(Dense(1, 9))
+    listing.show(IdRange(1, 9))
     listing.move_to(4)
     assert listing.chosen() == [5]
     listing.mark()
@@ -139,7 +139,7 @@ def test_marks_are_what_an_action_is_about() -> None:
 def test_no_such_row() -> None:
     """A row outside of the list is an error, never another row."""
     listing = Listing()
-    listing.show(Dense(1, 3))
+    listing.show(IdRange(1, 3))
     for y in (-1, 3):
         with pytest.raises(IndexError):
             listing.id_at(y)
@@ -150,11 +150,11 @@ def test_found_without_some(older: list[int], newer: list[int], gone: list[int])
     """What is taken out is gone, wherever it lay, and the rest is as it was."""
     older = [id for id in older if id < 200]
     newer = [id for id in newer if id >= 200]
-    found = Found(newer)
+    found = IdList(newer)
     found.add_older(list(reversed(older)))
     left = [id for id in older + newer if id not in gone]
     assert list(found.without(set(gone)).all()) == left
-    cut = Found(newer)
+    cut = IdList(newer)
     cut.add_older(list(reversed(older)))
     cut.begin_at(len(gone) * 7)
     assert list(cut.all()) == [id for id in older + newer if id >= len(gone) * 7]
@@ -162,17 +162,17 @@ def test_found_without_some(older: list[int], newer: list[int], gone: list[int])
 
 @given(st.integers(1, 50), st.integers(0, 50), IDS)
 def test_dense_without_some(first: int, length: int, gone: list[int]) -> None:
-    """Without its first ids it is dense still, without others it has gaps."""
+    """Without its first ids it is still a range, without others it has gaps."""
     ids = range(first, first + length)
-    without = Dense(first, first + length - 1).without(set(gone))
+    without = IdRange(first, first + length - 1).without(set(gone))
     assert list(without.all()) == [id for id in ids if id not in gone]
-    assert isinstance(Dense(1, 9).without({1, 2, 30}), Dense)
+    assert isinstance(IdRange(1, 9).without({1, 2, 30}), IdRange)
 
 
 def test_removed_under_the_cursor() -> None:
     """The next newer capture takes the cursor, marks of what went are gone, and nothing pulls it back."""
     listing = Listing()
-    listing.show(Dense(1, 9))
+    listing.show(IdRange(1, 9))
     listing.move_to(4)
     listing.marks = {2, 5, 8}
     listing.remove([2, 5, 6])
@@ -187,7 +187,7 @@ def test_removed_under_the_cursor() -> None:
 def test_the_oldest_removed() -> None:
     """A log that begins later loses rows and marks in front; the cursor stays, or goes to the new first."""
     listing = Listing()
-    listing.show(Dense(1, 9))
+    listing.show(IdRange(1, 9))
     listing.move_to(6)
     listing.marks = {2, 8}
     listing.begin_at(5)
@@ -201,19 +201,19 @@ def test_the_oldest_removed() -> None:
 def test_recounted() -> None:
     """What a count has found replaces the list up to where it looked; what came since stays."""
     listing = Listing()
-    listing.show(Dense(1, 9))
+    listing.show(IdRange(1, 9))
     listing.add_newer([10, 11])
     listing.move_to(3)
     listing.marks = {3, 4, 11}
-    listing.recount(Found([2, 3, 8]), 9)
+    listing.recount(IdList([2, 3, 8]), 9)
     assert list(listing.ids.all()) == [2, 3, 8, 10, 11]
     assert (listing.cursor, listing.marks) == (8, {3, 11})
-    listing.recount(Dense(5, 4), 9)
+    listing.recount(IdRange(5, 4), 9)
     assert list(listing.ids.all()) == [10, 11]
 
 
 def test_what_is_missing() -> None:
     """Those of some ids that are not among others, whichever kind those are."""
-    assert list(missing([1, 4, 9, 12], Found([4, 12]))) == [1, 9]
-    assert list(missing([1, 4, 9], Dense(3, 8))) == [1, 9]
-    assert list(missing([1], Dense(1, 0))) == [1]
+    assert list(missing([1, 4, 9, 12], IdList([4, 12]))) == [1, 9]
+    assert list(missing([1, 4, 9], IdRange(3, 8))) == [1, 9]
+    assert list(missing([1], IdRange(1, 0))) == [1]
