@@ -33,7 +33,7 @@ SETTLED_S = 0.3
 """Pause between two checks of a filter on later changes."""
 
 
-class Finding:
+class FilterSearch:
     """Progress of a filter."""
 
     def __init__(self, filter: Filter, newest: int) -> None:
@@ -53,7 +53,7 @@ class Browser:
 
     def __init__(self, gateway: Gateway, changed: Callable[[], None]) -> None:
         self.listing = Listing()
-        self.finding: Finding | None = None
+        self.filter_search: FilterSearch | None = None
         """The filter that is applied; None for all captures."""
         self.span = Span(0, 0)
         self._gateway = gateway
@@ -85,7 +85,7 @@ class Browser:
 
     def show_all(self) -> None:
         """Show all captures; call `count` afterwards."""
-        self.finding = None
+        self.filter_search = None
         self.span = self._gateway.span()
         self._want_count()
         self.listing.show(IdRange(self.span.first or 1, self.span.last))
@@ -134,7 +134,7 @@ class Browser:
 
     async def _leave_out(self, there: IdRange | IdList, upto: int) -> None:
         """Remove captures up to an id that do not exist, from the list and the marks."""
-        if self.finding is None:
+        if self.filter_search is None:
             self.listing.recount(there, upto)
             self.listing.begin_at(self.span.first)
             return
@@ -158,7 +158,7 @@ class Browser:
         if self.span.removed != before.removed or (before.last and self.span.first != before.first):
             self._want_count(after_s=QUIET_S)
             self.listing.begin_at(self.span.first or self.listing.newest + 1)
-        if self.finding is None:
+        if self.filter_search is None:
             ids = self._gateway.newer(self.listing.newest)
             if len(ids) == AT_ONCE:
                 self.show_all()
@@ -190,63 +190,63 @@ class Browser:
         """
         async with self._searching:
             self.span = self._gateway.span()
-            finding = self.finding = Finding(filter, self.span.last)
+            filter_search = self.filter_search = FilterSearch(filter, self.span.last)
             # Drawn with the first window, some milliseconds from here, and not empty before that.
             self.listing.show(IdList())
-            await self._scan(finding)
+            await self._scan(filter_search)
             while True:
                 await self._news.wait()
                 self._news.clear()
-                await self._keep_up(finding)
-                if finding.is_late:
+                await self._keep_up(filter_search)
+                if filter_search.is_late:
                     await asyncio.sleep(SETTLED_S)
 
     @property
     def is_searching(self) -> bool:
         """Whether the search has not reached the oldest capture yet."""
-        return self.finding is not None and not self.finding.done
+        return self.filter_search is not None and not self.filter_search.done
 
     def stop_search(self) -> None:
         """Stop the search; new captures are still checked."""
-        if self.finding is not None and not self.finding.done:
-            self.finding.stopped = True
+        if self.filter_search is not None and not self.filter_search.done:
+            self.filter_search.stopped = True
             self._gateway.stop_search()
 
-    async def _scan(self, finding: Finding) -> None:
-        windows = self._gateway.search(finding.filter, before=finding.newest + 1)
+    async def _scan(self, filter_search: FilterSearch) -> None:
+        windows = self._gateway.search(filter_search.filter, before=filter_search.newest + 1)
         try:
-            while not finding.stopped:
+            while not filter_search.stopped:
                 window = await self._in_thread(lambda: next(windows, None))
                 if window is None:
                     break
                 self.listing.add_older(window.ids)
-                finding.scanned_to = window.upto
+                filter_search.scanned_to = window.upto
                 self._changed()
                 if self._news.is_set():
                     self._news.clear()
-                    await self._keep_up(finding)
+                    await self._keep_up(filter_search)
         finally:
             windows.close()
-        finding.done = True
-        if not finding.stopped:
-            finding.scanned_to = min(finding.scanned_to, self.span.first)
+        filter_search.done = True
+        if not filter_search.stopped:
+            filter_search.scanned_to = min(filter_search.scanned_to, self.span.first)
         self._changed()
 
-    async def _keep_up(self, finding: Finding) -> None:
+    async def _keep_up(self, filter_search: FilterSearch) -> None:
         """Check new captures, and for changes in the newest."""
         newest = self.span.last
-        after = finding.newest
-        if finding.is_late and finding.scanned_to <= newest - LATE_WINDOW:
+        after = filter_search.newest
+        if filter_search.is_late and filter_search.scanned_to <= newest - LATE_WINDOW:
             after = min(after, newest - LATE_WINDOW)
-        elif finding.is_late and finding.done:
-            after = finding.scanned_to - 1
+        elif filter_search.is_late and filter_search.done:
+            after = filter_search.scanned_to - 1
         found = await self._in_thread(
-            lambda: self._gateway.search_newer(finding.filter, after=after, upto=newest)
+            lambda: self._gateway.search_newer(filter_search.filter, after=after, upto=newest)
         )
         if found is None:
             return
-        finding.newest = newest
-        if after < finding.newest and finding.is_late:
+        filter_search.newest = newest
+        if after < filter_search.newest and filter_search.is_late:
             self.listing.replace_above(after, found)
         else:
             self.listing.add_newer(found)

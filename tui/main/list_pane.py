@@ -79,10 +79,10 @@ class ListController:
 
     def read_again(self) -> None:
         """Read the list from the start, with the filter if there is one."""
-        finding = self.browser.finding
+        filter_search = self.browser.filter_search
         try:
-            if finding is not None:
-                self.search(finding.filter)
+            if filter_search is not None:
+                self.search(filter_search.filter)
             else:
                 self.browser.show_all()
                 self._count()
@@ -116,7 +116,7 @@ class ListController:
     @property
     def filter_text(self) -> str:
         """The filter that is applied; empty without one."""
-        return self.browser.finding.filter.text if self.browser.finding is not None else ""
+        return self.browser.filter_search.filter.text if self.browser.filter_search is not None else ""
 
     def search(self, filter: Filter) -> None:
         """Show only matches."""
@@ -131,7 +131,7 @@ class ListController:
     def show_all(self) -> None:
         """Show all captures."""
         self._context.ui.cancel("search")
-        self.browser.finding = None
+        self.browser.filter_search = None
         self.read_again()
 
     # -- actions of the user -------------------------------------------------------------------

@@ -211,7 +211,7 @@ class MainScreen(Screen[None]):
         if not self._list.is_attached:
             return  # The screen is closing, while a count or a search still runs.
         self._list.rows_changed()
-        nothing = not len(self._browser.listing) and self._browser.finding is None
+        nothing = not len(self._browser.listing) and self._browser.filter_search is None
         self._list.display = not nothing
         self._empty.display = nothing
         self.set_class(nothing, "-nothing")
@@ -225,7 +225,7 @@ class MainScreen(Screen[None]):
         self._head.show(self._list.columns_now(), newest_first=browser.listing.newest_first)
         self._foot.show(
             browser.listing,
-            browser.finding,
+            browser.filter_search,
             total=browser.total,
             events=browser.events,
             exact=browser.is_counted,

@@ -23,7 +23,7 @@ from tui.state.listing import Listing
 from tui.widgets.text import content
 
 
-class Progress(Protocol):
+class SearchProgress(Protocol):
     """Progress of a filter."""
 
     scanned_to: int
@@ -67,12 +67,18 @@ class ListFoot(Widget):
     _pieces: reactive[tuple[Piece, ...]] = reactive(())
 
     def show(
-        self, listing: Listing, finding: Progress | None, *, total: int, events: int | None, exact: bool
+        self,
+        listing: Listing,
+        filter_search: SearchProgress | None,
+        *,
+        total: int,
+        events: int | None,
+        exact: bool,
     ) -> None:
         """Show the counts.
 
         Args:
-            finding: progress of the filter; None without one.
+            filter_search: progress of the filter; None without one.
             total: captures in the database.
             events: number of different events; None where it is not known.
             exact: whether the total is exact; otherwise it is an upper bound.
@@ -80,7 +86,7 @@ class ListFoot(Widget):
         written = keymap.of(self.app).written
         follow, stop = written("list.follow"), written("look.back")
         self._pieces = tuple(
-            counted(listing, finding, total=total, events=events, exact=exact, follow=follow, stop=stop)
+            counted(listing, filter_search, total=total, events=events, exact=exact, follow=follow, stop=stop)
         )
 
     def render(self) -> RenderResult:
@@ -89,7 +95,7 @@ class ListFoot(Widget):
 
 def counted(
     listing: Listing,
-    finding: Progress | None,
+    filter_search: SearchProgress | None,
     *,
     total: int,
     events: int | None,
@@ -100,21 +106,21 @@ def counted(
     """`1,204 captures, 1,100 events · following`, `143 match (14.0%) of 1,021 · all scanned · 2 marked`."""
     at_most = "" if exact else "at most "
     count = len(listing)
-    if finding is None:
+    if filter_search is None:
         yield f"{at_most}{count:,} {'capture' if count == 1 else 'captures'}", "plain"
         if events is not None and count:
             yield f", {events:,} {'event' if events == 1 else 'events'}", "plain"
     else:
         # Before the end, the number of captures among the checked ids is not known.
-        whole = finding.done and not finding.stopped and exact and total
+        whole = filter_search.done and not filter_search.stopped and exact and total
         share = f" ({count / total:.1%})" if whole else ""
         yield f"{count:,} {'matches' if count == 1 else 'match'}{share}", "strong"
-        if finding.stopped:
-            yield f" · stopped at #{finding.scanned_to:,}", "warn"
-        elif finding.done:
+        if filter_search.stopped:
+            yield f" · stopped at #{filter_search.scanned_to:,}", "warn"
+        elif filter_search.done:
             yield f" of {at_most}{total:,} · all scanned", "dim"
         else:
-            yield f" · scanned back to #{finding.scanned_to:,} …, {stop} stops", "accent"
+            yield f" · scanned back to #{filter_search.scanned_to:,} …, {stop} stops", "accent"
     if listing.following:
         yield " · following", "good"
     elif listing.unseen:

@@ -116,7 +116,7 @@ async def test_search(tmp_path: Path) -> None:
     with a_list(tmp_path, [a_capture(1), a_capture(2, event=None)]) as (context, pane):
         pane.read_again()
         pane.search(parse("type:payment", NOON))
-        while pane.browser.is_searching or pane.browser.finding is None:
+        while pane.browser.is_searching or pane.browser.filter_search is None:
             await context.ui.let_run()
         assert (ids(pane), pane.filter_text, pane.has(1), pane.has(2)) == ([1], "type:payment", True, False)
         pane.show_all()
