@@ -18,7 +18,7 @@ from tests.support.factories import insert_all, new_log
 from tui.gateway import Gateway
 from tui.keyboard.keymap import Keymap
 from tui.main.context import Work
-from tui.presenters.blocks import Subject
+from tui.presenters.blocks import CaptureDetail
 from tui.presenters.status import Engine, Status
 
 T = TypeVar("T")
@@ -135,7 +135,7 @@ class FakeContext:
         self.ui = FakeServices()
         self.engine_status = Status(engine=Engine.RUNNING, url="http://127.0.0.1:5326")
         self.cursor: int | None = None
-        self.subject: Subject | None = None
+        self.detail: CaptureDetail | None = None
         self.selected: list[int] = []
         self.value: tuple[str, str] | None = None
         self.went_to: list[int] = []

@@ -100,4 +100,4 @@ async def screen_on(settings: Settings, *, size: tuple[int, int] = (120, 40)) ->
 def _is_ready(app: RelayApp) -> bool:
     """Whether the detail has the capture under the cursor, if there is one: keys find their places then."""
     screen = app.screen
-    return not isinstance(screen, MainScreen) or screen.cursor is None or screen.subject is not None
+    return not isinstance(screen, MainScreen) or screen.cursor is None or screen.detail is not None

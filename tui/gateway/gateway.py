@@ -42,13 +42,13 @@ from relay.store.read.filter_values import seen_values
 from relay.store.read.journeys import Looking
 from relay.store.read.reader import Reader
 from relay.store.read.search import Window, scan
-from tui.gateway import memory_file, subjects
+from tui.gateway import capture_details, memory_file
 from tui.gateway.comparing import Comparing
 from tui.gateway.copies import Copies
 from tui.gateway.journeys import Journeys
 from tui.gateway.replays import Replays
 from tui.presenters import status
-from tui.presenters.blocks import Findings, Subject
+from tui.presenters.blocks import Analysis, CaptureDetail
 from tui.presenters.journey import AttemptEvent
 from tui.presenters.status import Engine, Status
 from tui.state.completion import Seen, with_parents
@@ -88,8 +88,8 @@ class Gateway:
         self.db: Path = settings.db
         self.listener = listener
         self._version = -1
-        self._one_detail, self._one_finding = Lock(), Lock()
-        self._looked_into: Subject | None = None
+        self._one_detail, self._one_analysis = Lock(), Lock()
+        self._analysed: CaptureDetail | None = None
         self._copies = Copies()
         self._journeys = Journeys(self.db)
         self.replays = Replays(settings, self.request)
@@ -239,25 +239,25 @@ class Gateway:
 
     # -- one capture ---------------------------------------------------------------------------
 
-    async def subject(self, number: int) -> Subject | None:
+    async def detail(self, number: int) -> CaptureDetail | None:
         """Read a capture and everything about it; None if it does not exist."""
-        return await asyncio.to_thread(self._subject, number)
+        return await asyncio.to_thread(self._detail, number)
 
-    def _subject(self, number: int) -> Subject | None:
+    def _detail(self, number: int) -> CaptureDetail | None:
         with self._one_detail:
-            return subjects.subject(self._details, self.settings, number)
+            return capture_details.detail(self._details, self.settings, number)
 
-    async def findings(self, shown: Subject) -> Findings | None:
+    async def analysis(self, shown: CaptureDetail) -> Analysis | None:
         """Analyse a capture with a large body; None if it does not exist, or another was asked for since."""
-        self._looked_into = shown
-        return await asyncio.to_thread(self._findings, shown)
+        self._analysed = shown
+        return await asyncio.to_thread(self._analysis, shown)
 
-    def _findings(self, shown: Subject) -> Findings | None:
-        with self._one_finding:
-            if self._looked_into is not shown:
+    def _analysis(self, shown: CaptureDetail) -> Analysis | None:
+        with self._one_analysis:
+            if self._analysed is not shown:
                 return None  # Another was asked for before this one's turn.
             with Reader(self.db) as reader:
-                return subjects.findings(reader, self.settings, shown)
+                return capture_details.analysis(reader, self.settings, shown)
 
     def _secrets(self) -> Mapping[str, bytes]:
         return read_secrets(self.settings, warn=lambda text: None)

@@ -131,12 +131,12 @@ class CaptureController:
         return list(of_several(ids, await self._context.gateway.event_ids(ids)))
 
     async def _copies_of_one(self, number: int) -> list[Item] | None:
-        subject, at_cursor = self._context.subject, self._context.value_at_cursor()
-        if subject is None or subject.capture.id != number:  # The detail still shows the one before.
-            subject, at_cursor = await self._context.gateway.subject(number), None
-        if subject is None:
+        detail, at_cursor = self._context.detail, self._context.value_at_cursor()
+        if detail is None or detail.capture.id != number:  # The detail still shows the one before.
+            detail, at_cursor = await self._context.gateway.detail(number), None
+        if detail is None:
             return None
-        return list(of_one(subject.capture, self._context.gateway.curl(subject.capture), at_cursor))
+        return list(of_one(detail.capture, self._context.gateway.curl(detail.capture), at_cursor))
 
     async def _copy(self, item: Item, into_file: bool) -> None:
         text = item.as_text

@@ -11,7 +11,7 @@ from textual.screen import Screen
 from relay.errors import RelayError
 from relay.models import CaptureRow
 from tui.gateway import Gateway
-from tui.presenters.blocks import Subject
+from tui.presenters.blocks import CaptureDetail
 from tui.presenters.status import Engine, Status
 
 T = TypeVar("T")
@@ -87,7 +87,7 @@ class CaptureContext(Protocol):
         """The capture under the cursor, marked or not."""
 
     @property
-    def subject(self) -> Subject | None:
+    def detail(self) -> CaptureDetail | None:
         """The capture in the detail; may briefly be the previous one."""
 
     def selected_ids(self) -> list[int]:

@@ -13,7 +13,7 @@ from relay.errors import RelayError
 from relay.models import CaptureRow
 from relay.text.safe import visible
 from tui.main.context import CaptureContext
-from tui.presenters.blocks import Subject
+from tui.presenters.blocks import CaptureDetail
 
 DETAIL_AFTER_S = 0.05
 """Time that the cursor rests before the detail is read, so that a held key scrolls freely."""
@@ -26,10 +26,10 @@ class DetailView(Protocol):
     """The view of a capture."""
 
     @property
-    def subject(self) -> Subject | None:
+    def current(self) -> CaptureDetail | None:
         """The capture shown."""
 
-    def show(self, subject: Subject | None) -> None:
+    def show(self, detail: CaptureDetail | None) -> None:
         """Show another capture, or nothing."""
 
 
@@ -51,17 +51,17 @@ class DetailController:
         """Why an action cannot run now, in a sentence; None where it can, or is another controller's."""
         if action != "next_difference":
             return None
-        subject = self._view.subject
-        if subject is None:
+        detail = self._view.current
+        if detail is None:
             return "No capture is selected."
-        if subject.findings is None:
+        if detail.analysis is None:
             return "The body is still being compared with Lean's documentation."
-        judgement = subject.findings.judgement
-        return None if judgement.differences else f"No differences: {visible(judgement.summary)}."
+        result = detail.analysis.shape_result
+        return None if result.differences else f"No differences: {visible(result.summary)}."
 
     def show(self, row: CaptureRow | None) -> None:
         """Show the capture of a row; read the current one again only if its row has changed."""
-        if row != self._row or (row is None) != (self._view.subject is None):
+        if row != self._row or (row is None) != (self._view.current is None):
             self._row = row
             work = partial(self._read, row.id if row else None)
             self._context.ui.start(work, group="detail", exclusive=True)
@@ -75,16 +75,16 @@ class DetailController:
         self._read_at = monotonic()
         gateway = self._context.gateway
         try:
-            subject = None if number is None else await gateway.subject(number)
-            self._show(subject)
-            if subject is not None and subject.findings is None:
+            detail = None if number is None else await gateway.detail(number)
+            self._show(detail)
+            if detail is not None and detail.analysis is None:
                 # A large body is shown before it is analysed.
-                found = await gateway.findings(subject)
+                found = await gateway.analysis(detail)
                 if found is not None:
-                    self._show(replace(subject, findings=found))
+                    self._show(replace(detail, analysis=found))
         except RelayError as error:
             self._context.cannot_read(error)
 
-    def _show(self, subject: Subject | None) -> None:
-        self._view.show(subject)
+    def _show(self, detail: CaptureDetail | None) -> None:
+        self._view.show(detail)
         self._context.refresh_keys()

@@ -31,7 +31,7 @@ from tui.main.filter import FilterController
 from tui.main.list_pane import ListController
 from tui.main.replay import ReplayController
 from tui.main.services import ScreenServices
-from tui.presenters.blocks import Subject
+from tui.presenters.blocks import CaptureDetail
 from tui.presenters.columns import Layout
 from tui.presenters.status import Status
 from tui.screens.columns import ColumnsDialog
@@ -124,8 +124,8 @@ class MainScreen(Screen[None]):
         return self._engine.status
 
     @property
-    def subject(self) -> Subject | None:
-        return self._detail.subject
+    def detail(self) -> CaptureDetail | None:
+        return self._detail.current
 
     @property
     def cursor(self) -> int | None:

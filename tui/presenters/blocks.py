@@ -59,10 +59,10 @@ Block = Heading | Fact | Note | Hint | Lines
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Findings:
+class Analysis:
     """Results of analysing a capture, which takes time for a large body."""
 
-    judgement: ShapeResult
+    shape_result: ShapeResult
     """Its body compared with Lean's documentation, by the current catalogue."""
     diagnosis: Diagnosis | None = None
     """Why its signature is not valid with the current secrets; None where it is, or was when received."""
@@ -77,14 +77,14 @@ class Findings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
+class CaptureDetail:
     """A capture with everything about it; secret headers are masked."""
 
     capture: Capture
     attempts: tuple[Attempt, ...] = ()
     secrets: tuple[str, ...] = ()
     """Names of the configured webhook secrets."""
-    tries: EventRetries | None = None
+    retries: EventRetries | None = None
     """The captures of its event, without bodies; None where it is the only one."""
-    findings: Findings | None = None
+    analysis: Analysis | None = None
     """None until the analysis is done."""

@@ -9,13 +9,13 @@ from relay.models import Comparison
 from relay.text.safe import visible
 from relay.text.tls_facts import rows
 from relay.text.units import format_time
-from tui.presenters.blocks import Block, Fact, Heading, Note, Subject
+from tui.presenters.blocks import Block, CaptureDetail, Fact, Heading, Note
 from tui.presenters.format import Tone
 
 
-def client(subject: Subject) -> Iterator[Block]:
+def client(detail: CaptureDetail) -> Iterator[Block]:
     """Address, TLS facts, and comparisons with the settings."""
-    capture = subject.capture
+    capture = detail.capture
     yield Heading("Connection")
     yield Fact("address", visible(capture.client))
     match capture.sender:

@@ -9,19 +9,19 @@ from relay.models import Attempt, Capture, Headers
 from relay.text.captures import one_of_several, response
 from relay.text.safe import latin1_shown, visible
 from relay.text.units import format_bytes, format_ms, format_time
-from tui.presenters.blocks import Block, Fact, Heading, Note, Subject
+from tui.presenters.blocks import Block, CaptureDetail, Fact, Heading, Note
 from tui.presenters.bodies import lines
 from tui.presenters.event import sentence
 from tui.presenters.format import Tone
 
 
-def deliveries(subject: Subject) -> Iterator[Block]:
+def deliveries(detail: CaptureDetail) -> Iterator[Block]:
     """Each delivery with its attempts, in the order they were made."""
-    capture = subject.capture
+    capture = detail.capture
     if not capture.deliveries:
         yield Note("Not forwarded to any target.", "dim")
         yield Note("Start with --forward-to :3000/hook to forward captures to a backend.", "dim")
-    tried = {attempt.delivery_id for attempt in subject.attempts}
+    tried = {attempt.delivery_id for attempt in detail.attempts}
     # The others have older attempts, which are not shown.
     shown = [each for each in capture.deliveries if each.id in tried or not each.attempts]
     if len(shown) < len(capture.deliveries):
@@ -30,7 +30,7 @@ def deliveries(subject: Subject) -> Iterator[Block]:
     for delivery in shown:
         yield Heading(f"{visible(delivery.kind)} to {visible(delivery.target)}")
         yield Note(*sentence(delivery))
-        for attempt in subject.attempts:
+        for attempt in detail.attempts:
             if attempt.delivery_id == delivery.id:
                 yield from _attempt(attempt, capture)
 

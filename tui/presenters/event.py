@@ -10,7 +10,7 @@ from relay.models import Capture, Delivery, Origin, Shape
 from relay.text.captures import shape_words
 from relay.text.safe import latin1_shown, visible, visible_start
 from relay.text.units import format_bytes, format_ms, format_time
-from tui.presenters.blocks import Block, Fact, Heading, Note, Subject
+from tui.presenters.blocks import Block, CaptureDetail, Fact, Heading, Note
 from tui.presenters.format import SIGNATURES, Tone
 
 _KNOWN = {
@@ -34,13 +34,13 @@ MOST_REPLAYS = 3
 """Replays listed at the top, the newest."""
 
 
-def event(subject: Subject) -> Iterator[Block]:
+def event(detail: CaptureDetail) -> Iterator[Block]:
     """The capture at a glance."""
-    capture = subject.capture
+    capture = detail.capture
     yield from _verdict(capture)
-    yield from _marks(subject)
+    yield from _marks(detail)
     yield from _facts(capture)
-    yield from _all_tries(subject)
+    yield from _all_captures(detail)
     yield from _type(capture)
 
 
@@ -80,14 +80,14 @@ def sentence(delivery: Delivery) -> tuple[str, Tone]:
     return f"– {to} {came}{attempt}{reason}.", "dim"
 
 
-def _marks(subject: Subject) -> Iterator[Block]:
-    capture = subject.capture
+def _marks(detail: CaptureDetail) -> Iterator[Block]:
+    capture = detail.capture
     if capture.answer.on_purpose:
         yield Note(f"! The relay itself answered {visible(capture.answer.words)}.", "warn")
     if capture.origin in _ORIGINS:
         yield Note(f"◇ {_ORIGINS[capture.origin]}", "dim")
-    if subject.tries is not None:
-        yield from _this_try(subject, subject.tries)
+    if detail.retries is not None:
+        yield from _this_retry(detail, detail.retries)
     elif capture.repeat_of is not None:
         yield Note(f"↻ A repeat of {capture.repeat_of}, which no longer exists.", "accent")
     if capture.starred:
@@ -96,27 +96,27 @@ def _marks(subject: Subject) -> Iterator[Block]:
         yield Note(f"✎ {visible_start(capture.note, MOST_NOTE)}", "accent")
 
 
-def _this_try(subject: Subject, tries: EventRetries) -> Iterator[Block]:
+def _this_retry(detail: CaptureDetail, retries: EventRetries) -> Iterator[Block]:
     """Which of Lean's retries it is, by the time; other bytes are an alarm."""
-    own = tries.of(subject.capture.id)
+    own = retries.of(detail.capture.id)
     if own is not None:
-        yield Note(f"↻ {len(tries.captures)} captures of this event; this one: {own.words}.", "accent")
-    alarm = tries.alarm(subject.capture.id)
+        yield Note(f"↻ {len(retries.captures)} captures of this event; this one: {own.words}.", "accent")
+    alarm = retries.alarm(detail.capture.id)
     if alarm is not None:
-        first = tries.captures[0].capture.id
+        first = retries.captures[0].capture.id
         yield Note(f"✗ ALARM: {alarm}.", "bad")
-        for each in subject.findings.other_bytes if subject.findings is not None else ():
+        for each in detail.analysis.other_bytes if detail.analysis is not None else ():
             a, b = (visible("nothing" if value is None else value) for value in (each.a, each.b))
             yield Fact(visible(each.field), f"{a} in {first}, {b} here", "bad")
 
 
-def _all_tries(subject: Subject) -> Iterator[Block]:
+def _all_captures(detail: CaptureDetail) -> Iterator[Block]:
     """Each capture of the event, and the response to it."""
-    if subject.tries is None:
+    if detail.retries is None:
         return
     yield Heading("All captures of this event")
-    for each in subject.tries.captures:
-        here = each.capture.id == subject.capture.id
+    for each in detail.retries.captures:
+        here = each.capture.id == detail.capture.id
         tone: Tone = "bad" if not each.same_bytes else "strong" if here else "plain"
         other = "" if each.same_bytes else "; OTHER BYTES"
         yield Fact(

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from relay.text.safe import latin1_shown, visible
-from tui.presenters.blocks import Block, Fact, Heading, Note, Subject
+from tui.presenters.blocks import Block, CaptureDetail, Fact, Heading, Note
 
 
-def headers(subject: Subject) -> Iterator[Block]:
+def headers(detail: CaptureDetail) -> Iterator[Block]:
     """The request line and each header; secret values are masked."""
-    capture = subject.capture
+    capture = detail.capture
     version = visible(capture.http_version)
     yield Heading(f"{visible(capture.method)} {latin1_shown(capture.target)} HTTP/{version}")
     for name, value in capture.headers:

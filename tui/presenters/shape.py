@@ -9,7 +9,7 @@ from relay.lean.catalogue import Confidence, EventType
 from relay.lean.event_docs import field_rows
 from relay.models import Capture, Shape
 from relay.text.safe import visible
-from tui.presenters.blocks import Block, Fact, Heading, Hint, Note, Subject
+from tui.presenters.blocks import Block, CaptureDetail, Fact, Heading, Hint, Note
 from tui.presenters.event import known_type
 from tui.presenters.format import Tone
 
@@ -21,18 +21,18 @@ _GLYPHS: Mapping[Shape, tuple[str, Tone]] = {
 }
 
 
-def shape(subject: Subject) -> Iterator[Block]:
+def shape(detail: CaptureDetail) -> Iterator[Block]:
     """The result, each difference, and the known fields of the type."""
-    capture = subject.capture
-    judgement = subject.findings.judgement if subject.findings is not None else None
-    if judgement is None:
+    capture = detail.capture
+    result = detail.analysis.shape_result if detail.analysis is not None else None
+    if result is None:
         yield Note("Comparing with Lean's documentation …", "dim")
     else:
-        glyph, tone = _GLYPHS[judgement.shape]
-        yield Note(f"{glyph} {visible(judgement.summary)}", tone)
-        yield Fact("compared", f"with version {visible(judgement.version)} of the catalogue")
-        yield from _stored(capture, judgement)
-        yield from _differences(judgement)
+        glyph, tone = _GLYPHS[result.shape]
+        yield Note(f"{glyph} {visible(result.summary)}", tone)
+        yield Fact("compared", f"with version {visible(result.version)} of the catalogue")
+        yield from _stored(capture, result)
+        yield from _differences(result)
     name = capture.event.type if capture.event else None
     known = known_type(name) if name else None
     if known is None:
@@ -42,11 +42,11 @@ def shape(subject: Subject) -> Iterator[Block]:
     yield from _documented(known)
 
 
-def _stored(capture: Capture, judgement: ShapeResult) -> Iterator[Block]:
+def _stored(capture: Capture, result: ShapeResult) -> Iterator[Block]:
     """Note a different result in the database."""
     if capture.shape is None:
         yield Note("The database has no result yet; this one is not stored.", "dim")
-    elif capture.shape != judgement.shape:
+    elif capture.shape != result.shape:
         by = f" with version {visible(capture.shape_version)}" if capture.shape_version else ""
         yield Note(
             f"The database has {capture.shape}{by}; `lean-relay shapes recheck {capture.id}` updates it.",
@@ -54,15 +54,15 @@ def _stored(capture: Capture, judgement: ShapeResult) -> Iterator[Block]:
         )
 
 
-def _differences(judgement: ShapeResult) -> Iterator[Block]:
-    if not judgement.differences:
+def _differences(result: ShapeResult) -> Iterator[Block]:
+    if not result.differences:
         return
     yield Heading("Differences")
     yield Hint("look.difference", "goes to the next one in the body.")
-    for each in judgement.differences:
+    for each in result.differences:
         yield from _difference(each)
-    if judgement.more:
-        yield Note(f"… and {judgement.more:,} more", "dim")
+    if result.more:
+        yield Note(f"… and {result.more:,} more", "dim")
 
 
 def _difference(difference: Difference) -> Iterator[Block]:
@@ -75,12 +75,12 @@ def _difference(difference: Difference) -> Iterator[Block]:
     yield Fact("received", visible(difference.came), tone)
 
 
-def body_notes(subject: Subject) -> dict[str, str]:
+def body_notes(detail: CaptureDetail) -> dict[str, str]:
     """Path -> note on a difference in the body; not made safe, as the body is not."""
-    if subject.findings is None:
+    if detail.analysis is None:
         return {}
     notes: dict[str, str] = {}
-    for each in subject.findings.judgement.differences:
+    for each in detail.analysis.shape_result.differences:
         note = f"{each.level}: {each.words}"
         notes[each.path] = f"{notes[each.path]}; {note}" if each.path in notes else note
     return notes

@@ -9,7 +9,7 @@ from relay.lean.receivers import AttemptVerification
 from relay.lean.signature import HEADER
 from relay.models import Attempt, Signature
 from relay.text.safe import latin1_shown, visible
-from tui.presenters.blocks import Block, Fact, Findings, Heading, Note, Subject
+from tui.presenters.blocks import Analysis, Block, CaptureDetail, Fact, Heading, Note
 from tui.presenters.format import SIGNATURES, Tone
 
 _MEANS = {
@@ -21,44 +21,44 @@ _MEANS = {
 }
 
 
-def signature(subject: Subject) -> Iterator[Block]:
+def signature(detail: CaptureDetail) -> Iterator[Block]:
     """The result, its reason, the header itself, and the attempts."""
-    capture = subject.capture
+    capture = detail.capture
     glyph, tone = SIGNATURES[capture.signature]
     by = f" by {visible(capture.signed_by)}" if capture.signed_by else ""
     yield Note(f"{glyph} {capture.signature}{by}", tone)
     yield Note(_MEANS[capture.signature])
-    if subject.findings is None:
+    if detail.analysis is None:
         yield Note("Looking for the reason …", "dim")
     elif capture.signature is not Signature.VALID:
-        yield from _diagnosed(subject.findings, capture.id)
+        yield from _diagnosed(detail.analysis, capture.id)
     yield Heading("Header")
     values = [value for name, value in capture.headers if name.lower() == HEADER]
     for value in values:
         yield Fact(HEADER, latin1_shown(value))
     if not values:
         yield Note(f"There is no {HEADER} header.", "dim")
-    if subject.findings is not None and subject.findings.verified:
-        yield from _at_backends(subject, subject.findings)
+    if detail.analysis is not None and detail.analysis.verified:
+        yield from _at_backends(detail, detail.analysis)
     yield Heading("How Lean signs")
     yield Note(
         "lean-signature: sha512= and 128 lowercase hex digits, the HMAC-SHA512 of the raw body, keyed with "
         "the text of the webhook secret."
     )
-    known = ", ".join(map(visible, subject.secrets)) or "none; LEAN_WEBHOOK_SECRET sets one"
+    known = ", ".join(map(visible, detail.secrets)) or "none; LEAN_WEBHOOK_SECRET sets one"
     yield Fact("secrets", known)
 
 
-def _diagnosed(findings: Findings, number: int) -> Iterator[Block]:
-    if findings.cannot_check is not None:
-        yield Note(f"Could not read the secrets: {visible(findings.cannot_check)}", "bad")
-    elif findings.is_valid_now:
+def _diagnosed(analysis: Analysis, number: int) -> Iterator[Block]:
+    if analysis.cannot_check is not None:
+        yield Note(f"Could not read the secrets: {visible(analysis.cannot_check)}", "bad")
+    elif analysis.is_valid_now:
         yield Note(
             f"✓ Valid with the current secrets; `lean-relay verify {number} --save` stores that.",
             "good",
         )
-    elif findings.diagnosis is not None:
-        yield from sentences(findings.diagnosis)
+    elif analysis.diagnosis is not None:
+        yield from sentences(analysis.diagnosis)
 
 
 def sentences(diagnosis: Diagnosis) -> Iterator[Block]:
@@ -68,11 +68,11 @@ def sentences(diagnosis: Diagnosis) -> Iterator[Block]:
         yield Note(f"What to do: {visible(diagnosis.advice)}.", "accent")
 
 
-def _at_backends(subject: Subject, findings: Findings) -> Iterator[Block]:
+def _at_backends(detail: CaptureDetail, analysis: Analysis) -> Iterator[Block]:
     yield Heading("At the backends")
     target = None
-    for attempt in subject.attempts:
-        found = findings.verified.get(attempt.id)
+    for attempt in detail.attempts:
+        found = analysis.verified.get(attempt.id)
         if found is not None:
             if attempt.target != target:
                 target = attempt.target

@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widgets import Static
 
-from tui.presenters.blocks import Subject
+from tui.presenters.blocks import CaptureDetail
 from tui.presenters.bodies import header
 from tui.presenters.shape import body_notes
 from tui.widgets.body_view import BodyView
@@ -34,16 +34,16 @@ class BodyPage(Vertical):
         yield Static("The request has no body.", classes="no-body", markup=False)
         yield self.view
 
-    def show(self, subject: Subject) -> None:
+    def show(self, detail: CaptureDetail) -> None:
         """Show a capture's body."""
-        capture = subject.capture
+        capture = detail.capture
         headers = capture.headers
         body = capture.body, header(headers, "content-type"), header(headers, "content-encoding")
         if body != self._shown:
             self._shown, self._notes = body, {}
             self.set_class(not capture.body, "-empty")
             self.view.show(*body)
-        notes = body_notes(subject)
+        notes = body_notes(detail)
         if notes != self._notes:
             self._notes = notes
             self.view.mark(notes)

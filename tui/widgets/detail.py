@@ -12,7 +12,7 @@ from textual.widgets import Static, TabbedContent, TabPane
 
 from relay.text.captures import title
 from tui.keyboard.keys import Key
-from tui.presenters.blocks import Subject
+from tui.presenters.blocks import CaptureDetail
 from tui.presenters.format import Piece
 from tui.widgets.body_page import BodyPage
 from tui.widgets.pages import PAGES, Page
@@ -27,7 +27,7 @@ class Detail(Vertical):
         self._title = Static(id="detail-title", markup=False)
         self._pages: dict[str, Widget] = {tab.id: tab.page() for tab in PAGES}
         self._tabs = TabbedContent(id="tabs", initial=PAGES[0].id)
-        self._subject: Subject | None = None
+        self._current: CaptureDetail | None = None
         self._stale: set[str] = set()
         """Tabs that do not show the capture yet."""
 
@@ -39,21 +39,21 @@ class Detail(Vertical):
                     yield self._pages[tab.id]
 
     @property
-    def subject(self) -> Subject | None:
+    def current(self) -> CaptureDetail | None:
         """The capture shown."""
-        return self._subject
+        return self._current
 
     @property
     def active(self) -> str:
         """Id of the open tab."""
         return self._tabs.active
 
-    def show(self, subject: Subject | None) -> None:
+    def show(self, detail: CaptureDetail | None) -> None:
         """Show another capture, or nothing."""
-        self._subject = subject
+        self._current = detail
         self._stale = {tab.id for tab in PAGES}
-        self.set_class(subject is None, "-empty")
-        self._title.update(_title(subject))
+        self.set_class(detail is None, "-empty")
+        self._title.update(_title(detail))
         self._fill()
 
     def open_tab(self, place: int) -> None:
@@ -116,16 +116,16 @@ class Detail(Vertical):
 
     def _fill(self) -> None:
         tab = self.active
-        if self._subject is None or tab not in self._stale:
+        if self._current is None or tab not in self._stale:
             return
         self._stale.discard(tab)
-        cast(Page, self._pages[tab]).show(self._subject)
+        cast(Page, self._pages[tab]).show(self._current)
 
 
-def _title(subject: Subject | None) -> Content:
-    if subject is None:
+def _title(detail: CaptureDetail | None) -> Content:
+    if detail is None:
         return Content("")
-    capture = subject.capture
+    capture = detail.capture
     pieces: list[Piece] = [
         (f"#{capture.id} ", "accent"),
         (title(capture), "strong"),

@@ -9,7 +9,7 @@ from textual.binding import BindingType
 
 from tui.keyboard import keymap, keys
 from tui.keyboard.keymap import Keymap
-from tui.presenters.blocks import Block, Fact, Heading, Hint, Lines, Note, Subject
+from tui.presenters.blocks import Block, CaptureDetail, Fact, Heading, Hint, Lines, Note
 from tui.presenters.format import Tone, wrapped, wrapped_pieces
 from tui.widgets.lines import Line, LinesView
 
@@ -24,17 +24,17 @@ class FactsPage(LinesView):
 
     BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings(keys.PAGE)]
 
-    def __init__(self, facts: Callable[[Subject], Iterator[Block]]) -> None:
+    def __init__(self, facts: Callable[[CaptureDetail], Iterator[Block]]) -> None:
         super().__init__()
         self._facts = facts
         self._blocks: tuple[Block, ...] = ()
         self._shown: int | None = None
 
-    def show(self, subject: Subject) -> None:
+    def show(self, detail: CaptureDetail) -> None:
         """Show a capture; scroll to the top unless it is the same one."""
-        self._blocks = tuple(self._facts(subject))
-        other = subject.capture.id != self._shown
-        self._shown = subject.capture.id
+        self._blocks = tuple(self._facts(detail))
+        other = detail.capture.id != self._shown
+        self._shown = detail.capture.id
         self.lines_changed(to_top=other)
 
     def lines_for(self, width: int) -> list[Line]:

@@ -13,7 +13,7 @@ from textual.widget import Widget
 
 from tui.keyboard import keys
 from tui.keyboard.keys import Key
-from tui.presenters.blocks import Subject
+from tui.presenters.blocks import CaptureDetail
 from tui.presenters.client import client
 from tui.presenters.deliveries import deliveries
 from tui.presenters.event import event
@@ -27,7 +27,7 @@ from tui.widgets.facts_page import FactsPage
 class Page(Protocol):
     """The widget in a tab."""
 
-    def show(self, subject: Subject) -> None:
+    def show(self, detail: CaptureDetail) -> None:
         """Show a capture."""
 
 

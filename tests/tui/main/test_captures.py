@@ -269,7 +269,7 @@ async def test_copying(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(captures, "CopyMenu", menu)
     with FakeContext(tmp_path, [a_capture(1), a_capture(2)]) as context:
         controller = CaptureController(context)
-        context.subject, context.value = await context.gateway.subject(1), ("payload.id", '"7"')
+        context.detail, context.value = await context.gateway.detail(1), ("payload.id", '"7"')
         for context.selected in ([1], [2], [1, 2], [9]):
             context.ui.answers = [None]
             await controller.copy()

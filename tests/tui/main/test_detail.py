@@ -12,26 +12,26 @@ from tests.support.context import FakeContext
 from tests.support.factories import a_capture
 from tui.main import detail
 from tui.main.detail import DetailController
-from tui.presenters.blocks import Subject
+from tui.presenters.blocks import CaptureDetail
 
 
 class FakeDetail:
     """Notes what is shown."""
 
     def __init__(self) -> None:
-        self.shown: list[Subject | None] = []
+        self.shown: list[CaptureDetail | None] = []
 
     @property
-    def subject(self) -> Subject | None:
+    def current(self) -> CaptureDetail | None:
         return self.shown[-1] if self.shown else None
 
-    def show(self, subject: Subject | None) -> None:
-        self.shown.append(subject)
+    def show(self, detail: CaptureDetail | None) -> None:
+        self.shown.append(detail)
 
     @property
     def ids(self) -> list[int | None]:
         """Ids of what was shown."""
-        return [None if subject is None else subject.capture.id for subject in self.shown]
+        return [None if detail is None else detail.capture.id for detail in self.shown]
 
 
 async def test_only_where_the_cursor_rests(tmp_path: Path) -> None:
@@ -73,7 +73,7 @@ async def test_the_newest_is_read_now_and_then(tmp_path: Path, monkeypatch: pyte
 
 
 async def test_a_large_body_is_shown_before_it_is_analysed(tmp_path: Path) -> None:
-    """Findings that take long come as a second step; until then there is no next difference."""
+    """An analysis that takes long comes as a second step; until then there is no next difference."""
     body = b'{"a":"' + b"x" * (4 << 20) + b'"}'
     with FakeContext(tmp_path, [a_capture(1, body=body)]) as context:
         view = FakeDetail()
@@ -83,7 +83,7 @@ async def test_a_large_body_is_shown_before_it_is_analysed(tmp_path: Path) -> No
         first, second = view.shown
         assert first is not None
         assert second is not None
-        assert (first.findings, second.findings is None) == (None, False)
+        assert (first.analysis, second.analysis is None) == (None, False)
         view.shown = [first]
         assert "still being compared" in (controller.disabled_reason("next_difference") or "")
 
@@ -107,13 +107,13 @@ async def test_unreadable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     """A database that cannot be read is reported to the screen, and the detail stays."""
     error = RelayError("no")
 
-    async def refused(number: int) -> Subject | None:
+    async def refused(number: int) -> CaptureDetail | None:
         raise error
 
     with FakeContext(tmp_path, [a_capture(1)]) as context:
         view = FakeDetail()
         controller = DetailController(context, view, lambda: False)
-        monkeypatch.setattr(context.gateway, "subject", refused)
+        monkeypatch.setattr(context.gateway, "detail", refused)
         controller.show(context.row(1))
         await context.ui.settled()
         assert (context.unreadable, view.shown) == ([error], [])

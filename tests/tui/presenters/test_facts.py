@@ -15,9 +15,9 @@ from relay.models import Attempt, Capture, Event, Shape, Signature
 from relay.store.read.reader import Reader
 from relay.text.safe import visible
 from tests.support.factories import BODY, NOON, a_capture, a_delivery, insert_all, insert_attempt, new_log
-from tui.gateway import subjects
+from tui.gateway import capture_details
 from tui.keyboard.keymap import USUAL
-from tui.presenters.blocks import Block, Fact, Heading, Hint, Lines, Note, Subject
+from tui.presenters.blocks import Block, CaptureDetail, Fact, Heading, Hint, Lines, Note
 from tui.presenters.client import client
 from tui.presenters.deliveries import deliveries as deliveries_tab
 from tui.presenters.event import event
@@ -29,14 +29,14 @@ SECRET = b"whsec_of_a_test"
 SIGNED = (("Host", "x"), ("lean-signature", sign(BODY, SECRET)))
 
 
-def subject(
+def detail(
     folder: Path,
     captures: list[Capture],
     number: int | None = None,
     attempts: tuple[Attempt, ...] = (),
     *,
     secret: bool = True,
-) -> Subject:
+) -> CaptureDetail:
     """A capture of a log with these, the last where none is named."""
     db = folder / "relay.db"
     log = new_log(db)
@@ -49,7 +49,7 @@ def subject(
     file.chmod(0o600)
     sources = (SecretSource(name="default", file=file, where="test"),) if secret else ()
     with Reader(db) as reader:
-        found = subjects.subject(reader, Settings(db=db, secrets=sources), number or captures[-1].id)
+        found = capture_details.detail(reader, Settings(db=db, secrets=sources), number or captures[-1].id)
     assert found is not None
     return found
 
@@ -94,7 +94,7 @@ def waiting() -> tuple[Any, ...]:
 def test_each_difference_with_what_was_expected(tmp_path: Path) -> None:
     """A drift is told place by place: path, expected, what came, warning or note."""
     body = BODY.replace(b"100.50", b'"100.50"').replace(b'"AED"', b'"dirham"')
-    found = subject(tmp_path, [a_capture(1, body=body, shape=Shape.DRIFT, shape_version="1")])
+    found = detail(tmp_path, [a_capture(1, body=body, shape=Shape.DRIFT, shape_version="1")])
     text = said(shape(found))
     assert '≠ warning: payload.amount\nexpected: number\nreceived: string "100.50"' in text
     assert "· note: payload.currency" in text
@@ -116,7 +116,7 @@ def test_undocumented_is_never_called_documented(
     tmp_path: Path, type_: str, shape_: Shape, says: str
 ) -> None:
     """The tab *Event* says one thing of a type that Lean does not document, at its shape and below."""
-    found = subject(tmp_path, [a_capture(1, event=Event(type=type_), shape=shape_)])
+    found = detail(tmp_path, [a_capture(1, event=Event(type=type_), shape=shape_)])
     text = said(event(found))
     assert says in text
     assert ("Lean documents this type." in text) is (type_ == "payment.updated")
@@ -124,14 +124,14 @@ def test_undocumented_is_never_called_documented(
 
 def test_stored_shape_that_is_no_longer_so(tmp_path: Path) -> None:
     """Where the log judged otherwise, that is said with what mends it."""
-    found = subject(tmp_path, [a_capture(1, shape=Shape.UNKNOWN, shape_version="0")])
+    found = detail(tmp_path, [a_capture(1, shape=Shape.UNKNOWN, shape_version="0")])
     assert "The database has unknown with version 0; `lean-relay shapes recheck 1`" in said(shape(found))
 
 
 def test_wrong_signature_is_explained(tmp_path: Path) -> None:
     """The likeliest cause stands in a sentence, and what to do in another."""
     bad = (("lean-signature", sign(BODY, SECRET).replace("sha512=", "sha512:")),)
-    found = subject(tmp_path, [a_capture(1, headers=bad, signature=Signature.MALFORMED)])
+    found = detail(tmp_path, [a_capture(1, headers=bad, signature=Signature.MALFORMED)])
     text = said(signature(found))
     assert "apart from that it is correct for default." in text
     assert "What to do: find out what writes or rewrites the header" in text
@@ -140,19 +140,19 @@ def test_wrong_signature_is_explained(tmp_path: Path) -> None:
 
 def test_signature_that_is_valid_by_now(tmp_path: Path) -> None:
     """A secret that was set later makes it valid, and the command that writes so is named."""
-    found = subject(tmp_path, [a_capture(1, headers=SIGNED)])
+    found = detail(tmp_path, [a_capture(1, headers=SIGNED)])
     assert "Valid with the current secrets; `lean-relay verify 1 --save`" in said(signature(found))
 
 
 def test_secrets_that_cannot_be_read(tmp_path: Path) -> None:
     """A missing secret file is said, and nothing is called wrong for it."""
-    found = subject(tmp_path, [a_capture(1)])
+    found = detail(tmp_path, [a_capture(1)])
     (tmp_path / "secret").unlink()
     source = SecretSource(name="default", file=tmp_path / "secret", where="test")
     with Reader(tmp_path / "relay.db") as reader:
-        again = subjects.findings(reader, Settings(db=tmp_path / "relay.db", secrets=(source,)), found)
+        again = capture_details.analysis(reader, Settings(db=tmp_path / "relay.db", secrets=(source,)), found)
     assert again is not None
-    text = said(signature(replace(found, findings=again)))
+    text = said(signature(replace(found, analysis=again)))
     assert "Could not read the secrets" in text
     assert "Why:" not in text
 
@@ -161,7 +161,7 @@ def test_what_reached_the_backends(tmp_path: Path) -> None:
     """Of each attempt whether the sent bytes verify, and of a refusal what would explain it."""
     edited = an_attempt(id=2, number=2, sent_body=b"{}", status=200)
     capture = a_capture(1, headers=SIGNED, signature=Signature.VALID, deliveries=waiting())
-    text = said(signature(subject(tmp_path, [capture], attempts=(an_attempt(), edited))))
+    text = said(signature(detail(tmp_path, [capture], attempts=(an_attempt(), edited))))
     assert "to http://localhost:3000\nattempt 1, 401: ✓ as received, valid by default" in text
     assert "The 401 would be explained if" in text
     assert "check the raw body" in text
@@ -175,7 +175,7 @@ def test_which_try_it_is(tmp_path: Path) -> None:
         a_capture(1, deliveries=(failed,)),
         a_capture(2, received_at=NOON + timedelta(seconds=61), repeat_of=1),
     ]
-    text = said(event(subject(tmp_path, captures)))
+    text = said(event(detail(tmp_path, captures)))
     assert "2 captures of this event; this one: attempt 2 of 7, 1 min after the first" in text
     assert "500 retry" in text
     assert "ALARM" not in text
@@ -184,7 +184,7 @@ def test_which_try_it_is(tmp_path: Path) -> None:
 def test_other_bytes_are_an_alarm(tmp_path: Path) -> None:
     """The same event with another body is an alarm that names what differs, digits kept."""
     other = a_capture(2, repeat_of=1, body=BODY.replace(b"100.50", b"100.5"), event=a_capture().event)
-    text = said(event(subject(tmp_path, [a_capture(1), other])))
+    text = said(event(detail(tmp_path, [a_capture(1), other])))
     assert "ALARM: other bytes than 1" in text
     assert "body payload.amount: 100.50 in 1, 100.5 here" in text
 
@@ -194,7 +194,7 @@ def test_of_many_replays_the_newest(tmp_path: Path) -> None:
     deliveries = tuple(
         a_delivery(number, kind="replay", target=f"http://x/{number}") for number in range(1, 81)
     )
-    found = subject(tmp_path, [a_capture(1, deliveries=(a_delivery(81), *deliveries))])
+    found = detail(tmp_path, [a_capture(1, deliveries=(a_delivery(81), *deliveries))])
     text = said(event(found))
     assert "Replayed 80 times; these are the last 3." in text
     assert "http://localhost:3000 answered 200" in text
@@ -216,7 +216,7 @@ def test_passport(tmp_path: Path) -> None:
         "authenticated": False,
         "certificate": {"subject": "CN=lean", "issuer": "CN=ca", "san": ["DNS:lean"], "sha256": "ab"},
     }
-    text = said(client(subject(tmp_path, [a_capture(1, tls=tls)])))
+    text = said(client(detail(tmp_path, [a_capture(1, tls=tls)])))
     assert "tls: TLSv1.3, TLS_AES_256_GCM_SHA384, to relay.example.com" in text
     assert "caller: ○ not authenticated: expired (certificate has expired)" in text
     assert "subject: CN=lean" in text
@@ -242,5 +242,5 @@ def test_hostile_text_is_made_safe(tmp_path: Path, tab: Any) -> None:
     answer = an_attempt(
         target=bad, error=bad, address=bad, headers=((raw, raw),), body=bad.encode(), verdict_reason=bad
     )
-    text = said(tab(subject(tmp_path, [capture], attempts=(answer,))))
+    text = said(tab(detail(tmp_path, [capture], attempts=(answer,))))
     assert visible(text.replace("\n", " ")) == text.replace("\n", " ")

@@ -1,7 +1,7 @@
 """Read and analyse one capture for the detail. For threads.
 
 Facts that cost microseconds come with the capture. Those that take time for a large body (its shape, why
-its signature is wrong, its differences from the first body of the event) come later, as `Findings`.
+its signature is wrong, its differences from the first body of the event) come later, as `Analysis`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from relay.store.read import related
 from relay.store.read.reader import Reader
 from relay.text.decoding import encoding_of
 from relay.text.safe import mask_attempt, mask_capture
-from tui.presenters.blocks import Findings, Subject
+from tui.presenters.blocks import Analysis, CaptureDetail
 
 LIGHT = 16 * 1024
 """Largest body in bytes that is analysed at once: below 1 ms, and within 60 ms to explain a wrong
@@ -36,34 +36,34 @@ MOST_DIFFERENCES = 20
 """Differences shown from the first body of the event."""
 
 
-def subject(reader: Reader, settings: Settings, number: int) -> Subject | None:
-    """Read a capture, secrets masked, with its findings if they are quick; None if it does not exist."""
+def detail(reader: Reader, settings: Settings, number: int) -> CaptureDetail | None:
+    """Read a capture, secrets masked, analysed if that is quick; None if it does not exist."""
     capture = reader.capture(number)
     if capture is None:
         return None
     attempts = reader.attempts(number, MOST_ATTEMPTS)
-    shown = Subject(
+    shown = CaptureDetail(
         capture=mask_capture(capture, settings.mask_headers),
         attempts=tuple(mask_attempt(attempt, settings.mask_headers) for attempt in attempts),
         secrets=tuple(source.name for source in settings.secrets),
-        tries=related.tries(reader, number),
+        retries=related.tries(reader, number),
     )
     if len(capture.body) > LIGHT:
         return shown
-    return replace(shown, findings=_findings(reader, settings, shown, capture, attempts))
+    return replace(shown, analysis=_analysis(reader, settings, shown, capture, attempts))
 
 
-def findings(reader: Reader, settings: Settings, shown: Subject) -> Findings | None:
-    """Analyse a capture that was read without findings; None if it does not exist."""
+def analysis(reader: Reader, settings: Settings, shown: CaptureDetail) -> Analysis | None:
+    """Analyse a capture that `detail` has not analysed; None if it does not exist."""
     capture = reader.capture(shown.capture.id)
     if capture is None:
         return None
-    return _findings(reader, settings, shown, capture, reader.attempts(capture.id, MOST_VERIFIED))
+    return _analysis(reader, settings, shown, capture, reader.attempts(capture.id, MOST_VERIFIED))
 
 
-def _findings(
-    reader: Reader, settings: Settings, shown: Subject, capture: Capture, attempts: list[Attempt]
-) -> Findings:
+def _analysis(
+    reader: Reader, settings: Settings, shown: CaptureDetail, capture: Capture, attempts: list[Attempt]
+) -> Analysis:
     try:
         secrets: Mapping[str, bytes] = read_secrets(settings, warn=lambda text: None)
         cannot_check = None
@@ -74,15 +74,15 @@ def _findings(
         values = [value.encode("latin-1") for name, value in capture.headers if name.lower() == HEADER]
         others = related.other_bodies(reader, capture.id)
         diagnosis = diagnose(values, capture.body, secrets, capture.headers, others)
-    return Findings(
-        judgement=judge(capture.body, encoding_of(capture.headers)),
+    return Analysis(
+        shape_result=judge(capture.body, encoding_of(capture.headers)),
         diagnosis=diagnosis,
         cannot_check=cannot_check,
         is_valid_now=capture.signature is not Signature.VALID and not cannot_check and diagnosis is None,
         verified=_verified(reader, secrets, capture, attempts) if secrets else {},
         other_bytes=()
-        if shown.tries is None
-        else related.other_bytes(reader, shown.tries, capture, MOST_DIFFERENCES),
+        if shown.retries is None
+        else related.other_bytes(reader, shown.retries, capture, MOST_DIFFERENCES),
     )
 
 
