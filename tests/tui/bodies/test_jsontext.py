@@ -55,7 +55,7 @@ def test_odd_json_is_laid_out() -> None:
         "  ]",
         "}",
     ]
-    assert document.notes == ("NaN and Infinity are not JSON: most parsers refuse this body",)
+    assert document.notes == ("NaN and Infinity are not valid JSON: most parsers refuse this body",)
     assert document.value(2) == digits
 
 

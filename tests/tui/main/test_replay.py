@@ -103,7 +103,7 @@ async def test_as_it_came(tmp_path: Path) -> None:
     async with replaying(tmp_path, [a_capture(7)]) as (see, got):
         got.status = 500
         await see.press("r")
-        await see.shows("Sent again: capture 7", "answered 500", "Lean would try again", "✗ 500 retry")
+        await see.shows("Sent again: capture 7", "answered 500", "Lean would retry", "✗ 500 retry")
         [(method, path, _, body)] = got
         assert (method, path, body) == ("POST", "/hook", BODY)
 
@@ -363,7 +363,7 @@ async def test_no_usual_target(tmp_path: Path) -> None:
         await see.shows("Send capture 1 again")
         see.pilot.app.screen.query_one("#field-to", Input).value = f"127.0.0.1:{got.port}/x"
         await see.press("enter")
-        await see.shows("Lean would take it as delivered")
+        await see.shows("Lean would count this as delivered")
         assert [path for _, path, *_ in got] == ["/x"]
 
 
