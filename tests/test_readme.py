@@ -26,7 +26,7 @@ from relay.errors import Exit
 from relay.filters import HELP
 from relay.models import Capture, Delivery, from_micros
 from relay.store import schema
-from tests.support.backend import a_backend
+from tests.support.backends import backend, replies
 from tests.support.certificates import CLIENT, SERVER, make
 from tests.support.program import ROOT, Process, Running, environment, running, working_folder
 from tui.keyboard.keys import PLACES
@@ -98,7 +98,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory, bin_folder: Path) -> Iterat
     folder = tmp_path_factory.mktemp("engine")
     db = folder / "home/data/lean-relay/relay.db"
     with_certificates(working_folder(folder))
-    with a_backend() as port, running(folder, "--forward-to", f":{port}", db=db) as listening:
+    with backend(replies()) as there, running(folder, "--forward-to", f":{there.port}", db=db) as listening:
         samples = "payment.created payment.updated entity.created payment_source.beneficiary.created"
         done = shell(f"lean-relay trigger {samples} results.ready", folder, bin_folder)
         assert done.returncode == 0, done.stderr

@@ -62,7 +62,7 @@ COMMANDS: dict[str, str] = {
     "certs": "relay.cli.certs",
     "config": "relay.cli.config",
     "trust": "relay.cli.trust",
-    "doctor": "relay.cli.doctor.command",
+    "doctor": "relay.cli.doctor",
     "completion": "relay.cli.completion",
     "help": "relay.cli.manual",
 }

@@ -10,8 +10,8 @@ from typing import Any
 
 import click
 
+from relay.checks.findings import check_as_json
 from relay.cli.context import Group, Invocation, shared_options
-from relay.cli.doctor.checks import check_as_json
 from relay.cli.json_lines import print_json
 from relay.cli.option_rules import apart
 from relay.config import default_certs

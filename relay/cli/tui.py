@@ -87,15 +87,7 @@ def screen_command(ctx: click.Context, /, detach: bool, **flags: Any) -> int:
 
 
 def keys_table() -> str:
-    """Every key of the screen, by place, as Markdown; keys that only move are left out."""
-    from relay.docs.tables import markdown
-    from tui.keyboard.keys import PLACES
+    """The keys of the screen, as Markdown for the manual."""
+    from tui.keyboard import keys
 
-    return "\n\n".join(
-        f"{place}:\n\n"
-        + markdown(
-            ("key", "does", "id"),
-            ((f"`{key.written}`", key.tooltip, f"`{key.id}`") for key in keys if key.group != "Move"),
-        )
-        for place, keys in PLACES
-    )
+    return keys.keys_table()

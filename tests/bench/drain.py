@@ -11,8 +11,13 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support.program import ROOT, reading, running, wait_until
+from tests.support.program import (
+    ROOT,
+    reading,
+    running,
+)
 from tests.support.sink import sink
+from tests.support.waiting import wait_until
 
 FILL_S = "0.6"
 FILL_CONNECTIONS = "32"

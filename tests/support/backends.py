@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -167,16 +168,40 @@ def says(data: bytes) -> Behaviour:
     return behave
 
 
+HANG_UP = "hang-up"
+
+
+def replies(*script: str) -> Behaviour:
+    """Give each request the next reply of a script: a status, or `hang-up` for none.
+
+    The last reply serves all further requests; without any it is 200. All connections share the script.
+    """
+    left = list(script) or ["200"]
+
+    def behave(backend: Backend, wire: Wire) -> None:
+        while True:
+            backend.take(wire)
+            with backend.lock:
+                reply = left.pop(0) if len(left) > 1 else left[0]
+            if reply == HANG_UP:
+                return
+            body = b"thank you\n" if reply == "200" else b"the backend is having a bad day\n"
+            head = f"HTTP/1.1 {reply} {HTTPStatus(int(reply)).phrase}\r\nContent-Type: text/plain\r\n"
+            wire.send(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+
+    return behave
+
+
 def closes_unheard(there: Backend, wire: Wire) -> None:
     """Takes some bytes of a request and closes."""
     wire.some()
 
 
 @contextlib.contextmanager
-def backend(behave: Behaviour, *, tls: ssl.SSLContext | None = None) -> Iterator[Backend]:
-    """A backend on a free port of 127.0.0.1 that treats each connection as `behave` says."""
+def backend(behave: Behaviour, *, port: int = 0, tls: ssl.SSLContext | None = None) -> Iterator[Backend]:
+    """A backend at 127.0.0.1, on a free port unless one is named; treats each connection as `behave` says."""
     over = threading.Event()
-    listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+    listener = socket.create_server(("127.0.0.1", port), backlog=128)
     made = Backend(port=listener.getsockname()[1])
     live: set[socket.socket] = set()
     threads: list[threading.Thread] = []

@@ -16,7 +16,7 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -339,15 +339,3 @@ def is_sound(db: Path) -> bool:
     """Whether `PRAGMA integrity_check` finds nothing."""
     with reading(db) as connection:
         return connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-
-
-def wait_until(holds: Callable[[], object], what: str, within_s: float = 60.0) -> None:
-    """Poll `holds()` until it is true.
-
-    Raises:
-        AssertionError: it was not in time.
-    """
-    deadline = time.monotonic() + within_s
-    while not holds():
-        assert time.monotonic() < deadline, f"still waiting for {what} after {within_s} s"
-        time.sleep(0.01)

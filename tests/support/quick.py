@@ -26,7 +26,7 @@ THREADS_S = 0.25
 """How long a key waits for threads: a search may go on for as long as a test wants it to."""
 
 
-REST_S = 10.0
+REST_S = 60.0
 """How long an application may take to come to rest."""
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from time import monotonic
 from typing import Any
 
 from relay.config import RespondRule, Route
@@ -114,14 +113,6 @@ async def a_receiver(
         server.close()
         await receiver.stop(1.0)
         await writer.close()
-
-
-async def until(holds: Callable[[], bool], what: str, within_s: float = 10.0) -> None:
-    """Wait for the condition, not for a time."""
-    deadline = monotonic() + within_s
-    while not holds():
-        assert monotonic() < deadline, f"still waiting for {what}"
-        await asyncio.sleep(0.01)
 
 
 def executed(connection: sqlite3.Connection, *, sql: str, values: tuple[Any, ...] = ()) -> int:

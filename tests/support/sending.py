@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -27,15 +26,6 @@ async def one_try(
     to = destination(text, ca_file=ca_file, insecure=insecure)
     async with Sender() as sender:
         return await sender.send(a_request(to, **changes), to, timeout_s=timeout_s)
-
-
-async def until(holds: Callable[[], object], what: str) -> None:
-    """Wait for the condition, not for a time."""
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + 10
-    while not holds():
-        assert loop.time() < deadline, f"still waiting for {what}"
-        await asyncio.sleep(0.005)
 
 
 def parsed(request: bytes) -> tuple[str, Headers, bytes]:

@@ -11,7 +11,15 @@ import pytest
 
 from tests.support.backends import free_port
 from tests.support.lean_requests import a_body, a_request
-from tests.support.program import Running, exchange, lean_relay, reading, ready, start, wait_until
+from tests.support.program import (
+    Running,
+    exchange,
+    lean_relay,
+    reading,
+    ready,
+    start,
+)
+from tests.support.waiting import wait_until
 
 ANOTHER_NAME = "127.1"
 """Resolves to 127.0.0.1, as any name in /etc/hosts may, and does not look like it."""

@@ -14,7 +14,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.support.program import ROOT, wait_until
+from tests.support.program import (
+    ROOT,
+)
+from tests.support.waiting import wait_until
 from tests.test_lock import locked
 
 

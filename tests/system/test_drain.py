@@ -7,8 +7,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.support.program import ROOT, Process, reading, running, wait_until
+from tests.support.program import (
+    ROOT,
+    Process,
+    reading,
+    running,
+)
 from tests.support.sink import sink
+from tests.support.waiting import wait_until
 
 PER_SECOND = 400
 SECONDS = 1.5

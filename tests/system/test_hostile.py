@@ -35,8 +35,8 @@ from tests.support.program import (
     read_reply,
     reading,
     running,
-    wait_until,
 )
+from tests.support.waiting import wait_until
 
 Stored = tuple[str, str, list[list[str]], bytes]
 """Method, target, headers in wire order, body."""

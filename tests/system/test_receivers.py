@@ -11,7 +11,13 @@ import pytest
 
 from tests.support.backends import OK, Backend, Behaviour, Wire, answers, backend
 from tests.support.lean_requests import SECRET, a_body, a_request, signed
-from tests.support.program import Running, exchange, lean_relay, running, wait_until
+from tests.support.program import (
+    Running,
+    exchange,
+    lean_relay,
+    running,
+)
+from tests.support.waiting import wait_until
 
 HOOK = "/webhooks/lean"
 IMPATIENT = ("-m", "tests.support.impatient")

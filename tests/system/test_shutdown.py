@@ -19,8 +19,8 @@ from tests.support.program import (
     read_reply,
     reading,
     running,
-    wait_until,
 )
+from tests.support.waiting import wait_until
 from tests.torture.posting import lost, posting
 
 

@@ -9,7 +9,14 @@ import psutil
 import pytest
 
 from tests.support.lean_requests import a_body, a_request
-from tests.support.program import Running, connect, exchange, reading, running, wait_until
+from tests.support.program import (
+    Running,
+    connect,
+    exchange,
+    reading,
+    running,
+)
+from tests.support.waiting import wait_until
 from tests.torture.https import https
 from tests.torture.short_limits import BODY_S, HEAD_S, IDLE_S
 from tests.torture.slow import siege

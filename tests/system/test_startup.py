@@ -23,8 +23,8 @@ from tests.support.program import (
     ready,
     running,
     start,
-    wait_until,
 )
+from tests.support.waiting import wait_until
 from tests.torture.as_nobody import NOBODY
 
 WITHOUT_RIGHTS = ("-m", "tests.torture.as_nobody") if os.geteuid() == 0 else RELAY

@@ -16,8 +16,14 @@ from pathlib import Path
 import psutil
 
 from tests.support.lean_requests import a_body, a_request
-from tests.support.program import Running, exchange, running, wait_until, writing_processes
+from tests.support.program import (
+    Running,
+    exchange,
+    running,
+    writing_processes,
+)
 from tests.support.sink import sink
+from tests.support.waiting import wait_until
 from tests.torture.step_kills import Tally, again, count_up, nothing_waits
 
 DISK = "pwrite64,fdatasync,fsync"

@@ -12,7 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support.damage import WAYS
-from tests.support.program import RELAY, Running, running, wait_until
+from tests.support.program import (
+    RELAY,
+    Running,
+    running,
+)
+from tests.support.waiting import wait_until
 from tests.torture.posting import Posters, posting
 
 BLIND = ("-m", "tests.torture.with_store", "tests.torture.blind_store")

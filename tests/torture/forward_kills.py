@@ -13,7 +13,11 @@ from pathlib import Path
 from threading import Lock, Thread
 from typing import Any
 
-from tests.support.program import reading, running, wait_until
+from tests.support.program import (
+    reading,
+    running,
+)
+from tests.support.waiting import wait_until
 from tests.torture.posting import posting
 
 CAPTURE = re.compile(r";capture=(\d+)")

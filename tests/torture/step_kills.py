@@ -10,8 +10,15 @@ from itertools import pairwise
 from pathlib import Path
 
 from tests.support.lean_requests import a_body, a_request
-from tests.support.program import exchange, reading, ready, running, start, wait_until
+from tests.support.program import (
+    exchange,
+    reading,
+    ready,
+    running,
+    start,
+)
 from tests.support.sink import Sink, sink
+from tests.support.waiting import wait_until
 from tests.torture.dies_at import DOWN, STEPS
 
 MOST_POSTS = 30

@@ -9,8 +9,13 @@ from pathlib import Path
 import pytest
 
 from tests.support.damage import WAYS as HARMS
-from tests.support.program import Running, reading, running, wait_until
+from tests.support.program import (
+    Running,
+    reading,
+    running,
+)
 from tests.support.sink import sink
+from tests.support.waiting import wait_until
 from tests.system.test_forward_kill import check_steps
 from tests.system.test_full_disk import WAYS, check_cycles
 from tests.system.test_hostile import mutate_and_watch

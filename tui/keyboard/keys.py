@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 from textual.binding import Binding
 
+from relay.docs.tables import markdown
+
 
 @dataclass(frozen=True, slots=True)
 class Key:
@@ -284,17 +286,29 @@ COLUMNS: tuple[Key, ...] = (
 """Keys of the dialog for columns."""
 
 PLACES: tuple[tuple[str, tuple[Key, ...]], ...] = (
-    ("In the list and the detail", (*LIST, *PAGE, *MAIN)),
-    ("In a body", BODY),
-    ("With two captures side by side", COMPARE),
-    ("In a journey", (*STEPS, *JOURNEY)),
-    ("In what was turned away", REFUSALS),
-    ("Where columns are chosen", COLUMNS),
-    ("Before something is sent again", SENDING),
-    ("With what would be sent", PREVIEW),
-    ("Where a request is edited", EDIT),
+    ("List and detail", (*LIST, *PAGE, *MAIN)),
+    ("Body", BODY),
+    ("Two captures compared", COMPARE),
+    ("Journey", (*STEPS, *JOURNEY)),
+    ("Refusals", REFUSALS),
+    ("Columns", COLUMNS),
+    ("Before a replay", SENDING),
+    ("Dry run", PREVIEW),
+    ("Edit form", EDIT),
 )
 """The places with keys of their own, by name."""
+
+
+def keys_table() -> str:
+    """Every key, by place, as Markdown for the manual; keys that only move are left out."""
+    return "\n\n".join(
+        f"{place}:\n\n"
+        + markdown(
+            ("key", "does", "id"),
+            ((f"`{key.written}`", key.tooltip, f"`{key.id}`") for key in table if key.group != "Move"),
+        )
+        for place, table in PLACES
+    )
 
 
 def main_keys() -> Iterator[Key]:

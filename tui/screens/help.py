@@ -17,6 +17,7 @@ from relay.filters import HELP
 from tui.keyboard import keymap
 from tui.keyboard.keys import Key
 from tui.presenters.format import Piece
+from tui.screens.manual import ManualScreen
 from tui.widgets.text import content
 
 SIGNS: tuple[tuple[str, str], ...] = (
@@ -37,6 +38,7 @@ class HelpScreen(ModalScreen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,question_mark,enter", "dismiss", "close"),
+        Binding("m", "manual", "manual"),
         Binding("j", "scroll(1)", show=False),
         Binding("k", "scroll(-1)", show=False),
     ]
@@ -53,8 +55,11 @@ class HelpScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         with VerticalScroll(classes="dialog -tall") as dialog:
             dialog.border_title = Content(self._title)
-            dialog.border_subtitle = Content("Esc closes")
+            dialog.border_subtitle = Content("m manual  Esc closes")
             yield Static(content(pieces(keymap.of(self.app).applied(self._keys))), markup=False)
+
+    def action_manual(self) -> None:
+        self.app.push_screen(ManualScreen())
 
     def action_scroll(self, by: int) -> None:
         self.query_one(VerticalScroll).scroll_relative(y=by, animate=False)

@@ -15,7 +15,12 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 
 from relay.cli import run
 from tests.support.certificates import CLIENT, SERVER, Pki, make
-from tests.support.program import lean_relay, reading, running, wait_until
+from tests.support.program import (
+    lean_relay,
+    reading,
+    running,
+)
+from tests.support.waiting import wait_until
 
 Output = pytest.CaptureFixture[str]
 

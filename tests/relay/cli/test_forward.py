@@ -11,16 +11,16 @@ from threading import Event
 from typing import Any
 
 from tests.support import backends
-from tests.support.backend import Backend, a_backend
-from tests.support.backends import OK, Wire, backend
+from tests.support.backends import OK, Wire, backend, free_port, replies
 from tests.support.lean_requests import a_body, a_request
-from tests.support.program import Running, connect, exchange, lean_relay_here, running, wait_until
-
-
-def free_port() -> int:
-    """A port where nothing listens."""
-    with Backend(0, []) as backend:
-        return backend.server_address[1]
+from tests.support.program import (
+    Running,
+    connect,
+    exchange,
+    lean_relay_here,
+    running,
+)
+from tests.support.waiting import wait_until
 
 
 def post(relay: Running, count: int) -> None:
@@ -50,7 +50,7 @@ def deliveries(folder: Path, state: str) -> int:
 
 def test_pause_holds_and_resume_lets_go(tmp_path: Path) -> None:
     """While paused, captures are answered and wait; `resume` sends them, and `status` tells of both."""
-    with a_backend() as port, running(tmp_path, "--forward-to", f":{port}/hook") as relay:
+    with backend(replies()) as there, running(tmp_path, "--forward-to", f":{there.port}/hook") as relay:
         assert command(tmp_path, "resume").startswith("was not paused\n")
         assert "is paused; nothing waits" in command(tmp_path, "pause")
         said = command(tmp_path, "pause")
@@ -59,19 +59,21 @@ def test_pause_holds_and_resume_lets_go(tmp_path: Path) -> None:
         assert relay.said.count("forwarding is paused") == 1
         post(relay, 3)
         assert target(tmp_path) == {
-            "target": f"http://localhost:{port}/hook",
+            "target": f"http://localhost:{there.port}/hook",
             "state": "paused",
             "reason": None,
             "waiting": 3,
             "next_at": None,
             "parked": 0,
         }
-        assert f"target     http://localhost:{port}/hook is paused; 3 wait\n" in command(tmp_path, "status")
+        assert f"target     http://localhost:{there.port}/hook is paused; 3 wait\n" in command(
+            tmp_path, "status"
+        )
         assert command(tmp_path, "list").count("-> queued") == 3
         assert json.loads(command(tmp_path, "resume", "--json"))["kind"] == "resume"
         wait_until(lambda: deliveries(tmp_path, "ended") == 3, "the deliveries")
         wait_until(lambda: "3 payment.updated valid -> 200 in " in relay.said, "the lines")
-        assert f"target     http://localhost:{port}/hook is up; nothing waits\n" in command(
+        assert f"target     http://localhost:{there.port}/hook is up; nothing waits\n" in command(
             tmp_path, "status"
         )
         assert command(tmp_path, "list").count("-> 200 delivered") == 3
@@ -107,7 +109,8 @@ def is_open(port: int) -> bool:
 
 def test_forward_sends_again(tmp_path: Path) -> None:
     """One capture is sent again at once; several want --yes without a terminal to ask at."""
-    with a_backend("500", "200") as port, running(tmp_path, "--forward-to", f":{port}") as relay:
+    script = replies("500", "200")
+    with backend(script) as there, running(tmp_path, "--forward-to", f":{there.port}") as relay:
         post(relay, 2)
         wait_until(lambda: deliveries(tmp_path, "ended") == 2, "the deliveries")
         assert command(tmp_path, "forward", "verdict:retry") == "queued 1 delivery\n"
@@ -118,16 +121,16 @@ def test_forward_sends_again(tmp_path: Path) -> None:
         line = json.loads(command(tmp_path, "forward", "1..2", "--yes", "--json"))
         assert (line["kind"], line["queued"], line["released"]) == ("forward", 2, 0)
         wait_until(lambda: deliveries(tmp_path, "ended") == 5, "the fourth and fifth")
-        assert f"-> 500 retry +2 (localhost:{port})" in command(tmp_path, "list", "1")
+        assert f"-> 500 retry +2 (localhost:{there.port})" in command(tmp_path, "list", "1")
         attempts = command(tmp_path, "show", "1", "--attempts")
         assert "answered: 500 in " in attempts
-        assert f"\n  sent: Host: localhost:{port}\n" in attempts
+        assert f"\n  sent: Host: localhost:{there.port}\n" in attempts
         assert re.search(r"\n  sent: X-Lean-Relay: \w+;hop=1;capture=1\n", attempts)
         assert "\n  not sent: Host: relay.test\n" in attempts
         assert "lean-signature" not in attempts
         assert "retry: 500 is not 200: the backend failed" in attempts
         shown = command(tmp_path, "show", "1")
-        assert f"live to http://localhost:{port}: ended; 1 attempt: 500 in " in shown
+        assert f"live to http://localhost:{there.port}: ended; 1 attempt: 500 in " in shown
         assert "Lean would conclude: retry; 500 is not 200: the backend failed" in shown
 
 
@@ -143,7 +146,7 @@ def test_a_target_that_is_down_is_told_everywhere(tmp_path: Path) -> None:
         assert (target(tmp_path)["state"], target(tmp_path)["reason"]) == ("down", why)
         assert f"queued; waits: {why}\n" in command(tmp_path, "show", "1")
         assert command(tmp_path, "forward", "1") == "nothing to do: all of it waits for its target already\n"
-        with a_backend(port=port):
+        with backend(replies(), port=port):
             wait_until(lambda: "is back; 2 webhooks are waiting for it" in relay.said, "the line", 30)
             wait_until(lambda: deliveries(tmp_path, "ended") == 2, "the deliveries")
 
@@ -155,7 +158,7 @@ def test_a_parked_backlog_is_released(tmp_path: Path) -> None:
         post(relay, 3)
     with closing(sqlite3.connect(relay.db)) as log, log:
         log.execute("UPDATE deliveries SET created_at = created_at - 7200000000")
-    with a_backend(port=port), running(tmp_path, "--forward-to", f":{port}") as relay:
+    with backend(replies(), port=port), running(tmp_path, "--forward-to", f":{port}") as relay:
         assert "3 deliveries of earlier runs" in relay.said
         assert f"`lean-relay --db {relay.db} forward state:parked`" in relay.said
         assert "is up; nothing waits; 3 parked, which" in command(tmp_path, "status")
@@ -189,8 +192,8 @@ def test_what_cannot_be_sent_is_said(tmp_path: Path) -> None:
 
 def test_only_what_a_filter_matches_is_sent_on(tmp_path: Path) -> None:
     """`--only` narrows what goes on; a filter that is wrong, or known only later, is a usage error."""
-    with a_backend() as port:
-        to = ("--forward-to", f":{port}")
+    with backend(replies()) as there:
+        to = ("--forward-to", f":{there.port}")
         with running(tmp_path, *to, "--only", "body:abc") as relay:
             post(relay, 1)
             exchange(relay.port, a_request(b'{"a":"abc"}'))

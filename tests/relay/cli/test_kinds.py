@@ -11,9 +11,15 @@ from typing import Any
 import pytest
 
 from relay.docs.kinds import KINDS
-from tests.support.backend import a_backend
-from tests.support.backends import free_port
-from tests.support.program import ROOT, exchange, lean_relay_here, running, wait_until, working_folder
+from tests.support.backends import backend, free_port, replies
+from tests.support.program import (
+    ROOT,
+    exchange,
+    lean_relay_here,
+    running,
+    working_folder,
+)
+from tests.support.waiting import wait_until
 
 AMONG_OURSELVES = {"preview", "replays"}
 """Kinds that an engine says to a command, and no command prints."""
@@ -98,7 +104,7 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> Printed:
             found.setdefault(line["kind"], []).append((by, set(line)))
         return lines
 
-    with a_backend() as port, running(folder, "--json", "--dev-tls", "-f", f":{port}") as relay:
+    with backend(replies()) as there, running(folder, "--json", "--dev-tls", "-f", f":{there.port}") as relay:
         exchange(relay.port, b"GET / HTTP/1.1\r\n\r\n")  # Which is no TLS, and refused.
         wait_until(lambda: lean_relay_here(folder, "refusals", "--db", str(relay.db)).stdout, "the refusal")
         words = {"PORT": str(relay.port), "CLOSED": str(free_port())}

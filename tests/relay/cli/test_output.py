@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from time import monotonic, sleep
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -41,6 +40,7 @@ from tests.support.factories import (
 )
 from tests.support.program import Process
 from tests.support.time_zones import clocks_of
+from tests.support.waiting import wait_until
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -626,12 +626,15 @@ def test_tail_follows(log: sqlite3.Connection, path: Path) -> None:
         target=lambda: seen.extend(json.loads(line)["id"] for line in program.stdout or ())
     )
     reading.start()
-    deadline = monotonic() + 20
-    while len(seen) < 2:
-        assert monotonic() < deadline
+
+    def two_seen() -> bool:
+        """Insert one more: those from before the program started are not its own."""
+        nonlocal number
         number += 1
         insert(log, a_capture(number, body=BODY if number % 2 else b"other"))
-        sleep(0.02)  # What comes before the program has started is not its own: so one after the other.
+        return len(seen) >= 2
+
+    wait_until(two_seen, "two lines")
     program.send_signal(signal.SIGINT)
     assert program.wait(timeout=10) == 130
     reading.join()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import time
 from pathlib import Path
 
 from relay.models import RefusalEntry
@@ -13,6 +12,7 @@ from tests.relay.cli.test_status import ask
 from tests.support.factories import new_log
 from tests.support.lean_requests import a_request
 from tests.support.program import exchange, lean_relay, running
+from tests.support.waiting import wait_until
 
 
 def a_log(folder: Path, *entries: RefusalEntry) -> Path:
@@ -28,9 +28,8 @@ def test_refusals_are_listed_with_reason_and_count(tmp_path: Path) -> None:
         for _ in range(3):
             exchange(relay.port, a_request(b"{}", headers=(("Origin", "https://x.example"),)))
         exchange(relay.port, b"GET / HTTP/1.1\r\nHost: r\r\nX: \x1b[31m\r\n\r\n")
-        deadline = time.monotonic() + 10
-        while len(lines := [json.loads(line) for line in ask(relay, "refusals", "--json").splitlines()]) < 2:
-            assert time.monotonic() < deadline
+        wait_until(lambda: len(ask(relay, "refusals", "--json").splitlines()) == 2, "both reasons")
+        lines = [json.loads(line) for line in ask(relay, "refusals", "--json").splitlines()]
         said = ask(relay, "refusals")
     assert {line["reason"]: line["count"] for line in lines} == {"cross-site": 3, "malformed": 1}
     assert "cross-site x3" in said

@@ -9,7 +9,6 @@ import signal
 import socket
 import sqlite3
 import sys
-import time
 from contextlib import closing
 from pathlib import Path
 
@@ -18,8 +17,14 @@ import pytest
 
 from relay.control.lock import holder
 from tests.support.factories import a_capture, insert_all, new_log
-from tests.support.program import Running, lean_relay, running, wait_until, working_folder
+from tests.support.program import (
+    Running,
+    lean_relay,
+    running,
+    working_folder,
+)
 from tests.support.terminal import Terminal, at_a_terminal
+from tests.support.waiting import wait_until
 
 
 def listener_of(see: Terminal) -> psutil.Process:
@@ -135,10 +140,7 @@ def test_exported_sizes_are_not_the_terminals(tmp_path: Path) -> None:
         see.wait_for("q quit")
         assert any(f"\x1b[{line};".encode() in see.written for line in range(20, 25))
         see.resize(100, 40)
-        deadline = time.monotonic() + 20
-        while b"\x1b[39;" not in see.written and b"\x1b[40;" not in see.written:
-            assert time.monotonic() < deadline, "it does not follow"
-            see.read()
+        wait_until(lambda: see.read() and re.search(rb"\x1b\[(?:39|40);", see.written), "a line further down")
         see.press("q")
         assert see.end() == 0
 

@@ -19,7 +19,11 @@ from tests.relay.delivery.test_replay_run import ended
 from tests.relay.engine.test_engine import post
 from tests.support.backends import answers, backend
 from tests.support.certificates import SERVER, Pki, make
-from tests.support.receiving import a_post, rows, until
+from tests.support.receiving import (
+    a_post,
+    rows,
+)
+from tests.support.waiting import until
 
 NAME = "backend.test"
 

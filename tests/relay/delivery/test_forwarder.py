@@ -27,7 +27,12 @@ from relay.errors import UsageError
 from relay.lean.signature import sign
 from tests.relay.engine.test_engine import post
 from tests.support.backends import a_place
-from tests.support.receiving import a_post, executed, rows, until
+from tests.support.receiving import (
+    a_post,
+    executed,
+    rows,
+)
+from tests.support.waiting import until
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

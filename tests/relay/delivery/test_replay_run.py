@@ -36,7 +36,11 @@ from relay.store.read.reader import Reader
 from tests.relay.engine.test_engine import post
 from tests.support.backends import Backend, Wire, answers, backend, free_port
 from tests.support.factories import BODY, a_capture, insert_all, new_log
-from tests.support.receiving import a_post, rows, until
+from tests.support.receiving import (
+    a_post,
+    rows,
+)
+from tests.support.waiting import until
 
 SECRET = b"a secret"
 SIGNATURE = sign(BODY, SECRET)

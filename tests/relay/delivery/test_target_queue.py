@@ -35,7 +35,12 @@ from tests.relay.delivery.test_forwarder import (
 from tests.relay.engine.test_engine import post
 from tests.support import backends
 from tests.support.backends import Wire
-from tests.support.receiving import a_post, executed, rows, until
+from tests.support.receiving import (
+    a_post,
+    executed,
+    rows,
+)
+from tests.support.waiting import until
 
 __all__ = ["backend"]
 

@@ -16,7 +16,11 @@ from tests.relay.delivery.http.test_sender_bad_backends import BAD
 from tests.relay.engine.test_engine import post
 from tests.support import backends
 from tests.support.backends import Authority, Backend, a_place, backend
-from tests.support.receiving import a_post, rows, until
+from tests.support.receiving import (
+    a_post,
+    rows,
+)
+from tests.support.waiting import until
 
 CAPTURES = 3
 

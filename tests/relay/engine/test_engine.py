@@ -35,7 +35,13 @@ from relay.control.messages import (
 )
 from relay.engine import engine
 from relay.errors import RelayError, Unreachable
-from tests.support.receiving import a_post, executed, read_answer, rows, until
+from tests.support.receiving import (
+    a_post,
+    executed,
+    read_answer,
+    rows,
+)
+from tests.support.waiting import until
 
 
 def settings_for(folder: Path, **changes: Any) -> Settings:

@@ -37,7 +37,12 @@ from relay.engine import engine
 from relay.engine.engine import Engine
 from relay.errors import RelayError
 from relay.store.write.recorder import WriteTimeouts
-from tests.support.receiving import a_post, read_answer, rows, until
+from tests.support.receiving import (
+    a_post,
+    read_answer,
+    rows,
+)
+from tests.support.waiting import until
 
 SOON_S = 10.0
 """Twice what it takes on a quiet machine; without a limit it would be for ever."""

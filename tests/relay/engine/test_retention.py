@@ -17,7 +17,10 @@ from relay.control.messages import StarRequest
 from relay.engine import engine
 from relay.models import Capture
 from tests.support.factories import a_capture, insert_all, new_log
-from tests.support.receiving import rows, until
+from tests.support.receiving import (
+    rows,
+)
+from tests.support.waiting import until
 
 KEEP = timedelta(days=30)
 

@@ -22,8 +22,18 @@ from relay.lean.catalogue import catalogue
 from relay.store.write.client import Writer
 from tests.support.factories import BODY, a_capture, insert_all, new_log
 from tests.support.lean_requests import a_body, a_request
-from tests.support.program import Running, exchange, lean_relay, reading, running, wait_until
-from tests.support.receiving import executed, rows, until
+from tests.support.program import (
+    Running,
+    exchange,
+    lean_relay,
+    reading,
+    running,
+)
+from tests.support.receiving import (
+    executed,
+    rows,
+)
+from tests.support.waiting import until, wait_until
 
 JUDGED_WITHIN_S = 60.0
 """The worker takes only time that nobody else wants, and a busy machine leaves it little."""
@@ -155,19 +165,13 @@ async def judging_with(db: Path, command: Sequence[str]) -> AsyncIterator[tuple[
 
 
 async def a_pid(worker: Worker, *, other_than: int | None = None) -> int:
-    deadline = asyncio.get_running_loop().time() + 20
-    while (pid := worker.pid) in (None, other_than):
-        assert asyncio.get_running_loop().time() < deadline
-        await asyncio.sleep(0.01)
-    assert pid is not None
-    return pid
+    await until(lambda: worker.pid not in (None, other_than), "a worker")
+    assert worker.pid is not None
+    return worker.pid
 
 
 async def until_shapes(db: Path, expected: dict[int, str | None]) -> None:
-    deadline = asyncio.get_running_loop().time() + 20
-    while shapes(db) != expected:
-        assert asyncio.get_running_loop().time() < deadline, shapes(db)
-        await asyncio.sleep(0.01)
+    await until(lambda: shapes(db) == expected, f"the shapes {expected}")
 
 
 @pytest.fixture

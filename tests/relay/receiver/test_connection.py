@@ -14,7 +14,13 @@ import pytest
 
 from relay.models import NOT_WRITTEN
 from relay.receiver.limits import ReceiverLimits
-from tests.support.receiving import Running, a_post, a_receiver, read_answer, until
+from tests.support.receiving import (
+    Running,
+    a_post,
+    a_receiver,
+    read_answer,
+)
+from tests.support.waiting import until
 
 Run = Callable[[Coroutine[Any, Any, None]], None]
 

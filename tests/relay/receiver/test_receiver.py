@@ -15,7 +15,13 @@ import pytest
 
 from relay.config import RespondRule, Route
 from relay.receiver.limits import ReceiverLimits
-from tests.support.receiving import a_post, a_receiver, executed, read_answer, until
+from tests.support.receiving import (
+    a_post,
+    a_receiver,
+    executed,
+    read_answer,
+)
+from tests.support.waiting import until
 
 EVENT = (
     b'{"type":"payment.updated","payload":{"id":"p","customer_id":"c-1","amount":100.00},'

@@ -18,9 +18,13 @@ from relay.delivery.http.request import destination
 from relay.delivery.http.sender import Sender, SendResult
 from tests.support.certificates import Pki, make
 from tests.support.https import serving
-from tests.support.program import lean_relay, running, wait_until
+from tests.support.program import (
+    lean_relay,
+    running,
+)
 from tests.support.receiving import a_receiver
 from tests.support.sending import a_request
+from tests.support.waiting import wait_until
 
 Run = Callable[[Any], Any]
 

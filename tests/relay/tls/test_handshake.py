@@ -20,7 +20,12 @@ from relay.receiver.limits import ReceiverLimits
 from tests.support.certificates import SERVER, Pki, make
 from tests.support.https import call, called, client_context, serving
 from tests.support.program import connect
-from tests.support.receiving import Running, a_post, a_receiver, until
+from tests.support.receiving import (
+    Running,
+    a_post,
+    a_receiver,
+)
+from tests.support.waiting import until
 
 Run = Callable[[Any], None]
 

@@ -16,7 +16,12 @@ import pytest
 
 from tests.support.certificates import KINDS, Client, Pki
 from tests.support.https import call, client_context, serving
-from tests.support.receiving import Running, a_post, a_receiver, until
+from tests.support.receiving import (
+    Running,
+    a_post,
+    a_receiver,
+)
+from tests.support.waiting import until
 
 VERSIONS = {"TLSv1.2": ssl.TLSVersion.TLSv1_2, "TLSv1.3": ssl.TLSVersion.TLSv1_3}
 

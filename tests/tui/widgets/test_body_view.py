@@ -57,7 +57,7 @@ class Screen:
         await self.wait_for(lambda: self.view.is_ready, "the body")
 
     async def wait_for(self, holds: Callable[[], bool], what: str) -> None:
-        deadline = monotonic() + 10
+        deadline = monotonic() + 60
         await self.pilot.idle()
         while not holds():
             assert monotonic() < deadline, f"still waiting for {what}"

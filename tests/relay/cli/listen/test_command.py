@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -32,19 +31,13 @@ from tests.support.program import (
     working_folder,
 )
 from tests.support.terminal import at_a_terminal
+from tests.support.waiting import wait_until
 
 NOHUP = (
     "import os, signal, sys; signal.signal(signal.SIGHUP, signal.SIG_IGN);"
     " os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
 )
 """What nohup does, as a program."""
-
-
-def until(holds: Callable[[], bool], what: str, within_s: float = 15.0) -> None:
-    deadline = time.monotonic() + within_s
-    while not holds():
-        assert time.monotonic() < deadline, f"still waiting for {what}"
-        time.sleep(0.01)
 
 
 def is_running(pid: int) -> bool:
@@ -67,7 +60,7 @@ def test_it_says_where_it_listens_and_what_came(tmp_path: Path) -> None:
         post(relay.port, a_request(a_body("e-1")))
         post(relay.port, a_request(a_body("e-1")))
         post(relay.port, a_request(b"not json", secret=None, target="/x"))
-        until(lambda: relay.said.count("\n") >= 4, "four lines")
+        wait_until(lambda: relay.said.count("\n") >= 4, "four lines")
         assert relay.stop() == 0
     assert (tmp_path / "stdout").read_text() == f"listening on {relay.url}\n"
     assert relay.said.splitlines() == [
@@ -94,7 +87,7 @@ def test_hostile_text_reaches_the_terminal_cleaned(tmp_path: Path) -> None:
     """Escape sequences in a type or a path are shown, not sent."""
     with running(tmp_path) as relay:
         post(relay.port, a_request(b'{"type":"\\u001b]0;owned\\u0007\\u202e","payload":{},"event_id":"1"}'))
-        until(lambda: relay.said.count("\n") >= 2, "the line")
+        wait_until(lambda: relay.said.count("\n") >= 2, "the line")
     data = (tmp_path / "stderr").read_bytes()
     assert b"\x1b" not in data
     assert b"\x07" not in data
@@ -108,11 +101,11 @@ def test_sighup_reads_settings_again_or_keeps_the_old(tmp_path: Path) -> None:
     with running(tmp_path) as relay:
         settings.write_text("respond = 500\n")
         relay.process.send_signal(signal.SIGHUP)
-        until(lambda: "settings read again" in relay.said, "the reload")
+        wait_until(lambda: "settings read again" in relay.said, "the reload")
         assert post(relay.port, a_request(a_body())).status == 500
         settings.write_text("respnd = 500\n")
         relay.process.send_signal(signal.SIGHUP)
-        until(lambda: "as before" in relay.said, "the complaint")
+        wait_until(lambda: "as before" in relay.said, "the complaint")
         assert "respnd" in relay.said
         assert post(relay.port, a_request(a_body())).status == 500
 
@@ -122,7 +115,7 @@ def test_a_second_signal_ends_at_once(tmp_path: Path) -> None:
     with running(tmp_path, "--respond-delay", "60") as relay:
         with socket.create_connection(("127.0.0.1", relay.port)) as caller:
             caller.sendall(a_request(a_body()))
-            until(lambda: "1 payment.updated" in relay.said, "the capture")
+            wait_until(lambda: "1 payment.updated" in relay.said, "the capture")
             relay.process.send_signal(signal.SIGINT)
             time.sleep(0.2)  # Both signals at once would be one: the first must have been taken.
             relay.process.send_signal(signal.SIGINT)
@@ -232,12 +225,12 @@ def test_in_the_background(tmp_path: Path) -> None:
         assert path.stat().st_mode & 0o777 == 0o600
         assert path.parent.stat().st_mode & 0o777 == 0o700
         post(port_of(ready["url"]), a_request(a_body()))
-        until(lambda: "1 payment.updated valid\n" in path.read_text(), "the line")
+        wait_until(lambda: "1 payment.updated valid\n" in path.read_text(), "the line")
         again = lean_relay(tmp_path, "listen", *words)
         assert (again.returncode, json.loads(again.stdout)["word"]) == (1, "engine-running")
     finally:
         assert lean_relay(tmp_path, "stop", "--db", db).returncode == 0
-    until(lambda: not is_running(ready["pid"]), "its end")
+    wait_until(lambda: not is_running(ready["pid"]), "its end")
 
 
 def test_a_full_log_file_begins_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

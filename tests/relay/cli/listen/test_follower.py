@@ -14,7 +14,7 @@ from relay.config import Settings, load
 from relay.models import Attempt, AttemptEvent, Signature
 from relay.store.read.reader import Reader
 from tests.support.factories import NOON, a_capture, a_delivery, insert, insert_attempt, new_log
-from tests.support.program import wait_until
+from tests.support.waiting import wait_until
 
 Output = pytest.CaptureFixture[str]
 

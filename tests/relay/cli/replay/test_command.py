@@ -18,8 +18,7 @@ from typing import Any
 import pytest
 
 from relay.lean.signature import sign
-from tests.support.backend import a_backend
-from tests.support.backends import Backend, Wire, answers, backend, free_port
+from tests.support.backends import Backend, Wire, answers, backend, free_port, replies
 from tests.support.factories import BODY, a_capture, insert_all, new_log
 from tests.support.lean_requests import SECRET, a_body, a_request
 from tests.support.program import (
@@ -30,9 +29,9 @@ from tests.support.program import (
     lean_relay,
     lean_relay_here,
     running,
-    wait_until,
     working_folder,
 )
+from tests.support.waiting import wait_until
 
 LINE = "1 payment.updated -> 200 in "
 
@@ -174,8 +173,8 @@ def test_json_has_each_attempt_and_the_run(folder: Path, there: Backend) -> None
 
 def test_expectations(folder: Path) -> None:
     """Each word holds, or ends with 3 and names what differs; `recorded` is the answer before."""
-    with a_backend("500", "200", "201", "200", "200", "503") as port:
-        to = ("--to", f":{port}")
+    with backend(replies("500", "200", "201", "200", "200", "503")) as there:
+        to = ("--to", there.url)
         assert "expected the response before this replay, but none is recorded" in command(
             folder, "replay", "1", *to, "--expect", "recorded", code=3
         )

@@ -14,7 +14,14 @@ import pytest
 from tests.relay.cli.replay.test_command import command
 from tests.support.backends import Backend, Wire, backend
 from tests.support.factories import a_capture, insert_all, new_log
-from tests.support.program import RELAY, Process, environment, running, wait_until, working_folder
+from tests.support.program import (
+    RELAY,
+    Process,
+    environment,
+    running,
+    working_folder,
+)
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture

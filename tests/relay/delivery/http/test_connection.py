@@ -19,7 +19,13 @@ from relay.delivery.http.request import destination
 from relay.delivery.http.sender import Sender, SendResult
 from tests.support import backends
 from tests.support.backends import Authority, Backend, Wire, backend, free_port
-from tests.support.sending import Run, a_request, one_try, parsed, until
+from tests.support.sending import (
+    Run,
+    a_request,
+    one_try,
+    parsed,
+)
+from tests.support.waiting import until
 
 
 def test_nothing_listens(run: Run) -> None:

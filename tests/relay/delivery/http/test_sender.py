@@ -21,7 +21,13 @@ from tests.support import backends
 from tests.support.backends import CHUNKED, OK, Backend, Behaviour, Wire, backend, free_port
 from tests.support.lean_requests import SECRET, signed
 from tests.support.receiving import a_receiver
-from tests.support.sending import Run, a_request, one_try, parsed, until
+from tests.support.sending import (
+    Run,
+    a_request,
+    one_try,
+    parsed,
+)
+from tests.support.waiting import until
 
 # -- what the backend sees -----------------------------------------------------------------------
 

@@ -16,7 +16,11 @@ from relay.delivery.http.sender import Sender, SendResult
 from relay.delivery.http.standstill import awake_and_asleep
 from tests.support import backends
 from tests.support.backends import KEPT, OK, Backend, Wire, backend
-from tests.support.sending import Run, a_request, until
+from tests.support.sending import (
+    Run,
+    a_request,
+)
+from tests.support.waiting import until
 
 
 @contextmanager

@@ -87,7 +87,7 @@ def between(tmp_path: Path) -> Iterator[tuple[int, Backend]]:
             stderr=subprocess.DEVNULL,
         )
         try:
-            deadline = monotonic() + 10
+            deadline = monotonic() + 60
             while True:
                 try:
                     socket.create_connection(("127.0.0.1", port), 1).close()

@@ -16,7 +16,11 @@ from relay.delivery.http.request import destination
 from relay.delivery.http.sender import Sender, SendResult
 from relay.delivery.http.standstill import Standstill, awake_and_asleep
 from tests.support.backends import OK, Backend, Wire, answers, backend, says
-from tests.support.sending import Run, a_request, until
+from tests.support.sending import (
+    Run,
+    a_request,
+)
+from tests.support.waiting import until
 
 STANDS_S = 0.6
 

@@ -16,7 +16,7 @@ from relay.store.write import checkpoints
 from relay.store.write.client import Writer
 from tests.relay.store.write.test_client import a_row, a_writer
 from tests.relay.store.write.test_recorder import a_recorder
-from tests.support.program import wait_until
+from tests.support.waiting import wait_until
 
 STAY = """
 import sqlite3, sys

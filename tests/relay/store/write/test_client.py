@@ -24,7 +24,11 @@ from relay.store.write import client as writer_module
 from relay.store.write import files
 from relay.store.write.client import Writer
 from relay.store.write.recorder import ROWS_AT_ONCE, WriteTimeouts
-from tests.support.receiving import executed, rows, until
+from tests.support.receiving import (
+    executed,
+    rows,
+)
+from tests.support.waiting import until
 
 
 def a_row(

@@ -17,7 +17,10 @@ from relay.store.write import event_index
 from relay.store.write.event_index import EventIndex
 from tests.relay.store.write.test_client import a_row, a_writer
 from tests.relay.store.write.test_recorder import a_recorder
-from tests.support.receiving import rows, until
+from tests.support.receiving import (
+    rows,
+)
+from tests.support.waiting import until
 
 
 def test_what_is_not_indexed_yet_is_found_all_the_same(

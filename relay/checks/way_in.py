@@ -1,4 +1,4 @@
-"""`doctor --public`: sends a sample through `public_url` and looks for it in the database."""
+"""The check of the way in: sends a sample through `public_url` and looks for it in the database."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from time import monotonic
 
-from relay.cli.doctor.checks import Finding, fault, ok
+from relay.checks.findings import Finding, fault, ok
 from relay.config import Settings, read_secrets
 from relay.control import lock
 from relay.delivery import samples

@@ -1,11 +1,11 @@
-"""The TLS checks of `doctor`: HTTPS of the receiver, and certificates for targets."""
+"""The check of HTTPS at the receiver."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from relay.cli.doctor.checks import Finding, fault, ok, warning
+from relay.checks.findings import Finding, fault, ok, warning
 from relay.config import Settings, default_certs
 from relay.errors import RelayError
 
@@ -48,22 +48,3 @@ def receiver(settings: Settings) -> Iterator[Finding]:
             "any client with a certificate of these authorities is accepted, not only Lean",
             "pin Lean's certificate with client_pin; `lean-relay certs show ID` prints the pins",
         )
-
-
-def targets(settings: Settings) -> Iterator[Finding]:
-    """Whether the authorities and the certificate for targets can be used."""
-    if (settings.target_ca, settings.target_cert, settings.target_key) == (None, None, None):
-        return
-    from relay.tls.client_cert import for_targets
-
-    try:
-        left_out = for_targets(settings.target_ca, settings.target_cert, settings.target_key)
-    except RelayError as error:
-        yield fault(CHECK, str(error), "correct it; until then the relay does not start")
-        return
-    for note in left_out:
-        yield warning(CHECK, note, "replace that one, or remove it from the file")
-    if settings.target_ca is not None:
-        yield ok(CHECK, f"targets' certificates are checked against {settings.target_ca}")
-    if settings.target_cert is not None:
-        yield ok(CHECK, f"{settings.target_cert} can be shown to targets")

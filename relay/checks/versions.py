@@ -1,12 +1,16 @@
-"""The checks of `doctor` on versions: Python, the libraries, aiohttp's parser, SQLite."""
+"""The checks of versions: Python, the libraries, aiohttp's parser, SQLite."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+import sqlite3
+import sys
+from collections.abc import Iterable, Iterator
 from importlib import metadata
 
-from relay.cli.doctor.checks import Finding, fault, ok, warning
+from relay.checks.findings import Finding, fault, ok, warning
+
+PACKAGE = "lean-relay"
 
 _FLOOR = re.compile(r"(?P<name>[\w.-]+)[^;]*>=(?P<version>[\d.]+)[^;]*", re.ASCII)
 """A requirement without a marker: one that every platform needs, and no extra adds."""
@@ -19,6 +23,15 @@ def floors(requirements: Iterable[str]) -> dict[str, str]:
 
 
 PYTHON_FLOOR = (3, 11)
+
+
+def every() -> Iterator[Finding]:
+    """Every check of a version; none needs settings."""
+    yield python_version(sys.version_info[:3])
+    for name, floor in floors(metadata.requires(PACKAGE) or ()).items():
+        yield library(name, floor)
+    yield http_parser()
+    yield sqlite_version(sqlite3.sqlite_version)
 
 
 def python_version(running: tuple[int, ...]) -> Finding:

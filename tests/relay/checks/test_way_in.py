@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from relay.cli.doctor import public_url
+from relay.checks import way_in
 from relay.config import Settings, load
 from relay.store.read.reader import Reader
 from tests.support.lean_requests import SECRET
@@ -60,7 +60,7 @@ async def test_a_sample_goes_out_and_comes_in(engine: Running, monkeypatch: pyte
 
     monkeypatch.setenv("LEAN_WEBHOOK_SECRET", SECRET)
     async with in_between(pass_on) as url:
-        finding = await public_url.way_in(settings(engine.db, url, LEAN_WEBHOOK_SECRET=SECRET))
+        finding = await way_in.way_in(settings(engine.db, url, LEAN_WEBHOOK_SECRET=SECRET))
     assert finding.level == "ok"
     with Reader(engine.db) as reader:
         capture = reader.capture(reader.newest_id())
@@ -78,14 +78,14 @@ async def test_a_tunnel_that_changes_bodies_is_found_out(engine: Running) -> Non
             return web.Response(status=answer.status)
 
     async with in_between(rewrite) as url:
-        finding = await public_url.way_in(settings(engine.db, url))
+        finding = await way_in.way_in(settings(engine.db, url))
     assert finding.level == "fault"
     assert "arrived with different bytes than were sent" in finding.text
 
 
 async def test_a_url_that_leads_elsewhere(engine: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another program that answers 200, one that answers 502, and nobody are three different faults."""
-    monkeypatch.setattr(public_url, "STORED_WITHIN_S", 0.2)
+    monkeypatch.setattr(way_in, "STORED_WITHIN_S", 0.2)
 
     async def fine(request: web.Request) -> web.Response:
         return web.Response()
@@ -96,8 +96,8 @@ async def test_a_url_that_leads_elsewhere(engine: Running, monkeypatch: pytest.M
     said = []
     for handler in (fine, bad_gateway):
         async with in_between(handler) as url:
-            said.append(await public_url.way_in(settings(engine.db, url)))
-    said.append(await public_url.way_in(settings(engine.db, url)))
+            said.append(await way_in.way_in(settings(engine.db, url)))
+    said.append(await way_in.way_in(settings(engine.db, url)))
     assert [finding.level for finding in said] == ["fault"] * 3
     assert f"{url.rpartition(':')[0]}" in said[0].text
     assert "responded 200, but the sample is not in" in said[0].text
@@ -107,8 +107,8 @@ async def test_a_url_that_leads_elsewhere(engine: Running, monkeypatch: pytest.M
 
 async def test_what_has_to_be_there_first(tmp_path: Path) -> None:
     """Without a public_url, or without an engine, nothing is posted, and what to start is said."""
-    assert "no public_url" in (await public_url.way_in(settings(tmp_path / "x.db", None))).text
-    finding = await public_url.way_in(settings(tmp_path / "x.db", "https://relay.invalid"))
+    assert "no public_url" in (await way_in.way_in(settings(tmp_path / "x.db", None))).text
+    finding = await way_in.way_in(settings(tmp_path / "x.db", "https://relay.invalid"))
     assert finding.text == "no engine is running on this database"
     assert not os.listdir(tmp_path)
 

@@ -1,0 +1,28 @@
+"""All checks that need settings, in the order in which to fix what they find."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from relay.checks import clock, database, engine, public_url, secrets, targets, tls
+from relay.checks.findings import Finding
+from relay.config import Settings
+
+
+async def every(settings: Settings) -> AsyncIterator[Finding]:
+    """The findings of each check, one after another; only targets are contacted."""
+    for check in (database.folder, database.database, engine.engine_and_port):
+        for finding in check(settings):
+            yield finding
+    for finding in await targets.reachable(settings):
+        yield finding
+    for check in (
+        tls.receiver,
+        targets.certificates,
+        secrets.secrets,
+        secrets.app_token,
+        clock.clock,
+        public_url.configured,
+    ):
+        for finding in check(settings):
+            yield finding

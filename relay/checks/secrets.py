@@ -1,0 +1,42 @@
+"""The checks of the webhook secrets and the application token."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from relay.checks.findings import Finding, fault, ok, warning
+from relay.config import Settings, read_app_token, read_secrets
+from relay.errors import UsageError
+
+
+def secrets(settings: Settings) -> Iterator[Finding]:
+    """Whether signatures can be checked."""
+    if not settings.secrets:
+        yield warning(
+            "secrets",
+            "no webhook secret is configured, so signatures are not checked",
+            "set LEAN_WEBHOOK_SECRET_FILE, or [secrets] in lean-relay.toml",
+        )
+        return
+    names = ", ".join(source.name for source in settings.secrets)
+    yield from _read("secrets", f"readable: {names}", read_secrets, settings)
+
+
+def app_token(settings: Settings) -> Iterator[Finding]:
+    """Whether the application token, where one is configured, can be read."""
+    if settings.app_token is not None:
+        yield from _read("app token", "readable", read_app_token, settings)
+
+
+def _read(check: str, fine: str, read: Callable[..., object], settings: Settings) -> Iterator[Finding]:
+    unwise: list[str] = []
+    try:
+        read(settings, warn=unwise.append)
+    except UsageError as error:
+        for line in str(error).splitlines():
+            yield fault(check, line, "put the secret there, or remove the setting")
+        return
+    yield ok(check, fine)
+    for text in unwise:
+        said, _, step = text.partition("; ")
+        yield warning(check, said, step or "check that the secret is the one in Lean's dashboard")

@@ -1,0 +1,68 @@
+"""The checks of targets: routes, reachability, and the certificates for them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from relay.checks.findings import Finding, fault, ok, warning
+from relay.config import Settings
+from relay.errors import RelayError, UsageError
+
+
+async def reachable(settings: Settings) -> list[Finding]:
+    """Whether each target can be reached, and other errors in the routes."""
+    from relay.delivery.destinations import destinations
+    from relay.delivery.http.connect import unreachable_reason
+    from relay.receiver.routes import Routes
+    from relay.text.targets import leads_to, target_name
+
+    if not settings.forward:
+        return [
+            ok(
+                "targets",
+                "none, so captures are only stored; add one with --forward-to, or `forward` in the settings",
+            )
+        ]
+    found: list[Finding] = []
+    for route in settings.forward:
+        try:
+            Routes([route], datetime.now(UTC))
+        except UsageError as error:
+            step = "correct it; until then `lean-relay listen` does not start"
+            found.append(fault("targets", str(error), step))
+    names = list(dict.fromkeys(target_name(route.to) for route in settings.forward))
+    ways = destinations(names, settings).values()
+    for name, why_not in zip(names, await asyncio.gather(*map(unreachable_reason, ways)), strict=True):
+        if leads_to(name, settings.host, settings.port):
+            step = "use the port of your backend, or listen on another with --port"
+            found.append(fault("targets", f"{name} is this relay itself", step))
+        elif why_not is not None:
+            step = "start your backend, or correct the target; captures wait for it"
+            found.append(warning("targets", f"{name}: {why_not}", step))
+        else:
+            found.append(ok("targets", f"{name} can be reached"))
+    if settings.insecure:
+        step = "set target_ca to its authority, and remove `insecure`"
+        found.append(warning("targets", "certificates of targets are not checked", step))
+    return found
+
+
+def certificates(settings: Settings) -> Iterator[Finding]:
+    """Whether the authorities and the certificate for targets can be used."""
+    if (settings.target_ca, settings.target_cert, settings.target_key) == (None, None, None):
+        return
+    from relay.tls.client_cert import for_targets
+
+    try:
+        left_out = for_targets(settings.target_ca, settings.target_cert, settings.target_key)
+    except RelayError as error:
+        yield fault("tls", str(error), "correct it; until then the relay does not start")
+        return
+    for note in left_out:
+        yield warning("tls", note, "replace that one, or remove it from the file")
+    if settings.target_ca is not None:
+        yield ok("tls", f"targets' certificates are checked against {settings.target_ca}")
+    if settings.target_cert is not None:
+        yield ok("tls", f"{settings.target_cert} can be shown to targets")

@@ -1,0 +1,38 @@
+"""The engine and its port."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+from time import time
+
+from relay.checks import engine
+from relay.control.lock import Holder, Lock
+from tests.support.loaded_settings import settings
+
+
+def test_a_port_that_is_held_is_a_fault(home: Path) -> None:
+    """A port that another program listens on is a fault that says so; a free one is ok."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        running, held = engine.engine_and_port(settings(port=port))
+        assert (running.level, held.level) == ("ok", "fault")
+        assert f"127.0.0.1 port {port} cannot be used: Address already in use" in held.text
+    _, free = engine.engine_and_port(settings(port=port))
+    assert free.level == "ok"
+    _, nowhere = engine.engine_and_port(settings(host="no-such-host.invalid"))
+    assert nowhere.level == "fault"
+
+
+def test_an_engine_that_runs_is_found(db: Path) -> None:
+    """An engine on this log is named with its pid and URL; its own port is not held against it."""
+    lock = Lock.take(db)
+    try:
+        lock.describe(Holder(pid=os.getpid(), started_at=time(), url="http://127.0.0.1:5326"))
+        (running,) = engine.engine_and_port(settings(port=5326))
+        assert running.text == f"running as pid {os.getpid()}, receiving webhooks at http://127.0.0.1:5326"
+        running, port = engine.engine_and_port(settings(port=8080))
+        assert (running.level, port.level) == ("ok", "warning")
+    finally:
+        lock.release()

@@ -1,0 +1,113 @@
+"""Which tests cover a module: those in the file of its name, those that import it, or those named here."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+THROUGH: dict[str, str] = {
+    "relay/config/test_loading.py": (
+        "relay.config: declarations entries environment plain_json sources tables"
+    ),
+    "relay/config/test_project.py": "relay.config: reach",
+    "relay/config/test_secrets.py": "relay.config: secret_warnings",
+    "relay/filters/test_filters.py": "relay.filters: content parser tls tree",
+    "relay/text/test_decoding.py": "relay.text: encodings",
+    "relay/tls/test_formats.py": "relay.tls: checks der openssl_object",
+    "relay/tls/test_handshake.py": "relay.tls: probe",
+    "relay/control/test_server.py": "relay.control: address",
+    "relay/store/read/test_reader.py": "relay.models: captures deliveries json_forms refusals states times",
+    "relay/store/read/test_search.py": "relay.store.read: filter_sql opening shapes",
+    "relay/store/read/test_journeys.py": "relay.store.read: attempts related",
+    "relay/store/write/test_recorder.py": "relay.store: opening rows tables",
+    "relay/store/write/test_client.py": "relay.store.write: answers channel process replays shapes",
+    "relay/store/write/test_guard.py": "relay.store.write: file_identity wal_index",
+    "relay/engine/test_engine.py": (
+        "relay.engine: forwarding maintenance reachability receiver replays shape_worker; "
+        "relay.store.write: cleanup"
+    ),
+    "relay/delivery/test_replay_run.py": "relay.delivery: replay_jobs replay_summary",
+    "relay/delivery/http/test_sender_bad_backends.py": "relay.delivery.http: broken_head tls_errors",
+    "relay/cli/test_target_tls.py": "relay.delivery.http: tls_contexts",
+    "relay/receiver/test_receiver.py": (
+        "relay.receiver: body_budget connections intake response_rules responses web_pages"
+    ),
+    "relay/cli/test_doctor.py": "relay.checks: order",
+    "relay/cli/test_output.py": "relay.cli: diff listing show tail",
+    "relay/cli/test_kinds.py": "relay.cli: json_lines",
+    "relay/cli/test_tui.py": "relay.cli: join_options; relay.cli.listen: child",
+    "relay/cli/listen/test_command.py": "relay.cli.listen: detach options shutdown",
+    "relay/cli/replay/test_command.py": "relay.cli.replay: editor follow",
+    "relay/cli/shapes/test_command.py": "relay.cli.shapes: contract_check sources",
+    "relay/cli/trigger/test_command.py": "relay.cli.trigger: explain",
+    "test_readme.py": "relay.cli: manual",
+    "tui/bodies/test_viewers.py": "tui.bodies: document fields hexdump preparing shown",
+    "tui/main/test_screen.py": (
+        "tui: palette terminal_watch; tui.gateway: gateway; tui.main: context services; "
+        "tui.widgets: cursor_list keys_foot lines list_frame status_line text"
+    ),
+    "tui/main/test_filter.py": "tui.widgets: filter_bar suggestions",
+    "tui/main/test_detail.py": "tui.presenters: bodies; tui.widgets: detail",
+    "tui/main/test_replay.py": (
+        "tui.gateway: checking replays; tui.presenters: preview; tui.widgets: replay_line toggle"
+    ),
+    "tui/screens/test_refusals.py": "tui.presenters: refusals",
+    "tui/test_snapshots.py": "tui: theme",
+}
+"""Test file -> the modules that it covers without importing them: `package: module ...; package: ...`."""
+
+
+def modules() -> dict[str, Path]:
+    """Each module of both packages, with its path below the root."""
+    found = {}
+    for top in ("relay", "tui"):
+        for path in (ROOT / top).rglob("*.py"):
+            if not path.name.startswith("__"):
+                relative = path.relative_to(ROOT)
+                found[".".join(relative.with_suffix("").parts)] = relative
+    return found
+
+
+def imported_by_tests() -> set[str]:
+    """Every name that a test file imports, with and without the last part."""
+    names = set()
+    for path in (ROOT / "tests").rglob("test_*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module is not None:
+                names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+            elif isinstance(node, ast.Import):
+                names |= {alias.name for alias in node.names}
+    return names
+
+
+def covered_through() -> dict[str, str]:
+    """Module -> test file, of `THROUGH`."""
+    found: dict[str, str] = {}
+    for test, groups in THROUGH.items():
+        for group in groups.split("; "):
+            package, _, names = group.partition(": ")
+            found |= {f"{package}.{name}": test for name in names.split()}
+    return found
+
+
+def test_every_module_has_tests_that_a_reader_finds() -> None:
+    """A module has a test file of its name, is imported by one, or is named in `THROUGH`."""
+    imported, through = imported_by_tests(), covered_through()
+    lost = [
+        module
+        for module, path in modules().items()
+        if not (ROOT / "tests" / path.parent / f"test_{path.name}").exists()
+        and module not in imported
+        and module not in through
+    ]
+    assert not lost, f"add a test file of its name, or name the one that covers it in THROUGH: {lost}"
+
+
+def test_the_list_is_true() -> None:
+    """Each test file and module of `THROUGH` exists, and no module is listed that a test file imports."""
+    known, imported, through = modules(), imported_by_tests(), covered_through()
+    assert [test for test in THROUGH if not (ROOT / "tests" / test).exists()] == []
+    assert [module for module in through if module not in known] == []
+    assert [module for module in through if module in imported] == []
