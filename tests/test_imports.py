@@ -47,6 +47,13 @@ def test_version_loads_nothing_heavy() -> None:
     assert not loaded & set(HEAVY)
 
 
+def test_commands_load_no_engine() -> None:
+    """Commands that ask a running engine start without loading one."""
+    names = ("annotate", "forward", "replay.command", "status", "stop", "verify", "shapes.command")
+    loaded = loaded_by("\n".join(f"import relay.cli.{name}" for name in names))
+    assert not loaded & {"relay.engine.engine", "relay.receiver.receiver", "sqlite_utils", "h11"}
+
+
 def test_relay_loads_no_terminal_library() -> None:
     """All of `relay` can be loaded, and brings in neither Textual nor Rich nor `tui`."""
     loaded = loaded_by("\n".join(f"import {name}" for name in modules_of("relay")))

@@ -14,7 +14,7 @@ from relay.cli.json_lines import print_result
 from relay.cli.option_rules import exclude
 from relay.config import Settings
 from relay.control.messages import NoteRequest, PruneRequest, StarRequest, id_ranges
-from relay.engine import engine
+from relay.engine import access
 from relay.errors import UsageError
 from relay.store.read.reader import Reader
 from relay.store.read.selection import select_ids
@@ -36,7 +36,7 @@ def star_command(invocation: Invocation, selection: tuple[str, ...], remove: boo
     """Mark captures: starred ones stay when old ones are removed, and `is:starred` finds them."""
     settings = invocation.settings()
     ids = _chosen(settings, selection)
-    result = run_async(engine.request(settings, StarRequest(ids, not remove)))
+    result = run_async(access.request(settings, StarRequest(ids, not remove)))
     text = f"{'un' if remove else ''}starred {captures(result.changed)}"
     print_result(invocation, "star", result, text)
 
@@ -58,7 +58,7 @@ def note_command(invocation: Invocation, selection: tuple[str, ...], text: str |
         raise UsageError("the note is empty; --remove takes one away")
     settings = invocation.settings()
     ids = _chosen(settings, selection)
-    result = run_async(engine.request(settings, NoteRequest(ids, None if remove else text)))
+    result = run_async(access.request(settings, NoteRequest(ids, None if remove else text)))
     what = "removed the note of" if remove else "wrote the note to"
     print_result(invocation, "note", result, f"{what} {captures(result.changed)}")
 
@@ -88,7 +88,7 @@ def prune_command(invocation: Invocation, selection: tuple[str, ...], starred: b
     ids = _chosen(settings, selection)
     if not yes:
         _confirm(settings, ids, starred)
-    result = run_async(engine.request(settings, PruneRequest(id_ranges(ids), starred)))
+    result = run_async(access.request(settings, PruneRequest(id_ranges(ids), starred)))
     spared = len(ids) - result.removed
     text = f"removed {captures(result.removed)}" + (f"; starred ones stay: {spared}" if spared else "")
     print_result(invocation, "prune", result, text)

@@ -18,12 +18,12 @@ from relay.control import client
 from relay.control.exchange import EngineRequest
 from relay.control.lock import holder
 from relay.control.messages import ForwardRequest, PauseRequest, PauseResult, ResumeRequest
-from relay.engine.forwarding import format_deliveries
 from relay.errors import Unreachable, UsageError
 from relay.store.read.reader import Reader
 from relay.store.read.selection import select_ids
 from relay.text.local_time import now
 from relay.text.safe import visible
+from relay.text.units import format_deliveries
 
 
 @click.command("forward", cls=FilterCommand)

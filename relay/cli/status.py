@@ -23,13 +23,12 @@ from relay.control.messages import (
     TargetStatus,
 )
 from relay.delivery.replay_summary import started_by
-from relay.engine import engine
-from relay.engine.forwarding import format_deliveries
+from relay.engine import access
 from relay.errors import Exit, NotFound, RelayError, Unreachable
 from relay.models import CaptureTotals, Signature
 from relay.store.read.reader import Reader
 from relay.text.safe import visible
-from relay.text.units import format_duration
+from relay.text.units import format_deliveries, format_duration
 
 LOOK_EVERY_S = 0.1
 
@@ -163,7 +162,7 @@ def reload_command(invocation: Invocation) -> None:
         raise Unreachable(
             f"no engine runs on {settings.db}; `lean-relay listen` starts one", word="no-engine"
         )
-    result = asyncio.run(engine.request(settings, ReloadRequest()))
+    result = asyncio.run(access.request(settings, ReloadRequest()))
     print_result(invocation, "reload", result, reloaded(result))
 
 

@@ -250,13 +250,13 @@ def check_record(name: str, text: bytes) -> Checked | None:
 async def save_all(settings: Settings, checks: Sequence[Checked]) -> int:
     """Make the engine store the new states; returns how many changed."""
     from relay.control.messages import VerifyRequest
-    from relay.engine import engine  # with the web server, which only this needs
+    from relay.engine import access  # with the web server, which only this needs
 
     changed = 0
     for start in range(0, len(checks), SAVED_AT_ONCE):
         some = checks[start : start + SAVED_AT_ONCE]
         judged = [(one.id, str(one.signature), one.signed_by) for one in some if one.id is not None]
-        changed += (await engine.request(settings, VerifyRequest(judged))).changed
+        changed += (await access.request(settings, VerifyRequest(judged))).changed
     return changed
 
 

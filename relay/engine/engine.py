@@ -1,7 +1,6 @@
 """The one process that owns a database: opens store, receiver and control socket in order.
 
-Opens them as nested contexts and closes them in reverse. A command uses the same actions whether it asks a
-running engine or becomes one for a moment.
+Opens them as nested contexts and closes them in reverse.
 """
 
 from __future__ import annotations
@@ -18,9 +17,8 @@ from time import monotonic, time
 from types import TracebackType
 
 from relay.config import SETTINGS, Settings, plain_values, with_left_out_of
-from relay.control import client
-from relay.control.exchange import A, EngineRequest, Requester, own_version
-from relay.control.lock import Holder, Lock, holder, lock_path
+from relay.control.exchange import A, EngineRequest, own_version
+from relay.control.lock import Holder, Lock, lock_path
 from relay.control.messages import (
     CompareRequest,
     CompareResult,
@@ -406,24 +404,3 @@ class _Interrupt:
     ) -> None:
         if self._asked and kind is asyncio.CancelledError and not self._task.uncancel():
             raise RelayError("another command had this one end before it was done", word="stopped") from error
-
-
-async def request(settings: Settings, message: EngineRequest[A]) -> A:
-    """Send a request to the database's engine: the running one, or this process as the engine for that long.
-
-    Raises:
-        Unreachable: an engine holds the database and does not answer.
-        RelayError: the action's own error.
-    """
-    async with connect(settings) as send:
-        return await send(message)
-
-
-@asynccontextmanager
-async def connect(settings: Settings) -> AsyncIterator[Requester]:
-    """The same for several requests to one engine, for as long as the context lasts."""
-    if holder(settings.db) is not None:
-        yield client.connection(settings.db)
-        return
-    async with running(settings, receive=False) as engine:
-        yield engine.request

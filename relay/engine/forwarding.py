@@ -35,6 +35,7 @@ from relay.store.write import deliveries
 from relay.store.write.client import Writer
 from relay.text.local_time import local
 from relay.text.targets import leads_to
+from relay.text.units import format_deliveries
 
 log = logging.getLogger("relay.forwarder")
 
@@ -252,8 +253,3 @@ async def _recover(writer: Writer, routes: Routes) -> bool:
 def _future(at: int | None) -> str | None:
     """A future time in microseconds UTC as ISO 8601, else None."""
     return None if at is None or at <= time_ns() // 1000 else iso(from_micros(at))
-
-
-def format_deliveries(count: int) -> str:
-    """`1 delivery`, `2 deliveries`."""
-    return "1 delivery" if count == 1 else f"{count} deliveries"

@@ -99,3 +99,8 @@ def parse_duration(value: object) -> timedelta:
     if seconds > LONGEST_DURATION // timedelta(seconds=1):
         raise ValueError(f"{quoted(value)} is longer than a hundred years")
     return timedelta(microseconds=int(seconds * 1_000_000))
+
+
+def format_deliveries(count: int) -> str:
+    """`1 delivery`, `2 deliveries`."""
+    return "1 delivery" if count == 1 else f"{count} deliveries"

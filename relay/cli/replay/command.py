@@ -35,7 +35,7 @@ from relay.control.messages import (
 from relay.delivery.edits import edited, is_signature_stale
 from relay.delivery.replay_options import OptionError, ReplayOptions
 from relay.delivery.replay_plan import rounds
-from relay.engine import engine
+from relay.engine import access
 from relay.errors import NotFound, UsageError
 from relay.models import Capture, body_as_json
 from relay.store.read.reader import Reader
@@ -230,7 +230,7 @@ def _confirm(settings: Settings, ids: Sequence[int], request: ReplayRequest) -> 
         often = "" if request.times == 1 else f" {request.times} times"
         raise UsageError(f"this would send {what}{often}; without a terminal to ask at, say --yes")
     first = PreviewRequest(msgspec.structs.replace(request, ranges=((ids[0], ids[0]),)))
-    targets = run_async(engine.request(settings, first)).targets
+    targets = run_async(access.request(settings, first)).targets
     times = "" if request.times == 1 else f", {request.times} times"
     if not click.confirm(visible(f"Send {what} to {' and '.join(targets)}{times}?"), err=True):
         raise click.Abort
@@ -252,7 +252,7 @@ def _print_previews(
 
     async def previewed() -> None:
         first = True
-        async with engine.connect(settings) as send:
+        async with access.connect(settings) as send:
             for capture in captures:
                 one = msgspec.structs.replace(request, ranges=((capture.id, capture.id),))
                 for preview in (await send(PreviewRequest(one))).requests:

@@ -19,7 +19,7 @@ from relay.control.messages import CancelRequest, ReplayQuery, ReplayRequest, Re
 from relay.delivery.expectations import Expectation, ExpectationCheck
 from relay.delivery.http.outcomes import NOT_SENT
 from relay.delivery.replay_summary import summary
-from relay.engine import engine
+from relay.engine import access
 from relay.errors import CheckFailed, RelayError, Unreachable
 from relay.models import AttemptEvent
 from relay.store.read import attempts
@@ -46,7 +46,7 @@ async def follow(
     Raises:
         RelayError: what the engine says; Unreachable where it goes away.
     """
-    async with engine.connect(settings) as send:
+    async with access.connect(settings) as send:
         with _cancelled_by_signals():
             begin = asyncio.ensure_future(send(request))
             interrupted = False

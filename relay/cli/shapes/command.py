@@ -191,10 +191,10 @@ def recheck(invocation: Invocation, selection: tuple[str, ...]) -> None:
 
 async def _save(settings: Settings, shapes: Mapping[str, Sequence[int]], version: str) -> int:
     from relay.control.messages import ShapesRequest
-    from relay.engine import engine  # with the web server, which only this needs
+    from relay.engine import access  # with the web server, which only this needs
 
     request = ShapesRequest({shape: list(ids) for shape, ids in shapes.items()}, version)
-    return (await engine.request(settings, request)).changed
+    return (await access.request(settings, request)).changed
 
 
 def _summary(settings: Settings, words: Sequence[str]) -> Summary:

@@ -22,7 +22,7 @@ from relay.control.messages import ForwardRequest, PauseRequest, ReloadRequest, 
 from relay.delivery import attempt, store_writer, target_queue
 from relay.delivery.http.request import OutgoingRequest
 from relay.delivery.http.sender import Sender, SendResult
-from relay.engine import engine
+from relay.engine import access, engine
 from relay.errors import UsageError
 from relay.lean.signature import sign
 from tests.relay.engine.test_engine import post
@@ -293,7 +293,7 @@ async def test_an_old_backlog_is_parked_and_sent_on_request(
         await post(running.url, a_post(b"new"))
         await until(lambda: states(settings.db) == ["parked", "ended"], "the new one")
         assert "lean-relay forward state:parked" in caplog.text
-        done = await engine.request(settings, ForwardRequest(ids=[1, 2]))
+        done = await access.request(settings, ForwardRequest(ids=[1, 2]))
         assert (done.queued, done.released) == (1, 1)
         await until(lambda: states(settings.db) == ["ended"] * 3, "both")
     assert backend.got == [b"new", b"old", b"new"]

@@ -29,7 +29,7 @@ from relay.control.messages import (
     StatusRequest,
 )
 from relay.delivery import attempt, replay_run, replay_writer
-from relay.engine import engine
+from relay.engine import access, engine
 from relay.errors import Exit, NotFound, RelayError, UsageError
 from relay.lean.signature import sign
 from relay.store.read.reader import Reader
@@ -75,7 +75,7 @@ async def ended(send: Requester, run: ReplayStatus) -> Ended:
 
 async def replayed(settings: Settings, order: ReplayRequest) -> Ended:
     """What became of an order, by an engine that lives as long as its run."""
-    async with engine.connect(settings) as send:
+    async with access.connect(settings) as send:
         return await ended(send, await send(order))
 
 
@@ -159,7 +159,7 @@ async def test_as_many_at_once_as_asked(tmp_path: Path) -> None:
 
     with backend(behave) as there:
         settings = settings_for(tmp_path, captures=5)
-        async with engine.connect(settings) as send:
+        async with access.connect(settings) as send:
             order = ReplayRequest(ranges=((1, 5),), to=(f":{there.port}",), concurrency=3)
             run = await send(order)
             await until(lambda: len(there.requests) == 3, "three requests")
@@ -237,7 +237,7 @@ async def test_cancelled_while_a_backend_hangs(tmp_path: Path) -> None:
 
     with backend(behave) as there:
         settings = settings_for(tmp_path, captures=150)
-        async with engine.connect(settings) as send:
+        async with access.connect(settings) as send:
             run = await send(ReplayRequest(ranges=((1, 150),), to=(f":{there.port}",)))
             await until(lambda: len(there.requests) == 1, "the first request")
             await send(CancelRequest(run=run.run))
@@ -258,7 +258,7 @@ async def test_a_hanging_answer_holds_up_the_next_for_so_long(
     monkeypatch.setattr(attempt, "HOLDS_UP_S", 0.05)
     with backend(hangs_until_released) as there:
         settings = settings_for(tmp_path)
-        async with engine.connect(settings) as send:
+        async with access.connect(settings) as send:
             run = await send(ReplayRequest(ranges=((1, 3),), to=(f":{there.port}",)))
             await until(lambda: len(there.requests) == 3, "all three")
             there.released.set()
@@ -304,7 +304,7 @@ async def test_an_engine_that_ends_ends_its_replays(tmp_path: Path) -> None:
 
     with backend(behave) as there:
         settings = settings_for(tmp_path)
-        async with engine.connect(settings) as send:
+        async with access.connect(settings) as send:
             await send(ReplayRequest(ranges=((1, 3),), to=(f":{there.port}",)))
             await until(lambda: len(there.requests) == 1, "the first request")
     assert [reason.partition(":")[0] for _, _, _, reason in deliveries(settings)] == [
@@ -414,7 +414,7 @@ async def test_few_runs_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     with backend(behave) as there:
         settings = settings_for(tmp_path)
         order = ReplayRequest(ranges=((1, 1),), to=(f":{there.port}",))
-        async with engine.connect(settings) as send:
+        async with access.connect(settings) as send:
             first = await send(order)
             with pytest.raises(RelayError, match="already"):
                 await send(order)
@@ -436,7 +436,7 @@ async def test_removed_while_it_is_on_its_way(tmp_path: Path) -> None:
 
     with backend(behave) as there:
         settings = settings_for(tmp_path)
-        async with engine.connect(settings) as send:
+        async with access.connect(settings) as send:
             run = await send(ReplayRequest(ranges=((1, 3),), to=(f":{there.port}",)))
             await until(lambda: len(there.requests) == 1, "the first request")
             assert (await send(PruneRequest(ranges=[(1, 2)], starred_too=True))).removed == 2
@@ -533,7 +533,7 @@ async def test_what_would_be_sent_is_shown_without_sending(tmp_path: Path) -> No
     with backend(answers()) as there:
         settings = settings_for(tmp_path)
         order = ReplayRequest(ranges=((1, 2),), to=(f":{there.port}", ":1/x"), edits=Edits(body=b"\xff"))
-        async with engine.connect(settings) as send:
+        async with access.connect(settings) as send:
             shown = await send(PreviewRequest(order))
             wrong = with_(order, edits=Edits(set=(("nothing", "1"),)))
             with pytest.raises(UsageError, match="capture 1: the body has no nothing"):
@@ -615,7 +615,7 @@ async def test_until_delivered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         (1, 500), (2, 500), (3, 200), (1, 500), (2, 500), (3, 200)
     ]  # fmt: skip
     assert [(state, reason) for _, _, state, reason in deliveries(settings)] == [("ended", None)] * 2
-    async with engine.connect(settings) as send:
+    async with access.connect(settings) as send:
         run = await send(with_(order, to=(f":{free_port()}",)))
         await until(lambda: len(rows(settings.db, "SELECT 1 FROM attempts")) > 8, "tries of one that is away")
         await send(CancelRequest(run=run.run))

@@ -33,7 +33,7 @@ from relay.control.messages import (
     StopRequest,
     StopResult,
 )
-from relay.engine import engine
+from relay.engine import access, engine
 from relay.errors import RelayError, Unreachable
 from tests.support.receiving import (
     a_post,
@@ -103,9 +103,9 @@ async def test_a_command_becomes_the_engine_where_none_runs(tmp_path: Path) -> N
     async with engine.running(settings, receive=True) as running:
         for _ in range(3):
             await post(running.url, a_post())
-        assert await engine.request(settings, StarRequest(ids=[1, 2, 99], starred=True)) == ChangeResult(2)
-    assert await engine.request(settings, StarRequest(ids=[2], starred=False)) == ChangeResult(1)
-    assert await engine.request(settings, NoteRequest(ids=[3], text="look")) == ChangeResult(1)
+        assert await access.request(settings, StarRequest(ids=[1, 2, 99], starred=True)) == ChangeResult(2)
+    assert await access.request(settings, StarRequest(ids=[2], starred=False)) == ChangeResult(1)
+    assert await access.request(settings, NoteRequest(ids=[3], text="look")) == ChangeResult(1)
     assert rows(settings.db, "SELECT capture_id, starred, text FROM notes ORDER BY 1") == [
         (1, 1, None),
         (3, 0, "look"),
@@ -132,7 +132,7 @@ async def test_a_command_s_own_engine_is_not_stopped_unless_that_is_meant(tmp_pa
     begun, left = asyncio.Event(), asyncio.Event()
 
     async def command() -> None:
-        async with engine.connect(settings) as send:
+        async with access.connect(settings) as send:
             await send(StarRequest(ids=[1], starred=True))
             begun.set()
             try:
@@ -266,9 +266,9 @@ async def test_pruned_captures_leave_no_bytes_behind(tmp_path: Path) -> None:
         for _ in range(30):
             await post(running.url, a_post(canary * 300, headers=[("X-Iban", canary.decode())]))
         await post(running.url, a_post(b"keep me"))
-        await engine.request(settings, NoteRequest(ids=[1], text=canary.decode()))
-        await engine.request(settings, StarRequest(ids=[31], starred=True))
-        result = await engine.request(settings, PruneRequest(ranges=[(1, 31)], starred_too=False))
+        await access.request(settings, NoteRequest(ids=[1], text=canary.decode()))
+        await access.request(settings, StarRequest(ids=[31], starred=True))
+        result = await access.request(settings, PruneRequest(ranges=[(1, 31)], starred_too=False))
         assert result == PruneResult(removed=30, emptied=True)
         held = b"".join(file.read_bytes() for file in settings.db.parent.iterdir())
     assert canary not in held
@@ -286,11 +286,11 @@ async def test_a_prune_outlasts_a_short_read(tmp_path: Path) -> None:
             reader.execute("BEGIN")
             reader.execute("SELECT count(*) FROM captures").fetchone()
             asyncio.get_running_loop().call_later(0.3, reader.execute, "ROLLBACK")
-            first = await engine.request(settings, PruneRequest(ranges=[(1, 1)], starred_too=False))
+            first = await access.request(settings, PruneRequest(ranges=[(1, 1)], starred_too=False))
             assert first == PruneResult(removed=1, emptied=True)
             reader.execute("BEGIN")
             reader.execute("SELECT count(*) FROM captures").fetchone()
-            second = await engine.request(settings, PruneRequest(ranges=[(2, 2)], starred_too=False))
+            second = await access.request(settings, PruneRequest(ranges=[(2, 2)], starred_too=False))
             assert second == PruneResult(removed=1, emptied=False)
 
 
@@ -300,7 +300,7 @@ async def test_keep_removes_old_captures(tmp_path: Path) -> None:
     async with engine.running(settings, receive=True) as running:
         for _ in range(4):
             await post(running.url, a_post())
-        await engine.request(settings, StarRequest(ids=[1], starred=True))
+        await access.request(settings, StarRequest(ids=[1], starred=True))
         await running._writer.write(
             partial(executed, sql="UPDATE captures SET received_at = 1000 WHERE id < 4")
         )

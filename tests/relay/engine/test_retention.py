@@ -14,7 +14,7 @@ import pytest
 from relay.config import ProjectFile, Settings, trusted
 from relay.config.trusted import OuterSetting
 from relay.control.messages import StarRequest
-from relay.engine import engine
+from relay.engine import access, engine
 from relay.models import Capture
 from tests.support.factories import a_capture, insert_all, new_log
 from tests.support.receiving import (
@@ -83,7 +83,7 @@ async def test_an_engine_that_serves_a_command_neither_removes_nor_speaks(
     """`star` in a cloned repository removes nothing either."""
     settings = of_project(settings)
     with caplog.at_level(logging.INFO):
-        await engine.request(settings, StarRequest(ids=[1], starred=True))
+        await access.request(settings, StarRequest(ids=[1], starred=True))
         async with engine.running(settings, receive=False) as running:
             await running.request(StarRequest(ids=[2], starred=True))
     assert said(caplog) == []
