@@ -15,7 +15,15 @@ from relay.text.safe import visible
 from tui.gateway import Checking
 from tui.main.context import CaptureContext, no_capture, no_engine
 from tui.presenters.format import Tone, format_captures
-from tui.presenters.replay import Wanted, as_expected, conclusion, expectation, order, stop_warning, verdict
+from tui.presenters.replay import (
+    ReplayForm,
+    as_expected,
+    conclusion,
+    expectation,
+    replay_request,
+    stop_warning,
+    verdict,
+)
 from tui.presenters.status import Engine
 from tui.screens.dialogs import Confirm
 from tui.screens.editing import EditScreen
@@ -45,7 +53,7 @@ class ReplayController:
 
     def __init__(self, context: CaptureContext, view: RunView) -> None:
         self._context, self._view = context, view
-        self._wanted = Wanted()
+        self._last_form = ReplayForm()
         """The form as it was sent last."""
         self._own: set[tuple[int, str]] = set()
         """Runs that were started here."""
@@ -74,19 +82,19 @@ class ReplayController:
     async def replay(self) -> None:
         """Send to the usual targets, as received."""
         ids = self._context.selected_ids()
-        if await self._confirmed(ids, Wanted()):
-            self._start(ids, order(ids, Wanted()))
+        if await self._confirmed(ids, ReplayForm()):
+            self._start(ids, replay_request(ids, ReplayForm()))
 
     async def replay_to(self) -> None:
         """Ask for targets and options, then send."""
         ids = self._context.selected_ids()
-        wanted = await self._context.ui.ask(
-            ReplayDialog(self._context.gateway.replays, ids, self._targets, self._wanted)
+        form = await self._context.ui.ask(
+            ReplayDialog(self._context.gateway.replays, ids, self._targets, self._last_form)
         )
-        if wanted is not None:
-            self._wanted = wanted
-            if await self._confirmed(ids, wanted):
-                self._start(ids, order(ids, wanted), expectation(wanted))
+        if form is not None:
+            self._last_form = form
+            if await self._confirmed(ids, form):
+                self._start(ids, replay_request(ids, form), expectation(form))
 
     async def edit(self) -> None:
         """Show the request as a form, then send it as edited."""
@@ -97,14 +105,14 @@ class ReplayController:
         except RelayError as error:
             self._context.ui.failed(error)
             return
-        sending = await self._context.ui.ask(EditScreen(replays, form, self._targets, self._wanted))
+        sending = await self._context.ui.ask(EditScreen(replays, form, self._targets, self._last_form))
         if sending is not None:
-            self._start([number], order([number], sending.wanted, sending.edits))
+            self._start([number], replay_request([number], sending.form, sending.edits))
 
-    async def _confirmed(self, ids: list[int], wanted: Wanted) -> bool:
+    async def _confirmed(self, ids: list[int], form: ReplayForm) -> bool:
         """Ask before sending more than BULK deliveries; True where confirmed or fewer."""
-        to = wanted.to.split() or list(self._targets)
-        times = int(wanted.times)
+        to = form.to.split() or list(self._targets)
+        times = int(form.times)
         count = len(ids) * times * max(len(to), 1)
         if count <= BULK:
             return True
@@ -116,16 +124,16 @@ class ReplayController:
         )
         return await self._context.ui.ask(Confirm("Send them again?", question, "Yes, send", "No")) is True
 
-    def _start(self, ids: list[int], wanted: ReplayRequest, expected: Expectation | None = None) -> None:
-        self._context.ui.start(partial(self._run, ids, wanted, expected), group="replay", exclusive=True)
+    def _start(self, ids: list[int], request: ReplayRequest, expected: Expectation | None = None) -> None:
+        self._context.ui.start(partial(self._run, ids, request, expected), group="replay", exclusive=True)
 
     # -- following -----------------------------------------------------------------------------
 
-    async def _run(self, ids: list[int], wanted: ReplayRequest, expected: Expectation | None) -> None:
+    async def _run(self, ids: list[int], request: ReplayRequest, expected: Expectation | None) -> None:
         replays = self._context.gateway.replays
         try:
             checking = None if expected is None else await replays.checking(expected)
-            progress = await replays.begin(wanted)
+            progress = await replays.begin(request)
             self._own.add(_identity(progress))
             told, attempts = 0, [0]
             while progress.is_running or attempts:

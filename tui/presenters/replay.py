@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class ReplayForm:
     """The replay form as written; blanks separate words, as in a shell."""
 
     to: str = ""
@@ -44,42 +44,42 @@ class Wanted:
     until_delivered: bool = False
 
 
-def options(wanted: Wanted) -> ReplayOptions:
+def options(form: ReplayForm) -> ReplayOptions:
     """Read the options of a form.
 
     Raises:
         OptionError: one is not valid; names the field.
     """
     return ReplayOptions.read(
-        to=_words("to", wanted.to),
-        set=_words("set", wanted.set),
-        header=_words("header", wanted.header),
-        times=wanted.times,
-        concurrency=wanted.concurrency,
-        rate=wanted.rate,
-        shuffle=wanted.shuffle,
-        expect=wanted.expect,
-        until_delivered=wanted.until_delivered,
+        to=_words("to", form.to),
+        set=_words("set", form.set),
+        header=_words("header", form.header),
+        times=form.times,
+        concurrency=form.concurrency,
+        rate=form.rate,
+        shuffle=form.shuffle,
+        expect=form.expect,
+        until_delivered=form.until_delivered,
     )
 
 
-def order(ids: Sequence[int], wanted: Wanted, edits: Edits = Edits()) -> ReplayRequest:  # noqa: B008 - frozen
+def replay_request(ids: Sequence[int], form: ReplayForm, edits: Edits = Edits()) -> ReplayRequest:  # noqa: B008 - frozen
     """The request for a replay.
 
     Args:
-        edits: made by hand, before those of `wanted`.
+        edits: made by hand, before those of `form`.
 
     Raises:
         OptionError: an option is not valid.
     """
-    read = options(wanted)
+    read = options(form)
     edits = msgspec.structs.replace(edits, set=read.edits.set, header=read.edits.header)
-    return read.request(ids, by="screen", edits=edits, resign=wanted.resign)
+    return read.request(ids, by="screen", edits=edits, resign=form.resign)
 
 
-def expectation(wanted: Wanted) -> Expectation | None:
+def expectation(form: ReplayForm) -> Expectation | None:
     """The expected response; None for any."""
-    return options(wanted).expected
+    return options(form).expected
 
 
 def doubts_about(capture: Capture, edits: Edits, *, resign: bool) -> Iterator[str]:

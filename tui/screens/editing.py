@@ -21,7 +21,7 @@ from relay.text.safe import visible
 from tui.gateway import Form, Replays
 from tui.keyboard import keymap, keys
 from tui.keyboard.keys import Key
-from tui.presenters.replay import Wanted, doubts_about, order
+from tui.presenters.replay import ReplayForm, doubts_about, replay_request
 from tui.screens.dialogs import Confirm
 from tui.screens.help import HelpScreen
 from tui.screens.preview import PreviewScreen
@@ -39,7 +39,7 @@ class Sending:
     """The result of the form."""
 
     edits: Edits
-    wanted: Wanted
+    form: ReplayForm
 
 
 class EditScreen(Screen[Sending | None]):
@@ -48,7 +48,7 @@ class EditScreen(Screen[Sending | None]):
     BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings(keys.EDIT)]
     KEYS: ClassVar[tuple[Key, ...]] = keys.EDIT
 
-    def __init__(self, replays: Replays, form: Form, targets: Sequence[str], last: Wanted) -> None:
+    def __init__(self, replays: Replays, form: Form, targets: Sequence[str], last: ReplayForm) -> None:
         """
         Args:
             replays: for the dry run.
@@ -115,12 +115,12 @@ class EditScreen(Screen[Sending | None]):
         sending = self._sending()
         if sending is None:
             return
-        if sending.edits == Edits() and not sending.wanted.resign and not sending.wanted.to.strip():
+        if sending.edits == Edits() and not sending.form.resign and not sending.form.to.strip():
             written = keymap.of(self.app).written
             leave, replay = written("edit.leave"), written("capture.replay")
             self._say(f"Nothing was changed. {leave} closes; {replay} replays the capture unchanged.")
             return
-        doubts = list(doubts_about(self._form.capture, sending.edits, resign=sending.wanted.resign))
+        doubts = list(doubts_about(self._form.capture, sending.edits, resign=sending.form.resign))
         ask = Confirm("Send it anyway?", "\n".join(doubts), "Yes, send", "No, back to the form")
         if not doubts or await self.app.push_screen_wait(ask):
             self.dismiss(sending)
@@ -129,15 +129,15 @@ class EditScreen(Screen[Sending | None]):
         sending = self._sending()
         if sending is not None:
             self._say("")
-            made = order([self._form.capture.id], sending.wanted, sending.edits)
-            self.app.push_screen(PreviewScreen(self._replays, made))
+            request = replay_request([self._form.capture.id], sending.form, sending.edits)
+            self.app.push_screen(PreviewScreen(self._replays, request))
 
     def _sending(self) -> Sending | None:
         """The result of the form; None where it is wrong, and the error is shown."""
-        wanted = Wanted(to=self.query_one("#field-to", Input).value, resign=self.query_one(Toggle).value)
+        form = ReplayForm(to=self.query_one("#field-to", Input).value, resign=self.query_one(Toggle).value)
         try:
             edits = self._form.read(self._text())
-            order([self._form.capture.id], wanted, edits)
+            replay_request([self._form.capture.id], form, edits)
         except OptionError as error:
             self._say(str(error))
             self.query_one("#field-to", Input).focus()
@@ -145,7 +145,7 @@ class EditScreen(Screen[Sending | None]):
         except ValueError as error:
             self._say(str(error))
             return None
-        return Sending(edits, wanted)
+        return Sending(edits, form)
 
     def action_editor(self) -> None:
         try:

@@ -29,9 +29,9 @@ class PreviewScreen(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings(keys.PREVIEW)]
     KEYS: ClassVar[tuple[Key, ...]] = (*keys.SCROLL, *keys.PREVIEW)
 
-    def __init__(self, replays: Replays, order: ReplayRequest) -> None:
+    def __init__(self, replays: Replays, request: ReplayRequest) -> None:
         super().__init__()
-        self._replays, self._order = replays, order
+        self._replays, self._request = replays, request
         self._page = 0
         self._pages = 1
         self._shown = Requests()
@@ -47,7 +47,7 @@ class PreviewScreen(Screen[None]):
     @work(exclusive=True, group="preview")
     async def _read(self) -> None:
         try:
-            previews, captures = await self._replays.preview(self._order, self._page)
+            previews, captures = await self._replays.preview(self._request, self._page)
         except RelayError as error:
             self._shown.show((Note(visible(str(error)), "bad"),))
             return

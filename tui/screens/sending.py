@@ -19,7 +19,7 @@ from relay.text.safe import visible
 from tui.gateway import Replays
 from tui.keyboard import keymap, keys
 from tui.presenters.format import format_captures
-from tui.presenters.replay import Wanted, order
+from tui.presenters.replay import ReplayForm, replay_request
 from tui.screens.preview import PreviewScreen
 from tui.widgets.drawn import Line
 from tui.widgets.toggle import Toggle
@@ -34,18 +34,18 @@ LINES: tuple[tuple[str, str, str], ...] = (
     ("shuffle", "Shuffle", "no; a number as the seed of a random order"),
     ("expect", "Expect", "anything; 200, 2xx, delivered or recorded"),
 )
-"""Text fields of `Wanted`: each with its label and an example."""
+"""Text fields of `ReplayForm`: each with its label and an example."""
 
 
 RESIGN = "sign again, with the original secret or else the preferred one"
 
 
-class ReplayDialog(ModalScreen[Wanted | None]):
+class ReplayDialog(ModalScreen[ReplayForm | None]):
     """Asks where to and how to replay."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings(keys.SENDING)]
 
-    def __init__(self, replays: Replays, ids: Sequence[int], usual: Sequence[str], last: Wanted) -> None:
+    def __init__(self, replays: Replays, ids: Sequence[int], usual: Sequence[str], last: ReplayForm) -> None:
         """
         Args:
             replays: for the dry run.
@@ -93,35 +93,35 @@ class ReplayDialog(ModalScreen[Wanted | None]):
             self.dismiss(None)
 
     def action_send(self) -> None:
-        wanted = self._read()
-        if self._order(wanted) is not None:
-            self.dismiss(wanted)
+        form = self._read()
+        if self._request(form) is not None:
+            self.dismiss(form)
 
     def action_dry_run(self) -> None:
-        made = self._order(self._read())
-        if made is not None:
-            self.app.push_screen(PreviewScreen(self._replays, made))
+        request = self._request(self._read())
+        if request is not None:
+            self.app.push_screen(PreviewScreen(self._replays, request))
 
-    def _order(self, wanted: Wanted) -> ReplayRequest | None:
+    def _request(self, form: ReplayForm) -> ReplayRequest | None:
         """The dialog as a request; None where it is wrong, and the error is shown."""
         said = self.query_one("#fault", Static)
         try:
-            made = order(self._ids, wanted)
+            request = replay_request(self._ids, form)
         except OptionError as error:
             said.update(Content(visible(str(error))))
             self.query_one(f"#field-{error.option}", Input).focus()
             return None
         said.update("")
-        return made
+        return request
 
-    def _read(self) -> Wanted:
+    def _read(self) -> ReplayForm:
         values: dict[str, Any] = {}
-        for field in fields(Wanted):
+        for field in fields(ReplayForm):
             if field.type == "bool":
                 values[field.name] = self.query_one(f"#{field.name}", Toggle).value
             else:
                 values[field.name] = self.query_one(f"#field-{field.name}", Input).value
-        return Wanted(**values)
+        return ReplayForm(**values)
 
     def action_cancel(self) -> None:
         self.dismiss(None)

@@ -13,7 +13,7 @@ from relay.control.messages import id_ranges
 from relay.delivery.expectations import Expectation, ExpectationCheck
 from relay.delivery.replay_options import OptionError, ReplayOptions
 from tests.support.factories import an_attempt
-from tui.presenters.replay import Wanted, options, order
+from tui.presenters.replay import ReplayForm, options, replay_request
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_command_and_screen_refuse_the_same(option: str, text: str, reason: str)
     with pytest.raises(OptionError, match=reason) as by_command:
         ReplayOptions.read(**values)
     with pytest.raises(OptionError, match=reason) as by_screen:
-        options(Wanted(**written))
+        options(ReplayForm(**written))
     assert by_command.value.option == by_screen.value.option == option
 
 
@@ -64,8 +64,8 @@ def test_command_and_screen_ask_for_the_same() -> None:
     read = ReplayOptions.read(
         to=[":3000", ":4000/x"], set=["payload.amount=7.00"], header=["X-Try: a b"], **texts
     )
-    form = Wanted(to=":3000 :4000/x", set="payload.amount=7.00", header="'X-Try: a b'", **texts)
-    assert order([3, 1, 2], form) == read.request([1, 2, 3], by="screen")
+    form = ReplayForm(to=":3000 :4000/x", set="payload.amount=7.00", header="'X-Try: a b'", **texts)
+    assert replay_request([3, 1, 2], form) == read.request([1, 2, 3], by="screen")
     assert (read.rate, read.shuffle, read.to) == (1.5, -7, (":3000", ":4000/x"))
 
 

@@ -31,7 +31,7 @@ from tests.support.screen import Showing, screen_on
 from tui.gateway import Replays
 from tui.gateway.editing import form
 from tui.main.replay import ReplayController
-from tui.presenters.replay import Wanted, doubts_about, expectation, order
+from tui.presenters.replay import ReplayForm, doubts_about, expectation, replay_request
 from tui.presenters.status import Engine, Status
 from tui.screens.dialogs import Confirm
 from tui.screens.editing import EditScreen
@@ -234,21 +234,21 @@ def test_what_is_written_wrong(field: str, text: str, said: str) -> None:
     """Each field says what is wrong with it, and which it is."""
     values: dict[str, Any] = {field: text}
     with pytest.raises(OptionError, match=said) as raised:
-        order([1], Wanted(**values))
+        replay_request([1], ReplayForm(**values))
     assert raised.value.option == field
 
 
 def test_what_excludes_each_other() -> None:
     """What the command refuses together is refused here too, at the field that is to change."""
     with pytest.raises(OptionError, match="exclude each other") as raised:
-        order([1], Wanted(shuffle="1", rate="original"))
+        replay_request([1], ReplayForm(shuffle="1", rate="original"))
     assert raised.value.option == "shuffle"
     with pytest.raises(OptionError, match="exclude each other") as raised:
-        order([1], Wanted(until_delivered=True, expect="200"))
+        replay_request([1], ReplayForm(until_delivered=True, expect="200"))
     assert raised.value.option == "expect"
     with pytest.raises(OptionError, match="is not a valid expectation"):
-        expectation(Wanted(expect="ok"))
-    assert order([1], Wanted(shuffle="-7")).shuffle == -7
+        expectation(ReplayForm(expect="ok"))
+    assert replay_request([1], ReplayForm(shuffle="-7")).shuffle == -7
 
 
 def fill(see: Showing, **values: str) -> None:
@@ -665,7 +665,7 @@ async def test_many_are_asked_about(tmp_path: Path) -> None:
         context.ui.answers = [False]
         await controller.replay()
         context.selected = [1, 2]
-        context.ui.answers = [Wanted(times="6"), None]
+        context.ui.answers = [ReplayForm(times="6"), None]
         await controller.replay_to()
         await context.ui.settled()
         assert replays.begun == []
