@@ -20,7 +20,7 @@ from textual.strip import Strip
 
 from relay.text.safe import visible
 from tui.bodies import Document, Hits, JsonDocument, Rows, Span
-from tui.bodies.preparing import Prepared
+from tui.bodies.preparation import Prepared
 from tui.keyboard import keys
 
 GUTTER = 3

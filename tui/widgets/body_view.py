@@ -20,7 +20,7 @@ from textual.worker import get_current_worker
 
 from relay.text.units import format_bytes
 from tui.bodies import HexDocument, Hits, JsonDocument, found, search
-from tui.bodies.preparing import LEAST_WIDTH, Prepared, Wanted, prepare, prepared
+from tui.bodies.preparation import LEAST_WIDTH, Prepared, ViewRequest, prepare, prepared
 from tui.keyboard import keys
 from tui.widgets.body_foot import BodyFoot
 from tui.widgets.body_head import BodyHead
@@ -74,7 +74,7 @@ class BodyView(Vertical):
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
-        self._wanted: Wanted | None = None
+        self._request: ViewRequest | None = None
         self._shown: Prepared | None = None
         self._number = 0
         """Number of the last request; results of older ones are dropped."""
@@ -109,8 +109,8 @@ class BodyView(Vertical):
         """
         self._forget_search()
         self._paths = {}
-        self._want(
-            Wanted(
+        self._prepare(
+            ViewRequest(
                 body=body,
                 content_type=content_type,
                 encoding=encoding,
@@ -124,7 +124,7 @@ class BodyView(Vertical):
         """Show nothing."""
         self._number += 1
         self._forget_search()
-        self._wanted = self._shown = None
+        self._request = self._shown = None
         self._text.show(None)
         self._tell()
 
@@ -146,20 +146,20 @@ class BodyView(Vertical):
     @property
     def is_ready(self) -> bool:
         """Whether the last request is on the screen."""
-        return self._shown is not None and self._wanted is None and not self._is_searching
+        return self._shown is not None and self._request is None and not self._is_searching
 
     def show_view(self, name: str) -> None:
         """Change to a view, if the body has it, and prefer it for later bodies."""
-        if self._shown is None and self._wanted is not None:
+        if self._shown is None and self._request is not None:
             self._preferred = name
-            self._want(replace(self._wanted, view=name))
+            self._prepare(replace(self._request, view=name))
         if self._shown is None or name not in self.views:
             return
         self._preferred = name
         if name == self.view:
             return
         # Pretty and tree have the same text, so cursor and hits stay.
-        self._want(replace(self._again(), view=name, document=None, folds=None))
+        self._prepare(replace(self._current_request(), view=name, document=None, folds=None))
 
     def find(self, text: str) -> None:
         """Search for a text from the cursor on, in any case, and go to the first hit; empty ends it."""
@@ -200,10 +200,10 @@ class BodyView(Vertical):
         `show` removes the marks.
         """
         self._paths = dict(paths)
-        if self._wanted is not None:
-            self._want(replace(self._wanted, paths=self._paths))
+        if self._request is not None:
+            self._prepare(replace(self._request, paths=self._paths))
         elif self._shown is not None:
-            self._want(self._again())
+            self._prepare(self._current_request())
 
     def next_mark(self) -> bool:
         """Put the cursor on the next value with a mark, wrapping around; return whether there is one."""
@@ -214,28 +214,28 @@ class BodyView(Vertical):
         self._text.move_to_line(line, center=True)
         return True
 
-    # -- preparing --------------------------------------------------------------------------------
+    # -- preparation ------------------------------------------------------------------------------
 
-    def _want(self, wanted: Wanted) -> None:
+    def _prepare(self, request: ViewRequest) -> None:
         """Prepare a view and show it: at once, from a thread, or when the widget has a size."""
         self._number += 1
-        self._wanted = wanted
+        self._request = request
         if not self._text.has_room:
             return
-        wanted = self._wanted = replace(wanted, width=self._text.room)
-        if wanted.is_light:
-            self._take(prepared(wanted))
+        request = self._request = replace(request, width=self._text.room)
+        if request.is_light:
+            self._take(prepared(request))
         else:
-            if wanted.opened is None:
+            if request.opened is None:
                 self._shown = None
                 self._text.show(None)
             self._tell()
-            self._prepare_in_thread(self._number, wanted)
+            self._prepare_in_thread(self._number, request)
 
     @work(thread=True, exclusive=True, group="body-prepare")
-    def _prepare_in_thread(self, number: int, wanted: Wanted) -> None:
+    def _prepare_in_thread(self, number: int, request: ViewRequest) -> None:
         worker = get_current_worker()
-        for done in prepare(wanted):
+        for done in prepare(request):
             if worker.is_cancelled:
                 return
             if done is not None:
@@ -251,7 +251,7 @@ class BodyView(Vertical):
         before = self._text.document
         stays = before is not None and before.data is ready.document.data
         at = self._text.place_to_keep if stays else 0
-        self._wanted = None
+        self._request = None
         self._shown = ready
         if not stays:
             self._text.hits, self._text.hit = Hits(), -1
@@ -262,10 +262,10 @@ class BodyView(Vertical):
         if self._sought and not stays:
             self.find(self._sought)
 
-    def _again(self) -> Wanted:
+    def _current_request(self) -> ViewRequest:
         """A request for the current view."""
         assert self._shown is not None
-        return Wanted(
+        return ViewRequest(
             opened=self._shown.opened,
             view=self._shown.view,
             document=self._shown.document,
@@ -280,13 +280,13 @@ class BodyView(Vertical):
         event.stop()
         if not self._text.has_room:
             return
-        if self._wanted is not None:
-            self._want(self._wanted)
+        if self._request is not None:
+            self._prepare(self._request)
         elif self._shown is not None:
             width = self._shown.rows.width
             is_hex = isinstance(self._shown.document, HexDocument)
             if is_hex or (width is not None and width != max(self._text.room, LEAST_WIDTH)):
-                self._want(self._again())
+                self._prepare(self._current_request())
         self._tell()
 
     # -- searching --------------------------------------------------------------------------------
@@ -343,16 +343,16 @@ class BodyView(Vertical):
 
     def _tell(self) -> None:
         """Update views, size, notes and the cursor's line."""
-        wanted, shown = self._wanted, self._shown
+        request, shown = self._request, self._shown
         if shown is not None:
             facts = format_bytes(shown.opened.size)
             if shown.opened.coding:
                 facts += f", {shown.opened.coding} from {format_bytes(shown.opened.received)}"
-            busy = "laying out" if wanted is not None else ""
+            busy = "laying out" if request is not None else ""
             self._head.tell(shown.opened.names, shown.view, facts, busy)
             reasons = (*shown.opened.notes, *shown.document.notes)
         else:
-            busy = "" if wanted is None else f"laying out {format_bytes(len(wanted.body))} ..."
+            busy = "" if request is None else f"laying out {format_bytes(len(request.body))} ..."
             self._head.tell((), "", "", busy)
             reasons = ()
         self._reasons.set_class(bool(reasons), "-said")
@@ -394,19 +394,19 @@ class BodyView(Vertical):
 
     def action_fold_all(self) -> None:
         if self._shown is not None:
-            self._want(replace(self._again(), folds=None, folds_all=True))
+            self._prepare(replace(self._current_request(), folds=None, folds_all=True))
 
     def action_unfold_all(self) -> None:
         if self._shown is not None:
-            self._want(replace(self._again(), folds={}))
+            self._prepare(replace(self._current_request(), folds={}))
 
     def action_wrap(self) -> None:
         """Wrap long lines, or cut them at the edge."""
         self._is_wrapped = not self._is_wrapped
-        if self._wanted is not None:
-            self._want(replace(self._wanted, wrapped=self._is_wrapped))
+        if self._request is not None:
+            self._prepare(replace(self._request, wrapped=self._is_wrapped))
         elif self._shown is not None:
-            self._want(self._again())
+            self._prepare(self._current_request())
 
     def action_next_view(self) -> None:
         self._step_view(1)

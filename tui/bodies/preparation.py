@@ -20,7 +20,7 @@ LEAST_WIDTH = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class ViewRequest:
     """A request to prepare a view."""
 
     body: bytes = b""
@@ -66,22 +66,22 @@ class Prepared:
     """Line -> note, in order of lines; not made safe."""
 
 
-def prepare(wanted: Wanted) -> Iterator[Prepared | None]:
+def prepare(request: ViewRequest) -> Iterator[Prepared | None]:
     """Yield None after each step, and at last the view. Never raises, for any body."""
-    opened = wanted.opened or open_body(wanted.body, wanted.content_type, wanted.encoding)
+    opened = request.opened or open_body(request.body, request.content_type, request.encoding)
     yield None
-    view = wanted.view if wanted.view in opened.names else opened.names[0]
-    document = wanted.document or opened.document(view)
+    view = request.view if request.view in opened.names else opened.names[0]
+    document = request.document or opened.document(view)
     if isinstance(document, HexDocument):
-        document = document.fitting(wanted.width)
+        document = document.fitting(request.width)
     yield None
-    width = max(wanted.width, LEAST_WIDTH) if wanted.wrapped and document.wraps else None
+    width = max(request.width, LEAST_WIDTH) if request.wrapped and document.wraps else None
     rows = Rows(document.lines, width, hangs=document.hangs)
     for _ in rows.measure():
         yield None
     marks: dict[int, list[str]] = {}
     if isinstance(document, JsonDocument):
-        for at, (path, note) in enumerate(wanted.paths.items()):
+        for at, (path, note) in enumerate(request.paths.items()):
             if at == MOST_MARKS:
                 break
             line, found = document.find_path(path)
@@ -89,10 +89,10 @@ def prepare(wanted: Wanted) -> Iterator[Prepared | None]:
             yield None
         if document.is_tree:
             folds = []
-            if wanted.folds is not None:
-                folds = list(wanted.folds.items())
-            elif wanted.folds_all or document.lines.count >= FOLDED_FROM:
-                for fold in document.folds(deep=wanted.folds_all):
+            if request.folds is not None:
+                folds = list(request.folds.items())
+            elif request.folds_all or document.lines.count >= FOLDED_FROM:
+                for fold in document.folds(deep=request.folds_all):
                     folds.append(fold)
                     if len(folds) % 1000 == 0:
                         yield None
@@ -101,8 +101,8 @@ def prepare(wanted: Wanted) -> Iterator[Prepared | None]:
     yield Prepared(opened=opened, view=view, document=document, rows=rows, marks=notes)
 
 
-def prepared(wanted: Wanted) -> Prepared:
+def prepared(request: ViewRequest) -> Prepared:
     """The same at once."""
-    found = deque(prepare(wanted), maxlen=1).pop()
+    found = deque(prepare(request), maxlen=1).pop()
     assert found is not None
     return found
