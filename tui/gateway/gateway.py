@@ -49,7 +49,7 @@ from tui.gateway.journeys import Journeys
 from tui.gateway.replays import Replays
 from tui.presenters import status
 from tui.presenters.blocks import Analysis, CaptureDetail
-from tui.presenters.journey import AttemptEvent
+from tui.presenters.journey import CaptureJourney
 from tui.presenters.status import Engine, Status
 from tui.state.completion import Seen, with_parents
 from tui.state.memory import Memory
@@ -372,7 +372,7 @@ class Gateway:
         """
         return await asyncio.to_thread(self._copies.save, name, data)
 
-    async def journey(self, number: int, place: int | None) -> AttemptEvent:
+    async def journey(self, number: int, place: int | None) -> CaptureJourney:
         """Find all captures of one of a capture's ids; `stop_journey` ends it.
 
         Args:

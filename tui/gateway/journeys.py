@@ -8,7 +8,7 @@ from threading import Lock
 from relay.errors import NotFound
 from relay.store.read.journeys import Looking, journey_of, seeds, stopped
 from relay.store.read.reader import Reader
-from tui.presenters.journey import AttemptEvent
+from tui.presenters.journey import CaptureJourney
 
 
 class Journeys:
@@ -23,7 +23,7 @@ class Journeys:
         self.stops = 0
         """How often `stop` was called."""
 
-    def follow(self, number: int, place: int | None, stops: int | None = None) -> AttemptEvent:
+    def follow(self, number: int, place: int | None, stops: int | None = None) -> CaptureJourney:
         """The journey of one of a capture's ids.
 
         Args:
@@ -53,7 +53,7 @@ class Journeys:
                         break
             finally:
                 self._reader = self.looking = None
-        return AttemptEvent(
+        return CaptureJourney(
             capture_id=number,
             journey=journey,
             left_out=left_out,

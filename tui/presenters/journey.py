@@ -22,7 +22,7 @@ MOST_IDS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AttemptEvent:
+class CaptureJourney:
     """The journey of one of a capture's ids."""
 
     capture_id: int
@@ -36,7 +36,7 @@ class AttemptEvent:
     """The capture's ids."""
 
 
-def heads(followed: AttemptEvent, next_id: str) -> Iterator[tuple[str, Tone]]:
+def heads(followed: CaptureJourney, next_id: str) -> Iterator[tuple[str, Tone]]:
     """The id, the period, and the other ids that were followed; a line each.
 
     Args:
@@ -62,7 +62,7 @@ def heads(followed: AttemptEvent, next_id: str) -> Iterator[tuple[str, Tone]]:
         yield f"{followed.left_out:,} newer related captures are left out.", "warn"
 
 
-def row(step: Step, followed: AttemptEvent, width: int, today: date) -> list[list[Piece]]:
+def row(step: Step, followed: CaptureJourney, width: int, today: date) -> list[list[Piece]]:
     """One step: a line where there is room, else two, the second for the remarks."""
     steps = followed.journey.steps
     digits = len(str(max(each.capture_id for each in (steps[0], steps[-1]))))

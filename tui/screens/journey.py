@@ -18,7 +18,7 @@ from tui.gateway import Gateway
 from tui.keyboard import keymap, keys
 from tui.keyboard.keys import Key
 from tui.presenters.format import Piece
-from tui.presenters.journey import AttemptEvent, heads, row
+from tui.presenters.journey import CaptureJourney, heads, row
 from tui.screens.help import HelpScreen
 from tui.widgets.keys_foot import KeysFoot
 from tui.widgets.text import content
@@ -43,7 +43,7 @@ class JourneyScreen(Screen[int | None]):
         super().__init__()
         self._gateway, self._number = gateway, number
         self._place: int | None = None
-        self._followed: AttemptEvent | None = None
+        self._followed: CaptureJourney | None = None
         self._is_looking = False
         self._head = Static(id="journey-head", markup=False)
         self._steps = Steps(markup=False, compact=True)
