@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from tui.bodies.lines import Lines
-from tui.bodies.shown import parts
+from tui.bodies.safe_text import parts
 
 
 class Span(NamedTuple):
@@ -82,7 +82,7 @@ class Document:
         return found
 
 
-class Listing(Document):
+class GeneratedLines(Document):
     """Generated lines, with a style for each line number.
 
     Args:

@@ -8,7 +8,7 @@ from urllib.parse import unquote_to_bytes
 
 from relay.text.layout import laid_out
 from relay.text.safe import visible
-from tui.bodies.document import Listing, Unshowable
+from tui.bodies.document import GeneratedLines, Unshowable
 
 MOST_FIELDS = 20_000
 MOST_PARTS = 200
@@ -21,7 +21,7 @@ Kind = str | tuple[str, str]
 _CONTROLS = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 
 
-def form(body: bytes) -> Listing:
+def form(body: bytes) -> GeneratedLines:
     """The fields of a URL-encoded body, decoded, one on a line, in the order received.
 
     Raises:
@@ -35,7 +35,7 @@ def form(body: bytes) -> Listing:
     lines = [_field(field) for field in fields if field]
     if not lines:
         raise Unshowable("a form without fields")
-    return Listing(lines, [("key", "text")] * len(lines), notes)
+    return GeneratedLines(lines, [("key", "text")] * len(lines), notes)
 
 
 def _field(field: bytes) -> bytes:
@@ -50,7 +50,7 @@ def _on_one_line(data: bytes) -> bytes:
     return data.replace(b"\n", "␊".encode())
 
 
-def multipart(body: bytes, content_type: str) -> Listing:
+def multipart(body: bytes, content_type: str) -> GeneratedLines:
     """The parts of a multipart body (RFC 2046, 5.1): their headers and their text.
 
     Raises:
@@ -86,7 +86,7 @@ def multipart(body: bytes, content_type: str) -> Listing:
         at = end + 1
     if not lines:
         raise Unshowable("multipart without parts")
-    return Listing(lines, kinds, notes, separator=b":")
+    return GeneratedLines(lines, kinds, notes, separator=b":")
 
 
 def _part(number: int, part: bytes, lines: list[bytes], kinds: list[Kind]) -> None:

@@ -13,7 +13,7 @@ from functools import lru_cache
 from itertools import accumulate, pairwise
 
 from tui.bodies.lines import Lines
-from tui.bodies.shown import boundary, cuts, is_plain
+from tui.bodies.safe_text import boundary, cuts, is_plain
 
 LONG = 8 * 1024
 """A line of more bytes is wrapped in stretches of about this size, each starting a row."""

@@ -15,7 +15,7 @@ from textual.widgets import Button, Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from relay.lean.catalogue import EventType
-from tui.widgets.drawn import Line
+from tui.widgets.safe_inputs import LineInput
 
 
 class Confirm(ModalScreen[bool]):
@@ -73,7 +73,7 @@ class NoteDialog(ModalScreen[str | None]):
         with Vertical(classes="dialog") as dialog:
             dialog.border_title = Content(self._title)
             dialog.border_subtitle = Content("Enter saves, Esc cancels; empty removes the note")
-            yield Line(self._text, compact=True, select_on_focus=False)
+            yield LineInput(self._text, compact=True, select_on_focus=False)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         self.dismiss(event.value.strip())
@@ -97,7 +97,7 @@ class TriggerDialog(ModalScreen[str | None]):
         with Vertical(classes="dialog -tall") as dialog:
             dialog.border_title = Content("Post a sample as Lean would")
             dialog.border_subtitle = Content("type to narrow, Enter posts, Esc cancels")
-            yield Line(placeholder="payment", compact=True)
+            yield LineInput(placeholder="payment", compact=True)
             yield OptionList(markup=False, compact=True)
 
     def on_mount(self) -> None:

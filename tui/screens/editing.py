@@ -26,8 +26,8 @@ from tui.screens.dialogs import Confirm
 from tui.screens.help import HelpScreen
 from tui.screens.preview import PreviewScreen
 from tui.screens.sending import RESIGN, usual
-from tui.widgets.drawn import FormArea, Line
 from tui.widgets.keys_foot import KeysFoot
+from tui.widgets.safe_inputs import FormArea, LineInput
 from tui.widgets.toggle import Toggle
 
 MOST_HERE = 256 * 1024
@@ -70,7 +70,7 @@ class EditScreen(Screen[Sending | None]):
         yield self._fault
         with Horizontal(classes="field"):
             yield Label("To", markup=False)
-            yield Line(self._last.to, placeholder=usual(self._targets), id="field-to", compact=True)
+            yield LineInput(self._last.to, placeholder=usual(self._targets), id="field-to", compact=True)
         yield Toggle(RESIGN, self._last.resign, id="resign")
         yield KeysFoot()
 

@@ -18,7 +18,7 @@ from tui.keyboard.keys import Key
 from tui.presenters.blocks import Block, Note
 from tui.presenters.preview import blocks
 from tui.screens.help import HelpScreen
-from tui.widgets.facts_page import drawn
+from tui.widgets.facts_page import block_lines
 from tui.widgets.keys_foot import KeysFoot
 from tui.widgets.lines import Line, LinesView
 
@@ -80,5 +80,5 @@ class Requests(LinesView):
     def lines_for(self, width: int) -> list[Line]:
         lines: list[Line] = []
         for block in self._blocks:
-            lines += drawn(block, width, first=not lines, in_force=keymap.of(self.app))
+            lines += block_lines(block, width, first=not lines, in_force=keymap.of(self.app))
         return lines

@@ -21,7 +21,7 @@ from tui.keyboard import keymap, keys
 from tui.presenters.format import format_captures
 from tui.presenters.replay import ReplayForm, replay_request
 from tui.screens.preview import PreviewScreen
-from tui.widgets.drawn import Line
+from tui.widgets.safe_inputs import LineInput
 from tui.widgets.toggle import Toggle
 
 LINES: tuple[tuple[str, str, str], ...] = (
@@ -65,7 +65,7 @@ class ReplayDialog(ModalScreen[ReplayForm | None]):
             for name, label, example in LINES:
                 with Horizontal(classes="field"):
                     yield Label(label, markup=False)
-                    yield Line(
+                    yield LineInput(
                         getattr(self._last, name),
                         placeholder=usual(self._usual) if name == "to" else example,
                         id=f"field-{name}",

@@ -25,7 +25,7 @@ from tui.keyboard import keys
 from tui.widgets.body_foot import BodyFoot
 from tui.widgets.body_head import BodyHead
 from tui.widgets.body_text import BodyText
-from tui.widgets.drawn import Line
+from tui.widgets.safe_inputs import LineInput
 
 FOUND_AT_ONCE = 512 * 1024
 """Largest body in bytes that is searched within some milliseconds."""
@@ -88,7 +88,7 @@ class BodyView(Vertical):
         self._text = BodyText()
         self._head = BodyHead()
         self._reasons = Static(classes="body--reasons", markup=False)
-        self._input = Line(placeholder="find in this body", compact=True)
+        self._input = LineInput(placeholder="find in this body", compact=True)
         self._foot = BodyFoot(self._text)
 
     def compose(self) -> ComposeResult:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from textual.message import Message
 
 from tui.state.listing import Listing
-from tui.widgets.lines import Toned
+from tui.widgets.lines import StyledView
 
 
-class CursorList(Toned):
+class CursorList(StyledView):
     """Base of the lists of captures and of refusals, which draw the rows."""
 
     @dataclass

@@ -40,11 +40,11 @@ class FactsPage(LinesView):
     def lines_for(self, width: int) -> list[Line]:
         lines: list[Line] = []
         for block in self._blocks:
-            lines += drawn(block, width, first=not lines, in_force=keymap.of(self.app))
+            lines += block_lines(block, width, first=not lines, in_force=keymap.of(self.app))
         return lines
 
 
-def drawn(block: Block, width: int, *, first: bool, in_force: Keymap) -> list[Line]:
+def block_lines(block: Block, width: int, *, first: bool, in_force: Keymap) -> list[Line]:
     """A block as lines; a heading has an empty line before it unless it is the first."""
     match block:
         case Heading(text, tone):

@@ -22,7 +22,7 @@ from relay.text.safe import visible
 from tui.keyboard import keymap
 from tui.state.completion import Choice, Completion, Seen, complete
 from tui.state.memory import Recall
-from tui.widgets.drawn import Line
+from tui.widgets.safe_inputs import LineInput
 from tui.widgets.suggestions import Suggestions
 
 PROMPT = 2
@@ -85,7 +85,9 @@ class FilterBar(Vertical):
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)
         # Kept as attributes: a screen that closes has lost its widgets, but its text may still be read.
-        self._input = Line(id="filter-text", placeholder="type:payment sig:invalid since:2h", compact=True)
+        self._input = LineInput(
+            id="filter-text", placeholder="type:payment sig:invalid since:2h", compact=True
+        )
         self._fault = Static(id="filter-fault", markup=False)
         self._suggestions = Suggestions()
         self.seen: Seen = {}

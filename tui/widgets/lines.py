@@ -20,7 +20,7 @@ from tui.theme import TONES
 Line = list[Piece]
 
 
-class Toned(ScrollView):
+class StyledView(ScrollView):
     """A scroll view with the theme's tones."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"tone--{tone}" for tone in TONES}
@@ -44,7 +44,7 @@ class Toned(ScrollView):
         return [Segment(text, base + self.style_of(f"tone--{tone}")) for text, tone in pieces]
 
 
-class LinesView(Toned, can_focus=True):
+class LinesView(StyledView, can_focus=True):
     """Text wrapped to the width; it can be selected with the mouse."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings(keys.SCROLL)]

@@ -36,7 +36,7 @@ from tui.presenters.status import Engine, Status
 from tui.screens.dialogs import Confirm
 from tui.screens.editing import EditScreen
 from tui.screens.sending import ReplayDialog
-from tui.widgets.drawn import FormArea
+from tui.widgets.safe_inputs import FormArea
 
 SECRET = b"whsec_of_a_test"
 

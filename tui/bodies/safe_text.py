@@ -23,13 +23,6 @@ def is_plain(data: bytes) -> bool:
     return data.isascii() and data.decode("ascii").isprintable()
 
 
-def shown(data: bytes) -> str:
-    """`data` as one safe line."""
-    if is_plain(data):
-        return data.decode("ascii")
-    return "".join(map(_character, data.decode("utf-8", "surrogateescape")))
-
-
 def parts(data: bytes) -> Iterator[tuple[str, bool]]:
     """`data` as safe text in parts, each with whether it was replaced."""
     if is_plain(data):

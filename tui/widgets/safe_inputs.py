@@ -16,25 +16,25 @@ class FormArea(TextArea):
     """A text area; control characters stay in the text."""
 
     def render_line(self, y: int) -> Strip:
-        return drawn(super().render_line(y))
+        return safe_strip(super().render_line(y))
 
 
-class Line(Input):
+class LineInput(Input):
     """A line to edit; control characters stay in the text."""
 
     def render_line(self, y: int) -> Strip:
-        return drawn(super().render_line(y))
+        return safe_strip(super().render_line(y))
 
 
-def drawn(strip: Strip) -> Strip:
+def safe_strip(strip: Strip) -> Strip:
     """Replace control characters in a line of the screen."""
     if visible(strip.text) == strip.text:
         return strip
-    segments = [Segment(_drawn(text), style, control) for text, style, control in strip]
+    segments = [Segment(_safe(text), style, control) for text, style, control in strip]
     return Strip(segments).adjust_cell_length(strip.cell_length)
 
 
-def _drawn(text: str) -> str:
+def _safe(text: str) -> str:
     return "".join(
         character if visible(character) == character else _sign(visible(character)) for character in text
     )
