@@ -81,7 +81,7 @@ def screen_command(ctx: click.Context, /, detach: bool, **flags: Any) -> int:
                 pass
         code = run(settings, listener)
         if (how := listener.ended()) is not None:
-            for line in [*listener.said(), *listener.last_words, f"the listener ended: {how}"]:
+            for line in [*listener.new_lines(), *listener.last_words, f"the listener ended: {how}"]:
                 click.echo(visible_block(line), err=True)
     return code
 

@@ -67,7 +67,7 @@ LOCKED_S = 0.1
 class Listener(Protocol):
     """The receiving process, if this screen started one."""
 
-    def said(self) -> Sequence[str]:
+    def new_lines(self) -> Sequence[str]:
         """Lines written to stderr since the last call."""
 
     def ended(self) -> str | None:

@@ -74,7 +74,7 @@ class EngineController:
             refusals_shown: the refusals screen is on top, so notices about refusals are left out.
         """
         listener = self._context.gateway.listener
-        for line in listener.said() if listener is not None else ():
+        for line in listener.new_lines() if listener is not None else ():
             if not (refusals_shown and line.startswith("refused")):
                 self._context.ui.show_notice(visible(line), title="listener", severity="warning")
 

@@ -111,7 +111,7 @@ class Listener:
     def _refusal(self) -> RelayError:
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(ENDS_WITHIN_S)
-        words = self.said()
+        words = self.new_lines()
         if (code := self._process.returncode) is not None and code < 0:
             words += [*self.last_words, f"the listener ended while it started: {how_it_ended(code)}"]
         told = WORD.fullmatch("\n".join(words) or "the listener ended without an error message")
@@ -130,7 +130,7 @@ class Listener:
         """Ask it to end."""
         self._process.terminate()
 
-    def said(self) -> list[str]:
+    def new_lines(self) -> list[str]:
         """Lines of its stderr since the last call."""
         lines: list[str] = []
         with suppress(IndexError):

@@ -33,7 +33,7 @@ def listen_in_the_background(settings: Settings, arguments: Sequence[str], *, js
             listener.terminate()
             raise
         ready = listener.ready_line()
-        for line in listener.said():
+        for line in listener.new_lines():
             click.echo(f"lean-relay: {visible_block(line)}", err=True)
     if json:
         print_json(ready)

@@ -25,7 +25,7 @@ class FakeListener:
     def __init__(self, lines: Sequence[str] = (), how: str | None = None) -> None:
         self._lines, self._how = lines, how
 
-    def said(self) -> Sequence[str]:
+    def new_lines(self) -> Sequence[str]:
         return self._lines
 
     def ended(self) -> str | None:
