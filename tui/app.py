@@ -58,7 +58,7 @@ class RelayApp(App[None]):
         """Save the screen state for the next start, then exit."""
         for screen in self.screen_stack:
             if isinstance(screen, MainScreen):
-                screen.leave_memory()
+                screen.save_state()
         super().exit(result, return_code, message)
 
     def leave_soon(self) -> None:

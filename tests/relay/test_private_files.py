@@ -31,9 +31,9 @@ from relay.store.read.reader import Reader
 from relay.store.write import files
 from relay.tls import development_ca
 from tests.support.program import lean_relay_here, working_folder
-from tui.gateway import memory_file
+from tui.gateway import state_file
 from tui.gateway.copies import Copies
-from tui.state.memory import Memory, name_of
+from tui.state.screen_state import ScreenState, name_of
 
 NOBODY = 65534
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -85,12 +85,12 @@ def socket_of(home: Path) -> Path:
 
 
 def state_of(home: Path) -> Path:
-    return memory_file.folder() / name_of(database(home))
+    return state_file.folder() / name_of(database(home))
 
 
 def remember(home: Path) -> None:
-    memory_file.save(database(home), Memory(filter="type:payment"))
-    assert memory_file.load(database(home)).filter in ("type:payment", "")
+    state_file.save(database(home), ScreenState(filter="type:payment"))
+    assert state_file.load(database(home)).filter in ("type:payment", "")
 
 
 def template_of(home: Path) -> Path:

@@ -42,7 +42,7 @@ from relay.store.read.filter_values import seen_values
 from relay.store.read.journeys import Looking
 from relay.store.read.reader import Reader
 from relay.store.read.search import Window, scan
-from tui.gateway import capture_details, memory_file
+from tui.gateway import capture_details, state_file
 from tui.gateway.comparing import Comparing
 from tui.gateway.copies import Copies
 from tui.gateway.journeys import Journeys
@@ -52,7 +52,7 @@ from tui.presenters.blocks import Analysis, CaptureDetail
 from tui.presenters.journey import CaptureJourney
 from tui.presenters.status import Engine, Status
 from tui.state.completion import Seen, with_parents
-from tui.state.memory import Memory
+from tui.state.screen_state import ScreenState
 
 if TYPE_CHECKING:
     from relay.delivery.samples import Post
@@ -225,17 +225,17 @@ class Gateway:
 
     # -- screen state --------------------------------------------------------------------------
 
-    def memory(self) -> Memory:
+    def load_state(self) -> ScreenState:
         """Load the saved state of the screen."""
-        return memory_file.load(self.db)
+        return state_file.load(self.db)
 
-    async def remember(self, memory: Memory) -> None:
+    async def save_state(self, state: ScreenState) -> None:
         """Save the state of the screen for the next start, where it can be written."""
-        await asyncio.to_thread(memory_file.save, self.db, memory)
+        await asyncio.to_thread(state_file.save, self.db, state)
 
-    def remember_now(self, memory: Memory) -> None:
+    def save_state_now(self, state: ScreenState) -> None:
         """The same, blocking for some milliseconds."""
-        memory_file.save(self.db, memory)
+        state_file.save(self.db, state)
 
     # -- one capture ---------------------------------------------------------------------------
 

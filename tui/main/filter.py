@@ -13,7 +13,7 @@ from relay.text.local_time import now
 from tui.main.context import CaptureContext, Stoppable
 from tui.main.list_pane import ListController
 from tui.state.completion import Seen
-from tui.state.memory import Memory, Recall
+from tui.state.screen_state import FilterHistory, ScreenState
 
 WRITTEN_AFTER_S = 0.15
 """Pause in typing after which a filter is applied."""
@@ -28,7 +28,7 @@ class Bar(Protocol):
     enabled: bool
     """Whether the filter is applied."""
     seen: Seen
-    recall: Recall
+    history: FilterHistory
 
     @property
     def text(self) -> str:
@@ -96,7 +96,7 @@ class FilterController:
         if not self.apply(text):
             self._bar.edit()  # In the list, the next letters typed would be actions.
             return
-        self._bar.recall = Recall(Memory(self._bar.recall.history).with_filter(text).history)
+        self._bar.history = FilterHistory(ScreenState(self._bar.history.filters).with_filter(text).history)
         self._pane.focus()
 
     def _stop_waiting(self) -> None:
@@ -146,20 +146,20 @@ class FilterController:
 
     # -- saved state ---------------------------------------------------------------------------
 
-    def restore(self, memory: Memory) -> None:
+    def restore(self, state: ScreenState) -> None:
         """Restore the filter of a saved state, and apply it."""
-        self._bar.recall = Recall(memory.history)
-        self._bar.put(memory.filter)
-        self._bar.enabled = memory.filter_on or not memory.filter
+        self._bar.history = FilterHistory(state.history)
+        self._bar.put(state.filter)
+        self._bar.enabled = state.filter_on or not state.filter
         self._pane.read_again()
-        if memory.filter:
-            self.apply(memory.filter)
+        if state.filter:
+            self.apply(state.filter)
 
-    def remembered(self, memory: Memory) -> Memory:
+    def add_to(self, state: ScreenState) -> ScreenState:
         """The state with the current filter; a wrong text keeps the filter of the state."""
         return replace(
-            memory,
-            history=self._bar.recall.history,
-            filter=memory.filter if self._bar.is_faulty else self._bar.shown_text.strip(),
+            state,
+            history=self._bar.history.filters,
+            filter=state.filter if self._bar.is_faulty else self._bar.shown_text.strip(),
             filter_on=self._bar.enabled,
         )

@@ -37,7 +37,7 @@ from tui.presenters.status import Status
 from tui.screens.columns import ColumnsDialog
 from tui.screens.help import HelpScreen
 from tui.screens.refusals import RefusalsScreen
-from tui.state.memory import Memory
+from tui.state.screen_state import ScreenState
 from tui.theme import THEMES
 from tui.widgets.capture_list import CaptureList
 from tui.widgets.detail import Detail
@@ -88,7 +88,7 @@ class MainScreen(Screen[None]):
         self._reading = DetailController(self, self._detail, lambda: browser.listing.following)
         self._captures = CaptureController(self)
         self._replays = ReplayController(self, self._replay_line)
-        self._memory = Memory()
+        self._saved = ScreenState()
         """The state as last saved."""
         self._refused: tuple[str, ...] = ()
         """Ids of the greyed-out keys."""
@@ -109,7 +109,7 @@ class MainScreen(Screen[None]):
 
     def on_mount(self) -> None:
         self._start_arrivals()
-        self._restore(self.gateway.memory())
+        self._restore(self.gateway.load_state())
         self.set_interval(POLL_S, self._poll)
         self.set_interval(STATUS_S, self._look)
         self._look()
@@ -243,7 +243,7 @@ class MainScreen(Screen[None]):
         self._replays.show_others(status.replays)
         self._status.arrivals.turn(time())
         self._status.refresh()
-        self._keep_memory()
+        self._save_changes()
         self._engine.show_listener_lines(refusals_shown=isinstance(self.app.screen, RefusalsScreen))
         unreadable = self._pane.unreadable or self.gateway.missing()
         self._banners.said = self._engine.banners(unreadable=unreadable)
@@ -252,22 +252,22 @@ class MainScreen(Screen[None]):
 
     # -- saved state ---------------------------------------------------------------------------
 
-    def _restore(self, memory: Memory) -> None:
+    def _restore(self, state: ScreenState) -> None:
         """Restore the screen from a saved state."""
-        self._memory = memory
-        self._browser.listing.newest_first = memory.newest_first
-        if memory.theme in {theme.name for theme in THEMES}:
-            self.app.theme = memory.theme
-        if memory.zoom in ZOOMS:
-            self.add_class(f"-zoom-{memory.zoom}")
-        self._detail.open_tab_named(memory.tab)
-        self._list.choose_columns(memory.columns)
-        self._filter.restore(memory)
+        self._saved = state
+        self._browser.listing.newest_first = state.newest_first
+        if state.theme in {theme.name for theme in THEMES}:
+            self.app.theme = state.theme
+        if state.zoom in ZOOMS:
+            self.add_class(f"-zoom-{state.zoom}")
+        self._detail.open_tab_named(state.tab)
+        self._list.choose_columns(state.columns)
+        self._filter.restore(state)
 
-    def remembered(self) -> Memory:
+    def current_state(self) -> ScreenState:
         """The current state of the screen."""
         return replace(
-            self._filter.remembered(self._memory),
+            self._filter.add_to(self._saved),
             newest_first=self._browser.listing.newest_first,
             tab=self._detail.active,
             columns=self._list.chosen_columns,
@@ -275,17 +275,17 @@ class MainScreen(Screen[None]):
             theme=self.app.theme,
         )
 
-    def leave_memory(self) -> None:
+    def save_state(self) -> None:
         """Save the state at once: the screen is about to close."""
-        self.gateway.remember_now(self.remembered())
+        self.gateway.save_state_now(self.current_state())
 
-    @work(exclusive=True, group="memory")
-    async def _keep_memory(self) -> None:
+    @work(exclusive=True, group="state")
+    async def _save_changes(self) -> None:
         """Save the state of the screen if it has changed."""
-        memory = self.remembered()
-        if memory != self._memory:
-            self._memory = memory
-            await self.gateway.remember(memory)
+        state = self.current_state()
+        if state != self._saved:
+            self._saved = state
+            await self.gateway.save_state(state)
 
     # -- actions on the selected captures ------------------------------------------------------
 

@@ -34,7 +34,7 @@ class Column:
     """One column."""
 
     name: str
-    """Stable: memory files hold it."""
+    """Stable: saved states contain it."""
     head: str
     """Header over the rows; may be empty."""
     about: str

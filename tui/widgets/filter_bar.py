@@ -21,7 +21,7 @@ from relay.filters import FilterError
 from relay.text.safe import visible
 from tui.keyboard import keymap
 from tui.state.completion import Choice, Completion, Seen, complete
-from tui.state.memory import Recall
+from tui.state.screen_state import FilterHistory
 from tui.widgets.safe_inputs import LineInput
 from tui.widgets.suggestions import Suggestions
 
@@ -92,13 +92,13 @@ class FilterBar(Vertical):
         self._suggestions = Suggestions()
         self.seen: Seen = {}
         """Values of the database to offer."""
-        self.recall = Recall()
+        self.history = FilterHistory()
         self._completion: Completion | None = None
         self.busy = False
         """A search is running, which Esc stops."""
         self._put: str | None = None
         """A text set by a caller who applies it too."""
-        self._recalled: str | None = None
+        self._from_history: str | None = None
         """The text from the history."""
 
     def compose(self) -> ComposeResult:
@@ -169,7 +169,7 @@ class FilterBar(Vertical):
             self._offer()
 
     def _offer(self) -> None:
-        if not self._input.has_focus or self.recall.is_on:
+        if not self._input.has_focus or self.history.is_on:
             self._close_suggestions()
             return
         self._completion = complete(self.text, self._input.cursor_position, self.seen)
@@ -195,8 +195,8 @@ class FilterBar(Vertical):
         if event.value == self._put:
             self._put = None
             return
-        if event.value != self._recalled:
-            self.recall.leave()
+        if event.value != self._from_history:
+            self.history.leave()
         self._offer()
         self.post_message(self.Edited(self, event.value, self._suggestions.is_open))
 
@@ -229,22 +229,22 @@ class FilterBar(Vertical):
 
     def action_up(self) -> None:
         """Go up in the choices; in an empty bar, or on a filter of the history, show the previous filter."""
-        if self.recall.is_on or not self.text or not self._suggestions.is_open:
-            if self._suggestions.choice is not None and not self.recall.is_on:
+        if self.history.is_on or not self.text or not self._suggestions.is_open:
+            if self._suggestions.choice is not None and not self.history.is_on:
                 self._suggestions.move(-1)
-            elif (text := self.recall.older()) is not None:
-                self._show_recalled(text)
+            elif (text := self.history.older()) is not None:
+                self._show_from_history(text)
         else:
             self._suggestions.move(-1)
 
-    def _show_recalled(self, text: str) -> None:
-        self._recalled = text
+    def _show_from_history(self, text: str) -> None:
+        self._from_history = text
         self._write(text)
 
     def action_down(self) -> None:
         """Go down in the choices, or to the next filter of the history; otherwise to the list."""
-        if self.recall.is_on:
-            self._show_recalled(self.recall.newer())
+        if self.history.is_on:
+            self._show_from_history(self.history.newer())
         elif self._suggestions.is_open:
             self._suggestions.move(1)
         else:
@@ -270,7 +270,7 @@ class FilterBar(Vertical):
         self._leave(cleared=True)
 
     def _leave(self, *, cleared: bool) -> None:
-        self.recall.leave()
+        self.history.leave()
         self._close_suggestions()
         if cleared:
             self.remove_class("-open")

@@ -28,7 +28,7 @@ from tui.main.filter import HALF_AFTER_S, WRITTEN_AFTER_S, FilterController
 from tui.main.list_pane import ListController
 from tui.main.screen import MainScreen
 from tui.state.completion import Seen
-from tui.state.memory import Memory, Recall
+from tui.state.screen_state import FilterHistory, ScreenState
 
 
 def captures() -> list[Capture]:
@@ -110,7 +110,7 @@ async def test_keys_before_the_first_frame_are_no_filter(tmp_path: Path) -> None
             await wait_for(quick, lambda: screen.cursor is not None, "the list")
             assert not screen._bar.has_focus_within
             assert screen._bar.text == ""
-            assert screen.remembered().filter == ""
+            assert screen.current_state().filter == ""
 
 
 async def test_a_filter_that_is_not_shown_is_not_remembered(tmp_path: Path) -> None:
@@ -119,9 +119,9 @@ async def test_a_filter_that_is_not_shown_is_not_remembered(tmp_path: Path) -> N
         screen = see.pilot.app.screen
         assert isinstance(screen, MainScreen)
         screen._bar._input.value = "jjd"
-        assert screen.remembered().filter == ""
+        assert screen.current_state().filter == ""
         await write(see, "")
-        assert screen.remembered().filter == "jjd"
+        assert screen.current_state().filter == "jjd"
 
 
 async def test_enter_right_behind_a_paste(tmp_path: Path) -> None:
@@ -328,7 +328,7 @@ class FakeBar:
     def __init__(self) -> None:
         self.enabled = True
         self.seen: Seen = {}
-        self.recall = Recall()
+        self.history = FilterHistory()
         self.text = ""
         self.is_open = False
         self.fault: FilterError | None = None
@@ -418,7 +418,7 @@ def test_applied_once_typing_pauses(tmp_path: Path) -> None:
         bar.text = "sig:invalid"
         filter.left(cleared=False)
         assert (context.ui.timers[2].stopped, pane.applied, pane.focused) == (True, "sig:invalid", 1)
-        assert bar.recall.history == ("sig:invalid",)
+        assert bar.history.filters == ("sig:invalid",)
 
 
 def test_a_wrong_filter_changes_nothing(tmp_path: Path) -> None:
@@ -426,11 +426,11 @@ def test_a_wrong_filter_changes_nothing(tmp_path: Path) -> None:
     with a_filter(tmp_path) as (_, bar, pane, filter):
         bar.put("sig:valid")
         assert filter.apply(bar.text)
-        memory = filter.remembered(Memory())
+        state = filter.add_to(ScreenState())
         bar.put("sig:x")
         filter.left(cleared=False)
         assert (bar.is_faulty, pane.applied, pane.focused) == (True, "sig:valid", 0)
-        assert filter.remembered(memory).filter == "sig:valid"
+        assert filter.add_to(state).filter == "sig:valid"
         filter.left(cleared=True)
         assert (bar.is_faulty, pane.applied, pane.focused) == (False, "", 1)
 
@@ -441,7 +441,7 @@ def test_off_on_and_gone(tmp_path: Path) -> None:
         bar.put("sig:valid")
         filter.apply(bar.text)
         filter.switch()
-        assert (pane.applied, bar.text, filter.remembered(Memory()).filter_on) == ("", "sig:valid", False)
+        assert (pane.applied, bar.text, filter.add_to(ScreenState()).filter_on) == ("", "sig:valid", False)
         filter.switch()
         assert pane.applied == "sig:valid"
         filter.show(7)
@@ -458,7 +458,7 @@ def test_restored(tmp_path: Path) -> None:
         folder = tmp_path / str(on)
         folder.mkdir()
         with a_filter(folder) as (_, bar, pane, filter):
-            memory = Memory(("a", "sig:valid"), filter="sig:valid", filter_on=on)
-            filter.restore(memory)
+            state = ScreenState(("a", "sig:valid"), filter="sig:valid", filter_on=on)
+            filter.restore(state)
             assert (pane.applied, bar.is_open) == ("sig:valid" if on else "", True)
-            assert filter.remembered(Memory()) == memory
+            assert filter.add_to(ScreenState()) == state

@@ -35,7 +35,7 @@ async def test_chosen_and_remembered(tmp_path: Path) -> None:
     async with showing(tmp_path, [a_capture(1)], size=(120, 40)) as see:
         await see.shows("#1 ")
         await see.press("c")
-        await see.shows("Columns of the list", "[x] size", "[ ] client", "The address that it came from.")
+        await see.shows("Columns of the list", "[x] size", "[ ] client", "The address of the sender.")
         await go_to(see, "client")
         await see.press("space")
         await see.shows("[x] client")

@@ -73,7 +73,7 @@ def test_worded_as_the_command_does(tmp_path: Path, width: int) -> None:
     assert "payment PENDING_WITH_BANK -> ACCEPTED_BY_BANK, signature invalid, -> 500 retry" in text
     head = "\n".join(text for text, _ in heads(followed, "]"))
     assert f"payment {PAYMENT}: 3 captures of 3 types" in head
-    assert "Capture 4 has 3 ids, this is number 1" in head
+    assert "Capture 4 has 3 ids; this is number 1" in head
 
 
 def test_hostile_words_are_made_safe(tmp_path: Path) -> None:
@@ -148,7 +148,7 @@ async def test_nothing_to_follow(tmp_path: Path) -> None:
     async with showing(tmp_path, [a_capture(1, body=b"{}", event=None)]) as see:
         await see.shows("#1 ")
         await see.press("J")
-        await see.shows("capture 1 has none of Lean's ids to follow")
+        await see.shows("capture 1 has no id of Lean's to follow")
 
 
 async def test_how_far_a_look_has_come_and_how_it_ends(tmp_path: Path) -> None:

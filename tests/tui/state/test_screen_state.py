@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from tests.support.factories import a_capture
 from tests.support.screen import showing
-from tui.gateway import memory_file
-from tui.state.memory import MOST_FILTERS, Memory, Recall, name_of, read, written
+from tui.gateway import state_file
+from tui.state.screen_state import MOST_FILTERS, FilterHistory, ScreenState, name_of, read, written
 
-LEFT = Memory(
+LEFT = ScreenState(
     history=("sig:invalid", "type:payment"),
     filter="type:payment",
     filter_on=False,
@@ -34,8 +34,8 @@ def test_there_and_back() -> None:
 
 @given(st.text(max_size=200))
 def test_any_text_is_read(text: str) -> None:
-    """A file with anything in it gives a memory, and no error."""
-    assert isinstance(read(text), Memory)
+    """A file with anything in it gives a state, and no error."""
+    assert isinstance(read(text), ScreenState)
 
 
 @pytest.mark.parametrize(
@@ -49,34 +49,34 @@ def test_any_text_is_read(text: str) -> None:
 )
 def test_what_is_of_another_form_is_left_out(text: str) -> None:
     """Values of a wrong type, control characters and depths without end are not taken up."""
-    assert read(text) == Memory()
+    assert read(text) == ScreenState()
 
 
 def test_history_holds_each_filter_once() -> None:
     """A filter that is applied again becomes the newest, and the oldest go."""
-    memory = Memory().with_filter("a").with_filter("b").with_filter(" a ").with_filter("")
-    assert memory.history == ("b", "a")
+    state = ScreenState().with_filter("a").with_filter("b").with_filter(" a ").with_filter("")
+    assert state.history == ("b", "a")
     for number in range(2 * MOST_FILTERS):
-        memory = memory.with_filter(str(number))
-    assert len(memory.history) == MOST_FILTERS
-    assert memory.history[-1] == str(2 * MOST_FILTERS - 1)
+        state = state.with_filter(str(number))
+    assert len(state.history) == MOST_FILTERS
+    assert state.history[-1] == str(2 * MOST_FILTERS - 1)
 
 
 def test_recall_goes_back_and_forth() -> None:
     """Older to the oldest and no further; newer to an empty line."""
-    recall = Recall(("a", "b"))
-    assert not recall.is_on
-    assert [recall.older(), recall.older(), recall.older()] == ["b", "a", None]
-    assert [recall.newer(), recall.newer()] == ["b", ""]
-    assert [recall.is_on, recall.older(), recall.is_on] == [False, "b", True]
+    history = FilterHistory(("a", "b"))
+    assert not history.is_on
+    assert [history.older(), history.older(), history.older()] == ["b", "a", None]
+    assert [history.newer(), history.newer()] == ["b", ""]
+    assert [history.is_on, history.older(), history.is_on] == [False, "b", True]
 
 
 def test_private_file(tmp_path: Path) -> None:
     """The file is readable by its owner alone, and so is its folder; its name does not tell the log's."""
     db = tmp_path / "secret-project.db"
-    memory_file.save(db, LEFT)
-    assert memory_file.load(db) == LEFT
-    (file,) = memory_file.folder().iterdir()
+    state_file.save(db, LEFT)
+    assert state_file.load(db) == LEFT
+    (file,) = state_file.folder().iterdir()
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
     assert "secret" not in file.name
@@ -86,12 +86,12 @@ def test_private_file(tmp_path: Path) -> None:
 def test_damage_is_no_trouble(tmp_path: Path) -> None:
     """A damaged file is as none, and is replaced."""
     db = tmp_path / "relay.db"
-    memory_file.save(db, LEFT)
-    (file,) = memory_file.folder().iterdir()
+    state_file.save(db, LEFT)
+    (file,) = state_file.folder().iterdir()
     file.write_bytes(b"\xff\x00{")
-    assert memory_file.load(db) == Memory()
-    memory_file.save(db, LEFT)
-    assert memory_file.load(db) == LEFT
+    assert state_file.load(db) == ScreenState()
+    state_file.save(db, LEFT)
+    assert state_file.load(db) == LEFT
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
@@ -99,8 +99,8 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.Mon
     """Where nothing can be written nothing is remembered, without a word."""
     tmp_path.chmod(0o500)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    memory_file.save(tmp_path / "relay.db", LEFT)
-    assert memory_file.load(tmp_path / "relay.db") == Memory()
+    state_file.save(tmp_path / "relay.db", LEFT)
+    assert state_file.load(tmp_path / "relay.db") == ScreenState()
     tmp_path.chmod(0o700)
 
 
@@ -108,8 +108,8 @@ def test_a_file_in_place_of_the_folder(tmp_path: Path, monkeypatch: pytest.Monke
     """Something else where the folder should be is no trouble either."""
     (tmp_path / "state").write_text("")
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    memory_file.save(tmp_path / "relay.db", LEFT)
-    assert memory_file.load(tmp_path / "relay.db") == Memory()
+    state_file.save(tmp_path / "relay.db", LEFT)
+    assert state_file.load(tmp_path / "relay.db") == ScreenState()
 
 
 async def test_the_screen_comes_back_as_it_was_left(tmp_path: Path) -> None:

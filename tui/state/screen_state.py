@@ -25,7 +25,7 @@ LARGEST = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
+class ScreenState:
     """The screen as the user left it."""
 
     history: tuple[str, ...] = ()
@@ -42,7 +42,7 @@ class Memory:
     theme: str = ""
     """Name of the theme; empty for the default."""
 
-    def with_filter(self, text: str) -> Memory:
+    def with_filter(self, text: str) -> ScreenState:
         """Add a filter to the end of the history."""
         text = text.strip()
         if not text or len(text) > LONGEST_FILTER:
@@ -52,10 +52,10 @@ class Memory:
 
 
 @dataclass(slots=True)
-class Recall:
+class FilterHistory:
     """A cursor in the history, as in a shell."""
 
-    history: tuple[str, ...] = ()
+    filters: tuple[str, ...] = ()
     _at: int | None = field(default=None, init=False)
     """Index of the filter in the bar; None while the bar has another text."""
 
@@ -66,19 +66,19 @@ class Recall:
 
     def older(self) -> str | None:
         """The previous filter; None where there is none."""
-        at = len(self.history) if self._at is None else self._at
+        at = len(self.filters) if self._at is None else self._at
         if at == 0:
             return None
         self._at = at - 1
-        return self.history[self._at]
+        return self.filters[self._at]
 
     def newer(self) -> str:
         """The next filter; empty after the newest."""
-        if self._at is None or self._at + 1 >= len(self.history):
+        if self._at is None or self._at + 1 >= len(self.filters):
             self._at = None
             return ""
         self._at += 1
-        return self.history[self._at]
+        return self.filters[self._at]
 
     def leave(self) -> None:
         """The bar has another text."""
@@ -90,38 +90,38 @@ def name_of(db: Path) -> str:
     return f"{sha256(str(db.absolute()).encode('utf-8', 'surrogateescape')).hexdigest()[:32]}.json"
 
 
-def written(memory: Memory) -> str:
+def written(state: ScreenState) -> str:
     """The state as JSON."""
     return json.dumps(
         {
             "version": 1,
-            "history": list(memory.history),
-            "filter": memory.filter if len(memory.filter) <= LONGEST_FILTER else "",
-            "filter_on": memory.filter_on,
-            "newest_first": memory.newest_first,
-            "tab": memory.tab,
-            "columns": list(memory.columns),
-            "zoom": memory.zoom,
-            "theme": memory.theme,
+            "history": list(state.history),
+            "filter": state.filter if len(state.filter) <= LONGEST_FILTER else "",
+            "filter_on": state.filter_on,
+            "newest_first": state.newest_first,
+            "tab": state.tab,
+            "columns": list(state.columns),
+            "zoom": state.zoom,
+            "theme": state.theme,
         },
         ensure_ascii=False,
         indent=1,
     )
 
 
-def read(text: str) -> Memory:
+def read(text: str) -> ScreenState:
     """Read as much of a file as possible; never raises."""
     try:
         table = json.loads(text)
     except (ValueError, RecursionError):
-        return Memory()
+        return ScreenState()
     if not isinstance(table, dict):
-        return Memory()
-    memory = Memory()
+        return ScreenState()
+    state = ScreenState()
     for filter in _list(table.get("history")):
-        memory = memory.with_filter(_text(filter))
+        state = state.with_filter(_text(filter))
     return replace(
-        memory,
+        state,
         filter=_text(table.get("filter")),
         filter_on=table.get("filter_on") is not False,
         newest_first=table.get("newest_first") is True,

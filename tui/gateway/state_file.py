@@ -12,7 +12,7 @@ from pathlib import Path
 from platformdirs import user_state_path
 
 from relay import private_files
-from tui.state.memory import LARGEST, Memory, name_of, read, written
+from tui.state.screen_state import LARGEST, ScreenState, name_of, read, written
 
 
 def folder() -> Path:
@@ -20,18 +20,18 @@ def folder() -> Path:
     return user_state_path("lean-relay", appauthor=False) / "screens"
 
 
-def load(db: Path) -> Memory:
+def load(db: Path) -> ScreenState:
     """The state for a database; the default where the file is missing or damaged."""
     try:
         with open(folder() / name_of(db), "rb") as file:
             return read(file.read(LARGEST).decode("utf-8"))
     except (OSError, ValueError):
-        return Memory()
+        return ScreenState()
 
 
-def save(db: Path, memory: Memory) -> None:
+def save(db: Path, state: ScreenState) -> None:
     """Save the state where possible: atomically, mode 0600 in a folder of mode 0700."""
     place = folder()
     with suppress(OSError):
         private_files.make_folder(place)
-        private_files.replace(place / name_of(db), written(memory).encode("utf-8", "replace"))
+        private_files.replace(place / name_of(db), written(state).encode("utf-8", "replace"))
