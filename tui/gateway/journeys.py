@@ -44,7 +44,7 @@ class Journeys:
                     raise NotFound(f"capture {number} no longer exists")
                 ids = seeds(capture)
                 if not ids:
-                    raise NotFound(f"capture {number} has no id of Lean's to follow")
+                    raise NotFound(f"capture {number} has no Lean id to follow")
                 for at in range(len(ids)) if place is None else [place % len(ids)]:
                     if stops not in (None, self.stops):
                         raise stopped()

@@ -148,7 +148,7 @@ async def test_nothing_to_follow(tmp_path: Path) -> None:
     async with showing(tmp_path, [a_capture(1, body=b"{}", event=None)]) as see:
         await see.shows("#1 ")
         await see.press("J")
-        await see.shows("capture 1 has no id of Lean's to follow")
+        await see.shows("capture 1 has no Lean id to follow")
 
 
 async def test_how_far_a_look_has_come_and_how_it_ends(tmp_path: Path) -> None:
