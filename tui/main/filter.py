@@ -39,7 +39,7 @@ class Bar(Protocol):
         """The text while the bar is open; otherwise empty."""
 
     @property
-    def is_faulty(self) -> bool:
+    def has_error(self) -> bool:
         """Whether an error is shown."""
 
     def edit(self) -> None:
@@ -51,7 +51,7 @@ class Bar(Protocol):
     def clear(self) -> None:
         """Empty the bar and close it."""
 
-    def complain(self, fault: FilterError | None) -> None:
+    def show_error(self, error: FilterError | None) -> None:
         """Show an error at its place; None removes it."""
 
     def seen_changed(self) -> None:
@@ -110,9 +110,9 @@ class FilterController:
         try:
             filter = filters.parse(text, now())
         except FilterError as error:
-            self._bar.complain(error)
+            self._bar.show_error(error)
             return False
-        self._bar.complain(None)
+        self._bar.show_error(None)
         wanted = text.strip() if self._bar.enabled else ""
         if wanted == self._pane.filter_text.strip():
             return True
@@ -160,6 +160,6 @@ class FilterController:
         return replace(
             state,
             history=self._bar.history.filters,
-            filter=state.filter if self._bar.is_faulty else self._bar.shown_text.strip(),
+            filter=state.filter if self._bar.has_error else self._bar.shown_text.strip(),
             filter_on=self._bar.enabled,
         )

@@ -59,7 +59,7 @@ class EditScreen(Screen[Sending | None]):
         self._replays = replays
         self._form, self._targets, self._last = form, targets, last
         self._area = FormArea(soft_wrap=True, show_line_numbers=True, tab_behavior="focus")
-        self._fault = Static(id="fault", markup=False)
+        self._error = Static(id="fault", markup=False)
         self._elsewhere: bytes | None = None
         """The form's text, where the editor here would not keep every byte; else None."""
 
@@ -67,7 +67,7 @@ class EditScreen(Screen[Sending | None]):
         number = self._form.capture.id
         yield Static(Content(f"Send capture {number} again, edited"), id="edit-title", markup=False)
         yield self._area
-        yield self._fault
+        yield self._error
         with Horizontal(classes="field"):
             yield Label("To", markup=False)
             yield LineInput(self._last.to, placeholder=usual(self._targets), id="field-to", compact=True)
@@ -108,7 +108,7 @@ class EditScreen(Screen[Sending | None]):
         return self._area.text.encode("utf-8") if self._elsewhere is None else self._elsewhere
 
     def _say(self, text: str) -> None:
-        self._fault.update(Content(visible(text)))
+        self._error.update(Content(visible(text)))
 
     @work(group="dialog", exclusive=True)
     async def action_send(self) -> None:

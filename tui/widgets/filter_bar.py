@@ -88,7 +88,7 @@ class FilterBar(Vertical):
         self._input = LineInput(
             id="filter-text", placeholder="type:payment sig:invalid since:2h", compact=True
         )
-        self._fault = Static(id="filter-fault", markup=False)
+        self._error = Static(id="filter-fault", markup=False)
         self._suggestions = Suggestions()
         self.seen: Seen = {}
         """Values of the database to offer."""
@@ -107,7 +107,7 @@ class FilterBar(Vertical):
             yield self._input
             switch = keymap.of(self.app).written("filter.switch")
             yield Static(f"off, {switch} turns it on", id="filter-off", markup=False)
-        yield self._fault
+        yield self._error
         yield self._suggestions
 
     @property
@@ -121,7 +121,7 @@ class FilterBar(Vertical):
         return self.text if self.has_class("-open") else ""
 
     @property
-    def is_faulty(self) -> bool:
+    def has_error(self) -> bool:
         """Whether an error is shown."""
         return self.has_class("-faulty")
 
@@ -145,21 +145,21 @@ class FilterBar(Vertical):
     def clear(self) -> None:
         """Empty the bar and close it."""
         self.put("")
-        self.complain(None)
+        self.show_error(None)
         self._close_suggestions()
         self.remove_class("-open")
 
-    def complain(self, fault: FilterError | None) -> None:
+    def show_error(self, error: FilterError | None) -> None:
         """Show an error under its place; None removes it."""
         offered = self._completion if self._suggestions.is_open else None
-        if fault is not None and offered is not None and fault.column >= offered.start:
-            fault = None  # The word is not finished, and completions are offered.
-        line = self._fault
-        line.display = fault is not None
-        self.set_class(fault is not None, "-faulty")
-        if fault is not None:
+        if error is not None and offered is not None and error.column >= offered.start:
+            error = None  # The word is not finished, and completions are offered.
+        line = self._error
+        line.display = error is not None
+        self.set_class(error is not None, "-faulty")
+        if error is not None:
             shift = self._input.scroll_offset.x
-            line.update(Content(fault_line(fault, max(self.size.width, 20), shift)))
+            line.update(Content(error_line(error, max(self.size.width, 20), shift)))
 
     # -- completion ----------------------------------------------------------------------------
 
@@ -277,15 +277,15 @@ class FilterBar(Vertical):
         self.post_message(self.Left(self, cleared))
 
 
-def fault_line(fault: FilterError, width: int, shift: int = 0) -> str:
+def error_line(error: FilterError, width: int, shift: int = 0) -> str:
     """`     ^ there is no key "typ:"`: the error, with its mark under the character it is about.
 
     Args:
         width: cells of the bar.
         shift: cells of the text that are scrolled out of view.
     """
-    column = max(0, PROMPT + cell_len(visible(fault.text[: fault.column])) - shift)
-    reason = visible(fault.message)
+    column = max(0, PROMPT + cell_len(visible(error.text[: error.column])) - shift)
+    reason = visible(error.message)
     if column + 2 + len(reason) <= width:
         return " " * column + "^ " + reason
     return " " * min(column, width - 1) + "^\n" + reason

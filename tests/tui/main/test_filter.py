@@ -67,7 +67,7 @@ async def test_finds_and_counts(tmp_path: Path) -> None:
 
 
 async def test_fault_stands_under_its_character(tmp_path: Path) -> None:
-    """A wrong filter is told under the place of the fault, and the last good one stays."""
+    """A wrong filter is told under the place of the error, and the last good one stays."""
     async with showing(tmp_path, captures()) as see:
         await write(see, "sig:invalid")
         await see.shows("10 match")
@@ -331,15 +331,15 @@ class FakeBar:
         self.history = FilterHistory()
         self.text = ""
         self.is_open = False
-        self.fault: FilterError | None = None
+        self.error: FilterError | None = None
 
     @property
     def shown_text(self) -> str:
         return self.text if self.is_open else ""
 
     @property
-    def is_faulty(self) -> bool:
-        return self.fault is not None
+    def has_error(self) -> bool:
+        return self.error is not None
 
     def edit(self) -> None:
         self.is_open = True
@@ -350,8 +350,8 @@ class FakeBar:
     def clear(self) -> None:
         self.text, self.is_open = "", False
 
-    def complain(self, fault: FilterError | None) -> None:
-        self.fault = fault
+    def show_error(self, error: FilterError | None) -> None:
+        self.error = error
 
     def seen_changed(self) -> None:
         pass
@@ -429,10 +429,10 @@ def test_a_wrong_filter_changes_nothing(tmp_path: Path) -> None:
         state = filter.add_to(ScreenState())
         bar.put("sig:x")
         filter.left(cleared=False)
-        assert (bar.is_faulty, pane.applied, pane.focused) == (True, "sig:valid", 0)
+        assert (bar.has_error, pane.applied, pane.focused) == (True, "sig:valid", 0)
         assert filter.add_to(state).filter == "sig:valid"
         filter.left(cleared=True)
-        assert (bar.is_faulty, pane.applied, pane.focused) == (False, "", 1)
+        assert (bar.has_error, pane.applied, pane.focused) == (False, "", 1)
 
 
 def test_off_on_and_gone(tmp_path: Path) -> None:
