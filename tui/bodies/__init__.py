@@ -6,10 +6,10 @@ it. A body of 10 MiB costs an index, and the rows on the screen.
 """
 
 from tui.bodies.document import Document, Hit, Span
-from tui.bodies.finding import Hits, found, search
 from tui.bodies.hexdump import HexDocument
 from tui.bodies.jsontext import JsonDocument
 from tui.bodies.rows import Rows
+from tui.bodies.text_search import Hits, found, search
 from tui.bodies.viewers import Opened, open_body
 
 __all__ = [

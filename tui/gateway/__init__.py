@@ -1,17 +1,17 @@
 """The terminal UI's only way out: reads the database, asks the engine, posts samples."""
 
-from tui.gateway.checking import Checking
-from tui.gateway.editing import Form
+from tui.gateway.edit_form import Form
 from tui.gateway.gateway import AT_ONCE, Gateway, Listener, interrupted
 from tui.gateway.replays import PREVIEWED_AT_ONCE, Replays
+from tui.gateway.run_check import RunCheck
 
 __all__ = [
     "AT_ONCE",
     "PREVIEWED_AT_ONCE",
-    "Checking",
     "Form",
     "Gateway",
     "Listener",
     "Replays",
+    "RunCheck",
     "interrupted",
 ]

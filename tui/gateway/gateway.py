@@ -43,7 +43,7 @@ from relay.store.read.journeys import Looking
 from relay.store.read.reader import Reader
 from relay.store.read.search import Window, scan
 from tui.gateway import capture_details, state_file
-from tui.gateway.comparing import Comparing
+from tui.gateway.comparison_task import ComparisonTask
 from tui.gateway.copies import Copies
 from tui.gateway.journeys import Journeys
 from tui.gateway.replays import Replays
@@ -392,9 +392,9 @@ class Gateway:
         """End the search within some milliseconds."""
         self._journeys.stop()
 
-    def comparing(self, a: int, b: int | None) -> Comparing:
+    def comparison_task(self, a: int, b: int | None) -> ComparisonTask:
         """A comparison of two captures; without a second, with the previous one of the same type."""
-        return Comparing(self.settings, a, b)
+        return ComparisonTask(self.settings, a, b)
 
 
 def interrupted(error: Exception) -> bool:

@@ -21,8 +21,8 @@ from relay.delivery.replay_plan import rounds
 from relay.errors import NotFound
 from relay.store.read.reader import Reader
 from relay.text.safe import mask_headers
-from tui.gateway.checking import Checking
-from tui.gateway.editing import Form, form
+from tui.gateway.edit_form import Form, form
+from tui.gateway.run_check import RunCheck
 
 PREVIEWED_AT_ONCE = 10
 """Captures on one page; the engine previews no more at once."""
@@ -48,9 +48,9 @@ class Replays:
         """Cancel a run, no matter who started it; return its last status."""
         return (await self._send(CancelRequest(run))).runs[0]
 
-    async def checking(self, expected: Expectation) -> Checking:
+    async def run_check(self, expected: Expectation) -> RunCheck:
         """A check of the responses of a run that is about to start."""
-        return await asyncio.to_thread(Checking, self._settings.db, expected)
+        return await asyncio.to_thread(RunCheck, self._settings.db, expected)
 
     async def preview(self, request: ReplayRequest, page: int) -> tuple[list[Preview], int]:
         """One page of the requests that would be sent, secret headers masked, and the number of captures.

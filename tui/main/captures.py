@@ -11,7 +11,7 @@ from tui.main.context import CaptureContext, act, no_capture, no_engine
 from tui.presenters.copies import Item, of_one, of_several
 from tui.presenters.format import format_captures
 from tui.screens.compare import CompareScreen
-from tui.screens.copying import CopyMenu
+from tui.screens.copy_menu import CopyMenu
 from tui.screens.dialogs import Confirm, NoteDialog
 from tui.screens.journey import JourneyScreen
 

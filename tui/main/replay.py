@@ -12,7 +12,7 @@ from relay.control.messages import ReplayRequest, ReplayState, ReplayStatus
 from relay.delivery.expectations import Expectation
 from relay.errors import RelayError
 from relay.text.safe import visible
-from tui.gateway import Checking
+from tui.gateway import RunCheck
 from tui.main.context import CaptureContext, no_capture, no_engine
 from tui.presenters.format import Tone, format_captures
 from tui.presenters.replay import (
@@ -26,8 +26,8 @@ from tui.presenters.replay import (
 )
 from tui.presenters.status import Engine
 from tui.screens.dialogs import Confirm
-from tui.screens.editing import EditScreen
-from tui.screens.sending import ReplayDialog
+from tui.screens.edit_form import EditScreen
+from tui.screens.replay_dialog import ReplayDialog
 
 BULK = 10
 """More deliveries than this are asked about first."""
@@ -132,7 +132,7 @@ class ReplayController:
     async def _run(self, ids: list[int], request: ReplayRequest, expected: Expectation | None) -> None:
         replays = self._context.gateway.replays
         try:
-            checking = None if expected is None else await replays.checking(expected)
+            run_check = None if expected is None else await replays.run_check(expected)
             progress = await replays.begin(request)
             self._own.add(_identity(progress))
             told, attempts = 0, [0]
@@ -140,21 +140,21 @@ class ReplayController:
                 self._show(progress)
                 progress, attempts = await replays.progress(progress.run, told, NEWS_WITHIN_S)
                 told += len(attempts)
-                if checking is not None:
-                    await checking.look(attempts)
+                if run_check is not None:
+                    await run_check.look(attempts)
         except RelayError as error:
             self._context.ui.failed(error)
             return
         finally:
             self._show(None)
-        self._show_end(ids, progress, checking)
+        self._show_end(ids, progress, run_check)
         self._context.refresh_list()
 
     def _show(self, progress: ReplayStatus | None) -> None:
         self._view.progress = progress
         self._context.refresh_keys()
 
-    def _show_end(self, ids: list[int], progress: ReplayStatus, checking: Checking | None) -> None:
+    def _show_end(self, ids: list[int], progress: ReplayStatus, run_check: RunCheck | None) -> None:
         said, tone = conclusion(progress)
         if len(ids) == 1 and progress.total == progress.done == 1 and progress.state == ReplayState.ENDED:
             try:
@@ -162,8 +162,8 @@ class ReplayController:
             except RelayError:
                 row = None  # Reading the list shows the error.
             said, tone = (verdict(row.deliveries) if row is not None else None) or (said, tone)
-        if checking is not None:
-            told, as_told = as_expected(checking.check)
+        if run_check is not None:
+            told, as_told = as_expected(run_check.check)
             said += f"\n{told}"
             tone = as_told if progress.state == ReplayState.ENDED else tone
         if progress.stale_signatures:

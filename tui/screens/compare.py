@@ -34,7 +34,7 @@ class CompareScreen(Screen[None]):
         """
         super().__init__()
         self._a, self._is_search = a, b is None
-        self._comparing = gateway.comparing(a, b)
+        self._comparison = gateway.comparison_task(a, b)
 
     def compose(self) -> ComposeResult:
         yield SideBySide()
@@ -46,13 +46,13 @@ class CompareScreen(Screen[None]):
         self._compare()
 
     def on_unmount(self) -> None:
-        self._comparing.stop()
+        self._comparison.stop()
 
     @work(exclusive=True, group="compare")
     async def _compare(self) -> None:
         telling = self.set_interval(TOLD_EVERY_S, self._tell) if self._is_search else None
         try:
-            self._fields.show(await self._comparing.result())
+            self._fields.show(await self._comparison.result())
         except RelayError as error:
             if error.word != "stopped":
                 self._fields.say(visible(str(error)), "bad")
@@ -62,7 +62,7 @@ class CompareScreen(Screen[None]):
 
     def _tell(self) -> None:
         """Show the progress of the search for the previous capture, which takes long for a rare type."""
-        looked_at, stop = self._comparing.looked_at, keymap.of(self.app).written("compare.close")
+        looked_at, stop = self._comparison.looked_at, keymap.of(self.app).written("compare.close")
         passed = f": {looked_at:,} passed" if looked_at else ""
         self._fields.say(f"Searching captures before #{self._a} for its type{passed} … {stop} stops.", "dim")
 

@@ -17,11 +17,11 @@ from tui.keyboard import keys
 from tui.main.screen import MainScreen
 from tui.screens.columns import ColumnsDialog
 from tui.screens.compare import CompareScreen
-from tui.screens.editing import EditScreen
+from tui.screens.edit_form import EditScreen
 from tui.screens.journey import JourneyScreen, Steps
 from tui.screens.preview import PreviewScreen
 from tui.screens.refusals import RefusalsScreen
-from tui.screens.sending import ReplayDialog
+from tui.screens.replay_dialog import ReplayDialog
 from tui.widgets.body_text import BodyText
 from tui.widgets.body_view import BodyView
 from tui.widgets.capture_list import CaptureList

@@ -18,7 +18,7 @@ from relay.models import Capture
 from tests.support.context import FakeContext
 from tests.support.factories import a_capture, insert_all, new_log
 from tests.support.screen import Showing, screen_on, showing
-from tui.gateway.comparing import Comparing
+from tui.gateway.comparison_task import ComparisonTask
 from tui.main import captures
 from tui.main.captures import CaptureController
 from tui.presenters.copies import Item
@@ -235,13 +235,13 @@ def test_what_is_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     with FakeContext(tmp_path, map(a_capture, range(1, 5))) as context:
         controller = CaptureController(context)
         pairs: list[tuple[int, int | None]] = []
-        made = context.gateway.comparing
+        made = context.gateway.comparison_task
 
-        def comparing(a: int, b: int | None) -> Comparing:
+        def comparison_task(a: int, b: int | None) -> ComparisonTask:
             pairs.append((a, b))
             return made(a, b)
 
-        monkeypatch.setattr(context.gateway, "comparing", comparing)
+        monkeypatch.setattr(context.gateway, "comparison_task", comparison_task)
         for context.selected, context.cursor in (([1, 3], 4), ([3], 1), ([2], 2)):
             controller.compare()
         assert pairs == [(1, 3), (1, 3), (2, None)]

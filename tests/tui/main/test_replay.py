@@ -29,13 +29,13 @@ from tests.support.context import FakeContext
 from tests.support.factories import BODY, a_capture, insert_all, new_log
 from tests.support.screen import Showing, screen_on
 from tui.gateway import Replays
-from tui.gateway.editing import form
+from tui.gateway.edit_form import form
 from tui.main.replay import ReplayController
 from tui.presenters.replay import ReplayForm, doubts_about, expectation, replay_request
 from tui.presenters.status import Engine, Status
 from tui.screens.dialogs import Confirm
-from tui.screens.editing import EditScreen
-from tui.screens.sending import ReplayDialog
+from tui.screens.edit_form import EditScreen
+from tui.screens.replay_dialog import ReplayDialog
 from tui.widgets.safe_inputs import FormArea
 
 SECRET = b"whsec_of_a_test"

@@ -121,5 +121,5 @@ async def test_a_long_way_back_is_told_and_stopped(tmp_path: Path, monkeypatch: 
         assert isinstance(screen, CompareScreen)
         await see.press("escape")
         await see.shows("2,000 captures")
-        await wait_for(see.pilot, lambda: screen._comparing.is_over, "the end of the look")
-        assert screen._comparing.looked_at < 2_000
+        await wait_for(see.pilot, lambda: screen._comparison.is_over, "the end of the look")
+        assert screen._comparison.looked_at < 2_000

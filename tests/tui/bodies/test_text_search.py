@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tui.bodies import found
-from tui.bodies.finding import BLOCK, MOST_HITS
+from tui.bodies.text_search import BLOCK, MOST_HITS
 
 
 @given(st.text("abAB.* \n", max_size=60), st.text("abAB.*", min_size=1, max_size=3))

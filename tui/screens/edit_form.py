@@ -25,7 +25,7 @@ from tui.presenters.replay import ReplayForm, doubts_about, replay_request
 from tui.screens.dialogs import Confirm
 from tui.screens.help import HelpScreen
 from tui.screens.preview import PreviewScreen
-from tui.screens.sending import RESIGN, usual
+from tui.screens.replay_dialog import RESIGN, usual
 from tui.widgets.keys_foot import KeysFoot
 from tui.widgets.safe_inputs import FormArea, LineInput
 from tui.widgets.toggle import Toggle

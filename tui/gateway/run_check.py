@@ -11,7 +11,7 @@ from relay.store.read import attempts
 from relay.store.read.reader import Reader
 
 
-class Checking:
+class RunCheck:
     """Checks one run in threads. Make it before the run: `recorded` means the responses before it."""
 
     def __init__(self, db: Path, expected: Expectation) -> None:

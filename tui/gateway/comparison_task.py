@@ -19,7 +19,7 @@ MOST_FIELDS = 5_000
 """Most fields shown; those that differ come first."""
 
 
-class Comparing:
+class ComparisonTask:
     """A comparison of two captures, while it is made."""
 
     def __init__(self, settings: Settings, a: int, b: int | None) -> None:
