@@ -1,5 +1,5 @@
-"""TLS: certificates read, checked and made; contexts for the server and for targets.
+"""TLS: reads, checks and makes certificates; builds the contexts for the server and for targets.
 
-Others use `server` and `handshake` (incoming), `client` and `client_cert` (outgoing), `checks` (what `doctor`
-looks at), `probe`, `describe` and `pem` (what `certs` shows), `development_ca` (what it makes).
+Others use `server` and `handshake` (incoming), `client` and `client_cert` (outgoing), `checks` (for `doctor`
+and `certs check`), `probe`, `describe` and `pem` (for `certs show`), `development_ca` (for `certs init`).
 """

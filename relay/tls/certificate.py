@@ -1,8 +1,8 @@
-"""One certificate, read by two: OpenSSL, which decides what is taken, and cryptography, which explains it.
+"""One certificate, read by two libraries: OpenSSL decides whether it is accepted, cryptography explains it.
 
-OpenSSL takes certificates that cryptography's parser refuses: letters that a string type does not have,
-defaults that are written out, old names in Latin-1. Of those all is read that can be (`relay.tls.der`), and
-why the parser gave up is kept. Nothing here raises for a certificate that OpenSSL took.
+OpenSSL accepts certificates that cryptography's parser refuses: characters outside a string type's alphabet,
+encoded defaults, old names in Latin-1. `relay.tls.der` reads what it can of those, and the parser's error is
+kept. Nothing here raises for a certificate that OpenSSL accepted.
 """
 
 from __future__ import annotations
@@ -22,32 +22,32 @@ from OpenSSL import crypto
 from relay.tls import der
 
 LONGEST = 500
-"""Characters of one text."""
+"""Characters of a text."""
 
 _quiet = Lock()
 
 
 class Certificate:
-    """One that OpenSSL takes; two are equal where their bytes are."""
+    """A certificate that OpenSSL accepts; equal if the bytes are."""
 
     def __init__(self, openssl: crypto.X509) -> None:
         self.openssl = openssl
         self.der = crypto.dump_certificate(crypto.FILETYPE_ASN1, openssl)
         self.parsed: x509.Certificate | None = None
-        """cryptography's; None where its parser gives up."""
+        """Parsed by cryptography; None if its parser refuses it."""
         self.unparsed: str | None = None
-        """Why it gave up."""
+        """The parser's error."""
         try:
             self.parsed = _parsed(self.der)
-        except Exception as error:  # of any kind: the parser's own words for what OpenSSL has no quarrel with
+        except Exception as error:  # of any type: OpenSSL accepts this certificate, so no error may escape
             self.unparsed = cut(" ".join(str(error).split()) or type(error).__name__)
 
     @classmethod
     def from_der(cls, data: bytes) -> Certificate:
-        """The certificate that `data` begins with.
+        """The certificate at the start of `data`.
 
         Raises:
-            ValueError: OpenSSL takes it for none, and says why.
+            ValueError: OpenSSL does not accept it; has its reason.
         """
         try:
             return cls(crypto.load_certificate(crypto.FILETYPE_ASN1, der.first(data).whole))
@@ -66,7 +66,7 @@ class Certificate:
 
     @cached_property
     def fields(self) -> der.Fields:
-        """Its parts, as far as they can be told apart."""
+        """Its parts; empty if they cannot be separated."""
         try:
             return der.fields(self.der)
         except ValueError:
@@ -74,12 +74,12 @@ class Certificate:
 
     @cached_property
     def subject(self) -> str:
-        """`CN=webhooks.example.com,O=Example`; `(empty)` where there is nothing in it."""
+        """`CN=webhooks.example.com,O=Example`; `(empty)` if it has no parts."""
         return cut(",".join(self.subject_parts)) or "(empty)"
 
     @cached_property
     def issuer(self) -> str:
-        """As `subject`."""
+        """In the form of `subject`."""
         if self.parsed is not None:
             return cut(self.parsed.issuer.rfc4514_string()) or "(empty)"
         return cut(",".join(_name_parts(self.fields.issuer))) or "(empty)"
@@ -93,7 +93,7 @@ class Certificate:
 
     @cached_property
     def begins(self) -> datetime | None:
-        """None where it cannot be read, and then OpenSSL lets nobody in with it."""
+        """None if it cannot be read; OpenSSL then refuses the certificate."""
         if self.parsed is not None:
             return self.parsed.not_valid_before_utc
         return _time(self.openssl.get_notBefore())
@@ -110,11 +110,11 @@ class Certificate:
         return self.openssl.get_serial_number()
 
     def is_issuer_of(self, other: Certificate) -> bool:
-        """Whether it signed the other: names and signature."""
+        """Whether it signed the other: compares names and verifies the signature."""
         if self.parsed is not None and other.parsed is not None:
             try:
                 other.parsed.verify_directly_issued_by(self.parsed)
-            except Exception:  # of any kind: names, signature, a key or a digest that it has no word for
+            except Exception:  # of any type: names, signature, an unsupported key or digest
                 return False
             return True
         return verification_code(other, (), self, flags=_SIGNATURES_ALONE) == 0
@@ -158,21 +158,21 @@ def verification_code(
 
 
 def openssl_words(error: Exception) -> str:
-    """OpenSSL's own words, without its numbers."""
+    """OpenSSL's words for an error, without its numbers."""
     entries = error.args[0] if error.args and isinstance(error.args[0], list) else []
-    said = [str(entry[-1]) for entry in entries if entry and entry[-1]]
-    return ", ".join(dict.fromkeys(said)) or "unknown error"
+    words = [str(entry[-1]) for entry in entries if entry and entry[-1]]
+    return ", ".join(dict.fromkeys(words)) or "unknown error"
 
 
 def cut(text: str) -> str:
-    """A text that others chose, bounded."""
+    """At most `LONGEST` characters of a text."""
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 
 def _parsed(data: bytes) -> x509.Certificate:
     with _without_warnings():
         found = x509.load_der_x509_certificate(data)
-        # These are read when they are asked for, which would be anywhere.
+        # These are parsed on first use: make them fail here rather than anywhere.
         for name in (found.subject, found.issuer):
             name.rfc4514_string()
         _ = found.extensions, found.not_valid_before_utc, found.not_valid_after_utc
@@ -181,7 +181,7 @@ def _parsed(data: bytes) -> x509.Certificate:
 
 @contextmanager
 def _without_warnings() -> Iterator[None]:
-    """cryptography warns of odd certificates on stderr, with the path of our source."""
+    """cryptography warns about odd certificates on stderr, with the path of our source."""
     with _quiet, warnings.catch_warnings():
         warnings.simplefilter("ignore", CryptographyDeprecationWarning)
         yield
@@ -195,12 +195,12 @@ def _name_parts(name: bytes) -> list[str]:
 
 
 def _time(text: bytes | None) -> datetime | None:
-    """OpenSSL's `20261120081530Z`, which it makes of every form it can read."""
+    """From `20261120081530Z`, the form that OpenSSL returns for every one it can read."""
     with suppress(ValueError, AttributeError):
         return datetime.strptime((text or b"").decode("ascii"), "%Y%m%d%H%M%SZ").replace(tzinfo=UTC)
     return None
 
 
 def of(parsed: x509.Certificate) -> Certificate:
-    """The certificate of one that cryptography made."""
+    """Our certificate for one of cryptography's."""
     return Certificate.from_der(parsed.public_bytes(serialization.Encoding.DER))

@@ -1,6 +1,6 @@
-"""Certificate files looked through before they are used: what would go wrong, and where.
+"""Checks certificate files before they are used, for `certs check`.
 
-Owns the findings of `certs check`. Changes nothing, connects to nothing, never shows a key.
+Changes nothing, connects to nothing, never shows a key.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ Level = Literal["ok", "warning", "fault"]
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """One thing that was looked at."""
+    """Result of one check."""
 
     level: Level
     about: str
     """`key`, `pair`, `dates`, `purposes`, `chain`, `file`."""
     text: str
     mend: str | None = None
-    """What to do about it; None where nothing needs doing."""
+    """How to fix it; None if nothing needs doing."""
 
 
 def check(
     cert: Path, key: Path | None, chain: Path | None, *, password: bytes | None = None, now: datetime
 ) -> Iterator[Remark]:
-    """Everything there is to say of a certificate, its key and its chain."""
+    """Check a certificate, its key and its chain."""
     bundle, remarks = _read(cert, password)
     yield from remarks
     if key is None and bundle is not None and bundle.keys:
@@ -74,14 +74,14 @@ def check(
 
 
 def dates(certificate: Certificate, now: datetime) -> Remark:
-    """Whether a certificate holds now, and for how long."""
+    """Whether a certificate is valid now, and for how long."""
     subject = certificate.subject
     begins, ends = certificate.begins, certificate.ends
     if begins is None or ends is None:
-        text = f"{subject}: from when and until when it is valid cannot be read, so everybody refuses it"
-        return Remark("fault", "dates", text, "have it issued again, as RFC 5280 wants it")
+        text = f"{subject}: its dates cannot be read, so every program refuses it"
+        return Remark("fault", "dates", text, "have it issued again in the form of RFC 5280")
     if ends < now:
-        text = f"{subject} expired on {describe.time(ends)}, so everybody refuses it"
+        text = f"{subject} expired on {describe.time(ends)}, so every program refuses it"
         return Remark("fault", "dates", text, "have it renewed; Lean's are renewed in its dashboard")
     if begins > now:
         text = f"{subject} is not valid before {describe.time(begins)}"
@@ -93,7 +93,7 @@ def dates(certificate: Certificate, now: datetime) -> Remark:
 
 
 def purposes(leaf: Certificate) -> Remark:
-    """What a certificate can be used for."""
+    """Which purposes a certificate allows."""
     named = describe.purposes(leaf)
     client, server = describe.serves(leaf, "clientAuth"), describe.serves(leaf, "serverAuth")
     if client and server:
@@ -102,14 +102,14 @@ def purposes(leaf: Certificate) -> Remark:
         return Remark(
             "ok",
             "purposes",
-            "clientAuth: to be shown by a client; as --tls-cert it would be refused by callers",
+            "clientAuth: for clients; callers would refuse it as --tls-cert",
         )
     if server:
         return Remark(
             "warning",
             "purposes",
-            "serverAuth only: a server's; shown by a client it is refused (unsuitable certificate purpose)",
-            "as a client certificate it needs clientAuth, which public authorities issue no more",
+            "serverAuth only: for servers; from a client it is refused (unsuitable certificate purpose)",
+            "a client certificate needs clientAuth, which public authorities no longer issue",
         )
     return Remark(
         "fault",
@@ -125,15 +125,15 @@ def _read(path: Path, password: bytes | None) -> tuple[Bundle | None, list[Remar
     except RelayError as error:
         return None, [Remark("fault", "file", str(error))]
     remarks = [_holds(bundle)]
-    mend = "get that one again, or take it out"
+    mend = "get that one again, or remove it"
     remarks += [Remark("fault", "file", f"{path}: {problem}", mend) for problem in bundle.problems]
     if bundle.form == "PKCS#12":
-        text = f"{path}: the relay uses PEM and DER, and does not start with a PKCS#12 file"
+        text = f"{path}: the relay reads PEM and DER, and does not start with a PKCS#12 file"
         remarks.append(Remark("warning", "file", text, pem.openssl_line(path, bundle.form)))
     for one in bundle.certificates:
         if one.unparsed is not None:
-            text = f"{one.subject} is one that OpenSSL takes and stricter programs refuse: {one.unparsed}"
-            remarks.append(Remark("warning", "file", text, "have it issued again, as RFC 5280 wants it"))
+            text = f"OpenSSL accepts {one.subject}, but stricter programs refuse it: {one.unparsed}"
+            remarks.append(Remark("warning", "file", text, "have it issued again in the form of RFC 5280"))
     return bundle, remarks
 
 
@@ -141,7 +141,7 @@ def _holds(bundle: Bundle) -> Remark:
     count = len(bundle.certificates)
     what = [f"{count} certificate{'' if count == 1 else 's'}"] if count else []
     what += [f"{bundle.keys} private key{'' if bundle.keys == 1 else 's'}"] if bundle.keys else []
-    text = f"{bundle.path}: {bundle.form} with {' and '.join(what) or 'nothing that can be used'}"
+    text = f"{bundle.path}: {bundle.form} with {' and '.join(what) or 'nothing usable'}"
     if not count:
         swapped = None if bundle.problems else "are the two files swapped?"
         return Remark("fault", "file", f"{text}, and no certificate", swapped)
@@ -154,7 +154,7 @@ def _modes(key: Path) -> Iterator[Remark]:
         yield Remark(
             "warning",
             "key",
-            f"{key}: others on this machine can read it (mode {mode:04o}), and the relay would refuse it",
+            f"{key}: other users of this machine can read it (mode {mode:04o}), so the relay would refuse it",
             f"chmod 600 {shlex.quote(str(key))}",
         )
 
@@ -169,14 +169,14 @@ def _pair(
             return Remark(
                 "fault",
                 "pair",
-                f"{cert}: the key's certificate is number {number}, and programs take the first",
-                "put it first, its issuer behind it, and so on",
+                f"{cert}: the key's certificate is number {number}, but programs use the first",
+                "put it first, then its issuer, and so on",
             )
     return Remark(
         "fault",
         "pair",
-        f"{cert} is not the certificate of the private key in {key}: they are two different pairs",
-        "take both from the same download; Lean's dashboard makes a new pair each time",
+        f"{cert} is not the certificate of the private key in {key}: they belong to two different pairs",
+        "use both from the same download; Lean's dashboard makes a new pair each time",
     )
 
 
@@ -188,7 +188,7 @@ def _order(path: Path, certificates: Sequence[Certificate]) -> Iterator[Remark]:
                 "chain",
                 f"{path}: certificate {number + 1} ({issuer.subject}) did not sign "
                 f"certificate {number} ({one.subject})",
-                "each has to be signed by the one behind it; many programs follow the order of the file",
+                "each must be signed by the next one; many programs follow the order of the file",
             )
             return
 
@@ -196,7 +196,7 @@ def _order(path: Path, certificates: Sequence[Certificate]) -> Iterator[Remark]:
 def _completeness(
     leaf: Certificate, pool: Sequence[Certificate], chain: Path | None, now: datetime
 ) -> Iterator[Remark]:
-    """From the certificate to its root, and what OpenSSL makes of that."""
+    """Follow the certificate to its root, and let OpenSSL verify that chain."""
     path = [leaf]
     while not path[-1].is_self_signed:
         issuer = next((one for one in pool if one not in path and one.is_issuer_of(path[-1])), None)
@@ -208,18 +208,18 @@ def _completeness(
         missing = last.issuer
         if chain is None:
             text = f"its issuer {missing} is not in the file"
-            yield Remark("ok", "chain", f"{text}; name its chain with --chain to have that checked too")
+            yield Remark("ok", "chain", f"{text}; name its chain with --chain to check that too")
             return
         if len(path) > 1:
             text = f"leads to {last.subject}, and its issuer {missing} is in none of the files"
-            yield Remark("ok", "chain", f"{text}: the other side needs to have that one")
+            yield Remark("ok", "chain", f"{text}: the other side needs that one")
             return
         yield Remark(
             "fault",
             "chain",
             f"{last.subject} was issued by {missing}, whose certificate is in none of the "
             "files, so it cannot be followed to an authority",
-            f"get that certificate; if {chain} only says whom to trust, check without --chain",
+            f"get that certificate; if {chain} is only a list of trusted authorities, check without --chain",
         )
         return
     code = verification_code(leaf, tuple(path[1:-1]), last, now=now)

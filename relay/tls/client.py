@@ -1,4 +1,4 @@
-"""The development authority, which connections that the relay makes itself may trust."""
+"""The development authority, for connections that the relay opens itself."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ from relay.tls.development_ca import Files
 
 
 def development_authority() -> Path | None:
-    """The authority that `certs init` and `--dev-tls` made, where there is one."""
+    """Certificate of the authority that `certs init` and `--dev-tls` make; None without one."""
     path = Files(default_certs()).ca
     return path if path.exists() else None

@@ -1,8 +1,8 @@
-"""Client certificates, judged while the handshake runs.
+"""Verifies client certificates while the handshake runs, and decides who counts as authenticated.
 
-Owns what counts as authenticated. OpenSSL calls back once for each certificate and for each fault; what it
-found is kept, since pyOpenSSL resets OpenSSL's own result wherever the callback lets a fault pass. A
-certificate is read only afterwards: what is raised within such a callback ends the handshake without a word.
+OpenSSL calls back once for each certificate and each error. Its findings are kept here, because pyOpenSSL
+resets OpenSSL's own result when the callback accepts an error. Certificates are parsed only afterwards: an
+exception inside the callback would end the handshake without a message.
 """
 
 from __future__ import annotations
@@ -19,31 +19,31 @@ from relay.tls.certificate import Certificate
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that OpenSSL does not like."""
+    """One verification error of OpenSSL's."""
 
     code: int
     depth: int
     certificate: crypto.X509
-    """The one at this depth."""
+    """The certificate at this depth."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What became of the question who the caller is."""
+    """Result of verifying a caller's certificate."""
 
     authenticated: bool
     verdict: str
     """A stable word."""
     words: str
-    """As OpenSSL puts it."""
+    """OpenSSL's wording."""
     why: str | None = None
-    """What is behind it and what to do; None where all is well."""
+    """Cause and advice; None if all is well."""
     code: int = 0
     certificate: dict[str, Any] | None = None
-    """Facts of the caller's certificate; None where it showed none."""
+    """Facts of the caller's certificate; None if it sent none."""
 
     def sentence(self) -> str:
-        """For a refusal: the certificate's subject and issuer, and everything that is known."""
+        """Text for a refusal: OpenSSL's words, subject and issuer, cause and advice."""
         text = self.words
         if self.certificate is not None:
             text += f": {self.certificate['subject']}, issued by {self.certificate['issuer']}"
@@ -57,26 +57,26 @@ NOT_ASKED = Verdict(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientAuth:
-    """What is asked of callers."""
+    """Which client certificates the server accepts."""
 
     required: bool
     trusts: str
-    """The file of the authorities, for messages."""
+    """Name of the file of authorities, for messages."""
     authorities: tuple[Certificate, ...]
     left_out: tuple[str, ...] = ()
-    """Certificates of the file that cannot be used, and why."""
+    """A message for each certificate of the file that cannot be used."""
     pins: tuple[Pin, ...] = ()
-    """One of them has to fit; none means that any certificate of the authorities will do."""
+    """One of them has to match; without pins any certificate of the authorities is accepted."""
 
     def judge(self, found: Found) -> Verdict:
-        """The verdict on what a handshake showed."""
+        """Verdict on the findings of a handshake."""
         if found.leaf is None:
             return Verdict(
                 authenticated=False,
                 verdict=verdicts.NO_CERTIFICATE,
                 words="no certificate was sent",
-                why="the caller was asked for one and showed none: it has none, or none of the authorities "
-                f"in {self.trusts}, whose names it was given",
+                why="the caller was asked for one and sent none: it has none, or none from the authorities "
+                f"in {self.trusts}, whose names it was sent",
             )
         leaf = describe.facts(found.leaf)
         if found.faults:
@@ -90,7 +90,10 @@ class ClientAuth:
                 found.leaf.issuer == authority.subject for authority in self.authorities
             ):
                 verdict = verdicts.UNKNOWN_AUTHORITY
-                why = f"a namesake of {leaf['issuer']} in {self.trusts} signed it, with another key"
+                why = (
+                    f"{self.trusts} has an authority named {leaf['issuer']}, but with another key than the "
+                    "one that signed it"
+                )
             return Verdict(
                 authenticated=False,
                 verdict=verdict,
@@ -103,22 +106,22 @@ class ClientAuth:
             return Verdict(
                 authenticated=False,
                 verdict=verdicts.WRONG_PIN,
-                words="the certificate is good, but fits no pin",
-                why=f"pinned is {' or '.join(map(str, self.pins))}; its key would be "
+                words="the certificate is good, but matches no pin",
+                why=f"the pins are {' and '.join(map(str, self.pins))}; a pin for its key would be "
                 f"spki:{describe.spki_sha256(found.leaf)}",
                 certificate=leaf,
             )
         return Verdict(authenticated=True, verdict=verdicts.TRUSTED, words="ok", certificate=leaf)
 
     def fits(self, certificate: Certificate) -> bool:
-        """Whether a certificate is one of those that are pinned."""
+        """Whether a certificate matches a pin, or there are none."""
         return not self.pins or any(_fits(pin, certificate) for pin in self.pins)
 
     def goes_on(self, found: Found, depth: int) -> bool:
-        """Whether the handshake may go on after what was found at this depth.
+        """Whether the handshake may continue after the findings at this depth.
 
-        Where it must not, it ends at the caller's own certificate: only there its name is known, as OpenSSL
-        goes from the authority to the caller.
+        A failed one ends only at the caller's own certificate: OpenSSL goes from the authority to the
+        caller, so only there the caller's name is known.
         """
         if not self.required or depth > 0:
             return True
@@ -127,7 +130,7 @@ class ClientAuth:
 
 @dataclass(slots=True)
 class Found:
-    """What one handshake showed so far."""
+    """Findings of one handshake so far."""
 
     shown: crypto.X509 | None = None
     """The caller's own certificate."""
@@ -135,7 +138,7 @@ class Found:
     _read: Certificate | None = None
 
     def add(self, certificate: crypto.X509, code: int, depth: int, *, ok: bool) -> None:
-        """One call of OpenSSL's."""
+        """Record one call of OpenSSL's."""
         if depth == 0:
             self.shown = certificate
         if not ok:
@@ -143,7 +146,7 @@ class Found:
 
     @property
     def leaf(self) -> Certificate | None:
-        """The caller's own certificate, as far as it can be read; None where it showed none."""
+        """The caller's own certificate; None if it sent none."""
         if self._read is None and self.shown is not None:
             self._read = Certificate(self.shown)
         return self._read
@@ -161,6 +164,9 @@ def _fits(pin: Pin, certificate: Certificate) -> bool:
 
 
 def _same_name(pinned: str, name: str) -> bool:
-    """`webhooks.example.com` is meant in any case and of any kind, `URI:spiffe://...` of this one."""
+    """A pin without a kind, such as `webhooks.example.com`, matches names of any kind but URI.
+
+    Only URIs are compared case-sensitively.
+    """
     kind, _, value = name.partition(":")
     return pinned.lower() in (name.lower(), value.lower()) if kind != "URI" else pinned in (name, value)

@@ -1,7 +1,7 @@
-"""Certificates handed to OpenSSL: the authorities that are trusted, and a pair that is shown.
+"""Loads trusted authorities, and the certificate and key that we present, into OpenSSL contexts.
 
-Owns the way there: what `relay.tls.pem` read is what OpenSSL gets, never the file itself, so that there
-is nothing that one of the two takes and the other does not. A private key that others can read is refused.
+OpenSSL always gets the result of `relay.tls.pem`, never the file itself, so the two cannot disagree about a
+file. A private key that other users can read is refused.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from relay.tls.certificate import Certificate
 
 
 def trust(context: ssl.SSLContext, path: Path) -> tuple[str, ...]:
-    """Have a context trust the authorities of a file; gives those that had to be left out, and why.
+    """Let a context trust the authorities of a file; returns a message for each one left out.
 
     Raises:
         RelayError: `tls-unreadable`.
@@ -36,7 +36,7 @@ def trust(context: ssl.SSLContext, path: Path) -> tuple[str, ...]:
             context.load_verify_locations(cadata=one.der)
         except ssl.SSLError as error:
             left_out.append(
-                f"{path}: OpenSSL does not take {one.subject}, and it was left out: {_words(error)}"
+                f"{path}: OpenSSL does not accept {one.subject}, and it was left out: {_words(error)}"
             )
         else:
             trusted += 1
@@ -46,7 +46,7 @@ def trust(context: ssl.SSLContext, path: Path) -> tuple[str, ...]:
 
 
 def trusting_only(path: Path) -> ssl.SSLContext:
-    """A client's context that trusts the authorities of a file alone: each of them, intermediate ones too.
+    """Client context that trusts only the certificates of a file, intermediate ones included.
 
     Raises:
         RelayError: `tls-unreadable`.
@@ -59,10 +59,10 @@ def trusting_only(path: Path) -> ssl.SSLContext:
 
 
 def show(context: ssl.SSLContext, cert: Path | None, key: Path | None) -> None:
-    """Have a context show a certificate; nothing happens without one.
+    """Let a context present a client certificate; does nothing without one.
 
     Args:
-        key: its private key; None where that stands in the certificate's file.
+        key: its private key; None if it is in the certificate's file.
 
     Raises:
         UsageError: a key without a certificate.
@@ -81,7 +81,7 @@ def show(context: ssl.SSLContext, cert: Path | None, key: Path | None) -> None:
 
 
 def for_targets(ca: Path | None, cert: Path | None, key: Path | None) -> tuple[str, ...]:
-    """See whether the files for targets can be used; gives what had to be left out of them, and why.
+    """Check the certificate files for targets; returns a message for each authority left out.
 
     Raises:
         UsageError: a key without a certificate.
@@ -93,7 +93,7 @@ def for_targets(ca: Path | None, cert: Path | None, key: Path | None) -> tuple[s
 
 
 def load(context: ssl.SSLContext, chain: Iterable[Certificate], key: PrivateKeyTypes, path: Path) -> None:
-    """Give a context a pair that is read already; `path` is for the message.
+    """Load a certificate chain and its key into a context; `path` is for the message.
 
     Raises:
         RelayError: `tls-unreadable`.
@@ -109,15 +109,15 @@ def load(context: ssl.SSLContext, chain: Iterable[Certificate], key: PrivateKeyT
             context.load_cert_chain(pair, password=password)
         except ssl.SSLError as error:
             raise RelayError(
-                f"{path}: OpenSSL does not take it: {_words(error)}", word="tls-unreadable"
+                f"{path}: OpenSSL does not accept it: {_words(error)}", word="tls-unreadable"
             ) from error
 
 
 @contextmanager
 def as_file(certificates: Iterable[Certificate], more: bytes = b"") -> Iterator[Path]:
-    """A file of ours for a moment, as OpenSSL takes chains from files alone; `more` stands behind them.
+    """Temporary file with certificates, then `more`: OpenSSL loads chains only from files.
 
-    It is in a folder of ours alone (0700); what is secret in it has to be locked.
+    Its folder is private (0700); secrets in `more` must be encrypted.
     """
     with TemporaryDirectory(prefix="lean-relay-") as folder:
         path = Path(folder, "chain.pem")

@@ -1,7 +1,7 @@
-"""DER, as far as certificates need it where cryptography's parser refuses one that OpenSSL takes.
+"""A lenient DER reader, for certificates that OpenSSL accepts and cryptography's parser refuses.
 
-Owns the reading of elements, names and three extensions. Laxer than X.690 where certificates are: letters
-that a string type does not have, defaults that are written out. Pure; all else is a `ValueError`.
+Reads elements, names and three extensions. Unlike X.690 it allows characters outside a string type's
+alphabet and encoded defaults, as real certificates have them. Pure; anything else is a `ValueError`.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ BOOLEAN, INTEGER, BIT_STRING, OCTET_STRING, OID, SEQUENCE = 0x01, 0x02, 0x03, 0x
 _TEXTS = {
     0x0C: "utf-8",
     0x12: "ascii",  # NumericString
-    0x13: "utf-8",  # PrintableString, of which some hold what it has no letters for
-    0x14: "latin-1",  # T61String: what everybody means by it
+    0x13: "utf-8",  # PrintableString, which in practice holds more than its alphabet
+    0x14: "latin-1",  # T61String, as it is used in practice
     0x16: "utf-8",  # IA5String
     0x1A: "ascii",  # VisibleString
     0x1C: "utf-32-be",
@@ -41,11 +41,11 @@ _SHORT = {
         (NameOID.USER_ID, "UID"),
     )
 }
-"""Of RFC 4514, section 3."""
+"""Short names of RFC 4514, section 3."""
 
 
 Extensions = Mapping[str, bytes] | None
-"""Values by dotted number; None where they cannot be told apart."""
+"""Values by dotted number; None if they cannot be separated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +65,11 @@ class Fields:
     subject: bytes
     spki: bytes
     extensions: Extensions
-    """One that comes twice is empty, as nobody can say which of the two holds."""
+    """A repeated one is empty, as it is undefined which of the two applies."""
 
 
 def first(data: bytes) -> Element:
-    """The element that `data` begins with; anything may follow it."""
+    """The first element of `data`; anything may follow it."""
     if len(data) < 2 or data[0] & 0x1F == 0x1F:
         raise ValueError("not a DER element")
     length, begins = data[1], 2
@@ -80,7 +80,7 @@ def first(data: bytes) -> Element:
             raise ValueError("not a DER length")
         length = int.from_bytes(data[2:begins])
     if len(data) < begins + length:
-        raise ValueError("a DER element that ends too early")
+        raise ValueError("a truncated DER element")
     return Element(data[0], data[begins : begins + length], data[: begins + length])
 
 
@@ -108,7 +108,7 @@ def dotted(value: bytes) -> str:
 
 
 def fields(certificate: bytes) -> Fields:
-    """The parts of a certificate (RFC 5280, 4.1)."""
+    """Parts of a certificate (RFC 5280, 4.1)."""
     parts = elements(elements(first(certificate).value)[0].value)
     if parts and parts[0].tag == 0xA0:  # the version
         del parts[0]
@@ -129,7 +129,7 @@ def fields(certificate: bytes) -> Fields:
 
 
 def name_parts(name: bytes) -> list[str]:
-    """A name as RFC 4514 writes it, part by part, the last one first; attributes of one part have a `+`."""
+    """Parts of a name in RFC 4514 form and order, the last one first; `+` joins attributes of a part."""
     return [
         "+".join(_attribute(each.value) for each in elements(part.value))
         for part in reversed(elements(first(name).value))
@@ -168,7 +168,7 @@ def alternative_names(extensions: Extensions) -> list[str]:
 
 
 def purposes(extensions: Extensions) -> list[ObjectIdentifier] | None:
-    """The extended key usages; None where there is no such extension."""
+    """Extended key usages; None without this extension."""
     inside = _inside(extensions, ExtensionOID.EXTENDED_KEY_USAGE)
     return None if inside is None else [ObjectIdentifier(dotted(each.value)) for each in inside]
 
@@ -180,7 +180,7 @@ def is_authority(extensions: Extensions) -> bool:
 
 
 def _inside(extensions: Extensions, oid: ObjectIdentifier) -> list[Element] | None:
-    """The elements of an extension's value; None where there is no such extension."""
+    """Elements of an extension's value; None without this extension."""
     if extensions is None:
         raise ValueError("its extensions cannot be read")
     value = extensions.get(oid.dotted_string)

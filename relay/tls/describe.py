@@ -1,7 +1,7 @@
-"""What a certificate says of itself, as plain values: for the database, for commands and for the screens.
+"""Fields of a certificate as plain values: for the database, the commands and the screens.
 
-Owns the shape of a certificate's facts. Whoever made a certificate chose what stands in it, so each text is
-bounded here, and made safe (`relay.text.safe`) by whoever shows it.
+Strangers choose the texts in a certificate, so this module bounds their length, and the code that displays
+them makes them safe (`relay.text.safe`).
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from relay.tls import der
 from relay.tls.certificate import Certificate, cut
 
 MOST_NAMES = 30
-"""Of a certificate's alternative names."""
+"""Alternative names kept of a certificate."""
 
 LARGEST_DER = 8 * 1024
-"""Bytes of a certificate that are kept where the parser gives up."""
+"""Bytes. A certificate that the parser refuses is kept whole up to this size."""
 
 PURPOSES = {
     ExtendedKeyUsageOID.CLIENT_AUTH: "clientAuth",
@@ -42,10 +42,10 @@ def facts(certificate: Certificate) -> dict[str, Any]:
     """`subject`, `issuer`, `san`, `serial`, `not_before`, `not_after`, `sha256`, `spki_sha256`, `purposes`,
     `ca`, `key`.
 
-    Names are as RFC 4514 writes them, `san` has `DNS:localhost` and the like, times are ISO 8601 or null
-    where they cannot be read, hashes and the serial number are hex. `purposes` is null where the certificate
-    is for any; `ca` tells whether it may sign others. One that only OpenSSL takes has two more: `unparsed`,
-    why the parser gave up, and `der`, its bytes in base64, null where they are more than `LARGEST_DER`.
+    Names are in the form of RFC 4514, `san` holds `DNS:localhost` and the like, times are ISO 8601 or null
+    if unreadable, hashes and the serial number are hex. `purposes` is null if the certificate is for any;
+    `ca` means that it may sign others. A certificate that only OpenSSL accepts has two more: `unparsed`,
+    the parser's error, and `der`, its bytes in base64, null above `LARGEST_DER`.
     """
     found = {
         "subject": certificate.subject,
@@ -68,7 +68,7 @@ def facts(certificate: Certificate) -> dict[str, Any]:
 
 
 def alternative_names(certificate: Certificate) -> list[str]:
-    """`DNS:localhost`, `IP:127.0.0.1`, `URI:...`, `email:...`; empty where there are none."""
+    """`DNS:localhost`, `IP:127.0.0.1`, `URI:...`, `email:...`; empty if there are none."""
     if certificate.parsed is None:
         try:
             return [cut(name) for name in der.alternative_names(certificate.fields.extensions)]
@@ -97,7 +97,7 @@ def _general_name(name: x509.GeneralName) -> str | None:
 
 
 def purposes(certificate: Certificate) -> list[str] | None:
-    """The extended key usages by name, or as dotted numbers; None where the certificate is for any."""
+    """Extended key usages by name, or as dotted numbers; None if the certificate is for any."""
     found: Iterable[x509.ObjectIdentifier] | None
     if certificate.parsed is None:
         try:
@@ -113,13 +113,13 @@ def purposes(certificate: Certificate) -> list[str] | None:
 
 
 def serves(certificate: Certificate, purpose: str) -> bool:
-    """Whether a certificate is for `clientAuth` or `serverAuth`, by name or because it is for any."""
+    """Whether a certificate allows a purpose, `clientAuth` or `serverAuth`."""
     named = purposes(certificate)
     return named is None or purpose in named or "any" in named
 
 
 def is_authority(certificate: Certificate) -> bool:
-    """Whether it may sign other certificates."""
+    """Whether a certificate may sign others."""
     if certificate.parsed is None:
         try:
             return der.is_authority(certificate.fields.extensions)
@@ -132,9 +132,9 @@ def is_authority(certificate: Certificate) -> bool:
 
 
 def spki_sha256(certificate: Certificate) -> str:
-    """The hash of its public key's SubjectPublicKeyInfo, which stays when it is renewed with the same key.
+    """Hash of the public key (SubjectPublicKeyInfo), which a renewal with the same key keeps.
 
-    An empty string where there is none to be found.
+    Empty if the key cannot be found.
     """
     return sha256(certificate.fields.spki).hexdigest() if certificate.fields.spki else ""
 
@@ -153,7 +153,7 @@ def key(certificate: Certificate) -> str:
 
 
 def ends_soon(certificate: Certificate, now: datetime) -> bool:
-    """Whether a certificate has little left: 30 days, or a third of its whole time where that is less."""
+    """Whether a certificate ends within 30 days, or within a third of its lifetime if that is less."""
     begins, ends = certificate.begins, certificate.ends
     return (
         begins is not None and ends is not None and ends - now < min(timedelta(days=30), (ends - begins) / 3)
@@ -161,5 +161,5 @@ def ends_soon(certificate: Certificate, now: datetime) -> bool:
 
 
 def time(at: datetime) -> str:
-    """`2026-11-20T08:15:30Z`: certificates know no fractions."""
+    """`2026-11-20T08:15:30Z`; certificates have no fractions of a second."""
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,8 +1,8 @@
-"""A development authority, and a server's and a client's certificate of it.
+"""A development authority that issues a server's and a client's certificate.
 
-Owns their files: 0600 in a 0700 folder from their first byte, replaced as a whole. The certificates are
-short-lived, and what renews them is making them again; the authority stays for as long as it can, so that it
-has to be trusted only once.
+Owns their files: 0600 in a 0700 folder from the first byte, replaced atomically. The certificates are
+short-lived and are renewed by making them again; the authority is kept as long as possible, so users trust
+it only once.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ from relay.tls import describe, pem
 AUTHORITY_FOR = timedelta(days=365)
 CERTIFICATE_FOR = timedelta(days=30)
 AUTHORITY_LEFT = timedelta(days=31)
-"""An authority with less left is replaced, since a certificate of it would outlive it."""
+"""An authority with less time left is replaced, because its certificates would outlive it."""
 
 CERTIFICATE_LEFT = timedelta(days=11)
-"""`up_to_date` renews certificates with less left."""
+"""`up_to_date` renews certificates with less time left."""
 
 LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """Where the development certificates of a folder are."""
+    """Paths of the development certificates in a folder."""
 
     folder: Path
 
@@ -47,7 +47,7 @@ class Files:
 
     @property
     def ca(self) -> Path:
-        """What callers have to trust."""
+        """The authority that callers must trust."""
         return self.folder / "ca.crt"
 
     @property
@@ -73,19 +73,19 @@ class Files:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Made:
-    """What making them came to."""
+    """The certificates of a folder."""
 
     files: Files
     names: tuple[str, ...]
-    """What the server's certificate is for."""
+    """Names and addresses in the server's certificate."""
     ends: datetime
-    """When the certificates end."""
+    """When the first of the certificates expires."""
     new_authority: bool
-    """It has to be trusted anew."""
+    """The authority is new, so users have to trust it again."""
 
 
 def _ours(folder: Path) -> Files:
-    """The files of a folder, none of which is a link, a pipe or another user's."""
+    """Paths of a folder's certificates; refuses links, pipes and files of other users."""
     files = Files(folder)
     for path in files.all:
         if reason := private_files.why_not_ours(path):
@@ -94,11 +94,11 @@ def _ours(folder: Path) -> Files:
 
 
 def make(folder: Path, names: Iterable[str] = (), now: datetime | None = None) -> Made:
-    """Make the certificates, or make them anew, for these names and those they were for before.
+    """Make or renew the certificates, for these names and those that they already have.
 
     Raises:
-        RelayError: `certs-not-written`, `unsafe-file`, or `tls-unreadable` where a file of them was damaged.
-        ValueError: a name is none.
+        RelayError: `certs-not-written`, `unsafe-file`, or `tls-unreadable` if one of the files is damaged.
+        ValueError: not a host name or an address.
     """
     now = now or datetime.now(UTC)
     files = _ours(folder)
@@ -120,17 +120,17 @@ def make(folder: Path, names: Iterable[str] = (), now: datetime | None = None) -
         _write_pair(files.client, files.client_key, *client)
     except OSError as error:
         raise RelayError(
-            f"development certificates cannot be written to {folder}: {error.strerror or error}",
+            f"could not write development certificates to {folder}: {error.strerror or error}",
             word="certs-not-written",
         ) from error
     return Made(files=files, names=tuple(wanted), ends=ends, new_authority=fresh)
 
 
 def up_to_date(folder: Path, names: Iterable[str] = (), now: datetime | None = None) -> Made:
-    """The certificates as they are, made or renewed only where they are missing, end soon or lack a name.
+    """The certificates; made or renewed only if they are missing, expire soon or lack a name.
 
     Raises:
-        RelayError: as `make`.
+        RelayError: as for `make`.
     """
     now = now or datetime.now(UTC)
     files = _ours(folder)
@@ -146,7 +146,7 @@ Pair = tuple[x509.Certificate, ec.EllipticCurvePrivateKey]
 
 
 def _names_so_far(files: Files) -> list[str]:
-    """What the server's certificate is for; empty where there is none of ours."""
+    """Names in the server's certificate; empty if the folder has none of ours."""
     with suppress(RelayError, OSError):
         leaf, ca = pem.certificates(files.server)[0], pem.certificates(files.ca)[0]
         key = pem.private_key(files.server_key)
@@ -157,7 +157,7 @@ def _names_so_far(files: Files) -> list[str]:
 
 
 def _authority_so_far(files: Files, now: datetime) -> Pair | None:
-    """The authority of the folder, where it is whole and has time left."""
+    """The authority of the folder; None if it is incomplete or expires soon."""
     if not files.ca.exists() or not files.ca_key.exists():
         return None
     own, key = _own(files.ca), pem.private_key(files.ca_key)
@@ -167,11 +167,11 @@ def _authority_so_far(files: Files, now: datetime) -> Pair | None:
 
 
 def _own(path: Path) -> x509.Certificate:
-    """The first certificate of a file of ours; ours can always be parsed."""
+    """The first certificate of one of our files, which can always be parsed."""
     found = pem.certificates(path)[0]
     if found.parsed is None:
         raise RelayError(
-            f"{path}: is not a certificate of `lean-relay certs init` ({found.unparsed}); remove it",
+            f"{path} was not made by `lean-relay certs init` ({found.unparsed}); remove it",
             word="tls-unreadable",
         )
     return found.parsed
@@ -179,7 +179,7 @@ def _own(path: Path) -> x509.Certificate:
 
 def _authority(now: datetime) -> Pair:
     key = ec.generate_private_key(ec.SECP256R1())
-    # With its day, so that a successor is no namesake, which OpenSSL would try in its place.
+    # The time keeps names unique: OpenSSL would try an old authority of the same name instead.
     name = _name(f"lean-relay development authority of {socket.gethostname()[:20]} {now:%Y-%m-%d %H:%M:%S}")
     builder = (
         _builder(name, name, key.public_key(), key.public_key(), now, now + AUTHORITY_FOR)
@@ -224,7 +224,7 @@ def _builder(
         .issuer_name(issuer)
         .public_key(public)
         .serial_number(x509.random_serial_number())
-        .not_valid_before(begins - timedelta(minutes=5))  # clocks in containers are a little behind
+        .not_valid_before(begins - timedelta(minutes=5))  # clocks in containers may be a little slow
         .not_valid_after(ends)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signing), critical=False)
@@ -263,7 +263,7 @@ def _general(name: str) -> x509.GeneralName:
 def _write_pair(
     path: Path, key_path: Path, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey
 ) -> None:
-    """The key first: a certificate without its key is seen at once, the other way round is not."""
+    """Write the key first: an old certificate with a new key is noticed at once, the reverse is not."""
     private_files.replace(
         key_path,
         key.private_bytes(

@@ -1,6 +1,6 @@
-"""The forms that certificates and keys come in, brought to one: PEM however an editor left it, and DER.
+"""Normalises the file formats of certificates and keys: PEM, however an editor left it, and DER.
 
-Recognises a form by the content of the file, never by its name. Pure.
+Recognises a format by the content of the file, never by its name. Pure.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----(.*?)-----END \1-----", re.DOT
 """Text around blocks is allowed (RFC 7468, 5.2)."""
 
 _BLANKS = " \t\f\v\xa0\u200b\ufeff"
-"""What indenting and copying from web pages leave at the ends of lines."""
+"""Whitespace that indenting and copying from web pages leave at the ends of lines."""
 
 _CERTIFICATES = frozenset({"CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE"})
 _PKCS7 = frozenset({"PKCS7", "PKCS #7 SIGNED DATA", "CMS"})
@@ -31,19 +31,19 @@ _REJECTED_USES = 0xA0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
-    """One thing of a file."""
+    """One PEM block, or a whole DER file."""
 
     kind: Kind
     label: str
-    """Of PEM: `CERTIFICATE`, `EC PRIVATE KEY`; of DER the same as its PEM would have."""
+    """The PEM label: `CERTIFICATE`, `EC PRIVATE KEY`; for DER the one that its PEM would have."""
     data: bytes
-    """A certificate as DER, empty where it is damaged; a key as PEM in lines of 64."""
+    """A certificate as DER, empty if it is damaged; a key as PEM in lines of 64."""
     problem: str | None = None
     """Why it cannot be used."""
 
 
 def blocks(data: bytes) -> tuple[str, list[Block]]:
-    """The form, `PEM`, `DER`, `PKCS#12` or `PKCS#7`, and everything that stands in it; empty for no form."""
+    """The format (`PEM`, `DER`, `PKCS#12`, `PKCS#7`, empty if unknown) and the blocks of a file."""
     text = _text(data)
     if "-----BEGIN " in text:
         found = [_of_pem(match[1], match[2]) for match in _BLOCK.finditer(text)]
@@ -72,7 +72,7 @@ def _of_pem(label: str, inside: str) -> Block:
         except (ValueError, binascii.Error) as error:
             return Block(kind="certificate", label=label, data=b"", problem=f"is damaged ({error})")
     if label.endswith("PRIVATE KEY"):
-        headers = ":" in inside  # Proc-Type and DEK-Info of old
+        headers = ":" in inside  # Proc-Type and DEK-Info, of the traditional format
         locked = label.startswith("ENCRYPTED") or (headers and "ENCRYPTED" in inside)
         lines = inside.strip() if headers else _lines("".join(inside.split()))
         return Block(kind="locked key" if locked else "key", label=label, data=_pem(label, lines))
@@ -81,17 +81,17 @@ def _of_pem(label: str, inside: str) -> Block:
 
 def _of_certificate(label: str, data: bytes) -> Block:
     certificate = der.first(data)
-    if label == "TRUSTED CERTIFICATE":  # OpenSSL's own: what it is trusted for stands behind it
+    if label == "TRUSTED CERTIFICATE":  # OpenSSL's own: the trust settings follow the certificate
         rest = data[len(certificate.whole) :]
-        told = der.elements(der.first(rest).value) if rest else []
-        if any(each.tag == _REJECTED_USES for each in told):
-            problem = "says that it is not to be trusted for some uses, and that cannot be kept to"
+        settings = der.elements(der.first(rest).value) if rest else []
+        if any(each.tag == _REJECTED_USES for each in settings):
+            problem = "excludes some uses (OpenSSL's rejected uses), which the relay does not support"
             return Block(kind="certificate", label=label, data=certificate.whole, problem=problem)
     return Block(kind="certificate", label=label, data=certificate.whole)
 
 
 def _kind_of(data: bytes) -> Kind:
-    """By the tags that it begins with: only their order tells DER of one kind from another's."""
+    """Told by the order of the first tags; DER has no other mark of its kind."""
     try:
         whole = der.first(data)
         inside = [der.first(whole.value)]
@@ -112,7 +112,7 @@ def _kind_of(data: bytes) -> Kind:
 
 
 def _key_label(data: bytes) -> str:
-    """PKCS#8 has the algorithm behind the version, RSA's own form a number, EC's a string of octets."""
+    """By the element after the version: a sequence in PKCS#8, an integer for RSA, an octet string for EC."""
     parts = der.elements(der.first(data).value)
     return {der.SEQUENCE: "PRIVATE KEY", der.INTEGER: "RSA PRIVATE KEY"}.get(parts[1].tag, "EC PRIVATE KEY")
 

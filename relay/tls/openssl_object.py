@@ -1,7 +1,7 @@
-"""pyOpenSSL with the face of `ssl.SSLObject`, so that asyncio's and uvloop's own TLS transports carry it.
+"""pyOpenSSL with the interface of `ssl.SSLObject`, for the TLS transports of asyncio and uvloop.
 
-Python's ssl ends the handshake of a bad client certificate without showing it; pyOpenSSL lets a callback
-judge. Owns the movement of bytes between the loop's buffers and OpenSSL's, and the translation of errors.
+Python's ssl ends the handshake of a bad client certificate without showing the certificate; pyOpenSSL lets a
+callback decide. Moves bytes between the loop's buffers and OpenSSL's, and translates the errors.
 """
 
 from __future__ import annotations
@@ -12,14 +12,11 @@ from typing import Any
 from OpenSSL import SSL
 
 PIECE_BYTES = 64 * 1024
-"""Read from OpenSSL's outgoing buffer at a time; a record of TLS is 16 KiB."""
+"""Read from OpenSSL's outgoing buffer at a time; a TLS record is 16 KiB."""
 
 
 class Adapter:
-    """The server's side of one connection.
-
-    Has what the loops call (`do_handshake`, `read`, `write`, `unwrap`, `pending`) and an SSLObject's facts.
-    """
+    """Server side of one connection: the methods and properties of SSLObject that the loops use."""
 
     def __init__(self, context: SSL.Context, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO) -> None:
         self.connection = SSL.Connection(context, None)
@@ -30,11 +27,11 @@ class Adapter:
         """OpenSSL's own buffer may hold bytes that are not decrypted yet."""
 
     def do_handshake(self) -> None:
-        """Go on with the handshake.
+        """Continue the handshake.
 
         Raises:
-            ssl.SSLWantReadError: more has to come first.
-            ssl.SSLError: it failed; the alert stands in the outgoing buffer.
+            ssl.SSLWantReadError: it needs more bytes.
+            ssl.SSLError: it failed; the alert is in the outgoing buffer.
         """
         self._feed()
         try:
@@ -45,7 +42,7 @@ class Adapter:
             self._flush()
 
     def read(self, most: int, buffer: memoryview | None = None) -> bytes | int:
-        """Decrypted bytes; empty, or 0 with a buffer, where the other end said goodbye."""
+        """Decrypted bytes; empty, or 0 with a buffer, once the peer has closed TLS."""
         self._feed()
         try:
             if buffer is not None:
@@ -56,11 +53,11 @@ class Adapter:
             return b"" if buffer is None else 0
         except SSL.Error as error:
             self._more = False
-            self._flush()  # what reading itself has to say: no to a renegotiation, yes to new keys
+            self._flush()  # reading can answer: it refuses renegotiation and confirms new keys
             raise _translated(error) from None
 
     def write(self, data: bytes | bytearray | memoryview) -> int:
-        """Encrypt bytes, up to one record of them, and give how many."""
+        """Encrypt up to one record of bytes and return how many."""
         try:
             return self.connection.send(data)
         except SSL.Error as error:
@@ -69,7 +66,7 @@ class Adapter:
             self._flush()
 
     def unwrap(self) -> None:
-        """Say goodbye and wait for the other end's."""
+        """Send close_notify and wait for the peer's."""
         self._feed()
         try:
             done = self.connection.shutdown()
@@ -80,13 +77,13 @@ class Adapter:
         finally:
             self._flush()
         if not done:
-            raise ssl.SSLWantReadError(ssl.SSL_ERROR_WANT_READ, "no goodbye yet")
+            raise ssl.SSLWantReadError(ssl.SSL_ERROR_WANT_READ, "no close_notify yet")
 
     def pending(self) -> int:
-        """Bytes that can be read at once, or 1 where there may be some.
+        """Bytes that can be read now, or 1 if there may be some.
 
-        uvloop reads only while this or its own buffer has something: what has moved into OpenSSL's
-        buffer has to be told, or bodies stall.
+        uvloop reads only while this or its own buffer is not empty: bytes already in OpenSSL's buffer have
+        to count, or bodies stall.
         """
         return self.connection.pending() or int(self._more)
 
@@ -105,10 +102,10 @@ class Adapter:
             if len(data) < PIECE_BYTES:
                 return
 
-    # -- what the loops and others ask of an SSLObject -----------------------------------------
+    # -- properties of an SSLObject ------------------------------------------------------------
 
     def getpeercert(self, binary_form: bool = False) -> Any:
-        """As Python's ssl gives it for a certificate that was not checked by it: bytes or an empty dict."""
+        """As Python's ssl returns a certificate that it did not verify: DER, or an empty dict."""
         if not binary_form:
             return {}
         certificate = self.connection.get_peer_certificate()
@@ -130,27 +127,27 @@ class Adapter:
         return name, self.connection.get_cipher_version() or "", self.connection.get_cipher_bits() or 0
 
     def compression(self) -> None:
-        """None: it is switched off."""
+        """Always None."""
 
     def selected_alpn_protocol(self) -> str | None:
-        """`http/1.1`, or None where the caller offered nothing of ours."""
+        """`http/1.1`, or None if the caller did not offer it."""
         return self.connection.get_alpn_proto_negotiated().decode("ascii", "replace") or None
 
     @property
     def server_name(self) -> str | None:
-        """The name that the caller meant to reach (SNI)."""
+        """The name that the caller asked for (SNI)."""
         name = self.connection.get_servername()
         return None if name is None else name.decode("ascii", "replace")
 
 
 def _translated(error: SSL.Error) -> ssl.SSLError:
-    """pyOpenSSL's error as Python's ssl would have raised it; `reason` is OpenSSL's word."""
+    """Python's ssl error for pyOpenSSL's; `reason` is OpenSSL's word."""
     if isinstance(error, SSL.WantReadError):
-        return ssl.SSLWantReadError(ssl.SSL_ERROR_WANT_READ, "more has to come first")
+        return ssl.SSLWantReadError(ssl.SSL_ERROR_WANT_READ, "more bytes have to arrive first")
     if isinstance(error, SSL.WantWriteError):
-        return ssl.SSLWantWriteError(ssl.SSL_ERROR_WANT_WRITE, "more has to leave first")
+        return ssl.SSLWantWriteError(ssl.SSL_ERROR_WANT_WRITE, "more bytes have to be sent first")
     if isinstance(error, SSL.SysCallError):
-        return ssl.SSLEOFError(ssl.SSL_ERROR_EOF, "the other end left without a goodbye")
+        return ssl.SSLEOFError(ssl.SSL_ERROR_EOF, "the peer disconnected without close_notify")
     reason = ""
     if error.args and isinstance(error.args[0], list):
         reason = next((entry[2] for entry in error.args[0] if len(entry) == 3 and entry[2]), "")

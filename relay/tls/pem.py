@@ -1,6 +1,6 @@
-"""Certificates and private keys out of files: PEM with any number of them, DER, PKCS#12.
+"""Reads certificates and private keys from files: PEM with any number of them, DER, PKCS#12.
 
-Owns the words for files that cannot be used. A key is never part of a message.
+Owns the messages for files that cannot be used. A key is never part of a message.
 """
 
 from __future__ import annotations
@@ -23,26 +23,26 @@ from relay.tls import certificate, formats
 from relay.tls.certificate import Certificate
 
 LARGEST_FILE_BYTES = 4 * 2**20
-"""The system's own list of authorities has a quarter of a megabyte."""
+"""The system's own list of authorities is about 0.25 MB."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bundle:
-    """What one file holds."""
+    """Contents of one file."""
 
     path: Path
     form: str
     """`PEM`, `DER` or `PKCS#12`."""
     certificates: tuple[Certificate, ...] = ()
-    """In the order of the file; of a PKCS#12 file the key's own first."""
+    """In the order of the file; in PKCS#12 the key's own comes first."""
     problems: tuple[str, ...] = ()
-    """Certificates that cannot be used, and why: `its certificate number 2 is damaged (...)`."""
+    """A message for each unusable certificate: `its certificate number 2 is damaged (...)`."""
     keys: int = 0
-    """How many private keys stand in it."""
+    """Number of private keys."""
 
 
 def read(path: Path, password: bytes | None = None) -> Bundle:
-    """Everything that a file holds, the keys only counted.
+    """Read all certificates of a file, and count its keys.
 
     Args:
         password: for PKCS#12.
@@ -95,7 +95,7 @@ def _bundle(path: Path, data: bytes, password: bytes | None = None) -> Bundle:
 
 
 def certificates(path: Path) -> tuple[Certificate, ...]:
-    """The certificates of a file that is to be used, at least one and each of them good.
+    """Certificates of a file, at least one; a bad one fails the whole file.
 
     Raises:
         RelayError: `tls-unreadable`.
@@ -107,7 +107,7 @@ def certificates(path: Path) -> tuple[Certificate, ...]:
 
 
 def authorities(path: Path) -> Bundle:
-    """The authorities of a file that is to be used, at least one; bad ones among them cost only themselves.
+    """Authorities of a file, at least one; bad ones are left out.
 
     Raises:
         RelayError: `tls-unreadable`.
@@ -128,7 +128,7 @@ def _to_be_used(path: Path) -> Bundle:
 
 
 def private_key(path: Path, password: bytes | None = None) -> PrivateKeyTypes:
-    """The private key of a file; of several the first.
+    """The first private key of a file.
 
     Raises:
         RelayError: `tls-unreadable` or `tls-password`.
@@ -163,7 +163,7 @@ def _key(path: Path, data: bytes, password: bytes | None) -> PrivateKeyTypes:
     except (ValueError, TypeError):
         if locked:
             raise RelayError(
-                f"{path}: the private key does not open with this password", word="tls-password"
+                f"{path}: this password does not open the private key", word="tls-password"
             ) from None
     raise _unreadable(path, "holds no private key that can be read")
 
@@ -178,13 +178,13 @@ def belong_together(certificate: Certificate, key: PrivateKeyTypes) -> bool:
 
 
 def others_can_read(path: Path) -> int | None:
-    """The mode of a key's file where others on this machine may read it, else None."""
+    """Mode of a key's file if other users of this machine can read it, else None."""
     mode = stat.S_IMODE(path.stat().st_mode)
     return mode if mode & 0o077 else None
 
 
 def own_key(path: Path, password: bytes | None = None) -> PrivateKeyTypes:
-    """A private key that is to be used: readable, by its owner alone, and in a form that is served.
+    """The private key of a file that only its owner can read, in PEM or DER.
 
     Raises:
         RelayError: `tls-key-mode`, `tls-unreadable` or `tls-password`.
@@ -195,7 +195,7 @@ def own_key(path: Path, password: bytes | None = None) -> PrivateKeyTypes:
     mode = others_can_read(path)
     if mode is not None:
         raise RelayError(
-            f"{path}: others on this machine can read the private key (mode {mode:04o}): "
+            f"{path}: other users of this machine can read the private key (mode {mode:04o}): "
             f"chmod 600 {shlex.quote(str(path))}",
             word="tls-key-mode",
         )
@@ -203,7 +203,7 @@ def own_key(path: Path, password: bytes | None = None) -> PrivateKeyTypes:
 
 
 def password_of(path: Path) -> bytes:
-    """A key's password: the file's first line, without a byte order mark, UTF-16 as UTF-8.
+    """Password of a key: the file's first line, without a byte order mark, UTF-16 as UTF-8.
 
     Raises:
         RelayError: `tls-password`.
@@ -245,15 +245,19 @@ def _pkcs12(
     except ValueError as error:
         if "password" in str(error).lower():
             raise RelayError(
-                f"{path}: a PKCS#12 file that does not open "
-                + ("with this password" if password else "without a password; name a file that holds it"),
+                f"{path}: "
+                + (
+                    "this password does not open the PKCS#12 file"
+                    if password
+                    else "the PKCS#12 file needs a password; name a file that holds it"
+                ),
                 word="tls-password",
             ) from None
         raise _converted(path, "PKCS#12", data) from None
 
 
 def openssl_line(path: Path, form: str, data: bytes = b"") -> str:
-    """The command that makes PEM of a PKCS#12 or PKCS#7 file."""
+    """The command that converts a PKCS#12 or PKCS#7 file to PEM."""
     if form == "PKCS#12":
         return f"openssl pkcs12 -in {shlex.quote(str(path))} -nodes -out pair.pem && chmod 600 pair.pem"
     text = "PEM" if b"-----BEGIN" in data else "DER"
@@ -268,7 +272,7 @@ def _see_that_it_is_used(path: Path, data: bytes) -> None:
 
 def _converted(path: Path, form: str, data: bytes) -> RelayError:
     line = openssl_line(path, form, data)
-    return _unreadable(path, f"is a {form} file, which is not used as it is; write it as PEM: {line}")
+    return _unreadable(path, f"is a {form} file, which the relay cannot use; convert it to PEM: {line}")
 
 
 def _public(key: object) -> bytes:
@@ -277,5 +281,5 @@ def _public(key: object) -> bytes:
     )
 
 
-def _unreadable(path: Path, what: str) -> RelayError:
-    return RelayError(f"{path}: {what}", word="tls-unreadable")
+def _unreadable(path: Path, problem: str) -> RelayError:
+    return RelayError(f"{path}: {problem}", word="tls-unreadable")

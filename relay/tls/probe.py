@@ -1,6 +1,6 @@
-"""What a server shows: its certificates, fetched by a handshake, and whether this machine trusts them.
+"""Fetches a server's certificates by a handshake, and checks whether this machine trusts them.
 
-Owns the two connections that this takes: one that looks at any certificate, one that verifies.
+Opens two connections: one accepts any certificate, the other verifies.
 """
 
 from __future__ import annotations
@@ -22,28 +22,28 @@ WITHIN_S = 5.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """What a handshake with a server showed."""
+    """Certificates and TLS parameters of a server."""
 
     certificates: tuple[Certificate, ...]
-    """The server's own first."""
+    """The server's own comes first."""
     version: str
     cipher: str
     asks: bool
-    """It asks callers for a certificate, as far as TLS tells: the authorities that it names."""
+    """The server names authorities for client certificates: the only sign in TLS that it asks for one."""
     fault: str | None
-    """Why a client that checks would refuse it; None where it is trusted."""
+    """Why a verifying client would refuse it; None if it is trusted."""
 
 
 def look(host: str, port: int, *, name: str | None = None, ca: Path | None = None) -> Shown:
-    """The certificates of a server.
+    """Fetch the certificates of a server.
 
     Args:
-        name: the name to ask for and to check; the host without.
-        ca: the authorities to check against; the system's without.
+        name: the name to send (SNI) and to check; default the host.
+        ca: file of trusted authorities; default the system's.
 
     Raises:
-        Unreachable: there is no connection, or no TLS on it.
-        RelayError: `tls-unreadable`, the file of the authorities cannot be used.
+        Unreachable: no connection, or no TLS on it.
+        RelayError: `tls-unreadable`, the file of authorities cannot be used.
     """
     verifying = ssl.create_default_context() if ca is None else trusting_only(ca)
     verifying.verify_flags &= ~ssl.VERIFY_X509_STRICT
@@ -58,7 +58,7 @@ def look(host: str, port: int, *, name: str | None = None, ca: Path | None = Non
             _shake_hands(connection, plain)
     except (SSL.Error, UnicodeError) as error:
         raise Unreachable(
-            f"{host} port {port}: no TLS is spoken there ({_words(error)})", word="no-tls"
+            f"{host} port {port} does not speak TLS ({_words(error)})", word="no-tls"
         ) from error
     except OSError as error:
         raise Unreachable(
@@ -90,10 +90,10 @@ def _shake_hands(connection: SSL.Connection, plain: socket.socket) -> None:
         if done:
             return
         if monotonic() > deadline:
-            raise TimeoutError(f"no whole handshake within {WITHIN_S:g} s")
+            raise TimeoutError(f"the handshake did not finish within {WITHIN_S:g} s")
         data = plain.recv(65536)
         if not data:
-            raise ConnectionResetError("the connection was closed within the handshake")
+            raise ConnectionResetError("the connection was closed during the handshake")
         connection.bio_write(data)
 
 
@@ -105,7 +105,7 @@ def _why_not_trusted(host: str, port: int, name: str, context: ssl.SSLContext) -
     except ssl.SSLCertVerificationError as error:
         return error.verify_message
     except OSError:
-        return None  # it trusts us no more than we it; that is not the question here
+        return None  # the server may refuse us, for lack of a client certificate; only its own matters here
 
 
 def _is_address(host: str) -> bool:

@@ -1,8 +1,8 @@
-"""Contexts out of settings: which TLS is spoken, and every reason not to start with a certificate.
+"""Builds the server's TLS context from settings, and refuses certificates that would not work.
 
-TLS 1.2 and 1.3, forward secrecy and AEAD only, no renegotiation, no compression; where callers are asked for
-a certificate no session resumption either, since a resumed session is not verified again. Only the named file
-of authorities is trusted, never the system's.
+TLS 1.2 and 1.3, forward secrecy and AEAD only, no renegotiation, no compression. With client certificates
+also no session resumption, because a resumed session is not verified again. Trusts only the named file of
+authorities, never the system's.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ from relay.tls.client_auth import ClientAuth
 from relay.tls.handshake import MutualTls, PlainTls, ServerTls
 
 CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
-"""Of TLS 1.2; those of 1.3 are all like these."""
+"""For TLS 1.2; all those of 1.3 qualify."""
 
 ALPN = "http/1.1"
 
 NO_AUTO_CHAIN = 0x8
-"""OpenSSL's SSL_MODE_NO_AUTO_CHAIN: callers' authorities are not to be sent as if they were the server's."""
+"""OpenSSL's SSL_MODE_NO_AUTO_CHAIN: do not send the authorities of callers as part of the server's chain."""
 
 
 def serving(settings: Settings, now: datetime | None = None) -> ServerTls | None:
-    """What the settings say of HTTPS; None for plain HTTP.
+    """Server TLS for these settings; None for plain HTTP.
 
     Raises:
-        UsageError: settings that do not go together.
-        RelayError: `tls-...`, with what is wrong with a file and what mends it.
+        UsageError: settings contradict each other.
+        RelayError: `tls-...`, a file cannot be used; says how to fix it.
     """
     now = now or datetime.now(UTC)
     _see_that_callers_are_asked(settings)
@@ -72,16 +72,14 @@ def serving(settings: Settings, now: datetime | None = None) -> ServerTls | None
         return ServerTls(chain[0], asking(chain, key, auth), auth)
     except (SSL.Error, crypto.Error) as error:
         raise RelayError(
-            f"{settings.tls_cert}: OpenSSL does not take it: {openssl_words(error)}", word="tls-unreadable"
+            f"{settings.tls_cert}: OpenSSL does not accept it: {openssl_words(error)}", word="tls-unreadable"
         ) from error
 
 
 def _with_development_certificates(settings: Settings, now: datetime) -> Settings:
     if settings.tls_cert is not None or settings.tls_key is not None:
         where = settings.sources.get("dev_tls", "dev_tls")
-        raise UsageError(
-            f"{where}: makes a certificate, and another is named with tls_cert; keep one of them"
-        )
+        raise UsageError(f"{where}: makes a certificate, but tls_cert names another; use only one of them")
     anywhere = settings.host in ("localhost", "0.0.0.0", "::")  # noqa: S104 - compared, not bound
     made = development_ca.up_to_date(default_certs(), () if anywhere else (settings.host,), now)
     return replace(
@@ -95,10 +93,10 @@ def _with_development_certificates(settings: Settings, now: datetime) -> Setting
 def _see_that_callers_are_asked(settings: Settings) -> None:
     where = settings.sources
     for key in ("client_ca", "client_pin"):
-        # With client_auth = "off" in words somebody has switched it off, and means to switch it on again.
+        # An explicit client_auth = "off" is meant for now, so the other settings may stay.
         if getattr(settings, key) and settings.client_auth == "off" and where["client_auth"] == "default":
             raise UsageError(
-                f"{where.get(key, key)}: has no effect, as callers are not asked for a certificate; add "
+                f"{where.get(key, key)}: has no effect, because callers are not asked for a certificate; add "
                 "--client-auth optional or required"
             )
 
@@ -111,16 +109,16 @@ def _see_that_they_fit(settings: Settings) -> None:
             ("tls_key_password_file", settings.tls_key_password_file),
         ):
             if value is not None:
-                raise UsageError(f"{where.get(key, key)}: goes with a certificate; name it with --tls-cert")
+                raise UsageError(f"{where.get(key, key)}: needs a certificate; name it with --tls-cert")
         if settings.client_auth != "off":
             raise UsageError(
-                f"{where.get('client_auth', 'client_auth')}: callers can show a certificate only over HTTPS; "
-                "name --tls-cert and --tls-key, or take --dev-tls"
+                f"{where.get('client_auth', 'client_auth')}: callers can send a certificate only over HTTPS; "
+                "name --tls-cert and --tls-key, or use --dev-tls"
             )
     elif settings.client_auth != "off" and settings.client_ca is None:
         raise UsageError(
-            f"{where.get('client_auth', 'client_auth')}: whose certificates are good? Name the file of the "
-            "authorities with --client-ca, for example lean_public_cert_chain.pem of Lean's dashboard"
+            f"{where.get('client_auth', 'client_auth')}: no authorities are trusted; name a file of them "
+            "with --client-ca, for example lean_public_cert_chain.pem from Lean's dashboard"
         )
 
 
@@ -133,24 +131,24 @@ def _see_that_it_serves(
         at = next((n for n, one in enumerate(chain, 1) if pem.belong_together(one, key)), None)
         if at is not None:
             raise RelayError(
-                f"{path}: the certificate of the key is number {at} in the file and has to be the first: "
+                f"{path}: the certificate of the key is number {at} in the file but must be the first: "
                 f"{check}",
                 word="tls-chain",
             )
         raise RelayError(
-            f"{path} is not the certificate of the private key in {key_file}, they are two different pairs: "
+            f"{path} is not the certificate of the private key in {key_file}; the pairs differ: "
             f"{check}",
             word="tls-mismatch",
         )
     subject = leaf.subject
     if leaf.begins is None or leaf.ends is None:
         raise RelayError(
-            f"{path}: {subject}: from when and until when it is valid cannot be read: {check}",
+            f"{path}: {subject}: its dates cannot be read: {check}",
             word="tls-unreadable",
         )
     if leaf.ends < now:
         raise RelayError(
-            f"{path}: {subject} expired on {describe.time(leaf.ends)}: renew it, and then: lean-relay reload",
+            f"{path}: {subject} expired on {describe.time(leaf.ends)}: renew it, then: lean-relay reload",
             word="tls-expired",
         )
     if leaf.begins > now:
@@ -170,7 +168,7 @@ def _see_that_it_serves(
             raise RelayError(
                 f"{path}: certificate {number + 1} ({next_one.subject}) did not sign "
                 f"certificate {number} ({one.subject}), so clients cannot follow the chain; "
-                f"the own certificate comes first, then its issuer, then that one's: {check}",
+                f"the server's certificate comes first, then its issuer, then that one's issuer: {check}",
                 word="tls-chain",
             )
 
@@ -192,7 +190,7 @@ def _note_server_name(made: Any, name: str | None, _context: ssl.SSLContext) -> 
 
 
 def asking(chain: tuple[Certificate, ...], key: PrivateKeyTypes, auth: ClientAuth) -> SSL.Context:
-    """A pyOpenSSL context that asks callers for a certificate; its connections carry an `MutualTls`."""
+    """A pyOpenSSL context that asks callers for a certificate; its connections carry a `MutualTls`."""
     context = SSL.Context(SSL.TLS_SERVER_METHOD)
     context.set_min_proto_version(SSL.TLS1_2_VERSION)
     context.set_options(
@@ -202,13 +200,13 @@ def asking(chain: tuple[Certificate, ...], key: PrivateKeyTypes, auth: ClientAut
     context.set_mode(NO_AUTO_CHAIN)
     context.set_cipher_list(CIPHERS.encode())
     context.set_alpn_select_callback(_choose_protocol)
-    with client_cert.as_file(chain) as path:  # pyOpenSSL takes from memory only what cryptography can parse
+    with client_cert.as_file(chain) as path:  # from memory pyOpenSSL loads only what cryptography can parse
         context.use_certificate_chain_file(path)
-    context.use_privatekey(key)  # type: ignore[arg-type]  # the kinds it does not take are no TLS keys
+    context.use_privatekey(key)  # type: ignore[arg-type]  # the types it does not take are not TLS keys
     context.check_privatekey()
     store = context.get_cert_store()
     assert store is not None
-    # Each certificate of the file is trusted, one of an intermediate authority without its root too.
+    # Trust every certificate of the file, even an intermediate one without its root.
     store.set_flags(crypto.X509StoreFlags.PARTIAL_CHAIN)
     for authority in auth.authorities:
         store.add_cert(authority.openssl)
@@ -225,7 +223,7 @@ def _choose_protocol(_connection: SSL.Connection, offered: list[bytes]) -> Any:
 
 
 def _verified(connection: SSL.Connection, certificate: crypto.X509, code: int, depth: int, ok: int) -> bool:
-    """OpenSSL's question for each certificate of a caller, from the authority to the caller's own."""
+    """Called by OpenSSL for each certificate of a caller, from the authority to the caller's own."""
     made: MutualTls = connection.get_app_data()
     made.found.add(certificate, code, depth, ok=bool(ok))
     return made.auth.goes_on(made.found, depth)

@@ -1,7 +1,7 @@
-"""What a verification or a handshake came to, in stable words and in sentences.
+"""Stable words and sentences for results of verifications and handshakes.
 
-Owns the verdicts, the refusals and their hints. Pure: knows codes and texts, no connection. The versions of
-OpenSSL differ in how they put things, so codes decide and the words are ours.
+Owns the verdicts, the refusals and their hints. Pure: knows codes and texts, no connection. Versions of
+OpenSSL differ in wording, so the codes decide and the words are ours.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """What one of OpenSSL's verification codes means."""
+    """Meaning of one of OpenSSL's verification codes."""
 
     verdict: str
     """The stable word."""
     words: str
-    """As OpenSSL puts it."""
+    """OpenSSL's wording."""
 
 
 TRUSTED = "trusted"
@@ -55,22 +55,22 @@ MEANINGS: Mapping[int, Meaning] = {
     68: Meaning("weak", "CA signature digest algorithm too weak"),
     79: Meaning("bad-chain", "invalid CA certificate"),
 }
-"""By number of `X509_V_ERR_...`, which has been the same in every OpenSSL; others are `invalid`."""
+"""By number of `X509_V_ERR_...`, the same in every OpenSSL; others are `invalid`."""
 
 
 def meaning(code: int) -> Meaning:
-    """The meaning of a verification code other than 0."""
+    """Meaning of a verification code other than 0."""
     return MEANINGS.get(code) or Meaning("invalid", f"verification error {code}")
 
 
 def hint(verdict: str, depth: int, leaf: Mapping[str, Any], at: Mapping[str, Any], trusts: str) -> str:
-    """What is behind a verdict, and what to do about it.
+    """Cause of a verdict, and advice.
 
     Args:
-        depth: where in the chain the fault is; 0 is the certificate of the caller itself.
-        leaf: facts of the caller's certificate, as `relay.tls.describe.facts` gives them.
-        at: facts of the certificate that has the fault.
-        trusts: the file of the authorities that are trusted.
+        depth: position of the error in the chain; 0 is the caller's own certificate.
+        leaf: facts of the caller's certificate, from `relay.tls.describe.facts`.
+        at: facts of the certificate with the error.
+        trusts: name of the file of trusted authorities.
     """
     whose = "" if depth == 0 else f", of {at.get('subject', '')} in its chain"
     match verdict:
@@ -82,24 +82,24 @@ def hint(verdict: str, depth: int, leaf: Mapping[str, Any], at: Mapping[str, Any
             named = at.get("purposes")
             only = f"it is only for {', '.join(named)}" if named else "it is not for this"
             return (
-                f"{only}{whose}, and clients need clientAuth; public authorities issue "
-                "no more certificates with clientAuth, so ask for one of a private authority"
+                f"{only}{whose}, and clients need clientAuth; public authorities no longer issue "
+                "certificates with clientAuth, so get one from a private authority"
             )
         case "unknown-issuer":
             return (
-                f"its issuer {leaf.get('issuer')} neither came with it nor stands in {trusts}: either an "
+                f"its issuer {leaf.get('issuer')} was not sent with it and is not in {trusts}: either an "
                 "intermediate certificate is missing, which its owner has to send along, or another "
                 "authority signed it"
             )
         case "unknown-authority":
             return (
                 f"it leads to {at.get('issuer')}, which is not in {trusts}: another authority signed it, "
-                "or the file lacks that one"
+                "or the file is incomplete"
             )
         case "self-signed":
             return f"no authority signed it; add it to {trusts} if you trust just this certificate"
         case "bad-signature":
-            return "its signature was not made with its issuer's key: a namesake of the authority signed it"
+            return "its signature was not made with its issuer's key: an authority of the same name signed it"
         case "weak":
             return f"its key or digest is too weak{whose}; its owner has to replace it"
         case _:
@@ -108,7 +108,7 @@ def hint(verdict: str, depth: int, leaf: Mapping[str, Any], at: Mapping[str, Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """A handshake that came to nothing."""
+    """Why a handshake failed."""
 
     reason: str
     """A stable word, `tls-...`."""
@@ -117,55 +117,53 @@ class Failure:
 
 _ALERTS = (
     ("unknown ca", "it does not know the authority of this relay's certificate"),
-    ("certificate unknown", "it takes this relay's certificate for untrusted"),
-    ("bad certificate", "it does not take this relay's certificate"),
+    ("certificate unknown", "it does not trust this relay's certificate"),
+    ("bad certificate", "it does not accept this relay's certificate"),
     ("certificate expired", "it says that this relay's certificate has expired"),
-    ("unsupported certificate", "this relay's certificate is of a kind that it does not take"),
-    ("access denied", "it takes this relay's certificate for good and still refuses"),
+    ("unsupported certificate", "it does not support this relay's type of certificate"),
+    ("access denied", "it accepts this relay's certificate but refuses access"),
 )
-"""Alerts by which a client says that it does not trust the server (RFC 8446, 6.2)."""
+"""Alerts of a client that does not trust the server (RFC 8446, 6.2)."""
 
-_TRUST = (
-    "; does it connect by a name in the certificate, and trust its authority? `lean-relay certs show` tells"
-)
+_TRUST = "; does it connect by a name in the certificate and trust its authority? see `lean-relay certs show`"
 
 
 def failure(reason: str, *, first: bytes = b"") -> Failure:
-    """Why a handshake failed, from what OpenSSL calls it.
+    """Why a handshake failed.
 
     Args:
-        reason: such as `HTTP_REQUEST` (Python's ssl) or `http request` (pyOpenSSL).
-        first: the first bytes that came.
+        reason: OpenSSL's word: `HTTP_REQUEST` (Python's ssl) or `http request` (pyOpenSSL).
+        first: the first bytes received.
     """
     words = reason.lower().replace("_", " ")
     if "http request" in words or "https proxy request" in words or _is_http(first):
         return Failure(
             reason="tls-plain-http",
-            detail="it spoke plain HTTP to the HTTPS port; its URL has to say https://",
+            detail="it spoke plain HTTP to the HTTPS port; its URL must start with https://",
         )
     if "alert" in words:
         return _alert(words)
     if "unsupported protocol" in words or "version too low" in words or "no protocols available" in words:
         return Failure(
             reason="tls-too-old",
-            detail="it offers nothing newer than TLS 1.1, and 1.2 is the oldest taken here",
+            detail="it offers nothing newer than TLS 1.1, and the relay requires at least 1.2",
         )
     if "no shared cipher" in words or "no suitable" in words or "no shared group" in words:
         return Failure(
             reason="tls-no-cipher",
-            detail="it offers no cipher, signature or curve that is taken here (forward secrecy, AEAD)",
+            detail="it offers no cipher, signature or curve that the relay accepts (forward secrecy, AEAD)",
         )
     if "callback failed" in words:
         return Failure(reason="tls-failed", detail="the name that it asked for (SNI) is not a host name")
     if first[:1] not in (b"", b"\x16", b"\x80"):
-        return Failure(reason="tls-not-tls", detail=f"what it sent is not TLS: {first[:16]!r}")
+        return Failure(reason="tls-not-tls", detail=f"it did not send TLS: {first[:16]!r}")
     return Failure(reason="tls-failed", detail=words or "the handshake failed")
 
 
 def _alert(words: str) -> Failure:
     if "protocol version" in words:
         return Failure(
-            reason="tls-too-old", detail="it takes no TLS version that is spoken here, which are 1.2 and 1.3"
+            reason="tls-too-old", detail="it accepts neither TLS 1.2 nor 1.3, which the relay speaks"
         )
     for alert, means in _ALERTS:
         if alert in words:

@@ -61,7 +61,7 @@ def test_check_of_files_as_lean_names_them(made: Pki, capsys: Output) -> None:
     text = "\n".join(remark["text"] for remark in remarks)
     assert "certificate and private key belong together" in text
     assert "complete: CN=my app,O=Test < CN=Test Intermediate,O=Test < CN=Test Root,O=Test" in text
-    assert "clientAuth: to be shown by a client; as --tls-cert it would be refused" in text
+    assert "clientAuth: for clients; callers would refuse it as --tls-cert" in text
     assert run(["certs", "check", "--cert", str(cert)]) == 0
     assert "ok       dates     CN=my app,O=Test is valid until" in capsys.readouterr().out
 
@@ -134,7 +134,7 @@ def test_check_reads_other_forms(made: Pki, capsys: Output) -> None:
     assert (code, levels(remarks)["pair"], levels(remarks)["chain"]) == (0, "ok", "ok")
     code, remarks = check(capsys, "--cert", p12)
     assert code == 3
-    assert "does not open without a password" in remarks[0]["text"]
+    assert "the PKCS#12 file needs a password" in remarks[0]["text"]
 
 
 def test_show_of_files(made: Pki, capsys: Output) -> None:

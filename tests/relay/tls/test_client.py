@@ -95,7 +95,7 @@ def test_files_that_cannot_be_shown(run: Run, tmp_path: Path, capsys: pytest.Cap
     good.key.chmod(0o640)
     options = ["--port", "0", "--db", str(tmp_path / "x.db"), "--target-cert", str(good.cert)]
     assert command(["listen", *options, "--target-key", str(good.key)]) == 1
-    assert f"[tls-key-mode] {good.key}: others on this machine can read" in capsys.readouterr().err
+    assert f"[tls-key-mode] {good.key}: other users of this machine can read" in capsys.readouterr().err
     assert command(["listen", *options[:4], "--target-key", str(good.key)]) == 2
     assert "is a private key; name its certificate too" in capsys.readouterr().err
     (tmp_path / "door").mkdir()

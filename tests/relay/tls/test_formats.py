@@ -123,7 +123,7 @@ def test_trusted_certificate_blocks(made: Pki) -> None:
     for how in ((), ("-setalias", "mine"), ("-addtrust", "clientAuth")):
         (one,) = pem.certificates(trusted(*how))
         assert one.der == made.root.certificate.public_bytes(serialization.Encoding.DER)
-    with pytest.raises(RelayError, match="number 1 says that it is not to be trusted for some uses"):
+    with pytest.raises(RelayError, match="number 1 excludes some uses"):
         pem.authorities(trusted("-addreject", "clientAuth"))
 
 
@@ -150,7 +150,7 @@ def bad_files(pki: Pki) -> dict[str, tuple[bytes, str]]:
         "cut off": (pki.root.pem[:200], "does not end; is it cut off|no private key that can be read"),
         "PKCS#12": (
             bundle,
-            r"is a PKCS#12 file, which is not used as it is; write it as PEM: openssl pkcs12 -in ",
+            r"is a PKCS#12 file, which the relay cannot use; convert it to PEM: openssl pkcs12 -in ",
         ),
         "PKCS#7": (p7, "is a PKCS#7 file, .* openssl pkcs7 -inform DER -in |no private key that can be read"),
     }

@@ -111,7 +111,7 @@ def test_too_old(https: Any, run: Run, pki: Pki, tmp_path: Path) -> None:
             await asyncio.to_thread(old, running.port)
             assert await refusal(running) == (
                 "tls-too-old",
-                "it offers nothing newer than TLS 1.1, and 1.2 is the oldest taken here",
+                "it offers nothing newer than TLS 1.1, and the relay requires at least 1.2",
             )
             await asyncio.to_thread(weak, running.port)
             assert (await refusal(running))[0] == "tls-no-cipher"

@@ -50,7 +50,7 @@ CELLS = {
     "missing intermediate": Cell(
         "unknown-issuer",
         "unable to get local issuer certificate",
-        "its issuer CN=Test Intermediate,O=Test neither came with it nor stands in root.pem",
+        "its issuer CN=Test Intermediate,O=Test was not sent with it and is not in root.pem",
         "UNKNOWN_CA",
     ),
     "expired": Cell("expired", "certificate has expired", "it expired on 20", "CERTIFICATE_EXPIRED"),
@@ -66,7 +66,7 @@ CELLS = {
     "namesake": Cell(
         "unknown-authority",
         "unable to get local issuer certificate",
-        "a namesake of CN=Test Root,O=Test in root.pem signed it, with another key",
+        "root.pem has an authority named CN=Test Root,O=Test, but with another key",
         "UNKNOWN_CA",
     ),
     "wrong purpose": Cell(
@@ -80,8 +80,8 @@ CELLS = {
     ),
     "wrong pin": Cell(
         "wrong-pin",
-        "the certificate is good, but fits no pin",
-        "pinned is subject:CN=good or subject:CN=no purpose,O=Test",
+        "the certificate is good, but matches no pin",
+        "the pins are subject:CN=good and subject:CN=no purpose,O=Test",
         "INTERNAL_ERROR",
     ),
 }

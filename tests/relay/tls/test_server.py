@@ -100,7 +100,7 @@ def replace(pki: Pki, pair: Pair) -> None:
         (damaged, "tls-unreadable", "server.pem: its certificate number 1 is damaged"),
         (swapped, "tls-unreadable", "holds a private key and no certificate; are the two files swapped?"),
         (no_key, "tls-unreadable", "server.key: holds no private key; are the two files swapped?"),
-        (mismatched, "tls-mismatch", "two different pairs: lean-relay certs check --cert "),
+        (mismatched, "tls-mismatch", "the pairs differ: lean-relay certs check --cert "),
         (expired, "tls-expired", "CN=localhost,O=Test expired on 20"),
         (early, "tls-not-yet-valid", "is the clock right? date -u"),
         (for_clients, "tls-purpose", "is only for clientAuth, and clients refuse a server"),
@@ -122,16 +122,16 @@ def test_no_start(spoil: Callable[[Pki], None], word: str, said: str, made: Pki)
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
-        ({"tls_key": "k"}, "--tls-key: goes with a certificate; name it with --tls-cert"),
-        ({"client_ca": "c"}, "--client-ca: has no effect, as callers are not asked for a certificate; add"),
+        ({"tls_key": "k"}, "--tls-key: needs a certificate; name it with --tls-cert"),
+        ({"client_ca": "c"}, "--client-ca: has no effect, because callers are not asked for a certificate; add"),
         (
             {"dev_tls": True, "client_pin": "san:x"},
-            "--client-pin: has no effect, as callers are not asked for a certificate; add --client-auth",
+            "--client-pin: has no effect, because callers are not asked for a certificate; add --client-auth",
         ),
-        ({"client_auth": "optional"}, "--client-auth: callers can show a certificate only over HTTPS"),
+        ({"client_auth": "optional"}, "--client-auth: callers can send a certificate only over HTTPS"),
         (
             {"tls_cert": "c", "client_auth": "required"},
-            "--client-auth: whose certificates are good? Name the file of the authorities with --client-ca",
+            "--client-auth: no authorities are trusted; name a file of them with --client-ca",
         ),
     ],
 )
@@ -162,7 +162,7 @@ async def test_a_locked_key_and_one_file_for_both(made: Pki, tmp_path: Path) -> 
     made.file("password", b"canary-other")
     error = refused(tls_cert=both, tls_key_password_file=password)
     assert error.word == "tls-password"
-    assert "does not open with this password" in str(error)
+    assert "this password does not open" in str(error)
     assert "canary" not in str(error)
 
 
