@@ -1,7 +1,7 @@
-"""Memory for large bodies: each reserves room before it is read, and waits while there is none.
+"""Memory budget for large bodies: each reserves room before it is read, and waits while there is none.
 
-Small bodies are not counted: a connection has one at a time. A connection that waits is not read from, so
-that its bytes stay with its sender. Room is given in order of asking. Opens nothing.
+Small bodies are not counted: a connection has one at a time. A waiting connection is not read, so its bytes
+stay with the sender. Room is granted in the order of the requests. Pure.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ SMALL_BYTES = 64 * 1024
 
 
 class Room:
-    """Room that one body has, or waits for."""
+    """Room that a body has or waits for."""
 
     __slots__ = ("bytes", "ready")
 
@@ -24,7 +24,7 @@ class Room:
 
 
 class Budget:
-    """ReceiverLimits the bytes of bodies in progress; a single body may be larger."""
+    """Limits the bytes of bodies in progress; a single body may be larger."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -36,7 +36,7 @@ class Budget:
         return self._used
 
     def ask(self, size: int, ready: Callable[[], None]) -> tuple[Room, bool]:
-        """Room for a body of that size, and whether it is there now; else `ready` is called when it is."""
+        """Reserve room for a body; if it is not free now (False), `ready` is called when it is."""
         room = Room(size, ready)
         if not self._queue and self._fits(room):
             self._used += size
@@ -45,7 +45,7 @@ class Budget:
         return room, False
 
     def give_back(self, room: Room) -> None:
-        """Release its room, or stop waiting for it."""
+        """Release room, or stop waiting for it."""
         if room in self._queue:
             self._queue.remove(room)
         else:
@@ -53,7 +53,7 @@ class Budget:
         self._admit()
 
     def shrink(self, room: Room, size: int) -> None:
-        """The body turned out to be smaller."""
+        """Return the part that a smaller body does not need."""
         self._used -= room.bytes - size
         room.bytes = size
         self._admit()

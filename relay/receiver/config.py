@@ -1,4 +1,4 @@
-"""Everything the receiver needs from the settings, read and checked together."""
+"""The receiver's part of the settings, read and checked together."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ class ReceiverConfig:
         """Read secrets, filters, targets and certificates.
 
         Args:
-            receive: whether there will be a listener, which certificates are for.
+            receive: whether there will be a listener; without one no certificate is read.
 
         Raises:
-            UsageError: one of them is wrong; nothing has changed.
+            UsageError: one of them is not valid; nothing has changed.
             RelayError: `tls-...`, a certificate or its key cannot be used.
         """
         now = local_time.now()
@@ -74,7 +74,7 @@ def _check_target_tls(settings: Settings) -> None:
 def _tls(settings: Settings) -> ServerTls | None:
     if not settings.sets_https:
         return None
-    from relay.tls.server import serving  # with OpenSSL, 100 ms, which plain HTTP does without
+    from relay.tls.server import serving  # loads OpenSSL: 100 ms that plain HTTP does not need
 
     found = serving(settings)
     for note in found.notes(datetime.now(UTC)) if found is not None else ():

@@ -1,8 +1,7 @@
-"""One client connection: read requests one by one, have each handled, write the response.
+"""One client connection: reads requests one at a time, has each handled, writes the response.
 
-Owns what is read when: bytes after a request wait until that one has its response, large bodies until there
-is room for them. Owns the deadlines, counted by the clock of its door, which stops while this process cannot
-read. The receiver handles whole requests.
+Bytes after a request wait until it has its response, large bodies until there is room for them. Deadlines use
+the listener's clock, which stops while this process cannot read. The receiver handles complete requests.
 """
 
 from __future__ import annotations
@@ -43,7 +42,7 @@ class Request:
         self.version = version
         """`1.0` or `1.1`."""
         self.body = b""
-        """Whole when the request is handled; storing it takes it."""
+        """Complete when the request is handled; storing it empties this."""
         self.room: Room | None = None
         """The part of the budget that its body holds."""
 
@@ -83,7 +82,7 @@ class Connection(asyncio.Protocol):
         self.peer = Peer("", "", None)
         self.transport: asyncio.Transport | None = None
         self.incomplete_since: float | None = None
-        """Since when a head or a body is incomplete, by the door's clock; None while none is."""
+        """Time at which an incomplete head or body began, by the door's clock; None without one."""
         self.dropped = False
         self.task: asyncio.Task[None] | None = None
         """Handles the current request."""
@@ -106,7 +105,7 @@ class Connection(asyncio.Protocol):
         self._over = False
         """No more requests are read."""
         self._since = door.now
-        """When it became idle, began to wait for room, or ended."""
+        """Time at which it became idle, began to wait for room, or ended."""
         self._spared = False
 
     # -- called by the loop --------------------------------------------------------------------
@@ -194,7 +193,7 @@ class Connection(asyncio.Protocol):
             self.incomplete_since = self.door.now
 
     def _begin(self, message: RawRequestMessage) -> bool:
-        """Refuse a head or prepare for its body; return whether the body can be read now."""
+        """Refuse a head, or prepare for its body; return whether the body can be read now."""
         body, length = body_of(message)
         version = VERSIONS.get(message.version)
         refused = self.door.objection(message, version, length)
@@ -266,7 +265,7 @@ class Connection(asyncio.Protocol):
         except Refused as refused:
             self._note(refused)
             response = refused.response
-        except asyncio.CancelledError:  # The relay stops, and has waited for it.
+        except asyncio.CancelledError:  # the relay stops, after waiting for it
             stopping = Refused(503, "shutting-down", "the relay stopped before it was known to be stored")
             self._note(stopping)
             response = stopping.response
@@ -284,7 +283,7 @@ class Connection(asyncio.Protocol):
         self._next()
 
     def _next(self) -> None:
-        """Continue with what was received meanwhile."""
+        """Continue with bytes received meanwhile."""
         if self._busy():
             return
         if not self._over:
@@ -326,11 +325,11 @@ class Connection(asyncio.Protocol):
         behind = len(self._rest.strip(b"\r\n"))
         self._rest = b""
         if behind:
-            self._note(Refused(0, reason, f"{behind} bytes came behind the last request of its connection"))
+            self._note(Refused(0, reason, f"{behind} bytes came after the last request of its connection"))
         self._end(unread=bool(behind))
 
     def refuse(self, refused: Refused, version: str = "1.1") -> None:
-        """Count and answer a refused request, and close the connection: where the next begins is unknown."""
+        """Count and answer a refused request, then close the connection: the start of the next is unknown."""
         self._note(refused)
         request = self._request
         self._forget()
@@ -365,7 +364,7 @@ class Connection(asyncio.Protocol):
         if self._over:
             self.transport.abort()
         elif self._waits:
-            self.refuse(Refused(503, "overloaded", "too many bytes of bodies are on their way at once"))
+            self.refuse(Refused(503, "overloaded", "too many bytes of bodies were arriving at once"))
         elif self._request is not None:
             came = f"{self._body.size} bytes of a body came in {now - self._began:.0f} s, and then too little"
             self.refuse(Refused(408, "body-timeout", came))
@@ -402,17 +401,19 @@ class Connection(asyncio.Protocol):
         if not self._over:
             if self._request is not None:
                 self._note(
-                    Refused(400, "hung-up", f"the caller left after {self._body.size} bytes of a body")
+                    Refused(
+                        400, "hung-up", f"the caller disconnected after {self._body.size} bytes of a body"
+                    )
                 )
             elif self._heads.begun:
-                self._note(Refused(400, "hung-up", "the caller left within the head of a request"))
+                self._note(Refused(400, "hung-up", "the caller disconnected within the head of a request"))
         self._over = True
         self._forget()
         if self.transport is not None:
             self.transport.close()
 
     def _end(self, *, unread: bool) -> None:
-        """Read no more requests. With bytes unread, a close would be a reset, and lose the response."""
+        """Stop reading requests. Closing with `unread` bytes would reset the connection, losing the response."""
         self._over = True
         self._since = self.door.now
         transport = self.transport
@@ -428,7 +429,7 @@ class Connection(asyncio.Protocol):
             transport.write_eof()
 
     def _forget(self) -> None:
-        """Drop what was read of an incomplete request."""
+        """Drop the read part of an incomplete request."""
         request, self._request = self._request, None
         self._heads = Heads(self.door.loop)
         self._waits = False
@@ -448,7 +449,7 @@ class Connection(asyncio.Protocol):
 
 
 def _where(error: Exception) -> str:
-    """An internal failure without its message, which may quote the request."""
+    """Type and place of an internal error, without its message, which may quote the request."""
     frames = traceback.extract_tb(error.__traceback__)
     places = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames[-3:]]
     return f"{type(error).__name__} at {', '.join(places)}"

@@ -1,7 +1,6 @@
-"""Client connections: how many are open, and for how long.
+"""All client connections of a listener: their number and their deadlines.
 
-Owns the cap and the clock of the deadlines. What one connection reads and writes is
-`relay.receiver.connection`'s, what a whole request means the receiver's.
+Owns the cap and the clock. `relay.receiver.connection` reads and writes; the receiver handles requests.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 TICK_S = 0.25
 
 MOST_OF_A_TICK_S = 0.5
-"""A longer time between two ticks is not counted: the loop was stalled and could not read."""
+"""More time than this between two ticks is not counted: the loop was stalled and could not read."""
 
 
 class Connections:
@@ -46,9 +45,9 @@ class Connections:
         """
         Args:
             handle: stores a whole request; raises Refused.
-            objection: why a request is refused as soon as its head is there, with its version and the
-                length of its body, None where they are not known.
-            unanswered: told the id of a capture whose answer could not be written.
+            objection: returns a refusal after the head, or None; gets its version and the length of its
+                body, None if unknown.
+            unanswered: called with the id of a capture whose response could not be written.
         """
         self.handle = handle
         self.objection = objection
@@ -60,7 +59,7 @@ class Connections:
         """TLS for HTTPS; can be replaced, for new connections."""
         self.loop = asyncio.get_running_loop()
         self.connections: dict[Connection, None] = {}
-        """In order of arrival, which tells apart those that began within one tick of the clock."""
+        """In order of arrival, which orders those that began within one tick of the clock."""
         self.handshakes: set[Handshake] = set()
         """Handshakes in progress."""
         self.budget = Budget(limits.bodies_in_flight)
@@ -105,7 +104,7 @@ class Connections:
         )
 
     def keep_below_cap(self, newcomer: Connection | Handshake) -> None:
-        """When there are too many, drop the oldest incomplete one; else an idle one; else the newcomer."""
+        """If there are too many, drop the oldest incomplete one; else an idle one; else the newcomer."""
         if len(self.connections) + len(self.handshakes) <= self._cap:
             return
         others = [one for one in self.connections if one is not newcomer and not one.dropped]
@@ -145,7 +144,7 @@ class Connections:
         for connection in list(self.connections):
             if connection.task is None:
                 if connection.spoke and not connection.dropped:
-                    connection.drop("shutting-down", "the relay stopped before the request was whole")
+                    connection.drop("shutting-down", "the relay stopped before the request was complete")
                 else:
                     connection.end()
         for handshake in list(self.handshakes):

@@ -1,7 +1,7 @@
-"""Where the body of a request ends, and its bytes: by Content-Length, or in chunks (RFC 9112, 6 and 7.1).
+"""Reads bodies, by Content-Length or in chunks (RFC 9112, 6 and 7.1).
 
-Strict, since whoever reads a body's end otherwise takes its rest for a request. Opens nothing; what is wrong
-is told by number, never by what came.
+Strict: two readers that disagree about a body's end take its rest for a request. Pure; messages name a place
+by number and never quote the content.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 LINE_BYTES = 8190
-"""A chunk's first line, or a trailer, is at most so long."""
+"""Limit of a chunk's first line and of a trailer."""
 
 TRAILERS = 128
 
@@ -19,11 +19,11 @@ _TRAILER = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e\x80-\xff]*")
 
 
 class Malformed(Exception):
-    """Invalid HTTP; the message says which rule it breaks."""
+    """Invalid HTTP; the message names the broken rule."""
 
 
 class LengthBody:
-    """A body of a known length."""
+    """A body of known length."""
 
     __slots__ = ("_length", "_parts", "_whole", "size")
 
@@ -35,15 +35,15 @@ class LengthBody:
         """Bytes received."""
 
     def feed(self, data: bytes) -> bytes | None:
-        """Take bytes; what follows the body once it is whole, else None."""
+        """Add bytes; return the bytes after the body once it is complete, else None."""
         missing = self._length - self.size
         if len(data) >= missing:
             rest = data[missing:]
-            mine = data[:missing] if rest else data
+            last = data[:missing] if rest else data
             if self._parts is None:
-                self._whole = mine
+                self._whole = last
             else:
-                self._parts += mine
+                self._parts += last
             self.size = self._length
             return rest
         self.size += len(data)
@@ -54,7 +54,7 @@ class LengthBody:
         return None
 
     def take(self) -> bytes:
-        """The whole body, once."""
+        """Return the complete body, once."""
         if self._whole is not None:
             return self._whole
         parts, self._parts = self._parts, None
@@ -62,14 +62,14 @@ class LengthBody:
 
 
 class ChunkedBody:
-    """A body in chunks, joined; trailers are looked at and not kept."""
+    """A chunked body, joined; trailers are checked and dropped."""
 
     __slots__ = ("_left", "_line", "_number", "_parts", "_state", "_trailers", "size")
 
     def __init__(self) -> None:
         self._parts = bytearray()
         self._line = b""
-        """The beginning of a line that is not whole."""
+        """The start of an incomplete line."""
         self._state = "size"
         self._left = 0
         self._number = 1
@@ -77,10 +77,10 @@ class ChunkedBody:
         self.size = 0
 
     def feed(self, data: bytes) -> bytes | None:
-        """Take bytes; what follows the body once it is whole, else None.
+        """Add bytes; return the bytes after the body once it is complete, else None.
 
         Raises:
-            Malformed: its framing is broken.
+            Malformed: the framing is broken.
         """
         at = 0
         if self._line:
@@ -114,11 +114,11 @@ class ChunkedBody:
             else:
                 self._trailers += 1
                 if self._trailers > TRAILERS or _TRAILER.fullmatch(line) is None:
-                    raise Malformed(f"trailer {self._trailers} behind its chunks is not a header")
+                    raise Malformed(f"trailer {self._trailers} after its chunks is not a header")
         return None
 
     def take(self) -> bytes:
-        """The whole body, once."""
+        """Return the complete body, once."""
         parts, self._parts = self._parts, bytearray()
         return bytes(parts)
 
@@ -136,7 +136,7 @@ class ChunkedBody:
         return Malformed(f"chunk {self._number} does not end where its size says")
 
     def _see_beginning(self) -> None:
-        """Whether a line that is not whole can still become one."""
+        """Refuse the start of a line that cannot become a valid one."""
         line = self._line
         if self._state == "end":
             if line != b"\r":

@@ -1,8 +1,8 @@
-"""TLS handshakes at the door: one protocol for each connection until its handshake is done or has failed.
+"""The protocol of a new HTTPS connection until its TLS handshake is done or has failed.
 
-Owns the deadline, the goodbye and the refusal of handshakes. A connection is taken as plain TCP and upgraded,
-not left to the loop's own TLS server: that tells neither that a handshake failed nor whose, and leaves those
-under way out of the count of connections.
+Owns the deadline, the shutdown and the refusal of handshakes. Connections are accepted as plain TCP and then
+upgraded, because the loop's own TLS server reports neither a failed handshake nor its client, and does not
+count handshakes in progress as connections.
 """
 
 from __future__ import annotations
@@ -15,26 +15,26 @@ from typing import TYPE_CHECKING, Any, cast
 from relay.receiver.refusals import Refusals
 from relay.tls.verdicts import Failure
 
-if TYPE_CHECKING:  # 100 ms of OpenSSL that plain HTTP need not wait for
+if TYPE_CHECKING:  # loads OpenSSL: 100 ms that plain HTTP does not need
     from relay.tls.handshake import ServerTls
 
 log = logging.getLogger("relay.receiver")
 
 HANDSHAKE_WITHIN_S = 5.0
-"""By the clock of the door, which stands still while this loop could not read; the loops' own would not."""
+"""By the listener's clock, which stops while this loop cannot read; the loop's own deadline would not."""
 
 NEVER_S = 3600.0
-"""For the loops' own deadline."""
+"""Disables the loop's own deadline."""
 
 SHUTDOWN_WITHIN_S = 2.0
-"""For TLS's goodbye."""
+"""For close_notify."""
 
 LINGER_S = 1.0
-"""How long the caller of a failed handshake may take to read the alert and leave."""
+"""Time for the caller of a failed handshake to read the alert and disconnect."""
 
 
 class Handshake(asyncio.Protocol):
-    """A connection before its handshake is done; ends as the one that `hand_over` makes, or in a refusal."""
+    """A connection during its handshake; `hand_over` makes its next protocol, or it is refused."""
 
     def __init__(
         self,
@@ -46,9 +46,9 @@ class Handshake(asyncio.Protocol):
     ) -> None:
         """
         Args:
-            under_way: it is in there for as long as it lasts.
-            hand_over: makes the protocol of a connection with these TLS facts.
-            come: told when it is there.
+            under_way: the handshakes in progress; holds this one while it runs.
+            hand_over: makes the protocol of a connection from its TLS facts.
+            come: called with this handshake once it is connected.
         """
         self._serving = serving
         self._refusals = refusals
@@ -57,21 +57,21 @@ class Handshake(asyncio.Protocol):
         self._come = come
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport
-        self._early = b""  # came before there was anybody to take it
+        self._early = b""  # received before TLS was ready
         self._over = False
         self._lost = False
         self.dropped = False
         self.spoke = False
-        """A byte came: who says nothing at all is not counted, as many only look whether the port is open."""
+        """Whether a byte was received. Silent callers are not counted: many only check for an open port."""
         self._bound: asyncio.TimerHandle | None = None
         self.address = ""
         self.incomplete_since = self._loop.time()
         self.task: asyncio.Task[None]
 
-    # -- as the protocol of the plain connection, and for a moment of the encrypted one -------
+    # -- called by the loop, for the plain and at first for the encrypted connection -----------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)  # uvloop's is none by inheritance
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's does not inherit from it
         peername = transport.get_extra_info("peername")
         self.address = str(peername[0]) if isinstance(peername, tuple) else ""
         self._under_way.add(self)
@@ -82,7 +82,7 @@ class Handshake(asyncio.Protocol):
         self._early += data
 
     def take_early(self) -> bytes:
-        """What came before the TLS of the connection was there to take it: uvloop reads at once."""
+        """Return and forget bytes received before TLS was ready: uvloop reads at once."""
         early, self._early = self._early, b""
         return early
 
@@ -95,10 +95,10 @@ class Handshake(asyncio.Protocol):
         try:
             if not self._transport.is_closing():
                 await self._upgrade()
-        except Exception as error:  # nobody asks a handshake's task how it ended
+        except Exception as error:  # nothing awaits this task
             log.error("a TLS handshake with %s failed inside the relay: %r", self.address, error)
             self.spoke = True
-            self._refuse("internal", f"{type(error).__name__} within the handshake")
+            self._refuse("internal", f"{type(error).__name__} during the handshake")
             self._transport.abort()
         finally:
             self._under_way.discard(self)
@@ -116,22 +116,22 @@ class Handshake(asyncio.Protocol):
                 ssl_shutdown_timeout=SHUTDOWN_WITHIN_S,
             )
         except OSError:
-            self._refuse("tls-hung-up", "the caller left within the handshake")
+            self._refuse("tls-hung-up", "the caller disconnected during the handshake")
             return
         made = transport.get_extra_info("ssl_object") if transport is not None else None
         if made is None or self._lost or transport.is_closing():
-            self._refuse("tls-hung-up", "the caller left within the handshake")
+            self._refuse("tls-hung-up", "the caller disconnected during the handshake")
             return
         self._under_way.discard(self)
         protocol = self._hand_over(self._serving.facts(made))
         transport.set_protocol(protocol)
         protocol.connection_made(transport)
-        early = self.take_early()  # asyncio decrypts what came with the end of the handshake at once
+        early = self.take_early()  # asyncio at once decrypts data that came with the end of the handshake
         if early:
             protocol.data_received(early)
 
     def failed(self, failure: Failure) -> None:
-        """It came to nothing: counted at once, ended when the caller had a chance to read why."""
+        """Count a failed handshake now, and close it once the caller can have read the alert."""
         self._refuse(failure.reason, failure.detail)
         self._loop.call_soon(self._say_goodbye)  # the loop sends the alert first
 
@@ -139,7 +139,7 @@ class Handshake(asyncio.Protocol):
         if self._transport.is_closing():
             return
         if self._transport.can_write_eof():
-            # A close with bytes unread would be a reset, and take the alert back that was just sent.
+            # Closing with unread bytes would reset the connection and discard the alert just sent.
             self._transport.write_eof()
         self._bound = self._loop.call_later(LINGER_S, self._transport.abort)
 
@@ -149,17 +149,17 @@ class Handshake(asyncio.Protocol):
         self._over = True
 
     def overdue(self, now: float) -> None:
-        """End it if it took too long; called a few times a second, with the door's clock."""
+        """Close it if it took too long; called a few times a second, with the listener's clock."""
         if not self._over and now - self.incomplete_since > HANDSHAKE_WITHIN_S:
-            self._refuse("tls-timeout", f"no whole handshake within {HANDSHAKE_WITHIN_S:g} s")
+            self._refuse("tls-timeout", f"the handshake did not finish within {HANDSHAKE_WITHIN_S:g} s")
             self.end()
 
     def drop(self, reason: str, detail: str) -> None:
-        """End it now, and count why."""
+        """Close it now and count the reason."""
         self._refusals.note(self.address, reason, detail)
         self.end()
 
     def end(self) -> None:
-        """End it now; nothing more is counted of it."""
+        """Close it now and count nothing."""
         self._over = self.dropped = True
         self._transport.abort()

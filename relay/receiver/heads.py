@@ -1,7 +1,7 @@
-"""Reads the head of a request: where it ends, what it says, and how its body is framed.
+"""Reads the head of a request: finds its end, parses it, and chooses the reader of its body.
 
-aiohttp's C parser (llhttp) judges heads, and sees nothing but one head each: fed with what follows, it takes
-the good requests before a broken one along, and loses what comes behind an `Upgrade`.
+aiohttp's C parser (llhttp) parses heads, one head at a time: given the bytes after it, it would drop the good
+requests before a broken one, and lose the data after an `Upgrade`.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from relay.receiver import malformed
 from relay.receiver.framing import Body, ChunkedBody, LengthBody, Malformed
 
 LINE_BYTES, FIELD_BYTES, HEADERS = 8190, 16384, 128
-"""Most bytes of the request line and of one header, and most headers."""
+"""Limits: bytes of the request line, bytes of a header, number of headers."""
 
 HEAD_BYTES = 256 * 1024
-"""Most bytes of a whole head."""
+"""Limit of a whole head."""
 
 END = b"\r\n\r\n"
 VERSIONS = {HttpVersion11: "1.1", HttpVersion10: "1.0"}
 
 
 class _Reader:
-    """What the parser asks of a protocol when a body begins and ends; none comes its way."""
+    """The protocol that the parser requires for bodies; unused, as it gets heads only."""
 
     connected = True
 
@@ -39,28 +39,28 @@ _reader: Any = _Reader()
 
 
 class Heads:
-    """The heads of one connection, one after the other."""
+    """Reads the heads of one connection, one at a time."""
 
     __slots__ = ("_fed", "_loop", "_parser")
 
     def __init__(self, loop: AbstractEventLoop) -> None:
         self._loop = loop
         self._fed = bytearray()
-        """Of a head that is not whole."""
+        """Bytes of an incomplete head."""
         self._parser: HttpRequestParser
 
     @property
     def begun(self) -> bool:
-        """Whether a head is there in part."""
+        """Whether part of a head was received."""
         return bool(self._fed)
 
     def feed(self, data: bytes) -> tuple[RawRequestMessage, bytes] | None:
-        """Take bytes: the head once it is whole, and what follows it.
+        """Add bytes; return the head and the bytes after it once it is complete, else None.
 
-        Blank lines before a request are none of it (RFC 9112, 2.2).
+        Skips blank lines before a request (RFC 9112, 2.2).
 
         Raises:
-            Malformed: it breaks HTTP's rules.
+            Malformed: the head is not valid HTTP.
         """
         fed = self._fed
         if fed:
@@ -73,7 +73,7 @@ class Heads:
                 data = data.lstrip(b"\r\n")
                 if not data:
                     return None
-            # A new one for each head costs 2 us, and remembers nothing of the one before.
+            # A new parser for each head costs 2 us and carries no state over.
             self._parser = HttpRequestParser(
                 _reader,
                 self._loop,
@@ -108,16 +108,16 @@ class Heads:
 
 
 def _require_http(line: bytes | bytearray) -> None:
-    """llhttp takes the request lines of two other protocols, and calls them HTTP."""
+    """Refuse ICE and RTSP, whose request lines llhttp accepts as HTTP."""
     if line.rpartition(b" ")[2].partition(b"/")[0] in (b"ICE", b"RTSP"):
-        raise Malformed("its request line speaks another protocol than HTTP")
+        raise Malformed("its request line is of another protocol than HTTP")
 
 
 def body_of(message: RawRequestMessage) -> tuple[Body, int | None]:
-    """What reads the body, and how many bytes it will have; None where only its end tells.
+    """The reader of the body, and its length; None if chunked.
 
     Raises:
-        Malformed: nothing says where it ends, or there must be none.
+        Malformed: the end of the body is undefined, or the method allows none.
     """
     headers = message.headers
     if message.chunked:

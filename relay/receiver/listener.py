@@ -1,4 +1,4 @@
-"""Listen for webhooks: one port, on each address of the host name."""
+"""Opens the listening sockets: one port, on every address of the host name."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ import socket
 from collections.abc import Callable
 
 ATTEMPTS = 20
-"""To find a port that is free on each address."""
+"""Attempts to find a port that is free on every address."""
 
 
 async def listen(accept: Callable[[], asyncio.Protocol], host: str, port: int) -> list[asyncio.Server]:
-    """Listen on a name's addresses, with the same port on all of them even where any port will do.
+    """Listen on all addresses of a name, with the same port even for port 0.
 
-    The loops' own would take another port for each address.
+    `create_server` would choose another port for each address.
 
     Raises:
-        OSError: one of them is taken or not ours.
+        OSError: an address is taken or not ours.
     """
     loop = asyncio.get_running_loop()
     found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)

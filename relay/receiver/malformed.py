@@ -1,20 +1,20 @@
-"""Words for requests that break HTTP's rules: which rule, and where by number, never what came. Pure.
+"""Messages for malformed requests: the rule, and the place by number, never the content. Pure.
 
-A parser's own words quote the line that it dislikes: a token, or a whole body. So they are looked up
-here and never passed on; what is not known gets general words.
+The parser's own messages quote the offending line, which may hold a token or a whole body. They are only
+looked up here, never passed on; an unknown one gets a general message.
 """
 
 from __future__ import annotations
 
 import re
 
-GENERAL = "its head breaks HTTP's rules"
+GENERAL = "its head is not valid HTTP"
 
 _BY_REASON = {
     "Content-Length can't be present with Transfer-Encoding": "it has Content-Length and Transfer-Encoding",
     "Transfer-Encoding can't be present with Content-Length": "it has Content-Length and Transfer-Encoding",
     "Content-Length can't be present with chunked encoding": "it has Content-Length and Transfer-Encoding",
-    "Content-Length overflow": "its Content-Length is too large to be one",
+    "Content-Length overflow": "its Content-Length is too large a number",
     "Invalid character in Content-Length": "its Content-Length is not a number",
     "Empty Content-Length": "its Content-Length is empty",
     "Duplicate Content-Length": "it has more than one Content-Length",
@@ -30,14 +30,14 @@ _BY_REASON = {
     "Expected dot": "its request line names an HTTP version that there is not",
     "Expected HTTP/, RTSP/ or ICE/": "its request line does not end with HTTP and a version",
     "Expected HTTP/": "its request line does not end with HTTP and a version",
-    "Expected SOURCE method for ICE/x.x request": "its request line speaks another protocol than HTTP",
+    "Expected SOURCE method for ICE/x.x request": "its request line is of another protocol than HTTP",
     "Expected CRLF after version": "its request line does not end with HTTP, a version and CRLF",
-    "Unexpected whitespace after header value": "a header goes on in the line below",
+    "Unexpected whitespace after header value": "a header continues on the next line",
     "Invalid header value char": "the value of a header has a control character",
-    "Missing expected LF after header value": "the value of a header has a CR within",
+    "Missing expected LF after header value": "the value of a header contains a CR",
     "Missing expected CR after header value": "a line of its head ends with LF alone, without CR",
-    "Received HTTPS traffic on an HTTP port": "it speaks TLS, and this port speaks plain HTTP; "
-    "its URL has to begin with http://",
+    "Received HTTPS traffic on an HTTP port": "it speaks TLS, but this port speaks plain HTTP; "
+    "its URL must start with http://",
     "Missing 'Host' header in request.": "it is HTTP/1.1 and has no Host header",
     "Too many headers received": "it has too many headers",
 }
@@ -47,11 +47,11 @@ _NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
 def words(message: str, head: bytes) -> str:
-    """What is wrong with a head.
+    """Message for a malformed head.
 
     Args:
-        message: the parser's; only looked up.
-        head: what came of the head so far; only counted in.
+        message: the parser's, only looked up.
+        head: the head so far, only used to count headers.
     """
     reason = message.removeprefix("Bad status line:").strip().partition(":\n")[0]
     if reason == "Invalid header token":
@@ -63,7 +63,7 @@ def words(message: str, head: bytes) -> str:
             return "a line of its head ends with LF alone, without CR"
         return found
     if reason.startswith("Duplicate "):
-        return "a header that may come once comes twice"
+        return "a header that is allowed once comes twice"
     if reason.startswith("Got more than "):
         return "its request line or a header is too long"
     if "url" in reason.lower() or "://" in reason:
@@ -72,7 +72,7 @@ def words(message: str, head: bytes) -> str:
 
 
 def _header(head: bytes) -> str:
-    """What is wrong with the first header whose name is none."""
+    """Message for the first header with an invalid name."""
     for number, line in enumerate(head.split(b"\r\n")[1:], 1):
         if not line:
             break
@@ -87,10 +87,10 @@ def _header(head: bytes) -> str:
         if not behind:
             return f"header {number} has no colon"
         if behind.lstrip(b" \t").startswith(b":"):
-            return f"the name of header {number} has a blank before its colon"
+            return f"the name of header {number} has a space before its colon"
         return f"header {number} has no colon" if b":" not in behind else _odd(number)
     return GENERAL
 
 
 def _odd(number: int) -> str:
-    return f"the name of header {number} has a character that names do not have"
+    return f"the name of header {number} has a character that is not allowed in names"

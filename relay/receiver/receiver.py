@@ -1,8 +1,8 @@
-"""Receive webhooks: request -> row -> store -> 200, and nothing else.
+"""Receives webhooks: request -> row -> store -> 200, and nothing else.
 
-Whatever aiohttp's parser accepts becomes a capture and is answered after its COMMIT with a short
-fixed text, the same for each method and path: this port shows and controls nothing. Bodies are kept
-as they come, never decompressed, never parsed into forms. What does not become a capture is a refusal.
+Every request that aiohttp's parser accepts becomes a capture and is answered after its COMMIT with a short
+fixed text, the same for each method and path: this port shows and controls nothing. Bodies are kept as
+received, never decompressed, never parsed into forms. Every other request is a refusal.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("relay.receiver")
 
 JUDGED_APART_BYTES = 128 * 1024
-"""Larger bodies are checked in a thread: HMAC and SHA-256 of 12 MB take 17 ms, without the interpreter."""
+"""Larger bodies are checked in a thread: HMAC and SHA-256 of 12 MB take 17 ms, without the GIL."""
 
 
 class Receiver:
@@ -82,19 +82,19 @@ class Receiver:
     def _objection(
         self, message: RawRequestMessage, version: str | None, length: int | None
     ) -> Refused | None:
-        """Why a request is refused after its head; None where it is not."""
+        """The refusal of a request after its head, or None."""
         if version is None:
             major, minor = message.version
-            return Refused(505, "http-version", f"HTTP/{major}.{minor} is not spoken here")
+            return Refused(505, "http-version", f"HTTP/{major}.{minor} is not supported")
         if self.sites.refuses(message.headers):
             return Refused(
-                403, "cross-site", "a web page sent this, not a server; allow_cross_site = true lets it in"
+                403, "cross-site", "a web page sent this, not a server; allow_cross_site = true accepts it"
             )
         if length is not None and length > self.connections.limits.max_body:
             return self.connections.too_large(length)
         trouble = self._writer.trouble
         if trouble is not None and (length is None or length > SMALL_BYTES):
-            # Not read to be thrown away: what waits for the store still lies in memory.
+            # Refuse before reading: bodies that wait for the store already fill the memory.
             return Refused(503, trouble.reason, trouble.detail)
         return None
 
@@ -104,13 +104,13 @@ class Receiver:
         if planned is None:
             return Response(200, STORED, number, usual=True)
         if planned.delay_s:
-            with suppress(asyncio.CancelledError):  # The end of the relay cuts it short.
+            with suppress(asyncio.CancelledError):  # stopping the relay cuts it short
                 await asyncio.sleep(planned.delay_s)
         text = STORED if planned.status == 200 else f"answered {planned.status} on purpose\n"
         return Response(planned.status, text, number)
 
     async def _store(self, request: Request, peer: Peer) -> tuple[int, PlannedResponse | None]:
-        """Intake and store one request; its id, and the answer where it is not the usual one."""
+        """Store one request; return its id, and the planned response if it is not the usual one."""
         message, body = request.message, request.body
         make_row, now = self.intake.row, time_ns() // 1000
         if len(body) > JUDGED_APART_BYTES:
@@ -146,6 +146,6 @@ class Receiver:
                 ids, self._unanswered = self._unanswered, []
                 await self._writer.write(partial(mark_unanswered, ids=ids), synced=False)
         except (StoreUnavailable, StoreClosed) as trouble:
-            log.warning("cannot mark captures whose caller left before the answer: %r", trouble)
+            log.warning("cannot mark captures whose caller disconnected before the response: %r", trouble)
         finally:
             self._marking = None

@@ -1,7 +1,7 @@
-"""Requests and connections that did not become captures: counted, logged at a limited rate, and stored.
+"""Refusals: requests and connections that did not become captures.
 
-Owns the counts of this run and what waits to be written. Repeats of one kind from one address are
-one entry with a count, so that a flood fills neither memory, nor the log, nor the terminal.
+Counts them, logs them at a limited rate, and keeps those that are still to be stored. Repeats with one reason
+from one address are one entry with a count, so a flood fills neither memory, database nor terminal.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from relay.models import RefusalEntry
 log = logging.getLogger("relay.refusals")
 
 KINDS_AT_ONCE = 1_000
-"""Different (client, reason) pairs held until the next write; more are counted under no client."""
+"""Distinct (client, reason) pairs kept until the next write; more are counted without a client."""
 
 SAY_EVERY_S = 1.0
-"""At most one line for each reason in this time."""
+"""At most one log line per reason in this time."""
 
 
 class Refusals:
@@ -27,7 +27,7 @@ class Refusals:
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
-        """Reason -> how many since the start."""
+        """Reason -> number since the start."""
         self._unwritten: dict[tuple[str, str], RefusalEntry] = {}
         self._unsaid: Counter[str] = Counter()
         self._said_at: dict[str, float] = {}
@@ -36,9 +36,9 @@ class Refusals:
         """Count one refusal.
 
         Args:
-            client: the peer's address without port.
+            client: the peer's address, without port.
             reason: a stable word, such as `too-large`.
-            detail: a sentence's worth in our own words; never quotes what came in a request.
+            detail: a sentence in our own words; never quotes a request.
         """
         self.counts[reason] += 1
         key = (client, reason)
@@ -53,13 +53,13 @@ class Refusals:
         self._say(client, reason, detail)
 
     def take(self) -> list[RefusalEntry]:
-        """What is to be written, which is then the caller's; `put_back` if that fails."""
+        """Remove and return the entries to write; `put_back` them if that fails."""
         entries = list(self._unwritten.values())
         self._unwritten.clear()
         return entries
 
     def put_back(self, entries: Iterable[RefusalEntry]) -> None:
-        """Entries that could not be written wait again, joined with what came since."""
+        """Keep entries that could not be written, merged with newer ones."""
         for entry in entries:
             newer = self._unwritten.get((entry.client, entry.reason))
             if newer is not None:

@@ -1,7 +1,6 @@
 """Planned responses other than 200, so that a developer can watch Lean retry.
 
-Owns `--respond`, `--respond-delay` and the rules of the settings. The usual response, 200 after the commit,
-needs none of this.
+Owns `--respond`, `--respond-delay` and the rules of the settings; the usual 200 after the commit needs none.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ class PlannedResponse:
 
     status: int
     reason: str | None
-    """Why it is not the usual 200; None for the usual one."""
+    """Reason for another response than the usual 200; None for the usual one."""
     delay_s: float = 0.0
 
 
@@ -34,11 +33,11 @@ class _Rule:
     matches: Callable[[Capture], bool]
     reply: PlannedResponse
     left: int | None
-    """How many more captures it applies to; None for all."""
+    """Number of captures it still applies to; None for all."""
 
 
 class ResponseRules:
-    """Chooses the response to a capture; where `plain` is true, that is always the usual 200."""
+    """Chooses the response to a capture; always the usual 200 if `plain` is true."""
 
     def __init__(
         self,
@@ -48,8 +47,7 @@ class ResponseRules:
         rules: Sequence[RespondRule],
         now: datetime,
     ) -> None:
-        """Read the rules.
-
+        """
         Raises:
             UsageError: a rule's filter is not valid or needs what is not known on arrival.
         """
@@ -73,7 +71,7 @@ class ResponseRules:
         return "; ".join(said) or None
 
     def to(self, capture: Callable[[], Capture]) -> PlannedResponse:
-        """The response to one capture, by the first rule that matches and is not used up."""
+        """The response to a capture, by the first rule that matches and is not used up."""
         if self._rules:
             what = capture()
             for rule in self._rules:

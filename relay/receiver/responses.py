@@ -1,4 +1,4 @@
-"""Responses as bytes: short plain texts, the same for each method and path."""
+"""Encodes responses: short plain texts, the same for each method and path."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from http import HTTPStatus
 from time import time
 
 RETRY_AFTER_S = 60
-"""Beside a 503; Lean's own first retry is a minute away (`lean-relay help lean`)."""
+"""Sent with a 503; Lean's own first retry comes after a minute (`lean-relay help lean`)."""
 
 STORED = "stored\n"
 
@@ -20,13 +20,12 @@ class Response:
     status: int
     text: str
     capture_id: int | None = None
-    """The id of the capture; None where there is none."""
     usual: bool = False
-    """200 after the commit, as nearly always."""
+    """The 200 after the commit."""
     close: bool = False
-    """The connection is closed after it."""
+    """Close the connection after it."""
     retry: bool = False
-    """It asks the client to retry in a minute."""
+    """Ask the client to retry in a minute."""
 
 
 class Refused(Exception):
@@ -35,8 +34,8 @@ class Refused(Exception):
     def __init__(self, status: int, reason: str, detail: str) -> None:
         """
         Args:
-            reason: a stable word, as `relay.text.refusals` has them.
-            detail: a sentence's worth in our own words; never quotes what came.
+            reason: a stable word of `relay.text.refusals`.
+            detail: a sentence in our own words; never quotes the request.
         """
         super().__init__(detail)
         self.status = status
@@ -49,7 +48,7 @@ class Refused(Exception):
 
 
 class Encoder:
-    """Encodes responses; the usual one is made once a second."""
+    """Encodes responses; builds the usual one once a second."""
 
     def __init__(self) -> None:
         self._second = 0
@@ -63,11 +62,10 @@ class Encoder:
         return self._usual
 
     def encoded(self, response: Response, *, version: str = "1.1", close: bool, body: bool = True) -> bytes:
-        """Any response.
-
+        """
         Args:
             version: of the request.
-            close: whether the connection ends with it.
+            close: whether the connection is closed after it.
             body: false for HEAD.
         """
         if int(time()) != self._second:

@@ -1,6 +1,6 @@
-"""Choose the targets of a capture, when it arrives.
+"""Chooses the targets of a capture when it arrives.
 
-Pure: the routes of flags and settings, read once. Targets come from nowhere else, never from a request.
+Pure. Targets come only from flags and settings, never from a request.
 """
 
 from __future__ import annotations
@@ -20,38 +20,37 @@ from relay.text.targets import target_name
 class _Way:
     target: str
     when: Callable[[Capture], bool] | None
-    """None: every capture."""
+    """None for every capture."""
 
 
 class Routes:
     """The routes in force; `targets` are their distinct names, in the order given."""
 
     def __init__(self, routes: Sequence[Route], now: datetime) -> None:
-        """Read them.
-
+        """
         Raises:
-            UsageError: a target or a filter is wrong, or asks for what is not known on arrival.
+            UsageError: a target or a filter is not valid, or the filter needs what is not known on arrival.
         """
         self._ways = [_read(route, now) for route in routes]
         self.targets = tuple(dict.fromkeys(way.target for way in self._ways))
         self._always = self.targets if all(way.when is None for way in self._ways) else None
 
     def of(self, capture: Callable[[], Capture]) -> tuple[str, ...]:
-        """The targets of a capture, each once.
+        """The distinct targets of a capture.
 
         Args:
-            capture: makes it; only called where a route has a filter.
+            capture: builds it; called only if a route has a filter.
         """
         if self._always is not None:
             return self._always
-        what = capture()
-        return tuple(dict.fromkeys(way.target for way in self._ways if way.when is None or way.when(what)))
+        made = capture()
+        return tuple(dict.fromkeys(way.target for way in self._ways if way.when is None or way.when(made)))
 
 
 def described(routes: Sequence[Route]) -> list[str]:
-    """Where webhooks are forwarded to and which file, variable or option says so, a line for each target.
+    """A line for each target: where webhooks are forwarded to, and the file, variable or option that says so.
 
-    Targets and filters are text of a settings file, not cleaned.
+    Not cleaned: targets and filters are text from a settings file.
     """
     if not routes:
         return ["no targets: webhooks are stored and not forwarded; --forward-to names a target"]

@@ -1,7 +1,7 @@
-"""What a web page may cause through a browser on this machine (`lean-relay help settings`).
+"""Protects against requests that web pages send through a browser on this machine (see help settings).
 
-Pure. A browser names its page in `Origin` or `Sec-Fetch-Site`, but for plain GETs to a name, which any
-page's owner can have lead here; servers name neither.
+Pure. A browser adds `Origin` or `Sec-Fetch-Site`, and servers add neither. The exception is a plain GET to a
+host name, which the owner of any page can point here (DNS rebinding).
 """
 
 from __future__ import annotations
@@ -17,32 +17,32 @@ SEC_FETCH_SITE = istr("Sec-Fetch-Site")
 HOST = istr("Host")
 
 UNKNOWN_HOST = "unknown-host"
-"""Why deliveries of a capture are parked whose Host is not one of ours."""
+"""Reason for parking the deliveries of a capture whose Host is not one of ours."""
 
 
 class Sites:
-    """The rules of one reading of the settings."""
+    """The rules, for one set of settings."""
 
     def __init__(self, *, allow_cross_site: bool = False, urls: Iterable[str | None] = ()) -> None:
         """
         Args:
-            allow_cross_site: lifts all of it.
-            urls: those by which this relay is meant to be reached from elsewhere.
+            allow_cross_site: turns the protection off.
+            urls: the relay's public URLs.
         """
         self._allowed = allow_cross_site
         self._names = {"localhost", *(urlsplit(url).hostname or "" for url in urls if url is not None)}
 
     def refuses(self, headers: Mapping[str, str]) -> bool:
-        """Whether a browser sent it for a web page."""
+        """Whether a browser sent it for a web page, by its headers."""
         if self._allowed:
             return False
         return ORIGIN in headers or headers.get(SEC_FETCH_SITE, "none") != "none"
 
     def parks(self, method: str, target: str, headers: Mapping[str, str]) -> bool:
-        """Whether a web page may have made it without saying so, so that it goes no further by itself.
+        """Whether a web page may have sent it without these headers, so it must not be forwarded by itself.
 
-        A POST from a page has an `Origin`; without one it is a server's, whatever its Host: a tunnel's
-        name stands there.
+        A POST from a page has an `Origin`; without one a server sent it, whatever its Host, which may be a
+        tunnel's name.
         """
         if self._allowed or method not in ("GET", "HEAD"):
             return False
@@ -52,7 +52,7 @@ class Sites:
         return "://" in target[:8] and not self._knows(urlsplit(target).netloc.rpartition("@")[2])
 
     def _knows(self, host: str) -> bool:
-        """Whether a Host is an address, or a name that leads here by the owner's will."""
+        """Whether a Host is an address or one of our names."""
         name = host.strip().lower()
         name = name[1:].partition("]")[0] if name.startswith("[") else name.partition(":")[0]
         if name.removesuffix(".") in self._names:

@@ -136,8 +136,7 @@ def _see_that_it_serves(
                 word="tls-chain",
             )
         raise RelayError(
-            f"{path} is not the certificate of the private key in {key_file}; the pairs differ: "
-            f"{check}",
+            f"{path} is not the certificate of the private key in {key_file}; the pairs differ: {check}",
             word="tls-mismatch",
         )
     subject = leaf.subject

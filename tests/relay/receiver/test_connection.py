@@ -119,7 +119,7 @@ async def test_other_protocols_are_not_http(tmp_path: Path, data: bytes) -> None
         assert running.rows() == []
         (entry,) = running.refusals.take()
         assert (entry.reason, entry.detail) == (
-            "malformed", "its request line speaks another protocol than HTTP",
+            "malformed", "its request line is of another protocol than HTTP",
         )  # fmt: skip
 
 

@@ -71,7 +71,7 @@ def test_good_chunks_give_their_bytes(parts: list[bytes], cut: int, rest: bytes)
         (b"1\r\na\r\nsecret\r\n", "chunk 2 does not begin with its size in hexadecimal digits"),
         (b"secret", "chunk 1 does not begin with its size in hexadecimal digits"),
         (b"3\nabc\n", "a line of its chunked framing does not end with CRLF"),
-        (b"0\r\nsecret\r\n\r\n", "trailer 1 behind its chunks is not a header"),
+        (b"0\r\nsecret\r\n\r\n", "trailer 1 after its chunks is not a header"),
         (b"1;" + b"x" * 9000, "a line of its chunked framing has more than 8190 bytes"),
     ],
 )

@@ -159,7 +159,7 @@ def test_slow_handshakes(https: Any, run: Run, tmp_path: Path, monkeypatch: pyte
             slow = asyncio.to_thread(said, running.port, b"\x16\x03\x01\x02\x00\x01")
             await asyncio.gather(slow, asyncio.to_thread(said, running.port, b""))
             assert 0.25 < time.monotonic() - begun < 3
-            assert await refusal(running) == ("tls-timeout", "no whole handshake within 0.3 s")
+            assert await refusal(running) == ("tls-timeout", "the handshake did not finish within 0.3 s")
 
     run(main())
 

@@ -123,7 +123,7 @@ def test_no_start(spoil: Callable[[Pki], None], word: str, said: str, made: Pki)
     ("flags", "said"),
     [
         ({"tls_key": "k"}, "--tls-key: needs a certificate; name it with --tls-cert"),
-        ({"client_ca": "c"}, "--client-ca: has no effect, because callers are not asked for a certificate; add"),
+        ({"client_ca": "c"}, "--client-ca: has no effect, because callers are not asked for a certificate"),
         (
             {"dev_tls": True, "client_pin": "san:x"},
             "--client-pin: has no effect, because callers are not asked for a certificate; add --client-auth",
