@@ -413,7 +413,7 @@ class Connection(asyncio.Protocol):
             self.transport.close()
 
     def _end(self, *, unread: bool) -> None:
-        """Stop reading requests. Closing with `unread` bytes would reset the connection, losing the response."""
+        """Read no more requests. A close with `unread` bytes would be a reset, and lose the response."""
         self._over = True
         self._since = self.door.now
         transport = self.transport

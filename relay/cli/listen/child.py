@@ -1,6 +1,6 @@
 """A listener for a screen: `listen` as a child process that ends with its parent.
 
-Owns the child, the pipe by which it notices our end however that comes, and its stderr.
+Owns the child, its stderr, and the pipe that closes when this process ends for any reason.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from relay.errors import Exit, RelayError
 from relay.processes import how_it_ended, own_environment, own_module
 
 LINES_KEPT = 200
-"""Number of its latest lines that are kept."""
+"""Number of its latest stderr lines to keep."""
 
 ENDS_WITHIN_S = 8.0
-"""Longer than the engine takes to stop."""
+"""Longer than the engine needs to stop."""
 
 DETACHED = -1
 
@@ -33,7 +33,7 @@ CRASH = "Fatal Python error"
 
 
 WORD = re.compile(r"(?:\[(?P<word>[a-z-]+)\] )?(?P<message>.*)", re.DOTALL)
-"""An error in words, with its stable word or without."""
+"""An error message, with or without its stable word."""
 
 
 class Listener:
@@ -44,8 +44,8 @@ class Listener:
 
         Args:
             arguments: of `listen`.
-            detach: it goes on after us.
-            log: where its lines go once it is ready, without a screen in front of it.
+            detach: it continues after this process ends.
+            log: file for its lines once it is ready, when it has no screen.
         """
         self._detached = detach
         self._unread: deque[str] = deque(maxlen=LINES_KEPT)
@@ -68,7 +68,7 @@ class Listener:
                 errors="replace",
                 env=own_environment(secrets=True),
                 pass_fds=() if detach else (read_end,),
-                # In its own session: Ctrl-C at our terminal, and closing that, do not reach the child.
+                # In its own session: Ctrl-C in our terminal, or closing it, does not reach the child.
                 start_new_session=True,
             )
         except BaseException:
@@ -97,10 +97,10 @@ class Listener:
                 self._unread.append(words)
 
     def wait_until_ready(self, within_s: float) -> bool:
-        """Wait until it listens; False where it does not within so many seconds.
+        """Wait until it listens; False if it does not in time.
 
         Raises:
-            RelayError: it has ended; the message is its own.
+            RelayError: it has ended; has its message.
         """
         if not self._ready.wait(within_s):
             return False
@@ -113,7 +113,7 @@ class Listener:
             self._process.wait(ENDS_WITHIN_S)
         words = self.new_lines()
         if (code := self._process.returncode) is not None and code < 0:
-            words += [*self.last_words, f"the listener ended while it started: {how_it_ended(code)}"]
+            words += [*self.last_words, f"the listener ended during its start: {how_it_ended(code)}"]
         told = WORD.fullmatch("\n".join(words) or "the listener ended without an error message")
         assert told is not None
         refusal = RelayError(told["message"], word=told["word"])
@@ -122,7 +122,7 @@ class Listener:
         return refusal
 
     def ready_line(self) -> dict[str, Any]:
-        """The line that reports that it listens, where it has a log."""
+        """Its ready line, as JSON; only with a log file."""
         line: dict[str, Any] = json.loads(self._ready_line)
         return line
 

@@ -35,7 +35,7 @@ from relay.text.targets import is_loopback
 log = logging.getLogger("relay")
 
 DETACHED = -1
-"""In place of a descriptor: behind a screen that it outlives."""
+"""Instead of a descriptor: the screen in front of it may end before it."""
 
 
 @click.command("listen", cls=Remembering)
@@ -43,10 +43,12 @@ DETACHED = -1
 @click.option(
     "--detach",
     is_flag=True,
-    help="Go on in the background once it is ready; it says where its log lines are.",
+    help="Continue in the background once it is ready; prints the path of its log file.",
 )
 @click.option("--behind", type=int, hidden=True, help="Run for a screen; end when this descriptor does.")
-@click.option("--log", "log_to", type=FILE, hidden=True, help="Write log lines there once it is ready.")
+@click.option(
+    "--log", "log_to", type=FILE, hidden=True, help="Write log lines to this file once it is ready."
+)
 @shared_options
 @click.pass_context
 def listen_command(
@@ -81,14 +83,14 @@ async def _listen(
 ) -> int:
     """
     Args:
+        behind: for a screen, which shows events instead of lines: a descriptor whose end ends the engine, or
+            `DETACHED`; None without a screen.
         file: for the log lines of a listener in the background; its ready line is JSON, for its starter.
-        behind: a descriptor whose end ends the engine, `DETACHED` for none, for a screen that shows
-            events instead of lines; None without a screen.
     """
     ending = Ending()
     ending.on_signals()
     if behind is not None and behind != DETACHED:
-        # The screen holds the other end of a pipe: it closes however the screen ends, kill -9 included.
+        # The screen holds the other end of the pipe, which closes however the screen ends, even by kill -9.
         asyncio.get_running_loop().add_reader(behind, ending.ask)
     _warn_of_exposure(settings)
     try:
@@ -112,14 +114,14 @@ async def _listen_until(
         ending.started()
         if running.left_open_by is not None:
             log.warning(
-                "the last engine (pid %d) ended without closing: it was killed, it crashed, or the machine "
-                "stopped; what it answered 200 is stored",
+                "the last engine (pid %d) did not shut down: it was killed, it crashed, or the machine "
+                "stopped; every webhook that it answered with 200 is stored",
                 running.left_open_by.pid,
             )
         _on_hangup(running, ending)
         with nullcontext() if calm else Follower(settings, json=json):
-            # A full collection walks all that was imported, some 40 ms in which nobody is answered;
-            # what is here now stays anyway.
+            # A full collection walks everything imported: some 40 ms without responses. All of it stays
+            # anyway, so exclude it.
             gc.collect()
             gc.freeze()
             if file is not None:
@@ -128,7 +130,7 @@ async def _listen_until(
             if file is not None:
                 close_stdout()
             await ending.asked()
-            await running.finish()  # While the follower runs, so that the last tries are told too.
+            await running.finish()  # while the follower runs, so that it prints the last attempts too
     return Exit.FINE
 
 
@@ -142,9 +144,9 @@ def _say_ready(settings: Settings, running: engine.Engine, *, json: bool) -> Non
 
 
 def _on_hangup(running: engine.Engine, ending: Ending) -> None:
-    """SIGHUP reads the settings again, or keeps the old ones and says why; a terminal that closes ends us.
+    """On SIGHUP, end if the terminal was closed; else read the settings again, or keep the old ones.
 
-    The system sends the same signal for both. Under nohup, which ignores it, only `kill -HUP` can be meant.
+    Under nohup, which ignores SIGHUP, it can only come from `kill -HUP`.
     """
     tasks: set[asyncio.Future[None]] = set()
     stays = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
@@ -154,7 +156,7 @@ def _on_hangup(running: engine.Engine, ending: Ending) -> None:
         try:
             result = await running.request(ReloadRequest())
         except RelayError as error:
-            log.warning("settings are as before: %s", error)
+            log.warning("the settings did not change: %s", error)
         else:
             log.info(reloaded(result))
 
@@ -173,19 +175,19 @@ def _warn_of_exposure(settings: Settings) -> None:
     if is_loopback(settings.host):
         return
     if settings.tls_cert is None and not settings.dev_tls:
-        means = "anybody who reaches it can post captures, and bank data crosses the network unencrypted"
+        means = "anybody who can reach it can post webhooks, and bank data crosses the network unencrypted"
     elif settings.client_auth != "required":
-        means = "anybody who reaches it can post captures; check their signatures"
+        means = "anybody who can reach it can post webhooks; check their signatures"
     else:
         return
     log.warning("listening on %s, not only on this machine: %s", settings.host, means)
 
 
 def _log_through(lines: logging.Handler, *, calmly: bool) -> None:
-    """The engine's own words; libraries' only from warnings up, and never a traceback.
+    """Log the engine's messages, those of libraries from warnings up, and never a traceback.
 
     Args:
-        calmly: warnings alone, since a screen shows the rest.
+        calmly: warnings only, because a screen shows the rest.
     """
     root = logging.getLogger()
     root.handlers[:] = [lines]

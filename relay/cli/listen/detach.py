@@ -13,14 +13,14 @@ from relay.config import Settings
 from relay.text.safe import visible, visible_block
 
 SAY_AFTER_S = 1.5
-"""After this a line says that the command is waiting for the listener."""
+"""After this long a line says that the command is waiting for the listener."""
 
 
 def listen_in_the_background(settings: Settings, arguments: Sequence[str], *, json: bool) -> None:
     """Start it, wait until it is ready, and print its URL and the file of its log lines.
 
     Raises:
-        RelayError: it did not start; with its own words.
+        RelayError: it did not start; has its own message.
     """
     path = log_path(settings.db)
     with Listener(arguments, detach=True, log=path) as listener:

@@ -1,7 +1,7 @@
-"""The lines that `listen` prints for captures and attempts, read from the database in a thread of its own.
+"""Prints a line for each capture and attempt while `listen` runs, in its own thread.
 
-A blocked terminal (Ctrl-S, a full pipe) must delay no answer and lose no capture: so the
-engine hands nothing over, and the follower reads at its own pace.
+A blocked terminal (Ctrl-S, a full pipe) must not delay a response or lose a capture, so the follower reads
+the database at its own pace instead of getting events from the engine.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ from relay.text.units import format_ms
 
 EVERY_S = 0.1
 LINES_AT_ONCE = 10
-"""Captures of one look that get a line each, and as many attempts; more are one line with their number.
+"""Captures that get a line each per look, and the same number of attempts; the rest is one line with a count.
 
-Reading them back takes the interpreter from those who answer: 50 of them cost a fifth of the throughput.
+Reading them back takes the GIL from the receiver: 50 of them cost a fifth of the throughput.
 """
 
 ANSWERS_AT_ONCE = 10
-"""Attempts in memory at once; each may hold 1 MiB of an answer."""
+"""Attempts in memory at once; each may hold 1 MiB of a response."""
 
 UNREADABLE_S = 5.0
-"""How long it leaves a log alone that could not be read."""
+"""Pause after a failed read of the database."""
 
 log = logging.getLogger("relay.follow")
 
@@ -51,7 +51,7 @@ class Follower:
         self._settings = settings
         self._json = json
         self._targets = {target_name(route.to) for route in settings.forward}
-        """Named in a line where there are several; `reload` may bring more."""
+        """Lines name the target if there are several; `reload` may add more."""
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="follower", daemon=True)
 
@@ -66,10 +66,10 @@ class Follower:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stop.set()
-        self._thread.join(timeout=1.0)  # A terminal that stands still does not hold up the end.
+        self._thread.join(timeout=1.0)  # a blocked terminal must not delay the end
 
     def _run(self) -> None:
-        with self._reader, suppress(OSError):  # Nobody reads any more, or nothing can be written.
+        with self._reader, suppress(OSError):  # the reader of our output has gone
             self._follow()
 
     def _follow(self) -> None:
@@ -82,12 +82,12 @@ class Follower:
                 if version != seen:
                     self._print_new()
                     seen = version
-            except RelayError as error:  # Locked for long, or damaged: the engine says so where it matters.
-                log.warning("cannot show what comes: %s", error)
+            except RelayError as error:  # locked for long, or damaged; the engine reports that too
+                log.warning("could not read new captures and attempts: %s", error)
                 stopping = stopping or self._stop.wait(UNREADABLE_S)
 
     def _print_new(self) -> None:
-        # Looked up first, so that no attempt is printed before its capture.
+        # Read first, so that no attempt is printed before its capture.
         newest_attempt = self._reader.newest_attempt_id()
         self._print_captures()
         self._print_attempts(newest_attempt)
@@ -181,6 +181,6 @@ def conclusion(followed: AttemptEvent) -> str:
     if attempt.verdict == "delivered":
         return "delivered"
     outlook = schedule.OUTLOOK_UNKNOWN if number is None else schedule.verdict(None, 0.0, number).outlook
-    # That 500 is no success needs no words; that 201 is none, or 200 too late, does.
+    # A 500 needs no explanation; a 201, or a 200 that came too late, does.
     surprising = attempt.status is not None and attempt.status < 400 and attempt.verdict_reason
     return f"{outlook} ({visible(str(attempt.verdict_reason))})" if surprising else outlook

@@ -1,8 +1,7 @@
-"""Write lines to a terminal or pipe that may block, in threads that nothing waits for.
+"""Writes lines to a terminal or pipe that may block, in threads that nothing waits for.
 
-Ctrl-S in a terminal and a full pipe block the writer. The engine's words therefore go through a
-bounded queue, and everything is written past Python's own buffers, which would be flushed, and block,
-at the end of the program.
+Ctrl-S in a terminal and a full pipe block the writer. Log lines therefore go through a bounded queue, and
+all output bypasses Python's buffers, which would be flushed, and block, at exit.
 """
 
 from __future__ import annotations
@@ -29,13 +28,13 @@ _make_room: Callable[[int], None] | None = None
 
 
 def before_stderr(make_room: Callable[[int], None]) -> None:
-    """Set a function that is called with a number of bytes before they are written to stderr."""
+    """Set a function to call with the number of bytes before each write to stderr."""
     global _make_room  # Like stderr, it belongs to the whole process.
     _make_room = make_room
 
 
 def write(descriptor: int, text: str) -> None:
-    """Write a whole text; raise BrokenPipeError where the reader has gone."""
+    """Write a whole text; raise BrokenPipeError if the reader has gone."""
     data = text.encode("utf-8", "backslashreplace")
     if descriptor == STDERR and _make_room is not None:
         _make_room(len(data))
@@ -44,14 +43,14 @@ def write(descriptor: int, text: str) -> None:
 
 
 def close_stdout() -> None:
-    """Replace stdout by nothing, so that its reader does not wait any longer."""
+    """Redirect stdout to nothing, so that its reader stops waiting."""
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, STDOUT)
     os.close(null)
 
 
 class LogLines(logging.Handler):
-    """Log records as lines on stderr, cleaned; a context manager that writes pending lines when it exits."""
+    """Writes log records as cleaned lines to stderr; a context manager that writes pending ones on exit."""
 
     def __init__(self, worded: Callable[[str], str] = str) -> None:
         """

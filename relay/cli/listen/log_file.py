@@ -1,4 +1,4 @@
-"""The log lines of a listener in the background: a file in place of stderr, begun again when it is full."""
+"""Log file of a listener in the background: replaces stderr, and is rotated when it is full."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from relay import private_files
 from relay.cli.listen.line_writer import STDERR, before_stderr
 
 MOST_BYTES = 5 * 1024 * 1024
-"""Size limit; the previous file is kept too, so there are at most twice as many."""
+"""Size limit of one file; one previous file is kept."""
 
 
 def log_path(db: Path) -> Path:
-    """The file for the engine of a database, in the user's state folder."""
+    """Log file for the engine of a database, in the user's state folder."""
     name = sha256(os.fsencode(db.resolve())).hexdigest()[:8]
     return user_state_path("lean-relay", appauthor=False) / "log" / f"{db.stem[:100]}-{name}.log"
 
 
 class LogFile:
-    """The open file, 0600; its content stays until it is full."""
+    """The open log file, 0600; a restart appends to it."""
 
     def __init__(self, path: Path) -> None:
-        """Open it, and make it and its folders where they are missing.
+        """Open the file; create it and its folders if they are missing.
 
         Raises:
-            RelayError: `unsafe-file` where something else is in its place.
-            OSError: it cannot be made.
+            RelayError: `unsafe-file`, something else has its name.
+            OSError: it cannot be created.
         """
         self._path = path
         self._full = path.with_name(f"{path.name}.1")
@@ -40,12 +40,12 @@ class LogFile:
         self._descriptor = self._opened()
 
     def take_over(self) -> None:
-        """Have it in place of stderr from now on."""
+        """Redirect stderr to the file."""
         self._into_stderr()
         before_stderr(self.make_room)
 
     def make_room(self, size_bytes: int) -> None:
-        """Start over where so many bytes more would be too many."""
+        """Rotate the file if this many more bytes would exceed the limit."""
         with self._turning:
             if os.fstat(STDERR).st_size + size_bytes <= MOST_BYTES:
                 return

@@ -1,4 +1,4 @@
-"""The options of `listen`, which `lean-relay` without a command takes too."""
+"""The options of `listen` and of `lean-relay` without a command."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TARGET_TLS = ("insecure", "target_ca", "target_cert", "target_key")
 
 
 def setting_option(setting: Setting) -> Callable[[F], F]:
-    """The option of a setting, named after its field; without a value where it is not given."""
+    """The option of a setting, named after its field; None if it is not given."""
     option = setting.option
     assert option is not None
     names = (*filter(None, (option.short,)), setting.option_name)
@@ -55,17 +55,17 @@ class Remembering(click.Command):
 
 
 def to_pass_on(ctx: click.Context, invocation: Invocation) -> list[str]:
-    """The arguments for a `listen` of its own: those given, and those before the command."""
+    """Arguments for a `listen` in another process: those before the command, then its own."""
     shared = [("--db", invocation.db), ("--config", invocation.config)]
     before = [word for name, path in shared if path is not None for word in (name, str(path))]
     return [*before, *(word for word in ctx.meta["written"] if word not in ("--detach", "--json"))]
 
 
 def check_in_force(settings: Settings) -> None:
-    """Refuse options of the running `listen` that have no effect with the others and the settings.
+    """Refuse options that have no effect with the others and the settings.
 
     Raises:
-        UsageError: it names the first.
+        UsageError: names the first.
     """
     for name in given():
         if name in ("--retry", "--time-scale", "--in-flight") and not settings.forward:
@@ -85,7 +85,7 @@ def listen_options(function: F) -> F:
 
 
 def target_tls_options(function: F) -> F:
-    """Add the options that say how TLS is spoken to targets."""
+    """Add the options for TLS to targets."""
     for key in reversed(TARGET_TLS):
         function = setting_option(SETTINGS[key])(function)
     return function
@@ -94,12 +94,12 @@ def target_tls_options(function: F) -> F:
 def target_tls(
     insecure: bool | None, ca: Path | None, cert: Path | None, key: Path | None
 ) -> TargetTls | None:
-    """The values of `target_tls_options`; None where none is given.
+    """Values of `target_tls_options`; None if none is given.
 
     Raises:
         UsageError: one of them has no effect.
     """
-    from relay.control.messages import TargetTls  # with msgspec, which `--help` need not wait for
+    from relay.control.messages import TargetTls  # loads msgspec, which `--help` does not need
 
     if insecure and ca is not None:
         raise UsageError("--insecure and --target-ca exclude each other: nothing is checked with --insecure")

@@ -1,4 +1,4 @@
-"""End a listener: in order on the first signal, at once on the second, by force when it hangs."""
+"""Ends a listener: in order on the first signal, at once on the second, by force if it hangs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BY_FORCE_AFTER_S = 7.0
 
 
 class Ending:
-    """Ends the task that makes it; every way to ask for the end calls `ask`."""
+    """Ends the task that creates it; every request to end calls `ask`."""
 
     def __init__(self) -> None:
         self._asked = asyncio.Event()

@@ -1,7 +1,7 @@
-"""`replay`: chosen captures sent again, as they came or edited.
+"""`replay`: sends chosen captures again, as they came or edited.
 
-The engine sends: the running one, or this process as the engine for that long. Here stand what is asked
-before, and what is printed of each answer as it is recorded.
+The running engine sends them; without one, this process is the engine for that time. This module asks the
+questions and checks before; `follow` prints the attempts.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from relay.cli.listen.options import target_tls, target_tls_options
 from relay.cli.option_rules import exclude, needs
 from relay.cli.output import FilterCommand, reveal_option, write_bytes
 from relay.cli.replay.editor import edited_by_hand
-from relay.cli.replay.follow import Answers, follow
+from relay.cli.replay.follow import ReplayOutput, follow
 from relay.cli.replay.stop import only as stop_only
 from relay.cli.replay.stop import stop as stop_replays
 from relay.config import Settings
@@ -59,22 +59,22 @@ ANY = "\0"
     "changes",
     multiple=True,
     metavar="PATH=VALUE",
-    help="Change a value of the JSON body and no other byte: payload.amount=100.50. VALUE is JSON where it "
-    "can be. May be repeated; a path that leads nowhere is an error.",
+    help="Change a value of the JSON body and no other byte: payload.amount=100.50. VALUE is JSON if it "
+    "parses as JSON, else text. Repeatable; a path that does not exist is an error.",
 )
 @click.option(
     "--header",
     "headers",
     multiple=True,
     metavar="'NAME: VALUE'",
-    help="Replace or add a header; 'NAME:' removes it. May be repeated.",
+    help="Replace or add a header; 'NAME:' removes it. Repeatable.",
 )
 @click.option(
     "--resign",
     is_flag=False,
     flag_value=ANY,
     metavar="[NAME]",
-    help="Sign again, with the secret of this name, else the one that signed the capture, else sandbox, "
+    help="Sign again with the secret of this name; default the one that signed the capture, else sandbox, "
     "default or the first.",
 )
 @click.option(
@@ -87,7 +87,7 @@ ANY = "\0"
     "--rate",
     default="",
     metavar="N/original",
-    help="Deliveries per second, or as far apart as they came.",
+    help="Deliveries per second, or original: the intervals at which the captures came.",
 )
 @click.option(
     "--concurrency",
@@ -103,9 +103,9 @@ ANY = "\0"
     "--expect",
     default="",
     metavar="STATUS/2xx/delivered/recorded",
-    help="End with 3 where an answer differs; recorded: from the capture's last answer before.",
+    help="Exit 3 if a response differs; recorded: from the last response to this capture before.",
 )
-@click.option("--yes", is_flag=True, help="Do not ask, however many they are.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @click.option(
     "--stop",
     metavar="ID/all",
@@ -140,11 +140,11 @@ def replay_command(
 ) -> None:
     """Send captures again: `replay latest`, `replay 12..20 --to :3000`, `replay verdict:retry`.
 
-    Each goes as it came, byte for byte, to the targets that it would go to now, and is recorded as a
-    delivery of its own. A line on stdout tells each answer. The engine that runs sends them; without
-    one this command does.
+    Each is sent as it came, byte for byte, to the targets that the current routes choose, and is recorded
+    as a new delivery. Prints a line on stdout for each response. The running engine sends them; without
+    one, this command does.
 
-    Exit 0 where all was sent, whatever came back; 3 where an answer is not as expected; 5 where a
+    Exit 0 if all were sent, whatever the responses; 3 if a response is not as expected; 5 if a
     target cannot be reached.
     """
     if stop is not None:
@@ -153,7 +153,7 @@ def replay_command(
         return
     if not selection:
         raise UsageError(
-            "replay what? Name captures or a filter, such as latest or verdict:retry; 1.. is all"
+            "no captures to replay; name ids or a filter, such as latest or verdict:retry; 1.. means all"
         )
     exclude("--dry-run", "--expect")
     needs("--reveal", "--dry-run", "--json")
@@ -188,23 +188,23 @@ def replay_command(
         if stale and resign is None:
             which = "the body is" if len(ids) == 1 else f"{stale} of the bodies are"
             _say(
-                f"{which} changed and not signed again, so the signature will not verify; "
-                "--resign signs it again"
+                f"{which} changed but not signed again, so the signature will not verify; "
+                "use --resign to sign again"
             )
         if dry_run:
             _print_previews(invocation, settings, reader, ids, request, reveal=reveal)
             return
         if len(ids) * options.times > 1 and not yes:
             _confirm(settings, ids, request)
-        answers = Answers(invocation, settings, reader, options.expected, reveal=reveal)
-        replay, interrupted = run_async(follow(settings, request, reader, answers.tell))
-        answers.summarise(replay, interrupted=interrupted)
+        output = ReplayOutput(invocation, settings, reader, options.expected, reveal=reveal)
+        replay, interrupted = run_async(follow(settings, request, reader, output.print_attempt))
+        output.finish(replay, interrupted=interrupted)
 
 
 def _by_hand(reader: Reader, ids: Sequence[int], edits: Edits) -> Edits:
     if len(ids) > 1:
         raise UsageError(
-            f"--edit takes one capture, and these are {len(ids)}; --set and --header change many"
+            f"--edit takes one capture, but {len(ids)} were chosen; --set and --header can change many"
         )
     capture = reader.capture(ids[0])
     if capture is None:
@@ -220,7 +220,7 @@ def _edited(capture: Capture, edits: Edits) -> Capture:
 
 
 def _stale(reader: Reader, ids: Sequence[int], edits: Edits) -> int:
-    """How many signatures the edits make wrong; and whether they fit each capture, before one is sent."""
+    """Check that the edits fit every capture, and count the signatures that they make invalid."""
     return sum(is_signature_stale(capture, _edited(capture, edits)) for capture in fetched(reader, ids))
 
 
@@ -228,7 +228,7 @@ def _confirm(settings: Settings, ids: Sequence[int], request: ReplayRequest) -> 
     what = f"{len(ids)} captures (ids {ids[0]} to {ids[-1]})" if len(ids) > 1 else f"capture {ids[0]}"
     if not sys.stdin.isatty():
         often = "" if request.times == 1 else f" {request.times} times"
-        raise UsageError(f"this would send {what}{often}; without a terminal to ask at, say --yes")
+        raise UsageError(f"this would send {what}{often}; without a terminal to confirm, add --yes")
     first = PreviewRequest(msgspec.structs.replace(request, ranges=((ids[0], ids[0]),)))
     targets = run_async(access.request(settings, first)).targets
     times = "" if request.times == 1 else f", {request.times} times"
@@ -236,7 +236,7 @@ def _confirm(settings: Settings, ids: Sequence[int], request: ReplayRequest) -> 
         raise click.Abort
 
 
-# -- what would be sent ----------------------------------------------------------------------------
+# -- dry run ---------------------------------------------------------------------------------------
 
 
 def _print_previews(

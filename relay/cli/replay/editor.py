@@ -1,4 +1,4 @@
-"""A request in the editor of the person: what they make of it, and what is asked where it cannot be read."""
+"""`replay --edit`: lets the user edit a request, and asks again if the form cannot be read."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from relay.text.safe import visible
 
 
 def edited_by_hand(shown: Capture, came: Capture) -> Edits:
-    """What a person changes in a capture's request, in `$VISUAL` or `$EDITOR`.
+    """Changes that the user makes to a capture's request in `$VISUAL` or `$EDITOR`.
 
-    A form that cannot be read is opened again where there is a terminal to ask at.
+    If the form cannot be read, it is opened again after a question, if there is a terminal.
 
     Args:
-        shown: as the form begins.
-        came: as the capture came; what is given is the difference to this.
+        shown: the request in the form at first.
+        came: the request as captured; the result is the difference from it.
 
     Raises:
         UsageError: there is no editor, or the form cannot be read.
-        RelayError: `not-edited` where nothing was changed, or the editor says that it failed.
+        RelayError: `not-edited`, nothing was changed or the editor failed.
     """
-    remarks = (f"Capture {came.id}. Leave it unchanged, or empty, and nothing is sent.",)
+    remarks = (f"Capture {came.id}. If you leave it unchanged or empty, nothing is sent.",)
     with editor.edited(edit_form.written(shown, remarks), f"capture-{came.id}.http") as file:
         while True:
             form = file.open()
             if not form.strip():
-                raise RelayError("the form was emptied, so nothing was sent", word="not-edited")
+                raise RelayError("the form was empty, so nothing was sent", word="not-edited")
             try:
                 edits = edit_form.read(form, came)
             except ValueError as error:
@@ -44,7 +44,7 @@ def edited_by_hand(shown: Capture, came: Capture) -> Edits:
                 continue
             if edits == Edits():
                 raise RelayError(
-                    "nothing was changed, so nothing was sent; without --edit it goes as it came",
+                    "nothing was changed, so nothing was sent; to send it unchanged, omit --edit",
                     word="not-edited",
                 )
             return edits

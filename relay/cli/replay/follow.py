@@ -1,4 +1,4 @@
-"""A replay followed to its end: each answer as a line, as it is recorded, and what it all came to."""
+"""Follows a replay to its end: prints a line for each attempt as it is recorded, then a summary."""
 
 from __future__ import annotations
 
@@ -34,17 +34,17 @@ async def follow(
     settings: Settings,
     request: ReplayRequest,
     reader: Reader,
-    tell: Callable[[AttemptEvent, ReplayStatus], None],
+    report: Callable[[AttemptEvent, ReplayStatus], None],
 ) -> tuple[ReplayStatus, bool]:
-    """Have the engine replay, and pass each attempt to `tell`.
+    """Start a replay in the engine, and pass each attempt to `report`.
 
-    Ctrl-C, SIGTERM and SIGHUP cancel the run, which is followed to its end nevertheless.
+    Ctrl-C, SIGTERM and SIGHUP cancel the run; it is still followed to its end.
 
     Returns:
         The last status, and whether the run was interrupted.
 
     Raises:
-        RelayError: what the engine says; Unreachable where it goes away.
+        RelayError: the engine's error; Unreachable if the engine goes away.
     """
     async with access.connect(settings) as send:
         with _cancelled_by_signals():
@@ -56,10 +56,10 @@ async def follow(
                 _take_back_cancelling()
                 replay, interrupted = await begin, True
                 await send(CancelRequest(replay.run))
-            told = 0
+            reported = 0
             while True:
                 try:
-                    news = await send(ReplayQuery(run=replay.run, after=told, wait_s=NEWS_WITHIN_S))
+                    news = await send(ReplayQuery(run=replay.run, after=reported, wait_s=NEWS_WITHIN_S))
                 except asyncio.CancelledError:
                     _take_back_cancelling()
                     interrupted = True
@@ -68,8 +68,8 @@ async def follow(
                 (replay,) = news.runs
                 ids = news.attempts
                 for followed in attempts.in_pages(reader, ids):
-                    tell(followed, replay)
-                told += len(ids)
+                    report(followed, replay)
+                reported += len(ids)
                 if not replay.is_running and not ids:
                     return replay, interrupted
 
@@ -95,8 +95,8 @@ def _take_back_cancelling() -> None:
     task.uncancel()
 
 
-class Answers:
-    """What is printed of a replay."""
+class ReplayOutput:
+    """Prints the attempts and the summary of a replay."""
 
     def __init__(
         self,
@@ -114,8 +114,8 @@ class Answers:
         self._check = None if expected is None else ExpectationCheck(expected, attempts.status_before(reader))
         self._unsent = 0
 
-    def tell(self, followed: AttemptEvent, replay: ReplayStatus) -> None:
-        """One attempt as a line on stdout."""
+    def print_attempt(self, followed: AttemptEvent, replay: ReplayStatus) -> None:
+        """Print one attempt as a line on stdout."""
         attempt = followed.attempt
         self._unsent += attempt.outcome in NOT_SENT
         why_not = None if self._check is None else self._check.add(attempt)
@@ -126,14 +126,14 @@ class Answers:
         else:
             click.echo(answer_line(followed, why_not, name_target=len(replay.targets) > 1))
 
-    def summarise(self, replay: ReplayStatus, *, interrupted: bool) -> None:
-        """What it came to, as a line; and as an error where that is not what was asked for.
+    def finish(self, replay: ReplayStatus, *, interrupted: bool) -> None:
+        """Print the result as a line, and raise the error that it means.
 
         Raises:
             click.Abort: it was interrupted.
             Unreachable: a target could not be reached.
-            CheckFailed: an answer was not as expected.
-            RelayError: not all was sent, for another reason.
+            CheckFailed: a response was not as expected.
+            RelayError: some requests were not sent, for another reason.
         """
         if self._invocation.json:
             unmet = None if self._check is None else len(self._check.unmet)
@@ -142,7 +142,7 @@ class Answers:
             click.echo(f"lean-relay: {summary(replay)}", err=True)
         if interrupted:
             raise click.Abort
-        sent = f"{replay.tried} of {replay.total} were tried"
+        sent = f"{replay.tried} of {replay.total} were attempted"
         if replay.state == ReplayState.UNREACHABLE:
             raise Unreachable(f"{replay.reason}; {sent}", word="unreachable")
         if replay.state != ReplayState.ENDED:
@@ -165,6 +165,6 @@ def answer_line(followed: AttemptEvent, why_not: str | None, *, name_target: boo
     if attempt.sent_body is not None:
         words.append("edited")
     where = f"{visible(attempt.target)}: " if name_target else ""
-    tries = f", try {attempt.number}" if attempt.number > 1 else ""
-    line = f"{' '.join(words)} -> {where}{attempt_outcome(attempt)}{tries}: {conclusion(followed)}"
+    number = f", attempt {attempt.number}" if attempt.number > 1 else ""
+    line = f"{' '.join(words)} -> {where}{attempt_outcome(attempt)}{number}: {conclusion(followed)}"
     return line if why_not is None else f"{line}; {why_not}"

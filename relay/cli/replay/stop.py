@@ -1,4 +1,4 @@
-"""`replay --stop`: stops replays that run in the engine, no matter who started them."""
+"""`replay --stop`: stops replays of the running engine, no matter who started them."""
 
 from __future__ import annotations
 
@@ -18,32 +18,32 @@ from relay.delivery.replay_summary import started_by, summary
 from relay.errors import Unreachable, UsageError
 
 ENDS_WITHIN_S = 10.0
-"""How long its end is awaited: tries on their way get half a second, and then it is written down."""
+"""Time to wait for its end: attempts in flight get half a second, then the result is stored."""
 
 
 def only(stop: str) -> None:
-    """Refuse whatever else was written beside `--stop`, since nothing is sent.
+    """Refuse other arguments with `--stop`, because nothing is sent.
 
     Raises:
-        UsageError: something was, or this names no replay.
+        UsageError: there are some, or `stop` is neither a number nor `all`.
     """
     alone("--stop")
     if stop != "all" and not (stop.isdecimal() and int(stop) > 0):
         raise UsageError(
-            f"--stop {stop!r} is neither a replay's number nor the word all; `lean-relay status` has them"
+            f"--stop {stop!r} is not a valid replay; use its number from `lean-relay status`, or all"
         )
 
 
 def stop(invocation: Invocation, which: str) -> None:
-    """End one replay, or all that run, and tell how far each has come.
+    """Stop one replay, or all running ones, and print the progress of each.
 
     Raises:
-        Unreachable: no engine runs, so no replay does.
-        NotFound: the engine knows no such replay.
+        Unreachable: no engine is running, so no replay is.
+        NotFound: the engine has no such replay.
     """
     db = invocation.settings().db
     if holder(db) is None:
-        raise Unreachable(f"no engine runs on {db}, so no replay does", word="no-engine")
+        raise Unreachable(f"no engine is running on {db}, so no replay is running", word="no-engine")
     ended = run_async(_stop(client.connection(db), which))
     for replay, was_over in ended:
         if invocation.json:
@@ -57,7 +57,7 @@ def stop(invocation: Invocation, which: str) -> None:
 
 
 async def _stop(send: Requester, which: str) -> list[tuple[ReplayStatus, bool]]:
-    """Each of them at its end, and whether that had come before."""
+    """Final status of each replay, and whether it had ended before."""
     replays = (await send(ReplayQuery(run=None if which == "all" else int(which)))).runs
     if which == "all":
         replays = [replay for replay in replays if replay.is_running]
@@ -69,16 +69,16 @@ async def _stop(send: Requester, which: str) -> list[tuple[ReplayStatus, bool]]:
 async def _at_its_end(send: Requester, replay: ReplayStatus) -> ReplayStatus:
     deadline = monotonic() + ENDS_WITHIN_S
     while replay.is_running and monotonic() < deadline:
-        # Its attempts are no news here, only its end.
+        # Skip its attempts: only its end matters here.
         (replay,) = (await send(ReplayQuery(run=replay.run, after=replay.total, wait_s=0.5))).runs
     return replay
 
 
 def _words(replay: ReplayStatus, was_over: bool) -> Iterator[str]:
     if was_over:
-        yield f"replay {started_by(replay)}, had ended before"
+        yield f"replay {started_by(replay)}, had already ended"
     elif replay.is_running:
-        yield f"replay {started_by(replay)}, ends once its results are stored"
+        yield f"replay {started_by(replay)}, will end once its results are stored"
     else:
-        yield f"replay {started_by(replay)}, is stopped"
+        yield f"replay {started_by(replay)}, was stopped"
     yield summary(replay)

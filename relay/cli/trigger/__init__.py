@@ -1,1 +1,1 @@
-"""The command `trigger`: samples posted as Lean posts events."""
+"""The command `trigger`: posts samples as Lean posts events."""

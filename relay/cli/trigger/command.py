@@ -1,4 +1,4 @@
-"""`trigger`: acts as Lean towards the relay or a backend."""
+"""`trigger`: posts samples to the relay or a backend, as Lean posts events."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ def _types(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) ->
     "changes",
     multiple=True,
     metavar="PATH=VALUE",
-    help="Change the sample: payload.status=FAILED, payload.items[0].id=5. VALUE is JSON where it can be. "
-    "May be repeated; a path that leads nowhere is an error.",
+    help="Change the sample: payload.status=FAILED, payload.items[0].id=5. VALUE is JSON if it parses as "
+    "JSON, else text. Repeatable; a path that does not exist is an error.",
 )
 @click.option(
     "--count", type=click.IntRange(1), default=1, metavar="N", help="Number of samples of each type.  [1]"
@@ -61,24 +61,24 @@ def _types(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) ->
     "--rate",
     type=click.FloatRange(0, 10_000, min_open=True),
     metavar="N",
-    help="Posts per second, without waiting for responses; default sequentially.",
+    help="Posts per second, without waiting for responses; default one at a time.",
 )
 @click.option(
     "--region",
     type=click.Choice(REGIONS, case_sensitive=False),
     default=REGIONS[0],
     metavar="UAE/KSA",
-    help="Decides banks and currency.  [UAE]",
+    help="Region of banks and currency.  [UAE]",
 )
 @click.option(
     "--sign-with",
     metavar="NAME",
-    help="Secret to sign with; default sandbox, else default, else the first. Unsigned without any.",
+    help="Secret to sign with; default sandbox, else default, else the first. Without a secret, unsigned.",
 )
 @click.option(
     "--to",
     metavar="TARGET",
-    help="Post to :3000, localhost:3000/hook or a URL instead; nothing is recorded.",
+    help="Post to :3000, localhost:3000/hook or a URL, not to the relay; nothing is stored.",
 )
 @click.option("--client-cert", type=FILE, metavar="FILE", help="Present this certificate, as Lean may do.")
 @click.option("--client-key", type=FILE, metavar="FILE", help="The private key of --client-cert.")
@@ -107,12 +107,12 @@ def trigger_command(
 ) -> None:
     """Act as Lean: post a realistic, signed webhook of each TYPE to the running relay.
 
-    Ids of one run belong together: with payment.created payment.updated, the payment that was created is the
-    one that is updated. Each carries X-Lean-Relay-Sample and is shown as a sample. A line on stdout tells
-    each answer.
+    The ids of one run belong together: payment.created payment.updated creates a payment and updates the same
+    one. Each sample carries X-Lean-Relay-Sample and is marked as a sample in the relay. Prints a line on
+    stdout for each response.
 
     Exit 0 if each response was 200 within 10 s, which Lean counts as delivered; 1 if one was
-    not; 5 where nothing could be reached.
+    not; 5 if the receiver could not be reached.
     """
     alone("--list")
     alone("--explain", "TYPE...", "--region")
@@ -131,7 +131,7 @@ def trigger_command(
                 click.echo(event_line(event))
         return
     if not types:
-        raise UsageError("trigger wants a TYPE, such as payment.updated; --list prints them all")
+        raise UsageError("trigger needs a TYPE, such as payment.updated; --list prints all of them")
     if explain:
         _explain(types, cast(Region, region), json_lines=invocation.json)
         return
@@ -146,17 +146,17 @@ def trigger_command(
 
     name, secret = chosen_secret(read_secrets(settings, warn=_say), sign_with)
     tls = target_tls(insecure, target_ca, target_cert or client_cert, target_key or client_key)
-    if to is None:  # What the settings say is about targets, and this is the relay itself.
+    if to is None:  # the settings are about targets, and this posts to the relay itself
         settings = replace(settings, insecure=False, target_ca=None, target_cert=None, target_key=None)
         settings = replace(settings, target_server_name=None)
     where = _where(url, settings, tls, ca)
     if to is not None:
-        _say(f"posting to {url} past the relay: nothing is recorded")
+        _say(f"posting to {url} directly, not through the relay: nothing is stored")
     _post(samples, where, name, secret, rate, json_lines=invocation.json, verdicts=to is not None)
 
 
 def _explain(types: Sequence[str], region: Region, *, json_lines: bool) -> None:
-    from relay.cli.trigger.explain import explained, explained_as_json  # needed here alone
+    from relay.cli.trigger.explain import explained, explained_as_json  # only needed here
 
     try:
         events = [catalogue().event(type_) for type_ in types]
@@ -170,11 +170,11 @@ def _explain(types: Sequence[str], region: Region, *, json_lines: bool) -> None:
 
 
 def samples_of(types: Sequence[str], changes: Sequence[str], count: int, region: Region) -> Iterator[Sample]:
-    """The samples, `count` rounds of all types, each made when its turn comes.
+    """`count` rounds of samples of all types, made lazily.
 
     Raises:
-        ValueError: an unknown type, or a change that leads nowhere in one of them; at once, so that
-            nothing is sent before.
+        ValueError: an unknown type, or a change to a path that does not exist; raised before the first
+            sample, so nothing is sent.
     """
     trial, sampler = (Sampler(random.SystemRandom(), lambda: datetime.now(UTC), region) for _ in range(2))
     for type_ in types:
@@ -183,10 +183,10 @@ def samples_of(types: Sequence[str], changes: Sequence[str], count: int, region:
 
 
 def chosen_secret(secrets: Mapping[str, bytes], asked: str | None) -> tuple[str | None, bytes | None]:
-    """The secret to sign with and its name; None for both where there is none.
+    """The name and the secret to sign with; None for both if no secret is configured.
 
     Raises:
-        UsageError: the one asked for is not configured.
+        UsageError: `asked` is not configured.
     """
     from relay.config import preferred_secret
 
@@ -194,41 +194,41 @@ def chosen_secret(secrets: Mapping[str, bytes], asked: str | None) -> tuple[str 
         return None, None
     name = preferred_secret(secrets, asked)
     if len(secrets) > 1 and asked is None:
-        _say(f"signing with {name}; --sign-with takes another of {', '.join(secrets)}")
+        _say(f"signing with {name}; --sign-with chooses another of {', '.join(secrets)}")
     return name, secrets[name]
 
 
 def engine_url(db: Path) -> str:
-    """Where the database's engine takes webhooks.
+    """URL at which the engine of the database receives webhooks.
 
     Raises:
-        Unreachable: no engine runs, or it takes none.
+        Unreachable: no engine is running, or it does not receive.
     """
     from relay.control.lock import holder
 
     engine = holder(db)
     if engine is None:
         raise Unreachable(
-            f"no relay is running on {db}; `lean-relay listen` starts one, and --to posts elsewhere",
+            f"no relay is running on {db}; start one with `lean-relay listen`, or post elsewhere with --to",
             word="no-engine",
         )
     if engine.url is None:
         raise Unreachable(
-            f"the engine on {db} (pid {engine.pid}) takes no webhooks now; try again in a moment",
+            f"the engine on {db} (pid {engine.pid}) does not receive webhooks now; try again in a moment",
             word="no-receiver",
         )
     return engine.url
 
 
 def _where(url: str, settings: Settings, tls: TargetTls | None, ca: Path | None) -> Destination:
-    """Where to post, whom to trust there, and the certificate to present.
+    """Destination of the posts, with the trusted authorities and the client certificate.
 
     Args:
         settings: their values for targets apply unless an option overrides them.
-        ca: trusted besides the system's authorities; default the development authority.
+        ca: trusted in addition to the system's authorities; default the development authority.
 
     Raises:
-        UsageError: an option that has no effect over plain HTTP, or a key without a certificate.
+        UsageError: an option has no effect over plain HTTP, or a key has no certificate.
         RelayError: `tls-...`, a file cannot be used.
     """
     from relay.delivery.destinations import destinations, over
@@ -262,21 +262,21 @@ def _post(
     verdicts: bool,
 ) -> None:
     from relay.delivery.samples import (
-        post_all,  # with what sends, which --list and wrong usage need not wait for
+        post_all,  # loads the sender, which --list and usage errors do not need
     )
 
     if secret is None:
         _say(
-            "no webhook secret is set here, so this is sent unsigned; set LEAN_WEBHOOK_SECRET in this shell "
-            "to the secret that the relay checks with"
+            "no webhook secret is set here, so samples are not signed; set LEAN_WEBHOOK_SECRET in this shell "
+            "to the secret that the relay verifies with"
         )
-    posted = taken = 0
+    posted = delivered = 0
     noted: set[str] = set()
 
     def report(post: Post) -> None:
-        nonlocal posted, taken
+        nonlocal posted, delivered
         posted += 1
-        taken += post.verdict.word == "delivered"
+        delivered += post.verdict.word == "delivered"
         note = post.sample.note
         if note is not None and note not in noted:
             noted.add(note)
@@ -290,19 +290,19 @@ def _post(
     try:
         asyncio.run(post_all(where, samples, report, secret=secret, rate=rate))
     except Unreachable as error:
-        done = f" ({posted} of the posts before it arrived)" if posted else ""
+        done = f" ({posted} earlier posts arrived)" if posted else ""
         raise Unreachable(f"{error}{done}", word="unreachable") from error
     except ValueError as error:
         raise UsageError(str(error)) from error
-    if taken < posted:
+    if delivered < posted:
         raise RelayError(
-            f"{posted - taken} of {posted} got no 200 within 10 s, which is all that Lean takes as delivered",
+            f"{posted - delivered} of {posted} got no 200 within 10 s, so Lean would not call them delivered",
             word="not-delivered",
         )
 
 
 def post_line(post: Post, verdicts: bool) -> str:
-    """`payment.updated 8ad3... -> 500 in 41 ms`, and Lean's conclusion if it is bad or requested."""
+    """`payment.updated 8ad3... -> 500 in 41 ms`, plus Lean's conclusion if it is bad or `verdicts` is set."""
     answer = response(post.status, post.error)
     line = f"{post.sample.type} {post.sample.event_id} -> {answer} in {format_ms(post.elapsed_s * 1000)}"
     if verdicts or post.verdict.word != "delivered":
@@ -313,7 +313,7 @@ def post_line(post: Post, verdicts: bool) -> str:
 
 
 def event_line(event: EventType) -> str:
-    """One type as a line of --list: name, regions, how well it is known, when Lean sends it."""
+    """One type as a line of --list: name, regions, confidence, and when Lean sends it."""
     width = max(len(known.type) for known in catalogue().events)
     known = event.confidence.words
     if event.payload_confidence is not event.confidence:
@@ -323,7 +323,7 @@ def event_line(event: EventType) -> str:
 
 
 def event_as_json(event: EventType) -> dict[str, object]:
-    """One type as a line of --list --json; its payload is left to --explain and `shapes export`."""
+    """One type as a line of --list --json, without the payload (see --explain and `shapes export`)."""
     known = asdict(event)
     del known["payload"]
     return {"kind": "event_type", **known}

@@ -1,7 +1,4 @@
-"""`trigger TYPE --explain`: everything known about an event type, and how well.
-
-Owns how it is laid out; the facts are the catalogue's.
-"""
+"""`trigger TYPE --explain`: lays out the catalogue's facts about an event type."""
 
 from __future__ import annotations
 
@@ -21,13 +18,13 @@ from relay.lean.schemas import event_schema
 from relay.text.layout import laid_out
 
 MOMENT = datetime(2026, 3, 4, 5, 6, 7, 89123, tzinfo=UTC)
-"""When examples were made up to happen, so that each looks the same every time."""
+"""Fixed time of made-up examples, so that they never change."""
 
 WIDTH = 100
 
 
 def example(event: EventType, region: Region) -> Sample:
-    """The same made-up event for each type, of this region if Lean sends it there."""
+    """A made-up event, always the same for a type; of this region if Lean sends it there."""
     region = region if region in event.regions else event.regions[0]
     return Sampler(random.Random(event.type), lambda: MOMENT, region).sample(event.type)  # noqa: S311
 
@@ -48,7 +45,7 @@ def explained_as_json(event: EventType, region: Region) -> dict[str, Any]:
 
 
 def explained(event: EventType, region: Region) -> Iterator[str]:
-    """The lines of `--explain`; safe to show, as all of it is packaged data."""
+    """The lines of `--explain`; safe to show, as they hold only packaged data."""
     yield event.type
     known = event.confidence.words
     if event.payload_confidence is not event.confidence:
@@ -84,7 +81,7 @@ def _named(name: str, text: str) -> list[str]:
 
 
 def _wrapped(text: str, first: str, rest: str) -> list[str]:
-    # Addresses and types are to be copied whole.
+    # Keep addresses and types whole, for copying.
     return wrap(
         text,
         WIDTH,

@@ -223,7 +223,7 @@ def test_a_listener_that_dies_is_told(tmp_path: Path) -> None:
     assert "Fatal Python error: Segmentation fault" in see.plain()
     assert "the listener ended: killed by SIGSEGV" in see.plain()
     with running(tmp_path) as program:
-        wait_until(lambda: f"the last engine (pid {pid}) ended without closing" in program.said, "the word")
+        wait_until(lambda: f"the last engine (pid {pid}) did not shut down" in program.said, "the word")
 
 
 def triggered(folder: Path, program: Running, type_: str) -> bool:

@@ -42,8 +42,8 @@ BROKEN = {
     f"{CANARY}\r\n\r\n": "its first word is not an HTTP method",
     f"{POST}X: {CANARY * 700}\r\n\r\n": "its request line or a header is too long",
     POST + f"X: {CANARY}\r\n" * 200 + "\r\n": "it has too many headers",
-    f"\x16\x03\x01\x02\x00\x01{CANARY}": "it speaks TLS, and this port speaks plain HTTP; "
-    "its URL has to begin with http://",
+    f"\x16\x03\x01\x02\x00\x01{CANARY}": "it speaks TLS, but this port speaks plain HTTP; "
+    "its URL must start with http://",
     f"{POST}Sec-WebSocket-Key1: {CANARY}\r\n\r\n": GENERAL,
 }  # fmt: skip
 

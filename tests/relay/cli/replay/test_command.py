@@ -117,10 +117,10 @@ def test_usage_is_checked_before_anything_is_sent(folder: Path, there: Backend) 
     """No selection, several without --yes, no target, a change that does not fit: 2, and what to do."""
     to = ("--to", f":{there.port}")
     for words, part in (
-        (("replay", *to), "replay what?"),
+        (("replay", *to), "no captures to replay"),
         (
             ("replay", "1..3", *to),
-            "this would send 3 captures (ids 1 to 3); without a terminal to ask at, say --yes",
+            "this would send 3 captures (ids 1 to 3); without a terminal to confirm, add --yes",
         ),
         (("replay", "1", *to, "--times", "9"), "this would send capture 1 9 times; without a terminal"),
         (("replay", "1"), "no target is configured; name one with --to"),
@@ -136,7 +136,7 @@ def test_usage_is_checked_before_anything_is_sent(folder: Path, there: Backend) 
         ),
         (("replay", "1", *to, "--rate", "original", "--shuffle", "1"), "exclude each other"),
         (("replay", "1", *to, "--until-delivered", "--expect", "200"), "exclude each other"),
-        (("replay", "1..2", *to, "--edit"), "--edit takes one capture, and these are 2"),
+        (("replay", "1..2", *to, "--edit"), "--edit takes one capture, but 2 were chosen"),
         (("replay", "1", *to, "--resign", "nobody"), "no secret called 'nobody'"),
     ):
         assert part in command(folder, *words, code=2), words
@@ -218,7 +218,7 @@ def test_a_changed_value_and_a_signature(folder: Path, there: Backend) -> None:
     """Without --resign it is said that the signature will not verify; with it, it does; other bytes stay."""
     change = ("--to", f":{there.port}", "--set", "payload.amount=1.10")
     warned = (
-        "the body is changed and not signed again, so the signature will not verify; --resign signs it again"
+        "the body is changed but not signed again, so the signature will not verify; use --resign"
     )
     assert warned in command(folder, "replay", "1", *change)
     assert "will not verify" not in command(folder, "replay", "1", *change, "--resign")
@@ -300,7 +300,7 @@ def test_edited_in_an_editor(folder: Path, there: Backend) -> None:
     ("script", "code", "words"),
     [
         ("", 1, "[not-edited] nothing was changed, so nothing was sent"),
-        ("open(path, 'w').close()", 1, "[not-edited] the form was emptied"),
+        ("open(path, 'w').close()", 1, "[not-edited] the form was empty"),
         ("sys.exit(3)", 1, "[not-edited] the editor exited with code 3"),
         ("open(path, 'w').write('nonsense\\n')", 2, "--edit: line 1: 'nonsense' is not a valid request line"),
     ],

@@ -63,10 +63,10 @@ def test_one_whose_command_was_killed(folder: Path) -> None:
         assert "1, from a command: 1 of 3 tried" in (said := command(folder, "status"))
         assert f"`lean-relay --db {folder / 'relay.db'} replay --stop 1` ends it" in said
         said = command(folder, "replay", "--stop", "1")
-        assert said.startswith("replay 1, from a command, is stopped; 3 deliveries in")
+        assert said.startswith("replay 1, from a command, was stopped; 3 deliveries in")
         assert "3 left" in said
         assert "from a command" not in command(folder, "status")
-        assert "had ended before" in command(folder, "replay", "--stop", "1")
+        assert "had already ended" in command(folder, "replay", "--stop", "1")
         said = command(folder, "replay", "--stop", "7", code=4)
         assert f"has no replay 7; `lean-relay --db {folder / 'relay.db'} status`" in said
 
@@ -87,7 +87,7 @@ def test_all_that_run(folder: Path) -> None:
 
 def test_what_cannot_be_stopped(folder: Path) -> None:
     """Without an engine no replay runs; other words beside it, and what is no number, are told."""
-    assert "no engine runs on" in command(folder, "replay", "--stop", "1", code=5)
+    assert "no engine is running on" in command(folder, "replay", "--stop", "1", code=5)
     assert "does not go with [SELECTION]..." in command(folder, "replay", "latest", "--stop", "1", code=2)
     assert "does not go with --yes" in command(folder, "replay", "--stop", "1", "--yes", code=2)
-    assert "nor the word all" in command(folder, "replay", "--stop", "latest", code=2)
+    assert "is not a valid replay" in command(folder, "replay", "--stop", "latest", code=2)

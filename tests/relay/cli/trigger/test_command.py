@@ -144,7 +144,7 @@ def test_to_a_backend_it_says_what_lean_would_conclude(capsys: Output) -> None:
     assert first.endswith(": Lean would count this as delivered")
     assert "-> 201 in " in second
     assert second.endswith("(201 is not 200, and Lean documents only 200; respond with exactly 200)")
-    assert "nothing is recorded" in printed.err
+    assert "nothing is stored" in printed.err
 
 
 def test_without_a_secret_it_says_so(capsys: Output) -> None:
@@ -152,7 +152,7 @@ def test_without_a_secret_it_says_so(capsys: Output) -> None:
     with serving(200) as backend:
         assert run(["trigger", "payment.updated", "--to", backend.url]) == 0
     assert "lean-signature" not in backend.requests[0][0]
-    assert "sent unsigned; set LEAN_WEBHOOK_SECRET" in capsys.readouterr().err
+    assert "not signed; set LEAN_WEBHOOK_SECRET" in capsys.readouterr().err
 
 
 def test_secrets_are_chosen_by_name(tmp_path: Path, capsys: Output) -> None:
@@ -218,7 +218,7 @@ def test_changes_and_region_reach_the_body() -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ([], "wants a TYPE"),
+        ([], "needs a TYPE"),
         (["payment.update"], "did you mean payment.updated"),
         (["payment.updated", "--set", "payload.statu=FAILED"], "did you mean payload.status"),
         (["payment.updated", "--set", "payload.status"], "is not a valid PATH=VALUE"),
