@@ -66,7 +66,7 @@ COMMANDS: dict[str, str] = {
     "completion": "relay.cli.completion",
     "help": "relay.cli.manual",
 }
-"""Command -> the module that holds it. The object there has the command's name, with `_command` behind it."""
+"""Command -> its module, where the object is named after the command, with `_command` appended."""
 
 SUMMARIES: dict[str, dict[str, str]] = {
     "Receive": {
@@ -108,16 +108,16 @@ SUMMARIES: dict[str, dict[str, str]] = {
         "help": "the manual: a page for each topic",
     },
 }
-"""The summary of each command in `--help`, by heading, so that it need not import them all."""
+"""Summaries of the commands for `--help`, by heading, so that it does not import all of them."""
 
 JSON_ASKED = "lean-relay.json-asked"
 """Whether `--json` was given, for errors that occur before options are parsed."""
 
 DEFAULT = "listen"
-"""The command if none is named and stdin is not a terminal, or JSON is wanted."""
+"""The command if none is named, without a terminal or with `--json`."""
 
 AT_A_TERMINAL = "(screen)"
-"""Where somebody does: `listen` behind a screen. No name that anybody types."""
+"""The command if none is named, at a terminal: `listen` with a screen. Not a name to type."""
 
 
 class Lazy(click.Group):
@@ -153,11 +153,11 @@ class Lazy(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         ctx.meta[JSON_ASKED] = "--json" in args
-        # Whoever completes an empty line wants to see the commands, not the options of `listen`.
+        # An empty line is completed with the commands, not with the options of `listen`.
         if not ctx.resilient_parsing:
             named, args = args, with_default_command(args, AT_A_TERMINAL if at_a_terminal() else DEFAULT)
             if len(args) > len(named) and "--json" not in args and is_dumb() and sys.stdout.isatty():
-                complain("TERM=dumb draws no screen, so it listens without one")
+                complain("a terminal with TERM=dumb cannot draw a screen, so this listens without one")
         return super().parse_args(ctx, args)
 
     def resolve_command(
@@ -171,13 +171,13 @@ class Lazy(click.Group):
 
 
 def with_default_command(args: Sequence[str], default: str = DEFAULT) -> list[str]:
-    """The arguments with a command put in where none is named.
+    """The arguments, with the default command inserted if none is named.
 
     `lean-relay --port 8080` is `lean-relay listen --port 8080`; the shared options
     (`--db`, `--config`, `--json`), `--help` and `--version` may precede a command.
 
     Args:
-        default: the command to put in; with `--json`, which no screen prints, it is `listen`.
+        default: the command to insert; with `--json`, which a screen cannot print, it is `listen`.
     """
     at = 0
     while at < len(args):
@@ -189,7 +189,7 @@ def with_default_command(args: Sequence[str], default: str = DEFAULT) -> list[st
         else:
             break
     if at > len(args):
-        return list(args)  # ends in an option without its value, which the parser says better
+        return list(args)  # the last option lacks its value, which the parser reports better
     rest = list(args[at:])
     if not rest or (rest[0].startswith("-") and rest[0] not in ("--help", "-h", "--version")):
         rest.insert(0, DEFAULT if "--json" in args else default)
@@ -199,7 +199,7 @@ def with_default_command(args: Sequence[str], default: str = DEFAULT) -> list[st
 def _print_version(ctx: click.Context, _parameter: click.Parameter, value: bool) -> None:
     if not value or ctx.resilient_parsing:
         return
-    from importlib.metadata import version  # 20 ms that other commands need not wait for
+    from importlib.metadata import version  # takes 20 ms, which other commands do not need
 
     if ctx.meta[JSON_ASKED]:
         from relay.cli.json_lines import print_json
@@ -213,7 +213,7 @@ def _print_version(ctx: click.Context, _parameter: click.Parameter, value: bool)
 @click.group(
     cls=Lazy,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
-    epilog="Without a command: listen, and at a terminal a screen in front of it. "
+    epilog="Without a command: listen, with a screen at a terminal. "
     "SELECTION is ids (12, 12..20, latest), a Lean event_id, or a filter.",
 )
 @click.option(
@@ -221,24 +221,24 @@ def _print_version(ctx: click.Context, _parameter: click.Parameter, value: bool)
 )
 @shared_options
 def group() -> None:
-    """Catch, keep, read and pass on the webhooks that Lean Technologies sends."""
+    """Receive, store, inspect and replay Lean Technologies' webhooks."""
 
 
 def main() -> NoReturn:
     """The console script."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
-            # A terminal that cannot draw a letter gets its number rather than a traceback.
+            # A character that the terminal cannot encode is printed as its number, not as a traceback.
             stream.reconfigure(errors="backslashreplace")
     with suppress(
         Exception
-    ):  # A crash names functions and lines, no values; there may be no stderr for that.
+    ):  # The report of a crash names functions and lines, no values; there may be no stderr for it.
         faulthandler.enable()
     sys.exit(run(sys.argv[1:]))
 
 
 def run(argv: Sequence[str]) -> int:
-    """Run one command and give its exit code; the only place where errors become text."""
+    """Run one command and return its exit code; the only place where errors become text."""
     try:
         code = _run(argv)
         with suppress(ValueError):  # closed
@@ -246,7 +246,7 @@ def run(argv: Sequence[str]) -> int:
     except BrokenPipeError:
         if not (_is_unread(sys.stdout) or _is_unread(sys.stderr)):
             raise
-        # The reader of our output (`| head`) has what it wants; keep Python from failing at its last flush.
+        # The reader of our output (`| head`) has gone; keep Python from failing at its last flush.
         null = os.open(os.devnull, os.O_WRONLY)
         for stream in (sys.stdout, sys.stderr):
             if _is_unread(stream):
@@ -284,9 +284,9 @@ def _run(argv: Sequence[str]) -> int:
         where = f": {error.filename}" if error.filename else ""
         return _failed(invocation, f"{error.strerror or error}{where}", Exit.FAILED, "system")
     except Exception:
-        import traceback  # needed here alone
+        import traceback  # only needed here
 
-        # A fault of ours; what it quotes may still come from outside.
+        # Our own error, but the text may quote untrusted input.
         text = f"internal error of lean-relay, please report it\n{traceback.format_exc()}"
         return _failed(invocation, text, Exit.FAILED, "bug")
 
@@ -299,10 +299,10 @@ def _as_written(argv: Sequence[str]) -> Invocation:
 def _failed(
     invocation: Invocation, message: str, code: int, word: str | None = None, *, silent: bool = False
 ) -> int:
-    """Print an error on stderr, and with --json as a line on stdout; returns its exit code.
+    """Print an error on stderr, with --json also as a line on stdout, and return its exit code.
 
     Args:
-        silent: it has its words already.
+        silent: the message was printed already.
     """
     if PROGRAM in message:
         from relay.cli.advice import advice
@@ -318,7 +318,7 @@ def _failed(
 
 
 def _is_unread(stream: TextIO) -> bool:
-    """Whether the other end of a pipe is gone, so that a broken pipe is this one and not some socket's."""
+    """Whether the other end of a pipe has gone: then the broken pipe is this one, not a socket."""
     try:
         poll = select.poll()
         poll.register(stream.fileno(), 0)
@@ -328,5 +328,5 @@ def _is_unread(stream: TextIO) -> bool:
 
 
 def complain(message: str) -> None:
-    """One message on stderr, made safe: it may quote what came from outside."""
+    """Print a message on stderr, made safe: it may quote untrusted input."""
     click.echo(f"{PROGRAM}: {visible_block(message)}", err=True)

@@ -1,7 +1,6 @@
-"""Commands that a message suggests, with the options that this run has.
+"""Adds this run's options to the commands that a message suggests.
 
-Owns which options a command that is copied from a message has to repeat, so that it means the same database
-and the same settings.
+A command copied from a message must repeat `--db` and `--config` to use the same database and settings.
 """
 
 from __future__ import annotations
@@ -14,14 +13,14 @@ from pathlib import Path
 from relay.cli.context import PROGRAM, Invocation
 
 _COMMAND = re.compile(rf"`{PROGRAM} (?=([a-z]+)\b)|(?<=: ){PROGRAM} (?=([a-z]+)\b)")
-"""In ticks, or at the end behind a colon."""
+"""In backticks, or at the end after a colon."""
 
 _APART = frozenset({"certs", "completion", "config", "help", "trust"})
 """Commands that open no database."""
 
 
 def advice(text: str, invocation: Invocation) -> str:
-    """The text, with `--db` and `--config` of this run in each command that it names."""
+    """The text, with this run's `--db` and `--config` added to each command in it."""
     if PROGRAM not in text:
         return text
     from relay.cli import COMMANDS  # which imports this module
@@ -37,7 +36,7 @@ def advice(text: str, invocation: Invocation) -> str:
 
 
 def for_elsewhere(invocation: Invocation) -> Invocation:
-    """The same for who reads it in another shell, which may be in another folder."""
+    """The same with absolute paths, for a reader whose shell may be in another folder."""
 
     def whole(path: Path | None) -> Path | None:
         return None if path is None else path.absolute()

@@ -1,6 +1,6 @@
 """`star`, `note` and `prune`: keep, annotate and remove captures.
 
-Each change is the engine's: the running one's, or this process's for as long as it takes.
+The engine makes each change: the running one, or this process for that time.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from relay.text.local_time import now
 from relay.text.safe import visible
 
 MOST_READ = 1024 * 1024
-"""Bytes of a note on stdin that are read, so that the engine can say how much too long it is."""
+"""Bytes read of a note on stdin; more than the engine allows, so that it can report the excess."""
 
 
 @click.command("star")
 @click.argument("selection", nargs=-1, required=True)
-@click.option("--remove", is_flag=True, help="Take the star away.")
+@click.option("--remove", is_flag=True, help="Remove the star.")
 @shared_options
 @click.pass_obj
 def star_command(invocation: Invocation, selection: tuple[str, ...], remove: bool) -> None:
-    """Mark captures: starred ones stay when old ones are removed, and `is:starred` finds them."""
+    """Mark captures to keep: starred ones are never removed as old, and `is:starred` finds them."""
     settings = invocation.settings()
     ids = _chosen(settings, selection)
     result = run_async(access.request(settings, StarRequest(ids, not remove)))
@@ -43,7 +43,7 @@ def star_command(invocation: Invocation, selection: tuple[str, ...], remove: boo
 
 @click.command("note")
 @click.argument("selection", nargs=-1, required=True)
-@click.option("-m", "--message", "text", metavar="TEXT", help="The note; without it, it is read from stdin.")
+@click.option("-m", "--message", "text", metavar="TEXT", help="The note; default read from stdin.")
 @click.option("--remove", is_flag=True, help="Remove the note.")
 @shared_options
 @click.pass_obj
@@ -52,10 +52,10 @@ def note_command(invocation: Invocation, selection: tuple[str, ...], text: str |
     exclude("--remove", "--message")
     if not remove and text is None:
         if sys.stdin.isatty():
-            raise UsageError("what should the note say? Give it with -m TEXT, or on stdin")
+            raise UsageError("no text for the note; pass it with -m TEXT, or on stdin")
         text = _note_on_stdin()
     if not remove and not text:
-        raise UsageError("the note is empty; --remove takes one away")
+        raise UsageError("the note is empty; use --remove to remove one")
     settings = invocation.settings()
     ids = _chosen(settings, selection)
     result = run_async(access.request(settings, NoteRequest(ids, None if remove else text)))
@@ -74,7 +74,7 @@ def _note_on_stdin() -> str:
 @click.command("prune")
 @click.argument("selection", nargs=-1)
 @click.option("--starred", is_flag=True, help="Remove starred ones too.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @shared_options
 @click.pass_obj
 def prune_command(invocation: Invocation, selection: tuple[str, ...], starred: bool, yes: bool) -> None:
@@ -103,9 +103,9 @@ def prune_command(invocation: Invocation, selection: tuple[str, ...], starred: b
 def _confirm(settings: Settings, ids: list[int], starred: bool) -> None:
     what = f"{captures(len(ids))} (ids {ids[0]} to {ids[-1]}) from {settings.db}"
     if not sys.stdin.isatty():
-        raise UsageError(f"this would remove {what}; without a terminal to ask at, say --yes")
-    spared = "" if starred else ", starred ones excepted"
-    if not click.confirm(f"Remove {visible(what)}{spared}, for good?", err=True):
+        raise UsageError(f"this would remove {what}; without a terminal to confirm, add --yes")
+    spared = "" if starred else ", except starred ones,"
+    if not click.confirm(f"Remove {visible(what)}{spared} for good?", err=True):
         raise click.Abort
 
 

@@ -40,18 +40,18 @@ class Invocation:
         A project file that needs trust is asked about at a terminal.
 
         Raises:
-            UsageError: a setting is wrong; the message lists each fault.
-            UntrustedSettings: a project file needs trust, and nobody is there to give it, or it was refused.
+            UsageError: a setting is not valid; the message lists every error.
+            UntrustedSettings: a project file needs trust, and there is no terminal, or the answer was no.
         """
         from relay.cli.trust_questions import ask
-        from relay.config import load  # 25 ms that `--version` and `--help` need not wait for
+        from relay.config import load  # takes 25 ms, which `--version` and `--help` do not need
 
         return load(flags={"db": self.db, **flags}, config=self.config, untrusted=ask)
 
     def settings_unasked(self, **flags: Any) -> Settings:
-        """The same for commands that have to work in any folder: untrusted settings are left out.
+        """The same without untrusted settings, for commands that must work in any folder.
 
-        Whoever calls says so, with `say_left_out` or in its own form.
+        The caller reports them, with `say_left_out` or in its own form.
         """
         from relay.config import leave_out, load
 
@@ -59,7 +59,7 @@ class Invocation:
 
 
 def say_left_out(settings: Settings) -> None:
-    """Say on stderr which settings of a project file are left out, and why."""
+    """Report on stderr the settings of a project file that are left out, and why."""
     from relay.config import why_left_out
 
     for text, next_step in why_left_out(settings.left_out):
@@ -67,7 +67,7 @@ def say_left_out(settings: Settings) -> None:
 
 
 class Group(click.Group):
-    """A group of commands whose help has the first sentence of each, whole."""
+    """A group whose help shows the full first sentence of each command."""
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         commands = ((name, self.get_command(ctx, name)) for name in self.list_commands(ctx))
@@ -81,7 +81,7 @@ class Group(click.Group):
 
 
 def shared_options(function: F) -> F:
-    """Give a command `--db`, `--config` and `--json`; they end in the `Invocation`, not in its arguments."""
+    """Add `--db`, `--config` and `--json` to a command; their values go into the `Invocation`."""
     path = click.Path(path_type=Path, dir_okay=False)
     for option in (
         click.option(
@@ -106,7 +106,7 @@ def shared_options(function: F) -> F:
             metavar="FILE",
             expose_value=False,
             callback=_keep,
-            help="The log; default relay.db in your data folder.",
+            help="The database; default relay.db in your data folder.",
         ),
     ):
         function = option(function)
@@ -132,10 +132,10 @@ class _Text(click.types.StringParamType):
 
 
 def texts_only(command: click.Command) -> click.Command:
-    """The command, with every text option and argument rejecting anything but UTF-8.
+    """The command, with every text option and argument rejecting text that is not UTF-8.
 
-    Python carries such bytes on as lone surrogates, which neither JSON nor SQLite takes. Files may have any
-    name: paths are left alone, and so are values that may name a file (their metavar says so).
+    Python decodes other bytes as lone surrogates, which neither JSON nor SQLite accepts. Files may have any
+    name, so paths are exempt, and values that may name a file (by their metavar).
     """
     for parameter in command.params:
         if parameter.type is click.STRING and "FILE" not in (parameter.metavar or ""):
@@ -147,17 +147,17 @@ def texts_only(command: click.Command) -> click.Command:
 
 
 def at_a_terminal() -> bool:
-    """Whether a person sits there: a screen can be drawn, and keys can be pressed."""
+    """Whether this is an interactive terminal: it can draw a screen and send keys."""
     return sys.stdin.isatty() and sys.stdout.isatty() and not is_dumb()
 
 
 def is_dumb() -> bool:
-    """Whether the terminal says of itself that it can only print lines, as those of editors do."""
+    """Whether the terminal can only print lines (TERM=dumb), as in editors."""
     return os.environ.get("TERM") == "dumb"
 
 
 def run_async(work: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine on uvloop where it is installed, else on asyncio's own loop."""
+    """Run a coroutine on uvloop if it is installed, else on asyncio's own loop."""
     import asyncio
 
     loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None

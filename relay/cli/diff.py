@@ -1,4 +1,4 @@
-"""`diff`: two captures field by field."""
+"""`diff`: compares two captures field by field."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from relay.text.safe import latin1_shown, visible
 @shared_options
 @click.pass_obj
 def diff_command(invocation: Invocation, a: str, b: str, reveal: bool) -> None:
-    """Two captures field by field: `diff 12 15`, `diff 12 latest`. Exit code 0, differing or not.
+    """Compare two captures field by field: `diff 12 15`, `diff 12 latest`. Exit 0 in any case.
 
     Compares method, target, headers and body: JSON value by value, with each number's own digits,
     anything else byte by byte.
@@ -43,7 +43,7 @@ def diff_command(invocation: Invocation, a: str, b: str, reveal: bool) -> None:
         return
     click.echo(f"a  {left.id}  {title(left)}\nb  {right.id}  {title(right)}")
     if not found:
-        click.echo("the same method, target, headers and body")
+        click.echo("same method, target, headers and body")
     for each in found:
         click.echo(visible(each.field))
         click.echo(f"  a  {_value(each, each.a)}")
@@ -53,7 +53,7 @@ def diff_command(invocation: Invocation, a: str, b: str, reveal: bool) -> None:
 def _one(reader: Reader, word: str) -> Capture:
     first, *more = islice(select_ids(reader, (word,), now()), 2)
     if more:
-        raise UsageError(f"{word} is several captures; name one by its id")
+        raise UsageError(f"{word} selects several captures; name one by its id")
     capture = reader.capture(first)
     if capture is None:
         raise NotFound(f"no capture {first}")

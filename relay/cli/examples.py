@@ -112,7 +112,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
         "lean-relay help replay",
     ),
 }
-"""Command -> lines to type. Commands without options worth showing have none."""
+"""Command -> example lines; none for commands without interesting options."""
 
 WITH_FILTER = {
     "listen",
@@ -127,11 +127,11 @@ WITH_FILTER = {
     "prune",
     "verify",
 }
-"""Commands that take a filter, whose words are a page of the manual."""
+"""Commands that take a filter."""
 
 
 def epilog(command: str) -> str | None:
-    """The end of a command's help; None where it has none."""
+    """The end of a command's help; None if it has none."""
     paragraphs = []
     if command in EXAMPLES:
         paragraphs.append("\b\nExamples:\n" + "\n".join(f"  {line}" for line in EXAMPLES[command]))

@@ -1,6 +1,6 @@
-"""`forward`, `pause` and `resume`: live deliveries sent again, held, and let go.
+"""`forward`, `pause` and `resume`: send captures to the targets, pause and resume forwarding.
 
-Each is the running engine's to do, since it alone sends: without one there is nobody to ask.
+Only a running engine forwards, so each needs one.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ from relay.text.units import format_deliveries
 
 @click.command("forward", cls=FilterCommand)
 @click.argument("selection", nargs=-1)
-@click.option("--yes", is_flag=True, help="Do not ask, however many they are.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @shared_options
 @click.pass_obj
 def forward_command(invocation: Invocation, selection: tuple[str, ...], yes: bool) -> None:
     """Send captures to the targets: `forward latest`, `forward 12..20`, `forward state:parked`.
 
-    Parked deliveries are released; a capture with none that waits is sent once more. They go in the
-    order they came, behind what waits already. The engine that runs sends them.
+    Releases parked deliveries; a capture with no waiting delivery is sent once more. They are queued in the
+    order the captures came, after those that already wait. The running engine sends them.
     """
     if not selection:
-        raise UsageError("forward what? Name captures or a filter, such as latest or state:parked")
+        raise UsageError("no captures to forward; name ids or a filter, such as latest or state:parked")
     settings = invocation.settings()
     _engine_needed(settings, "forward")
     with Reader(settings.db) as reader:
@@ -49,7 +49,7 @@ def forward_command(invocation: Invocation, selection: tuple[str, ...], yes: boo
     queued, released = result.queued, result.released
     words = [f"queued {format_deliveries(queued)}"] if queued else []
     words += [f"released {format_deliveries(released)} that {_were(released)} parked"] if released else []
-    text = " and ".join(words) or "nothing to do: all of it waits for its target already"
+    text = " and ".join(words) or "nothing to do: all of these already wait for their targets"
     print_result(invocation, "forward", result, text)
 
 
@@ -59,7 +59,7 @@ def forward_command(invocation: Invocation, selection: tuple[str, ...], yes: boo
 def pause_command(invocation: Invocation) -> None:
     """Pause forwarding until `resume`; webhooks are still received and answered.
 
-    Attempts that have begun continue. The pause survives a restart of the engine, which says so.
+    Attempts in progress continue. The pause survives a restart of the engine, which reports it.
     """
     _turn(invocation, "pause", PauseRequest(), "was already paused")
 
@@ -68,7 +68,7 @@ def pause_command(invocation: Invocation) -> None:
 @shared_options
 @click.pass_obj
 def resume_command(invocation: Invocation) -> None:
-    """Let go of what `pause` holds back: it is sent at once, in the order it came."""
+    """Resume forwarding: paused deliveries are sent at once, in the order the webhooks came."""
     _turn(invocation, "resume", ResumeRequest(), "was not paused")
 
 
@@ -78,7 +78,7 @@ def _turn(invocation: Invocation, action: str, request: EngineRequest[PauseResul
     result = run_async(client.request(settings.db, request))
     lines = [target_line(target) for target in result.targets]
     if not lines:
-        lines = ["this engine has no target; --forward-to names some"]
+        lines = ["this engine has no targets; add one with --forward-to"]
     elif not result.changed:
         lines.insert(0, unchanged)
     print_result(invocation, action, result, "\n".join(map(visible, lines)))
@@ -87,8 +87,8 @@ def _turn(invocation: Invocation, action: str, request: EngineRequest[PauseResul
 def _engine_needed(settings: Settings, command: str) -> None:
     if holder(settings.db) is None:
         raise Unreachable(
-            f"no engine runs on {settings.db}, and only one with targets can {command}; "
-            "`lean-relay listen --forward-to TARGET` starts one",
+            f"no engine is running on {settings.db}, and only one with targets can {command}; "
+            "start one with `lean-relay listen --forward-to TARGET`",
             word="no-engine",
         )
 
@@ -96,7 +96,7 @@ def _engine_needed(settings: Settings, command: str) -> None:
 def _confirm(ids: list[int]) -> None:
     what = f"{len(ids)} captures (ids {ids[0]} to {ids[-1]})"
     if not sys.stdin.isatty():
-        raise UsageError(f"this would send {what}; without a terminal to ask at, say --yes")
+        raise UsageError(f"this would send {what}; without a terminal to confirm, add --yes")
     if not click.confirm(f"Send {what} to each target?", err=True):
         raise click.Abort
 

@@ -1,4 +1,4 @@
-"""A running engine joined: options that would differ from its own are an error, never passed over."""
+"""Joins a running engine: refuses options that differ from the engine's own."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _OF_ROUTES = {"forward_to": "forward", "only": "forward"}
 
 
 def check_same(settings: Settings) -> None:
-    """Refuse options of the running command that the engine of this database does not have in force.
+    """Refuse options of this command that differ from the running engine's.
 
     Raises:
-        UsageError: it names them, and the engine's values.
+        UsageError: names them, and the engine's values.
         Unreachable: the engine does not answer.
     """
     given = _given()
@@ -37,13 +37,13 @@ def check_same(settings: Settings) -> None:
             for key, options in named.items()
         ]
         raise UsageError(
-            f"the engine that runs on {settings.db} (pid {found.pid}) does not have these options: "
-            f"{', '.join(words)}; leave them out to join it, or end it first with `lean-relay stop`"
+            f"the engine running on {settings.db} (pid {found.pid}) has other options: "
+            f"{', '.join(words)}; omit them to join it, or stop it first with `lean-relay stop`"
         )
 
 
 def _given() -> dict[str, str]:
-    """The options on the command line that are settings, each with its setting's key."""
+    """Options on the command line that are settings -> keys of the settings."""
     ctx = click.get_current_context()
     keys = {setting.attribute: key for key, setting in SETTINGS.items()} | _OF_ROUTES
     return {

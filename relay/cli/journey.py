@@ -1,4 +1,4 @@
-"""`journey`: everything that belongs to one of Lean's ids, in one timeline."""
+"""`journey`: all captures of one of Lean's ids, as a timeline."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ from relay.text.units import format_duration, format_time
 def journey_command(invocation: Invocation, id: str, mermaid: bool) -> None:
     """Show all captures of one Lean id: a customer, entity, payment, intent, consent or reconnect.
 
-    Each event has the id in another field; events without it are found by the ids that link them, such as the
-    intent of a payment. One line per capture, in order of arrival: Lean guarantees no order, so no expected
-    order is shown. An event_id leads to the object that its event is about.
+    The field of the id depends on the event; events without it are found by linked ids, such as the intent of
+    a payment. One line per capture, in order of arrival: Lean guarantees no order, so no expected order is
+    shown. An event_id stands for the object of its event.
     """
     exclude("--mermaid", "--json")
     settings = invocation.settings()
     with Reader(settings.db) as reader, Progress() as progress:
-        journey, left_out = journey_of(reader, id, tell=lambda looking: progress.tell(looking.words))
+        journey, left_out = journey_of(reader, id, tell=lambda looking: progress.show(looking.words))
     if mermaid:
         for line in sequence(journey):
             click.echo(line)
@@ -48,7 +48,7 @@ def journey_command(invocation: Invocation, id: str, mermaid: bool) -> None:
         for line in _lines(journey):
             click.echo(line)
     if left_out:
-        click.echo(f"lean-relay: {left_out} newer captures that belong to it are left out", err=True)
+        click.echo(f"lean-relay: {left_out} newer captures of this id are not shown", err=True)
 
 
 def _lines(journey: Journey) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """The lines of `--json`: one JSON object each, whose `kind` names its form.
 
-A kind has one form, whichever command prints it; `lean-relay help database` documents them all.
+A kind has the same form in every command; `lean-relay help database` documents them all.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ WORDS: Mapping[int, str] = {
     Exit.NOT_FOUND: "not-found",
     Exit.UNREACHABLE: "unreachable",
 }
-"""The word of an error that has none of its own."""
+"""Default word of an error, by exit code."""
 
 
 def json_line(line: Mapping[str, Any]) -> str:
@@ -39,7 +39,7 @@ def print_json(line: Mapping[str, Any]) -> None:
 
 
 def print_result(invocation: Invocation, kind: str, result: msgspec.Struct, text: str) -> None:
-    """Print an engine's response: its fields with --json, else words."""
+    """Print an engine's response: its fields with --json, else `text`."""
     if invocation.json:
         print_json({"kind": kind, **fields_of(result)})
     else:
@@ -48,14 +48,14 @@ def print_result(invocation: Invocation, kind: str, result: msgspec.Struct, text
 
 def fields_of(message: msgspec.Struct) -> dict[str, Any]:
     """The fields of an engine's message as JSON values, in their order."""
-    import msgspec  # which most commands need not wait for
+    import msgspec  # which most commands do not need
 
     fields: dict[str, Any] = msgspec.to_builtins(message)
     return fields
 
 
 def error_line(message: str, exit_code: int, word: str | None = None) -> dict[str, Any]:
-    """An error as a line, besides its words on stderr."""
+    """An error as a line of `--json`, in addition to its message on stderr."""
     return {
         "kind": "error",
         "word": word or WORDS[exit_code],

@@ -1,4 +1,4 @@
-"""`list`: the captures of a selection, a line each."""
+"""`list`: a line for each capture of a selection."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ LIMIT = 50
 def list_command(
     invocation: Invocation, selection: tuple[str, ...], limit: int | None, everything: bool, reveal: bool
 ) -> None:
-    """Captures, the newest 50, oldest first: `list`, `list 12..20`, `list type:payment sig:invalid`.
+    """List captures, the newest 50, oldest first: `list`, `list 12..20`, `list type:payment sig:invalid`.
 
     SELECTION is ids (12, 12..20, latest), a Lean event_id, or a filter. The columns are id, time,
-    event type, signature, size, the relay's answer, and anything unusual.
+    event type, signature, size, the relay's response, and anything unusual.
     """
     exclude("--all", "--limit")
     needs("--reveal", "--json")

@@ -12,7 +12,7 @@ from relay.docs.pages import TOPICS, page
 from relay.errors import UsageError
 
 MOST_COLUMNS = 100
-"""Longer lines are hard to read."""
+"""Width limit of lines, for reading."""
 
 
 @click.command("help")
@@ -74,7 +74,7 @@ def _keys() -> str:
 
 
 def _drawn(text: str) -> str:
-    """Markdown as the terminal shows it best."""
+    """Markdown, rendered for the terminal."""
     from io import StringIO
 
     from rich.console import Console

@@ -1,6 +1,6 @@
-"""Which options go together: one that would have no effect is an error, never passed over in silence.
+"""Refuses options that contradict each other or would have no effect.
 
-Looks at the options given on the command line; defaults and variables count for nothing.
+Looks only at the command line, not at defaults and environment variables.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ def exclude(*names: str) -> None:
     """Refuse more than one of these options.
 
     Raises:
-        UsageError: it names the first two.
+        UsageError: names the first two.
     """
     there = [name for name in given() if name in names]
     if len(there) > 1:
@@ -26,10 +26,10 @@ def exclude(*names: str) -> None:
 
 
 def alone(name: str, *but: str) -> None:
-    """Reject any other option; the shared options, and those named here, are allowed.
+    """Refuse all other options, except the shared ones and those named here.
 
     Raises:
-        UsageError: it names the conflicting options.
+        UsageError: names them.
     """
     there = list(given())
     may = (name, *SHARED_FLAGS, *SHARED_OPTIONS, *but)
@@ -38,10 +38,10 @@ def alone(name: str, *but: str) -> None:
 
 
 def apart(what: str, *names: str) -> None:
-    """Reject these options together with something that is not an option, such as `a file`.
+    """Refuse these options with something that is not an option, such as `a file`.
 
     Raises:
-        UsageError: it names the first of them.
+        UsageError: names the first.
     """
     for name in given():
         if name in names:
@@ -49,10 +49,10 @@ def apart(what: str, *names: str) -> None:
 
 
 def needs(name: str, *others: str) -> None:
-    """Refuse this option where none of the others is there, without which it has no effect.
+    """Refuse this option without one of the others.
 
     Raises:
-        UsageError: it names them.
+        UsageError: names them.
     """
     there = list(given())
     if name in there and not any(other in there for other in others):
@@ -60,7 +60,7 @@ def needs(name: str, *others: str) -> None:
 
 
 def given() -> Iterator[str]:
-    """Options and arguments on the command line, as they are declared: `--limit`, `TYPE...`."""
+    """Options and arguments on the command line, by their declared names: `--limit`, `TYPE...`."""
     ctx = click.get_current_context()
     for parameter in ctx.command.params:
         name = parameter.name
@@ -69,4 +69,4 @@ def given() -> Iterator[str]:
             yield parameter.opts[-1] if isinstance(parameter, click.Option) else parameter.make_metavar(ctx)
     invocation = ctx.find_object(Invocation)
     if invocation is not None and invocation.json:
-        yield "--json"  # It may stand before the command, too.
+        yield "--json"  # may also precede the command

@@ -1,6 +1,6 @@
-"""Shared by the reading commands: the database, the time, and captures as lines.
+"""Output shared by the commands that read captures.
 
-Owns masking on the way out, for people and for `--json` alike, and the columns of `list`.
+Owns masking, for text and for `--json` alike, and the columns of `list`.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ from relay.text.units import format_bytes
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-REVEAL_HELP = "Show the values of secret headers, which are masked otherwise, in --json too."
+REVEAL_HELP = "Show the values of secret headers, which are otherwise masked, also with --json."
 
 
 NOTE_IN_LIST = 200
-"""Characters of a note in the line of its capture."""
+"""Characters of a note shown in the line of its capture."""
 
 _NEGATED = re.compile(r"-[(\"]|-[A-Za-z][A-Za-z.]*:")
 
 
 class FilterCommand(click.Command):
-    """A command whose words may be a filter, so that `-type:payment` is no option."""
+    """A command whose arguments may be a filter: `-type:payment` is not an option."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         end = args.index("--") if "--" in args else len(args)
@@ -50,27 +50,27 @@ def reveal_option(function: F) -> F:
 
 
 def masked(capture: Capture, settings: Settings, *, reveal: bool) -> Capture:
-    """The capture as it may be shown: without the values of secret headers, unless `reveal` is set."""
+    """The capture, without the values of secret headers unless `reveal` is set."""
     return capture if reveal else mask_capture(capture, settings.mask_headers)
 
 
 def masked_attempt(attempt: Attempt, settings: Settings, *, reveal: bool) -> Attempt:
-    """The same for a request to a target, and for its response."""
+    """The attempt, with its request's and response's headers masked likewise."""
     return attempt if reveal else mask_attempt(attempt, settings.mask_headers)
 
 
 def capture_as_json(capture: Capture, settings: Settings, *, reveal: bool) -> dict[str, Any]:
-    """A capture as `--json` prints it: masked, and with the content of a compressed body after its bytes."""
+    """A capture for `--json`: masked, and with the decompressed body after its bytes."""
     return masked(capture, settings, reveal=reveal).as_json() | _unpacked(capture.body, capture.headers)
 
 
 def attempt_as_json(
     attempt: Attempt, settings: Settings, *, reveal: bool, as_expected: bool | None = None
 ) -> dict[str, Any]:
-    """The line of an attempt.
+    """An attempt for `--json`.
 
     Args:
-        as_expected: of a replay with --expect; None where nothing was expected.
+        as_expected: for a replay with --expect; None if nothing was expected.
     """
     return (
         masked_attempt(attempt, settings, reveal=reveal).as_json()
@@ -80,7 +80,7 @@ def attempt_as_json(
 
 
 def _unpacked(body: bytes | None, headers: Headers | None) -> dict[str, Any]:
-    """The content of a compressed body, its coding, and remarks; nothing for other bodies."""
+    """Decompressed body, its coding, and remarks; empty for other bodies."""
     if not body or headers is None:
         return {}
     found = decoded(body, encoding_of(headers))
@@ -91,10 +91,10 @@ def _unpacked(body: bytes | None, headers: Headers | None) -> dict[str, Any]:
 
 
 def write_bytes(data: bytes, *, first: bool = True) -> None:
-    """Exact bytes on stdout, but on a terminal nothing that it would act on.
+    """Write exact bytes to stdout; on a terminal, make control characters visible.
 
     Args:
-        first: nothing was written before; else an empty line comes between, which is no part of either.
+        first: nothing was written before; else an empty line is written first, as a separator.
     """
     if not first:
         sys.stdout.write("\n" if sys.stdout.isatty() else "\n\n")
@@ -110,22 +110,22 @@ def write_bytes(data: bytes, *, first: bool = True) -> None:
 
 
 class Columns:
-    """Captures as lines with aligned columns, cut to the width of a terminal."""
+    """Formats captures as lines with aligned columns, cut to the width of the terminal."""
 
     def __init__(self, reader: Reader, today: datetime) -> None:
         """
         Args:
-            reader: of the log, for how wide columns have to be.
-            today: on this machine's clock; other days are shown with their date.
+            reader: of the database, for the width of columns.
+            today: the local time; captures of other days are shown with their date.
         """
         self._reader = reader
         self._id_width = len(str(reader.newest_id()))
         self._today = today.date()
         self._dated = False
-        """A line had to show its date; those that follow do too, so that the columns stay."""
+        """Whether a line had a date; all later ones then have one too, to keep the columns aligned."""
         self._width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-        # An event type of Lean's is up to 47 characters long; narrow terminals get less of it, least of
-        # all where deliveries stand behind.
+        # Lean's event types have up to 47 characters; narrow terminals get less, least if there are columns
+        # of deliveries.
         others = 64 if reader.has_deliveries() else 56
         self._what_width = 34 if self._width is None else max(16, min(34, self._width - others))
 
@@ -152,7 +152,7 @@ class Columns:
 
 
 def has_other_bytes(reader: Reader, capture: Capture) -> bool:
-    """Whether a capture repeats an event with another body than it first had: no retry does that."""
+    """Whether a capture repeats an event with another body, as no retry of Lean's does."""
     if capture.repeat_of is None:
         return False
     return (

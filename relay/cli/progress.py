@@ -1,6 +1,6 @@
-"""How far a long look has come, as one line on stderr that writes over itself and goes away at the end.
+"""Progress of a long search, as one line on stderr that is overwritten and finally erased.
 
-Says nothing where stderr is no terminal, or one that only prints lines.
+Prints nothing if stderr is not a terminal, or one that can only print lines.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import click
 from relay.cli.context import is_dumb
 
 AFTER_S, EVERY_S = 0.5, 0.1
-"""Nothing is printed before this time, and later messages at most this often."""
+"""Seconds before the first message, and between later ones."""
 
 
 class Progress:
@@ -35,8 +35,8 @@ class Progress:
         if self._is_there:
             self._write("")
 
-    def tell(self, words: str) -> None:
-        """Show words of our own in place of those before."""
+    def show(self, words: str) -> None:
+        """Replace the line by these words, which must be our own."""
         if self._is_seen and monotonic() >= self._due:
             self._write(words[: shutil.get_terminal_size().columns - 1])
             self._is_there = True

@@ -27,7 +27,7 @@ WRAP = 96
 def refusals_command(invocation: Invocation, limit: int, reason: str | None, explain: bool) -> None:
     """List requests and connections that did not become captures, and why; oldest first.
 
-    Alike ones of one second are one line with their number. The newest 10,000 lines are kept.
+    Equal ones within a second are one line with a count. The newest 10,000 lines are kept.
     """
     with Reader(invocation.settings().db) as reader:
         found = refusals.newest(reader, limit, reason)
@@ -56,10 +56,10 @@ def _explain(invocation: Invocation, found: Sequence[Refusal], counts: Mapping[s
 
 
 def _count(found: Sequence[Refusal], tally: RefusalTotals, reason: str | None) -> None:
-    """Summarise on stderr what the lines do not show."""
+    """Report on stderr the refusals that no line shows."""
     said = []
     if not tally.rows:
-        said.append("nothing was turned away")
+        said.append("nothing was refused")
     elif not found:
         said.append(
             f"no refusal has the reason {visible(reason or '')}; there are {', '.join(tally.by_reason)}"
@@ -67,7 +67,7 @@ def _count(found: Sequence[Refusal], tally: RefusalTotals, reason: str | None) -
     elif len(found) < tally.rows and reason is None:
         said.append(f"{_lines(tally.rows - len(found), 'older')} not shown; --limit shows more")
     if tally.dropped:
-        said.append(f"{_lines(tally.dropped, 'still older')} gone, and made room for newer ones")
+        said.append(f"{_lines(tally.dropped, 'even older')} no longer stored")
     for text in said:
         click.echo(f"lean-relay: {visible(text)}", err=True)
 

@@ -1,4 +1,4 @@
-"""`show`: whole captures in words, as exact bytes, as HTTP or as a shell line."""
+"""`show`: one capture in words, as exact bytes, as HTTP or as a curl line."""
 
 from __future__ import annotations
 
@@ -40,19 +40,19 @@ from relay.text.safe import latin1_shown, visible, visible_block, visible_start
 from relay.text.units import format_bytes, format_ms, format_time
 
 MOST_SHOWN = 64 * 1024
-"""Characters of a body in the overview; `--body` prints all of it."""
+"""Characters of a body shown in the overview; `--body` prints all of it."""
 
 MOST_NOTE = 4096
-"""Characters of a note; only older versions took longer ones."""
+"""Characters of a note shown; only older versions stored longer ones."""
 
 MOST_DIFFERENCES = 20
-"""Differences of a shape in the overview; `shapes` prints all."""
+"""Shape differences shown in the overview; `shapes` prints all."""
 
 MOST_TOLD = 1_000
-"""Characters of a difference; `--json` has all of it."""
+"""Characters of a difference shown; `--json` has all of it."""
 
 MOST_HEX = 512
-"""Bytes of a body in the overview that is no text."""
+"""Bytes of a binary body shown in the overview."""
 
 
 @click.command("show", cls=FilterCommand)
@@ -60,7 +60,7 @@ MOST_HEX = 512
 @click.option("--body", is_flag=True, help="Print the exact bytes of the body.")
 @click.option("--headers", is_flag=True, help="Print the headers, in the order received.")
 @click.option("--http", is_flag=True, help="Print the request as HTTP.")
-@click.option("--curl", is_flag=True, help="Print a shell line that sends the same bytes.")
+@click.option("--curl", is_flag=True, help="Print a curl line that sends the same bytes.")
 @click.option("--attempts", is_flag=True, help="Show each attempt of each delivery.")
 @reveal_option
 @shared_options
@@ -68,9 +68,9 @@ MOST_HEX = 512
 def show_command(invocation: Invocation, /, selection: tuple[str, ...], reveal: bool, **parts: bool) -> None:
     """Show one capture: `show 12`, `show latest --body`, `show 12 --curl`.
 
-    SELECTION is ids (12, 12..20, latest), a Lean event_id, or a filter; without one, the latest.
-    JSON is laid out with each number's own digits. On a terminal hostile characters are made
-    visible, in --body and --http too; redirected, those are the exact bytes.
+    SELECTION is ids (12, 12..20, latest), a Lean event_id, or a filter; default the latest.
+    JSON is formatted, with numbers unchanged. On a terminal control characters are made visible, also
+    with --body and --http; redirected, these print the exact bytes.
     """
     exclude("--json", "--body", "--headers", "--http", "--curl")
     exclude("--attempts", "--body", "--headers", "--http", "--curl")
@@ -116,11 +116,11 @@ def _print(lines: list[str]) -> None:
 def overview(
     capture: Capture, tries: EventRetries | None = None, others: Sequence[Difference] = ()
 ) -> Iterator[str]:
-    """A capture in words, its headers and its body laid out; safe to show.
+    """A capture in words, with its headers and its formatted body; safe to show.
 
     Args:
         tries: the captures of its event.
-        others: how its body differs from the first one's.
+        others: the differences of its body from the first one's.
     """
     yield f"{capture.id}  {title(capture)}  {format_time(capture.received_at)}"
     for name, value in (*_facts(capture), *_repeats(capture, tries, others)):
@@ -198,7 +198,7 @@ def _header_lines(headers: Headers) -> list[str]:
 
 
 def body_lines(body: bytes, headers: Headers) -> Iterator[str]:
-    """A body to look at: unpacked, JSON laid out, text as it is, else hex; cut where it is long."""
+    """A readable body: decompressed, JSON formatted, text as it is, else hex; cut if it is long."""
     if not body:
         yield "no body"
         return
@@ -228,7 +228,7 @@ def _text(body: bytes) -> str | None:
 
 def _print_attempts(capture: Capture, attempts: Sequence[Attempt]) -> None:
     if not attempts:
-        click.echo(f"capture {capture.id} was sent to no target", err=True)
+        click.echo(f"capture {capture.id} was not sent to any target", err=True)
     for attempt in attempts:
         _print(list(_attempt_lines(attempt, capture)))
 

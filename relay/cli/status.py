@@ -65,10 +65,10 @@ def status_command(invocation: Invocation, wait_s: float) -> int:
 
 
 def _ask_engine(settings: Settings, wait_s: float) -> EngineStatus | None:
-    """The engine's status, as soon as one runs; None if none does in time.
+    """The engine's status as soon as one is running; None if none is in time.
 
     Raises:
-        Unreachable: one runs and does not answer.
+        Unreachable: it is running but does not answer.
     """
     give_up_at = monotonic() + wait_s
     while True:
@@ -84,12 +84,12 @@ def _ask_engine(settings: Settings, wait_s: float) -> EngineStatus | None:
 
 
 def _counts(settings: Settings) -> tuple[CaptureTotals | None, str]:
-    """The totals of the database; or None and the reason why they are not known."""
+    """The totals of the database, or None and the reason."""
     try:
         with Reader(settings.db) as reader:
             return reader.counts(), ""
     except NotFound:
-        return None, "not there yet"
+        return None, "does not exist yet"
     except RelayError as error:
         if error.word != "older-database":
             raise
@@ -101,19 +101,19 @@ def _rows(
 ) -> list[tuple[str, str]]:
     rows: list[tuple[str, str]] = []
     if running is None:
-        rows.append(("engine", "none runs on this database; `lean-relay listen` starts one"))
+        rows.append(("engine", "none is running on this database; `lean-relay listen` starts one"))
     else:
         now, store = running.engine, running.store
         up = format_duration(timedelta(seconds=now.uptime_s))
         rows.append(("engine", f"pid {now.pid}, version {now.version}, up {up}"))
-        rows.append(("listening", now.url or "no, it only changes what is stored"))
+        rows.append(("listening", now.url or "no, it only changes stored captures"))
         rows.append(("public", now.public_url or "not set (public_url)"))
         if now.answers:
-            rows.append(("answers", f"otherwise on purpose: {now.answers}"))
+            rows.append(("answers", f"changed on purpose: {now.answers}"))
         rows.append(("store", store.detail or f"{store.state}, {store.wal_bytes >> 10} KiB in its WAL"))
         targets = [("target", target_line(target)) for target in running.targets]
         if now.url and not targets:
-            targets = [("target", "none, captures are only stored; --forward-to names some")]
+            targets = [("target", "none, webhooks are only stored; add one with --forward-to")]
         rows += targets
         rows += [("replay", _replay_line(replay)) for replay in running.replays]
     rows.append(("database", f"{settings.db}{f' ({why_not})' if why_not else ''}"))
@@ -125,29 +125,29 @@ def _rows(
         rows.append(("signatures", signatures or "none yet"))
     if running is not None:
         refused = ", ".join(f"{count} {reason}" for reason, count in sorted(running.refusals.items()))
-        rows.append(("refused", refused or "nothing since it started"))
+        rows.append(("refused", refused or "nothing since the start"))
     return rows
 
 
 def target_line(target: TargetStatus) -> str:
-    """`http://localhost:3000 is down: nothing listens on port 3000; 12 wait`, of one target of an engine."""
+    """`http://localhost:3000 is down: nothing listens on port 3000; 12 wait`, for one target."""
     waiting, parked = target.waiting, target.parked
     words = [f"{target.target} is {target.state}" + (f": {target.reason}" if target.reason else "")]
     if waiting is None:
-        words.append("how many wait cannot be read")
+        words.append("the number waiting cannot be read")
     else:
         words.append(f"{waiting} {'waits' if waiting == 1 else 'wait'}" if waiting else "nothing waits")
     if target.next_at and target.state == "up":
         next_at = datetime.fromisoformat(target.next_at).astimezone()
-        words.append(f"the next goes at {next_at:%Y-%m-%d %H:%M:%S}")
+        words.append(f"next attempt at {next_at:%Y-%m-%d %H:%M:%S}")
     if parked:
         words.append(f"{parked} parked, which `lean-relay forward state:parked` sends")
     return "; ".join(words)
 
 
 def _replay_line(replay: ReplayStatus) -> str:
-    line = f"{started_by(replay)}: {replay.tried} of {replay.total} tried, to {', '.join(replay.targets)}"
-    waits = f"; it waits: {replay.waits}" if replay.waits else ""
+    line = f"{started_by(replay)}: {replay.tried} of {replay.total} attempted, to {', '.join(replay.targets)}"
+    waits = f"; waiting: {replay.waits}" if replay.waits else ""
     return f"{line}{waits}; `lean-relay replay --stop {replay.run}` ends it"
 
 
@@ -160,7 +160,7 @@ def reload_command(invocation: Invocation) -> None:
     say_left_out(settings)
     if holder(settings.db) is None:
         raise Unreachable(
-            f"no engine runs on {settings.db}; `lean-relay listen` starts one", word="no-engine"
+            f"no engine is running on {settings.db}; `lean-relay listen` starts one", word="no-engine"
         )
     result = asyncio.run(access.request(settings, ReloadRequest()))
     print_result(invocation, "reload", result, reloaded(result))
@@ -171,10 +171,10 @@ def reloaded(result: ReloadResult) -> str:
     words = ["settings read again"]
     if result.parked:
         what = format_deliveries(result.parked)
-        words.append(f"{what} to former targets parked, which `lean-relay forward state:parked` sends")
+        words.append(f"{what} to removed targets parked, which `lean-relay forward state:parked` sends")
     if result.untrusted:
         names = ", ".join(result.untrusted)
-        words.append(f"{names} as before, since the project file is not trusted; see `lean-relay trust`")
+        words.append(f"{names} unchanged, because the project file is not trusted; see `lean-relay trust`")
     if result.after_restart:
         words.append(f"{', '.join(result.after_restart)} will change only after a restart")
     return "; ".join(words)

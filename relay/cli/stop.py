@@ -15,19 +15,21 @@ from relay.control.messages import StopRequest
 from relay.errors import RelayError
 
 ENDS_WITHIN_S = 10.0
-"""Longer than an engine takes that does not hang."""
+"""Longer than an engine needs unless it hangs."""
 
 LOOK_EVERY_S = 0.05
 
 
 @click.command("stop")
-@click.option("--yes", is_flag=True, help="Also end an engine that another command runs for its own work.")
+@click.option(
+    "--yes", is_flag=True, help="Also stop an engine that another command started for its own work."
+)
 @shared_options
 @click.pass_obj
 def stop_command(invocation: Invocation, yes: bool) -> None:
-    """End the engine of this database, as Ctrl-C would, and wait until it has ended.
+    """Stop the engine of this database, as Ctrl-C would, and wait until it has ended.
 
-    Exit 0 when it has ended, 5 where none runs, 1 with [still-running] after 10 s.
+    Exit 0 when it has ended, 5 if none is running, 1 with [still-running] after 10 s.
     """
     settings = invocation.settings_unasked()
     say_left_out(settings)

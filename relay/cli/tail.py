@@ -1,7 +1,7 @@
 """`tail` and `wait`: captures as they arrive, and the first one that matches.
 
-Owns the watching: `PRAGMA data_version` ten times a second, which costs 50 us and holds no
-snapshot, and a search only when it has changed.
+Polls `PRAGMA data_version` ten times a second, which costs 50 us and holds no snapshot, and searches only
+when it has changed.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ EVERY_S = 0.1
 LOOK_BACK = timedelta(seconds=10)
 
 STILL_WATCHED = 2_000
-"""Captures of `tail` that are asked again when verdicts and shapes come."""
+"""Captures that `tail` checks again when verdicts and shapes arrive."""
 
 
 @click.command("tail", cls=FilterCommand)
@@ -46,15 +46,15 @@ STILL_WATCHED = 2_000
 def tail_command(invocation: Invocation, filter: tuple[str, ...], reveal: bool) -> None:
     """Print captures as they arrive, one line each: `tail`, `tail sig:invalid`. Ctrl-C ends it.
 
-    A capture is printed once, when it matches: with `verdict:` or `shape:` that is when they are known.
-    Started before the engine, it waits for its database.
+    A capture is printed once, when it matches; for `verdict:` or `shape:` as soon as these are known.
+    Started before the engine, it waits for the database.
     """
     needs("--reveal", "--json")
     settings = invocation.settings()
     wanted = _filter(filter)
     started_at = now()
     with _opened(settings.db) as (reader, waited):
-        # What came while the database was awaited is new, too.
+        # Captures that came during the wait for the database are new, too.
         watch = _Watch(reader, wanted, reader.last_before(started_at) if waited else reader.newest_id())
         while True:
             for capture in watch.new():
@@ -82,7 +82,8 @@ def wait_command(
 ) -> None:
     """Wait for the first capture that matches: `wait type:payment --timeout 20`.
 
-    Looks back 10 seconds, and again when verdicts and shapes come. Exit code 4 when none came in time.
+    Includes captures of the last 10 seconds, and checks again when verdicts and shapes arrive. Exit 4 if none
+    matches in time.
     """
     needs("--reveal", "--json")
     settings = invocation.settings()
@@ -114,11 +115,11 @@ def _filter(words: tuple[str, ...]) -> Filter:
 
 @contextmanager
 def _opened(path: Path, deadline: float | None = None) -> Iterator[tuple[Reader, bool]]:
-    """The database, as soon as an engine has created or migrated it; and whether that took waiting.
+    """The database once an engine has created or migrated it, and whether this had to wait.
 
     Raises:
-        NotFound: it is not there at the deadline.
-        RelayError: it can never be read.
+        NotFound: it does not exist at the deadline.
+        RelayError: it cannot be read.
     """
     waited = False
     while True:
@@ -149,7 +150,7 @@ def _print(
 
 
 class _Watch:
-    """Yields the captures that match a filter and are new since the last call."""
+    """Finds new captures that match a filter."""
 
     def __init__(self, reader: Reader, filter: Filter, after: int) -> None:
         self._reader = reader

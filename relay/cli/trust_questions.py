@@ -1,7 +1,7 @@
 """The two questions about a project file: whether to trust it, and whether its `keep` may remove captures.
 
 Both are asked only at a terminal, and on stderr, so that a pipe gets only data. The values are untrusted
-text: they are cleaned, and nothing is asked where there is too much of it to read.
+text: they are cleaned, and if there are too many to read, nothing is asked.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from relay.text.safe import visible
 
 MOST_SETTINGS = 40
 MOST_LETTERS = 400
-"""Of one value. With a shortened value, a person would agree to something unseen."""
+"""Longest value that is shown. Shortening one would make people agree to something unseen."""
 
 
 def is_asked() -> bool:
-    """Whether a person can be asked: stdin and stderr are a terminal, and we are in its foreground."""
+    """Whether the user can be asked: stdin and stderr are a terminal, and we are in its foreground."""
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return False
     try:
@@ -64,7 +64,7 @@ def named(project: ProjectFile) -> list[str]:
 def ask_about_removal(settings: Settings) -> None:
     """Before an engine starts, ask about the first removal by a project file's `keep`, and record a yes.
 
-    Asks nothing where there is nothing to remove, no terminal, or an engine is already running.
+    Asks nothing if there is nothing to remove, no terminal, or an engine is running.
     """
     if settings.keep is None or settings.keep_file is None or not is_asked():
         return

@@ -37,7 +37,7 @@ class Checked:
     id: int | None
     """Of the capture; None for a file."""
     name: str
-    """Name for people: the event's type, or the file."""
+    """The event's type, or the file."""
     signature: Signature
     signed_by: str | None
     reason: str | None
@@ -104,8 +104,8 @@ def verify_command(
 ) -> None:
     """Check signatures again with the current secrets, one line each, and explain wrong ones.
 
-    SELECTION is ids (12, 12..20, latest), a Lean event_id or a filter, such as sig:invalid; 1.. is all. With
-    --signature it is a file instead, whose bytes are the body. An entry of Lean's own webhook log is
+    SELECTION is ids (12, 12..20, latest), a Lean event_id or a filter, such as sig:invalid; 1.. means all.
+    With --signature it is a file instead, whose bytes are the body. An entry of Lean's own webhook log is
     recognised: its bytes differ from those that were sent, so its signature cannot be checked.
 
     Exit 3 if one is not valid.
@@ -118,7 +118,7 @@ def verify_command(
         )
     if value is not None:
         if save or attempts or len(words) != 1:
-            raise UsageError("--signature goes with one FILE, and neither with --save nor --attempts")
+            raise UsageError("--signature needs exactly one FILE, and excludes --save and --attempts")
         checks: Iterator[Checked] = iter([check_file(words[0], value, secrets)])
     elif not words:
         raise UsageError("verify needs a SELECTION, such as latest or sig:invalid; 1.. selects all")
@@ -169,10 +169,10 @@ def _print(check: Checked, *, json_lines: bool) -> None:
 def checked_captures(
     settings: Settings, words: Sequence[str], secrets: Mapping[str, bytes], *, attempts: bool = False
 ) -> Iterator[Checked]:
-    """The stored captures that the words select, each checked.
+    """Check the stored captures of a selection.
 
     Raises:
-        UsageError, NotFound: as `relay.store.read.selection.select`.
+        UsageError, NotFound: as for `relay.store.read.selection.select`.
     """
     verifier = signature.Verifier(secrets)
     with Reader(settings.db) as reader:
@@ -197,7 +197,7 @@ def check_capture(
     secrets: Mapping[str, bytes],
     others: Iterable[tuple[int, bytes]] = (),
 ) -> Checked:
-    """One stored capture, checked over its stored bytes.
+    """Check one stored capture by its stored bytes.
 
     Args:
         others: ids and bodies of the other captures of its event.
@@ -218,7 +218,7 @@ def check_capture(
 
 
 def check_file(name: str, value: str, secrets: Mapping[str, bytes]) -> Checked:
-    """A file's bytes as a body, checked against a value of `lean-signature`.
+    """Check the bytes of a file against a value of `lean-signature`.
 
     Raises:
         NotFound: the file cannot be read.
@@ -248,9 +248,9 @@ def check_record(name: str, text: bytes) -> Checked | None:
 
 
 async def save_all(settings: Settings, checks: Sequence[Checked]) -> int:
-    """Make the engine store the new states; returns how many changed."""
+    """Make the engine store the new states; return the number changed."""
     from relay.control.messages import VerifyRequest
-    from relay.engine import access  # with the web server, which only this needs
+    from relay.engine import access  # loads the web server, which only this needs
 
     changed = 0
     for start in range(0, len(checks), SAVED_AT_ONCE):

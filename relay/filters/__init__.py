@@ -1,15 +1,15 @@
 """The filter language: one text, one tree, one predicate, the same in every command and screen.
 
-Words joined by spaces all have to hold. `OR`, brackets, `not:word` and `-word` combine them, quotes
-make a text of what would mean something. Case does not matter, `*` stands for any text, ranges are
-written `a..b`, `a..` or `..b`, also `>a`, `>=a`, `<b` and `<=b`. A word before a colon is a key, and a
-an error where there is no such key; `http://x`, `10:30` and quoted text are plain words.
+Words separated by spaces must all match. `OR`, brackets, `not:word` and `-word` combine them; quotes make
+any characters plain text. Case does not matter, `*` matches any text, ranges are written `a..b`, `a..` or
+`..b`, also `>a`, `>=a`, `<b` and `<=b`. A word before a colon is a key, and an unknown key is an error;
+`http://x`, `10:30` and quoted text are plain words.
 
-Times without an offset are on the clocks of the zone of the `now` given to `parse`, so a command line
-means its own, with the offset that they have at that time. Sizes count in 1024, as in the settings only
-kB, MB and GB in 1000. Text of headers and targets is read as UTF-8 where its bytes are that; bodies are
-looked into as received, not decompressed. In JSON, keys fold case too, and a number is equal to a number
-whatever its digits; a text that looks like a number is a text, but in a range counts as the number.
+Times without an offset are in the zone of the `now` given to `parse`, with the zone's offset at that time.
+Sizes count in 1024; only kB, MB and GB count in 1000, as in the settings. Text of headers and targets is
+read as UTF-8 if it is valid; bodies are searched as received, not decompressed. In JSON, keys ignore case
+too, and numbers are equal by value, whatever their digits; a string that looks like a number is a string, but
+in a range counts as the number.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ HELP: tuple[tuple[str, str], ...] = (
 
 
 def arrival_fault(filter: Filter) -> str | None:
-    """Why a filter cannot be asked when a capture arrives; None where it can."""
+    """Why a filter cannot decide when a capture arrives; None if it can."""
     for leaf in filter.leaves():
         if leaf.is_late:
-            return f"{leaf.code}: asks for what is known only later ({leaf}); it cannot decide on arrival"
+            return f"{leaf.code}: cannot decide on arrival, because this is known only later ({leaf})"
     return None
 
 
@@ -45,7 +45,7 @@ def parse_for_arrival(text: str, now: datetime) -> Filter:
     """A filter that decides when a capture arrives: for rules and routes.
 
     Raises:
-        ValueError: it is wrong (a `FilterError`), or asks for what is known only later.
+        ValueError: it is not valid (a `FilterError`), or needs facts that are known only later.
     """
     filter = parse(text, now)
     fault = arrival_fault(filter)

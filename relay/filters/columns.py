@@ -1,7 +1,7 @@
-"""Operators on a capture's columns, all but its headers and body: one class each.
+"""Operators on a capture's columns, except its headers and body: one class each.
 
-Owns what these keys mean. Whatever narrows a search in SQL (`relay.store.read.search`) has to agree
-with `matches` here.
+Owns the meaning of these keys. SQL that narrows a search (`relay.store.read.search`) must agree with
+`matches` here.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Patterned(Leaf):
         return cls(Pattern.of(value))
 
     def holds(self, text: str | None) -> bool:
-        """Whether a text of the column is meant."""
+        """Whether the column's text matches."""
         return text is not None and self.pattern.matches(text)
 
     def __str__(self) -> str:
@@ -339,7 +339,7 @@ class Until(Leaf):
 
 
 ORIGINS = {"sample": Origin.SAMPLE, "backfilled": Origin.EVENTS_API, "imported": Origin.IMPORTED}
-"""Words of `is:` that are an origin."""
+"""Words of `is:` for an origin."""
 
 
 @dataclass(frozen=True, slots=True)

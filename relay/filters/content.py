@@ -1,6 +1,6 @@
-"""Operators that look into target, headers and body: one class each.
+"""Operators on target, headers and body: one class each.
 
-Owns what these keys mean. A search in SQL calls `holds` of the same classes.
+Owns the meaning of these keys. A search in SQL calls `holds` of the same classes.
 """
 
 from __future__ import annotations
@@ -33,17 +33,17 @@ class LeanId(Leaf):
         return cls(Pattern.of(value), Text.of(value))
 
     def holds(self, event_id: str | None, body: bytes) -> bool:
-        """Whether the id is in one of the two."""
+        """Whether one of the two contains the id."""
         if event_id is not None and self.pattern.matches(event_id):
             return True
-        # Its pieces have to be in the body at all, unless they are escaped.
+        # Its pieces must be in the body, unless they are escaped.
         return self.text.may_be_in(body) and any(map(self.pattern.matches, strings(body)))
 
     def matches(self, capture: Capture) -> bool:
         return self.holds(capture.event.event_id if capture.event else None, capture.body)
 
     def __str__(self) -> str:
-        return f"the id {self.pattern} stands in it"
+        return f"it contains the id {self.pattern}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Header(Leaf):
     @classmethod
     def read(cls, value: Written, now: datetime) -> Self:
         if value.head and not value.head.endswith("="):
-            raise ValueError("quotes stand around a whole word or value")
+            raise ValueError("quotes must enclose a whole word or value")
         name, equals, wanted = f"{value.head}{value.text}".partition("=")
         if not name:
             raise ValueError("a name is missing before =")
@@ -71,7 +71,7 @@ class Header(Leaf):
         return cls(Pattern.of(written), found, Text.of(written))
 
     def holds(self, headers: Headers) -> bool:
-        """Whether one of the headers is meant."""
+        """Whether one of the headers matches."""
         return any(
             self.name.matches(as_meant(name)) and (self.value is None or self.value.matches(as_meant(value)))
             for name, value in headers
@@ -98,7 +98,7 @@ class Body(Leaf):
         return cls(Text.of(value))
 
     def holds(self, body: bytes) -> bool:
-        """Whether the text is in a body."""
+        """Whether a body contains the text."""
         return self.text.is_in_body(body)
 
     def matches(self, capture: Capture) -> bool:
@@ -118,20 +118,20 @@ class BodyField(Leaf):
     pattern: Pattern | None
     """None for a range."""
     span: Span | None
-    """None where the value is not a number."""
+    """None if the value is not a number."""
     traces: Text
-    """Texts that a body must contain to be worth reading: the last key, and the text to find."""
+    """Texts that a body must contain to be worth parsing: the last key, and the text to find."""
 
     @classmethod
     def read(cls, value: Written, now: datetime) -> Self:
-        raise ValueError("body. wants a path, as in body.payload.amount")
+        raise ValueError("body. needs a path, as in body.payload.amount")
 
     @classmethod
     def read_at(cls, key: str, value: Written) -> Self:
-        """From the whole key, `body.payload.amount`, and its value.
+        """The operator for a whole key, `body.payload.amount`, and its value.
 
         Raises:
-            ValueError: the path or the value cannot be.
+            ValueError: the path or the value is not valid.
         """
         path = tuple(part.casefold() for part in key.split(".")[1:])
         if not all(path):
@@ -146,20 +146,20 @@ class BodyField(Leaf):
 
     @property
     def stands(self) -> tuple[str, ...]:
-        """Texts that a body with such a value contains in this order: its key, and its value."""
+        """Texts that a matching body contains in this order: its key, and its value."""
         if self.pattern is None or all(map(_NUMERIC.fullmatch, self.pattern.pieces)):
-            return (self.path[-1],)  # A number may be written otherwise than it is compared.
+            return (self.path[-1],)  # a number may be written in another way
         return (self.path[-1], *self.pattern.pieces)
 
     def holds(self, body: bytes) -> bool:
-        """Whether a value at the path in a body is meant."""
+        """Whether a value at the path in a body matches."""
         return self.traces.may_be_in(body) and any(map(self._is_meant, values_at(body, self.path)))
 
     def _is_meant(self, value: Any) -> bool:
         if self.pattern is not None and self.pattern.is_anything:
             return True
         if isinstance(value, str):
-            # A text is compared as a text, "007" is not 7; only a range reads the number in it.
+            # A string is compared as a string, "007" is not 7; only a range reads it as a number.
             if self.pattern is not None:
                 return self.pattern.matches(value)
             number = _number(value)
@@ -171,7 +171,7 @@ class BodyField(Leaf):
             return False
         if self.span is not None:
             return self.span.holds(value)
-        # A text without * is not a number; with one, the digits may match it.
+        # Without *, the pattern is not a number; with one, it may match the digits.
         return self.pattern is not None and not self.pattern.is_exact and self.pattern.matches(str(value))
 
     def matches(self, capture: Capture) -> bool:

@@ -1,7 +1,7 @@
-"""Searches in targets, headers and bodies: text in any case, and values of JSON.
+"""Searches targets, headers and bodies for text in any case, and for JSON values.
 
-Owns what counts as a match. Nothing here raises, whatever the bytes: a body that is not JSON has no
-JSON values, and a number keeps each of its digits.
+Owns the rules of a match. Never raises, whatever the bytes: a body that is not JSON has no JSON values.
+Numbers keep all their digits.
 """
 
 from __future__ import annotations
@@ -20,28 +20,28 @@ from relay.models import Headers
 from relay.text.json_values import parsed
 
 _ESCAPES = re.compile(r'(?:\\u[0-9a-fA-F]{4})+|\\["\\/bfnrt]')
-"""Of JSON, from left to right, so that the second of two backslashes escapes nothing."""
+"""JSON's escapes, matched from left to right, so that the second of two backslashes escapes nothing."""
 
 _SHORT = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 
 _ESCAPABLE = re.compile(r'["\\/\x00-\x1f]')
-"""Characters that JSON can escape without a number."""
+"""Characters that JSON can escape without \\u."""
 
 _BEYOND = object()
-"""A number whose exponent is too large to compute with."""
+"""A number whose exponent is too large to calculate with."""
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A text to find within another, in any case; `*` matches any text."""
+    """A text to find in another, in any case; `*` matches any text."""
 
     pieces: tuple[str, ...]
     """Casefolded, none empty."""
     plain: tuple[bytes, ...] | None
-    """The same as bytes, if all is ASCII: then most captures are decided without decoding them."""
+    """The same as bytes, if all are ASCII: then most captures need no decoding."""
     shown: str
     escapable: bool = False
-    """Whether JSON may write one of its characters as an escape without a number, such as `\\/`."""
+    """Whether JSON can escape one of its characters without \\u, such as `\\/`."""
 
     @classmethod
     def of(cls, value: Written) -> Text:
@@ -50,7 +50,7 @@ class Text:
 
     @classmethod
     def all_of(cls, *pieces: str) -> Text:
-        """Casefolded texts of which each has to be there."""
+        """A text of casefolded pieces, all of which must be found."""
         return cls._from(pieces, " ".join(pieces))
 
     @classmethod
@@ -64,21 +64,21 @@ class Text:
         return in_order(self.pieces, text.casefold())
 
     def is_in_latin1(self, text: str) -> bool:
-        """In a header or target: stored as latin-1, meant as UTF-8 where its bytes are that."""
+        """Whether a header or target, stored as latin-1, contains it, read as UTF-8 if it is valid."""
         return self.is_in(as_meant(text))
 
     def is_in_target(self, encoded: bytes) -> bool:
-        """As `is_in_latin1`, in a text that is encoded as UTF-8 once more."""
+        """As `is_in_latin1`, for a text that is encoded as UTF-8 again."""
         if self.plain is not None and encoded.isascii():
             return in_order(self.plain, encoded.lower())
         return self.is_in_latin1(encoded.decode("utf-8", "replace"))
 
     def is_in_headers(self, headers: Headers) -> bool:
-        """In one name or one value."""
+        """Whether one name or one value contains it."""
         return any(self.is_in_latin1(name) or self.is_in_latin1(value) for name, value in headers)
 
     def may_be_in(self, encoded: bytes) -> bool:
-        """False only where no string of a JSON text can hold it: a quick look before decoding."""
+        """A quick check before decoding: False if no string of a JSON text can contain it."""
         if self.plain is None:
             return True
         lower = encoded.lower()
@@ -88,12 +88,12 @@ class Text:
         return True
 
     def is_in_body(self, body: bytes) -> bool:
-        r"""In the body read as UTF-8, as it is or with JSON's escapes decoded, such as `\/` and `\u0061`."""
+        r"""Whether the body as UTF-8 contains it, unchanged or with JSON's escapes (`\/`, `\u0061`) decoded."""
         if self.plain is not None:
-            # ASCII folds to ASCII and keeps its place among other bytes, so a hit here is one there.
+            # ASCII folds to ASCII, whatever the bytes around it, so a match here is one in the text.
             if in_order(self.plain, body.lower()):
                 return True
-            # One byte is found in a third of the time that two take.
+            # Searching one byte takes a third of the time of two.
             if body.isascii() and (b"\\" not in body or not (self.escapable or b"\\u" in body)):
                 return False
         text = body.decode("utf-8", "replace")
@@ -104,7 +104,7 @@ class Text:
 
 
 def as_meant(text: str) -> str:
-    """Latin-1 text as UTF-8 where its bytes are that, else as it is."""
+    """Latin-1 text read as UTF-8 if its bytes are valid, else unchanged."""
     if text.isascii():
         return text
     try:
@@ -147,7 +147,7 @@ def read_json(body: bytes) -> Any:
 
 
 def strings(body: bytes) -> Iterator[str]:
-    """Every string value of a JSON body, without keys; none where the body is not JSON."""
+    """Every string value of a JSON body, without keys; none if the body is not JSON."""
     try:
         stack = [read_json(body)]
     except ValueError:
@@ -163,9 +163,9 @@ def strings(body: bytes) -> Iterator[str]:
 
 
 def values_at(body: bytes, path: tuple[str, ...]) -> Iterator[Any]:
-    """The values at a path of casefolded keys in a JSON body; each element of an array on the way counts.
+    """Values at a path of casefolded keys in a JSON body; an array on the way matches with each element.
 
-    An array at the end comes as it is, followed by its elements.
+    An array at the end is returned whole, then its elements.
     """
     try:
         level = [read_json(body)]
@@ -185,7 +185,7 @@ def values_at(body: bytes, path: tuple[str, ...]) -> Iterator[Any]:
 
 
 def _unfolded(value: Any) -> Iterator[Any]:
-    """A value, and if it is an array also what is in it, arrays in arrays too."""
+    """A value, and the elements of an array, recursively."""
     if not isinstance(value, list):
         yield value
         return

@@ -1,6 +1,6 @@
-"""The operators of the filter and the keys they are called by.
+"""The list of filter operators, by key.
 
-Owns the list; each operator is its own class, in `facts`, `content` or `secure`.
+Each operator is a class in `columns`, `content` or `tls`.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def by_code(key: str) -> type[Leaf]:
     """The operator of a key in lower case.
 
     Raises:
-        KeyError: there is none; its argument is all keys.
+        KeyError: unknown key; its argument is all keys.
     """
     if key.startswith("body."):
         return BodyField

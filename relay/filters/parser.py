@@ -1,7 +1,7 @@
-"""Text to tree: words, quotes, brackets, `OR`, `not:` and `-`.
+"""Parses a filter: words, quotes, brackets, `OR`, `not:` and `-`.
 
-Owns the grammar and the place of an error. `AND` and `NOT` are understood too, since whoever writes
-them in capitals does not look for these words.
+Owns the grammar and the position of errors. Also accepts `AND` and `NOT`: in capitals they are not meant as
+search words.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from relay.filters.operators import by_code
 from relay.filters.tree import AllOf, AnyOf, Filter, FilterError, Leaf, Node, Not, Written
 
 LONGEST = 10_000
-"""Characters of a filter's text."""
+"""Longest filter, in characters."""
 
 MOST_WORDS = 400
 DEEPEST = 50
-"""Brackets and negations inside each other; with MOST_WORDS within SQLite's limit of 1,000 levels."""
+"""Nesting limit of brackets and negations; with MOST_WORDS below SQLite's limit of 1,000 levels."""
 
 _PREFIX = "not:"
 
@@ -35,13 +35,13 @@ class _Token:
 
 
 def parse(text: str, now: datetime) -> Filter:
-    """A filter from its text; an empty one asks for everything.
+    """Parse a filter; an empty one matches everything.
 
     Args:
-        now: aware; `since:2h` counts from it, and times without an offset are of its zone.
+        now: aware; `since:2h` counts from it, and times without an offset are in its zone.
 
     Raises:
-        FilterError: the text is not a filter.
+        FilterError: the text is not a valid filter.
     """
     if len(text) > LONGEST:
         raise FilterError(f"a filter has at most {LONGEST} characters", text, LONGEST)
@@ -104,7 +104,7 @@ class _Parser:
             raise self._fault(self._missing(kind))
         self._depth += 1
         if self._depth > DEEPEST:
-            raise self._fault(f"more than {DEEPEST} brackets or negations inside each other")
+            raise self._fault(f"more than {DEEPEST} nested brackets or negations")
         self._at += 1
         if kind == "not":
             node: Node = Not(self._one())
@@ -122,7 +122,7 @@ class _Parser:
         if before == "(":
             return "there is nothing between the brackets"
         if before == "not":
-            return "a word is missing to negate"
+            return "a word to negate is missing"
         if before:
             return f"a word is missing after {before}"
         return "this bracket closes nothing" if kind == ")" else f"a word is missing before {kind}"
@@ -160,7 +160,7 @@ def _leaf(text: str, token: _Token, now: datetime) -> Leaf:
 
 
 def _looks_like_a_key(key: str, rest: str) -> bool:
-    """`localhost:80` does, and is an error as there is no such key; `10:30` and `http://x` do not."""
+    """True for `localhost:80`, which is an unknown key; False for `10:30` and `http://x`."""
     first = key.partition(".")[0]
     return first.isascii() and first.isalpha() and not rest.startswith("//")
 
@@ -179,7 +179,7 @@ def _scan(text: str) -> list[_Token]:
             tokens.append(_Token("not", at))
             at += 1 if character == "-" else len(_PREFIX)
             if at == len(text) or text[at].isspace() or text[at] == ")":
-                raise FilterError("a word is missing to negate", text, at)
+                raise FilterError("a word to negate is missing", text, at)
         else:
             token, at = _word(text, at)
             tokens.append(token)
@@ -195,7 +195,7 @@ def _word(text: str, start: int) -> tuple[_Token, int]:
         kind = {"OR": "OR", "AND": "AND", "NOT": "not"}.get(run, "word")
         return _Token(kind, start, run), at
     if run and not run.endswith((":", "=")):
-        raise FilterError(r"quotes stand around a whole word or value; in quotes, \" is a quote", text, at)
+        raise FilterError(r"quotes must enclose a whole word or value; in quotes, \" is a quote", text, at)
     quoted, at = _quoted(text, at)
     if at < len(text) and not text[at].isspace() and text[at] not in "()":
         raise FilterError(r"a space is missing after the quote; in quotes, \" is a quote", text, at)

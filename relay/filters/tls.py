@@ -1,7 +1,7 @@
 """Operators on a connection's TLS: one class each.
 
-Owns what these keys mean. A search in SQL calls `holds` of the same classes. Other programs may have written
-the facts too, so nothing of their shape is relied upon.
+Owns the meaning of these keys. A search in SQL calls `holds` of the same classes. Assumes nothing about the
+form of the facts, as another program may have written them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Facts = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class OfTls(Leaf):
-    """A text that has to stand in one of a few facts."""
+    """A text that one of a few facts must contain."""
 
     text: Text
     what: ClassVar[str]
@@ -31,11 +31,11 @@ class OfTls(Leaf):
 
     @staticmethod
     def texts(facts: Facts) -> Iterator[Any]:
-        """What is looked into."""
+        """The texts to search."""
         raise NotImplementedError
 
     def holds(self, facts: Facts | None) -> bool:
-        """Whether the text stands in these facts; in none where there is no TLS."""
+        """Whether the facts contain the text; False without TLS."""
         return facts is not None and any(
             isinstance(text, str) and self.text.is_in(text) for text in self.texts(facts)
         )

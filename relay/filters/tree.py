@@ -1,7 +1,4 @@
-"""The tree of a filter: what it is made of, and how its parts combine.
-
-Owns and, or and not; knows no operator.
-"""
+"""The nodes of a filter's tree: and, or, not, and the base class of operators."""
 
 from __future__ import annotations
 
@@ -14,13 +11,13 @@ from typing import ClassVar, Self
 from relay.models import Capture
 
 SHOWN_BEFORE, SHOWN_AFTER = 60, 30
-"""Characters of a filter's text shown on either side of its fault."""
+"""Characters of a filter's text shown on either side of an error."""
 
 
 class FilterError(ValueError):
-    """A text is not a filter; with the place of the error.
+    """The text is not a valid filter.
 
-    `str()` gives the message, the text and a caret below the place.
+    `str()` returns the message, the text and a caret below the error.
     """
 
     def __init__(self, message: str, text: str, column: int) -> None:
@@ -28,14 +25,14 @@ class FilterError(ValueError):
         self.message = message
         self.text = text
         self.column = column
-        """0-based; the text's length where something is missing at its end."""
+        """0-based position of the error; the text's length if something is missing at its end."""
 
     def __str__(self) -> str:
         start = max(0, self.column - SHOWN_BEFORE)
         end = self.column + SHOWN_AFTER
         left = "..." if start else ""
         right = "..." if end < len(self.text) else ""
-        # Each character keeps its place above the caret, line feeds and tabs too.
+        # Every character, also a line feed or tab, stays in its column above the caret.
         shown = "".join(c if c.isprintable() else " " for c in self.text[start:end])
         caret = " " * (len(left) + self.column - start) + "^"
         return f"{self.message}\n  {left}{shown}{right}\n  {caret}"
@@ -43,23 +40,23 @@ class FilterError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A value as it is written in a filter."""
+    """A value as written in a filter."""
 
     text: str
     literal: bool = False
-    """It stood in quotes, so `*` and `..` are themselves."""
+    """Whether it was quoted: then `*` and `..` have no meaning."""
     head: str = ""
     """The text between the key and the quote, as in `header:NAME="..."`."""
 
 
 class Node(ABC):
-    """A part of a filter. `str()` says in plain English what it asks for."""
+    """A part of a filter. `str()` describes it in plain English."""
 
     __slots__ = ()
 
     @abstractmethod
     def matches(self, capture: Capture) -> bool:
-        """Whether a capture is what this part asks for; never raises."""
+        """Whether a capture matches this part; never raises."""
 
     @abstractmethod
     def leaves(self) -> Iterator[Leaf]:
@@ -67,7 +64,7 @@ class Node(ABC):
 
 
 class Leaf(Node):
-    """One operator: a key and what it asks for."""
+    """One operator: a key with its value."""
 
     __slots__ = ()
 
@@ -76,15 +73,15 @@ class Leaf(Node):
     example: ClassVar[str]
     help: ClassVar[str]
     late: ClassVar[bool] = False
-    """It asks for what is not known yet when a capture arrives."""
+    """Whether it needs facts that are not known when a capture arrives."""
 
     @classmethod
     @abstractmethod
     def read(cls, value: Written, now: datetime) -> Self:
-        """From the value after the colon.
+        """Read the value after the colon.
 
         Raises:
-            ValueError: the value cannot be; the message says what can.
+            ValueError: not a valid value; the message shows valid ones.
         """
 
     def leaves(self) -> Iterator[Leaf]:
@@ -98,7 +95,7 @@ class Leaf(Node):
 
 @dataclass(frozen=True, slots=True)
 class AllOf(Node):
-    """All parts hold; without parts, everything."""
+    """All parts must match; without parts, everything matches."""
 
     parts: tuple[Node, ...]
 
@@ -115,7 +112,7 @@ class AllOf(Node):
 
 @dataclass(frozen=True, slots=True)
 class AnyOf(Node):
-    """At least one part holds."""
+    """At least one part must match."""
 
     parts: tuple[Node, ...]
 
@@ -132,7 +129,7 @@ class AnyOf(Node):
 
 @dataclass(frozen=True, slots=True)
 class Not(Node):
-    """The part does not hold."""
+    """The part must not match."""
 
     part: Node
 
@@ -152,14 +149,14 @@ def _bracketed(part: Node) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """A question to each capture. `str()` says it in plain English."""
+    """A whole filter. `str()` describes it in plain English."""
 
     text: str
-    """As it was written."""
+    """As written."""
     root: Node
 
     def matches(self, capture: Capture) -> bool:
-        """Whether a capture is what this filter asks for; never raises."""
+        """Whether a capture matches this filter; never raises."""
         return self.root.matches(capture)
 
     def leaves(self) -> Iterator[Leaf]:

@@ -1,7 +1,7 @@
 """Values in a filter: patterns, numbers, sizes and times.
 
-Owns how they are written and compared. Patterns are matched without regular expressions, piece
-by piece, so none can run away.
+Owns their syntax and comparison. Patterns are matched piece by piece, without regular expressions, so no
+pattern is slow.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _HUNDRED = re.compile(r"[1-9]xx", re.ASCII | re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """A whole text, in any case; `*` stands for any text, or for itself in quotes."""
+    """Matches a whole text, in any case; `*` matches any text, or itself in quotes."""
 
     pieces: tuple[str, ...]
     """Casefolded; anything may be between two of them."""
@@ -40,12 +40,12 @@ class Pattern:
 
     @property
     def is_exact(self) -> bool:
-        """It has no `*`."""
+        """Whether it has no `*`."""
         return len(self.pieces) == 1
 
     @property
     def is_anything(self) -> bool:
-        """It is nothing but `*`."""
+        """Whether it is only `*`."""
         return len(self.pieces) > 1 and not any(self.pieces)
 
     def matches(self, text: str) -> bool:
@@ -62,7 +62,7 @@ class Pattern:
 
 
 def in_order(pieces: Sequence[str] | Sequence[bytes], text: str | bytes) -> bool:
-    """Whether all pieces occur in a text of their kind, in this order."""
+    """Whether all pieces occur in a text, in this order."""
     if len(pieces) == 1:
         return pieces[0] in text  # type: ignore[operator] # str in str or bytes in bytes
     at = 0
@@ -84,18 +84,18 @@ class Span:
     high_open: bool = False
 
     def holds(self, number: Decimal | int) -> bool:
-        """Exact: Decimals compare by value, whatever their digits or the context's precision."""
+        """Whether a number is in the span. Exact: Decimals compare by value, at any precision."""
         if self.low is not None and (number < self.low or (self.low_open and number == self.low)):
             return False
         return self.high is None or not (number > self.high or (self.high_open and number == self.high))
 
     @property
     def one(self) -> Decimal | None:
-        """The only number in it, where it was written as one."""
+        """The only number in it, if it was written as one."""
         return self.low if self.low is not None and self.low == self.high else None
 
     def whole(self) -> tuple[int | None, int | None]:
-        """The same for whole numbers, both bounds included."""
+        """The bounds for whole numbers, both included."""
         low, high = self.low, self.high
         return (
             None if low is None else floor(low) + 1 if self.low_open else ceil(low),
@@ -183,12 +183,12 @@ def _whole(text: str) -> Decimal:
 def moment(text: str, now: datetime, *, end: bool) -> datetime:
     """A time in UTC: `10m` or `2h` or `7d` ago, ISO 8601, a date, or `10:30` today.
 
-    A time without an offset is one of the time zone of `now`, with the offset of that zone at that time;
-    `moment_of` says what a time means that comes twice, or never.
+    A time without an offset is in the zone of `now`, with the zone's offset at that time; see `moment_of` for
+    one that occurs twice, or never.
 
     Args:
-        end: return the last moment meant, not the first: the last microsecond of a date alone and
-            of a time written to the millisecond, as lists show it.
+        end: return the last moment meant, not the first: the last microsecond of a date, or of a time
+            written to the millisecond, as lists show it.
 
     Raises:
         ValueError: it is none of these.
@@ -196,7 +196,7 @@ def moment(text: str, now: datetime, *, end: bool) -> datetime:
     assert now.tzinfo is not None
     try:
         with suppress(ValueError):
-            # Two hours ago is that by every clock, also where one has been put forward since.
+            # Subtract in UTC: the local clock may have been put forward since.
             return now.astimezone(UTC) - parse_duration(text)
         at, length = _written(text, now.date())
         if end:
@@ -211,10 +211,10 @@ def moment(text: str, now: datetime, *, end: bool) -> datetime:
 
 
 def _written(text: str, today: date) -> tuple[datetime, timedelta]:
-    """A written time, with its offset if it has one, and how long it lasts.
+    """A written time, with its offset if it has one, and its length.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is not a time.
     """
     if found := _CLOCK.fullmatch(text):
         at = datetime.combine(today, time.fromisoformat(f"{found[1]:0>2}:{found[2]}"))

@@ -1,6 +1,6 @@
-"""Text and JSON as bytes, pure: nothing here opens a file or asks a clock.
+"""Pure functions on text and on JSON bytes: nothing here opens a file or reads a clock.
 
-Others use `safe` (text that a terminal may see), `units` (times and sizes), `captures` and `refusals`
+Others use `safe` (text that is safe on a terminal), `units` (times and sizes), `captures` and `refusals`
 (wording that commands and screens share), `targets`, `layout` and `export` (bodies, HTTP and curl),
 `json_values`, `json_scan` and `json_splice` (JSON with its bytes kept), `decoding`, `encodings`,
 `local_time`, `prefilter`.

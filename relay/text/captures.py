@@ -9,19 +9,19 @@ from relay.text.safe import latin1_shown, visible, visible_start
 from relay.text.units import format_ms
 
 MOST_TARGET = 60
-"""Characters of a target in a line."""
+"""Characters of a target shown in a line."""
 
 MOST_NAME = 200
-"""Characters of an event type or a request target in a line: they come from outside and may be megabytes."""
+"""Characters of an event type or request target shown in a line; untrusted ones may be megabytes."""
 
 
 def response(status: int | None, reason: str | None) -> str:
-    """`500`, or why there was no response; text from outside."""
+    """`500`, or the reason for no response; untrusted text."""
     return str(status) if status is not None else reason or "no response"
 
 
 def attempt_outcome(attempt: Attempt) -> str:
-    """How an attempt ended: `500 in 41 ms`, or why there was no response; safe to show."""
+    """Result of an attempt: `500 in 41 ms`, or the reason for no response; safe to show."""
     if attempt.status is None:
         return visible(response(None, attempt.error or attempt.outcome))
     why = f", {visible(attempt.error)}" if attempt.error else ""
@@ -29,7 +29,7 @@ def attempt_outcome(attempt: Attempt) -> str:
 
 
 def outcome(delivery: Delivery) -> str:
-    """How a delivery ended, in a word or two: `500 retry`, `queued`, `timeout retry`; safe to show."""
+    """State of a delivery in a word or two: `500 retry`, `queued`, `timeout retry`; safe to show."""
     if not delivery.attempts or delivery.state == "parked":
         return visible(delivery.state)
     words = [] if delivery.status is None else [str(delivery.status)]
@@ -39,12 +39,12 @@ def outcome(delivery: Delivery) -> str:
 
 
 def title(capture: Capture) -> str:
-    """The event's type, or the request line where there is none; safe to show."""
+    """The event's type, or the request line if there is none; safe to show."""
     return event_or_request(capture.event.type if capture.event else None, capture.method, capture.target)
 
 
 def event_or_request(event_type: str | None, method: str, target: str) -> str:
-    """The same from the parts of a capture."""
+    """As `title`, from the parts of a capture."""
     if event_type:
         return visible_start(event_type, MOST_NAME)
     return f"{visible_start(method, MOST_NAME)} {latin1_shown(target)}"
@@ -56,13 +56,13 @@ def captures(count: int) -> str:
 
 
 def shape_words(shape: Shape, undocumented: bool | None) -> str:
-    """`documented`, `drift`; of a type that Lean does not document, `as expected, undocumented`."""
+    """`documented`, `drift`; for a type that Lean does not document, `as expected, undocumented`."""
     first = "as expected" if undocumented and shape is Shape.DOCUMENTED else str(shape)
     return ", ".join([first, *(word for word in shape_remarks(shape, undocumented) if word != first)])
 
 
 def shape_remarks(shape: Shape | None, undocumented: bool | None) -> Iterator[str]:
-    """Unusual things about a shape, in a word or two; none before it is checked."""
+    """Unusual properties of a shape, in a word or two; none before it is checked."""
     if shape not in (None, Shape.DOCUMENTED):
         yield str(shape)
     if undocumented and shape in (Shape.DOCUMENTED, Shape.DRIFT):
@@ -70,19 +70,19 @@ def shape_remarks(shape: Shape | None, undocumented: bool | None) -> Iterator[st
 
 
 def worst(deliveries: tuple[Delivery, ...]) -> Delivery | None:
-    """The delivery that most needs attention; None where there are none."""
+    """The delivery that most needs attention, if any."""
     return min(deliveries, key=_needs_a_look, default=None)
 
 
 def _needs_a_look(delivery: Delivery) -> tuple[bool, bool, int]:
-    """Orders deliveries: live ones that failed, then those that are not through, then the newest."""
+    """Sort key: live ones that failed, then unfinished ones, then the newest."""
     return delivery.verdict == "delivered", delivery.verdict is None, -delivery.id
 
 
 def outcomes(deliveries: tuple[Delivery, ...]) -> str:
-    """`-> 200 delivered`; of several the most urgent one, its target, and how many others; or ''.
+    """`-> 200 delivered`; for several, the most urgent one, its target, and the number of others; or ''.
 
-    A replay's target is named too, as it may be another than the usual one.
+    For a replay the target is named too, as it may differ from the usual one.
     """
     delivery = worst(deliveries)
     if delivery is None:
@@ -95,5 +95,5 @@ def outcomes(deliveries: tuple[Delivery, ...]) -> str:
 
 
 def one_of_several(address: str) -> str:
-    """`::1, one of several addresses of the target's name`: where an attempt went; safe to show."""
+    """`::1, one of several addresses of the target's name`; safe to show."""
     return f"{visible(address)}, one of several addresses of the target's name"

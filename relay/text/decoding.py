@@ -1,7 +1,7 @@
 """Decompresses and decodes bodies, within limits.
 
-For viewing and shape checks only, never for what is stored, signed or sent. A small body can expand into a
-huge one: at most 8 MiB come out, at most a hundred times what went in, and one coding is undone.
+For viewing and shape checks only; stored, signed and sent bytes stay as they are. A small body can expand
+into a huge one, so the output is at most 8 MiB and 100 times the input, and only one coding is undone.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from relay.text.safe import visible
 MOST_OUT = 8 * 1024 * 1024
 MOST_RATIO = 100
 SMALL_OUT = 64 * 1024
-"""May come out at any ratio."""
+"""Output bytes allowed at any ratio."""
 MOST_MEMBERS = 100
-"""Of a gzip file that is several concatenated."""
+"""Members of a concatenated gzip file that are read."""
 
 _STEP = 64 * 1024
 _CHARSETS = frozenset({"iso8859-1", "cp1252", "utf-16", "utf-16-le", "utf-16-be", "utf-32"})
@@ -33,13 +33,13 @@ class Decoded:
     coding: str = ""
     """The coding that was undone: `gzip`, `deflate`; empty for none."""
     notes: tuple[str, ...] = ()
-    """Remarks: cut, broken, not undone."""
+    """Remarks: truncated, damaged, not decoded."""
     opaque: bool = False
-    """Whether the bytes are still compressed, and so cannot be read."""
+    """Whether the bytes are still compressed."""
 
 
 def encoding_of(headers: Headers) -> str:
-    """The value of Content-Encoding; empty where there is none."""
+    """The value of Content-Encoding; empty if absent."""
     return ", ".join(value for name, value in headers if name.lower() == "content-encoding")
 
 
@@ -47,7 +47,7 @@ def decoded(body: bytes, encoding: str) -> Decoded:
     """Undo the last coding of a body.
 
     Args:
-        encoding: the value of Content-Encoding, empty without one.
+        encoding: the value of Content-Encoding; empty if absent.
     """
     names = [name for name in (part.strip().lower() for part in encoding.split(",")) if name]
     names = [name for name in names if name != "identity"]
@@ -79,8 +79,8 @@ def decoded(body: bytes, encoding: str) -> Decoded:
 def in_utf8(data: bytes, charset: str) -> tuple[bytes, tuple[str, ...]]:
     """Text as UTF-8, and remarks about it.
 
-    A byte order mark counts more than `charset`, and is dropped. Text in any but a few common charsets,
-    or that is not in its own, is left as it is.
+    A byte order mark overrides `charset` and is dropped. Text that is not in a known charset, or not valid
+    in its own, is left as it is.
     """
     if data.startswith(codecs.BOM_UTF8):
         return data[len(codecs.BOM_UTF8) :], ("it starts with a byte order mark",)
@@ -102,7 +102,7 @@ def in_utf8(data: bytes, charset: str) -> tuple[bytes, tuple[str, ...]]:
 
 
 def _inflated(body: bytes, coding: str) -> Decoded | None:
-    """Decompress a body; None where it is not in this coding at all."""
+    """Decompress a body; None if it is not in this coding."""
     most = min(MOST_OUT, max(SMALL_OUT, MOST_RATIO * len(body)))
     # 47: gzip or zlib by its first bytes; some send deflate without either.
     for bits in (47, -15) if coding == "deflate" else (47,):
@@ -113,7 +113,7 @@ def _inflated(body: bytes, coding: str) -> Decoded | None:
 
 
 def _members(body: bytes, bits: int, most: int) -> tuple[bytes, str]:
-    """All gzip members decompressed, at most `most` bytes, and what went wrong."""
+    """All gzip members decompressed, at most `most` bytes, and an error or ''."""
     out = bytearray()
     at = 0
     for _ in range(MOST_MEMBERS):
@@ -121,14 +121,14 @@ def _members(body: bytes, bits: int, most: int) -> tuple[bytes, str]:
         while not member.eof:
             if at >= len(body):
                 return bytes(out), "the compressed data ends too early" if body else ""
-            # In slices: zlib hands back a copy of all that it has not read yet.
+            # In slices: zlib returns a copy of all unread input.
             given = body[at : at + _STEP]
             at += len(given)
             before, length = member.copy(), len(out)
             try:
                 whole = _feed(member, given, out, most)
             except zlib.error as error:
-                # The bytes before the broken one are worth seeing.
+                # The bytes before the damage are worth seeing.
                 del out[length:]
                 _feed_until_broken(before, given, out, most)
                 said = visible(str(error))
@@ -151,7 +151,7 @@ def _feed_until_broken(member: zlib._Decompress, given: bytes, out: bytearray, m
 
 
 def _feed(member: zlib._Decompress, given: bytes, out: bytearray, most: int) -> bool:
-    """Append what these bytes decompress to; False where that exceeds the limit."""
+    """Decompress these bytes into `out`; False if that exceeds the limit."""
     while True:
         step = min(_STEP, most + 1 - len(out))
         piece = member.decompress(given, step)

@@ -1,6 +1,6 @@
-"""Text files as editors leave them, brought to UTF-8: byte order marks, and the UTF-16 of Windows.
+"""Converts text files to UTF-8 as editors leave them: with byte order marks, or in the UTF-16 of Windows.
 
-Owns which encodings are recognised. A mark is no letter of the text, so it gets no further. Pure.
+Owns which encodings are recognised. Byte order marks are removed. Pure.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ _MARKS = (
     (b"\xff\xfe", "utf-16-le"),
     (b"\xfe\xff", "utf-16-be"),
 )
-"""The longer ones first where one begins as another does."""
+"""Longer marks before shorter ones that they begin with."""
 
 
 def encoding(data: bytes) -> tuple[str, int]:
-    """The encoding of a text and the length of its mark; UTF-8 and 0 where nothing says otherwise.
+    """Encoding of a text and length of its mark; UTF-8 and 0 by default.
 
-    UTF-16 without a mark is known by the NUL beside each of its first letters: settings, keys and passwords
-    begin with ASCII.
+    UTF-16 without a mark is recognised by the NUL next to each of its first letters: settings, keys and
+    passwords begin with ASCII.
     """
     for mark, name in _MARKS:
         if data.startswith(mark):
@@ -35,14 +35,14 @@ def decoded(data: bytes, errors: str = "strict") -> str:
     """The text, without its mark.
 
     Raises:
-        UnicodeDecodeError: it is not what it says it is.
+        UnicodeDecodeError: not valid in the detected encoding.
     """
     name, mark = encoding(data)
     return data[mark:].decode(name, errors)
 
 
 def as_utf8(data: bytes) -> bytes:
-    """The text as UTF-8 and without its mark; bytes that are no text stay what they are."""
+    """The text as UTF-8, without its mark; bytes that are not text stay unchanged."""
     name, mark = encoding(data)
     if name == "utf-8":
         return data[mark:]

@@ -1,4 +1,4 @@
-"""A capture's request written out again: as HTTP, and as a line of shell that sends it with curl.
+"""Exports a capture's request as HTTP bytes, or as a shell line that sends it with curl.
 
 Pure. Every word of the line is quoted for sh, and nothing in a capture can make curl read a file
 or send a second request.
@@ -21,7 +21,7 @@ CURLS_OWN = ("User-Agent", "Accept", "Content-Type")
 """Headers that curl adds unless told not to."""
 
 LONGEST_INLINE = 64 * 1024
-"""Bytes of a body in the line; Linux takes 128 KiB in one argument."""
+"""Largest body in the line, in bytes; Linux allows 128 KiB in one argument."""
 
 _PLAIN_TARGET = re.compile(r"/[A-Za-z0-9/._~%?=&:+,;@!$*()'-]*")
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
@@ -29,27 +29,24 @@ _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 
 
 def origin_form(target: str) -> str:
-    """A request target as an origin server is asked for it (RFC 9112, 3.2.1).
+    """A request target in origin form (RFC 9112, 3.2.1).
 
-    An absolute one is what a proxy is asked for (3.2.2), and a backend that is one would follow it.
+    The absolute form is for proxies (3.2.2), and a backend that is a proxy would follow it.
 
     Raises:
-        ValueError: it names no resource of an origin server.
+        ValueError: it has no origin form, as for CONNECT.
     """
     if target.startswith("/") or target == "*":
         return target
     absolute = _ABSOLUTE.match(target)
     if absolute is None:
-        raise ValueError(
-            "its request target begins with neither a path nor a URL; it is stored but never forwarded"
-        )
+        raise ValueError("its request target is neither a path nor a URL; it is stored but never forwarded")
     path = target[absolute.end() :].partition("#")[0]
     return path if path.startswith("/") else f"/{path}"
 
 
 def http_bytes(capture: Capture, headers: Headers) -> bytes:
-    """The request as it stood on the wire, but that the body follows whole: where it came in chunks,
-    Content-Length stands in place of Transfer-Encoding, so that it can be sent again.
+    """The request as received; if it was chunked, with Content-Length instead, so that it can be sent again.
 
     Args:
         headers: the capture's, with or without secrets.
@@ -73,17 +70,17 @@ def _framed(headers: Headers, length: int) -> Iterator[tuple[str, str]]:
 def curl_line(capture: Capture, headers: Headers, url: str, body_command: str) -> str:
     """A line for sh, bash and zsh that sends the same method, target, headers and body bytes.
 
-    A target in absolute form becomes one in origin form, as on the way to a backend.
+    An absolute target becomes one in origin form, as when forwarding.
 
     Args:
         headers: the capture's, with or without secrets.
-        url: where to, `http://127.0.0.1:5326`, without a path.
-        body_command: a command that writes the exact body, for one that cannot stand in a line.
+        url: destination without a path, `http://127.0.0.1:5326`.
+        body_command: a command that writes the exact body, for a body that does not fit in the line.
     """
     words = ["curl", "-sS", "-i", "--globoff", "--path-as-is", f"--http{capture.http_version}"]
     words += ["--head"] if capture.method == "HEAD" else ["-X", _word(capture.method)]
     for name, value in headers:
-        # What is no token cannot have come in, and one that starts with @ would name a file to curl.
+        # The receiver accepts only tokens as names; to curl, a name that starts with @ would be a file.
         if name.lower() not in FRAMING and _TOKEN.fullmatch(name):
             words += ["-H", _word(f"{name}: {value}" if value.strip() else f"{name};")]
     there = {name.lower() for name, _ in headers}
@@ -92,7 +89,7 @@ def curl_line(capture: Capture, headers: Headers, url: str, body_command: str) -
             words += ["-H", quote(f"{name}:")]
     before = ""
     if capture.body or "content-length" in there:
-        # curl asks leave for a long body with Expect, and then not all is sent as it came.
+        # curl adds Expect for a long body, which the original did not have.
         words += ["-H", "Expect:"]
         inline = _inline(capture.body)
         if inline is None:
@@ -101,7 +98,7 @@ def curl_line(capture: Capture, headers: Headers, url: str, body_command: str) -
         else:
             words += ["--data-raw", inline]
     target = capture.target
-    with suppress(ValueError):  # A CONNECT's, which curl is to send as it came.
+    with suppress(ValueError):  # that of a CONNECT, which curl sends unchanged
         target = origin_form(target)
     if _PLAIN_TARGET.fullmatch(target):
         words.append(quote(url + target))
@@ -111,7 +108,7 @@ def curl_line(capture: Capture, headers: Headers, url: str, body_command: str) -
 
 
 def _inline(body: bytes) -> str | None:
-    """The body as one quoted word; None where it is too long or has bytes that a terminal would act on."""
+    """The body as one quoted word; None if it is too long or has control characters."""
     if len(body) > LONGEST_INLINE:
         return None
     try:
@@ -122,7 +119,7 @@ def _inline(body: bytes) -> str | None:
 
 
 def _word(text: str) -> str:
-    """Latin-1 text as one word of shell that stands for its bytes and shows nothing hostile."""
+    """Latin-1 text as one shell word that evaluates to its bytes and is safe to show."""
     data = text.encode("latin-1", "replace")
     try:
         shown = data.decode("utf-8")

@@ -1,8 +1,8 @@
-"""Finding an event's few fields in a large body without holding the interpreter.
+"""Finds an event's few fields in a large body without holding the GIL for long.
 
-Owns the walk over bodies that are too large for one call of a parser: a C parser holds the interpreter, and
-with it every answer, for as long as it runs (measured: up to 70 ms for 16 MiB). Here no call sees more than
-`WINDOW_BYTES`. Must not be used to find out whether a body is JSON: it follows strings and brackets only.
+A C parser holds the GIL, and with it every response, until it is done (measured: up to 70 ms for 16 MiB).
+Here no call gets more than `WINDOW_BYTES`. Follows strings and brackets only, so it cannot tell whether a
+body is valid JSON.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import msgspec
 WINDOW_BYTES = 32 * 1024
 
 MOST_FIELDS = 2_000
-"""An envelope or payload with more fields is given up: each costs 3 us here, 50 us if it holds a list."""
+"""Limit of fields in an envelope or payload: each costs 3 us here, 50 us if it holds a list."""
 
 _LONGEST_KEY = 80
 _LONGEST_TEXT = 4096
@@ -34,20 +34,20 @@ _STEPS = bytes.maketrans(b"{}", b"\x01\xff")
 _decode_text = msgspec.json.Decoder(str).decode
 
 Found = tuple[str | None, str | None, str | None, str | None]
-"""type, event_id, timestamp, payload.customer_id; None where absent or no text."""
+"""type, event_id, timestamp, payload.customer_id; None if absent or not a string."""
 
 NOTHING: Found = (None, None, None, None)
 
 
 class UnreadableError(Exception):
-    """The body ends early, is not what was looked for, or has too many fields."""
+    """The body is truncated, has another structure, or too many fields."""
 
 
 def envelope(body: bytes | bytearray) -> Found:
-    """The envelope's texts in a body of any size and content; of a repeated key the last counts.
+    """The envelope's strings in a body of any size and content; of a repeated key the last counts.
 
-    Takes some 10 ms for a text of 16 MiB, 0.2 s for 16 MiB of small fields and up to a second
-    for 16 MiB made to be slow. Never raises.
+    Takes some 10 ms for a string of 16 MiB, 0.2 s for 16 MiB of small fields and up to a second for 16 MiB
+    designed to be slow. Never raises.
     """
     try:
         start = after_space(body, 0)
@@ -70,7 +70,7 @@ def envelope(body: bytes | bytearray) -> Found:
 def _members(
     body: bytes | bytearray, at: int, wanted: Collection[str]
 ) -> tuple[dict[str, tuple[int, int]], int]:
-    """Where the values of the wanted keys stand in the object at `at`, and where that object ends."""
+    """Positions of the wanted keys' values in the object at `at`, and the end of that object."""
     spans: dict[str, tuple[int, int]] = {}
     _expect(b"{", body, at)
     at = after_space(body, at + 1)
@@ -94,7 +94,7 @@ def _members(
 
 
 def value_end(body: bytes | bytearray, at: int) -> int:
-    """Behind the value that starts at `at`; raises `UnreadableError`."""
+    """End of the value that starts at `at`; raises `UnreadableError`."""
     first = _byte(body, at)
     if first == b'"':
         return string_end(body, at)
@@ -107,7 +107,7 @@ def value_end(body: bytes | bytearray, at: int) -> int:
 
 
 def string_end(body: bytes | bytearray, at: int) -> int:
-    """Behind the string that starts at `at`; raises `UnreadableError`."""
+    """End of the string that starts at `at`; raises `UnreadableError`."""
     _expect(b'"', body, at)
     at += 1
     while at < len(body):
@@ -127,9 +127,9 @@ def string_end(body: bytes | bytearray, at: int) -> int:
 
 
 def _container_end(body: bytes | bytearray, at: int) -> int:
-    """Where the object or list that starts at `at` ends.
+    """End of the object or list that starts at `at`.
 
-    Each window is cut down to its brackets outside strings, in a handful of C calls.
+    Reduces each window to its brackets outside strings, in a few C calls.
     """
     depth, quoted, size, growth = 1, False, _FIRST_WINDOW, 4
     at += 1
@@ -144,7 +144,7 @@ def _container_end(body: bytes | bytearray, at: int) -> int:
             window = window.replace(b"\\\\", b"").replace(b'\\"', b"")
         parts = window.split(b'"')
         brackets = b"".join(parts[quoted::2]).translate(_ALIKE, _NO_BRACKETS)
-        for _ in range(4):  # what opens and closes at once changes nothing; most of JSON is flat
+        for _ in range(4):  # remove pairs that open and close at once; most JSON is flat
             brackets = brackets.replace(b"{}", b"")
         closers = brackets.count(b"}")
         if closers >= depth:
@@ -152,7 +152,7 @@ def _container_end(body: bytes | bytearray, at: int) -> int:
             if min(levels) <= 0:
                 if length <= _FIRST_WINDOW:
                     return _closing_bracket(body, at, depth, quoted)
-                size, growth = max(length // 8, _FIRST_WINDOW), 1  # it is in here: look closer
+                size, growth = max(length // 8, _FIRST_WINDOW), 1  # the end is in this window: look closer
                 continue
         depth += len(brackets) - 2 * closers
         quoted ^= len(parts) % 2 == 0
@@ -162,7 +162,7 @@ def _container_end(body: bytes | bytearray, at: int) -> int:
 
 
 def _closing_bracket(body: bytes | bytearray, at: int, depth: int, quoted: bool) -> int:
-    """Behind the bracket that brings the depth to 0; it is known to come soon."""
+    """End of the bracket that brings the depth to 0; it is known to be near."""
     for token in _TOKEN.finditer(body, at):
         if token[0] == b'"':
             quoted = not quoted
@@ -174,16 +174,16 @@ def _closing_bracket(body: bytes | bytearray, at: int, depth: int, quoted: bool)
 
 
 def after_space(body: bytes | bytearray, at: int) -> int:
-    """Where the white space that starts at `at`, if any, has ended."""
+    """End of the white space, if any, at `at`."""
     return _run(_SPACE, body, at)
 
 
 def _run(pattern: re.Pattern[bytes], body: bytes | bytearray, at: int) -> int:
-    """Behind the longest stretch that the pattern matches from `at`, in windows."""
+    """End of the longest match of the pattern from `at`, in windows."""
     while True:
         limit = min(at + WINDOW_BYTES, len(body))
         match = pattern.match(body, at, limit)
-        assert match is not None  # each pattern matches nothing at all
+        assert match is not None  # each pattern also matches the empty string
         at = match.end()
         if at < limit or limit == len(body):
             return at
@@ -199,7 +199,7 @@ def _expect(byte: bytes, body: bytes | bytearray, at: int) -> None:
 
 
 def _text(body: bytes | bytearray, span: tuple[int, int] | None) -> str | None:
-    """The value as text; None where it is none, is no UTF-8, or is far longer than any that is kept."""
+    """The value as text; None if it is not a string, not UTF-8, or far longer than any that is kept."""
     if span is None or span[1] - span[0] > _LONGEST_TEXT:
         return None
     try:

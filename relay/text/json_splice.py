@@ -1,7 +1,7 @@
-"""One value of a JSON body replaced, every other byte kept.
+"""Replaces one value of a JSON body and keeps every other byte.
 
-Pure. It follows strings and brackets to the value and is no judge of whether the rest is JSON: a body that is
-broken elsewhere can be changed too. A repeated key's last value is the one that counts, as in a filter.
+Pure. Follows strings and brackets to the value and does not check the rest, so a body with errors elsewhere
+can be changed too. Of a repeated key the last value counts, as in a filter.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from relay.text.json_scan import UnreadableError, after_space, string_end, value
 from relay.text.json_values import leaves, steps
 
 Span = tuple[int, int]
-"""First byte, and the one behind the last."""
+"""Start, and end (exclusive)."""
 
 NO_JSON = "the body is not JSON, so no value can be changed"
 
 NEAR = 3
 SHOWN = 12
 SEARCHED_BYTES = 1024 * 1024
-"""For near paths a larger body is not read."""
+"""Larger bodies are not searched for similar paths."""
 
 
 def splice(body: bytes, path: str, value: str) -> bytes:
@@ -29,10 +29,10 @@ def splice(body: bytes, path: str, value: str) -> bytes:
 
     Args:
         path: keys joined by dots, indices in brackets: `payload.items[0].id`.
-        value: JSON text, put in as it is.
+        value: JSON text, inserted unchanged.
 
     Raises:
-        ValueError: the path leads nowhere, with the nearest ones, or the body is no JSON.
+        ValueError: the path does not exist (names similar ones), or the body is not JSON.
     """
     try:
         start, end = _place(body, path)
@@ -53,7 +53,7 @@ def _place(body: bytes, path: str) -> Span:
 
 
 def _member(body: bytes, at: int, key: str) -> Span | None:
-    """Where the last value of a key stands in the object at `at`; None where there is none."""
+    """Position of a key's last value in the object at `at`; None if absent."""
     if body[at : at + 1] != b"{":
         return None
     found = None
@@ -79,7 +79,7 @@ def _item(body: bytes, at: int, index: int) -> Span | None:
 
 
 def _members(body: bytes, at: int) -> Iterator[tuple[Span, Span]]:
-    """The keys, quotes and all, and values of the object at `at`."""
+    """Keys, with their quotes, and values of the object at `at`."""
     at = after_space(body, at + 1)
     while body[at : at + 1] != b"}":
         name = (at, string_end(body, at))
@@ -92,7 +92,7 @@ def _members(body: bytes, at: int) -> Iterator[tuple[Span, Span]]:
 
 
 def _items(body: bytes, at: int) -> Iterator[Span]:
-    """The values of the array at `at`."""
+    """Values of the array at `at`."""
     at = after_space(body, at + 1)
     while body[at : at + 1] != b"]":
         value = (at, value_end(body, at))
@@ -101,7 +101,7 @@ def _items(body: bytes, at: int) -> Iterator[Span]:
 
 
 def _next(body: bytes, at: int, end: bytes) -> int:
-    """Behind the comma that follows a value, or at the bracket that ends all."""
+    """Position after the comma that follows a value, or of the closing bracket."""
     at = after_space(body, at)
     if body[at : at + 1] == end:
         return at

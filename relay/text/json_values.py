@@ -1,6 +1,6 @@
-"""Parsed JSON: values with each number's own digits, their types, and paths.
+"""Parsed JSON: values with numbers as written, their types, and paths.
 
-Pure. Nothing here is sent, stored or signed; those are the bytes themselves.
+Pure. For reading only: the original bytes are sent, stored and signed.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 
 class Digits(str):
-    """A JSON number as it is written."""
+    """A JSON number as written."""
 
     __slots__ = ()
 
 
 class TooDeepError(ValueError):
-    """A JSON text is nested too deeply to be parsed."""
+    """The JSON is nested too deeply to be parsed."""
 
 
 def parsed(body: bytes, number: Callable[[str], Any] = Digits) -> Any:
     """The value of a JSON body; of a repeated key the last counts.
 
     Args:
-        number: makes a value of a number as it is written; without it, `Digits`.
+        number: converts a number as written; default `Digits`.
 
     Raises:
-        ValueError: it is not JSON in UTF-8; the message says why, without quoting it.
-        TooDeepError: it is nested deeper than the interpreter can follow, some 1,000 brackets.
+        ValueError: it is not JSON in UTF-8; the message gives the reason without quoting the body.
+        TooDeepError: it is nested too deeply for the interpreter, some 1,000 brackets.
     """
     if (mark := _other_encoding(body)) is not None:
         raise ValueError(mark)
@@ -51,7 +51,7 @@ def parsed(body: bytes, number: Callable[[str], Any] = Digits) -> Any:
 
 
 def _other_encoding(body: bytes) -> str | None:
-    """Why a body cannot be JSON, by its first bytes; None where they do not say."""
+    """Why a body cannot be JSON, by its first bytes; None if they do not show it."""
     if body.startswith(codecs.BOM_UTF8):
         return "it starts with a byte order mark, and JSON has none"
     if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
@@ -62,11 +62,11 @@ def _other_encoding(body: bytes) -> str | None:
 
 
 def is_whole(digits: str) -> bool:
-    """Whether a JSON number as it is written has no fraction: `3`, `3.0` and `3e2`, not `0.3`."""
+    """Whether a JSON number, as written, is whole: `3`, `3.0` and `3e2`, not `0.3`."""
     if digits.lstrip("-").isdecimal():
         return True
     number = _NUMBER.fullmatch(digits)
-    assert number is not None  # what a JSON parser took for a number
+    assert number is not None  # the JSON parser accepted it
     figures, after_point = number[1] + (number[2] or ""), number[2] or ""
     zeros = len(figures) - len(figures.rstrip("0"))
     if zeros == len(figures):
@@ -91,10 +91,10 @@ def json_type(value: Any) -> str:
 
 
 def leaves(body: bytes) -> dict[str, str] | None:
-    """Each value of a JSON body by its path, `payload.items[0].id`, as JSON text; None if it is not JSON.
+    """Values of a JSON body by path, `payload.items[0].id`, as JSON text; None if it is not JSON.
 
-    Numbers keep their digits; strings are the same however they are escaped. Of a
-    repeated key the last counts. Empty objects and arrays are values too.
+    Numbers keep their digits; strings are compared unescaped. Of a repeated key the last counts. Empty
+    objects and arrays are values too.
     """
     try:
         root = parsed(body)
@@ -130,9 +130,9 @@ def _inner(path: str, value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def path_to(path: str, step: str | int) -> str:
-    """The path of a value inside another: `payload` and `id` give `payload.id`, with 0 `payload[0]`.
+    """Path of a value inside another: `payload` and `id` make `payload.id`, with 0 `payload[0]`.
 
-    A key that is not a plain name is in brackets, as JSON: `payload["a b"]`.
+    A key that is not a plain name is written in brackets, as JSON: `payload["a b"]`.
     """
     if isinstance(step, int):
         return f"{path}[{step}]"
@@ -147,9 +147,9 @@ def _no_constant(word: str) -> Any:
 
 @lru_cache
 def decoder(number: Callable[[str], Any]) -> Callable[[str], Any]:
-    """A reader of JSON texts that makes a value of each number, as it is written, by `number`.
+    """A JSON parser that converts each number, as written, with `number`.
 
-    It raises ValueError for what is not JSON (NaN and Infinity too), RecursionError for some 1,000 brackets.
+    Raises ValueError for invalid JSON (also NaN and Infinity), RecursionError for some 1,000 brackets.
     """
     return json.JSONDecoder(parse_int=number, parse_float=number, parse_constant=_no_constant).decode
 
@@ -160,7 +160,7 @@ _STEP = re.compile(
 
 
 def steps(path: str) -> tuple[str | int, ...]:
-    """A path's keys and indices: `payload.items[0]["odd key"]`.
+    """Keys and indices of a path such as `payload.items[0]["odd key"]`.
 
     Raises:
         ValueError: it is not a path.
@@ -174,13 +174,13 @@ def steps(path: str) -> tuple[str | int, ...]:
 
 
 def first_steps(path: str) -> tuple[tuple[str | int, ...], bool]:
-    """A path's keys and indices as far as it can be read, and whether that is all of it."""
+    """Keys and indices of the readable start of a path, and whether that is all of it."""
     found: list[str | int] = []
     at = 0
     while match := _STEP.match(path, at):
         try:
             quoted = json.loads(match["quoted"] or '""')
-        except ValueError:  # An escape that JSON does not have.
+        except ValueError:  # not an escape of JSON
             break
         found.append(int(match["index"]) if match["index"] else match["key"] or quoted)
         at = match.end()

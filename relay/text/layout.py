@@ -1,6 +1,6 @@
-"""Bodies for reading: indented JSON with each number's own digits, and hex.
+"""Formats bodies for reading: indented JSON with numbers as written, and hex.
 
-Pure. Nothing here is sent, stored or signed; those are the bytes themselves.
+Pure. For reading only: the original bytes are sent, stored and signed.
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ from itertools import accumulate
 import msgspec
 
 MOST_DEPTH = 128
-"""Levels of nesting that are laid out."""
+"""Nesting limit for indented JSON."""
 
 MOST_LAID_OUT = 64 * 1024 * 1024
-"""Bytes of a body when laid out: a small one that is nested deeply needs many blanks."""
+"""Limit of an indented body, in bytes: a small one that is nested deeply needs many spaces."""
 
 _MARKS = b'[]{},"'
 _NO_MARKS = bytes(set(range(256)) - set(_MARKS))
 _STEPS = bytes.maketrans(b"[]{},", b"\x01\xff\x01\xff\x00")
 
 _NOT_UTF8 = b"\xff"
-"""Never part of UTF-8, so it can mark a place in a text for a while."""
+"""Never part of UTF-8, so it can temporarily mark a place."""
 
 _BACKSLASH = re.compile(rb"\\(u[dD][89a-fA-F][0-9a-fA-F]{2}|.)", re.DOTALL)
 
 
 def laid_out(body: bytes) -> str | None:
-    """A JSON body indented by two, its numbers and strings as they are written; None if it is not JSON."""
+    """A JSON body indented by two, with numbers and strings as written; None if it is not JSON."""
     try:
         return indented(body).decode("utf-8")
     except ValueError:
@@ -38,10 +38,10 @@ def laid_out(body: bytes) -> str | None:
 
 
 def indented(body: bytes) -> bytes:
-    """A JSON body indented by two, its numbers and strings as they are written, repeated keys too.
+    """A JSON body indented by two, with numbers, strings and repeated keys as written.
 
     Raises:
-        ValueError: it is not JSON, or too large when laid out; the message says which.
+        ValueError: it is not JSON, or too large when indented; the message says which.
     """
     try:
         body.decode("utf-8")
@@ -49,15 +49,15 @@ def indented(body: bytes) -> bytes:
         raise ValueError(f"not UTF-8: byte {error.start:,} is {body[error.start]:02x}") from None
     depth, blanks = _extent(body)
     if depth > MOST_DEPTH:
-        raise ValueError(f"nested {depth:,} deep; only {MOST_DEPTH} levels can be laid out")
+        raise ValueError(f"nested {depth:,} deep; only {MOST_DEPTH} levels can be indented")
     if len(body) + blanks > MOST_LAID_OUT:
-        raise ValueError(f"laid out it would take {(len(body) + blanks) // 1024 // 1024} MiB")
+        raise ValueError(f"indented it would take {(len(body) + blanks) // 1024 // 1024} MiB")
     try:
         return msgspec.json.format(body, indent=2)
     except msgspec.MsgspecError as error:
         first = error
     if b"\\ud" in body.lower():
-        # Half a surrogate pair is JSON but not text; msgspec refuses it.
+        # A lone surrogate is valid JSON but not text, and msgspec refuses it.
         with suppress(msgspec.MsgspecError):
             hidden = _BACKSLASH.sub(_without_surrogate, body)
             return msgspec.json.format(hidden, indent=2).replace(_NOT_UTF8, b"\\")
@@ -70,17 +70,17 @@ def _without_surrogate(escape: re.Match[bytes]) -> bytes:
 
 
 def _extent(body: bytes) -> tuple[int, int]:
-    """The depth of nesting, and about how many blanks and line feeds laying out adds.
+    """Nesting depth, and the approximate number of spaces and line feeds that indenting adds.
 
-    Nothing recurses, and only brackets, commas and quotes are looked at: 10 MiB take 0.1 s in steps
-    that let other threads run.
+    Without recursion, by brackets, commas and quotes only: 10 MiB take 0.1 s in steps that let other
+    threads run.
     """
     if b"\\" in body:
         body = body.replace(b"\\\\", b"").replace(b'\\"', b"")
     marks = body.translate(None, _NO_MARKS)
     depth = deepest = blanks = inside = 0
     for at in range(0, len(marks), 16 * 1024):
-        # Every second part between quotes is outside of strings.
+        # Every second part between quotes is outside strings.
         parts = marks[at : at + 16 * 1024].split(b'"')
         outside = b"".join(parts[inside::2]).translate(_STEPS)
         inside = (inside + len(parts) - 1) % 2
@@ -88,7 +88,7 @@ def _extent(body: bytes) -> tuple[int, int]:
         depth = levels[-1]
         deepest = max(deepest, max(levels))
         if min(levels) < 0:
-            # Not JSON from here on; laying out ends here too.
+            # Not JSON from here on; indenting stops here too.
             levels = levels[: next(at for at, level in enumerate(levels) if level < 0)]
             depth = -1
         blanks += 2 * sum(levels) + len(levels)

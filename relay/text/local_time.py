@@ -1,6 +1,6 @@
-"""Times as clocks show them: this machine's at each time of the year, and the moment that one of them means.
+"""Conversion between UTC and this machine's local time, with its offset at each time of the year.
 
-Owns what a time without an offset means, for filters, commands and screens alike.
+Owns the meaning of a time without an offset, for filters, commands and screens alike.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 class SystemZone(tzinfo):
-    """This machine's time zone, with the offset that it has at each time, not only the one of now."""
+    """This machine's time zone, with its offset at each time, not only the current one."""
 
     def utcoffset(self, at: datetime | None) -> timedelta | None:
-        """The offset at a time on this clock; of one that comes twice, `fold` says which.
+        """Offset at a local time; for one that occurs twice, `fold` chooses.
 
         Raises:
             OverflowError, ValueError: UTC or the system has no such year.
@@ -22,7 +22,7 @@ class SystemZone(tzinfo):
         if at is None:
             return None
         clock = at.replace(tzinfo=None)
-        # Not clock.astimezone(): in the hour left out in spring that has the offset of the hour after it.
+        # Not clock.astimezone(): in the hour skipped in spring it returns the offset of the next hour.
         return clock - datetime.fromtimestamp(clock.replace(microsecond=0).timestamp(), UTC).replace(
             tzinfo=None, microsecond=clock.microsecond
         )
@@ -36,9 +36,9 @@ class SystemZone(tzinfo):
         return None if at is None else at.strftime("%z")
 
     def fromutc(self, at: datetime) -> datetime:
-        """The time on this clock."""
+        """Local time of a moment."""
         moment = at.replace(tzinfo=UTC)
-        # The one way to the system's own clock that also says which of two hours it is.
+        # The only way to local time that also tells which of two equal hours it is.
         clock = datetime.fromtimestamp(moment.replace(microsecond=0).timestamp())  # noqa: DTZ006
         return clock.replace(microsecond=at.microsecond, tzinfo=self)
 
@@ -47,15 +47,15 @@ HERE = SystemZone()
 
 
 def now() -> datetime:
-    """This moment on this machine's clock.
+    """The current local time.
 
-    Two of these are compared and subtracted as clocks show them, so reckon with `astimezone(UTC)`.
+    Python compares and subtracts two of these by the clock, so convert with `astimezone(UTC)` first.
     """
     return datetime.now(HERE)
 
 
 def local(at: datetime) -> datetime:
-    """A time on this machine's clock; as it is where that clock has no such year: events say 9999 too."""
+    """A time as local time; unchanged if the system has no such year: some events say 9999."""
     try:
         return at.astimezone(HERE)
     except (OverflowError, ValueError, OSError):
@@ -63,10 +63,10 @@ def local(at: datetime) -> datetime:
 
 
 def moment_of(clock: datetime, zone: tzinfo, *, last: bool) -> datetime:
-    """When the clocks of a zone show a time, in UTC.
+    """The UTC time at which the clocks of a zone show a time.
 
-    A time that comes twice, as clocks go back, means the first of the two, or the last. One that is left
-    out, as they go forward, means the change: the first moment after it, or the last before it.
+    A time that occurs twice, as clocks go back, means the first of the two, or the last. One that is skipped,
+    as they go forward, means the change: the first moment after it, or the last before it.
 
     Args:
         clock: without a zone.

@@ -1,8 +1,8 @@
-r"""What the bytes of a capture must hold for a text to be found in it, as far as they alone can tell.
+r"""A prefilter in SQL for text searches: bytes that a capture must contain if it matches.
 
-Owns for which captures that may be asked (`is_plain`), and what (`in_text`, `in_json`): pieces of a text that
-stand there letter by letter, but for the case of ASCII letters. SQL asks it without calling Python; what has
-the pieces is then read as `relay.filters.matching` does, and so is all that is not plain.
+Owns which captures can be prefiltered (`is_plain`), and the pieces that must occur in their bytes, apart from
+the case of ASCII letters (`in_text`, `in_json`). `relay.filters.matching` then reads the captures that have
+the pieces, and all that are not plain.
 """
 
 from __future__ import annotations
@@ -11,41 +11,41 @@ import re
 from collections.abc import Iterable
 
 LARGE_BYTES = 64 * 1024
-"""From here on a body is not plain: SQL compares at each place anew, so one made for that takes long."""
+"""From this size a body is not plain: SQL compares at each position, and a hostile body makes that slow."""
 
 MOST_PIECES, LONGEST_PIECE = 8, 40
-"""More of a text tells little more; 40 characters hold a UUID."""
+"""More of a text narrows the search little; 40 characters hold a UUID."""
 
 FOLDING = (
     *"\xdf\u0130\u0149\u017f\u01f0\u1e96\u1e97\u1e98\u1e99\u1e9a\u1e9e\u212a",
     *"\ufb00\ufb01\ufb02\ufb03\ufb04\ufb05\ufb06",
 )
-"""What is beyond ASCII, and is or has an ASCII letter once case is folded: sharp s, Kelvin's sign."""
+"""Non-ASCII characters whose case folding has ASCII letters: sharp s, the Kelvin sign."""
 
 _FOLDED = tuple((letter, letter.casefold()) for letter in FOLDING)
 
 BEGINNING = 4
-"""Letters by which a text is looked up in an index that minds case; few random ids begin alike."""
+"""Letters for a lookup in a case-sensitive index; few random ids begin alike."""
 
-# Arabic has no case, and nothing else is folded into it: its letters stand as they are too.
+# Arabic has no case, and no other letter folds into it, so its letters occur as they are.
 _KEPT = re.compile("[\x01-\x7f\u0600-\u06ff]+")
 
-# JSON may write these as \" \\ \/ or \n; none of the others can be escaped without a \u.
+# JSON may write these as \" \\ \/ or \n; all others can only be escaped with \u.
 _KEPT_IN_JSON = re.compile("[ !#-.0-\\[\\]-\x7f\u0600-\u06ff]+")
 
 
 def is_plain(target: str, headers: str, body: bytes) -> bool:
-    r"""Whether pieces stand in the bytes of a capture wherever a text that has them is found in it.
+    r"""Whether a capture that contains a text always has the text's pieces in its bytes.
 
-    Not where they may be written as `\u0061`, or by letters that only folding makes ASCII; not beside a NUL,
-    at which SQL stops reading. Takes 0.2 us for ASCII.
+    False if it has escapes such as `\u0061`, letters that only folding makes ASCII, or a NUL, at which SQL
+    stops reading. Takes 0.2 us for ASCII.
 
     Args:
         headers: their JSON text.
     """
     if not (target.isascii() and headers.isascii() and len(body) < LARGE_BYTES):
         return False
-    # One character is found in a fraction of the time that two take.
+    # Searching one character takes a fraction of the time of two.
     if 0 in body or (92 in body and b"\\u" in body) or ("\\" in headers and "\\u" in headers):
         return False
     if body.isascii():
@@ -58,21 +58,21 @@ def is_plain(target: str, headers: str, body: bytes) -> bool:
 
 
 def in_text(texts: Iterable[str]) -> tuple[str, ...]:
-    """The pieces, in their order, of casefolded texts that occur in a text one behind the other."""
+    """Pieces, in order, of casefolded texts that must occur in a text in this order."""
     return _pieces(_KEPT, texts)
 
 
 def in_json(texts: Iterable[str]) -> tuple[str, ...]:
-    """The same for texts that occur in the strings of a JSON text."""
+    """As `in_text`, for texts in the strings of JSON."""
     return _pieces(_KEPT_IN_JSON, texts)
 
 
 def beginnings(text: str, letters: int = BEGINNING) -> list[str]:
-    """All ways in which a text may begin that is this one once its case is folded.
+    """All spellings of the start of a text, in upper and lower case.
 
     Args:
         text: casefolded, ASCII.
-        letters: of so many letters of it; where fewer are given, the whole text.
+        letters: length of the start; a shorter text is used whole.
     """
     if not text or letters <= 0:
         return [""]

@@ -1,6 +1,6 @@
-"""Refusals in words for commands and screens: each as a line, its cause, and what to do. Pure.
+"""Explains refusals for commands and screens: a line, the cause, and advice. Pure.
 
-Owns the explanation of each stable word. A refusal's detail says what came in that case.
+Owns the explanation of each stable word; a refusal's own detail describes the single case.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from relay.text.safe import visible
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """What one reason means."""
+    """Explanation of one reason."""
 
     words: str
     """The reason in a few words: `its body is too large`."""
     cause: str
-    """What happened, the response that the caller got, and who does such things."""
+    """The event, the response that the caller got, and usual causes."""
     advice: str
-    """What to do about it."""
+    """How to react."""
 
 
 _STRANGERS = "From an unknown address: nothing; this is normal internet scanning."
@@ -131,7 +131,7 @@ MEANINGS: Mapping[str, Meaning] = {
     "tls-plain-http": Meaning(
         "it spoke plain HTTP to the HTTPS port",
         f"{_NO_CLIENT} It sent HTTP without TLS.",
-        "Its URL has to begin with https://, in Lean's dashboard or in your tunnel.",
+        "Its URL must start with https://, in Lean's dashboard or in your tunnel.",
     ),
     "tls-not-tls": Meaning(
         "it did not speak TLS",
@@ -244,7 +244,7 @@ _OTHER = Meaning(
 
 
 def meaning(reason: str) -> Meaning:
-    """The meaning of a reason, also of one from a later version."""
+    """Explanation of a reason; a general one for reasons of later versions."""
     if reason in MEANINGS:
         return MEANINGS[reason]
     return _OTHER_CERTIFICATE if reason.startswith("tls-") else _OTHER

@@ -1,6 +1,6 @@
-"""Targets as people write them: `:3000`, `localhost:3000/hook`, or a full URL.
+"""Parses targets as people write them: `:3000`, `localhost:3000/hook`, or a full URL.
 
-Owns their parser and its error messages. Resolves and opens nothing.
+Owns the error messages. Resolves and opens nothing.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ _SHORT = re.compile(r"(?:[A-Za-z0-9_.-]*|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}(?:[/?]\S
 _HOST_ALONE = re.compile(r"[A-Za-z0-9_.-]+(?:/\S*)?", re.ASCII)
 _PORT_ALONE = re.compile(r"[0-9]{1,5}(?:/\S*)?", re.ASCII)
 
-# Characters that a URL may contain as they are; others are percent-encoded, and nothing is decoded.
+# Characters that a URL may contain unchanged; others are percent-encoded, and nothing is decoded.
 _KEPT = "%:/?#[]@!$&'()*+,;=~"
 
 
 def target_url(text: str) -> str:
-    """The full URL of a target, its path and query byte for byte where they are ASCII.
+    """The full URL of a target; an ASCII path and query stay unchanged.
 
-    Without a scheme it is `http`, without a host `localhost`, without a path `/`.
+    The default scheme is `http`, the default host `localhost`, the default path `/`.
 
     Raises:
-        ValueError: it is not valid; the message says what to use. A URL with a user name is not repeated.
+        ValueError: not valid; the message shows valid forms, and never quotes a URL with a user name.
     """
     try:
         parts = urlsplit(_whole(text))
@@ -54,19 +54,19 @@ def target_url(text: str) -> str:
 
 
 def names_a_path(text: str) -> bool:
-    """Whether a target names a path or a query of its own: `:3000/` does, `:3000` does not.
+    """Whether a target has its own path or query: `:3000/` does, `:3000` does not.
 
     Args:
-        text: what `target_url` takes.
+        text: as for `target_url`.
     """
     parts = urlsplit(_whole(text))
     return bool(parts.path or parts.query)
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host without brackets is loopback, judged by its name alone.
+    """Whether a host, without brackets, is loopback by its name alone.
 
-    `localhost` is; any other name may resolve to anything, and is not.
+    `localhost` is; other names are not, as they may resolve to anything.
     """
     if host.lower() == "localhost":
         return True
@@ -81,10 +81,10 @@ def _whole(text: str) -> str:
 
 
 def target_name(text: str) -> str:
-    """One name for a target, however it was written: its full URL, without a path where it has none.
+    """The same name for every spelling of a target: its full URL, without a path if it has none.
 
     Raises:
-        ValueError: it is not valid; the message says what to use.
+        ValueError: not valid; the message shows valid forms.
     """
     url = target_url(text)
     has_path = "/" in text.partition("://")[2] if "://" in text else "/" in text
@@ -92,7 +92,7 @@ def target_name(text: str) -> str:
 
 
 def leads_to(target: str, host: str, port: int) -> bool:
-    """Whether a target is the listener at `host` and `port`, judged by names alone; nothing is resolved."""
+    """Whether a target is the listener at `host` and `port`, by names alone, without resolving them."""
     parts = urlsplit(target)
     if (parts.port or {"http": 80, "https": 443}[parts.scheme]) != port:
         return False

@@ -1,7 +1,7 @@
-"""A connection's TLS facts in words: how it was encrypted, who called, and what was made of that.
+"""Describes a connection's TLS facts: encryption, the caller's certificate, and the verdict on it.
 
-Owns the wording of what `relay.tls.handshake` stores. Pure, and each value is safe to show. Other
-programs may have written the facts too, so whatever is missing or odd is left out.
+Owns the wording of the facts that `relay.tls.handshake` stores. Pure; every value is safe to show. Missing or
+odd facts are left out, as another program may have written them.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from typing import Any
 from relay.text.safe import visible
 
 Row = tuple[str, str]
-"""A name of at most ten letters, and one line of text."""
+"""A name of at most ten letters, and a line of text."""
 
 
 def rows(tls: Mapping[str, Any]) -> Iterator[Row]:
-    """The facts of a capture's connection, the caller's certificate last."""
+    """Facts of a capture's connection, the caller's certificate last."""
     secured = [_text(tls, name) for name in ("version", "cipher", "alpn")]
     if _text(tls, "sni"):
         secured.append(f"to {_text(tls, 'sni')}")
@@ -34,7 +34,7 @@ def rows(tls: Mapping[str, Any]) -> Iterator[Row]:
 
 
 def certificate_rows(certificate: Mapping[str, Any]) -> Iterator[Row]:
-    """The facts of one certificate, as `relay.tls.describe` gives them."""
+    """Facts of one certificate, from `relay.tls.describe`."""
     yield "subject", visible(_text(certificate, "subject"))
     yield "issuer", visible(_text(certificate, "issuer"))
     names = certificate.get("san")
@@ -56,7 +56,7 @@ def certificate_rows(certificate: Mapping[str, Any]) -> Iterator[Row]:
     if _text(certificate, "unparsed"):
         yield (
             "odd",
-            visible(f"OpenSSL takes it, stricter programs refuse it: {_text(certificate, 'unparsed')}"),
+            visible(f"OpenSSL accepts it, stricter programs refuse it: {_text(certificate, 'unparsed')}"),
         )
 
 

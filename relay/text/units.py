@@ -1,4 +1,4 @@
-"""Times, durations and sizes: as commands and screens say them, and as people write them. Pure."""
+"""Formats and parses times, durations and sizes. Pure."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _SECONDS = {
 
 
 def format_time(at: datetime) -> str:
-    """A time on this machine's clock with its offset: `2026-11-20 08:15:30.123 +04:00`."""
+    """Local time with its offset: `2026-11-20 08:15:30.123 +04:00`."""
     here = local(at)
     offset = here.strftime("%z")
     return f"{here:%Y-%m-%d %H:%M:%S}.{here.microsecond // 1000:03} {offset[:3]}:{offset[3:5]}"
@@ -42,7 +42,7 @@ def format_bytes(count: int) -> str:
 
 
 def format_ms(elapsed_ms: float) -> str:
-    """How long a request took: `<1 ms`, `41 ms`, `2.3 s`, `300 s`."""
+    """Duration of a request: `<1 ms`, `41 ms`, `2.3 s`, `300 s`."""
     if elapsed_ms < 1:
         return "<1 ms"
     if elapsed_ms < 999.5:
@@ -51,7 +51,7 @@ def format_ms(elapsed_ms: float) -> str:
 
 
 def format_duration(duration: timedelta) -> str:
-    """How far apart two events are: `300 ms`, `37 s`, `2 min`, `3 h 5 min`, `2 d 4 h`."""
+    """Time between two events: `300 ms`, `37 s`, `2 min`, `3 h 5 min`, `2 d 4 h`."""
     seconds = duration.total_seconds()
     if seconds < 0.9995:
         return f"{seconds * 1000:.0f} ms"
@@ -69,10 +69,10 @@ def parse_bytes(value: object) -> Decimal:
     `k`, `m`, `g` and `KiB`, `MiB`, `GiB` count in 1024; `kB`, `MB`, `GB` in 1000.
 
     Args:
-        value: as a flag, a filter or TOML has it: a text, or a whole number of bytes.
+        value: from a flag, a filter or TOML: a text, or a whole number of bytes.
 
     Raises:
-        ValueError: it is not a size; the message says how to write one.
+        ValueError: it is not a size; the message shows valid forms.
     """
     match = _BYTES.fullmatch(value.strip()) if isinstance(value, str) else None
     if match:
@@ -85,7 +85,7 @@ def parse_bytes(value: object) -> Decimal:
 
 
 def parse_duration(value: object) -> timedelta:
-    """A number with its unit, or several: `30d`, `12h`, `1h30m`, `1.5s`, `250ms`.
+    """A duration, in one or more units: `30d`, `12h`, `1h30m`, `1.5s`, `250ms`.
 
     Raises:
         ValueError: it is not a duration, or longer than a hundred years; the message says which.

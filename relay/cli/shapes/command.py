@@ -1,4 +1,4 @@
-"""`shapes`: the shapes of events compared with Lean's documentation, and contracts."""
+"""`shapes`: compares the shapes of events with Lean's documentation and with contracts."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ from relay.text.safe import visible, visible_start
 from relay.text.units import format_time
 
 SAVED_AT_ONCE = 50
-"""Captures of one request to the engine, which is one transaction."""
+"""Captures per request to the engine, which is one transaction."""
 
 MOST_TOLD = 1_000
-"""Characters of a difference: a key from outside may be megabytes."""
+"""Characters of a difference shown: an untrusted key may be megabytes."""
 
 SUMMARY = "seen"
-"""The command that `shapes` is without another one's name."""
+"""The command for `shapes` without a subcommand."""
 
 
 class Shapes(Group):
-    """A group whose words are a selection, unless the first one names a command."""
+    """A group whose arguments are a selection, unless the first one names a subcommand."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         at = 0
@@ -61,10 +61,10 @@ class Shapes(Group):
 def shapes_command() -> None:
     """Compare events with Lean's documentation: `shapes`, `shapes type:payment`.
 
-    For each event type: how many, first and last, each field with its types and how often it was there, a
-    few values, and the differences. A field that is missing or of another type than documented is a
-    warning, an extra one a note; only warnings are a drift. FILES hold an event, an entry of Lean's webhook
-    log, a page of its Events API, several in a list or one a line; - is stdin.
+    For each event type it prints the number of events, the first and last, each field with its types, how
+    often it was present and a few values, and the differences. A missing field, or one of another type than
+    documented, is a warning, an extra one a note; only warnings are drift. FILES hold an event, an entry of
+    Lean's webhook log, a page of its Events API, a list of these or one per line; - is stdin.
     """
 
 
@@ -81,7 +81,7 @@ def seen(invocation: Invocation, words: tuple[str, ...]) -> None:
         else:
             click.echo("\n" * (number > 0) + "\n".join(_lines(each)))
     if summary.left_out:
-        click.echo(f"lean-relay: {summary.left_out} events of yet other types were left out", err=True)
+        click.echo(f"lean-relay: {summary.left_out} events of more types are not shown", err=True)
 
 
 @shapes_command.command("freeze", cls=FilterCommand)
@@ -93,15 +93,15 @@ def seen(invocation: Invocation, words: tuple[str, ...]) -> None:
 def freeze(invocation: Invocation, words: tuple[str, ...], output: str | None, force: bool) -> None:
     """Write a contract: JSON Schema of these events, as documented and as seen.
 
-    Keep it with your code and review its changes; `shapes check --against FILE` checks events with it.
-    It has no values of your customers, only names, types and known words.
+    Keep it with your code and review its changes; `shapes check --against FILE` checks events against it.
+    It contains no values of your customers, only names, types and known words.
     """
-    from relay.analysis.contract import frozen  # with jsonschema, which the summary need not wait for
+    from relay.analysis.contract import frozen  # loads jsonschema, which the summary does not need
 
     summary = _summary(invocation.settings(), words)
     known = [each for each in summary.types() if each.type is not None]
     if not known:
-        raise NotFound("none of it is an event with a type")
+        raise NotFound("no event with a type")
     events = sum(each.count for each in known)
     line = {"kind": "contract", "types": [each.type for each in known], "events": events}
     _write(invocation, line, frozen(known), output, force=force)
@@ -111,8 +111,8 @@ def freeze(invocation: Invocation, words: tuple[str, ...], output: str | None, f
 
 @shapes_command.command("check", cls=FilterCommand)
 @click.argument("words", nargs=-1, metavar="[SELECTION|FILES]")
-@click.option("--against", required=True, metavar="FILE", help="The contract, as `shapes freeze` wrote it.")
-@click.option("--junit", metavar="FILE", help="Write the result as JUnit XML too; - is stdout.")
+@click.option("--against", required=True, metavar="FILE", help="The contract, written by `shapes freeze`.")
+@click.option("--junit", metavar="FILE", help="Also write the result as JUnit XML; - is stdout.")
 @shared_options
 @click.pass_obj
 def check(invocation: Invocation, words: tuple[str, ...], against: str, junit: str | None) -> None:
@@ -120,7 +120,7 @@ def check(invocation: Invocation, words: tuple[str, ...], against: str, junit: s
     if junit == "-":
         apart("--junit -, which is on stdout too", "--json")
     from relay.analysis.contract import Contract
-    from relay.cli.shapes.contract_check import (  # with jsonschema, as above
+    from relay.cli.shapes.contract_check import (  # loads jsonschema
         checked_against,
         junit_xml,
         report,
@@ -139,7 +139,7 @@ def check(invocation: Invocation, words: tuple[str, ...], against: str, junit: s
     if junit is not None:
         _write_text(junit_xml(checked), junit)
     if not any(each.compared for each in checked.values()):
-        raise NotFound(f"nothing here is of a type that {against} speaks of")
+        raise NotFound(f"no event of a type in {against}")
     drifted = sum(each.drifted for each in checked.values())
     if drifted:
         of = sum(each.compared for each in checked.values())
@@ -169,7 +169,7 @@ def export(invocation: Invocation, types: tuple[str, ...], output: str | None, f
 @shared_options
 @click.pass_obj
 def recheck(invocation: Invocation, selection: tuple[str, ...]) -> None:
-    """Check stored captures again with this catalogue; without SELECTION, those it never checked."""
+    """Check stored captures again with this catalogue; default those that it never checked."""
     settings = invocation.settings()
     with Reader(settings.db) as reader:
         version = catalogue().version
@@ -186,12 +186,12 @@ def recheck(invocation: Invocation, selection: tuple[str, ...]) -> None:
         print_json({"kind": "recheck", "judged": changed, "catalogue": version, "shapes": dict(found)})
         return
     words = ", ".join(f"{found[shape]} {shape}" for shape in Shape if found[shape])
-    click.echo(f"judged with catalogue {version}: {changed}{f' ({words})' if words else ''}")
+    click.echo(f"checked with catalogue {version}: {changed}{f' ({words})' if words else ''}")
 
 
 async def _save(settings: Settings, shapes: Mapping[str, Sequence[int]], version: str) -> int:
     from relay.control.messages import ShapesRequest
-    from relay.engine import access  # with the web server, which only this needs
+    from relay.engine import access  # loads the web server, which only this needs
 
     request = ShapesRequest({shape: list(ids) for shape, ids in shapes.items()}, version)
     return (await access.request(settings, request)).changed
@@ -232,7 +232,7 @@ def _heading(seen: TypeStats) -> Iterator[str]:
         )
     for shape in Shape:
         if seen.shapes[shape]:
-            # That it is undocumented holds for all of them and is said once.
+            # All fields of an undocumented type are undocumented: say it once.
             yield f"{seen.shapes[shape]} {shape_words(shape, undocumented(seen.type)).partition(',')[0]}"
     known = seen.judgement.confidence if seen.judgement else None
     if known is not None and undocumented(seen.type):
@@ -255,11 +255,11 @@ def _write(
     *,
     force: bool,
 ) -> None:
-    """Write a document to its file, or stdout; with --json prints a line about it.
+    """Write a document to a file, or to stdout; with --json print a line about it.
 
     Args:
-        line: of --json; the file's name is added, and where there is none, the document.
-        force: overwrite a file that somebody edited, or that is another.
+        line: for --json; the file's name is added, or without a file the document.
+        force: overwrite a file that was edited or has other content.
     """
     from relay.lean.schemas import sealed
 
@@ -276,7 +276,7 @@ def _write(
 def _refuse_an_edited(file: str) -> None:
     """
     Raises:
-        UsageError: the file is there, and not as a command wrote it.
+        UsageError: the file exists, and its content is not from a command.
         RelayError: it cannot be read.
     """
     from relay.lean.schemas import is_as_written

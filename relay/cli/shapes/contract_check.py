@@ -1,4 +1,4 @@
-"""The findings of `shapes check`, type by type, as lines and as JUnit XML."""
+"""Findings of `shapes check` for each event type, as lines and as JUnit XML."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def report(checked: Mapping[str, Checked]) -> Iterator[dict[str, Any]]:
     for type_, each in sorted(checked.items()):
         counts = f"{each.compared} checked, {each.drifted} drifted"
         if not each.compared:
-            counts = f"{each.unknown} passed over: the contract does not cover it"
+            counts = f"{each.unknown} skipped: the contract does not cover this type"
         yield {
             "kind": "checked",
             "type": type_,
@@ -76,7 +76,7 @@ def _agreed(seen: DifferenceStats) -> str:
 
 
 def junit_xml(checked: Mapping[str, Checked]) -> str:
-    """One test case a type; its failure lists the warnings."""
+    """One test case per type; its failure lists the warnings."""
     failures = sum(each.drifted > 0 for each in checked.values())
     suite = ElementTree.Element(
         "testsuite", name="lean-relay shapes", tests=str(len(checked)), failures=str(failures)

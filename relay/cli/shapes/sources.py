@@ -1,6 +1,6 @@
-"""Where commands about shapes take their events from: captures of the log, or files.
+"""Reads events for commands about shapes: from captures in the database, or from files.
 
-Owns how to distinguish the two, and the remarks on events found in another format.
+Decides which of the two is meant, and adds remarks on events in other formats.
 """
 
 from __future__ import annotations
@@ -27,33 +27,33 @@ from relay.text.safe import visible
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One event, and where it is from."""
+    """One event and its source."""
 
     body: bytes
-    """Unpacked where it came packed."""
+    """Decompressed."""
     at: datetime | None
-    """When it came, aware; None for one from a file."""
+    """Time of arrival, aware; None for one from a file."""
     name: str
-    """A capture's id, or the file's name with a number where it holds several."""
+    """A capture's id, or the file's name, with a number if it holds several."""
 
 
 def is_file(word: str) -> bool:
-    """Whether a word of the command line names a file rather than captures; `-` is stdin."""
+    """Whether an argument names a file rather than captures; `-` is stdin."""
     return word == "-" or (not word.isalnum() and Path(word).is_file())
 
 
 def sources(settings: Settings, words: Sequence[str]) -> Iterator[Source]:
-    """The events that the words name, without words all of the log.
+    """The events that the words select; without words, all in the database.
 
     Raises:
-        UsageError: files and captures are mixed, or a filter is wrong.
-        NotFound: a file or the log cannot be read, or ids are not there.
-        CheckFailed: a file is not valid JSON, for example cut off.
+        UsageError: files and captures are mixed, or a filter is not valid.
+        NotFound: a file or the database cannot be read, or ids do not exist.
+        CheckFailed: a file is not valid JSON, for example truncated.
     """
     files = [word for word in words if is_file(word)]
     if files and len(files) < len(words):
         other = next(word for word in words if word not in files)
-        raise UsageError(f"{files[0]} is a file and {other} is none; name files or captures, not both")
+        raise UsageError(f"{files[0]} is a file but {other} is not; name files or captures, not both")
     if files:
         yield from _of_files(files)
         return
@@ -83,7 +83,7 @@ def _of_files(names: Sequence[str]) -> Iterator[Source]:
 
 
 def read(name: str) -> bytes:
-    """A file's bytes; `-` is stdin.
+    """The bytes of a file; `-` is stdin.
 
     Raises:
         NotFound: it cannot be read.

@@ -145,7 +145,7 @@ def test_a_target_that_is_down_is_told_everywhere(tmp_path: Path) -> None:
         assert f"is down: {why}; 2 wait\n" in command(tmp_path, "status")
         assert (target(tmp_path)["state"], target(tmp_path)["reason"]) == ("down", why)
         assert f"queued; waits: {why}\n" in command(tmp_path, "show", "1")
-        assert command(tmp_path, "forward", "1") == "nothing to do: all of it waits for its target already\n"
+        assert "all of these already wait for their targets" in command(tmp_path, "forward", "1")
         with backend(replies(), port=port):
             wait_until(lambda: "is back; 2 webhooks are waiting for it" in relay.said, "the line", 30)
             wait_until(lambda: deliveries(tmp_path, "ended") == 2, "the deliveries")
@@ -173,21 +173,21 @@ def test_without_an_engine_there_is_nobody_to_ask(tmp_path: Path) -> None:
     """Each command ends with 5 and says what to start."""
     for words in (["forward", "1"], ["pause"], ["resume"]):
         said = command(tmp_path, *words, code=5)
-        assert said.startswith("lean-relay: [no-engine] no engine runs on ")
+        assert said.startswith("lean-relay: [no-engine] no engine is running on ")
         db = tmp_path / "relay.db"
-        assert f"can {words[0]}; `lean-relay --db {db} listen --forward-to TARGET` starts one" in said
+        assert f"can {words[0]}; start one with `lean-relay --db {db} listen --forward-to TARGET`" in said
 
 
 def test_what_cannot_be_sent_is_said(tmp_path: Path) -> None:
     """Without a selection, a match or a target nothing is sent, with the exit code for it."""
     with running(tmp_path) as relay:
         post(relay, 1)
-        assert "forward what?" in command(tmp_path, "forward", code=2)
+        assert "no captures to forward" in command(tmp_path, "forward", code=2)
         assert "no capture matches type:nothing" in command(tmp_path, "forward", "type:nothing", code=4)
         assert "no capture 9" in command(tmp_path, "forward", "9", code=4)
         assert "--forward-to" in command(tmp_path, "forward", "1", code=2)
-        assert "target     none, captures are only stored" in command(tmp_path, "status")
-        assert command(tmp_path, "pause") == "this engine has no target; --forward-to names some\n"
+        assert "target     none, webhooks are only stored" in command(tmp_path, "status")
+        assert command(tmp_path, "pause") == "this engine has no targets; add one with --forward-to\n"
 
 
 def test_only_what_a_filter_matches_is_sent_on(tmp_path: Path) -> None:

@@ -465,7 +465,7 @@ def test_attempts(log: sqlite3.Connection, relay: Run) -> None:
         ("attempt", 1, None),
         ("attempt", 2, 500),
     ]
-    assert relay("show", "2", "--attempts")[1:] == ("", "capture 2 was sent to no target\n")
+    assert relay("show", "2", "--attempts")[1:] == ("", "capture 2 was not sent to any target\n")
     assert relay("show", "1", "--body", "--json")[0] == 2
 
 

@@ -59,10 +59,10 @@ def test_none_and_gone(tmp_path: Path) -> None:
     db = a_log(tmp_path)
     done = lean_relay(tmp_path, "refusals", "--db", str(db))
     assert (done.returncode, done.stdout) == (0, "")
-    assert "nothing was turned away" in done.stderr
+    assert "nothing was refused" in done.stderr
     with sqlite3.connect(db) as log:
         add_refusals(log, [RefusalEntry(at, "", "malformed", "x") for at in range(10_005)])
     log.close()
     done = lean_relay(tmp_path, "refusals", "--reason", "too-big", "--db", str(db))
     assert "no refusal has the reason too-big; there are malformed" in done.stderr
-    assert "5 still older lines are gone" in done.stderr
+    assert "5 even older lines are no longer stored" in done.stderr

@@ -248,7 +248,7 @@ def test_reload_keeps_what_is_not_trusted(tmp_path: Path) -> None:
         project.write_text('respond = 418\nforward = ["http://elsewhere.invalid/"]\n')
         done = lean_relay(tmp_path, "reload", "--db", str(relay.db))
         assert done.stdout == (
-            "settings read again; forward as before, since the project file is not trusted; "
+            "settings read again; forward unchanged, because the project file is not trusted; "
             "see `lean-relay trust`\n"
         )
         assert f"{project} is not trusted, so its forward is left out" in done.stderr

@@ -378,7 +378,7 @@ def test_a_terminal_that_cannot_draw(tmp_path: Path) -> None:
     """With TERM=dumb `lean-relay` listens and says why there is no screen; `tui` says so too."""
     env = {"TERM": "dumb"}
     with at_a_terminal(tmp_path, "--port", "0", "--db", str(tmp_path / "relay.db"), env=env) as see:
-        see.wait_for("TERM=dumb draws no screen, so it listens without one")
+        see.wait_for("a terminal with TERM=dumb cannot draw a screen, so this listens without one")
         see.wait_for("listening on http")
         see.process.terminate()
         assert see.end() == 0

@@ -77,9 +77,9 @@ def test_combining(text: str, expected: bool | None) -> None:
         ("a)", 1, "closes nothing"),
         (")", 0, "closes nothing"),
         ("a ()", 3, "nothing between the brackets"),
-        ("a -", 3, "missing to negate"),
-        ("not: a", 4, "missing to negate"),
-        ("NOT", 3, "missing to negate"),
+        ("a -", 3, "to negate is missing"),
+        ("not: a", 4, "to negate is missing"),
+        ("NOT", 3, "to negate is missing"),
         ('x "abc', 2, "not closed"),
         ('a"b"', 1, "whole word"),
         ('"a"b', 3, "space is missing"),
@@ -104,7 +104,7 @@ def test_combining(text: str, expected: bool | None) -> None:
         ("a \ud800", 2, "not a valid character"),
         ("x" * 10_001, 10_000, "10000 characters"),
         ("x " * 401, 802, "400 words"),
-        ("(" * 51 + "x" + ")" * 51, 50, "inside each other"),
+        ("(" * 51 + "x" + ")" * 51, 50, "nested brackets"),
     ],
 )
 def test_faults(text: str, column: int, message: str) -> None:

@@ -114,7 +114,7 @@ def test_the_best_view_comes_first(body: bytes, content_type: str, names: tuple[
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
-        (b"[" * 100_000, "shown raw: nested 100,000 deep; only 128 levels can be laid out"),
+        (b"[" * 100_000, "shown raw: nested 100,000 deep; only 128 levels can be indented"),
         (b'{"a":01}', "shown raw: not JSON: invalid number (byte 6)"),
         (b'{"a":"\xff"}', "shown raw: not UTF-8: byte 6 is ff"),
         (b'{"a":1', "shown raw: not JSON: it ends too early"),

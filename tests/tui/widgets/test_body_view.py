@@ -307,7 +307,7 @@ async def test_what_cannot_be_shown_is_raw_with_a_reason() -> None:
     """Decoded and cut bodies, and those that no viewer takes, say so above the text."""
     async with opened() as screen:
         await screen.show(b"[" * 100_000)
-        assert screen.reasons == "shown raw: nested 100,000 deep; only 128 levels can be laid out"
+        assert screen.reasons == "shown raw: nested 100,000 deep; only 128 levels can be indented"
         assert screen.rows[0].endswith("[" * 50)
         await screen.show(gzip.compress(BODY), encoding="gzip")
         assert screen.rows[1] == '     "type": "payment.updated",'

@@ -105,7 +105,7 @@ def test_beside_an_engine_the_engine_sends_to_its_targets(tmp_path: Path) -> Non
             text=True,
         ) as replaying:
             wait_until(lambda: len(there.requests) == 2, "the replay")
-            assert "replay     1, from a command: 1 of 1 tried" in command(tmp_path, "status")
+            assert "replay     1, from a command: 1 of 1 attempted" in command(tmp_path, "status")
             there.released.set()
             said, _ = replaying.communicate(timeout=20)
         assert said.startswith(LINE)
@@ -217,9 +217,7 @@ def test_a_target_that_is_not_there_is_5(folder: Path) -> None:
 def test_a_changed_value_and_a_signature(folder: Path, there: Backend) -> None:
     """Without --resign it is said that the signature will not verify; with it, it does; other bytes stay."""
     change = ("--to", f":{there.port}", "--set", "payload.amount=1.10")
-    warned = (
-        "the body is changed but not signed again, so the signature will not verify; use --resign"
-    )
+    warned = "the body is changed but not signed again, so the signature will not verify; use --resign"
     assert warned in command(folder, "replay", "1", *change)
     assert "will not verify" not in command(folder, "replay", "1", *change, "--resign")
     changed = BODY.replace(b"100.50", b"1.10")

@@ -60,7 +60,7 @@ def test_one_whose_command_was_killed(folder: Path) -> None:
     with backend(hangs) as there, running(folder):
         with begun(folder, there) as process:
             process.kill()
-        assert "1, from a command: 1 of 3 tried" in (said := command(folder, "status"))
+        assert "1, from a command: 1 of 3 attempted" in (said := command(folder, "status"))
         assert f"`lean-relay --db {folder / 'relay.db'} replay --stop 1` ends it" in said
         said = command(folder, "replay", "--stop", "1")
         assert said.startswith("replay 1, from a command, was stopped; 3 deliveries in")

@@ -177,7 +177,7 @@ def test_recheck(db: Path, capsys: Output) -> None:
     assert shapes("recheck") == 0
     assert (
         capsys.readouterr().out
-        == "judged with catalogue 2: 4 (1 documented, 1 drift, 1 unknown, 1 not-json)\n"
+        == "checked with catalogue 2: 4 (1 documented, 1 drift, 1 unknown, 1 not-json)\n"
     )
     with Reader(db) as reader:
         captures = reader.captures(range(1, 5))
