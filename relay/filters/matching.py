@@ -88,7 +88,7 @@ class Text:
         return True
 
     def is_in_body(self, body: bytes) -> bool:
-        r"""Whether the body as UTF-8 contains it, unchanged or with JSON's escapes (`\/`, `\u0061`) decoded."""
+        r"""Whether the body, as UTF-8, contains it, also after decoding JSON's escapes such as `\u0061`."""
         if self.plain is not None:
             # ASCII folds to ASCII, whatever the bytes around it, so a match here is one in the text.
             if in_order(self.plain, body.lower()):

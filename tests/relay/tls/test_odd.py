@@ -149,7 +149,7 @@ def test_a_fault_of_ours_within_a_callback(
         https = serving(pki, client_auth="optional", client_ca=pki.folder / "root.pem")
         async with a_receiver(tmp_path, tls=https) as running:
             assert await asyncio.to_thread(posted, pki, running.port, pki.client("good")) == "failed"
-            assert await the_refusal(running) == ("internal", "LookupError within the handshake")
+            assert await the_refusal(running) == ("internal", "LookupError during the handshake")
             await until(lambda: not running.receiver.connections.handshakes, "handshakes to end")
 
     with caplog.at_level(logging.ERROR):
@@ -173,7 +173,7 @@ def test_a_fault_of_ours_behind_a_handshake(
             with pytest.raises(OSError):
                 assert await asyncio.to_thread(call, running.port, client_context(pki)) == b""
                 raise ConnectionResetError("an end of the stream is as good")
-            assert await the_refusal(running) == ("internal", "LookupError within the handshake")
+            assert await the_refusal(running) == ("internal", "LookupError during the handshake")
             await until(lambda: not running.receiver.connections.handshakes, "handshakes to end")
 
     with caplog.at_level(logging.ERROR):
