@@ -105,7 +105,7 @@ def test_sighup_reads_settings_again_or_keeps_the_old(tmp_path: Path) -> None:
         assert post(relay.port, a_request(a_body())).status == 500
         settings.write_text("respnd = 500\n")
         relay.process.send_signal(signal.SIGHUP)
-        wait_until(lambda: "as before" in relay.said, "the complaint")
+        wait_until(lambda: "the settings did not change" in relay.said, "the complaint")
         assert "respnd" in relay.said
         assert post(relay.port, a_request(a_body())).status == 500
 

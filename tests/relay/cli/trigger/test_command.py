@@ -111,7 +111,7 @@ def test_without_an_engine(tmp_path: Path, capsys: Output) -> None:
     assert run(["trigger", "payment.updated", "--db", str(tmp_path / "relay.db")]) == 5
     printed = capsys.readouterr()
     assert "[no-engine]" in printed.err
-    assert " listen` starts one" in printed.err
+    assert " listen`, or post elsewhere with --to" in printed.err
     assert printed.out == ""
 
 
