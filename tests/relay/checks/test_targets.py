@@ -30,7 +30,7 @@ async def test_routes_that_keep_the_relay_from_starting_are_faults(home: Path) -
     """A filter that is wrong or known only later, and a target that is the relay itself, are faults."""
     found = await targets.reachable(settings(forward_to=(":1",), only="verdict:retry"))
     assert [each.level for each in found] == ["fault", "warning"]
-    assert found[0].text.startswith("--only: verdict: asks for what is known only later")
+    assert found[0].text.startswith("--only: verdict: cannot decide on arrival")
     found = await targets.reachable(settings(forward_to=(":5326/x",), port=5326))
     assert [(each.level, each.text) for each in found] == [
         ("fault", "http://localhost:5326/x is this relay itself")
