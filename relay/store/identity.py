@@ -1,7 +1,7 @@
-"""Whether a file is a lean-relay database, of which version, and with its tables unchanged.
+"""Checks that a file is a lean-relay database, its version, and that its tables are unchanged.
 
-Must not import sqlite_utils, which costs every reading command 100 ms; `relay.store.schema`, which does, is
-held to these names by a test.
+Must not import sqlite_utils, which would cost every reading command 100 ms; a test compares these names with
+`relay.store.schema`, which does.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class _Object(NamedTuple):
 def is_empty(conn: sqlite3.Connection) -> bool:
     """Whether the file has no table: new, never filled, or just being created.
 
-    The table of migrations is there a moment before the first of them, which sets the mark too.
+    The table of migrations exists a moment before the first migration, which also sets the application id.
     """
     return not _one(conn, "SELECT count(*) FROM sqlite_master WHERE tbl_name != '_sqlite_migrations'")
 
@@ -104,7 +104,7 @@ def _check_readable(conn: sqlite3.Connection, path: Path) -> None:
 
 
 def applied(conn: sqlite3.Connection) -> list[str]:
-    """The names of the migrations a file has had; none where the table of them is missing."""
+    """Names of the migrations applied to a file; none if their table is missing."""
     if not _one(conn, "SELECT count(*) FROM sqlite_master WHERE name = '_sqlite_migrations'"):
         return []
     rows = conn.execute(
@@ -114,7 +114,7 @@ def applied(conn: sqlite3.Connection) -> list[str]:
 
 
 def missing(conn: sqlite3.Connection) -> list[str]:
-    """The SQL of our indexes and views that are not there; they hold nothing that could be lost."""
+    """SQL of our indexes and views that are missing; they hold no data."""
     there = {each.name.lower() for each in _objects(conn)}
     return [each.sql for each in _expected(frozenset(applied(conn))).values() if each.name not in there]
 
@@ -158,7 +158,7 @@ def _drop(found: _Object) -> str:
 
 
 def _columns_differ(conn: sqlite3.Connection, found: _Object, ours: _Object) -> str:
-    """The columns that differ, if columns differ."""
+    """Describe the columns that differ, if any."""
     there = {row[1] for row in conn.execute("SELECT * FROM pragma_table_xinfo(?)", (found.name,))}
     with closing(sqlite3.connect(":memory:")) as model:
         model.execute(ours.sql)

@@ -1,8 +1,8 @@
-"""Rows of the public tables as models: the only place where columns become values.
+"""Converts rows of the public tables to models: the only place where columns become values.
 
-Owns which columns are read. Other programs may have written rows too, so a value that does not fit
-the schema (headers that are not JSON pairs, a word of a later version) becomes the nearest
-harmless value and never an exception.
+Owns which columns are read. Other programs may have written rows too, so a value that does not fit the
+schema (headers that are not JSON pairs, a word of a later version) becomes the nearest harmless value and
+never raises.
 """
 
 from __future__ import annotations
@@ -191,7 +191,7 @@ def refusal(row: Row) -> Refusal:
 
 
 def headers(text: str | bytes) -> Headers:
-    """The JSON array of pairs of a `headers` column; no headers where it is something else."""
+    """The JSON array of pairs in a `headers` column; empty if it is anything else."""
     try:
         return _pairs.decode(text)
     except (msgspec.MsgspecError, ValueError, RecursionError):
@@ -199,7 +199,7 @@ def headers(text: str | bytes) -> Headers:
 
 
 def tls_facts(text: str | bytes) -> dict[str, Any]:
-    """The JSON object of a `tls` column; an empty one where it is something else."""
+    """The JSON object in a `tls` column; empty if it is anything else."""
     with suppress(msgspec.MsgspecError, ValueError, RecursionError):
         facts = msgspec.json.decode(text)
         if isinstance(facts, dict):

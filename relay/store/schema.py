@@ -1,6 +1,6 @@
 """The tables, as ordered migrations (`relay.store.tables` has their SQL).
 
-Opens no file itself, and leaves it to `relay.store.identity` to say whether a file is ours.
+Opens no file itself; `relay.store.identity` decides whether a file is ours.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ for _name in STEPS:
 def migrate(conn: sqlite3.Connection) -> None:
     """Bring the file to this version's tables; each step and its record commit together.
 
-    Indexes and views that another program has dropped are made again.
+    Recreates indexes and views that another program has dropped.
     """
     migrations.apply(Database(conn, execute_plugins=False))
     for statement in identity.missing(conn):

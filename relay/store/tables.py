@@ -11,8 +11,8 @@ from collections.abc import Mapping
 APPLICATION_ID = 0x4C454157
 """`LEAW` in SQLite's header: this file is a lean-relay database."""
 
-# Small columns stand before headers and body: what follows a large BLOB in a row can only be
-# read by walking its overflow pages, and lists read all but these two.
+# Small columns come before headers and body: columns after a large BLOB can only be read through
+# its overflow pages, and lists read all columns but these two.
 CAPTURES = """
 CREATE TABLE captures (
     id            INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -43,9 +43,9 @@ CREATE TABLE captures (
 ) STRICT
 """
 
-# In place of an index on captures.event_id: ids are random, so an index changes about one page for each
-# capture on the way to its 200, half of all that a commit writes. This one is filled afterwards, in
-# sorted groups; `marks.events_upto` says how far.
+# Instead of an index on captures.event_id: ids are random, so an index would change about one page per
+# capture before its 200, half of all that a commit writes. This one is filled afterwards, in sorted
+# groups, up to `marks.events_upto`.
 EVENTS = """
 CREATE TABLE events (
     event_id   TEXT NOT NULL,
@@ -146,20 +146,20 @@ STEPS: Mapping[str, tuple[str, ...]] = {
         " FROM refusals",
         f"PRAGMA application_id = {APPLICATION_ID}",
     ),
-    # An edited replay may have a method and target of its own; NULL where nothing was changed.
+    # An edited replay may have its own method and target; NULL if unchanged.
     "m0002_sent_request_line": (
         "ALTER TABLE attempts ADD COLUMN sent_method TEXT",
         "ALTER TABLE attempts ADD COLUMN sent_target TEXT",
     ),
-    # Whether texts stand in a capture's bytes as they are; NULL, not known, for those from before. Behind the
-    # body, where reading it costs nothing to who reads the body too.
+    # Whether texts occur unescaped in a capture's bytes; NULL, unknown, for older captures. After the body,
+    # where reading it is free for queries that read the body too.
     "m0003_plain": ("ALTER TABLE captures ADD COLUMN plain INTEGER",),
-    # Before this, they were told in a parser's words, which quote what came: a token, or a whole body.
+    # Older details had the parser's words, which quote the request: a token, or a whole body.
     "m0004_refusals_quote_nothing": (
         "UPDATE refusals SET detail = 'an earlier version told more, which may have quoted what came'"
         " WHERE reason IN ('malformed', 'internal')",
     ),
-    # The address that was connected to; NULL where the target's name has one only, or nothing was connected.
+    # The address connected to; NULL if the target's name has only one, or without a connection.
     "m0005_attempt_address": ("ALTER TABLE attempts ADD COLUMN address TEXT",),
     "m0006_address_to_read": (
         "DROP VIEW attempts_readable",

@@ -137,7 +137,7 @@ class HandshakeDriver:
                 self._outgoing.read()
                 self._outgoing.write(HTTP_ANSWER)
         except Exception as error:  # raised in a callback of OpenSSL; the loops would only print it
-            failure = Failure(reason="internal", detail=f"{type(error).__name__} within the handshake")
+            failure = Failure(reason="internal", detail=f"{type(error).__name__} during the handshake")
             log.error("a TLS handshake failed inside the relay: %r", error)
         else:
             return

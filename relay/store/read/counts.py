@@ -12,7 +12,7 @@ from relay.store.read.reader import Reader
 from relay.store.read.search import Gaps
 
 EVENTS_IN_A_STEP = 100_000
-"""Rows of the index in one statement: some 15 ms, then the writer's log may start over."""
+"""Rows of the index per statement: some 15 ms, then the WAL can start over."""
 
 _UPTO = "SELECT coalesce((SELECT value FROM marks WHERE name = 'events_upto'), 0)"
 
@@ -36,10 +36,10 @@ class EventCount:
 
 
 def counted(reader: Reader, captures: int, upto: int) -> EventCount:
-    """Count the events of a log's captures up to one.
+    """Count the events of all captures up to an id.
 
     Args:
-        captures: how many those are.
+        captures: the number of these captures.
     """
     indexed = min(reader.rows(_UPTO)[0][0], upto)
     after: str | None = ""
@@ -57,7 +57,7 @@ def counted(reader: Reader, captures: int, upto: int) -> EventCount:
         )[0][0]
         after = last
         gaps.leave()
-    # What is not in the index yet: the newest few thousand at most.
+    # Captures that are not indexed yet: at most the newest few thousand.
     events += reader.rows(_NEWER, (indexed, upto))[0][1]
     return EventCount(captures, events, upto)
 

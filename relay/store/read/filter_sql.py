@@ -1,9 +1,9 @@
-"""A filter as SQL: which rows of `captures` match.
+"""Translates a filter to SQL over `captures`.
 
-Owns the translation. Columns are compared in SQL; target, headers and body go to the filter's own
-operators, which SQL calls as functions, so that and, or and not combine in one place. If possible, SQL
-first checks the bytes (`relay.text.prefilter`), which never rejects a row that the function would accept.
-Text of a filter reaches SQL only as a parameter, and column names only from this file.
+Columns are compared in SQL; target, headers and body are passed to the filter's own operators, which SQL
+calls as functions, so that and, or and not combine in one place. If possible, SQL first checks the bytes
+(`relay.text.prefilter`), which never rejects a row that the function would accept. Text of a filter reaches
+SQL only as a parameter, and column names only from this file.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ would otherwise make `not` of an absent value neither true nor false."""
 
 
 MOST_EVENTS, MOST_WAYS = 8, 50
-"""Event ids of one filter that are looked up in their index, and ways in which each may begin."""
+"""Limits for lookups in the index of event ids: ids per filter, and spellings of each one's start."""
 
 
 class Condition:
-    """One filter's SQL with the functions it calls; a context manager, which removes them again."""
+    """SQL of one filter, with the functions that it calls; a context manager that removes them again."""
 
     def __init__(self, reader: Reader, filter: Filter) -> None:
         self._reader = reader
@@ -47,17 +47,17 @@ class Condition:
             self._reader.remove_function(name, arguments)
 
     def events_upto(self) -> int:
-        """Up to which id the index of events leads to all that matches; 0 where the filter names no event."""
+        """Id up to which the index of events finds every match; 0 if the filter names no event."""
         if self._in_events is None:
             return 0
         found = self._reader.rows("SELECT value FROM marks WHERE name = 'events_upto'")
         return int(found[0][0]) if found else 0
 
     def between(self, low: int, high: int, *, newest_first: bool, through_events: bool = False) -> list[int]:
-        """The matching ids of one window, both ends included.
+        """Matching ids of one window, both ends included.
 
         Args:
-            through_events: look at those alone that the index of events leads to, see `events_upto`.
+            through_events: only search captures found by the index of events, see `events_upto`.
         """
         where = "id BETWEEN :low AND :high"
         if through_events:
@@ -87,7 +87,7 @@ class Condition:
         return None
 
     def _event(self, event_id: str) -> Sql | None:
-        """The same for one event_id, casefolded and ASCII; None where it can be written in too many ways."""
+        """The same for one event_id, casefolded and ASCII; None if it has too many spellings."""
         ways = beginnings(event_id)
         if len(ways) > MOST_WAYS:
             return None
@@ -111,7 +111,7 @@ class Condition:
     def _sql(self, node: Node) -> Sql:
         match node:
             case AllOf(parts):
-                # What calls Python goes last: SQL looks from left to right and stops at a 0.
+                # Calls of Python come last: SQL evaluates from left to right and stops at a 0.
                 cheap_first = sorted(parts, key=_calls_python)
                 return f"({' AND '.join(map(self._sql, cheap_first)) or '1'})"
             case AnyOf(parts):
@@ -199,7 +199,7 @@ class Condition:
         return f"({maybe}) AND {call}"
 
     def _text(self, column: Sql, leaf: columns.Patterned, pattern: Pattern, below: str | None = None) -> Sql:
-        """A pattern over a text column: in SQL where all is ASCII, where the two fold case alike."""
+        """A pattern over a text column: in SQL if all is ASCII, for which both fold case alike."""
         if pattern.is_anything:
             return f"{column} IS NOT NULL"
         piece = pattern.pieces[0]
@@ -220,18 +220,18 @@ class Condition:
         return f"({self._maybe(column, pattern.pieces)}) AND {call}"
 
     def _maybe(self, column: Sql, pieces: Iterable[str]) -> Sql:
-        """Whether a text column may have all these, casefolded."""
+        """Whether a text column may contain all of these, casefolded."""
         like = self._like(column, in_text(pieces))
         return f"CASE WHEN {column} IS NULL THEN 0 WHEN {_is_ascii(column)} THEN {like} ELSE 1 END"
 
     def _if_plain(self, *likes: Sql) -> Sql:
-        """Whether a look at the bytes finds one of these, where that can tell."""
+        """Whether the bytes match one of these; true if the bytes cannot decide."""
         if "1" in likes:
             return "1"
         return f"CASE WHEN plain THEN {' OR '.join(likes)} ELSE 1 END"
 
     def _like(self, text: Sql, pieces: Iterable[str]) -> Sql:
-        """Whether a text has pieces one behind the other; `%` and `_` in them find more, never less."""
+        """Whether a text has these pieces in order; `%` and `_` in them match more, never less."""
         pattern = "%".join(pieces)
         return f"{text} LIKE {self._bind(f'%{pattern}%')}" if pattern else "1"
 
@@ -246,13 +246,13 @@ class Condition:
 
 
 BODY = "CAST(body AS TEXT)"
-"""For LIKE, which takes a BLOB for no text in some builds of SQLite; costs nothing."""
+"""For LIKE, which does not accept a BLOB in some builds of SQLite; costs nothing."""
 
 
 def _is_ascii(column: Sql) -> Sql:
-    """Whether a text has as many characters as bytes: then it holds none beyond ASCII.
+    """Whether a text has as many characters as bytes: then it is ASCII.
 
-    Nor a NUL, at which length() stops. Bytes that are no UTF-8 pass, and have no letter in them.
+    It has no NUL either, at which length() stops. Invalid UTF-8 passes, and has no letters.
     """
     return f"length({column}) = length(CAST({column} AS BLOB))"
 
@@ -275,7 +275,7 @@ def _tried(kind: str) -> Sql:
 
 
 def _origin(origin: Origin) -> Sql:
-    if origin is Origin.RECEIVED:  # As which a word that is none of ours is read, too.
+    if origin is Origin.RECEIVED:  # unknown words are read as this one, too
         others = ", ".join(f"'{each}'" for each in Origin if each is not origin)
         return f"origin NOT IN ({others})"
     return f"origin = '{origin}'"
@@ -306,7 +306,7 @@ def _calls_python(node: Node) -> bool:
     return any(isinstance(leaf, _PYTHON) for leaf in node.leaves())
 
 
-# Texts come to Python as bytes: as text they would have to be valid UTF-8, or the statement fails.
+# Pass texts to Python as bytes: as text they would have to be valid UTF-8, or the statement fails.
 
 
 def _of_text(holds: Callable[[str | None], bool]) -> Callable[[bytes | None], bool]:

@@ -1,6 +1,6 @@
-"""Values to suggest for a filter: those in the columns of the newest captures.
+"""Finds values to suggest for a filter, in the columns of the newest captures.
 
-Owns the limit: only this many of the newest captures are read, however large the database is.
+Reads only a limited number of captures, however large the database is.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from relay.store.read.reader import Reader
 from relay.store.read.search import Gaps
 
 NEWEST = 20_000
-"""Captures that are looked at, some 50 ms of a cold disk."""
+"""Captures that are read: some 50 ms on a cold disk."""
 
 MOST = 100
-"""Values of one key."""
+"""Values per key."""
 
 LONGEST = 1_000
-"""Characters of a value; an event type may be as long as its body."""
+"""Longest value, in characters; an event type may be as long as its body."""
 
 _PATH = "substr(target, 1, instr(target || '?', '?') - 1)"
 
@@ -37,11 +37,11 @@ _HEADERS = """SELECT json_extract(value, '$[0]') AS name
     GROUP BY lower(name) ORDER BY count(*) DESC LIMIT ?"""
 
 HEADERS_OF = 200
-"""Of so many captures the names of headers are taken."""
+"""Captures whose header names are read."""
 
 
 def seen_values(reader: Reader) -> dict[str, list[str]]:
-    """Key of the filter -> its values in the newest captures, the more frequent first."""
+    """Key of the filter -> its values in the newest captures, the most frequent first."""
     newest = reader.newest_id()
     found: dict[str, list[str]] = {}
     gaps = Gaps()

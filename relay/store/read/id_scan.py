@@ -1,6 +1,6 @@
-"""Captures in whose bodies ids stand.
+"""Finds captures whose bodies contain ids.
 
-Owns the look through all bodies: windows of ids with gaps in between, as `relay.store.read.search` does it.
+Searches all bodies in windows with gaps in between, as in `relay.store.read.search`.
 """
 
 from __future__ import annotations
@@ -16,18 +16,17 @@ from relay.store.read.search import scan_windows
 from relay.text.prefilter import in_json
 
 FEW = 6
-"""So many ids SQL looks for faster, one by one, than Python does in a look at the strings of each body."""
+"""Up to this many ids, SQL searches for each faster than Python checks the strings of every body."""
 
 
 def naming(reader: Reader, ids: Set[str]) -> Iterator[tuple[int, list[int]]]:
-    """The captures that may name one of the ids, oldest first, window by window.
+    """Captures that may contain one of the ids, oldest first, window by window.
 
-    None that does is left out, be its id written in JSON escapes; whether one stands where an id is meant is
-    the caller's to see. Half a second for a million captures and one id, 2 s for many. Ends early when the
-    reader is interrupted.
+    Finds all of them, also ids with JSON escapes; the caller checks whether the text is really used as an id.
+    Half a second for a million captures and one id, 2 s for many. Ends early when the reader is interrupted.
 
     Returns:
-        Its progress, as the last id searched, and the ids found since.
+        The last id searched, and the captures found since.
     """
     name = reader.add_function(1, _Naming(ids))
     try:
@@ -48,7 +47,7 @@ def naming(reader: Reader, ids: Set[str]) -> Iterator[tuple[int, list[int]]]:
 
 
 def _condition(ids: Set[str], otherwise: str) -> tuple[str, dict[str, Any]]:
-    """SQL over a row of captures, and its parameters; `otherwise` is asked where the bytes cannot tell."""
+    """SQL over a row of captures, and its parameters; uses `otherwise` if the bytes do not decide."""
     patterns = ["%".join(in_json((each,))) for each in ids]
     if not 0 < len(ids) <= FEW or not all(patterns):
         return otherwise, {}
@@ -58,16 +57,16 @@ def _condition(ids: Set[str], otherwise: str) -> tuple[str, dict[str, Any]]:
 
 
 class _Naming:
-    """Whether a body has one of some ids for the whole of a string."""
+    """Whether a body has a string that is one of the ids."""
 
     def __init__(self, ids: Set[str]) -> None:
         self._ids = ids
         self._written = {each.encode("utf-8", "surrogatepass") for each in ids}
         self._always_parse = any(in_json((each,)) != (each,) for each in ids)
-        """One of them may be written in escapes other than by number."""
+        """Whether one of them may be written with escapes other than \\u."""
 
     def __call__(self, body: bytes) -> bool:
-        # Between two quotes: one cut for all ids, in a third of the time that a regular expression takes.
+        # Split at quotes: once for all ids, in a third of the time of a regular expression.
         if not self._written.isdisjoint(body.split(b'"')):
             return True
         if 92 not in body or not (self._always_parse or b"\\u" in body):

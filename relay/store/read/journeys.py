@@ -1,4 +1,4 @@
-"""A journey, read from the database: passes over all bodies find everything that belongs to one id."""
+"""Reads a journey from the database: passes over all bodies find the captures of one id."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ class Looking:
     """The progress of a search through the database."""
 
     ids: int
-    """How many are looked for in this pass."""
+    """Number of ids to find in this pass."""
     looked_at: int
-    """Captures of the log, or of those that may name an id."""
+    """Captures searched; or read, of those that may contain an id."""
     of: int
     reads: bool = False
     """Whether it is reading the captures that may contain an id."""
@@ -52,17 +52,17 @@ Tell = Callable[[Looking], None]
 def journey_of(
     reader: Reader, id: str, *, begin_with: int | None = None, tell: Tell = lambda looking: None
 ) -> tuple[Journey, int]:
-    """The journey of an id, and how many captures it would have beyond MOST_STEPS.
+    """The journey of an id, and the number of its captures beyond MOST_STEPS.
 
-    For an event_id, follows the object that its event is about.
+    For an event_id, follows the object of its event.
 
     Args:
         begin_with: a capture that contains it, if known: its other ids are followed in the first pass.
         tell: called with the progress at least ten times a second.
 
     Raises:
-        NotFound: no event in the log has this id.
-        RelayError: `stopped` where the reader was interrupted.
+        NotFound: no event in the database has this id.
+        RelayError: `stopped`, the reader was interrupted.
     """
     first = [] if begin_with is None else [begin_with]
     if not first and (first := reader.by_event(id)[:1]):
@@ -89,7 +89,7 @@ def _followed(reader: Reader, id: str, first: Sequence[int], tell: Tell) -> tupl
     numbers: set[int] = set()
 
     def take(found: Sequence[int]) -> set[str]:
-        """Add the captures that belong; returns the new ids in them."""
+        """Add the captures that belong; return the new ids in them."""
         new: set[str] = set()
         for at, (number, body, _) in enumerate(bodies(reader, found)):
             if at % READ_AT_ONCE == READ_AT_ONCE - 1:
@@ -127,7 +127,7 @@ def stopped() -> RelayError:
 
 
 def _about(reader: Reader, number: int) -> str | None:
-    """The id that a capture's event is about: its own, or the first that it contains."""
+    """The id of the event's object: its own, or the first that it contains."""
     for _, body, _ in bodies(reader, (number,)):
         ids = ids_of(value_of(body))
         own = next((each for each in ids if each.path == "payload.id"), None)

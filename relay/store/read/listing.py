@@ -1,7 +1,7 @@
 """Captures as rows of a list, without headers and bodies.
 
-Owns the light queries for a screen that scrolls through a million captures. Reads no body: its
-length is in the row's header, so that a page of rows touches no overflow page.
+Owns the fast queries for a screen that scrolls through a million captures. Reads no body: its length is in
+the row's header, so a page of rows touches no overflow page.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from relay.store.read.reader import IDS_AT_ONCE, Reader
 from relay.store.read.search import Gaps
 
 IDS_IN_A_STEP = 100_000
-"""Ids of one statement when all are wanted: some 20 ms, then the writer's log may start over."""
+"""Ids per statement when reading all: some 20 ms, then the WAL can start over."""
 
 _COLUMNS = """captures.id, captures.received_at, captures.method, captures.target, captures.event_type,
     captures.signature, captures.shape, captures.repeat_of, captures.origin, captures.answer,
@@ -28,16 +28,16 @@ _COLUMNS = """captures.id, captures.received_at, captures.method, captures.targe
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """From which id to which a log goes; both 0 where it is empty."""
+    """First and last id in the database; both 0 if it is empty."""
 
     first: int
     last: int
     removed: int = 0
-    """How many captures were ever removed: where it changes, some went."""
+    """Number of captures ever removed: a change means that some were."""
 
 
 def fetch(reader: Reader, ids: Sequence[int]) -> dict[int, CaptureRow]:
-    """The rows of ids, those that exist; any number, though a screen asks for a page."""
+    """Rows of the ids that exist; any number, although a screen asks for a page."""
     found: dict[int, CaptureRow] = {}
     for start in range(0, len(ids), IDS_AT_ONCE):
         page = ids[start : start + IDS_AT_ONCE]
@@ -52,7 +52,7 @@ def fetch(reader: Reader, ids: Sequence[int]) -> dict[int, CaptureRow]:
 
 
 def span(reader: Reader) -> Span:
-    """Where the log begins and ends, and whether some went; costs microseconds."""
+    """First and last id, and the number removed; costs microseconds."""
     first, last, removed = reader.rows(
         "SELECT (SELECT min(id) FROM captures), (SELECT max(id) FROM captures),"
         " (SELECT value FROM marks WHERE name = 'removed')"
@@ -61,7 +61,7 @@ def span(reader: Reader) -> Span:
 
 
 def is_dense(reader: Reader, span: Span) -> bool:
-    """Whether every id of a span is there: then row n of a list is id first + n, and no ids are kept.
+    """Whether every id of a span exists: then row n of a list is id first + n, and no ids are kept.
 
     Counts the captures: 0.2 s for a million.
     """
@@ -82,7 +82,7 @@ def all_ids(reader: Reader, span: Span) -> array[int]:
 
 
 def arrivals(reader: Reader, since: datetime, most: int) -> list[datetime]:
-    """When the newest captures came, at most so many and none from before a time; newest first."""
+    """Arrival times of at most this many of the newest captures since a time; newest first."""
     found = reader.rows("SELECT received_at FROM captures ORDER BY id DESC LIMIT ?", (most,))
     return [rows.time(at) for (at,) in found if at >= to_micros(since)]
 
@@ -114,7 +114,7 @@ def _row(row: rows.Row, deliveries: tuple[Delivery, ...]) -> CaptureRow:
 
 
 def event_ids(reader: Reader, ids: Sequence[int]) -> list[str]:
-    """The event_ids of captures, by their order in the log; those that have none are left out."""
+    """Event_ids of captures, in order of id; those without one are left out."""
     found: list[str] = []
     for start in range(0, len(ids), IDS_AT_ONCE):
         page = ids[start : start + IDS_AT_ONCE]

@@ -11,7 +11,7 @@ from relay.store import identity
 from relay.store.opening import open_database
 
 _NO_SHM = ("SQLITE_CANTOPEN", "SQLITE_READONLY")
-"""How SQLite says that it cannot make the file that readers and writer share; builds differ."""
+"""SQLite's errors when it cannot create the file that readers and writer share; builds differ."""
 
 
 def open_reader(path: Path, wait_s: float) -> sqlite3.Connection:
@@ -21,8 +21,8 @@ def open_reader(path: Path, wait_s: float) -> sqlite3.Connection:
         try:
             identity.is_empty(connection)
         except sqlite3.OperationalError as error:
-            # A folder that cannot be written holds no `-shm` for us; without a `-wal` nothing is
-            # lost by reading the main file alone, and nobody can be writing it.
+            # In a folder that cannot be written there is no `-shm`; without a `-wal`, reading only the main
+            # file loses nothing, and no process can be writing it.
             if not error_name(error).startswith(_NO_SHM) or os.path.exists(f"{path}-wal"):
                 raise
             connection.close()
@@ -36,7 +36,7 @@ def open_reader(path: Path, wait_s: float) -> sqlite3.Connection:
 
 def _connect(path: Path, mode: str, wait_s: float) -> sqlite3.Connection:
     connection = open_database(path, mode, timeout_s=wait_s)
-    # Other programs may have stored bytes that are no UTF-8; reading them must not raise.
+    # Other programs may have stored invalid UTF-8; reading it must not raise.
     connection.text_factory = _text
     connection.execute("PRAGMA query_only = ON")
     connection.execute("PRAGMA trusted_schema = OFF")
@@ -48,7 +48,7 @@ def _text(data: bytes) -> str:
 
 
 def error_name(error: sqlite3.Error) -> str:
-    """SQLite's own name of an error; errors of Python's module itself have none."""
+    """SQLite's name of an error; errors of Python's own module have none."""
     return getattr(error, "sqlite_errorname", "")
 
 

@@ -1,7 +1,7 @@
-"""The capture before one that has its event type, looked for back through the log.
+"""Finds the previous capture of the same event type.
 
-Types have no index: a rare one is looked for in windows of ids, with gaps in between in which the writer's
-log can start over, as `relay.store.read.search` does it.
+Types have no index: the search goes back through windows of ids, with gaps in between in which the WAL can
+start over, as in `relay.store.read.search`.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from relay.store.read.reader import Reader
 from relay.store.read.search import GAP_S
 
 WINDOW = 20_000
-"""Ids of one statement: some 20 ms."""
+"""Ids per statement: some 20 ms."""
 
 
 def previous_of_type(reader: Reader, number: int, tell: Callable[[int], None] | None = None) -> int | None:
-    """The newest capture before one that has its event type; None when there is none.
+    """The newest capture before this one with the same event type; None if there is none.
 
     Args:
         tell: called after each window with the number of ids searched.
 
     Raises:
-        RelayError: `stopped` where the reader was interrupted.
+        RelayError: `stopped`, the reader was interrupted.
     """
     before = reader.interruptions
     oldest, end = reader.oldest_id(), number

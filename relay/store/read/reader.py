@@ -1,8 +1,8 @@
-"""Reading the database, with or without a running engine.
+"""Reads the database, with or without a running engine.
 
 Owns read-only connections. Each method fetches its whole result and leaves no transaction open,
-because the WAL can only start over while there is no reader (a reader that loops has to leave
-gaps of 10 ms, see `relay.store.read.search`). Writes nothing and cannot checkpoint.
+because the WAL can only start over while nothing reads (a looping reader must leave gaps of
+10 ms, see `relay.store.read.search`). Writes nothing and cannot checkpoint.
 """
 
 from __future__ import annotations
@@ -26,36 +26,34 @@ from relay.store.columns import EVENT_KEY
 from relay.store.read.opening import error_name, open_reader, unreadable
 
 NOT_INDEXED = "id > coalesce((SELECT value FROM marks WHERE name = 'events_upto'), 0)"
-"""SQL for captures that the index of events does not hold yet: the newest few thousand at most."""
+"""SQL for captures that are not in the index of events yet: at most the newest few thousand."""
 
 IDS_AT_ONCE = 500
-"""Bound parameters of one statement; SQLite of old builds takes 999."""
+"""Bound parameters per statement; old builds of SQLite allow 999."""
 
 Function = Callable[..., Any]
 
 
 class Reader:
-    """One read-only connection to a log; a context manager.
+    """A read-only connection to a database; a context manager.
 
-    May be handed from thread to thread, but serves one at a time; only `interrupt` may be
-    called while another thread is inside.
+    Threads may share it, one at a time; only `interrupt` may be called while another uses it.
     """
 
     def __init__(self, path: Path, *, wait_s: float = 1.0) -> None:
-        """Open it.
-
+        """
         Args:
-            path: the log.
+            path: the database.
             wait_s: how long to wait for a lock; a screen that must not freeze waits less.
 
         Raises:
-            NotFound: there is no such file.
-            RelayError: `foreign-database`, `newer-database` or `older-database`, `unsafe-file`, or
-                `unreadable-database` where the file cannot be read.
+            NotFound: the file does not exist.
+            RelayError: `foreign-database`, `newer-database`, `older-database`, `unsafe-file` or
+                `unreadable-database`.
         """
         self.path = path
         self.interruptions = 0
-        """How often `interrupt` was called: work in several steps ends when this changes."""
+        """Number of calls of `interrupt`: work in several steps ends when it changes."""
         self._function_numbers = count()
         if not os.path.exists(path):
             raise NotFound(
@@ -93,7 +91,7 @@ class Reader:
         """All rows of one statement of `relay.store`; values come in as parameters only.
 
         Raises:
-            RelayError: `unreadable-database` where the file is damaged, or locked for longer than it waits.
+            RelayError: `unreadable-database`, the file is damaged or locked for longer than `wait_s`.
         """
         try:
             return self._connection.execute(sql, parameters).fetchall()
@@ -103,14 +101,14 @@ class Reader:
             raise unreadable(self.path, error) from error
 
     def add_function(self, arguments: int, function: Function) -> str:
-        """Register a pure Python function with SQL; returns its name there."""
+        """Register a pure Python function with SQL; return its name there."""
         name = f"leaf_{next(self._function_numbers)}"
         self._connection.create_function(name, arguments, function, deterministic=True)
         return name
 
     def remove_function(self, name: str, arguments: int) -> None:
-        """Forget a function of `add_function`; a search that is dropped late does so after `close`."""
-        with suppress(sqlite3.ProgrammingError):  # Closed, and its functions with it.
+        """Remove a function of `add_function`; may be called after `close`."""
+        with suppress(sqlite3.ProgrammingError):  # the connection is closed
             self._connection.create_function(name, arguments, None)
 
     def data_version(self) -> int:
@@ -118,22 +116,22 @@ class Reader:
         return int(self.rows("PRAGMA data_version")[0][0])
 
     def newest_id(self) -> int:
-        """The id of the newest capture; 0 when there is none."""
+        """Id of the newest capture; 0 if there is none."""
         return int(self.rows("SELECT coalesce(max(id), 0) FROM captures")[0][0])
 
     def oldest_id(self) -> int:
-        """The id of the oldest capture that is still there; 0 when there is none."""
+        """Id of the oldest capture; 0 if there is none."""
         return int(self.rows("SELECT coalesce(min(id), 0) FROM captures")[0][0])
 
     def last_before(self, at: datetime) -> int:
-        """The newest capture that came before an aware datetime; 0 when none did."""
+        """Id of the newest capture from before an aware datetime; 0 if there is none."""
         found = self.rows(
             "SELECT id FROM captures WHERE received_at < ? ORDER BY id DESC LIMIT 1", (to_micros(at),)
         )
         return int(found[0][0]) if found else 0
 
     def removable(self, before: datetime) -> int:
-        """How many captures a removal of those from before an aware datetime takes: starred ones stay."""
+        """Number of captures from before an aware datetime, without starred ones."""
         (found,) = self.rows(
             "SELECT count(*) FROM captures"
             " WHERE id <= ? AND id NOT IN (SELECT capture_id FROM notes WHERE starred = 1)",
@@ -142,14 +140,14 @@ class Reader:
         return int(found[0])
 
     def capture(self, number: int) -> Capture | None:
-        """One capture with its note and deliveries; None when there is none with this id."""
+        """One capture with its note and deliveries; None if the id does not exist."""
         found = self.captures((number,))
         return found[0] if found else None
 
     def captures(self, ids: Iterable[int]) -> list[Capture]:
-        """Captures in the order asked for, with notes and deliveries; ids that do not exist are left out.
+        """Captures in the given order, with notes and deliveries; ids that do not exist are left out.
 
-        All bodies are in memory at once: ask for pages (`relay.store.read.selection.fetched` makes them).
+        All bodies are in memory at once: read in pages (`relay.store.read.selection.fetched`).
         """
         found: list[Capture] = []
         left = iter(ids)
@@ -167,7 +165,7 @@ class Reader:
         return found
 
     def deliveries(self, ids: Sequence[int]) -> dict[int, tuple[Delivery, ...]]:
-        """The deliveries of captures, by capture id, in order of delivery id; at most IDS_AT_ONCE ids."""
+        """Deliveries by capture id, in order of delivery id; for at most IDS_AT_ONCE ids."""
         grouped: dict[int, tuple[Delivery, ...]] = defaultdict(tuple)
         for row in self.rows(
             f"SELECT {rows.DELIVERY_COLUMNS} FROM deliveries"
@@ -179,7 +177,7 @@ class Reader:
         return grouped
 
     def existing(self, ids: Iterable[int]) -> list[int]:
-        """Those of the ids that are captures, in the order asked for."""
+        """The ids that exist, in the given order."""
         found: list[int] = []
         left = iter(ids)
         while page := list(islice(left, IDS_AT_ONCE)):
@@ -195,7 +193,7 @@ class Reader:
         return found
 
     def sizes(self, ids: Sequence[int]) -> dict[int, int]:
-        """The bytes of each body, without reading any; at most IDS_AT_ONCE ids."""
+        """Sizes of bodies in bytes, without reading them; for at most IDS_AT_ONCE ids."""
         wanted = [number for number in ids if _is_storable(number)]
         return dict(
             self.rows(
@@ -219,7 +217,7 @@ class Reader:
         """The captures of one event, oldest first.
 
         Args:
-            key: its event_id; of an event without one, `same_event` has more.
+            key: its event_id; for an event without one, use `same_event`.
         """
         found = self.rows(
             "SELECT capture_id FROM events WHERE event_id = ?"
@@ -229,15 +227,15 @@ class Reader:
         return [number for (number,) in found]
 
     def same_event(self, number: int) -> list[int]:
-        """The captures of the event that a capture reports, itself too, oldest first; none for no event.
+        """All captures of a capture's event, oldest first, including itself; none if it is not an event.
 
-        Events without an event_id are the same where their bodies are.
+        Events without an event_id are the same if their bodies are.
         """
         found = self.rows(f"SELECT {EVENT_KEY} FROM captures WHERE id = ?", (number,))
         return self.by_event(found[0][0]) if found and found[0][0] is not None else []
 
     def hashes(self, ids: Iterable[int]) -> dict[int, str]:
-        """The hash of each body, without reading any."""
+        """Hashes of bodies, without reading them."""
         found: dict[int, str] = {}
         left = iter(ids)
         while page := list(islice(left, IDS_AT_ONCE)):
@@ -250,7 +248,7 @@ class Reader:
         """Every attempt of every delivery of a capture, in the order they were made.
 
         Args:
-            newest: at most so many, the newest ones; answers come whole, up to 1 MiB each.
+            newest: only this many of the newest; responses are read whole, up to 1 MiB each.
         """
         found = self.rows(
             f"SELECT {rows.ATTEMPT_COLUMNS} FROM attempts"
@@ -261,7 +259,7 @@ class Reader:
         return [rows.attempt(row) for row in reversed(found)]
 
     def has_taken(self, target: str) -> bool:
-        """Whether a target ever answered 200 to a capture whose signature was valid."""
+        """Whether a target ever answered 200 to a capture with a valid signature."""
         return bool(
             self.rows(
                 "SELECT EXISTS (SELECT 1 FROM attempts"
@@ -273,17 +271,17 @@ class Reader:
         )
 
     def has_deliveries(self) -> bool:
-        """Whether any capture was ever to be sent on."""
+        """Whether any delivery was ever queued."""
         return bool(self.rows("SELECT EXISTS (SELECT 1 FROM deliveries)")[0][0])
 
     def newest_attempt_id(self) -> int:
-        """The id of the attempt that was recorded last; 0 when there is none."""
+        """Id of the last recorded attempt; 0 if there is none."""
         return int(self.rows("SELECT coalesce(max(id), 0) FROM attempts")[0][0])
 
     def attempts_after(self, after: int, limit: int, upto: int | None = None) -> list[AttemptEvent]:
-        """At most `limit` attempts with ids above `after`, as they were recorded, none above `upto`.
+        """At most `limit` attempts with ids above `after`, in order of recording, none above `upto`.
 
-        Answers come whole, up to 1 MiB each: ask for a few at a time.
+        Responses are read whole, up to 1 MiB each: read a few at a time.
         """
         last = _LARGEST if upto is None else min(upto, _LARGEST)
         return [
@@ -298,7 +296,7 @@ class Reader:
         ]
 
     def counts(self) -> CaptureTotals:
-        """How much there is: two passes that read no body, but each page of the table and of an index."""
+        """Totals of the database: two passes over every page of the table and of an index, without bodies."""
         signatures: dict[Signature, int] = {}
         captures = repeats = 0
         for word, number, repeated in self.rows(

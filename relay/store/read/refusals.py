@@ -1,4 +1,4 @@
-"""Refusals as rows: the newest, those that came since, and how many there are of each reason."""
+"""Reads refusals: the newest, those since an id, and totals by reason."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from relay.store.rows import REFUSAL_COLUMNS
 
 
 def newest_id(reader: Reader) -> int:
-    """The id of the newest refusal; 0 when there is none. Costs microseconds."""
+    """Id of the newest refusal; 0 if there is none. Costs microseconds."""
     return int(reader.rows("SELECT coalesce(max(id), 0) FROM refusals")[0][0])
 
 
@@ -27,18 +27,18 @@ def newest(reader: Reader, limit: int, reason: str | None = None) -> list[Refusa
 
 
 def newer(reader: Reader, after: int) -> list[Refusal]:
-    """Refusals above an id, oldest first: with 0 all there are, 30 ms where the table is full."""
+    """Refusals above an id, oldest first; 0 reads all, in 30 ms if the table is full."""
     found = reader.rows(f"SELECT {REFUSAL_COLUMNS} FROM refusals WHERE id > ? ORDER BY id", (after,))
     return [rows.refusal(row) for row in found]
 
 
 def tally(reader: Reader) -> RefusalTotals:
-    """How many there are, and how many rows made room for newer ones; 5 ms where the table is full."""
+    """Totals by reason, and the number of rows dropped for newer ones; 5 ms if the table is full."""
     found = reader.rows(
         "SELECT reason, sum(count), count(*), min(id), min(at) FROM refusals"
         " GROUP BY reason ORDER BY 2 DESC, 1"
     )
-    # Ids are never given twice, and rows go only from the oldest on.
+    # Ids are never reused, and the oldest rows are dropped first.
     oldest = min((row[3] for row in found), default=1)
     return RefusalTotals(
         by_reason={reason: count for reason, count, *_ in found},

@@ -1,4 +1,4 @@
-"""The captures of one event, read from the database."""
+"""Reads the captures of one event."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from relay.store.read.reader import Reader
 from relay.store.read.selection import fetched
 
 MOST_TRIES = 50
-"""Captures of one event that are looked at; Lean makes 7."""
+"""Limit of captures read per event; Lean makes 7."""
 
 
 def tries(reader: Reader, number: int) -> EventRetries | None:
-    """The captures of the event that a capture reports, without bodies; None where it is the only one.
+    """All captures of a capture's event, without bodies; None if it is the only one.
 
-    Of more than MOST_TRIES the oldest, and the capture itself.
+    If there are more than MOST_TRIES, the oldest and the capture itself.
     """
     ids = reader.same_event(number)
     if len(ids) < 2:
         return None
     wanted = ids[:MOST_TRIES] if number in ids[:MOST_TRIES] else [*ids[: MOST_TRIES - 1], number]
-    # Bodies may be large, and what they say is told by their hashes.
+    # Bodies may be large, and their hashes are enough to compare them.
     return retries_of([replace(capture, body=b"") for capture in fetched(reader, wanted)])
 
 
 def other_bytes(reader: Reader, tries: EventRetries, capture: Capture, most: int) -> tuple[Difference, ...]:
-    """How a capture's body differs from the first one of its event, at most `most`; `a` is the first.
+    """At most `most` differences of a capture's body from the first one of its event, which is `a`.
 
-    Large bodies take their time.
+    Slow for large bodies.
     """
     own = tries.of(capture.id)
     if own is None or own.same_bytes:
@@ -42,7 +42,7 @@ def other_bytes(reader: Reader, tries: EventRetries, capture: Capture, most: int
 
 
 def other_bodies(reader: Reader, number: int) -> Iterator[tuple[int, bytes]]:
-    """The bodies of the other captures of an event, oldest first, one in memory at a time."""
+    """Bodies of the other captures of an event, oldest first, one in memory at a time."""
     for other in islice((each for each in reader.same_event(number) if each != number), MOST_TRIES):
         capture = reader.capture(other)
         if capture is not None:

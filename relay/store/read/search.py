@@ -1,8 +1,8 @@
-"""Searching a database: find the captures that match a filter, window by window.
+"""Searches a database for the captures that match a filter, window by window.
 
-Owns the order of the search. It goes through windows of ids and leaves a gap after each, in which it
-holds no snapshot: otherwise the WAL could not start over and would grow for as long as the search
-takes. `relay.store.read.filter_sql` translates the filter to SQL.
+Goes through windows of ids and leaves a gap after each, in which it holds no snapshot: otherwise the WAL
+could not start over and would grow during the whole search. `relay.store.read.filter_sql` translates the
+filter to SQL.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ T = TypeVar("T")
 
 FIRST_WINDOW = 2_000
 LARGEST_WINDOW = 200_000
-"""Ids of one statement: a first page comes soon, and later ones cost few gaps."""
+"""Largest number of ids per statement; windows start small, so that a first page comes soon."""
 
 GROWTH, WINDOW_S = 4, 0.1
-"""A window is so many times larger than the one before at most, and as large as is read in that time."""
+"""A window is at most this many times larger than the previous one, and takes about this time."""
 
 GAP_S = 0.01
 """Longer than the writer waits before it tries a checkpoint again (5 ms)."""
 
 READING_S = 0.05
-"""How long other readers may go from statement to statement before they leave a gap."""
+"""Time that other readers may read continuously before they leave a gap."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Window:
     ids: list[int]
     """The ids found, in the order of the search."""
     upto: int
-    """How far the search has come: the last id that it looked at."""
+    """The last id searched."""
 
 
 def search(
@@ -54,9 +54,9 @@ def search(
     before: int | None = None,
     gap_s: float = GAP_S,
 ) -> Iterator[list[int]]:
-    """The ids of the matching captures, window by window; a window without any yields an empty list.
+    """Ids of the matching captures, window by window; a window without any yields an empty list.
 
-    Has the arguments of `scan`, and ends in the same way.
+    Arguments and end as for `scan`.
     """
     for window in scan(reader, filter, newest_first=newest_first, after=after, before=before, gap_s=gap_s):
         yield window.ids
@@ -84,7 +84,7 @@ def scan(
             first = max(after + 1, reader.oldest_id())
             last = reader.newest_id() if before is None else min(before - 1, reader.newest_id())
             spans = _spans(first, last, condition.events_upto(), newest_first=newest_first)
-        except sqlite3.OperationalError:  # Interrupted before the first window.
+        except sqlite3.OperationalError:  # interrupted before the first window
             return
         for low, high, is_indexed in spans:
             ask = partial(condition.between, newest_first=newest_first, through_events=is_indexed)
@@ -110,7 +110,7 @@ def scan_windows(
     gap_s: float = GAP_S,
     width: int = FIRST_WINDOW,
 ) -> Iterator[tuple[tuple[int, int], T]]:
-    """Run a statement on each window of ids, from one end to the other; yields the window and its result.
+    """Run a statement on each window of ids, from one end to the other; yield the window and its result.
 
     Ends early, without an error, when `reader.interrupt()` is called.
 
@@ -144,20 +144,20 @@ def scan_windows(
 
 
 def _spans(first: int, last: int, indexed: int, *, newest_first: bool) -> list[tuple[int, int, bool]]:
-    """Split the ids in two, in the order of a search: those in an index, up to an id, and the rest."""
+    """Split the ids in two, in the order of a search: the indexed ones, up to an id, and the rest."""
     spans = [(first, min(indexed, last), True), (max(first, indexed + 1), last, False)]
     there = [span for span in spans if span[0] <= span[1]]
     return there[::-1] if newest_first else there
 
 
 class Gaps:
-    """Leaves gaps in reading that goes on statement after statement: a fifth of the time at most."""
+    """Leaves gaps in continuous reading: at most a fifth of the time."""
 
     def __init__(self) -> None:
         self._since = monotonic()
 
     def leave(self) -> None:
-        """Between two statements: pauses if the last gap is long ago."""
+        """Between two statements, pause if the last gap was long ago."""
         if monotonic() - self._since > READING_S:
             sleep(GAP_S)
             self._since = monotonic()

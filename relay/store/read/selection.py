@@ -1,4 +1,4 @@
-"""The captures of a SELECTION, from the database: oldest first, in pages small enough for memory."""
+"""Reads the captures of a SELECTION, oldest first, in pages small enough for memory."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ PAGE = 100
 """Captures in memory at once, if their bodies are small."""
 
 BYTES_AT_ONCE = 8 * 1024 * 1024
-"""Bytes of bodies in memory at once; a larger body comes alone."""
+"""Bytes of bodies in memory at once; a larger body has its own page."""
 
 
 def select_ids(reader: Reader, words: Sequence[str], now: datetime) -> Iterator[int]:
-    """The ids of a selection, oldest first, each once, and at least one.
+    """Ids of a selection, oldest first, each once, and at least one.
 
     Raises:
-        UsageError: the words are a wrong filter, or nearly ids.
-        NotFound: nothing is selected; the message names it.
+        UsageError: the words are not a valid filter, or are nearly ids.
+        NotFound: nothing is selected; names the selection.
     """
     ids = ids_of(reader, parse_selection(words, now))
     for first in ids:
@@ -54,7 +54,7 @@ def fetched(reader: Reader, ids: Iterable[int]) -> Iterator[Capture]:
 
 
 def pages(reader: Reader, ids: Iterable[int]) -> Iterator[list[Capture]]:
-    """The same page by page; a page may be empty."""
+    """As `fetched`, page by page; a page may be empty."""
     gaps = Gaps()
     left = iter(ids)
     while page := list(islice(left, PAGE)):
@@ -64,7 +64,7 @@ def pages(reader: Reader, ids: Iterable[int]) -> Iterator[list[Capture]]:
 
 
 def _parts(page: list[int], sizes: dict[int, int]) -> Iterator[list[int]]:
-    """A page cut where its bodies would be more than BYTES_AT_ONCE, but for a single one."""
+    """Split a page so that its bodies are at most BYTES_AT_ONCE, except a single larger one."""
     part: list[int] = []
     held = 0
     for number in page:
@@ -77,10 +77,10 @@ def _parts(page: list[int], sizes: dict[int, int]) -> Iterator[list[int]]:
 
 
 def ids_of(reader: Reader, selection: Selection) -> Iterator[int]:
-    """The ids of a selection that was read before, which may be none.
+    """Ids of a parsed selection, maybe none.
 
     Raises:
-        NotFound: ids or an event are not there; the message names them.
+        NotFound: ids or an event do not exist; names them.
     """
     match selection:
         case Ids():

@@ -1,7 +1,7 @@
-"""SELECTION read from words: ids, one Lean event_id, or a filter.
+"""Parses a SELECTION: ids, one Lean event_id, or a filter.
 
-Owns how to distinguish these, and the rejection of words that look like ids but are not: taken for a text
-to search for, they would find nothing, or in `prune` the wrong captures.
+Owns how to distinguish these, and rejects words that look like ids but are not: as a search text they would
+find nothing, or in `prune` the wrong captures.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _IDS = re.compile(r"(\d{1,18})?(\.\.)?(\d{1,18})?", re.ASCII)
 _EVENT_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 
 _TOKENS = re.compile(r'(?:"(?:\\.|[^"\\])*"|[^\s"]|")+')
-"""Words as the filter language sees them: blanks in quotes separate nothing."""
+"""Words of the filter language: spaces in quotes do not separate them."""
 
 _NEARLY_IDS = re.compile(
     r"#\d+"
@@ -44,7 +44,7 @@ class Range:
 
     @property
     def is_one(self) -> bool:
-        """It names a single capture, so that its absence is an error."""
+        """Whether it names a single capture, whose absence is an error."""
         return self.first is not None and self.first == self.last
 
 
@@ -115,7 +115,7 @@ def _check_not_nearly_ids(token: str, *, alone: bool) -> None:
     """Reject words that are meant as ids but would be read as a text filter.
 
     Raises:
-        UsageError: with how to write it.
+        UsageError: shows the right form.
     """
     token = token.strip("()")
     parts = [part for part in token.split(",") if part]

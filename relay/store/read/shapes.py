@@ -10,7 +10,7 @@ from relay.store.read.search import Gaps
 from relay.text.decoding import encoding_of
 
 IDS_AT_ONCE = 2_000
-"""Ids of one look for captures without a shape: most may have one already."""
+"""Ids per search for captures without a shape; most may have one already."""
 
 
 def unjudged(reader: Reader, after: int, upto: int, limit: int) -> tuple[list[int], int]:
@@ -31,7 +31,7 @@ def unjudged(reader: Reader, after: int, upto: int, limit: int) -> tuple[list[in
 
 
 def outdated(reader: Reader, version: str) -> Iterator[int]:
-    """Captures that another version of the catalogue judged, or none did; oldest first."""
+    """Captures not checked with this version of the catalogue, oldest first."""
     gaps = Gaps()
     after, newest = reader.oldest_id() - 1, reader.newest_id()
     while after < newest:
@@ -46,7 +46,7 @@ def outdated(reader: Reader, version: str) -> Iterator[int]:
 
 
 def bodies(reader: Reader, ids: Sequence[int]) -> Iterator[tuple[int, bytes, str]]:
-    """The bodies of captures with their Content-Encoding, one in memory at a time, without those removed."""
+    """Bodies of existing captures with their Content-Encoding, one in memory at a time."""
     for number in ids:
         for headers, body in reader.rows("SELECT headers, body FROM captures WHERE id = ?", (number,)):
             yield number, body, encoding_of(rows.headers(headers))

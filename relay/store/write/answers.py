@@ -1,4 +1,4 @@
-"""Corrections of the stored answer, where the caller got another one than the row says.
+"""Corrects the stored response, if the caller got another one.
 
 Plain functions over the writing connection; `Writer.write` and the recorder run them.
 """
@@ -26,7 +26,7 @@ def mark_answered_503(connection: sqlite3.Connection, ids: Sequence[int]) -> Non
 
 
 def mark_unanswered(connection: sqlite3.Connection, ids: Sequence[int]) -> None:
-    """Mark rows whose answer could not be sent, because the caller had left."""
+    """Mark rows whose response could not be sent, because the caller had disconnected."""
     connection.executemany(
         f"UPDATE captures SET answer_reason = coalesce(answer_reason || '; ', '') || '{NOT_WRITTEN}'"
         " WHERE id = ?",

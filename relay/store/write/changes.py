@@ -1,6 +1,6 @@
-"""Changes to stored captures: star, note, verify, refusals, and removal that really removes.
+"""Changes stored captures: star, note, verify, remove. Also stores refusals.
 
-Plain functions over the writing connection, each one transaction's work and short: captures wait
+Plain functions over the writing connection, each the short work of one transaction, as captures wait
 meanwhile. The writer runs them (`Writer.write`).
 """
 
@@ -14,13 +14,13 @@ from relay.models import RefusalEntry
 from relay.store.columns import EVENT_KEY
 
 DELETED_AT_ONCE = 200
-"""Captures of one transaction of a removal: about 10 ms."""
+"""Captures removed per transaction: about 10 ms."""
 
 REFUSALS_KEPT = 10_000
 
 
 def set_star(connection: sqlite3.Connection, ids: Sequence[int], starred: bool) -> int:
-    """Star or unstar captures; returns how many of them exist."""
+    """Star or unstar captures; return how many of them exist."""
     found = _existing(connection, ids)
     connection.executemany(
         "INSERT INTO notes (capture_id, starred) VALUES (?, ?)"
@@ -32,7 +32,7 @@ def set_star(connection: sqlite3.Connection, ids: Sequence[int], starred: bool) 
 
 
 def set_note(connection: sqlite3.Connection, ids: Sequence[int], text: str | None) -> int:
-    """Write a note to captures, or remove it (None); returns how many of them exist."""
+    """Write a note to captures, or remove it (None); return how many of them exist."""
     found = _existing(connection, ids)
     connection.executemany(
         "INSERT INTO notes (capture_id, text) VALUES (?, ?)"
@@ -44,7 +44,7 @@ def set_note(connection: sqlite3.Connection, ids: Sequence[int], text: str | Non
 
 
 def save_signatures(connection: sqlite3.Connection, judged: Iterable[tuple[int, str, str | None]]) -> int:
-    """Replace stored signature states: (id, state, name of the secret); returns how many changed."""
+    """Replace stored signature states: (id, state, name of the secret); return how many changed."""
     changed = 0
     for number, state, name in judged:
         changed += connection.execute(
@@ -58,10 +58,10 @@ def save_signatures(connection: sqlite3.Connection, judged: Iterable[tuple[int, 
 def delete_slice(
     connection: sqlite3.Connection, first: int, last: int, *, starred_too: bool
 ) -> tuple[int, int | None]:
-    """Remove captures of an id range with all that hangs on them, as many as one transaction should.
+    """Remove captures of an id range and everything that belongs to them, up to the limit of a transaction.
 
     Returns:
-        How many went, and the id to go on from; None when the range is done.
+        The number removed, and the id to continue from; None when the range is done.
     """
     keep = "" if starred_too else " AND id NOT IN (SELECT capture_id FROM notes WHERE starred = 1)"
     ids = [
@@ -88,7 +88,7 @@ def delete_slice(
 
 
 def last_before(connection: sqlite3.Connection, received_at: int) -> int:
-    """The newest capture that came before a time (microseconds UTC); 0 for none."""
+    """Id of the newest capture from before a time (microseconds UTC); 0 for none."""
     row = connection.execute(
         "SELECT id FROM captures WHERE received_at < ? ORDER BY id DESC LIMIT 1", (received_at,)
     ).fetchone()
@@ -96,10 +96,10 @@ def last_before(connection: sqlite3.Connection, received_at: int) -> int:
 
 
 def mark_removal(connection: sqlite3.Connection, keep_s: int) -> bool:
-    """Record that `keep` has removed captures; returns whether it is the first removal by one this short.
+    """Record that `keep` has removed captures; return whether it is the first with a value this small.
 
     Args:
-        keep_s: how long captures are kept, in seconds.
+        keep_s: the value of `keep`, in seconds.
     """
     row = connection.execute("SELECT value FROM marks WHERE name = 'keep_s'").fetchone()
     if row is not None and row[0] <= keep_s:
@@ -124,7 +124,7 @@ def empty_wal(connection: sqlite3.Connection) -> bool:
 
 
 def add_refusals(connection: sqlite3.Connection, entries: Sequence[RefusalEntry]) -> None:
-    """Write refusals; only the newest REFUSALS_KEPT stay."""
+    """Store refusals; only the newest REFUSALS_KEPT are kept."""
     connection.executemany(
         "INSERT INTO refusals (at, client, reason, detail, count) VALUES (?, ?, ?, ?, ?)",
         [(entry.at, entry.client, entry.reason, _storable(entry.detail), entry.count) for entry in entries],

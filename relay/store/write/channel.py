@@ -9,7 +9,7 @@ from relay.store.write.protocol import Buffer, Incoming, Kind
 
 
 class Owner(Protocol):
-    """Receives the messages of a channel, and its beginning and end."""
+    """Receives the messages of a channel, and its start and end."""
 
     def on_connected(self, channel: WriterChannel) -> None: ...
     def on_message(self, kind: Kind, payload: Buffer) -> None: ...

@@ -1,8 +1,8 @@
-"""When the write-ahead log is copied back into the database.
+"""Decides when to checkpoint: to copy the WAL back into the database.
 
-Eager and PASSIVE: a pass of some 500 pages takes 1 to 4 ms, and the log restarts from its beginning
-only after a complete pass, so passes are tried whenever nothing waits. Never RESTART or TRUNCATE with
-a wait on the write path: both block behind readers.
+Eager and PASSIVE: a pass of some 500 pages takes 1 to 4 ms, and the WAL restarts from its beginning
+only after a complete pass, so passes are tried whenever nothing waits. Never a waiting RESTART or TRUNCATE
+on the write path: both wait for readers.
 """
 
 from __future__ import annotations
@@ -18,39 +18,39 @@ from relay.processes import holders
 log = logging.getLogger("relay.store")
 
 EAGER_PAGES = 500
-"""From here on the log is copied back as soon as nothing waits."""
+"""From this size on, the WAL is copied as soon as nothing waits."""
 
 APART_S = 0.25
 ENOUGH_PAGES = 2_000
-"""Passes are so far apart unless so much has gathered: under full load a page is changed by many groups,
-and copying it once for all of them is a tenth of the throughput."""
+"""Passes with fewer pages are spaced apart: under full load many groups change the same page, and copying it
+once for all of them saves a tenth of the throughput."""
 
 FORCED_PAGES = 8_000
-"""From here on it is copied back even while captures wait."""
+"""From this size on, it is copied even while captures wait."""
 
 RETRY_S = 0.005
-"""After a pass that a reader kept incomplete; or ten times the duration of the pass, if that is more."""
+"""Pause after a pass that a reader kept incomplete; at least ten times the duration of the pass."""
 
 IDLE_S = 1.0
 SHRINK_BYTES = 32 * 1024 * 1024
-"""A log larger than this is cut to nothing when the writer has been idle for IDLE_S. A smaller one is kept:
-a sync takes half as long again, and more, where the file has to grow."""
+"""A WAL larger than this is truncated when the writer has been idle for IDLE_S. A smaller one is kept: a sync
+takes at least 1.5 times as long if the file has to grow."""
 
 WARN_BYTES = 64 * 1024 * 1024
 WARN_EVERY_S = 60.0
 
 
 class Checkpoints:
-    """The policy and its few numbers; runs on the writer thread, between its transactions."""
+    """The policy and its state; runs on the writer thread, between transactions."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._wal = path.with_name(f"{path.name}-wal")
-        self._pages = EAGER_PAGES  # What an earlier run left in the log is not known: look early.
+        self._pages = EAGER_PAGES  # the size of an earlier run's WAL is unknown: check early
         self._not_before = 0.0
-        """When a pass of few pages may come: one after another would write the same pages again and again."""
+        """Earliest time of a pass with few pages: passes in a row would write the same pages repeatedly."""
         self._retry_at = 0.0
-        """When any pass may come: a reader kept the last one incomplete, or the disk refused it."""
+        """Earliest time of any pass, after a reader kept the last one incomplete or the disk refused it."""
         self._wrote_at = monotonic()
         self._warned_at = -WARN_EVERY_S
         self._shrunk = False
@@ -64,13 +64,13 @@ class Checkpoints:
 
     @property
     def due_in_s(self) -> float:
-        """How long the writer may wait for work before something is due."""
+        """Seconds until something is due."""
         if self._pages >= EAGER_PAGES:
             return max(self._not_before - monotonic(), 0.001)
         return 0.25 if not self._shrunk else 3600.0
 
     def wrote(self, rows: int, size: int) -> None:
-        """Count a transaction's pages, roughly: the pass itself gives the true number.
+        """Estimate a transaction's pages; the pass returns the true number.
 
         A row makes about one page of table and one of its random index; a commit a few more.
         """
@@ -79,7 +79,7 @@ class Checkpoints:
         self._shrunk = False
 
     def is_due(self, *, quiet: bool) -> bool:
-        """Whether something should be copied now.
+        """Whether a pass should run now.
 
         Args:
             quiet: whether no capture waits.
@@ -99,14 +99,14 @@ class Checkpoints:
             self._shrink(connection)
 
     def at_end(self, connection: sqlite3.Connection) -> None:
-        """The last pass, before the connection closes; frames in use remain for the next start."""
+        """Run the last pass, before the connection closes; frames in use remain for the next start."""
         without_waiting(connection, "PRAGMA wal_checkpoint(TRUNCATE)")
 
     def _pass(self, connection: sqlite3.Connection) -> None:
         started = monotonic()
         result = without_waiting(connection, "PRAGMA wal_checkpoint(PASSIVE)")
         now = monotonic()
-        if result is None:  # Disk trouble: the log keeps everything, and the next write says what is wrong.
+        if result is None:  # disk trouble: the WAL keeps everything, and the next write reports the error
             self._not_before = self._retry_at = now + 1.0
             return
         _, in_log, copied = result
@@ -139,7 +139,7 @@ class Checkpoints:
 
 
 def without_waiting(connection: sqlite3.Connection, pragma: str) -> tuple[int, int, int] | None:
-    """Run a checkpoint that gives up rather than wait; None where the disk refused."""
+    """Run a checkpoint that does not wait; None if the disk refused."""
     with suppress(sqlite3.Error):
         connection.execute("PRAGMA busy_timeout = 0")
         try:

@@ -1,4 +1,4 @@
-"""The files that a start creates, so that a failed start removes them again.
+"""Removes the files that a failed start has created.
 
 Removes only files that this start created, and only while its lock is held or was never taken: nothing of
 another engine, and nothing that existed before.
@@ -18,19 +18,19 @@ class CreatedFiles:
     """The files and folders of one start."""
 
     def __init__(self, db: Path, lock: Path) -> None:
-        """Look which of them are missing, before anything is made."""
+        """Remember which of them are missing, before anything is created."""
         names = (*(db.with_name(db.name + side) for side in (*SIDE_FILES, "")), lock)
         self._files = [path for path in names if not os.path.lexists(path)] if not os.path.lexists(db) else []
         self.folders: Sequence[Path] = ()
         """Folders created for the database, the outermost first; set by the caller that creates them."""
 
     def remove_files(self) -> None:
-        """Of a database that was not there before and took nothing; the caller holds its lock."""
+        """Remove the files of a new, empty database; the caller holds its lock."""
         for path in self._files:
             path.unlink(missing_ok=True)
 
     def remove_folders(self) -> None:
-        """Those that are empty again."""
+        """Remove the folders that are empty again."""
         with suppress(OSError):
             for folder in reversed(self.folders):
                 folder.rmdir()

@@ -1,6 +1,6 @@
-"""The engine's side of writing: hands over captures and other changes, and reports when they are committed.
+"""The engine's side of writing: sends captures and other changes to the writing process, and reports commits.
 
-Owns the writing process (`relay.store.write.process`): starts it, ends it, starts another where it dies.
+Owns the writing process (`relay.store.write.process`): starts it, ends it, and replaces it if it dies.
 Futures complete after the COMMIT, never before: this is promise 1, and nothing else in the program may
 answer 200. Runs no SQL.
 """
@@ -44,11 +44,11 @@ PROGRAM = "relay.store.write.process"
 """The module that the writing process runs."""
 
 BYTES_AT_ONCE = 1024 * 1024
-"""A frame is sent when it has so many body bytes, so that large bodies hold the loop up one by one."""
+"""A frame is sent when it has this many body bytes, so that large bodies block the loop one at a time."""
 
 
 KILLED_WITHIN_S = 0.3
-"""How long a killed process is waited for; one that waits for a disk ends when that answers."""
+"""Time to wait for a killed process; one that waits for a disk ends when the disk responds."""
 
 LOOK_EVERY_S = 0.005
 
@@ -65,7 +65,7 @@ class _Waiting:
 
 
 class Writer:
-    """A database's writing process, as the event loop that opened it sees it; use `open`."""
+    """Client of a database's writing process, for the event loop that opened it; use `open`."""
 
     def __init__(
         self,
@@ -93,7 +93,7 @@ class Writer:
         self._jobs: deque[asyncio.Future[Any]] = deque()
         self._newest_id = 0
         self._heard_at = 0.0
-        """When the process last answered; or when it was asked, if nothing waited for it before."""
+        """Time of the process's last answer; or of the request, if none was pending before."""
         self._given_up = False
         self._its_trouble: StoreUnavailable | None = None
         self._our_trouble: StoreUnavailable | None = None
@@ -109,27 +109,27 @@ class Writer:
         timeouts: WriteTimeouts | None = None,
         committed: Callable[[int, int], None] | None = None,
     ) -> Writer:
-        """Start the writing process on a database file that is there (`files.create_private`).
+        """Start the writing process on an existing database file (`files.create_private`).
 
         Args:
             ours: as for `files.open_writer`.
-            lock: descriptor of the engine's lock; it is held until the process has ended too.
+            lock: descriptor of the engine's lock; the process holds it too until it has ended.
             committed: called on the loop after each group with its first id and its size; must be quick.
 
         Raises:
-            RelayError: as `files.open_writer` does.
+            RelayError: as for `files.open_writer`.
         """
         writer = cls(path, lock=lock, timeouts=timeouts, committed=committed)
         writer._newest_id = await writer._start(ours=ours)
         return writer
 
-    # -- what others ask -----------------------------------------------------------------------
+    # -- requests ------------------------------------------------------------------------------
 
     def add(self, row: Row, targets: tuple[Send, ...] = ()) -> asyncio.Future[int]:
         """Store one capture, and a delivery to each target; the future returns its id after the COMMIT.
 
-        The write happens even if the waiter leaves. Raises StoreUnavailable, at once where the store is
-        known to be in trouble, else through the future; StoreClosed after `close`.
+        The write happens even if the waiter leaves. Raises StoreUnavailable, at once if the store is known to
+        be in trouble, else through the future; StoreClosed after `close`.
         """
         if self._closed:
             raise StoreClosed
@@ -156,36 +156,36 @@ class Writer:
         synced: bool = True,
         within_s: float | None = None,
     ) -> T:
-        """Run `work` in one transaction in the writing process and give its result.
+        """Run `work` in one transaction in the writing process and return its result.
 
         Committed when this returns. If the waiter is cancelled the write still happens. Keep it
-        short: captures wait meanwhile. Work and result cross by pickle, so that `work` is a function of
-        `relay.store` or a `partial` of one. Raises StoreClosed after `close`, StoreUnavailable where SQLite
-        cannot write, and whatever else `work` raises, after rolling back.
+        short: captures wait meanwhile. Work and result are pickled, so `work` must be a function of
+        `relay.store` or a `partial` of one. Raises StoreClosed after `close`, StoreUnavailable if SQLite
+        cannot write, and anything else that `work` raises, after rolling back.
 
         Args:
-            synced: False for changes that may be lost if the power fails, but not if this program dies:
-                the commit then waits for no disk, and the next one that does takes it along.
-            within_s: raise StoreUnavailable after so long; the write may still happen. None waits for as long
-                as it takes, for work that blocks no request.
+            synced: False for changes that a power failure may undo, but a crash of this program may not:
+                the commit then does not wait for the disk, and the next synced one includes it.
+            within_s: raise StoreUnavailable after this time; the write may still happen. None for no limit,
+                for work that blocks no request.
         """
         return cast(T, await self._have_done(work, transaction=True, synced=synced, within_s=within_s))
 
     async def outside_transaction(
         self, work: Callable[[sqlite3.Connection], T], *, within_s: float | None = None
     ) -> T:
-        """Run `work` there with no transaction open: for checkpoints and the like."""
+        """Run `work` there without a transaction, for checkpoints and the like."""
         return cast(T, await self._have_done(work, transaction=False, within_s=within_s))
 
     async def settled(self, *, within_s: float | None = None) -> None:
-        """Have the index of events hold all that is committed: before captures are removed."""
+        """Bring the index of events up to date, before captures are removed."""
         await self._have_done(None, transaction=False, within_s=within_s)
 
     def give_up_late(self) -> int:
-        """Fail captures that waited too long, so that no sender waits for a stalled disk; returns how many.
+        """Fail captures that waited too long, so that no sender waits for a stalled disk; return the number.
 
-        Called about four times a second. Such a capture may still be committed; its row then says
-        that it was answered 503.
+        Called about four times a second. Such a capture may still be committed; its row is then marked as
+        answered 503.
         """
         captures, now, given_up = self._captures, monotonic(), 0
         for waiting in captures:
@@ -201,11 +201,11 @@ class Writer:
 
     @property
     def silent_s(self) -> float:
-        """How long the writing process has not answered; 0 where nothing waits for it."""
+        """Seconds for which the writing process has not answered; 0 if nothing is pending."""
         return monotonic() - self._heard_at if self._captures or self._jobs else 0.0
 
     def give_up(self) -> None:
-        """Stop waiting for the writing process: everything pending fails at once, and `close` kills it."""
+        """Stop waiting for the writing process: fail everything pending, and let `close` kill it."""
         self._given_up = True
         self._our_trouble = _too_slow()
         for waiting in self._captures:
@@ -222,27 +222,27 @@ class Writer:
 
     @property
     def waiting(self) -> int:
-        """Captures whose commit is not confirmed yet."""
+        """Number of captures whose commit is not confirmed yet."""
         return sum(not waiting.stored.done() for waiting in self._captures)
 
     @property
     def wal_bytes(self) -> int:
-        """Size of the write-ahead log on disk."""
+        """Size of the WAL on disk."""
         with suppress(OSError):
             return self._wal.stat().st_size
         return 0
 
     @property
     def pid(self) -> int | None:
-        """The writing process; None while there is none."""
+        """Pid of the writing process; None while there is none."""
         return self._process.pid if self._process is not None else None
 
     async def close(self, within_s: float | None = None) -> None:
         """Finish pending work, copy the WAL back into the database, end the process; may be called twice.
 
         Args:
-            within_s: kill the process after this time. Its commits are in the database, and no caller was
-                told that the rest is.
+            within_s: kill the process after this time. Its commits are safe, and all other writes were not
+                confirmed.
         """
         if not self._closed:
             self._hand_over()
@@ -256,7 +256,7 @@ class Writer:
     # -- the process ---------------------------------------------------------------------------
 
     async def _start(self, *, ours: bool) -> int:
-        """Gives the newest id."""
+        """Start the process and return the newest id."""
         here, there = socket.socketpair()
         with there:
             try:
@@ -264,7 +264,7 @@ class Writer:
             except BaseException:
                 here.close()
                 raise
-        # Not before there is a process: nothing else would ever end the wait for its end.
+        # Not before there is a process, or nothing would end the wait for its end.
         self._opened = self._loop.create_future()
         self._ended = self._loop.create_future()
         await self._loop.create_unix_connection(partial(WriterChannel, self), sock=here)
@@ -289,7 +289,7 @@ class Writer:
         )
 
     async def _gone(self, within_s: float | None = None) -> None:
-        """Wait for the end of a process that is ending, and kill it where that takes too long."""
+        """Wait for the process to end, and kill it if that takes too long."""
         process = self._process
         if process is None:
             return
@@ -321,7 +321,7 @@ class Writer:
         if not self._opened.done():
             self._opened.set_exception(RelayError(trouble.detail, word="store-failing"))
         if self._opened.cancelled() or self._opened.exception() is not None:
-            return  # It never had the database; who opens hears of it.
+            return  # it never opened the database, and `open` reports that
         for waiting in self._captures:
             _fail(waiting.stored, trouble.again())
         self._captures.clear()
@@ -341,7 +341,7 @@ class Writer:
                 if self._process is not None and (code := self._process.returncode) is not None and code < 0:
                     log.warning("the process that writes the database was %s", how_it_ended(code))
                 await self._start(ours=True)
-                # What it had committed and not told is in the log, and its callers had a 503.
+                # Commits that it did not report are in the WAL, and their callers got a 503.
                 await self.write(partial(mark_answered_503_beyond, newest_id=self._newest_id))
                 self._its_trouble = self._our_trouble = None
                 log.warning("storing captures again")
@@ -354,7 +354,7 @@ class Writer:
                 pass
             await asyncio.sleep(PROBE_EVERY_S)
 
-    # -- to it ---------------------------------------------------------------------------------
+    # -- sending -------------------------------------------------------------------------------
 
     def _hand_over(self) -> None:
         gathered = self._gathered
@@ -375,10 +375,10 @@ class Writer:
     ) -> Any:
         if self._given_up:
             raise _too_slow()
-        # A process that is still opening the database expects nothing else, and would end on it.
+        # A process that is still opening the database would end on any other message.
         if self._closed or self._channel is None or not self._opened.done():
             raise StoreClosed if self._closed else _none_there()
-        self._hand_over()  # In order: a change sees every capture that was added before it.
+        self._hand_over()  # keeps the order: a change sees every capture that was added before it
         job = frame(Kind.JOB, work, transaction, synced)
         done = self._loop.create_future()
         if not self._captures and not self._jobs:
@@ -395,7 +395,7 @@ class Writer:
             "store-slow", f"the store did not answer within {within_s:g} s; it may still do it later"
         )
 
-    # -- from it -------------------------------------------------------------------------------
+    # -- receiving -----------------------------------------------------------------------------
 
     def on_message(self, kind: Kind, payload: Buffer) -> None:
         self._heard_at = monotonic()
@@ -429,7 +429,7 @@ class Writer:
             waiting = captures.popleft()
             if not waiting.stored.done():
                 waiting.stored.set_result(number)
-            elif waiting.given_up:  # While the word of its commit was on its way here.
+            elif waiting.given_up:  # while the report of its commit was in transit
                 missed.append(number)
         if missed and self._channel is not None and not self._closed:
             self._jobs.append(self._loop.create_future())
@@ -451,7 +451,7 @@ class Writer:
 
 
 async def _has_ended(process: subprocess.Popen[bytes], within_s: float | None) -> bool:
-    """Whether it ends in time; asked again and again, since a thread that waits could not be given up."""
+    """Whether it ends in time. Polls, because a waiting thread could not be cancelled."""
     give_up_at = None if within_s is None else monotonic() + within_s
     while process.poll() is None:
         if give_up_at is not None and monotonic() >= give_up_at:

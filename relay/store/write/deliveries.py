@@ -48,19 +48,19 @@ RETURNING id, capture_id, created_at, due_at
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claimed:
-    """A delivery that is this engine's to send now."""
+    """A delivery that this engine has claimed, to send it now."""
 
     delivery_id: int
     capture: Capture
     number: int
-    """Of the attempt to come, 1 for the first."""
+    """Number of the next attempt, 1 for the first."""
     first_at: int | None
-    """When its first attempt started, microseconds UTC; None before that."""
+    """Start of its first attempt, microseconds UTC; None before that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptRecord:
-    """An attempt as it is recorded; the columns of `attempts`."""
+    """A record of an attempt; the columns of `attempts`."""
 
     number: int
     started_at: int
@@ -81,18 +81,18 @@ class AttemptRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backlog:
-    """How much waits for one target."""
+    """The queue of one target."""
 
     waiting: int = 0
     parked: int = 0
     next_at: int | None = None
-    """When the next that waits is due, microseconds UTC; None where none waits but on its way."""
+    """Due time of the next waiting delivery, microseconds UTC; None if none waits."""
 
 
 def queue_live(connection: sqlite3.Connection, pairs: Sequence[tuple[int, Send]], now: int) -> None:
     """Queue live deliveries: (capture id, target), due at once; those with a reason are parked.
 
-    One statement, however many: it runs in the same transaction as the captures it belongs to.
+    A single statement, in the same transaction as their captures.
     """
     values: list[Any] = []
     for capture_id, send in pairs:
@@ -109,7 +109,7 @@ def queue_live(connection: sqlite3.Connection, pairs: Sequence[tuple[int, Send]]
 
 
 def claim(connection: sqlite3.Connection, target: str, now: int, limit: int) -> list[Claimed]:
-    """Take the deliveries that are due for a target, in order of arrival; they are `sending` from now on."""
+    """Claim the due deliveries of a target, in order of arrival; their state is then `sending`."""
     taken = sorted(connection.execute(CLAIM, (target, now, limit)), key=lambda row: (row[3], row[0]))
     return [_claimed(connection, delivery_id, capture_id) for delivery_id, capture_id, _, _ in taken]
 
@@ -156,12 +156,12 @@ def record(
     claim_for: str | None = None,
     now: int = 0,
 ) -> list[Claimed]:
-    """Write down how an attempt ended; the delivery ends with it, or is due again at `due_at`.
+    """Record an ended attempt; the delivery ends with it, or is due again at `due_at`.
 
     Repeating it changes nothing, so a caller that missed the commit may ask again.
 
     Args:
-        claim_for: a target whose next delivery that is due `now` is claimed in the same transaction.
+        claim_for: claim this target's next due delivery in the same transaction.
 
     Returns:
         The claimed deliveries.
@@ -186,7 +186,7 @@ def _write_down(
 
 
 def insert_attempts(count: int) -> str:
-    """The statement that adds so many attempts, for the values of `attempt_values` one behind the other."""
+    """Statement that inserts this many attempts, for concatenated `attempt_values`."""
     row = f"({', '.join('?' * len(_ATTEMPT_COLUMNS))})"
     return f"INSERT INTO attempts ({', '.join(_ATTEMPT_COLUMNS)}) VALUES {', '.join([row] * count)}"
 
@@ -218,7 +218,7 @@ def reason_of(ended: AttemptRecord) -> str | None:
 
 
 def recover(connection: sqlite3.Connection) -> int:
-    """After a crash, before anything is sent: requeue deliveries left in `sending`; returns how many."""
+    """After a crash, before anything is sent: requeue deliveries left in `sending`; return the number."""
     return connection.execute(
         "UPDATE deliveries SET state = 'queued', reason = NULL WHERE kind = 'live' AND state = 'sending'"
         " AND state <> 'ended'"
@@ -237,7 +237,7 @@ def park(connection: sqlite3.Connection, targets: Sequence[str], before: int) ->
     """Park deliveries that are no longer expected: queued before a time, or for a removed target.
 
     Returns:
-        How many were parked now.
+        The number parked now.
     """
     marks = ", ".join("?" * len(targets))
     foreign = connection.execute(
@@ -256,12 +256,12 @@ def park(connection: sqlite3.Connection, targets: Sequence[str], before: int) ->
 def resend(
     connection: sqlite3.Connection, ids: Sequence[int], targets: Sequence[str], now: int
 ) -> tuple[int, int]:
-    """Queue captures for sending: parked deliveries for these targets are released, others are queued again.
+    """Queue captures for sending: release parked deliveries to these targets, queue others again.
 
-    A capture that waits for a target already is left as it is there.
+    A capture that already waits for a target is left unchanged there.
 
     Returns:
-        How many deliveries were queued, and how many released.
+        The numbers of deliveries queued and released.
     """
     queued = released = 0
     marks = ", ".join("?" * len(targets))
@@ -292,9 +292,9 @@ def resend(
 
 
 def keep_paused(connection: sqlite3.Connection, since: int | None) -> None:
-    """Remember that everything is held back, since when, in microseconds UTC; None: that it is not.
+    """Store that forwarding is paused since a time (microseconds UTC); None: that it is not.
 
-    Where it is held back already, that began earlier.
+    An earlier pause keeps its time.
     """
     if since is None:
         connection.execute("DELETE FROM marks WHERE name = 'paused'")
@@ -303,7 +303,7 @@ def keep_paused(connection: sqlite3.Connection, since: int | None) -> None:
 
 
 def paused_since(connection: sqlite3.Connection) -> int | None:
-    """Since when everything is held back, as `keep_paused` left it."""
+    """Time since which forwarding is paused, as stored by `keep_paused`."""
     row = connection.execute("SELECT value FROM marks WHERE name = 'paused'").fetchone()
     return None if row is None else row[0]
 
@@ -322,9 +322,9 @@ def backlog(connection: sqlite3.Connection) -> dict[str, Backlog]:
 
 
 def move_due(connection: sqlite3.Connection, target: str, by: int) -> None:
-    """The clock was set by this many microseconds: keep the time left until each retry.
+    """After the clock was set by this many microseconds, keep the time left until each retry.
 
-    Deliveries due at once keep the time at which their capture arrived.
+    Deliveries due at once keep the arrival time of their capture.
     """
     connection.execute(
         "UPDATE deliveries SET due_at = due_at + ? WHERE target = ? AND state = 'queued'"
@@ -334,10 +334,10 @@ def move_due(connection: sqlite3.Connection, target: str, by: int) -> None:
 
 
 def next_due(connection: sqlite3.Connection, target: str, now: int, longest: int) -> int | None:
-    """When the next queued delivery of a target is due, microseconds UTC; None when none waits.
+    """Due time of a target's next queued delivery, microseconds UTC; None if none waits.
 
-    If the clock was set back since, a delivery due at once is due `now` instead of waiting for that time to
-    come again, and a retry waits no longer than the longest wait of any policy.
+    If the clock was set back since, a delivery due at once is due `now`, not when that time comes again, and
+    a retry waits at most the longest wait of any policy.
 
     Args:
         longest: the longest wait, in microseconds.

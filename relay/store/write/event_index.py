@@ -1,7 +1,7 @@
-"""The index of event ids, filled behind the commits: sorted groups write fewer pages than single captures.
+"""Fills the index of event ids after the commits: sorted groups write fewer pages than single captures.
 
-Owns which captures are not in it yet. Ids of events that came since are held in memory, so that a repeat
-is known at once; after a crash the rest is filled from the captures themselves, before anything new comes.
+Owns which captures are not indexed yet. Keeps their event ids in memory, so that repeats are recognised at
+once; after a crash it first indexes the rest from the captures themselves.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from time import monotonic
 from relay.store.columns import EVENT_KEY, Row, event_key
 
 FILL_AT = 2_048
-"""So many captures are indexed even while others wait: some 10 ms of the writer."""
+"""This many captures are indexed even while others wait: some 10 ms of the writer."""
 
 IDLE_S = 0.1
-"""With less, the writer waits until nothing has come for so long."""
+"""Fewer are indexed only after this long without new captures."""
 
 SLICE = 20_000
-"""Captures of one transaction at the start, where nobody waits yet."""
+"""Captures per transaction at start, when nothing waits yet."""
 
 
 class EventIndex:
@@ -26,7 +26,7 @@ class EventIndex:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._recent: dict[str, int] = {}
-        """Event key -> its first capture beyond the index."""
+        """Event key -> its first capture that is not indexed."""
         self._pending = 0
         self._last = 0
         self._grew_at = 0.0
@@ -37,16 +37,16 @@ class EventIndex:
             self._fill(connection, min(self._upto + SLICE, newest))
 
     def agrees(self, connection: sqlite3.Connection) -> bool:
-        """Whether the tables say the same of the index: not once a backup was restored into them."""
+        """Whether the tables agree with this state; they do not after a backup was restored into them."""
         row = connection.execute("SELECT value FROM marks WHERE name = 'events_upto'").fetchone()
         return bool((row[0] if row else 0) == self._upto)
 
     def first(self, key: str | None) -> int | None:
-        """The first capture of an event beyond the index, as far as committed."""
+        """The first committed capture of an event that is not indexed."""
         return None if key is None else self._recent.get(key)
 
     def committed(self, first_id: int, rows: list[Row]) -> None:
-        """Captures with consecutive ids are on disk."""
+        """Add committed captures, with consecutive ids."""
         recent = self._recent
         for number, row in enumerate(rows, first_id):
             key = event_key(row)
@@ -58,21 +58,21 @@ class EventIndex:
 
     @property
     def due_in_s(self) -> float | None:
-        """When `fill` is due if nothing comes; None when there is nothing to fill."""
+        """Seconds until `fill` is due if nothing arrives; None if there is nothing to index."""
         if not self._pending:
             return None
         return max(self._grew_at + IDLE_S - monotonic(), 0.0)
 
     @property
     def is_due(self) -> bool:
-        """Whether much waits for the index, or something does and nothing has come for a while."""
+        """Whether many captures wait for the index, or some do and nothing has arrived for a while."""
         return self._pending >= FILL_AT or (self._pending > 0 and self.due_in_s == 0.0)
 
     def fill(self, connection: sqlite3.Connection) -> None:
         """Index everything that is committed.
 
         Raises:
-            sqlite3.Error: nothing of it was; all stays as it was.
+            sqlite3.Error: nothing was indexed.
         """
         if self._pending:
             self._fill(connection, self._last)

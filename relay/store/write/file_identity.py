@@ -1,9 +1,9 @@
-"""Whether a database that is open is still the one at its path, with the bytes that SQLite left in it.
+"""Checks that an open database is still the one at its path, with the bytes that SQLite wrote.
 
-SQLite does not look in WAL mode: it writes on into files that were deleted, moved away or overwritten, and
-their rows are lost with them, or read by no program (sqlite.org/howtocorrupt.html, sections 1.2 and 2.4). A
-COMMIT in such a file must not become a 200. Changes by other programs through SQLite are recognised by the
--shm, which they keep up to date (`relay.store.write.wal_index`).
+SQLite does not check this in WAL mode: it keeps writing to files that were deleted, moved or overwritten, and
+their rows are lost (sqlite.org/howtocorrupt.html, sections 1.2 and 2.4). A COMMIT in such a file must not
+become a 200. Changes by other programs through SQLite are recognised by the -shm, which they keep up to date
+(`relay.store.write.wal_index`).
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from relay.store.write import wal_index
 from relay.store.write.wal_index import WalIndex
 
 _Content = tuple[int, int]
-"""Size in bytes and time of the last change in ns: an overwritten file does not keep both."""
+"""Size in bytes and modification time in ns: overwriting a file changes at least one."""
 
 
 class _Seen(NamedTuple):
-    """One look at the files."""
+    """One observation of the files."""
 
     files: tuple[int, ...]
     """Inodes and devices of the database, its -wal and its -shm."""
@@ -36,20 +36,19 @@ class FileIdentity:
     """The files of one open database."""
 
     def __init__(self, path: Path) -> None:
-        """Remember the files that are there now, just after they were opened.
+        """Remember the files, just after they were opened.
 
-        They stay open until `close`. That comes after the connection's own end: closing any descriptor of
-        them drops the locks of this process (sqlite.org/howtocorrupt.html, section 2.2).
+        They stay open until `close`, which must follow the end of the connection: closing any descriptor of
+        them drops this process's locks (sqlite.org/howtocorrupt.html, section 2.2).
 
         Raises:
-            RelayError: `store-gone` where one of them is not there any more.
+            RelayError: `store-gone`, one of them no longer exists.
         """
         main = os.path.realpath(path)
         self._names = (main, f"{main}-wal", f"{main}-shm")
         self._open: list[int] = []
         self.others_wrote = False
-        """Another program has committed something, which may be to the tables themselves; set back by
-        whoever has looked at them."""
+        """Whether another program has committed, maybe to the schema; reset after that is checked."""
         try:
             for name in self._names:
                 self._open.append(os.open(name, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW))
@@ -60,21 +59,21 @@ class FileIdentity:
         self._known = self._held()
 
     def close(self) -> None:
-        """Let go of the files."""
+        """Close the files."""
         while self._open:
             os.close(self._open.pop())
 
     # -- before and after a write of ours ------------------------------------------------------
 
     def is_quiet(self) -> bool:
-        """Whether the -wal is unchanged since the last look; one look at the file system, 1 us."""
+        """Whether the -wal is unchanged since the last check; one system call, 1 us."""
         wal = os.fstat(self._open[1])
         return (wal.st_size, wal.st_mtime_ns) == self._known.wal
 
     def moved_or_replaced(self) -> str | None:
-        """Before a write: describe a change of the files, for a person and with the next step; else None.
+        """Before a write: describe a change of the files, with the next step; None while all is well.
 
-        None while all is well. Three looks at the file system and a read of 132 bytes, 5 us.
+        Three system calls and a read of 132 bytes, 5 us.
         """
         try:
             seen = self._look()
@@ -87,7 +86,7 @@ class FileIdentity:
         return self._judged(committed=True)
 
     def changed(self) -> None:
-        """After a checkpoint or anything else of ours that may have changed all of them."""
+        """Adopt the current state, after our checkpoint or anything else that may change all of them."""
         self._known = self._held()
 
     def _look(self) -> _Seen:
@@ -111,10 +110,10 @@ class FileIdentity:
             log,
         )
 
-    # -- what a difference means ---------------------------------------------------------------
+    # -- judging differences -------------------------------------------------------------------
 
     def _judged(self, *, committed: bool) -> str | None:
-        """The damage found; an intact file is remembered as SQLite left it, wherever it is."""
+        """Describe the damage found; remember an intact file as it is now, wherever it is."""
         moved_or_replaced = None
         try:
             seen = self._look()
@@ -145,7 +144,7 @@ class FileIdentity:
         return moved_or_replaced
 
     def _settled(self, look: Callable[[], _Seen]) -> _Seen:
-        """A look in which no other program committed between its parts."""
+        """An observation without a commit of another program between its parts."""
         seen = look()
         while seen.log != wal_index.read(self._open[2]):
             seen = look()
@@ -156,7 +155,7 @@ class FileIdentity:
     ) -> bool:
         """Whether a change of the -wal left all committed frames in place."""
         wal = self._open[1]
-        if before is None or now is None:  # SQLite is about to make the -shm anew from the -wal.
+        if before is None or now is None:  # SQLite is about to rebuild the -shm from the -wal
             return True
         if seen.wal[0] < now.log_bytes:
             return False
@@ -165,7 +164,7 @@ class FileIdentity:
         return wal_index.is_intact(wal, now) or wal_index.read(self._open[2]) != seen.log
 
     def _where(self) -> str:
-        """Which of the files is not at its name any more."""
+        """Name the file that is no longer at its path."""
         for number, name in enumerate(self._names):
             try:
                 found = os.lstat(name)
@@ -175,12 +174,12 @@ class FileIdentity:
                 return f"{name} was replaced by another file while it was in use; {_NEXT}"
         return f"{self._names[0]} was away for a moment"
 
-    # -- what can be kept ----------------------------------------------------------------------
+    # -- saving --------------------------------------------------------------------------------
 
     def can_copy(self) -> bool:
-        """Whether a checkpoint of ours brings all that is committed into the database, wherever that lies.
+        """Whether our checkpoint can copy all commits into the database, wherever it is.
 
-        It does where a file has lost its name and none its bytes.
+        True if a file was renamed or deleted, but none was overwritten.
         """
         held, known = self._held(), self._known
         before, now = wal_index.parse(known.log), wal_index.parse(held.log)
@@ -190,7 +189,7 @@ class FileIdentity:
         return same and held.main == known.main and (held.wal == known.wal or now.is_copied)
 
     def is_at_its_path(self) -> bool:
-        """Whether the database itself, without its side files, is where it was."""
+        """Whether the main database file is at its path."""
         try:
             found = os.lstat(self._names[0])
         except OSError:

@@ -1,4 +1,4 @@
-"""The database's files: where they may lie, their modes, and opening the one writing connection.
+"""The database's files: allowed places, modes, and opening the one writing connection.
 
 Owns creation and the checks before the first write. Never opens the database with Python's own
 `open` while SQLite has it open: closing such a handle drops SQLite's locks (sqlite.org/howtocorrupt).
@@ -29,23 +29,23 @@ from relay.store.write.filesystems import network_filesystem
 log = getLogger("relay.store")
 
 CHECK_WITHIN_S = 2.0
-"""Bound on the check for corruption at start; `doctor` checks to the end."""
+"""Time limit of the check for corruption at start; `doctor` has none."""
 
 SIDE_FILES = ("-wal", "-shm")
 
 
 LONGEST_PATH = 504
-"""Bytes of a path that SQLite opens: 512, with room for the ends that it adds (its MAX_PATHNAME)."""
+"""Longest path that SQLite opens, in bytes: 512 less the suffixes that it adds (its MAX_PATHNAME)."""
 
 LONGEST_END = len(".corrupt-20260131-235959-99-wal")
-"""Suffixes of the files that belong to a database."""
+"""Length of the longest suffix of a database's files."""
 
 
 def prepare_folder(path: Path, *, allow_network_fs: bool = False) -> list[Path]:
-    """Make the database's folder (0700 where it is new) and see that a database can live there.
+    """Create the database's folder (0700) if needed, and check that a database can be there.
 
     Returns:
-        The folders that were made, the outermost first.
+        The folders that were created, the outermost first.
 
     Raises:
         RelayError: `name-too-long`, `network-filesystem` or `read-only`.
@@ -70,7 +70,7 @@ def prepare_folder(path: Path, *, allow_network_fs: bool = False) -> list[Path]:
 
 def _require_short(path: Path) -> None:
     name, whole = len(os.fsencode(path.name)), len(os.fsencode(path.absolute()))
-    most = 255  # Of all file systems in use; some take fewer bytes, and say so when the file is made.
+    most = 255  # the common limit; file systems with a lower one report it when the file is created
     if name > most - LONGEST_END:
         what, bound = f"the file name has {name} bytes", most - LONGEST_END
     elif whole > LONGEST_PATH:
@@ -84,13 +84,13 @@ def _require_short(path: Path) -> None:
 
 
 def create_private(path: Path) -> bool:
-    """Create the file empty, 0600, and make its name durable; False if it was there already.
+    """Create the file empty, 0600, and make its name durable; False if it existed already.
 
     SQLite gives `-wal` and `-shm` the main file's mode, so this must come first.
 
     Raises:
-        RelayError: `read-only` where the file cannot be made or written; `unsafe-file` where it, or one of
-            those beside it, is not ours alone.
+        RelayError: `read-only`, the file cannot be created or written; `unsafe-file`, it or one of its side
+            files is not ours alone.
     """
     for side in ("", *SIDE_FILES):
         each = path.with_name(path.name + side)
@@ -112,7 +112,7 @@ def create_private(path: Path) -> bool:
 def _way_out(path: Path) -> str:
     found = path.lstat()
     if stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid():
-        # SQLite keeps a write-ahead log beside each name: who writes by one is not seen by the other.
+        # SQLite keeps a WAL for each name: programs that use different names do not see each other's writes.
         mend = f"keep one name (`find . -samefile {shlex.quote(path.name)}` lists them)"
     elif stat.S_ISREG(found.st_mode):
         mend = "use it as its owner"
@@ -130,7 +130,7 @@ def _read_only(path: Path, why: str) -> RelayError:
 
 
 def loose_mode(path: Path) -> int | None:
-    """The file's or folder's permission bits if others than its owner may read it; None if it is private."""
+    """The permission bits of a file or folder that other users can read; None if it is private."""
     mode = stat.S_IMODE(path.stat().st_mode)
     return mode if mode & 0o077 else None
 
@@ -138,17 +138,17 @@ def loose_mode(path: Path) -> int | None:
 def open_writer(path: Path, *, ours: bool) -> sqlite3.Connection:
     """Open the writing connection, durable and migrated; a corrupt file is moved aside, never deleted.
 
-    A move is reported in a log line.
+    A log line reports the move.
 
     Args:
-        ours: an engine has owned this file before, so that a ruined header means damage and
-            not another program's file.
+        ours: an engine has owned this file before, so an invalid header means damage, not another
+            program's file.
 
     Raises:
         RelayError: foreign-database, newer-database, read-only, database-locked.
     """
     if not path.stat().st_size and _has_log(path):
-        # SQLite would remove it: to an empty file it does not belong.
+        # SQLite would remove it, as it does not belong to an empty file.
         moved = move_aside(path, SIDE_FILES)
         log.warning("%s is empty, and %s-wal belongs to another database: moved to %s-wal", path, path, moved)
     try:
@@ -192,7 +192,7 @@ def _has_log(path: Path) -> bool:
 
 
 def _is_sound_alone(path: Path) -> bool:
-    """Whether a database that is corrupt is none without its write-ahead log."""
+    """Whether a corrupt database is sound without its WAL."""
     if not _has_log(path):
         return False
     try:
@@ -207,11 +207,11 @@ def _is_sound_alone(path: Path) -> bool:
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """The writing connection with its settings, each that matters for promise 1 read back.
+    """Open the writing connection, and read back each setting that promise 1 depends on.
 
     Raises:
-        sqlite3.DatabaseError: as SQLite says it.
-        RelayError: `not-durable` where SQLite does not take the settings.
+        sqlite3.DatabaseError: SQLite's own error.
+        RelayError: `not-durable`, SQLite did not accept a setting.
     """
     connection = open_database(path, "rw", cached_statements=160)
     try:
@@ -256,10 +256,10 @@ def _connect_and_check(path: Path) -> sqlite3.Connection:
 
 
 def _inspect(path: Path) -> None:
-    """Whose file it is and whether it is sound, with no byte of it changed.
+    """Check whose file it is and whether it is sound, without changing a byte.
 
-    A writing connection would turn another program's file into a WAL database, and its end would write
-    a damaged database's `-wal` into it and remove that.
+    A writing connection would turn another program's file into a WAL database, and on closing would copy a
+    damaged `-wal` into its database and remove it.
     """
     connection = open_database(path, "ro")
     try:
@@ -280,7 +280,7 @@ def _quick_check(connection: sqlite3.Connection) -> None:
     except sqlite3.OperationalError as error:
         if error.sqlite_errorname != "SQLITE_INTERRUPT":
             raise
-        return  # Too large to check within the bound: sound as far as it was read.
+        return  # too large to check within the time limit; sound as far as it was read
     finally:
         connection.set_progress_handler(None, 0)
     if verdict != "ok":
@@ -312,10 +312,10 @@ def _named(path: Path) -> str:
 
 
 def move_aside(path: Path, sides: Sequence[str]) -> Path:
-    """Rename a database's files to names with the time in them; returns the new name of the main one.
+    """Rename a database's files to names with the time; return the new path of the main one.
 
     Args:
-        sides: which of them, by their ends: an empty one for the main file.
+        sides: suffixes of the files to rename; empty for the main file.
     """
     stamp = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
     names = (f"{path.name}.corrupt-{stamp}{f'-{number}' if number > 1 else ''}" for number in count(1))

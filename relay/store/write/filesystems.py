@@ -1,4 +1,4 @@
-"""Which file system a folder is on, and whether a WAL database can live there."""
+"""Finds the file system of a folder, and whether it supports a WAL database."""
 
 from __future__ import annotations
 
@@ -42,20 +42,20 @@ NETWORK_FILESYSTEMS = frozenset(
 )
 """WAL needs memory shared between processes of one host (sqlite.org/wal.html); these do not promise it.
 
-Of Docker Desktop's shares, by its age and settings: osxfs, grpcfuse, virtiofs, fakeowner."""
+Docker Desktop's shares are osxfs, grpcfuse, virtiofs or fakeowner, by its age and settings."""
 
 
 def network_filesystem(folder: Path) -> str | None:
-    """The file system a folder is on where that is a network's or a bridge's; None for local ones."""
+    """The file system of a folder, if it is a network's or a bridge's; None for local ones."""
     kind = filesystem_of(folder, _mounts())
     return kind if kind in NETWORK_FILESYSTEMS or kind.startswith("fuse.") else None
 
 
 def filesystem_of(folder: Path, mounts: list[tuple[str, str]]) -> str:
-    """The file system of the innermost mount that holds a folder; an empty string when none does.
+    """The file system of the innermost mount that contains a folder; empty if there is none.
 
     Args:
-        mounts: `(mount point, file system)` in the order of mounting; of two on one point the later holds.
+        mounts: `(mount point, file system)` in the order of mounting; a later one hides an earlier one.
     """
     resolved = folder.resolve()
     best, kind = -1, ""
@@ -88,7 +88,7 @@ def _linux_mounts(mountinfo: str) -> list[tuple[str, str]]:
 
 
 _OCTAL = re.compile(r"\\([0-7]{3})")
-"""How mountinfo writes blanks, tabs, line feeds and backslashes."""
+"""Spaces, tabs, line feeds and backslashes in mountinfo."""
 
 
 def _byte(match: re.Match[str]) -> str:

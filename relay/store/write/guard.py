@@ -1,7 +1,7 @@
-"""Whether commits can be found again: in the right files, with our tables unchanged.
+"""Guards commits: checks that they go to the right files, with our tables unchanged.
 
-Checked before each write and after each COMMIT, before it is reported; saves the data that can still be saved
-if the check fails.
+Checks before each write, and after each COMMIT before it is reported. If a check fails, it saves the data
+that can still be saved.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from relay.store.write.file_identity import FileIdentity
 
 
 class Guard:
-    """Looks after one open database; belongs to the thread that writes."""
+    """Guards one open database; belongs to the writing thread."""
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         """
@@ -37,14 +37,14 @@ class Guard:
         self._is_strange = False
 
     def is_quiet(self) -> bool:
-        """Whether a group of captures may be written with no more than the look after its COMMIT."""
+        """Whether a group of captures can be written with only the check after its COMMIT."""
         return self._file_identity.is_quiet()
 
     def trouble(self, *, committed: bool = False) -> StoreUnavailable | None:
-        """The reason why rows would not be found; None while all is well.
+        """The reason why new rows would be lost; None while all is well.
 
         Args:
-            committed: whether one COMMIT of ours was made since the last look.
+            committed: whether we made one COMMIT since the last check.
 
         Raises:
             sqlite3.Error: the tables cannot be read.
@@ -70,29 +70,29 @@ class Guard:
         return None
 
     def others_wrote(self) -> bool:
-        """Whether another program has committed something since this was asked last."""
+        """Whether another program has committed since the last call."""
         found, self._file_identity.others_wrote = self._file_identity.others_wrote, False
         return found
 
     def changed(self) -> None:
-        """After a checkpoint of ours, or a change whose commits nobody counted."""
+        """Adopt the current state, after our checkpoint or a change with uncounted commits."""
         self._file_identity.changed()
 
     def save(self) -> bool:
-        """Bring all that is committed into the database, where a file lost its name and none its bytes.
+        """Copy the WAL into the database, if a file was renamed or deleted but none was overwritten.
 
         Returns:
-            Whether the database can be opened again: it is whole and at its path.
+            Whether the database can be opened again: it is complete and at its path.
         """
         if not self._file_identity.can_copy():
             return False
-        # TRUNCATE: who opens it next may find no -wal, and must not go on behind the frames of this one.
+        # TRUNCATE, because the next program to open it may find no -wal and must not append to this one.
         result = without_waiting(self._connection, "PRAGMA wal_checkpoint(TRUNCATE)")
         self._file_identity.changed()
         return result is not None and not result[0] and self._file_identity.is_at_its_path()
 
     def close(self) -> None:
-        """After the connection's end."""
+        """Release the files, after the connection was closed."""
         self._file_identity.close()
 
     def _one(self, sql: str) -> int:

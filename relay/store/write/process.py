@@ -1,9 +1,9 @@
 """The process that writes the database, started by the engine (`relay.store.write.client`).
 
-Its own process, because in the engine's each step of SQLite would give the interpreter away and have to win
-it back from a busy event loop: two thirds of the throughput (`make bench`). Standard input is the socket to
-the engine. It ends when the engine says so, or has gone, and holds the engine's lock until then, so that no
-other engine begins while a last group is on its way to the disk.
+A separate process, because in the engine each step of SQLite would release the GIL and have to win it back
+from a busy event loop: two thirds of the throughput (`make bench`). Standard input is the socket to the
+engine. It ends when the engine says so or has gone, and holds the engine's lock until then, so that no other
+engine starts while a last group is being written.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ class EngineChannel(logging.Handler):
         self._poll.register(connection, select.POLLIN)
 
     def waits(self, most_s: float) -> bool:
-        """Whether something has come, or comes within that time."""
+        """Whether a message has arrived, or arrives within this time."""
         return bool(self._poll.poll(most_s * 1000))
 
     def read(self) -> Iterator[tuple[Kind, Buffer]]:
-        """The messages received, as whole frames.
+        """Yield the complete frames received.
 
         Raises:
             EOFError: the engine has gone.
@@ -75,7 +75,7 @@ class EngineChannel(logging.Handler):
         except OSError:
             raise EOFError from None
 
-    # -- of a recorder's listener --------------------------------------------------------------
+    # -- as the recorder's listener ------------------------------------------------------------
 
     def stored(self, first_id: int, count: int) -> None:
         self.send(Kind.STORED, first_id, count)
@@ -86,7 +86,7 @@ class EngineChannel(logging.Handler):
     def health(self, trouble: StoreUnavailable | None) -> None:
         self.send(Kind.HEALTH, trouble)
 
-    # -- of a logging handler ------------------------------------------------------------------
+    # -- as a logging handler ------------------------------------------------------------------
 
     def emit(self, record: logging.LogRecord) -> None:
         self.send(Kind.LOG_LINE, record.levelno, record.getMessage())
@@ -96,8 +96,8 @@ def serve(channel: EngineChannel, recorder: Recorder) -> None:
     """Serve the engine's requests until it says stop.
 
     Raises:
-        EOFError: it has gone.
-        MustReopen: another process has to go on.
+        EOFError: the engine has gone.
+        MustReopen: another process must take over.
     """
     bodies: list[Buffer] = []
     while True:
@@ -142,7 +142,7 @@ def _perform(channel: EngineChannel, recorder: Recorder, payload: Buffer) -> Non
 
 
 def _portable(error: Exception) -> Exception:
-    """The error, or its words where it cannot cross to another process."""
+    """The error, or its text if it cannot be pickled."""
     try:
         pickle.loads(pickle.dumps(error))  # noqa: S301 - our own
     except Exception:
@@ -151,7 +151,7 @@ def _portable(error: Exception) -> Exception:
 
 
 def main() -> None:
-    with suppress(Exception):  # There may be no stderr to name a crash on.
+    with suppress(Exception):  # there may be no stderr for the report of a crash
         faulthandler.enable()
     # The engine decides when this ends: a Ctrl-C at the terminal reaches both.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -174,12 +174,14 @@ def main() -> None:
         channel.send(Kind.OPENED, recorder.newest_id)
         serve(channel, recorder)
     except EOFError:
-        # The engine died, and nobody waits for an answer any more. The next one takes up what is on the disk.
+        # The engine died, so no answer is awaited. The next engine continues from the disk.
         os._exit(0)
     except MustReopen:
-        os._exit(0)  # Without the connection's destructor, which tidies up by name. Another is started.
+        os._exit(
+            0
+        )  # skips the connection's destructor, which deletes files by name; the engine starts another
     if not recorder.close():
-        os._exit(0)  # Without the connection's destructor.
+        os._exit(0)  # skips the connection's destructor
 
 
 if __name__ == "__main__":

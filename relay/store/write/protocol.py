@@ -1,9 +1,9 @@
 """The messages between the engine and its writing process, as frames on a stream socket.
 
-Owns the wire form: a kind, a length, a payload. Captures go as msgpack, which costs the engine's loop a
-microsecond each, and their large bodies before them as they are, so that neither end holds one twice;
-everything else is rare and goes as a pickle, which both ends may trust: they are the same program of the
-same person, and the socket has no name. Opens nothing.
+Owns the wire format: a kind, a length, a payload. Captures are sent as msgpack, which costs the engine's loop
+a microsecond each, and large bodies in raw frames before them, so that neither end holds one twice.
+Everything else is rare and is pickled, which both ends can trust: they are the same program of the same user,
+and the socket has no name. Opens nothing.
 """
 
 from __future__ import annotations
@@ -19,44 +19,44 @@ from msgspec.structs import replace
 from relay.store.columns import Row
 
 Send = str | tuple[str, str]
-"""A target, or a target and the reason why the delivery to it is parked from the start."""
+"""A target; or a target and the reason for parking its delivery from the start."""
 
 Arrived = tuple[Row, tuple[Send, ...]]
-"""A capture's values, and the targets that it is to be sent on to."""
+"""A capture's values, and the targets to forward it to."""
 
 HEAD_BYTES = 5
 
 LARGE_BYTES = 64 * 1024
-"""From here on a body has a frame of its own."""
+"""A body of this size or more has its own frame."""
 
 
 class Kind(IntEnum):
-    """The kind of a frame. The engine's frames are answered in the order in which they were sent."""
+    """Kind of a frame. The engine's frames are answered in the order in which they were sent."""
 
     OPEN = 1
-    """Engine: take the database, with these bounds."""
+    """Engine: open the database, with these time limits."""
     CAPTURES = 2
-    """Engine: store these, since when they have waited."""
+    """Engine: store these captures, which have waited since this time."""
     JOB = 3
     """Engine: run this change."""
     STOP = 4
     """Engine: finish earlier requests, then end."""
     OPENED = 5
-    """Process: it is mine, and the newest id."""
+    """Process: the database is open; its newest id."""
     STORED = 6
-    """Process: so many of the oldest captures are on disk, with consecutive ids from this one."""
+    """Process: this many of the oldest captures are on disk, with consecutive ids from this one."""
     FAILED = 7
-    """Process: so many of the oldest captures are not stored, and why."""
+    """Process: this many of the oldest captures are not stored, and the reason."""
     DONE = 8
-    """Process: the oldest job's result."""
+    """Process: result of the oldest job."""
     RAISED = 9
-    """Process: the exception of the oldest job, or why there is no database."""
+    """Process: exception of the oldest job, or of opening the database."""
     HEALTH = 10
     """Process: the reason why it cannot store from now on; None if it can again."""
     LOG_LINE = 11
-    """Process: a line for the log, with its level."""
+    """Process: a log line with its level."""
     BODY = 12
-    """Engine: the body of one of the next captures, in their order."""
+    """Engine: the body of one of the next captures, in order."""
 
 
 Buffer = bytes | bytearray
@@ -82,10 +82,10 @@ def captures_frames(since: float, arrived: Sequence[Arrived]) -> Iterator[bytes]
 
 
 def captures_of(payload: Buffer, bodies: list[Buffer]) -> tuple[float, list[Arrived]]:
-    """The arguments of `captures_frames`.
+    """Decode a CAPTURES frame into the arguments of `captures_frames`.
 
     Args:
-        bodies: of the BODY frames since the last CAPTURES; emptied.
+        bodies: from the BODY frames since the last CAPTURES; emptied.
     """
     since, arrived = _decode(payload)
     if bodies:
@@ -122,18 +122,18 @@ class Incoming:
     def __init__(self) -> None:
         self._received = bytearray()
         self._large: tuple[Kind, bytearray] | None = None
-        """A frame that is read into a buffer of its own, because it is longer than one read."""
+        """A frame longer than one read, which is read into its own buffer."""
         self._missing = 0
 
     @property
     def room(self) -> memoryview | None:
-        """Where the rest of a large frame belongs; None where anything may come next."""
+        """Buffer for the rest of a large frame; None if there is none."""
         if self._large is None:
             return None
         return memoryview(self._large[1])[-self._missing :]
 
     def filled(self, count: int) -> Iterator[tuple[Kind, Buffer]]:
-        """So many bytes were put into `room`; the frame if it is whole now."""
+        """Count bytes that were put into `room`; yield the frame if it is complete."""
         assert self._large is not None
         self._missing -= count
         if not self._missing:
@@ -141,7 +141,7 @@ class Incoming:
             yield large
 
     def fed(self, data: bytes) -> Iterator[tuple[Kind, Buffer]]:
-        """The frames that are whole now, in order; not to be called while there is `room`."""
+        """Add bytes; yield complete frames in order. Not to be called while there is `room`."""
         received = self._received
         received += data
         at, end = 0, len(received)

@@ -37,23 +37,23 @@ BYTES_AT_ONCE = 8 * 1024 * 1024
 """A group ends after this many body bytes, so that no capture waits long for large bodies."""
 
 PAGES_OF_A_FILL = 300
-"""Rough page count of filling the index of events; the next pass returns the true number."""
+"""Estimated pages of filling the index of events; the next pass returns the true number."""
 
 PROBE_EVERY_S = 1.0
-"""How often a store in trouble is tried again."""
+"""Interval between attempts to write while the store is in trouble."""
 
 LOOK_EVERY_S = 1.0
-"""How often the files are checked while idle, so that damage is reported before a capture meets it."""
+"""Interval between checks of the files while idle, so that damage is found before a capture needs them."""
 
 
 @dataclass(frozen=True, slots=True)
 class WriteTimeouts:
-    """How long a capture may wait; Lean waits 10 s in all, and 503 is due within 5 s."""
+    """Time limits of a capture; Lean waits 10 s in all, and 503 is due within 5 s."""
 
     locked_s: float = 4.0
     """For another program's transaction to end."""
     answer_s: float = 4.5
-    """Until it is given up on, because of a stalled disk."""
+    """For the commit, if the disk stalls."""
 
 
 class Listener(Protocol):
@@ -65,11 +65,11 @@ class Listener(Protocol):
 
 
 class MustReopen(Exception):
-    """The files were renamed or deleted: all is written back, and another process can open them again."""
+    """The files were renamed or deleted; all commits were saved, and another process can open them again."""
 
 
 class Recorder:
-    """One database's writing connection and all that is done with it; belongs to one thread."""
+    """The writing connection of a database; belongs to one thread."""
 
     def __init__(
         self,
@@ -87,7 +87,7 @@ class Recorder:
         self._since = 0.0
         """`monotonic()` of the first failure of this trouble."""
         self._left: list[Guard] = []
-        """Of connections that were replaced; their files stay open for as long as ours."""
+        """Guards of replaced connections; their files stay open as long as ours."""
         self._unheard: list[tuple[int, int]] = []
         """Ranges of ids that were committed to files out of place, and refused."""
         self._prepare()
@@ -95,11 +95,11 @@ class Recorder:
 
     @property
     def newest_id(self) -> int:
-        """The id given last, whether that capture is still there or not; 0 before the first."""
+        """The last id assigned, even if that capture was removed; 0 before the first."""
         return self._next_id - 1
 
     def _prepare(self) -> None:
-        self._synced = True  # As `files.connect` left it.
+        self._synced = True  # set by `files.connect`
         self._guard = Guard(self._path, self._connection)
         self._events = EventIndex(self._connection)
         self._guard.changed()
@@ -112,9 +112,9 @@ class Recorder:
     # -- captures ------------------------------------------------------------------------------
 
     def store(self, arrived: Sequence[Arrived], since: float) -> None:
-        """Store captures that have waited since then (`monotonic()`); reports each to the listener."""
+        """Store captures that have waited since `since` (`monotonic()`); report them to the listener."""
         for group in _groups(arrived):
-            if self._trouble is not None:  # They would only wait for the same: they hear at once.
+            if self._trouble is not None:  # waiting would not help, so fail them at once
                 self._listener.failed(len(group), self._trouble)
             elif monotonic() - since > self._timeouts.answer_s:
                 self._listener.failed(len(group), _too_slow())
@@ -178,7 +178,7 @@ class Recorder:
             raise
 
     def _retrying(self, act: Callable[[], T], since: float) -> T:
-        """Act, again while another program holds the lock, until `since` is `locked_s` ago."""
+        """Run `act`; repeat it while another program holds the lock, until `since` is `locked_s` ago."""
         while True:
             try:
                 return act()
@@ -198,7 +198,7 @@ class Recorder:
 
         Raises:
             StoreUnavailable: SQLite cannot write.
-            Exception: whatever `work` raises, after rolling back.
+            Exception: raised by `work`, after rolling back.
         """
         connection = self._connection
         try:
@@ -221,48 +221,46 @@ class Recorder:
             self._require_in_place(committed=True)
         except sqlite3.OperationalError as error:
             raise self._diagnose(error) from error
-        if connection.total_changes != before:  # What changed nothing proves nothing.
+        if connection.total_changes != before:  # only an actual change proves that writing works
             self._checkpoints.wrote(4, 0)
             self._well()
         return result
 
     def _sync_commits(self, yes: bool) -> None:
-        """Whether a COMMIT waits until the disk has it; without, the system has it, which outlives us."""
+        """Set whether COMMIT waits for the disk; if not, it survives our crash, but not a power failure."""
         if yes != self._synced:
             self._connection.execute(f"PRAGMA synchronous = {'FULL' if yes else 'NORMAL'}")
             self._synced = yes
 
     def settle(self) -> None:
-        """Have the index of events hold all that is committed: before captures are removed.
+        """Bring the index of events up to date, before captures are removed.
 
         Raises:
-            sqlite3.Error: it does not.
+            sqlite3.Error: it could not be written.
         """
         self._events.fill(self._connection)
 
-    # -- between -------------------------------------------------------------------------------
+    # -- between writes ------------------------------------------------------------------------
 
     @property
     def may_rest_s(self) -> float:
-        """How long nothing need be done if nothing comes."""
+        """Seconds until `rest` is due if nothing arrives."""
         if self._trouble is not None:
             return PROBE_EVERY_S
         due_in_s = self._events.due_in_s
         return min(self._checkpoints.due_in_s, LOOK_EVERY_S if due_in_s is None else due_in_s)
 
     def rest(self) -> None:
-        """Nothing has come for that long: look whether trouble has passed, or tidy the log."""
+        """After this long without work: check whether trouble has passed, or run `tidy`."""
         if self._trouble is None:
-            with suppress(
-                StoreUnavailable, sqlite3.Error
-            ):  # Told; the next write meets it, or the next rest.
+            with suppress(StoreUnavailable, sqlite3.Error):  # reported; the next write or rest tries again
                 self._require_in_place()
             self.tidy(quiet=True)
         else:
             self._probe()
 
     def tidy(self, *, quiet: bool) -> None:
-        """The work between commits: fill the index of events, and copy the WAL back into the database."""
+        """Work between commits: fill the index of events, and copy the WAL back into the database."""
         if self._trouble is not None:
             return
         try:
@@ -278,13 +276,13 @@ class Recorder:
         except sqlite3.Error as error:
             self._diagnose(error)
         except StoreUnavailable:
-            return  # It has been told.
+            return  # already reported
 
     def close(self) -> bool:
-        """Write the log back into the database and let go of it.
+        """Copy the WAL back into the database and close it.
 
-        False where the files of its names are not its own any more: SQLite would tidy up by name, so that the
-        connection has to be left to the end of the process.
+        False if its paths now lead to other files: SQLite would delete files by name, so the connection must
+        stay open until the process ends.
         """
         with suppress(sqlite3.Error):
             if self._guard.trouble() is not None:
@@ -301,7 +299,7 @@ class Recorder:
     def _diagnose(self, error: sqlite3.Error) -> StoreUnavailable:
         trouble = None
         with suppress(sqlite3.Error):
-            trouble = self._guard.trouble()  # Damage to the files says more than what SQLite makes of it.
+            trouble = self._guard.trouble()  # damage to the files explains more than SQLite's error
         if trouble is not None:
             return self._in_trouble(trouble)
         trouble = diagnose(error, self._path)
@@ -312,7 +310,7 @@ class Recorder:
     def _require_in_place(self, *, committed: bool = False) -> None:
         """
         Args:
-            committed: one COMMIT of ours was made since the last check and is not reported yet.
+            committed: we made one COMMIT since the last check, which is not reported yet.
         """
         trouble = self._guard.trouble(committed=committed)
         if trouble is not None:
@@ -342,7 +340,7 @@ class Recorder:
         """Write something harmless; success ends the trouble, and the next capture proves it.
 
         Raises:
-            MustReopen: only another process gets over it.
+            MustReopen: only another process can recover.
         """
         try:
             self._require_in_place()
@@ -355,7 +353,7 @@ class Recorder:
                 with suppress(sqlite3.Error):
                     self._connection.execute("ROLLBACK")
             self._diagnose(error)
-        except StoreUnavailable as trouble:  # It has been told, and is not over.
+        except StoreUnavailable as trouble:  # already reported, and not over
             if trouble.reason == "store-gone" and self._guard.save():
                 log.warning("what was stored is kept: all of it is in %s now", self._path)
                 raise MustReopen from None
@@ -366,12 +364,12 @@ class Recorder:
             self._well()
 
     def _reopen(self) -> None:
-        """A connection that met an I/O error is replaced: its cached state may not be the disk's."""
+        """Replace a connection that had an I/O error: its cached state may differ from the disk."""
         old, old_guard = self._connection, self._guard
         try:
             self._connection = files.connect(self._path)
         except (sqlite3.Error, RelayError):
-            return  # The next probe tries again with the old one.
+            return  # the next probe uses the old one again
         try:
             self._prepare()
         except (sqlite3.Error, RelayError):

@@ -1,9 +1,8 @@
 """Replays as rows: queued in pages, recorded in groups, ended.
 
-Plain functions over the writing connection, each one transaction's work. A replay is a delivery that only the
-run which made it sends: nothing here is ever claimed. Rows are inserted many to a statement and not one by
-one: each step gives the interpreter away and has to win it back, and captures wait for the end of the
-transaction.
+Plain functions over the writing connection, each the work of one transaction. Replays are deliveries that
+only their own run sends, so they are never claimed. Many rows are inserted with one statement: each step
+releases the GIL and has to win it back, and captures wait for the end of the transaction.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from relay.store.write.deliveries import AttemptRecord, attempt_values, insert_a
 T = TypeVar("T")
 
 ROWS_AT_ONCE = 50
-"""Rows of one statement; SQLite of old builds takes 999 parameters."""
+"""Rows per statement; old builds of SQLite allow 999 parameters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,16 +28,16 @@ class ReplayAttempt:
     ended: AttemptRecord
     sent_method: str | None = None
     sent_target: str | None = None
-    """As the method, None where it was not edited."""
+    """None if it was not edited."""
     due_at: int | None = None
-    """When the run retries, microseconds UTC; None if the delivery ends with this attempt."""
+    """Time of the run's retry, microseconds UTC; None if the delivery ends with this attempt."""
 
 
 def queue(connection: sqlite3.Connection, pairs: Sequence[tuple[int, str]], now: int) -> list[int | None]:
     """Queue replays: (capture id, target), each to be sent once.
 
     Returns:
-        The id of each delivery; None where the capture was removed meanwhile.
+        The id of each delivery; None if the capture was removed meanwhile.
     """
     there = set(_existing(connection, "captures", {capture_id for capture_id, _ in pairs}))
     made: list[int] = []
@@ -52,7 +51,7 @@ def queue(connection: sqlite3.Connection, pairs: Sequence[tuple[int, str]], now:
             values,
         ).lastrowid
         assert last is not None
-        made += range(last - len(part) + 1, last + 1)  # One statement counts on without a gap.
+        made += range(last - len(part) + 1, last + 1)  # the ids of one statement are consecutive
     following = iter(made)
     return [next(following) if capture_id in there else None for capture_id, _ in pairs]
 
@@ -114,7 +113,7 @@ def _marks(items: Sequence[Any]) -> str:
 
 
 def end(connection: sqlite3.Connection, ids: Sequence[int], reason: str) -> None:
-    """End deliveries that were not sent, or whose answer is not awaited any longer."""
+    """End deliveries that were not sent, or whose response is no longer awaited."""
     for part in _parts(ids):
         connection.execute(
             f"UPDATE deliveries SET state = 'ended', reason = ? WHERE id IN ({_marks(part)})"

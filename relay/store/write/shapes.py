@@ -1,7 +1,7 @@
-"""Shapes in the log: which captures have none yet, and how they get one.
+"""Finds captures without a shape, and stores shapes.
 
-Owns the SQL of it. Everything up to the mark `shapes_upto` was looked at; captures above it may have been,
-because new captures are checked before older ones.
+All captures up to the mark `shapes_upto` were checked; some above it may have been, because new captures are
+checked before older ones.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def where_judging_stands(connection: sqlite3.Connection) -> tuple[int, int]:
 
 
 def first_unjudged(connection: sqlite3.Connection, after: int, upto: int) -> int | None:
-    """The oldest capture without a shape above `after`, up to `upto`; None where there is none."""
+    """The oldest capture without a shape above `after`, up to `upto`; None if all have one."""
     row = connection.execute(
         "SELECT id FROM captures WHERE id > ? AND id <= ? AND shape IS NULL ORDER BY id LIMIT 1",
         (after, upto),
@@ -31,10 +31,10 @@ def first_unjudged(connection: sqlite3.Connection, after: int, upto: int) -> int
 def save_shapes(
     connection: sqlite3.Connection, shapes: Mapping[str, Sequence[int]], version: str, upto: int | None
 ) -> int:
-    """Write the shapes of captures, by shape, and the mark (None: leave it); returns how many there are."""
+    """Store the shapes of captures, by shape, and the mark (None: unchanged); return the number stored."""
     saved = 0
     for shape, ids in shapes.items():
-        # One statement for all of a shape: each is a hand-over of the interpreter to who answers.
+        # One statement per shape, because each statement releases the GIL.
         marks = ",".join("?" * len(ids))
         saved += connection.execute(
             f"UPDATE captures SET shape = ?, shape_version = ? WHERE id IN ({marks})", (shape, version, *ids)

@@ -1,7 +1,7 @@
-"""The write-ahead log from outside: how far it has come, how far it was copied back, whether it is intact.
+"""The state of a WAL, read from its files: its length, how much of it was checkpointed, whether it is intact.
 
 Owns the layout of -shm and -wal (sqlite.org/walformat.html, sections 2 and 4). Every program that commits or
-checkpoints through SQLite keeps the -shm up to date, which tells its work from damage.
+checkpoints through SQLite keeps the -shm up to date, which distinguishes its work from damage.
 """
 
 from __future__ import annotations
@@ -12,60 +12,59 @@ from typing import NamedTuple
 
 _INDEX_BYTES = 132
 _HEADER = struct.Struct("=8xIBBHII8s8s8x")
-"""iChange, isInit, bigEndCksum, szPage, mxFrame, nPage, aFrameCksum and aSalt: 48 bytes, which are
-there twice."""
+"""iChange, isInit, bigEndCksum, szPage, mxFrame, nPage, aFrameCksum and aSalt: 48 bytes, stored twice."""
 _COPIED = struct.Struct("=II")
 """nBackfill and nBackfillAttempted."""
 
 _LOG_HEADER, _FRAME_HEADER = 32, 24
 _AT_ONCE = 64
-"""Frames of one read."""
+"""Frames per read."""
 
 
 class WalIndex(NamedTuple):
-    """One state of a write-ahead log."""
+    """One state of a WAL."""
 
     changes: int
-    """Counts commits; begins again where SQLite had to rebuild the -shm."""
+    """Counts commits; restarts if SQLite had to rebuild the -shm."""
     is_big_endian: bool
-    """How the checksums were made."""
+    """Byte order of the checksums."""
     page_bytes: int
     frames: int
-    """Pages in the log that are committed."""
+    """Committed frames in the WAL."""
     checksum: bytes
-    """Of the last of them, and so of all."""
+    """Cumulative, of the last of them."""
     salts: bytes
-    """Others each time the log starts over."""
+    """New each time the WAL restarts."""
     copied: int
-    """Frames that are in the database too."""
+    """Frames that were copied into the database."""
     copying: int
-    """Frames that a checkpoint has begun to copy: more than `copied` while one is at work, or was killed."""
+    """Frames that a checkpoint has started to copy: more than `copied` while one runs, or was killed."""
 
     @property
     def log_bytes(self) -> int:
-        """The least size that the log's file must have."""
+        """The minimum size of the WAL file."""
         return _LOG_HEADER + self.frames * (_FRAME_HEADER + self.page_bytes) if self.frames else 0
 
     @property
     def is_copied(self) -> bool:
-        """Whether the database holds all that is committed, so that nothing of the log is needed."""
+        """Whether the database contains all commits, so the WAL is not needed."""
         return self.copied >= self.frames
 
 
 def read(shm: int) -> bytes:
-    """The content of the open -shm without the marks of readers, which come and go; `parse` decodes it."""
+    """The content of the open -shm without the volatile marks of readers; `parse` decodes it."""
     data = os.pread(shm, _INDEX_BYTES, 0)
     return data[:100] + data[128:]
 
 
 def parse(data: bytes) -> WalIndex | None:
-    """The state; None where a write is under way in it, or it is damaged."""
+    """The state; None during a write, or if it is damaged."""
     if len(data) < 104 or data[:48] != data[48:96]:
         return None
     changes, is_whole, is_big, page, frames, _, checksum, salts = _HEADER.unpack_from(data)
     if not is_whole:
         return None
-    # A page of 65,536 bytes, which two bytes do not hold, is written as 1.
+    # A page size of 65,536, which does not fit in two bytes, is stored as 1.
     page_bytes = (page & 0xFE00) + ((page & 1) << 16)
     return WalIndex(
         changes, bool(is_big), page_bytes, frames, checksum, salts, *_COPIED.unpack_from(data, 96)
@@ -73,7 +72,7 @@ def parse(data: bytes) -> WalIndex | None:
 
 
 def has_copied(before: WalIndex, now: WalIndex) -> bool:
-    """Whether a checkpoint may have written to the database between two states, or is writing now."""
+    """Whether a checkpoint may have written to the database between two states, or is running."""
     if now.copying > now.copied:
         return True
     if now.salts == before.salts:
@@ -83,9 +82,9 @@ def has_copied(before: WalIndex, now: WalIndex) -> bool:
 
 
 def seems_intact(wal: int, before: WalIndex, now: WalIndex) -> bool:
-    """Whether the beginning of the open -wal and its former last frame are in place; 2 us.
+    """Whether the start of the open -wal and its former last frame are in place; 2 us.
 
-    Who cuts the file off or copies another over it while a COMMIT makes it grow leaves neither.
+    Neither is if the file was truncated or overwritten while a COMMIT extended it.
     """
     if os.pread(wal, 8, 16) != now.salts:
         return not now.frames
@@ -96,9 +95,9 @@ def seems_intact(wal: int, before: WalIndex, now: WalIndex) -> bool:
 
 
 def is_intact(wal: int, index: WalIndex) -> bool:
-    """Whether each committed frame of the open -wal has the bytes that were written; 0.2 s for 10 MB.
+    """Whether every committed frame of the open -wal has its original bytes; 0.2 s for 10 MB.
 
-    A transaction of another program that is not committed, or was rolled back, may have written behind them.
+    An uncommitted or rolled back transaction of another program may have written after them.
     """
     if not index.frames:
         return True
