@@ -1,4 +1,4 @@
-"""The terminal UI's application: theme, screens, and the way in and out."""
+"""The Textual application: themes, screens, start and exit."""
 
 from __future__ import annotations
 

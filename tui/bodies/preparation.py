@@ -102,7 +102,7 @@ def prepare(request: ViewRequest) -> Iterator[Prepared | None]:
 
 
 def prepared(request: ViewRequest) -> Prepared:
-    """The same at once."""
+    """Prepare a view at once."""
     found = deque(prepare(request), maxlen=1).pop()
     assert found is not None
     return found

@@ -15,7 +15,7 @@ from relay.text.safe import mask_capture
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """One capture's form."""
+    """The edit form of a capture."""
 
     capture: Capture
     """As received."""

@@ -277,7 +277,7 @@ class Gateway:
             return Status(engine=Engine.SILENT, detail=str(error))
 
     async def _request(self, request: EngineRequest[A], /) -> A:
-        from relay.control import client  # with aiohttp, 0.2 s that the first rows need not wait for
+        from relay.control import client  # imports aiohttp: 0.2 s that would delay the first rows
 
         return await client.request(self.db, request)
 

@@ -191,7 +191,7 @@ class Browser:
         async with self._searching:
             self.span = self._gateway.span()
             filter_search = self.filter_search = FilterSearch(filter, self.span.last)
-            # Drawn with the first window, some milliseconds from here, and not empty before that.
+            # Drawn with the first window, some milliseconds later, so that no empty list is drawn.
             self.listing.show(IdList())
             await self._scan(filter_search)
             while True:

@@ -98,7 +98,7 @@ class CaptureController:
     # -- reading -------------------------------------------------------------------------------
 
     def compare(self) -> None:
-        """Compare two marks; a mark and the cursor; or the cursor and the one before of its type."""
+        """Compare two marks; a mark and the cursor; or the cursor and the previous one of its type."""
         ids, cursor = self._context.selected_ids(), self._context.cursor
         if len(ids) == 1 and cursor not in (None, *ids):
             ids = sorted((*ids, cursor or 0))
@@ -132,7 +132,7 @@ class CaptureController:
 
     async def _copies_of_one(self, number: int) -> list[Item] | None:
         detail, at_cursor = self._context.detail, self._context.value_at_cursor()
-        if detail is None or detail.capture.id != number:  # The detail still shows the one before.
+        if detail is None or detail.capture.id != number:  # The detail still shows the previous one.
             detail, at_cursor = await self._context.gateway.detail(number), None
         if detail is None:
             return None

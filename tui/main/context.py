@@ -68,7 +68,7 @@ class Services(Protocol):
 
 
 class CaptureContext(Protocol):
-    """The main screen: captures, some of which an action applies to."""
+    """The main screen: captures, and those that an action applies to."""
 
     @property
     def gateway(self) -> Gateway:

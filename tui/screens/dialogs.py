@@ -113,7 +113,7 @@ class TriggerDialog(ModalScreen[str | None]):
         options = self.query_one(OptionList)
         options.clear_options()
         width = max(len(event.type) for event in self._events) + 2
-        # A name that was typed comes before types whose description has it.
+        # Types with a matching name come before those with a matching description.
         for event in sorted(self._events, key=lambda event: part not in event.type.lower()):
             if part in event.type.lower() or part in event.when.lower():
                 text = Content.assemble((event.type.ljust(width), "bold"), (event.when, "$dim"))

@@ -61,7 +61,7 @@ class EditScreen(Screen[Sending | None]):
         self._area = FormArea(soft_wrap=True, show_line_numbers=True, tab_behavior="focus")
         self._error = Static(id="fault", markup=False)
         self._elsewhere: bytes | None = None
-        """The form's text, where the editor here would not keep every byte; else None."""
+        """The form's text, if this editor would not keep every byte; otherwise None."""
 
     def compose(self) -> ComposeResult:
         number = self._form.capture.id

@@ -72,7 +72,7 @@ def complete(text: str, cursor: int, seen: Seen) -> Completion:
     else:
         choices = list(_values(key, value, seen))
     if [choice.text for choice in choices] == [word]:
-        choices = []  # It is written already.
+        choices = []  # The word is complete.
     return Completion(start, cursor, tuple(choices[:MOST]))
 
 
@@ -114,7 +114,7 @@ def _keys(begun: str) -> Iterator[Choice]:
 
 
 def _written(operator: type[Leaf]) -> str:
-    """`type:`; `body.` for the key to which a path has to be added."""
+    """`type:`; `body.` for the key that needs a path."""
     example = operator.example
     return example[: example.index(".") + 1] if example.startswith("body.") else f"{operator.code}:"
 

@@ -31,7 +31,7 @@ class IdRange:
         return self.first + at
 
     def index(self, number: int) -> int:
-        """The place of the first id that is not below `number`."""
+        """Index of the first id not below `number`."""
         return min(max(number - self.first, 0), len(self))
 
     def all(self) -> range:
@@ -69,7 +69,7 @@ class IdList:
         return self._older[old - 1 - at] if at < old else self._newer[at - old]
 
     def index(self, number: int) -> int:
-        """The place of the first id that is not below `number`."""
+        """Index of the first id not below `number`."""
         old = len(self._older)
         if self._newer and number > self._newer[0]:
             return old + bisect_left(self._newer, number)

@@ -35,7 +35,6 @@ class BodyPage(Vertical):
         yield self.view
 
     def show(self, detail: CaptureDetail) -> None:
-        """Show a capture's body."""
         capture = detail.capture
         headers = capture.headers
         body = capture.body, header(headers, "content-type"), header(headers, "content-encoding")

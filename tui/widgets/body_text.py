@@ -310,7 +310,6 @@ class BodyText(ScrollView, can_focus=True, inherit_bindings=False):
     # -- drawing ----------------------------------------------------------------------------------
 
     def render_line(self, y: int) -> Strip:
-        """One row of the screen."""
         x, top = self.scroll_offset
         width = self.scrollable_content_region.width
         base = self.rich_style

@@ -131,7 +131,6 @@ class CaptureList(CursorList, can_focus=True):
     # -- drawing -------------------------------------------------------------------------------
 
     def render_line(self, y: int) -> Strip:
-        """One row of the screen."""
         width = self.scrollable_content_region.width
         at = self.scroll_offset.y + y
         if at >= len(self.listing):

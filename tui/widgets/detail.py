@@ -91,7 +91,6 @@ class Detail(Vertical):
 
     @property
     def body(self) -> BodyPage:
-        """The page with the body."""
         return cast(BodyPage, self._pages["body"])
 
     def value_at_cursor(self) -> tuple[str, str] | None:
@@ -107,7 +106,6 @@ class Detail(Vertical):
         self.body.next_difference()
 
     def open_body(self) -> None:
-        """Open the tab with the body."""
         self._open("body")
         self._fill()
 

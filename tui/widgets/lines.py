@@ -69,7 +69,6 @@ class LinesView(StyledView, can_focus=True):
         self.lines_changed(to_top=False)
 
     def render_line(self, y: int) -> Strip:
-        """One line of the screen."""
         width = self.scrollable_content_region.width
         at = self.scroll_offset.y + y
         if at >= len(self._lines):

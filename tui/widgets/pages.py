@@ -51,4 +51,3 @@ PAGES: tuple[Tab, ...] = (
     Tab("signature", "Signature", lambda: FactsPage(signature)),
     Tab("client", "Client", lambda: FactsPage(client)),
 )
-"""The tabs in their order."""

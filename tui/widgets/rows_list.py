@@ -55,7 +55,6 @@ class RowsList(CursorList, can_focus=True):
         self.show_cursor()
 
     def render_line(self, y: int) -> Strip:
-        """One row of the screen."""
         width = self.scrollable_content_region.width
         at = self.scroll_offset.y + y
         if at >= len(self.listing):

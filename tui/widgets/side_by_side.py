@@ -18,7 +18,6 @@ class SideBySide(LinesView):
         """Equal fields are shown too."""
 
     def show(self, comparison: Comparison) -> None:
-        """Show two captures."""
         self._comparison = comparison
         self.lines_changed(to_top=True)
 
