@@ -47,12 +47,12 @@ class ComparisonTask:
         try:
             with Reader(self._settings.db) as reader:
                 self._reader = reader
-                return comparison(reader, self._settings, self._a, self._b, self._tell)
+                return comparison(reader, self._settings, self._a, self._b, self._on_progress)
         finally:
             self._reader = None
             self.is_over = True
 
-    def _tell(self, looked_at: int) -> None:
+    def _on_progress(self, looked_at: int) -> None:
         self.looked_at = looked_at
         if self._stopped:
             raise RelayError("stopped", word="stopped")
@@ -65,13 +65,13 @@ class ComparisonTask:
 
 
 def comparison(
-    reader: Reader, settings: Settings, a: int, b: int | None, tell: Callable[[int], None] | None = None
+    reader: Reader, settings: Settings, a: int, b: int | None, progress: Callable[[int], None] | None = None
 ) -> Comparison:
     """Compare two captures field by field, with secret headers masked.
 
     Args:
         b: None for the previous capture of the event type of `a`, which is then the left one.
-        tell: called with the number of captures that the search for it has passed.
+        progress: called with the number of captures that the search for it has passed.
 
     Raises:
         NotFound: one does not exist, or there is no previous one.
@@ -83,7 +83,7 @@ def comparison(
             raise NotFound(
                 f"no event type in capture {a}, so no previous one; mark two captures to compare them"
             )
-        before = previous_of_type(reader, a, tell)
+        before = previous_of_type(reader, a, progress)
         if before is None:
             raise NotFound(f"no {kind} before capture {a}; mark two captures to compare them")
         left = _there(reader, before)

@@ -48,7 +48,9 @@ class Journeys:
                 for at in range(len(ids)) if place is None else [place % len(ids)]:
                     if stops not in (None, self.stops):
                         raise stopped()
-                    journey, left_out = journey_of(reader, ids[at].value, begin_with=number, tell=self._tell)
+                    journey, left_out = journey_of(
+                        reader, ids[at].value, begin_with=number, tell=self._on_progress
+                    )
                     if len(journey.steps) > 1:
                         break
             finally:
@@ -61,7 +63,7 @@ class Journeys:
             ids=tuple((each.of, each.value) for each in ids),
         )
 
-    def _tell(self, looking: Looking) -> None:
+    def _on_progress(self, looking: Looking) -> None:
         self.looking = looking
 
     def stop(self) -> None:

@@ -135,11 +135,11 @@ class ReplayController:
             run_check = None if expected is None else await replays.run_check(expected)
             progress = await replays.begin(request)
             self._own.add(_identity(progress))
-            told, attempts = 0, [0]
+            known, attempts = 0, [0]
             while progress.is_running or attempts:
                 self._show(progress)
-                progress, attempts = await replays.progress(progress.run, told, NEWS_WITHIN_S)
-                told += len(attempts)
+                progress, attempts = await replays.progress(progress.run, known, NEWS_WITHIN_S)
+                known += len(attempts)
                 if run_check is not None:
                     await run_check.look(attempts)
         except RelayError as error:
@@ -155,21 +155,21 @@ class ReplayController:
         self._context.refresh_keys()
 
     def _show_end(self, ids: list[int], progress: ReplayStatus, run_check: RunCheck | None) -> None:
-        said, tone = conclusion(progress)
+        text, tone = conclusion(progress)
         if len(ids) == 1 and progress.total == progress.done == 1 and progress.state == ReplayState.ENDED:
             try:
                 row = self._context.gateway.rows(ids).get(ids[0])
             except RelayError:
                 row = None  # Reading the list shows the error.
-            said, tone = (verdict(row.deliveries) if row is not None else None) or (said, tone)
+            text, tone = (verdict(row.deliveries) if row is not None else None) or (text, tone)
         if run_check is not None:
-            told, as_told = as_expected(run_check.check)
-            said += f"\n{told}"
-            tone = as_told if progress.state == ReplayState.ENDED else tone
+            checked, check_tone = as_expected(run_check.check)
+            text += f"\n{checked}"
+            tone = check_tone if progress.state == ReplayState.ENDED else tone
         if progress.stale_signatures:
-            said += "\nThe body was changed and not signed again, so the signature does not verify."
+            text += "\nThe body was changed and not signed again, so the signature does not verify."
         self._context.ui.show_notice(
-            said,
+            text,
             title=f"Sent again: {format_captures(ids)}",
             severity=SEVERITIES.get(tone, "information"),
             timeout_s=10,
@@ -217,8 +217,8 @@ class ReplayController:
             self._context.ui.failed(error)
             return
         was_over = not stood.is_running
-        said = "It had already ended." if was_over else f"{stood.done:,} of {stood.total:,} were sent."
-        self._context.ui.show_notice(said, title=f"Replay {other.run} ended")
+        text = "It had already ended." if was_over else f"{stood.done:,} of {stood.total:,} were sent."
+        self._context.ui.show_notice(text, title=f"Replay {other.run} ended")
 
 
 def _identity(progress: ReplayStatus) -> tuple[int, str]:

@@ -246,7 +246,7 @@ class MainScreen(Screen[None]):
         self._save_changes()
         self._engine.show_listener_lines(refusals_shown=isinstance(self.app.screen, RefusalsScreen))
         unreadable = self._pane.unreadable or self.gateway.missing()
-        self._banners.said = self._engine.banners(unreadable=unreadable)
+        self._banners.sentences = self._engine.banners(unreadable=unreadable)
         await self._pane.recover()
         self.refresh_keys()
 

@@ -167,11 +167,11 @@ def stop_warning(progress: ReplayStatus) -> str:
 
 def conclusion(progress: ReplayStatus) -> tuple[str, Tone]:
     """The result of a run, as `replay` prints it."""
-    said = summary(progress)
+    result = summary(progress)
     if progress.state == ReplayState.ENDED:
-        return said, "warn" if progress.failed else "good"
+        return result, "warn" if progress.failed else "good"
     why = visible(progress.reason or progress.state)
-    return f"{said}. {why[:1].upper()}{why[1:]}.", "bad"
+    return f"{result}. {why[:1].upper()}{why[1:]}.", "bad"
 
 
 def as_expected(check: ExpectationCheck) -> tuple[str, Tone]:

@@ -163,13 +163,13 @@ def banners(status: Status, *, unreadable: str | None, ended: str | None, pause:
         ended: how the listener that this screen started has ended.
         pause: the key that pauses and resumes.
     """
-    said: list[Piece] = []
+    sentences: list[Piece] = []
     if unreadable:
-        said.append((f"✗ {visible(unreadable)} Retrying every second.", "bad"))
+        sentences.append((f"✗ {visible(unreadable)} Retrying every second.", "bad"))
     if ended:
-        said.append((f"✗ {visible(ended)}", "bad"))
+        sentences.append((f"✗ {visible(ended)}", "bad"))
     elif status.engine is Engine.GONE:
-        said.append(
+        sentences.append(
             (
                 "✗ No engine runs on this database, so no webhooks are received. `lean-relay listen` starts "
                 "one; this screen then connects to it.",
@@ -177,27 +177,27 @@ def banners(status: Status, *, unreadable: str | None, ended: str | None, pause:
             )
         )
     if status.engine is Engine.SILENT:
-        said.append((f"✗ The engine does not answer: {visible(status.detail or '')}. Retrying.", "bad"))
+        sentences.append((f"✗ The engine does not answer: {visible(status.detail or '')}. Retrying.", "bad"))
     if status.store_detail:
-        said.append(
+        sentences.append(
             (
                 f"✗ Cannot store webhooks: {visible(status.store_detail)}. Callers get 503, so Lean "
                 "retries; webhooks are received again when this is fixed.",
                 "bad",
             )
         )
-    said += [_paused(status, pause)] if status.paused else []
+    sentences += [_paused(status, pause)] if status.paused else []
     for target in status.targets:
         if target.state == "down":
             waiting = f" {target.waiting:,} waiting;" if target.waiting else " New captures wait;"
-            said.append(
+            sentences.append(
                 (
                     f"✗ {visible(target.target)} is down: {visible(target.reason or 'no reason known')}."
                     f"{waiting} all are sent in order when it is back.",
                     "bad",
                 )
             )
-    return said
+    return sentences
 
 
 def _paused(status: Status, pause: str) -> Piece:

@@ -18,7 +18,7 @@ from tui.screens.help import HelpScreen
 from tui.widgets.keys_foot import KeysFoot
 from tui.widgets.side_by_side import SideBySide
 
-TOLD_EVERY_S = 0.2
+PROGRESS_S = 0.2
 
 
 class CompareScreen(Screen[None]):
@@ -50,21 +50,23 @@ class CompareScreen(Screen[None]):
 
     @work(exclusive=True, group="compare")
     async def _compare(self) -> None:
-        telling = self.set_interval(TOLD_EVERY_S, self._tell) if self._is_search else None
+        timer = self.set_interval(PROGRESS_S, self._show_progress) if self._is_search else None
         try:
             self._fields.show(await self._comparison.result())
         except RelayError as error:
             if error.word != "stopped":
-                self._fields.say(visible(str(error)), "bad")
+                self._fields.show_message(visible(str(error)), "bad")
         finally:
-            if telling is not None:
-                telling.stop()
+            if timer is not None:
+                timer.stop()
 
-    def _tell(self) -> None:
+    def _show_progress(self) -> None:
         """Show the progress of the search for the previous capture, which takes long for a rare type."""
         looked_at, stop = self._comparison.looked_at, keymap.of(self.app).written("compare.close")
         passed = f": {looked_at:,} passed" if looked_at else ""
-        self._fields.say(f"Searching captures before #{self._a} for its type{passed} … {stop} stops.", "dim")
+        self._fields.show_message(
+            f"Searching captures before #{self._a} for its type{passed} … {stop} stops.", "dim"
+        )
 
     def action_every(self) -> None:
         self._fields.show_every(not self._fields.every)

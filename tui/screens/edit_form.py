@@ -102,12 +102,12 @@ class EditScreen(Screen[Sending | None]):
         self._area.read_only = True
         in_force = keymap.of(self.app)
         editor, send = in_force.written("edit.editor"), in_force.written("edit.send")
-        self._say(f"{why}; {editor} opens $EDITOR. {send} sends the request as it is.")
+        self._show_message(f"{why}; {editor} opens $EDITOR. {send} sends the request as it is.")
 
     def _text(self) -> bytes:
         return self._area.text.encode("utf-8") if self._elsewhere is None else self._elsewhere
 
-    def _say(self, text: str) -> None:
+    def _show_message(self, text: str) -> None:
         self._error.update(Content(visible(text)))
 
     @work(group="dialog", exclusive=True)
@@ -118,7 +118,9 @@ class EditScreen(Screen[Sending | None]):
         if sending.edits == Edits() and not sending.form.resign and not sending.form.to.strip():
             written = keymap.of(self.app).written
             leave, replay = written("edit.leave"), written("capture.replay")
-            self._say(f"Nothing was changed. {leave} closes; {replay} replays the capture unchanged.")
+            self._show_message(
+                f"Nothing was changed. {leave} closes; {replay} replays the capture unchanged."
+            )
             return
         doubts = list(doubts_about(self._form.capture, sending.edits, resign=sending.form.resign))
         ask = Confirm("Send it anyway?", "\n".join(doubts), "Yes, send", "No, back to the form")
@@ -128,7 +130,7 @@ class EditScreen(Screen[Sending | None]):
     def action_dry_run(self) -> None:
         sending = self._sending()
         if sending is not None:
-            self._say("")
+            self._show_message("")
             request = replay_request([self._form.capture.id], sending.form, sending.edits)
             self.app.push_screen(PreviewScreen(self._replays, request))
 
@@ -139,11 +141,11 @@ class EditScreen(Screen[Sending | None]):
             edits = self._form.read(self._text())
             replay_request([self._form.capture.id], form, edits)
         except OptionError as error:
-            self._say(str(error))
+            self._show_message(str(error))
             self.query_one("#field-to", Input).focus()
             return None
         except ValueError as error:
-            self._say(str(error))
+            self._show_message(str(error))
             return None
         return Sending(edits, form)
 
@@ -152,12 +154,12 @@ class EditScreen(Screen[Sending | None]):
             with self.app.suspend():
                 made = self._form.edit(self._text())
         except SuspendNotSupported:
-            self._say("This terminal cannot run an editor.")
+            self._show_message("This terminal cannot run an editor.")
             return
         except RelayError as error:
-            self._say(str(error))
+            self._show_message(str(error))
             return
-        self._say("")
+        self._show_message("")
         self._take(made)
 
     @work(group="dialog")

@@ -25,7 +25,7 @@ from tui.widgets.text import content
 
 BREAK: Piece = ("\n", "plain")
 
-TELL_S = 0.1
+PROGRESS_S = 0.1
 """How often the progress of a search is shown."""
 
 
@@ -55,7 +55,7 @@ class JourneyScreen(Screen[int | None]):
 
     def on_mount(self) -> None:
         self._steps.focus()
-        self.set_interval(TELL_S, self._tell)
+        self.set_interval(PROGRESS_S, self._show_progress)
         self._follow()
 
     def on_unmount(self) -> None:
@@ -68,7 +68,7 @@ class JourneyScreen(Screen[int | None]):
     async def _follow(self) -> None:
         self._gateway.stop_journey()
         self._is_looking = True
-        self._tell()
+        self._show_progress()
         try:
             self._followed = await self._gateway.journey(self._number, self._place)
         except RelayError as error:
@@ -84,7 +84,7 @@ class JourneyScreen(Screen[int | None]):
         at = next((at for at, step in enumerate(steps) if step.capture_id == self._number), 0)
         self._steps.highlighted = at
 
-    def _tell(self) -> None:
+    def _show_progress(self) -> None:
         """Show the progress of the search, and the key that ends it."""
         if self._is_looking:
             looking = self._gateway.journey_looking()

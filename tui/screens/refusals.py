@@ -67,7 +67,7 @@ class RefusalsScreen(Screen[None]):
         self.set_interval(NEWS_S, self._look)
 
     def on_resize(self) -> None:
-        self._tell()
+        self._show_head()
 
     # -- updates -------------------------------------------------------------------------------
 
@@ -95,7 +95,7 @@ class RefusalsScreen(Screen[None]):
             self._list_again()
         else:
             self._list.add_newer([refusal.id for refusal in came if self._only in (None, refusal.reason)])
-        self._tell()
+        self._show_head()
 
     def _failed(self, error: RelayError) -> None:
         self._head.update(content([(visible(str(error)), "bad")]))
@@ -106,7 +106,7 @@ class RefusalsScreen(Screen[None]):
         self._listing.show(IdList(ids))
         self._list.rows_changed()
 
-    def _tell(self) -> None:
+    def _show_head(self) -> None:
         if self._tally is None:
             return
         self.set_class(not self._tally.rows, "-nothing")
@@ -139,14 +139,14 @@ class RefusalsScreen(Screen[None]):
         at = reasons.index(self._only) if self._only in reasons else 0
         self._only = reasons[(at + by) % len(reasons)]
         self._list_again()
-        self._tell()
+        self._show_head()
 
     def action_follow(self) -> None:
         self._list.follow()
 
     def action_turn(self) -> None:
         self._list.turn()
-        self._tell()
+        self._show_head()
 
     def action_copy(self) -> None:
         if self._under is not None:

@@ -104,14 +104,14 @@ class ReplayDialog(ModalScreen[ReplayForm | None]):
 
     def _request(self, form: ReplayForm) -> ReplayRequest | None:
         """The dialog as a request; None where it is wrong, and the error is shown."""
-        said = self.query_one("#fault", Static)
+        error_line = self.query_one("#fault", Static)
         try:
             request = replay_request(self._ids, form)
         except OptionError as error:
-            said.update(Content(visible(str(error))))
+            error_line.update(Content(visible(str(error))))
             self.query_one(f"#field-{error.option}", Input).focus()
             return None
-        said.update("")
+        error_line.update("")
         return request
 
     def _read(self) -> ReplayForm:

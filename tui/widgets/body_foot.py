@@ -49,12 +49,12 @@ class BodyFoot(Static):
         """Start the timer for a cursor that rests."""
         self._rest = self.set_interval(0.15, self._look_up, pause=True)
 
-    def tell(self, found: str) -> None:
+    def show(self, found: str) -> None:
         """Show the cursor's line, and the state of a search."""
         self._found = found
-        self._tell(None)
+        self._show(None)
 
-    def _tell(self, path: str | None) -> None:
+    def _show(self, path: str | None) -> None:
         text = self._text
         if text.document is None:
             self.update("")
@@ -87,4 +87,4 @@ class BodyFoot(Static):
     def _take(self, event: _Path) -> None:
         event.stop()
         if event.document is self._text.document and event.line == self._text.line:
-            self._tell(event.path)
+            self._show(event.path)

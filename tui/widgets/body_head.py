@@ -38,7 +38,7 @@ class BodyHead(Widget):
         self._facts = ""
         self._busy = ""
 
-    def tell(self, names: tuple[str, ...], chosen: str, facts: str, busy: str) -> None:
+    def show(self, names: tuple[str, ...], chosen: str, facts: str, busy: str) -> None:
         """Update the line.
 
         Args:

@@ -126,7 +126,7 @@ class BodyView(Vertical):
         self._forget_search()
         self._request = self._shown = None
         self._text.show(None)
-        self._tell()
+        self._update_texts()
 
     @property
     def text(self) -> BodyText:
@@ -170,14 +170,14 @@ class BodyView(Vertical):
         if not text or document is None:
             self._is_searching = False
             self._text.refresh()
-            self._tell()
+            self._update_texts()
             return
         self._is_searching = True
         as_hex = isinstance(document, HexDocument)
         if len(document.data) <= FOUND_AT_ONCE:
             self._take_hits(found(document.data, text, as_hex=as_hex))
         else:
-            self._tell()
+            self._update_texts()
             self._search_in_thread(self._search, document.data, text, as_hex=as_hex)
 
     def path_at_cursor(self) -> str | None:
@@ -229,7 +229,7 @@ class BodyView(Vertical):
             if request.opened is None:
                 self._shown = None
                 self._text.show(None)
-            self._tell()
+            self._update_texts()
             self._prepare_in_thread(self._number, request)
 
     @work(thread=True, exclusive=True, group="body-prepare")
@@ -256,7 +256,7 @@ class BodyView(Vertical):
         if not stays:
             self._text.hits, self._text.hit = Hits(), -1
         self._text.show(ready, at=at)
-        self._tell()
+        self._update_texts()
         self.refresh_bindings()
         self.post_message(self.Shown(self, ready.view))
         if self._sought and not stays:
@@ -287,7 +287,7 @@ class BodyView(Vertical):
             is_hex = isinstance(self._shown.document, HexDocument)
             if is_hex or (width is not None and width != max(self._text.room, LEAST_WIDTH)):
                 self._prepare(self._current_request())
-        self._tell()
+        self._update_texts()
 
     # -- searching --------------------------------------------------------------------------------
 
@@ -313,13 +313,13 @@ class BodyView(Vertical):
         if len(hits):
             self._show_hit(hits.after(self._begun_at))
         self._text.refresh()
-        self._tell()
+        self._update_texts()
 
     def _show_hit(self, number: int) -> None:
         if not self._text.show_hit(number) and not self._is_wrapped:
             # It is in the part of a long line that is not drawn; wrapping shows it.
             self.action_wrap()
-        self._tell()
+        self._update_texts()
 
     def _forget_search(self) -> None:
         self._search += 1
@@ -341,7 +341,7 @@ class BodyView(Vertical):
 
     # -- texts ------------------------------------------------------------------------------------
 
-    def _tell(self) -> None:
+    def _update_texts(self) -> None:
         """Update views, size, notes and the cursor's line."""
         request, shown = self._request, self._shown
         if shown is not None:
@@ -349,22 +349,22 @@ class BodyView(Vertical):
             if shown.opened.coding:
                 facts += f", {shown.opened.coding} from {format_bytes(shown.opened.received)}"
             busy = "laying out" if request is not None else ""
-            self._head.tell(shown.opened.names, shown.view, facts, busy)
+            self._head.show(shown.opened.names, shown.view, facts, busy)
             reasons = (*shown.opened.notes, *shown.document.notes)
         else:
             busy = "" if request is None else f"laying out {format_bytes(len(request.body))} ..."
-            self._head.tell((), "", "", busy)
+            self._head.show((), "", "", busy)
             reasons = ()
         self._reasons.set_class(bool(reasons), "-said")
         self._reasons.update("\n".join(reasons))
-        self._tell_place()
+        self._update_foot()
 
     @on(BodyText.CursorMoved)
     def _cursor_moved(self, event: BodyText.CursorMoved) -> None:
         event.stop()
-        self._tell_place()
+        self._update_foot()
 
-    def _tell_place(self) -> None:
+    def _update_foot(self) -> None:
         hits = self._text.hits
         found = ""
         if self._is_searching:
@@ -373,7 +373,7 @@ class BodyView(Vertical):
             found = "not found"
         elif self._sought:
             found = f"{self._text.hit + 1:,} of {len(hits):,}{'+' if hits.is_cut else ''}"
-        self._foot.tell(found)
+        self._foot.show(found)
 
     # -- keys -------------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ class SideBySide(LinesView):
     def __init__(self) -> None:
         super().__init__()
         self._comparison: Comparison | None = None
-        self._said: tuple[str, Tone] = ("Comparing …", "dim")
+        self._message: tuple[str, Tone] = ("Comparing …", "dim")
         self.every = True
         """Equal fields are shown too."""
 
@@ -21,9 +21,9 @@ class SideBySide(LinesView):
         self._comparison = comparison
         self.lines_changed(to_top=True)
 
-    def say(self, text: str, tone: Tone) -> None:
+    def show_message(self, text: str, tone: Tone) -> None:
         """Show a message instead of captures; safe to show."""
-        self._said = (text, tone)
+        self._message = (text, tone)
         self.lines_changed(to_top=True)
 
     def turn(self) -> None:
@@ -39,6 +39,6 @@ class SideBySide(LinesView):
 
     def lines_for(self, width: int) -> list[Line]:
         if self._comparison is None:
-            text, tone = self._said
+            text, tone = self._message
             return [[(line, tone)] for line in wrapped(text, width)]
         return lines(self._comparison, width, every=self.every)

@@ -112,11 +112,11 @@ class StatusLine(Widget):
 class Banners(Vertical):
     """Sentences about errors; hidden without any."""
 
-    said: reactive[tuple[Piece, ...]] = reactive((), recompose=True)
+    sentences: reactive[tuple[Piece, ...]] = reactive((), recompose=True)
 
     def compose(self):  # type: ignore[no-untyped-def]
-        for text, tone in self.said:
+        for text, tone in self.sentences:
             yield Static(content([(text, "plain")]), classes=f"banner -{tone}", markup=False)
 
-    def watch_said(self) -> None:
-        self.display = bool(self.said)
+    def watch_sentences(self) -> None:
+        self.display = bool(self.sentences)
