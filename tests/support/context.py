@@ -19,7 +19,7 @@ from tui.gateway import Gateway
 from tui.keyboard.keymap import Keymap
 from tui.main.context import Work
 from tui.presenters.blocks import CaptureDetail
-from tui.presenters.status import Engine, Status
+from tui.presenters.status import EngineState, Status
 
 T = TypeVar("T")
 
@@ -133,7 +133,7 @@ class FakeContext:
         insert_all(self.log, captures)
         self.gateway = ScriptedGateway(Settings(db=folder / "relay.db"))
         self.ui = FakeServices()
-        self.engine_status = Status(engine=Engine.RUNNING, url="http://127.0.0.1:5326")
+        self.engine_status = Status(engine=EngineState.RUNNING, url="http://127.0.0.1:5326")
         self.cursor: int | None = None
         self.detail: CaptureDetail | None = None
         self.selected: list[int] = []

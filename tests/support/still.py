@@ -19,11 +19,11 @@ from tests.support.factories import new_log
 from tests.support.screen import Showing, screen_on
 from tui.gateway import Gateway
 from tui.main import screen
-from tui.presenters.status import Engine, Status
+from tui.presenters.status import EngineState, Status
 from tui.screens import refusals
 
 LISTENING = Status(
-    engine=Engine.RUNNING,
+    engine=EngineState.RUNNING,
     url="http://127.0.0.1:5326",
     public_url="https://relay.example.com/hook",
     targets=(TargetStatus(target=morning.TARGET, state="up", reason=None, waiting=0, parked=0),),
@@ -70,6 +70,6 @@ async def still(
     )
     async with screen_on(settings, size=size) as see:
         await see.shows("No webhooks received" if empty else "#15 ")
-        if status.engine is Engine.RUNNING:
+        if status.engine is EngineState.RUNNING:
             await see.shows("● http")
         yield see

@@ -22,7 +22,7 @@ from tests.support.factories import NOON, a_capture, a_delivery, insert_attempt
 from tests.support.screen import Showing, showing, wait_for
 from tui.gateway import Gateway
 from tui.main.screen import MainScreen
-from tui.presenters.status import Engine, Status
+from tui.presenters.status import EngineState, Status
 from tui.widgets.pages import PAGES
 
 C0 = "".join(map(chr, (*range(0x20), 0x7F)))
@@ -131,7 +131,7 @@ def hostile_captures() -> list[Capture]:
 CUSTOMER = "c0ffee00-0000-4000-8000-000000000001"
 
 STATUS = Status(
-    engine=Engine.RUNNING,
+    engine=EngineState.RUNNING,
     url=HOSTILE,
     public_url=HOSTILE,
     answers=HOSTILE,
@@ -204,7 +204,7 @@ SCREENS = {
 """The screens of those places that are not on the main one."""
 
 WELL = Status(
-    engine=Engine.RUNNING,
+    engine=EngineState.RUNNING,
     url="http://127.0.0.1:5326",
     targets=(TargetStatus(target="http://localhost:1", state="up", reason=None, waiting=0, parked=0),),
 )

@@ -18,7 +18,7 @@ from tests.support.program import ROOT
 from tests.support.screen import Showing
 from tests.support.still import LISTENING, still
 from tests.support.svg import standalone
-from tui.presenters.status import Engine, Status
+from tui.presenters.status import EngineState, Status
 
 FILES = Path(__file__).parent / "snapshots"
 PICTURES = ROOT / "build/snapshots"
@@ -72,7 +72,7 @@ PICTURES_TAKEN = (
     Picture(name="empty-small", empty=True, size=SMALL, waits_for=("posts a sample",)),
     Picture(
         name="engine-gone",
-        status=Status(engine=Engine.GONE),
+        status=Status(engine=EngineState.GONE),
         waits_for=("No engine runs",),
         coloured=("No engine",),
     ),

@@ -50,7 +50,7 @@ from tui.gateway.replays import Replays
 from tui.presenters import status
 from tui.presenters.blocks import Analysis, CaptureDetail
 from tui.presenters.journey import CaptureJourney
-from tui.presenters.status import Engine, Status
+from tui.presenters.status import EngineState, Status
 from tui.state.completion import Seen, with_parents
 from tui.state.screen_state import ScreenState
 
@@ -271,10 +271,10 @@ class Gateway:
         except Unreachable as error:
             known = holder(self.db)
             if known is None:
-                return Status(engine=Engine.GONE)
-            return Status(engine=Engine.SILENT, detail=f"pid {known.pid}: {error}", url=known.url)
+                return Status(engine=EngineState.GONE)
+            return Status(engine=EngineState.SILENT, detail=f"pid {known.pid}: {error}", url=known.url)
         except RelayError as error:
-            return Status(engine=Engine.SILENT, detail=str(error))
+            return Status(engine=EngineState.SILENT, detail=str(error))
 
     async def _request(self, request: EngineRequest[A], /) -> A:
         from relay.control import client  # imports aiohttp: 0.2 s that would delay the first rows

@@ -12,7 +12,7 @@ from relay.errors import RelayError
 from relay.models import CaptureRow
 from tui.gateway import Gateway
 from tui.presenters.blocks import CaptureDetail
-from tui.presenters.status import Engine, Status
+from tui.presenters.status import EngineState, Status
 
 T = TypeVar("T")
 
@@ -119,7 +119,7 @@ def no_capture(context: CaptureContext) -> str | None:
 
 def no_engine(context: CaptureContext) -> str | None:
     """Why an action of the engine cannot run; None where an engine may be running."""
-    if context.engine_status.engine is Engine.GONE:
+    if context.engine_status.engine is EngineState.GONE:
         return "This needs a running engine; start one with `lean-relay listen`."
     return None
 

@@ -13,7 +13,7 @@ from relay.text.safe import visible
 from relay.text.units import format_ms
 from tui.main.context import CaptureContext, act, no_engine
 from tui.presenters.format import Piece
-from tui.presenters.status import Engine, Status, banners
+from tui.presenters.status import EngineState, Status, banners
 from tui.screens.dialogs import TriggerDialog
 
 
@@ -21,7 +21,7 @@ class EngineController:
     """Keeps the engine's status, pauses and resumes it, and posts samples."""
 
     def __init__(self, context: CaptureContext) -> None:
-        self.status = Status(engine=Engine.LOOKING)
+        self.status = Status(engine=EngineState.LOOKING)
         self._context = context
         self._last_sample: str | None = None
         """The event type posted last."""
@@ -32,7 +32,7 @@ class EngineController:
             return None
         if (reason := no_engine(self._context)) is not None:
             return reason
-        if self.status.engine is not Engine.RUNNING:
+        if self.status.engine is not EngineState.RUNNING:
             return None
         if action == "trigger" and self.status.url is None:
             return "The engine does not receive webhooks, so there is nowhere to post a sample."

@@ -24,7 +24,7 @@ from tui.presenters.replay import (
     stop_warning,
     verdict,
 )
-from tui.presenters.status import Engine
+from tui.presenters.status import EngineState
 from tui.screens.dialogs import Confirm
 from tui.screens.edit_form import EditScreen
 from tui.screens.replay_dialog import ReplayDialog
@@ -71,7 +71,11 @@ class ReplayController:
         otherwise = self._context.ui.key("capture.replay_to")
         if self._view.progress is not None:
             return f"A replay is running; {self._context.ui.key('look.back')} cancels it."
-        if action == "replay" and self._context.engine_status.engine is Engine.RUNNING and not self._targets:
+        if (
+            action == "replay"
+            and self._context.engine_status.engine is EngineState.RUNNING
+            and not self._targets
+        ):
             return f"No target is configured; press {otherwise} to choose one."
         if action == "edit" and len(self._context.selected_ids()) > 1:
             return f"Only one capture can be edited at a time; {otherwise} changes values in several."

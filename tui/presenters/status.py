@@ -13,7 +13,7 @@ from relay.text.safe import visible
 from tui.presenters.format import Piece
 
 
-class Engine(StrEnum):
+class EngineState(StrEnum):
     """Whether an engine runs on the database."""
 
     LOOKING = "looking"
@@ -29,7 +29,7 @@ class Engine(StrEnum):
 class Status:
     """The engine's status at one time."""
 
-    engine: Engine
+    engine: EngineState
     detail: str | None = None
     """Why it does not answer."""
     url: str | None = None
@@ -60,7 +60,7 @@ class Status:
 def read(found: EngineStatus) -> Status:
     """Read an engine's answer."""
     return Status(
-        engine=Engine.RUNNING,
+        engine=EngineState.RUNNING,
         url=found.engine.url,
         public_url=found.engine.public_url,
         answers=found.engine.answers,
@@ -124,15 +124,15 @@ def refused_at(pieces: Sequence[Piece]) -> range:
 def _groups(status: Status) -> Iterator[list[Piece]]:
     """The parts of the line, the most important first."""
     match status.engine:
-        case Engine.LOOKING:
+        case EngineState.LOOKING:
             yield [("… looking for the engine", "dim")]
-        case Engine.GONE:
+        case EngineState.GONE:
             yield [("✗ no engine", "bad")]
-        case Engine.SILENT:
+        case EngineState.SILENT:
             yield [("✗ engine silent", "bad")]
-        case Engine.RUNNING if status.url is None:
+        case EngineState.RUNNING if status.url is None:
             yield [("○ engine without a listener", "warn")]
-        case Engine.RUNNING:
+        case EngineState.RUNNING:
             yield [("● ", "good"), (visible(status.url or ""), "strong")]
     if status.store_detail:
         yield [("✗ cannot store", "bad")]
@@ -168,7 +168,7 @@ def banners(status: Status, *, unreadable: str | None, ended: str | None, pause:
         sentences.append((f"✗ {visible(unreadable)} Retrying every second.", "bad"))
     if ended:
         sentences.append((f"✗ {visible(ended)}", "bad"))
-    elif status.engine is Engine.GONE:
+    elif status.engine is EngineState.GONE:
         sentences.append(
             (
                 "✗ No engine runs on this database, so no webhooks are received. `lean-relay listen` starts "
@@ -176,7 +176,7 @@ def banners(status: Status, *, unreadable: str | None, ended: str | None, pause:
                 "bad",
             )
         )
-    if status.engine is Engine.SILENT:
+    if status.engine is EngineState.SILENT:
         sentences.append((f"✗ The engine does not answer: {visible(status.detail or '')}. Retrying.", "bad"))
     if status.store_detail:
         sentences.append(

@@ -15,7 +15,7 @@ from textual.widgets import Static
 
 from tui.presenters import status
 from tui.presenters.format import Piece, sparkline
-from tui.presenters.status import Engine, Status
+from tui.presenters.status import EngineState, Status
 from tui.widgets.text import content
 
 BARS = 20
@@ -67,7 +67,7 @@ class Arrivals:
 class StatusLine(Widget):
     """The URL for webhooks, recent captures, and the state of the targets, in one line."""
 
-    status: reactive[Status] = reactive(Status(engine=Engine.LOOKING))
+    status: reactive[Status] = reactive(Status(engine=EngineState.LOOKING))
 
     @dataclass
     class UrlWanted(Message):

@@ -19,7 +19,7 @@ from tests.tui.screens.test_journey import CUSTOMER, INTENT, PAYMENT, an_event
 from tui.gateway import Gateway
 from tui.keyboard import keys
 from tui.keyboard.keymap import PLACES, Keymap, name
-from tui.presenters.status import Engine, Status
+from tui.presenters.status import EngineState, Status
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ def test_the_search_for_names_finds_them(text: str) -> None:
 
 
 STANDS = Status(
-    engine=Engine.RUNNING,
+    engine=EngineState.RUNNING,
     url="http://127.0.0.1:5326",
     targets=(TargetStatus(target="http://localhost:3000", state="paused", reason=None, waiting=1, parked=0),),
     replays=(

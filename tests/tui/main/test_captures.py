@@ -23,7 +23,7 @@ from tui.main import captures
 from tui.main.captures import CaptureController
 from tui.presenters.copies import Item
 from tui.presenters.format import format_captures
-from tui.presenters.status import Engine, Status
+from tui.presenters.status import EngineState, Status
 from tui.screens.dialogs import Confirm
 
 
@@ -176,7 +176,7 @@ def test_disabled_reason(tmp_path: Path, action: str, selected: int, reason: str
 def test_disabled_without_an_engine(tmp_path: Path) -> None:
     """Changes need an engine, reading does not."""
     with FakeContext(tmp_path) as context:
-        context.selected, context.engine_status = [1], Status(engine=Engine.GONE)
+        context.selected, context.engine_status = [1], Status(engine=EngineState.GONE)
         controller = CaptureController(context)
         assert all(controller.disabled_reason(action) for action in ("star", "note", "delete"))
         assert not any(controller.disabled_reason(action) for action in ("compare", "copy", "journey"))

@@ -13,10 +13,10 @@ from relay.control.messages import TargetStatus
 from relay.errors import RelayError
 from tests.support.context import FakeContext
 from tui.main.engine import EngineController
-from tui.presenters.status import Engine, Status
+from tui.presenters.status import EngineState, Status
 
 UP = TargetStatus(target="http://localhost:1", state="up", reason=None, waiting=0, parked=0)
-RUNNING = Status(engine=Engine.RUNNING, url="http://127.0.0.1:5326", targets=(UP,))
+RUNNING = Status(engine=EngineState.RUNNING, url="http://127.0.0.1:5326", targets=(UP,))
 
 
 class FakeListener:
@@ -40,9 +40,9 @@ class FakeListener:
         (RUNNING, "star", None),
         (replace(RUNNING, url=None), "trigger", "does not receive webhooks"),
         (replace(RUNNING, targets=()), "pause", "--forward-to"),
-        (Status(engine=Engine.GONE), "pause", "lean-relay listen"),
-        (Status(engine=Engine.GONE), "trigger", "lean-relay listen"),
-        (Status(engine=Engine.SILENT), "pause", None),
+        (Status(engine=EngineState.GONE), "pause", "lean-relay listen"),
+        (Status(engine=EngineState.GONE), "trigger", "lean-relay listen"),
+        (Status(engine=EngineState.SILENT), "pause", None),
     ],
 )
 def test_disabled_reason(tmp_path: Path, status: Status, action: str, reason: str | None) -> None:
@@ -58,8 +58,8 @@ async def test_status_of_no_engine(tmp_path: Path) -> None:
     """Without an engine the status and a banner say so."""
     with FakeContext(tmp_path) as context:
         engine = EngineController(context)
-        assert (await engine.look()).engine is Engine.GONE
-        assert engine.status.engine is Engine.GONE
+        assert (await engine.look()).engine is EngineState.GONE
+        assert engine.status.engine is EngineState.GONE
         [(text, _)] = engine.banners(unreadable=None)
         assert "No engine runs" in text
 
@@ -81,7 +81,7 @@ def test_listener_that_has_ended(tmp_path: Path) -> None:
     with FakeContext(tmp_path) as context:
         engine = EngineController(context)
         context.gateway.listener = FakeListener(how="killed by SIGSEGV")
-        engine.status = Status(engine=Engine.GONE)
+        engine.status = Status(engine=EngineState.GONE)
         assert any("killed by SIGSEGV" in text for text, _ in engine.banners(unreadable=None))
         engine.status = RUNNING
         assert not any("SIGSEGV" in text for text, _ in engine.banners(unreadable=None))

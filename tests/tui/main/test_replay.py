@@ -32,7 +32,7 @@ from tui.gateway import Replays
 from tui.gateway.edit_form import form
 from tui.main.replay import ReplayController
 from tui.presenters.replay import ReplayForm, doubts_about, expectation, replay_request
-from tui.presenters.status import Engine, Status
+from tui.presenters.status import EngineState, Status
 from tui.screens.dialogs import Confirm
 from tui.screens.edit_form import EditScreen
 from tui.screens.replay_dialog import ReplayDialog
@@ -599,7 +599,7 @@ def a_controller(
     """A controller of replays, its line, and an engine with one target."""
     with FakeContext(folder, map(a_capture, range(1, captures + 1))) as context:
         target = TargetStatus(target="http://x", state="up", reason=None, waiting=0, parked=0)
-        context.engine_status = Status(engine=Engine.RUNNING, url="http://y", targets=(target,))
+        context.engine_status = Status(engine=EngineState.RUNNING, url="http://y", targets=(target,))
         context.selected = list(range(1, captures + 1))
         view, replays = FakeLine(), ScriptedReplays(*looks)
         context.gateway.replays = replays
@@ -616,7 +616,7 @@ def test_disabled_reason(tmp_path: Path) -> None:
         context.engine_status = replace(context.engine_status, targets=())
         assert "No target" in (controller.disabled_reason("replay") or "")
         assert controller.disabled_reason("replay_to") is None
-        context.engine_status = Status(engine=Engine.GONE)
+        context.engine_status = Status(engine=EngineState.GONE)
         assert "running engine" in (controller.disabled_reason("replay_to") or "")
         context.selected = []
         assert all("No capture" in (controller.disabled_reason(action) or "") for action in sends)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from relay.control.messages import TargetStatus
-from tui.presenters.status import Engine, Status, banners, line
+from tui.presenters.status import EngineState, Status, banners, line
 
 SPARKS = [("▅", "accent")] * 20
 
@@ -30,7 +30,7 @@ def said(status: Status, unreadable: str | None = None, ended: str | None = None
 def test_all_in_one_line() -> None:
     """URL, arrivals, targets, refusals, public URL."""
     status = Status(
-        engine=Engine.RUNNING,
+        engine=EngineState.RUNNING,
         url="http://127.0.0.1:5326",
         public_url="https://relay.example.com",
         targets=(a_target(), a_target(target="http://localhost:4000", state="down", waiting=12)),
@@ -50,7 +50,7 @@ def test_all_in_one_line() -> None:
 
 def test_narrow_line_keeps_what_matters() -> None:
     """In 80 columns the sparkline is shortened before a target goes, and nothing is cut in half."""
-    status = Status(engine=Engine.RUNNING, url="http://127.0.0.1:5326", targets=(a_target(),))
+    status = Status(engine=EngineState.RUNNING, url="http://127.0.0.1:5326", targets=(a_target(),))
     text = written(status, 78)
     assert "→ localhost:3000 ✓ up" in text
     assert 5 <= text.count("▅") < 20 or len(text) <= 78
@@ -60,28 +60,32 @@ def test_narrow_line_keeps_what_matters() -> None:
 def test_nothing_wrong_says_nothing() -> None:
     """A relay that works needs no sentence."""
     assert not banners(
-        Status(engine=Engine.RUNNING, url="http://x", targets=(a_target(),)), unreadable=None, ended=None
+        Status(engine=EngineState.RUNNING, url="http://x", targets=(a_target(),)), unreadable=None, ended=None
     )
 
 
 def test_each_trouble_has_a_sentence_with_what_happens_next() -> None:
     """Engine gone, silent, disk full, paused, target down, log locked, listener ended."""
     down = a_target(state="down", reason="nothing listens on port 3000", waiting=3)
-    assert "connects to it" in said(Status(engine=Engine.GONE))
-    assert "Retrying" in said(Status(engine=Engine.SILENT, detail="pid 7: no answer"))
-    assert "503" in said(Status(engine=Engine.RUNNING, store_detail="the disk is full"))
-    assert "p resumes" in said(Status(engine=Engine.RUNNING, targets=(a_target(state="paused", waiting=1),)))
-    assert "1 delivery waits" in said(
-        Status(engine=Engine.RUNNING, targets=(a_target(state="paused", waiting=1),))
+    assert "connects to it" in said(Status(engine=EngineState.GONE))
+    assert "Retrying" in said(Status(engine=EngineState.SILENT, detail="pid 7: no answer"))
+    assert "503" in said(Status(engine=EngineState.RUNNING, store_detail="the disk is full"))
+    assert "p resumes" in said(
+        Status(engine=EngineState.RUNNING, targets=(a_target(state="paused", waiting=1),))
     )
-    assert "nothing listens on port 3000. 3 waiting" in said(Status(engine=Engine.RUNNING, targets=(down,)))
-    assert "Retrying" in said(Status(engine=Engine.RUNNING), unreadable="the log is locked.")
-    assert "has ended" in said(Status(engine=Engine.GONE), ended="The listener has ended")
+    assert "1 delivery waits" in said(
+        Status(engine=EngineState.RUNNING, targets=(a_target(state="paused", waiting=1),))
+    )
+    assert "nothing listens on port 3000. 3 waiting" in said(
+        Status(engine=EngineState.RUNNING, targets=(down,))
+    )
+    assert "Retrying" in said(Status(engine=EngineState.RUNNING), unreadable="the log is locked.")
+    assert "has ended" in said(Status(engine=EngineState.GONE), ended="The listener has ended")
 
 
 def test_hostile_words_are_made_safe() -> None:
     """A backend's words in a reason reach no terminal as they are."""
     status = Status(
-        engine=Engine.RUNNING, targets=(a_target(state="down", reason="\x1b]0;x\x07", target="\x1b[2J"),)
+        engine=EngineState.RUNNING, targets=(a_target(state="down", reason="\x1b]0;x\x07", target="\x1b[2J"),)
     )
     assert "\x1b" not in said(status) + written(status)

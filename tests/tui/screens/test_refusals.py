@@ -15,7 +15,7 @@ from relay.text.safe import visible
 from tests.support.factories import NOON, a_capture, new_log
 from tests.support.screen import Showing, screen_on, showing, wait_for
 from tui.gateway import Gateway
-from tui.presenters.status import Engine, Status
+from tui.presenters.status import EngineState, Status
 from tui.screens.refusals import RefusalsScreen
 
 AT = round(NOON.timestamp() * 1_000_000)
@@ -116,7 +116,7 @@ async def test_a_line_is_copied(tmp_path: Path) -> None:
 
 async def test_from_the_palette_and_the_status_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A click on the count opens it, one beside it copies the URL; the palette has it too."""
-    status = Status(engine=Engine.RUNNING, url="http://127.0.0.1:5326", refusals={"malformed": 7})
+    status = Status(engine=EngineState.RUNNING, url="http://127.0.0.1:5326", refusals={"malformed": 7})
 
     async def asked(self: Gateway) -> Status:
         return status
