@@ -1,7 +1,7 @@
 """Views of bodies: any bytes as numbered lines of safe, styled text.
 
 Pure: no Textual, no file, socket or clock. `open_body` decodes a body within limits and names its
-views; `Opened.document` makes one; `Rows` maps its pieces to the rows of a screen; `search` finds text in
+views; `OpenedBody.document` makes one; `Rows` maps its pieces to the rows of a screen; `search` finds text in
 it. A body of 10 MiB costs an index, and the rows on the screen.
 """
 
@@ -10,7 +10,7 @@ from tui.bodies.hexdump import HexDocument
 from tui.bodies.jsontext import JsonDocument
 from tui.bodies.rows import Rows
 from tui.bodies.text_search import Hits, found, search
-from tui.bodies.viewers import Opened, open_body
+from tui.bodies.viewers import OpenedBody, open_body
 
 __all__ = [
     "Document",
@@ -18,7 +18,7 @@ __all__ = [
     "Hit",
     "Hits",
     "JsonDocument",
-    "Opened",
+    "OpenedBody",
     "Rows",
     "Span",
     "found",

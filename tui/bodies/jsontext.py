@@ -78,7 +78,7 @@ class JsonDocument(Document):
     def __init__(self, data: bytes, notes: Sequence[str] = ()) -> None:
         super().__init__(data, notes)
         self._tokens = lru_cache(512)(self._tokens_of)
-        self._held = lru_cache(512)(self._held_by)
+        self._summary = lru_cache(512)(self._summary_of)
         self._close = lru_cache(512)(self._close_of)
         self._counted: dict[int, tuple[int, int]] = {}
 
@@ -162,11 +162,11 @@ class JsonDocument(Document):
     def _closes(self, at: int) -> bool:
         return self.data[at : at + 1] in (b"}", b"]")
 
-    def held(self, line: int) -> str:
+    def summary(self, line: int) -> str:
         """Summary of the bracket that opens on `line`: its number of values, or its size."""
-        return self._held(line)
+        return self._summary(line)
 
-    def _held_by(self, line: int) -> str:
+    def _summary_of(self, line: int) -> str:
         start, stop = self.lines.bounds(line)
         close = self._close(start, stop)
         if close - stop > COUNTED_UP_TO:

@@ -10,7 +10,7 @@ from tui.bodies.document import Document
 from tui.bodies.hexdump import HexDocument
 from tui.bodies.jsontext import FOLDED_FROM, JsonDocument
 from tui.bodies.rows import Rows
-from tui.bodies.viewers import Opened, open_body
+from tui.bodies.viewers import OpenedBody, open_body
 
 LIGHT = 96 * 1024
 """Largest body in bytes that is prepared within some 20 ms."""
@@ -26,7 +26,7 @@ class ViewRequest:
     body: bytes = b""
     content_type: str = ""
     encoding: str = ""
-    opened: Opened | None = None
+    opened: OpenedBody | None = None
     """The same body, if it is already open."""
     view: str = ""
     """The name of a view; empty for the best one."""
@@ -55,10 +55,10 @@ class ViewRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Prepared:
+class PreparedView:
     """A view that is ready to draw."""
 
-    opened: Opened
+    opened: OpenedBody
     view: str
     document: Document
     rows: Rows
@@ -66,7 +66,7 @@ class Prepared:
     """Line -> note, in order of lines; not made safe."""
 
 
-def prepare(request: ViewRequest) -> Iterator[Prepared | None]:
+def prepare(request: ViewRequest) -> Iterator[PreparedView | None]:
     """Yield None after each step, and at last the view. Never raises, for any body."""
     opened = request.opened or open_body(request.body, request.content_type, request.encoding)
     yield None
@@ -98,10 +98,10 @@ def prepare(request: ViewRequest) -> Iterator[Prepared | None]:
                         yield None
             rows.set_folds(folds)
     notes = {line: "; ".join(marks[line]) for line in sorted(marks)}
-    yield Prepared(opened=opened, view=view, document=document, rows=rows, marks=notes)
+    yield PreparedView(opened=opened, view=view, document=document, rows=rows, marks=notes)
 
 
-def prepared(request: ViewRequest) -> Prepared:
+def prepared(request: ViewRequest) -> PreparedView:
     """Prepare a view at once."""
     found = deque(prepare(request), maxlen=1).pop()
     assert found is not None

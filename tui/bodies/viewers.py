@@ -20,7 +20,7 @@ _JSON_STARTS = b"{["
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Opened:
+class OpenedBody:
     """A decoded body and its views."""
 
     received: int
@@ -57,7 +57,7 @@ class Opened:
         return raw
 
 
-def open_body(body: bytes, content_type: str = "", encoding: str = "") -> Opened:
+def open_body(body: bytes, content_type: str = "", encoding: str = "") -> OpenedBody:
     """Decode a body and choose its views.
 
     Args:
@@ -78,7 +78,7 @@ def open_body(body: bytes, content_type: str = "", encoding: str = "") -> Opened
         makers |= {"hex": hexadecimal, "raw": raw}
     if found.coding:
         makers["received"] = lambda: HexDocument(body)
-    return Opened(
+    return OpenedBody(
         received=len(body),
         size=len(found.data),
         coding=found.coding,

@@ -51,7 +51,7 @@ from tui.presenters import status
 from tui.presenters.blocks import Analysis, CaptureDetail
 from tui.presenters.journey import CaptureJourney
 from tui.presenters.status import EngineState, Status
-from tui.state.completion import Seen, with_parents
+from tui.state.completion import FilterValues, with_parents
 from tui.state.screen_state import ScreenState
 
 if TYPE_CHECKING:
@@ -192,11 +192,11 @@ class Gateway:
         found = scan(self._searches, filter, newest_first=False, after=after, before=upto + 1)
         return [number for window in found for number in window.ids]
 
-    async def seen_values(self) -> Seen:
+    async def seen_values(self) -> FilterValues:
         """Values of the newest captures that a filter can look for."""
         return await asyncio.to_thread(self._seen_values)
 
-    def _seen_values(self) -> Seen:
+    def _seen_values(self) -> FilterValues:
         with self._one_detail:
             found = seen_values(self._details)
         named = [source.name for source in self.settings.secrets]

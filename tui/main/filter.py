@@ -12,7 +12,7 @@ from relay.filters import FilterError
 from relay.text.local_time import now
 from tui.main.context import CaptureContext, Stoppable
 from tui.main.list_pane import ListController
-from tui.state.completion import Seen
+from tui.state.completion import FilterValues
 from tui.state.screen_state import FilterHistory, ScreenState
 
 WRITTEN_AFTER_S = 0.15
@@ -27,7 +27,7 @@ class Bar(Protocol):
 
     enabled: bool
     """Whether the filter is applied."""
-    seen: Seen
+    seen: FilterValues
     history: FilterHistory
 
     @property

@@ -153,7 +153,7 @@ class ListController:
         """Start or stop following the newest capture."""
         listing = self.browser.listing
         if listing.following:
-            listing.hold()
+            listing.stop_following()
         else:
             listing.follow()
         self._view.moved()

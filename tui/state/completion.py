@@ -13,7 +13,7 @@ from relay.filters.operators import OPERATORS
 from relay.filters.tree import Leaf
 from relay.text.safe import visible
 
-Seen = Mapping[str, Sequence[str]]
+FilterValues = Mapping[str, Sequence[str]]
 """Key of the filter -> values in the database, the most frequent first."""
 
 LONGEST_VALUE = 120
@@ -55,7 +55,7 @@ class Completion:
         return done, self.start + len(ended)
 
 
-def complete(text: str, cursor: int, seen: Seen) -> Completion:
+def complete(text: str, cursor: int, seen: FilterValues) -> Completion:
     """Complete the word before the cursor; without choices where nothing fits."""
     start = _word_start(text, cursor)
     if start is None:
@@ -119,7 +119,7 @@ def _written(operator: type[Leaf]) -> str:
     return example[: example.index(".") + 1] if example.startswith("body.") else f"{operator.code}:"
 
 
-def _values(key: str, begun: str, seen: Seen) -> Iterator[Choice]:
+def _values(key: str, begun: str, seen: FilterValues) -> Iterator[Choice]:
     code = key.lower()
     operator = next((each for each in OPERATORS if each.code == code), None)
     if operator is None or code.startswith("body."):

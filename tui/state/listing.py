@@ -261,11 +261,11 @@ class Listing:
         """Put the cursor on a row, or the nearest there is, and stop following."""
         if not len(self.ids):
             return
-        self.hold()
+        self.stop_following()
         self._wanted = None
         self.cursor = self.id_at(min(max(y, 0), len(self.ids) - 1))
 
-    def hold(self) -> None:
+    def stop_following(self) -> None:
         """Stop following; later captures count as unseen."""
         if self.following:
             self.following = False
@@ -277,7 +277,7 @@ class Listing:
         self._wanted = None
         self._settle()
 
-    def saw(self, number: int) -> None:
+    def mark_seen(self, number: int) -> None:
         """Count captures up to this one as seen."""
         self._seen = max(self._seen, number)
 

@@ -20,7 +20,7 @@ from textual.strip import Strip
 
 from relay.text.safe import visible
 from tui.bodies import Document, Hits, JsonDocument, Rows, Span
-from tui.bodies.preparation import Prepared
+from tui.bodies.preparation import PreparedView
 from tui.keyboard import keys
 
 GUTTER = 3
@@ -94,7 +94,7 @@ class BodyText(ScrollView, can_focus=True, inherit_bindings=False):
 
     # -- content ----------------------------------------------------------------------------------
 
-    def show(self, prepared: Prepared | None, *, at: int = 0) -> None:
+    def show(self, prepared: PreparedView | None, *, at: int = 0) -> None:
         """Draw a view, with the cursor on the byte at `at`; None draws nothing."""
         if prepared is None:
             self.document, self.rows, self.marks = None, None, {}
@@ -361,7 +361,7 @@ class BodyText(ScrollView, can_focus=True, inherit_bindings=False):
             found.append(Segment(text, look + self._style(hit) if hit else look))
         if folded and tree is not None:
             closing = "}" if spans and spans[-1].text.endswith("{") else "]"
-            found.append(Segment(f" {tree.held(line)} ", self._style("comment")))
+            found.append(Segment(f" {tree.summary(line)} ", self._style("comment")))
             found.append(Segment(closing, self._style("punctuation")))
         if cut:
             found.append(Segment(_CUT.format(cut), self._style("comment")))

@@ -20,7 +20,7 @@ from textual.worker import get_current_worker
 
 from relay.text.units import format_bytes
 from tui.bodies import HexDocument, Hits, JsonDocument, found, search
-from tui.bodies.preparation import LEAST_WIDTH, Prepared, ViewRequest, prepare, prepared
+from tui.bodies.preparation import LEAST_WIDTH, PreparedView, ViewRequest, prepare, prepared
 from tui.keyboard import keys
 from tui.widgets.body_foot import BodyFoot
 from tui.widgets.body_head import BodyHead
@@ -63,7 +63,7 @@ class BodyView(Vertical):
         """A thread has prepared a view."""
 
         number: int
-        prepared: Prepared
+        prepared: PreparedView
 
     @dataclass
     class _Found(Message):
@@ -75,7 +75,7 @@ class BodyView(Vertical):
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self._request: ViewRequest | None = None
-        self._shown: Prepared | None = None
+        self._shown: PreparedView | None = None
         self._number = 0
         """Number of the last request; results of older ones are dropped."""
         self._search = 0
@@ -247,7 +247,7 @@ class BodyView(Vertical):
         if ready.number == self._number:
             self._take(ready.prepared)
 
-    def _take(self, ready: Prepared) -> None:
+    def _take(self, ready: PreparedView) -> None:
         before = self._text.document
         stays = before is not None and before.data is ready.document.data
         at = self._text.place_to_keep if stays else 0

@@ -197,7 +197,7 @@ class CaptureList(CursorList, can_focus=True):
         bottom = min(top + max(self.size.height, 1), len(self.listing)) - 1
         self._anchor = self.listing.id_at(top)
         self._cursor_in_view = top <= self.listing.cursor_y <= bottom
-        self.listing.saw(max(self._anchor, self.listing.id_at(bottom)))
+        self.listing.mark_seen(max(self._anchor, self.listing.id_at(bottom)))
 
     # -- mouse ---------------------------------------------------------------------------------
 
@@ -218,5 +218,5 @@ class CaptureList(CursorList, can_focus=True):
 
     def _hold(self) -> None:
         if self.listing.following:
-            self.listing.hold()
+            self.listing.stop_following()
             self.post_message(self.Moved(self))

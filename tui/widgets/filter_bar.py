@@ -20,7 +20,7 @@ from textual.widgets import Input, Static
 from relay.filters import FilterError
 from relay.text.safe import visible
 from tui.keyboard import keymap
-from tui.state.completion import Choice, Completion, Seen, complete
+from tui.state.completion import Choice, Completion, FilterValues, complete
 from tui.state.screen_state import FilterHistory
 from tui.widgets.safe_inputs import LineInput
 from tui.widgets.suggestions import Suggestions
@@ -90,7 +90,7 @@ class FilterBar(Vertical):
         )
         self._error = Static(id="filter-fault", markup=False)
         self._suggestions = Suggestions()
-        self.seen: Seen = {}
+        self.seen: FilterValues = {}
         """Values of the database to offer."""
         self.history = FilterHistory()
         self._completion: Completion | None = None

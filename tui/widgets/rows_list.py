@@ -70,7 +70,7 @@ class RowsList(CursorList, can_focus=True):
     def follow(self) -> None:
         """Start or stop following the newest row."""
         if self.listing.following:
-            self.listing.hold()
+            self.listing.stop_following()
         else:
             self.listing.follow()
         self.moved()

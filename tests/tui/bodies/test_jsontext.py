@@ -85,7 +85,7 @@ def test_structure(text: str) -> None:
         assert document.path(end) == document.path(line)
         inner = [child for child in range(line + 1, end) if document.parent(child) == line]
         closing = [document.end(child) for child in inner if document.opens(child)]
-        assert document.held(line) == f"{len(inner):,}"
+        assert document.summary(line) == f"{len(inner):,}"
         assert not set(closing) - set(range(line, end))
     assert sorted(document.folds(deep=True)) == [(line, document.end(line)) for line in opened if line]
 
@@ -123,7 +123,7 @@ def test_large_trees_open_folded() -> None:
     folds = dict(document.folds())
     assert folds[1] == document.end(1)
     assert folds[2] == 5
-    assert document.held(1) == "400"
+    assert document.summary(1) == "400"
     large = pretty(json.dumps(["x" * 100] * 30_000).encode())
-    assert large.held(0) == "3.0 MiB"
+    assert large.summary(0) == "3.0 MiB"
     assert not large.wraps

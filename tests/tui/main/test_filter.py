@@ -27,7 +27,7 @@ from tui.main.browser import Browser
 from tui.main.filter import HALF_AFTER_S, WRITTEN_AFTER_S, FilterController
 from tui.main.list_pane import ListController
 from tui.main.screen import MainScreen
-from tui.state.completion import Seen
+from tui.state.completion import FilterValues
 from tui.state.screen_state import FilterHistory, ScreenState
 
 
@@ -327,7 +327,7 @@ class FakeBar:
 
     def __init__(self) -> None:
         self.enabled = True
-        self.seen: Seen = {}
+        self.seen: FilterValues = {}
         self.history = FilterHistory()
         self.text = ""
         self.is_open = False

@@ -64,9 +64,9 @@ def test_what_was_on_screen_is_not_new() -> None:
     """Only captures below those that were drawn count as unseen."""
     listing = Listing()
     listing.show(IdRange(1, 3))
-    listing.hold()
+    listing.stop_following()
     listing.add_newer([4, 5, 6])
-    listing.saw(5)
+    listing.mark_seen(5)
     assert listing.unseen == 1
 
 
