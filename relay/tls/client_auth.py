@@ -18,7 +18,7 @@ from relay.tls.certificate import Certificate
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class VerificationError:
     """One verification error of OpenSSL's."""
 
     code: int
@@ -68,7 +68,7 @@ class ClientAuth:
     pins: tuple[Pin, ...] = ()
     """One of them has to match; without pins any certificate of the authorities is accepted."""
 
-    def judge(self, found: Found) -> Verdict:
+    def judge(self, found: HandshakeFindings) -> Verdict:
         """Verdict on the findings of a handshake."""
         if found.leaf is None:
             return Verdict(
@@ -79,8 +79,8 @@ class ClientAuth:
                 f"in {self.trusts}, whose names it was sent",
             )
         leaf = describe.facts(found.leaf)
-        if found.faults:
-            first = found.faults[0]
+        if found.errors:
+            first = found.errors[0]
             means = verdicts.meaning(first.code)
             at = leaf if first.depth == 0 else describe.facts(Certificate(first.certificate))
             verdict, why = means.verdict, None
@@ -117,7 +117,7 @@ class ClientAuth:
         """Whether a certificate matches a pin, or there are none."""
         return not self.pins or any(_fits(pin, certificate) for pin in self.pins)
 
-    def goes_on(self, found: Found, depth: int) -> bool:
+    def may_continue(self, found: HandshakeFindings, depth: int) -> bool:
         """Whether the handshake may continue after the findings at this depth.
 
         A failed one ends only at the caller's own certificate: OpenSSL goes from the authority to the
@@ -125,16 +125,16 @@ class ClientAuth:
         """
         if not self.required or depth > 0:
             return True
-        return not found.faults and (found.leaf is None or self.fits(found.leaf))
+        return not found.errors and (found.leaf is None or self.fits(found.leaf))
 
 
 @dataclass(slots=True)
-class Found:
+class HandshakeFindings:
     """Findings of one handshake so far."""
 
     shown: crypto.X509 | None = None
     """The caller's own certificate."""
-    faults: list[Fault] = field(default_factory=list)
+    errors: list[VerificationError] = field(default_factory=list)
     _read: Certificate | None = None
 
     def add(self, certificate: crypto.X509, code: int, depth: int, *, ok: bool) -> None:
@@ -142,7 +142,7 @@ class Found:
         if depth == 0:
             self.shown = certificate
         if not ok:
-            self.faults.append(Fault(code, depth, certificate))
+            self.errors.append(VerificationError(code, depth, certificate))
 
     @property
     def leaf(self) -> Certificate | None:

@@ -18,7 +18,7 @@ from OpenSSL import SSL
 
 from relay.tls import describe, verdicts
 from relay.tls.certificate import Certificate
-from relay.tls.client_auth import NOT_ASKED, ClientAuth, Found, Verdict
+from relay.tls.client_auth import NOT_ASKED, ClientAuth, HandshakeFindings, Verdict
 from relay.tls.openssl_object import Adapter
 from relay.tls.verdicts import Failure
 
@@ -71,7 +71,7 @@ class MutualTls(Adapter):
         super().__init__(context, incoming, outgoing)
         self.steps: HandshakeDriver
         self.auth = auth
-        self.found = Found()
+        self.found = HandshakeFindings()
         self.connection.set_app_data(self)
 
     def do_handshake(self) -> None:

@@ -225,4 +225,4 @@ def _verified(connection: SSL.Connection, certificate: crypto.X509, code: int, d
     """Called by OpenSSL for each certificate of a caller, from the authority to the caller's own."""
     made: MutualTls = connection.get_app_data()
     made.found.add(certificate, code, depth, ok=bool(ok))
-    return made.auth.goes_on(made.found, depth)
+    return made.auth.may_continue(made.found, depth)

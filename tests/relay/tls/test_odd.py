@@ -143,7 +143,7 @@ def test_a_fault_of_ours_within_a_callback(
     def broken(*_: Any) -> bool:
         raise LookupError("nobody thought of this")
 
-    monkeypatch.setattr(ClientAuth, "goes_on", broken)
+    monkeypatch.setattr(ClientAuth, "may_continue", broken)
 
     async def main() -> None:
         https = serving(pki, client_auth="optional", client_ca=pki.folder / "root.pem")
