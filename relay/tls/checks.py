@@ -57,7 +57,7 @@ def check(
     leaf = bundle.certificates[0]
     if loaded is not None:
         yield _pair(cert, key, bundle.certificates, loaded)
-        leaf = next((one for one in bundle.certificates if pem.belong_together(one, loaded)), leaf)
+        leaf = next((one for one in bundle.certificates if pem.key_matches(one, loaded)), leaf)
     more: tuple[Certificate, ...] = ()
     if chain is not None:
         others, remarks = _read(chain, password)
@@ -163,7 +163,7 @@ def _pair(
     cert: Path, key: Path | None, certificates: Sequence[Certificate], loaded: PrivateKeyTypes
 ) -> Remark:
     for number, one in enumerate(certificates, 1):
-        if pem.belong_together(one, loaded):
+        if pem.key_matches(one, loaded):
             if number == 1:
                 return Remark("ok", "pair", "certificate and private key belong together")
             return Remark(

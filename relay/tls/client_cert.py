@@ -73,7 +73,7 @@ def show(context: ssl.SSLContext, cert: Path | None, key: Path | None) -> None:
             raise UsageError(f"{key} is a private key; name its certificate too")
         return
     chain, loaded = pem.certificates(cert), pem.own_key(key or cert)
-    if not pem.belong_together(chain[0], loaded):
+    if not pem.key_matches(chain[0], loaded):
         raise RelayError(
             f"{cert} is not the certificate of the private key in {key or cert}", word="tls-mismatch"
         )

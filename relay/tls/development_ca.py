@@ -151,7 +151,7 @@ def _names_so_far(files: Files) -> list[str]:
         leaf, ca = pem.certificates(files.server)[0], pem.certificates(files.ca)[0]
         key = pem.private_key(files.server_key)
         both = files.client.exists() and files.client_key.exists()
-        if both and ca.is_issuer_of(leaf) and pem.belong_together(leaf, key):
+        if both and ca.is_issuer_of(leaf) and pem.key_matches(leaf, key):
             return [name.partition(":")[2] for name in describe.alternative_names(leaf)]
     return []
 

@@ -120,7 +120,7 @@ def authorities(path: Path) -> Bundle:
 
 def _to_be_used(path: Path) -> Bundle:
     data = _bytes(path)
-    _see_that_it_is_used(path, data)
+    _check_format(path, data)
     bundle = _bundle(path, data)
     if not bundle.certificates and not bundle.problems:
         raise _unreadable(path, "holds a private key and no certificate; are the two files swapped?")
@@ -168,7 +168,7 @@ def _key(path: Path, data: bytes, password: bytes | None) -> PrivateKeyTypes:
     raise _unreadable(path, "holds no private key that can be read")
 
 
-def belong_together(certificate: Certificate, key: PrivateKeyTypes) -> bool:
+def key_matches(certificate: Certificate, key: PrivateKeyTypes) -> bool:
     """Whether the certificate is for this key."""
     try:
         public = serialization.load_der_public_key(certificate.fields.spki)
@@ -190,7 +190,7 @@ def own_key(path: Path, password: bytes | None = None) -> PrivateKeyTypes:
         RelayError: `tls-key-mode`, `tls-unreadable` or `tls-password`.
     """
     data = _bytes(path)
-    _see_that_it_is_used(path, data)
+    _check_format(path, data)
     key = _key(path, data, password)
     mode = others_can_read(path)
     if mode is not None:
@@ -264,7 +264,7 @@ def openssl_line(path: Path, form: str, data: bytes = b"") -> str:
     return f"openssl pkcs7 -inform {text} -in {shlex.quote(str(path))} -print_certs -out chain.pem"
 
 
-def _see_that_it_is_used(path: Path, data: bytes) -> None:
+def _check_format(path: Path, data: bytes) -> None:
     form, _ = formats.blocks(data)
     if form == "PKCS#12":
         raise _converted(path, form, data)

@@ -43,10 +43,10 @@ def serving(settings: Settings, now: datetime | None = None) -> ServerTls | None
         RelayError: `tls-...`, a file cannot be used; says how to fix it.
     """
     now = now or datetime.now(UTC)
-    _see_that_callers_are_asked(settings)
+    _check_client_options(settings)
     if settings.dev_tls:
         settings = _with_development_certificates(settings, now)
-    _see_that_they_fit(settings)
+    _check_combination(settings)
     if settings.tls_cert is None:
         return None
     password_file = settings.tls_key_password_file
@@ -54,7 +54,7 @@ def serving(settings: Settings, now: datetime | None = None) -> ServerTls | None
     chain = pem.certificates(settings.tls_cert)
     key_file = settings.tls_key or settings.tls_cert
     key = pem.own_key(key_file, password)
-    _see_that_it_serves(settings.tls_cert, chain, key_file, key, now)
+    _check_server_pair(settings.tls_cert, chain, key_file, key, now)
     try:
         if settings.client_auth == "off":
             if settings.client_ca is not None:
@@ -69,7 +69,7 @@ def serving(settings: Settings, now: datetime | None = None) -> ServerTls | None
             left_out=tuple(f"{trusted.path}: {each}, and was left out" for each in trusted.problems),
             pins=settings.client_pin,
         )
-        return ServerTls(chain[0], asking(chain, key, auth), auth)
+        return ServerTls(chain[0], mutual_tls_context(chain, key, auth), auth)
     except (SSL.Error, crypto.Error) as error:
         raise RelayError(
             f"{settings.tls_cert}: OpenSSL does not accept it: {openssl_words(error)}", word="tls-unreadable"
@@ -90,7 +90,7 @@ def _with_development_certificates(settings: Settings, now: datetime) -> Setting
     )
 
 
-def _see_that_callers_are_asked(settings: Settings) -> None:
+def _check_client_options(settings: Settings) -> None:
     where = settings.sources
     for key in ("client_ca", "client_pin"):
         # An explicit client_auth = "off" is meant for now, so the other settings may stay.
@@ -101,7 +101,7 @@ def _see_that_callers_are_asked(settings: Settings) -> None:
             )
 
 
-def _see_that_they_fit(settings: Settings) -> None:
+def _check_combination(settings: Settings) -> None:
     where = settings.sources
     if settings.tls_cert is None:
         for key, value in (
@@ -122,13 +122,13 @@ def _see_that_they_fit(settings: Settings) -> None:
         )
 
 
-def _see_that_it_serves(
+def _check_server_pair(
     path: Path, chain: tuple[Certificate, ...], key_file: Path, key: PrivateKeyTypes, now: datetime
 ) -> None:
     leaf = chain[0]
     check = f"lean-relay certs check --cert {shlex.quote(str(path))} --key {shlex.quote(str(key_file))}"
-    if not pem.belong_together(leaf, key):
-        at = next((n for n, one in enumerate(chain, 1) if pem.belong_together(one, key)), None)
+    if not pem.key_matches(leaf, key):
+        at = next((n for n, one in enumerate(chain, 1) if pem.key_matches(one, key)), None)
         if at is not None:
             raise RelayError(
                 f"{path}: the certificate of the key is number {at} in the file but must be the first: "
@@ -188,7 +188,7 @@ def _note_server_name(made: Any, name: str | None, _context: ssl.SSLContext) -> 
     made.server_name = name
 
 
-def asking(chain: tuple[Certificate, ...], key: PrivateKeyTypes, auth: ClientAuth) -> SSL.Context:
+def mutual_tls_context(chain: tuple[Certificate, ...], key: PrivateKeyTypes, auth: ClientAuth) -> SSL.Context:
     """A pyOpenSSL context that asks callers for a certificate; its connections carry a `MutualTls`."""
     context = SSL.Context(SSL.TLS_SERVER_METHOD)
     context.set_min_proto_version(SSL.TLS1_2_VERSION)

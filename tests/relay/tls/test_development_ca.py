@@ -50,7 +50,7 @@ def test_first_time(tmp_path: Path) -> None:
     assert server.ends is not None
     assert server.ends - NOW < timedelta(days=31)
     for certificate, key in ((server, files.server_key), (client, files.client_key), (ca, files.ca_key)):
-        assert pem.belong_together(certificate, pem.own_key(key))
+        assert pem.key_matches(certificate, pem.own_key(key))
 
 
 def test_again(tmp_path: Path) -> None:
