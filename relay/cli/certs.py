@@ -178,7 +178,7 @@ def _show_file(path: Path, password_file: Path | None, invocation: Invocation) -
 def _show_server(host: str, port: int, name: str | None, ca: Path | None, invocation: Invocation) -> None:
     from relay.tls import probe
 
-    shown = probe.look(host, port, name=name, ca=ca)
+    shown = probe.probe(host, port, name=name, ca=ca)
     who = "these authorities" if ca is not None else "this machine's authorities"
     trusted = f"trusted by {who}" if shown.fault is None else f"not trusted by {who}: {shown.fault}"
     if invocation.json:

@@ -21,7 +21,7 @@ WITHIN_S = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
+class ProbeResult:
     """Certificates and TLS parameters of a server."""
 
     certificates: tuple[Certificate, ...]
@@ -34,7 +34,7 @@ class Shown:
     """Why a verifying client would refuse it; None if it is trusted."""
 
 
-def look(host: str, port: int, *, name: str | None = None, ca: Path | None = None) -> Shown:
+def probe(host: str, port: int, *, name: str | None = None, ca: Path | None = None) -> ProbeResult:
     """Fetch the certificates of a server.
 
     Args:
@@ -64,7 +64,7 @@ def look(host: str, port: int, *, name: str | None = None, ca: Path | None = Non
         raise Unreachable(
             f"{host} port {port} cannot be reached: {error.strerror or error}", word="unreachable"
         ) from error
-    return Shown(
+    return ProbeResult(
         certificates=tuple(map(Certificate, connection.get_peer_cert_chain() or ())),
         version=connection.get_protocol_version_name(),
         cipher=connection.get_cipher_name() or "",
