@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from relay.config import default_certs
-from relay.tls.development_ca import Files
+from relay.tls.development_ca import CertificateFiles
 
 
 def development_authority() -> Path | None:
     """Certificate of the authority that `certs init` and `--dev-tls` make; None without one."""
-    path = Files(default_certs()).ca
+    path = CertificateFiles(default_certs()).ca
     return path if path.exists() else None

@@ -36,7 +36,7 @@ LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 
 
 @dataclass(frozen=True, slots=True)
-class Files:
+class CertificateFiles:
     """Paths of the development certificates in a folder."""
 
     folder: Path
@@ -72,10 +72,10 @@ class Files:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Made:
+class DevelopmentCertificates:
     """The certificates of a folder."""
 
-    files: Files
+    files: CertificateFiles
     names: tuple[str, ...]
     """Names and addresses in the server's certificate."""
     ends: datetime
@@ -84,16 +84,16 @@ class Made:
     """The authority is new, so users have to trust it again."""
 
 
-def _ours(folder: Path) -> Files:
+def _ours(folder: Path) -> CertificateFiles:
     """Paths of a folder's certificates; refuses links, pipes and files of other users."""
-    files = Files(folder)
+    files = CertificateFiles(folder)
     for path in files.all:
         if reason := private_files.why_not_ours(path):
             raise private_files.unsafe(path, reason, "remove it, or name another folder")
     return files
 
 
-def make(folder: Path, names: Iterable[str] = (), now: datetime | None = None) -> Made:
+def make(folder: Path, names: Iterable[str] = (), now: datetime | None = None) -> DevelopmentCertificates:
     """Make or renew the certificates, for these names and those that they already have.
 
     Raises:
@@ -123,10 +123,12 @@ def make(folder: Path, names: Iterable[str] = (), now: datetime | None = None) -
             f"could not write development certificates to {folder}: {error.strerror or error}",
             word="certs-not-written",
         ) from error
-    return Made(files=files, names=tuple(wanted), ends=ends, new_authority=fresh)
+    return DevelopmentCertificates(files=files, names=tuple(wanted), ends=ends, new_authority=fresh)
 
 
-def up_to_date(folder: Path, names: Iterable[str] = (), now: datetime | None = None) -> Made:
+def up_to_date(
+    folder: Path, names: Iterable[str] = (), now: datetime | None = None
+) -> DevelopmentCertificates:
     """The certificates; made or renewed only if they are missing, expire soon or lack a name.
 
     Raises:
@@ -138,14 +140,14 @@ def up_to_date(folder: Path, names: Iterable[str] = (), now: datetime | None = N
     if {*LOCAL_NAMES, *names} <= set(so_far) and _authority_so_far(files, now) is not None:
         ends = min(_own(path).not_valid_after_utc for path in (files.server, files.client))
         if ends - now > CERTIFICATE_LEFT:
-            return Made(files=files, names=tuple(so_far), ends=ends, new_authority=False)
+            return DevelopmentCertificates(files=files, names=tuple(so_far), ends=ends, new_authority=False)
     return make(folder, names, now)
 
 
 Pair = tuple[x509.Certificate, ec.EllipticCurvePrivateKey]
 
 
-def _names_so_far(files: Files) -> list[str]:
+def _names_so_far(files: CertificateFiles) -> list[str]:
     """Names in the server's certificate; empty if the folder has none of ours."""
     with suppress(RelayError, OSError):
         leaf, ca = pem.certificates(files.server)[0], pem.certificates(files.ca)[0]
@@ -156,7 +158,7 @@ def _names_so_far(files: Files) -> list[str]:
     return []
 
 
-def _authority_so_far(files: Files, now: datetime) -> Pair | None:
+def _authority_so_far(files: CertificateFiles, now: datetime) -> Pair | None:
     """The authority of the folder; None if it is incomplete or expires soon."""
     if not files.ca.exists() or not files.ca_key.exists():
         return None
