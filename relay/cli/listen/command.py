@@ -23,7 +23,7 @@ from relay.cli.listen.follower import Follower
 from relay.cli.listen.line_writer import STDOUT, LogLines, close_stdout, write
 from relay.cli.listen.log_file import LogFile
 from relay.cli.listen.options import FILE, Remembering, check_in_force, listen_options, to_pass_on
-from relay.cli.listen.shutdown import Ending
+from relay.cli.listen.shutdown import Shutdown
 from relay.cli.status import reloaded
 from relay.cli.trust_questions import ask_about_removal
 from relay.config import Settings
@@ -87,22 +87,22 @@ async def _listen(
             `DETACHED`; None without a screen.
         file: for the log lines of a listener in the background; its ready line is JSON, for its starter.
     """
-    ending = Ending()
-    ending.on_signals()
+    shutdown = Shutdown()
+    shutdown.on_signals()
     if behind is not None and behind != DETACHED:
         # The screen holds the other end of the pipe, which closes however the screen ends, even by kill -9.
-        asyncio.get_running_loop().add_reader(behind, ending.ask)
+        asyncio.get_running_loop().add_reader(behind, shutdown.ask)
     _warn_of_exposure(settings)
     try:
-        return await _listen_until(ending, settings, reread, json=json, calm=behind is not None, file=file)
+        return await _listen_until(shutdown, settings, reread, json=json, calm=behind is not None, file=file)
     except asyncio.CancelledError:
-        if not ending.interrupted_start():
+        if not shutdown.interrupted_start():
             raise
         return Exit.FINE
 
 
 async def _listen_until(
-    ending: Ending,
+    shutdown: Shutdown,
     settings: Settings,
     reread: Callable[[], Settings],
     *,
@@ -110,15 +110,15 @@ async def _listen_until(
     calm: bool,
     file: LogFile | None,
 ) -> int:
-    async with engine.running(settings, receive=True, reread=reread, stop=ending.ask) as running:
-        ending.started()
+    async with engine.running(settings, receive=True, reread=reread, stop=shutdown.ask) as running:
+        shutdown.started()
         if running.left_open_by is not None:
             log.warning(
                 "the last engine (pid %d) did not shut down: it was killed, it crashed, or the machine "
                 "stopped; every webhook that it answered with 200 is stored",
                 running.left_open_by.pid,
             )
-        _on_hangup(running, ending)
+        _on_hangup(running, shutdown)
         with nullcontext() if calm else Follower(settings, json=json):
             # A full collection walks everything imported: some 40 ms without responses. All of it stays
             # anyway, so exclude it.
@@ -129,7 +129,7 @@ async def _listen_until(
             _say_ready(settings, running, json=json or file is not None)
             if file is not None:
                 close_stdout()
-            await ending.asked()
+            await shutdown.asked()
             await running.finish()  # while the follower runs, so that it prints the last attempts too
     return Exit.FINE
 
@@ -143,7 +143,7 @@ def _say_ready(settings: Settings, running: engine.Engine, *, json: bool) -> Non
         write(STDOUT, f"listening on {running.url}\n")
 
 
-def _on_hangup(running: engine.Engine, ending: Ending) -> None:
+def _on_hangup(running: engine.Engine, shutdown: Shutdown) -> None:
     """On SIGHUP, end if the terminal was closed; else read the settings again, or keep the old ones.
 
     Under nohup, which ignores SIGHUP, it can only come from `kill -HUP`.
@@ -162,7 +162,7 @@ def _on_hangup(running: engine.Engine, ending: Ending) -> None:
 
     def handle() -> None:
         if terminals and not any(map(os.isatty, terminals)):
-            ending.ask()
+            shutdown.ask()
             return
         task = asyncio.ensure_future(reload())
         tasks.add(task)

@@ -15,7 +15,7 @@ BY_FORCE_AFTER_S = 7.0
 """Longer than an orderly end takes even with a hanging store; shorter than Docker's 10 s to SIGKILL."""
 
 
-class Ending:
+class Shutdown:
     """Ends the task that creates it; every request to end calls `ask`."""
 
     def __init__(self) -> None:
