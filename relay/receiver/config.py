@@ -11,7 +11,7 @@ from relay.config import Settings, read_app_token, read_secrets
 from relay.receiver.intake import Intake
 from relay.receiver.response_rules import ResponseRules
 from relay.receiver.routes import Routes
-from relay.receiver.web_pages import Sites
+from relay.receiver.web_pages import WebPageGuard
 from relay.text import local_time
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class ReceiverConfig:
     intake: Intake
     response_rules: ResponseRules
     routes: Routes
-    sites: Sites
+    sites: WebPageGuard
     tls: ServerTls | None
     """TLS for HTTPS; None for plain HTTP."""
 
@@ -56,7 +56,7 @@ class ReceiverConfig:
         )
         if receive:
             _check_target_tls(settings)
-        sites = Sites(allow_cross_site=settings.allow_cross_site, urls=[settings.public_url])
+        sites = WebPageGuard(allow_cross_site=settings.allow_cross_site, urls=[settings.public_url])
         routes = Routes(settings.forward, now)
         return cls(intake, response_rules, routes, sites, _tls(settings) if receive else None)
 

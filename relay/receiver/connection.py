@@ -20,7 +20,7 @@ from aiohttp.tcp_helpers import tcp_keepalive
 
 from relay.receiver.body_budget import SMALL_BYTES, Budget, Room
 from relay.receiver.framing import Body, ChunkedBody, Malformed
-from relay.receiver.heads import VERSIONS, Heads, body_of
+from relay.receiver.heads import VERSIONS, HeadReader, body_of
 from relay.receiver.intake import Peer
 from relay.receiver.limits import ReceiverLimits
 from relay.receiver.refusals import Refusals
@@ -86,7 +86,7 @@ class Connection(asyncio.Protocol):
         self.dropped = False
         self.task: asyncio.Task[None] | None = None
         """Handles the current request."""
-        self._heads = Heads(door.loop)
+        self._heads = HeadReader(door.loop)
         self._request: Request | None = None
         """The request whose body is being read."""
         self._body: Body
@@ -431,7 +431,7 @@ class Connection(asyncio.Protocol):
     def _forget(self) -> None:
         """Drop the read part of an incomplete request."""
         request, self._request = self._request, None
-        self._heads = Heads(self.door.loop)
+        self._heads = HeadReader(self.door.loop)
         self._waits = False
         self._rest = b""
         self.incomplete_since = None

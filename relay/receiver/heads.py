@@ -38,7 +38,7 @@ class _Reader:
 _reader: Any = _Reader()
 
 
-class Heads:
+class HeadReader:
     """Reads the heads of one connection, one at a time."""
 
     __slots__ = ("_fed", "_loop", "_parser")

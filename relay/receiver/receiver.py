@@ -25,7 +25,7 @@ from relay.receiver.refusals import Refusals
 from relay.receiver.response_rules import PlannedResponse, ResponseRules
 from relay.receiver.responses import STORED, Refused, Response
 from relay.receiver.routes import Routes
-from relay.receiver.web_pages import UNKNOWN_HOST, Sites
+from relay.receiver.web_pages import UNKNOWN_HOST, WebPageGuard
 from relay.store.errors import StoreClosed, StoreUnavailable
 from relay.store.write.answers import mark_unanswered
 from relay.store.write.client import Writer
@@ -51,7 +51,7 @@ class Receiver:
         refusals: Refusals,
         *,
         limits: ReceiverLimits,
-        sites: Sites,
+        sites: WebPageGuard,
         tls: ServerTls | None = None,
     ) -> None:
         self.intake = intake

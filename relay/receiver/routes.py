@@ -17,7 +17,7 @@ from relay.text.targets import target_name
 
 
 @dataclass(frozen=True, slots=True)
-class _Way:
+class _TargetRoute:
     target: str
     when: Callable[[Capture], bool] | None
     """None for every capture."""
@@ -61,15 +61,15 @@ def described(routes: Sequence[Route]) -> list[str]:
     ]
 
 
-def _read(route: Route, now: datetime) -> _Way:
+def _read(route: Route, now: datetime) -> _TargetRoute:
     try:
         target = target_name(route.to)
     except ValueError as error:
         raise UsageError(f"{route.where}: {error}") from error
     if route.when is None:
-        return _Way(target, None)
+        return _TargetRoute(target, None)
     try:
         when = filters.parse_for_arrival(route.when, now)
     except ValueError as error:
         raise UsageError(f"{route.where_when}: {error}") from error
-    return _Way(target, when.matches)
+    return _TargetRoute(target, when.matches)

@@ -20,7 +20,7 @@ UNKNOWN_HOST = "unknown-host"
 """Reason for parking the deliveries of a capture whose Host is not one of ours."""
 
 
-class Sites:
+class WebPageGuard:
     """The rules, for one set of settings."""
 
     def __init__(self, *, allow_cross_site: bool = False, urls: Iterable[str | None] = ()) -> None:

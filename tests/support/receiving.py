@@ -18,7 +18,7 @@ from relay.receiver.receiver import Receiver
 from relay.receiver.refusals import Refusals
 from relay.receiver.response_rules import ResponseRules
 from relay.receiver.routes import Routes
-from relay.receiver.web_pages import Sites
+from relay.receiver.web_pages import WebPageGuard
 from relay.store.write import files
 from relay.store.write.client import Writer
 from relay.tls.handshake import ServerTls
@@ -103,7 +103,7 @@ async def a_receiver(
         Routes(routes, datetime.now(UTC)),
         refusals,
         limits=limits,
-        sites=Sites(allow_cross_site=allow_cross_site, urls=[public_url]),
+        sites=WebPageGuard(allow_cross_site=allow_cross_site, urls=[public_url]),
         tls=tls,
     )
     server = await asyncio.get_running_loop().create_server(receiver.connections.accept, "127.0.0.1", 0)
