@@ -54,7 +54,7 @@ class Header(Leaf):
 
     name: Pattern
     value: Pattern | None
-    traces: Text
+    prefilter: Text
     """A text that a header list must contain to be worth reading."""
 
     @classmethod
@@ -119,7 +119,7 @@ class BodyField(Leaf):
     """None for a range."""
     span: Span | None
     """None if the value is not a number."""
-    traces: Text
+    prefilter: Text
     """Texts that a body must contain to be worth parsing: the last key, and the text to find."""
 
     @classmethod
@@ -145,7 +145,7 @@ class BodyField(Leaf):
         return cls(path, pattern, Span(number, number), Text.all_of(path[-1]))
 
     @property
-    def stands(self) -> tuple[str, ...]:
+    def required_texts(self) -> tuple[str, ...]:
         """Texts that a matching body contains in this order: its key, and its value."""
         if self.pattern is None or all(map(_NUMERIC.fullmatch, self.pattern.pieces)):
             return (self.path[-1],)  # a number may be written in another way
@@ -153,7 +153,7 @@ class BodyField(Leaf):
 
     def holds(self, body: bytes) -> bool:
         """Whether a value at the path in a body matches."""
-        return self.traces.may_be_in(body) and any(map(self._is_meant, values_at(body, self.path)))
+        return self.prefilter.may_be_in(body) and any(map(self._is_meant, values_at(body, self.path)))
 
     def _is_meant(self, value: Any) -> bool:
         if self.pattern is not None and self.pattern.is_anything:

@@ -186,7 +186,7 @@ class Condition:
                 maybe = self._if_plain(self._like(BODY, in_json(text.pieces)))
                 call = self._call(text.is_in_body, "body")
             case content.BodyField():
-                maybe = self._if_plain(self._like(BODY, in_json(leaf.stands)))
+                maybe = self._if_plain(self._like(BODY, in_json(leaf.required_texts)))
                 call = self._call(leaf.holds, "body")
             case content.Word(text):
                 raw, escaped = in_text(text.pieces), in_json(text.pieces)
@@ -322,7 +322,7 @@ def _of_tls(leaf: tls.OfTls) -> Callable[[bytes | None], bool]:
 
 
 def _of_headers(leaf: content.Header) -> Callable[[bytes], bool]:
-    return lambda encoded: leaf.traces.may_be_in(encoded) and leaf.holds(rows.headers(encoded))
+    return lambda encoded: leaf.prefilter.may_be_in(encoded) and leaf.holds(rows.headers(encoded))
 
 
 def _of_word(leaf: content.Word) -> Callable[[bytes, bytes, bytes], bool]:
