@@ -36,7 +36,7 @@ def journey_command(invocation: Invocation, id: str, mermaid: bool) -> None:
     exclude("--mermaid", "--json")
     settings = invocation.settings()
     with Reader(settings.db) as reader, Progress() as progress:
-        journey, left_out = journey_of(reader, id, tell=lambda looking: progress.show(looking.words))
+        journey, left_out = journey_of(reader, id, report=lambda looking: progress.show(looking.words))
     if mermaid:
         for line in sequence(journey):
             click.echo(line)

@@ -39,7 +39,7 @@ from relay.models import Capture, CaptureRow, Refusal, RefusalTotals
 from relay.store.read import counts, listing, refusals
 from relay.store.read.counts import EventCount
 from relay.store.read.filter_values import seen_values
-from relay.store.read.journeys import Looking
+from relay.store.read.journeys import SearchProgress
 from relay.store.read.reader import Reader
 from relay.store.read.search import Window, scan
 from tui.gateway import capture_details, state_file
@@ -384,7 +384,7 @@ class Gateway:
         """
         return await asyncio.to_thread(self._journeys.follow, number, place, self._journeys.stops)
 
-    def journey_looking(self) -> Looking | None:
+    def journey_looking(self) -> SearchProgress | None:
         """Progress of the search for a journey."""
         return self._journeys.looking
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from threading import Lock
 
 from relay.errors import NotFound
-from relay.store.read.journeys import Looking, journey_of, seeds, stopped
+from relay.store.read.journeys import SearchProgress, journey_of, seeds, stopped
 from relay.store.read.reader import Reader
 from tui.presenters.journey import CaptureJourney
 
@@ -18,7 +18,7 @@ class Journeys:
         self._db = db
         self._reader: Reader | None = None
         self._one = Lock()
-        self.looking: Looking | None = None
+        self.looking: SearchProgress | None = None
         """Progress of the search; None while there is none."""
         self.stops = 0
         """How often `stop` was called."""
@@ -49,7 +49,7 @@ class Journeys:
                     if stops not in (None, self.stops):
                         raise stopped()
                     journey, left_out = journey_of(
-                        reader, ids[at].value, begin_with=number, tell=self._on_progress
+                        reader, ids[at].value, begin_with=number, report=self._on_progress
                     )
                     if len(journey.steps) > 1:
                         break
@@ -63,7 +63,7 @@ class Journeys:
             ids=tuple((each.of, each.value) for each in ids),
         )
 
-    def _on_progress(self, looking: Looking) -> None:
+    def _on_progress(self, looking: SearchProgress) -> None:
         self.looking = looking
 
     def stop(self) -> None:

@@ -26,7 +26,7 @@ READ_AT_ONCE = 2_000
 
 
 @dataclass(frozen=True, slots=True)
-class Looking:
+class SearchProgress:
     """The progress of a search through the database."""
 
     ids: int
@@ -46,11 +46,11 @@ class Looking:
         return f"Looked through {self.looked_at:,} of {self.of:,} captures for {ids}"
 
 
-Tell = Callable[[Looking], None]
+Report = Callable[[SearchProgress], None]
 
 
 def journey_of(
-    reader: Reader, id: str, *, begin_with: int | None = None, tell: Tell = lambda looking: None
+    reader: Reader, id: str, *, begin_with: int | None = None, report: Report = lambda looking: None
 ) -> tuple[Journey, int]:
     """The journey of an id, and the number of its captures beyond MOST_STEPS.
 
@@ -58,7 +58,7 @@ def journey_of(
 
     Args:
         begin_with: a capture that contains it, if known: its other ids are followed in the first pass.
-        tell: called with the progress at least ten times a second.
+        report: called with the progress at least ten times a second.
 
     Raises:
         NotFound: no event in the database has this id.
@@ -67,7 +67,7 @@ def journey_of(
     first = [] if begin_with is None else [begin_with]
     if not first and (first := reader.by_event(id)[:1]):
         id = _about(reader, first[0]) or id
-    related, numbers = _followed(reader, id, first, tell)
+    related, numbers = _followed(reader, id, first, report)
     if not numbers:
         raise NotFound(f"no event has the id {id}; `lean-relay list {id}` looks for it as a text")
     builder = Builder(related)
@@ -82,7 +82,7 @@ def seeds(capture: Capture) -> tuple[LeanId, ...]:
     return tuple(sorted(ids, key=lambda each: (each.of is Of.CUSTOMER, each.path != "payload.id")))
 
 
-def _followed(reader: Reader, id: str, first: Sequence[int], tell: Tell) -> tuple[RelatedIds, list[int]]:
+def _followed(reader: Reader, id: str, first: Sequence[int], report: Report) -> tuple[RelatedIds, list[int]]:
     """The ids that belong to one, and the captures of all of them, oldest first."""
     interruptions = reader.interruptions
     related = RelatedIds(id)
@@ -93,7 +93,7 @@ def _followed(reader: Reader, id: str, first: Sequence[int], tell: Tell) -> tupl
         new: set[str] = set()
         for at, (number, body, _) in enumerate(bodies(reader, found)):
             if at % READ_AT_ONCE == READ_AT_ONCE - 1:
-                tell(Looking(len(related.ids), at + 1, len(found), reads=True))
+                report(SearchProgress(len(related.ids), at + 1, len(found), reads=True))
             if reader.interruptions != interruptions:
                 raise stopped()
             ids = ids_of(value_of(body))
@@ -110,7 +110,7 @@ def _followed(reader: Reader, id: str, first: Sequence[int], tell: Tell) -> tupl
             count = reader.newest_id() - oldest + 1
             for upto, some in naming(reader, new):
                 found += (number for number in some if number not in numbers)
-                tell(Looking(len(new), upto - oldest + 1, count))
+                report(SearchProgress(len(new), upto - oldest + 1, count))
             if reader.interruptions != interruptions:
                 raise stopped()
             new = take(found)

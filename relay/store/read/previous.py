@@ -18,11 +18,11 @@ WINDOW = 20_000
 """Ids per statement: some 20 ms."""
 
 
-def previous_of_type(reader: Reader, number: int, tell: Callable[[int], None] | None = None) -> int | None:
+def previous_of_type(reader: Reader, number: int, report: Callable[[int], None] | None = None) -> int | None:
     """The newest capture before this one with the same event type; None if there is none.
 
     Args:
-        tell: called after each window with the number of ids searched.
+        report: called after each window with the number of ids searched.
 
     Raises:
         RelayError: `stopped`, the reader was interrupted.
@@ -42,8 +42,8 @@ def previous_of_type(reader: Reader, number: int, tell: Callable[[int], None] | 
         if found is not None:
             return int(found)
         end = first
-        if tell is not None:
-            tell(number - end)
+        if report is not None:
+            report(number - end)
         if end > oldest:
             sleep(GAP_S)
         if reader.interruptions != before:

@@ -12,7 +12,7 @@ import pytest
 
 from relay.errors import RelayError
 from relay.models import Capture, Event, Signature
-from relay.store.read.journeys import Looking
+from relay.store.read.journeys import SearchProgress
 from relay.text.safe import visible
 from tests.support.factories import a_capture, a_delivery, insert_all, new_log
 from tests.support.screen import showing
@@ -161,7 +161,7 @@ async def test_how_far_a_look_has_come_and_how_it_ends(tmp_path: Path) -> None:
         with journeys._one:
             await see.press("J")
             await see.shows("Looking through the database … Esc closes.")
-            journeys.looking = Looking(ids=3, looked_at=400_000, of=1_000_000)
+            journeys.looking = SearchProgress(ids=3, looked_at=400_000, of=1_000_000)
             await see.shows("Looked through 400,000 of 1,000,000 captures for 3 ids … Esc closes.")
             await see.press("escape")
             await see.shows("4 captures")

@@ -16,7 +16,7 @@ from relay.analysis.journey import value_of
 from relay.errors import NotFound, RelayError
 from relay.lean.ids import Of, ids_of
 from relay.store.read.id_scan import FEW, naming
-from relay.store.read.journeys import Looking, journey_of
+from relay.store.read.journeys import SearchProgress, journey_of
 from relay.store.read.reader import Reader
 from tests.relay.analysis.test_journey import captured, id_in, story
 from tests.support.factories import a_capture, insert_all, new_log
@@ -100,11 +100,11 @@ def test_an_id_behind_escapes_belongs(log: sqlite3.Connection, reader: Reader) -
 
 def test_one_that_begins_with_a_capture_is_the_same_and_takes_fewer_passes(reader: Reader) -> None:
     """What a capture that names the id links is looked for at once."""
-    told: list[Looking] = []
-    journey, _ = journey_of(reader, PAYMENT, tell=told.append)
+    told: list[SearchProgress] = []
+    journey, _ = journey_of(reader, PAYMENT, report=told.append)
     assert [looking.ids for looking in told] == [1, 1]
-    begun: list[Looking] = []
-    assert journey_of(reader, PAYMENT, begin_with=3, tell=begun.append)[0] == journey
+    begun: list[SearchProgress] = []
+    assert journey_of(reader, PAYMENT, begin_with=3, report=begun.append)[0] == journey
     assert [looking.words for looking in begun] == ["Looked through 107 of 107 captures for 2 ids"]
 
 
@@ -113,8 +113,8 @@ def test_an_event_id_leads_to_its_journey_in_one_pass(reader: Reader) -> None:
     event = CAPTURES[2].event
     assert event is not None
     assert event.event_id is not None
-    told: list[Looking] = []
-    journey, _ = journey_of(reader, event.event_id, tell=told.append)
+    told: list[SearchProgress] = []
+    journey, _ = journey_of(reader, event.event_id, report=told.append)
     assert journey.root_id == PAYMENT
     assert len(told) == 1
 
@@ -122,7 +122,7 @@ def test_an_event_id_leads_to_its_journey_in_one_pass(reader: Reader) -> None:
 def test_a_look_that_is_interrupted_says_so(reader: Reader) -> None:
     """It is stopped, not without a result."""
     with pytest.raises(RelayError) as stopped:
-        journey_of(reader, INTENT, tell=lambda looking: reader.interrupt())
+        journey_of(reader, INTENT, report=lambda looking: reader.interrupt())
     assert stopped.value.word == "stopped"
     with pytest.raises(NotFound):
         journey_of(reader, "nowhere")
