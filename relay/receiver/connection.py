@@ -47,7 +47,7 @@ class Request:
         """The part of the budget that its body holds."""
 
 
-class Door(Protocol):
+class ListenerState(Protocol):
     """The parts that all connections of a listener share."""
 
     loop: asyncio.AbstractEventLoop
@@ -72,21 +72,21 @@ class Door(Protocol):
 class Connection(asyncio.Protocol):
     """A connection, plain or inside TLS."""
 
-    def __init__(self, door: Door, tls: str | None = None) -> None:
+    def __init__(self, listener: ListenerState, tls: str | None = None) -> None:
         """
         Args:
             tls: TLS facts as JSON text; None for plain HTTP.
         """
-        self.door = door
+        self.listener = listener
         self.tls = tls
         self.peer = Peer("", "", None)
         self.transport: asyncio.Transport | None = None
         self.incomplete_since: float | None = None
-        """Time at which an incomplete head or body began, by the door's clock; None without one."""
+        """Time at which an incomplete head or body began, by the listener's clock; None without one."""
         self.dropped = False
         self.task: asyncio.Task[None] | None = None
         """Handles the current request."""
-        self._heads = HeadReader(door.loop)
+        self._heads = HeadReader(listener.loop)
         self._request: Request | None = None
         """The request whose body is being read."""
         self._body: Body
@@ -104,7 +104,7 @@ class Connection(asyncio.Protocol):
         self._eof = False
         self._over = False
         """No more requests are read."""
-        self._since = door.now
+        self._since = listener.now
         """Time at which it became idle, began to wait for room, or ended."""
         self._spared = False
 
@@ -113,9 +113,9 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
         tcp_keepalive(self.transport)
-        self.peer = self.door.peer_of(transport.get_extra_info("peername"), self.tls)
-        self.incomplete_since = self.door.now
-        self.door.add(self)
+        self.peer = self.listener.peer_of(transport.get_extra_info("peername"), self.tls)
+        self.incomplete_since = self.listener.now
+        self.listener.add(self)
 
     def data_received(self, data: bytes) -> None:
         if self._over:
@@ -142,7 +142,7 @@ class Connection(asyncio.Protocol):
         self._full = False
         if self.task is None:
             self._hang_up()
-            self.door.remove(self)
+            self.listener.remove(self)
 
     def pause_writing(self) -> None:
         self._full = True
@@ -176,8 +176,8 @@ class Connection(asyncio.Protocol):
                         self._rest = data
                         return
                 rest = self._body.feed(data)
-                if self._body.size > self.door.limits.max_body:
-                    self.refuse(self.door.too_large(self._body.size))
+                if self._body.size > self.listener.limits.max_body:
+                    self.refuse(self.listener.too_large(self._body.size))
                     return
                 if rest is None:
                     self._go_on()
@@ -190,15 +190,15 @@ class Connection(asyncio.Protocol):
             self.refuse(Refused(400, "malformed", str(error)))
             return
         if self.incomplete_since is None and self.spoke:
-            self.incomplete_since = self.door.now
+            self.incomplete_since = self.listener.now
 
     def _begin(self, message: RawRequestMessage) -> bool:
         """Refuse a head, or prepare for its body; return whether the body can be read now."""
         body, length = body_of(message)
         version = VERSIONS.get(message.version)
-        refused = self.door.objection(message, version, length)
+        refused = self.listener.objection(message, version, length)
         if refused is not None:
-            small = length is not None and length <= min(SMALL_BYTES, self.door.limits.max_body)
+            small = length is not None and length <= min(SMALL_BYTES, self.listener.limits.max_body)
             if version is None or not small or hdrs.EXPECT in message.headers:
                 self.refuse(refused, version or "1.1")
                 return False
@@ -206,7 +206,7 @@ class Connection(asyncio.Protocol):
         self._request = Request(message, version or "1.1")
         self._body = body
         self._continued = False
-        self._began = self.door.now
+        self._began = self.listener.now
         if length is not None and length > SMALL_BYTES:
             self._ask_for_room(length)
         return not self._waits
@@ -221,7 +221,7 @@ class Connection(asyncio.Protocol):
             if expects and request.version == "1.1" and self.transport is not None and not body.size:
                 self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         if request.room is None and isinstance(body, ChunkedBody) and body.size > SMALL_BYTES:
-            self._ask_for_room(self.door.limits.max_body)
+            self._ask_for_room(self.listener.limits.max_body)
 
     def _end_of_request(self) -> bool:
         """Start handling a whole request; return whether the bytes after it have to wait."""
@@ -234,34 +234,34 @@ class Connection(asyncio.Protocol):
             refused, self._refused = self._refused, None
             self._note(refused)
             self._write(refused.response, request)
-            self._since = self.door.now
+            self._since = self.listener.now
             return False
         request.body = body.take()
         if request.room is not None:
-            self.door.budget.shrink(request.room, len(request.body))
-        self.task = self.door.loop.create_task(self._handle(request), name="request")
+            self.listener.budget.shrink(request.room, len(request.body))
+        self.task = self.listener.loop.create_task(self._handle(request), name="request")
         return True
 
     def _ask_for_room(self, size: int) -> None:
         request = self._request
         assert request is not None
-        request.room, there = self.door.budget.ask(size, self._admitted)
+        request.room, there = self.listener.budget.ask(size, self._admitted)
         if not there:
             self._waits = True
-            self._since = self.door.now
+            self._since = self.listener.now
             self._pause()
 
     def _admitted(self) -> None:
         """Continue with room for the body; its time limit starts now."""
         self._waits = False
-        self._began = self.door.now
-        self.door.loop.call_soon(self._next)
+        self._began = self.listener.now
+        self.listener.loop.call_soon(self._next)
 
     # -- answering -----------------------------------------------------------------------------
 
     async def _handle(self, request: Request) -> None:
         try:
-            response = await self.door.handle(request, self.peer)
+            response = await self.listener.handle(request, self.peer)
         except Refused as refused:
             self._note(refused)
             response = refused.response
@@ -275,11 +275,11 @@ class Connection(asyncio.Protocol):
             self._note(internal)
             response = internal.response
         finally:
-            self.door.give_back(request)
+            self.listener.give_back(request)
             self.task = None
         if not self._write(response, request) and response.capture_id is not None:
-            self.door.unanswered(response.capture_id)
-        self._since = self.door.now
+            self.listener.unanswered(response.capture_id)
+        self._since = self.listener.now
         self._next()
 
     def _next(self) -> None:
@@ -298,21 +298,23 @@ class Connection(asyncio.Protocol):
             self._paused = False
             self.transport.resume_reading()
         if self.transport is None:
-            self.door.remove(self)
+            self.listener.remove(self)
 
     def _write(self, response: Response, request: Request) -> bool:
         """Write a response, close the connection where needed, and return whether it could be written."""
         transport, message = self.transport, request.message
         written = transport is not None and not transport.is_closing()
-        close = message.should_close or response.close or self.door.closing or message.method == "CONNECT"
+        close = message.should_close or response.close or self.listener.closing or message.method == "CONNECT"
         if written:
             assert transport is not None
             head = message.method == "HEAD"
             if response.usual and not close and not head and request.version == "1.1":
-                transport.write(self.door.encoder.usual())
+                transport.write(self.listener.encoder.usual())
             else:
                 transport.write(
-                    self.door.encoder.encoded(response, version=request.version, close=close, body=not head)
+                    self.listener.encoder.encoded(
+                        response, version=request.version, close=close, body=not head
+                    )
                 )
         if close:
             reason = (
@@ -336,7 +338,7 @@ class Connection(asyncio.Protocol):
         if self.transport is not None and not self.transport.is_closing():
             if request is not None:
                 version = request.version
-            self.transport.write(self.door.encoder.encoded(refused.response, version=version, close=True))
+            self.transport.write(self.listener.encoder.encoded(refused.response, version=version, close=True))
         self._end(unread=True)
 
     # -- ending --------------------------------------------------------------------------------
@@ -360,7 +362,7 @@ class Connection(asyncio.Protocol):
         if not self._spared and self._unread():
             self._spared = True
             return
-        limits = self.door.limits
+        limits = self.listener.limits
         if self._over:
             self.transport.abort()
         elif self._waits:
@@ -376,7 +378,7 @@ class Connection(asyncio.Protocol):
             self.end()
 
     def _is_late(self, now: float) -> bool:
-        limits = self.door.limits
+        limits = self.listener.limits
         if self._over:
             return now - self._since > limits.linger_s
         if self._waits:
@@ -415,7 +417,7 @@ class Connection(asyncio.Protocol):
     def _end(self, *, unread: bool) -> None:
         """Read no more requests. A close with `unread` bytes would be a reset, and lose the response."""
         self._over = True
-        self._since = self.door.now
+        self._since = self.listener.now
         transport = self.transport
         if transport is None:
             return
@@ -431,13 +433,13 @@ class Connection(asyncio.Protocol):
     def _forget(self) -> None:
         """Drop the read part of an incomplete request."""
         request, self._request = self._request, None
-        self._heads = HeadReader(self.door.loop)
+        self._heads = HeadReader(self.listener.loop)
         self._waits = False
         self._rest = b""
         self.incomplete_since = None
         if request is not None:
             self._body.take()
-            self.door.give_back(request)
+            self.listener.give_back(request)
 
     def _pause(self) -> None:
         if not self._paused and self.transport is not None:
@@ -445,7 +447,7 @@ class Connection(asyncio.Protocol):
             self.transport.pause_reading()
 
     def _note(self, refused: Refused) -> None:
-        self.door.refusals.note(self.peer.address, refused.reason, refused.detail)
+        self.listener.refusals.note(self.peer.address, refused.reason, refused.detail)
 
 
 def _where(error: Exception) -> str:
