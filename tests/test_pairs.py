@@ -43,7 +43,7 @@ THROUGH: dict[str, str] = {
     "relay/cli/shapes/test_command.py": "relay.cli.shapes: contract_check sources",
     "relay/cli/trigger/test_command.py": "relay.cli.trigger: explain",
     "test_readme.py": "relay.cli: manual",
-    "tui/bodies/test_viewers.py": "tui.bodies: document fields hexdump preparing shown",
+    "tui/bodies/test_viewers.py": "tui.bodies: document fields hexdump preparation safe_text",
     "tui/main/test_screen.py": (
         "tui: palette terminal_watch; tui.gateway: gateway; tui.main: context services; "
         "tui.widgets: cursor_list keys_foot lines list_frame status_line text"
@@ -51,7 +51,7 @@ THROUGH: dict[str, str] = {
     "tui/main/test_filter.py": "tui.widgets: filter_bar suggestions",
     "tui/main/test_detail.py": "tui.presenters: bodies; tui.widgets: detail",
     "tui/main/test_replay.py": (
-        "tui.gateway: checking replays; tui.presenters: preview; tui.widgets: replay_line toggle"
+        "tui.gateway: replays run_check; tui.presenters: preview; tui.widgets: replay_line toggle"
     ),
     "tui/screens/test_refusals.py": "tui.presenters: refusals",
     "tui/test_snapshots.py": "tui: theme",

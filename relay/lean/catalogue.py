@@ -83,6 +83,9 @@ class EventType:
     """Whether the type filter of Lean's Events API lists it."""
     notes: tuple[str, ...]
     payload: tuple[Field, ...]
+    summary: tuple[str, ...]
+    """Paths of the fields that tell events of this type apart, most telling first; our choice, not Lean's. An
+    amount and its currency are one entry, with a space between."""
     sources: tuple[str, ...]
     """Page addresses, or `github:owner/repository:path`."""
 

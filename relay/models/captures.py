@@ -166,6 +166,8 @@ class CaptureRow:
     customer_id: str | None = None
     undocumented: bool | None = None
     """As a capture's."""
+    summary: tuple[str, ...] = ()
+    """The telling values of its event; empty where they were not asked for."""
     deliveries: tuple[Delivery, ...] = ()
 
 

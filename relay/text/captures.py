@@ -69,29 +69,45 @@ def shape_remarks(shape: Shape | None, undocumented: bool | None) -> Iterator[st
         yield "undocumented"
 
 
+def live(deliveries: tuple[Delivery, ...]) -> tuple[Delivery, ...]:
+    """Those that are not replays."""
+    return tuple(delivery for delivery in deliveries if delivery.kind == "live")
+
+
 def worst(deliveries: tuple[Delivery, ...]) -> Delivery | None:
-    """The delivery that most needs attention, if any."""
-    return min(deliveries, key=_needs_a_look, default=None)
+    """The delivery that most needs attention; None where there are none."""
+    return min(deliveries, key=_urgency, default=None)
 
 
-def _needs_a_look(delivery: Delivery) -> tuple[bool, bool, int]:
-    """Sort key: live ones that failed, then unfinished ones, then the newest."""
+def _urgency(delivery: Delivery) -> tuple[bool, bool, int]:
+    """Failed deliveries first, then unfinished ones, then the newest."""
     return delivery.verdict == "delivered", delivery.verdict is None, -delivery.id
 
 
-def outcomes(deliveries: tuple[Delivery, ...]) -> str:
-    """`-> 200 delivered`; for several, the most urgent one, its target, and the number of others; or ''.
+def last_replay(deliveries: tuple[Delivery, ...]) -> Delivery | None:
+    """The newest replay; None where there is none."""
+    replays = (delivery for delivery in deliveries if delivery.kind != "live")
+    return max(replays, key=lambda delivery: delivery.id, default=None)
 
-    For a replay the target is named too, as it may differ from the usual one.
+
+def outcomes(deliveries: tuple[Delivery, ...]) -> str:
+    """`-> 200 delivered`; of several live ones the most urgent, its target, and how many others; or ''.
+
+    The last replay follows, with its target, which may be another than the usual one:
+    `-> 500 retry; replay 200 delivered (localhost:3000)`.
     """
-    delivery = worst(deliveries)
-    if delivery is None:
-        return ""
-    others = len(deliveries) - 1
-    words = f"-> {outcome(delivery)}" + (f" +{others}" if others else "")
-    if others or delivery.kind != "live":
-        words += f" ({visible_start(delivery.target.removeprefix('http://'), MOST_TARGET)})"
-    return words
+    words = []
+    routed = live(deliveries)
+    if (delivery := worst(routed)) is not None:
+        others = f" +{len(routed) - 1} {_to(delivery)}" if len(routed) > 1 else ""
+        words.append(f"{outcome(delivery)}{others}")
+    if (replay := last_replay(deliveries)) is not None:
+        words.append(f"replay {outcome(replay)} {_to(replay)}")
+    return f"-> {'; '.join(words)}" if words else ""
+
+
+def _to(delivery: Delivery) -> str:
+    return f"({visible_start(delivery.target.removeprefix('http://'), MOST_TARGET)})"
 
 
 def one_of_several(address: str) -> str:

@@ -38,7 +38,7 @@ class Picture:
     """Texts whose colours are written down."""
 
 
-IN_LIST = ("✓ valid", "✗ invalid", "≠ drift", "✗ 500 retry")
+IN_LIST = ("✓ valid", "✗ invalid", "drift", "✗ 500")
 
 SMALL, WIDE = (80, 24), (250, 70)
 

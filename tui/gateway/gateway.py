@@ -157,9 +157,9 @@ class Gateway:
         """Ids above one, ascending, at most AT_ONCE."""
         return self._rows.page(after, AT_ONCE)
 
-    def rows(self, ids: Sequence[int]) -> dict[int, CaptureRow]:
-        """Rows by id, of those that exist."""
-        return listing.fetch(self._rows, ids)
+    def rows(self, ids: Sequence[int], *, summaries: bool = False) -> dict[int, CaptureRow]:
+        """Rows by id, of those that exist; with the summaries of their events where asked for."""
+        return listing.fetch(self._rows, ids, summaries=summaries)
 
     def arrivals(self, since: datetime, most: int) -> list[datetime]:
         """Times at which the newest captures were received, newest first."""

@@ -135,6 +135,8 @@ MAIN: tuple[Key, ...] = (
     Key("filter.switch", "F", "switch_filter", "filter on/off", "Turn the filter off or on.", "List"),
     Key("list.follow", "f", "follow", "follow", "Follow the newest.", "List", True),
     Key("list.turn", "o", "turn", "order", "Newest first, or oldest first.", "List"),
+    Key("list.summaries", "h", "summaries", "summaries",
+        "Show or hide the summary of each event, as on a shared screen.", "List"),
     Key("list.columns", "c", "choose_columns", "columns", "Choose the columns of the list.", "List"),
     Key("look.next_tab", "right_square_bracket,right", "tab(1)", "next tab", "The next tab.", "Look",
         shown_as="] →"),

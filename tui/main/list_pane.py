@@ -46,11 +46,11 @@ class ListController:
 
     # -- reading -------------------------------------------------------------------------------
 
-    def fetch(self, ids: Sequence[int]) -> Mapping[int, CaptureRow] | None:
+    def fetch(self, ids: Sequence[int], *, summaries: bool) -> Mapping[int, CaptureRow] | None:
         """Rows to draw; None while the database cannot be read."""
         if self.unreadable is None:
             try:
-                found = self._context.gateway.rows(ids)
+                found = self._context.gateway.rows(ids, summaries=summaries)
             except RelayError as error:
                 self.cannot_read(error)
                 return None

@@ -5,6 +5,7 @@ Owns the widgets and their visibility. Its controllers run the actions, and know
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -75,7 +76,7 @@ class MainScreen(Screen[None]):
         self._banners = Banners(id="banners")
         self._bar = FilterBar(id="filter")
         self._head = ListHead(id="list-head")
-        self._list = CaptureList(browser.listing, lambda ids: self._pane.fetch(ids), date.today, id="list")
+        self._list = CaptureList(browser.listing, self._fetch, date.today, id="list")
         self._empty = Empty(id="empty")
         self._foot = ListFoot(id="list-foot")
         self._detail = Detail(id="detail")
@@ -92,6 +93,9 @@ class MainScreen(Screen[None]):
         """The state as last saved."""
         self._refused: tuple[str, ...] = ()
         """Ids of the greyed-out keys."""
+
+    def _fetch(self, ids: Sequence[int], *, summaries: bool) -> Mapping[int, CaptureRow] | None:
+        return self._pane.fetch(ids, summaries=summaries)
 
     def compose(self) -> ComposeResult:
         yield self._status
@@ -262,6 +266,7 @@ class MainScreen(Screen[None]):
             self.add_class(f"-zoom-{state.zoom}")
         self._detail.open_tab_named(state.tab)
         self._list.choose_columns(state.columns)
+        self._list.show_summaries(state.summaries)
         self._filter.restore(state)
 
     def current_state(self) -> ScreenState:
@@ -271,6 +276,7 @@ class MainScreen(Screen[None]):
             newest_first=self._browser.listing.newest_first,
             tab=self._detail.active,
             columns=self._list.chosen_columns,
+            summaries=self._list.shows_summaries,
             zoom=next((zoom for zoom in ZOOMS if self.has_class(f"-zoom-{zoom}")), ""),
             theme=self.app.theme,
         )
@@ -364,6 +370,9 @@ class MainScreen(Screen[None]):
 
     def on_list_head_order_wanted(self) -> None:
         self.action_turn()
+
+    def action_summaries(self) -> None:
+        self._list.show_summaries(not self._list.shows_summaries)
 
     def action_choose_columns(self) -> None:
         self.ui.open(ColumnsDialog(self._list.chosen_columns, self._show_columns))

@@ -10,20 +10,23 @@ from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 
-from relay.models import CaptureRow, Origin, Signature
-from relay.text.captures import event_or_request, shape_remarks, worst
+from rich.cells import cell_len
+
+from relay.models import CaptureRow, Delivery, Origin, Signature
+from relay.text.captures import event_or_request, last_replay, live, shape_remarks, worst
 from relay.text.local_time import local
 from relay.text.safe import latin1_shown, visible
 from relay.text.units import format_ms
 from tui.presenters.format import SHAPES, SIGNATURES, Piece, clock, fit, fit_pieces, of_delivery, short_size
 
-EDGE = 4
+EDGE = 3
 """Cells in front of the columns, for mark and star."""
 
-GAP = 2
+ID_CELLS = 4
+"""At least, for its name with the arrow."""
 
-ROOMY = 100
-"""From this many cells on, columns have their wider form."""
+ROOMY = 117
+"""From this many cells on, columns have their wider form and are two cells apart."""
 
 Cell = Callable[[CaptureRow, int, date], list[Piece]]
 """Makes the text of a column for a capture: exactly `width` cells, given today's date."""
@@ -36,7 +39,7 @@ class Column:
     name: str
     """Stable: saved states contain it."""
     head: str
-    """Header over the rows; may be empty."""
+    """The name above the rows."""
     about: str
     """A description, in a line."""
     narrow: int
@@ -47,18 +50,17 @@ class Column:
     """Where not all fit, those with the lowest stay."""
     cell: Cell
     usual: bool = False
+    only_roomy: bool = False
+    """Whether it is usual in roomy rows only."""
     to_right: bool = False
-
-    @property
-    def title(self) -> str:
-        """Its name for users."""
-        return self.head or self.name
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The columns of a row, each with its cells; columns are two apart."""
+    """The columns of a row, each with its cells."""
 
+    gap: int
+    """Cells between two columns."""
     shown: tuple[tuple[Column, int], ...]
     left_out: tuple[str, ...]
     """Names of the chosen columns that do not fit."""
@@ -75,30 +77,36 @@ def chosen(names: Iterable[str]) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=128)
-def layout(width: int, id_digits: int, names: tuple[str, ...] = ()) -> Layout:
+def layout(
+    width: int, id_digits: int, names: tuple[str, ...] = (), hidden: frozenset[str] = frozenset()
+) -> Layout:
     """The columns that fit a width.
 
     Args:
         width: cells of a row.
         id_digits: digits of the largest id.
-        names: a choice; empty for the defaults, which have no id in a row that is not roomy.
+        names: a choice; empty for the defaults.
+        hidden: columns to leave out of any choice.
     """
     roomy = width >= ROOMY
-    wanted = [column for column in COLUMNS if column.name in (chosen(names) or USUAL)]
-    tried = wanted if chosen(names) or roomy else [column for column in wanted if column.name != "id"]
+    gap = 2 if roomy else 1
+    choice = chosen(names)
+    wanted = [column for column in COLUMNS if column.name in (choice or USUAL) and column.name not in hidden]
+    tried = [column for column in wanted if choice or roomy or not column.only_roomy]
     cells: dict[str, int] = {}
-    left = width - EDGE + GAP
+    left = width - EDGE + gap
     for column in sorted(tried, key=lambda column: column.rank):
-        least = max(id_digits, 2) + 1 if column.name == "id" else column.roomy if roomy else column.narrow
-        if least + GAP <= left or not cells:
+        least = max(id_digits, ID_CELLS) if column.name == "id" else column.roomy if roomy else column.narrow
+        if least + gap <= left or not cells:
             cells[column.name] = least
-            left -= least + GAP
-    for name, most in (*GROWING, ("event", width)):
+            left -= least + gap
+    for name, most in (*GROWING, ("summary", width), ("event", width)):
         if name in cells:
             more = max(min(most - cells[name], left), 0)
             cells[name] += more
             left -= more
     return Layout(
+        gap,
         tuple((column, cells[column.name]) for column in wanted if column.name in cells),
         tuple(column.name for column in wanted if column.name not in cells),
     )
@@ -116,35 +124,40 @@ def header(columns: Layout, *, newest_first: bool) -> str:
             head = f"{column.head} {arrow}" if len(column.head) + 2 <= width else f"{column.head}{arrow}"
             head = head.strip().rjust(width) if column.to_right else head.strip()
         cells.append(fit(head, width))
-    return " " * EDGE + (" " * GAP).join(cells)
+    return " " * EDGE + (" " * columns.gap).join(cells)
 
 
 def row(listed: CaptureRow, columns: Layout, today: date, *, marked: bool) -> Iterator[Piece]:
     """A capture as pieces of text, together as wide as the layout."""
-    yield ("● " if marked else "  "), "accent"
+    yield ("●" if marked else " "), "accent"
     yield ("★ " if listed.starred else "  "), "warn"
     for place, (column, width) in enumerate(columns.shown):
         if place:
-            yield " " * GAP, "plain"
+            yield " " * columns.gap, "plain"
         yield from column.cell(listed, width, today)
 
 
 def no_row(number: int, columns: Layout) -> Iterator[Piece]:
     """The row of a capture that cannot be read."""
-    width = sum(width + GAP for _, width in columns.shown) - GAP
+    width = sum(width + columns.gap for _, width in columns.shown) - columns.gap
     yield " " * EDGE + fit(f"{number} …", width), "dim"
 
 
 # -- cells -----------------------------------------------------------------------------------------
 
 
-def outcome(listed: CaptureRow, width: int) -> Piece:
-    """The delivery of a capture; of several the one that most needs attention."""
-    delivery = worst(listed.deliveries)
+def routed(listed: CaptureRow) -> tuple[Delivery, ...]:
+    """The live deliveries of a capture; where it has none, its replays."""
+    return live(listed.deliveries) or listed.deliveries
+
+
+def outcome(listed: CaptureRow) -> Piece:
+    """`✗ 500 retry +1`: how the delivery stands that most needs a look, and how many others there are."""
+    delivery = worst(routed(listed))
     if delivery is None:
         return "", "dim"
-    text, tone = of_delivery(delivery, wordy=width > 12)
-    others = len(listed.deliveries) - 1
+    text, tone = of_delivery(delivery, wordy=False)
+    others = len(routed(listed)) - 1
     return f"{text} +{others}" if others else text, tone
 
 
@@ -173,7 +186,9 @@ def _request(listed: CaptureRow, width: int, today: date) -> list[Piece]:
 def _signature(listed: CaptureRow, width: int, today: date) -> list[Piece]:
     signature: Signature = listed.signature
     glyph, tone = SIGNATURES[signature]
-    return [(fit(f"{glyph} {signature}" if width > 9 else str(signature), width), tone)]
+    if width > 9:
+        return [(fit(f"{glyph} {signature}", width), tone)]
+    return [(fit(glyph if signature is Signature.VALID else str(signature), width), tone)]
 
 
 def _secret(listed: CaptureRow, width: int, today: date) -> list[Piece]:
@@ -185,22 +200,33 @@ def _size(listed: CaptureRow, width: int, today: date) -> list[Piece]:
 
 
 def _backend(listed: CaptureRow, width: int, today: date) -> list[Piece]:
-    return fit_pieces([outcome(listed, width)], width)
+    text, tone = outcome(listed)
+    took = _elapsed(listed)
+    if took and cell_len(text) + 1 + len(took) <= width:
+        return [(fit(text, width - len(took)), tone), (took, "dim")]
+    return [(fit(text, width), tone)]
 
 
 def _took(listed: CaptureRow, width: int, today: date) -> list[Piece]:
-    delivery = worst(listed.deliveries)
-    took = "" if delivery is None or delivery.elapsed_ms is None else format_ms(delivery.elapsed_ms)
-    return [(fit(took.rjust(width), width), "dim")]
+    return [(fit(_elapsed(listed).rjust(width), width), "dim")]
+
+
+def _elapsed(listed: CaptureRow) -> str:
+    delivery = worst(routed(listed))
+    return "" if delivery is None or delivery.elapsed_ms is None else format_ms(delivery.elapsed_ms)
+
+
+def _summary(listed: CaptureRow, width: int, today: date) -> list[Piece]:
+    return [(fit(visible("  ".join(listed.summary)), width), "plain")]
 
 
 def _tries(listed: CaptureRow, width: int, today: date) -> list[Piece]:
-    delivery = worst(listed.deliveries)
+    delivery = worst(routed(listed))
     return [(fit("" if delivery is None else f"{delivery.attempts:,}".rjust(width), width), "dim")]
 
 
 def _target(listed: CaptureRow, width: int, today: date) -> list[Piece]:
-    delivery = worst(listed.deliveries)
+    delivery = worst(routed(listed))
     return _outside(None if delivery is None else delivery.target.removeprefix("http://"), width)
 
 
@@ -226,47 +252,61 @@ def _outside(text: str | None, width: int) -> list[Piece]:
 
 
 def _marks(listed: CaptureRow, width: int, today: date) -> list[Piece]:
-    return fit_pieces(list(_signs(listed, wordy=width > 12)), width)
+    """Whole words only; how many more there are where not all fit."""
+    short = list(_signs(listed, roomy=False))
+    forms = [list(_signs(listed, roomy=True)), short]
+    forms += [[*short[:count], (f"+{len(short) - count}", "dim")] for count in range(len(short) - 1, 0, -1)]
+    whole = (form for form in forms if sum(cell_len(text) + 1 for text, _ in form) - 1 <= width)
+    return fit_pieces(next(whole, short), width)
 
 
-def _signs(listed: CaptureRow, *, wordy: bool) -> Iterator[Piece]:
+def _signs(listed: CaptureRow, *, roomy: bool) -> Iterator[Piece]:
+    """Words, the most telling first; with a sign before each where there is room."""
+
+    def sign(glyph: str, words: str) -> str:
+        return f"{glyph} {words}" if roomy else words
+
     if listed.on_purpose:
-        yield f"answered {listed.answer}" if wordy else f"!{listed.answer}", "warn"
+        yield f"answered {listed.answer}" if roomy else f"by us {listed.answer}", "warn"
     if listed.repeat_of is not None:
-        yield f"↻ repeat of {listed.repeat_of}" if wordy else "↻", "accent"
+        yield sign("↻", f"repeat of {listed.repeat_of}" if roomy else "repeat"), "accent"
     if listed.shape is not None and SHAPES[listed.shape][0]:
         glyph, word, tone = SHAPES[listed.shape]
-        yield f"{glyph} {word}" if wordy else glyph, tone
+        yield sign(glyph, word), tone
+    if live(listed.deliveries) and (replay := last_replay(listed.deliveries)) is not None:
+        text, tone = of_delivery(replay, wordy=False)
+        yield f"replay {text}", tone
     if "undocumented" in shape_remarks(listed.shape, listed.undocumented):
-        yield "≈ undocumented" if wordy else "≈", "warn"
+        yield sign("≈", "undocumented"), "warn"
     if listed.origin != Origin.RECEIVED:
-        yield f"◇ {listed.origin}" if wordy else "◇", "dim"
+        yield sign("◇", str(listed.origin)), "dim"
     if listed.note is not None:
-        yield f"✎ {visible(listed.note)}" if wordy else "✎", "accent"
+        yield sign("✎", visible(listed.note)) if roomy else "note", "accent"
 
 
 # -- the table -------------------------------------------------------------------------------------
 
-# Chosen columns rank before id, size and marks; otherwise 80 cells would not show them.
 COLUMNS: tuple[Column, ...] = (
-    Column(name="id", head="id", about="The id of the capture, for commands.", narrow=3, roomy=3, rank=91,
+    Column(name="id", head="id", about="The id of the capture, for commands.", narrow=3, roomy=3, rank=2,
            cell=_id, usual=True, to_right=True),
     Column(name="time", head="time", about="Time received; the date if not today.", narrow=8, roomy=12,
            rank=1, cell=_time, usual=True),
     Column(name="date", head="day and time", about="Date and time received.", narrow=19, roomy=23, rank=11,
            cell=_date),
     Column(name="event", head="event", about="The event type; without one, method and path.", narrow=16,
-           roomy=16, rank=0, cell=_event, usual=True),
+           roomy=18, rank=0, cell=_event, usual=True),
+    Column(name="summary", head="summary", about="The fields that tell events of this type apart.",
+           narrow=12, roomy=29, rank=70, cell=_summary, usual=True),
     Column(name="request", head="request", about="Method and path.", narrow=18, roomy=20,
            rank=12, cell=_request),
     Column(name="signature", head="signature", about="Whether it is valid for one of your secrets.", narrow=9,
-           roomy=11, rank=3, cell=_signature, usual=True),
+           roomy=11, rank=5, cell=_signature, usual=True),
     Column(name="secret", head="secret", about="The name of the secret that signed it.", narrow=9, roomy=12,
            rank=13, cell=_secret),
     Column(name="size", head="size", about="Size of the body.", narrow=8, roomy=8, rank=90,
-           cell=_size, usual=True, to_right=True),
-    Column(name="backend", head="backend", about="The backend's response, as Lean would take it.",
-           narrow=9, roomy=16, rank=2, cell=_backend, usual=True),
+           cell=_size, usual=True, only_roomy=True, to_right=True),
+    Column(name="backend", head="backend", about="The backend's response as Lean sees it, and its time.",
+           narrow=9, roomy=15, rank=3, cell=_backend, usual=True),
     Column(name="took", head="took", about="How long the backend took.", narrow=7, roomy=7, rank=14,
            cell=_took, to_right=True),
     Column(name="tries", head="tries", about="Number of attempts.", narrow=5, roomy=5, rank=15,
@@ -281,21 +321,26 @@ COLUMNS: tuple[Column, ...] = (
            roomy=9, rank=19, cell=_event_id),
     Column(name="happened", head="Lean's time", about="The timestamp in the event.", narrow=12,
            roomy=12, rank=20, cell=_happened),
-    Column(name="marks", head="", about="Repeat, shape, origin, relay's own response, note.", narrow=7,
-           roomy=7, rank=80, cell=_marks, usual=True),
+    Column(name="marks", head="marks", about="Repeat, shape, last replay, origin, own response, note.",
+           narrow=9, roomy=14, rank=4, cell=_marks, usual=True),
 )  # fmt: skip
 """From left to right."""
 
 USUAL: tuple[str, ...] = tuple(column.name for column in COLUMNS if column.usual)
 
 GROWING: tuple[tuple[str, int], ...] = (
-    ("event", 34),
-    ("marks", 13),
+    ("event", 18),
+    ("summary", 31),
+    ("backend", 15),
+    ("marks", 22),
+    ("event", 26),
+    ("summary", 36),
     ("request", 34),
     ("target", 34),
     ("customer", 36),
     ("event_id", 36),
     ("client", 21),
-    ("marks", 34),
+    ("event", 38),
+    ("marks", 40),
 )
-"""Columns that share the rest of a row, in this order, each up to this many cells; then the event."""
+"""Columns that share the rest of a row, in this order, each up to this many cells; then the summary."""

@@ -104,10 +104,10 @@ class ColumnsDialog(ModalScreen[None]):
 
 def line(column: Column, *, on: bool, fits: bool) -> Content:
     """`[x] client       no room at this width: The address of the sender.`."""
-    width = max(len(column.title) for column in COLUMNS) + 2
+    width = max(len(column.head) for column in COLUMNS) + 2
     return Content.assemble(
         f"[{'x' if on else ' '}] ",
-        (column.title.ljust(width), "bold" if on else ""),
+        (column.head.ljust(width), "bold" if on else ""),
         ("" if fits else "no room at this width: ", "$text-warning"),
         (column.about, "$dim"),
     )

@@ -37,6 +37,8 @@ class ScreenState:
     """Id of the detail's open tab; an unknown one is ignored."""
     columns: tuple[str, ...] = ()
     """Names of the list's columns; empty for the defaults, unknown ones are ignored."""
+    summaries: bool = True
+    """Whether rows show the summary of their event."""
     zoom: str = ""
     """`list`, `detail`, or empty for both."""
     theme: str = ""
@@ -101,6 +103,7 @@ def written(state: ScreenState) -> str:
             "newest_first": state.newest_first,
             "tab": state.tab,
             "columns": list(state.columns),
+            "summaries": state.summaries,
             "zoom": state.zoom,
             "theme": state.theme,
         },
@@ -127,6 +130,7 @@ def read(text: str) -> ScreenState:
         newest_first=table.get("newest_first") is True,
         tab=_text(table.get("tab")),
         columns=tuple(name for name in map(_text, _list(table.get("columns"))[:MOST_COLUMNS]) if name),
+        summaries=table.get("summaries") is not False,
         zoom=_text(table.get("zoom")),
         theme=_text(table.get("theme")),
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 from textual import events
 from textual.binding import BindingType
@@ -23,8 +23,12 @@ from tui.presenters import columns
 from tui.state.listing import Listing
 from tui.widgets.cursor_list import CursorList
 
-Fetch = Callable[[Sequence[int]], Mapping[int, CaptureRow] | None]
-"""Returns the rows of ids that exist; None where they cannot be read."""
+
+class Fetch(Protocol):
+    """Where rows come from."""
+
+    def __call__(self, ids: Sequence[int], *, summaries: bool) -> Mapping[int, CaptureRow] | None:
+        """The rows of ids that exist; None where they cannot be read."""
 
 
 class CaptureList(CursorList, can_focus=True):
@@ -49,6 +53,8 @@ class CaptureList(CursorList, can_focus=True):
         self._today = today
         self._columns: tuple[str, ...] = ()
         """Names of the chosen columns; empty for the defaults."""
+        self._summaries = True
+        """Whether the summary may be shown."""
         self._known: dict[int, CaptureRow | None] = {}
         self._strips: dict[tuple[int, bool, bool], Strip] = {}
         self._anchor: int | None = None
@@ -86,7 +92,7 @@ class CaptureList(CursorList, can_focus=True):
         if number is None:
             return None
         if number not in self._known:
-            found = self._fetch((number,))
+            found = self._fetch((number,), summaries=self._has_summaries())
             if found is None:
                 return None
             self._known[number] = found.get(number)
@@ -99,21 +105,40 @@ class CaptureList(CursorList, can_focus=True):
 
     def choose_columns(self, names: tuple[str, ...]) -> None:
         """Draw other columns."""
+        had = self._has_summaries()
         self._columns = names
+        if self._has_summaries() and not had:
+            self._known.clear()
         self._strips.clear()
         self.refresh()
         self.post_message(self.Moved(self))
 
+    @property
+    def shows_summaries(self) -> bool:
+        """Whether the summary of an event is shown where there is room."""
+        return self._summaries
+
+    def show_summaries(self, shown: bool) -> None:
+        """Show the summary of each event, or hide it and do not read it."""
+        self._summaries = shown
+        self._known.clear()
+        self.choose_columns(self._columns)
+
+    def _has_summaries(self) -> bool:
+        return any(column.name == "summary" for column, _ in self.columns_now().shown)
+
     def columns_now(self) -> columns.Layout:
         """The current layout of the columns."""
         width = self.scrollable_content_region.width or self.screen.size.width - 1
-        return columns.layout(width, len(str(self.listing.newest)), self._columns)
+        hidden = frozenset() if self._summaries else frozenset({"summary"})
+        return columns.layout(width, len(str(self.listing.newest)), self._columns, hidden)
 
     def notify_style_update(self) -> None:
         super().notify_style_update()
         self._strips.clear()
 
     def on_resize(self) -> None:
+        self._known.clear()  # A wider row may have room for the summary, which was not read before.
         self._strips.clear()
         self.virtual_size = Size(self.scrollable_content_region.width, len(self.listing))
         self.show_cursor()
@@ -170,7 +195,7 @@ class CaptureList(CursorList, can_focus=True):
         last = min(len(self.listing), self.scroll_offset.y + height + height // 2)
         wanted = [self.listing.id_at(y) for y in range(first, last)]
         missing = [number for number in wanted if number not in self._known]
-        found = self._fetch(missing)
+        found = self._fetch(missing, summaries=self._has_summaries())
         if found is None:
             return
         if len(self._known) > 50 * height:

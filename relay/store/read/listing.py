@@ -1,7 +1,7 @@
 """Captures as rows of a list, without headers and bodies.
 
-Owns the fast queries for a screen that scrolls through a million captures. Reads no body: its length is in
-the row's header, so a page of rows touches no overflow page.
+Owns the fast queries for a screen that scrolls through a million captures. A body's length is in the row's
+header, so a page of rows touches no overflow page, unless summaries are asked for.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from relay.lean.catalogue import undocumented
+from relay.lean.summary import MOST_BYTES, summary
 from relay.models import CaptureRow, Delivery, Origin, Shape, Signature, to_micros
 from relay.store import rows
 from relay.store.read.reader import IDS_AT_ONCE, Reader
@@ -36,19 +37,33 @@ class Span:
     """Number of captures ever removed: a change means that some were."""
 
 
-def fetch(reader: Reader, ids: Sequence[int]) -> dict[int, CaptureRow]:
-    """Rows of the ids that exist; any number, although a screen asks for a page."""
+def fetch(reader: Reader, ids: Sequence[int], *, summaries: bool = False) -> dict[int, CaptureRow]:
+    """Rows of the ids that exist; any number, although a screen asks for a page.
+
+    Args:
+        summaries: with the summary of each event, for which its body is read, up to 64 KiB.
+    """
     found: dict[int, CaptureRow] = {}
     for start in range(0, len(ids), IDS_AT_ONCE):
         page = ids[start : start + IDS_AT_ONCE]
         deliveries = reader.deliveries(page)
+        said = _summaries(reader, page) if summaries else {}
         for row in reader.rows(
             f"SELECT {_COLUMNS} FROM captures LEFT JOIN notes ON notes.capture_id = captures.id"
             f" WHERE captures.id IN ({','.join('?' * len(page))})",
             page,
         ):
-            found[row[0]] = _row(row, deliveries.get(row[0], ()))
+            found[row[0]] = _row(row, said.get(row[0], ()), deliveries.get(row[0], ()))
     return found
+
+
+def _summaries(reader: Reader, ids: Sequence[int]) -> dict[int, tuple[str, ...]]:
+    bodies = reader.rows(
+        f"SELECT id, event_type, body FROM captures WHERE id IN ({','.join('?' * len(ids))})"
+        " AND event_type IS NOT NULL AND length(body) <= ?",
+        (*ids, MOST_BYTES),
+    )
+    return {number: summary(event_type, body) for number, event_type, body in bodies}
 
 
 def span(reader: Reader) -> Span:
@@ -87,7 +102,7 @@ def arrivals(reader: Reader, since: datetime, most: int) -> list[datetime]:
     return [rows.time(at) for (at,) in found if at >= to_micros(since)]
 
 
-def _row(row: rows.Row, deliveries: tuple[Delivery, ...]) -> CaptureRow:
+def _row(row: rows.Row, said: tuple[str, ...], deliveries: tuple[Delivery, ...]) -> CaptureRow:
     return CaptureRow(
         id=row[0],
         received_at=rows.time(row[1]),
@@ -109,6 +124,7 @@ def _row(row: rows.Row, deliveries: tuple[Delivery, ...]) -> CaptureRow:
         event_at=None if row[17] is None else rows.time(row[17]),
         customer_id=row[18],
         undocumented=undocumented(row[4]),
+        summary=said,
         deliveries=deliveries,
     )
 

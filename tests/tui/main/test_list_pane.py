@@ -70,7 +70,7 @@ async def test_rows_that_are_gone(tmp_path: Path) -> None:
         pane.read_again()
         await context.ui.settled()
         context.log.execute("DELETE FROM captures WHERE id = 2")
-        found = pane.fetch([1, 2, 3])
+        found = pane.fetch([1, 2, 3], summaries=False)
         assert found is not None
         assert list(found) == [1, 3]
         assert not pane.browser.is_counted
@@ -82,17 +82,17 @@ async def test_unreadable_and_readable_again(tmp_path: Path, monkeypatch: pytest
     """A database that cannot be read is left alone until it can be; then the list is read again."""
     with a_list(tmp_path, [a_capture(1)]) as (context, pane):
 
-        def refused(ids: Sequence[int]) -> Mapping[int, CaptureRow]:
+        def refused(ids: Sequence[int], *, summaries: bool) -> Mapping[int, CaptureRow]:
             raise RelayError("it is locked")
 
         with monkeypatch.context() as locked:
             locked.setattr(context.gateway, "rows", refused)
-            assert pane.fetch([1]) is None
-        assert (pane.unreadable, pane.fetch([1]), pane.poll()) == ("it is locked", None, 0)
+            assert pane.fetch([1], summaries=False) is None
+        assert (pane.unreadable, pane.fetch([1], summaries=False), pane.poll()) == ("it is locked", None, 0)
         await pane.recover()
         await context.ui.settled()
         assert (pane.unreadable, ids(pane)) == (None, [1])
-        assert pane.fetch([1])
+        assert pane.fetch([1], summaries=False)
 
 
 async def test_a_database_that_was_replaced(tmp_path: Path) -> None:

@@ -101,7 +101,8 @@ def test_roomy_row() -> None:
         "payment.updated",
         "✓ valid",
         "412 B",
-        "✓ 200 delivered",
+        "✓ 200  ",
+        " 42 ms",
         "↻ repeat of 9",
         "◇ sample",
     ):
@@ -109,31 +110,58 @@ def test_roomy_row() -> None:
 
 
 def test_narrow_row() -> None:
-    """In 80 columns, signs in place of words, and nothing of the rest is lost."""
-    listed = a_row(repeat_of=9, shape=Shape.DRIFT, deliveries=(a_delivery(1, status=500, verdict="retry"),))
-    line = written(listed, 79)
-    for part in (f"{LOCAL:%H:%M:%S}", "payment.updated", "valid", "412 B", "✗ 500", "↻ ≠"):
+    """In 80 columns the size goes; the id, the summary and every word stay."""
+    failed = a_delivery(1, status=500, verdict="retry")
+    line = written(a_row(repeat_of=9, shape=Shape.DRIFT, deliveries=(failed,), summary=("FAILED",)), 78)
+    for part in ("12 ", f"{LOCAL:%H:%M:%S} payment.updated", "FAILED", " ✓ ", "✗ 500", " repeat "):
         assert part in line
+    for word in ("drift", "unknown", "not JSON", "sample", "invalid", "unchecked"):
+        changes: dict[str, object] = {"repeat_of": None}
+        if word in ("drift", "unknown"):
+            changes["shape"] = Shape(word)
+        elif word == "not JSON":
+            changes["shape"] = Shape.NOT_JSON
+        elif word == "sample":
+            changes["origin"] = Origin.SAMPLE
+        else:
+            changes["signature"] = Signature(word)
+        assert f" {word} " in f"{written(a_row(**changes), 78)} ", word
 
 
 def test_a_request_without_event() -> None:
     """Method and target stand where there is no event."""
-    assert "POST /webhooks/lean" in written(a_row(event_type=None))
+    assert "POST /webhooks/lean" in written(a_row(event_type=None), 140)
 
 
 def test_of_several_targets_the_one_that_failed() -> None:
     """One failure among several targets is what the row tells."""
     failed: Delivery = a_delivery(2, status=500, verdict="retry")
-    assert (
-        columns.outcome(a_row(deliveries=(a_delivery(1), failed, a_delivery(3))), 30)[0] == "✗ 500 retry +2"
-    )
+    assert columns.outcome(a_row(deliveries=(a_delivery(1), failed, a_delivery(3))))[0] == "✗ 500 +2"
+
+
+def test_a_replay_does_not_hide_the_live_response() -> None:
+    """The backend column keeps the live response and its time; the last replay is named among the marks."""
+    replayed = a_delivery(2, kind="replay", status=None, outcome="refused", verdict="retry", elapsed_ms=1.0)
+    line = written(a_row(deliveries=(a_delivery(1), replayed)), 120)
+    assert "✓ 200     42 ms" in line
+    assert " replay ✗ ref" in line
+    assert "✗ refused" in written(a_row(deliveries=(replayed,)), 120)
+
+
+def test_the_summary_is_safe_and_can_be_hidden() -> None:
+    """Values from a body are shown as text; hidden, the column gives its room to others."""
+    listed = a_row(summary=("SETTLED\x1b[2J", '"12.50" AED'))
+    assert 'SETTLED␛[2J  "12.50" AED' in written(listed, 140)
+    layout = columns.layout(140, 2, hidden=frozenset({"summary"}))
+    assert "summary" not in [column.name for column, _ in layout.shown]
+    assert "summary" not in layout.left_out
 
 
 def test_the_usual_columns() -> None:
-    """Without a choice they are those of ever: all in a roomy row, and in 80 cells all but the id."""
-    assert columns.USUAL == ("id", "time", "event", "signature", "size", "backend", "marks")
-    assert not columns.layout(100, 9).left_out
-    assert columns.layout(79, 9).left_out == ("id",)
+    """Without a choice all are in a roomy row, and in 80 cells all but the size."""
+    assert columns.USUAL == ("id", "time", "event", "summary", "signature", "size", "backend", "marks")
+    assert not columns.layout(138, 9).left_out
+    assert columns.layout(78, 3).left_out == ("size",)
     assert columns.chosen(columns.USUAL) == ()
 
 
@@ -170,20 +198,14 @@ def test_columns_that_were_asked_for() -> None:
     }.items():
         line = written(listed, 160, columns.chosen((*columns.USUAL, name)))
         assert said in line, name
-        assert said not in written(listed, 160) or name == "happened"
+        assert said not in written(listed, 160) or name in ("happened", "took")
 
 
 def test_what_was_asked_for_goes_first() -> None:
-    """In 80 cells a column that was asked for is there, and of the usual ones the id and the size are not."""
+    """In 80 cells a column that was asked for is there, in place of the summary and the size."""
     layout = columns.layout(79, 4, columns.chosen((*columns.USUAL, "client")))
-    assert layout.left_out == ("id", "size")
+    assert layout.left_out == ("summary", "size")
     assert "client" in columns.header(layout, newest_first=False)
-
-
-def test_an_id_that_was_made_room_for() -> None:
-    """Without the size there is room for the id in 80 cells, once somebody chose."""
-    names = columns.chosen(set(columns.USUAL) - {"size"})
-    assert not columns.layout(79, 4, names).left_out
 
 
 @given(

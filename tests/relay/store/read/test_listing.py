@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from relay.lean.summary import summary
 from relay.models import Origin, Shape
 from relay.store.read import listing
 from relay.store.read.reader import Reader
@@ -50,6 +51,14 @@ def test_a_row_says_what_the_capture_says(reader: Reader) -> None:
         event.customer_id,
     )
     assert (row.answer, row.on_purpose, row.size_bytes) == (200, False, len(capture.body))
+
+
+def test_summaries_only_where_asked_for(reader: Reader) -> None:
+    """The body is read for a summary alone."""
+    assert listing.fetch(reader, [1])[1].summary == ()
+    row, capture = listing.fetch(reader, [1], summaries=True)[1], reader.capture(1)
+    assert capture is not None
+    assert row.summary == summary(row.event_type or "", capture.body) != ()
 
 
 def test_rows_that_are_gone_are_left_out(reader: Reader) -> None:
