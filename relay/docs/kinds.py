@@ -72,13 +72,13 @@ KINDS: Mapping[str, Kind] = {
     ),
     "event_type": Kind(
         "`type` `when` `regions` `versions` `messages` `confidence` `payload_confidence` "
-        "`deprecated` `in_events_api` `notes` `sources`",
+        "`deprecated` `in_events_api` `notes` `summary` `sources`",
         "`trigger --list`",
     ),
     "event_type_details": Kind(
         "the same, with `fields` `example` `example_note` `schema`: `type` `when` `regions` "
         "`versions` `messages` `confidence` `payload_confidence` `deprecated` `in_events_api` "
-        "`notes` `sources`",
+        "`notes` `summary` `sources`",
         "`trigger --explain`",
     ),
     "difference": Kind("between two captures: `field` `a` `b`", "`diff`"),

@@ -102,7 +102,8 @@ def outcomes(deliveries: tuple[Delivery, ...]) -> str:
         others = f" +{len(routed) - 1} {_to(delivery)}" if len(routed) > 1 else ""
         words.append(f"{outcome(delivery)}{others}")
     if (replay := last_replay(deliveries)) is not None:
-        words.append(f"replay {outcome(replay)} {_to(replay)}")
+        others = f" +{replays - 1}" if (replays := len(deliveries) - len(routed)) > 1 else ""
+        words.append(f"replay {outcome(replay)}{others} {_to(replay)}")
     return f"-> {'; '.join(words)}" if words else ""
 
 

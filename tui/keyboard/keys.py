@@ -76,6 +76,33 @@ LIST: tuple[Key, ...] = (
         "List",
         shown_as="Space",
     ),
+    Key(
+        "list.mark_down",
+        "shift+down",
+        "mark_to(1)",
+        "mark down",
+        "Mark this capture and the one below.",
+        "List",
+        shown_as="Shift-↓",
+    ),
+    Key(
+        "list.mark_up",
+        "shift+up",
+        "mark_to(-1)",
+        "mark up",
+        "Mark this capture and the one above.",
+        "List",
+        shown_as="Shift-↑",
+    ),
+    Key(
+        "list.mark_all",
+        "a",
+        "mark_all",
+        "mark all",
+        "Mark all captures in the list, or all that the filter matches.",
+        "List",
+    ),
+    Key("list.unmark_all", "A", "unmark_all", "unmark all", "Unmark all captures.", "List"),
     Key("list.open", "enter", "open", "look", "Open the detail.", "Look", shown_as="Enter"),
 )
 """Keys of the list of captures."""

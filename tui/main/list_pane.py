@@ -40,8 +40,10 @@ class ListController:
 
     def disabled_reason(self, action: str) -> str | None:
         """Why an action cannot run now, in a sentence; None where it can, or is another controller's."""
-        if action == "mark" and not self.browser.listing.chosen():
-            return "No capture is selected."
+        if action in ("mark", "mark_to", "mark_all") and not len(self.browser.listing):
+            return "The list is empty."
+        if action == "unmark_all" and not self.browser.listing.marks:
+            return "No capture is marked."
         return None
 
     # -- reading -------------------------------------------------------------------------------

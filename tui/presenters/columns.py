@@ -115,8 +115,7 @@ def layout(
 def header(columns: Layout, *, newest_first: bool) -> str:
     """The names of the columns, over the rows; an arrow shows the order."""
     arrow = "▲" if newest_first else "▼"
-    names = [column.name for column, _ in columns.shown]
-    ordered = next((name for name in ("time", "date", "id") if name in names), names[0])
+    ordered = _ordered(columns)
     cells: list[str] = []
     for column, width in columns.shown:
         head = column.head.rjust(width) if column.to_right else column.head
@@ -125,6 +124,21 @@ def header(columns: Layout, *, newest_first: bool) -> str:
             head = head.strip().rjust(width) if column.to_right else head.strip()
         cells.append(fit(head, width))
     return " " * EDGE + (" " * columns.gap).join(cells)
+
+
+def ordered_cells(columns: Layout) -> range:
+    """The cells of the header that name the column with the arrow."""
+    start = EDGE
+    for column, width in columns.shown:
+        if column.name == _ordered(columns):
+            return range(start, start + width)
+        start += width + columns.gap
+    return range(0)
+
+
+def _ordered(columns: Layout) -> str:
+    names = [column.name for column, _ in columns.shown]
+    return next((name for name in ("time", "date", "id") if name in names), names[0])
 
 
 def row(listed: CaptureRow, columns: Layout, today: date, *, marked: bool) -> Iterator[Piece]:

@@ -53,12 +53,16 @@ class PreviewScreen(Screen[None]):
             return
         self._pages = -(-captures // PREVIEWED_AT_ONCE)
         on = keymap.of(self.app).written("preview.next")
+        self.refresh_bindings()
         self._shown.show(tuple(blocks(previews, self._page, PREVIEWED_AT_ONCE, captures, on)))
 
     def action_page(self, by: int) -> None:
         if self._pages > 1:
             self._page = (self._page + by) % self._pages
             self._read()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return action != "page" or self._pages > 1
 
     def action_help(self) -> None:
         self.app.push_screen(HelpScreen("Keys on this screen", self.KEYS))

@@ -11,6 +11,9 @@ from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import pairwise
 
+MOST_MARKS = 100_000
+"""Some 10 MB; a larger selection is a job for `lean-relay replay` with a filter."""
+
 
 class IdRange:
     """Ids without gaps: the n-th is `first + n`."""
@@ -289,6 +292,26 @@ class Listing:
         """Mark or unmark the capture under the cursor."""
         if self.cursor is not None:
             self.marks ^= {self.cursor}
+
+    def mark_to(self, by: int) -> None:
+        """Mark the capture under the cursor and the one `by` rows away, where the cursor goes."""
+        if self.cursor is None:
+            return
+        self.marks.add(self.cursor)
+        self.move_to(self.cursor_y + by)
+        self.marks.add(self.cursor)
+
+    def mark_all(self) -> None:
+        """Mark every capture in the list.
+
+        Raises:
+            ValueError: there are more than `MOST_MARKS`.
+        """
+        if len(self.ids) > MOST_MARKS:
+            raise ValueError(
+                f"{len(self.ids):,} captures are too many to mark; use a filter that matches fewer"
+            )
+        self.marks.update(self.ids.all())
 
     def chosen(self) -> list[int]:
         """Captures for an action, ascending: the marked ones, or the one under the cursor."""

@@ -211,6 +211,25 @@ class CaptureList(CursorList, can_focus=True):
         self.listing.mark()
         self.action_move(1)
 
+    def action_mark_to(self, by: int) -> None:
+        self.listing.mark_to(by)
+        self.go_to(self.listing.cursor_y)
+
+    def action_mark_all(self) -> None:
+        try:
+            self.listing.mark_all()
+        except ValueError as error:
+            self.notify(str(error), severity="warning", markup=False)
+        self._marks_changed()
+
+    def action_unmark_all(self) -> None:
+        self.listing.marks.clear()
+        self._marks_changed()
+
+    def _marks_changed(self) -> None:
+        self.refresh()
+        self.post_message(self.Moved(self))
+
     def action_open(self) -> None:
         self.post_message(self.Opened(self))
 

@@ -32,13 +32,15 @@ class SearchProgress(Protocol):
 
 
 class ListHead(Widget):
-    """The header of the columns; a click reverses the order."""
+    """The header of the columns; a click on the one with the arrow reverses the order."""
 
     _text: reactive[str] = reactive("")
+    _ordered: range = range(0)
+    """Cells of the name with the arrow."""
 
     @dataclass
     class OrderWanted(Message):
-        """The header was clicked: reverse the order."""
+        """The arrow was clicked: reverse the order."""
 
         head: ListHead
 
@@ -48,14 +50,16 @@ class ListHead(Widget):
 
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)
-        self.tooltip = "Click to reverse the order"
+        self.tooltip = "Click on the arrow to reverse the order"
 
     def on_click(self, event: events.Click) -> None:
-        self.post_message(self.OrderWanted(self))
+        if event.x in self._ordered:
+            self.post_message(self.OrderWanted(self))
 
     def show(self, layout: Layout, *, newest_first: bool) -> None:
         """Show the columns of a layout."""
         self._text = columns.header(layout, newest_first=newest_first)
+        self._ordered = columns.ordered_cells(layout)
 
     def render(self) -> RenderResult:
         return Content(self._text)

@@ -192,7 +192,7 @@ def test_a_line_stays_a_line(log: sqlite3.Connection, relay: Run) -> None:
         ],
     )
     lines = relay("list")[1].splitlines()
-    assert "-> 200 delivered +25 (localhost:4000/hook)" in lines[0]
+    assert "-> replay 200 delivered +25 (localhost:4000/hook)" in lines[0]
     assert lines[3].endswith("-> 200 delivered")
     assert max(map(len, lines)) < 400
     assert max(map(len, relay("shapes", "3")[1].splitlines())) < 1_500

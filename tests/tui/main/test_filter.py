@@ -203,7 +203,7 @@ async def test_a_verdict_that_comes_later(tmp_path: Path) -> None:
             " VALUES (7, 1, 0, 5000, 'answered', 500, 'retry')"
         )
         see.log.execute("UPDATE deliveries SET state = 'ended' WHERE id = 7")
-        await see.shows("1 match", "✗ 500 retry")
+        await see.shows("1 match", "✗ 500")
 
 
 async def test_the_cursor_stays_on_a_capture_that_matches(tmp_path: Path) -> None:

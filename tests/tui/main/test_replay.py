@@ -103,7 +103,7 @@ async def test_as_it_came(tmp_path: Path) -> None:
     async with replaying(tmp_path, [a_capture(7)]) as (see, got):
         got.status = 500
         await see.press("r")
-        await see.shows("Sent again: capture 7", "answered 500", "Lean would retry", "✗ 500 retry")
+        await see.shows("Sent again: capture 7", "answered 500", "Lean would retry", "✗ 500")
         [(method, path, _, body)] = got
         assert (method, path, body) == ("POST", "/hook", BODY)
 

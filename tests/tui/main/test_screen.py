@@ -127,3 +127,17 @@ async def test_a_row_says_what_happened(tmp_path: Path) -> None:
     async with showing(tmp_path, [a_capture(1)], size=(120, 30)) as see:
         await see.shows("#1 ")
         assert "PENDING_WITH_BANK" not in see.text()
+
+
+async def test_all_and_ranges_are_marked(tmp_path: Path) -> None:
+    """`a` marks all that the filter matches, `A` unmarks them, Shift and an arrow mark a range."""
+    captures = [a_capture(number, origin="sample" if number > 2 else "received") for number in range(1, 5)]
+    async with showing(tmp_path, captures, size=(120, 30)) as see:
+        await see.press("slash", *"origin:sample", "enter")
+        await see.shows("2 match")
+        await see.press("a")
+        await see.shows("2 marked")
+        await see.press("A")
+        await see.shows_no("marked")
+        await see.press("shift+up")
+        await see.shows("2 marked")

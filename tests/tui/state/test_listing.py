@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.state.listing import IdList, IdRange, Listing, missing
+from tui.state.listing import MOST_MARKS, IdList, IdRange, Listing, missing
 
 IDS = st.sets(st.integers(1, 400), max_size=60).map(sorted)
 
@@ -217,3 +217,28 @@ def test_what_is_missing() -> None:
     assert list(missing([1, 4, 9, 12], IdList([4, 12]))) == [1, 9]
     assert list(missing([1, 4, 9], IdRange(3, 8))) == [1, 9]
     assert list(missing([1], IdRange(1, 0))) == [1]
+
+
+def test_a_range_is_marked_from_the_cursor() -> None:
+    """Shift and an arrow mark both rows that they touch; at an edge the cursor stays."""
+    listing = Listing()
+    listing.show(IdRange(1, 5))
+    listing.move_to(1)
+    listing.mark_to(1)
+    listing.mark_to(1)
+    assert (listing.cursor, listing.marks) == (4, {2, 3, 4})
+    listing.move_to(4)
+    listing.mark_to(1)
+    assert (listing.cursor, listing.marks) == (5, {2, 3, 4, 5})
+
+
+def test_all_are_marked_unless_there_are_too_many() -> None:
+    """All rows of the list, with gaps or without; far too many are refused, and no mark is lost."""
+    listing = Listing()
+    listing.show(IdList([2, 5, 9]))
+    listing.mark_all()
+    assert listing.marks == {2, 5, 9}
+    listing.ids = IdRange(1, MOST_MARKS + 1)
+    with pytest.raises(ValueError, match="100,001 captures are too many to mark; use a filter"):
+        listing.mark_all()
+    assert listing.marks == {2, 5, 9}
