@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from pathlib import Path
 
 import pytest
 
 from relay.checks.findings import Finding
 from relay.cli import run
-from relay.config import Settings, default_db, load
-from relay.store import schema
+from relay.config import default_db
+from tests.support.empty_database import empty_database
 
 Output = pytest.CaptureFixture[str]
 
@@ -24,18 +23,8 @@ def home() -> Path:
 
 @pytest.fixture
 def db(home: Path) -> Path:
-    """An empty log as an engine would have made it."""
-    path = default_db()
-    path.parent.mkdir(parents=True, mode=0o700)
-    path.touch(0o600)
-    connection = sqlite3.connect(path)
-    schema.migrate(connection)
-    connection.close()
-    return path
-
-
-def settings(**flags: object) -> Settings:
-    return load({"port": 0, **flags}, environ={})
+    """An empty database as an engine would have made it."""
+    return empty_database()
 
 
 def found(line: str, capsys: Output) -> dict[str, list[Finding]]:
