@@ -22,9 +22,6 @@ from tui.presenters.format import SHAPES, SIGNATURES, Piece, clock, fit, fit_pie
 EDGE = 3
 """Cells in front of the columns, for mark and star."""
 
-ID_CELLS = 4
-"""At least, for its name with the arrow."""
-
 ROOMY = 117
 """From this many cells on, columns have their wider form and are two cells apart."""
 
@@ -96,7 +93,9 @@ def layout(
     cells: dict[str, int] = {}
     left = width - EDGE + gap
     for column in sorted(tried, key=lambda column: column.rank):
-        least = max(id_digits, ID_CELLS) if column.name == "id" else column.roomy if roomy else column.narrow
+        least = column.roomy if roomy else column.narrow
+        if column.name == "id":
+            least = max(least, id_digits)
         if least + gap <= left or not cells:
             cells[column.name] = least
             left -= least + gap
@@ -166,11 +165,11 @@ def routed(listed: CaptureRow) -> tuple[Delivery, ...]:
 
 
 def outcome(listed: CaptureRow) -> Piece:
-    """`✗ 500 retry +1`: how the delivery stands that most needs a look, and how many others there are."""
+    """`✗ 500 +1`: the delivery that most needs attention, and the number of others."""
     delivery = worst(routed(listed))
     if delivery is None:
         return "", "dim"
-    text, tone = of_delivery(delivery, wordy=False)
+    text, tone = of_delivery(delivery)
     others = len(routed(listed)) - 1
     return f"{text} +{others}" if others else text, tone
 
@@ -288,7 +287,7 @@ def _signs(listed: CaptureRow, *, roomy: bool) -> Iterator[Piece]:
         glyph, word, tone = SHAPES[listed.shape]
         yield sign(glyph, word), tone
     if live(listed.deliveries) and (replay := last_replay(listed.deliveries)) is not None:
-        text, tone = of_delivery(replay, wordy=False)
+        text, tone = of_delivery(replay)
         yield f"replay {text}", tone
     if "undocumented" in shape_remarks(listed.shape, listed.undocumented):
         yield sign("≈", "undocumented"), "warn"
@@ -301,7 +300,7 @@ def _signs(listed: CaptureRow, *, roomy: bool) -> Iterator[Piece]:
 # -- the table -------------------------------------------------------------------------------------
 
 COLUMNS: tuple[Column, ...] = (
-    Column(name="id", head="id", about="The id of the capture, for commands.", narrow=3, roomy=3, rank=2,
+    Column(name="id", head="id", about="The id of the capture, for commands.", narrow=4, roomy=4, rank=2,
            cell=_id, usual=True, to_right=True),
     Column(name="time", head="time", about="Time received; the date if not today.", narrow=8, roomy=12,
            rank=1, cell=_time, usual=True),

@@ -68,8 +68,8 @@ def clock(at: datetime, today: date, width: int) -> str:
     return f"{here:%d %b %H:%M}" if width >= 12 else f"{here:%d %b}"
 
 
-def of_delivery(delivery: Delivery, *, wordy: bool) -> Piece:
-    """`✓ 200`, `✗ 500 retry`, `✗ timeout`, `… queued`: the state of a delivery."""
+def of_delivery(delivery: Delivery) -> Piece:
+    """`✓ 200`, `✗ 500`, `✗ timeout`, `… queued`: the state of a delivery."""
     if delivery.state in STATES and not (delivery.state == "queued" and delivery.attempts):
         glyph, tone = STATES[delivery.state]
         return f"{glyph} {delivery.state}", tone
@@ -77,8 +77,6 @@ def of_delivery(delivery: Delivery, *, wordy: bool) -> Piece:
     came = str(delivery.status) if delivery.status is not None else delivery.outcome or delivery.state
     if delivery.status is not None and delivery.outcome not in (None, "answered"):
         came = f"{delivery.status} {delivery.outcome}"
-    if wordy and delivery.verdict and (delivery.status is not None or delivery.verdict == "delivered"):
-        came = f"{came} {delivery.verdict}"
     return visible(f"{glyph} {came}"), tone
 
 

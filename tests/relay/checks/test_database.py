@@ -34,7 +34,7 @@ def test_a_network_file_system_is_a_fault_unless_allowed(db: Path, monkeypatch: 
 
 
 def test_a_log_that_is_damaged_or_of_another_program(db: Path) -> None:
-    """A file that is no log, or one with a ruined page, is a fault, and is left as it is."""
+    """Another program's file, or a database with a damaged page, is a fault, and stays unchanged."""
     content = bytearray(db.read_bytes())
     content[4096 * 2 : 4096 * 3] = b"\xa5" * 4096
     db.write_bytes(content)

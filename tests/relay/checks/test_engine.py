@@ -26,7 +26,7 @@ def test_a_port_that_is_held_is_a_fault(home: Path) -> None:
 
 
 def test_an_engine_that_runs_is_found(db: Path) -> None:
-    """An engine on this log is named with its pid and URL; its own port is not held against it."""
+    """A running engine is named with pid and URL; the port that it has itself is not a fault."""
     lock = Lock.take(db)
     try:
         lock.describe(Holder(pid=os.getpid(), started_at=time(), url="http://127.0.0.1:5326"))

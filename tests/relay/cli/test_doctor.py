@@ -87,7 +87,7 @@ def test_a_fault_is_exit_code_3_and_says_what_to_do(db: Path, capsys: Output) ->
 
 
 def test_nothing_set_up_yet_is_no_fault(home: Path, capsys: Output) -> None:
-    """Before the first start there is no log and no engine, which is said and is ok."""
+    """Before the first start, a missing database and engine are reported as ok."""
     findings = found("doctor --json", capsys)
     assert [f.level for f in findings["log"] + findings["engine"] + findings["folder"]] == ["ok"] * 3
     assert findings["secrets"][0].level == "warning"

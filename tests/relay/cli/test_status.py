@@ -57,7 +57,7 @@ def test_status_tells_of_engine_store_and_log(tmp_path: Path) -> None:
 
 
 def test_status_works_without_an_engine(tmp_path: Path) -> None:
-    """It says that none runs and what starts one; a log that is does not exist yet is no error."""
+    """It says that no engine runs and what starts one; a missing database is not an error."""
     done = lean_relay(tmp_path, "status", "--db", str(tmp_path / "none.db"))
     assert done.returncode == 5
     assert f"`lean-relay --db {tmp_path / 'none.db'} listen`" in done.stdout
