@@ -16,8 +16,8 @@ LOCKS  := $(if $(filter no,$(LOCKED)),,yes)
 help:
 	@echo "make run      start lean-relay (the first time sets .venv up); ARGS= is passed on"
 	@echo "make demo     watch it work: signed samples, a relay, a backend that fails; nothing kept"
-	@echo "make test     the tests; ARGS= goes to pytest"
-	@echo "make check    format, lint, types, import rules, tests: what CI runs"
+	@echo "make test     the tests but for the slow ones (about three minutes); ARGS= goes to pytest"
+	@echo "make check    format, lint, types, import rules, all tests: what CI runs (some ten minutes)"
 	@echo "make bench    how fast, held against a bare aiohttp server in the same run (about a minute);"
 	@echo "              ARGS=--tui measures the screen on a million captures (some two minutes)"
 	@echo "make torture  kill -9, full disks, hostile and slow clients, many rounds (some minutes)"
@@ -31,7 +31,7 @@ demo: $(VENV)/.installed
 	@$(PY) -m tests.demo $(ARGS)
 
 test: $(VENV)/.tools
-	$(PY) -m pytest -n auto --dist worksteal $(ARGS)
+	$(PY) -m pytest -n auto --dist worksteal -m "not slow" $(ARGS)
 
 check: $(VENV)/.tools
 	$(PY) -m ruff format --check .

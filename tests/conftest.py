@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import os
+import signal
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -29,6 +31,23 @@ def _nothing_of_this_machine(
         (machine / name).mkdir(mode=0o700)
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(machine / "run"))
     monkeypatch.chdir(machine / "work")
+
+
+WHOLE_PROGRAMS = Path(__file__).parent / "system"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Every test of `tests/system` is slow: it starts whole programs, kills and races them."""
+    for item in items:
+        if WHOLE_PROGRAMS in item.path.parents:
+            item.add_marker(pytest.mark.slow)
+
+
+def pytest_configure() -> None:
+    """Undo that a shell ignores SIGINT in what it runs in the background: programs under test inherit it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(optionalhook=True)

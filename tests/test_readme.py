@@ -132,6 +132,7 @@ def test_every_line_is_run_or_known() -> None:
     assert MAKE_LINES
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", LISTENING)
 def test_lines_that_listen(line: str, tmp_path: Path, bin_folder: Path) -> None:
     """A line that starts the relay says that it listens, and ends in peace when it is told to."""
@@ -162,6 +163,7 @@ def test_lines_that_end(line: str, engine: Running, bin_folder: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", FOLLOWING)
 def test_lines_that_wait_for_what_comes(line: str, engine: Running, bin_folder: Path) -> None:
     """`tail` and `wait` print what matches as it comes."""
@@ -187,6 +189,7 @@ def test_lines_that_wait_for_what_comes(line: str, engine: Running, bin_folder: 
     assert process.returncode in (Exit.FINE, Exit.INTERRUPTED), err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", MAKE_LINES)
 def test_make_lines(line: str, tmp_path: Path, bin_folder: Path) -> None:
     """`make run` listens and `make test` tests, given what they would install; the others exist."""
@@ -307,6 +310,7 @@ def test_the_picture_of_the_packages_is_that_of_the_import_rules() -> None:
         assert [set(line.split()) for line in lines] == [set(re.split(r"[ |]+", layer)) for layer in layers]
 
 
+@pytest.mark.slow
 def test_pictures_stand_alone() -> None:
     """Each picture is there, is small, and fetches nothing when somebody looks at it."""
     pictures = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", README)

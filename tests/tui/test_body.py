@@ -6,6 +6,8 @@ import gzip
 import json
 from pathlib import Path
 
+import pytest
+
 from relay.models import Attempt
 from tests.support.factories import BODY, NOON, a_capture, a_delivery, insert_attempt
 from tests.support.screen import Showing, showing, wait_for
@@ -27,6 +29,7 @@ async def test_pretty_with_each_number_as_it_came(tmp_path: Path) -> None:
         await see.shows('"amount": 100.50,', "pretty", "tree", "raw", "hex", f"{len(BODY)} B")
 
 
+@pytest.mark.slow
 async def test_keys_and_tabs_from_within(tmp_path: Path) -> None:
     """Enter goes in, keys move the cursor, a digit opens another tab, Esc leads back to the list."""
     async with showing(tmp_path, [a_capture(1)]) as see:
@@ -40,6 +43,7 @@ async def test_keys_and_tabs_from_within(tmp_path: Path) -> None:
         assert see.pilot.app.focused.id == "list"
 
 
+@pytest.mark.slow
 async def test_zoomed_body(tmp_path: Path) -> None:
     """`z` in the body gives it the whole screen, Esc takes that back before it leads to the list."""
     async with showing(tmp_path, [a_capture(1)]) as see:
@@ -52,6 +56,7 @@ async def test_zoomed_body(tmp_path: Path) -> None:
         await see.shows_no("pretty")
 
 
+@pytest.mark.slow
 async def test_what_leads_into_the_detail_shows_it(tmp_path: Path) -> None:
     """With the list zoomed, Enter, a tab's key and `x` bring the detail back, and one zoom ends the other."""
     async with showing(tmp_path, [a_capture(1, body=DRIFTING)]) as see:
@@ -67,6 +72,7 @@ async def test_what_leads_into_the_detail_shows_it(tmp_path: Path) -> None:
         await see.shows("#1 ", "1 capture, ")
 
 
+@pytest.mark.slow
 async def test_view_stays_for_the_next_capture(tmp_path: Path) -> None:
     """A view that was chosen is kept while one moves through the list, where the next body has it."""
     captures = [a_capture(1), a_capture(2, body=b"a=1&b=2"), a_capture(3)]
@@ -79,6 +85,7 @@ async def test_view_stays_for_the_next_capture(tmp_path: Path) -> None:
         await see.shows('{"type":"payment.updated","payload"', "#1 ")
 
 
+@pytest.mark.slow
 async def test_cursor_stays_when_something_comes_for_the_same_capture(tmp_path: Path) -> None:
     """A verdict, a star or a note changes the capture, and its body stays as it was left."""
     async with showing(tmp_path, [a_capture(1)]) as see:
@@ -96,6 +103,7 @@ async def test_no_body(tmp_path: Path) -> None:
         await see.shows("The request has no body.")
 
 
+@pytest.mark.slow
 async def test_differences_are_marked_and_gone_through(tmp_path: Path) -> None:
     """`x` opens the body and goes from one value that differs to the next, each with what was expected."""
     async with showing(tmp_path, [a_capture(1, body=DRIFTING)]) as see:
@@ -110,6 +118,7 @@ async def test_differences_are_marked_and_gone_through(tmp_path: Path) -> None:
         assert {"payload.amount", "payload.currency"} <= places
 
 
+@pytest.mark.slow
 async def test_differences_lead_out_of_a_view_without_paths(tmp_path: Path) -> None:
     """In hex nothing can be marked, so `x` goes back to a view where it can."""
     async with showing(tmp_path, [a_capture(1, body=DRIFTING)]) as see:
@@ -127,6 +136,7 @@ async def test_nothing_differs(tmp_path: Path) -> None:
         await see.shows("No differences: not-json")
 
 
+@pytest.mark.slow
 async def test_large_body_is_there_at_once_and_judged_after(tmp_path: Path) -> None:
     """Ten million bytes open in a thread; keys work meanwhile, and what differs comes in when it is known."""
     async with showing(tmp_path, [a_capture(1), a_capture(2, body=LARGE)]) as see:
@@ -138,6 +148,7 @@ async def test_large_body_is_there_at_once_and_judged_after(tmp_path: Path) -> N
         await see.shows("#1 ")
 
 
+@pytest.mark.slow
 async def test_answers_are_laid_out(tmp_path: Path) -> None:
     """A backend's answer stands decoded and laid out, its digits kept."""
     answer = gzip.compress(json.dumps({"error": {"code": 7}}).replace("7", "7.00").encode())

@@ -278,6 +278,7 @@ async def toured(
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("back", SIZES)
 async def test_nothing_hostile_is_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, back: int) -> None:
     """All C0, C1, escape sequences and direction signs in every field, at each place, become visible."""
@@ -295,6 +296,7 @@ def test_each_place_has_its_control() -> None:
     assert set().union(*SEEN.values()) == ALL
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("back", SEEN)
 async def test_the_test_sees_what_is_hostile(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, back: int
@@ -311,6 +313,7 @@ def meta(segment: Segment) -> dict[str, Any]:
     return segment.style.meta if segment.style else {}
 
 
+@pytest.mark.slow
 async def test_no_markup_acts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No piece of text carries an action, and a click on it does nothing that the text says."""
     ran: list[str] = []
@@ -337,6 +340,7 @@ async def test_no_markup_acts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         assert ran == []
 
 
+@pytest.mark.slow
 async def test_words_of_a_notification(tmp_path: Path) -> None:
     """What an engine or a listener says is shown as it is written, and made safe."""
     async with showing(tmp_path) as see:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from textual import events
 from textual.widgets import Tab
 
 from tests.support.factories import a_capture
 from tests.support.screen import Showing, showing
 from tui.widgets.capture_list import CaptureList
+
+pytestmark = pytest.mark.slow
 
 
 def the_list(see: Showing) -> CaptureList:

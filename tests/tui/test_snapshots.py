@@ -20,6 +20,8 @@ from tests.support.still import LISTENING, still
 from tests.support.svg import standalone
 from tui.presenters.status import EngineState, Status
 
+pytestmark = pytest.mark.slow
+
 FILES = Path(__file__).parent / "snapshots"
 PICTURES = ROOT / "build/snapshots"
 

@@ -130,6 +130,7 @@ def test_nothing_is_fetched(reference: str) -> None:
         against(document).judge(b'{"type":"a"}')
 
 
+@pytest.mark.slow
 @given(
     st.one_of(
         strategies.bodies,

@@ -1,5 +1,6 @@
 from typing import Any
 
+import pytest
 from hypothesis import given
 
 from relay.analysis.diff import differences
@@ -53,6 +54,7 @@ def test_bodies() -> None:
     assert compared({"body": BODY}, {"body": b""})[0][2] == "0 bytes; ends at byte 0"
 
 
+@pytest.mark.slow
 @given(strategies.captures(), strategies.captures())
 def test_differing_is_differing_bytes(a: Capture, b: Capture) -> None:
     """There is a difference exactly if request line, headers or body differ in a byte."""

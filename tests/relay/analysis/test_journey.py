@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -170,6 +171,7 @@ def test_mermaid_shows_gaps_and_targets_and_nothing_hostile() -> None:
     ]
 
 
+@pytest.mark.slow
 @given(st.lists(strategies.captures(), max_size=4), st.sampled_from(["payment", "é", "\ud800"]))
 def test_no_captures_make_it_raise(captures: list[Capture], id: str) -> None:
     """Whatever is in them, a journey can be made of it and shown."""

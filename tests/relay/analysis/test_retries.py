@@ -78,6 +78,7 @@ def test_other_bytes_are_an_alarm_with_the_difference() -> None:
     assert list(tries.differences(99)) == []
 
 
+@pytest.mark.slow
 @given(st.lists(strategies.captures(), min_size=1, max_size=4))
 def test_no_captures_make_it_raise(captures: list[Capture]) -> None:
     """Whatever is in them, and in whatever order their times are."""

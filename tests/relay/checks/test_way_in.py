@@ -113,6 +113,7 @@ async def test_what_has_to_be_there_first(tmp_path: Path) -> None:
     assert not os.listdir(tmp_path)
 
 
+@pytest.mark.slow
 def test_the_command(engine: Running) -> None:
     """`doctor --public` says where the sample arrived."""
     env = {"LEAN_RELAY_PUBLIC_URL": engine.url, "LEAN_RELAY_PORT": str(engine.port)}

@@ -14,6 +14,8 @@ from tests.support import receiving
 from tests.support.lean_requests import a_body, a_request
 from tests.support.program import exchange, lean_relay_here, running
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(params=["with an engine", "without one"])
 def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:

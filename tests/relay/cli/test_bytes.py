@@ -62,6 +62,7 @@ def test_what_may_be_a_file_is_no_fault_of_ours(word: str, capsys: Output) -> No
     assert "[bug]" not in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "darwin", reason="its file systems take names in UTF-8 alone")
 def test_a_folder_of_any_name(tmp_path: Path) -> None:
     """A database in such a folder is served, read and changed, and files in it are read and written."""

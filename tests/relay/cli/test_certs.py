@@ -159,6 +159,7 @@ def test_show_of_files(made: Pki, capsys: Output) -> None:
     assert run(["certs", "show", "nowhere.pem"]) == 2
 
 
+@pytest.mark.slow
 def test_development_tls_end_to_end(tmp_path: Path) -> None:
     """`listen --dev-tls` serves, `trigger` trusts it and shows a certificate, `certs show` explains both."""
     with running(tmp_path, "--dev-tls", "--client-auth", "optional") as relay:
@@ -194,6 +195,7 @@ def test_development_tls_end_to_end(tmp_path: Path) -> None:
         assert relay.stop() == 0
 
 
+@pytest.mark.slow
 def test_a_refusal_is_in_the_log_within_a_second(made: Pki) -> None:
     """A handshake that is refused stands in the log with reason and subject a second later, and on stderr."""
     expired = made.client("expired")
@@ -223,6 +225,7 @@ def test_a_refusal_is_in_the_log_within_a_second(made: Pki) -> None:
         assert "refused 127.0.0.1: tls-expired" in relay.said
 
 
+@pytest.mark.slow
 def test_reload_takes_a_new_certificate_or_keeps_the_old(made: Pki) -> None:
     """`reload` serves a renewed certificate; a bad one is refused with its word, and the old one goes on."""
     folder = made.folder

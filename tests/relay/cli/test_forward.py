@@ -10,6 +10,8 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
+import pytest
+
 from tests.support import backends
 from tests.support.backends import OK, Wire, backend, free_port, replies
 from tests.support.lean_requests import a_body, a_request
@@ -21,6 +23,8 @@ from tests.support.program import (
     running,
 )
 from tests.support.waiting import wait_until
+
+pytestmark = pytest.mark.slow
 
 
 def post(relay: Running, count: int) -> None:

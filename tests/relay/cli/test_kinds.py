@@ -138,6 +138,7 @@ def documented() -> Mapping[str, Form]:
     return forms
 
 
+@pytest.mark.slow
 def test_each_kind_is_documented_and_has_one_form(printed: Printed, documented: Mapping[str, Form]) -> None:
     """Each kind that is printed stands in the table with its fields, and each in the table is printed."""
     assert set(printed) == set(documented)

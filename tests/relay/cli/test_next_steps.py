@@ -96,6 +96,7 @@ def test_a_command_that_is_named_exists(where: str, line: str) -> None:
     assert wrong(line) is None, where
 
 
+@pytest.mark.slow
 def test_wrong_ones_are_seen() -> None:
     """The test above would not let an unknown command or option pass."""
     assert wrong("lean-relay lsit") == "there is no command lsit"
@@ -105,6 +106,7 @@ def test_wrong_ones_are_seen() -> None:
     assert len(set(named())) > 50
 
 
+@pytest.mark.slow
 def test_an_option_that_is_named_exists() -> None:
     """Also where it is named without its command, as in `or name another with --db`."""
     known = options()

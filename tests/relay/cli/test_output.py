@@ -427,6 +427,7 @@ def test_nothing_hostile_is_printed(
         assert not bad, (words, bad)
 
 
+@pytest.mark.slow
 @given(capture=strategies.captures())
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_every_form_survives_every_capture(log: sqlite3.Connection, relay: Run, capture: Capture) -> None:

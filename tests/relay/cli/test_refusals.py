@@ -6,6 +6,8 @@ import json
 import sqlite3
 from pathlib import Path
 
+import pytest
+
 from relay.models import RefusalEntry
 from relay.store.write.changes import add_refusals
 from tests.relay.cli.test_status import ask
@@ -22,6 +24,7 @@ def a_log(folder: Path, *entries: RefusalEntry) -> Path:
     return folder / "relay.db"
 
 
+@pytest.mark.slow
 def test_refusals_are_listed_with_reason_and_count(tmp_path: Path) -> None:
     """Alike refusals are a line with their number; hostile details are cleaned; --json gives them whole."""
     with running(tmp_path) as relay:

@@ -34,6 +34,7 @@ def ask(relay: Running, *arguments: str, code: int = 0) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_status_tells_of_engine_store_and_log(tmp_path: Path) -> None:
     """It says who runs, where it listens, how the store is, what the log holds, what was refused."""
     with running(tmp_path, "--respond", "503") as relay:
@@ -56,6 +57,7 @@ def test_status_tells_of_engine_store_and_log(tmp_path: Path) -> None:
     assert line["refusals"] == {"cross-site": 1}
 
 
+@pytest.mark.slow
 def test_status_works_without_an_engine(tmp_path: Path) -> None:
     """It says that no engine runs and what starts one; a missing database is not an error."""
     done = lean_relay(tmp_path, "status", "--db", str(tmp_path / "none.db"))
@@ -68,6 +70,7 @@ def test_status_works_without_an_engine(tmp_path: Path) -> None:
     assert done.returncode == 5
 
 
+@pytest.mark.slow
 def test_status_waits_for_an_engine(tmp_path: Path) -> None:
     """With --wait it is started before the engine, and ends with 0 as soon as that is ready."""
     db = tmp_path / "relay.db"
@@ -84,6 +87,7 @@ def test_status_waits_for_an_engine(tmp_path: Path) -> None:
     assert lean_relay_here(tmp_path, "status", "--wait", "0.2", "--db", str(db)).returncode == 5
 
 
+@pytest.mark.slow
 def test_stop_ends_the_engine(tmp_path: Path) -> None:
     """`stop` ends it in order and waits; where none runs the exit code is 5."""
     with running(tmp_path) as relay:
@@ -114,6 +118,7 @@ async def still_there(*_: object) -> StopResult:
     return StopResult(os.getpid())
 
 
+@pytest.mark.slow
 def test_reload_reads_settings_again(tmp_path: Path) -> None:
     """The engine takes what is new, says what needs a restart, and keeps the old where the new is wrong."""
     settings = working_folder(tmp_path) / "lean-relay.toml"

@@ -45,6 +45,7 @@ def command(request: pytest.FixtureRequest, tmp_path: Path) -> Run:
     return run
 
 
+@pytest.mark.slow
 def test_options_say_whom_to_trust_and_what_to_show(command: Run, there: Backend, pki: Pki) -> None:
     """Without them the error names one that helps; with them it goes through, as with the settings."""
     to, client, root = f"https://localhost:{there.port}", pki.client("good"), str(pki.folder / "root.pem")

@@ -239,6 +239,7 @@ def test_config_show_names_what_is_left_out_as_json(file: Path, capsys: Output) 
     assert (forward["value"], forward["source"]) == ([], "default")
 
 
+@pytest.mark.slow
 def test_reload_keeps_what_is_not_trusted(tmp_path: Path) -> None:
     """An engine that reads a changed project file takes what is free and goes on with its old targets."""
     project = working_folder(tmp_path) / "lean-relay.toml"
@@ -264,6 +265,7 @@ def test_reload_keeps_what_is_not_trusted(tmp_path: Path) -> None:
         assert "are forwarded to http://elsewhere.invalid/ (lean-relay.toml: forward[0])" in relay.said
 
 
+@pytest.mark.slow
 def test_the_screen_asks_before_its_listener_starts(tmp_path: Path) -> None:
     """At a terminal the question comes first; a no starts nothing, a yes opens the screen."""
     project = working_folder(tmp_path) / "lean-relay.toml"
@@ -317,6 +319,7 @@ def test_the_first_removal_is_asked_about(file: Path, capsys: Output, person: An
     assert capsys.readouterr().err == ""
 
 
+@pytest.mark.slow
 def test_a_listener_at_a_terminal_asks_both_questions_once(tmp_path: Path) -> None:
     """With a yes to each, what is old goes; the next start asks nothing and goes on so."""
     db = working_folder(tmp_path) / "relay.db"

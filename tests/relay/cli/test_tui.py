@@ -54,6 +54,7 @@ def test_start_trigger_see_filter_look_quit(tmp_path: Path) -> None:
     assert holder(db) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_told_to_end(tmp_path: Path, number: signal.Signals) -> None:
     """A signal that can be caught ends it like `q`: the terminal is restored, and the listener gone."""
@@ -66,6 +67,7 @@ def test_told_to_end(tmp_path: Path, number: signal.Signals) -> None:
     assert not listener.is_running()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere poll() may not tell of a terminal's end")
 def test_a_terminal_that_goes_without_a_word(tmp_path: Path) -> None:
     """With no SIGHUP either, the screen ends when its terminal has gone, and the listener with it."""
@@ -80,6 +82,7 @@ def test_a_terminal_that_goes_without_a_word(tmp_path: Path) -> None:
     assert holder(db) is None
 
 
+@pytest.mark.slow
 def test_killed(tmp_path: Path) -> None:
     """kill -9 of the screen ends the listener too, in order: what it had taken is stored."""
     db = tmp_path / "relay.db"
@@ -94,6 +97,7 @@ def test_killed(tmp_path: Path) -> None:
     assert "payment.created" in lean_relay(tmp_path, "list", "--db", str(db)).stdout
 
 
+@pytest.mark.slow
 def test_detached(tmp_path: Path) -> None:
     """With --detach the listener goes on, and the next `lean-relay` joins it."""
     db = tmp_path / "relay.db"
@@ -115,6 +119,7 @@ def test_detached(tmp_path: Path) -> None:
         psutil.wait_procs([listener], timeout=10)
 
 
+@pytest.mark.slow
 def test_keys_while_it_starts(tmp_path: Path) -> None:
     """What was typed before the first frame is no filter, now or at the next start; `q` still leaves."""
     db = tmp_path / "relay.db"
@@ -130,6 +135,7 @@ def test_keys_while_it_starts(tmp_path: Path) -> None:
     assert json.loads(state.read_text())["filter"] == ""
 
 
+@pytest.mark.slow
 def test_exported_sizes_are_not_the_terminals(tmp_path: Path) -> None:
     """COLUMNS and LINES of a shell that exports them do not shrink the screen, and a resize is followed."""
     db = tmp_path / "relay.db"
@@ -145,6 +151,7 @@ def test_exported_sizes_are_not_the_terminals(tmp_path: Path) -> None:
         assert see.end() == 0
 
 
+@pytest.mark.slow
 def test_to_the_shell_and_back(tmp_path: Path) -> None:
     """Ctrl-Z gives the terminal back to the shell as it was; `fg` draws the screen again."""
     db = tmp_path / "relay.db"
@@ -166,6 +173,7 @@ def test_to_the_shell_and_back(tmp_path: Path) -> None:
         assert see.left_on() == set()
 
 
+@pytest.mark.slow
 def test_a_running_engine_is_joined(tmp_path: Path) -> None:
     """Where an engine runs already no other is started, and it goes on afterwards."""
     with running(tmp_path / "engine") as program:
@@ -176,6 +184,7 @@ def test_a_running_engine_is_joined(tmp_path: Path) -> None:
         assert program.process.poll() is None
 
 
+@pytest.mark.slow
 def test_options_of_a_joined_engine(tmp_path: Path) -> None:
     """Those that it has pass; those that it does not have are an error that names them and what it has."""
     folder = tmp_path / "engine"
@@ -194,6 +203,7 @@ def test_options_of_a_joined_engine(tmp_path: Path) -> None:
     assert " stop`" in said
 
 
+@pytest.mark.slow
 def test_a_refused_start_is_told(tmp_path: Path) -> None:
     """What keeps the listener from starting is told with its word and exit code, and no screen opens."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -211,6 +221,7 @@ def test_wrong_usage_is_told(tmp_path: Path) -> None:
     assert "--port" in see.plain()
 
 
+@pytest.mark.slow
 def test_a_listener_that_dies_is_told(tmp_path: Path) -> None:
     """A listener that ends under the screen is said on it, and by what; the next one says it once more."""
     with at_a_terminal(tmp_path, "--port", "0", "--db", str(tmp_path / "relay.db")) as see:
@@ -231,6 +242,7 @@ def triggered(folder: Path, program: Running, type_: str) -> bool:
     return lean_relay(folder, "trigger", type_, "--db", str(program.db)).returncode == 0
 
 
+@pytest.mark.slow
 def test_a_locked_log_is_told(tmp_path: Path) -> None:
     """While another program has locked the log nothing can be stored, and the screen says so."""
     with running(tmp_path) as program, at_a_terminal(tmp_path, "tui", "--db", str(program.db)) as see:
@@ -251,6 +263,7 @@ WIDE = (300, 30)
 """A terminal whose banners stay in one line, however long the path in them is."""
 
 
+@pytest.mark.slow
 def test_a_log_that_is_replaced_is_shown_anew(tmp_path: Path) -> None:
     """Without an engine: a log that goes is told, and another at its place is shown instead."""
     for name, type_ in (("first", "payment.created"), ("second", "entity.created")):
@@ -268,6 +281,7 @@ def test_a_log_that_is_replaced_is_shown_anew(tmp_path: Path) -> None:
         assert see.end() == 0
 
 
+@pytest.mark.slow
 def test_a_log_that_goes_under_its_engine(tmp_path: Path) -> None:
     """What would be stored where nobody finds it is answered 503, and the screen says what to do."""
     with (
@@ -285,6 +299,7 @@ def test_a_log_that_goes_under_its_engine(tmp_path: Path) -> None:
         assert see.end() == 0
 
 
+@pytest.mark.slow
 def test_tui_reads_without_an_engine(tmp_path: Path) -> None:
     """`tui` shows a log on which no engine runs, and starts none."""
     with running(tmp_path) as program:
@@ -297,6 +312,7 @@ def test_tui_reads_without_an_engine(tmp_path: Path) -> None:
         assert see.end() == 0
 
 
+@pytest.mark.slow
 def test_tui_without_a_log(tmp_path: Path) -> None:
     """Where no database at `tui` says so, in words, with the exit code for it."""
     with at_a_terminal(tmp_path, "tui", "--db", str(tmp_path / "none.db")) as see:
@@ -310,11 +326,13 @@ def test_tui_wants_a_terminal(tmp_path: Path) -> None:
     assert (refused.returncode, "needs a terminal" in refused.stderr) == (2, True)
 
 
+@pytest.mark.slow
 def test_without_a_terminal_it_listens(tmp_path: Path) -> None:
     """In a pipe `lean-relay` is `listen`: what it says of a wrong option is that command's."""
     assert "lean-relay listen [OPTIONS]" in lean_relay(tmp_path, "--no-such-option").stderr
 
 
+@pytest.mark.slow
 def test_wrong_keys_are_told(tmp_path: Path) -> None:
     """A key of the settings that cannot be is told before anything starts, with its place."""
     (working_folder(tmp_path) / "lean-relay.toml").write_text('[keys]\ncapture.strar = "S"\n')
@@ -334,6 +352,7 @@ main()
 """
 
 
+@pytest.mark.slow
 def test_a_crash(tmp_path: Path) -> None:
     """A fault of ours restores the terminal, is then told on it, made safe, and ends the listener too."""
     db = tmp_path / "relay.db"
@@ -350,6 +369,7 @@ def test_a_crash(tmp_path: Path) -> None:
     assert b"\x1b]0;owned" not in see.written
 
 
+@pytest.mark.slow
 def test_another_size_while_it_runs(tmp_path: Path) -> None:
     """A window drawn larger and smaller is filled again, down to 80x24 and up to 250x70."""
     with at_a_terminal(tmp_path, "--port", "0", "--db", str(tmp_path / "relay.db")) as see:
@@ -363,6 +383,7 @@ def test_another_size_while_it_runs(tmp_path: Path) -> None:
         assert see.end() == 0
 
 
+@pytest.mark.slow
 def test_no_colour(tmp_path: Path) -> None:
     """With NO_COLOR everything is drawn, in shades of grey."""
     env = {"NO_COLOR": "1"}
@@ -374,6 +395,7 @@ def test_no_colour(tmp_path: Path) -> None:
     assert all(red == green == blue for red, green, blue in colours)
 
 
+@pytest.mark.slow
 def test_a_terminal_that_cannot_draw(tmp_path: Path) -> None:
     """With TERM=dumb `lean-relay` listens and says why there is no screen; `tui` says so too."""
     env = {"TERM": "dumb"}

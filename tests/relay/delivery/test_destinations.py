@@ -39,6 +39,7 @@ def asks_for_a_certificate(pki: Pki) -> ssl.SSLContext:
     return context
 
 
+@pytest.mark.slow
 async def test_a_backend_that_asks_for_a_certificate(tmp_path: Path, pki: Pki) -> None:
     """A live delivery and a replay show it the same certificate and check the same name."""
     client = pki.client("good")

@@ -99,6 +99,7 @@ def numbers(*values: int) -> list[bytes]:
     return [str(value).encode() for value in values]
 
 
+@pytest.mark.slow
 async def test_captures_arrive_in_order_with_their_verdict(tmp_path: Path, backend: Backend) -> None:
     """One after the other as they came; each attempt is recorded with what Lean would conclude."""
     settings = settings_for(tmp_path, backend)
@@ -120,6 +121,7 @@ async def test_a_filter_chooses_what_goes_on(tmp_path: Path, backend: Backend) -
     assert backend.got == [b"yes 1", b"yes 2"]
 
 
+@pytest.mark.slow
 async def test_production_and_sandbox_go_to_backends_of_their_own(
     tmp_path: Path, backend: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -164,6 +166,7 @@ async def test_production_and_sandbox_go_to_backends_of_their_own(
         await other.end()
 
 
+@pytest.mark.slow
 async def test_a_target_that_is_down_gets_everything_in_order_when_it_is_back(
     tmp_path: Path, backend: Backend, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -187,6 +190,7 @@ async def test_a_target_that_is_down_gets_everything_in_order_when_it_is_back(
     assert caplog.text.count("is back") == 1
 
 
+@pytest.mark.slow
 async def test_a_backend_at_a_breakpoint_holds_up_nobody_for_long(
     tmp_path: Path, backend: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -210,6 +214,7 @@ async def test_a_backend_at_a_breakpoint_holds_up_nobody_for_long(
     assert backend.got == numbers(0, 1, 2, 3)
 
 
+@pytest.mark.slow
 async def test_no_answer_waits_for_forwarding(
     tmp_path: Path, backend: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -227,6 +232,7 @@ async def test_no_answer_waits_for_forwarding(
     assert backend.got == []
 
 
+@pytest.mark.slow
 async def test_failed_answers_are_sent_again_as_the_policy_says(
     tmp_path: Path, backend: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -251,6 +257,7 @@ async def test_failed_answers_are_sent_again_as_the_policy_says(
     assert backend.got == [b"none", b"lean", b"lean"]
 
 
+@pytest.mark.slow
 async def test_pause_holds_and_resume_lets_go(tmp_path: Path, backend: Backend) -> None:
     """While paused captures wait; afterwards they go in order; status tells."""
     settings = settings_for(tmp_path, backend)
@@ -265,6 +272,7 @@ async def test_pause_holds_and_resume_lets_go(tmp_path: Path, backend: Backend) 
     assert backend.got == numbers(*range(5))
 
 
+@pytest.mark.slow
 async def test_what_waits_survives_a_restart(tmp_path: Path, backend: Backend) -> None:
     """Captures that waited for a target when the engine stopped are sent by the next one, in order."""
     settings = settings_for(tmp_path, backend)
@@ -279,6 +287,7 @@ async def test_what_waits_survives_a_restart(tmp_path: Path, backend: Backend) -
     assert backend.got == numbers(*range(5))
 
 
+@pytest.mark.slow
 async def test_an_old_backlog_is_parked_and_sent_on_request(
     tmp_path: Path, backend: Backend, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -299,6 +308,7 @@ async def test_an_old_backlog_is_parked_and_sent_on_request(
     assert backend.got == [b"new", b"old", b"new"]
 
 
+@pytest.mark.slow
 async def test_tries_that_overlap_lose_no_delivery(
     tmp_path: Path, backend: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -321,6 +331,7 @@ async def test_tries_that_overlap_lose_no_delivery(
     assert sorted(backend.got) == sorted(numbers(*range(40)))
 
 
+@pytest.mark.slow
 async def test_a_pause_outlives_a_restart(
     tmp_path: Path, backend: Backend, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -346,6 +357,7 @@ async def test_a_pause_outlives_a_restart(
     assert backend.got == numbers(0, 1, 2)
 
 
+@pytest.mark.slow
 async def test_pause_and_resume_at_any_moment(tmp_path: Path, backend: Backend) -> None:
     """However often it is held and let go: each capture goes once, in order, and none is left behind."""
     settings = settings_for(tmp_path, backend)
@@ -449,6 +461,7 @@ async def test_a_fault_of_our_own_costs_one_delivery(
     assert "internal error" in caplog.text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("in_flight", [1, 4])
 async def test_the_death_of_the_writing_process_costs_no_delivery(
     tmp_path: Path, backend: Backend, monkeypatch: pytest.MonkeyPatch, in_flight: int
@@ -473,6 +486,7 @@ async def test_the_death_of_the_writing_process_costs_no_delivery(
     assert rows(settings.db, "SELECT count(*), count(DISTINCT delivery_id) FROM attempts") == [(200, 200)]
 
 
+@pytest.mark.slow
 async def test_what_a_start_takes_up_is_sent_once(tmp_path: Path, backend: Backend) -> None:
     """Nothing later in a start takes a delivery that is on its way again for one that a crash left."""
     settings = settings_for(tmp_path, backend)

@@ -116,6 +116,7 @@ async def test_a_capture_goes_as_it_came(tmp_path: Path) -> None:
     assert attempt[6:] == (None, b"ok")
 
 
+@pytest.mark.slow
 async def test_in_order_round_after_round(tmp_path: Path) -> None:
     """One at a time in the order of the ranges; `times` goes through all again; what is gone is left out."""
     with backend(answers()) as there:
@@ -128,6 +129,7 @@ async def test_in_order_round_after_round(tmp_path: Path) -> None:
     assert len(set(progress.attempts)) == 282
 
 
+@pytest.mark.slow
 async def test_records_are_committed_in_groups(tmp_path: Path) -> None:
     """A run of hundreds is a handful of commits: one a page, and one for each group of records."""
     with backend(answers()) as there:
@@ -216,6 +218,7 @@ async def test_a_target_that_is_not_there_ends_the_run(tmp_path: Path) -> None:
     assert rows(settings.db, "SELECT outcome FROM attempts") == [("refused",)]
 
 
+@pytest.mark.slow
 async def test_one_target_that_is_not_there_keeps_nothing_from_the_other(tmp_path: Path) -> None:
     """What is left for the absent one is not tried; the other gets everything."""
     port = free_port()
@@ -314,6 +317,7 @@ async def test_an_engine_that_ends_ends_its_replays(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 async def test_a_replay_that_died_is_never_sent_again(tmp_path: Path) -> None:
     """Rows of an engine that was killed end as interrupted, with a receiver or without one."""
     for receive in (True, False):
@@ -334,6 +338,7 @@ async def test_a_replay_that_died_is_never_sent_again(tmp_path: Path) -> None:
         assert there.requests == []
 
 
+@pytest.mark.slow
 async def test_live_deliveries_go_on_beside_a_replay_that_hangs(tmp_path: Path) -> None:
     """A hanging replay to the same backend holds up no live delivery, and counts for nothing that waits."""
 
@@ -359,6 +364,7 @@ async def test_live_deliveries_go_on_beside_a_replay_that_hangs(tmp_path: Path) 
             assert (target.waiting, target.state) == (0, "up")
 
 
+@pytest.mark.slow
 async def test_never_to_itself(tmp_path: Path) -> None:
     """Its own listener and its public URL are no targets; a capture that came from it goes no further."""
     settings = settings_for(tmp_path, public_url="https://relay.test/in")
@@ -482,6 +488,7 @@ async def test_an_edited_capture_is_sent_and_recorded_as_it_was_sent(tmp_path: P
         assert (capture.method, capture.body) == ("POST", BODY)
 
 
+@pytest.mark.slow
 async def test_signed_again_by_name_or_by_the_one_that_signed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -559,6 +566,7 @@ def order_of(there: Backend) -> list[int]:
     return [int(request.split(b";capture=")[1].split(b"\r\n")[0]) for request in there.requests]
 
 
+@pytest.mark.slow
 async def test_an_order_of_chance_is_the_same_for_the_same_seed(tmp_path: Path) -> None:
     """Each round has everything once, in another order; the seed decides it."""
     seen: list[list[int]] = []
@@ -576,6 +584,7 @@ async def test_an_order_of_chance_is_the_same_for_the_same_seed(tmp_path: Path) 
     assert first != second
 
 
+@pytest.mark.slow
 async def test_at_a_rate_or_as_far_apart_as_they_came(tmp_path: Path) -> None:
     """So many begin in a second and no more; `original` keeps the gaps between arrivals."""
     with backend(answers()) as there:
@@ -627,6 +636,7 @@ async def test_until_delivered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     ]
 
 
+@pytest.mark.slow
 async def test_large_bodies_come_a_few_at_a_time(tmp_path: Path) -> None:
     """Hundreds of megabytes to send do not stand in memory together."""
     with backend(answers()) as there:

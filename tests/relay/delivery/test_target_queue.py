@@ -158,6 +158,7 @@ class Clocks:
         return awake_and_asleep() + self.slept_s
 
 
+@pytest.mark.slow
 async def test_a_clock_that_is_set_back_stops_no_retry(
     tmp_path: Path, backend: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -185,6 +186,7 @@ async def test_a_clock_that_is_set_back_stops_no_retry(
     assert backend.got == numbers(0, 0)
 
 
+@pytest.mark.slow
 async def test_sleep_brings_one_try_and_no_storm(
     tmp_path: Path, backend: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -212,6 +214,7 @@ async def test_sleep_brings_one_try_and_no_storm(
     assert gaps[1] >= 0.899
 
 
+@pytest.mark.slow
 async def test_a_clock_that_ran_ahead_parks_nothing(tmp_path: Path, backend: Backend) -> None:
     """What was to be tried again in ten years goes within the policy's longest wait; status says when."""
     settings = replace(settings_for(tmp_path, backend), retry="lean", time_scale=0.0002)

@@ -22,6 +22,8 @@ from tests.support.receiving import (
 )
 from tests.support.waiting import until
 
+pytestmark = pytest.mark.slow
+
 CAPTURES = 3
 
 

@@ -97,6 +97,7 @@ async def test_a_taken_port_is_said_and_leaves_no_lock(tmp_path: Path) -> None:
     assert holder(settings.db) is None
 
 
+@pytest.mark.slow
 async def test_a_command_becomes_the_engine_where_none_runs(tmp_path: Path) -> None:
     """The same action works through the socket of a running engine and without one."""
     settings = settings_for(tmp_path)
@@ -294,6 +295,7 @@ async def test_a_prune_outlasts_a_short_read(tmp_path: Path) -> None:
             assert second == PruneResult(removed=1, emptied=False)
 
 
+@pytest.mark.slow
 async def test_keep_removes_old_captures(tmp_path: Path) -> None:
     """With `keep`, what is older goes when the engine starts; newer and starred captures stay."""
     settings = settings_for(tmp_path)
@@ -344,6 +346,7 @@ async def test_reload_takes_new_settings_or_keeps_the_old(tmp_path: Path) -> Non
         assert b" 500 " in await post(running.url, a_post())
 
 
+@pytest.mark.slow
 async def test_a_corrupt_database_is_moved_aside(tmp_path: Path) -> None:
     """A damaged file of ours is kept under another name, and a new one takes captures."""
     settings = settings_for(tmp_path)
@@ -358,6 +361,7 @@ async def test_a_corrupt_database_is_moved_aside(tmp_path: Path) -> None:
     assert rows(settings.db, "SELECT count(*) FROM captures") == [(1,)]
 
 
+@pytest.mark.slow
 async def test_a_stranger_s_file_is_left_alone(tmp_path: Path) -> None:
     """A text file, and another program's database, are refused and not touched."""
     settings = settings_for(tmp_path)

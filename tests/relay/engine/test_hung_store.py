@@ -95,6 +95,7 @@ def refused() -> bytes:
     return a_post(headers=[("Origin", "https://x.example")])
 
 
+@pytest.mark.slow
 async def test_callers_are_answered_whatever_else_waits_for_the_store(tmp_path: Path) -> None:
     """A refusal waits to be written, and captures are given up in time all the same; late heads are cut."""
     async with hung(tmp_path) as (running, pid):
@@ -115,6 +116,7 @@ async def test_callers_are_answered_whatever_else_waits_for_the_store(tmp_path: 
     assert set(dict(found)) <= {200, 503}
 
 
+@pytest.mark.slow
 async def test_status_says_that_the_store_does_not_answer(tmp_path: Path) -> None:
     """Within two seconds, again and again, while the store has said nothing of any trouble itself."""
     async with hung(tmp_path, forward=()) as (running, _):
@@ -127,6 +129,7 @@ async def test_status_says_that_the_store_does_not_answer(tmp_path: Path) -> Non
         assert len(running._writer._jobs) < 4  # Questions to a store that hangs do not pile up.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "request_",
     [
@@ -162,6 +165,7 @@ async def test_settings_are_read_again_while_the_store_hangs(tmp_path: Path) -> 
         assert running.settings.respond == 202
 
 
+@pytest.mark.slow
 async def test_the_end_comes_in_time(tmp_path: Path) -> None:
     """The engine ends within 5 s and its database is free; what was not stored was answered 503."""
     async with hung(tmp_path) as (running, pid):
@@ -198,6 +202,7 @@ async def test_a_start_that_waits_for_the_disk_can_be_ended(
     assert holder(settings.db) is None
 
 
+@pytest.mark.slow
 async def test_attempts_that_cannot_be_recorded_do_not_hold_up_the_end(tmp_path: Path) -> None:
     """Live and replayed ones, with responses that come while the store hangs; the next engine goes on."""
     gate = asyncio.Event()
@@ -232,6 +237,7 @@ async def test_attempts_that_cannot_be_recorded_do_not_hold_up_the_end(tmp_path:
     assert found == [("live", "ended"), ("replay", "ended")]
 
 
+@pytest.mark.slow
 async def test_an_action_under_way_does_not_hold_up_the_end(tmp_path: Path) -> None:
     """A change that waits for the store is given up with it, and whoever asked hears so."""
     async with hung(tmp_path) as (running, _):

@@ -90,6 +90,7 @@ async def test_an_engine_that_serves_a_command_neither_removes_nor_speaks(
     assert count(settings) == 21
 
 
+@pytest.mark.slow
 async def test_the_first_removal_is_a_warning_with_its_number(
     settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:

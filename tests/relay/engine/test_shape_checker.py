@@ -60,6 +60,7 @@ def post(program: Running, body: bytes) -> None:
     assert reply.status == 200
 
 
+@pytest.mark.slow
 def test_each_capture_gets_its_shape_and_a_drift_is_told_once(tmp_path: Path) -> None:
     """What comes is judged in a process that steps back; a drift has one line, its repeats have none."""
     with running(tmp_path) as program:
@@ -79,6 +80,7 @@ def test_each_capture_gets_its_shape_and_a_drift_is_told_once(tmp_path: Path) ->
         assert not worker.is_running()
 
 
+@pytest.mark.slow
 def test_wait_sees_a_shape_when_it_comes(tmp_path: Path) -> None:
     """`wait shape:drift` is asked again when shapes are known."""
     with running(tmp_path) as program:
@@ -88,6 +90,7 @@ def test_wait_sees_a_shape_when_it_comes(tmp_path: Path) -> None:
         assert "drift" in done.stdout
 
 
+@pytest.mark.slow
 def test_what_earlier_runs_left_is_judged(tmp_path: Path) -> None:
     """A log from before there were shapes gets them, those that came since too."""
     db = tmp_path / "relay.db"
@@ -102,6 +105,7 @@ def test_what_earlier_runs_left_is_judged(tmp_path: Path) -> None:
         assert set(found.values()) == {"documented"}
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_killed_is_started_again(tmp_path: Path) -> None:
     """Its death costs no answer and no shape."""
     with running(tmp_path) as program:
@@ -115,6 +119,7 @@ def test_a_worker_that_is_killed_is_started_again(tmp_path: Path) -> None:
         wait_until(lambda: shapes(program.db)[3] == "drift", "a new worker", JUDGED_WITHIN_S)
 
 
+@pytest.mark.slow
 def test_a_worker_outlives_no_engine(tmp_path: Path) -> None:
     """An engine that is killed leaves no process behind."""
     with running(tmp_path) as program:
@@ -125,6 +130,7 @@ def test_a_worker_outlives_no_engine(tmp_path: Path) -> None:
         wait_until(lambda: not worker.is_running(), "its end")
 
 
+@pytest.mark.slow
 def test_a_file_in_the_working_folder_is_not_run(tmp_path: Path) -> None:
     """A folder that has a `relay` or a `json.py` of its own changes nothing."""
     work = tmp_path / "work"
@@ -184,6 +190,7 @@ def db(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 async def test_a_capture_that_ends_the_worker_is_passed_over_and_named(
     db: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -205,6 +212,7 @@ async def test_a_worker_that_falls_silent_is_ended(db: Path, monkeypatch: pytest
             os.kill(first, 0)
 
 
+@pytest.mark.slow
 async def test_a_worker_that_cannot_start_disturbs_nobody(
     db: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -247,6 +255,7 @@ HOSTILE = (
 )
 
 
+@pytest.mark.slow
 def test_hostile_bodies_delay_nothing_and_keep_each_byte(tmp_path: Path) -> None:
     """Each is answered at once and kept as it came, has its shape soon, and every command copes with it."""
     with running(tmp_path) as program:

@@ -416,6 +416,7 @@ def test_help_has_every_operator() -> None:
         assert str(parse(operator.example, NOON))
 
 
+@pytest.mark.slow
 @given(strategies.filters, strategies.captures())
 @settings(max_examples=200, deadline=None)
 def test_filters_in_words(text: str, capture: Capture) -> None:

@@ -249,6 +249,7 @@ json_values = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(
     st.one_of(
         st.binary(max_size=300),
@@ -268,6 +269,7 @@ def test_never_raises_and_can_be_stored(body: bytes) -> None:
         conn.close()
 
 
+@pytest.mark.slow
 @given(json_values, st.integers(0, 3))
 @quick
 def test_a_readable_object_reads_as_json_does(value: Any, indent: int) -> None:

@@ -86,6 +86,7 @@ def faults_of_one(value: Any, field: Field, at: str) -> Iterator[str]:
         yield from faults(value, field.fields, at)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("region", REGIONS)
 def test_every_type_has_the_documented_shape(region: Region) -> None:
     """For 200 seeds, each type thrice: required fields there, known ones of their type, no others."""

@@ -75,6 +75,7 @@ def test_the_catalogue_names_fields_that_it_has() -> None:
                 fields = field.fields
 
 
+@pytest.mark.slow
 @given(
     st.sampled_from([event.type for event in catalogue().events]),
     st.recursive(

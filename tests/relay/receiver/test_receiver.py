@@ -214,6 +214,7 @@ async def test_what_the_parser_refuses_is_a_refusal(
         assert len(running.rows()) == 1
 
 
+@pytest.mark.slow
 async def test_web_pages_are_refused_unless_allowed(tmp_path: Path) -> None:
     """Origin or any Sec-Fetch-Site but none gets 403 and no CORS header; a setting lets it in."""
     pages = [
@@ -407,6 +408,7 @@ async def test_bodies_in_flight_have_a_budget(tmp_path: Path) -> None:
         assert b" 200 " in await running.exchange(a_post(b"x" * 300_000))
 
 
+@pytest.mark.slow
 async def test_a_store_in_trouble_is_503_and_heals(tmp_path: Path) -> None:
     """With no room nothing is answered 200; with room again it is, without a restart."""
     async with a_receiver(tmp_path) as running:

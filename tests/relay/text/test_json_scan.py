@@ -39,6 +39,7 @@ objects = st.dictionaries(
 )
 
 
+@pytest.mark.slow
 @given(objects, st.sampled_from([None, 1]), st.booleans(), st.sampled_from([7, 16, 1024]))
 @quick
 def test_finds_what_a_parser_finds(
@@ -63,6 +64,7 @@ def test_never_raises(body: bytes) -> None:
     assert len(json_scan.envelope(body)) == 4
 
 
+@pytest.mark.slow
 @given(objects)
 @quick
 def test_a_body_cut_short_is_nothing(value: dict[str, Any]) -> None:

@@ -21,6 +21,7 @@ values = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(st.text(max_size=6) | st.integers(0, 999), max_size=6))
 def test_a_path_is_read_as_it_is_written(way: list[str | int]) -> None:
     """Keys with dots, brackets, quotes and nothing in them are found again."""

@@ -41,6 +41,7 @@ def is_hostile(character: str) -> bool:
     return code not in DRAWN_FORMATS
 
 
+@pytest.mark.slow
 def test_every_code_point_is_shown_safely() -> None:
     """Of all code points there are, none that is hostile survives, and every other one is left alone."""
     every = set(map(chr, range(0x110000)))

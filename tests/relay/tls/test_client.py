@@ -41,6 +41,7 @@ async def tried(
         return found, running.rows()
 
 
+@pytest.mark.slow
 def test_a_certificate_is_shown(run: Run, pki: Pki, tmp_path: Path) -> None:
     """A target that requires a certificate gets it, from two files or from one."""
     good = pki.client("good")
@@ -74,6 +75,7 @@ def test_a_certificate_that_is_not_taken(kind: str, words: str, run: Run, pki: P
     assert rows == []
 
 
+@pytest.mark.slow
 def test_another_server_name(run: Run, pki: Pki, tmp_path: Path) -> None:
     """With `target_server_name` that one is asked for and checked, whatever the URL's host is."""
     good = pki.client("good")
@@ -109,6 +111,7 @@ def test_files_that_cannot_be_shown(run: Run, tmp_path: Path, capsys: pytest.Cap
     assert "is not the certificate of the private key in" in str(found.error)
 
 
+@pytest.mark.slow
 def test_one_relay_to_another(tmp_path: Path) -> None:
     """Two real relays with mutual TLS between them: the second one's captures are authenticated."""
     (tmp_path / "pki").mkdir()

@@ -129,6 +129,7 @@ def test_each_cell(mode: str, run: Callable[[Any], None], pki: Pki, tmp_path: Pa
     run(every_cell(mode, by_python, pki, tmp_path))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["optional", "required"])
 @pytest.mark.parametrize("caller", [by_curl, by_openssl])
 async def test_each_cell_by_others(mode: str, caller: Caller, pki: Pki, tmp_path: Path) -> None:

@@ -83,6 +83,7 @@ def test_usual_keys_do_not_clash_and_have_one_id_each() -> None:
     Keymap(known)
 
 
+@pytest.mark.slow
 async def test_the_screen_obeys_and_names_them(tmp_path: Path) -> None:
     """Footer, help and palette have the new keys; the old ones do nothing."""
     wanted = {"list.follow": "f2,ctrl+l", "help": "!", "look.zoom": "Z", "list.down": "n", "relay.pause": "P"}
@@ -106,6 +107,7 @@ async def test_the_screen_obeys_and_names_them(tmp_path: Path) -> None:
         await see.shows("Follow  F2 ^l")
 
 
+@pytest.mark.slow
 async def test_empty_names_them(tmp_path: Path) -> None:
     """The first steps name the keys in force."""
     async with showing(tmp_path, keys={"relay.trigger": "T", "relay.copy_url": "U"}) as see:
@@ -210,6 +212,7 @@ TOUR: tuple[tuple[str, tuple[str, ...]], ...] = (
 """What is to be seen, and the actions or keys that lead there from the place before."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(80, 24), (250, 70)])
 async def test_no_hint_names_a_key_that_is_another_now(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]

@@ -64,6 +64,7 @@ def test_ids_are_each_one_keys() -> None:
     assert len(ids) == len(set(ids))
 
 
+@pytest.mark.slow
 async def test_help_is_that_of_the_place(tmp_path: Path) -> None:
     """In the body its own keys are listed, beside another capture those of that screen."""
     async with showing(tmp_path, [a_capture(1), a_capture(2)], size=(120, 80)) as see:
@@ -77,6 +78,7 @@ async def test_help_is_that_of_the_place(tmp_path: Path) -> None:
         await see.shows("Keys on this screen", "Swap left and right.")
 
 
+@pytest.mark.slow
 async def test_palette_does_what_keys_do(tmp_path: Path) -> None:
     """From the list, a body's key by its name opens the body; what cannot be done says why."""
     async with showing(tmp_path, [a_capture(1)]) as see:
@@ -92,6 +94,7 @@ async def test_palette_does_what_keys_do(tmp_path: Path) -> None:
         await see.shows("needs a running engine")
 
 
+@pytest.mark.slow
 async def test_copying_with_the_mouse(tmp_path: Path) -> None:
     """A click on the footer opens the menu, one on a line copies it."""
     async with showing(tmp_path, [a_capture(1)], size=(80, 24)) as see:
@@ -103,6 +106,7 @@ async def test_copying_with_the_mouse(tmp_path: Path) -> None:
         await wait_for(see.pilot, lambda: see.pilot.app.clipboard == BODY.decode(), "the body")
 
 
+@pytest.mark.slow
 async def test_going_along_a_journey_with_the_mouse(tmp_path: Path) -> None:
     """A click on a step goes to its capture."""
     async with showing(tmp_path, payment_and_intent()) as see:
@@ -113,6 +117,7 @@ async def test_going_along_a_journey_with_the_mouse(tmp_path: Path) -> None:
         await see.shows("#1 payment_intent.created", "4 captures")
 
 
+@pytest.mark.slow
 async def test_cancelling_a_replay_with_the_mouse(tmp_path: Path) -> None:
     """Buttons answer the question, and a click on the line that tells of a run ends it."""
     captures = [a_capture(number) for number in range(1, 13)]

@@ -44,6 +44,7 @@ async def with_engine(
             yield see
 
 
+@pytest.mark.slow
 async def test_star_and_its_way_back(tmp_path: Path) -> None:
     """`s` stars what is under the cursor, and takes the star away again."""
     async with with_engine(tmp_path, [a_capture(1), a_capture(2)]) as see:
@@ -53,6 +54,7 @@ async def test_star_and_its_way_back(tmp_path: Path) -> None:
         await see.shows_no("Starred: pruning")
 
 
+@pytest.mark.slow
 async def test_star_all_that_is_marked(tmp_path: Path) -> None:
     """An action is about the marks, and they are gone after it."""
     async with with_engine(tmp_path, [a_capture(number) for number in range(1, 6)]) as see:
@@ -64,6 +66,7 @@ async def test_star_all_that_is_marked(tmp_path: Path) -> None:
         assert "marked" not in text
 
 
+@pytest.mark.slow
 async def test_note(tmp_path: Path) -> None:
     """`;` writes a line to a capture; it can be changed from where it is."""
     async with with_engine(tmp_path, [a_capture(1)]) as see:
@@ -77,6 +80,7 @@ async def test_note(tmp_path: Path) -> None:
         await see.shows("✎ oddly")
 
 
+@pytest.mark.slow
 async def test_delete_asks_first(tmp_path: Path) -> None:
     """`D` names what goes; no leaves everything as it is, yes removes it."""
     async with with_engine(tmp_path, [a_capture(1), a_capture(2, event=None, target="/two")]) as see:
@@ -91,6 +95,7 @@ async def test_delete_asks_first(tmp_path: Path) -> None:
         await see.shows_no("POST /two")
 
 
+@pytest.mark.slow
 async def test_what_is_starred_stays(tmp_path: Path) -> None:
     """A starred capture is not deleted, and that is said."""
     async with with_engine(tmp_path, [a_capture(1, starred=True)]) as see:
@@ -98,6 +103,7 @@ async def test_what_is_starred_stays(tmp_path: Path) -> None:
         await see.shows("Starred captures are not deleted")
 
 
+@pytest.mark.slow
 async def test_trigger(tmp_path: Path) -> None:
     """`t` chooses a type by a part of its name and posts a sample of it, which then is in the list."""
     async with with_engine(tmp_path) as see:
@@ -108,6 +114,7 @@ async def test_trigger(tmp_path: Path) -> None:
         await see.shows("results.ready -> 200", "◇", "1 capture, ")
 
 
+@pytest.mark.slow
 async def test_pause_and_resume(tmp_path: Path) -> None:
     """`p` holds deliveries back under a banner that tells how many wait, and lets them go."""
     server = await asyncio.start_server(lambda reader, writer: writer.close(), "127.0.0.1", 0)
@@ -122,6 +129,7 @@ async def test_pause_and_resume(tmp_path: Path) -> None:
         await see.shows_no("Forwarding is paused")
 
 
+@pytest.mark.slow
 async def test_refused_keys_say_why(tmp_path: Path) -> None:
     """A key that cannot work now explains itself instead of doing nothing."""
     async with showing(tmp_path, [a_capture(1)]) as see:
@@ -130,6 +138,7 @@ async def test_refused_keys_say_why(tmp_path: Path) -> None:
         await see.shows("needs a running engine")
 
 
+@pytest.mark.slow
 async def test_pause_without_a_target_says_why(tmp_path: Path) -> None:
     """Nothing can be held back where nothing is sent on."""
     async with with_engine(tmp_path) as see:
@@ -137,6 +146,7 @@ async def test_pause_without_a_target_says_why(tmp_path: Path) -> None:
         await see.shows("No targets are configured")
 
 
+@pytest.mark.slow
 async def test_engine_that_goes_and_comes_back(tmp_path: Path) -> None:
     """That nothing is caught is said within a second or two; a new engine is joined by itself."""
     db = tmp_path / "relay.db"

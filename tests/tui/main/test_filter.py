@@ -58,6 +58,7 @@ async def write_on(see: Showing, text: str) -> None:
         )
 
 
+@pytest.mark.slow
 async def test_finds_and_counts(tmp_path: Path) -> None:
     """What matches stands in the list, with number and share, and how far the search has come."""
     async with showing(tmp_path, captures()) as see:
@@ -66,6 +67,7 @@ async def test_finds_and_counts(tmp_path: Path) -> None:
         assert "payment.kind99" not in text
 
 
+@pytest.mark.slow
 async def test_fault_stands_under_its_character(tmp_path: Path) -> None:
     """A wrong filter is told under the place of the error, and the last good one stays."""
     async with showing(tmp_path, captures()) as see:
@@ -78,6 +80,7 @@ async def test_fault_stands_under_its_character(tmp_path: Path) -> None:
         assert lines[at].index("si:x") == lines[at + 1].index("^")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", ["enter", "tab", "down"])
 async def test_a_wrong_filter_keeps_the_keyboard(tmp_path: Path, key: str) -> None:
     """No key leads from a wrong filter into the list, where its next letters would act on captures."""
@@ -92,6 +95,7 @@ async def test_a_wrong_filter_keeps_the_keyboard(tmp_path: Path, key: str) -> No
         await see.shows("/ sig:invalid")
 
 
+@pytest.mark.slow
 async def test_keys_before_the_first_frame_are_no_filter(tmp_path: Path) -> None:
     """What is typed while the screen comes up moves the cursor; the hidden filter never has the keyboard."""
     db = tmp_path / "relay.db"
@@ -113,6 +117,7 @@ async def test_keys_before_the_first_frame_are_no_filter(tmp_path: Path) -> None
             assert screen.current_state().filter == ""
 
 
+@pytest.mark.slow
 async def test_a_filter_that_is_not_shown_is_not_remembered(tmp_path: Path) -> None:
     """Whatever is in the closed bar, the next start is not narrowed by it."""
     async with showing(tmp_path, captures()) as see:
@@ -124,6 +129,7 @@ async def test_a_filter_that_is_not_shown_is_not_remembered(tmp_path: Path) -> N
         assert screen.current_state().filter == "jjd"
 
 
+@pytest.mark.slow
 async def test_enter_right_behind_a_paste(tmp_path: Path) -> None:
     """What was pasted before Enter counts, and is applied by it: nobody waits for a pause in the writing."""
     async with showing(tmp_path, captures()) as see:
@@ -145,6 +151,7 @@ async def test_enter_right_behind_a_paste(tmp_path: Path) -> None:
         assert not screen._bar.has_focus_within
 
 
+@pytest.mark.slow
 async def test_keys_at_the_foot_stay_where_none_works_differently(tmp_path: Path) -> None:
     """They are made anew only where other keys are to be shown."""
     async with showing(tmp_path, captures()) as see:
@@ -159,6 +166,7 @@ async def test_keys_at_the_foot_stay_where_none_works_differently(tmp_path: Path
         await wait_for(see.pilot, lambda: list(screen.query(FooterKey)) != before, "other keys")
 
 
+@pytest.mark.slow
 async def test_escape_clears_it(tmp_path: Path) -> None:
     """Esc empties the bar, and all captures are there again."""
     async with showing(tmp_path, captures()) as see:
@@ -169,6 +177,7 @@ async def test_escape_clears_it(tmp_path: Path) -> None:
         assert "sig:invalid" not in text
 
 
+@pytest.mark.slow
 async def test_switched_off_and_on(tmp_path: Path) -> None:
     """One key shows everything and, again, what matches; the text stays."""
     async with showing(tmp_path, captures()) as see:
@@ -181,6 +190,7 @@ async def test_switched_off_and_on(tmp_path: Path) -> None:
         await see.shows("100 captures")
 
 
+@pytest.mark.slow
 async def test_what_comes_is_filtered_too(tmp_path: Path) -> None:
     """A new capture appears where it matches, and only there."""
     async with showing(tmp_path, captures()) as see:
@@ -206,6 +216,7 @@ async def test_a_verdict_that_comes_later(tmp_path: Path) -> None:
         await see.shows("1 match", "✗ 500")
 
 
+@pytest.mark.slow
 async def test_the_cursor_stays_on_a_capture_that_matches(tmp_path: Path) -> None:
     """Narrowing the list keeps the capture that one is looking at."""
     async with showing(tmp_path, captures()) as see:
@@ -215,6 +226,7 @@ async def test_the_cursor_stays_on_a_capture_that_matches(tmp_path: Path) -> Non
         await see.shows("10 match", "#90 ")
 
 
+@pytest.mark.slow
 async def test_keys_and_values_are_completed(tmp_path: Path) -> None:
     """What can be written is offered with its meaning; Tab takes it, and what is taken is applied."""
     async with showing(tmp_path, captures()) as see:
@@ -230,6 +242,7 @@ async def test_keys_and_values_are_completed(tmp_path: Path) -> None:
         await see.shows_no("sig:missing")
 
 
+@pytest.mark.slow
 async def test_values_of_the_log_are_offered(tmp_path: Path) -> None:
     """Types that came are found by any part of them, and taken with the arrow to the right."""
     async with showing(tmp_path, captures()) as see:
@@ -239,6 +252,7 @@ async def test_values_of_the_log_are_offered(tmp_path: Path) -> None:
         await see.shows("/ type:payment.kind77", "1 match")
 
 
+@pytest.mark.slow
 async def test_a_choice_is_clicked_on(tmp_path: Path) -> None:
     """The mouse takes a choice too, and one goes on writing."""
     async with showing(tmp_path, captures()) as see:
@@ -250,6 +264,7 @@ async def test_a_choice_is_clicked_on(tmp_path: Path) -> None:
         await see.shows("/ sig:invalid x")
 
 
+@pytest.mark.slow
 async def test_half_a_word_is_no_fault(tmp_path: Path) -> None:
     """While there is something on offer nothing is complained about; once one leaves it is."""
     async with showing(tmp_path, captures()) as see:
@@ -260,6 +275,7 @@ async def test_half_a_word_is_no_fault(tmp_path: Path) -> None:
         await see.shows("^ a value is missing")
 
 
+@pytest.mark.slow
 async def test_earlier_filters(tmp_path: Path) -> None:
     """Arrow up in an empty bar brings filters back, the newest first; arrow down goes forth again."""
     async with showing(tmp_path, captures()) as see:
@@ -279,6 +295,7 @@ async def test_earlier_filters(tmp_path: Path) -> None:
         await see.shows("100 captures")
 
 
+@pytest.mark.slow
 async def test_arrow_down_leads_to_the_list(tmp_path: Path) -> None:
     """With nothing on offer the arrow leaves the bar, and moves on in the list."""
     async with showing(tmp_path, captures()) as see:
@@ -288,6 +305,7 @@ async def test_arrow_down_leads_to_the_list(tmp_path: Path) -> None:
         await see.shows("#90 ")
 
 
+@pytest.mark.slow
 async def test_a_search_is_stopped(tmp_path: Path) -> None:
     """Esc ends a search that goes on and keeps what it found; the next one takes the filter away."""
     async with showing(tmp_path, captures()) as see:

@@ -23,6 +23,8 @@ from tui.main import browser
 from tui.main.screen import MainScreen
 from tui.widgets.capture_list import CaptureList
 
+pytestmark = pytest.mark.slow
+
 
 def ids(see: Showing) -> list[int]:
     """What the list has."""

@@ -120,6 +120,7 @@ async def test_marks(tmp_path: Path) -> None:
         assert [body for *_, body in got] == [b"1", b"3"]
 
 
+@pytest.mark.slow
 async def test_bulk_asks_first_and_is_cancelled(tmp_path: Path) -> None:
     """Many are asked about; how far they are is on screen, and Esc ends them."""
     captures = [a_capture(number) for number in range(1, 21)]
@@ -149,6 +150,7 @@ async def of_another(see: Showing, port: int, **how: Any) -> None:
     await client.request(gateway.db, order)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(80, 24), (250, 70)])
 async def test_begun_elsewhere_it_is_shown_and_ended_after_asking(
     tmp_path: Path, size: tuple[int, int]
@@ -175,6 +177,7 @@ async def test_begun_elsewhere_it_is_shown_and_ended_after_asking(
         assert len(got) < 20
 
 
+@pytest.mark.slow
 async def test_of_several_elsewhere_and_ones_own(tmp_path: Path) -> None:
     """One's own run comes first and is no other's; of others the first is named and the rest counted."""
     async with replaying(tmp_path, [a_capture(number) for number in range(1, 4)]) as (see, got):
@@ -194,6 +197,7 @@ async def test_of_several_elsewhere_and_ones_own(tmp_path: Path) -> None:
         await see.shows_no("↻ Replay")
 
 
+@pytest.mark.slow
 async def test_otherwise(tmp_path: Path) -> None:
     """`R` asks where to and how: another target, a value set, a header, twice, signed again."""
     async with replaying(tmp_path, [a_capture(1)], size=(80, 24)) as (see, got):
@@ -257,6 +261,7 @@ def fill(see: Showing, **values: str) -> None:
         see.pilot.app.screen.query_one(f"#field-{name}", Input).value = text
 
 
+@pytest.mark.slow
 async def test_held_against_what_is_expected(tmp_path: Path) -> None:
     """At the end it is told how many answers were as expected, and whose were not."""
     captures = [a_capture(number) for number in range(1, 4)]
@@ -274,6 +279,7 @@ async def test_held_against_what_is_expected(tmp_path: Path) -> None:
         await see.shows("3 of 3 responses", "are not as expected (recorded")
 
 
+@pytest.mark.slow
 async def test_in_an_order_of_chance(tmp_path: Path) -> None:
     """A seed gives the command's order, and the dry run has it too; what is no seed stays in the dialog."""
     captures = [a_capture(number, body=b"%d" % number) for number in range(1, 8)]
@@ -293,6 +299,7 @@ async def test_in_an_order_of_chance(tmp_path: Path) -> None:
         assert [int(body) for *_, body in got] == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(80, 24), (250, 70)])
 async def test_a_dry_run_shows_and_sends_nothing(tmp_path: Path, size: tuple[int, int]) -> None:
     """Method, path, headers without secrets and body as they would go out; then the dialog is there again."""
@@ -326,6 +333,7 @@ async def test_a_dry_run_shows_and_sends_nothing(tmp_path: Path, size: tuple[int
         assert not got
 
 
+@pytest.mark.slow
 async def test_a_dry_run_of_many_comes_in_pages(tmp_path: Path) -> None:
     """Ten captures at a time, and round."""
     captures = [a_capture(number, body=b"{}") for number in range(1, 26)]
@@ -341,6 +349,7 @@ async def test_a_dry_run_of_many_comes_in_pages(tmp_path: Path) -> None:
         assert not got
 
 
+@pytest.mark.slow
 async def test_faults_stay_in_the_dialog(tmp_path: Path) -> None:
     """What is wrong is told under the form, which stays; Esc sends nothing."""
     async with replaying(tmp_path, [a_capture(1)], size=(80, 24)) as (see, got):
@@ -354,6 +363,7 @@ async def test_faults_stay_in_the_dialog(tmp_path: Path) -> None:
         assert not got
 
 
+@pytest.mark.slow
 async def test_no_usual_target(tmp_path: Path) -> None:
     """Without a target `r` says what to do; `R` sends all the same."""
     async with replaying(tmp_path, [a_capture(1)], usual=False) as (see, got):
@@ -367,6 +377,7 @@ async def test_no_usual_target(tmp_path: Path) -> None:
         assert [path for _, path, *_ in got] == ["/x"]
 
 
+@pytest.mark.slow
 async def test_target_that_is_gone(tmp_path: Path) -> None:
     """A backend that cannot be reached ends the run with the reason."""
     async with replaying(tmp_path, [a_capture(1), a_capture(2)], usual=False) as (see, _):
@@ -377,6 +388,7 @@ async def test_target_that_is_gone(tmp_path: Path) -> None:
         await see.shows("Could not reach")
 
 
+@pytest.mark.slow
 async def test_edited_here(tmp_path: Path) -> None:
     """`e` opens the request as a form; what is changed there is sent, everything else as it came."""
     headers = ((HEADER, sign(BODY, SECRET)), ("content-type", "application/json"))
@@ -393,6 +405,7 @@ async def test_edited_here(tmp_path: Path) -> None:
         assert (method, path, body) == ("PUT", "/elsewhere", BODY.replace(b"100.50", b"9.90"))
 
 
+@pytest.mark.slow
 async def test_edited_and_signed_again(tmp_path: Path) -> None:
     """Where it is chosen, the edited body is signed with the secret that is configured."""
     async with replaying(tmp_path, [a_capture(1)]) as (see, got):
@@ -408,6 +421,7 @@ async def test_edited_and_signed_again(tmp_path: Path) -> None:
         assert b"9.90" in body
 
 
+@pytest.mark.slow
 async def test_broken_json_is_asked_about(tmp_path: Path) -> None:
     """A body that is not JSON any more is sent only after a question; No leads back to the form as it was."""
     async with replaying(tmp_path, [a_capture(1, signature=Signature.MISSING)]) as (see, got):
@@ -430,6 +444,7 @@ async def test_broken_json_is_asked_about(tmp_path: Path) -> None:
         assert [body for *_, body in got] == [BODY.replace(b"100.50", b"100.50.")]
 
 
+@pytest.mark.slow
 async def test_only_another_target_is_a_change(tmp_path: Path) -> None:
     """The form sends a request as it came to another target, and asks nothing."""
     async with replaying(tmp_path, [a_capture(1)], usual=False) as (see, got):
@@ -465,6 +480,7 @@ def test_what_is_asked_before_an_edited_capture_is_sent(
     assert not list(doubts_about(text, Edits(body=b"other"), resign=False))
 
 
+@pytest.mark.slow
 async def test_form_that_cannot_be_read_stays(tmp_path: Path) -> None:
     """A line that is no header is told with its number; unchanged it is not sent; leaving asks."""
     async with replaying(tmp_path, [a_capture(1)]) as (see, got):
@@ -483,6 +499,7 @@ async def test_form_that_cannot_be_read_stays(tmp_path: Path) -> None:
         assert not got
 
 
+@pytest.mark.slow
 async def test_in_an_editor_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-O lends the terminal to $EDITOR; its file is private, and what it makes is in the form."""
     script = tmp_path / "editor"
@@ -504,6 +521,7 @@ async def test_in_an_editor_of_ones_own(tmp_path: Path, monkeypatch: pytest.Monk
         assert got[0][3] == BODY.replace(b"100.50", b"3.30")
 
 
+@pytest.mark.slow
 async def test_what_would_not_stay_here_goes_elsewhere(tmp_path: Path) -> None:
     """Line ends that the editor here would change, or too much of it: it says so and leaves every byte."""
     for number, body in ((1, b'{"a": 1,\r\n"b": 2,\n"c": 3}'), (2, b'{"a":"' + b"x" * 300_000 + b'"}')):
@@ -530,6 +548,7 @@ def test_secrets_stay_masked_and_are_sent_as_they_were(tmp_path: Path) -> None:
     assert edits.headers == (("Host", "x"), ("authorization", "other"), ("X-A", "b"))
 
 
+@pytest.mark.slow
 async def test_hostile_text_in_the_form(tmp_path: Path) -> None:
     """Whatever stands in a body, the terminal gets no character of it that acts, and the form keeps each."""
     bad = "\x1b]0;x\x07\u202e\x9b[@click=app.exit]"
@@ -547,6 +566,7 @@ async def test_hostile_text_in_the_form(tmp_path: Path) -> None:
         assert got[0][3] == body
 
 
+@pytest.mark.slow
 async def test_one_at_a_time_is_edited(tmp_path: Path) -> None:
     """With several marked, `e` says what to do instead."""
     async with replaying(tmp_path, [a_capture(1), a_capture(2)]) as (see, _):

@@ -11,6 +11,7 @@ from tests.support.screen import showing
 from tui.screens.dialogs import Confirm
 
 
+@pytest.mark.slow
 async def test_first_rows(tmp_path: Path) -> None:
     """Captures stand in the list, the newest under the cursor, and its facts in the detail."""
     captures = [a_capture(1, target="/one", event=None), a_capture(2, deliveries=(a_delivery(1),))]
@@ -18,6 +19,7 @@ async def test_first_rows(tmp_path: Path) -> None:
         await see.shows("POST /one", "payment.updated", "✓ 200", "2 captures, 1 event · following", "#2 ")
 
 
+@pytest.mark.slow
 async def test_a_capture_that_comes_is_shown(tmp_path: Path) -> None:
     """What is committed by another process gets its row, and the cursor while the list follows."""
     async with showing(tmp_path, [a_capture(1)]) as see:
@@ -26,6 +28,7 @@ async def test_a_capture_that_comes_is_shown(tmp_path: Path) -> None:
         await see.shows("2 captures", "POST /fresh", "#2 ")
 
 
+@pytest.mark.slow
 async def test_stands_still_once_the_cursor_moves(tmp_path: Path) -> None:
     """A cursor that was moved stays where it is, and what is new is counted until `f`."""
     async with showing(tmp_path, map(a_capture, range(1, 101))) as see:
@@ -38,6 +41,7 @@ async def test_stands_still_once_the_cursor_moves(tmp_path: Path) -> None:
         await see.shows("following", "#103 ")
 
 
+@pytest.mark.slow
 async def test_headers_tab(tmp_path: Path) -> None:
     """Headers stand in their order, secret ones masked."""
     headers = (("Host", "x"), ("authorization", "Bearer 1234"), ("X-Two", "a"), ("x-two", "b"))
@@ -61,6 +65,7 @@ async def test_quit(tmp_path: Path) -> None:
         assert see.pilot.app._exit
 
 
+@pytest.mark.slow
 async def test_quit_in_the_detail_leads_back(tmp_path: Path) -> None:
     """In the detail `q` is back to the list, as on every screen over it; a second one leaves."""
     async with showing(tmp_path, [a_capture(1)]) as see:
@@ -71,6 +76,7 @@ async def test_quit_in_the_detail_leads_back(tmp_path: Path) -> None:
         assert see.pilot.app._exit
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(40, 10), (30, 8), (24, 6), (80, 24)])
 async def test_a_question_in_a_small_window(tmp_path: Path, size: tuple[int, int]) -> None:
     """Both buttons are in sight in any window, and the question scrolls to its end."""
@@ -83,6 +89,7 @@ async def test_a_question_in_a_small_window(tmp_path: Path, size: tuple[int, int
         await see.shows("the end", "No, keep (n)", "Yes, delete (y)")
 
 
+@pytest.mark.slow
 async def test_another_size(tmp_path: Path) -> None:
     """Rows and the names of their columns follow the size of the window, wider and narrower."""
     async with showing(tmp_path, [a_capture(1)], size=(80, 24)) as see:
@@ -100,6 +107,7 @@ async def test_another_size(tmp_path: Path) -> None:
             assert head.index("signature") <= row.index("unchecked") <= head.index("signature") + 2
 
 
+@pytest.mark.slow
 async def test_marking_goes_down(tmp_path: Path) -> None:
     """Space marks and goes one row down in either order; on the last row it stays, and unmarks again."""
     async with showing(tmp_path, map(a_capture, range(1, 6))) as see:
@@ -114,6 +122,7 @@ async def test_marking_goes_down(tmp_path: Path) -> None:
         await see.shows("2 marked", "#3 ")
 
 
+@pytest.mark.slow
 async def test_a_row_says_what_happened(tmp_path: Path) -> None:
     """The telling fields are in the row; `h` hides them, and they stay hidden the next time."""
     async with showing(tmp_path, [a_capture(1)], size=(120, 30)) as see:

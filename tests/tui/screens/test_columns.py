@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from textual.widgets import OptionList
 
 from tests.support.factories import a_capture
 from tests.support.screen import Showing, showing, wait_for
 from tui.main.screen import MainScreen
 from tui.screens.columns import ColumnsDialog
+
+pytestmark = pytest.mark.slow
 
 
 def head(see: Showing) -> str:

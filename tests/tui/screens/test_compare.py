@@ -66,6 +66,7 @@ def test_hostile_values_are_made_safe() -> None:
         assert visible(line) == line
 
 
+@pytest.mark.slow
 async def test_with_the_one_before_of_its_type(tmp_path: Path) -> None:
     """`d` puts the newest earlier capture of the same type to the left; `a`, `x` and Esc work there."""
     captures = [a_capture(1), a_capture(2, event=None, target="/else"), a_capture(3, body=OTHER)]
@@ -85,6 +86,7 @@ async def test_with_the_one_before_of_its_type(tmp_path: Path) -> None:
         await see.shows("3 captures")
 
 
+@pytest.mark.slow
 async def test_two_marks_and_more(tmp_path: Path) -> None:
     """Two marked captures are compared; of three it is said that two can be."""
     captures = [a_capture(number, event=None, target=f"/{number}") for number in range(1, 4)]
@@ -101,6 +103,7 @@ async def test_two_marks_and_more(tmp_path: Path) -> None:
         await see.shows("only two can be compared")
 
 
+@pytest.mark.slow
 async def test_nothing_to_compare_with(tmp_path: Path) -> None:
     """The first of its type has none before it, and the screen says what to do."""
     async with showing(tmp_path, [a_capture(1)]) as see:
@@ -109,6 +112,7 @@ async def test_nothing_to_compare_with(tmp_path: Path) -> None:
         await see.shows("no payment.updated before capture 1; mark two captures")
 
 
+@pytest.mark.slow
 async def test_a_long_way_back_is_told_and_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """While the one before is looked for the screen tells how far that is, and Esc ends the look."""
     monkeypatch.setattr(previous, "WINDOW", 1)  # Each with its gap: twenty seconds for these.

@@ -15,6 +15,8 @@ from tests.support.screen import Showing, showing, wait_for
 from tui.presenters.copies import CLIPBOARD_UP_TO, of_one, of_several
 from tui.widgets.body_text import BodyText
 
+pytestmark = pytest.mark.slow
+
 
 async def copied(see: Showing, *keys: str) -> str:
     """What lies in the clipboard once these are pressed."""

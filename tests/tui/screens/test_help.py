@@ -12,6 +12,8 @@ from tests.support.screen import showing, wait_for
 from tui.screens.help import HelpScreen
 from tui.screens.manual import ManualScreen
 
+pytestmark = pytest.mark.slow
+
 
 async def test_the_manual_is_a_key_away_from_help(tmp_path: Path) -> None:
     """`?` and `m` open the first page; `j` the next; Esc leads back to help, and again to the list."""

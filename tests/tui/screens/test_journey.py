@@ -90,6 +90,7 @@ def test_hostile_words_are_made_safe(tmp_path: Path) -> None:
         assert visible(text) == text
 
 
+@pytest.mark.slow
 async def test_from_the_list_and_back_to_another_capture(tmp_path: Path) -> None:
     """`J` opens it at the capture, Enter on another step goes to that one in the list."""
     async with showing(tmp_path, payment_and_intent(), size=(80, 24)) as see:
@@ -100,6 +101,7 @@ async def test_from_the_list_and_back_to_another_capture(tmp_path: Path) -> None
         await see.shows("#2 payment.created", "4 captures")
 
 
+@pytest.mark.slow
 async def test_the_next_of_its_ids(tmp_path: Path) -> None:
     """`]` follows the capture's other ids, one after the other, and round."""
     async with showing(tmp_path, payment_and_intent()) as see:
@@ -116,6 +118,7 @@ async def test_the_next_of_its_ids(tmp_path: Path) -> None:
         await see.shows("4 captures")
 
 
+@pytest.mark.slow
 async def test_an_id_of_one_capture_alone_is_passed_over(tmp_path: Path) -> None:
     """An entity that only this capture names is not shown first, where its customer has others."""
     captures = [
@@ -132,6 +135,7 @@ async def test_an_id_of_one_capture_alone_is_passed_over(tmp_path: Path) -> None
         await see.shows("entity 5ae0fca1-6d4f-41a5-8c9a-5f2b1e9c2d11: 1 capture of 1 type")
 
 
+@pytest.mark.slow
 async def test_capture_that_a_filter_hides(tmp_path: Path) -> None:
     """A step that the filter leaves out is gone to all the same; the filter is off then, and that is said."""
     async with showing(tmp_path, payment_and_intent()) as see:
@@ -143,6 +147,7 @@ async def test_capture_that_a_filter_hides(tmp_path: Path) -> None:
         await see.shows("#1 payment_intent.created", "4 captures", "does not match the filter")
 
 
+@pytest.mark.slow
 async def test_nothing_to_follow(tmp_path: Path) -> None:
     """A capture without ids says so."""
     async with showing(tmp_path, [a_capture(1, body=b"{}", event=None)]) as see:
@@ -151,6 +156,7 @@ async def test_nothing_to_follow(tmp_path: Path) -> None:
         await see.shows("capture 1 has no Lean id to follow")
 
 
+@pytest.mark.slow
 async def test_how_far_a_look_has_come_and_how_it_ends(tmp_path: Path) -> None:
     """The progress of a search is shown; `Esc` ends it and keeps what is shown, or closes."""
     async with showing(tmp_path, payment_and_intent()) as see:

@@ -18,6 +18,8 @@ from tui.gateway import Gateway
 from tui.presenters.status import EngineState, Status
 from tui.screens.refusals import RefusalsScreen
 
+pytestmark = pytest.mark.slow
+
 AT = round(NOON.timestamp() * 1_000_000)
 
 

@@ -112,6 +112,7 @@ def test_a_file_in_place_of_the_folder(tmp_path: Path, monkeypatch: pytest.Monke
     assert state_file.load(tmp_path / "relay.db") == ScreenState()
 
 
+@pytest.mark.slow
 async def test_the_screen_comes_back_as_it_was_left(tmp_path: Path) -> None:
     """Filter, history, order, tab, zoom and theme are those of the last time on the same log."""
     (tmp_path / "one").mkdir()

@@ -303,6 +303,7 @@ async def test_marks() -> None:
         assert not screen.view.next_mark()
 
 
+@pytest.mark.slow
 async def test_what_cannot_be_shown_is_raw_with_a_reason() -> None:
     """Decoded and cut bodies, and those that no viewer takes, say so above the text."""
     async with opened() as screen:
@@ -317,6 +318,7 @@ async def test_what_cannot_be_shown_is_raw_with_a_reason() -> None:
         assert screen.reasons == "Content-Encoding br is not supported; these are the encoded bytes"
 
 
+@pytest.mark.slow
 async def test_hostile_bytes_reach_no_cell() -> None:
     """Controls, directions and markup in keys and values are drawn as text, and no action fires."""
     evil = "\x9b31m\u202e\u200b[@click=app.outer]x[/]\x07"

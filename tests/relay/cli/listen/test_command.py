@@ -33,6 +33,8 @@ from tests.support.program import (
 from tests.support.terminal import at_a_terminal
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 NOHUP = (
     "import os, signal, sys; signal.signal(signal.SIGHUP, signal.SIG_IGN);"
     " os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"

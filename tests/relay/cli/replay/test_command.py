@@ -82,6 +82,7 @@ def test_without_an_engine_this_command_is_one(folder: Path, there: Backend) -> 
     assert "replay to http://localhost:" in command(folder, "show", "1")
 
 
+@pytest.mark.slow
 def test_beside_an_engine_the_engine_sends_to_its_targets(tmp_path: Path) -> None:
     """The targets are the engine's; the listener tells of the try, `status` of the run while it lasts."""
 
@@ -171,6 +172,7 @@ def test_json_has_each_attempt_and_the_run(folder: Path, there: Backend) -> None
     }
 
 
+@pytest.mark.slow
 def test_expectations(folder: Path) -> None:
     """Each word holds, or ends with 3 and names what differs; `recorded` is the answer before."""
     with backend(replies("500", "200", "201", "200", "200", "503")) as there:
@@ -189,6 +191,7 @@ def test_expectations(folder: Path) -> None:
         assert "(404): 2" in command(folder, "replay", "2", *to, "--expect", "404", code=3)
 
 
+@pytest.mark.slow
 def test_nothing_hostile_reaches_the_terminal(folder: Path) -> None:
     """Neither from a capture nor from what a backend says, in lines, in words of an error or in a dry run."""
     hostile = "\x1b]0;x\x07\u202e"
@@ -214,6 +217,7 @@ def test_a_target_that_is_not_there_is_5(folder: Path) -> None:
     assert f"[unreachable] could not reach http://localhost:{port}: nothing listens" in said
 
 
+@pytest.mark.slow
 def test_a_changed_value_and_a_signature(folder: Path, there: Backend) -> None:
     """Without --resign it is said that the signature will not verify; with it, it does; other bytes stay."""
     change = ("--to", f":{there.port}", "--set", "payload.amount=1.10")
@@ -230,6 +234,7 @@ def test_a_changed_value_and_a_signature(folder: Path, there: Backend) -> None:
     assert '\n  sent:     "amount": 1.10,\n' in shown
 
 
+@pytest.mark.slow
 def test_a_dry_run_sends_nothing(folder: Path, there: Backend) -> None:
     """It prints the very request, secrets masked unless revealed; with --json as a line."""
     words = (
@@ -317,6 +322,7 @@ def test_no_such_editor(folder: Path) -> None:
     assert "could not start the editor '/no/such/editor'" in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("beside_an_engine", [False, True])
 def test_interrupted_it_ends_what_it_began(folder: Path, number: int, beside_an_engine: bool) -> None:

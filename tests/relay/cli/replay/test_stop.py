@@ -55,6 +55,7 @@ def hangs(there: Backend, wire: Wire) -> None:
     wire.hang()
 
 
+@pytest.mark.slow
 def test_one_whose_command_was_killed(folder: Path) -> None:
     """It goes on in the engine, `status` names it, and it is ended; twice does no harm."""
     with backend(hangs) as there, running(folder):
@@ -71,6 +72,7 @@ def test_one_whose_command_was_killed(folder: Path) -> None:
         assert f"has no replay 7; `lean-relay --db {folder / 'relay.db'} status`" in said
 
 
+@pytest.mark.slow
 def test_all_that_run(folder: Path) -> None:
     """`all` ends each, and the command that followed one says so; without any nothing is to do."""
     with backend(hangs) as there, running(folder):

@@ -172,6 +172,7 @@ def test_export(capsys: Output) -> None:
     assert shapes("export", "payment.update") == 2
 
 
+@pytest.mark.slow
 def test_recheck(db: Path, capsys: Output) -> None:
     """Captures that were never judged get a shape; again there is nothing to do, unless they are named."""
     assert shapes("recheck") == 0

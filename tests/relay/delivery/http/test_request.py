@@ -173,6 +173,7 @@ def test_one_length(headers: Headers, method: str, body: bytes, length: str | No
     assert found == ([] if length is None else [length])
 
 
+@pytest.mark.slow
 @given(HEADERS, st.binary(max_size=40), st.sampled_from(["GET", "POST", "HEAD", "PATCH", "M-SEARCH"]))
 @settings(deadline=None, max_examples=300)
 def test_any_headers(headers: Headers, body: bytes, method: str) -> None:

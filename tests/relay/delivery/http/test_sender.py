@@ -32,6 +32,7 @@ from tests.support.waiting import until
 # -- what the backend sees -----------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_backend_sees_what_came() -> None:
     """Method, target, body and headers arrive byte for byte, with one length and nothing hop-by-hop."""
     with backend(backends.answers(backends.KEPT)) as there, asyncio.Runner() as runner:
@@ -272,6 +273,7 @@ def test_an_answer_before_a_close_with_the_body_unread(run: Run, size: int) -> N
             assert (tried.outcome, tried.status, tried.body) == (Outcome.ANSWERED, 401, b"no")
 
 
+@pytest.mark.slow
 def test_an_answer_in_crumbs_stops_nobody(run: Run) -> None:
     """While a hundred thousand one-byte chunks are read, others on the loop go on."""
     count = 100_000

@@ -65,6 +65,7 @@ spelled = st.lists(
 ).map(b"".join)
 
 
+@pytest.mark.slow
 @given(
     parts=st.lists(spelled, min_size=1, max_size=5),
     more=st.sampled_from([0, FEW]),

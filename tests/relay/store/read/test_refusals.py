@@ -50,6 +50,7 @@ def test_counts_are_of_what_the_rows_stand_for(log: sqlite3.Connection, reader: 
     assert (tally.total, tally.rows, tally.dropped) == (43, 4, 0)
 
 
+@pytest.mark.slow
 def test_rows_that_made_room_are_counted(log: sqlite3.Connection, reader: Reader) -> None:
     """The table keeps its newest rows, and it is known how many went."""
     add_refusals(log, entries(REFUSALS_KEPT + 250))

@@ -68,6 +68,7 @@ def stored(log: sqlite3.Connection, captures: list[Capture]) -> list[Capture]:
     return numbered
 
 
+@pytest.mark.slow
 @given(
     captures=st.lists(strategies.captures(), min_size=1, max_size=6),
     texts=st.lists(strategies.filters, min_size=1, max_size=4),
@@ -106,6 +107,7 @@ def agrees(log: sqlite3.Connection, reader: Reader, bodies: list[bytes], needle:
     assert found(reader, f'"{needle}"', newest_first=False) == expected
 
 
+@pytest.mark.slow
 @given(strategies.looked_for())
 @settings(max_examples=200, deadline=None)
 def test_a_look_at_the_bytes_loses_nothing(
@@ -282,6 +284,7 @@ def test_each_key_finds_what_its_predicate_says(log: sqlite3.Connection, reader:
         assert found(reader, f"-({text})", newest_first=False) == others, text
 
 
+@pytest.mark.slow
 @given(
     st.text(st.characters(), max_size=30)
     | st.lists(

@@ -72,6 +72,7 @@ def test_a_reader_that_stays_is_named_and_the_log_shrinks_when_it_leaves(
     assert [record.levelname for record in caplog.records] == ["WARNING"]
 
 
+@pytest.mark.slow
 async def test_readers_of_ours_leave_the_log_small(tmp_path: Path) -> None:
     """Beside a reader that asks again and again and leaves gaps, the log stays far below its bound."""
     path = tmp_path / "relay.db"

@@ -124,6 +124,7 @@ async def test_repeats_point_at_the_first_capture_of_their_event(tmp_path: Path)
     ]
 
 
+@pytest.mark.slow
 async def test_ids_are_never_used_twice(tmp_path: Path) -> None:
     """After the newest capture was removed and the store opened again, its id is not given to another."""
     path = tmp_path / "relay.db"
@@ -135,6 +136,7 @@ async def test_ids_are_never_used_twice(tmp_path: Path) -> None:
         assert await writer.add(a_row()) == 3
 
 
+@pytest.mark.slow
 async def test_a_failing_job_rolls_back_and_the_next_one_works(tmp_path: Path) -> None:
     """What a job did before it raised is gone, its error reaches the caller, captures go on."""
     path = tmp_path / "relay.db"
@@ -178,6 +180,7 @@ async def test_what_waits_at_close_is_stored(tmp_path: Path) -> None:
     assert rows(path, "SELECT count(*) FROM captures") == [(200,)]
 
 
+@pytest.mark.slow
 async def test_a_full_disk_refuses_and_heals_by_itself(tmp_path: Path) -> None:
     """With no page left adding fails as store-full, at once the second time; with room it works again."""
     path = tmp_path / "relay.db"
@@ -257,6 +260,7 @@ async def test_what_took_its_place_is_left_alone(tmp_path: Path) -> None:
     assert rows(away / "relay.db", "SELECT id, body FROM captures") == [(1, b"{}")]
 
 
+@pytest.mark.slow
 async def test_a_commit_that_comes_too_late_confesses(tmp_path: Path) -> None:
     """A capture given up on while the disk stalled is answered 503; stored after all, its row says so."""
     path = tmp_path / "relay.db"
@@ -284,6 +288,7 @@ async def test_committed_is_told_after_each_group(tmp_path: Path) -> None:
     assert max(count for _, count in heard) <= ROWS_AT_ONCE
 
 
+@pytest.mark.slow
 async def test_the_log_stays_small_under_load(tmp_path: Path) -> None:
     """Eager checkpoints restart the write-ahead log: it stays far below what was written."""
     path = tmp_path / "relay.db"

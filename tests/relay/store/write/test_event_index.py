@@ -75,6 +75,7 @@ def test_it_is_filled_under_load_too(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert rows(path, "SELECT count(*) FROM events")[0][0] >= 100
 
 
+@pytest.mark.slow
 @given(st.lists(st.sampled_from(["a", "b", "c", None]), max_size=30), st.integers(0, 30))
 def test_after_a_crash_the_rest_is_filled_from_the_captures(ids: list[str | None], upto: int) -> None:
     """Whatever the mark says, opening brings the index to hold each capture with an event, once."""
