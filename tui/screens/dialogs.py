@@ -97,7 +97,7 @@ class TriggerDialog(ModalScreen[str | None]):
         with Vertical(classes="dialog -tall") as dialog:
             dialog.border_title = Content("Post a sample as Lean would")
             dialog.border_subtitle = Content("type to narrow, Enter posts, Esc cancels")
-            yield LineInput(placeholder="payment", compact=True)
+            yield LineInput(placeholder="a part of its name, such as payment", compact=True)
             yield OptionList(markup=False, compact=True)
 
     def on_mount(self) -> None:

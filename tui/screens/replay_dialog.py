@@ -26,15 +26,15 @@ from tui.widgets.toggle import Toggle
 
 LINES: tuple[tuple[str, str, str], ...] = (
     ("to", "To", ""),
-    ("set", "Set values", "payload.status=FAILED payload.amount=100.50"),
-    ("header", "Headers", "'X-Try: 1' 'Authorization:'"),
-    ("times", "Times", "1"),
-    ("concurrency", "At once", "1"),
-    ("rate", "Per second", "no limit; a number, or original"),
-    ("shuffle", "Shuffle", "no; a number as the seed of a random order"),
-    ("expect", "Expect", "anything; 200, 2xx, delivered or recorded"),
+    ("set", "Set values", "none; such as payload.status=FAILED payload.amount=100.50"),
+    ("header", "Headers", "none; such as 'X-Try: 1', or 'X-Try:' to remove it"),
+    ("times", "Times", "such as 1"),
+    ("concurrency", "At once", "such as 1"),
+    ("rate", "Per second", "no limit; such as 5, or original"),
+    ("shuffle", "Shuffle", "no; such as 7, the seed of a random order"),
+    ("expect", "Expect", "anything; such as 200, 2xx, delivered or recorded"),
 )
-"""Text fields of `ReplayForm`: each with its label and an example."""
+"""Text fields of `ReplayForm`: each with its label, and what an empty one means with an example."""
 
 
 RESIGN = "sign again, with the original secret or else the preferred one"
@@ -130,5 +130,5 @@ class ReplayDialog(ModalScreen[ReplayForm | None]):
 def usual(targets: Sequence[str]) -> str:
     """Placeholder for an empty line of targets."""
     if not targets:
-        return ":3000, localhost:3000/hook or a full URL"
-    return f"configured: {visible(' '.join(targets))}"
+        return "none is configured; such as :3000, localhost:3000/hook or a full URL"
+    return f"as usual: {visible(' '.join(targets))}"

@@ -86,7 +86,7 @@ class FilterBar(Vertical):
         super().__init__(id=id)
         # Kept as attributes: a screen that closes has lost its widgets, but its text may still be read.
         self._input = LineInput(
-            id="filter-text", placeholder="type:payment sig:invalid since:2h", compact=True
+            id="filter-text", placeholder="such as type:payment sig:invalid since:2h", compact=True
         )
         self._error = Static(id="filter-fault", markup=False)
         self._suggestions = Suggestions()

@@ -202,7 +202,7 @@ async def test_otherwise(tmp_path: Path) -> None:
     """`R` asks where to and how: another target, a value set, a header, twice, signed again."""
     async with replaying(tmp_path, [a_capture(1)], size=(80, 24)) as (see, got):
         await see.press("R")
-        await see.shows("Send capture 1 again", "configured: http://127.0.0.1", "Per second", "Send")
+        await see.shows("Send capture 1 again", "as usual: http://127.0.0.1", "Per second", "Send")
         screen = see.pilot.app.screen
         screen.query_one("#field-to", Input).value = f"127.0.0.1:{got.port}/other"
         screen.query_one("#field-set", Input).value = "payload.amount=7.00 payload.status=FAILED"
