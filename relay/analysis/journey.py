@@ -20,9 +20,7 @@ from relay.text.json_values import parsed
 MOST_IDS = 10_000
 """Limit of followed ids; a customer has hundreds."""
 
-# The ids to follow from the one asked for. Destinations, users and banks belong to several customers, so
-# nothing is followed through them; a customer's own ids are followed from the customer alone.
-_OWNED = frozenset(
+OBJECTS = frozenset(
     {
         Of.ENTITY,
         Of.PAYMENT,
@@ -35,8 +33,11 @@ _OWNED = frozenset(
         Of.REFRESH,
     }
 )
+"""Kinds that belong to one customer. Destinations, users and banks belong to several, so nothing is followed
+through them; a customer's own ids are followed from the customer alone."""
+
 _FOLLOWED: Mapping[Of, frozenset[Of]] = {
-    Of.CUSTOMER: _OWNED,
+    Of.CUSTOMER: OBJECTS,
     Of.ENTITY: frozenset({Of.RESULTS, Of.REFRESH}),
     Of.PAYMENT: frozenset({Of.INTENT}),
     Of.INTENT: frozenset({Of.PAYMENT}),

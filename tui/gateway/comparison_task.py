@@ -1,97 +1,155 @@
-"""Read and compare two captures in a thread that can be stopped; large bodies take time."""
+"""Compare a capture with others, in a thread that can be stopped; searches and large bodies take time."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
+from threading import Lock
 
-from relay.analysis.diff import compared
+from relay.analysis.diff import Difference, compared
 from relay.config import Settings
-from relay.errors import NotFound, RelayError
+from relay.errors import NotFound
 from relay.models import Capture
-from relay.store.read.previous import previous_of_type
+from relay.store.read.journeys import stopped
+from relay.store.read.partners import Partner, partners
 from relay.store.read.reader import Reader
 from tui.presenters.comparison import Comparison
 
 MOST_FIELDS = 5_000
 """Most fields shown; those that differ come first."""
 
+MARKED = "as marked"
+"""The relation of two captures that were chosen."""
+
 
 class ComparisonTask:
-    """A comparison of two captures, while it is made."""
+    """Compares one capture with its partners, one at a time; `close` it."""
 
     def __init__(self, settings: Settings, a: int, b: int | None) -> None:
         """
         Args:
-            b: None for the previous capture of the event type of `a`.
+            b: the one to compare; None for `a`, with the partner that tells most.
         """
-        self._settings, self._a, self._b = settings, a, b
+        self._settings = settings
+        self._number = a if b is None else b
+        self._partners: list[tuple[int, str]] = [] if b is None else [(a, MARKED)]
+        """Those that were found, with their relation."""
+        self._at = -1
+        """The partner that is compared; -1 before the first."""
+        self._one = Lock()
         self._reader: Reader | None = None
-        self._stopped = False
-        self.looked_at = 0
-        """Captures that the search for the previous one has passed."""
-        self.is_over = False
+        self._search: Iterator[Partner] | None = None
+        """Finds further partners with the reader, from where it is."""
+        self._stops = self._stops_then = 0
+        """How often `stop` was called; and when the search that runs was asked for."""
+        self._is_closed = False
+        self.passed = 0
+        """Captures that the search for a partner has passed."""
 
-    async def result(self) -> Comparison:
-        """Compare the two field by field.
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is read."""
+        return not self._one.locked()
+
+    async def comparison(self, by: int = 1) -> Comparison:
+        """Compare with the next partner field by field; after the last comes the first.
+
+        Args:
+            by: -1 for the previous partner.
 
         Raises:
-            RelayError: one does not exist, there is no previous one, the database cannot be read, or it was
-                `stopped`.
+            RelayError: a capture does not exist, there is no partner, the database cannot be read, or it was
+                `stopped`; then the partner stays.
         """
-        return await asyncio.to_thread(self._compare)
-
-    def _compare(self) -> Comparison:
-        try:
-            with Reader(self._settings.db) as reader:
-                self._reader = reader
-                return comparison(reader, self._settings, self._a, self._b, self._on_progress)
-        finally:
-            self._reader = None
-            self.is_over = True
-
-    def _on_progress(self, looked_at: int) -> None:
-        self.looked_at = looked_at
-        if self._stopped:
-            raise RelayError("stopped", word="stopped")
+        return await asyncio.to_thread(self._turn, by, self._stops)
 
     def stop(self) -> None:
-        """Stop within some milliseconds."""
-        self._stopped = True
+        """Stop within some milliseconds; also what waits for its turn."""
+        self._stops += 1
         if (reader := self._reader) is not None:
             reader.interrupt()
 
+    def close(self) -> None:
+        """Stop, and close the database."""
+        self._is_closed = True
+        self.stop()
+        if self._one.acquire(blocking=False):
+            self._close_reader()
+            self._one.release()
 
-def comparison(
-    reader: Reader, settings: Settings, a: int, b: int | None, progress: Callable[[int], None] | None = None
-) -> Comparison:
-    """Compare two captures field by field, with secret headers masked.
+    def _turn(self, by: int, stops: int) -> Comparison:
+        with self._one:
+            try:
+                return self._compare(by, stops)
+            except BaseException:
+                self._close_reader()  # An interrupted search has ended; the next begins again.
+                raise
+            finally:
+                if self._is_closed:
+                    self._close_reader()
 
-    Args:
-        b: None for the previous capture of the event type of `a`, which is then the left one.
-        progress: called with the number of captures that the search for it has passed.
-
-    Raises:
-        NotFound: one does not exist, or there is no previous one.
-    """
-    right = _there(reader, a if b is None else b)
-    if b is None:
-        kind = right.event.type if right.event is not None else None
-        if kind is None:
+    def _compare(self, by: int, stops: int) -> Comparison:
+        if self._stops != stops:
+            raise stopped()
+        reader = self._reader = self._reader or Reader(self._settings.db)
+        base = _there(reader, self._number)
+        place = self._at + by
+        if place >= len(self._partners):
+            self._find(reader, base, stops)
+        if not self._partners:
             raise NotFound(
-                f"no event type in capture {a}, so no previous one; mark two captures to compare them"
+                f"no other capture has an id, the event or the type of capture {base.id}; mark two captures "
+                "to compare them"
             )
-        before = previous_of_type(reader, a, progress)
-        if before is None:
-            raise NotFound(f"no {kind} before capture {a}; mark two captures to compare them")
-        left = _there(reader, before)
-    else:
-        left = _there(reader, a)
-    fields = compared(left, right)
-    rows = tuple(each.masked(settings.mask_headers) for each in islice(fields, MOST_FIELDS))
-    return Comparison(a=_bare(left), b=_bare(right), rows=rows, left_out=sum(1 for _ in fields))
+        place %= len(self._partners)
+        number, relation = self._partners[place]
+        found = comparison(self._settings, base, _there(reader, number), relation)
+        self._at = place
+        return found
+
+    def _find(self, reader: Reader, base: Capture, stops: int) -> None:
+        """Add the next partner, if there is one."""
+        self.passed, self._stops_then = 0, stops
+        if self._search is None:
+            self._search = partners(reader, base, self._on_progress)
+        known = {number for number, _ in self._partners}
+        for partner in self._search:
+            if partner.capture_id not in known:
+                self._partners.append((partner.capture_id, partner.words))
+                return
+
+    def _on_progress(self, passed: int) -> None:
+        self.passed = passed
+        if self._stops != self._stops_then:
+            raise stopped()
+
+    def _close_reader(self) -> None:
+        reader, self._reader, self._search = self._reader, None, None
+        if reader is not None:
+            reader.close()
+
+
+def comparison(settings: Settings, base: Capture, partner: Capture, relation: str) -> Comparison:
+    """Compare two captures field by field, with secret headers masked, the older one on the left."""
+    a, b = sorted((base, partner), key=lambda capture: capture.id)
+    fields = compared(a, b)
+    found = list(islice(fields, MOST_FIELDS))
+
+    def masked(differs: bool) -> tuple[Difference, ...]:
+        # Told apart before: two secrets of one length have the same mask.
+        return tuple(each.masked(settings.mask_headers) for each in found if each.differs is differs)
+
+    return Comparison(
+        a=_bare(a),
+        b=_bare(b),
+        subject=base.id,
+        relation=relation,
+        differing=masked(True),
+        same=masked(False),
+        left_out=sum(1 for _ in fields),
+    )
 
 
 def _there(reader: Reader, number: int) -> Capture:

@@ -393,7 +393,7 @@ class Gateway:
         self._journeys.stop()
 
     def comparison_task(self, a: int, b: int | None) -> ComparisonTask:
-        """A comparison of two captures; without a second, with the previous one of the same type."""
+        """Comparisons of two captures; without a second, with its partners."""
         return ComparisonTask(self.settings, a, b)
 
 

@@ -182,7 +182,8 @@ MAIN: tuple[Key, ...] = (
         "Replay with options: target, changes, times, rate.", "Act"),
     Key("capture.edit", "e", "edit", "edit", "Edit method, path, headers and body, then replay.", "Act"),
     Key("capture.compare", "d", "compare", "diff",
-        "Compare two marked captures, or this one with the previous of its type.", "Act", True),
+        "Compare two marked captures, or this one with the last of the same payment or other object, of the "
+        "same event, or of its type.", "Act", True),
     Key("capture.copy", "y", "copy", "copy",
         "Copy the body, ids, headers, a curl line or the value at the cursor.", "Act", True),
     Key("capture.journey", "J", "journey", "journey",
@@ -211,8 +212,18 @@ SCROLL: tuple[Key, ...] = tuple(key for key in PAGE if not key.id.endswith("_tab
 """Keys of text that scrolls."""
 
 COMPARE: tuple[Key, ...] = (
-    Key("compare.every", "a", "every", "all fields", "Show all fields, or only the differences.",
-        "Compare", True),
+    Key("compare.next_partner", "right_square_bracket,right", "partner(1)", "next partner",
+        "Compare with the next capture of the same object, event or type.", "Compare", True, "] →"),
+    Key("compare.previous_partner", "left_square_bracket,left", "partner(-1)", "previous partner",
+        "Compare with the previous partner.", "Compare", shown_as="[ ←"),
+    Key("compare.every", "a,enter", "every", "all fields", "Show all fields, or only the differences.",
+        "Compare", True, "a Enter"),
+    Key("compare.ids", "i", "fold('incidental')", "ids", "Show or hide ids and times that differ.",
+        "Compare"),
+    Key("compare.headers", "h", "fold('headers')", "headers", "Show or hide headers that differ.",
+        "Compare"),
+    Key("compare.same", "s", "fold('same')", "equal fields", "Show or hide fields that are equal.",
+        "Compare"),
     Key("compare.turn", "x", "turn", "swap", "Swap left and right.", "Compare", True),
     Key("compare.help", "question_mark", "help", "help", "Keys that work here.", "Compare", True, "?"),
     Key("compare.close", "escape,q,d", "close", "back", "Back to the list.", "Compare", True, "Esc"),

@@ -98,7 +98,7 @@ class CaptureController:
     # -- reading -------------------------------------------------------------------------------
 
     def compare(self) -> None:
-        """Compare two marks; a mark and the cursor; or the cursor and the previous one of its type."""
+        """Compare two marks; a mark and the cursor; or the cursor and its partner."""
         ids, cursor = self._context.selected_ids(), self._context.cursor
         if len(ids) == 1 and cursor not in (None, *ids):
             ids = sorted((*ids, cursor or 0))

@@ -1,27 +1,35 @@
-"""Two captures side by side: fields that differ first, then equal ones.
+"""Two captures side by side: values that differ, then folds for ids and times, headers and equal fields.
 
-Pure. Owns how a field is laid out at a width, and which part of a value is highlighted.
+Pure. Owns the order of the fields, how they are laid out at a width, and which part of a value is
+highlighted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from functools import cached_property
 from itertools import zip_longest
 
 from rich.cells import cell_len
 
 from relay.analysis.diff import Difference
+from relay.analysis.incidental import is_incidental
 from relay.models import Capture
 from relay.text import captures
 from relay.text.safe import latin1_shown, visible
 from relay.text.units import format_time
-from tui.presenters.format import Piece, Tone, wrapped_pieces
+from tui.presenters.format import Piece, Tone, wrapped, wrapped_pieces
 
 Line = list[Piece]
 
-WIDE = 110
+BESIDE = 70
 """From this many cells on, a field's name is next to its values, not above."""
+
+FEWEST_NAME, MOST_NAME = 16, 0.3
+"""Cells of a name, and its part of the width."""
 
 MOST_SHOWN = 2_000
 """Characters of a value."""
@@ -30,115 +38,287 @@ EMPTY: Line = []
 
 BETWEEN: Piece = (" │ ", "dim")
 
+APART = "   "
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+class Fold(StrEnum):
+    """Fields that are hidden until they are asked for."""
+
+    INCIDENTAL = "incidental"
+    """Ids and times that differ."""
+    HEADERS = "headers"
+    """Headers that differ."""
+    SAME = "same"
+    """Fields that are equal."""
+
+
+ALL = frozenset(Fold)
+
+ONLY: Mapping[Set[Fold], str] = {
+    frozenset({Fold.INCIDENTAL}): "ids and times",
+    frozenset({Fold.HEADERS}): "headers",
+    frozenset({Fold.INCIDENTAL, Fold.HEADERS}): "ids, times and headers",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
 class Comparison:
     """Two captures, without their bodies, and their fields."""
 
     a: Capture
     b: Capture
-    rows: tuple[Difference, ...]
-    """Those that differ first."""
+    subject: int
+    """The one of them that is compared with the other."""
+    relation: str
+    """`the one before of the same payment`."""
+    differing: tuple[Difference, ...]
+    same: tuple[Difference, ...]
     left_out: int = 0
     """Fields beyond those."""
 
-    @property
-    def changed(self) -> int:
-        """Number of the rows that differ."""
-        return sum(row.differs for row in self.rows)
-
     def turned(self) -> Comparison:
         """The comparison with sides swapped."""
-        rows = tuple(Difference(row.field, row.b, row.a, row.header) for row in self.rows)
-        return Comparison(a=self.b, b=self.a, rows=rows, left_out=self.left_out)
+        differing, same = (
+            tuple(Difference(row.field, row.b, row.a, row.header) for row in rows)
+            for rows in (self.differing, self.same)
+        )
+        return replace(self, a=self.b, b=self.a, differing=differing, same=same)
+
+    @cached_property
+    def values(self) -> tuple[Difference, ...]:
+        """Fields that differ and are not folded: the payload first, then the envelope and the request."""
+        rows = (row for row in self.differing if not _is_header(row) and not is_incidental(row))
+        return tuple(sorted(rows, key=_place))
+
+    @cached_property
+    def folds(self) -> Mapping[Fold, tuple[Difference, ...]]:
+        """The folds that have fields, with these."""
+        found = {
+            Fold.INCIDENTAL: tuple(row for row in self.differing if is_incidental(row)),
+            Fold.HEADERS: tuple(row for row in self.differing if _is_header(row)),
+            Fold.SAME: tuple(sorted(self.same, key=_place)),
+        }
+        return {fold: rows for fold, rows in found.items() if rows}
+
+    @property
+    def first_open(self) -> frozenset[Fold]:
+        """Folds that are open at first: those with all differences, if no other value differs."""
+        return frozenset() if self.values else frozenset(self.folds) - {Fold.SAME}
 
 
-def title(comparison: Comparison) -> str:
-    """`5 fields differ, 23 are the same`."""
-    changed, same = comparison.changed, len(comparison.rows) - comparison.changed
-    if not changed:
-        return "The same method, target, headers and body."
-    differ = "1 field differs" if changed == 1 else f"{changed:,} fields differ"
-    return f"{differ}, {same:,} {'is' if same == 1 else 'are'} the same."
+@dataclass(frozen=True, slots=True)
+class Laid:
+    """Lines, and the places of the folds in them."""
+
+    lines: list[Line]
+    folds: Mapping[int, Sequence[tuple[range, Fold]]]
+    """Line -> cells that open or close a fold."""
+
+    def fold_at(self, line: int, cell: int) -> Fold | None:
+        """The fold that is opened or closed at a place."""
+        return next((fold for cells, fold in self.folds.get(line, ()) if cell in cells), None)
 
 
-def heads(comparison: Comparison, width: int) -> Line:
-    """The captures' titles, over their columns."""
-    field, column = _columns(width)
-    first, second = (_fitted([(_named(each), "strong")], column) for each in (comparison.a, comparison.b))
-    return [(" " * field, "plain"), *first, BETWEEN, *second]
-
-
-def lines(comparison: Comparison, width: int, *, every: bool) -> list[Line]:
-    """Lay the fields out.
+def laid_out(comparison: Comparison, width: int, open: Set[Fold], keys: Mapping[str, str]) -> Laid:
+    """Lay a comparison out.
 
     Args:
-        every: equal ones too.
+        open: folds whose fields are shown.
+        keys: fold, or `partner`, -> the key for it, as written for users.
     """
-    found: list[Line] = [heads(comparison, width), _times(comparison, width), []]
-    found.append([(title(comparison), "warn" if comparison.changed else "good")])
-    for row in comparison.rows:
-        if row.differs:
-            found += _changed(row, width)
-    same = [row for row in comparison.rows if not row.differs]
-    if every and same:
-        found += [[], [("The same", "strong")]]
-        for row in same:
-            found += _same(row, width)
+    columns = _columns(comparison, width)
+    lines: list[Line] = [*_head(comparison, width, keys.get("partner", "")), []]
+    lines += _column_heads(comparison, columns)
+    for row in comparison.values:
+        lines += _changed(row, columns)
+    folds: dict[int, list[tuple[range, Fold]]] = {}
+    if comparison.values:
+        lines.append([(" " * (columns.field + columns.value), "plain"), BETWEEN])
+    if open.isdisjoint(comparison.folds):
+        _add_closed(comparison, width, keys, lines, folds)
+    else:
+        _add_each(comparison, columns, open, keys, lines, folds)
     if comparison.left_out:
-        found.append([(f"… and {comparison.left_out:,} more fields", "dim")])
-    return found
+        lines.append([(f"… and {comparison.left_out:,} more fields", "dim")])
+    return Laid(lines, folds)
+
+
+# -- the head --------------------------------------------------------------------------------------
+
+
+def _head(comparison: Comparison, width: int, partner: str) -> Iterator[Line]:
+    """`#2 payment.updated compared with #1, the one before of the same payment`."""
+    about, other = comparison.a, comparison.b
+    if about.id != comparison.subject:
+        about, other = other, about
+    name = _named(about)
+    words = f" compared with #{other.id}, {comparison.relation}"
+    keys = f"{APART}{partner} other partners" if partner else ""
+    if cell_len(name + words) > width:
+        for line in wrapped(name, width):
+            yield [(line, "strong")]
+        for line in wrapped(words.strip(), width):
+            yield [(line, "plain")]
+    else:
+        fits = cell_len(name + words + keys) <= width
+        yield [(name, "strong"), (words, "plain"), (keys if fits else "", "dim")]
+    if not comparison.differing:
+        yield [("The same method, target, headers and body.", "good")]
+    elif not comparison.values:
+        yield [(f"Only {ONLY[comparison.first_open]} differ.", "good")]
 
 
 def _named(capture: Capture) -> str:
     return f"#{capture.id} {captures.title(capture)}"
 
 
-def _times(comparison: Comparison, width: int) -> Line:
-    field, column = _columns(width)
-    first, second = (
-        _fitted([(format_time(each.received_at), "dim")], column) for each in (comparison.a, comparison.b)
-    )
-    return [(" " * field, "plain"), *first, BETWEEN, *second]
+def _column_heads(comparison: Comparison, columns: _Columns) -> Iterator[Line]:
+    """The captures' titles and times, over their columns, and a rule."""
+    a, b = comparison.a, comparison.b
+    yield columns.line(EMPTY, [(_named(a), "strong")], [(_named(b), "strong")])
+    times = [format_time(each.received_at) for each in (a, b)]
+    if len(times[0]) > columns.value:
+        times = [time.rpartition(" ")[0] for time in times]  # without the offset
+    yield columns.line(EMPTY, [(times[0], "dim")], [(times[1], "dim")])
+    yield [("─" * (columns.field + columns.value + 1) + "┼" + "─" * (columns.value + 1), "dim")]
 
 
-def _columns(width: int) -> tuple[int, int]:
+# -- fields ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Columns:
     """Cells before the first value, and of each value."""
-    field = width * 28 // 100 if width >= WIDE else 2
-    return field, max((width - field - cell_len(BETWEEN[0])) // 2, 8)
+
+    field: int
+    value: int
+    is_beside: bool
+    """Whether names are next to the values."""
+
+    def line(self, name: Line, a: Line, b: Line) -> Line:
+        """A line with the rule in it; cut to the columns."""
+        return [*_fitted(name, self.field), *_fitted(a, self.value), BETWEEN, *_fitted(b, self.value)]
 
 
-def _changed(row: Difference, width: int) -> Iterator[Line]:
-    field, column = _columns(width)
+def _columns(comparison: Comparison, width: int) -> _Columns:
+    is_beside, field = width >= BESIDE, 2
+    if is_beside:
+        longest = max((cell_len(_name(row)) for row in (*comparison.differing, *comparison.same)), default=0)
+        field = min(max(longest + 4, FEWEST_NAME), int(width * MOST_NAME))
+    return _Columns(field, max((width - field - cell_len(BETWEEN[0])) // 2, 8), is_beside)
+
+
+def _changed(row: Difference, columns: _Columns) -> Iterator[Line]:
+    """A field with both values, highlighted where they differ, and their kinds if these differ."""
     a, b = _highlighted_pair(_value(row, row.a), _value(row, row.b))
     if row.a is None:
         a = [("absent", "dim")]
     if row.b is None:
         b = [("absent", "dim")]
-    name = f"≠ {visible(row.field)}"
-    names: list[Line] = []
-    if width >= WIDE:
-        names = wrapped_pieces([(name, "warn")], field - 2)
-    else:
-        yield from wrapped_pieces([(name, "warn")], width)
-    rows = zip_longest(names, wrapped_pieces(a, column), wrapped_pieces(b, column), fillvalue=EMPTY)
-    for named, left, right in rows:
-        yield [*_fitted(named, field), *_fitted(left, column), BETWEEN, *right]
+    kinds = _kind(row, row.a), _kind(row, row.b)
+    if None not in kinds and kinds[0] != kinds[1]:
+        a, b = [*a, (f"  {kinds[0]}", "dim")], [*b, (f"  {kinds[1]}", "dim")]
+    return _row(("~ ", "warn"), _name(row), "plain", a, b, columns)
 
 
-def _same(row: Difference, width: int) -> Iterator[Line]:
-    field, _ = _columns(max(width, WIDE))
-    value = wrapped_pieces([(_value(row, row.a), "plain")], max(width - field, 8))
-    names = wrapped_pieces([(f"  {visible(row.field)}", "dim")], field - 2)
-    for named, part in zip_longest(names, value, fillvalue=EMPTY):
-        yield [*_fitted(named, field), *part]
+def _same(row: Difference, columns: _Columns) -> Iterator[Line]:
+    name = f"header {_name(row)}" if row.header is not None else _name(row)
+    return _row(("  ", "dim"), name, "dim", [(_value(row, row.a), "plain")], [("=", "dim")], columns)
 
 
-def _fitted(pieces: Line, width: int) -> Line:
-    """The first row of pieces, padded to a width."""
-    first = wrapped_pieces(pieces, width)[0]
-    used = sum(cell_len(text) for text, _ in first)
-    return [*first, (" " * (width - used), "plain")]
+def _row(sign: Piece, name: str, tone: Tone, a: Line, b: Line, columns: _Columns) -> Iterator[Line]:
+    width = columns.field - 2 if columns.is_beside else columns.value
+    names = [[sign, (part, tone)] for part in wrapped_name(name, width - len(sign[0]))]
+    names[1:] = [[("  ", "plain"), piece] for _, piece in names[1:]]
+    if not columns.is_beside:
+        for line in names:
+            yield [*_fitted(line, columns.field + columns.value), BETWEEN]
+        names = []
+    values = (_value_lines(each, columns.value) for each in (a, b))
+    for named, left, right in zip_longest(names, *values, fillvalue=EMPTY):
+        yield columns.line(named, left, right)
+
+
+def _value_lines(pieces: Line, width: int) -> Iterator[Line]:
+    """A value in lines, broken at its blanks, or within longer words."""
+    text = "".join(part for part, _ in pieces)
+    ends, used = [], 0
+    for word in re.finditer(r"[^ ]+ *| +", text):
+        cells = cell_len(word[0].rstrip(" "))
+        if used + cells > width >= cells:
+            ends.append(word.start())
+            used = 0
+        used = (used + cells) % width + cell_len(word[0]) - cells
+    start = 0
+    for end in (*ends, len(text)):
+        stop = end if end == len(text) else len(text[:end].rstrip(" "))
+        yield from wrapped_pieces(list(_cut(pieces, start, stop)), width)
+        start = end
+
+
+def _cut(pieces: Line, start: int, stop: int) -> Iterator[Piece]:
+    """The pieces from one character to another."""
+    at = 0
+    for text, tone in pieces:
+        yield text[max(start - at, 0) : max(stop - at, 0)], tone
+        at += len(text)
+
+
+def wrapped_name(name: str, width: int) -> list[str]:
+    """A path in lines of at most `width` cells, broken at its dots; the later ones are indented.
+
+    A step that is too long is broken at an underscore or a dash, or else anywhere.
+    """
+    lines, line = [], ""
+    for part in _parts(name, width - 2):
+        if line.strip() and cell_len(line + part) > width:
+            lines.append(line)
+            line = "  "
+        line += part
+    return [*lines, line]
+
+
+def _parts(name: str, width: int) -> Iterator[str]:
+    """Pieces of a name that can be on lines of their own, none wider than `width`."""
+    for step in re.findall(r"\[?[^.\[]*\.?", name):
+        if cell_len(step) <= width:
+            yield step
+            continue
+        for word in re.findall(r"[^_-]*[_-]?", step):
+            for piece in wrapped_pieces([(word, "plain")], max(width, 1)):
+                yield "".join(text for text, _ in piece)
+
+
+def _name(row: Difference) -> str:
+    """A field's name, safe to show: `payload.amount`, `content-type`, `request method`."""
+    match row.field:
+        case "method" | "target":
+            return f"request {row.field}"
+        case "http_version":
+            return "HTTP version"
+        case "header order":
+            return "order of headers"
+        case field:
+            return visible(field if field == "body" else field.removeprefix("body ").removeprefix("header "))
+
+
+def _is_header(row: Difference) -> bool:
+    return row.header is not None or row.field == "header order"
+
+
+def _place(row: Difference) -> int:
+    """The payload first, then the rest of the body, the request line and the headers."""
+    if row.field.startswith("body"):
+        return 0 if row.field.startswith("body payload") else 1
+    return 3 if _is_header(row) else 2
+
+
+def _kind(row: Difference, value: str | None) -> str | None:
+    """The kind of a JSON value as written; None for other values."""
+    if value is None or not row.field.startswith("body "):
+        return None
+    names = {'"': "string", "t": "boolean", "f": "boolean", "n": "null", "{": "object", "[": "array"}
+    return names.get(value[:1], "number")
 
 
 def _value(row: Difference, value: str | None) -> str:
@@ -166,3 +346,76 @@ def _highlighted(text: str, begin: int, end: int, tone: Tone) -> Line:
     stop = len(text) - end
     parts: Line = [(text[:begin], "plain"), (text[begin:stop], tone), (text[stop:], "plain")]
     return [part for part in parts if part[0]]
+
+
+def _fitted(pieces: Line, width: int) -> Line:
+    """The first row of pieces, padded to a width."""
+    first = wrapped_pieces(pieces, width)[0]
+    used = sum(cell_len(text) for text, _ in first)
+    return [*first, (" " * (width - used), "plain")]
+
+
+# -- folds -----------------------------------------------------------------------------------------
+
+
+def _add_closed(
+    comparison: Comparison,
+    width: int,
+    keys: Mapping[str, str],
+    lines: list[Line],
+    folds: dict[int, list[tuple[range, Fold]]],
+) -> None:
+    """All folds on one line, or on several where they do not fit."""
+    line: Line = []
+    used = 0
+    for fold, rows in comparison.folds.items():
+        pieces = list(_fold_head(fold, rows, keys, is_open=False))
+        cells = sum(cell_len(text) for text, _ in pieces)
+        if line and used + len(APART) + cells > width:
+            lines.append(line)
+            line, used = [], 0
+        if line:
+            line.append((APART, "plain"))
+            used += len(APART)
+        folds.setdefault(len(lines), []).append((range(used, used + cells), fold))
+        line += pieces
+        used += cells
+    if line:
+        lines.append(line)
+
+
+def _add_each(
+    comparison: Comparison,
+    columns: _Columns,
+    open: Set[Fold],
+    keys: Mapping[str, str],
+    lines: list[Line],
+    folds: dict[int, list[tuple[range, Fold]]],
+) -> None:
+    """Each fold on a line, with its fields below if it is open."""
+    cells = columns.field + columns.value
+    for fold, rows in comparison.folds.items():
+        folds[len(lines)] = [(range(cells), fold)]
+        head = list(_fold_head(fold, rows, keys, is_open=fold in open))
+        lines.append([*_fitted(head, cells), BETWEEN])
+        if fold in open:
+            for row in rows:
+                lines += _same(row, columns) if fold is Fold.SAME else _changed(row, columns)
+
+
+def _fold_head(
+    fold: Fold, rows: Sequence[Difference], keys: Mapping[str, str], *, is_open: bool
+) -> Iterable[Piece]:
+    """`▸ 7 ids and times differ`."""
+    count = len(rows)
+    match fold:
+        case Fold.INCIDENTAL:
+            words = "1 id or time differs" if count == 1 else f"{count:,} ids and times differ"
+        case Fold.HEADERS:
+            words = "1 header differs" if count == 1 else f"{count:,} headers differ"
+        case Fold.SAME:
+            words = f"{count:,} the same"
+    yield ("▾ " if is_open else "▸ ", "accent")
+    yield words, "plain"
+    if fold in keys:
+        yield f" {keys[fold]}", "dim"

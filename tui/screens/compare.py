@@ -14,6 +14,7 @@ from relay.text.safe import visible
 from tui.gateway import Gateway
 from tui.keyboard import keymap, keys
 from tui.keyboard.keys import Key
+from tui.presenters.comparison import Comparison, Fold
 from tui.screens.help import HelpScreen
 from tui.widgets.keys_foot import KeysFoot
 from tui.widgets.side_by_side import SideBySide
@@ -22,7 +23,7 @@ PROGRESS_S = 0.2
 
 
 class CompareScreen(Screen[None]):
-    """Fields of two captures that differ, and equal ones."""
+    """Fields of two captures that differ, and equal ones; then those of other partners."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings(keys.COMPARE)]
     KEYS: ClassVar[tuple[Key, ...]] = (*keys.SCROLL, *keys.COMPARE)
@@ -30,11 +31,12 @@ class CompareScreen(Screen[None]):
     def __init__(self, gateway: Gateway, a: int, b: int | None) -> None:
         """
         Args:
-            b: None for the previous capture of the event type of `a`.
+            b: None to compare `a` with the partner that tells most.
         """
         super().__init__()
-        self._a, self._is_search = a, b is None
-        self._comparison = gateway.comparison_task(a, b)
+        self._number = a if b is None else b
+        self._comparisons = gateway.comparison_task(a, b)
+        self._shown: Comparison | None = None
 
     def compose(self) -> ComposeResult:
         yield SideBySide()
@@ -43,39 +45,54 @@ class CompareScreen(Screen[None]):
     def on_mount(self) -> None:
         self._fields = self.query_one(SideBySide)
         self._fields.focus()
-        self._compare()
+        self._compare(1)
 
     def on_unmount(self) -> None:
-        self._comparison.stop()
+        self._comparisons.close()
 
     @work(exclusive=True, group="compare")
-    async def _compare(self) -> None:
-        timer = self.set_interval(PROGRESS_S, self._show_progress) if self._is_search else None
+    async def _compare(self, by: int) -> None:
+        timer = self.set_interval(PROGRESS_S, self._show_progress)
         try:
-            self._fields.show(await self._comparison.result())
+            self._shown = await self._comparisons.comparison(by)
         except RelayError as error:
             if error.word != "stopped":
+                self._shown = None
                 self._fields.show_message(visible(str(error)), "bad")
+                return
         finally:
-            if timer is not None:
-                timer.stop()
+            timer.stop()
+        if self._shown is not None:
+            self._fields.show(self._shown)
 
     def _show_progress(self) -> None:
-        """Show the progress of the search for the previous capture, which takes long for a rare type."""
-        looked_at, stop = self._comparison.looked_at, keymap.of(self.app).written("compare.close")
-        passed = f": {looked_at:,} passed" if looked_at else ""
+        """Show the progress of the search for a partner, which takes long in a large database."""
+        passed, stop = self._comparisons.passed, keymap.of(self.app).written("compare.close")
+        counted = f": {passed:,} passed" if passed else ""
         self._fields.show_message(
-            f"Searching captures before #{self._a} for its type{passed} … {stop} stops.", "dim"
+            f"Searching for a capture to compare #{self._number} with{counted} … {stop} stops.", "dim"
         )
 
+    def action_partner(self, by: int) -> None:
+        if self._comparisons.is_over:
+            self._compare(by)
+
+    def action_fold(self, fold: str) -> None:
+        self._fields.toggle(Fold(fold))
+
     def action_every(self) -> None:
-        self._fields.show_every(not self._fields.every)
+        self._fields.toggle_all()
 
     def action_turn(self) -> None:
-        self._fields.turn()
+        if self._shown is not None:
+            self._shown = self._shown.turned()
+            self._fields.turn()
 
     def action_help(self) -> None:
         self.app.push_screen(HelpScreen("Keys on this screen", self.KEYS))
 
     def action_close(self) -> None:
-        self.dismiss()
+        if self._comparisons.is_over or self._shown is None:
+            self.dismiss()
+        else:
+            self._comparisons.stop()

@@ -19,29 +19,38 @@ FEW = 6
 """Up to this many ids, SQL searches for each faster than Python checks the strings of every body."""
 
 
-def naming(reader: Reader, ids: Set[str]) -> Iterator[tuple[int, list[int]]]:
-    """Captures that may contain one of the ids, oldest first, window by window.
+def naming(
+    reader: Reader, ids: Set[str], *, newest_first: bool = False, after: int = 0, before: int | None = None
+) -> Iterator[tuple[int, list[int]]]:
+    """Captures that may contain one of the ids, window by window.
 
     Finds all of them, also ids with JSON escapes; the caller checks whether the text is really used as an id.
     Half a second for a million captures and one id, 2 s for many. Ends early when the reader is interrupted.
+
+    Args:
+        after: only captures above this id.
+        before: only captures below this id; None for no bound.
 
     Returns:
         The last id searched, and the captures found since.
     """
     name = reader.add_function(1, _Naming(ids))
+    order = "DESC" if newest_first else "ASC"
     try:
         condition, parameters = _condition(ids, f"{name}(body)")
 
         def ask(low: int, high: int) -> list[int]:
             found = reader.rows(
-                f"SELECT id FROM captures WHERE id BETWEEN :low AND :high AND {condition} ORDER BY id",
+                f"SELECT id FROM captures WHERE id BETWEEN :low AND :high AND {condition}"
+                f" ORDER BY id {order}",
                 {**parameters, "low": low, "high": high},
             )
             return [number for (number,) in found]
 
-        newest = reader.newest_id()
-        for (_, high), found in scan_windows(reader, reader.oldest_id(), newest, ask, newest_first=False):
-            yield high, found
+        first = max(after + 1, reader.oldest_id())
+        last = reader.newest_id() if before is None else min(before - 1, reader.newest_id())
+        for (low, high), found in scan_windows(reader, first, last, ask, newest_first=newest_first):
+            yield low if newest_first else high, found
     finally:
         reader.remove_function(name, 1)
 

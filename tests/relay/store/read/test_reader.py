@@ -10,7 +10,6 @@ import pytest
 
 from relay.errors import NotFound, RelayError
 from relay.models import Answer, Attempt, Comparison, Origin, Shape, Signature
-from relay.store.read.previous import previous_of_type
 from relay.store.read.reader import Reader
 from tests.support.factories import (
     EVENT_ID,
@@ -96,17 +95,14 @@ def test_absent_captures(reader: Reader) -> None:
     """An empty log has no captures, and says so without errors."""
     assert reader.capture(1) is None
     assert (reader.newest_id(), reader.oldest_id(), reader.by_event("x")) == (0, 0, [])
-    assert previous_of_type(reader, 5) is None
 
 
 def test_ids(log: sqlite3.Connection, reader: Reader) -> None:
-    """Ids are found by event, and by the one before of the same type."""
+    """Ids are found by event, and by time."""
     insert_all(log, [a_capture(2), a_capture(5, event=None), a_capture(9)])
     assert reader.newest_id() == 9
     assert reader.oldest_id() == 2
     assert reader.by_event(EVENT_ID) == [2, 9]
-    assert previous_of_type(reader, 9) == 2
-    assert previous_of_type(reader, 5) is None
     assert reader.last_before(NOON + timedelta(seconds=9)) == 5
     assert reader.last_before(NOON) == 0
     assert reader.page(0, 2) == [2, 5]
