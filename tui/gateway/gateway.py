@@ -376,8 +376,8 @@ class Gateway:
         """Find all captures of one of a capture's ids; `stop_journey` ends it.
 
         Args:
-            place: which of the ids, the one its event is about first; any number, they wrap around. None
-                takes the first that leads to another capture.
+            place: which of the ids, the one with most captures first; any number, they wrap around. None
+                takes the first.
 
         Raises:
             RelayError: it does not exist, has no ids, or the database cannot be read.

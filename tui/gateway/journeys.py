@@ -6,7 +6,8 @@ from pathlib import Path
 from threading import Lock
 
 from relay.errors import NotFound
-from relay.store.read.journeys import SearchProgress, journey_of, seeds, stopped
+from relay.lean.ids import LeanId
+from relay.store.read.journeys import SearchProgress, journey_of, ranked, stopped
 from relay.store.read.reader import Reader
 from tui.presenters.journey import CaptureJourney
 
@@ -22,12 +23,15 @@ class Journeys:
         """Progress of the search; None while there is none."""
         self.stops = 0
         """How often `stop` was called."""
+        self._ranked: tuple[int, tuple[LeanId, ...]] = (0, ())
+        """The capture followed last, and its ids."""
 
     def follow(self, number: int, place: int | None, stops: int | None = None) -> CaptureJourney:
         """The journey of one of a capture's ids.
 
         Args:
-            place: which of the ids; with None the first that leads to another capture.
+            place: which of the ids, the one with most captures first; any number, they wrap around. With None
+                the ids are ranked again, and the first is taken.
             stops: the value of `stops` at the request: one that is stopped before its turn does not start.
 
         Raises:
@@ -42,17 +46,15 @@ class Journeys:
                 capture = reader.capture(number)
                 if capture is None:
                     raise NotFound(f"capture {number} no longer exists")
-                ids = seeds(capture)
+                if place is None or self._ranked[0] != number:
+                    self._ranked = number, ranked(reader, capture, self._on_progress)
+                ids = self._ranked[1]
                 if not ids:
                     raise NotFound(f"capture {number} has no Lean id to follow")
-                for at in range(len(ids)) if place is None else [place % len(ids)]:
-                    if stops not in (None, self.stops):
-                        raise stopped()
-                    journey, left_out = journey_of(
-                        reader, ids[at].value, begin_with=number, report=self._on_progress
-                    )
-                    if len(journey.steps) > 1:
-                        break
+                at = (place or 0) % len(ids)
+                journey, left_out = journey_of(
+                    reader, ids[at].value, begin_with=number, report=self._on_progress
+                )
             finally:
                 self._reader = self.looking = None
         return CaptureJourney(

@@ -21,7 +21,7 @@ from relay.models import Capture
 from relay.text import captures
 from relay.text.safe import latin1_shown, visible
 from relay.text.units import format_time
-from tui.presenters.format import Piece, Tone, wrapped, wrapped_pieces
+from tui.presenters.format import Piece, Tone, wrapped, wrapped_name, wrapped_pieces
 
 Line = list[Piece]
 
@@ -262,31 +262,6 @@ def _cut(pieces: Line, start: int, stop: int) -> Iterator[Piece]:
     for text, tone in pieces:
         yield text[max(start - at, 0) : max(stop - at, 0)], tone
         at += len(text)
-
-
-def wrapped_name(name: str, width: int) -> list[str]:
-    """A path in lines of at most `width` cells, broken at its dots; the later ones are indented.
-
-    A step that is too long is broken at an underscore or a dash, or else anywhere.
-    """
-    lines, line = [], ""
-    for part in _parts(name, width - 2):
-        if line.strip() and cell_len(line + part) > width:
-            lines.append(line)
-            line = "  "
-        line += part
-    return [*lines, line]
-
-
-def _parts(name: str, width: int) -> Iterator[str]:
-    """Pieces of a name that can be on lines of their own, none wider than `width`."""
-    for step in re.findall(r"\[?[^.\[]*\.?", name):
-        if cell_len(step) <= width:
-            yield step
-            continue
-        for word in re.findall(r"[^_-]*[_-]?", step):
-            for piece in wrapped_pieces([(word, "plain")], max(width, 1)):
-                yield "".join(text for text, _ in piece)
 
 
 def _name(row: Difference) -> str:

@@ -5,6 +5,7 @@ Owns the glyphs, which differ without their colours too, and how text is fitted 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from typing import Literal
@@ -158,6 +159,31 @@ def wrapped_pieces(pieces: Sequence[Piece], width: int) -> list[list[Piece]]:
                 lines.append([])
                 left = width
     return lines
+
+
+def wrapped_name(name: str, width: int) -> list[str]:
+    """A path in lines of at most `width` cells, broken at its dots; the later ones are indented.
+
+    A step that is too long is broken at an underscore or a dash, or else anywhere.
+    """
+    lines, line = [], ""
+    for part in _name_parts(name, width - 2):
+        if line.strip() and cell_len(line + part) > width:
+            lines.append(line)
+            line = "  "
+        line += part
+    return [*lines, line]
+
+
+def _name_parts(name: str, width: int) -> Iterator[str]:
+    """Pieces of a name that can be on lines of their own, none wider than `width`."""
+    for step in re.findall(r"\[?[^.\[]*\.?", name):
+        if cell_len(step) <= width:
+            yield step
+            continue
+        for word in re.findall(r"[^_-]*[_-]?", step):
+            for piece in wrapped_pieces([(word, "plain")], max(width, 1)):
+                yield "".join(text for text, _ in piece)
 
 
 def _words(text: str) -> Iterator[str]:

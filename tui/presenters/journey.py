@@ -1,24 +1,36 @@
-"""A journey as text: its ids, and each step as a row. Pure."""
+"""A journey as text: its ids as tabs, and each step as rows that a line joins. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import zip_longest
+
+from rich.cells import cell_len
 
 from relay.analysis.journey import Journey, Step
 from relay.lean.ids import Of
 from relay.models import Signature
 from relay.text.captures import shape_remarks
+from relay.text.local_time import local
 from relay.text.safe import visible
 from relay.text.units import format_duration, format_time
-from tui.presenters.format import Piece, Tone, clock, fit
+from tui.presenters.format import Piece, Tone, clock, fit, wrapped, wrapped_name
 
 ROOMY = 110
 """From this many cells on, a step takes one line."""
 
 MOST_IDS = 5
 """Ids shown of each kind."""
+
+MOST_TABS = 3
+"""Lines of tabs."""
+
+LONGEST_ID = 13
+"""Characters of an id in a tab."""
+
+EMPTY: list[Piece] = []
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,63 +45,168 @@ class CaptureJourney:
     place: int
     """Index of the id that is followed."""
     ids: tuple[tuple[Of, str], ...]
-    """The capture's ids."""
+    """The capture's ids, the one with most captures first."""
 
 
-def heads(followed: CaptureJourney, next_id: str) -> Iterator[tuple[str, Tone]]:
-    """The id, the period, and the other ids that were followed; a line each.
+def heads(followed: CaptureJourney, next_id: str, width: int) -> Iterator[list[Piece]]:
+    """The capture's ids as tabs, the journey of this one, and the other ids that were followed.
 
     Args:
         next_id: the key for the next of the ids.
     """
     journey, steps = followed.journey, followed.journey.steps
+    if len(followed.ids) > 1:
+        yield from _tabs(followed, next_id, width)
     types = len({step.type for step in steps})
     counted = f"{_count(len(steps), 'capture')} of {_count(types, 'type')}"
-    yield visible(f"{journey.of} {journey.root_id}: {counted}"), "strong"
-    yield f"{format_time(steps[0].received_at)} to {format_time(steps[-1].received_at)}", "dim"
-    for of in Of:
-        ids = [value for kind, value in journey.ids if kind is of]
-        if ids:
-            more = f" and {len(ids) - MOST_IDS} more" if len(ids) > MOST_IDS else ""
-            yield visible(f"{of:11} {' '.join(ids[:MOST_IDS])}{more}"), "dim"
-    if len(followed.ids) > 1:
-        yield (
-            f"Capture {followed.capture_id} has {len(followed.ids)} ids; this is number "
-            f"{followed.place + 1}, {next_id} shows the next.",
-            "dim",
-        )
+    title = visible(f"{journey.of} {journey.root_id}: {counted}")
+    period = f"{format_time(steps[0].received_at)} to {format_time(steps[-1].received_at)}"
+    if cell_len(title) + 3 + len(period) <= width:
+        yield [(title, "strong"), (f"   {period}", "dim")]
+    else:
+        for line in wrapped(title, width):
+            yield [(line, "strong")]
+        yield [(period, "dim")]
+    yield from _followed_ids(journey, width)
     if followed.left_out:
-        yield f"{followed.left_out:,} newer related captures are left out.", "warn"
+        yield [(f"{followed.left_out:,} newer related captures are left out.", "warn")]
+
+
+def _followed_ids(journey: Journey, width: int) -> Iterator[list[Piece]]:
+    """The other ids of the journey: each kind with its own lines, or all in a few with short ids."""
+    found = {of: [value for kind, value in journey.ids if kind is of] for of in Of}
+    more = {
+        of: f" and {len(ids) - MOST_IDS} more" if len(ids) > MOST_IDS else "" for of, ids in found.items()
+    }
+    if width < ROOMY:
+        kinds = [
+            visible(f"{of} {' '.join(map(_short, ids[:MOST_IDS]))}{more[of]}")
+            for of, ids in found.items()
+            if ids
+        ]
+        for line in wrapped(f"with {', '.join(kinds)}", width) if kinds else ():
+            yield [(line, "dim")]
+        return
+    for of, ids in found.items():
+        for at, line in enumerate(wrapped(visible(" ".join(ids[:MOST_IDS]) + more[of]), width - 12)):
+            if ids:
+                yield [(f"{'' if at else of:11} {line}", "dim")]
+
+
+def _short(id: str) -> str:
+    return id if len(id) <= LONGEST_ID else f"{id[: LONGEST_ID - 1]}…"
+
+
+def _tabs(followed: CaptureJourney, next_id: str, width: int) -> Iterator[list[Piece]]:
+    """The ids in a few lines, this one with a sign; from this one on where there are too many."""
+    tabs = [_tab(of, value, at == followed.place) for at, (of, value) in enumerate(followed.ids)]
+    hint: Piece = (f"{next_id} next", "dim")
+    lines = _tab_lines([*tabs, hint], width)
+    if len(lines) > MOST_TABS:
+        lines = _tab_lines([*tabs[followed.place :], *tabs[: followed.place]], width)[:MOST_TABS]
+        left = len(tabs) - sum(map(len, lines))
+        lines.append([(f"{left:,} more ids   {hint[0]}", "dim")])
+    for line in lines:
+        yield [piece for at, tab in enumerate(line) for piece in ([("   ", "plain"), tab] if at else [tab])]
+
+
+def _tab(of: Of, value: str, is_shown: bool) -> Piece:
+    return visible(f"{'▸ ' if is_shown else ''}{of} {_short(value)}"), "strong" if is_shown else "dim"
+
+
+def _tab_lines(tabs: Sequence[Piece], width: int) -> list[list[Piece]]:
+    lines: list[list[Piece]] = []
+    left = 0
+    for text, tone in tabs:
+        if not lines or cell_len(text) + 3 > left:
+            lines.append([])
+            left = width + 3
+        lines[-1].append((text, tone))
+        left -= cell_len(text) + 3
+    return lines
+
+
+# -- steps -----------------------------------------------------------------------------------------
 
 
 def row(step: Step, followed: CaptureJourney, width: int, today: date) -> list[list[Piece]]:
-    """One step: a line where there is room, else two, the second for the remarks."""
+    """One step in as many lines as its words need: next to the type where there is room, else below it."""
     steps = followed.journey.steps
     digits = len(str(max(each.capture_id for each in (steps[0], steps[-1]))))
     here = step.capture_id == followed.capture_id
     cells = 12 if width >= ROOMY else 8
-    line: list[Piece] = [
+    start: list[Piece] = [
         ("▸ " if here else "  ", "accent"),
         (str(step.capture_id).rjust(digits) + "  ", "dim"),
-        (fit(clock(step.received_at, today, cells), cells + 1), "plain"),
+        (fit(clock(step.received_at, _day(steps, today), cells), cells + 1), "plain"),
         (fit(f"+{format_duration(step.gap)}" if step is not steps[0] else "", 11), "dim"),
     ]
-    name = visible(step.type or "no event")
-    words = list(_words(step))
+    room = width - sum(cell_len(text) for text, _ in start) - 2
+    names = [(step.type or "no event") for step in steps]
+    columns = min(max(map(len, map(visible, names))), width * 30 // 100) if width >= ROOMY else room
+    name = [[piece] for piece in _lines(wrapped_name(visible(step.type or "no event"), columns), "strong")]
     if width < ROOMY:
-        line.append((name, "strong"))
-        indent: Piece = (" " * (digits + 4), "plain")
-        return [line, [indent, *words]] if words else [line]
-    longest = max(len(visible(each.type or "no event")) for each in steps)
-    line.append((fit(name, min(longest, width * 30 // 100)) + "  ", "strong"))
-    return [[*line, *words]]
+        lines = [*name, *_flowed(list(_words(step)), room)]
+    else:
+        words = _flowed(list(_words(step)), room - columns - 2)
+        lines = [
+            [(fit(left[0][0] if left else "", columns) + "  ", "strong"), *right]
+            for left, right in zip_longest(name, words, fillvalue=EMPTY)
+        ]
+    first, rest = _joints(step, steps)
+    indent: Piece = (" " * (width - room - 2), "plain")
+    return [
+        [*start, (first, "dim"), *line] if at == 0 else [indent, (rest, "dim"), *line]
+        for at, line in enumerate(lines)
+    ]
+
+
+def _day(steps: Sequence[Step], today: date) -> date:
+    """The day whose times are shown without it: that of all steps, which is in the head; else today."""
+    first, last = (local(step.received_at).date() for step in (steps[0], steps[-1]))
+    return first if first == last else today
+
+
+def _joints(step: Step, steps: Sequence[Step]) -> tuple[str, str]:
+    """What joins a step to its neighbours, on its first line and on further ones."""
+    if len(steps) == 1:
+        return "─ ", "  "
+    if step is steps[-1]:
+        return "└ ", "  "
+    return ("┬ " if step is steps[0] else "├ "), "│ "
+
+
+def _flowed(pieces: list[Piece], width: int) -> list[list[Piece]]:
+    """Pieces with commas between them in lines of a width; only a longer piece is broken."""
+    lines: list[list[Piece]] = []
+    left = 0
+    for at, (text, tone) in enumerate(pieces):
+        shown = text if at == len(pieces) - 1 else f"{text},"
+        cells = cell_len(shown) + 1
+        if lines and cells <= left:
+            lines[-1].append((f" {shown}", tone))
+            left -= cells
+            continue
+        for part in wrapped(shown, max(width, 8)):
+            lines.append([(part, tone)])
+            left = width - cell_len(part)
+    return lines
+
+
+def _lines(texts: Sequence[str], tone: Tone) -> list[Piece]:
+    return [(text, tone) for text in texts]
 
 
 def _words(step: Step) -> Iterator[Piece]:
-    for at, text in enumerate(step.words):
-        if at:
-            yield ", ", "dim"
-        yield visible(text), _tone(step, text)
+    for text in step.words:
+        shown = text
+        if step.status is not None and text == step.status.words:
+            status = step.status
+            change = "" if status.before in (None, status.now) else f"{status.before} → "
+            shown = f"{status.what} {change}{status.now}"
+        elif text.startswith("-> "):
+            shown = f"→ {text.removeprefix('-> ')}"
+        yield visible(shown), _tone(step, text)
 
 
 def _tone(step: Step, text: str) -> Tone:
@@ -99,7 +216,9 @@ def _tone(step: Step, text: str) -> Tone:
         return "warn" if step.signature in (Signature.MISSING, Signature.UNCHECKED) else "bad"
     if "OTHER BYTES" in text:
         return "bad"
-    if text in shape_remarks(step.shape, step.undocumented) or text.startswith(("stamped", "answered")):
+    if text in shape_remarks(step.shape, step.undocumented) or text.startswith(
+        ("has an earlier", "answered")
+    ):
         return "warn"
     return "plain"
 

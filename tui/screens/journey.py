@@ -97,12 +97,11 @@ class JourneyScreen(Screen[int | None]):
         followed, written = self._followed, keymap.of(self.app).written
         if followed is None:
             return
-        self._head.update(
-            content((f"{text}\n", tone) for text, tone in heads(followed, written("journey.next_id")))
-        )
+        width, today = max(self.size.width - 3, 20), now().date()
+        head = heads(followed, written("journey.next_id"), width)
+        self._head.update(content(piece for line in head for piece in (*line, BREAK)))
         highlighted = self._steps.highlighted
         self._steps.clear_options()
-        width, today = max(self.size.width - 3, 20), now().date()
         for step in followed.journey.steps:
             first, *rest = row(step, followed, width, today)
             pieces = [*first, *(piece for line in rest for piece in [BREAK, *line])]

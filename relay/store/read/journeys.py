@@ -20,6 +20,11 @@ ROUNDS = 6
 
 MOST_STEPS = 5_000
 
+ENOUGH_NAMED = 1_000
+"""Captures of one id, after which it counts as the one with most."""
+
+SHARED = frozenset({Of.BANK, Of.DESTINATION, Of.USER})
+"""Kinds that belong to several customers: they may have most captures, and tell least."""
 
 READ_AT_ONCE = 2_000
 """Bodies read between two reports of progress."""
@@ -80,6 +85,37 @@ def seeds(capture: Capture) -> tuple[LeanId, ...]:
     """The ids by which a capture can be followed: the object of its event first, its customer last."""
     ids = ids_of(value_of(capture.body))
     return tuple(sorted(ids, key=lambda each: (each.of is Of.CUSTOMER, each.path != "payload.id")))
+
+
+def ranked(reader: Reader, capture: Capture, report: Report = lambda looking: None) -> tuple[LeanId, ...]:
+    """A capture's ids, those that most captures name first; ids of several customers last.
+
+    Counts back from the newest capture, and stops when one id has ENOUGH_NAMED.
+
+    Args:
+        report: as for `journey_of`.
+
+    Raises:
+        RelayError: `stopped`, the reader was interrupted.
+    """
+    ids = seeds(capture)
+    named = {each.value: 0 for each in ids if each.of not in SHARED}
+    interruptions = reader.interruptions
+    try:
+        if len(named) > 1:
+            oldest, newest = reader.oldest_id(), reader.newest_id()
+            for passed_to, found in naming(reader, named.keys(), newest_first=True):
+                for _, body, _ in bodies(reader, found[:ENOUGH_NAMED]):
+                    for value in {each.value for each in ids_of(value_of(body))} & named.keys():
+                        named[value] += 1
+                if max(named.values()) >= ENOUGH_NAMED or reader.interruptions != interruptions:
+                    break
+                report(SearchProgress(len(named), newest - passed_to + 1, newest - oldest + 1))
+    except sqlite3.OperationalError as error:
+        raise stopped() from error
+    if reader.interruptions != interruptions:
+        raise stopped()
+    return tuple(sorted(ids, key=lambda each: -named.get(each.value, -1)))
 
 
 def _followed(reader: Reader, id: str, first: Sequence[int], report: Report) -> tuple[RelatedIds, list[int]]:

@@ -14,8 +14,8 @@ from relay.errors import UsageError
 from relay.models import Capture, RefusalEntry
 from relay.store.write.changes import add_refusals
 from tests.support.factories import a_capture
+from tests.support.payment_journey import CUSTOMER, INTENT, PAYMENT, an_event
 from tests.support.screen import showing
-from tests.tui.screens.test_journey import CUSTOMER, INTENT, PAYMENT, an_event
 from tui.gateway import Gateway
 from tui.keyboard import keys
 from tui.keyboard.keymap import PLACES, Keymap, name
@@ -197,7 +197,7 @@ TOUR: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("goes to the next one", ("list.open",)),
     ("Keys in the detail", ("help",)),
     ("differ", ("escape", "look.back", "capture.compare")),
-    ("this is number", ("compare.close", "capture.journey")),
+    ("▸ payment", ("compare.close", "capture.journey")),
     ("Only malformed", ("journey.close", "relay.refusals", "refusals.next_reason")),
     ("Send capture 2 again", ("refusals.close", "capture.replay_to")),
     ("nothing is sent", ("sending.dry_run",)),

@@ -10,9 +10,9 @@ from textual.command import CommandPalette
 from textual.widgets import OptionList
 
 from tests.support.factories import BODY, a_capture
+from tests.support.payment_journey import payment_and_intent
 from tests.support.screen import showing, wait_for
 from tests.tui.main.test_replay import replaying
-from tests.tui.screens.test_journey import payment_and_intent
 from tui.keyboard import keys
 from tui.main.screen import MainScreen
 from tui.screens.columns import ColumnsDialog

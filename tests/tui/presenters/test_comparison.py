@@ -14,7 +14,7 @@ from relay.models import Capture
 from relay.text.safe import visible
 from tests.support.factories import BODY, a_capture
 from tui.gateway.comparison_task import comparison
-from tui.presenters.comparison import ALL, Comparison, Fold, Laid, laid_out, wrapped_name
+from tui.presenters.comparison import ALL, Comparison, Fold, Laid, laid_out
 
 OTHER = BODY.replace(b"100.50", b"100.5").replace(b"PENDING_WITH_BANK", b"ACCEPTED_BY_BANK")
 OTHER = OTHER.replace(b"b0a1c2d3", b"b0a1c2d4").replace(b"11:59:59", b"11:59:58")
@@ -161,23 +161,6 @@ def test_folds_are_clicked() -> None:
             at = next(number for number, line in enumerate(lines) if words in line)
             assert clicked.fold_at(at, lines[at].index(words)) is fold
         assert clicked.fold_at(0, 3) is None
-
-
-def test_names_break_at_dots() -> None:
-    """Never in the middle of a word, unless a word is longer than the line; later lines are indented."""
-    assert wrapped_name("payload.payment_source.bank_identifier", 24) == [
-        "payload.payment_source.",
-        "  bank_identifier",
-    ]
-    assert wrapped_name("payload.items[0].id", 40) == ["payload.items[0].id"]
-    assert wrapped_name("payload.items[0].amount", 14) == ["payload.items", "  [0].amount"]
-    assert wrapped_name("payload.bank_transaction_reference", 18) == [
-        "payload.bank_",
-        "  transaction_",
-        "  reference",
-    ]
-    assert all(cell_len(line) <= 10 for line in wrapped_name("x" * 50 + ".\u4e2d" * 9, 10))
-    assert "".join(line.strip() for line in wrapped_name("a.b[1].c" * 9, 11)) == "a.b[1].c" * 9
 
 
 def test_values_break_at_blanks() -> None:

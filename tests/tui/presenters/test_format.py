@@ -62,3 +62,20 @@ def test_wrapping_loses_nothing_but_blanks(text: str, width: int) -> None:
 def test_sparkline() -> None:
     """The highest bar is full, a low one is seen, and none is a dot."""
     assert "".join(text for text, _ in format.sparkline([0, 1, 50, 100])) == "·▁▅█"
+
+
+def test_names_break_at_dots() -> None:
+    """Never in the middle of a word, unless a word is longer than the line; later lines are indented."""
+    assert format.wrapped_name("payload.payment_source.bank_identifier", 24) == [
+        "payload.payment_source.",
+        "  bank_identifier",
+    ]
+    assert format.wrapped_name("payload.items[0].id", 40) == ["payload.items[0].id"]
+    assert format.wrapped_name("payload.items[0].amount", 14) == ["payload.items", "  [0].amount"]
+    assert format.wrapped_name("payload.bank_transaction_reference", 18) == [
+        "payload.bank_",
+        "  transaction_",
+        "  reference",
+    ]
+    assert all(cell_len(line) <= 10 for line in format.wrapped_name("x" * 50 + ".\u4e2d" * 9, 10))
+    assert "".join(line.strip() for line in format.wrapped_name("a.b[1].c" * 9, 11)) == "a.b[1].c" * 9
