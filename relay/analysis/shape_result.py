@@ -71,9 +71,17 @@ class Difference:
             return f"unknown field: got {self.came}"
         if self.kind is Kind.VALUE and not self.warning:
             return f"got {self.came}, which is not a known value"
+        return f"{self.words_without_value}; got {self.came}"
+
+    @property
+    def words_without_value(self) -> str:
+        """`number is documented`, for a place where the value is in sight."""
+        if self.kind is Kind.EXTRA:
+            return "unknown field"
+        if self.kind is Kind.VALUE and not self.warning:
+            return "not a known value"
         documented = self.confidence is Confidence.DOCUMENTED
-        known = "documented" if documented else f"expected, {self.confidence.words}"
-        return f"{self.expected} is {known}; got {self.came}"
+        return f"{self.expected} is {'documented' if documented else f'expected, {self.confidence.words}'}"
 
     def as_json(self) -> dict[str, Any]:
         return {

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
+from textual.widgets import Input
 
 from relay.models import Attempt
 from tests.support.factories import BODY, NOON, a_capture, a_delivery, insert_attempt
@@ -19,7 +20,7 @@ LARGE = b'{"type":"payment.updated","payload":{"amount":"1","text":"' + b"x" * 1
 
 
 def cursor_line(see: Showing) -> int:
-    return see.pilot.app.screen.query_one(BodyText).line
+    return see.pilot.app.screen.query_one("#body").query_one(BodyText).line
 
 
 async def test_pretty_with_each_number_as_it_came(tmp_path: Path) -> None:
@@ -108,14 +109,30 @@ async def test_differences_are_marked_and_gone_through(tmp_path: Path) -> None:
     """`x` opens the body and goes from one value that differs to the next, each with what was expected."""
     async with showing(tmp_path, [a_capture(1, body=DRIFTING)]) as see:
         await see.shows("#1 ")
-        await see.press("x")
+        await see.press("3", "x")
         await see.shows('! warning: number is documented; got string "100.50"')
-        page = see.pilot.app.screen.query_one(BodyPage)
+        page = see.pilot.app.screen.query_one("#body").query_one(BodyPage)
         places = set()
         for _ in range(6):
             places.add(page.view.path_at_cursor())
             await see.press("x")
         assert {"payload.amount", "payload.currency"} <= places
+
+
+async def test_keys_of_the_body_from_the_list(tmp_path: Path) -> None:
+    """From the list `v`, `w` and `^f` act on the body in sight; where none is, they open it."""
+    async with showing(tmp_path, [a_capture(1, body=DRIFTING)]) as see:
+        await see.shows('"type": "payment.updated"', "! number is documented")
+        await see.press("v")
+        await see.shows("▾ {")
+        await see.press("w")
+        await see.press("3", "v", "v", "v")
+        await see.shows('{"type":"payment.updated","payload"', "pretty")
+        await see.press("ctrl+f", *"AED")
+        assert isinstance(see.pilot.app.focused, Input)
+        await see.press("escape", "escape")
+        assert see.pilot.app.focused is not None
+        assert see.pilot.app.focused.id == "list"
 
 
 @pytest.mark.slow

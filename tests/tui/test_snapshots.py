@@ -45,12 +45,13 @@ IN_LIST = ("✓ valid", "✗ invalid", "drift", "✗ 500")
 SMALL, WIDE = (80, 24), (250, 70)
 
 PICTURES_TAKEN = (
-    Picture(name="list", waits_for=("following",), coloured=(*IN_LIST, "Event", "/.env")),
+    Picture(name="list", waits_for=("following",), coloured=(*IN_LIST, "Exchange", "/.env")),
     Picture(name="list-small", size=SMALL, waits_for=("following",), coloured=("✗ timeout",)),
     Picture(name="list-wide", size=WIDE, keys=("k", "k"), waits_for=("#13 ",), coloured=IN_LIST),
-    Picture(name="list-light", keys=("ctrl+t",), coloured=(*IN_LIST, "Event", "/.env")),
+    Picture(name="list-light", keys=("ctrl+t",), coloured=(*IN_LIST, "Exchange", "/.env")),
     Picture(name="list-marked", keys=("o", "space", "j", "space", "z"), waits_for=("2 marked",)),
-    Picture(name="tab-event", keys=(*["k"] * 9, "enter", "z"), waits_for=("#6 ", "About this type")),
+    Picture(name="tab-exchange", keys=(*["k"] * 9,), waits_for=("#6 ", "no such payment")),
+    Picture(name="tab-about", keys=(*["k"] * 9, "8", "enter", "z"), waits_for=("#6 ", "About this type")),
     Picture(name="tab-body", keys=(*["k"] * 4, "2"), waits_for=("#11 ", '"250.00"')),
     Picture(name="tab-headers", keys=("k", "3"), waits_for=("#14 ", "lean-signature")),
     Picture(name="tab-deliveries", keys=(*["k"] * 9, "4"), waits_for=("#6 ", "no such payment")),

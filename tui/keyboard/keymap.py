@@ -185,8 +185,8 @@ _TABS = tuple(
 )
 
 PLACES: Mapping[str, tuple[Key, ...]] = {
-    "list": (*keys.LIST, *keys.MAIN, *_TABS),
-    "facts": (*keys.PAGE, *keys.MAIN, *_TABS),
+    "list": (*keys.LIST, *keys.BODY_FROM_AFAR, *keys.MAIN, *_TABS),
+    "facts": (*keys.PAGE, *keys.BODY_FROM_AFAR, *keys.MAIN, *_TABS),
     "body": (*keys.BODY, *keys.MAIN, *_TABS),
     "compare": (*keys.SCROLL, *keys.COMPARE),
     "journey": (*keys.STEPS, *keys.JOURNEY),

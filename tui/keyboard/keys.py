@@ -155,6 +155,11 @@ BODY_VIEW: tuple[Key, ...] = (
 
 BODY: tuple[Key, ...] = (*BODY_TEXT, *BODY_VIEW)
 
+BODY_FROM_AFAR: tuple[Key, ...] = tuple(
+    key for key in BODY_VIEW if key.action in ("next_view", "previous_view", "wrap", "find")
+)
+"""Keys of a body that work from the list too."""
+
 MAIN: tuple[Key, ...] = (
     Key(
         "filter.edit", "slash", "edit_filter", "filter", "Filter the list.", "List", True, "/"

@@ -5,7 +5,7 @@ Owns the widgets and their visibility. Its controllers run the actions, and know
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -40,6 +40,7 @@ from tui.screens.help import HelpScreen
 from tui.screens.refusals import RefusalsScreen
 from tui.state.screen_state import ScreenState
 from tui.theme import THEMES
+from tui.widgets.body_view import BodyView
 from tui.widgets.capture_list import CaptureList
 from tui.widgets.detail import Detail
 from tui.widgets.filter_bar import FilterBar
@@ -66,7 +67,10 @@ class MainScreen(Screen[None]):
     AUTO_FOCUS = "#list"
     """Textual would focus the first field, the hidden filter, and the first keys would go there."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings(keys.MAIN), *keys.tab_bindings()]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *keys.bindings((*keys.MAIN, *keys.BODY_FROM_AFAR)),
+        *keys.tab_bindings(),
+    ]
 
     def __init__(self, gateway: Gateway) -> None:
         super().__init__()
@@ -194,8 +198,8 @@ class MainScreen(Screen[None]):
         if key in keys.LIST:
             where = self._list
         elif key in keys.BODY:
-            self._detail.open_body()
-            where = self._detail.body.view if key in keys.BODY_VIEW else self._detail.body.view.text
+            view = self._detail.open_body().view
+            where = view if key in keys.BODY_VIEW else view.text
         await self.app.run_action(key.action, default_namespace=where)
 
     # -- updates -------------------------------------------------------------------------------
@@ -394,6 +398,26 @@ class MainScreen(Screen[None]):
 
     def action_next_difference(self) -> None:
         self._detail_in_sight().next_difference()
+
+    def action_next_view(self) -> None:
+        self._act_on_body(BodyView.action_next_view)
+
+    def action_previous_view(self) -> None:
+        self._act_on_body(BodyView.action_previous_view)
+
+    def action_wrap(self) -> None:
+        self._act_on_body(BodyView.action_wrap)
+
+    def _act_on_body(self, action: Callable[[BodyView], None]) -> None:
+        """Change the view of the body in sight; where none is, only open it: a change would be unseen."""
+        detail = self._detail_in_sight()
+        seen = detail.body_in_sight is not None
+        view = detail.open_body().view
+        if seen:
+            action(view)
+
+    def action_find(self) -> None:
+        self._detail_in_sight().open_body().view.action_find()
 
     def _detail_in_sight(self) -> Detail:
         self.remove_class("-zoom-list")

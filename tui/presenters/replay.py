@@ -16,7 +16,7 @@ from relay.delivery.replay_summary import started_by, summary
 from relay.models import Capture, Delivery, Signature
 from relay.text.json_values import TooDeepError, parsed
 from relay.text.safe import visible
-from tui.presenters.event import sentence
+from tui.presenters.deliveries import sentence
 from tui.presenters.format import Piece, Tone
 
 T = TypeVar("T")

@@ -9,8 +9,8 @@ from relay.lean.catalogue import Confidence, EventType
 from relay.lean.event_docs import field_rows
 from relay.models import Capture, Shape
 from relay.text.safe import visible
+from tui.presenters.about import known_type
 from tui.presenters.blocks import Block, CaptureDetail, Fact, Heading, Hint, Note
-from tui.presenters.event import known_type
 from tui.presenters.format import Tone
 
 _GLYPHS: Mapping[Shape, tuple[str, Tone]] = {
@@ -75,13 +75,17 @@ def _difference(difference: Difference) -> Iterator[Block]:
     yield Fact("received", visible(difference.came), tone)
 
 
-def body_notes(detail: CaptureDetail) -> dict[str, str]:
-    """Path -> note on a difference in the body; not made safe, as the body is not."""
+def body_notes(detail: CaptureDetail, *, short: bool = False) -> dict[str, str]:
+    """Path -> note on a difference in the body; not made safe, as the body is not.
+
+    Args:
+        short: without the level, and without the value, which is in the line itself.
+    """
     if detail.analysis is None:
         return {}
     notes: dict[str, str] = {}
     for each in detail.analysis.shape_result.differences:
-        note = f"{each.level}: {each.words}"
+        note = each.words_without_value if short else f"{each.level}: {each.words}"
         notes[each.path] = f"{notes[each.path]}; {note}" if each.path in notes else note
     return notes
 

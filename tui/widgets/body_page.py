@@ -22,9 +22,14 @@ STRUCTURED = ("pretty", "tree")
 class BodyPage(Vertical):
     """A body. Cursor and folds are kept for the same body; the view is kept for the next ones too."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, short_notes: bool = False) -> None:
+        """
+        Args:
+            short_notes: notes without the value that is in their line.
+        """
         super().__init__()
         self.view = BodyView()
+        self._short_notes = short_notes
         self._shown: tuple[bytes, str, str] | None = None
         self._notes: Mapping[str, str] = {}
         self._wants_mark = False
@@ -42,7 +47,7 @@ class BodyPage(Vertical):
             self._shown, self._notes = body, {}
             self.set_class(not capture.body, "-empty")
             self.view.show(*body)
-        notes = body_notes(detail)
+        notes = body_notes(detail, short=self._short_notes)
         if notes != self._notes:
             self._notes = notes
             self.view.mark(notes)

@@ -15,6 +15,7 @@ from tui.keyboard.keys import Key
 from tui.presenters.blocks import CaptureDetail
 from tui.presenters.format import Piece
 from tui.widgets.body_page import BodyPage
+from tui.widgets.exchange_page import ExchangePage
 from tui.widgets.pages import PAGES, Page
 from tui.widgets.text import content
 
@@ -90,24 +91,35 @@ class Detail(Vertical):
         return next(tab.keys for tab in PAGES if tab.id == self.active)
 
     @property
-    def body(self) -> BodyPage:
-        return cast(BodyPage, self._pages["body"])
+    def body_in_sight(self) -> BodyPage | None:
+        """The body of the capture in the open tab, if that has it."""
+        page = self._pages[self.active]
+        if isinstance(page, ExchangePage):
+            return page.body
+        return page if isinstance(page, BodyPage) else None
 
     def value_at_cursor(self) -> tuple[str, str] | None:
-        """Path and JSON of the value under the body's cursor, while that tab is open."""
-        if self.active != "body" or not self.body.view.is_ready:
+        """Path and JSON of the value under the body's cursor, while a body is in sight."""
+        body = self.body_in_sight
+        if body is None or not body.view.is_ready:
             return None
-        path, value = self.body.view.path_at_cursor(), self.body.view.value_at_cursor()
+        path, value = body.view.path_at_cursor(), body.view.value_at_cursor()
+        if not path and self.active != "body":
+            return None  # The cursor was not moved there.
         return None if path is None or value is None else (path, value)
 
     def next_difference(self) -> None:
         """Go to the next value in the body that differs from Lean's documentation."""
-        self.open_body()
-        self.body.next_difference()
+        self.open_body().next_difference()
 
-    def open_body(self) -> None:
-        self._open("body")
+    def open_body(self) -> BodyPage:
+        """The body in sight; without one, open its tab."""
+        if self.body_in_sight is None:
+            self._open("body")
         self._fill()
+        body = self.body_in_sight
+        assert body is not None
+        return body
 
     def on_tabbed_content_tab_activated(self) -> None:
         self._fill()

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import groupby
 from typing import ClassVar
 
+from rich.cells import cell_len
 from textual.binding import BindingType
 
 from tui.keyboard import keymap, keys
 from tui.keyboard.keymap import Keymap
 from tui.presenters.blocks import Block, CaptureDetail, Fact, Heading, Hint, Lines, Note
-from tui.presenters.format import Tone, wrapped, wrapped_pieces
+from tui.presenters.format import Tone, fit, wrapped, wrapped_pieces
 from tui.widgets.lines import Line, LinesView
 
 NAME_WIDTH = 14
-"""Cells of a fact's name; a longer one moves its value to the right or below."""
+"""Least cells of a fact's name."""
+
+MOST_NAME = 32
+"""Cells of the longest name that has its value next to it; that of a longer one is below it."""
 
 DIM: Tone = "dim"
 
@@ -39,13 +44,30 @@ class FactsPage(LinesView):
 
     def lines_for(self, width: int) -> list[Line]:
         lines: list[Line] = []
-        for block in self._blocks:
-            lines += block_lines(block, width, first=not lines, in_force=keymap.of(self.app))
+        in_force = keymap.of(self.app)
+        for are_facts, run in groupby(self._blocks, lambda block: isinstance(block, Fact)):
+            blocks = list(run)
+            names = name_width(blocks, width) if are_facts else NAME_WIDTH
+            for block in blocks:
+                lines += block_lines(block, width, first=not lines, in_force=in_force, names=names)
         return lines
 
 
-def block_lines(block: Block, width: int, *, first: bool, in_force: Keymap) -> list[Line]:
-    """A block as lines; a heading has an empty line before it unless it is the first."""
+def name_width(facts: Iterable[Block], width: int) -> int:
+    """Cells of the names of facts that follow each other, so that their values have one column."""
+    lengths = (cell_len(fact.name) + 2 for fact in facts if isinstance(fact, Fact))
+    most = min(MOST_NAME, width // 2)
+    return min(max(NAME_WIDTH, *(length for length in lengths if length <= most), 0), width // 2)
+
+
+def block_lines(
+    block: Block, width: int, *, first: bool, in_force: Keymap, names: int = NAME_WIDTH
+) -> list[Line]:
+    """A block as lines; a heading has an empty line before it unless it is the first.
+
+    Args:
+        names: cells of a fact's name.
+    """
     match block:
         case Heading(text, tone):
             lines: list[Line] = [] if first else [[]]
@@ -57,15 +79,14 @@ def block_lines(block: Block, width: int, *, first: bool, in_force: Keymap) -> l
         case Lines(shown):
             return [[("  ", DIM), *part] for line in shown for part in wrapped_pieces(line, width - 2)]
         case Fact(name, value, tone):
-            return _fact(name, value, tone, width)
+            return _fact(name, value, tone, width, names)
 
 
-def _fact(name: str, value: str, tone: Tone, width: int) -> list[Line]:
-    indent = min(max(NAME_WIDTH, len(name) + 2), width // 2)
-    if len(name) + 2 > indent:
+def _fact(name: str, value: str, tone: Tone, width: int, names: int) -> list[Line]:
+    if cell_len(name) + 2 > names:
         below: list[Line] = [[("    ", DIM), (line, tone)] for line in wrapped(value, width - 4)]
         return [*([(line, DIM)] for line in wrapped(name, width)), *below]
     return [
-        [((name if at == 0 else "").ljust(indent), DIM), (line, tone)]
-        for at, line in enumerate(wrapped(value, width - indent))
+        [(fit(name if at == 0 else "", names), DIM), (line, tone)]
+        for at, line in enumerate(wrapped(value, width - names))
     ]

@@ -13,14 +13,15 @@ from textual.widget import Widget
 
 from tui.keyboard import keys
 from tui.keyboard.keys import Key
+from tui.presenters.about import about
 from tui.presenters.blocks import CaptureDetail
 from tui.presenters.client import client
 from tui.presenters.deliveries import deliveries
-from tui.presenters.event import event
 from tui.presenters.headers import headers
 from tui.presenters.shape import shape
 from tui.presenters.signature import signature
 from tui.widgets.body_page import BodyPage
+from tui.widgets.exchange_page import ExchangePage
 from tui.widgets.facts_page import FactsPage
 
 
@@ -43,11 +44,12 @@ class Tab:
 
 
 PAGES: tuple[Tab, ...] = (
-    Tab("event", "Event", lambda: FactsPage(event)),
+    Tab("exchange", "Exchange", ExchangePage, keys.BODY),
     Tab("body", "Body", BodyPage, keys.BODY),
     Tab("headers", "Headers", lambda: FactsPage(headers)),
     Tab("deliveries", "Deliveries", lambda: FactsPage(deliveries)),
     Tab("shape", "Shape", lambda: FactsPage(shape)),
     Tab("signature", "Signature", lambda: FactsPage(signature)),
     Tab("client", "Client", lambda: FactsPage(client)),
+    Tab("about", "About", lambda: FactsPage(about)),
 )

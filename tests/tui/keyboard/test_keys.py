@@ -80,14 +80,14 @@ async def test_help_is_that_of_the_place(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 async def test_palette_does_what_keys_do(tmp_path: Path) -> None:
-    """From the list, a body's key by its name opens the body; what cannot be done says why."""
+    """From the list, a body's key by its name acts on the body; what cannot be done says why."""
     async with showing(tmp_path, [a_capture(1)]) as see:
         await see.shows("#1 ")
         await see.press("ctrl+p", *"next view")
         await wait_for(see.pilot, lambda: isinstance(see.pilot.app.screen, CommandPalette), "the palette")
         await see.shows("View  v")
         await see.press("enter")
-        await see.shows("pretty", "tree")
+        await see.shows("▾ {")
         await see.press("ctrl+p", *"configured targets")
         await see.shows("Replay  r")
         await see.press("enter")

@@ -8,7 +8,9 @@ import pytest
 
 from tests.support.factories import a_capture, a_delivery, insert, insert_all
 from tests.support.screen import showing
+from tui.main.screen import MainScreen
 from tui.screens.dialogs import Confirm
+from tui.state.screen_state import ScreenState
 
 
 @pytest.mark.slow
@@ -126,6 +128,7 @@ async def test_marking_goes_down(tmp_path: Path) -> None:
 async def test_a_row_says_what_happened(tmp_path: Path) -> None:
     """The telling fields are in the row; `h` hides them, and they stay hidden the next time."""
     async with showing(tmp_path, [a_capture(1)], size=(120, 30)) as see:
+        await see.press("3")  # The body has the status too.
         await see.shows("summary", " PENDING_WITH_BANK  ")
         await see.press("h")
         await see.shows_no("PENDING_WITH_BANK")
@@ -150,3 +153,15 @@ async def test_all_and_ranges_are_marked(tmp_path: Path) -> None:
         await see.shows_no("marked")
         await see.press("shift+up")
         await see.shows("2 marked")
+
+
+async def test_the_first_tab_is_the_exchange(tmp_path: Path) -> None:
+    """The body is in sight at once; a saved tab that is no more opens the exchange too."""
+    for old in ("", "event"):
+        saved = tmp_path / old
+        saved.mkdir(exist_ok=True)
+        async with showing(saved, [a_capture(1, deliveries=(a_delivery(1),))]) as see:
+            screen = see.pilot.app.screen
+            assert isinstance(screen, MainScreen)
+            screen._restore(ScreenState(tab=old))
+            await see.shows('"currency": "AED"', "localhost:3000", "✓ 200 in 42 ms: Lean would count")

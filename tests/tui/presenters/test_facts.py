@@ -11,16 +11,17 @@ import pytest
 
 from relay.config import SecretSource, Settings
 from relay.lean.signature import sign
-from relay.models import Attempt, Capture, Event, Shape, Signature
+from relay.models import Answer, Attempt, Capture, Event, Shape, Signature
 from relay.store.read.reader import Reader
 from relay.text.safe import visible
 from tests.support.factories import BODY, NOON, a_capture, a_delivery, insert_all, insert_attempt, new_log
 from tui.gateway import capture_details
 from tui.keyboard.keymap import USUAL
+from tui.presenters.about import about
 from tui.presenters.blocks import Block, CaptureDetail, Fact, Heading, Hint, Lines, Note
 from tui.presenters.client import client
 from tui.presenters.deliveries import deliveries as deliveries_tab
-from tui.presenters.event import event
+from tui.presenters.exchange import facts, remarks, responses, summary
 from tui.presenters.headers import headers
 from tui.presenters.shape import body_notes, shape
 from tui.presenters.signature import signature
@@ -106,20 +107,19 @@ def test_each_difference_with_what_was_expected(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("type_", "shape_", "says"),
     [
-        ("payment.updated", Shape.DOCUMENTED, "shape: documented\n"),
-        ("bank.availability.new", Shape.DOCUMENTED, "shape: as expected, undocumented\n"),
-        ("bank.availability.new", Shape.DRIFT, "shape: drift, undocumented\n"),
-        ("no.such", Shape.UNKNOWN, "shape: unknown\n"),
+        ("payment.updated", Shape.DOCUMENTED, "✓ documented"),
+        ("bank.availability.new", Shape.DOCUMENTED, "≈ as expected, undocumented"),
+        ("bank.availability.new", Shape.DRIFT, "≠ drift, undocumented"),
+        ("no.such", Shape.UNKNOWN, "? unknown"),
     ],
 )
 def test_undocumented_is_never_called_documented(
     tmp_path: Path, type_: str, shape_: Shape, says: str
 ) -> None:
-    """The tab *Event* says one thing of a type that Lean does not document, at its shape and below."""
+    """The tabs say one thing of a type that Lean does not document: in its shape and in *About*."""
     found = detail(tmp_path, [a_capture(1, event=Event(type=type_), shape=shape_)])
-    text = said(event(found))
-    assert says in text
-    assert ("Lean documents this type." in text) is (type_ == "payment.updated")
+    assert says in [text for text, _ in facts(replace(found, analysis=None), 200)]
+    assert ("Lean documents this type." in said(about(found))) is (type_ == "payment.updated")
 
 
 def test_stored_shape_that_is_no_longer_so(tmp_path: Path) -> None:
@@ -175,7 +175,7 @@ def test_which_try_it_is(tmp_path: Path) -> None:
         a_capture(1, deliveries=(failed,)),
         a_capture(2, received_at=NOON + timedelta(seconds=61), repeat_of=1),
     ]
-    text = said(event(detail(tmp_path, captures)))
+    text = said(about(detail(tmp_path, captures)))
     assert "2 captures of this event; this one: attempt 2 of 7, 1 min after the first" in text
     assert "500 retry" in text
     assert "ALARM" not in text
@@ -184,25 +184,82 @@ def test_which_try_it_is(tmp_path: Path) -> None:
 def test_other_bytes_are_an_alarm(tmp_path: Path) -> None:
     """The same event with another body is an alarm that names what differs, digits kept."""
     other = a_capture(2, repeat_of=1, body=BODY.replace(b"100.50", b"100.5"), event=a_capture().event)
-    text = said(event(detail(tmp_path, [a_capture(1), other])))
+    text = said(about(detail(tmp_path, [a_capture(1), other])))
     assert "ALARM: other bytes than 1" in text
     assert "body payload.amount: 100.50 in 1, 100.5 here" in text
 
 
 def test_of_many_replays_the_newest(tmp_path: Path) -> None:
-    """A capture that was sent again and again tells of the last times, and how many there were."""
+    """A capture that was replayed again and again shows the last replays, and the number of the others."""
     deliveries = tuple(
         a_delivery(number, kind="replay", target=f"http://x/{number}") for number in range(1, 81)
     )
     found = detail(tmp_path, [a_capture(1, deliveries=(a_delivery(81), *deliveries))])
-    text = said(event(found))
-    assert "Replayed 80 times; these are the last 3." in text
-    assert "http://localhost:3000 answered 200" in text
-    assert text.count("(replay)") == 3
-    assert "http://x/80 (replay)" in text
     text = said(deliveries_tab(found))
     assert "31 earlier deliveries are left out" in text
-    assert "replay to http://x/80" in text
+    assert text.index("replay to http://x/80") < text.index("replay to http://x/79")
+    assert "".join(word for word, _ in summary(found)) == "81 attempts · live ✓ 200 · replay ✓ 200"
+
+
+def test_the_newest_attempt_is_on_top(tmp_path: Path) -> None:
+    """In *Deliveries* a replay is above the live delivery, and a body above the headers of its response."""
+    live = an_attempt(status=500, headers=(("Server", "dev"),), body=b'{"error":"locked"}', body_size=18)
+    replay = an_attempt(id=2, delivery_id=2, kind="replay", status=200, verdict="delivered", headers=())
+    capture = a_capture(1, deliveries=(a_delivery(1, attempts=0), a_delivery(2, attempts=0, kind="replay")))
+    text = said(deliveries_tab(detail(tmp_path, [capture], attempts=(live, replay))))
+    places = [text.index(part) for part in ("replay to", "✓ 200", "live to", "✗ 500", '"locked"', "Server")]
+    assert places == sorted(places)
+    assert text.count("500") == 1
+
+
+def test_a_wait_is_said_once(tmp_path: Path) -> None:
+    """A delivery that waits for a target that is down says so in one word."""
+    waiting = a_delivery(
+        1,
+        state="queued",
+        attempts=0,
+        verdict=None,
+        status=None,
+        outcome=None,
+        reason="waits: connection refused",
+    )
+    text = said(deliveries_tab(detail(tmp_path, [a_capture(1, deliveries=(waiting,))])))
+    assert text == "live to http://localhost:3000\n… Waiting: connection refused."
+
+
+def test_a_replay_does_not_hide_the_live_response(tmp_path: Path) -> None:
+    """The newest response comes first, the live one after it; the line of facts has the live one."""
+    failed = a_delivery(1, status=500, verdict="retry", attempts=0, elapsed_ms=3.0)
+    capture = a_capture(1, deliveries=(failed, a_delivery(2, kind="replay", attempts=0)))
+    live = an_attempt(status=500, headers=(), body=b"locked")
+    replay = an_attempt(id=2, delivery_id=2, kind="replay", status=200, verdict="delivered", headers=())
+    found = detail(tmp_path, [capture], attempts=(live, replay))
+    text = said(responses(found))
+    assert text.index("✓ 200 in 5 ms, replay") < text.index("✗ 500 in 5 ms, live") < text.index("locked")
+    assert "".join(word for word, _ in summary(found)) == "2 attempts · live ✗ 500 · replay ✓ 200"
+    assert "✗ 500 in 5 ms: Lean would retry" in [word for word, _ in facts(found, 200)]
+
+
+def test_facts_in_any_width(tmp_path: Path) -> None:
+    """Where the line of facts does not fit, its words get shorter from the left, and none is lost."""
+    body = BODY.replace(b"100.50", b'"100.50"')
+    found = detail(tmp_path, [a_capture(1, body=body, deliveries=(a_delivery(1),), signed_by="default",
+                                        signature=Signature.VALID)])  # fmt: skip
+    lines = ["".join(text for text, _ in facts(found, width)) for width in (200, 70, 50, 10)]
+    assert lines[0].startswith("✓ valid by default   ≠ drift: 1 warning   ")
+    assert lines[0].endswith("✓ 200 in 42 ms: Lean would count this as delivered")
+    assert lines[-1] == f"✓ valid   ≠ 1 warning   {len(body)} B   ✓ 200 in 42 ms"
+
+
+def test_remarks_of_the_exchange(tmp_path: Path) -> None:
+    """Other bytes, an answer on purpose and a note are said above the body, one line each."""
+    other = a_capture(
+        2, repeat_of=1, body=BODY.replace(b"100.50", b"100.5"), event=a_capture().event, note="look",
+        answer=Answer(status=500, on_purpose="--respond 500"),
+    )  # fmt: skip
+    found = detail(tmp_path, [a_capture(1), other])
+    lines = ["".join(text for text, _ in line) for line in remarks(found)]
+    assert [line[:9] for line in lines] == ["✗ ALARM: ", "! The rel", "✎ look"]
 
 
 def test_passport(tmp_path: Path) -> None:
@@ -222,7 +279,7 @@ def test_passport(tmp_path: Path) -> None:
     assert "subject: CN=lean" in text
 
 
-@pytest.mark.parametrize("tab", [event, headers, deliveries_tab, shape, signature, client])
+@pytest.mark.parametrize("tab", [about, responses, headers, deliveries_tab, shape, signature, client])
 def test_hostile_text_is_made_safe(tmp_path: Path, tab: Any) -> None:
     """Whatever a caller, a backend or a certificate wrote, no tab hands on a character that acts."""
     bad = "\x1b]0;x\x07\u202e[@click=app.quit]"

@@ -1,4 +1,4 @@
-"""The tab *Event*: the event, its deliveries, and the documentation of its type."""
+"""The tab *About*: the event, its retries, and the documentation of its type."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ from collections.abc import Iterator
 
 from relay.analysis.retries import EventRetries
 from relay.lean.catalogue import Confidence, EventType, catalogue
-from relay.models import Capture, Delivery, Origin, Shape
-from relay.text.captures import shape_words
+from relay.models import Capture, Origin
 from relay.text.safe import latin1_shown, visible, visible_start
-from relay.text.units import format_bytes, format_ms, format_time
+from relay.text.units import format_ms, format_time
 from tui.presenters.blocks import Block, CaptureDetail, Fact, Heading, Note
-from tui.presenters.format import SIGNATURES, Tone
+from tui.presenters.format import Tone
 
 _KNOWN = {
     Confidence.DOCUMENTED: "Lean documents this type.",
@@ -30,54 +29,13 @@ _ORIGINS = {
     Origin.IMPORTED: "Imported from a file, not received here.",
 }
 
-MOST_REPLAYS = 3
-"""Replays listed at the top, the newest."""
 
-
-def event(detail: CaptureDetail) -> Iterator[Block]:
-    """The capture at a glance."""
-    capture = detail.capture
-    yield from _verdict(capture)
+def about(detail: CaptureDetail) -> Iterator[Block]:
+    """Everything about the event that the row and the exchange do not show."""
     yield from _marks(detail)
-    yield from _facts(capture)
+    yield from _facts(detail.capture)
     yield from _all_captures(detail)
-    yield from _type(capture)
-
-
-def _verdict(capture: Capture) -> Iterator[Block]:
-    if not capture.deliveries:
-        yield Note("Stored and answered; not forwarded to any target.", "dim")
-    shown = [each for each in capture.deliveries if each.kind == "live"]
-    replayed = [each for each in capture.deliveries if each.kind != "live"]
-    if len(replayed) > MOST_REPLAYS:
-        yield Note(f"Replayed {len(replayed):,} times; these are the last {MOST_REPLAYS}.", "dim")
-    for delivery in (*shown, *replayed[-MOST_REPLAYS:]):
-        text, tone = sentence(delivery)
-        yield Note(text, tone)
-
-
-def sentence(delivery: Delivery) -> tuple[str, Tone]:
-    """The state of a delivery, in a sentence."""
-    kind = "" if delivery.kind == "live" else f" ({visible(delivery.kind)})"
-    to = f"{visible(delivery.target)}{kind}"
-    took = "" if delivery.elapsed_ms is None else f" in {format_ms(delivery.elapsed_ms)}"
-    reason = f": {visible(delivery.reason)}" if delivery.reason else ""
-    if delivery.state == "parked":
-        return f"‖ Parked for {to}{reason}. It is not sent automatically.", "warn"
-    if not delivery.attempts:
-        doing = "Sending to" if delivery.state == "sending" else "Waiting for"
-        return f"… {doing} {to}{reason}.", "accent"
-    came = (
-        f"answered {delivery.status}{took}"
-        if delivery.status is not None
-        else f"did not respond ({visible(delivery.error or delivery.outcome or '?')})"
-    )
-    attempt = "" if delivery.attempts == 1 else f" on attempt {delivery.attempts}"
-    if delivery.verdict == "delivered":
-        return f"✓ {to} {came}{attempt}: Lean would count this as delivered.", "good"
-    if delivery.verdict == "retry":
-        return f"✗ {to} {came}{attempt}: Lean would retry.", "bad"
-    return f"– {to} {came}{attempt}{reason}.", "dim"
+    yield from _type(detail.capture)
 
 
 def _marks(detail: CaptureDetail) -> Iterator[Block]:
@@ -143,13 +101,7 @@ def _facts(capture: Capture) -> Iterator[Block]:
         yield Note("The body is not a JSON object with Lean's envelope.", "warn")
     yield Fact("request", f"{visible(capture.method)} {latin1_shown(capture.target)}")
     yield Fact("received", format_time(capture.received_at))
-    glyph, tone = SIGNATURES[capture.signature]
-    by = f" by {visible(capture.signed_by)}" if capture.signed_by else ""
-    yield Fact("signature", f"{glyph} {capture.signature}{by}", tone)
-    if capture.shape is not None:
-        words = shape_words(capture.shape, capture.undocumented)
-        yield Fact("shape", words, "good" if words == Shape.DOCUMENTED else "warn")
-    yield Fact("body", f"{format_bytes(len(capture.body))}, sha256 {visible(capture.body_sha256[:16])}…")
+    yield Fact("sha256", f"{visible(capture.body_sha256[:16])}…")
 
 
 def _type(capture: Capture) -> Iterator[Block]:

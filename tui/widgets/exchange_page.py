@@ -1,0 +1,82 @@
+"""The tab *Exchange*: what came in and what the backend responded, next to each other."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from textual import events
+from textual.app import ComposeResult, RenderResult
+from textual.containers import Container, Vertical
+from textual.content import Content
+from textual.widget import Widget
+
+from tui.presenters import exchange
+from tui.presenters.blocks import CaptureDetail
+from tui.presenters.format import Piece
+from tui.widgets.body_page import BodyPage
+from tui.widgets.facts_page import FactsPage
+from tui.widgets.text import content
+
+BESIDE = 108
+"""From this many cells on, body and response are side by side."""
+
+
+class ExchangePage(Vertical):
+    """A line of facts, the body of the capture, and the responses to it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._facts = ExchangeFacts()
+        self.body = BodyPage(short_notes=True)
+        self._responses = FactsPage(exchange.responses)
+
+    def compose(self) -> ComposeResult:
+        yield self._facts
+        with Container(classes="exchange--panes"):
+            yield self.body
+            yield self._responses
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.set_class(event.size.width >= BESIDE, "-beside")
+
+    def show(self, detail: CaptureDetail) -> None:
+        """Show a capture."""
+        self._facts.show(detail)
+        self.body.show(detail)
+        self._responses.show(detail)
+        source: Piece = exchange.source(detail), "plain"
+        summary = [(" · ", "dim"), *exchange.summary(detail)] if detail.attempts else []
+        self._responses.border_title = content([source, *summary])
+
+    def focus(self, scroll_visible: bool = True) -> Self:
+        """Focus the body."""
+        self.body.focus(scroll_visible)
+        return self
+
+
+class ExchangeFacts(Widget):
+    """Facts about a capture: a line, and one for each remark."""
+
+    DEFAULT_CSS = """
+    ExchangeFacts { height: 1; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._detail: CaptureDetail | None = None
+        self._remarks: list[Content] = []
+
+    def show(self, detail: CaptureDetail) -> None:
+        """Show a capture's facts."""
+        self._detail = detail
+        self._remarks = [content(line) for line in exchange.remarks(detail)]
+        height = 1 + len(self._remarks)
+        if height != self.size.height:  # An assignment lays out the screen.
+            self.styles.height = height
+        self.refresh()
+
+    def render(self) -> RenderResult:
+        if self._detail is None:
+            return Content("")
+        facts = content(exchange.facts(self._detail, self.content_size.width))
+        return Content("\n").join([facts, *self._remarks])
