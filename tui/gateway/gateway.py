@@ -199,11 +199,13 @@ class Gateway:
     def _seen_values(self) -> FilterValues:
         with self._one_detail:
             found = seen_values(self._details)
-        named = [source.name for source in self.settings.secrets]
-        return found | {
-            "type": with_parents(found["type"]),
-            "signed": list(dict.fromkeys([*named, *found["signed"]])),
-        }
+        # Beyond the captures that are read anyway nothing is counted, so a share is named as one.
+        share = "" if found.is_all else f" of the newest {found.counted:,}"
+        counts = found.counts | {"type": with_parents(found.counts["type"])}
+        counts["signed"] = {source.name: 0 for source in self.settings.secrets} | counts["signed"]
+        return {
+            key: {value: f"{count:,}{share}" for value, count in of.items()} for key, of in counts.items()
+        } | {key: dict.fromkeys(values, "") for key, values in found.names.items()}
 
     def stop_search(self) -> None:
         """End a search that runs in a thread, within a millisecond."""

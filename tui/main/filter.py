@@ -103,6 +103,11 @@ class FilterController:
         if self._writing is not None:
             self._writing.stop()
 
+    @property
+    def is_pending(self) -> bool:
+        """Whether the text in the bar is not applied yet: it is unfinished, or wrong."""
+        return self._bar.enabled and self._bar.shown_text.strip() != self._pane.filter_text.strip()
+
     # -- applying ------------------------------------------------------------------------------
 
     def apply(self, text: str) -> bool:

@@ -231,15 +231,20 @@ class MainScreen(Screen[None]):
     def on_cursor_list_moved(self) -> None:
         browser = self._browser
         self._head.show(self._list.columns_now(), newest_first=browser.listing.newest_first)
+        self._show_counts()
+        self._bar.busy = browser.is_searching
+        self._reading.show(self._list.row(browser.listing.cursor))
+
+    def _show_counts(self) -> None:
+        browser = self._browser
         self._foot.show(
             browser.listing,
             browser.filter_search,
             total=browser.total,
             events=browser.events,
             exact=browser.is_counted,
+            pending=self._filter.is_pending,
         )
-        self._bar.busy = browser.is_searching
-        self._reading.show(self._list.row(browser.listing.cursor))
 
     @work(exclusive=True, group="status")
     async def _look(self) -> None:
@@ -359,9 +364,11 @@ class MainScreen(Screen[None]):
 
     def on_filter_bar_edited(self, event: FilterBar.Edited) -> None:
         self._filter.edited(event.text, half=event.half)
+        self._show_counts()
 
     def on_filter_bar_left(self, event: FilterBar.Left) -> None:
         self._filter.left(cleared=event.cleared)
+        self._show_counts()
 
     def on_filter_bar_stop_wanted(self) -> None:
         self._browser.stop_search()

@@ -13,8 +13,9 @@ from relay.filters.operators import OPERATORS
 from relay.filters.tree import Leaf
 from relay.text.safe import visible
 
-FilterValues = Mapping[str, Sequence[str]]
-"""Key of the filter -> values in the database, the most frequent first."""
+FilterValues = Mapping[str, Mapping[str, str]]
+"""Key of the filter -> values in the database, the most frequent first -> how many captures have it, in
+words; empty where that is not known."""
 
 LONGEST_VALUE = 120
 """Characters; longer values are not offered."""
@@ -126,15 +127,16 @@ def _values(key: str, begun: str, seen: FilterValues) -> Iterator[Choice]:
         return
     words: Sequence[str] = getattr(operator, "words", ())
     folded = begun.casefold()
+    known = seen.get(code, {})
     for word in words:
         if word.startswith(folded):
-            yield Choice(f"{key}:{word}", "")
-    found = [value for value in seen.get(code, ()) if value not in words and _is_fit(value)]
+            yield Choice(f"{key}:{word}", known.get(word, ""))
+    found = [value for value in known if value not in words and _is_fit(value)]
     first = [value for value in found if value.casefold().startswith(folded)]
     # A part from the middle of a value matches too: `upd` in `payment.updated`.
     within = [value for value in found if value not in first and folded and folded in value.casefold()]
     for value in (*first, *within):
-        yield Choice(f"{key}:{quoted(value)}", "")
+        yield Choice(f"{key}:{quoted(value)}", known[value])
 
 
 def _is_fit(value: str) -> bool:
@@ -149,12 +151,19 @@ def quoted(value: str) -> str:
     return f'"{inside}"'
 
 
-def with_parents(types: Sequence[str]) -> list[str]:
-    """Event types with their parents: `payment` before `payment.updated`."""
-    found: dict[str, None] = {}
+def with_parents(types: Mapping[str, int]) -> dict[str, int]:
+    """Event types with their parents, `payment` before `payment.updated`, and the captures of all below them.
+
+    Args:
+        types: captures of exactly this type.
+    """
+    found: dict[str, int] = {}
     for type_ in types:
         head, dot, _ = type_.rpartition(".")
-        if dot:
-            found.setdefault(head.partition(".")[0])
-        found.setdefault(type_)
-    return list(found)
+        for name in (head.partition(".")[0], type_) if dot else (type_,):
+            if name not in found:
+                below = f"{name}.".casefold()
+                found[name] = sum(
+                    count for each, count in types.items() if f"{each}.".casefold().startswith(below)
+                )
+    return found

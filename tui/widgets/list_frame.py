@@ -78,6 +78,7 @@ class ListFoot(Widget):
         total: int,
         events: int | None,
         exact: bool,
+        pending: bool,
     ) -> None:
         """Show the counts.
 
@@ -86,11 +87,21 @@ class ListFoot(Widget):
             total: captures in the database.
             events: number of different events; None where it is not known.
             exact: whether the total is exact; otherwise it is an upper bound.
+            pending: whether another filter is written and not applied yet.
         """
         written = keymap.of(self.app).written
         follow, stop = written("list.follow"), written("look.back")
         self._pieces = tuple(
-            counted(listing, filter_search, total=total, events=events, exact=exact, follow=follow, stop=stop)
+            counted(
+                listing,
+                filter_search,
+                total=total,
+                events=events,
+                exact=exact,
+                pending=pending,
+                follow=follow,
+                stop=stop,
+            )
         )
 
     def render(self) -> RenderResult:
@@ -104,6 +115,7 @@ def counted(
     total: int,
     events: int | None,
     exact: bool,
+    pending: bool,
     follow: str,
     stop: str,
 ) -> Iterator[Piece]:
@@ -116,15 +128,19 @@ def counted(
             yield f", {events:,} {'event' if events == 1 else 'events'}", "plain"
     else:
         # Before the end, the number of captures among the checked ids is not known.
-        whole = filter_search.done and not filter_search.stopped and exact and total
+        whole = filter_search.done and not filter_search.stopped and exact and total and not pending
         share = f" ({count / total:.1%})" if whole else ""
         yield f"{count:,} {'matches' if count == 1 else 'match'}{share}", "strong"
-        if filter_search.stopped:
+        if pending:
+            pass  # The progress would seem to be that of the filter in the bar.
+        elif filter_search.stopped:
             yield f" · stopped at #{filter_search.scanned_to:,}", "warn"
         elif filter_search.done:
             yield f" of {at_most}{total:,} · all scanned", "dim"
         else:
             yield f" · scanned back to #{filter_search.scanned_to:,} …, {stop} stops", "accent"
+    if pending:
+        yield " · the filter is not applied yet", "warn"
     if listing.following:
         yield " · following", "good"
     elif listing.unseen:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -276,6 +276,30 @@ async def test_half_a_word_is_no_fault(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+async def test_half_a_value_is_not_applied_yet(tmp_path: Path) -> None:
+    """Until a filter is finished or right, the counts are not shown as if they were its own."""
+    async with showing(tmp_path, captures()) as see:
+        await write(see, "sig:inv")
+        text = await see.shows("100 captures", "the filter is not applied yet")
+        assert "match" not in text
+        await write_on(see, "alid")
+        text = await see.shows("10 match (10.0%) of 100 · all scanned")
+        assert "not applied yet" not in text
+        await write_on(see, "x")
+        await see.shows("10 match · the filter is not applied yet")
+        await see.press("backspace", "enter")
+        await see.shows("10 match (10.0%) of 100 · all scanned")
+
+
+@pytest.mark.slow
+async def test_values_come_with_counts(tmp_path: Path) -> None:
+    """Beside a value stands how many captures have it."""
+    async with showing(tmp_path, captures()) as see:
+        await write(see, "sig:")
+        await see.shows("sig:valid      90", "sig:invalid    10", "sig:missing    0")
+
+
+@pytest.mark.slow
 async def test_earlier_filters(tmp_path: Path) -> None:
     """Arrow up in an empty bar brings filters back, the newest first; arrow down goes forth again."""
     async with showing(tmp_path, captures()) as see:
@@ -451,6 +475,25 @@ def test_a_wrong_filter_changes_nothing(tmp_path: Path) -> None:
         assert filter.add_to(state).filter == "sig:valid"
         filter.left(cleared=True)
         assert (bar.has_error, pane.applied, pane.focused) == (False, "", 1)
+
+
+def test_what_is_not_applied_yet(tmp_path: Path) -> None:
+    """A text that waits for a pause, or is wrong; not one that is applied, turned off or gone."""
+    with a_filter(tmp_path) as (_, bar, _, filter):
+
+        def pending_after(act: Callable[[], object]) -> bool:
+            act()
+            return filter.is_pending
+
+        assert not pending_after(lambda: None)
+        bar.put("sig:in")
+        assert pending_after(lambda: filter.edited(bar.text, half=True))
+        assert pending_after(lambda: filter.apply(bar.text))
+        bar.put("sig:invalid ")
+        assert not pending_after(lambda: filter.apply(bar.text))
+        assert pending_after(lambda: bar.put("sig:valid"))
+        assert not pending_after(filter.switch)
+        assert not pending_after(filter.clear)
 
 
 def test_off_on_and_gone(tmp_path: Path) -> None:

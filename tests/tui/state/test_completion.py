@@ -11,14 +11,15 @@ from hypothesis import strategies as st
 from relay.filters import parse
 from relay.filters.operators import OPERATORS
 from tests.support.factories import a_capture
-from tui.state.completion import Completion, complete, quoted, with_parents
+from tui.state.completion import Choice, Completion, complete, quoted, with_parents
 
 SEEN = {
-    "type": ["payment", "payment.updated", "payment.created", "results.ready"],
-    "path": ["/webhooks/lean", '/odd path"(x)', "/hostile\x1b[2J", "/*"],
-    "method": ["POST", "GET"],
-    "status": ["200", "500"],
-    "signed": ["sandbox"],
+    "type": {"payment": "7", "payment.updated": "4", "payment.created": "3", "results.ready": "1"},
+    "path": {"/webhooks/lean": "6", '/odd path"(x)': "1", "/hostile\x1b[2J": "1", "/*": "1"},
+    "method": {"POST": "8", "GET": "1"},
+    "status": {"200": "", "500": ""},
+    "signed": {"sandbox": "5"},
+    "sig": {"valid": "5", "invalid": "1 of the newest 20,000"},
 }
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -114,10 +115,26 @@ def test_nothing_raises(text: str, cursor: int) -> None:
 
 
 def test_types_come_with_what_is_above_them() -> None:
-    """`payment` is offered before `payment.updated`, once."""
-    assert with_parents(["payment.updated", "payment.created", "ready"]) == [
-        "payment",
-        "payment.updated",
-        "payment.created",
-        "ready",
+    """`payment` is offered before `payment.updated`, with all captures that the filter would find."""
+    types = {"payment.updated": 4, "payment.created": 2, "ready": 3, "payment": 1, "payment.updated.x": 5}
+    assert list(with_parents(types).items()) == [
+        ("payment", 12),
+        ("payment.updated", 9),
+        ("payment.created", 2),
+        ("ready", 3),
+        ("payment.updated.x", 5),
     ]
+
+
+def test_values_come_with_their_counts() -> None:
+    """Fixed words and values of the database, where the count is known."""
+    helps = {choice.text: choice.help for text in ("sig:", "type:", "status:") for choice in _choices(text)}
+    assert helps["sig:valid"] == "5"
+    assert helps["sig:invalid"] == "1 of the newest 20,000"
+    assert helps["sig:missing"] == ""
+    assert helps["type:payment"] == "7"
+    assert helps["status:200"] == ""
+
+
+def _choices(text: str) -> tuple[Choice, ...]:
+    return complete(text, len(text), SEEN).choices
