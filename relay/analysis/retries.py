@@ -20,6 +20,9 @@ from relay.text.units import format_duration
 OTHER_BYTES = " with OTHER BYTES"
 """Added to a retry whose body differs from the first one's."""
 
+AT_ONCE = timedelta(seconds=1)
+"""A repeat sooner than this was sent twice, not late or early: Lean's minutes are no question."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetriedCapture:
@@ -48,6 +51,8 @@ class RetriedCapture:
             )
         if self.number == 1:
             return "the first of this event"
+        if self.after_first < AT_ONCE:
+            return f"repeated {after} after the first"
         if self.scheduled is None or self.scheduled == 1:
             return f"repeated {after} after the first, which does not fit Lean's schedule"
         return f"attempt {self.scheduled} of {ATTEMPTS}, {after} after the first, as Lean's schedule says"

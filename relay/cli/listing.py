@@ -24,8 +24,6 @@ from relay.text.safe import visible
 
 LIMIT = 50
 
-"""The filter's table for the end of `--help`."""
-
 
 @click.command("list", cls=FilterCommand)
 @click.argument("selection", nargs=-1)
@@ -40,7 +38,8 @@ def list_command(
     """List captures, the newest 50, oldest first: `list`, `list 12..20`, `list type:payment sig:invalid`.
 
     SELECTION is ids (12, 12..20, latest), a Lean event_id, or a filter. The columns are id, time,
-    event type, signature, size, the relay's response, and anything unusual.
+    event type, signature, size, the relay's response, those of backends, and anything unusual; a terminal
+    gets a line with their names.
     """
     exclude("--all", "--limit")
     needs("--reveal", "--json")
@@ -59,6 +58,8 @@ def list_command(
             if invocation.json:
                 print_json(capture_as_json(capture, settings, reveal=reveal))
             else:
+                if shown == 1 and sys.stdout.isatty():
+                    click.echo(columns.heading(capture))
                 click.echo(columns.line(capture))
         sys.stdout.flush()
     if not shown:

@@ -129,6 +129,19 @@ class Columns:
         others = 64 if reader.has_deliveries() else 56
         self._what_width = 34 if self._width is None else max(16, min(34, self._width - others))
 
+    def heading(self, first: Capture) -> str:
+        """The names of the columns, over the line of the first capture."""
+        self._dated = local(first.received_at).date() != self._today
+        cells = [
+            "id".rjust(self._id_width),
+            "time".ljust(23 if self._dated else 12),
+            "event".ljust(self._what_width),
+            "signature",
+            "size".rjust(9),
+            "relay -> backend" if self._reader.has_deliveries() else "relay",
+        ]
+        return self._cut("  ".join(cells))
+
     def line(self, capture: Capture) -> str:
         """`12  08:15:30.123  payment.updated  valid  412 B  200  repeat of 9`."""
         at = local(capture.received_at)
@@ -147,7 +160,9 @@ class Columns:
             *filter(None, [outcomes(capture.deliveries)]),
             ", ".join(_remarks(capture, other_bytes=has_other_bytes(self._reader, capture))),
         ]
-        line = "  ".join(cells).rstrip()
+        return self._cut("  ".join(cells).rstrip())
+
+    def _cut(self, line: str) -> str:
         return line if self._width is None or len(line) <= self._width else line[: self._width - 1] + "…"
 
 

@@ -20,6 +20,16 @@ def response(status: int | None, reason: str | None) -> str:
     return str(status) if status is not None else reason or "no response"
 
 
+def relay_response(status: int | None, reason: str | None) -> str:
+    """The relay's own response to a post: `relay took it: 200`, `relay answered 503`; untrusted text.
+
+    An arrow is for the response of a backend.
+    """
+    if status is None:
+        return response(None, reason)
+    return f"relay {'took it:' if status == 200 else 'answered'} {status}"
+
+
 def attempt_outcome(attempt: Attempt) -> str:
     """Result of an attempt: `500 in 41 ms`, or the reason for no response; safe to show."""
     if attempt.status is None:

@@ -8,7 +8,7 @@ from textual.notifications import SeverityLevel
 
 from relay.errors import RelayError
 from relay.lean.catalogue import catalogue
-from relay.text.captures import response
+from relay.text.captures import relay_response
 from relay.text.safe import visible
 from relay.text.units import format_ms
 from tui.main.context import CaptureContext, act, no_engine
@@ -100,9 +100,9 @@ class EngineController:
         except RelayError as error:
             self._context.ui.failed(error)
             return
-        came = response(post.status, post.error)
+        came = relay_response(post.status, post.error)
         unsigned = "" if post.signed else ", unsigned: no webhook secret is set"
-        text = f"{type_} -> {came} in {format_ms(post.elapsed_s * 1000)}{unsigned}"
+        text = f"{type_}: {came} in {format_ms(post.elapsed_s * 1000)}{unsigned}"
         severity: SeverityLevel = "information" if post.verdict.word == "delivered" else "error"
         self._context.ui.show_notice(visible(text), title="Sample", severity=severity)
 

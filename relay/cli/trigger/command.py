@@ -21,7 +21,7 @@ from relay.cli.option_rules import alone, exclude
 from relay.errors import RelayError, Unreachable, UsageError
 from relay.lean.catalogue import REGIONS, EventType, Region, catalogue
 from relay.lean.samples import Sample, Sampler
-from relay.text.captures import response
+from relay.text.captures import relay_response, response
 from relay.text.safe import visible
 from relay.text.targets import target_url
 from relay.text.units import format_ms
@@ -152,7 +152,7 @@ def trigger_command(
     where = _where(url, settings, tls, ca)
     if to is not None:
         _say(f"posting to {url} directly, not through the relay: nothing is stored")
-    _post(samples, where, name, secret, rate, json_lines=invocation.json, verdicts=to is not None)
+    _post(samples, where, name, secret, rate, json_lines=invocation.json, to_backend=to is not None)
 
 
 def _explain(types: Sequence[str], region: Region, *, json_lines: bool) -> None:
@@ -259,7 +259,7 @@ def _post(
     rate: float | None,
     *,
     json_lines: bool,
-    verdicts: bool,
+    to_backend: bool,
 ) -> None:
     from relay.delivery.samples import (
         post_all,  # loads the sender, which --list and usage errors do not need
@@ -285,7 +285,7 @@ def _post(
             print_json(post.as_json() | {"signed_with": name})
             sys.stdout.flush()
         else:
-            click.echo(post_line(post, verdicts))
+            click.echo(post_line(post, to_backend))
 
     try:
         asyncio.run(post_all(where, samples, report, secret=secret, rate=rate))
@@ -301,11 +301,18 @@ def _post(
         )
 
 
-def post_line(post: Post, verdicts: bool) -> str:
-    """`payment.updated 8ad3... -> 500 in 41 ms`, plus Lean's conclusion if it is bad or `verdicts` is set."""
-    answer = response(post.status, post.error)
-    line = f"{post.sample.type} {post.sample.event_id} -> {answer} in {format_ms(post.elapsed_s * 1000)}"
-    if verdicts or post.verdict.word != "delivered":
+def post_line(post: Post, to_backend: bool) -> str:
+    """`payment.updated 8ad3... relay took it: 200 in 5 ms`, `payment.updated 8ad3... -> 500 in 41 ms: ...`.
+
+    Args:
+        to_backend: posted with --to; then with Lean's conclusion, which otherwise comes only if it is bad.
+    """
+    if to_backend:
+        answer = f"-> {response(post.status, post.error)}"
+    else:
+        answer = relay_response(post.status, post.error)
+    line = f"{post.sample.type} {post.sample.event_id} {answer} in {format_ms(post.elapsed_s * 1000)}"
+    if to_backend or post.verdict.word != "delivered":
         line += f": {post.verdict.outlook}"
         if post.verdict.word != "delivered":
             line += f" ({post.verdict.reason})"

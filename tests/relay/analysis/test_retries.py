@@ -30,6 +30,8 @@ def came(id: int, after: timedelta, **changes: Any) -> Capture:
         ),
         (timedelta(hours=3), 7, "attempt 7 of 7, 3 h after the first, as Lean's schedule says"),
         (timedelta(minutes=20), None, "repeated 20 min after the first, which does not fit Lean's schedule"),
+        (timedelta(milliseconds=90), 1, "repeated 90 ms after the first"),
+        (timedelta(0), 1, "repeated 0 ms after the first"),
         (timedelta(seconds=4), 1, "repeated 4 s after the first, which does not fit Lean's schedule"),
     ],
 )

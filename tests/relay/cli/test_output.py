@@ -99,6 +99,26 @@ def test_list_shows_the_newest_oldest_first(log: sqlite3.Connection, relay: Run)
     assert relay("list", "--all", "--limit", "1")[0] == 2
 
 
+def test_list_names_its_columns_at_a_terminal(
+    log: sqlite3.Connection, relay: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A line of names is over the columns, whatever their widths; never in a pipe, with --json or alone."""
+    insert_all(log, [a_capture(number, deliveries=(a_delivery(number),)) for number in (98, 99, 100)])
+    piped = relay("list")[1].splitlines()
+    assert len(piped) == 3
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "140")
+    heading, *lines = relay("list")[1].splitlines()
+    assert heading.split() == ["id", "time", "event", "signature", "size", "relay", "->", "backend"]
+    assert lines == piped
+    for name, value in (("time", "2026"), ("event", "payment"), ("signature", "unchecked"), ("relay", "200")):
+        assert heading.index(name) == lines[0].index(value)
+    monkeypatch.setenv("COLUMNS", "60")
+    assert len(relay("list")[1].splitlines()[0]) <= 60
+    assert ids(relay("list", "--json")[1]) == [98, 99, 100]
+    assert relay("list", "zzz")[1] == ""
+
+
 def test_list_takes_selections(log: sqlite3.Connection, relay: Run) -> None:
     """Ids, an event_id and filters select; a dash before a key negates and is no option."""
     insert_all(log, [a_capture(1), a_capture(2, body=b"other"), a_capture(3)])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from relay.models import Delivery
-from relay.text.captures import attempt_outcome, outcome, outcomes, response
+from relay.text.captures import attempt_outcome, outcome, outcomes, relay_response, response
 from tests.support.factories import a_delivery, an_attempt
 
 
@@ -34,3 +34,17 @@ def test_how_an_attempt_ended() -> None:
     assert attempt_outcome(an_attempt(status=None, error="reset\x1b[m")) == "reset␛[m"
     assert attempt_outcome(an_attempt(status=None, error=None, outcome="timeout")) == "timeout"
     assert response(None, None) == "no response"
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "words"),
+    [
+        (200, None, "relay took it: 200"),
+        (503, None, "relay answered 503"),
+        (None, "timed out", "timed out"),
+        (None, None, "no response"),
+    ],
+)
+def test_how_the_relay_responded(status: int | None, reason: str | None, words: str) -> None:
+    """The relay's 200 is not written as a backend's."""
+    assert relay_response(status, reason) == words

@@ -111,7 +111,7 @@ async def test_trigger(tmp_path: Path) -> None:
         await see.press("t")
         await see.shows("Post a sample")
         await see.press(*"results.re", "enter")
-        await see.shows("results.ready -> 200", "◇", "1 capture, ")
+        await see.shows("results.ready: relay took it: 200 in ", "◇", "1 capture, ")
 
 
 @pytest.mark.slow

@@ -313,6 +313,7 @@ async def test_a_dry_run_shows_and_sends_nothing(tmp_path: Path, size: tuple[int
             "nothing is sent", "POST /hook HTTP/1.1", "<masked, 11 bytes>", "will not verify"
         )
         assert "1234" not in text
+        assert "next ten" not in text
         await see.press("G")
         await see.shows('"amount": 7.00')
         await see.press("q")
@@ -341,7 +342,7 @@ async def test_a_dry_run_of_many_comes_in_pages(tmp_path: Path) -> None:
         await see.press("g", *["space"] * 25, "R")
         await see.shows("Send 25 captures again")
         await see.press("ctrl+n")
-        await see.shows("Captures 1 to 10 of 25; ] shows more.", "Capture 1 to")
+        await see.shows("Captures 1 to 10 of 25; ] shows more.", "Capture 1 to", "next ten")
         await see.press("right_square_bracket", "right_square_bracket")
         await see.shows("Captures 21 to 25 of 25", "Capture 21 to")
         await see.press("right_square_bracket")

@@ -102,7 +102,7 @@ def test_it_posts_to_the_running_engine(secret: bytes, tmp_path: Path, capsys: O
     assert headers["x-lean-relay-sample"] == "1"
     printed = capsys.readouterr()
     event = backend.events[0]
-    assert printed.out.startswith(f"payment.updated {event['event_id']} -> 200 in ")
+    assert printed.out.startswith(f"payment.updated {event['event_id']} relay took it: 200 in ")
     assert printed.err == ""
 
 
@@ -130,7 +130,7 @@ def test_an_engine_that_answers_otherwise(tmp_path: Path, capsys: Output) -> Non
     with serving(503, 200) as backend, engine_at(db, backend.url):
         assert run(["trigger", "payment.updated", "--count", "2", "--db", str(db)]) == 1
     printed = capsys.readouterr()
-    assert "-> 503 in " in printed.out
+    assert " relay answered 503 in " in printed.out
     assert "Lean would try again in 1 min" in printed.out
     assert "[not-delivered] 1 of 2 got no 200" in printed.err
 
