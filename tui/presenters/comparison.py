@@ -38,6 +38,9 @@ EMPTY: Line = []
 
 BETWEEN: Piece = (" │ ", "dim")
 
+MOST_HIGHLIGHTED = 40
+"""Characters. In longer differences, as of two signatures, colour would mark everything."""
+
 APART = "   "
 
 
@@ -309,6 +312,8 @@ def _highlighted_pair(a: str, b: str) -> tuple[Line, Line]:
     """Two values, highlighted where they differ."""
     begin = _shared(a, b)
     end = _shared(a[begin:][::-1], b[begin:][::-1])
+    if max(len(a), len(b)) - begin - end > MOST_HIGHLIGHTED:
+        return [(a, "plain")], [(b, "plain")]
     return _highlighted(a, begin, end, "bad"), _highlighted(b, begin, end, "good")
 
 

@@ -80,12 +80,9 @@ def _followed_ids(journey: Journey, width: int) -> Iterator[list[Piece]]:
     }
     if width < ROOMY:
         kinds = [
-            visible(f"{of} {' '.join(map(_short, ids[:MOST_IDS]))}{more[of]}")
-            for of, ids in found.items()
-            if ids
+            f"{of} {' '.join(map(_short, ids[:MOST_IDS]))}{more[of]}" for of, ids in found.items() if ids
         ]
-        for line in wrapped(f"with {', '.join(kinds)}", width) if kinds else ():
-            yield [(line, "dim")]
+        yield from _flowed([(visible(kind), "dim") for kind in kinds], width)
         return
     for of, ids in found.items():
         for at, line in enumerate(wrapped(visible(" ".join(ids[:MOST_IDS]) + more[of]), width - 12)):

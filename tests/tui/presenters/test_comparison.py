@@ -144,6 +144,19 @@ def test_open_where_nothing_else_differs(changes: dict[str, object], words: str,
     assert words in "\n".join(written(found, 80))
 
 
+def test_only_short_differences_are_highlighted() -> None:
+    """A word that differs has a colour; two long values that have little in common have none."""
+    long = (("lean-signature", "sha512=" + digit * 128) for digit in "12")
+    a, b = (
+        a_capture(at, headers=(header,), body=body)
+        for at, header, body in zip((1, 2), long, (BODY, OTHER), strict=True)
+    )
+    lines = laid(of(b, a), 120, {Fold.HEADERS}).lines
+    coloured = [text for line in lines for text, tone in line if tone in ("bad", "good")]
+    assert coloured[:2] == ["0", "PENDING_WITH"]
+    assert not any("1111" in text or "2222" in text for text in coloured)
+
+
 def test_secrets_of_one_length_differ() -> None:
     """Secret values are masked, and two that differ are still told as different."""
     a, b = (a_capture(number, headers=(("authorization", f"Bearer {number}"),)) for number in (1, 2))
