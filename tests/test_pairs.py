@@ -51,7 +51,7 @@ THROUGH: dict[str, str] = {
     "tui/main/test_filter.py": "tui.widgets: filter_bar suggestions",
     "tui/main/test_detail.py": "tui.presenters: bodies; tui.widgets: detail",
     "tui/main/test_replay.py": (
-        "tui.gateway: replays run_check; tui.presenters: preview; tui.widgets: replay_line toggle"
+        "tui.gateway: replays run_check; tui.presenters: preview; tui.widgets: replay_line"
     ),
     "tui/screens/test_refusals.py": "tui.presenters: refusals",
     "tui/test_snapshots.py": "tui: theme",

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 
 import msgspec
 
-from relay.config import Settings
+from relay.config import Settings, preferred_secret
 from relay.control.messages import Edits
 from relay.delivery import edit_form, editor
+from relay.delivery.edits import edited
 from relay.models import Capture, Headers
 from relay.text.safe import mask_capture
+from tui.presenters.edit_draft import FormParts
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,19 @@ class Form:
     shown: Capture
     """With the values of secret headers masked."""
     text: bytes
+    secret: str | None
+    """Name of the secret that signs it again, as far as it is known here."""
+
+    original: FormParts | None
+    """The parts of `text`; None where it is not valid."""
+
+    def parts(self, text: bytes) -> FormParts:
+        """The parts of a form.
+
+        Raises:
+            ValueError: the form is not valid; names the line.
+        """
+        return _parts(text, self.shown)
 
     def read(self, text: bytes) -> Edits:
         """Read the edits from a form; an unchanged mask keeps the original value.
@@ -55,4 +70,24 @@ class Form:
 def form(capture: Capture, settings: Settings) -> Form:
     """The form of a capture."""
     shown = mask_capture(capture, settings.mask_headers)
-    return Form(capture, shown, edit_form.written(shown))
+    text = edit_form.written(shown)
+    try:
+        original = _parts(text, shown)
+    except ValueError:
+        original = None
+    return Form(capture, shown, text, _secret(capture, settings), original)
+
+
+def _parts(text: bytes, shown: Capture) -> FormParts:
+    made = edited(shown, edit_form.read(text, shown))
+    head, _, _ = edit_form.written(made).partition(b"\n\n")
+    lines = head.rstrip(b"\n").split(b"\n")
+    first = next(at for at, line in enumerate(lines) if not line.startswith(b"#"))
+    return FormParts(tuple(lines[:first]), lines[first], tuple(lines[first + 1 :]), made.body)
+
+
+def _secret(capture: Capture, settings: Settings) -> str | None:
+    known = {source.name: b"" for source in settings.secrets}
+    if capture.signed_by is not None and (capture.signed_by in known or not known):
+        return capture.signed_by
+    return preferred_secret(known) if known else None

@@ -316,7 +316,10 @@ EDIT: tuple[Key, ...] = (
     Key("edit.dry_run", "ctrl+n", "dry_run", "dry run", "Show the requests without sending them.",
         "Edit", True, "^n"),
     Key("edit.editor", "ctrl+o", "editor", "$EDITOR", "Edit in $EDITOR.", "Edit", True, "^o"),
-    Key("edit.help", "f1", "help", "help", "Keys that work here.", "Edit", True, "F1"),
+    Key("edit.view", "f2,ctrl+r", "view", "bytes",
+        "Switch between the values of the body and the request as bytes, with its headers.", "Edit", True,
+        "F2 ^r"),
+    Key("edit.help", "f1,ctrl+g", "help", "help", "Keys that work here.", "Edit", True, "F1 ^g"),
     Key("edit.leave", "escape", "leave", "back", "Close without sending; asks after changes.", "Edit", True,
         "Esc"),
 )  # fmt: skip

@@ -3,40 +3,34 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Iterable, Iterator
-from contextlib import asynccontextmanager, contextmanager, nullcontext
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import web
-from textual.app import App
 from textual.widgets import Input, TextArea
 
 from relay.config import Route, SecretSource, Settings
 from relay.control import client
-from relay.control.messages import Edits, ReplayRequest, ReplayStatus, TargetStatus
+from relay.control.messages import ReplayRequest, ReplayStatus, TargetStatus
 from relay.delivery.replay_options import OptionError
 from relay.delivery.replay_plan import rounds
 from relay.engine import engine
 from relay.errors import RelayError
 from relay.lean.signature import HEADER, sign
-from relay.models import Capture, Signature
-from relay.text.safe import visible
+from relay.models import Capture
 from tests.support.context import FakeContext
 from tests.support.factories import BODY, a_capture, insert_all, new_log
 from tests.support.screen import Showing, screen_on
 from tui.gateway import Replays
-from tui.gateway.edit_form import form
 from tui.main.replay import ReplayController
-from tui.presenters.replay import ReplayForm, doubts_about, expectation, replay_request
+from tui.presenters.replay import ReplayForm, expectation, replay_request
 from tui.presenters.status import EngineState, Status
 from tui.screens.dialogs import Confirm
-from tui.screens.edit_form import EditScreen
 from tui.screens.replay_dialog import ReplayDialog
-from tui.widgets.safe_inputs import FormArea
 
 SECRET = b"whsec_of_a_test"
 
@@ -387,193 +381,6 @@ async def test_target_that_is_gone(tmp_path: Path) -> None:
         see.pilot.app.screen.query_one("#field-to", Input).value = "127.0.0.1:1"
         await see.press("enter")
         await see.shows("Could not reach")
-
-
-@pytest.mark.slow
-async def test_edited_here(tmp_path: Path) -> None:
-    """`e` opens the request as a form; what is changed there is sent, everything else as it came."""
-    headers = ((HEADER, sign(BODY, SECRET)), ("content-type", "application/json"))
-    async with replaying(tmp_path, [a_capture(1, headers=headers)], size=(80, 24)) as (see, got):
-        await see.press("e")
-        await see.shows("Send capture 1 again, edited", "POST /webhooks/lean", '"amount":100.50', "^s send")
-        area = see.pilot.app.screen.query_one(TextArea)
-        area.load_text(area.text.replace("POST /webhooks/lean", "PUT /elsewhere").replace("100.50", "9.90"))
-        await see.press("ctrl+s")
-        await see.shows("Send it anyway?", "The body was changed and will not be signed again")
-        await see.press("y")
-        await see.shows("answered 200", "changed and not signed again")
-        [(method, path, _, body)] = got
-        assert (method, path, body) == ("PUT", "/elsewhere", BODY.replace(b"100.50", b"9.90"))
-
-
-@pytest.mark.slow
-async def test_edited_and_signed_again(tmp_path: Path) -> None:
-    """Where it is chosen, the edited body is signed with the secret that is configured."""
-    async with replaying(tmp_path, [a_capture(1)]) as (see, got):
-        await see.press("e")
-        await see.shows("Send capture 1 again, edited")
-        area = see.pilot.app.screen.query_one(TextArea)
-        area.load_text(area.text.replace("100.50", "9.90"))
-        await see.pilot.click("#resign")
-        await see.press("ctrl+s")
-        await see.shows("answered 200")
-        [(*_, headers, body)] = got
-        assert headers[HEADER] == sign(body, SECRET)
-        assert b"9.90" in body
-
-
-@pytest.mark.slow
-async def test_broken_json_is_asked_about(tmp_path: Path) -> None:
-    """A body that is not JSON any more is sent only after a question; No leads back to the form as it was."""
-    async with replaying(tmp_path, [a_capture(1, signature=Signature.MISSING)]) as (see, got):
-        await see.press("e")
-        await see.shows("Send capture 1 again, edited")
-        area = see.pilot.app.screen.query_one(TextArea)
-        spoilt = area.text.replace("100.50", "100.50.")
-        area.load_text(spoilt)
-        await see.press("ctrl+s")
-        text = await see.shows("Send it anyway?", "The body was JSON and no longer is")
-        assert "signature will not verify" not in text
-        await see.press("n")
-        await see.shows_no("Send it anyway?")
-        assert area.text == spoilt
-        assert not got
-        await see.press("ctrl+s")
-        await see.shows("Send it anyway?")
-        await see.press("y")
-        await see.shows("answered 200")
-        assert [body for *_, body in got] == [BODY.replace(b"100.50", b"100.50.")]
-
-
-@pytest.mark.slow
-async def test_only_another_target_is_a_change(tmp_path: Path) -> None:
-    """The form sends a request as it came to another target, and asks nothing."""
-    async with replaying(tmp_path, [a_capture(1)], usual=False) as (see, got):
-        await see.press("e")
-        await see.shows("Send capture 1 again, edited")
-        see.pilot.app.screen.query_one("#field-to", Input).value = f"127.0.0.1:{got.port}/x"
-        await see.press("ctrl+s")
-        await see.shows("answered 200")
-        assert [(path, body) for _, path, _, body in got] == [("/x", BODY)]
-
-
-@pytest.mark.parametrize(
-    ("body", "came", "resign", "asked"),
-    [
-        (b'{"a":1}', Signature.VALID, True, ()),
-        (b'{"a":1}', Signature.MISSING, False, ()),
-        (b'{"a":1}', Signature.INVALID, False, ("signature",)),
-        (b'{"a":', Signature.VALID, False, ("JSON", "signature")),
-        (b'{"a":', Signature.MISSING, True, ("JSON",)),
-        (b"", Signature.MISSING, False, ("JSON",)),
-    ],
-)
-def test_what_is_asked_before_an_edited_capture_is_sent(
-    body: bytes, came: Signature, resign: bool, asked: tuple[str, ...]
-) -> None:
-    """Broken JSON and a change under an old signature are named; a body that never was JSON is not."""
-    capture = a_capture(1, signature=came)
-    said = list(doubts_about(capture, Edits(body=body), resign=resign))
-    assert len(said) == len(asked)
-    assert all(word in sentence for word, sentence in zip(asked, said, strict=True))
-    assert not list(doubts_about(capture, Edits(target="/x"), resign=False))
-    text = replace(capture, body=b"plain", signature=Signature.MISSING)
-    assert not list(doubts_about(text, Edits(body=b"other"), resign=False))
-
-
-@pytest.mark.slow
-async def test_form_that_cannot_be_read_stays(tmp_path: Path) -> None:
-    """A line that is no header is told with its number; unchanged it is not sent; leaving asks."""
-    async with replaying(tmp_path, [a_capture(1)]) as (see, got):
-        await see.press("e")
-        await see.shows("Send capture 1 again, edited")
-        await see.press("ctrl+s")
-        await see.shows("Nothing was changed")
-        area = see.pilot.app.screen.query_one(TextArea)
-        area.load_text(area.text.replace("content-type: ", "no header"))
-        await see.press("ctrl+s")
-        await see.shows("is not a valid header; use Name: value")
-        await see.press("escape")
-        await see.shows("Close the form?")
-        await see.press("y")
-        await see.shows("1 capture, ")
-        assert not got
-
-
-@pytest.mark.slow
-async def test_in_an_editor_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ctrl-O lends the terminal to $EDITOR; its file is private, and what it makes is in the form."""
-    script = tmp_path / "editor"
-    script.write_text(f'#!/bin/sh\nls -l "$1" > {tmp_path}/seen\nsed -i s/100.50/3.30/ "$1"\n')
-    script.chmod(0o700)
-    monkeypatch.setenv("VISUAL", str(script))
-
-    monkeypatch.setattr(App, "suspend", lambda self: nullcontext())
-    async with replaying(tmp_path, [a_capture(1)]) as (see, got):
-        await see.press("e")
-        await see.shows("Send capture 1 again, edited")
-        await see.press("ctrl+o")
-        await see.shows('"amount":3.30')
-        assert (tmp_path / "seen").read_text().startswith("-rw-------")
-        await see.press("ctrl+s")
-        await see.shows("Send it anyway?")
-        await see.press("y")
-        await see.shows("answered 200")
-        assert got[0][3] == BODY.replace(b"100.50", b"3.30")
-
-
-@pytest.mark.slow
-async def test_what_would_not_stay_here_goes_elsewhere(tmp_path: Path) -> None:
-    """Line ends that the editor here would change, or too much of it: it says so and leaves every byte."""
-    for number, body in ((1, b'{"a": 1,\r\n"b": 2,\n"c": 3}'), (2, b'{"a":"' + b"x" * 300_000 + b'"}')):
-        folder = tmp_path / str(number)
-        folder.mkdir()
-        async with replaying(folder, [a_capture(1, body=body)]) as (see, got):
-            await see.press("e")
-            await see.shows("^o opens $EDITOR")
-            await see.pilot.click("#resign")
-            await see.press("ctrl+s")
-            await see.shows("answered 200")
-            assert got[0][3] == body
-
-
-def test_secrets_stay_masked_and_are_sent_as_they_were(tmp_path: Path) -> None:
-    """The form shows no secret; a mask that is left stands for the value, another value replaces it."""
-    headers = (("Host", "x"), ("authorization", "Bearer 1234"), ("X-A", "b"))
-    made = form(a_capture(1, headers=headers), Settings(db=tmp_path / "relay.db"))
-    assert b"1234" not in made.text
-    assert made.read(made.text) == Edits()
-    edits = made.read(made.text.replace(b"X-A: b", b"X-A: c"))
-    assert edits.headers == (("Host", "x"), ("authorization", "Bearer 1234"), ("X-A", "c"))
-    edits = made.read(made.text.replace(b"<masked, 11 bytes>", b"other"))
-    assert edits.headers == (("Host", "x"), ("authorization", "other"), ("X-A", "b"))
-
-
-@pytest.mark.slow
-async def test_hostile_text_in_the_form(tmp_path: Path) -> None:
-    """Whatever stands in a body, the terminal gets no character of it that acts, and the form keeps each."""
-    bad = "\x1b]0;x\x07\u202e\x9b[@click=app.exit]"
-    body = json.dumps({"a": 1}).encode() + bad.encode()
-    async with replaying(tmp_path, [a_capture(1, body=body, event=None)]) as (see, got):
-        await see.press("e")
-        await see.shows("Send capture 1 again, edited", "␛")
-        text = see.text()
-        assert visible(text.replace("\n", "")) == text.replace("\n", "")
-        area = see.pilot.app.screen.query_one(FormArea)
-        assert bad in area.text
-        await see.pilot.click("#resign")
-        await see.press("ctrl+s")
-        await see.shows("answered 200")
-        assert got[0][3] == body
-
-
-@pytest.mark.slow
-async def test_one_at_a_time_is_edited(tmp_path: Path) -> None:
-    """With several marked, `e` says what to do instead."""
-    async with replaying(tmp_path, [a_capture(1), a_capture(2)]) as (see, _):
-        await see.press("g", "space", "space", "e")
-        await see.shows("Only one capture can be edited at a time")
-        assert not isinstance(see.pilot.app.screen, EditScreen)
 
 
 # -- the controller, without a terminal ------------------------------------------------------------
