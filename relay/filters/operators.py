@@ -15,6 +15,7 @@ from relay.filters.columns import (
     Is,
     Judged,
     Method,
+    Numbered,
     OfOrigin,
     Path,
     Sender,
@@ -35,6 +36,7 @@ from relay.filters.tree import Leaf
 
 OPERATORS: tuple[type[Leaf], ...] = (
     Word,
+    Numbered,
     Type,
     EventId,
     Customer,

@@ -233,6 +233,9 @@ words = st.one_of(
     .filter(lambda w: "1e" not in w or w[0] == "b"),
     st.tuples(st.sampled_from(("status", "answer")), statuses).map(":".join),
     st.sampled_from(Signature).map(lambda word: f"sig:{word}"),
+    st.lists(st.sampled_from(("1", "2", "3", "0..1", "2..", "..1", "5..9")), min_size=1, max_size=3).map(
+        lambda ids: f"capture:{','.join(ids)}"
+    ),
     st.sampled_from(Shape).map(lambda word: f"shape:{word}"),
     st.sampled_from(Origin).map(lambda word: f"origin:{word}"),
     st.sampled_from(Comparison).map(lambda word: f"token:{word}"),

@@ -148,6 +148,10 @@ class Condition:
                 return _origin(Origin(word))
             case columns.Shaped(word):
                 return f"shape IS {self._bind(word)}"
+            case columns.Numbered(ranges):
+                low, high = self._bind(ranges[0][0]), self._bind(ranges[-1][1])
+                within = f"captures.id BETWEEN {low} AND {high}"
+                return within if len(ranges) == 1 else f"{within} AND {self._call(leaf.holds, 'captures.id')}"
             case columns.Size(span):
                 return self._span("length(body)", span)
             case columns.Answered(span):
@@ -291,6 +295,7 @@ IS: dict[str, Sql] = {
 }
 
 _PYTHON = (
+    columns.Numbered,
     columns.Path,
     columns.Client,
     tls.OfTls,

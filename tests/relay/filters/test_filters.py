@@ -91,6 +91,11 @@ def test_combining(text: str, expected: bool | None) -> None:
         ("status:..", 7, "bound"),
         ("size:1q", 5, "not a valid size"),
         ("size:1e9", 5, "not a valid size"),
+        ("capture:x", 8, "not an id"),
+        ("capture:..", 8, "not an id"),
+        ("capture:3,,4", 8, '"" is not an id'),
+        ("capture:1234567890123456789", 8, "not an id"),
+        ("capture:9..1", 8, "use 1..9"),
         ("sig:vaild", 4, 'did you mean "valid"'),
         ("is:x", 3, "repeat, starred"),
         ("since:soon", 6, "not a valid time"),
@@ -201,6 +206,8 @@ def test_facts() -> None:
     assert holds("path:/webhooks/* path:/webhooks/lean", target="/webhooks/lean?x=/y")
     assert not holds("path:/webhooks", target="/webhooks/lean")
     assert holds("answer:5xx answer:500", answer=Answer(status=500))
+    assert holds("capture:7 capture:1,5..9 capture:7.. capture:..7,3", id=7)
+    assert not holds("capture:1..6 OR capture:8.. OR capture:3,5,9", id=7)
     assert holds("size:0 size:..1k", body=b"")
     sizes = "size:1k size:1KiB size:1024 size:>=1024 size:0.5k..1M size:1.024kB -size:>1k"
     assert holds(sizes, body=b"x" * 1024)
