@@ -17,10 +17,10 @@ from __future__ import annotations
 from datetime import datetime
 
 from relay.filters.operators import OPERATORS
-from relay.filters.parser import parse
+from relay.filters.parser import LONGEST, parse
 from relay.filters.tree import Filter, FilterError
 
-__all__ = ["HELP", "Filter", "FilterError", "arrival_fault", "parse", "parse_for_arrival"]
+__all__ = ["HELP", "LONGEST", "Filter", "FilterError", "arrival_fault", "parse", "parse_for_arrival"]
 
 HELP: tuple[tuple[str, str], ...] = (
     *((operator.example, operator.help) for operator in OPERATORS),

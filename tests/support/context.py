@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -161,7 +161,7 @@ class FakeContext:
     def go_to(self, number: int) -> None:
         self.went_to.append(number)
 
-    def refresh_list(self) -> None:
+    def refresh_list(self, *, unmark: Collection[int] = ()) -> None:
         self.refreshed += 1
 
     def refresh_keys(self) -> None:

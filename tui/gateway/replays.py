@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 import msgspec
 
@@ -19,6 +20,7 @@ from relay.control.messages import (
 from relay.delivery.expectations import Expectation
 from relay.delivery.replay_plan import rounds
 from relay.errors import NotFound
+from relay.store.read.attempts import delivered
 from relay.store.read.reader import Reader
 from relay.text.safe import mask_headers
 from tui.gateway.edit_form import Form, form
@@ -47,6 +49,14 @@ class Replays:
     async def cancel(self, run: int) -> ReplayStatus:
         """Cancel a run, no matter who started it; return its last status."""
         return (await self._send(CancelRequest(run))).runs[0]
+
+    async def delivered(self, attempts: Sequence[int]) -> set[int]:
+        """Captures of these attempts whose every delivery was delivered; `attempts` are ids, ascending."""
+        return await asyncio.to_thread(self._delivered, attempts)
+
+    def _delivered(self, attempts: Sequence[int]) -> set[int]:
+        with Reader(self._settings.db) as reader:
+            return delivered(reader, attempts)
 
     async def run_check(self, expected: Expectation) -> RunCheck:
         """A check of the responses of a run that is about to start."""

@@ -143,7 +143,7 @@ class CaptureController:
         if into_file or text is None:
             path = await self._context.gateway.save(item.file, item.data)
             why = "" if into_file else "Too large for the clipboard, or not text. "
-            self._context.ui.show_notice(f"{why}Saved to {visible(str(path))}", title=item.name, timeout_s=15)
+            self._context.ui.show_notice(f"{why}Saved to {visible(str(path))}", title=item.name)
             return
         self._context.ui.copy(text)
         copy = self._context.ui.key("capture.copy")

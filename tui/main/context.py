@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
 from typing import Any, Protocol, TypeVar
 
-from textual.notifications import SeverityLevel
 from textual.screen import Screen
 
 from relay.errors import RelayError
 from relay.models import CaptureRow
 from tui.gateway import Gateway
 from tui.presenters.blocks import CaptureDetail
+from tui.presenters.messages import Severity
 from tui.presenters.status import EngineState, Status
 
 T = TypeVar("T")
@@ -58,10 +58,14 @@ class Services(Protocol):
         text: str,
         *,
         title: str = "",
-        severity: SeverityLevel = "information",
-        timeout_s: float | None = None,
+        severity: Severity = "information",
+        captures: Sequence[int] = (),
     ) -> None:
-        """Show a literal text for some seconds; None for the default."""
+        """Show a literal text until the next one, or until the user acts.
+
+        Args:
+            captures: what it is about, which a key then shows.
+        """
 
     def failed(self, error: RelayError) -> None:
         """Show an error."""
@@ -102,8 +106,12 @@ class CaptureContext(Protocol):
     def go_to(self, number: int) -> None:
         """Put the cursor on a capture; a filter that hides it is turned off."""
 
-    def refresh_list(self) -> None:
-        """Clear the marks and read the rows again, after a change."""
+    def refresh_list(self, *, unmark: Collection[int] = ()) -> None:
+        """Read the rows again, after a change.
+
+        Args:
+            unmark: captures that need no mark any more; the others keep theirs.
+        """
 
     def refresh_keys(self) -> None:
         """Grey out the keys that do not work now."""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from functools import partial
 
-from textual.notifications import SeverityLevel
-
 from relay.errors import RelayError
 from relay.lean.catalogue import catalogue
 from relay.text.captures import relay_response
@@ -13,6 +11,7 @@ from relay.text.safe import visible
 from relay.text.units import format_ms
 from tui.main.context import CaptureContext, act, no_engine
 from tui.presenters.format import Piece
+from tui.presenters.messages import Severity
 from tui.presenters.status import EngineState, Status, banners
 from tui.screens.dialogs import TriggerDialog
 
@@ -103,7 +102,7 @@ class EngineController:
         came = relay_response(post.status, post.error)
         unsigned = "" if post.signed else ", unsigned: no webhook secret is set"
         text = f"{type_}: {came} in {format_ms(post.elapsed_s * 1000)}{unsigned}"
-        severity: SeverityLevel = "information" if post.verdict.word == "delivered" else "error"
+        severity: Severity = "information" if post.verdict.word == "delivered" else "error"
         self._context.ui.show_notice(visible(text), title="Sample", severity=severity)
 
     def copy_url(self) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Protocol
 
 from relay import filters
+from relay.control.messages import id_ranges
 from relay.errors import RelayError
 from relay.filters import FilterError
 from relay.text.local_time import now
@@ -20,6 +22,17 @@ WRITTEN_AFTER_S = 0.15
 
 HALF_AFTER_S = 0.6
 """The same for the start of a word: as a text `ty` finds nothing, but `type:` is meant."""
+
+
+def of_captures(ids: Iterable[int]) -> str:
+    """A filter that matches these captures: `capture:3,7..9`."""
+    ranges = (str(first) if first == last else f"{first}..{last}" for first, last in id_ranges(ids))
+    return f"capture:{','.join(ranges)}"
+
+
+def can_be_written(ids: Iterable[int]) -> bool:
+    """Whether a filter can name all these captures."""
+    return len(of_captures(ids)) <= filters.LONGEST
 
 
 class Bar(Protocol):
@@ -96,8 +109,11 @@ class FilterController:
         if not self.apply(text):
             self._bar.edit()  # In the list, the next letters typed would be actions.
             return
-        self._bar.history = FilterHistory(ScreenState(self._bar.history.filters).with_filter(text).history)
+        self._remember(text)
         self._pane.focus()
+
+    def _remember(self, text: str) -> None:
+        self._bar.history = FilterHistory(ScreenState(self._bar.history.filters).with_filter(text).history)
 
     def _stop_waiting(self) -> None:
         if self._writing is not None:
@@ -136,6 +152,14 @@ class FilterController:
         """Remove the filter."""
         self._bar.clear()
         self.apply("")
+
+    def show_only(self, ids: Sequence[int]) -> None:
+        """Show only these captures, by a filter in place of the one there is."""
+        self._remember(self._bar.text)
+        self._bar.enabled = True
+        self._bar.put(of_captures(ids))
+        self.apply(self._bar.text)
+        self._pane.focus()
 
     def show(self, number: int) -> None:
         """Go to a capture, and turn the filter off where it hides it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from typing import Any, Protocol
 
@@ -170,7 +170,7 @@ class ListController:
         """Unmark all captures."""
         self.browser.clear_marks()
 
-    def refresh(self) -> None:
-        """Clear the marks and read the rows again."""
-        self.browser.listing.marks.clear()
+    def refresh(self, *, unmark: Collection[int] = ()) -> None:
+        """Read the rows again; unmark some captures."""
+        self.browser.listing.marks.difference_update(unmark)
         self.read_again()

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Protocol
 
-from textual.notifications import SeverityLevel
-
 from relay.control.messages import ReplayRequest, ReplayState, ReplayStatus
 from relay.delivery.expectations import Expectation
 from relay.errors import RelayError
 from relay.text.safe import visible
 from tui.gateway import RunCheck
 from tui.main.context import CaptureContext, no_capture, no_engine
+from tui.main.filter import can_be_written
 from tui.presenters.format import Tone, format_captures
+from tui.presenters.messages import Severity
 from tui.presenters.replay import (
     ReplayForm,
     as_expected,
@@ -34,7 +34,7 @@ BULK = 10
 
 NEWS_WITHIN_S = 0.3
 
-SEVERITIES: dict[Tone, SeverityLevel] = {"bad": "error", "warn": "warning"}
+SEVERITIES: dict[Tone, Severity] = {"bad": "error", "warn": "warning"}
 
 SENDS = frozenset({"replay", "replay_to", "edit"})
 
@@ -139,26 +139,32 @@ class ReplayController:
             run_check = None if expected is None else await replays.run_check(expected)
             progress = await replays.begin(request)
             self._own.add(_identity(progress))
-            known, attempts = 0, [0]
+            made: list[int] = []
+            attempts = [0]
             while progress.is_running or attempts:
                 self._show(progress)
-                progress, attempts = await replays.progress(progress.run, known, NEWS_WITHIN_S)
-                known += len(attempts)
+                progress, attempts = await replays.progress(progress.run, len(made), NEWS_WITHIN_S)
+                made += attempts
                 if run_check is not None:
                     await run_check.look(attempts)
+            delivered = await replays.delivered(sorted(made))
         except RelayError as error:
             self._context.ui.failed(error)
             return
         finally:
             self._show(None)
-        self._show_end(ids, progress, run_check)
-        self._context.refresh_list()
+        others = [number for number in ids if number not in delivered] if len(ids) > 1 else []
+        self._show_end(ids, progress, run_check, others)
+        self._context.refresh_list(unmark=delivered)
 
     def _show(self, progress: ReplayStatus | None) -> None:
         self._view.progress = progress
         self._context.refresh_keys()
 
-    def _show_end(self, ids: list[int], progress: ReplayStatus, run_check: RunCheck | None) -> None:
+    def _show_end(
+        self, ids: list[int], progress: ReplayStatus, run_check: RunCheck | None, others: Sequence[int]
+    ) -> None:
+        """Show the result of a run; `others` were not delivered, and stay marked."""
         text, tone = conclusion(progress)
         if len(ids) == 1 and progress.total == progress.done == 1 and progress.state == ReplayState.ENDED:
             try:
@@ -176,7 +182,7 @@ class ReplayController:
             text,
             title=f"Sent again: {format_captures(ids)}",
             severity=SEVERITIES.get(tone, "information"),
-            timeout_s=10,
+            captures=others if can_be_written(others) else (),
         )
 
     def show_others(self, replays: Sequence[ReplayStatus]) -> None:

@@ -5,7 +5,7 @@ Owns the widgets and their visibility. Its controllers run the actions, and know
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -46,6 +46,7 @@ from tui.widgets.detail import Detail
 from tui.widgets.filter_bar import FilterBar
 from tui.widgets.keys_foot import KeysFoot
 from tui.widgets.list_frame import Empty, ListFoot, ListHead
+from tui.widgets.message_line import MessageLine
 from tui.widgets.replay_line import ReplayLine
 from tui.widgets.status_line import BAR_S, BARS, Banners, StatusLine
 
@@ -59,6 +60,9 @@ WIDE = 140
 """From this many cells on, list and detail are side by side."""
 
 ZOOMS = ("list", "detail")
+
+ACTS = frozenset(key.action for key in keys.MAIN if key.group in ("Act", "List"))
+"""Actions that put away what the last one said."""
 
 
 class MainScreen(Screen[None]):
@@ -86,7 +90,9 @@ class MainScreen(Screen[None]):
         self._detail = Detail(id="detail")
         self._replay_line = ReplayLine(id="replay")
 
-        self.ui = ScreenServices(self)
+        self._message = MessageLine(id="message")
+
+        self.ui = ScreenServices(self, self._message)
         self._engine = EngineController(self)
         self._pane = ListController(self, browser, self._list)
         self._filter = FilterController(self, self._bar, self._pane)
@@ -113,6 +119,7 @@ class MainScreen(Screen[None]):
                 yield self._foot
             yield self._detail
         yield self._replay_line
+        yield self._message
         yield KeysFoot()
 
     def on_mount(self) -> None:
@@ -151,8 +158,8 @@ class MainScreen(Screen[None]):
     def go_to(self, number: int) -> None:
         self._filter.show(number)
 
-    def refresh_list(self) -> None:
-        self._pane.refresh()
+    def refresh_list(self, *, unmark: Collection[int] = ()) -> None:
+        self._pane.refresh(unmark=unmark)
 
     def refresh_keys(self) -> None:
         # The footer is made of widgets and costs 10 ms, so it is drawn again only after a change.
@@ -395,7 +402,20 @@ class MainScreen(Screen[None]):
     # -- actions on the view -------------------------------------------------------------------
 
     def on_capture_list_opened(self) -> None:
-        self._detail_in_sight().focus_page()
+        if self._message.captures:
+            self.on_message_line_open_wanted()
+        else:
+            self._detail_in_sight().focus_page()
+
+    def on_message_line_open_wanted(self) -> None:
+        ids = self._message.captures
+        self._message.clear()
+        self._filter.show_only(ids)
+
+    def acted(self, action: str) -> None:
+        """A key starts an action; where it changes anything, the last message has been read."""
+        if action in ACTS:
+            self._message.clear()
 
     def action_tab(self, by: int) -> None:
         self._detail_in_sight().turn(by)
@@ -453,6 +473,8 @@ class MainScreen(Screen[None]):
             self._browser.stop_search()
         elif self._replays.is_running:
             self._replays.end()
+        elif self._message.is_shown:
+            self._message.clear()
         elif self.has_class("-zoom-list"):
             self.remove_class("-zoom-list")
         elif self._browser.listing.marks:

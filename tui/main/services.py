@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from textual.notifications import SeverityLevel
 from textual.screen import Screen
 from textual.worker import Worker
 
@@ -13,6 +12,8 @@ from relay.errors import RelayError
 from relay.text.safe import visible
 from tui.keyboard import keymap
 from tui.main.context import Stoppable, Work
+from tui.presenters.messages import Notice, Severity
+from tui.widgets.message_line import MessageLine
 
 T = TypeVar("T")
 
@@ -20,8 +21,12 @@ T = TypeVar("T")
 class ScreenServices:
     """The `Services` of one screen; work that it starts ends with the screen."""
 
-    def __init__(self, screen: Screen[Any]) -> None:
-        self._screen = screen
+    def __init__(self, screen: Screen[Any], line: MessageLine) -> None:
+        """
+        Args:
+            line: shows the notices.
+        """
+        self._screen, self._line = screen, line
 
     def start(self, work: Work, *, group: str, exclusive: bool = False) -> None:
         _: Worker[None] = self._screen.run_worker(work, group=group, exclusive=exclusive)
@@ -52,10 +57,10 @@ class ScreenServices:
         text: str,
         *,
         title: str = "",
-        severity: SeverityLevel = "information",
-        timeout_s: float | None = None,
+        severity: Severity = "information",
+        captures: Sequence[int] = (),
     ) -> None:
-        self._screen.notify(text, title=title, severity=severity, timeout=timeout_s, markup=False)
+        self._line.show(Notice(text, title, severity, captures))
 
     def failed(self, error: RelayError) -> None:
-        self.show_notice(visible(str(error)), title=error.word or "", severity="error", timeout_s=10)
+        self.show_notice(visible(str(error)), title=error.word or "", severity="error")

@@ -118,22 +118,28 @@ def _words(field: str, text: str) -> list[str]:
 # -- progress and result ---------------------------------------------------------------------------
 
 
+BAR = 14
+"""Cells of the bar between its ends."""
+
+RATED_AFTER_S = 1.0
+
+
 def line(progress: ReplayStatus, cancel: str) -> Iterator[Piece]:
-    """Progress of a run: `↻ Sending again to localhost:3000  12 of 40  ✓ 11 ✗ 1`.
+    """Progress of a run: `↻ ▐███░░░▌ 12 of 40  ✓ 11 ✗ 1 · 55/s · Esc cancels · to localhost:3000`.
 
     Args:
         cancel: the key that cancels.
     """
-    yield "↻ Sending again to ", "accent"
-    yield _places(progress), "plain"
+    yield "↻ ", "accent"
     yield from _counts(progress)
     yield f" · {cancel} cancels", "dim"
+    yield f" · to {_places(progress)}", "plain"
 
 
 def line_of_others(others: Sequence[ReplayStatus], cancel: str) -> Iterator[Piece]:
     """Progress of runs started elsewhere: `↻ Replay 3, from a command  12 of 40 ...`."""
     first, *more = others
-    yield f"↻ Replay {started_by(first)}", "accent"
+    yield f"↻ Replay {started_by(first)} ", "accent"
     yield from _counts(first)
     yield f" · {cancel} stops it", "dim"
     if more:
@@ -146,13 +152,17 @@ def _places(progress: ReplayStatus) -> str:
 
 
 def _counts(progress: ReplayStatus) -> Iterator[Piece]:
-    yield f"  {progress.done:,} of {progress.total:,} ", "strong"
+    full = BAR * progress.done // max(progress.total, 1)
+    yield f"▐{'█' * full}{'░' * (BAR - full)}▌", "accent"
+    yield f" {progress.done:,} of {progress.total:,} ", "strong"
     if progress.delivered:
         yield f" ✓ {progress.delivered:,}", "good"
     if progress.failed:
         yield f" ✗ {progress.failed:,}", "bad"
     if progress.waits:
         yield f" · waits: {visible(progress.waits)}", "warn"
+    elif progress.done and progress.elapsed_s >= RATED_AFTER_S:
+        yield f" · {progress.done / progress.elapsed_s:,.0f}/s", "dim"
 
 
 def stop_warning(progress: ReplayStatus) -> str:

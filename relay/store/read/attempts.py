@@ -7,7 +7,7 @@ from typing import Any
 
 from relay.models import AttemptEvent
 from relay.store import rows
-from relay.store.read.reader import Reader
+from relay.store.read.reader import IDS_AT_ONCE, Reader
 
 ATTEMPTS_AT_ONCE = 20
 """Attempts in memory; each may hold 1 MiB of a response."""
@@ -25,6 +25,26 @@ def in_pages(reader: Reader, ids: Sequence[int]) -> Iterator[AttemptEvent]:
             page,
         )
         yield from map(rows.followed, found)
+
+
+def delivered(reader: Reader, ids: Sequence[int]) -> set[int]:
+    """Captures of these attempts whose every delivery ended with the verdict `delivered`.
+
+    Args:
+        ids: of attempts, ascending.
+    """
+    verdicts: dict[tuple[int, int], str | None] = {}
+    for first in range(0, len(ids), IDS_AT_ONCE):
+        page = ids[first : first + IDS_AT_ONCE]
+        for capture, delivery, verdict in reader.rows(
+            "SELECT deliveries.capture_id, deliveries.id, attempts.verdict FROM attempts"
+            " JOIN deliveries ON deliveries.id = attempts.delivery_id"
+            f" WHERE attempts.id IN ({_marks(page)}) ORDER BY attempts.id",
+            page,
+        ):
+            verdicts[capture, delivery] = verdict
+    others = {capture for (capture, _), verdict in verdicts.items() if verdict != "delivered"}
+    return {capture for capture, _ in verdicts} - others
 
 
 def status_before(reader: Reader, newest: int | None = None) -> Callable[[int, str], int | None]:

@@ -128,6 +128,6 @@ async def test_cancelling_a_replay_with_the_mouse(tmp_path: Path) -> None:
         await see.press("r")
         await see.shows("Send them again?")
         await see.pilot.click("#yes")
-        await see.shows("↻ Sending again to")
+        await see.shows("↻ ▐")
         await see.pilot.click("#replay")
         await see.shows("Sent again: 12 captures", "Cancelled.")

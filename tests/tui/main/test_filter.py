@@ -340,6 +340,7 @@ async def test_a_search_is_stopped(tmp_path: Path) -> None:
 
         def slow(filter: Filter, *, before: int) -> Generator[Window, None, None]:
             """Finds one and goes on for as long as nobody stops it."""
+            stopped.clear()  # By the search before: on a busy machine a pause in typing starts one.
             yield Window([100], 100)
             see.pilot.app.call_from_thread(at_first.set)
             while not stopped.wait(0.01):

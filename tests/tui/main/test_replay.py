@@ -41,6 +41,8 @@ class Got(list[tuple[str, str, dict[str, str], bytes]]):
     def __init__(self) -> None:
         super().__init__()
         self.status = 200
+        self.failing: frozenset[bytes] = frozenset()
+        """Bodies that are answered 500."""
         self.gate = asyncio.Event()
         self.gate.set()
         self.port = 0
@@ -51,9 +53,10 @@ async def a_backend() -> AsyncIterator[Got]:
     got = Got()
 
     async def take(request: web.Request) -> web.Response:
-        got.append((request.method, request.path, dict(request.headers), await request.read()))
+        body = await request.read()
+        got.append((request.method, request.path, dict(request.headers), body))
         await got.gate.wait()
-        return web.json_response({"n": len(got)}, status=got.status)
+        return web.json_response({"n": len(got)}, status=500 if body in got.failing else got.status)
 
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", take)
@@ -115,6 +118,26 @@ async def test_marks(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+async def test_those_that_failed_stay_marked_and_are_a_key_away(tmp_path: Path) -> None:
+    """Marks stay on what was not delivered; Enter shows just that; what is delivered then loses its mark."""
+    captures = [a_capture(number, body=b"%d" % number) for number in range(1, 7)]
+    async with replaying(tmp_path, captures) as (see, got):
+        got.failing = frozenset({b"2", b"3", b"5"})
+        await see.press("a", "r")
+        await see.shows("Sent again: 6 captures", "3 delivered, 3 not", "Enter shows the 3", "3 marked")
+        await see.press("j", "k", "enter")
+        text = await see.shows("capture:2..3,5", "3 match", "3 marked")
+        assert "Sent again" not in text
+        got.failing = frozenset({b"5"})
+        await see.press("r")
+        await see.shows("Sent again: 3 captures", "Enter shows it", "1 marked")
+        got.failing = frozenset()
+        await see.press("r")
+        await see.shows("Sent again: capture 5")
+        await see.shows_no("marked")
+
+
+@pytest.mark.slow
 async def test_bulk_asks_first_and_is_cancelled(tmp_path: Path) -> None:
     """Many are asked about; how far they are is on screen, and Esc ends them."""
     captures = [a_capture(number) for number in range(1, 21)]
@@ -129,7 +152,7 @@ async def test_bulk_asks_first_and_is_cancelled(tmp_path: Path) -> None:
         await see.press("r")
         await see.shows("Send them again?")
         await see.press("y")
-        await see.shows("↻ Sending again to", "0 of 20", "Esc cancels")
+        await see.shows("↻ ▐░░░░░░░░░░░░░░▌ 0 of 20", "Esc cancels", "to 127.0.0.1")
         await see.press("r")
         await see.shows("A replay is running; Esc cancels it.")
         await see.press("escape")
@@ -180,7 +203,7 @@ async def test_of_several_elsewhere_and_ones_own(tmp_path: Path) -> None:
         await of_another(see, got.port, by="screen")
         await see.shows("↻ Replay 1, from a command", "and 1 more")
         await see.press("r")
-        await see.shows("↻ Sending again to", "Esc cancels")
+        await see.shows("↻ ▐", "Esc cancels")
         await see.press("escape")
         await see.shows("Sent again: capture", "↻ Replay 1, from a command")
         await see.pilot.click("#replay")
@@ -264,13 +287,13 @@ async def test_held_against_what_is_expected(tmp_path: Path) -> None:
         await see.shows("Send 3 captures again", "Expect")
         fill(see, expect="2xx")
         await see.press("enter")
-        await see.shows("3 delivered", "All 3 responses are as expected (2xx).")
+        await see.shows("3 delivered", "All 3 responses", "as expected (2xx).")
         got.status = 500
         await see.press("g", *["space"] * 3, "R")
         await see.shows("Send 3 captures again", "2xx")
         fill(see, expect="recorded")
         await see.press("enter")
-        await see.shows("3 of 3 responses", "are not as expected (recorded")
+        await see.shows("3 of 3", "are not as expected (recorded")
 
 
 @pytest.mark.slow
