@@ -83,9 +83,13 @@ class Reader:
         self._connection.close()
 
     def interrupt(self) -> None:
-        """Stop the statement that another thread runs here, within a millisecond; a search ends early."""
+        """Stop the statement that another thread runs here, within a millisecond; a search ends early.
+
+        May be called after `close`, which another thread may do meanwhile.
+        """
         self.interruptions += 1
-        self._connection.interrupt()
+        with suppress(sqlite3.ProgrammingError):  # the connection is closed
+            self._connection.interrupt()
 
     def rows(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[tuple[Any, ...]]:
         """All rows of one statement of `relay.store`; values come in as parameters only.

@@ -97,6 +97,13 @@ def test_absent_captures(reader: Reader) -> None:
     assert (reader.newest_id(), reader.oldest_id(), reader.by_event("x")) == (0, 0, [])
 
 
+def test_interrupted_after_it_was_closed(reader: Reader) -> None:
+    """A search that has just ended is stopped without an error."""
+    reader.close()
+    reader.interrupt()
+    assert reader.interruptions == 1
+
+
 def test_ids(log: sqlite3.Connection, reader: Reader) -> None:
     """Ids are found by event, and by time."""
     insert_all(log, [a_capture(2), a_capture(5, event=None), a_capture(9)])
