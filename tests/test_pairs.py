@@ -53,6 +53,7 @@ THROUGH: dict[str, str] = {
     "tui/main/test_replay.py": (
         "tui.gateway: replays run_check; tui.presenters: preview; tui.widgets: replay_line"
     ),
+    "tui/presenters/test_comparison.py": "tui.presenters: field_pair",
     "tui/screens/test_refusals.py": "tui.presenters: refusals",
     "tui/test_snapshots.py": "tui: theme",
 }
