@@ -46,7 +46,7 @@ THROUGH: dict[str, str] = {
     "tui/bodies/test_viewers.py": "tui.bodies: document fields hexdump preparation safe_text",
     "tui/main/test_screen.py": (
         "tui: palette terminal_watch; tui.gateway: gateway; tui.main: context services; "
-        "tui.widgets: cursor_list exchange_page keys_foot lines list_frame status_line text"
+        "tui.widgets: cursor_list exchange_page frame keys_foot lines list_frame status_line text"
     ),
     "tui/main/test_filter.py": "tui.widgets: filter_bar suggestions",
     "tui/main/test_detail.py": "tui.presenters: bodies; tui.widgets: detail",
@@ -56,6 +56,7 @@ THROUGH: dict[str, str] = {
     "tui/presenters/test_comparison.py": "tui.presenters: field_pair",
     "tui/screens/test_refusals.py": "tui.presenters: refusals",
     "tui/test_snapshots.py": "tui: theme",
+    "tui/widgets/test_body_view.py": "tui.widgets: body_place",
 }
 """Test file -> the modules that it covers without importing them: `package: module ...; package: ...`."""
 

@@ -111,7 +111,7 @@ async def test_differences_are_marked_and_gone_through(tmp_path: Path) -> None:
         await see.shows("#1 ")
         await see.press("3", "x")
         await see.shows('! warning: number is documented; got string "100.50"')
-        page = see.pilot.app.screen.query_one("#body").query_one(BodyPage)
+        page = see.pilot.app.screen.query_one("#body", BodyPage)
         places = set()
         for _ in range(6):
             places.add(page.view.path_at_cursor())

@@ -158,7 +158,7 @@ BANNERS = "status line and banners"
 TOUR: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("list", ()),
     ("wide list", ("z",)),
-    ("event", ("z", "1", "enter", "z")),
+    ("exchange", ("z", "1", "enter", "z")),
     ("body", ("2",)),
     ("body, next view", ("v",)),
     ("body, the view after", ("v",)),
@@ -168,6 +168,7 @@ TOUR: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("shape", ("5",)),
     ("signature", ("6",)),
     ("client", ("7",)),
+    ("about", ("8",)),
     ("compared", ("escape", "escape", "d")),
     ("compared, all", ("a",)),
     ("copies", ("escape", "y")),
@@ -236,7 +237,7 @@ async def previewed(self: Gateway, request: PreviewRequest) -> PreviewResult:
     return PreviewResult(targets=[HOSTILE], requests=[preview])
 
 
-SIZES = {0: (250, 70), 1: (80, 24), 2: (250, 70), 3: (80, 24)}
+SIZES = {0: (250, 70), 1: (80, 24), 2: (80, 24), 3: (250, 70)}
 """The size of the screen for each of the captures, which are counted from the newest."""
 
 
@@ -334,7 +335,7 @@ async def test_no_markup_acts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         await see.shows("[@click=app.simulate_key")
         for place in range(len(PAGES)):
             await see.press(str(place + 1))
-            await wait_for(see.pilot, partial(is_at, see, "event"), "all that is read")
+            await wait_for(see.pilot, partial(is_at, see, "exchange"), "all that is read")
             strips = see.pilot.app.screen._compositor.render_strips()
             acting = [segment for strip in strips for segment in strip if "@click" in meta(segment)]
             assert acting == []

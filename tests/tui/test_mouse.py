@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 from textual import events
-from textual.widgets import Tab
 
 from tests.support.factories import a_capture
 from tests.support.screen import Showing, showing
@@ -17,6 +16,13 @@ pytestmark = pytest.mark.slow
 
 def the_list(see: Showing) -> CaptureList:
     return see.pilot.app.screen.query_one(CaptureList)
+
+
+async def click_on(see: Showing, text: str) -> None:
+    """Click on the first place where a text stands."""
+    lines = see.text().splitlines()
+    y = next(y for y, line in enumerate(lines) if text in line)
+    await see.pilot.click(offset=(lines[y].index(text), y))
 
 
 async def test_click_on_a_row(tmp_path: Path) -> None:
@@ -48,19 +54,28 @@ async def test_scrollbar_is_dragged(tmp_path: Path) -> None:
         await see.shows("#200 ")
         bar = the_list(see).vertical_scrollbar.region
         await see.pilot.mouse_down(offset=(bar.x, bar.bottom - 1))
-        for y in range(bar.bottom - 1, bar.y - 1, -1):
+        for y in range(bar.bottom - 1, bar.y - 3, -1):
             await see.pilot.hover(offset=(bar.x, y))
-        await see.pilot.mouse_up(offset=(bar.x, bar.y))
+        await see.pilot.mouse_up(offset=(bar.x, bar.y - 2))
         await see.shows("  1  20 Nov")
 
 
 async def test_tabs(tmp_path: Path) -> None:
-    """A click opens a tab."""
+    """A click opens a tab, one on the name of a view shows that, and one on `›` the next tab."""
     async with showing(tmp_path, [a_capture(1)]) as see:
         await see.shows("#1 ")
-        headers = next(tab for tab in see.pilot.app.screen.query(Tab) if tab.label_text == "Headers")
-        await see.pilot.click(headers)
+        await click_on(see, "Headers")
         await see.shows("localhost:5326")
+        await click_on(see, "Body")
+        await see.shows("pretty  tree  raw")
+        await click_on(see, "tree")
+        await see.shows("▾ {")
+    narrow = tmp_path / "narrow"
+    narrow.mkdir()
+    async with showing(narrow, [a_capture(1)], size=(60, 24)) as see:
+        await see.shows("#1 ", "›")
+        await click_on(see, "›")
+        await see.shows("pretty  tree  raw")
 
 
 async def test_head_of_the_list(tmp_path: Path) -> None:
@@ -72,7 +87,7 @@ async def test_head_of_the_list(tmp_path: Path) -> None:
         await see.pilot.click("#list-head", offset=(12, 0))
         text = await see.shows("time ▲")
         rows = [line for line in text.splitlines() if "payment.updated" in line]
-        assert rows[0].split()[0] == "3"
+        assert rows[0].split()[1] == "3"
 
 
 async def test_keys_of_the_footer(tmp_path: Path) -> None:

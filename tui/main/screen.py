@@ -15,7 +15,7 @@ from typing import ClassVar
 from textual import events, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Container, Vertical
+from textual.containers import Container
 from textual.dom import DOMNode
 from textual.screen import Screen
 
@@ -45,7 +45,7 @@ from tui.widgets.capture_list import CaptureList
 from tui.widgets.detail import Detail
 from tui.widgets.filter_bar import FilterBar
 from tui.widgets.keys_foot import KeysFoot
-from tui.widgets.list_frame import Empty, ListFoot, ListHead
+from tui.widgets.list_frame import Empty, ListFrame, ListHead
 from tui.widgets.message_line import MessageLine
 from tui.widgets.replay_line import ReplayLine
 from tui.widgets.status_line import BAR_S, BARS, Banners, StatusLine
@@ -86,7 +86,7 @@ class MainScreen(Screen[None]):
         self._head = ListHead(id="list-head")
         self._list = CaptureList(browser.listing, self._fetch, date.today, id="list")
         self._empty = Empty(id="empty")
-        self._foot = ListFoot(id="list-foot")
+        self._frame = ListFrame(id="list-pane")
         self._detail = Detail(id="detail")
         self._replay_line = ReplayLine(id="replay")
 
@@ -111,12 +111,11 @@ class MainScreen(Screen[None]):
         yield self._status
         yield self._banners
         with Container(id="panes"):
-            with Vertical(id="list-pane"):
+            with self._frame:
                 yield self._bar
                 yield self._head
                 yield self._list
                 yield self._empty
-                yield self._foot
             yield self._detail
         yield self._replay_line
         yield self._message
@@ -244,7 +243,7 @@ class MainScreen(Screen[None]):
 
     def _show_counts(self) -> None:
         browser = self._browser
-        self._foot.show(
+        self._frame.show_counts(
             browser.listing,
             browser.filter_search,
             total=browser.total,

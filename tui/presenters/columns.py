@@ -309,7 +309,7 @@ COLUMNS: tuple[Column, ...] = (
     Column(name="event", head="event", about="The event type; without one, method and path.", narrow=16,
            roomy=18, rank=0, cell=_event, usual=True),
     Column(name="summary", head="summary", about="The fields that tell events of this type apart.",
-           narrow=12, roomy=29, rank=70, cell=_summary, usual=True),
+           narrow=12, roomy=28, rank=70, cell=_summary, usual=True),
     Column(name="request", head="request", about="Method and path.", narrow=18, roomy=20,
            rank=12, cell=_request),
     Column(name="signature", head="signature", about="Whether it is valid for one of your secrets.", narrow=9,

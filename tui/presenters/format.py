@@ -81,6 +81,11 @@ def of_delivery(delivery: Delivery) -> Piece:
     return visible(f"{glyph} {came}"), tone
 
 
+def cut(text: str, width: int) -> str:
+    """Text in at most `width` cells, with an ellipsis where it was cut."""
+    return text if cell_len(text) <= width else fit(text, width)
+
+
 def fit(text: str, width: int) -> str:
     """Text in exactly `width` cells, with an ellipsis where it was cut."""
     if text.isascii():

@@ -13,7 +13,9 @@ from textual.widgets import Static
 from tui.presenters.blocks import CaptureDetail
 from tui.presenters.bodies import header
 from tui.presenters.shape import body_notes
+from tui.theme import TONES
 from tui.widgets.body_view import BodyView
+from tui.widgets.frame import Label, labels
 
 STRUCTURED = ("pretty", "tree")
 """Views that have paths."""
@@ -65,6 +67,16 @@ class BodyPage(Vertical):
     def _go(self) -> None:
         if self._wants_mark and self.view.is_ready and self.view.view in STRUCTURED:
             self._wants_mark = not self.view.next_mark()
+
+    def edge(self) -> list[Label]:
+        """The views, the size of the body and the place of the cursor."""
+        view = self.view
+        views = [
+            Label(f" {name} ", "bold reverse" if name == view.view else TONES["dim"], f"show_view({name!r})")
+            for name in view.views
+        ]
+        words = [word for word in (view.facts, view.position, view.place) if word]
+        return [*views, *labels([("".join(f" · {word}" for word in words), "dim")])]
 
     def focus(self, scroll_visible: bool = True) -> Self:
         """Focus the text."""

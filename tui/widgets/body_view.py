@@ -22,8 +22,7 @@ from relay.text.units import format_bytes
 from tui.bodies import HexDocument, Hits, JsonDocument, found, search
 from tui.bodies.preparation import LEAST_WIDTH, PreparedView, ViewRequest, prepare, prepared
 from tui.keyboard import keys
-from tui.widgets.body_foot import BodyFoot
-from tui.widgets.body_head import BodyHead
+from tui.widgets.body_place import BodyPlace
 from tui.widgets.body_text import BodyText
 from tui.widgets.safe_inputs import LineInput
 
@@ -37,7 +36,6 @@ class BodyView(Vertical):
     DEFAULT_CSS = """
     BodyView {
         height: 1fr;
-        & > BodyHead { height: 1; padding: 0 1; }
         & > .body--reasons { height: auto; max-height: 4; padding: 0 1; color: $text-warning; display: none; }
         & > .body--reasons.-said { display: block; }
         & > Input { display: none; height: 1; border: none; padding: 0 1; background: $surface; }
@@ -57,6 +55,9 @@ class BodyView(Vertical):
         @property
         def control(self) -> BodyView:
             return self.body_view
+
+    class EdgeChanged(Message):
+        """A text about the body or the cursor has changed."""
 
     @dataclass
     class _Ready(Message):
@@ -86,17 +87,16 @@ class BodyView(Vertical):
         self._preferred = ""
         self._paths: dict[str, str] = {}
         self._text = BodyText()
-        self._head = BodyHead()
         self._reasons = Static(classes="body--reasons", markup=False)
         self._input = LineInput(placeholder="find in this body", compact=True)
-        self._foot = BodyFoot(self._text)
+        self._place = BodyPlace(self._text)
+        self._facts = ""
 
     def compose(self) -> ComposeResult:
-        yield self._head
         yield self._reasons
         yield self._text
         yield self._input
-        yield self._foot
+        yield self._place
 
     # -- for the parent ---------------------------------------------------------------------------
 
@@ -142,6 +142,29 @@ class BodyView(Vertical):
     def views(self) -> tuple[str, ...]:
         """Names of the body's views, the best one first."""
         return () if self._shown is None else self._shown.opened.names
+
+    @property
+    def facts(self) -> str:
+        """The size, or work in progress."""
+        return self._facts
+
+    @property
+    def position(self) -> str:
+        """The cursor's line and the state of a search: `6/19`, `6/19, 1 of 3`; empty without a body."""
+        hits = self._text.hits
+        found = ""
+        if self._is_searching:
+            found = "searching ..."
+        elif self._sought and not len(hits):
+            found = "not found"
+        elif self._sought:
+            found = f"{self._text.hit + 1:,} of {len(hits):,}{'+' if hits.is_cut else ''}"
+        return ", ".join(word for word in (self._place.position, found) if word)
+
+    @property
+    def place(self) -> str:
+        """The path of the value at the cursor, or the note on it; safe to show."""
+        return self._place.words
 
     @property
     def is_ready(self) -> bool:
@@ -342,38 +365,31 @@ class BodyView(Vertical):
     # -- texts ------------------------------------------------------------------------------------
 
     def _update_texts(self) -> None:
-        """Update views, size, notes and the cursor's line."""
+        """Update size, notes and the cursor's place."""
         request, shown = self._request, self._shown
         if shown is not None:
-            facts = format_bytes(shown.opened.size)
+            self._facts = format_bytes(shown.opened.size)
             if shown.opened.coding:
-                facts += f", {shown.opened.coding} from {format_bytes(shown.opened.received)}"
-            busy = "laying out" if request is not None else ""
-            self._head.show(shown.opened.names, shown.view, facts, busy)
+                self._facts += f", {shown.opened.coding} from {format_bytes(shown.opened.received)}"
+            if request is not None:
+                self._facts = "laying out"
             reasons = (*shown.opened.notes, *shown.document.notes)
         else:
-            busy = "" if request is None else f"laying out {format_bytes(len(request.body))} ..."
-            self._head.show((), "", "", busy)
+            self._facts = "" if request is None else f"laying out {format_bytes(len(request.body))} ..."
             reasons = ()
         self._reasons.set_class(bool(reasons), "-said")
         self._reasons.update("\n".join(reasons))
-        self._update_foot()
+        self._place.update()
 
     @on(BodyText.CursorMoved)
     def _cursor_moved(self, event: BodyText.CursorMoved) -> None:
         event.stop()
-        self._update_foot()
+        self._place.update()
 
-    def _update_foot(self) -> None:
-        hits = self._text.hits
-        found = ""
-        if self._is_searching:
-            found = "searching ..."
-        elif self._sought and not len(hits):
-            found = "not found"
-        elif self._sought:
-            found = f"{self._text.hit + 1:,} of {len(hits):,}{'+' if hits.is_cut else ''}"
-        self._foot.show(found)
+    @on(BodyPlace.Changed)
+    def _place_changed(self, event: BodyPlace.Changed) -> None:
+        event.stop()
+        self.post_message(self.EdgeChanged())
 
     # -- keys -------------------------------------------------------------------------------------
 
@@ -447,9 +463,3 @@ class BodyView(Vertical):
     def _end_of_row(self) -> int:
         assert self._text.rows is not None
         return self._text.rows.piece(*self._text.cursor)[1]
-
-    @on(BodyHead.Chosen)
-    def _view_chosen(self, event: BodyHead.Chosen) -> None:
-        event.stop()
-        self.show_view(event.view)
-        self._text.focus()

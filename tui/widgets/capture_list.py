@@ -129,7 +129,7 @@ class CaptureList(CursorList, can_focus=True):
 
     def columns_now(self) -> columns.Layout:
         """The current layout of the columns."""
-        width = self.scrollable_content_region.width or self.screen.size.width - 1
+        width = self.scrollable_content_region.width or self.screen.size.width - 3
         hidden = frozenset() if self._summaries else frozenset({"summary"})
         return columns.layout(width, len(str(self.listing.newest)), self._columns, hidden)
 

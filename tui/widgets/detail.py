@@ -4,40 +4,44 @@ from __future__ import annotations
 
 from typing import cast
 
+from rich.cells import cell_len
 from textual.app import ComposeResult
-from textual.containers import Vertical
-from textual.content import Content
 from textual.widget import Widget
-from textual.widgets import Static, TabbedContent, TabPane
 
 from relay.text.captures import title
 from tui.keyboard.keys import Key
 from tui.presenters.blocks import CaptureDetail
-from tui.presenters.format import Piece
+from tui.presenters.format import Piece, cut
+from tui.presenters.tabs import visible_tabs
+from tui.theme import TONES
 from tui.widgets.body_page import BodyPage
 from tui.widgets.exchange_page import ExchangePage
+from tui.widgets.frame import Frame, Label, labels
 from tui.widgets.pages import PAGES, Page
-from tui.widgets.text import content
+
+ROOMY, TIGHT = "  ", " "
+"""Between two tabs, where there is room and where there is not."""
+
+LEAST_NAME = 12
+"""Cells from which the type of the event is shown next to the tabs; the row of the list has it anyway."""
 
 
-class Detail(Vertical):
-    """One capture in tabs."""
+class Detail(Frame):
+    """One capture in tabs, which are in the upper edge of its frame."""
 
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)
-        self._title = Static(id="detail-title", markup=False)
         self._pages: dict[str, Widget] = {tab.id: tab.page() for tab in PAGES}
-        self._tabs = TabbedContent(id="tabs", initial=PAGES[0].id)
+        self._active = PAGES[0].id
         self._current: CaptureDetail | None = None
         self._stale: set[str] = set()
         """Tabs that do not show the capture yet."""
 
     def compose(self) -> ComposeResult:
-        yield self._title
-        with self._tabs:
-            for tab in PAGES:
-                with TabPane(tab.title, id=tab.id):
-                    yield self._pages[tab.id]
+        for id, page in self._pages.items():
+            page.id = id
+            page.display = id == self._active
+            yield page
 
     @property
     def current(self) -> CaptureDetail | None:
@@ -47,14 +51,13 @@ class Detail(Vertical):
     @property
     def active(self) -> str:
         """Id of the open tab."""
-        return self._tabs.active
+        return self._active
 
     def show(self, detail: CaptureDetail | None) -> None:
         """Show another capture, or nothing."""
         self._current = detail
         self._stale = {tab.id for tab in PAGES}
         self.set_class(detail is None, "-empty")
-        self._title.update(_title(detail))
         self._fill()
 
     def open_tab(self, place: int) -> None:
@@ -63,8 +66,11 @@ class Detail(Vertical):
             self._open(PAGES[place].id)
 
     def _open(self, tab: str) -> None:
-        had_keys = self._pages[self.active].has_focus_within
-        self._tabs.active = tab
+        had_keys = self._pages[self._active].has_focus_within
+        self._active = tab
+        for id, page in self._pages.items():
+            page.display = id == tab
+        self._fill()
         if had_keys:  # A hidden widget loses the focus, and then nothing has it.
             self.call_after_refresh(self.focus_page)
 
@@ -77,23 +83,23 @@ class Detail(Vertical):
     def turn(self, by: int) -> None:
         """Open the next or previous tab."""
         places = [tab.id for tab in PAGES]
-        self.open_tab((places.index(self.active) + by) % len(PAGES))
+        self.open_tab((places.index(self._active) + by) % len(PAGES))
 
     def focus_page(self) -> None:
         """Focus the page in the open tab."""
-        page = self._pages[self.active]
+        page = self._pages[self._active]
         inside = (child for child in page.walk_children(Widget) if child.focusable)
         (page if page.focusable else next(inside, page)).focus()
 
     @property
     def keys(self) -> tuple[Key, ...]:
         """Keys of the open tab's page."""
-        return next(tab.keys for tab in PAGES if tab.id == self.active)
+        return next(tab.keys for tab in PAGES if tab.id == self._active)
 
     @property
     def body_in_sight(self) -> BodyPage | None:
         """The body of the capture in the open tab, if that has it."""
-        page = self._pages[self.active]
+        page = self._pages[self._active]
         if isinstance(page, ExchangePage):
             return page.body
         return page if isinstance(page, BodyPage) else None
@@ -104,7 +110,7 @@ class Detail(Vertical):
         if body is None or not body.view.is_ready:
             return None
         path, value = body.view.path_at_cursor(), body.view.value_at_cursor()
-        if not path and self.active != "body":
+        if not path and self._active != "body":
             return None  # The cursor was not moved there.
         return None if path is None or value is None else (path, value)
 
@@ -116,29 +122,67 @@ class Detail(Vertical):
         """The body in sight; without one, open its tab."""
         if self.body_in_sight is None:
             self._open("body")
-        self._fill()
         body = self.body_in_sight
         assert body is not None
         return body
 
-    def on_tabbed_content_tab_activated(self) -> None:
-        self._fill()
+    def action_show_view(self, name: str) -> None:
+        """Show a view of the body in sight."""
+        body = self.body_in_sight
+        if body is not None:
+            body.view.show_view(name)
+            body.focus()
 
     def _fill(self) -> None:
-        tab = self.active
-        if self._current is None or tab not in self._stale:
+        tab = self._active
+        if self._current is not None and tab in self._stale:
+            self._stale.discard(tab)
+            cast(Page, self._pages[tab]).show(self._current)
+        self._show_edges()
+
+    # -- the frame -----------------------------------------------------------------------------
+
+    def on_resize(self) -> None:
+        self._show_edges()
+
+    def on_body_view_edge_changed(self) -> None:
+        self._show_edges()
+
+    def _show_edges(self) -> None:
+        if self._current is None:
+            self.show_upper(())
+            self.show_lower(())
             return
-        self._stale.discard(tab)
-        cast(Page, self._pages[tab]).show(self._current)
+        self.show_upper(self._name_and_tabs(self._current))
+        self.show_lower(cast(Page, self._pages[self._active]).edge())
+
+    def _name_and_tabs(self, detail: CaptureDetail) -> list[Label]:
+        """The name of the capture, shorter where the tabs need its room, and the tabs that fit."""
+        capture = detail.capture
+        number: Piece = f"#{capture.id}", "accent"
+        star: list[Piece] = [(" ★", "warn")] if capture.starred else []
+        name: list[Piece] = [number, *star]
+        left = self.room - _cells(name) - _tab_cells(ROOMY)
+        if left > LEAST_NAME:
+            name.insert(1, (f" {cut(title(capture), left - 1)}", "strong"))
+        gap = ROOMY if left >= 0 else TIGHT
+        active = next(place for place, tab in enumerate(PAGES) if tab.id == self._active)
+        cells = [len(tab.title) + len(gap) for tab in PAGES]
+        places = visible_tabs(cells, active, self.room - _cells(name))
+        shown = labels(name)
+        if places.start:
+            shown += [Label(gap), Label("‹", TONES["accent"], "screen.tab(-1)")]
+        for place in places:
+            style = "bold reverse $primary" if place == active else TONES["dim"]
+            shown += [Label(gap), Label(PAGES[place].title, style, f"screen.show_tab({place})")]
+        if places.stop < len(PAGES):
+            shown += [Label(gap), Label("›", TONES["accent"], "screen.tab(1)")]
+        return shown
 
 
-def _title(detail: CaptureDetail | None) -> Content:
-    if detail is None:
-        return Content("")
-    capture = detail.capture
-    pieces: list[Piece] = [
-        (f"#{capture.id} ", "accent"),
-        (title(capture), "strong"),
-        ("  ★" if capture.starred else "", "warn"),
-    ]
-    return content(pieces)
+def _cells(pieces: list[Piece]) -> int:
+    return sum(cell_len(text) for text, _ in pieces)
+
+
+def _tab_cells(gap: str) -> int:
+    return sum(len(gap) + len(tab.title) for tab in PAGES)

@@ -8,6 +8,7 @@ from textual import events
 from textual.app import ComposeResult, RenderResult
 from textual.containers import Container, Vertical
 from textual.content import Content
+from textual.css.scalar import Scalar
 from textual.widget import Widget
 
 from tui.presenters import exchange
@@ -15,6 +16,7 @@ from tui.presenters.blocks import CaptureDetail
 from tui.presenters.format import Piece
 from tui.widgets.body_page import BodyPage
 from tui.widgets.facts_page import FactsPage
+from tui.widgets.frame import Label, labels
 from tui.widgets.text import content
 
 BESIDE = 108
@@ -29,6 +31,7 @@ class ExchangePage(Vertical):
         self._facts = ExchangeFacts()
         self.body = BodyPage(short_notes=True)
         self._responses = FactsPage(exchange.responses)
+        self._summary: list[Piece] = []
 
     def compose(self) -> ComposeResult:
         yield self._facts
@@ -38,15 +41,32 @@ class ExchangePage(Vertical):
 
     def on_resize(self, event: events.Resize) -> None:
         self.set_class(event.size.width >= BESIDE, "-beside")
+        self.call_after_refresh(self._fit)
+
+    def _fit(self) -> None:
+        """Below the body, responses take no more rows than they have."""
+        responses = self._responses
+        if self.has_class("-beside"):
+            responses.styles.clear_rule("height")
+        elif responses.styles.height != Scalar.from_number(wanted := responses.virtual_size.height + 1):
+            responses.styles.height = wanted
 
     def show(self, detail: CaptureDetail) -> None:
         """Show a capture."""
         self._facts.show(detail)
         self.body.show(detail)
         self._responses.show(detail)
-        source: Piece = exchange.source(detail), "plain"
-        summary = [(" · ", "dim"), *exchange.summary(detail)] if detail.attempts else []
-        self._responses.border_title = content([source, *summary])
+        self._fit()
+        self._responses.border_title = Content(exchange.source(detail))
+        self._summary = exchange.summary(detail)
+
+    def edge(self) -> list[Label]:
+        """The responses by name, and the place of the cursor in the body."""
+        view = self.body.view
+        words = [word for word in (view.view, view.position, view.place) if word]
+        place: Piece = " · ".join(words), "dim"
+        between: list[Piece] = [("   ", "plain")] if self._summary and words else []
+        return labels([*self._summary, *between, place])
 
     def focus(self, scroll_visible: bool = True) -> Self:
         """Focus the body."""

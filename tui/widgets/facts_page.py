@@ -13,6 +13,7 @@ from tui.keyboard import keymap, keys
 from tui.keyboard.keymap import Keymap
 from tui.presenters.blocks import Block, CaptureDetail, Fact, Heading, Hint, Lines, Note
 from tui.presenters.format import Tone, fit, wrapped, wrapped_pieces
+from tui.widgets.frame import Label
 from tui.widgets.lines import Line, LinesView
 
 NAME_WIDTH = 14
@@ -41,6 +42,10 @@ class FactsPage(LinesView):
         other = detail.capture.id != self._shown
         self._shown = detail.capture.id
         self.lines_changed(to_top=other)
+
+    def edge(self) -> list[Label]:
+        """Nothing: the frame has only its tabs."""
+        return []
 
     def lines_for(self, width: int) -> list[Line]:
         lines: list[Line] = []

@@ -20,6 +20,8 @@ from tui.presenters import columns
 from tui.presenters.columns import Layout
 from tui.presenters.format import Piece
 from tui.state.listing import Listing
+from tui.theme import TONES
+from tui.widgets.frame import Frame, Label, labels
 from tui.widgets.text import content
 
 
@@ -65,12 +67,13 @@ class ListHead(Widget):
         return Content(self._text)
 
 
-class ListFoot(Widget):
-    """The counts of the list, whether it follows, and the number of new captures."""
+class ListFrame(Frame):
+    """The frame of the list: the counts, whether it follows, and the number of new captures."""
 
-    _pieces: reactive[tuple[Piece, ...]] = reactive(())
+    def on_mount(self) -> None:
+        self.show_upper([Label("Captures", TONES["strong"])])
 
-    def show(
+    def show_counts(
         self,
         listing: Listing,
         filter_search: SearchProgress | None,
@@ -91,21 +94,17 @@ class ListFoot(Widget):
         """
         written = keymap.of(self.app).written
         follow, stop = written("list.follow"), written("look.back")
-        self._pieces = tuple(
-            counted(
-                listing,
-                filter_search,
-                total=total,
-                events=events,
-                exact=exact,
-                pending=pending,
-                follow=follow,
-                stop=stop,
-            )
+        pieces = counted(
+            listing,
+            filter_search,
+            total=total,
+            events=events,
+            exact=exact,
+            pending=pending,
+            follow=follow,
+            stop=stop,
         )
-
-    def render(self) -> RenderResult:
-        return content(self._pieces)
+        self.show_lower(labels(pieces))
 
 
 def counted(

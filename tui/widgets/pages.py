@@ -23,6 +23,7 @@ from tui.presenters.signature import signature
 from tui.widgets.body_page import BodyPage
 from tui.widgets.exchange_page import ExchangePage
 from tui.widgets.facts_page import FactsPage
+from tui.widgets.frame import Label
 
 
 class Page(Protocol):
@@ -30,6 +31,9 @@ class Page(Protocol):
 
     def show(self, detail: CaptureDetail) -> None:
         """Show a capture."""
+
+    def edge(self) -> list[Label]:
+        """Labels for the lower edge of the frame."""
 
 
 @dataclass(frozen=True, slots=True)

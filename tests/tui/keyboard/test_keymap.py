@@ -191,7 +191,7 @@ def something_of_each() -> Iterator[Capture]:
 
 
 TOUR: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("#2 payment.updated", ("list.up",)),
+    ("#2 ", ("list.up",)),
     ("↻ Replay 1", ()),
     ("Forwarding is paused", ()),
     ("goes to the next one", ("5",)),

@@ -97,15 +97,15 @@ async def test_another_size(tmp_path: Path) -> None:
     async with showing(tmp_path, [a_capture(1)], size=(80, 24)) as see:
         text = await see.shows("payment.updated")
         for size, start in (
-            ((250, 70), "     id  time"),
-            ((80, 24), "     id time"),
-            ((120, 40), "     id  time"),
+            ((250, 70), "┃     id  time"),
+            ((80, 24), "┃     id time"),
+            ((120, 40), "┃     id  time"),
         ):
             await see.pilot.resize_terminal(*size)
             text = await see.shows(f"\n{start}")
             head = next(line for line in text.splitlines() if line.startswith(start))
-            row = next(line for line in text.splitlines() if line.startswith("      1 "))
-            assert head.index("summary") == row.index("PENDING_WITH")
+            row = next(line for line in text.splitlines() if line.startswith("┃      1 "))
+            assert head.index("summary") == row.index("PENDING_")
             assert head.index("signature") <= row.index("unchecked") <= head.index("signature") + 2
 
 

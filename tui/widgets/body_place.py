@@ -1,13 +1,12 @@
-"""The line under a body: path of the value at the cursor or the note on it, hits, and line number."""
+"""The place of the cursor in a body: the path of its value or the note on it, hits, and line number."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from textual import on, work
-from textual.content import Content
 from textual.message import Message
-from textual.widgets import Static
+from textual.widget import Widget
 
 from relay.text.safe import visible
 from tui.bodies import JsonDocument
@@ -20,16 +19,13 @@ MOST_SHOWN = 500
 """Characters of a path; keys can be of any length."""
 
 
-class BodyFoot(Static):
-    """Text about the cursor's line."""
+class BodyPlace(Widget):
+    """Texts about the cursor's line. Draws nothing: a widget for its timer and its thread."""
 
-    DEFAULT_CSS = """
-    BodyFoot {
-        height: 1;
-        padding: 0 1;
-        color: $text-muted;
-    }
-    """
+    DEFAULT_CSS = "BodyPlace { display: none; }"
+
+    class Changed(Message):
+        """The texts have changed."""
 
     @dataclass
     class _Path(Message):
@@ -40,38 +36,38 @@ class BodyFoot(Static):
         path: str
 
     def __init__(self, text: BodyText) -> None:
-        super().__init__(markup=False)
+        super().__init__()
         self._text = text
-        self._found = ""
-        """The state of a search, as text."""
+        self.position = ""
+        """Line and number of lines; empty without a body."""
+        self.words = ""
+        """The path of the value at the cursor, or the note on it; safe to show."""
 
     def on_mount(self) -> None:
         """Start the timer for a cursor that rests."""
         self._rest = self.set_interval(0.15, self._look_up, pause=True)
 
-    def show(self, found: str) -> None:
-        """Show the cursor's line, and the state of a search."""
-        self._found = found
+    def update(self) -> None:
+        """Make the texts again."""
         self._show(None)
 
     def _show(self, path: str | None) -> None:
         text = self._text
         if text.document is None:
-            self.update("")
-            return
-        right = f"{self._found}  {text.line + 1:,}/{text.document.lines.count:,}".lstrip()
-        note = text.marks.get(text.line)
-        if note is not None:
-            path = f"! {note}"
-        elif path is None and isinstance(text.document, JsonDocument):
-            if len(text.document.data) <= PATH_AT_ONCE:
-                path = text.document.path(text.line)
-            else:
-                self._rest.reset()
-                self._rest.resume()
-        room = max(self.content_size.width - len(right) - 1, 0)
-        left = Content(visible((path or "")[:MOST_SHOWN])).truncate(room, ellipsis=True, pad=True)
-        self.update(Content.assemble(left, " ", right))
+            self.position = self.words = ""
+        else:
+            self.position = f"{text.line + 1:,}/{text.document.lines.count:,}"
+            note = text.marks.get(text.line)
+            if note is not None:
+                path = f"! {note}"
+            elif path is None and isinstance(text.document, JsonDocument):
+                if len(text.document.data) <= PATH_AT_ONCE:
+                    path = text.document.path(text.line)
+                else:
+                    self._rest.reset()
+                    self._rest.resume()
+            self.words = visible((path or "")[:MOST_SHOWN])
+        self.post_message(self.Changed())
 
     def _look_up(self) -> None:
         self._rest.pause()
