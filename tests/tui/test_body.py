@@ -20,7 +20,7 @@ LARGE = b'{"type":"payment.updated","payload":{"amount":"1","text":"' + b"x" * 1
 
 
 def cursor_line(see: Showing) -> int:
-    return see.pilot.app.screen.query_one("#body").query_one(BodyText).line
+    return see.pilot.app.screen.query_one("#tab-body").query_one(BodyText).line
 
 
 async def test_pretty_with_each_number_as_it_came(tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ async def test_differences_are_marked_and_gone_through(tmp_path: Path) -> None:
         await see.shows("#1 ")
         await see.press("3", "x")
         await see.shows('! warning: number is documented; got string "100.50"')
-        page = see.pilot.app.screen.query_one("#body", BodyPage)
+        page = see.pilot.app.screen.query_one("#tab-body", BodyPage)
         places = set()
         for _ in range(6):
             places.add(page.view.path_at_cursor())

@@ -39,7 +39,7 @@ class Detail(Frame):
 
     def compose(self) -> ComposeResult:
         for id, page in self._pages.items():
-            page.id = id
+            page.id = f"tab-{id}"
             page.display = id == self._active
             yield page
 
