@@ -108,11 +108,14 @@ def keymap(settings: Settings) -> Keymap:
     return Keymap(settings.keys, settings.sources.get("keys", "keys"))
 
 
-def run(settings: Settings, listener: Listener | None = None) -> int:
+def run(
+    settings: Settings, listener: Listener | None = None, reread: Callable[[], Settings] | None = None
+) -> int:
     """Run the terminal UI until the user leaves.
 
     Args:
         listener: the receiving process, if one was started for this screen.
+        reread: reads the settings again, for the first screen.
 
     Raises:
         NotFound: there is no database.
@@ -123,7 +126,7 @@ def run(settings: Settings, listener: Listener | None = None) -> int:
     for variable in ("COLUMNS", "LINES"):
         # Textual would take them for the size of the terminal, which can change.
         os.environ.pop(variable, None)
-    with Gateway(settings, listener) as gateway:
+    with Gateway(settings, listener, reread) as gateway:
         app = RelayApp(gateway)
         with watched(app.leave_soon):
             app.run()

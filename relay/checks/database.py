@@ -45,9 +45,8 @@ def folder(settings: Settings) -> Iterator[Finding]:
         )
 
 
-def database(settings: Settings) -> Iterator[Finding]:
-    """The database files: their modes, and whether SQLite finds damage."""
-    from relay.store.read.reader import Reader
+def modes(settings: Settings) -> Iterator[Finding]:
+    """The files of the database that other users can read, if any."""
     from relay.store.write.files import loose_mode
 
     db = settings.db
@@ -59,6 +58,14 @@ def database(settings: Settings) -> Iterator[Finding]:
     if loose:
         names = " ".join(map(str, loose))
         yield fault("log", f"other users of this machine can read {names}", f"chmod 600 {names}")
+
+
+def database(settings: Settings) -> Iterator[Finding]:
+    """The database files: their modes, and whether SQLite finds damage."""
+    from relay.store.read.reader import Reader
+
+    db = settings.db
+    yield from modes(settings)
     if _is_long_work(db):
         yield ok("log", f"{db} is large and in use, so it was not checked; stop the engine to check it")
         return

@@ -15,7 +15,7 @@ def secrets(settings: Settings) -> Iterator[Finding]:
         yield warning(
             "secrets",
             "no webhook secret is configured, so signatures are not checked",
-            "set LEAN_WEBHOOK_SECRET_FILE, or [secrets] in lean-relay.toml",
+            "set LEAN_WEBHOOK_SECRET_FILE, or [secrets] in the file that `lean-relay config init` writes",
         )
         return
     names = ", ".join(source.name for source in settings.secrets)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import click
@@ -61,6 +62,7 @@ def screen_command(ctx: click.Context, /, detach: bool, **flags: Any) -> int:
     invocation = ctx.find_object(Invocation)
     assert invocation is not None
     settings = invocation.settings(**flags)
+    reread = partial(invocation.settings_unasked, **flags)
     if settings.keys:
         from tui.app import keymap  # A wrong key is reported before anything starts.
 
@@ -69,7 +71,7 @@ def screen_command(ctx: click.Context, /, detach: bool, **flags: Any) -> int:
         check_same(settings)
         from tui.app import run
 
-        return run(settings)
+        return run(settings, reread=reread)
     check_in_force(settings)
     ask_about_removal(settings)
     with Listener(to_pass_on(ctx, invocation), detach=detach) as listener:
@@ -79,7 +81,7 @@ def screen_command(ctx: click.Context, /, detach: bool, **flags: Any) -> int:
             click.echo("lean-relay: waiting for the listener to start ...", err=True)
             while not listener.wait_until_ready(READY_WITHIN_S):
                 pass
-        code = run(settings, listener)
+        code = run(settings, listener, reread)
         if (how := listener.ended()) is not None:
             for line in [*listener.new_lines(), *listener.last_words, f"the listener ended: {how}"]:
                 click.echo(visible_block(line), err=True)

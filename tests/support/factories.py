@@ -86,7 +86,8 @@ def an_attempt(id: int = 1, **changes: Any) -> Attempt:
 
 
 def new_log(path: Path) -> sqlite3.Connection:
-    """A migrated, empty log at `path` in WAL mode; the connection writes as an engine would."""
+    """A migrated, empty log in WAL mode, for its user alone; the connection writes as an engine would."""
+    path.touch(mode=0o600)  # SQLite gives -wal and -shm the same mode.
     connection = sqlite3.connect(path, isolation_level=None)
     connection.execute("PRAGMA journal_mode = WAL")
     schema.migrate(connection)

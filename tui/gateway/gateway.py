@@ -42,14 +42,16 @@ from relay.store.read.filter_values import seen_values
 from relay.store.read.journeys import SearchProgress
 from relay.store.read.reader import Reader
 from relay.store.read.search import Window, scan
-from tui.gateway import capture_details, state_file
+from tui.gateway import capture_details, setup, state_file
 from tui.gateway.comparison_task import ComparisonTask
 from tui.gateway.copies import Copies
 from tui.gateway.journeys import Journeys
 from tui.gateway.replays import Replays
+from tui.gateway.setup import Reread
 from tui.presenters import status
 from tui.presenters.blocks import Analysis, CaptureDetail
 from tui.presenters.journey import CaptureJourney
+from tui.presenters.setup import Setup
 from tui.presenters.status import EngineState, Status
 from tui.state.completion import FilterValues, with_parents
 from tui.state.screen_state import ScreenState
@@ -77,8 +79,13 @@ class Listener(Protocol):
 class Gateway:
     """One database and its engine, for one screen; a context manager."""
 
-    def __init__(self, settings: Settings, listener: Listener | None = None) -> None:
+    def __init__(
+        self, settings: Settings, listener: Listener | None = None, reread: Reread | None = None
+    ) -> None:
         """Open the database.
+
+        Args:
+            reread: reads the settings again; without it, changed files are not noticed.
 
         Raises:
             NotFound: there is no database.
@@ -87,6 +94,7 @@ class Gateway:
         self.settings = settings
         self.db: Path = settings.db
         self.listener = listener
+        self._reread = reread
         self._version = -1
         self._one_detail, self._one_analysis = Lock(), Lock()
         self._analysed: CaptureDetail | None = None
@@ -277,6 +285,11 @@ class Gateway:
             return Status(engine=EngineState.SILENT, detail=f"pid {known.pid}: {error}", url=known.url)
         except RelayError as error:
             return Status(engine=EngineState.SILENT, detail=str(error))
+
+    async def setup(self, status: Status) -> Setup:
+        """What is set up; from now on, samples are signed with the secret found."""
+        found, self.settings = await setup.look(self.settings, status, self._reread)
+        return found
 
     async def _request(self, request: EngineRequest[A], /) -> A:
         from relay.control import client  # imports aiohttp: 0.2 s that would delay the first rows

@@ -231,7 +231,6 @@ class MainScreen(Screen[None]):
         self.set_class(nothing, "-nothing")
         if nothing:
             self._empty.url = self.gateway.url()
-            self._empty.signs = bool(self.gateway.settings.secrets)
         self.on_cursor_list_moved()
 
     def on_cursor_list_moved(self) -> None:
@@ -258,7 +257,9 @@ class MainScreen(Screen[None]):
         if not self._list.is_attached:
             return
         self._status.status = status
-        self._empty.public_url = status.public_url
+        self._empty.status = status
+        if self._empty.display:
+            self._empty.setup = await self.gateway.setup(status)
         self._replays.show_others(status.replays)
         self._status.arrivals.turn(time())
         self._status.refresh()

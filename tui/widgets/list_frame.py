@@ -13,12 +13,12 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from relay.text.safe import visible
 from tui.keyboard import keymap
-from tui.keyboard.keymap import Keymap
 from tui.presenters import columns
 from tui.presenters.columns import Layout
 from tui.presenters.format import Piece
+from tui.presenters.setup import Setup, steps
+from tui.presenters.status import EngineState, Status
 from tui.state.listing import Listing
 from tui.theme import TONES
 from tui.widgets.frame import Frame, Label, labels
@@ -152,28 +152,9 @@ class Empty(Widget):
     """First steps, shown while there are no captures."""
 
     url: reactive[str] = reactive("")
-    public_url: reactive[str | None] = reactive(None)
-    signs: reactive[bool] = reactive(False)
-    """A webhook secret is set, so that samples are signed."""
+    status: reactive[Status] = reactive(Status(engine=EngineState.LOOKING))
+    setup: reactive[Setup] = reactive(Setup())
 
     def render(self) -> RenderResult:
-        steps = _first_steps(visible(self.url), self.public_url, keymap.of(self.app), signs=self.signs)
-        return content(steps)
-
-
-def _first_steps(url: str, public_url: str | None, keys: Keymap, *, signs: bool) -> Iterator[Piece]:
-    yield "No webhooks received yet.\n\n", "strong"
-    if public_url:
-        yield "Lean posts to  ", "dim"
-        yield f"{visible(public_url)}\n", "accent"
-    yield "Listening on   ", "dim"
-    yield f"{url}\n\n", "accent"
-    yield keys.written("relay.trigger"), "accent"
-    signed = "signed as Lean would" if signs else "unsigned, because no webhook secret is set"
-    yield f" posts a sample, {signed}\n", "plain"
-    yield keys.written("relay.copy_url"), "accent"
-    yield " copies the URL to give Lean\n", "plain"
-    yield keys.written("help"), "accent"
-    yield " shows all keys\n\n", "plain"
-    yield "Or from a shell:\n", "dim"
-    yield f'curl {url} -d \'{{"type":"payment.created"}}\'\n', "plain"
+        width = self.content_size.width
+        return content(steps(self.setup, self.status, self.url, keymap.of(self.app), width))

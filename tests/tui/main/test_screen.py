@@ -55,9 +55,10 @@ async def test_headers_tab(tmp_path: Path) -> None:
 
 
 async def test_empty(tmp_path: Path) -> None:
-    """An empty log says what to do: the URL, the key for a sample, a line for the shell."""
+    """An empty database says what to do: the URL, the key for a sample, and what is not set up yet."""
     async with showing(tmp_path, port=5399) as see:
-        await see.shows("No webhooks received yet", "http://127.0.0.1:5399", "t posts a sample", "curl http")
+        await see.shows("No webhooks received yet", "http://127.0.0.1:5399", "t posts a sample, unsigned")
+        await see.shows("○ secret", "lean-relay reload", "○ public URL", "✓ database")
 
 
 async def test_quit(tmp_path: Path) -> None:

@@ -1,0 +1,57 @@
+"""Looks at what is set up, by the checks of `doctor`, for the first screen."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+
+from relay.checks import database, public_url, secrets
+from relay.checks.findings import Finding, ok
+from relay.config import Settings
+from relay.errors import UsageError
+from relay.text.units import format_duration
+from tui.presenters.setup import Part, Setup, backend, part
+from tui.presenters.status import EngineState, Status
+
+Reread = Callable[[], Settings]
+"""Reads the settings again, from flags, environment and files.
+
+Raises UsageError where they are wrong.
+"""
+
+
+async def look(settings: Settings, status: Status, reread: Reread | None) -> tuple[Setup, Settings]:
+    """What is set up, and the settings with the secrets as they are now.
+
+    Args:
+        settings: as the screen has them.
+        reread: without it, changed files are not noticed.
+    """
+    return await asyncio.to_thread(_look, settings, status, reread)
+
+
+def _look(settings: Settings, status: Status, reread: Reread | None) -> tuple[Setup, Settings]:
+    wrong: tuple[Part, ...] = ()
+    fresh = settings
+    if reread is not None:
+        try:
+            fresh = reread()
+        except UsageError as error:
+            wrong = (Part("settings", "wrong", str(error), "correct them; `lean-relay doctor` checks them"),)
+    secret = part("secret", list(secrets.secrets(fresh)), reload=True)
+    if secret.state == "done" and fresh.secrets != settings.secrets:
+        secret = replace(secret, text=f"{secret.text}; `lean-relay reload` puts it in force")
+    parts = [*wrong, secret]
+    if status.engine is EngineState.RUNNING:
+        parts.append(backend(status.targets))
+    url = status.public_url or fresh.public_url
+    parts.append(part("public URL", list(public_url.configured(replace(fresh, public_url=url)))))
+    parts.append(part("database", [*database.folder(fresh), *database.modes(fresh), _kept(fresh)]))
+    now = replace(settings, secrets=fresh.secrets, app_token=fresh.app_token)
+    return Setup(parts=tuple(parts), signs=bool(fresh.secrets)), now
+
+
+def _kept(settings: Settings) -> Finding:
+    kept = "for ever" if settings.keep is None else f"for {format_duration(settings.keep)}"
+    return ok("database", f"{settings.db.name}, for you alone; captures are kept {kept}")
