@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from relay.cli.context import Invocation, at_a_terminal, is_dumb, shared_options
+from relay.cli.advice import advice
+from relay.cli.context import PROGRAM, Invocation, at_a_terminal, is_dumb, shared_options
 from relay.cli.join_options import check_same
 from relay.cli.listen.child import Listener
 from relay.cli.listen.options import Remembering, check_in_force, listen_options, to_pass_on
@@ -82,6 +83,9 @@ def screen_command(ctx: click.Context, /, detach: bool, **flags: Any) -> int:
             while not listener.wait_until_ready(READY_WITHIN_S):
                 pass
         code = run(settings, listener, reread)
+        if listener.is_detached and not detach:
+            said = f"the listener keeps running (pid {listener.pid}); `lean-relay stop` ends it"
+            click.echo(f"{PROGRAM}: {advice(said, invocation)}", err=True)
         if (how := listener.ended()) is not None:
             for line in [*listener.new_lines(), *listener.last_words, f"the listener ended: {how}"]:
                 click.echo(visible_block(line), err=True)

@@ -75,6 +75,13 @@ class Listener(Protocol):
     def ended(self) -> str | None:
         """How it ended, such as `killed by SIGSEGV`; None while it runs."""
 
+    @property
+    def is_detached(self) -> bool:
+        """Whether it continues after the screen."""
+
+    def detach(self) -> None:
+        """Let it continue after the screen."""
+
 
 class Gateway:
     """One database and its engine, for one screen; a context manager."""

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from datetime import datetime, timedelta
 from functools import partial
 
 from relay.errors import RelayError
 from relay.lean.catalogue import catalogue
 from relay.text.captures import relay_response
 from relay.text.safe import visible
-from relay.text.units import format_ms
+from relay.text.units import format_duration, format_ms
 from tui.main.context import CaptureContext, act, no_engine
 from tui.presenters.format import Piece
 from tui.presenters.messages import Severity
 from tui.presenters.status import EngineState, Status, banners
 from tui.screens.dialogs import TriggerDialog
+
+JUST_NOW = timedelta(minutes=5)
+"""Webhooks that came within this time make the end of the listener worth a question."""
 
 
 class EngineController:
@@ -76,6 +81,28 @@ class EngineController:
         for line in listener.new_lines() if listener is not None else ():
             if not (refusals_shown and line.startswith("refused")):
                 self._context.ui.show_notice(visible(line), title="listener", severity="warning")
+
+    def leaving_costs(self, now: datetime) -> str | None:
+        """What would be lost by leaving: a sentence; None where nothing would.
+
+        The listener of this screen ends with it, which costs something while deliveries wait or webhooks
+        are coming.
+        """
+        listener = self._context.gateway.listener
+        if listener is None or listener.is_detached or listener.ended() is not None:
+            return None
+        waiting = sum(target.waiting or 0 for target in self.status.targets)
+        came: list[datetime] = []
+        with suppress(RelayError):  # A database that cannot be read is shown by a banner.
+            came = self._context.gateway.arrivals(now - JUST_NOW, 1)
+        if not waiting and not came:
+            return None
+        reasons = []
+        if waiting:
+            reasons.append(f"{waiting:,} {'delivery waits' if waiting == 1 else 'deliveries wait'}")
+        if came:
+            reasons.append(f"the last webhook came {format_duration(now - came[0])} ago")
+        return f"Leaving ends the listener too: {' and '.join(reasons)}."
 
     # -- actions -------------------------------------------------------------------------------
 

@@ -36,6 +36,7 @@ from tui.presenters.blocks import CaptureDetail
 from tui.presenters.columns import Layout
 from tui.presenters.status import Status
 from tui.screens.columns import ColumnsDialog
+from tui.screens.dialogs import LeaveDialog
 from tui.screens.help import HelpScreen
 from tui.screens.refusals import RefusalsScreen
 from tui.state.screen_state import ScreenState
@@ -490,4 +491,12 @@ class MainScreen(Screen[None]):
             self.remove_class("-zoom-detail")
             self._list.focus()
         else:
+            self.ui.start(self._leave, group="dialog")
+
+    async def _leave(self) -> None:
+        costs, listener = self._engine.leaving_costs(datetime.now(UTC)), self.gateway.listener
+        how = await self.ui.ask(LeaveDialog(costs)) if costs is not None else "leave"
+        if how == "detach" and listener is not None:
+            listener.detach()
+        if how is not None:
             self.app.exit()

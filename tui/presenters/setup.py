@@ -39,12 +39,12 @@ class Part:
 
 
 def part(name: str, findings: Sequence[Finding], *, reload: bool = False) -> Part:
-    """The worst finding of a check, as a part.
+    """The worst finding of a check, the last one among equals, as a part.
 
     Args:
         reload: a running engine takes its settings over only when it is told to.
     """
-    worst = max(findings, key=lambda each: list(_STATES).index(each.level))
+    worst = max(reversed(findings), key=lambda each: list(_STATES).index(each.level))
     step = worst.next_step or ""
     if step and reload:
         step = f"{step}; {RELOAD}"

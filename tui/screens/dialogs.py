@@ -60,6 +60,42 @@ class Confirm(ModalScreen[bool]):
         self.dismiss(event.button.id == "yes")
 
 
+class LeaveDialog(ModalScreen[str | None]):
+    """Asks before the screen ends with its listener: `leave`, `detach`, or None to stay."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("q,y", "dismiss('leave')", "leave"),
+        Binding("d", "dismiss('detach')", "leave it running"),
+        Binding("escape,n", "dismiss(None)", "stay"),
+        Binding("left,h", "app.focus_previous", show=False),
+        Binding("right,l", "app.focus_next", show=False),
+    ]
+
+    def __init__(self, costs: str) -> None:
+        """
+        Args:
+            costs: what leaving would cost, as text that is safe to show.
+        """
+        super().__init__()
+        self._costs = costs
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog") as dialog:
+            dialog.border_title = Content("Leave?")
+            with VerticalScroll(id="question", can_focus=False):
+                yield Static(Content(self._costs), markup=False)
+            with Horizontal(classes="buttons"):
+                yield Button("Stay (Esc)", id="stay", compact=True)
+                yield Button("Leave it running (d)", id="detach", compact=True)
+                yield Button("Leave (q)", id="leave", variant="error", compact=True)
+
+    def on_mount(self) -> None:
+        self.query_one("#stay", Button).focus()
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        self.dismiss(None if event.button.id == "stay" else event.button.id)
+
+
 class NoteDialog(ModalScreen[str | None]):
     """A note to write; an empty one removes the note, Esc changes nothing."""
 

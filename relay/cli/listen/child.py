@@ -28,6 +28,9 @@ ENDS_WITHIN_S = 8.0
 
 DETACHED = -1
 
+GO_ON = b"\n"
+"""Sent through the pipe to a listener that is to outlive its screen."""
+
 CRASH = "Fatal Python error"
 """First words of the interpreter's report of a crash (faulthandler)."""
 
@@ -125,6 +128,20 @@ class Listener:
         """Its ready line, as JSON; only with a log file."""
         line: dict[str, Any] = json.loads(self._ready_line)
         return line
+
+    def detach(self) -> None:
+        """Let it continue after this process ends."""
+        os.write(self._lifeline, GO_ON)
+        self._detached = True
+
+    @property
+    def is_detached(self) -> bool:
+        """Whether it continues after this process ends."""
+        return self._detached
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
     def terminate(self) -> None:
         """Ask it to end."""

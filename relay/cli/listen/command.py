@@ -35,6 +35,7 @@ from relay.text.targets import is_loopback
 log = logging.getLogger("relay")
 
 DETACHED = -1
+GO_ON = b"\n"  # As in `child`, which a listener does not load.
 """Instead of a descriptor: the screen in front of it may end before it."""
 
 
@@ -91,7 +92,7 @@ async def _listen(
     shutdown.on_signals()
     if behind is not None and behind != DETACHED:
         # The screen holds the other end of the pipe, which closes however the screen ends, even by kill -9.
-        asyncio.get_running_loop().add_reader(behind, shutdown.ask)
+        asyncio.get_running_loop().add_reader(behind, _screen_ended, behind, shutdown)
     _warn_of_exposure(settings)
     try:
         return await _listen_until(shutdown, settings, reread, json=json, calm=behind is not None, file=file)
@@ -99,6 +100,15 @@ async def _listen(
         if not shutdown.interrupted_start():
             raise
         return Exit.FINE
+
+
+def _screen_ended(pipe: int, shutdown: Shutdown) -> None:
+    """End with the screen, unless it has said to go on."""
+    asyncio.get_running_loop().remove_reader(pipe)
+    said = os.read(pipe, 1)
+    os.close(pipe)
+    if said != GO_ON:
+        shutdown.ask()
 
 
 async def _listen_until(

@@ -48,6 +48,8 @@ def test_start_trigger_see_filter_look_quit(tmp_path: Path) -> None:
         see.press("2")
         see.wait_for('"amount"')
         see.press("q")
+        see.wait_for("the last webhook came")
+        see.press("q")
         assert see.end() == 0
         assert see.left_on() == set()
     assert not listener.is_running()
@@ -98,6 +100,29 @@ def test_killed(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_left_running(tmp_path: Path) -> None:
+    """Asked on leaving, `d` lets the listener go on without its screen."""
+    db = tmp_path / "relay.db"
+    with at_a_terminal(tmp_path, "--port", "0", "--db", str(db)) as see:
+        see.wait_for("No webhooks received yet")
+        listener = listener_of(see)
+        assert lean_relay(tmp_path, "trigger", "payment.created", "--db", str(db)).returncode == 0
+        see.wait_for("payment.created")
+        see.press("q")
+        see.wait_for("Leave it running")
+        see.press("d")
+        assert see.end() == 0
+        assert f"the listener keeps running (pid {listener.pid})" in see.plain()
+    try:
+        assert lean_relay(tmp_path, "trigger", "payment.created", "--db", str(db)).returncode == 0
+        assert lean_relay(tmp_path, "stop", "--db", str(db)).returncode == 0
+        psutil.wait_procs([listener], timeout=60)
+        assert not listener.is_running()
+    finally:
+        if listener.is_running():
+            listener.kill()
+
+
 def test_detached(tmp_path: Path) -> None:
     """With --detach the listener goes on, and the next `lean-relay` joins it."""
     db = tmp_path / "relay.db"

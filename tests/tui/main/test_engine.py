@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from msgspec import structs
 from relay.control.messages import TargetStatus
 from relay.errors import RelayError
 from tests.support.context import FakeContext
+from tests.support.factories import a_capture
 from tui.main.engine import EngineController
 from tui.presenters.status import EngineState, Status
 
@@ -28,8 +30,13 @@ class FakeListener:
     def new_lines(self) -> Sequence[str]:
         return self._lines
 
+    is_detached = False
+
     def ended(self) -> str | None:
         return self._how
+
+    def detach(self) -> None:
+        self.is_detached = True
 
 
 @pytest.mark.parametrize(
@@ -85,6 +92,25 @@ def test_listener_that_has_ended(tmp_path: Path) -> None:
         assert any("killed by SIGSEGV" in text for text, _ in engine.banners(unreadable=None))
         engine.status = RUNNING
         assert not any("SIGSEGV" in text for text, _ in engine.banners(unreadable=None))
+
+
+def test_leaving_costs_what_waits_and_what_has_just_come(tmp_path: Path) -> None:
+    """Asked about where the listener ends with the screen, and deliveries wait or webhooks are coming."""
+    with FakeContext(tmp_path, [a_capture(1)]) as context:
+        engine = EngineController(context)
+        engine.status = RUNNING
+        received = a_capture(1).received_at
+        soon, later = received + timedelta(minutes=2), received + timedelta(minutes=6)
+        assert engine.leaving_costs(soon) is None  # The listener is not this screen's.
+        listener = context.gateway.listener = FakeListener()
+        assert "the last webhook came 2 min ago" in (engine.leaving_costs(soon) or "")
+        assert engine.leaving_costs(later) is None
+        engine.status = replace(RUNNING, targets=(structs.replace(UP, waiting=2),))
+        assert engine.leaving_costs(later) == "Leaving ends the listener too: 2 deliveries wait."
+        listener.detach()
+        assert engine.leaving_costs(soon) is None
+        context.gateway.listener = FakeListener(how="killed by SIGSEGV")
+        assert engine.leaving_costs(soon) is None
 
 
 async def test_pause_and_resume(tmp_path: Path) -> None:
