@@ -46,7 +46,7 @@ THROUGH: dict[str, str] = {
     "tui/bodies/test_viewers.py": "tui.bodies: document fields hexdump preparation safe_text",
     "tui/main/test_screen.py": (
         "tui: palette terminal_watch; tui.gateway: gateway; tui.main: context services; "
-        "tui.widgets: cursor_list exchange_page frame keys_foot lines list_frame status_line text"
+        "tui.widgets: cursor_list exchange_page frame lines list_frame status_line text"
     ),
     "tui/main/test_filter.py": "tui.widgets: filter_bar suggestions",
     "tui/main/test_detail.py": "tui.presenters: bodies; tui.widgets: detail",

@@ -186,7 +186,7 @@ MAIN: tuple[Key, ...] = (
     Key("capture.replay_to", "R", "replay_to", "replay to",
         "Replay with options: target, changes, times, rate.", "Act"),
     Key("capture.edit", "e", "edit", "edit", "Edit method, path, headers and body, then replay.", "Act"),
-    Key("capture.compare", "d", "compare", "diff",
+    Key("capture.compare", "d", "compare", "compare",
         "Compare two marked captures, or this one with the last of the same payment or other object, of the "
         "same event, or of its type.", "Act", True),
     Key("capture.copy", "y", "copy", "copy",
@@ -200,7 +200,7 @@ MAIN: tuple[Key, ...] = (
         shown_as=";"),
     Key("capture.delete", "D,delete", "delete", "delete",
         "Delete the selected captures for good; asks first.", "Act", shown_as="D Del"),
-    Key("relay.trigger", "t", "trigger", "trigger", "Post a sample as Lean would.", "Act", True),
+    Key("relay.trigger", "t", "trigger", "sample", "Post a sample as Lean would.", "Act", True),
     Key("relay.pause", "p", "pause", "pause", "Pause or resume forwarding.", "Act"),
     Key("relay.copy_url", "u", "copy_url", "copy URL", "Copy the URL to give Lean.", "Act"),
     Key("help", "question_mark", "help", "help", "Keys that work here.", "Program", True, "?"),

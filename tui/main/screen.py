@@ -22,7 +22,8 @@ from textual.screen import Screen
 from relay.errors import RelayError
 from relay.models import CaptureRow
 from tui.gateway import Gateway
-from tui.keyboard import keymap, keys
+from tui.keyboard import foot, keymap, keys
+from tui.keyboard.foot import Foot
 from tui.keyboard.keys import Key
 from tui.main.browser import Browser
 from tui.main.captures import CaptureController
@@ -160,6 +161,13 @@ class MainScreen(Screen[None]):
 
     def refresh_list(self, *, unmark: Collection[int] = ()) -> None:
         self._pane.refresh(unmark=unmark)
+
+    @property
+    def foot(self) -> Foot:
+        """The keys at the foot, by the place of the focus."""
+        if not self._detail.has_focus_within:
+            return foot.LIST
+        return foot.PAGE if self._detail.body_in_sight is None else foot.BODY
 
     def refresh_keys(self) -> None:
         # The footer is made of widgets and costs 10 ms, so it is drawn again only after a change.

@@ -104,7 +104,7 @@ async def test_the_screen_obeys_and_names_them(tmp_path: Path) -> None:
         assert "j ↓" not in text
         await see.press("escape", "ctrl+p")
         await see.press(*"follow")
-        await see.shows("Follow  F2 ^l")
+        await see.shows("Follow ", " F2 ^l")
 
 
 @pytest.mark.slow

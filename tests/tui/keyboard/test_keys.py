@@ -85,11 +85,11 @@ async def test_palette_does_what_keys_do(tmp_path: Path) -> None:
         await see.shows("#1 ")
         await see.press("ctrl+p", *"next view")
         await wait_for(see.pilot, lambda: isinstance(see.pilot.app.screen, CommandPalette), "the palette")
-        await see.shows("View  v")
+        await see.shows("View ", "The next view, such as")
         await see.press("enter")
         await see.shows("▾ {")
         await see.press("ctrl+p", *"configured targets")
-        await see.shows("Replay  r")
+        await see.shows("Replay ", "Replay to the configured")
         await see.press("enter")
         await see.shows("needs a running engine")
 

@@ -1,0 +1,53 @@
+"""The keys at the foot: in groups where there is room, and never without the way to help and out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.factories import a_capture
+from tests.support.screen import Showing, showing, wait_for
+
+
+def last_row(see: Showing) -> str:
+    return see.text().splitlines()[-1]
+
+
+async def test_help_and_quit_are_never_cut(tmp_path: Path) -> None:
+    """At every width the last row ends with them, and no other key is cut."""
+    async with showing(tmp_path, [a_capture(1)], size=(120, 24)) as see:
+        for width in (120, 100, 99, 72, 71, 68, 64, 60, 40, 24, 16):
+            await see.pilot.resize_terminal(width, 24)
+            await wait_for(see.pilot, lambda: len(last_row(see)) == width - 1, f"{width} cells")  # noqa: B023
+            assert last_row(see).endswith(" ? help  q quit")
+
+
+async def test_groups_of_the_place(tmp_path: Path) -> None:
+    """The list has rows for captures and the relay, the body one for itself; `q` says what it does."""
+    async with showing(tmp_path, [a_capture(1)], size=(120, 30)) as see:
+        text = await see.shows(" Capture  ", " Relay ", "d compare", "/ filter", "q quit")
+        assert "r replay" not in text  # There is no engine, so it cannot be done now.
+        await see.press("enter")
+        text = await see.shows(" Body ", " Capture  ", "v view", "q back")
+        assert "/ filter" not in text
+        await see.press("3")
+        await see.shows(" Detail ", "] next tab")
+
+
+@pytest.mark.parametrize("size", [(99, 30), (120, 16)])
+async def test_one_row_where_there_is_less_room(tmp_path: Path, size: tuple[int, int]) -> None:
+    """A narrow or a low window has one row of them."""
+    async with showing(tmp_path, [a_capture(1)], size=size) as see:
+        text = await see.shows("/ filter", "q quit")
+        assert " Relay " not in text
+
+
+async def test_palette_takes_an_id(tmp_path: Path) -> None:
+    """The id of a capture goes there; one that does not exist is not offered."""
+    async with showing(tmp_path, map(a_capture, range(1, 13))) as see:
+        await see.shows("#12 ")
+        await see.press("ctrl+p", "3")
+        await see.shows("Go to 3")
+        await see.press("enter")
+        await see.shows("#3 ")
