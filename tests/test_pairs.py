@@ -57,6 +57,7 @@ THROUGH: dict[str, str] = {
     "tui/screens/test_refusals.py": "tui.presenters: refusals",
     "tui/test_snapshots.py": "tui: theme",
     "tui/widgets/test_body_view.py": "tui.widgets: body_place",
+    "tui/widgets/test_keys_foot.py": "tui.keyboard: foot",
 }
 """Test file -> the modules that it covers without importing them: `package: module ...; package: ...`."""
 
