@@ -37,6 +37,7 @@ _ERRORS = {
     "Invalid \\uXXXX escape": "an invalid \\u escape",
 }
 """The parser's words -> plain ones."""
+_MISSING_WORDS = ("a value is missing", "a name in quotes is missing")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,8 @@ class JsonText:
         elif self.text[at : at + 1] == ":" and words == _ERRORS["Expecting ',' delimiter"]:
             # The next key was read as the value.
             words, at = _ERRORS["Expecting value"], self.starts[max(bisect_left(self.starts, at) - 1, 0)]
-        if words.endswith(("missing", "too many")):
+        is_wrong_word = words in _MISSING_WORDS and self.text[at : at + 1] not in ("", *PUNCTUATION, '"')
+        if words.endswith(("missing", "too many")) and not is_wrong_word:
             # The parser names the next token, which may be on a later line.
             at = len(self.text[:at].rstrip(" \t\r\n"))
         return JsonError(self.text.count("\n", 0, at), words)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from textual import on, work
+from textual import events, on, work
 from textual.app import ComposeResult, SuspendNotSupported
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
@@ -32,11 +32,10 @@ from tui.screens.dialogs import Confirm
 from tui.screens.help import HelpScreen
 from tui.screens.preview import PreviewScreen
 from tui.screens.replay_dialog import usual
+from tui.widgets.edit_line import EditLine
 from tui.widgets.json_area import JsonArea
 from tui.widgets.keys_foot import KeysFoot
 from tui.widgets.safe_inputs import FormArea, LineInput
-from tui.widgets.text import content
-from tui.widgets.toggle import Toggle
 
 QUICK = 8 * 1024
 """Characters of the longest text that is reviewed with each key, which takes some 2 ms."""
@@ -74,6 +73,7 @@ class EditScreen(Screen[Sending | None]):
         self._draft = BodyDraft(form.capture.body, encoding_of(form.capture.headers))
         self._values = JsonArea(id="values", tab_behavior="focus", highlight_cursor_line=False)
         self._bytes = FormArea(id="bytes", show_line_numbers=True, tab_behavior="focus")
+        self._line = EditLine(form.secret, signs=last.resign)
         self._parts: FormParts | None = None
         """The form's parts while its values are edited; None while its bytes are."""
         self._elsewhere: bytes | None = None
@@ -83,7 +83,8 @@ class EditScreen(Screen[Sending | None]):
         self._seen = ""
         """The text that is known; another one is an edit."""
         self._message = ""
-        self._is_signing_chosen = False
+        self._error_line: int | None = None
+        """The line of the text where the JSON is broken, from 0; None where it is not."""
 
     def compose(self) -> ComposeResult:
         with Vertical(id="edit") as frame:
@@ -98,11 +99,7 @@ class EditScreen(Screen[Sending | None]):
             yield self._values
             yield self._bytes
             yield Static(id="fault", markup=False)
-            with Horizontal(id="edit-line"):
-                yield Static(id="edit-status", markup=False)
-                secret = self._form.secret
-                label = "sign again" if secret is None else f"sign again with {visible(secret)}"
-                yield Toggle(label, self._last.resign, id="resign")
+            yield self._line
         yield KeysFoot()
 
     def on_mount(self) -> None:
@@ -211,7 +208,7 @@ class EditScreen(Screen[Sending | None]):
     def _review(self) -> None:
         """Judge the text, at once or after a rest."""
         if self._elsewhere is not None:
-            self.query_one("#edit-status", Static).update("")
+            self._line.show(())
         elif len(self._seen) <= QUICK:
             self.workers.cancel_group(self, "review")
             self._show_review(*self._reviewed(self._seen, self._parts))
@@ -239,23 +236,29 @@ class EditScreen(Screen[Sending | None]):
 
     def _show_review(self, review: Review | None, parts: FormParts | None, first_line: int | str) -> None:
         pieces: list[Piece] = [(visible(str(first_line)), "bad")]
+        self._error_line = None
         if review is not None and parts is not None and isinstance(first_line, int):
             others = changed_parts(self._form.original, self._current_parts(parts) if self._parts else parts)
             pieces = status(review, others, first_line=first_line)
+            if review.error is not None:
+                self._error_line = review.error.line + first_line - 1
             if self._parts is not None:
                 self._values.show_marks(line_marks(review))
                 if not self._message and review.changes is not None and review.changes.is_restructured:
                     self.query_one("#fault", Static).update(Content.styled(RESTRUCTURED, "$dim"))
-            if not self._is_signing_chosen:
-                signed = self._form.capture.signature is Signature.VALID
-                self.query_one(Toggle).value = self._last.resign or (signed and review.is_changed)
-        spaced: list[Piece] = []
-        for piece in pieces:
-            spaced += [("  ", "plain"), piece] if spaced else [piece]
-        self.query_one("#edit-status", Static).update(content(spaced))
+            self._line.suggest_signing(review.is_changed and self._form.capture.signature is Signature.VALID)
+        self._line.show(pieces)
 
-    def on_toggle_changed(self) -> None:
-        self._is_signing_chosen = True
+    @on(EditLine.Clicked)
+    def _go_to_error(self) -> None:
+        """Put the cursor on the line where the JSON is broken."""
+        if self._error_line is not None:
+            self._area.move_cursor((self._error_line, 0), center=True)
+            self._area.focus()
+
+    @on(events.Click, "#headers")
+    async def _show_headers(self) -> None:
+        await self.action_view()
 
     def _show_message(self, text: str) -> None:
         self._message = text
@@ -279,6 +282,8 @@ class EditScreen(Screen[Sending | None]):
         ask = Confirm("Send it anyway?", "\n".join(doubts), "Yes, send", "No, back to the form")
         if not doubts or await self.app.push_screen_wait(ask):
             self.dismiss(sending)
+        else:
+            self._go_to_error()
 
     async def action_dry_run(self) -> None:
         sending = await self._sending()
@@ -289,7 +294,7 @@ class EditScreen(Screen[Sending | None]):
 
     async def _sending(self) -> Sending | None:
         """The result of the form; None where it is wrong, and the error is shown."""
-        form = ReplayForm(to=self.query_one("#field-to", Input).value, resign=self.query_one(Toggle).value)
+        form = ReplayForm(to=self.query_one("#field-to", Input).value, resign=self._line.signs)
         try:
             edits = self._form.read(await self._text())
             replay_request([self._form.capture.id], form, edits)
@@ -319,7 +324,9 @@ class EditScreen(Screen[Sending | None]):
             self._show_message(str(error))
             return
         self._message = ""
-        if parts is None:
+        if parts is None and self._elsewhere is None:
+            self._show_bytes(made)
+        elif parts is None:
             self._open(made)
         else:
             self._take_values(made, parts)

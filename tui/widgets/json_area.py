@@ -13,6 +13,7 @@ from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
+from textual import events
 from textual.strip import Strip
 
 from tui.presenters.edit_status import LineMark
@@ -69,6 +70,18 @@ class JsonArea(FormArea):
         if marks != self.marks:
             self.marks = marks
             self.refresh()
+
+    async def _on_key(self, event: events.Key) -> None:
+        """A new line is indented as the one before."""
+        if event.key == "enter" and not self.read_only:
+            event.stop()
+            event.prevent_default()
+            row, column = min(self.selection)
+            before = self.document[row][:column]
+            blanks = before[: len(before) - len(before.lstrip(" "))]
+            self.replace(f"\n{blanks}", *self.selection, maintain_selection_offset=False)
+            return
+        await super()._on_key(event)
 
     def get_line(self, line_index: int) -> Text:
         """A line in its colours."""

@@ -163,7 +163,7 @@ def test_words_are_not_joined() -> None:
         ('"12.50"', "", 4, "a value is missing"),
         ('"12.50"', '"12.50', 4, "a string does not end on its line"),
         ('"amount":', '"amount"', 4, "a colon is missing"),
-        ('"amount":', "amount:", 3, "a name in quotes is missing"),
+        ('"amount":', "amount:", 4, "a name in quotes is missing"),
         ("2\n    ]\n", "2\n    ],\n", 8, "a comma too many"),
         ('"12.50",', '"12.50",,', 4, "a comma too many"),
         ('"12.50"', '"\\x"', 4, "a backslash without an escape"),

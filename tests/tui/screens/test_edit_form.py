@@ -157,6 +157,21 @@ async def test_a_view_that_was_not_changed_keeps_its_history(tmp_path: Path) -> 
 
 
 @pytest.mark.slow
+async def test_new_lines_and_clicks(tmp_path: Path) -> None:
+    """A new line is indented; a click on the error goes to its line, one on the headers shows them."""
+    async with replaying(tmp_path, [a_capture(1)], size=(80, 24)) as (see, _):
+        await opened(see)
+        await see.press(*["down"] * 6, "end", "enter", *"wrong", "ctrl+home")
+        await see.shows('\u2502      "currency": "AED",', "\u2502\u2717     wrong", "JSON \u2717 line 8")
+        assert values(see).cursor_location == (0, 0)
+        await see.pilot.click("#edit-status")
+        assert values(see).cursor_location == (7, 0)
+        await see.press("ctrl+z")
+        await see.pilot.click("#headers")
+        await see.shows("content-type: application/json")
+
+
+@pytest.mark.slow
 async def test_added_fields_are_told(tmp_path: Path) -> None:
     """What was added is marked and counted, and goes out as compact as the original."""
     async with replaying(tmp_path, [a_capture(1, signature=Signature.MISSING)]) as (see, got):
@@ -192,6 +207,7 @@ async def test_broken_json_is_asked_about(tmp_path: Path) -> None:
         await see.press("n")
         await see.shows_no("Send it anyway?")
         assert area.text == spoilt
+        assert area.cursor_location == (5, 0)
         assert not got
         await see.press("ctrl+s")
         await see.shows("Send it anyway?")
