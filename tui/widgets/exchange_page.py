@@ -40,13 +40,13 @@ class ExchangePage(Vertical):
             yield self._responses
 
     def on_resize(self, event: events.Resize) -> None:
-        self.set_class(event.size.width >= BESIDE, "-beside")
+        self.set_class(event.size.width >= BESIDE, "-side-by-side")
         self.call_after_refresh(self._fit)
 
     def _fit(self) -> None:
         """Below the body, responses take no more rows than they have."""
         responses = self._responses
-        if self.has_class("-beside"):
+        if self.has_class("-side-by-side"):
             responses.styles.clear_rule("height")
         elif responses.styles.height != Scalar.from_number(wanted := responses.virtual_size.height + 1):
             responses.styles.height = wanted

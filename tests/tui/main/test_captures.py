@@ -48,7 +48,7 @@ async def with_engine(
 async def test_star_and_its_way_back(tmp_path: Path) -> None:
     """`s` stars what is under the cursor, and takes the star away again."""
     async with with_engine(tmp_path, [a_capture(1), a_capture(2)]) as see:
-        await see.press("s")
+        await see.press("8", "s")
         await see.shows("★", "Starred: pruning keeps it")
         await see.press("s")
         await see.shows_no("Starred: pruning")
