@@ -27,6 +27,9 @@ GUTTER = 2
 MOST_COLOURED = 4_000
 """Characters of the longest line that is coloured; each of its rows would cost as much as the whole."""
 
+NOTES_AT = 56
+"""The cell at which notes begin where the window is wide enough and the line short enough."""
+
 LEAST_NOTE = 8
 """Cells of the shortest note that is drawn."""
 
@@ -113,10 +116,10 @@ class JsonArea(FormArea):
         return Strip([shown, *strip])
 
     def _with_note(self, strip: Strip, mark: LineMark) -> Strip:
-        """A row with its note in the blank cells at its end: in the right half where both fit."""
+        """A row with its note in the blank cells at its end, in a column where both fit."""
         used = cell_len(strip.text.rstrip()) + 2
         width, note = strip.cell_length, cell_len(mark.note)
-        start = max(used, min(width // 2, width - note - 1))
+        start = max(used, min(NOTES_AT, width // 2, width - note - 1))
         if width - start < min(LEAST_NOTE, note):
             return strip
         kind = "note" if mark.kind == "change" else mark.kind
