@@ -55,7 +55,6 @@ THROUGH: dict[str, str] = {
     ),
     "tui/presenters/test_comparison.py": "tui.presenters: field_pair",
     "tui/screens/test_refusals.py": "tui.presenters: refusals",
-    "tui/test_snapshots.py": "tui: theme",
     "tui/widgets/test_body_view.py": "tui.widgets: body_place",
     "tui/widgets/test_keys_foot.py": "tui.keyboard: foot",
 }

@@ -58,7 +58,7 @@ STATUS_S = 1.0
 ARRIVALS_READ = 5_000
 """Captures read for the first sparkline."""
 
-WIDE = 140
+WIDE = 170
 """From this many cells on, list and detail are side by side."""
 
 ZOOMS = ("list", "detail")

@@ -12,7 +12,7 @@ from relay.text.safe import visible, visible_start
 from relay.text.units import format_bytes, format_ms
 from tui.presenters.blocks import Block, CaptureDetail, Heading, Note
 from tui.presenters.deliveries import not_forwarded, response_body, result, sentence
-from tui.presenters.format import SHAPES, SIGNATURES, Piece, of_delivery
+from tui.presenters.format import SHAPES, SIGNATURES, Piece, led, of_delivery
 
 MOST_NOTE = 200
 """Characters of a note; the tab *About* has all of it."""
@@ -30,8 +30,8 @@ def facts(detail: CaptureDetail, width: int) -> list[Piece]:
              for shortened in range(len(long) + 1)]  # fmt: skip
     line = next((form for form in forms if _cells(form) <= width), forms[-1])
     pieces: list[Piece] = []
-    for piece in line:
-        pieces += [(GAP, "plain"), piece] if pieces else [piece]
+    for text, tone in line:
+        pieces += [(GAP, "plain"), *led(text, tone)] if pieces else led(text, tone)
     return pieces
 
 

@@ -81,6 +81,18 @@ def of_delivery(delivery: Delivery) -> Piece:
     return visible(f"{glyph} {came}"), tone
 
 
+def led(text: str, tone: Tone) -> list[Piece]:
+    """A sentence, of which only the first words are in the tone of what is bad: `✗ 500`, `Why`."""
+    if tone != "bad":
+        return [(text, tone)]
+    words = text.split(" ", 2)
+    if words[0] in ("✗", "!"):
+        end = len(" ".join(words[:2]))
+    else:
+        end = text.find(":") if ":" in text else len(words[0])
+    return [(text[:end], tone), (text[end:], "plain")]
+
+
 def cut(text: str, width: int) -> str:
     """Text in at most `width` cells, with an ellipsis where it was cut."""
     return text if cell_len(text) <= width else fit(text, width)

@@ -27,7 +27,8 @@ def signature(detail: CaptureDetail) -> Iterator[Block]:
     glyph, tone = SIGNATURES[capture.signature]
     by = f" by {visible(capture.signed_by)}" if capture.signed_by else ""
     yield Note(f"{glyph} {capture.signature}{by}", tone)
-    yield Note(_MEANS[capture.signature])
+    if detail.analysis is None or detail.analysis.diagnosis is None:  # Otherwise the reason says it.
+        yield Note(_MEANS[capture.signature])
     if detail.analysis is None:
         yield Note("Looking for the reason …", "dim")
     elif capture.signature is not Signature.VALID:

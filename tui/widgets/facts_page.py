@@ -12,7 +12,7 @@ from textual.binding import BindingType
 from tui.keyboard import keymap, keys
 from tui.keyboard.keymap import Keymap
 from tui.presenters.blocks import Block, CaptureDetail, Fact, Heading, Hint, Lines, Note
-from tui.presenters.format import Tone, fit, wrapped, wrapped_pieces
+from tui.presenters.format import Tone, fit, led, wrapped, wrapped_pieces
 from tui.widgets.frame import Label
 from tui.widgets.lines import Line, LinesView
 
@@ -78,7 +78,9 @@ def block_lines(
             lines: list[Line] = [] if first else [[]]
             return lines + [[(line, tone)] for line in wrapped(text, width)]
         case Note(text, tone):
-            return [[(line, tone)] for line in wrapped(text, width)]
+            first, *others = wrapped(text, width)
+            rest: Tone = "plain" if tone == "bad" else tone
+            return [led(first, tone), *([(line, rest)] for line in others)]
         case Hint(key, text):
             return [[(line, DIM)] for line in wrapped(f"{in_force.written(key)} {text}", width)]
         case Lines(shown):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.factories import a_capture, a_delivery, insert, insert_all
-from tests.support.screen import showing
+from tests.support.screen import Showing, showing, wait_for
 from tui.main.screen import MainScreen
 from tui.screens.dialogs import Confirm
 from tui.state.screen_state import ScreenState
@@ -166,3 +166,20 @@ async def test_the_first_tab_is_the_exchange(tmp_path: Path) -> None:
             assert isinstance(screen, MainScreen)
             screen._restore(ScreenState(tab=old))
             await see.shows('"currency": "AED"', "localhost:3000", "✓ 200 in 42 ms: Lean would count")
+
+
+async def test_side_by_side_only_where_both_fit(tmp_path: Path) -> None:
+    """Up to 169 cells the detail is below the list, from 170 on next to it; the list keeps its columns."""
+    async with showing(tmp_path, [a_capture(1)], size=(139, 40)) as see:
+        for width, beside in ((139, False), (140, False), (169, False), (170, True), (200, True)):
+            await see.pilot.resize_terminal(width, 40)
+            await wait_for(see.pilot, lambda: is_laid_out(see, width, beside), f"{width} cells")  # noqa: B023
+            text = see.text()
+            assert all(name in text for name in (" id", "time", "summary", "signature", "backend", "marks"))
+            assert "Exchange" in text
+
+
+def is_laid_out(see: Showing, width: int, beside: bool) -> bool:
+    """Whether the frames fill the window, next to each other or not."""
+    frames = [see.pilot.app.screen.query_one(id).region for id in ("#list-pane", "#detail")]
+    return frames[1].right == width and (frames[0].y == frames[1].y) is beside
