@@ -85,11 +85,8 @@ def led(text: str, tone: Tone) -> list[Piece]:
     """A sentence, of which only the first words are in the tone of what is bad: `✗ 500`, `Why`."""
     if tone != "bad":
         return [(text, tone)]
-    words = text.split(" ", 2)
-    if words[0] in ("✗", "!"):
-        end = len(" ".join(words[:2]))
-    else:
-        end = text.find(":") if ":" in text else len(words[0])
+    ends = [at for at in map(text.find, (": ", ", ", " in ")) if at > 0]
+    end = min(ends) if ends else len(" ".join(text.split(" ", 2)[:2]))
     return [(text[:end], tone), (text[end:], "plain")]
 
 

@@ -23,6 +23,7 @@ MOST_NAME = 32
 """Cells of the longest name that has its value next to it; that of a longer one is below it."""
 
 DIM: Tone = "dim"
+PLAIN: Tone = "plain"
 
 
 class FactsPage(LinesView):
@@ -78,9 +79,9 @@ def block_lines(
             lines: list[Line] = [] if first else [[]]
             return lines + [[(line, tone)] for line in wrapped(text, width)]
         case Note(text, tone):
-            first, *others = wrapped(text, width)
-            rest: Tone = "plain" if tone == "bad" else tone
-            return [led(first, tone), *([(line, rest)] for line in others)]
+            start, *others = wrapped(text, width)
+            rest = PLAIN if tone == "bad" else tone
+            return [led(start, tone), *([(line, rest)] for line in others)]
         case Hint(key, text):
             return [[(line, DIM)] for line in wrapped(f"{in_force.written(key)} {text}", width)]
         case Lines(shown):
@@ -93,7 +94,7 @@ def _fact(name: str, value: str, tone: Tone, width: int, names: int) -> list[Lin
     if cell_len(name) + 2 > names:
         below: list[Line] = [[("    ", DIM), (line, tone)] for line in wrapped(value, width - 4)]
         return [*([(line, DIM)] for line in wrapped(name, width)), *below]
-    return [
-        [(fit(name if at == 0 else "", names), DIM), (line, tone)]
-        for at, line in enumerate(wrapped(value, width - names))
-    ]
+    rest = PLAIN if tone == "bad" else tone
+    first, *others = wrapped(value, width - names)
+    indent = " " * names
+    return [[(fit(name, names), DIM), *led(first, tone)], *([(indent, DIM), (line, rest)] for line in others)]

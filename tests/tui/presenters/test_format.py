@@ -79,3 +79,20 @@ def test_names_break_at_dots() -> None:
     ]
     assert all(cell_len(line) <= 10 for line in format.wrapped_name("x" * 50 + ".\u4e2d" * 9, 10))
     assert "".join(line.strip() for line in format.wrapped_name("a.b[1].c" * 9, 11)) == "a.b[1].c" * 9
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("✗ 500 in 3 ms: Lean would retry", "✗ 500"),
+        ("Why: the body was changed.", "Why"),
+        ("✗ as received, invalid: no", "✗ as received"),
+        ("✗ http://x did not respond (timeout): Lean would retry.", "✗ http://x did not respond (timeout)"),
+        ("✗ Its token is not the configured one.", "✗ Its"),
+        ("down", "down"),
+    ],
+)
+def test_only_words_are_in_the_tone_of_what_is_bad(text: str, words: str) -> None:
+    """A sentence begins with them and goes on plainly; another tone holds for all of it."""
+    assert format.led(text, "bad") == [(words, "bad"), (text[len(words) :], "plain")]
+    assert format.led(text, "warn") == [(text, "warn")]
