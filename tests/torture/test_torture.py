@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from time import monotonic
 
 import pytest
 
@@ -14,7 +15,9 @@ from tests.support.program import (
     reading,
     running,
 )
+from tests.support.random_keys import Pressing, press_at_random
 from tests.support.sink import sink
+from tests.support.still import still
 from tests.support.waiting import wait_until
 from tests.system.test_forward_kill import check_steps
 from tests.system.test_full_disk import WAYS, check_cycles
@@ -192,3 +195,18 @@ def test_killed_at_each_system_call(tmp_path: Path, calls: str, capsys: pytest.C
         print(f"\n{tally}")
     assert tally.kills >= 5
     check_steps(tally, 1)
+
+
+@pytest.mark.parametrize("seed", [11, 12])
+async def test_keys_at_random_for_five_minutes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Any key at any place of the screen, at six sizes: no traceback, no lost mark, nothing unasked."""
+    pressing = Pressing()
+    pressing.watch(monkeypatch)
+    until = monotonic() + 300
+    async with still(tmp_path, monkeypatch, size=(120, 40)) as see:
+        await press_at_random(see, seed, lambda _: monotonic() < until, pressing)
+    with capsys.disabled():
+        print(f"\n{len(pressing.pressed):,} keys, {pressing.sent:,} requests for the engine")
+    assert len(set(pressing.pressed)) > 50
