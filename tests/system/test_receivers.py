@@ -69,7 +69,7 @@ def test_one_that_never_answers_some_types(tmp_path: Path) -> None:
     with (
         backend(behave) as there,
         running(
-            tmp_path, "--forward-to", f":{there.port}{HOOK}", "--timeout", "2", launcher=IMPATIENT
+            tmp_path, "--forward-to", f":{there.port}{HOOK}", "--timeout", "12", launcher=IMPATIENT
         ) as relay,
     ):
         silent = a_body().replace(b"payment.updated", b"payment.created")
@@ -78,15 +78,15 @@ def test_one_that_never_answers_some_types(tmp_path: Path) -> None:
         told(
             relay,
             f"1: http://localhost:{there.port}{HOOK}: no response within 10 s;"
-            " waiting for up to 2 s: Lean would try again in 1 min\n",
+            " waiting for up to 12 s: Lean would try again in 1 min\n",
         )
         told(relay, "4 payment.updated valid -> 200 in ")
         assert "-> sending" in command(relay, "list", "3")
-        assert "sending; no response within 10 s; waiting for up to 2 s" in command(relay, "show", "3")
+        assert "sending; no response within 10 s; waiting for up to 12 s" in command(relay, "show", "3")
         for number in (1, 3):
             told(
                 relay,
-                f"{number} payment.created valid -> timed out after 2 s; no response was received:"
+                f"{number} payment.created valid -> timed out after 12 s; no response was received:"
                 " Lean would try again in 1 min\n",
             )
         assert [b"payment.created" in request for request in there.requests] == [True, False, True, False]
