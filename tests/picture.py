@@ -21,11 +21,11 @@ SIZE = (112, 32)
 
 
 async def picture(folder: Path) -> str:
-    """The screen with a payment whose amount came as a text, in its body."""
+    """The screen with a payment whose amount came as a text, and the response to it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(folder / "state"))
         async with still(folder, patch, size=SIZE) as see:
-            await see.press(*["k"] * 4, "2")
+            await see.press(*["k"] * 4)
             await see.shows("#11 ", '"250.00"')
             await see.pilot.pause(0.3)
             return standalone(see.pilot.app.export_screenshot(title="lean-relay"))
