@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from functools import partial
 from typing import Protocol
 
@@ -10,6 +11,7 @@ from relay.control.messages import ReplayRequest, ReplayState, ReplayStatus
 from relay.delivery.expectations import Expectation
 from relay.errors import RelayError
 from relay.text.safe import visible
+from relay.text.units import format_duration
 from tui.gateway import RunCheck
 from tui.main.context import CaptureContext, no_capture, no_engine
 from tui.main.filter import can_be_written
@@ -19,6 +21,7 @@ from tui.presenters.replay import (
     ReplayForm,
     as_expected,
     conclusion,
+    duration_s,
     expectation,
     replay_request,
     stop_warning,
@@ -31,6 +34,9 @@ from tui.screens.replay_dialog import ReplayDialog
 
 BULK = 10
 """More deliveries than this are asked about first."""
+
+TIMED = 100
+"""Captures whose earlier attempts are looked at, to say how long a replay may take."""
 
 NEWS_WITHIN_S = 0.3
 
@@ -123,10 +129,22 @@ class ReplayController:
         often = "" if times == 1 else f", {times:,} times each"
         question = (
             f"{format_captures(ids).capitalize()} will be sent to {visible(' and '.join(to))}{often}: "
-            f"up to {count:,} requests. "
+            f"up to {count:,} requests{self._duration(ids, form, count)}. "
             f"{self._context.ui.key('look.back')} cancels the rest; requests already sent stay sent."
         )
         return await self._context.ui.ask(Confirm("Send them again?", question, "Yes, send", "No")) is True
+
+    def _duration(self, ids: list[int], form: ReplayForm, count: int) -> str:
+        """`, in about 40 s`: by the times that a sample of these took before; empty where it is not known."""
+        try:
+            rows = self._context.gateway.rows(ids[:: max(len(ids) // TIMED, 1)][:TIMED])
+        except RelayError:
+            return ""  # Reading the list shows the error.
+        taken = [
+            each.elapsed_ms for row in rows.values() for each in row.deliveries if each.elapsed_ms is not None
+        ]
+        seconds = duration_s(form, count, taken)
+        return f", in about {format_duration(timedelta(seconds=seconds))}" if seconds is not None else ""
 
     def _start(self, ids: list[int], request: ReplayRequest, expected: Expectation | None = None) -> None:
         self._context.ui.start(partial(self._run, ids, request, expected), group="replay", exclusive=True)

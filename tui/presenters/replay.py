@@ -77,6 +77,21 @@ def replay_request(ids: Sequence[int], form: ReplayForm, edits: Edits = Edits())
     return read.request(ids, by="screen", edits=edits, resign=form.resign)
 
 
+def duration_s(form: ReplayForm, count: int, taken_ms: Sequence[float]) -> float | None:
+    """About how long a replay takes, in seconds; None where it is not known.
+
+    Args:
+        count: requests.
+        taken_ms: times that earlier attempts took.
+    """
+    read = options(form)
+    if isinstance(read.rate, float):
+        return count / read.rate
+    if read.rate == "original" or read.until_delivered or not taken_ms:
+        return None
+    return count * sum(taken_ms) / len(taken_ms) / 1000 / read.concurrency
+
+
 def expectation(form: ReplayForm) -> Expectation | None:
     """The expected response; None for any."""
     return options(form).expected

@@ -176,7 +176,7 @@ async def test_begun_elsewhere_it_is_shown_and_ended_after_asking(
     async with replaying(tmp_path, [a_capture(number) for number in range(1, 21)], size=size) as (see, got):
         got.gate.clear()
         await of_another(see, got.port)
-        await see.shows("↻ Replay 1, from a command  0 of 20", "Esc stops it · to 12")
+        await see.shows("↻ Replay 1, from a command ▐░░░░░░░░░░░░░░▌ 0 of 20", "Esc stops it · to 1")
         await see.press("space")
         await see.shows("1 marked")
         await see.press("escape")
