@@ -282,7 +282,14 @@ def connect(port: int, within_s: float = 60.0, tls: ssl.SSLContext | None = None
     """A connection whose every wait is bounded, over TLS where there is a context for it."""
     connection = socket.create_connection(("127.0.0.1", port), timeout=within_s)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return connection if tls is None else tls.wrap_socket(connection, server_hostname="localhost")
+    if tls is None:
+        return connection
+    try:
+        connection.getpeername()  # `wrap_socket` leaves a socket open whose peer has reset it already.
+        return tls.wrap_socket(connection, server_hostname="localhost")
+    except OSError:
+        connection.close()
+        raise
 
 
 def read_reply(connection: socket.socket) -> Reply | None:

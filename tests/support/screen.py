@@ -17,6 +17,7 @@ from tests.support.quick import Quick
 from tui.app import RelayApp
 from tui.gateway import Gateway
 from tui.main.screen import MainScreen
+from tui.presenters.status import EngineState
 
 
 class Showing:
@@ -98,6 +99,12 @@ async def screen_on(settings: Settings, *, size: tuple[int, int] = (120, 40)) ->
 
 
 def _is_ready(app: RelayApp) -> bool:
-    """Whether the detail has the capture under the cursor, if there is one: keys find their places then."""
+    """Whether the engine's state is known, and the detail has the capture under the cursor, if there is one.
+
+    Keys find their places then.
+    """
     screen = app.screen
-    return not isinstance(screen, MainScreen) or screen.cursor is None or screen.detail is not None
+    if not isinstance(screen, MainScreen):
+        return True
+    is_known = screen.engine_status.engine is not EngineState.LOOKING
+    return is_known and (screen.cursor is None or screen.detail is not None)

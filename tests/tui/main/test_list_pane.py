@@ -144,6 +144,6 @@ async def test_moving(tmp_path: Path) -> None:
         pane.clear_marks()
         assert not listing.marks
         listing.mark()
-        pane.refresh()
+        pane.refresh(unmark=[3])
         await context.ui.settled()
         assert (listing.marks, ids(pane)) == (set(), [1, 2, 3])

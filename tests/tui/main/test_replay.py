@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -437,6 +437,9 @@ class ScriptedReplays(Replays):
 
     async def progress(self, run: int, after: int, wait_s: float) -> Any:
         return self.looks.pop(0), []
+
+    async def delivered(self, attempts: Sequence[int]) -> set[int]:
+        return set()
 
     async def cancel(self, run: int) -> Any:
         self.cancelled.append(run)

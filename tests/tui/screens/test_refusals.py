@@ -133,7 +133,7 @@ async def test_from_the_palette_and_the_status_line(tmp_path: Path, monkeypatch:
         await see.pilot.click(offset=(4, 0))
         await wait_for(see.pilot, lambda: see.pilot.app.clipboard == status.url, "the URL")
         await see.press("ctrl+p", *"refused requests")
-        await see.shows("Refusals  X")
+        await see.shows("Refused requests, the reasons", " X ")
         await see.press("enter")
         await wait_for(see.pilot, lambda: isinstance(see.pilot.app.screen, RefusalsScreen), "the screen")
 
