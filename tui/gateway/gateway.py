@@ -101,7 +101,7 @@ class Gateway:
         self.settings = settings
         self.db: Path = settings.db
         self.listener = listener
-        self._reread = reread
+        self._begun_with, self._reread = settings, reread
         self._version = -1
         self._one_detail, self._one_analysis = Lock(), Lock()
         self._analysed: CaptureDetail | None = None
@@ -295,7 +295,7 @@ class Gateway:
 
     async def setup(self, status: Status) -> Setup:
         """What is set up; from now on, samples are signed with the secret found."""
-        found, self.settings = await setup.look(self.settings, status, self._reread)
+        found, self.settings = await setup.look(self.settings, self._begun_with, status, self._reread)
         return found
 
     async def _request(self, request: EngineRequest[A], /) -> A:

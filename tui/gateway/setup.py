@@ -21,17 +21,22 @@ Raises UsageError where they are wrong.
 """
 
 
-async def look(settings: Settings, status: Status, reread: Reread | None) -> tuple[Setup, Settings]:
+async def look(
+    settings: Settings, begun_with: Settings, status: Status, reread: Reread | None
+) -> tuple[Setup, Settings]:
     """What is set up, and the settings with the secrets as they are now.
 
     Args:
         settings: as the screen has them.
+        begun_with: as they were when the screen started.
         reread: without it, changed files are not noticed.
     """
-    return await asyncio.to_thread(_look, settings, status, reread)
+    return await asyncio.to_thread(_look, settings, begun_with, status, reread)
 
 
-def _look(settings: Settings, status: Status, reread: Reread | None) -> tuple[Setup, Settings]:
+def _look(
+    settings: Settings, begun_with: Settings, status: Status, reread: Reread | None
+) -> tuple[Setup, Settings]:
     wrong: tuple[Part, ...] = ()
     fresh = settings
     if reread is not None:
@@ -40,8 +45,8 @@ def _look(settings: Settings, status: Status, reread: Reread | None) -> tuple[Se
         except UsageError as error:
             wrong = (Part("settings", "wrong", str(error), "correct them; `lean-relay doctor` checks them"),)
     secret = part("secret", list(secrets.secrets(fresh)), reload=True)
-    if secret.state == "done" and fresh.secrets != settings.secrets:
-        secret = replace(secret, text=f"{secret.text}; `lean-relay reload` puts it in force")
+    if secret.state == "done" and fresh.secrets != begun_with.secrets:
+        secret = replace(secret, text=f"{secret.text}; it is new, and `lean-relay reload` puts it in force")
     parts = [*wrong, secret]
     if status.engine is EngineState.RUNNING:
         parts.append(backend(status.targets))

@@ -131,8 +131,9 @@ class Listener:
 
     def detach(self) -> None:
         """Let it continue after this process ends."""
-        os.write(self._lifeline, GO_ON)
-        self._detached = True
+        with suppress(BrokenPipeError):  # It has just ended, which `ended` tells.
+            os.write(self._lifeline, GO_ON)
+            self._detached = True
 
     @property
     def is_detached(self) -> bool:

@@ -33,7 +33,7 @@ def states(found: Setup) -> dict[str, str]:
 
 async def test_parts_tick_as_they_are_set_up(tmp_path: Path, settings: Settings) -> None:
     """A secret in the settings is noticed and signs samples; targets come from the engine."""
-    found, same = await setup.look(settings, RUNNING, lambda: settings)
+    found, same = await setup.look(settings, settings, RUNNING, lambda: settings)
     assert states(found) == {
         "secret": "open", "backend": "open", "public URL": "open", "database": "done",
     }  # fmt: skip
@@ -46,10 +46,12 @@ async def test_parts_tick_as_they_are_set_up(tmp_path: Path, settings: Settings)
     secret = SecretSource(name="default", file=file, where="test")
     fresh = replace(settings, secrets=(secret,), public_url="https://x.example")
     status = replace(RUNNING, targets=(TargetStatus(target="http://a/", state="up"),))
-    found, now = await setup.look(settings, status, lambda: fresh)
+    found, now = await setup.look(settings, settings, status, lambda: fresh)
     assert set(states(found).values()) == {"done"}
     assert found.signs
     assert now.secrets == (secret,)
+    again, _ = await setup.look(now, settings, status, lambda: fresh)
+    assert again == found  # What is not in force yet is said for as long as that is so.
     assert now.public_url is None  # The screen goes on with its own settings.
     (told,) = (each.text for each in found.parts if each.name == "secret")
     assert "`lean-relay reload` puts it in force" in told
@@ -61,7 +63,7 @@ async def test_wrong_settings_are_said_and_the_old_ones_stay(settings: Settings)
     def broken() -> Settings:
         raise UsageError("lean-relay.toml: no such setting")
 
-    found, now = await setup.look(settings, RUNNING, broken)
+    found, now = await setup.look(settings, settings, RUNNING, broken)
     assert states(found)["settings"] == "wrong"
     assert now == settings
 
@@ -69,7 +71,7 @@ async def test_wrong_settings_are_said_and_the_old_ones_stay(settings: Settings)
 async def test_files_that_others_can_read_are_wrong(settings: Settings) -> None:
     """The command that closes them is there."""
     settings.db.chmod(0o644)
-    found, _ = await setup.look(settings, RUNNING, None)
+    found, _ = await setup.look(settings, settings, RUNNING, None)
     (database,) = (each for each in found.parts if each.name == "database")
     assert database.state == "wrong"
     assert database.step.startswith(f"chmod 600 {settings.db}")
@@ -77,5 +79,5 @@ async def test_files_that_others_can_read_are_wrong(settings: Settings) -> None:
 
 async def test_without_an_engine_nothing_is_said_of_backends(settings: Settings) -> None:
     """Only an engine knows them."""
-    found, _ = await setup.look(settings, Status(engine=EngineState.GONE), None)
+    found, _ = await setup.look(settings, settings, Status(engine=EngineState.GONE), None)
     assert "backend" not in states(found)
