@@ -114,6 +114,26 @@ CREATE TABLE refusals (
 """
 
 
+# What is not a number: an imported file's throwaway secret by its name, the last public URL.
+FACTS = """
+CREATE TABLE facts (
+    name  TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) STRICT, WITHOUT ROWID
+"""
+
+# The response that later ones are compared with, where it is not a target's first live one.
+BASELINES = """
+CREATE TABLE baselines (
+    capture_id INTEGER NOT NULL REFERENCES captures (id) ON DELETE CASCADE,
+    target     TEXT NOT NULL,
+    attempt_id INTEGER NOT NULL REFERENCES attempts (id) ON DELETE CASCADE,
+    pinned     INTEGER NOT NULL CHECK (pinned IN (0, 1)),
+    PRIMARY KEY (capture_id, target)
+) STRICT, WITHOUT ROWID
+"""
+
+
 def _utc(column: str) -> str:
     """SQL that shows integer microseconds as ISO 8601 with all six digits."""
     return (
@@ -168,6 +188,16 @@ STEPS: Mapping[str, tuple[str, ...]] = {
             attempts.elapsed_us / 1000.0 AS elapsed_ms, attempts.outcome, attempts.status, attempts.verdict,
             attempts.verdict_reason, attempts.error, attempts.address
             FROM attempts JOIN deliveries ON deliveries.id = attempts.delivery_id""",
+    ),
+    # The index finds what was imported before: each source begins with its digest. An index over json_extract
+    # is refused where the schema is not trusted, as in our readers.
+    "m0007_sources_and_baselines": (
+        "ALTER TABLE captures ADD COLUMN source TEXT",
+        "ALTER TABLE captures ADD COLUMN position INTEGER",
+        "CREATE INDEX captures_source ON captures (source) WHERE source IS NOT NULL",
+        FACTS,
+        BASELINES,
+        "CREATE INDEX baselines_attempt ON baselines (attempt_id)",
     ),
 }
 """Every migration that this version knows, in order."""
