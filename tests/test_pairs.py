@@ -13,7 +13,7 @@ THROUGH: dict[str, str] = {
     ),
     "relay/config/test_project.py": "relay.config: reach",
     "relay/config/test_secrets.py": "relay.config: secret_warnings",
-    "relay/filters/test_filters.py": "relay.filters: content parser tls tree",
+    "relay/filters/test_filters.py": "relay.filters: bases content deliveries ids parser tls tree",
     "relay/text/test_decoding.py": "relay.text: encodings",
     "relay/tls/test_formats.py": "relay.tls: checks der openssl_object",
     "relay/tls/test_handshake.py": "relay.tls: probe",
@@ -25,7 +25,7 @@ THROUGH: dict[str, str] = {
     "relay/store/write/test_client.py": "relay.store.write: answers channel process replays shapes",
     "relay/store/write/test_guard.py": "relay.store.write: file_identity wal_index",
     "relay/engine/test_engine.py": (
-        "relay.engine: forwarding maintenance reachability receiver replays shape_worker; "
+        "relay.engine: forwarding maintenance reachability receiver replays settings_in_force shape_worker; "
         "relay.store.write: cleanup"
     ),
     "relay/delivery/test_replay_run.py": "relay.delivery: replay_jobs replay_summary",
@@ -37,7 +37,7 @@ THROUGH: dict[str, str] = {
     "relay/cli/test_doctor.py": "relay.checks: order",
     "relay/cli/test_output.py": "relay.cli: diff listing show tail",
     "relay/cli/test_kinds.py": "relay.cli: json_lines",
-    "relay/cli/test_tui.py": "relay.cli: join_options; relay.cli.listen: child",
+    "relay/cli/test_tui.py": "relay.cli: join_options; relay.cli.listen: child lifeline",
     "relay/cli/listen/test_command.py": "relay.cli.listen: detach options shutdown",
     "relay/cli/replay/test_command.py": "relay.cli.replay: editor follow",
     "relay/cli/shapes/test_command.py": "relay.cli.shapes: contract_check sources",

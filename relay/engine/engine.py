@@ -16,7 +16,7 @@ from secrets import token_hex
 from time import monotonic, time
 from types import TracebackType
 
-from relay.config import SETTINGS, Settings, plain_values, with_left_out_of
+from relay.config import Settings, with_left_out_of
 from relay.control.exchange import A, EngineRequest, own_version
 from relay.control.lock import Holder, Lock, lock_path
 from relay.control.messages import (
@@ -39,6 +39,7 @@ from relay.engine.reachability import keep_reachable
 from relay.engine.receiver import log_targets, receiving
 from relay.engine.replays import Replays, replaying
 from relay.engine.retention import remove_daily
+from relay.engine.settings_in_force import SettingsInForce
 from relay.engine.shape_checker import ShapeChecker, checking_shapes
 from relay.engine.tasks import background
 from relay.errors import RelayError, UsageError
@@ -67,24 +68,6 @@ CLOSES_WITHIN_S = 60.0
 interrupt it."""
 LAST_REFUSALS_WITHIN_S = 0.5
 
-AFTER_RESTART = (
-    "db",
-    "host",
-    "port",
-    "connections",
-    "max_body",
-    "retry",
-    "time_scale",
-    "timeout_s",
-    "in_flight",
-    "insecure",
-    "target_ca",
-    "target_cert",
-    "target_key",
-    "target_server_name",
-)
-"""Settings that a running engine does not change."""
-
 
 class Engine:
     """A running engine; made by `running`."""
@@ -92,9 +75,7 @@ class Engine:
     def __init__(
         self, settings: Settings, reread: Callable[[], Settings] | None, stop: Callable[[], None]
     ) -> None:
-        self.settings = settings
-        self._begun_with = settings
-        """The values in force for AFTER_RESTART."""
+        self._in_force = SettingsInForce(settings)
         self.refusals = Refusals()
         self.url: str | None = None
         self.captures = 0
@@ -123,6 +104,11 @@ class Engine:
         """Everything that `finish` ends."""
         self._ends_at: float | None = None
         """When everything must have ended; None until the end begins."""
+
+    @property
+    def settings(self) -> Settings:
+        """Those that were read last."""
+        return self._in_force.current
 
     # -- lifetimes -----------------------------------------------------------------------------
 
@@ -313,16 +299,7 @@ class Engine:
         return StopResult(os.getpid())
 
     async def _compare(self, request: CompareRequest) -> CompareResult:
-        asked = request.settings
-        have = plain_values(self.settings, asked)
-        begun = plain_values(self._begun_with, asked)
-        have |= {key: begun[key] for key in begun if SETTINGS[key].attribute in AFTER_RESTART}
-        differ = {
-            key: have[key]
-            for key, value in asked.items()
-            if value != have[key] and not (key == "port" and value == self._port)
-        }
-        return CompareResult(pid=os.getpid(), differ=differ)
+        return CompareResult(pid=os.getpid(), differ=self._in_force.differences(request.settings, self._port))
 
     async def _reload(self, request: ReloadRequest) -> ReloadResult:
         if self._reread is None:
@@ -334,7 +311,7 @@ class Engine:
         )  # Raises before anything changes.
         if self._port is not None:
             check_no_loops(config.routes, self.settings.host, self._port)
-        fixed = [name for name in AFTER_RESTART if getattr(fresh, name) != getattr(self._begun_with, name)]
+        fixed = self._in_force.after_restart(fresh)
         parked = 0
         changed = False
         receiver = self._receiver
@@ -349,7 +326,7 @@ class Engine:
                 fixed.append("tls_cert")
             changed = config.routes.targets != receiver.routes.targets
             receiver.routes = config.routes
-        self.settings = fresh
+        self._in_force.current = fresh
         if changed:
             log_targets(fresh)
             if self._forwarding is not None:
@@ -403,4 +380,4 @@ class _Interrupt:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._asked and kind is asyncio.CancelledError and not self._task.uncancel():
-            raise RelayError("another command had this one end before it was done", word="stopped") from error
+            raise RelayError("another command ended this one before it was done", word="stopped") from error

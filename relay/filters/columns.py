@@ -1,4 +1,4 @@
-"""Operators on a capture's columns, except its headers and body: one class each.
+"""Operators on a capture's columns, except its id, headers and body: one class each.
 
 Owns the meaning of these keys. SQL that narrows a search (`relay.store.read.search`) must agree with
 `matches` here.
@@ -6,94 +6,16 @@ Owns the meaning of these keys. SQL that narrows a search (`relay.store.read.sea
 
 from __future__ import annotations
 
-import re
-from bisect import bisect_right
 from dataclasses import dataclass
 from datetime import datetime
-from difflib import get_close_matches
-from typing import ClassVar, Self
+from typing import Self
 
+from relay.filters.bases import Chosen, Patterned
 from relay.filters.matching import as_meant
 from relay.filters.tree import Leaf, Written
-from relay.filters.values import Pattern, Span, moment, span, status
+from relay.filters.values import Span, moment, span, status
 from relay.models import Capture, Comparison, Origin, Shape, Signature, iso
 from relay.text.units import parse_bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Patterned(Leaf):
-    """A column's text matches a pattern; absent text matches nothing."""
-
-    pattern: Pattern
-    what: ClassVar[str]
-
-    @classmethod
-    def read(cls, value: Written, now: datetime) -> Self:
-        return cls(Pattern.of(value))
-
-    def holds(self, text: str | None) -> bool:
-        """Whether the column's text matches."""
-        return text is not None and self.pattern.matches(text)
-
-    def __str__(self) -> str:
-        return f"{self.what} is {self.pattern}"
-
-
-LAST_ID = 10**18 - 1
-"""The highest id that can be written."""
-
-_RANGE = re.compile(r"(\d{1,18})?(?:(\.\.)(\d{1,18})?)?", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True)
-class Numbered(Leaf):
-    code = "capture"
-    example = "capture:3,7..9"
-    help = "ids of captures, as the list shows them"
-    late = True  # The database numbers a capture when it stores it.
-
-    ranges: tuple[tuple[int, int], ...]
-    """First and last ids, ascending and apart."""
-
-    @classmethod
-    def read(cls, value: Written, now: datetime) -> Self:
-        ranges = []
-        for word in value.text.split(","):
-            found = _RANGE.fullmatch(word)
-            if found is None or not (found[1] or found[3]):
-                raise ValueError(f'"{word}" is not an id or a range of ids; use 3, 7..9 or 3,7..9')
-            first, dots, last = found.groups()
-            low, high = int(first or 0), int(last or (LAST_ID if dots else first))
-            if high < low:
-                raise ValueError(f"the range {word} runs backwards; use {high}..{low}")
-            ranges.append((low, high))
-        return cls(_merged(ranges))
-
-    def holds(self, number: int) -> bool:
-        """Whether an id is one of these."""
-        at = bisect_right(self.ranges, number, key=lambda each: each[0]) - 1
-        return at >= 0 and number <= self.ranges[at][1]
-
-    def matches(self, capture: Capture) -> bool:
-        return self.holds(capture.id)
-
-    def __str__(self) -> str:
-        return f"it is capture {', '.join(map(_written, self.ranges))}"
-
-
-def _written(ids: tuple[int, int]) -> str:
-    first, last = ids
-    return str(first) if first == last else f"{first or ''}..{'' if last == LAST_ID else last}"
-
-
-def _merged(ranges: list[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
-    merged: list[tuple[int, int]] = []
-    for first, last in sorted(ranges):
-        if merged and first <= merged[-1][1] + 1:
-            merged[-1] = (merged[-1][0], max(merged[-1][1], last))
-        else:
-            merged.append((first, last))
-    return tuple(merged)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,27 +60,6 @@ class Customer(Patterned):
 
     def matches(self, capture: Capture) -> bool:
         return self.holds(capture.event.customer_id if capture.event else None)
-
-
-@dataclass(frozen=True, slots=True)
-class Chosen(Leaf):
-    """One of a few words."""
-
-    word: str
-    what: ClassVar[str]
-    words: ClassVar[tuple[str, ...]]
-
-    @classmethod
-    def read(cls, value: Written, now: datetime) -> Self:
-        word = value.text.lower()
-        if word not in cls.words:
-            near = get_close_matches(word, cls.words, n=1)
-            hint = f'did you mean "{near[0]}"?' if near else f"it has {', '.join(cls.words)}"
-            raise ValueError(f'{cls.code}: has no "{value.text}"; {hint}')
-        return cls(word)
-
-    def __str__(self) -> str:
-        return f"{self.what} is {self.word}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,52 +132,6 @@ class Shaped(Chosen):
 
     def matches(self, capture: Capture) -> bool:
         return capture.shape == self.word
-
-
-@dataclass(frozen=True, slots=True)
-class Judged(Chosen):
-    code = "verdict"
-    example = "verdict:retry"
-    help = "what Lean would conclude from a target's last answer: delivered, retry"
-    what = "verdict"
-    words = ("delivered", "retry")
-    late = True
-
-    def matches(self, capture: Capture) -> bool:
-        return any(delivery.verdict == self.word for delivery in capture.deliveries)
-
-
-@dataclass(frozen=True, slots=True)
-class Status(Leaf):
-    code = "status"
-    example = "status:5xx"
-    help = "a target's last answer; also 500, 500.., 400..499"
-    late = True
-
-    span: Span
-
-    @classmethod
-    def read(cls, value: Written, now: datetime) -> Self:
-        return cls(status(value.text))
-
-    def matches(self, capture: Capture) -> bool:
-        return any(d.status is not None and self.span.holds(d.status) for d in capture.deliveries)
-
-    def __str__(self) -> str:
-        return f"a target's status is {self.span}"
-
-
-@dataclass(frozen=True, slots=True)
-class State(Chosen):
-    code = "state"
-    example = "state:parked"
-    help = "a delivery is queued, sending, ended or parked"
-    what = "state"
-    words = ("queued", "sending", "ended", "parked")
-    late = True
-
-    def matches(self, capture: Capture) -> bool:
-        return any(delivery.state == self.word for delivery in capture.deliveries)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """The list of filter operators, by key.
 
-Each operator is a class in `columns`, `content` or `tls`.
+Each operator is a class in `columns`, `content`, `deliveries`, `ids` or `tls`.
 """
 
 from __future__ import annotations
@@ -13,9 +13,7 @@ from relay.filters.columns import (
     Customer,
     EventId,
     Is,
-    Judged,
     Method,
-    Numbered,
     OfOrigin,
     Path,
     Sender,
@@ -24,13 +22,13 @@ from relay.filters.columns import (
     SignedBy,
     Since,
     Size,
-    State,
-    Status,
     Token,
     Type,
     Until,
 )
 from relay.filters.content import Body, BodyField, Header, LeanId, Word
+from relay.filters.deliveries import Judged, State, Status
+from relay.filters.ids import Numbered
 from relay.filters.tls import TlsSubject, TlsVerdict
 from relay.filters.tree import Leaf
 

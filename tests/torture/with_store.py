@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 
 from relay.cli import run
-from relay.store.write import client
+from relay.store.write import lifetime
 
 if __name__ == "__main__":
-    setattr(client, "PROGRAM", sys.argv[1])  # noqa: B010 - mypy lets nobody assign to a constant
+    setattr(lifetime, "PROGRAM", sys.argv[1])  # noqa: B010 - mypy lets nobody assign to a constant
     sys.exit(run(sys.argv[2:]))

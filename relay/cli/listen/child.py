@@ -17,6 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from relay.cli.listen.lifeline import DETACHED, GO_ON
 from relay.errors import Exit, RelayError
 from relay.processes import how_it_ended, own_environment, own_module
 
@@ -25,11 +26,6 @@ LINES_KEPT = 200
 
 ENDS_WITHIN_S = 8.0
 """Longer than the engine needs to stop."""
-
-DETACHED = -1
-
-GO_ON = b"\n"
-"""Sent through the pipe to a listener that is to outlive its screen."""
 
 CRASH = "Fatal Python error"
 """First words of the interpreter's report of a crash (faulthandler)."""

@@ -20,6 +20,7 @@ from relay.cli.context import Invocation, run_async, shared_options
 from relay.cli.json_lines import json_line
 from relay.cli.listen.detach import listen_in_the_background
 from relay.cli.listen.follower import Follower
+from relay.cli.listen.lifeline import DETACHED, GO_ON
 from relay.cli.listen.line_writer import STDOUT, LogLines, close_stdout, write
 from relay.cli.listen.log_file import LogFile
 from relay.cli.listen.options import FILE, Remembering, check_in_force, listen_options, to_pass_on
@@ -33,10 +34,6 @@ from relay.errors import Exit, RelayError
 from relay.text.targets import is_loopback
 
 log = logging.getLogger("relay")
-
-DETACHED = -1
-GO_ON = b"\n"  # As in `child`, which a listener does not load.
-"""Instead of a descriptor: the screen in front of it may end before it."""
 
 
 @click.command("listen", cls=Remembering)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from relay.filters import columns, content, tls
+from relay.filters import bases, columns, content, deliveries, ids, tls
 from relay.filters.tree import AllOf, AnyOf, Filter, Leaf, Node, Not
 from relay.filters.values import Pattern, Span
 from relay.lean.catalogue import documented_types
@@ -148,7 +148,7 @@ class Condition:
                 return _origin(Origin(word))
             case columns.Shaped(word):
                 return f"shape IS {self._bind(word)}"
-            case columns.Numbered(ranges):
+            case ids.Numbered(ranges):
                 low, high = self._bind(ranges[0][0]), self._bind(ranges[-1][1])
                 within = f"captures.id BETWEEN {low} AND {high}"
                 return within if len(ranges) == 1 else f"{within} AND {self._call(leaf.holds, 'captures.id')}"
@@ -160,11 +160,11 @@ class Condition:
                 return f"received_at >= {self._bind(to_micros(at))}"
             case columns.Until(at):
                 return f"received_at <= {self._bind(to_micros(at))}"
-            case columns.Judged(word):
+            case deliveries.Judged(word):
                 return _last_attempt(f"attempts.verdict = {self._bind(word)}")
-            case columns.Status(span):
+            case deliveries.Status(span):
                 return _last_attempt(self._span("attempts.status", span))
-            case columns.State(word):
+            case deliveries.State(word):
                 return _delivery(f"state = {self._bind(word)}")
             case columns.Is("undocumented"):
                 known = ", ".join(map(self._bind, sorted(documented_types())))
@@ -202,7 +202,7 @@ class Condition:
                 raise AssertionError(leaf)
         return f"({maybe}) AND {call}"
 
-    def _text(self, column: Sql, leaf: columns.Patterned, pattern: Pattern, below: str | None = None) -> Sql:
+    def _text(self, column: Sql, leaf: bases.Patterned, pattern: Pattern, below: str | None = None) -> Sql:
         """A pattern over a text column: in SQL if all is ASCII, for which both fold case alike."""
         if pattern.is_anything:
             return f"{column} IS NOT NULL"
@@ -218,7 +218,7 @@ class Condition:
             f"CASE WHEN {column} IS NULL THEN 0 WHEN {_is_ascii(column)} THEN {in_sql} ELSE {otherwise} END"
         )
 
-    def _patterned(self, column: Sql, leaf: columns.Patterned, pattern: Pattern) -> Sql:
+    def _patterned(self, column: Sql, leaf: bases.Patterned, pattern: Pattern) -> Sql:
         """A pattern over a text column, by its own operator."""
         call = self._call(_of_text(leaf.holds), f"CAST({column} AS BLOB)")
         return f"({self._maybe(column, pattern.pieces)}) AND {call}"
@@ -295,7 +295,7 @@ IS: dict[str, Sql] = {
 }
 
 _PYTHON = (
-    columns.Numbered,
+    ids.Numbered,
     columns.Path,
     columns.Client,
     tls.OfTls,

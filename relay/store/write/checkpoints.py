@@ -130,7 +130,7 @@ class Checkpoints:
             return
         self._warned_at = now
         others = holders(self._path)
-        who = ", ".join(map(str, others)) if others else "a program this system does not name"
+        who = ", ".join(map(str, others)) if others else "a program that cannot be named"
         log.warning(
             "a reader keeps the WAL from shrinking; it has %d MiB now (%s) and shrinks when that one ends",
             size >> 20,

@@ -21,11 +21,12 @@ from time import monotonic
 from typing import Any, TypeVar, cast
 
 from relay.errors import RelayError
-from relay.processes import how_it_ended, own_environment, own_module
+from relay.processes import how_it_ended
 from relay.store.columns import Row
 from relay.store.errors import StoreClosed, StoreUnavailable
 from relay.store.write.answers import mark_answered_503, mark_answered_503_beyond
 from relay.store.write.channel import WriterChannel
+from relay.store.write.lifetime import ended, spawn
 from relay.store.write.protocol import (
     Arrived,
     Buffer,
@@ -40,17 +41,8 @@ from relay.store.write.recorder import PROBE_EVERY_S, WriteTimeouts
 T = TypeVar("T")
 log = logging.getLogger("relay.store")
 
-PROGRAM = "relay.store.write.process"
-"""The module that the writing process runs."""
-
 BYTES_AT_ONCE = 1024 * 1024
 """A frame is sent when it has this many body bytes, so that large bodies block the loop one at a time."""
-
-
-KILLED_WITHIN_S = 0.3
-"""Time to wait for a killed process; one that waits for a disk ends when the disk responds."""
-
-LOOK_EVERY_S = 0.005
 
 
 class _Waiting:
@@ -260,7 +252,7 @@ class Writer:
         here, there = socket.socketpair()
         with there:
             try:
-                self._process = self._spawn(there)
+                self._process = spawn(self._path, there, self._lock)
             except BaseException:
                 here.close()
                 raise
@@ -279,31 +271,13 @@ class Writer:
             await self._gone(0.0)
             raise
 
-    def _spawn(self, channel: socket.socket) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            [*own_module(PROGRAM), str(self._path)],
-            stdin=channel.fileno(),
-            stdout=subprocess.DEVNULL,
-            env=own_environment(),
-            pass_fds=() if self._lock is None else (self._lock,),
-        )
-
     async def _gone(self, within_s: float | None = None) -> None:
         """Wait for the process to end, and kill it if that takes too long."""
         process = self._process
         if process is None:
             return
-        if not await _has_ended(process, within_s):
-            log.warning(
-                "the process that writes the database (pid %d) does not answer and is killed", process.pid
-            )
-            process.kill()
-            if not await _has_ended(process, KILLED_WITHIN_S):
-                log.warning(
-                    "it waits for the disk: the database is locked until process %d ends", process.pid
-                )
-                if self._channel is not None:
-                    self._channel.abort()
+        if not await ended(process, within_s) and self._channel is not None:
+            self._channel.abort()
         await self._ended
 
     def on_connected(self, channel: WriterChannel) -> None:
@@ -448,16 +422,6 @@ class Writer:
             return
         if self._our_trouble is not None and (self._again is None or self._again.done()):
             self._our_trouble = None
-
-
-async def _has_ended(process: subprocess.Popen[bytes], within_s: float | None) -> bool:
-    """Whether it ends in time. Polls, because a waiting thread could not be cancelled."""
-    give_up_at = None if within_s is None else monotonic() + within_s
-    while process.poll() is None:
-        if give_up_at is not None and monotonic() >= give_up_at:
-            return False
-        await asyncio.sleep(LOOK_EVERY_S)
-    return True
 
 
 def _fail(future: asyncio.Future[Any], error: BaseException) -> None:

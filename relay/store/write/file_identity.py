@@ -135,7 +135,7 @@ class FileIdentity:
         if changed is not None:
             return moved_or_replaced or (
                 f"{changed} was changed by another program, and not through SQLite, while it was in use; "
-                "start lean-relay again, which goes on with what is there. To restore a backup, stop "
+                "start lean-relay again, which continues with what is there. To restore a backup, stop "
                 f"lean-relay, put the backup in place, and remove {main}-wal and {main}-shm"
             )
         if not (before and now and 0 <= now.changes - before.changes <= committed):
@@ -197,7 +197,7 @@ class FileIdentity:
         return (found.st_ino, found.st_dev) == (self._files[0], self._files[3])
 
 
-_NEXT = "put it back, or start lean-relay again, which goes on with what is there"
+_NEXT = "put it back, or start lean-relay again, which continues with what is there"
 
 
 def _gone(name: str) -> str:

@@ -187,7 +187,7 @@ async def test_a_start_that_waits_for_the_disk_can_be_ended(
 ) -> None:
     """SIGTERM before the engine is ready ends it too, and the writing process with it."""
     silent = [sys.executable, "-c", "import time; time.sleep(600)"]
-    monkeypatch.setattr("relay.store.write.client.own_module", lambda name: silent)
+    monkeypatch.setattr("relay.store.write.lifetime.own_module", lambda name: silent)
     monkeypatch.setattr("relay.cli.listen.shutdown.BY_FORCE_AFTER_S", 3600.0)
     settings = Settings(db=tmp_path / "data" / "relay.db", port=0)
     task = asyncio.ensure_future(_listen(settings, lambda: settings, json=False, behind=None))

@@ -21,7 +21,7 @@ import pytest
 from relay.store.columns import COLUMNS, Row
 from relay.store.errors import StoreClosed, StoreUnavailable
 from relay.store.write import client as writer_module
-from relay.store.write import files
+from relay.store.write import files, lifetime
 from relay.store.write.client import Writer
 from relay.store.write.recorder import ROWS_AT_ONCE, WriteTimeouts
 from tests.support.receiving import (
@@ -386,16 +386,15 @@ async def test_a_process_that_cannot_be_started_is_tried_again(
     path = tmp_path / "relay.db"
     async with a_writer(path) as writer:
         await writer.add(a_row())
-        spawn = writer._spawn
         refused: list[socket.socket] = []
 
-        def refuses_twice(channel: socket.socket) -> subprocess.Popen[bytes]:
+        def refuses_twice(db: Path, channel: socket.socket, lock: int | None) -> subprocess.Popen[bytes]:
             if len(refused) < 2:
                 refused.append(channel)
                 raise BlockingIOError("no more processes")
-            return spawn(channel)
+            return lifetime.spawn(db, channel, lock)
 
-        monkeypatch.setattr(writer, "_spawn", refuses_twice)
+        monkeypatch.setattr(writer_module, "spawn", refuses_twice)
         assert writer.pid is not None
         os.kill(writer.pid, signal.SIGKILL)
         await until(lambda: len(refused) == 2, "two refusals")
