@@ -35,6 +35,11 @@ THROUGH: dict[str, str] = {
         "relay.receiver: body_budget connections intake response_rules responses web_pages"
     ),
     "relay/cli/test_doctor.py": "relay.checks: order",
+    "relay/cli/test_export.py": (
+        "relay.archive: outputs; relay.cli: import_; relay.engine: imports; relay.store: sources; "
+        "relay.store.read: bundles"
+    ),
+    "relay/archive/test_reading.py": "relay.archive: imported ndjson",
     "relay/cli/test_output.py": "relay.cli: diff listing show tail",
     "relay/cli/test_kinds.py": "relay.cli: json_lines",
     "relay/cli/test_tui.py": "relay.cli: join_options; relay.cli.listen: child lifeline",

@@ -52,6 +52,6 @@ def _what(step: Step) -> str:
     words = [step.type or "no event"]
     words += [step.status.words.replace(" -> ", " to ")] if step.status is not None else []
     if step.retry is not None and step.retry.number > 1:
-        words.append("again" + ("" if step.retry.same_bytes else " with OTHER BYTES"))
+        words.append("again" + (" with OTHER BYTES" if step.retry.has_other_bytes else ""))
     words += [str(step.signature)] if step.signature != "valid" else []
     return f"{' '.join(words)} ({step.capture_id}, {step.received_at:%H:%M:%S}Z)"

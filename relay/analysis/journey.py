@@ -141,7 +141,7 @@ class Step:
         for delivery in self.deliveries:
             yield f"-> {outcome(delivery)}"
         if self.retry is not None and self.retry.number > 1:
-            yield self.retry.words + ("" if self.retry.same_bytes else OTHER_BYTES)
+            yield self.retry.words + (OTHER_BYTES if self.retry.has_other_bytes else "")
         if self.stamped_before is not None:
             yield f"has an earlier timestamp than {self.stamped_before}, which arrived before it"
         yield from shape_remarks(self.shape, self.undocumented)
@@ -218,6 +218,7 @@ class Builder:
         steps: list[Step] = []
         known: dict[tuple[Of, str, str], str] = {}
         latest: tuple[datetime, int] | None = None
+        came_at: datetime | None = None
         for capture, (ids, status) in zip(self._captures, self._values, strict=True):
             event_at = capture.event.at if capture.event is not None else None
             type_ = capture.event.type if capture.event is not None else None
@@ -227,7 +228,7 @@ class Builder:
                     received_at=capture.received_at,
                     event_at=event_at,
                     type=type_,
-                    gap=capture.received_at - steps[-1].received_at if steps else timedelta(0),
+                    gap=capture.came_at - came_at if came_at else timedelta(0),
                     status=_status(type_, ids, status, known),
                     ids=ids,
                     retry=retries.get(capture.id),
@@ -239,6 +240,7 @@ class Builder:
                     deliveries=capture.deliveries,
                 )
             )
+            came_at = capture.came_at
             if event_at is not None and (latest is None or event_at > latest[0]):
                 latest = event_at, capture.id
         root_id, ids_followed = self._related.root_id, self._related.ids

@@ -13,7 +13,7 @@ from typing import Any
 
 from relay.analysis.diff import Difference, body_differences
 from relay.lean.schedule import ATTEMPTS, attempt_number
-from relay.models import Capture, iso
+from relay.models import COPIES, Capture, iso
 from relay.text.captures import outcome
 from relay.text.units import format_duration
 
@@ -39,6 +39,8 @@ class RetriedCapture:
     """It is the first in the database, but arrived at the time of a retry according to its timestamp."""
     same_bytes: bool
     """Whether its body equals the first one's."""
+    has_other_bytes: bool
+    """Whether its body differs from that of the first one that was sent here, as no retry's does."""
 
     @property
     def words(self) -> str:
@@ -88,6 +90,11 @@ class EventRetries:
         """The entry of a capture; None if it is not one of them."""
         return next((each for each in self.captures if each.capture.id == capture_id), None)
 
+    @property
+    def sent(self) -> RetriedCapture:
+        """The first that was sent here, which the others are compared with; where none was, the first."""
+        return next((each for each in self.captures if each.capture.origin not in COPIES), self.captures[0])
+
     def before(self, capture_id: int) -> tuple[RetriedCapture, ...]:
         """The entries before a capture."""
         return tuple(each for each in self.captures if each.capture.id < capture_id)
@@ -95,16 +102,16 @@ class EventRetries:
     def alarm(self, capture_id: int) -> str | None:
         """A warning if a capture's bytes differ from the first one's, else None."""
         own = self.of(capture_id)
-        if own is None or own.same_bytes:
+        if own is None or not own.has_other_bytes:
             return None
-        first = self.captures[0].capture.id
+        first = self.sent.capture.id
         return f"other bytes than {first}: a retry repeats the same bytes, but this one does not"
 
     def differences(self, capture_id: int) -> Iterator[Difference]:
-        """How a capture's body differs from the first one's; `a` is the first, `b` the capture."""
+        """How a capture's body differs from that of `sent`, which is `a`."""
         found = self.of(capture_id)
         if found is not None:
-            yield from body_differences(self.captures[0].capture.body, found.capture.body)
+            yield from body_differences(self.sent.capture.body, found.capture.body)
 
 
 def retries_of(captures: Sequence[Capture]) -> EventRetries:
@@ -114,16 +121,20 @@ def retries_of(captures: Sequence[Capture]) -> EventRetries:
         captures: of one event, at least one, oldest first.
     """
     first = captures[0]
+    sent = next((each for each in captures if each.origin not in COPIES), None)
     origin, missed = _origin(first)
     return EventRetries(
         tuple(
             RetriedCapture(
                 capture=capture,
                 number=number,
-                after_first=max(capture.received_at - origin, timedelta(0)),
-                scheduled=attempt_number(origin, capture.received_at),
+                after_first=max(capture.came_at - origin, timedelta(0)),
+                scheduled=attempt_number(origin, capture.came_at),
                 first_was_missed=missed and number == 1,
                 same_bytes=capture.body_sha256 == first.body_sha256,
+                has_other_bytes=sent is not None
+                and capture.origin not in COPIES
+                and capture.body_sha256 != sent.body_sha256,
             )
             for number, capture in enumerate(captures, 1)
         )
@@ -137,6 +148,6 @@ def _origin(first: Capture) -> tuple[datetime, bool]:
     """
     at = first.event.at if first.event is not None else None
     if at is None:
-        return first.received_at, False
-    number = attempt_number(at, first.received_at)
-    return (at, True) if number is not None and number > 1 else (first.received_at, False)
+        return first.came_at, False
+    number = attempt_number(at, first.came_at)
+    return (at, True) if number is not None and number > 1 else (first.came_at, False)

@@ -56,6 +56,8 @@ COMMANDS: dict[str, str] = {
     "star": "relay.cli.annotate",
     "note": "relay.cli.annotate",
     "prune": "relay.cli.annotate",
+    "export": "relay.cli.export",
+    "import": "relay.cli.import_",
     "trigger": "relay.cli.trigger.command",
     "verify": "relay.cli.verify",
     "shapes": "relay.cli.shapes.command",
@@ -98,6 +100,8 @@ SUMMARIES: dict[str, dict[str, str]] = {
         "star": "mark captures to keep",
         "note": "write a line to a capture",
         "prune": "remove captures for good",
+        "export": "write captures to a file",
+        "import": "store the captures of a file",
     },
     "Set up": {
         "certs": "make development certificates; explain and check others",

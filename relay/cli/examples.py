@@ -75,6 +75,15 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
         "lean-relay prune shape:not-json --yes",
         "lean-relay prune 400..500 --yes",
     ),
+    "export": (
+        "lean-relay export > captures.ndjson",
+        "lean-relay export type:payment since:1h -o payments.ndjson --reveal",
+        "lean-relay export latest --format curl",
+    ),
+    "import": (
+        "lean-relay export latest | lean-relay import - --dry-run",
+        "lean-relay export type:payment | lean-relay import - --db copy.db",
+    ),
     "verify": (
         "lean-relay verify latest",
         "lean-relay verify type:payment",
@@ -125,6 +134,7 @@ WITH_FILTER = {
     "star",
     "note",
     "prune",
+    "export",
     "verify",
 }
 """Commands that take a filter."""

@@ -16,7 +16,7 @@ import click
 
 from relay.analysis.retries import OTHER_BYTES
 from relay.config import Settings
-from relay.models import Attempt, Capture, Headers, Origin, body_as_json
+from relay.models import COPIES, Attempt, Capture, Headers, Origin, body_as_json
 from relay.store.read.reader import Reader
 from relay.text.captures import outcomes, shape_remarks, title
 from relay.text.decoding import decoded, encoding_of
@@ -168,11 +168,10 @@ class Columns:
 
 def has_other_bytes(reader: Reader, capture: Capture) -> bool:
     """Whether a capture repeats an event with another body, as no retry of Lean's does."""
-    if capture.repeat_of is None:
+    if capture.repeat_of is None or capture.origin in COPIES:
         return False
-    return (
-        reader.hashes([capture.repeat_of]).get(capture.repeat_of, capture.body_sha256) != capture.body_sha256
-    )
+    sent = reader.sent_first(capture)
+    return sent is not None and sent != capture.body_sha256
 
 
 def _remarks(capture: Capture, *, other_bytes: bool) -> list[str]:

@@ -153,14 +153,15 @@ def _facts(capture: Capture) -> Iterator[tuple[str, str]]:
     yield "signature", capture.signature + (f" by {visible(capture.signed_by)}" if capture.signed_by else "")
     if capture.app_token is not None:
         yield "app token", str(capture.app_token)
-    yield "origin", str(capture.origin)
+    yield "origin", visible(str(capture.origin) + (f" from {capture.source.words}" if capture.source else ""))
     if capture.repeat_of is not None:
         yield "repeat of", str(capture.repeat_of)
     judgement = judge(capture.body, encoding_of(capture.headers))
     yield "shape", visible(judgement.summary)
     for text in islice(texts(judgement.differences), MOST_DIFFERENCES):
         yield "", visible_start(text, MOST_TOLD)
-    yield "answered", visible(capture.answer.words)
+    if capture.source is None or capture.source.id is not None:
+        yield "answered", visible(capture.answer.words) + (" there" if capture.source else "")
     if capture.starred:
         yield "starred", "yes"
     if capture.note is not None:
@@ -188,7 +189,7 @@ def _repeats(
     alarm = tries.alarm(capture.id)
     if alarm is not None:
         yield "ALARM", alarm
-        first = tries.captures[0].capture.id
+        first = tries.sent.capture.id
         for difference in others:
             yield "", visible(f"{difference.field}: {difference.a} in {first}, {difference.b} here")
 

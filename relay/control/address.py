@@ -24,4 +24,4 @@ def curl(capture: Capture, settings: Settings) -> str:
     """The command line that sends a capture to the engine of this database; secret headers as given."""
     again = ["lean-relay", "show", str(capture.id), "--body", "--db", str(settings.db.absolute())]
     url = engine_url(settings).rstrip("/")
-    return visible_block(curl_line(capture, capture.headers, url, shlex.join(again)))
+    return visible_block(curl_line(capture, capture.headers, url, lambda: shlex.join(again)))

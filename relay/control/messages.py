@@ -14,6 +14,7 @@ import msgspec
 
 from relay.control.exchange import EngineRequest
 from relay.models import Headers
+from relay.models.imports import BundleSecret, ImportedCapture
 
 MOST_CONCURRENT = 100
 MOST_TIMES = 100_000
@@ -236,6 +237,22 @@ class PruneRequest(EngineRequest[PruneResult], frozen=True, tag="prune"):
     ranges: list[tuple[int, int]]
     """First and last ids."""
     starred_too: bool = False
+
+
+class ImportResult(msgspec.Struct, frozen=True, kw_only=True):
+    """Captures of a file were stored."""
+
+    added: int
+    known: int
+    """Those that were there already."""
+
+
+class ImportRequest(EngineRequest[ImportResult], frozen=True, kw_only=True, tag="import"):
+    """Store some captures of a file, in order."""
+
+    captures: list[ImportedCapture]
+    bundle: BundleSecret | None = None
+    """Signed some of them."""
 
 
 # -- forwarding ------------------------------------------------------------------------------------

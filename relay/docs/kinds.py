@@ -20,10 +20,10 @@ KINDS: Mapping[str, Kind] = {
     "capture": Kind(
         "as above: `id` `received_at` `method` `target` `http_version` `headers` `body` "
         "`body_base64?` `body_unpacked?` `body_unpacked_base64?` `body_coding?` `body_notes?` "
-        "`size_bytes` `body_sha256` `client` `tls` `answer` `origin` `event` `signature` "
+        "`size_bytes` `body_sha256` `client` `tls` `answer` `origin` `source` `event` `signature` "
         "`signed_by` `app_token` `sender` `repeat_of` `shape` `undocumented` `starred` `note` "
         "`deliveries`",
-        "`list`, `show`, `tail`, `wait`, `listen`",
+        "`list`, `show`, `tail`, `wait`, `listen`, `export`",
     ),
     "attempt": Kind(
         "one attempt to deliver a capture: `id` `delivery_id` `capture_id` `target` "
@@ -32,7 +32,7 @@ KINDS: Mapping[str, Kind] = {
         "several) `sent_method` `sent_target` `sent_headers` `sent_body` `sent_body_base64?` "
         "`headers` `body` `body_base64?` `body_unpacked?` `body_unpacked_base64?` `body_coding?` "
         "`body_notes?` `body_size`; `as_expected` is null without `--expect`",
-        "`show --attempts`, `replay`, `listen`",
+        "`show --attempts`, `replay`, `listen`, `export`",
     ),
     "ready": Kind("the first line of a listener: `url` `pid` `db`", "`listen`"),
     "error": Kind(
@@ -119,6 +119,20 @@ KINDS: Mapping[str, Kind] = {
     "star": Kind("`changed`", "`star`"),
     "note": Kind("`changed`", "`note`"),
     "prune": Kind("`removed` `emptied` (whether nothing of it is left in the WAL)", "`prune`"),
+    "export": Kind(
+        "the first line of an export: `version` (of the form) `program` `exported_at` `headers` (`masked`, "
+        "`revealed` or `redacted`) `redacted` (null, or what was replaced) `secret` (null, or the throwaway "
+        "one that signed it)",
+        "`export`",
+    ),
+    "export_end": Kind("the last line of an export: `captures`", "`export`"),
+    "exported": Kind("`captures` `format` `path`", "`export -o`"),
+    "import": Kind(
+        "one file: `file` `added` `known` (were here already) `bad` (lines that could not be read) "
+        "`bundle` (null, or the name of the secret that came with it) `dry_run`",
+        "`import`",
+    ),
+    "bad_line": Kind("that was passed over: `file` `line` `reason`", "`import`"),
     "certificates": Kind(
         "`ca` `ca_key` `server` `server_key` `client` `client_key` `names` `new_authority` `not_after`",
         "`certs init`",

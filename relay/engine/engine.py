@@ -33,7 +33,7 @@ from relay.control.messages import (
 )
 from relay.control.server import ControlSocket, Handlers, serving
 from relay.delivery.http.standstill import awake_and_asleep
-from relay.engine import maintenance
+from relay.engine import imports, maintenance
 from relay.engine.forwarding import Forwarding, check_no_loops, forwarding
 from relay.engine.reachability import keep_reachable
 from relay.engine.receiver import log_targets, receiving
@@ -206,6 +206,10 @@ class Engine:
         if self._shape_checker is not None:
             self._shape_checker.notice(first_id + count - 1)
 
+    def _imported(self, newest: int) -> None:
+        if self._shape_checker is not None:
+            self._shape_checker.notice(newest)
+
     # -- in the background ---------------------------------------------------------------------
 
     async def _sweep(self) -> None:
@@ -243,6 +247,7 @@ class Engine:
             CompareRequest: self._compare,
             StopRequest: self._stop,
             **maintenance.handlers(self._writer),
+            **imports.handlers(self._writer, self._imported),
             **self._replays.handlers(),
             **(self._forwarding.handlers() if self._forwarding is not None else {}),
         }

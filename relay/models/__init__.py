@@ -14,14 +14,16 @@ from relay.models.captures import (
     CaptureRow,
     CaptureTotals,
     Event,
+    Source,
 )
 from relay.models.deliveries import Attempt, AttemptEvent, Delivery
 from relay.models.json_forms import Headers, body_as_json
 from relay.models.refusals import Refusal, RefusalEntry, RefusalTotals
-from relay.models.states import Comparison, Origin, Shape, Signature
+from relay.models.states import COPIES, Comparison, Origin, Shape, Signature
 from relay.models.times import EPOCH, from_micros, iso, to_micros
 
 __all__ = [
+    "COPIES",
     "EPOCH",
     "NOT_WRITTEN",
     "STORED_TOO_LATE",
@@ -41,6 +43,7 @@ __all__ = [
     "RefusalTotals",
     "Shape",
     "Signature",
+    "Source",
     "body_as_json",
     "from_micros",
     "iso",

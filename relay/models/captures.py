@@ -57,6 +57,41 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where an imported capture came from, and what its file says about it there."""
+
+    name: str
+    """Of the file."""
+    id: int | None = None
+    """The id that it had there; None for an event that was not a capture."""
+    received_at: datetime | None = None
+    """Aware, UTC."""
+    origin: str | None = None
+    signature: str | None = None
+    signed_by: str | None = None
+    bundle: str | None = None
+    """The name of the throwaway secret that came in the same file: `bundle:NAME`."""
+    headers: str | None = None
+    """`masked` or `redacted`; None if they are as they came."""
+
+    @property
+    def words(self) -> str:
+        """`payments.ndjson, capture 12 there, received 2026-11-20T12:00:00.000000Z`; text from outside."""
+        words = [self.name]
+        if self.id is not None:
+            words.append(f"capture {self.id} there")
+        if self.received_at is not None:
+            words.append(f"received {iso(self.received_at)}")
+        if self.headers is not None:
+            words.append(f"headers {self.headers}")
+        return ", ".join(words)
+
+    def as_json(self) -> dict[str, Any]:
+        line = {name: getattr(self, name) for name in self.__slots__}
+        return line | {"received_at": iso(self.received_at) if self.received_at else None}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Capture:
     """One HTTP request as it arrived, with everything known about it."""
 
@@ -78,6 +113,8 @@ class Capture:
     tls: dict[str, Any] | None = None
     answer: Answer = Answer()
     origin: Origin = Origin.RECEIVED
+    source: Source | None = None
+    """Where it came from, if it was not received here."""
     event: Event | None = None
     """None if the body is not a JSON object or has none of the envelope's fields."""
     signature: Signature = Signature.UNCHECKED
@@ -97,6 +134,12 @@ class Capture:
     starred: bool = False
     note: str | None = None
     deliveries: tuple[Delivery, ...] = ()
+
+    @property
+    def came_at(self) -> datetime:
+        """When it was captured, here or elsewhere; aware, UTC."""
+        own = self.source.received_at if self.source is not None else None
+        return own or self.received_at
 
     def as_json(self) -> dict[str, Any]:
         """One line of `--json`; the keys and their meaning are documented in `lean-relay help database`."""
@@ -119,6 +162,7 @@ class Capture:
                 "tls": self.tls,
                 "answer": self.answer.as_json(),
                 "origin": self.origin,
+                "source": self.source.as_json() if self.source else None,
                 "event": self.event.as_json() if self.event else None,
                 "signature": self.signature,
                 "signed_by": self.signed_by,

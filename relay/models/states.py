@@ -37,6 +37,10 @@ class Origin(StrEnum):
     """From a file."""
 
 
+COPIES = frozenset({Origin.EVENTS_API, Origin.IMPORTED})
+"""Origins of captures that no sender sent here: their bytes may differ from what was sent."""
+
+
 class Comparison(StrEnum):
     """A value of the request compared with the configured one; None if none is configured."""
 

@@ -8,6 +8,7 @@ never raises.
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from enum import StrEnum
 from typing import Any, TypeVar
 
@@ -28,6 +29,7 @@ from relay.models import (
     Refusal,
     Shape,
     Signature,
+    Source,
     from_micros,
 )
 
@@ -61,6 +63,7 @@ CAPTURE_COLUMNS = ", ".join(
         "body_sha256",
         "headers",
         "body",
+        "source",
     )
 )
 
@@ -119,8 +122,9 @@ def capture(row: Row, deliveries: tuple[Delivery, ...] = ()) -> Capture:
         body_sha256=row[21],
         headers=headers(row[22]),
         body=row[23],
-        starred=bool(row[24]),
-        note=row[25],
+        source=None if row[24] is None else source(row[24]),
+        starred=bool(row[25]),
+        note=row[26],
         deliveries=deliveries,
     )
 
@@ -205,6 +209,17 @@ def tls_facts(text: str | bytes) -> dict[str, Any]:
         if isinstance(facts, dict):
             return facts
     return {}
+
+
+def source(text: str | bytes) -> Source | None:
+    """The JSON object in a `source` column; None if it is anything else."""
+    try:
+        found = msgspec.json.decode(text, type=Source)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return None
+    if found.received_at is not None and found.received_at.tzinfo is None:
+        return replace(found, received_at=None)
+    return found
 
 
 def time(micros: int) -> Any:

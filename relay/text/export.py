@@ -7,7 +7,7 @@ or send a second request.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from shlex import quote
 
@@ -25,6 +25,7 @@ LONGEST_INLINE = 64 * 1024
 
 _PLAIN_TARGET = re.compile(r"/[A-Za-z0-9/._~%?=&:+,;@!$*()'-]*")
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
+_OCTAL = {byte: f"\\{byte:03o}" for byte in range(256) if not (byte < 0x80 and chr(byte).isalnum())}
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 
 
@@ -67,7 +68,7 @@ def _framed(headers: Headers, length: int) -> Iterator[tuple[str, str]]:
             yield "Content-Length", str(length)
 
 
-def curl_line(capture: Capture, headers: Headers, url: str, body_command: str) -> str:
+def curl_line(capture: Capture, headers: Headers, url: str, body_command: Callable[[], str]) -> str:
     """A line for sh, bash and zsh that sends the same method, target, headers and body bytes.
 
     An absolute target becomes one in origin form, as when forwarding.
@@ -75,7 +76,7 @@ def curl_line(capture: Capture, headers: Headers, url: str, body_command: str) -
     Args:
         headers: the capture's, with or without secrets.
         url: destination without a path, `http://127.0.0.1:5326`.
-        body_command: a command that writes the exact body, for a body that does not fit in the line.
+        body_command: returns a command that writes the exact body, for one that does not fit in an argument.
     """
     words = ["curl", "-sS", "-i", "--globoff", "--path-as-is", f"--http{capture.http_version}"]
     words += ["--head"] if capture.method == "HEAD" else ["-X", _word(capture.method)]
@@ -93,7 +94,7 @@ def curl_line(capture: Capture, headers: Headers, url: str, body_command: str) -
         words += ["-H", "Expect:"]
         inline = _inline(capture.body)
         if inline is None:
-            before = f"{body_command} | "
+            before = f"{body_command()} | "
             words += ["--data-binary", "@-"]
         else:
             words += ["--data-raw", inline]
@@ -127,6 +128,16 @@ def _word(text: str) -> str:
         shown = "\0"
     if visible(shown) == shown:
         return quote(shown)
-    # printf's octal escapes are POSIX; $'...' is not.
-    octal = "".join(chr(byte) if chr(byte).isalnum() and byte < 0x80 else f"\\{byte:03o}" for byte in data)
-    return f"\"$(printf '{octal}')\""
+    return f'"$({printf(data)})"'
+
+
+def printf(data: bytes) -> str:
+    """A command of sh that writes exact bytes, of any number: printf is part of the shell, so no limit holds.
+
+    Its octal escapes are POSIX; $'...' is not.
+    """
+    return f"printf '{_octal(data)}'"
+
+
+def _octal(data: bytes) -> str:
+    return data.decode("latin-1").translate(_OCTAL)

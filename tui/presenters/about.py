@@ -61,7 +61,7 @@ def _this_retry(detail: CaptureDetail, retries: EventRetries) -> Iterator[Block]
         yield Note(f"↻ {len(retries.captures)} captures of this event; this one: {own.words}.", "accent")
     alarm = retries.alarm(detail.capture.id)
     if alarm is not None:
-        first = retries.captures[0].capture.id
+        first = retries.sent.capture.id
         yield Note(f"✗ ALARM: {alarm}.", "bad")
         for each in detail.analysis.other_bytes if detail.analysis is not None else ():
             a, b = (visible("nothing" if value is None else value) for value in (each.a, each.b))
@@ -75,8 +75,8 @@ def _all_captures(detail: CaptureDetail) -> Iterator[Block]:
     yield Heading("All captures of this event")
     for each in detail.retries.captures:
         here = each.capture.id == detail.capture.id
-        tone: Tone = "bad" if not each.same_bytes else "strong" if here else "plain"
-        other = "" if each.same_bytes else "; OTHER BYTES"
+        tone: Tone = "bad" if each.has_other_bytes else "strong" if here else "plain"
+        other = "; OTHER BYTES" if each.has_other_bytes else ""
         yield Fact(
             f"{'▸ ' if here else '  '}#{each.capture.id}",
             visible(f"{each.words}{other}: answered {each.answers}"),

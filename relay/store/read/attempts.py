@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from relay.models import AttemptEvent
+from relay.models import Attempt, AttemptEvent
 from relay.store import rows
 from relay.store.read.reader import IDS_AT_ONCE, Reader
 
@@ -25,6 +25,19 @@ def in_pages(reader: Reader, ids: Sequence[int]) -> Iterator[AttemptEvent]:
             page,
         )
         yield from map(rows.followed, found)
+
+
+def of_capture(reader: Reader, capture_id: int) -> Iterator[Attempt]:
+    """Every attempt of a capture, in order of recording; a few in memory at a time."""
+    after = 0
+    while found := reader.rows(
+        f"SELECT {rows.ATTEMPT_COLUMNS} FROM attempts"
+        " JOIN deliveries ON deliveries.id = attempts.delivery_id"
+        " WHERE deliveries.capture_id = ? AND attempts.id > ? ORDER BY attempts.id LIMIT ?",
+        (capture_id, after, ATTEMPTS_AT_ONCE),
+    ):
+        yield from map(rows.attempt, found)
+        after = found[-1][0]
 
 
 def delivered(reader: Reader, ids: Sequence[int]) -> set[int]:

@@ -20,7 +20,7 @@ from typing import Any
 
 from relay.control.lock import lock_path
 from relay.errors import NotFound, RelayError
-from relay.models import Attempt, AttemptEvent, Capture, CaptureTotals, Delivery, Signature, to_micros
+from relay.models import COPIES, Attempt, AttemptEvent, Capture, CaptureTotals, Delivery, Signature, to_micros
 from relay.store import rows
 from relay.store.columns import EVENT_KEY
 from relay.store.read.opening import error_name, open_reader, unreadable
@@ -238,15 +238,19 @@ class Reader:
         found = self.rows(f"SELECT {EVENT_KEY} FROM captures WHERE id = ?", (number,))
         return self.by_event(found[0][0]) if found and found[0][0] is not None else []
 
-    def hashes(self, ids: Iterable[int]) -> dict[int, str]:
-        """Hashes of bodies, without reading them."""
-        found: dict[int, str] = {}
-        left = iter(ids)
-        while page := list(islice(left, IDS_AT_ONCE)):
-            found.update(
-                self.rows(f"SELECT id, body_sha256 FROM captures WHERE id IN ({_marks(page)})", page)
+    def sent_first(self, capture: Capture) -> str | None:
+        """The hash of the first body of a repeat's event that was sent here; None if there is none."""
+        found = self.rows("SELECT body_sha256, origin FROM captures WHERE id = ?", (capture.repeat_of,))
+        if not found or found[0][1] not in COPIES:
+            return str(found[0][0]) if found else None
+        copies = ", ".join(f"'{each}'" for each in sorted(COPIES))
+        for number in self.same_event(capture.id):
+            found = self.rows(
+                f"SELECT body_sha256 FROM captures WHERE id = ? AND origin NOT IN ({copies})", (number,)
             )
-        return found
+            if found:
+                return str(found[0][0])
+        return None
 
     def attempts(self, capture_id: int, newest: int | None = None) -> list[Attempt]:
         """Every attempt of every delivery of a capture, in the order they were made.

@@ -30,14 +30,14 @@ def tries(reader: Reader, number: int) -> EventRetries | None:
 
 
 def other_bytes(reader: Reader, tries: EventRetries, capture: Capture, most: int) -> tuple[Difference, ...]:
-    """At most `most` differences of a capture's body from the first one of its event, which is `a`.
+    """At most `most` differences of a capture's body from the first one sent of its event, which is `a`.
 
     Slow for large bodies.
     """
     own = tries.of(capture.id)
-    if own is None or own.same_bytes:
+    if own is None or not own.has_other_bytes:
         return ()
-    first = reader.capture(tries.captures[0].capture.id)
+    first = reader.capture(tries.sent.capture.id)
     return () if first is None else tuple(islice(_differences(first, capture), most))
 
 

@@ -35,5 +35,8 @@ def mark_unanswered(connection: sqlite3.Connection, ids: Sequence[int]) -> None:
 
 
 def mark_answered_503_beyond(connection: sqlite3.Connection, newest_id: int) -> None:
-    """Mark all rows after this one, whose process ended before it could report them as stored."""
-    connection.execute(f"{_MARK} id > ?", (newest_id,))
+    """Mark all rows after this one, whose process ended before it could report them as stored.
+
+    Those that were imported answered nobody.
+    """
+    connection.execute(f"{_MARK} id > ? AND source IS NULL", (newest_id,))

@@ -41,6 +41,13 @@ class EventIndex:
         row = connection.execute("SELECT value FROM marks WHERE name = 'events_upto'").fetchone()
         return bool((row[0] if row else 0) == self._upto)
 
+    def follow(self, connection: sqlite3.Connection) -> None:
+        """Take over the progress of a job that has added captures and indexed all that there are."""
+        row = connection.execute("SELECT value FROM marks WHERE name = 'events_upto'").fetchone()
+        self._upto = row[0] if row else 0
+        self._recent.clear()
+        self._pending = 0
+
     def first(self, key: str | None) -> int | None:
         """The first committed capture of an event that is not indexed."""
         return None if key is None else self._recent.get(key)
@@ -82,15 +89,32 @@ class EventIndex:
     def _fill(self, connection: sqlite3.Connection, upto: int) -> None:
         connection.execute("BEGIN IMMEDIATE")
         try:
-            connection.execute(
-                f"INSERT OR IGNORE INTO events SELECT {EVENT_KEY} AS key, id FROM captures"
-                " WHERE id > ? AND id <= ? AND key IS NOT NULL ORDER BY key",
-                (self._upto, upto),
-            )
-            connection.execute("INSERT OR REPLACE INTO marks VALUES ('events_upto', ?)", (upto,))
+            _index(connection, self._upto, upto)
             connection.execute("COMMIT")
         except BaseException:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
         self._upto = upto
+
+
+def index_events(connection: sqlite3.Connection) -> None:
+    """Index all captures, in the transaction of a job that adds some; `EventIndex.follow` comes next.
+
+    Cheap where all are indexed; else at most FILL_AT captures are not.
+    """
+    after, newest = connection.execute(
+        "SELECT coalesce((SELECT value FROM marks WHERE name = 'events_upto'), 0),"
+        " coalesce((SELECT max(id) FROM captures), 0)"
+    ).fetchone()
+    if newest > after:
+        _index(connection, after, newest)
+
+
+def _index(connection: sqlite3.Connection, after: int, upto: int) -> None:
+    connection.execute(
+        f"INSERT OR IGNORE INTO events SELECT {EVENT_KEY} AS key, id FROM captures"
+        " WHERE id > ? AND id <= ? AND key IS NOT NULL ORDER BY key",
+        (after, upto),
+    )
+    connection.execute("INSERT OR REPLACE INTO marks VALUES ('events_upto', ?)", (upto,))

@@ -218,6 +218,7 @@ class Recorder:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise
+            self._follow_job()
             self._require_in_place(committed=True)
         except sqlite3.OperationalError as error:
             raise self._diagnose(error) from error
@@ -225,6 +226,14 @@ class Recorder:
             self._checkpoints.wrote(4, 0)
             self._well()
         return result
+
+    def _follow_job(self) -> None:
+        """Continue after the captures that a job has added, if it has."""
+        before = self._next_id
+        self._number()
+        if self._next_id != before:
+            self._events.follow(self._connection)
+            self._checkpoints.wrote(self._next_id - before, 0)
 
     def _sync_commits(self, yes: bool) -> None:
         """Set whether COMMIT waits for the disk; if not, it survives our crash, but not a power failure."""

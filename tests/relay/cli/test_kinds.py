@@ -61,6 +61,10 @@ reload
 star 1
 note 1 -m text
 prune 3 --yes
+export
+export 1 -o one.ndjson
+import one.ndjson
+import bad.ndjson
 certs init certs
 certs check --cert certs/server.pem
 certs show certs/server.pem
@@ -119,6 +123,8 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> Printed:
                 words["CUSTOMER"] = next(
                     each["event"]["customer_id"] for each in lines if each["event"]["customer_id"]
                 )
+            if line == "export":
+                (working_folder(folder) / "bad.ndjson").write_text('{"kind": "nonsense"}\n')
             if line == "config init":
                 (working_folder(folder) / "lean-relay.toml").write_text("insecure = true\n")
         note("stop", lean_relay_here(folder, "stop", "--db", str(relay.db), "--json").stdout)

@@ -757,7 +757,7 @@ def test_curl_sends_the_same_bytes(
     """The line of `show --curl` sends method, path, headers and body as they came, and runs nothing."""
     insert(log, capture)
     again = f"{sys.executable} -m relay show 1 --body --db {path}"
-    line = curl_line(capture, capture.headers, recorder.url, again)
+    line = curl_line(capture, capture.headers, recorder.url, lambda: again)
     folder = tmp_path / "empty"
     folder.mkdir()
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3]), "http_proxy": ""}

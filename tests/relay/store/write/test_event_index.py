@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 
@@ -121,4 +122,6 @@ def test_events_without_an_id_are_told_by_their_body(tmp_path: Path, monkeypatch
             assert reader.same_event(1) == [1, 3]
             assert reader.same_event(5) == []
             assert reader.counts().events == 2
-            assert reader.hashes([1, 2, 99]) == {1: "a", 2: "b"}
+            repeats = reader.captures([3, 4])
+            assert [reader.sent_first(each) for each in repeats] == ["a", "b"]
+            assert reader.sent_first(replace(repeats[0], repeat_of=99)) is None

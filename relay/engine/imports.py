@@ -1,0 +1,48 @@
+"""The engine action that stores captures of a file.
+
+The command reads the file and works out each row, so that a large import costs the engine's loop little.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from time import time_ns
+
+from relay.control.messages import ImportRequest, ImportResult
+from relay.control.server import Handlers
+from relay.errors import RelayError
+from relay.models import Origin
+from relay.store.errors import StoreUnavailable
+from relay.store.write import imports
+from relay.store.write.client import Writer
+
+STORE_WITHIN_S = 60.0
+"""How long a batch may take; longer means that the store hangs."""
+
+
+def handlers(writer: Writer, noticed: Callable[[int], None]) -> Handlers:
+    """The handler of ImportRequest.
+
+    Args:
+        noticed: called with the newest id after each commit that added captures.
+    """
+    return {ImportRequest: partial(_import, writer, noticed)}
+
+
+async def _import(writer: Writer, noticed: Callable[[int], None], request: ImportRequest) -> ImportResult:
+    work = partial(
+        imports.add,
+        captures=request.captures,
+        origin=str(Origin.IMPORTED),
+        received_at=time_ns() // 1000,
+        bundle=request.bundle,
+    )
+    try:
+        stored = await writer.write(work, within_s=STORE_WITHIN_S)
+    except StoreUnavailable as trouble:
+        raise RelayError(f"not all was imported: {trouble.detail}", word=trouble.reason) from trouble
+    new = [each.id for each in stored if each.is_new]
+    if new:
+        noticed(max(new))
+    return ImportResult(added=len(new), known=len(stored) - len(new))

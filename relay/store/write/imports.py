@@ -1,0 +1,192 @@
+"""Stores captures that were not received here: imported ones and samples.
+
+A plain function over the writing connection, the work of one transaction. Each capture has a digest and is
+stored once: an import that was interrupted is simply run again.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from relay.errors import RelayError
+from relay.models import Headers
+from relay.models.imports import (
+    BundleSecret,
+    ImportedAttempt,
+    ImportedCapture,
+    ImportedDelivery,
+)
+from relay.store.columns import HASHED
+from relay.store.sources import stored_as
+from relay.store.write.event_index import index_events
+from relay.text.prefilter import is_plain
+
+_encode = msgspec.json.Encoder().encode
+
+_CAPTURE = (
+    "received_at",
+    "origin",
+    "repeat_of",
+    "plain",
+    "method",
+    "target",
+    "http_version",
+    "client",
+    "tls",
+    "answer",
+    "answer_reason",
+    "event_type",
+    "event_id",
+    "event_at",
+    "customer_id",
+    "signature",
+    "signed_by",
+    "body_sha256",
+    "headers",
+    "body",
+    "source",
+)
+_INSERT = f"INSERT INTO captures ({', '.join(_CAPTURE)}) VALUES ({', '.join('?' * len(_CAPTURE))})"
+
+_ATTEMPT = (
+    "delivery_id",
+    "number",
+    "started_at",
+    "elapsed_us",
+    "outcome",
+    "status",
+    "verdict",
+    "verdict_reason",
+    "error",
+    "sent_headers",
+    "sent_body",
+    "headers",
+    "body",
+    "body_size",
+    "address",
+    "sent_method",
+    "sent_target",
+)
+_INSERT_ATTEMPT = f"INSERT INTO attempts ({', '.join(_ATTEMPT)}) VALUES ({', '.join('?' * len(_ATTEMPT))})"
+
+
+class StoredImport(NamedTuple):
+    """Where a capture is now."""
+
+    id: int
+    is_new: bool
+    """False if it was there already."""
+
+
+def add(
+    connection: sqlite3.Connection,
+    captures: Sequence[ImportedCapture],
+    *,
+    origin: str,
+    received_at: int,
+    bundle: BundleSecret | None = None,
+) -> list[StoredImport]:
+    """Store captures, in order, each with its note and its deliveries, which are over.
+
+    Args:
+        origin: `imported` or `sample`.
+        received_at: microseconds UTC; their own times are in their sources.
+        bundle: the secret that some of them name; stored with the first that is new.
+
+    Raises:
+        RelayError: `bundle-taken`, another secret has the bundle's name.
+    """
+
+    def execute(sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+        return connection.execute(sql, values).fetchall()
+
+    index_events(connection)
+    stored: list[StoredImport] = []
+    new: dict[str, int] = {}
+    for each in captures:
+        known = stored_as(execute, each)
+        if known is not None:
+            stored.append(StoredImport(known, is_new=False))
+            continue
+        key = each.event_id
+        if key is None and each.event_type is not None:
+            key = f"{HASHED}{each.body_sha256}"
+        number = _insert(connection, each, origin, received_at, _first(connection, key, new))
+        if key is not None:
+            new.setdefault(key, number)
+        stored.append(StoredImport(number, is_new=True))
+    if any(each.is_new for each in stored):
+        index_events(connection)
+        if bundle is not None:
+            _keep_secret(connection, bundle)
+    return stored
+
+
+def _first(connection: sqlite3.Connection, key: str | None, new: dict[str, int]) -> int | None:
+    """The first capture of an event: all stored ones are indexed, but for those of this call."""
+    if key is None:
+        return None
+    row = connection.execute("SELECT min(capture_id) FROM events WHERE event_id = ?", (key,)).fetchone()
+    return new.get(key) if row[0] is None else int(row[0])
+
+
+def _insert(
+    connection: sqlite3.Connection,
+    capture: ImportedCapture,
+    origin: str,
+    received_at: int,
+    repeat_of: int | None,
+) -> int:
+    plain = int(is_plain(capture.target, capture.headers, capture.body))
+    values: list[Any] = [received_at, origin, repeat_of, plain]
+    values += (getattr(capture, name) for name in _CAPTURE[4:])
+    number = connection.execute(_INSERT, values).lastrowid
+    assert number is not None
+    if capture.starred or capture.note is not None:
+        connection.execute(
+            "INSERT INTO notes (capture_id, starred, text) VALUES (?, ?, ?)",
+            (number, int(capture.starred), capture.note),
+        )
+    for delivery in capture.deliveries:
+        _insert_delivery(connection, number, delivery, received_at)
+    return number
+
+
+def _insert_delivery(
+    connection: sqlite3.Connection, capture_id: int, delivery: ImportedDelivery, at: int
+) -> None:
+    created_at = min((each.started_at for each in delivery.attempts), default=at)
+    number = connection.execute(
+        "INSERT INTO deliveries (capture_id, target, kind, state, reason, created_at, due_at)"
+        " VALUES (?, ?, ?, 'ended', ?, ?, ?)",
+        (capture_id, delivery.target, delivery.kind, delivery.reason, created_at, created_at),
+    ).lastrowid
+    connection.executemany(_INSERT_ATTEMPT, ((number, *_values(each)) for each in delivery.attempts))
+
+
+def _values(attempt: ImportedAttempt) -> tuple[Any, ...]:
+    values = {name: getattr(attempt, name) for name in _ATTEMPT[1:]}
+    for name in ("sent_headers", "headers"):
+        values[name] = _headers(values[name])
+    return tuple(values.values())
+
+
+def _headers(headers: Headers | None) -> str | None:
+    return None if headers is None else _encode(headers).decode()
+
+
+def _keep_secret(connection: sqlite3.Connection, bundle: BundleSecret) -> None:
+    connection.execute(
+        "INSERT INTO facts (name, value) VALUES (?, ?) ON CONFLICT (name) DO NOTHING",
+        (bundle.name, bundle.secret),
+    )
+    row = connection.execute("SELECT value FROM facts WHERE name = ?", (bundle.name,)).fetchone()
+    if row[0] != bundle.secret:
+        raise RelayError(
+            f"another file was imported as {bundle.name} meanwhile; import this one again",
+            word="bundle-taken",
+        )
