@@ -50,7 +50,8 @@ THROUGH: dict[str, str] = {
     "test_readme.py": "relay.cli: manual",
     "tui/bodies/test_viewers.py": "tui.bodies: document fields hexdump preparation safe_text",
     "tui/main/test_screen.py": (
-        "tui: palette terminal_watch; tui.gateway: gateway; tui.main: context services; "
+        "tui: palette terminal_watch; tui.gateway: gateway; "
+        "tui.main: context panes saved_state services; "
         "tui.widgets: cursor_list exchange_page frame lines list_frame status_line text"
     ),
     "tui/main/test_filter.py": "tui.widgets: filter_bar suggestions",
@@ -60,7 +61,7 @@ THROUGH: dict[str, str] = {
     ),
     "tui/presenters/test_comparison.py": "tui.presenters: field_pair",
     "tui/screens/test_refusals.py": "tui.presenters: refusals",
-    "tui/widgets/test_body_view.py": "tui.widgets: body_place",
+    "tui/widgets/test_body_view.py": "tui.widgets: body_find body_place json_colours",
     "tui/widgets/test_keys_foot.py": "tui.keyboard: foot",
 }
 """Test file -> the modules that it covers without importing them: `package: module ...; package: ...`."""

@@ -14,6 +14,7 @@ from textual.app import App
 from textual.binding import Binding
 from textual.command import Provider
 from textual.dom import DOMNode
+from textual.widgets import Input, TextArea
 
 from relay.config import Settings
 from tui.gateway import Gateway, Listener
@@ -35,7 +36,7 @@ class RelayApp(App[None]):
     CSS_PATH = "styles.tcss"
     ENABLE_COMMAND_PALETTE = True
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (50, "-broad")]  # noqa: RUF012 - as Textual declares it
-    VERTICAL_BREAKPOINTS = [(0, "-low"), (16, "-high")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (16, "-high"), (28, "-tall")]  # noqa: RUF012
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {KeyCommands}
 
     def __init__(self, gateway: Gateway) -> None:
@@ -43,6 +44,8 @@ class RelayApp(App[None]):
         self._gateway = gateway
         self._event_loop: asyncio.AbstractEventLoop | None = None
         self.keys_in_force = keymap(gateway.settings)
+        if self.animation_level != "full":  # As TEXTUAL_ANIMATIONS has it.
+            stop_blinking()
         self.animation_level = "none"  # Keys take effect at once.
         for theme in THEMES:
             self.register_theme(theme)
@@ -60,7 +63,7 @@ class RelayApp(App[None]):
         """Save the screen state for the next start, then exit."""
         for screen in self.screen_stack:
             if isinstance(screen, MainScreen):
-                screen.save_state()
+                screen.state.save_now()
         super().exit(result, return_code, message)
 
     def leave_soon(self) -> None:
@@ -97,6 +100,12 @@ class RelayApp(App[None]):
     def action_turn_theme(self) -> None:
         """Switch between the dark and the light theme."""
         self.theme = LIGHT.name if self.theme == DARK.name else DARK.name
+
+
+def stop_blinking() -> None:
+    """Let no text cursor blink, not even those of Textual's own inputs."""
+    for widget in (Input, TextArea):
+        widget.cursor_blink = False  # type: ignore[assignment]
 
 
 def keymap(settings: Settings) -> Keymap:

@@ -16,6 +16,7 @@ from relay.errors import RelayError
 from relay.models import Capture, CaptureRow
 from tests.support.factories import insert_all, new_log
 from tui.gateway import Gateway
+from tui.gateway.engine import EngineClient
 from tui.keyboard.keymap import Keymap
 from tui.main.context import Work
 from tui.presenters.blocks import CaptureDetail
@@ -24,13 +25,13 @@ from tui.presenters.status import EngineState, Status
 T = TypeVar("T")
 
 
-class ScriptedGateway(Gateway):
-    """Reads a real database; what the engine would do is noted, and refused where `refusal` is set."""
+class ScriptedEngine(EngineClient):
+    """What the engine would do is noted, and refused where `refusal` is set."""
 
     refusal: RelayError | None = None
 
-    def __init__(self, settings: Settings) -> None:
-        super().__init__(settings)
+    def __init__(self, gateway: Gateway) -> None:
+        super().__init__(gateway.db, lambda: gateway.settings)
         self.done: list[tuple[Any, ...]] = []
 
     def _note(self, *what: Any) -> None:
@@ -131,7 +132,8 @@ class FakeContext:
     def __init__(self, folder: Path, captures: Iterable[Capture] = ()) -> None:
         self.log = new_log(folder / "relay.db")
         insert_all(self.log, captures)
-        self.gateway = ScriptedGateway(Settings(db=folder / "relay.db"))
+        self.gateway = Gateway(Settings(db=folder / "relay.db"))
+        self.engine = self.gateway.engine = ScriptedEngine(self.gateway)
         self.ui = FakeServices()
         self.engine_status = Status(engine=EngineState.RUNNING, url="http://127.0.0.1:5326")
         self.cursor: int | None = None

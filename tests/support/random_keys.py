@@ -14,7 +14,7 @@ from relay.control.messages import PruneRequest, ReplayRequest
 from relay.errors import RelayError
 from tests.support.screen import Showing
 from tui.app import RelayApp
-from tui.gateway import Gateway
+from tui.gateway.engine import EngineClient
 from tui.keyboard import keys
 from tui.main.replay import BULK
 from tui.main.screen import MainScreen
@@ -54,7 +54,7 @@ class Pressing:
             self.confirmed += result is True
             return dismiss(dialog, result)
 
-        async def request(_: Gateway, wanted: Any, /) -> Any:
+        async def request(_: EngineClient, wanted: Any, /) -> Any:
             self.sent += 1
             many = isinstance(wanted, ReplayRequest) and sum(b - a + 1 for a, b in wanted.ranges) > BULK
             if isinstance(wanted, PruneRequest) or many:
@@ -64,8 +64,8 @@ class Pressing:
             raise RelayError("this engine refuses everything")
 
         patch.setattr(Confirm, "dismiss", answered)
-        patch.setattr(Gateway, "request", request)
-        patch.setattr(Gateway, "trigger", request)
+        patch.setattr(EngineClient, "request", request)
+        patch.setattr(EngineClient, "trigger", request)
         patch.setattr(RelayApp, "exit", lambda *_: None)
 
 

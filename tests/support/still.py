@@ -17,7 +17,7 @@ from relay.control.messages import TargetStatus
 from tests.support import morning
 from tests.support.factories import new_log
 from tests.support.screen import Showing, screen_on
-from tui.gateway import Gateway
+from tui.gateway.engine import EngineClient
 from tui.main import screen
 from tui.presenters.status import EngineState, Status
 from tui.screens import refusals
@@ -50,14 +50,14 @@ async def still(
 ) -> AsyncIterator[Showing]:
     """The main screen on the morning's log, or on an empty one, with an engine that stands so."""
 
-    async def asked(self: Gateway) -> Status:
+    async def asked(self: EngineClient) -> Status:
         return status
 
     patch.setitem(os.environ, "TZ", "UTC")
     time.tzset()
     patch.setattr(screen, "date", ThatDay)
     patch.setattr(refusals, "date", ThatDay)
-    patch.setattr(Gateway, "status", asked)
+    patch.setattr(EngineClient, "status", asked)
     patch.setattr(Input, "cursor_blink", False)
     patch.chdir(folder)
     db = Path("relay.db")  # Its name is on the screen.

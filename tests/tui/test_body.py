@@ -97,11 +97,54 @@ async def test_cursor_stays_when_something_comes_for_the_same_capture(tmp_path: 
         assert cursor_line(see) == 3
 
 
-async def test_no_body(tmp_path: Path) -> None:
-    """A request without a body says so."""
-    async with showing(tmp_path, [a_capture(1, body=b"")]) as see:
+@pytest.mark.slow
+async def test_exchange_and_body_go_on_from_each_other(tmp_path: Path) -> None:
+    """They show one body: its view, folds and cursor are the same in both, and a tab between keeps them."""
+    async with showing(tmp_path, [a_capture(1, body=DRIFTING), a_capture(2)]) as see:
+        await see.press("1", "enter", "v", "j", "j", "enter", "j")
+        await see.shows("tree · 10/", "▸ ")
         await see.press("2")
-        await see.shows("The request has no body.")
+        await see.shows(" 10/", "▸ ")
+        assert shown_view(see) == "tree"
+        await see.press("k", "V", "3", "1")
+        await see.shows("pretty · 3/")
+        await see.press("j")
+        await see.shows("pretty · 4/")
+        await see.press("2")
+        await wait_for(see.pilot, lambda: cursor_line(see) == 3, "the same line")
+        await see.press("escape", "k")
+        await see.shows("#1 ")
+        await wait_for(see.pilot, lambda: cursor_line(see) == 0, "the beginning of another body")
+
+
+def shown_view(see: Showing) -> str:
+    return see.pilot.app.screen.query_one("#tab-body", BodyPage).view.view
+
+
+@pytest.mark.slow
+async def test_a_difference_is_in_sight(tmp_path: Path) -> None:
+    """In a small window the exchange begins at the first value that differs, unless the cursor was moved."""
+    other = DRIFTING.replace(b"5b1f0f0e", b"5b1f0f0f")
+    captures = [a_capture(1), a_capture(2, body=other), a_capture(3, body=DRIFTING)]
+    async with showing(tmp_path, captures, size=(80, 24)) as see:
+        await see.shows("#3 ", '"100.50",  ! number is documented')
+        await see.press("enter", "g")
+        await see.shows('"type": "payment.updated"')
+        await see.press("escape", "k")
+        await see.shows("#2 ", '"100.50",  ! number is documented')
+        await see.press("k")
+        await see.shows("#1 ", '"type": "payment.updated"')
+
+
+@pytest.mark.slow
+async def test_no_body(tmp_path: Path) -> None:
+    """A request without a body says so, and names no view and no place in it."""
+    async with showing(tmp_path, [a_capture(1, body=b"")]) as see:
+        text = await see.shows("The request has no body.")
+        assert "1/1" not in text
+        await see.press("2")
+        text = await see.shows("The request has no body.")
+        assert "raw" not in text
 
 
 @pytest.mark.slow
@@ -126,7 +169,7 @@ async def test_keys_of_the_body_from_the_list(tmp_path: Path) -> None:
         await see.press("v")
         await see.shows("▾ {")
         await see.press("w")
-        await see.press("3", "v", "v", "v")
+        await see.press("3", "v", "v")
         await see.shows('{"type":"payment.updated","payload"', "pretty")
         await see.press("ctrl+f", *"AED")
         assert isinstance(see.pilot.app.focused, Input)

@@ -20,7 +20,7 @@ from relay.store.write.changes import add_refusals
 from relay.text import safe
 from tests.support.factories import NOON, a_capture, a_delivery, insert_attempt
 from tests.support.screen import Showing, showing, wait_for
-from tui.gateway import Gateway
+from tui.gateway.engine import EngineClient
 from tui.main.screen import MainScreen
 from tui.presenters.status import EngineState, Status
 from tui.widgets.pages import PAGES
@@ -223,7 +223,7 @@ def stands(screen: MainScreen) -> bool:
     return screen.engine_status is STATUS
 
 
-async def previewed(self: Gateway, request: PreviewRequest) -> PreviewResult:
+async def previewed(self: EngineClient, request: PreviewRequest) -> PreviewResult:
     """An engine whose dry run is hostile in each field."""
     preview = Preview(
         capture_id=1,
@@ -247,11 +247,11 @@ async def toured(
     """Hostile characters by place, with the capture so many before the newest."""
     status = WELL
 
-    async def asked(self: Gateway) -> Status:
+    async def asked(self: EngineClient) -> Status:
         return status
 
-    monkeypatch.setattr(Gateway, "status", asked)
-    monkeypatch.setattr(Gateway, "request", previewed)
+    monkeypatch.setattr(EngineClient, "status", asked)
+    monkeypatch.setattr(EngineClient, "request", previewed)
     found: dict[str, set[str]] = {}
     async with showing(folder, hostile_captures(), size=SIZES[back]) as see:
         insert_attempt(see.log, a_hostile_attempt())

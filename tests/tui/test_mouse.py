@@ -37,6 +37,21 @@ async def test_click_on_a_row(tmp_path: Path) -> None:
         await see.shows_no("time ▼")
 
 
+async def test_marking(tmp_path: Path) -> None:
+    """A click with Ctrl marks a row or unmarks it, one with Shift all from the cursor to it."""
+    async with showing(tmp_path, map(a_capture, range(1, 11))) as see:
+        await see.shows("#10 ")
+        await see.pilot.click(CaptureList, offset=(20, 1), control=True)
+        await see.shows("1 marked", "#2 ")
+        await see.pilot.click(CaptureList, offset=(20, 5), shift=True)
+        await see.shows("5 marked", "#6 ")
+        assert the_list(see).listing.marks == {2, 3, 4, 5, 6}
+        await see.pilot.click(CaptureList, offset=(20, 3), shift=True)
+        await see.pilot.click(CaptureList, offset=(20, 4), control=True)
+        await see.shows("4 marked", "#5 ")
+        assert the_list(see).listing.marks == {2, 3, 4, 6}
+
+
 async def test_wheel(tmp_path: Path) -> None:
     """The wheel scrolls without moving the cursor, and what follows no longer does."""
     async with showing(tmp_path, map(a_capture, range(1, 201))) as see:

@@ -34,5 +34,5 @@ async def test_the_watch_sees_what_is_unasked(tmp_path: Path, monkeypatch: pytes
         screen = see.pilot.app.screen
         assert isinstance(screen, MainScreen)
         with pytest.raises(RelayError):
-            await screen.gateway.prune([1])
+            await screen.gateway.engine.prune([1])
         assert pressing.unasked == ["PruneRequest after []"]

@@ -8,6 +8,7 @@ import pytest
 from rich.color import Color as TerminalColor
 from rich.color import ColorSystem
 from textual.app import App
+from textual.color import Color
 from textual.theme import Theme
 
 from tui.theme import DARK, LIGHT, THEMES
@@ -72,3 +73,13 @@ def test_tones_of_the_light_theme_have_hues() -> None:
         parts = [int(found[name][at : at + 2], 16) for at in (1, 3, 5)]
         assert max(parts) - min(parts) >= 0x50, name
     assert DARK.variables["dim"] != LIGHT.variables["dim"]
+
+
+@pytest.mark.parametrize("theme", THEMES, ids=lambda theme: theme.name)
+def test_the_cursor_is_seen_without_colours(theme: Theme) -> None:
+    """In the shades of grey of NO_COLOR the row under the cursor stands out, and so does a broken value."""
+    found = {
+        name: Color.parse(value).monochrome.r for name, value in colours(theme).items() if value[:1] == "#"
+    }
+    for row in ("row-cursor", "row-cursor-blurred"):
+        assert abs(found[row] - found["background"]) >= 12, row

@@ -9,16 +9,21 @@ from itertools import islice
 from threading import Lock
 
 from relay.analysis.diff import Difference, compared
+from relay.analysis.shape import judge
 from relay.config import Settings
 from relay.errors import NotFound
 from relay.models import Capture
 from relay.store.read.journeys import stopped
 from relay.store.read.partners import Partner, partners
 from relay.store.read.reader import Reader
+from relay.text.decoding import encoding_of
 from tui.presenters.comparison import Comparison
 
 MOST_FIELDS = 5_000
 """Most fields shown; those that differ come first."""
+
+LARGEST_JUDGED = 256 * 1024
+"""Bytes of a body that is compared with Lean's documentation too, which takes some 10 ms."""
 
 MARKED = "as marked"
 """The relation of two captures that were chosen."""
@@ -149,7 +154,16 @@ def comparison(settings: Settings, base: Capture, partner: Capture, relation: st
         differing=masked(True),
         same=masked(False),
         left_out=sum(1 for _ in fields),
+        notes={capture.id: _notes(capture) for capture in (a, b)},
     )
+
+
+def _notes(capture: Capture) -> dict[str, str]:
+    """Field of the body -> how its value differs from Lean's documentation."""
+    if len(capture.body) > LARGEST_JUDGED:
+        return {}
+    found = judge(capture.body, encoding_of(capture.headers)).differences
+    return {f"body {each.path}": each.words_without_value for each in found}
 
 
 def _there(reader: Reader, number: int) -> Capture:

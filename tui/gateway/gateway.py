@@ -1,4 +1,4 @@
-"""The terminal UI's only way out: reads the database, asks the engine, posts samples.
+"""The terminal UI's only way out: reads the database here, and reaches the engine through `EngineClient`.
 
 Reads that take microseconds run on the screen's own thread (a page of rows from a million captures: 1 ms);
 everything else is awaited or runs in a thread, each with a connection of its own. Engine and database may
@@ -9,32 +9,18 @@ from __future__ import annotations
 
 import asyncio
 import os
-import random
 import sqlite3
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-from relay.config import Settings, preferred_secret, read_secrets
-from relay.control.address import curl, engine_url
-from relay.control.exchange import A, EngineRequest
-from relay.control.lock import holder
-from relay.control.messages import (
-    ForwardRequest,
-    NoteRequest,
-    PauseRequest,
-    PruneRequest,
-    ResumeRequest,
-    StarRequest,
-    StatusRequest,
-    id_ranges,
-)
-from relay.errors import RelayError, Unreachable, UsageError
+from relay.config import Settings
+from relay.control.address import curl
+from relay.errors import RelayError
 from relay.filters import Filter
-from relay.lean.samples import Sampler
 from relay.models import Capture, CaptureRow, Refusal, RefusalTotals
 from relay.store.read import counts, listing, refusals
 from relay.store.read.counts import EventCount
@@ -45,19 +31,16 @@ from relay.store.read.search import Window, scan
 from tui.gateway import capture_details, setup, state_file
 from tui.gateway.comparison_task import ComparisonTask
 from tui.gateway.copies import Copies
+from tui.gateway.engine import EngineClient
 from tui.gateway.journeys import Journeys
 from tui.gateway.replays import Replays
 from tui.gateway.setup import Reread
-from tui.presenters import status
 from tui.presenters.blocks import Analysis, CaptureDetail
 from tui.presenters.journey import CaptureJourney
 from tui.presenters.setup import Setup
-from tui.presenters.status import EngineState, Status
+from tui.presenters.status import Status
 from tui.state.completion import FilterValues, with_parents
 from tui.state.screen_state import ScreenState
-
-if TYPE_CHECKING:
-    from relay.delivery.samples import Post
 
 AT_ONCE = 10_000
 """Most new captures that one poll adds to the list; with more, the list is read again in a thread."""
@@ -107,7 +90,8 @@ class Gateway:
         self._analysed: CaptureDetail | None = None
         self._copies = Copies()
         self._journeys = Journeys(self.db)
-        self.replays = Replays(settings, self.request)
+        self.engine = EngineClient(self.db, lambda: self.settings)
+        self.replays = Replays(settings, self.engine.request)
         self._open()
 
     def _open(self) -> None:
@@ -276,101 +260,12 @@ class Gateway:
             with Reader(self.db) as reader:
                 return capture_details.analysis(reader, self.settings, shown)
 
-    def _secrets(self) -> Mapping[str, bytes]:
-        return read_secrets(self.settings, warn=lambda text: None)
-
-    # -- the engine ----------------------------------------------------------------------------
-
-    async def status(self) -> Status:
-        """Ask the engine for its status; never raises."""
-        try:
-            return status.read(await self._request(StatusRequest()))
-        except Unreachable as error:
-            known = holder(self.db)
-            if known is None:
-                return Status(engine=EngineState.GONE)
-            return Status(engine=EngineState.SILENT, detail=f"pid {known.pid}: {error}", url=known.url)
-        except RelayError as error:
-            return Status(engine=EngineState.SILENT, detail=str(error))
+    # -- settings ------------------------------------------------------------------------------
 
     async def setup(self, status: Status) -> Setup:
         """What is set up; from now on, samples are signed with the secret found."""
         found, self.settings = await setup.look(self.settings, self._begun_with, status, self._reread)
         return found
-
-    async def _request(self, request: EngineRequest[A], /) -> A:
-        from relay.control import client  # imports aiohttp: 0.2 s that would delay the first rows
-
-        return await client.request(self.db, request)
-
-    async def request(self, request: EngineRequest[A], /) -> A:
-        """Have the engine do something.
-
-        Raises:
-            RelayError: it failed, or no engine runs.
-        """
-        try:
-            return await self._request(request)
-        except Unreachable as error:
-            if holder(self.db) is not None:
-                raise
-            raise Unreachable(
-                "no engine runs on this database, and only an engine changes it; "
-                "`lean-relay listen` starts one",
-                word="no-engine",
-            ) from error
-
-    async def star(self, ids: Sequence[int], starred: bool) -> None:
-        """Star or unstar captures."""
-        await self.request(StarRequest(list(ids), starred))
-
-    async def note(self, ids: Sequence[int], text: str | None) -> None:
-        """Write a note on captures; None removes it."""
-        await self.request(NoteRequest(list(ids), text))
-
-    async def prune(self, ids: Sequence[int]) -> int:
-        """Delete captures for good, except starred ones; return how many."""
-        return (await self.request(PruneRequest(id_ranges(ids)))).removed
-
-    async def pause(self, paused: bool) -> None:
-        """Pause or resume forwarding."""
-        await self.request(PauseRequest() if paused else ResumeRequest())
-
-    async def forward(self, ids: Sequence[int]) -> tuple[int, int]:
-        """Send captures to the engine's targets; return how many were queued and how many unparked."""
-        result = await self.request(ForwardRequest(list(ids)))
-        return result.queued, result.released
-
-    # -- samples -------------------------------------------------------------------------------
-
-    async def trigger(self, type_: str) -> Post:
-        """Post one sample to the engine as Lean would.
-
-        Raises:
-            RelayError: no engine receives it.
-        """
-        from relay.delivery.http.request import destination
-        from relay.delivery.samples import post_all
-
-        engine = holder(self.db)
-        if engine is None or engine.url is None:
-            raise Unreachable(
-                "no engine receives webhooks for this database; start one with `lean-relay listen`",
-                word="no-engine",
-            )
-        secrets = self._secrets()
-        secret = secrets[preferred_secret(secrets)] if secrets else None
-        posts: list[Post] = []
-        try:
-            sample = Sampler(random.SystemRandom(), lambda: datetime.now(UTC)).sample(type_, ())
-        except ValueError as error:
-            raise UsageError(str(error)) from error
-        await post_all(destination(engine.url), iter([sample]), posts.append, secret=secret)
-        return posts[0]
-
-    def url(self) -> str:
-        """URL for webhooks: the engine's, or the one it would listen on with these settings."""
-        return engine_url(self.settings)
 
     # -- copying -------------------------------------------------------------------------------
 

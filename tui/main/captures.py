@@ -44,7 +44,7 @@ class CaptureController:
         ids = self._context.selected_ids()
         starred = not all(map(self._is_starred, ids))
         done = f"{'Starred' if starred else 'Unstarred'} {format_captures(ids)}"
-        self._act(partial(self._context.gateway.star, ids, starred), done)
+        self._act(partial(self._context.gateway.engine.star, ids, starred), done)
 
     async def note(self) -> None:
         """Ask for a note on the selected captures, beginning with the one there is."""
@@ -58,7 +58,7 @@ class CaptureController:
                 if text
                 else f"Removed the note on {format_captures(ids)}"
             )
-            self._act(partial(self._context.gateway.note, ids, text or None), done)
+            self._act(partial(self._context.gateway.engine.note, ids, text or None), done)
 
     def _act(self, work: partial[Any], done: str) -> None:
         self._context.ui.start(partial(act, self._context, work, done), group="act")
@@ -84,7 +84,7 @@ class CaptureController:
 
     async def _delete(self, ids: list[int]) -> None:
         try:
-            gone = await self._context.gateway.prune(ids)
+            gone = await self._context.gateway.engine.prune(ids)
         except RelayError as error:
             self._context.ui.failed(error)
             return

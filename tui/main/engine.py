@@ -48,7 +48,7 @@ class EngineController:
 
     async def look(self) -> Status:
         """Ask the engine for its status."""
-        self.status = await self._context.gateway.status()
+        self.status = await self._context.gateway.engine.status()
         return self.status
 
     def banners(self, *, unreadable: str | None) -> tuple[Piece, ...]:
@@ -110,7 +110,7 @@ class EngineController:
         """Pause forwarding, or resume it."""
         paused = not self.status.paused
         done = None if paused else "Forwarding resumed"  # A banner shows a pause.
-        work = partial(self._context.gateway.pause, paused)
+        work = partial(self._context.gateway.engine.pause, paused)
         self._context.ui.start(partial(act, self._context, work, done), group="act")
 
     async def trigger(self) -> None:
@@ -122,7 +122,7 @@ class EngineController:
 
     async def _post(self, type_: str) -> None:
         try:
-            post = await self._context.gateway.trigger(type_)
+            post = await self._context.gateway.engine.trigger(type_)
         except RelayError as error:
             self._context.ui.failed(error)
             return
@@ -134,6 +134,6 @@ class EngineController:
 
     def copy_url(self) -> None:
         """Copy the URL to give Lean."""
-        url = self.status.public_url or self._context.gateway.url()
+        url = self.status.public_url or self._context.gateway.engine.url()
         self._context.ui.copy(url)
         self._context.ui.show_notice(visible(url), title="Copied")

@@ -5,9 +5,8 @@ Owns the widgets and their visibility. Its controllers run the actions, and know
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from time import time
 from typing import ClassVar
@@ -31,7 +30,9 @@ from tui.main.detail import DetailController
 from tui.main.engine import EngineController
 from tui.main.filter import FilterController
 from tui.main.list_pane import ListController
+from tui.main.panes import Panes
 from tui.main.replay import ReplayController
+from tui.main.saved_state import SavedState
 from tui.main.services import ScreenServices
 from tui.presenters.blocks import CaptureDetail
 from tui.presenters.columns import Layout
@@ -40,8 +41,6 @@ from tui.screens.columns import ColumnsDialog
 from tui.screens.dialogs import LeaveDialog
 from tui.screens.help import HelpScreen
 from tui.screens.refusals import RefusalsScreen
-from tui.state.screen_state import ScreenState
-from tui.theme import THEMES
 from tui.widgets.body_view import BodyView
 from tui.widgets.capture_list import CaptureList
 from tui.widgets.detail import Detail
@@ -60,8 +59,6 @@ ARRIVALS_READ = 5_000
 
 WIDE = 170
 """From this many cells on, list and detail are side by side."""
-
-ZOOMS = ("list", "detail")
 
 ACTS = frozenset(key.action for key in keys.MAIN if key.group in ("Act", "List"))
 """Actions that put away what the last one said."""
@@ -101,8 +98,8 @@ class MainScreen(Screen[None]):
         self._reading = DetailController(self, self._detail, lambda: browser.listing.following)
         self._captures = CaptureController(self)
         self._replays = ReplayController(self, self._replay_line)
-        self._saved = ScreenState()
-        """The state as last saved."""
+        self.panes = Panes(self, self._list, self._detail)
+        self.state = SavedState(self, gateway, self._list, self._detail, self.panes, self._filter)
         self._refused: tuple[str, ...] = ()
         """Ids of the greyed-out keys."""
 
@@ -125,7 +122,7 @@ class MainScreen(Screen[None]):
 
     def on_mount(self) -> None:
         self._start_arrivals()
-        self._restore(self.gateway.load_state())
+        self.state.restore(self.gateway.load_state())
         self.set_interval(POLL_S, self._poll)
         self.set_interval(STATUS_S, self._look)
         self._look()
@@ -165,7 +162,7 @@ class MainScreen(Screen[None]):
     @property
     def foot(self) -> Foot:
         """The keys at the foot, by the place of the focus."""
-        if not self._detail.has_focus_within:
+        if not self.panes.are_in_detail:
             return foot.LIST
         return foot.PAGE if self._detail.body_in_sight is None else foot.BODY
 
@@ -239,7 +236,7 @@ class MainScreen(Screen[None]):
         self._empty.display = nothing
         self.set_class(nothing, "-nothing")
         if nothing:
-            self._empty.url = self.gateway.url()
+            self._empty.url = self.gateway.engine.url()
         self.on_cursor_list_moved()
 
     def on_cursor_list_moved(self) -> None:
@@ -272,51 +269,12 @@ class MainScreen(Screen[None]):
         self._replays.show_others(status.replays)
         self._status.arrivals.turn(time())
         self._status.refresh()
-        self._save_changes()
+        self.run_worker(self.state.save_changes(), group="state", exclusive=True)
         self._engine.show_listener_lines(refusals_shown=isinstance(self.app.screen, RefusalsScreen))
         unreadable = self._pane.unreadable or self.gateway.missing()
         self._banners.sentences = self._engine.banners(unreadable=unreadable)
         await self._pane.recover()
         self.refresh_keys()
-
-    # -- saved state ---------------------------------------------------------------------------
-
-    def _restore(self, state: ScreenState) -> None:
-        """Restore the screen from a saved state."""
-        self._saved = state
-        self._browser.listing.newest_first = state.newest_first
-        if state.theme in {theme.name for theme in THEMES}:
-            self.app.theme = state.theme
-        if state.zoom in ZOOMS:
-            self.add_class(f"-zoom-{state.zoom}")
-        self._detail.open_tab_named(state.tab)
-        self._list.choose_columns(state.columns)
-        self._list.show_summaries(state.summaries)
-        self._filter.restore(state)
-
-    def current_state(self) -> ScreenState:
-        """The current state of the screen."""
-        return replace(
-            self._filter.add_to(self._saved),
-            newest_first=self._browser.listing.newest_first,
-            tab=self._detail.active,
-            columns=self._list.chosen_columns,
-            summaries=self._list.shows_summaries,
-            zoom=next((zoom for zoom in ZOOMS if self.has_class(f"-zoom-{zoom}")), ""),
-            theme=self.app.theme,
-        )
-
-    def save_state(self) -> None:
-        """Save the state at once: the screen is about to close."""
-        self.gateway.save_state_now(self.current_state())
-
-    @work(exclusive=True, group="state")
-    async def _save_changes(self) -> None:
-        """Save the state of the screen if it has changed."""
-        state = self.current_state()
-        if state != self._saved:
-            self._saved = state
-            await self.gateway.save_state(state)
 
     # -- actions on the selected captures ------------------------------------------------------
 
@@ -414,7 +372,7 @@ class MainScreen(Screen[None]):
         if self._message.captures:
             self.on_message_line_open_wanted()
         else:
-            self._detail_in_sight().focus_page()
+            self.panes.show_detail().focus_page()
 
     def on_message_line_open_wanted(self) -> None:
         ids = self._message.captures
@@ -427,65 +385,49 @@ class MainScreen(Screen[None]):
             self._message.clear()
 
     def action_tab(self, by: int) -> None:
-        self._detail_in_sight().turn(by)
+        self.panes.show_detail().turn(by)
 
     def action_show_tab(self, place: int) -> None:
-        self._detail_in_sight().open_tab(place)
+        self.panes.show_detail().open_tab(place)
 
     def action_next_difference(self) -> None:
-        self._detail_in_sight().next_difference()
+        self.panes.show_detail().next_difference()
 
     def action_next_view(self) -> None:
-        self._act_on_body(BodyView.action_next_view)
+        self.panes.act_on_body(BodyView.action_next_view)
 
     def action_previous_view(self) -> None:
-        self._act_on_body(BodyView.action_previous_view)
+        self.panes.act_on_body(BodyView.action_previous_view)
 
     def action_wrap(self) -> None:
-        self._act_on_body(BodyView.action_wrap)
-
-    def _act_on_body(self, action: Callable[[BodyView], None]) -> None:
-        """Change the view of the body in sight; where none is, only open it: a change would be unseen."""
-        detail = self._detail_in_sight()
-        seen = detail.body_in_sight is not None
-        view = detail.open_body().view
-        if seen:
-            action(view)
+        self.panes.act_on_body(BodyView.action_wrap)
 
     def action_find(self) -> None:
-        self._detail_in_sight().open_body().view.action_find()
-
-    def _detail_in_sight(self) -> Detail:
-        self.remove_class("-zoom-list")
-        return self._detail
+        self.panes.show_detail().open_body().view.action_find()
 
     def action_zoom(self) -> None:
-        zoomed, other = "-zoom-list", "-zoom-detail"
-        if self._detail.has_focus_within:
-            zoomed, other = other, zoomed
-        self.set_class(not self.has_class(zoomed), zoomed)
-        self.remove_class(other)
+        self.panes.toggle_zoom()
 
     def action_help(self) -> None:
-        if self._detail.has_focus_within:
+        if self.panes.are_in_detail:
             self.ui.open(HelpScreen("Keys in the detail", (*self._detail.keys, *keys.MAIN)))
         else:
             self.ui.open(HelpScreen("Keys in the list", (*keys.LIST, *keys.MAIN)))
 
     def action_back(self) -> None:
         """Undo one step: the innermost first, a replay that was started elsewhere last."""
-        if self.has_class("-zoom-detail"):
-            self.remove_class("-zoom-detail")
-        elif self._detail.has_focus_within:
-            self._list.focus()
+        if self.panes.zoom == "detail":
+            self.panes.zoom = ""
+        elif self.panes.are_in_detail:
+            self.panes.go_to_list()
         elif self._browser.is_searching:
             self._browser.stop_search()
         elif self._replays.is_running:
             self._replays.end()
         elif self._message.is_shown:
             self._message.clear()
-        elif self.has_class("-zoom-list"):
-            self.remove_class("-zoom-list")
+        elif self.panes.zoom:
+            self.panes.zoom = ""
         elif self._browser.listing.marks:
             self._browser.clear_marks()
         elif self._bar.text:
@@ -495,9 +437,8 @@ class MainScreen(Screen[None]):
 
     def action_leave(self) -> None:
         """Go from the detail to the list; from the list, exit."""
-        if self._detail.has_focus_within:
-            self.remove_class("-zoom-detail")
-            self._list.focus()
+        if self.panes.are_in_detail:
+            self.panes.go_to_list()
         else:
             self.ui.start(self._leave, group="dialog")
 

@@ -288,7 +288,8 @@ def _signs(listed: CaptureRow, *, roomy: bool) -> Iterator[Piece]:
         yield sign(glyph, word), tone
     if live(listed.deliveries) and (replay := last_replay(listed.deliveries)) is not None:
         text, tone = of_delivery(replay)
-        yield f"replay {text}", tone
+        glyph, _, words = text.partition(" ")
+        yield f"replay {words if roomy else glyph}", tone
     if "undocumented" in shape_remarks(listed.shape, listed.undocumented):
         yield sign("≈", "undocumented"), "warn"
     if listed.origin != Origin.RECEIVED:
@@ -319,7 +320,7 @@ COLUMNS: tuple[Column, ...] = (
     Column(name="size", head="size", about="Size of the body.", narrow=8, roomy=8, rank=90,
            cell=_size, usual=True, only_roomy=True, to_right=True),
     Column(name="backend", head="backend", about="The backend's response as Lean sees it, and its time.",
-           narrow=9, roomy=15, rank=3, cell=_backend, usual=True),
+           narrow=9, roomy=12, rank=3, cell=_backend, usual=True),
     Column(name="took", head="took", about="How long the backend took.", narrow=7, roomy=7, rank=14,
            cell=_took, to_right=True),
     Column(name="tries", head="tries", about="Number of attempts.", narrow=5, roomy=5, rank=15,

@@ -6,7 +6,7 @@ Pure. Owns the order of the fields, and what is folded.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
 
@@ -18,7 +18,7 @@ from relay.models import Capture
 from relay.text import captures
 from relay.text.units import format_time
 from tui.presenters.field_pair import BETWEEN, EMPTY, Columns, Line, changed, columns_for, fitted, same
-from tui.presenters.format import Piece, wrapped
+from tui.presenters.format import Piece, cut
 
 APART = "   "
 
@@ -57,6 +57,8 @@ class Comparison:
     same: tuple[Difference, ...]
     left_out: int = 0
     """Fields beyond those."""
+    notes: Mapping[int, Mapping[str, str]] = field(default_factory=dict)
+    """Capture id -> field -> how its value differs from Lean's documentation; not made safe."""
 
     def turned(self) -> Comparison:
         """The comparison with sides swapped."""
@@ -82,6 +84,11 @@ class Comparison:
         }
         return {fold: rows for fold, rows in found.items() if rows}
 
+    def notes_on(self, row: Difference) -> tuple[str | None, str | None]:
+        """Notes on both values of a field."""
+        a, b = (self.notes.get(each.id, {}).get(row.field) for each in (self.a, self.b))
+        return a, b
+
     @property
     def first_open(self) -> frozenset[Fold]:
         """Folds that are open at first: those with all differences, if no other value differs."""
@@ -101,18 +108,17 @@ class Laid:
         return next((fold for cells, fold in self.folds.get(line, ()) if cell in cells), None)
 
 
-def laid_out(comparison: Comparison, width: int, open: Set[Fold], keys: Mapping[str, str]) -> Laid:
+def laid_out(comparison: Comparison, width: int, open: Set[Fold], keys: Mapping[Fold, str]) -> Laid:
     """Lay a comparison out.
 
     Args:
         open: folds whose fields are shown.
-        keys: fold, or `partner`, -> the key for it, as written for users.
+        keys: fold -> its key, as written for users.
     """
     columns = columns_for((*comparison.differing, *comparison.same), width)
-    lines: list[Line] = [*_head(comparison, width, keys.get("partner", "")), []]
-    lines += _column_heads(comparison, columns)
+    lines: list[Line] = [*_conclusion(comparison), *_column_heads(comparison, columns)]
     for row in comparison.values:
-        lines += changed(row, columns)
+        lines += changed(row, columns, comparison.notes_on(row))
     folds: dict[int, list[tuple[range, Fold]]] = {}
     if comparison.values:
         lines.append([(" " * (columns.field + columns.value), "plain"), BETWEEN])
@@ -139,22 +145,18 @@ def _place(row: Difference) -> int:
 # -- the head --------------------------------------------------------------------------------------
 
 
-def _head(comparison: Comparison, width: int, partner: str) -> Iterator[Line]:
-    """`#2 payment.updated compared with #1, the one before of the same payment`."""
+def head(comparison: Comparison, width: int) -> list[Piece]:
+    """`#2 payment.updated compared with #1, the one before of the same payment`, for the edge of a frame."""
     about, other = comparison.a, comparison.b
     if about.id != comparison.subject:
         about, other = other, about
-    name = _named(about)
     words = f" compared with #{other.id}, {comparison.relation}"
-    keys = f"{APART}{partner} other partners" if partner else ""
-    if cell_len(name + words) > width:
-        for line in wrapped(name, width):
-            yield [(line, "strong")]
-        for line in wrapped(words.strip(), width):
-            yield [(line, "plain")]
-    else:
-        fits = cell_len(name + words + keys) <= width
-        yield [(name, "strong"), (words, "plain"), (keys if fits else "", "dim")]
+    name, number = _named(about), f"#{about.id}"
+    shown = name if cell_len(name + words) <= width else number  # Its type is over its column too.
+    return [(shown, "strong"), (cut(words, max(width - len(shown), 0)), "plain")]
+
+
+def _conclusion(comparison: Comparison) -> Iterator[Line]:
     if not comparison.differing:
         yield [("The same method, target, headers and body.", "good")]
     elif not comparison.values:
@@ -182,7 +184,7 @@ def _column_heads(comparison: Comparison, columns: Columns) -> Iterator[Line]:
 def _add_closed(
     comparison: Comparison,
     width: int,
-    keys: Mapping[str, str],
+    keys: Mapping[Fold, str],
     lines: list[Line],
     folds: dict[int, list[tuple[range, Fold]]],
 ) -> None:
@@ -209,7 +211,7 @@ def _add_each(
     comparison: Comparison,
     columns: Columns,
     open: Set[Fold],
-    keys: Mapping[str, str],
+    keys: Mapping[Fold, str],
     lines: list[Line],
     folds: dict[int, list[tuple[range, Fold]]],
 ) -> None:
@@ -217,15 +219,18 @@ def _add_each(
     cells = columns.field + columns.value
     for fold, rows in comparison.folds.items():
         folds[len(lines)] = [(range(cells), fold)]
-        head = list(_fold_head(fold, rows, keys, is_open=fold in open))
-        lines.append([*fitted(head, cells), BETWEEN])
+        named = list(_fold_head(fold, rows, keys, is_open=fold in open))
+        lines.append([*fitted(named, cells), BETWEEN])
         if fold in open:
             for row in rows:
-                lines += same(row, columns) if fold is Fold.SAME else changed(row, columns)
+                if fold is Fold.SAME:
+                    lines += same(row, columns)
+                else:
+                    lines += changed(row, columns, comparison.notes_on(row))
 
 
 def _fold_head(
-    fold: Fold, rows: Sequence[Difference], keys: Mapping[str, str], *, is_open: bool
+    fold: Fold, rows: Sequence[Difference], keys: Mapping[Fold, str], *, is_open: bool
 ) -> Iterable[Piece]:
     """`▸ 7 ids and times differ`."""
     count = len(rows)

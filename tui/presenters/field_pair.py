@@ -58,17 +58,31 @@ def columns_for(rows: Iterable[Difference], width: int) -> Columns:
     return Columns(field, max((width - field - cell_len(BETWEEN[0])) // 2, 8), is_beside)
 
 
-def changed(row: Difference, columns: Columns) -> Iterator[Line]:
-    """A field with both values, highlighted where they differ, and their kinds if these differ."""
+def changed(
+    row: Difference, columns: Columns, notes: tuple[str | None, str | None] = (None, None)
+) -> Iterator[Line]:
+    """A field with both values, highlighted where they differ, and their kinds if these differ.
+
+    Args:
+        notes: how each value differs from the documentation.
+    """
     a, b = _highlighted_pair(_value(row, row.a), _value(row, row.b))
     if row.a is None:
         a = [("absent", "dim")]
     if row.b is None:
         b = [("absent", "dim")]
     kinds = _kind(row, row.a), _kind(row, row.b)
-    if None not in kinds and kinds[0] != kinds[1]:
-        a, b = [*a, (f"  {kinds[0]}", "dim")], [*b, (f"  {kinds[1]}", "dim")]
+    if None in kinds or kinds[0] == kinds[1]:
+        kinds = None, None
+    a, b = ([*value, *_remark(kind, note)] for value, kind, note in zip((a, b), kinds, notes, strict=True))
     return _row(("~ ", "warn"), _name(row), "plain", a, b, columns)
+
+
+def _remark(kind: str | None, note: str | None) -> Line:
+    remark: Line = [] if kind is None else [(f"  {kind}", "dim")]
+    if note is not None:
+        remark.append((f"{', ' if remark else '  '}{visible(note)}", "warn"))
+    return remark
 
 
 def same(row: Difference, columns: Columns) -> Iterator[Line]:

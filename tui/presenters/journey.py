@@ -16,7 +16,7 @@ from relay.text.captures import shape_remarks
 from relay.text.local_time import local
 from relay.text.safe import visible
 from relay.text.units import format_duration, format_time
-from tui.presenters.format import Piece, Tone, clock, fit, wrapped, wrapped_name
+from tui.presenters.format import Piece, Tone, clock, cut, fit, wrapped, wrapped_name
 
 ROOMY = 110
 """From this many cells on, a step takes one line."""
@@ -48,26 +48,32 @@ class CaptureJourney:
     """The capture's ids, the one with most captures first."""
 
 
+def title(followed: CaptureJourney, width: int) -> Piece:
+    """`intent 7d8def9f-…: 3 captures of 3 types`, with a shorter id or cut where the width demands it."""
+    journey, steps = followed.journey, followed.journey.steps
+    types = len({step.type for step in steps})
+    counted = f"{_count(len(steps), 'capture')} of {_count(types, 'type')}"
+    long, short = (
+        visible(f"{journey.of} {id}: {counted}") for id in (journey.root_id, _short(journey.root_id))
+    )
+    return (long if cell_len(long) <= width else cut(short, width)), "strong"
+
+
+def period(followed: CaptureJourney, width: int) -> Piece:
+    """The times of the first and the last step."""
+    steps = followed.journey.steps
+    return cut(f"{format_time(steps[0].received_at)} to {format_time(steps[-1].received_at)}", width), "dim"
+
+
 def heads(followed: CaptureJourney, next_id: str, width: int) -> Iterator[list[Piece]]:
-    """The capture's ids as tabs, the journey of this one, and the other ids that were followed.
+    """The capture's ids as tabs, and the other ids that were followed.
 
     Args:
         next_id: the key for the next of the ids.
     """
-    journey, steps = followed.journey, followed.journey.steps
     if len(followed.ids) > 1:
         yield from _tabs(followed, next_id, width)
-    types = len({step.type for step in steps})
-    counted = f"{_count(len(steps), 'capture')} of {_count(types, 'type')}"
-    title = visible(f"{journey.of} {journey.root_id}: {counted}")
-    period = f"{format_time(steps[0].received_at)} to {format_time(steps[-1].received_at)}"
-    if cell_len(title) + 3 + len(period) <= width:
-        yield [(title, "strong"), (f"   {period}", "dim")]
-    else:
-        for line in wrapped(title, width):
-            yield [(line, "strong")]
-        yield [(period, "dim")]
-    yield from _followed_ids(journey, width)
+    yield from _followed_ids(followed.journey, width)
     if followed.left_out:
         yield [(f"{followed.left_out:,} newer related captures are left out.", "warn")]
 

@@ -21,7 +21,6 @@ def blocks(previews: Sequence[Preview], page: int, at_once: int, captures: int, 
         captures: number of all captures.
         on: the key for the next page.
     """
-    yield Heading("A dry run: nothing is sent.", "good")
     if captures > at_once:
         last = min((page + 1) * at_once, captures)
         yield Note(f"Captures {page * at_once + 1:,} to {last:,} of {captures:,}; {on} shows more.", "dim")

@@ -21,6 +21,15 @@ FROM_US = frozenset({"internal", "overloaded", "shutting-down"})
 """Reasons caused by the relay itself, as are those of the store."""
 
 
+def total(tally: RefusalTotals) -> Iterator[Piece]:
+    """`22 refused since 2026-11-20 08:46`."""
+    if tally.since is None:
+        yield "Refusals", "strong"
+        return
+    yield f"{tally.total:,} refused", "strong"
+    yield f" since {local(tally.since):%Y-%m-%d %H:%M}", "dim"
+
+
 def heads(tally: RefusalTotals, only: str | None, next_reason: str) -> Iterator[Piece]:
     """The count of each reason.
 
@@ -28,11 +37,6 @@ def heads(tally: RefusalTotals, only: str | None, next_reason: str) -> Iterator[
         only: the only reason listed; None for all.
         next_reason: the key for the next reason.
     """
-    if tally.since is None:
-        return
-    since = local(tally.since)
-    yield f"{tally.total:,} refused", "strong"
-    yield f" since {since:%Y-%m-%d %H:%M}\n", "dim"
     for at, (reason, count) in enumerate(tally.by_reason.items()):
         yield (" · " if at else ""), "dim"
         yield f"{count:,} {visible(reason)}", "accent" if reason == only else "plain"
@@ -79,13 +83,18 @@ def _is_ours(reason: str) -> bool:
     return reason in FROM_US or reason.startswith("store-")
 
 
+def title(refusal: Refusal) -> list[Piece]:
+    """`#4 too-large: its body is too large`."""
+    words = meaning(refusal.reason).words
+    return [(f"#{refusal.id} ", "accent"), (visible(refusal.reason), "strong"), (f": {words}", "plain")]
+
+
 def lines(refusal: Refusal, width: int) -> list[Line]:
     """One refusal with its cause and advice."""
     means = meaning(refusal.reason)
     whom = visible(refusal.client) or "several callers"
     alike = f", the first of {refusal.count:,} alike" if refusal.count > 1 else ""
     found: list[Line] = [
-        [(f"#{refusal.id} ", "accent"), (visible(refusal.reason), "strong"), (f": {means.words}", "plain")],
         [(fit(f"from {whom}, {format_time(refusal.at)}{alike}", width), "dim")],
     ]
     for name, text in (

@@ -14,8 +14,10 @@ from relay.text.safe import visible
 from tui.gateway import Gateway
 from tui.keyboard import keymap, keys
 from tui.keyboard.keys import Key
-from tui.presenters.comparison import Comparison, Fold
+from tui.presenters.comparison import Comparison, Fold, head
+from tui.presenters.format import Piece
 from tui.screens.help import HelpScreen
+from tui.widgets.frame import Frame, labels
 from tui.widgets.keys_foot import KeysFoot
 from tui.widgets.side_by_side import SideBySide
 
@@ -37,14 +39,17 @@ class CompareScreen(Screen[None]):
         self._number = a if b is None else b
         self._comparisons = gateway.comparison_task(a, b)
         self._shown: Comparison | None = None
+        self._frame = Frame(id="compare")
+        self._fields = SideBySide()
 
     def compose(self) -> ComposeResult:
-        yield SideBySide()
+        with self._frame:
+            yield self._fields
         yield KeysFoot()
 
     def on_mount(self) -> None:
-        self._fields = self.query_one(SideBySide)
         self._fields.focus()
+        self._show_head()
         self._compare(1)
 
     def on_unmount(self) -> None:
@@ -58,12 +63,24 @@ class CompareScreen(Screen[None]):
         except RelayError as error:
             if error.word != "stopped":
                 self._shown = None
+                self._show_head()
                 self._fields.show_message(visible(str(error)), "bad")
                 return
         finally:
             timer.stop()
         if self._shown is not None:
+            self._show_head()
             self._fields.show(self._shown)
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._show_head)
+
+    def _show_head(self) -> None:
+        """Say in the frame which captures are compared."""
+        shown: list[Piece] = (
+            [("Compare", "strong")] if self._shown is None else head(self._shown, self._frame.room)
+        )
+        self._frame.show_upper(labels(shown))
 
     def _show_progress(self) -> None:
         """Show the progress of the search for a partner, which takes long in a large database."""

@@ -18,8 +18,9 @@ from tui.gateway import Gateway
 from tui.keyboard import keymap, keys
 from tui.keyboard.keys import Key
 from tui.presenters.format import Piece
-from tui.presenters.journey import CaptureJourney, heads, row
+from tui.presenters.journey import CaptureJourney, heads, period, row, title
 from tui.screens.help import HelpScreen
+from tui.widgets.frame import Frame, labels
 from tui.widgets.keys_foot import KeysFoot
 from tui.widgets.text import content
 
@@ -45,15 +46,18 @@ class JourneyScreen(Screen[int | None]):
         self._place: int | None = None
         self._followed: CaptureJourney | None = None
         self._is_looking = False
+        self._frame = Frame(id="journey")
         self._head = Static(id="journey-head", markup=False)
         self._steps = Steps(markup=False, compact=True)
 
     def compose(self) -> ComposeResult:
-        yield self._head
-        yield self._steps
+        with self._frame:
+            yield self._head
+            yield self._steps
         yield KeysFoot()
 
     def on_mount(self) -> None:
+        self._frame.show_upper(labels([("Journey", "strong")]))
         self._steps.focus()
         self.set_interval(PROGRESS_S, self._show_progress)
         self._follow()
@@ -62,7 +66,7 @@ class JourneyScreen(Screen[int | None]):
         self._gateway.stop_journey()
 
     def on_resize(self) -> None:
-        self._draw()
+        self.call_after_refresh(self._draw)
 
     @work(exclusive=True, group="journey")
     async def _follow(self) -> None:
@@ -97,9 +101,13 @@ class JourneyScreen(Screen[int | None]):
         followed, written = self._followed, keymap.of(self.app).written
         if followed is None:
             return
-        width, today = max(self.size.width - 3, 20), now().date()
+        self._frame.show_upper(labels([title(followed, self._frame.room)]))
+        self._frame.show_lower(labels([period(followed, self._frame.room)]))
+        width, today = max(self.size.width - 5, 20), now().date()
         head = heads(followed, written("journey.next_id"), width)
-        self._head.update(content(piece for line in head for piece in (*line, BREAK)))
+        self._head.update(
+            content(piece for at, line in enumerate(head) for piece in [BREAK, *line][not at :])
+        )
         highlighted = self._steps.highlighted
         self._steps.clear_options()
         for step in followed.journey.steps:

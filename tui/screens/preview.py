@@ -19,6 +19,7 @@ from tui.presenters.blocks import Block, Note
 from tui.presenters.preview import blocks
 from tui.screens.help import HelpScreen
 from tui.widgets.facts_page import block_lines
+from tui.widgets.frame import Frame, labels
 from tui.widgets.keys_foot import KeysFoot
 from tui.widgets.lines import Line, LinesView
 
@@ -34,13 +35,16 @@ class PreviewScreen(Screen[None]):
         self._replays, self._request = replays, request
         self._page = 0
         self._pages = 1
+        self._frame = Frame(id="preview")
         self._shown = Requests()
 
     def compose(self) -> ComposeResult:
-        yield self._shown
+        with self._frame:
+            yield self._shown
         yield KeysFoot()
 
     def on_mount(self) -> None:
+        self._frame.show_upper(labels([("Dry run: nothing is sent", "good")]))
         self._shown.focus()
         self._read()
 

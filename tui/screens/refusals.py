@@ -22,6 +22,7 @@ from tui.keyboard.keys import Key
 from tui.presenters import refusals
 from tui.screens.help import HelpScreen
 from tui.state.listing import IdList, Listing
+from tui.widgets.frame import Frame, labels
 from tui.widgets.keys_foot import KeysFoot
 from tui.widgets.lines import Line, LinesView
 from tui.widgets.rows_list import RowsList
@@ -47,21 +48,26 @@ class RefusalsScreen(Screen[None]):
         """The only reason listed; None for all."""
         self._listing = Listing()
         self._listing.newest_first = True
+        self._frame = Frame(id="refusals-pane")
         self._head = Static(id="refusals-head", markup=False)
         self._columns = Static(id="refusals-columns", markup=False)
         self._list = RowsList(self._listing, self._row, id="refusals")
-        self._detail = RefusalDetail(id="refusal")
+        self._detail = RefusalDetail()
+        self._detail_frame = Frame(id="refusal")
 
     def compose(self) -> ComposeResult:
-        yield self._head
-        yield self._columns
-        yield self._list
-        yield self._detail
-        yield Static(content(refusals.EMPTY), id="refusals-empty", markup=False)
+        with self._frame:
+            yield self._head
+            yield self._columns
+            yield self._list
+            yield Static(content(refusals.EMPTY), id="refusals-empty", markup=False)
+        with self._detail_frame:
+            yield self._detail
         yield KeysFoot()
 
     def on_mount(self) -> None:
         self._list.focus()
+        self._frame.show_upper(labels([("Refusals", "strong")]))
         self._head.update(content([("Reading …", "dim")]))
         self._read()
         self.set_interval(NEWS_S, self._look)
@@ -113,6 +119,7 @@ class RefusalsScreen(Screen[None]):
         if self.focused is None:  # A hidden list loses the focus.
             self.call_after_refresh(self._list.focus)
         on = keymap.of(self.app).written("refusals.next_reason")
+        self._frame.show_upper(labels(refusals.total(self._tally)))
         self._head.update(content(refusals.heads(self._tally, self._only, on)))
         self._columns.update(
             Content(
@@ -130,7 +137,9 @@ class RefusalsScreen(Screen[None]):
         return self._known.get(self._listing.cursor or 0)
 
     def on_cursor_list_moved(self) -> None:
-        self._detail.show(self._under)
+        refusal = self._under
+        self._detail.show(refusal)
+        self._detail_frame.show_upper(labels([] if refusal is None else refusals.title(refusal)))
 
     # -- actions -------------------------------------------------------------------------------
 

@@ -294,12 +294,19 @@ class Listing:
             self.marks ^= {self.cursor}
 
     def mark_to(self, by: int) -> None:
-        """Mark the capture under the cursor and the one `by` rows away, where the cursor goes."""
+        """Mark all captures from the cursor to the row `by` rows away, where the cursor goes.
+
+        Raises:
+            ValueError: there are more than `MOST_MARKS`.
+        """
         if self.cursor is None:
             return
-        self.marks.add(self.cursor)
-        self.move_to(self.cursor_y + by)
-        self.marks.add(self.cursor)
+        start = self.cursor_y
+        end = min(max(start + by, 0), len(self.ids) - 1)
+        rows = range(min(start, end), max(start, end) + 1)
+        _check_marks(len(rows))
+        self.marks.update(map(self.id_at, rows))
+        self.move_to(end)
 
     def mark_all(self) -> None:
         """Mark every capture in the list.
@@ -307,10 +314,7 @@ class Listing:
         Raises:
             ValueError: there are more than `MOST_MARKS`.
         """
-        if len(self.ids) > MOST_MARKS:
-            raise ValueError(
-                f"{len(self.ids):,} captures are too many to mark; use a filter that matches fewer"
-            )
+        _check_marks(len(self.ids))
         self.marks.update(self.ids.all())
 
     def chosen(self) -> list[int]:
@@ -318,3 +322,8 @@ class Listing:
         if self.marks:
             return sorted(self.marks)
         return [] if self.cursor is None else [self.cursor]
+
+
+def _check_marks(count: int) -> None:
+    if count > MOST_MARKS:
+        raise ValueError(f"{count:,} captures are too many to mark; use a filter that matches fewer")

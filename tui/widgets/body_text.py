@@ -22,6 +22,7 @@ from relay.text.safe import visible
 from tui.bodies import Document, Hits, JsonDocument, Rows, Span
 from tui.bodies.preparation import PreparedView
 from tui.keyboard import keys
+from tui.widgets.json_colours import JSON_CLASSES, JSON_CSS
 
 GUTTER = 3
 """Cells before the text: for the sign of a mark, and the fold sign of the root."""
@@ -31,40 +32,34 @@ MOST_DRAWN = 4_000
 
 _CUT = " ... {:,} bytes more, w wraps"
 
-_STYLES = ("text", "key", "string", "number", "literal", "punctuation", "comment", "offset", "odd")
-
 
 class BodyText(ScrollView, can_focus=True, inherit_bindings=False):
     """Rows of a prepared body. Keys move the cursor and fold."""
 
-    DEFAULT_CSS = """
-    BodyText {
+    DEFAULT_CSS = f"""
+    BodyText {{
         height: 1fr;
         scrollbar-gutter: stable;
         scrollbar-size-horizontal: 1;
-        & > .body--key { color: $text-primary; text-style: bold; }
-        & > .body--string { color: $text-success; }
-        & > .body--number { color: $text-warning; }
-        & > .body--literal { color: $text-accent; text-style: italic; }
-        & > .body--punctuation { color: $foreground-darken-3; }
-        & > .body--comment { color: $foreground-darken-3; text-style: italic; }
-        & > .body--offset { color: $foreground-darken-3; }
-        & > .body--odd { color: $text-error; text-style: bold; }
-        & > .body--fold { color: $text-accent; text-style: bold; }
-        & > .body--mark { color: $text-warning; text-style: bold; }
-        & > .body--note { color: $text-warning; text-style: italic; }
-        & > .body--hit { background: $warning-muted; color: $foreground; text-style: underline; }
-        & > .body--current { background: $warning; color: black; text-style: bold; }
-        & > .body--cursor { background: $surface-lighten-1; }
-        &:focus > .body--cursor { background: $primary-muted; }
-    }
+        {JSON_CSS}
+        & > .body--comment {{ color: $foreground-darken-3; text-style: italic; }}
+        & > .body--offset {{ color: $foreground-darken-3; }}
+        & > .body--fold {{ color: $text-accent; text-style: bold; }}
+        & > .body--mark {{ color: $text-warning; text-style: bold; }}
+        & > .body--note {{ color: $text-warning; text-style: italic; }}
+        & > .body--hit {{ background: $warning-muted; color: $foreground; text-style: underline; }}
+        & > .body--current {{ background: $warning; color: black; text-style: bold; }}
+        & > .body--cursor {{ background: $surface-lighten-1; }}
+        &:focus > .body--cursor {{ background: $primary-muted; }}
+    }}
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings(keys.BODY_TEXT)]
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
-        *(f"body--{name}" for name in _STYLES),
-        *(f"body--{name}" for name in ("text", "fold", "mark", "note", "hit", "current", "cursor")),
+        *JSON_CLASSES,
+        *(f"body--{name}" for name in ("text", "comment", "offset", "fold", "mark", "note")),
+        *(f"body--{name}" for name in ("hit", "current", "cursor")),
     }
 
     class CursorMoved(Message):
@@ -194,6 +189,13 @@ class BodyText(ScrollView, can_focus=True, inherit_bindings=False):
             self.scroll_to(y=target, animate=False, immediate=True, force=True)
         self.refresh()
         self.post_message(self.CursorMoved(self))
+
+    def is_in_view(self, line: int) -> bool:
+        """Whether the first row of a line is on screen."""
+        if self.rows is None:
+            return False
+        top = self.scroll_offset.y
+        return top <= self.rows.row(line, 0) < top + self.scrollable_content_region.height
 
     def show_hit(self, number: int) -> bool:
         """Put the cursor on a hit; False where it is in the part of a long line that is not drawn."""

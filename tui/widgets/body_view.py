@@ -1,7 +1,7 @@
-"""A body with its views: pretty, tree, form, multipart, raw, hex; search, folds, wrapping and marks.
+"""A body with its views: pretty, tree, form, multipart, raw, hex; folds, wrapping and marks.
 
 Owns the choice of the view, and prepares large ones in a thread, so that keys work while 10 MiB are laid
-out. `tui.bodies` makes, folds, wraps and searches the views.
+out. `tui.bodies` makes, folds and wraps the views.
 """
 
 from __future__ import annotations
@@ -15,19 +15,16 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.message import Message
-from textual.widgets import Input, Static
+from textual.widgets import Static
 from textual.worker import get_current_worker
 
 from relay.text.units import format_bytes
-from tui.bodies import HexDocument, Hits, JsonDocument, found, search
+from tui.bodies import HexDocument, Hits, JsonDocument
 from tui.bodies.preparation import LEAST_WIDTH, PreparedView, ViewRequest, prepare, prepared
 from tui.keyboard import keys
+from tui.widgets.body_find import BodyFind
 from tui.widgets.body_place import BodyPlace
 from tui.widgets.body_text import BodyText
-from tui.widgets.safe_inputs import LineInput
-
-FOUND_AT_ONCE = 512 * 1024
-"""Largest body in bytes that is searched within some milliseconds."""
 
 
 class BodyView(Vertical):
@@ -38,8 +35,6 @@ class BodyView(Vertical):
         height: 1fr;
         & > .body--reasons { height: auto; max-height: 4; padding: 0 1; color: $text-warning; display: none; }
         & > .body--reasons.-said { display: block; }
-        & > Input { display: none; height: 1; border: none; padding: 0 1; background: $surface; }
-        & > Input.-open { display: block; }
     }
     """
 
@@ -66,36 +61,27 @@ class BodyView(Vertical):
         number: int
         prepared: PreparedView
 
-    @dataclass
-    class _Found(Message):
-        """A thread has finished a search."""
-
-        number: int
-        hits: Hits
-
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self._request: ViewRequest | None = None
         self._shown: PreparedView | None = None
         self._number = 0
         """Number of the last request; results of older ones are dropped."""
-        self._search = 0
-        self._sought = ""
-        self._is_searching = False
-        self._begun_at = 0
+        self._start_at: int | None = None
+        """Offset for the cursor of the next view; None for the beginning, or the place of the cursor."""
         self._is_wrapped = True
         self._preferred = ""
         self._paths: dict[str, str] = {}
         self._text = BodyText()
         self._reasons = Static(classes="body--reasons", markup=False)
-        self._input = LineInput(placeholder="find in this body", compact=True)
+        self._find = BodyFind(self._text)
         self._place = BodyPlace(self._text)
         self._facts = ""
 
     def compose(self) -> ComposeResult:
         yield self._reasons
         yield self._text
-        yield self._input
+        yield self._find
         yield self._place
 
     # -- for the parent ---------------------------------------------------------------------------
@@ -107,8 +93,9 @@ class BodyView(Vertical):
             content_type: the value of Content-Type, empty without one.
             encoding: the value of Content-Encoding, empty without one.
         """
-        self._forget_search()
+        self._find.forget()
         self._paths = {}
+        self._start_at = None
         self._prepare(
             ViewRequest(
                 body=body,
@@ -120,10 +107,17 @@ class BodyView(Vertical):
             )
         )
 
+    def continue_from(self, other: BodyView) -> None:
+        """Show the same body as another view does, if that is ready: its view, folds, wrapping and cursor."""
+        if other.is_ready:
+            self._preferred, self._is_wrapped = other._preferred, other._is_wrapped
+            self._start_at = other._text.place_to_keep
+            self._prepare(replace(other._current_request(), paths=self._paths))
+
     def clear(self) -> None:
         """Show nothing."""
         self._number += 1
-        self._forget_search()
+        self._find.forget()
         self._request = self._shown = None
         self._text.show(None)
         self._update_texts()
@@ -151,15 +145,7 @@ class BodyView(Vertical):
     @property
     def position(self) -> str:
         """The cursor's line and the state of a search: `6/19`, `6/19, 1 of 3`; empty without a body."""
-        hits = self._text.hits
-        found = ""
-        if self._is_searching:
-            found = "searching ..."
-        elif self._sought and not len(hits):
-            found = "not found"
-        elif self._sought:
-            found = f"{self._text.hit + 1:,} of {len(hits):,}{'+' if hits.is_cut else ''}"
-        return ", ".join(word for word in (self._place.position, found) if word)
+        return ", ".join(word for word in (self._place.position, self._find.words) if word)
 
     @property
     def place(self) -> str:
@@ -169,7 +155,7 @@ class BodyView(Vertical):
     @property
     def is_ready(self) -> bool:
         """Whether the last request is on the screen."""
-        return self._shown is not None and self._request is None and not self._is_searching
+        return self._shown is not None and self._request is None and not self._find.is_searching
 
     def show_view(self, name: str) -> None:
         """Change to a view, if the body has it, and prefer it for later bodies."""
@@ -186,22 +172,7 @@ class BodyView(Vertical):
 
     def find(self, text: str) -> None:
         """Search for a text from the cursor on, in any case, and go to the first hit; empty ends it."""
-        self._sought = text
-        self._search += 1
-        self._text.hits, self._text.hit = Hits(), -1
-        document = self._text.document
-        if not text or document is None:
-            self._is_searching = False
-            self._text.refresh()
-            self._update_texts()
-            return
-        self._is_searching = True
-        as_hex = isinstance(document, HexDocument)
-        if len(document.data) <= FOUND_AT_ONCE:
-            self._take_hits(found(document.data, text, as_hex=as_hex))
-        else:
-            self._update_texts()
-            self._search_in_thread(self._search, document.data, text, as_hex=as_hex)
+        self._find.find(text)
 
     def path_at_cursor(self) -> str | None:
         """Path of the value under the cursor: `payload.items[0].id`, empty for the root, None without JSON.
@@ -274,6 +245,8 @@ class BodyView(Vertical):
         before = self._text.document
         stays = before is not None and before.data is ready.document.data
         at = self._text.place_to_keep if stays else 0
+        if self._start_at is not None:
+            at, self._start_at = self._start_at, None
         self._request = None
         self._shown = ready
         if not stays:
@@ -282,8 +255,8 @@ class BodyView(Vertical):
         self._update_texts()
         self.refresh_bindings()
         self.post_message(self.Shown(self, ready.view))
-        if self._sought and not stays:
-            self.find(self._sought)
+        if self._find.sought and not stays:
+            self._find.find(self._find.sought)
 
     def _current_request(self) -> ViewRequest:
         """A request for the current view."""
@@ -312,56 +285,6 @@ class BodyView(Vertical):
                 self._prepare(self._current_request())
         self._update_texts()
 
-    # -- searching --------------------------------------------------------------------------------
-
-    @work(thread=True, exclusive=True, group="body-search")
-    def _search_in_thread(self, number: int, data: bytes, text: str, *, as_hex: bool) -> None:
-        worker = get_current_worker()
-        last = Hits()
-        for hits in search(data, text, as_hex=as_hex):
-            if worker.is_cancelled:
-                return
-            last = hits
-        self.post_message(self._Found(number, last))
-
-    @on(_Found)
-    def _take_found(self, event: _Found) -> None:
-        event.stop()
-        if event.number == self._search:
-            self._take_hits(event.hits)
-
-    def _take_hits(self, hits: Hits) -> None:
-        self._is_searching = False
-        self._text.hits = hits
-        if len(hits):
-            self._show_hit(hits.after(self._begun_at))
-        self._text.refresh()
-        self._update_texts()
-
-    def _show_hit(self, number: int) -> None:
-        if not self._text.show_hit(number) and not self._is_wrapped:
-            # It is in the part of a long line that is not drawn; wrapping shows it.
-            self.action_wrap()
-        self._update_texts()
-
-    def _forget_search(self) -> None:
-        self._search += 1
-        self._sought = ""
-        self._is_searching = False
-        self._begun_at = 0
-        self._text.hits, self._text.hit = Hits(), -1
-        self._input.remove_class("-open")
-
-    @on(Input.Changed)
-    def _sought_changed(self, event: Input.Changed) -> None:
-        event.stop()
-        self.find(event.value)
-
-    @on(Input.Submitted)
-    def _sought_chosen(self, event: Input.Submitted) -> None:
-        event.stop()
-        self._text.focus()
-
     # -- texts ------------------------------------------------------------------------------------
 
     def _update_texts(self) -> None:
@@ -387,9 +310,16 @@ class BodyView(Vertical):
         self._place.update()
 
     @on(BodyPlace.Changed)
-    def _place_changed(self, event: BodyPlace.Changed) -> None:
+    @on(BodyFind.Updated)
+    def _place_changed(self, event: Message) -> None:
         event.stop()
         self.post_message(self.EdgeChanged())
+
+    @on(BodyFind.Unseen)
+    def _show_unseen(self, event: BodyFind.Unseen) -> None:
+        event.stop()
+        if not self._is_wrapped:
+            self.action_wrap()
 
     # -- keys -------------------------------------------------------------------------------------
 
@@ -403,9 +333,9 @@ class BodyView(Vertical):
         if action in ("fold_all", "unfold_all"):
             return self._text.foldable is not None
         if action == "next_hit":
-            return bool(self._sought)
+            return bool(self._find.sought)
         if action == "close_find":
-            return bool(self._sought) or self._input.has_class("-open")
+            return bool(self._find.sought) or self._find.is_open
         return True
 
     def action_fold_all(self) -> None:
@@ -437,29 +367,12 @@ class BodyView(Vertical):
 
     def action_find(self) -> None:
         """Open the search line."""
-        self._begun_at = self._text.offset_at_cursor
-        self._input.add_class("-open")
-        self._input.focus()
+        self._find.open()
 
     def action_close_find(self) -> None:
         """End the search; the cursor stays."""
-        self._input.remove_class("-open")
-        with self._input.prevent(Input.Changed):
-            self._input.value = ""
-        self.find("")
-        self._text.focus()
+        self._find.close()
 
     def action_next_hit(self, step: int) -> None:
         """Go to the next or previous hit, wrapping around."""
-        text = self._text
-        if not len(text.hits):
-            return
-        if text.hit >= 0 and text.offset_at_cursor <= text.hits.starts[text.hit] < self._end_of_row():
-            self._show_hit((text.hit + step) % len(text.hits))
-        else:
-            at = text.offset_at_cursor
-            self._show_hit(text.hits.after(at) if step > 0 else text.hits.before(at))
-
-    def _end_of_row(self) -> int:
-        assert self._text.rows is not None
-        return self._text.rows.piece(*self._text.cursor)[1]
+        self._find.step(step)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from typing import ClassVar, Protocol
 
 from textual import events
@@ -189,10 +190,10 @@ class CaptureList(CursorList, can_focus=True):
         )
 
     def _read_page(self) -> None:
-        """Read the rows on screen and half a screen on each side, in one go."""
+        """Read the rows on screen, in one go; others are not read, as their summaries take their bodies."""
         height = max(self.size.height, 1)
-        first = max(0, self.scroll_offset.y - height // 2)
-        last = min(len(self.listing), self.scroll_offset.y + height + height // 2)
+        first = self.scroll_offset.y
+        last = min(len(self.listing), first + height)
         wanted = [self.listing.id_at(y) for y in range(first, last)]
         missing = [number for number in wanted if number not in self._known]
         found = self._fetch(missing, summaries=self._has_summaries())
@@ -212,12 +213,15 @@ class CaptureList(CursorList, can_focus=True):
         self.action_move(1)
 
     def action_mark_to(self, by: int) -> None:
-        self.listing.mark_to(by)
+        self._mark(partial(self.listing.mark_to, by))
         self.go_to(self.listing.cursor_y)
 
     def action_mark_all(self) -> None:
+        self._mark(self.listing.mark_all)
+
+    def _mark(self, mark: Callable[[], None]) -> None:
         try:
-            self.listing.mark_all()
+            mark()
         except ValueError as error:
             self.notify(str(error), severity="warning", markup=False)
         self._marks_changed()
@@ -246,11 +250,18 @@ class CaptureList(CursorList, can_focus=True):
     # -- mouse ---------------------------------------------------------------------------------
 
     def on_click(self, event: events.Click) -> None:
+        """Go to a row; with Shift mark all rows up to it, with Ctrl mark it alone."""
         at = self.scroll_offset.y + event.y
-        if at < len(self.listing):
-            self.go_to(at)
-            if event.chain == 2:
-                self.action_open()
+        if at >= len(self.listing):
+            return
+        if event.shift:
+            self.action_mark_to(at - self.listing.cursor_y)
+            return
+        self.go_to(at)
+        if event.ctrl:
+            self._mark(self.listing.mark)
+        elif event.chain == 2:
+            self.action_open()
 
     def _on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
         self._hold()

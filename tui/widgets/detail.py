@@ -36,6 +36,8 @@ class Detail(Frame):
         self._current: CaptureDetail | None = None
         self._stale: set[str] = set()
         """Tabs that do not show the capture yet."""
+        self._last_body: BodyPage | None = None
+        """The body that was in sight last: another one goes on from it."""
 
     def compose(self) -> ComposeResult:
         for id, page in self._pages.items():
@@ -67,10 +69,14 @@ class Detail(Frame):
 
     def _open(self, tab: str) -> None:
         had_keys = self._pages[self._active].has_focus_within
+        self._last_body = self.body_in_sight or self._last_body
         self._active = tab
         for id, page in self._pages.items():
             page.display = id == tab
         self._fill()
+        body = self.body_in_sight
+        if body is not None and self._last_body is not None and body is not self._last_body:
+            body.continue_from(self._last_body)
         if had_keys:  # A hidden widget loses the focus, and then nothing has it.
             self.call_after_refresh(self.focus_page)
 

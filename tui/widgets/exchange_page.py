@@ -29,8 +29,9 @@ class ExchangePage(Vertical):
     def __init__(self) -> None:
         super().__init__()
         self._facts = ExchangeFacts()
-        self.body = BodyPage(short_notes=True)
+        self.body = BodyPage(is_small=True)
         self._responses = FactsPage(exchange.responses)
+        self._source = ""
         self._summary: list[Piece] = []
 
     def compose(self) -> ComposeResult:
@@ -45,25 +46,30 @@ class ExchangePage(Vertical):
 
     def _fit(self) -> None:
         """Below the body, responses take no more rows than they have."""
-        responses = self._responses
-        if self.has_class("-side-by-side"):
+        responses, are_beside = self._responses, self.has_class("-side-by-side")
+        # Textual puts blanks around a title only where there is a corner.
+        responses.border_title = Content(self._source if are_beside else f" {self._source} ")
+        if are_beside:
             responses.styles.clear_rule("height")
         elif responses.styles.height != Scalar.from_number(wanted := responses.virtual_size.height + 1):
             responses.styles.height = wanted
+        self.call_after_refresh(self.body.show_note)
 
     def show(self, detail: CaptureDetail) -> None:
         """Show a capture."""
         self._facts.show(detail)
         self.body.show(detail)
         self._responses.show(detail)
+        self._source = exchange.source(detail)
         self._fit()
-        self._responses.border_title = Content(exchange.source(detail))
         self._summary = exchange.summary(detail)
 
     def edge(self) -> list[Label]:
         """The responses by name, and the place of the cursor in the body."""
         view = self.body.view
-        words = [word for word in (view.view, view.position, view.place) if word]
+        words = [
+            word for word in (view.view, view.position, view.place) if word and not self.body.has_no_body
+        ]
         place: Piece = " · ".join(words), "dim"
         between: list[Piece] = [("   ", "plain")] if self._summary and words else []
         return labels([*self._summary, *between, place])

@@ -9,6 +9,7 @@ from rich.cells import cell_len
 from textual import events
 from textual.containers import Vertical
 from textual.content import Content
+from textual.geometry import Region
 from textual.style import Style
 
 from tui.presenters.format import Piece
@@ -44,16 +45,22 @@ class Frame(Vertical):
     def show_upper(self, shown: Iterable[Label]) -> None:
         """Show labels in the upper edge."""
         upper = tuple(shown)
-        if upper != self._upper:  # An assignment draws the whole frame again.
+        if upper != self._upper:
             self._upper = upper
-            self.border_title = self._content(upper)
+            self._border_title = self._content(upper)
+            self._draw_edge(0)
 
     def show_lower(self, shown: Iterable[Label]) -> None:
         """Show labels in the lower edge."""
         lower = tuple(shown)
         if lower != self._lower:
             self._lower = lower
-            self.border_subtitle = self._content(lower)
+            self._border_subtitle = self._content(lower)
+            self._draw_edge(self.outer_size.height - 1)
+
+    def _draw_edge(self, y: int) -> None:
+        """Draw one row again. Textual would draw the whole frame with all that is in it."""
+        self.refresh(Region(0, y, self.outer_size.width, 1).translate(-self.content_offset))
 
     @property
     def room(self) -> int:
@@ -63,8 +70,8 @@ class Frame(Vertical):
     def notify_style_update(self) -> None:
         super().notify_style_update()
         # Textual does not resolve the theme's colours in an edge.
-        self.border_title = self._content(self._upper)
-        self.border_subtitle = self._content(self._lower)
+        self._border_title, self._border_subtitle = self._content(self._upper), self._content(self._lower)
+        self.refresh()
 
     def _content(self, shown: Iterable[Label]) -> Content:
         parse = self.app.stylesheet.parse_style

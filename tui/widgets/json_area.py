@@ -19,6 +19,7 @@ from textual.strip import Strip
 from tui.presenters.edit_status import LineMark
 from tui.presenters.format import fit
 from tui.widgets.exact_text import QuickWrap
+from tui.widgets.json_colours import JSON_CLASSES, JSON_CSS
 from tui.widgets.safe_inputs import FormArea
 
 GUTTER = 2
@@ -42,23 +43,18 @@ _TOKEN = re.compile(
 class JsonArea(FormArea):
     """A text area with JSON's colours, signs before its lines and notes after them."""
 
-    DEFAULT_CSS = """
-    JsonArea {
-        & > .body--key { color: $text-primary; text-style: bold; }
-        & > .body--string { color: $text-success; }
-        & > .body--number { color: $text-warning; }
-        & > .body--literal { color: $text-accent; text-style: italic; }
-        & > .body--punctuation { color: $foreground-darken-3; }
-        & > .body--odd { color: $text-error; text-style: bold; }
-        & > .edit--change { color: $text-accent; text-style: bold; }
-        & > .edit--warning { color: $text-warning; text-style: bold; }
-        & > .edit--error { color: $text-error; text-style: bold; }
-        & > .edit--note { color: $dim; text-style: italic; }
-    }
+    DEFAULT_CSS = f"""
+    JsonArea {{
+        {JSON_CSS}
+        & > .edit--change {{ color: $text-accent; text-style: bold; }}
+        & > .edit--warning {{ color: $text-warning; text-style: bold; }}
+        & > .edit--error {{ color: $text-error; text-style: bold; }}
+        & > .edit--note {{ color: $dim; text-style: italic; }}
+    }}
     """
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
-        *(f"body--{name}" for name in ("key", "string", "number", "literal", "punctuation", "odd")),
+        *JSON_CLASSES,
         *(f"edit--{name}" for name in ("change", "warning", "error", "note")),
     }
 

@@ -10,12 +10,11 @@ from tui.presenters.format import Tone, wrapped
 from tui.widgets.lines import Line, LinesView
 
 KEYS = {
-    "partner": "compare.next_partner",
     Fold.INCIDENTAL: "compare.ids",
     Fold.HEADERS: "compare.headers",
     Fold.SAME: "compare.same",
 }
-"""Part of a comparison -> id of its key."""
+"""Fold -> id of its key."""
 
 
 class SideBySide(LinesView):
@@ -61,7 +60,7 @@ class SideBySide(LinesView):
             self._laid = Laid([[(line, tone)] for line in wrapped(text, width)], {})
         else:
             written = keymap.of(self.app).written
-            keys = {part: written(id) for part, id in KEYS.items()}
+            keys = {fold: written(id) for fold, id in KEYS.items()}
             self._laid = laid_out(self._comparison, width, self._open, keys)
         return self._laid.lines
 

@@ -16,7 +16,7 @@ from relay.store.write.changes import add_refusals
 from tests.support.factories import a_capture
 from tests.support.payment_journey import CUSTOMER, INTENT, PAYMENT, an_event
 from tests.support.screen import showing
-from tui.gateway import Gateway
+from tui.gateway.engine import EngineClient
 from tui.keyboard import keys
 from tui.keyboard.keymap import PLACES, Keymap, name
 from tui.presenters.status import EngineState, Status
@@ -173,11 +173,11 @@ STANDS = Status(
 )
 
 
-async def asked(self: Gateway) -> Status:
+async def asked(self: EngineClient) -> Status:
     return STANDS
 
 
-async def acted(self: Gateway, request: PreviewRequest) -> PreviewResult:
+async def acted(self: EngineClient, request: PreviewRequest) -> PreviewResult:
     """A dry run in which nothing would go anywhere."""
     return PreviewResult(targets=[], requests=[])
 
@@ -219,8 +219,8 @@ async def test_no_hint_names_a_key_that_is_another_now(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
 ) -> None:
     """With every action on another key, no place of the screen names one of the usual keys."""
-    monkeypatch.setattr(Gateway, "status", asked)
-    monkeypatch.setattr(Gateway, "request", acted)
+    monkeypatch.setattr(EngineClient, "status", asked)
+    monkeypatch.setattr(EngineClient, "request", acted)
     found: dict[str, list[str]] = {}
     async with showing(tmp_path, something_of_each(), size=size, keys=REMAPPED) as see:
         add_refusals(see.log, [RefusalEntry(1, "10.0.0.1", "malformed", "no", 1)])

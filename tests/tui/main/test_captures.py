@@ -198,7 +198,7 @@ async def test_stars_are_given_before_they_are_taken(tmp_path: Path) -> None:
         for context.selected in ([1, 2], [1]):
             controller.star()
         await context.ui.settled()
-        assert context.gateway.done == [("star", [1, 2], True), ("star", [1], False)]
+        assert context.engine.done == [("star", [1, 2], True), ("star", [1], False)]
         assert context.refreshed == 2
 
 
@@ -206,7 +206,7 @@ async def test_an_error_is_shown(tmp_path: Path) -> None:
     """What the engine refuses is shown, and the list stays as it is."""
     with FakeContext(tmp_path, [a_capture(1)]) as context:
         context.selected, context.ui.answers = [1], [True]
-        error = context.gateway.refusal = RelayError("no")
+        error = context.engine.refusal = RelayError("no")
         controller = CaptureController(context)
         controller.star()
         await controller.delete()
@@ -222,7 +222,7 @@ async def test_an_empty_note_is_no_note(tmp_path: Path) -> None:
         for _ in range(3):
             await controller.note()
         await context.ui.settled()
-        assert context.gateway.done == [("note", [1], None), ("note", [1], "even")]
+        assert context.engine.done == [("note", [1], None), ("note", [1], "even")]
 
 
 async def test_delete_with_and_without_stars(tmp_path: Path) -> None:
@@ -233,7 +233,7 @@ async def test_delete_with_and_without_stars(tmp_path: Path) -> None:
         await controller.delete()
         await controller.delete()
         await context.ui.settled()
-        assert context.gateway.done == [("prune", [1, 2])]
+        assert context.engine.done == [("prune", [1, 2])]
         context.selected = [1]
         await controller.delete()
         assert (len(context.ui.dialogs), context.refreshed) == (2, 1)

@@ -120,13 +120,13 @@ async def test_pause_and_resume(tmp_path: Path) -> None:
         engine.status = RUNNING
         engine.pause()
         await context.ui.settled()
-        assert (context.gateway.done, context.ui.notices) == ([("pause", True)], [])
+        assert (context.engine.done, context.ui.notices) == ([("pause", True)], [])
         engine.status = replace(RUNNING, targets=(structs.replace(UP, state="paused"),))
         engine.pause()
         await context.ui.settled()
-        assert context.gateway.done[1:] == [("pause", False)]
+        assert context.engine.done[1:] == [("pause", False)]
         assert len(context.ui.notices) == 1
-        error = context.gateway.refusal = RelayError("no")
+        error = context.engine.refusal = RelayError("no")
         engine.pause()
         await context.ui.settled()
         assert (context.ui.errors, context.refreshed) == ([error], 2)
@@ -152,4 +152,4 @@ def test_copy_url(tmp_path: Path) -> None:
         engine.copy_url()
         engine.status = replace(RUNNING, public_url="https://x.example/hook")
         engine.copy_url()
-        assert context.ui.copied == [context.gateway.url(), "https://x.example/hook"]
+        assert context.ui.copied == [context.gateway.engine.url(), "https://x.example/hook"]

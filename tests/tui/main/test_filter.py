@@ -87,7 +87,8 @@ async def test_a_wrong_filter_keeps_the_keyboard(tmp_path: Path, key: str) -> No
     async with showing(tmp_path, captures()) as see:
         await write(see, "sig:invx")
         await see.press(key, "q", "D")
-        await see.shows('"invxqD"')
+        text = await see.shows('"invxqD"', "100 captures", "the filter is not applied yet")
+        assert "all scanned" not in text
         assert not see.pilot.app._exit
         await see.press("backspace", "backspace", "backspace", "a", "l", "i", "d", "enter")
         await see.shows("10 match (10.0%) of 100 · all scanned")
@@ -114,7 +115,7 @@ async def test_keys_before_the_first_frame_are_no_filter(tmp_path: Path) -> None
             await wait_for(quick, lambda: screen.cursor is not None, "the list")
             assert not screen._bar.has_focus_within
             assert screen._bar.text == ""
-            assert screen.current_state().filter == ""
+            assert screen.state.current().filter == ""
 
 
 @pytest.mark.slow
@@ -124,9 +125,9 @@ async def test_a_filter_that_is_not_shown_is_not_remembered(tmp_path: Path) -> N
         screen = see.pilot.app.screen
         assert isinstance(screen, MainScreen)
         screen._bar._input.value = "jjd"
-        assert screen.current_state().filter == ""
+        assert screen.state.current().filter == ""
         await write(see, "")
-        assert screen.current_state().filter == "jjd"
+        assert screen.state.current().filter == "jjd"
 
 
 @pytest.mark.slow

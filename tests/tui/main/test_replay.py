@@ -308,7 +308,7 @@ async def test_in_an_order_of_chance(tmp_path: Path) -> None:
         await see.shows("'nine' is not a valid seed")
         fill(see, shuffle="9")
         await see.press("ctrl+n")
-        text = await see.shows("A dry run: nothing is sent.")
+        text = await see.shows("Dry run: nothing is sent")
         expected = list(rounds(range(1, 8), 1, 9))
         assert f"Capture {expected[0]} to" in text
         await see.press("escape", "enter")

@@ -140,12 +140,17 @@ def test_of_several_targets_the_one_that_failed() -> None:
 
 
 def test_a_replay_does_not_hide_the_live_response() -> None:
-    """The backend column keeps the live response and its time; the last replay is named among the marks."""
+    """The backend column keeps the live response and its time; the last replay is a word among the marks."""
     replayed = a_delivery(2, kind="replay", status=None, outcome="refused", verdict="retry", elapsed_ms=1.0)
-    line = written(a_row(deliveries=(a_delivery(1), replayed)), 120)
-    assert "✓ 200     42 ms" in line
-    assert " replay ✗ ref" in line
+    line = written(a_row(deliveries=(a_delivery(1), replayed)), 117)
+    assert "✓ 200  42 ms" in line
+    assert " replay refused" in line
+    assert " replay ✗ " in written(a_row(deliveries=(a_delivery(1), replayed)), 78) + " "
     assert "✗ refused" in written(a_row(deliveries=(replayed,)), 120)
+    delivered = a_delivery(2, kind="replay")
+    line = written(a_row(deliveries=(a_delivery(1, status=500, verdict="retry"), delivered)), 117)
+    assert "✗ 500  42 ms" in line
+    assert " replay 200 " in line + " "
 
 
 def test_the_summary_is_safe_and_can_be_hidden() -> None:

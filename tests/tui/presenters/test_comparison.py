@@ -14,12 +14,12 @@ from relay.models import Capture
 from relay.text.safe import visible
 from tests.support.factories import BODY, a_capture
 from tui.gateway.comparison_task import comparison
-from tui.presenters.comparison import ALL, Comparison, Fold, Laid, laid_out
+from tui.presenters.comparison import ALL, Comparison, Fold, Laid, head, laid_out
 
 OTHER = BODY.replace(b"100.50", b"100.5").replace(b"PENDING_WITH_BANK", b"ACCEPTED_BY_BANK")
 OTHER = OTHER.replace(b"b0a1c2d3", b"b0a1c2d4").replace(b"11:59:59", b"11:59:58")
 
-KEYS = {"partner": "]", Fold.INCIDENTAL: "i", Fold.HEADERS: "h", Fold.SAME: "s"}
+KEYS = {Fold.INCIDENTAL: "i", Fold.HEADERS: "h", Fold.SAME: "s"}
 
 
 def of(b: Capture, a: Capture | None = None) -> Comparison:
@@ -73,12 +73,12 @@ def test_the_payload_comes_first() -> None:
 def test_what_it_is_compared_with() -> None:
     """The head names both and what they share, whichever side they are on."""
     found = of(a_capture(2, body=OTHER))
-    head = "#2 POST /webhooks/lean compared with #1, the one before of the same payment   ] other partners"
-    assert [written(each, 120)[0] for each in (found, found.turned())] == [head, head]
-    assert written(found, 60)[:2] == [
-        "#2 POST /webhooks/lean",
-        "compared with #1, the one before of the same payment",
-    ]
+    whole = "#2 POST /webhooks/lean compared with #1, the one before of the same payment"
+    for each in (found, found.turned()):
+        assert "".join(text for text, _ in head(each, 100)) == whole
+    short = "".join(text for text, _ in head(found, 60))
+    assert short == "#2 compared with #1, the one before of the same payment"
+    assert cell_len("".join(text for text, _ in head(found, 20))) == 20
     sides = next(line for line in written(found.turned(), 120) if "│" in line)
     assert sides.index("#2 ") < sides.index("#1 ")
 
@@ -110,10 +110,23 @@ def test_kinds_are_told_where_they_differ() -> None:
     lines = written(of(a_capture(2, body=body)), 120)
     amount = next(line for line in lines if "payload.amount" in line)
     assert amount.split("│")[0].rstrip().endswith("100.50  number")
-    assert amount.rstrip().endswith('"100.50"  string')
-    assert next(line for line in lines if "payload.currency" in line).rstrip().endswith("null  null")
+    assert amount.split("│")[1].strip() == '"100.50"  string, number is documented'
+    currency = next(line for line in lines if "payload.currency" in line)
+    assert currency.split("│")[1].strip().startswith("null  null")
     same_kind = written(of(a_capture(2, body=OTHER)), 120)
     assert not any("number" in line or "string" in line for line in same_kind)
+
+
+def test_what_departs_from_the_documentation_is_named() -> None:
+    """Next to a value stands how it differs from what Lean documents, after its kind."""
+    body = BODY.replace(b"100.50", b'"100.50"').replace(b"PENDING_WITH_BANK", b"PAID")
+    lines = written(of(a_capture(2, body=body)), 120)
+    amount = next(line for line in lines if "payload.amount" in line).split("│")
+    assert amount[0].rstrip().endswith("100.50  number")
+    assert amount[1].rstrip().endswith('"100.50"  string, number is documented')
+    status = next(line for line in lines if "payload.status" in line).split("│")
+    assert status[1].rstrip().endswith('"PAID"  not a known value')
+    assert status[0].rstrip().endswith('"PENDING_WITH_BANK"')
 
 
 def test_same_and_absent() -> None:

@@ -15,7 +15,7 @@ from relay.text.safe import visible
 from tests.support.factories import insert_all, new_log
 from tests.support.payment_journey import INTENT, PAYMENT, an_event, payment_and_intent
 from tui.gateway.journeys import Journeys
-from tui.presenters.journey import MOST_TABS, CaptureJourney, heads, row
+from tui.presenters.journey import MOST_TABS, CaptureJourney, heads, period, row, title
 
 
 def followed(
@@ -53,7 +53,7 @@ def test_worded_as_the_command_does(tmp_path: Path, width: int) -> None:
     )
     assert "payment.updated" in text
     assert "->" not in text
-    assert f"payment {PAYMENT}: 3 captures of 3 types" in " ".join(head(found, width))
+    assert title(found, 200)[0] == f"payment {PAYMENT}: 3 captures of 3 types"
 
 
 @pytest.mark.parametrize("width", [60, 118])
@@ -84,10 +84,14 @@ def test_ids_are_tabs(tmp_path: Path) -> None:
         "intent 7d8def9f-1dd…   payment 37b1f471-0a6…",
         "▸ customer c0ffee00-000…   ] next",
     ]
-    assert f"intent {INTENT}: 3 captures of 3 types   2026" in head(found, 160)[1]
+    assert title(found, 100)[0] == f"intent {INTENT}: 3 captures of 3 types"
+    assert title(found, 60)[0] == "intent 7d8def9f-1dd…: 3 captures of 3 types"
+    assert cell_len(title(found, 20)[0]) == 20
+    assert period(found, 100)[0].startswith("2026")
     (tmp_path / "alone").mkdir()
     alone = followed(tmp_path / "alone", [an_event(1, "payment.created", {"id": PAYMENT})], 1)
-    assert head(alone, 118)[0].startswith(f"payment {PAYMENT}: 1 capture of 1 type")
+    assert title(alone, 118)[0] == f"payment {PAYMENT}: 1 capture of 1 type"
+    assert not any("▸" in line for line in head(alone, 118))
 
 
 def test_more_ids_than_room(tmp_path: Path) -> None:
@@ -109,6 +113,7 @@ def test_hostile_words_are_made_safe(tmp_path: Path) -> None:
     for width in (80, 118):
         for text in (
             *head(found, width),
+            title(found, width)[0],
             *(text for line in row(step, found, width, step.received_at.date()) for text, _ in line),
         ):
             assert visible(text) == text

@@ -15,7 +15,6 @@ from tests.support.factories import BODY, a_capture
 from tests.support.screen import showing, wait_for
 from tui.gateway import comparison_task
 from tui.screens.compare import CompareScreen
-from tui.widgets.side_by_side import SideBySide
 
 OTHER = BODY.replace(b"100.50", b"100.5").replace(b"PENDING_WITH_BANK", b"ACCEPTED_BY_BANK")
 PAYMENT = "5b1f0f0e-7c55-4c0a-9a3e-2f4f6f0a1d01"
@@ -37,10 +36,10 @@ async def test_with_the_one_before_of_its_payment(tmp_path: Path) -> None:
             "the same",
         )
         assert "payload.currency" not in text
-        sides = text.splitlines()[2]
+        sides = text.splitlines()[1]
         assert sides.index("#1 ") < sides.index("#3 ")
         await see.press("x")
-        sides = (await see.shows("#3 payment.updated compared with #1")).splitlines()[2]
+        sides = (await see.shows("#3 payment.updated compared with #1")).splitlines()[1]
         assert sides.index("#3 ") < sides.index("#1 ")
         await see.press("escape")
         await see.shows("3 captures")
@@ -67,7 +66,7 @@ async def test_folds(tmp_path: Path) -> None:
         await see.shows_no("payload.currency")
         lines = see.text().splitlines()
         at = next(number for number, line in enumerate(lines) if "▸ 2 headers" in line)
-        await see.pilot.click(SideBySide, offset=(lines[at].index("headers"), at))
+        await see.pilot.click(offset=(lines[at].index("headers"), at))
         await see.shows("▾ 2 headers differ", "~ host")
 
 

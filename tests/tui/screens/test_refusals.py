@@ -14,7 +14,7 @@ from relay.store.write.changes import REFUSALS_KEPT, add_refusals
 from relay.text.safe import visible
 from tests.support.factories import NOON, a_capture, new_log
 from tests.support.screen import Showing, screen_on, showing, wait_for
-from tui.gateway import Gateway
+from tui.gateway.engine import EngineClient
 from tui.presenters.status import EngineState, Status
 from tui.screens.refusals import RefusalsScreen
 
@@ -55,7 +55,7 @@ async def test_new_ones_come_in(tmp_path: Path) -> None:
     """The cursor goes with the newest until it is moved; then it stays, and `f` goes to the newest again."""
     async with showing(tmp_path, size=(80, 24)) as see:
         await see.press("X")
-        await see.shows("No refusals yet.", "are listed here as")
+        await see.shows("No refusals yet.", "are listed here")
         await add(see, entry(1))
         await see.shows("1 refused", "#1 malformed")
         await add(see, entry(2, "cross-site"))
@@ -120,10 +120,10 @@ async def test_from_the_palette_and_the_status_line(tmp_path: Path, monkeypatch:
     """A click on the count opens it, one beside it copies the URL; the palette has it too."""
     status = Status(engine=EngineState.RUNNING, url="http://127.0.0.1:5326", refusals={"malformed": 7})
 
-    async def asked(self: Gateway) -> Status:
+    async def asked(self: EngineClient) -> Status:
         return status
 
-    monkeypatch.setattr(Gateway, "status", asked)
+    monkeypatch.setattr(EngineClient, "status", asked)
     async with showing(tmp_path) as see:
         text = await see.shows("⊘ 7 refused")
         await see.pilot.click(offset=(text.splitlines()[0].index("⊘") + 3, 0))
