@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from relay.control.exchange import EngineRequest
+from relay.lean.signature_forms import SignatureForm
 from relay.models import Headers
 from relay.models.imports import BundleSecret, ImportedCapture
 
@@ -320,6 +321,17 @@ class TargetTls(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     key: str | None = None
 
 
+class FreshIds(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """New event_ids and timestamps; a body that was signed is signed again."""
+
+    seed: str
+    """Makes the mapping from old ids to new ones: the same for every replay with the same seed."""
+    shift_us: int
+    """Added to each event's timestamp, microseconds."""
+    payload: bool = False
+    """Also new ids inside payloads."""
+
+
 class ReplayRequest(EngineRequest[ReplayStatus], frozen=True, kw_only=True, tag="replay"):
     """Start a replay."""
 
@@ -332,6 +344,10 @@ class ReplayRequest(EngineRequest[ReplayStatus], frozen=True, kw_only=True, tag=
     resign: bool | str = False
     """Whether to sign again, and with which secret; True for the one that signed the capture, else the
     preferred one."""
+    fresh: FreshIds | None = None
+    """None to send ids and times as they came."""
+    signature: SignatureForm | None = None
+    """How to sign every request; None to sign only as `resign` and `fresh` say."""
     times: Annotated[int, msgspec.Meta(ge=1, le=MOST_TIMES)] = 1
     """Rounds through all captures."""
     shuffle: int | None = None
@@ -341,6 +357,9 @@ class ReplayRequest(EngineRequest[ReplayStatus], frozen=True, kw_only=True, tag=
     rate: Annotated[float, msgspec.Meta(gt=0)] | Literal["original"] | None = None
     """Deliveries that begin in a second; or as far apart as the captures came."""
     until_delivered: bool = False
+    retries: Annotated[float, msgspec.Meta(gt=0)] | None = None
+    """Retry on Lean's schedule what is not delivered, its minutes times this; None for one attempt. A retry
+    does not hold up what follows. Excludes `until_delivered`."""
     tls: TargetTls | None = None
     """None for the engine's settings."""
     by: Literal["command", "screen"] = "command"

@@ -64,18 +64,26 @@ def edited(capture: Capture, edits: Edits) -> Capture:
 
 
 def signed(capture: Capture, secret: bytes) -> Capture:
-    """The capture signed again: the header keeps the place and spelling of the old one, or comes last."""
+    """The capture signed again, as `with_signature`."""
+    return with_signature(capture, signature.sign(capture.body, secret))
+
+
+def with_signature(capture: Capture, value: str | None) -> Capture:
+    """The capture with another signature; None removes it.
+
+    The header keeps the place and spelling of the old one, or comes last.
+    """
     name = next((name for name, _ in capture.headers if name.lower() == signature.HEADER), signature.HEADER)
-    value = signature.sign(capture.body, secret)
     return replace(capture, headers=_changed(capture.headers, ((name, value),)))
 
 
 def is_signature_stale(capture: Capture, sent: Capture) -> bool:
     """Whether the body was changed and the signature was not."""
-    return capture.body != sent.body and _signatures(capture) == _signatures(sent) != []
+    return capture.body != sent.body and signatures(capture) == signatures(sent) != []
 
 
-def _signatures(capture: Capture) -> list[str]:
+def signatures(capture: Capture) -> list[str]:
+    """The values of its `lean-signature` headers."""
     return [value for name, value in capture.headers if name.lower() == signature.HEADER]
 
 

@@ -22,7 +22,7 @@ class Expectation:
     """The response expected of each delivery."""
 
     word: str
-    """`200`, `2xx`, `delivered` or `recorded`."""
+    """`200`, `2xx`, `delivered`, `refused` or `recorded`."""
 
     @property
     def meaning(self) -> str:
@@ -39,8 +39,8 @@ class Expectation:
             ValueError: it is not valid.
         """
         word = text.strip().lower()
-        if word not in ("delivered", "recorded") and not _STATUS.fullmatch(word):
-            raise ValueError(f"{text!r} is not a valid expectation; use 200, 2xx, delivered or recorded")
+        if word not in ("delivered", "refused", "recorded") and not _STATUS.fullmatch(word):
+            raise ValueError(f"{text!r} is not a valid expectation; use 200, 2xx, delivered, refused or recorded")
         return cls(word)
 
     def mismatch(self, attempt: Attempt, recorded: Recorded) -> str | None:
@@ -52,6 +52,9 @@ class Expectation:
             if before is None:
                 return "expected the response before this replay, but none is recorded"
             return None if attempt.status == before else f"expected {before}, as before this replay"
+        if self.word == "refused":
+            is_refused = attempt.status is not None and 400 <= attempt.status <= 499
+            return None if is_refused else "expected a refusal, 400 to 499"
         status = str(attempt.status)
         met = status[0] == self.word[0] if self.word.endswith("xx") else status == self.word
         return None if met else f"expected {self.word}"

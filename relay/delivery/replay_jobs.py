@@ -33,7 +33,12 @@ class ReplayJob:
     edited: Capture | str
     """The capture as it is to be sent, or why it cannot be."""
     target: str
-    holds_up: bool = True
+    attempts: int = 0
+    """Made so far."""
+    first_at: datetime | None = None
+    """Start of the first attempt, aware, UTC."""
+    place: asyncio.Semaphore | None = None
+    """Where it holds up another delivery now; None where it does not."""
 
 
 class ReplayJobs:

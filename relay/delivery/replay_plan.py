@@ -36,11 +36,17 @@ class ReplayPlan:
     """Captures are sent as far apart as they were received."""
     until_delivered: bool = False
     """A delivery is retried until its verdict is `delivered`."""
+    retries: float | None = None
+    """A delivery is retried on Lean's schedule, its minutes times this; None for not."""
     timeout_s: float = 300.0
     instance: str
     """Names this engine in `X-Lean-Relay`."""
     is_busy: Callable[[], bool] = lambda: False
     """Whether webhooks are arriving now."""
+
+    @property
+    def is_retried(self) -> bool:
+        return self.until_delivered or self.retries is not None
 
     @property
     def total(self) -> int:

@@ -13,7 +13,7 @@ from array import array
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from time import monotonic
@@ -23,8 +23,10 @@ from relay.delivery.attempt import AttemptConfig, attempt, attempt_record
 from relay.delivery.http.sender import Sender
 from relay.delivery.replay_jobs import ReplayJob, ReplayJobs
 from relay.delivery.replay_plan import Pace, ReplayPlan
+from relay.delivery.replay_retries import WaitingRoom, next_due
 from relay.delivery.replay_writer import ReplayWriter
 from relay.delivery.store_writer import StoreWriter
+from relay.lean.schedule import ANSWER_WITHIN_S
 from relay.models import iso, to_micros
 from relay.store.read.reader import Reader
 from relay.store.write import replays
@@ -46,9 +48,8 @@ ENDED_AT_ONCE = 200
 GIVE_WAY_S = 0.001
 """Extra pause before each delivery while webhooks arrive: a loop that never rests delays their commits."""
 
-RETRY_FIRST_S = 1.0
-RETRY_MOST_S = 15.0
-"""Pauses of `until_delivered`: the first, doubled up to the longest."""
+RETRIES_IN_FLIGHT = 10
+"""Retries on Lean's schedule at once: with a small scale, all of them are due together."""
 
 
 class ReplayRun:
@@ -79,6 +80,10 @@ class ReplayRun:
         self._stop = asyncio.Event()
         self._news = asyncio.Event()
         self._room = asyncio.Semaphore(plan.concurrency)
+        self._retries = asyncio.Semaphore(RETRIES_IN_FLIGHT)
+        self._sending = 0
+        """Attempts that are being made."""
+        self._waiting = WaitingRoom()
         self._in_flight: dict[int, None] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._unreachable: dict[str, str] = {}
@@ -166,10 +171,12 @@ class ReplayRun:
             await pace.wait_for(job.capture)
             if self._plan.is_busy():
                 await asyncio.sleep(GIVE_WAY_S)
+            await self._waiting.fits()
             await self._room.acquire()
+            job.place = self._room
             await self._records.room()
             if job.target in self._unreachable:
-                self._room.release()
+                self._free_place(job)
                 continue
             del self._jobs.queued[job.delivery_id]
             self._in_flight[job.delivery_id] = None
@@ -181,31 +188,65 @@ class ReplayRun:
 
     async def _deliver(self, job: ReplayJob) -> None:
         try:
-            number, pause_s = 1, RETRY_FIRST_S
-            while await self._attempt(job, number, pause_s):
-                await asyncio.sleep(pause_s)
-                number, pause_s = number + 1, min(pause_s * 2, RETRY_MOST_S)
+            due = await self._attempt(job)
+            if due is not None and not self._plan.until_delivered:
+                self._free_place(job)
+                await self._retry_as_lean(job, due)
+                return
+            while due is not None and not await self._is_stopped_by(due):
+                due = await self._attempt(job)
         finally:
             self._free_place(job)
 
-    async def _attempt(self, job: ReplayJob, number: int, pause_s: float) -> bool:
-        """Make one attempt and record it; return whether there is to be another, after so many seconds."""
+    async def _retry_as_lean(self, job: ReplayJob, due: datetime) -> None:
+        """Retry on Lean's schedule, beside the deliveries that follow."""
+        size = len(job.capture.body)
+        self._waiting.enter(size)
+        try:
+            following: datetime | None = due
+            while following is not None and not await self._is_stopped_by(following):
+                await self._retries.acquire()
+                job.place = self._retries
+                following = None if self._stop.is_set() else await self._attempt(job)
+                self._free_place(job)
+        finally:
+            self._waiting.leave(size)
+
+    async def _is_stopped_by(self, due: datetime) -> bool:
+        """Wait until a retry is due; return at once, and True, when the run is cancelled."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout((due - datetime.now(UTC)).total_seconds()):
+                await self._stop.wait()
+        return self._stop.is_set()
+
+    async def _attempt(self, job: ReplayJob) -> datetime | None:
+        """Make one attempt and record it; return when the next one is due, None where there is none."""
         plan = self._plan
+        job.attempts += 1
+        number = job.attempts
         self._begun += number == 1
         self._records.started(job.delivery_id)
-        request, result = await attempt(
-            self._sender,
-            AttemptConfig(to=plan.destinations[job.target], instance=plan.instance, timeout_s=plan.timeout_s),
-            job.capture,
-            job.edited,
-            number=number,
-            overdue=partial(self._overdue, job),
-        )
-        again = plan.until_delivered and request is not None and result.verdict.word != "delivered"
-        if result.target_down and not again:
+        # On Lean's schedule nothing is awaited for longer than Lean waits, so that the next attempt is in time.
+        timeout_s = plan.timeout_s if plan.retries is None else min(plan.timeout_s, ANSWER_WITHIN_S)
+        self._sending += 1
+        try:
+            request, result = await attempt(
+                self._sender,
+                AttemptConfig(to=plan.destinations[job.target], instance=plan.instance, timeout_s=timeout_s),
+                job.capture,
+                job.edited,
+                number=number,
+                overdue=partial(self._overdue, job),
+            )
+        finally:
+            self._sending -= 1
+        job.first_at = job.first_at or result.started_at
+        due: datetime | None = None
+        if request is not None and result.verdict.word != "delivered":
+            due = next_due(plan, number, job.first_at, result.started_at, datetime.now(UTC))
+        if result.target_down and not plan.is_retried:
             self._set_unreachable(job.target, result.error or "no connection")
-        due_at = to_micros(datetime.now(UTC) + timedelta(seconds=pause_s)) if again else None
-        if not again:
+        if due is None:
             del self._in_flight[job.delivery_id]
         stored = job.capture
         sent = stored if request is None or isinstance(job.edited, str) else job.edited
@@ -217,19 +258,19 @@ class ReplayRun:
             ),
             sent_method=None if sent.method == stored.method else sent.method,
             sent_target=None if sent.target == stored.target else sent.target,
-            due_at=due_at,
+            due_at=None if due is None else to_micros(due),
         )
         self._records.ended(record)
-        return again
+        return due
 
     def _overdue(self, job: ReplayJob) -> None:
-        if len(self._tasks) < MOST_IN_FLIGHT and not self._plan.until_delivered:
+        if self._sending < MOST_IN_FLIGHT and not self._plan.until_delivered:
             self._free_place(job)
 
     def _free_place(self, job: ReplayJob) -> None:
-        if job.holds_up:
-            job.holds_up = False
-            self._room.release()
+        if job.place is not None:
+            job.place.release()
+            job.place = None
 
     def _set_unreachable(self, target: str, reason: str) -> None:
         """Send no more to this target."""

@@ -29,9 +29,10 @@ from relay.control.messages import (
 )
 from relay.control.server import Handlers
 from relay.delivery.destinations import destinations, over
-from relay.delivery.edits import edited, is_signature_stale, signed
+from relay.delivery.edits import is_signature_stale
 from relay.delivery.http.request import Destination, build_request, destination
 from relay.delivery.http.sender import Sender
+from relay.delivery.preparation import preparation
 from relay.delivery.replay_plan import ReplayPlan
 from relay.delivery.replay_run import ReplayRun
 from relay.errors import NotFound, RelayError, UsageError
@@ -120,6 +121,8 @@ class Replays:
         return run.status()
 
     async def _plan(self, request: ReplayRequest) -> ReplayPlan:
+        if request.until_delivered and request.retries is not None:
+            raise UsageError("retrying until delivered and on Lean's schedule exclude each other")
         targets = _named(request.to) or self._routes().targets
         if not targets:
             raise UsageError("no target is configured; name one with --to, such as --to :3000")
@@ -146,6 +149,7 @@ class Replays:
             rate=None if request.rate == "original" else request.rate,
             original=request.rate == "original",
             until_delivered=request.until_delivered,
+            retries=request.retries,
             timeout_s=self._settings().timeout_s,
             instance=self._instance,
             is_busy=self._is_busy,
@@ -153,17 +157,11 @@ class Replays:
 
     def _prepare(self, request: ReplayRequest) -> Callable[[Capture], Capture] | None:
         """The changes that the request makes to a capture; reads the secrets if it signs."""
-        edits = request.edits
-        if not request.resign:
-            return None if edits == Edits() else partial(edited, edits=edits)
-        secrets = read_secrets(self._settings(), warn=log.warning)
-        name = preferred_secret(secrets, request.resign if isinstance(request.resign, str) else None)
-
-        def prepare(capture: Capture) -> Capture:
-            own = capture.signed_by if request.resign is True and capture.signed_by in secrets else None
-            return signed(edited(capture, edits), secrets[own or name])
-
-        return prepare
+        signs = bool(request.resign or request.fresh or request.signature)
+        if request.edits == Edits() and not signs:
+            return None
+        secrets = read_secrets(self._settings(), warn=log.warning) if signs else {}
+        return preparation(request, secrets, partial(preferred_secret, secrets))
 
     def _check_no_loops(self, targets: Iterable[str]) -> None:
         public, own = self._settings().public_url, self._url()

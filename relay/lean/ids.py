@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+from relay.text.json_values import path_to
+
 MOST_IDS = 500
 """Limit per event; the most seen were 9 accounts."""
 
@@ -65,6 +67,9 @@ _NAMES: Mapping[str, Of] = {
     "identifier": Of.BANK,
 }
 
+CHOSEN_BY_CALLER = frozenset({"app_user_id"})
+"""Names of ids that are not Lean's: the backend chose them."""
+
 _OWN: tuple[tuple[str, Of], ...] = (
     # The meaning of `id` in the payload of types with this prefix, longest prefix first.
     ("payment_source.beneficiary.", Of.BENEFICIARY),
@@ -84,16 +89,24 @@ def ids_of(event: Any) -> tuple[LeanId, ...]:
     Args:
         event: the JSON value, as returned by `relay.text.json_values.parsed`.
     """
-    if not isinstance(event, dict) or not isinstance(event.get("payload"), dict):
-        return ()
-    type_ = event.get("type")
-    own = own_id(type_) if isinstance(type_, str) else Of.OTHER
     found: dict[tuple[Of, str], LeanId] = {}
-    for each in _ids(event["payload"], own):
+    for each in all_ids(event, MOST_IDS):
         found.setdefault((each.of, each.value), each)
         if len(found) >= MOST_IDS:
             break
     return tuple(found.values())
+
+
+def all_ids(event: Any, most: int | None = None) -> Iterator[LeanId]:
+    """Each id of an event at each of its places, in its order; none of anything but an event. Never raises.
+
+    Args:
+        event: as for `ids_of`.
+        most: how many values of an array are looked at; None for all.
+    """
+    if isinstance(event, dict) and isinstance(event.get("payload"), dict):
+        type_ = event.get("type")
+        yield from _ids(event["payload"], own_id(type_) if isinstance(type_, str) else Of.OTHER, most)
 
 
 def own_id(type_: str) -> Of:
@@ -101,21 +114,21 @@ def own_id(type_: str) -> Of:
     return next((of for beginning, of in _OWN if type_.startswith(beginning)), Of.OTHER)
 
 
-def _ids(payload: Mapping[str, Any], own: Of) -> Iterator[LeanId]:
+def _ids(payload: Mapping[str, Any], own: Of, most: int | None) -> Iterator[LeanId]:
     stack: list[tuple[str, Any]] = [("payload", payload)]
     while stack:
         path, value = stack.pop()
         inner: list[tuple[str, Any]] = []
         if isinstance(value, dict):
             for key, part in value.items():
-                place = f"{path}.{key}"
+                place = path_to(path, key)
                 of = own if place == "payload.id" else _named(key)
                 if of is not None and _is_id(part):
                     yield LeanId(of, part, place)
                 elif isinstance(part, dict | list) and key != "metadata":
                     inner.append((place, part))
         elif isinstance(value, list):
-            inner = [(f"{path}[{index}]", part) for index, part in enumerate(value[:MOST_IDS])]
+            inner = [(f"{path}[{index}]", part) for index, part in enumerate(value[:most])]
         stack.extend(reversed(inner))
 
 

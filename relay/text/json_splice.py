@@ -1,13 +1,13 @@
-"""Replaces one value of a JSON body and keeps every other byte.
+"""Replaces values of a JSON body and keeps every other byte.
 
-Pure. Follows strings and brackets to the value and does not check the rest, so a body with errors elsewhere
+Pure. Follows strings and brackets to the values and does not check the rest, so a body with errors elsewhere
 can be changed too. Of a repeated key the last value counts, as in a filter.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 
 from relay.text.json_scan import UnreadableError, after_space, string_end, value_end
@@ -15,6 +15,9 @@ from relay.text.json_values import leaves, steps
 
 Span = tuple[int, int]
 """Start, and end (exclusive)."""
+
+Steps = tuple[str | int, ...]
+"""Keys and indices, as `relay.text.json_values.steps` reads them."""
 
 NO_JSON = "the body is not JSON, so no value can be changed"
 
@@ -34,35 +37,75 @@ def splice(body: bytes, path: str, value: str) -> bytes:
     Raises:
         ValueError: the path does not exist (names similar ones), or the body is not JSON.
     """
+    place = steps(path)
     try:
-        start, end = _place(body, path)
+        found = spans(body, (place,))
     except UnreadableError:
         raise ValueError(NO_JSON) from None
-    return b"".join((body[:start], value.encode("utf-8"), body[end:]))
+    if place not in found:
+        raise ValueError(_leads_nowhere(body, path))
+    return replaced(body, {found[place]: value.encode("utf-8")})
 
 
-def _place(body: bytes, path: str) -> Span:
+def replaced(body: bytes, values: Mapping[Span, bytes]) -> bytes:
+    """The body with other bytes at positions that do not overlap."""
+    parts: list[bytes] = []
+    at = 0
+    for (start, end), value in sorted(values.items()):
+        parts += (body[at:start], value)
+        at = end
+    return b"".join((*parts, body[at:]))
+
+
+def spans(body: bytes, places: Iterable[Steps]) -> dict[Steps, Span]:
+    """Positions of the values at these places and of all values around them; absent places are left out.
+
+    Raises:
+        UnreadableError: the body is not JSON as far as it was read.
+    """
     start = after_space(body, 0)
-    span = (start, value_end(body, start))
-    for step in steps(path):
-        inside = _item(body, span[0], step) if isinstance(step, int) else _member(body, span[0], step)
-        if inside is None:
-            raise ValueError(_leads_nowhere(body, path))
-        span = inside
-    return span
-
-
-def _member(body: bytes, at: int, key: str) -> Span | None:
-    """Position of a key's last value in the object at `at`; None if absent."""
-    if body[at : at + 1] != b"{":
-        return None
-    found = None
-    plain = json.dumps(key, ensure_ascii=False).encode("utf-8", "surrogatepass")
-    for name, span in _members(body, at):
-        written = body[name[0] : name[1]]
-        if written == plain or (b"\\" in written and _says(written, key)):
-            found = span
+    found: dict[Steps, Span] = {(): (start, value_end(body, start))}
+    stack: list[tuple[Steps, _Tree]] = [((), _tree(places))]
+    while stack:
+        place, inner = stack.pop()
+        for step, span in _inside(body, found[place][0], inner):
+            found[*place, step] = span
+        stack += [((*place, step), below) for step, below in inner.items() if below and (*place, step) in found]
     return found
+
+
+_Tree = dict[str | int, "_Tree"]
+
+
+def _tree(places: Iterable[Steps]) -> _Tree:
+    root: _Tree = {}
+    for place in places:
+        node = root
+        for step in place:
+            node = node.setdefault(step, {})
+    return root
+
+
+def _inside(body: bytes, at: int, wanted: Mapping[str | int, object]) -> Iterator[tuple[str | int, Span]]:
+    """Positions of the wanted values in the object or array at `at`, in its order."""
+    if body[at : at + 1] == b"[":
+        last = max((step for step in wanted if isinstance(step, int)), default=-1)
+        for index, span in zip(range(last + 1), _items(body, at), strict=False):
+            if index in wanted:
+                yield index, span
+    elif body[at : at + 1] == b"{":
+        keys = {_written(step): step for step in wanted if isinstance(step, str)}
+        for name, span in _members(body, at) if keys else ():
+            written = body[name[0] : name[1]]
+            key = keys.get(written)
+            if key is None and b"\\" in written:
+                key = next((one for one in keys.values() if _says(written, one)), None)
+            if key is not None:
+                yield key, span
+
+
+def _written(key: str) -> bytes:
+    return json.dumps(key, ensure_ascii=False).encode("utf-8", "surrogatepass")
 
 
 def _says(written: bytes, key: str) -> bool:
@@ -70,12 +113,6 @@ def _says(written: bytes, key: str) -> bool:
         return bool(json.loads(written) == key)
     except ValueError:
         return False
-
-
-def _item(body: bytes, at: int, index: int) -> Span | None:
-    if body[at : at + 1] != b"[":
-        return None
-    return next((span for number, span in enumerate(_items(body, at)) if number == index), None)
 
 
 def _members(body: bytes, at: int) -> Iterator[tuple[Span, Span]]:

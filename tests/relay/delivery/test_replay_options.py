@@ -29,7 +29,7 @@ from tui.presenters.replay import ReplayForm, options, replay_request
         ("rate", "inf", "is not a valid rate"),
         ("rate", "nan", "is not a valid rate"),
         ("shuffle", "x", "is not a valid seed; use a whole number"),
-        ("expect", "ok", "200, 2xx, delivered or recorded"),
+        ("expect", "ok", "200, 2xx, delivered, refused or recorded"),
     ],
 )
 def test_command_and_screen_refuse_the_same(option: str, text: str, reason: str) -> None:
@@ -75,6 +75,15 @@ def test_ranges_hold_exactly_the_ids(ids: set[int]) -> None:
     ranges = id_ranges(ids)
     assert [number for first, last in ranges for number in range(first, last + 1)] == sorted(ids)
     assert all(before[1] + 1 < after[0] for before, after in pairwise(ranges))
+
+
+@pytest.mark.parametrize(
+    ("status", "is_refused"), [(400, True), (499, True), (399, False), (500, False), (None, False)]
+)
+def test_a_refusal_is_400_to_499(status: int | None, is_refused: bool) -> None:
+    """Nothing else is one: no failure, and no missing response."""
+    mismatch = Expectation.read("refused").mismatch(an_attempt(status=status), lambda capture, target: None)
+    assert (mismatch is None) == is_refused
 
 
 def test_responses_are_compared_one_by_one() -> None:

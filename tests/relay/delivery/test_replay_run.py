@@ -28,7 +28,7 @@ from relay.control.messages import (
     ReplayStatus,
     StatusRequest,
 )
-from relay.delivery import attempt, replay_run, replay_writer
+from relay.delivery import attempt, replay_retries, replay_run, replay_writer
 from relay.engine import access, engine
 from relay.errors import Exit, NotFound, RelayError, UsageError
 from relay.lean.signature import sign
@@ -603,7 +603,7 @@ async def test_at_a_rate_or_as_far_apart_as_they_came(tmp_path: Path) -> None:
 
 async def test_until_delivered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each is tried again, in order, until it is answered as Lean wants; an absent target is waited for."""
-    monkeypatch.setattr(replay_run, "RETRY_FIRST_S", 0.01)
+    monkeypatch.setattr(replay_retries, "FIRST_S", 0.01)
     asked = 0
 
     def behave(there: Backend, wire: Wire) -> None:
@@ -634,6 +634,57 @@ async def test_until_delivered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         ("ended", "interrupted: cancelled"),
         ("ended", "not sent: cancelled"),
     ]
+
+
+async def test_retried_on_lean_s_schedule(tmp_path: Path) -> None:
+    """What is not delivered is sent again on the clock, holds up nothing, and is given up after the seventh."""
+    asked: dict[int, int] = {}
+
+    def behave(there: Backend, wire: Wire) -> None:
+        number = int(there.take(wire).split(b";capture=")[1].split(b"\r\n")[0])
+        asked[number] = asked.get(number, 0) + 1
+        is_good = number == 2 or (number == 1 and asked[number] == 3)
+        status = b"200 OK" if is_good else b"500 No"
+        wire.send(b"HTTP/1.1 %s\r\nContent-Length: 0\r\nConnection: close\r\n\r\n" % status)
+
+    with backend(behave) as there:
+        settings = settings_for(tmp_path)
+        order = ReplayRequest(ranges=((1, 3),), to=(f":{there.port}",), retries=0.00001)
+        progress = await replayed(settings, order)
+        assert order_of(there)[:3] != [1, 1, 1], "the next are not held up"
+    assert (progress.state, progress.delivered, progress.failed) == ("ended", 2, 1)
+    assert asked == {1: 3, 2: 1, 3: 7}
+    found = rows(
+        settings.db,
+        "SELECT capture_id, number, verdict FROM attempts JOIN deliveries ON deliveries.id = delivery_id"
+        " ORDER BY capture_id, attempts.id",
+    )
+    assert found == [
+        (1, 1, "retry"),
+        (1, 2, "retry"),
+        (1, 3, "delivered"),
+        (2, 1, "delivered"),
+        *((3, number, "retry") for number in range(1, 8)),
+    ]
+    assert {state for _, _, state, _ in deliveries(settings)} == {"ended"}
+
+
+async def test_a_pause_before_a_retry_ends_with_its_run(tmp_path: Path) -> None:
+    """An hour's pause ends at once on a cancel, and so does the wait for a target that is away."""
+    settings = settings_for(tmp_path)
+    order = ReplayRequest(ranges=((1, 3),), to=(f":{free_port()}",), retries=60.0)
+    async with access.connect(settings) as send:
+        run = await send(order)
+        await until(lambda: len(rows(settings.db, "SELECT 1 FROM attempts")) == 3, "the first attempts")
+        assert rows(settings.db, "SELECT DISTINCT state FROM deliveries") == [("queued",)]
+        await send(CancelRequest(run=run.run))
+        progress = await ended(send, run)
+    assert (progress.state, progress.tried, progress.done) == ("cancelled", 3, 0)
+    assert rows(settings.db, "SELECT DISTINCT state, reason FROM deliveries") == [
+        ("ended", "interrupted: cancelled")
+    ]
+    with pytest.raises(UsageError, match="exclude each other"):
+        await replayed(settings, with_(order, until_delivered=True))
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.lean.catalogue import catalogue
-from relay.lean.ids import MOST_IDS, Of, ids_of, own_id
+from relay.lean.ids import MOST_IDS, Of, all_ids, ids_of, own_id
 from relay.lean.samples import Sampler
 from relay.text.json_values import parsed
 from tests.support import strategies
@@ -61,6 +61,17 @@ def test_what_the_caller_put_in_is_no_id_of_lean_s() -> None:
     """`metadata` may hold anything, also a customer_id of another system."""
     event = {"type": "payment.updated", "payload": {"metadata": {"customer_id": "x"}, "some_id": "y"}}
     assert [(each.of, each.value) for each in ids_of(event)] == [(Of.OTHER, "y")]
+
+
+def test_each_place_of_an_id() -> None:
+    """An id that occurs twice has two places, and each path can be read back."""
+    event = {"type": "a", "payload": {"x_id": "1", "odd key": {"x_id": "1"}, "list": [{"y_id": "2"}]}}
+    assert [each.path for each in all_ids(event)] == [
+        "payload.x_id",
+        'payload["odd key"].x_id',
+        "payload.list[0].y_id",
+    ]
+    assert len(ids_of(event)) == 2
 
 
 def test_it_is_bounded() -> None:
