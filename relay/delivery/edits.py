@@ -25,9 +25,43 @@ def parse_header(text: str) -> tuple[str, str | None]:
     name, colon, value = text.partition(":")
     if not colon or not name.strip():
         raise ValueError(f"{text!r} is not a valid header; use 'Name: value', or 'Name:' to remove it")
-    name, value = name.strip(), os.fsencode(value.strip(" \t")).decode("latin-1")
+    name, value = name.strip(), _latin1(value)
     check_header(name, value)
     return name, value or None
+
+
+def parse_method(text: str) -> str | None:
+    """Read a method into `Edits.method`; None for an empty text.
+
+    Raises:
+        ValueError: it is not a valid method.
+    """
+    method = _latin1(text)
+    try:
+        OutgoingRequest(method=method or "GET", target="/", headers=(("Host", "a"),), body=b"")
+    except ValueError:
+        raise ValueError(f"{text!r} is not a valid method; use one such as POST or PUT") from None
+    return method or None
+
+
+def parse_path(text: str) -> str | None:
+    """Read a path, with or without a query, into `Edits.target`; None for an empty text.
+
+    Raises:
+        ValueError: it is not a valid path.
+    """
+    path = _latin1(text)
+    try:
+        if path and not path.startswith("/"):
+            raise ValueError
+        OutgoingRequest(method="GET", target=path or "/", headers=(("Host", "a"),), body=b"")
+    except ValueError:
+        raise ValueError(f"{text!r} is not a valid path; use one such as /webhooks/lean?a=1") from None
+    return path or None
+
+
+def _latin1(text: str) -> str:
+    return os.fsencode(text.strip(" \t")).decode("latin-1")
 
 
 def check_header(name: str, value: str) -> None:

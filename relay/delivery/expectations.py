@@ -10,6 +10,9 @@ from relay.models import Attempt
 
 _STATUS = re.compile(r"[1-5](?:[0-9]{2}|xx)", re.IGNORECASE)
 
+WORDS = ("2xx", "delivered", "refused", "recorded")
+"""What can be expected beside a status."""
+
 NAMED = 10
 """Captures whose responses are not as expected, by name."""
 
@@ -40,7 +43,9 @@ class Expectation:
         """
         word = text.strip().lower()
         if word not in ("delivered", "refused", "recorded") and not _STATUS.fullmatch(word):
-            raise ValueError(f"{text!r} is not a valid expectation; use 200, 2xx, delivered, refused or recorded")
+            raise ValueError(
+                f"{text!r} is not a valid expectation; use 200, 2xx, delivered, refused or recorded"
+            )
         return cls(word)
 
     def mismatch(self, attempt: Attempt, recorded: Recorded) -> str | None:

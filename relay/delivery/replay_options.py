@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Literal, TypeVar
 
-from relay.control.messages import MOST_CONCURRENT, MOST_TIMES, Edits, ReplayRequest, TargetTls, id_ranges
-from relay.delivery.edits import parse_header
+from relay.control.messages import (
+    MOST_CONCURRENT,
+    MOST_TIMES,
+    Edits,
+    FreshIds,
+    ReplayRequest,
+    TargetTls,
+    id_ranges,
+)
+from relay.delivery.edits import parse_header, parse_method, parse_path
 from relay.delivery.expectations import Expectation
 from relay.lean.set_value import parse_splice
 from relay.text.targets import target_url
@@ -36,7 +45,7 @@ class ReplayOptions:
     to: tuple[str, ...]
     """Targets as they were written; none: those that each capture is routed to."""
     edits: Edits
-    """Of --set and --header."""
+    """Of --set, --header, --method and --path."""
     times: int
     concurrency: int
     rate: Rate
@@ -44,6 +53,8 @@ class ReplayOptions:
     """Seeds a random order; None for the order in which the captures came."""
     expected: Expectation | None
     until_delivered: bool
+    fresh_ids: bool
+    fresh_payload_ids: bool
 
     @classmethod
     def read(
@@ -52,12 +63,16 @@ class ReplayOptions:
         to: Sequence[str] = (),
         set: Sequence[str] = (),
         header: Sequence[str] = (),
+        method: str = "",
+        path: str = "",
         times: str = "1",
         concurrency: str = "1",
         rate: str = "",
         shuffle: str = "",
         expect: str = "",
         until_delivered: bool = False,
+        fresh_ids: bool = False,
+        fresh_payload_ids: bool = False,
     ) -> ReplayOptions:
         """The options from their texts, each named as its flag; an empty text is an option not given.
 
@@ -67,6 +82,8 @@ class ReplayOptions:
         options = cls(
             to=tuple(_read("to", _target, text) for text in to),
             edits=Edits(
+                method=_read("method", parse_method, method),
+                target=_read("path", parse_path, path),
                 set=tuple(_read("set", parse_splice, text) for text in set),
                 header=tuple(_read("header", parse_header, text) for text in header),
             ),
@@ -76,12 +93,28 @@ class ReplayOptions:
             shuffle=_read("shuffle", _seed, shuffle),
             expected=_read("expect", Expectation.read, expect) if expect.strip() else None,
             until_delivered=until_delivered,
+            fresh_ids=fresh_ids or fresh_payload_ids,
+            fresh_payload_ids=fresh_payload_ids,
         )
         if options.shuffle is not None and options.rate == "original":
             raise OptionError("shuffle", "a random order and the original pace exclude each other")
         if until_delivered and options.expected is not None:
             raise OptionError("expect", "retrying until delivered and an expectation exclude each other")
         return options
+
+    def fresh(self, newest_at: datetime | None, now: datetime, seed: str) -> FreshIds | None:
+        """The fresh ids of a request; None where none are wanted.
+
+        Times move by whole seconds, so that the events keep their distances in any notation.
+
+        Args:
+            newest_at: the newest timestamp among the events, which becomes `now`; None where none has one.
+            seed: makes the mapping of ids.
+        """
+        if not self.fresh_ids:
+            return None
+        seconds = 0 if newest_at is None else (now - newest_at) // timedelta(seconds=1)
+        return FreshIds(seed=seed, shift_us=seconds * 1_000_000, payload=self.fresh_payload_ids)
 
     def request(
         self,
@@ -90,18 +123,21 @@ class ReplayOptions:
         by: Literal["command", "screen"],
         edits: Edits | None = None,
         resign: bool | str = False,
+        fresh: FreshIds | None = None,
         tls: TargetTls | None = None,
     ) -> ReplayRequest:
         """The engine's message that replays captures with these options.
 
         Args:
             edits: in place of those of the options.
+            fresh: of `fresh`.
         """
         return ReplayRequest(
             ranges=tuple(id_ranges(ids)),
             to=self.to,
             edits=self.edits if edits is None else edits,
             resign=resign,
+            fresh=fresh,
             times=self.times,
             shuffle=self.shuffle,
             concurrency=self.concurrency,

@@ -175,7 +175,7 @@ class ReplayRun:
             await self._room.acquire()
             job.place = self._room
             await self._records.room()
-            if job.target in self._unreachable:
+            if self._stop.is_set() or job.target in self._unreachable:
                 self._free_place(job)
                 continue
             del self._jobs.queued[job.delivery_id]
@@ -226,7 +226,7 @@ class ReplayRun:
         number = job.attempts
         self._begun += number == 1
         self._records.started(job.delivery_id)
-        # On Lean's schedule nothing is awaited for longer than Lean waits, so that the next attempt is in time.
+        # On Lean's schedule nothing is awaited for longer than Lean waits, so that the next one is in time.
         timeout_s = plan.timeout_s if plan.retries is None else min(plan.timeout_s, ANSWER_WITHIN_S)
         self._sending += 1
         try:

@@ -127,15 +127,11 @@ def _alphabets(text: str) -> list[str]:
         is_hex = set(plain) <= set(hex_digits) and not set(plain) <= set(string.digits)
         if is_hex and len(plain) >= _LEAST_HEX:
             return [hex_digits if character in hex_digits else "" for character in text]
-    return [
-        next((alphabet for alphabet in _ALPHABETS if character in alphabet), "") for character in text
-    ]
+    return [next((alphabet for alphabet in _ALPHABETS if character in alphabet), "") for character in text]
 
 
 def _digest(seed: str, text: str) -> bytes:
-    return hmac.digest(
-        seed.encode("utf-8", "surrogatepass"), text.encode("utf-8", "surrogatepass"), "sha256"
-    )
+    return hmac.digest(seed.encode("utf-8", "surrogatepass"), text.encode("utf-8", "surrogatepass"), "sha256")
 
 
 def _text(written: bytes) -> str | None:

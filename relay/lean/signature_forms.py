@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hmac
 import re
-import string
 from enum import StrEnum
 from secrets import token_bytes
 
@@ -35,7 +34,7 @@ class SignatureForm(StrEnum):
     GOOD = "good"
     NONE = "none"
     """Without a signature."""
-    WRONG_SECRET = "wrong-secret"
+    WRONG_SECRET = "wrong-secret"  # noqa: S105 - no password
     OTHER_BODY = "other-body"
     """The right signature of another body."""
     CHANGED_BYTE = "changed-byte"

@@ -70,7 +70,9 @@ def spans(body: bytes, places: Iterable[Steps]) -> dict[Steps, Span]:
         place, inner = stack.pop()
         for step, span in _inside(body, found[place][0], inner):
             found[*place, step] = span
-        stack += [((*place, step), below) for step, below in inner.items() if below and (*place, step) in found]
+        stack += [
+            ((*place, step), below) for step, below in inner.items() if below and (*place, step) in found
+        ]
     return found
 
 

@@ -9,29 +9,26 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
+from secrets import token_hex
+from typing import Any
 
 import click
 import msgspec
 
 from relay.cli.context import Invocation, run_async, shared_options
 from relay.cli.json_lines import print_json
-from relay.cli.listen.options import target_tls, target_tls_options
+from relay.cli.listen.options import target_tls
 from relay.cli.option_rules import exclude, needs
-from relay.cli.output import FilterCommand, reveal_option, write_bytes
+from relay.cli.output import write_bytes
 from relay.cli.replay.editor import edited_by_hand
 from relay.cli.replay.follow import ReplayOutput, follow
+from relay.cli.replay.options import ANY, ReplayCommand, replay_options
 from relay.cli.replay.stop import only as stop_only
 from relay.cli.replay.stop import stop as stop_replays
 from relay.config import Settings
-from relay.control.messages import (
-    MOST_CONCURRENT,
-    MOST_TIMES,
-    Edits,
-    Preview,
-    PreviewRequest,
-    ReplayRequest,
-)
+from relay.control.messages import Edits, FreshIds, Preview, PreviewRequest, ReplayRequest
 from relay.delivery.edits import edited, is_signature_stale
 from relay.delivery.replay_options import OptionError, ReplayOptions
 from relay.delivery.replay_plan import rounds
@@ -39,97 +36,25 @@ from relay.engine import access
 from relay.errors import NotFound, UsageError
 from relay.models import Capture, body_as_json
 from relay.store.read.reader import Reader
+from relay.store.read.replayed import replayed_events
 from relay.store.read.selection import fetched, select_ids
 from relay.text.export import http_bytes
 from relay.text.local_time import now
 from relay.text.safe import mask_headers, visible
 
-ANY = "\0"
-"""`--resign` without a name."""
 
-
-@click.command("replay", cls=FilterCommand)
+@click.command("replay", cls=ReplayCommand)
 @click.argument("selection", nargs=-1)
-@click.option(
-    "--to", multiple=True, metavar="TARGET", help="Send to :3000, localhost:3000/hook or a URL instead."
-)
-@click.option("--edit", "by_hand", is_flag=True, help="Edit the request in $EDITOR first; one capture only.")
-@click.option(
-    "--set",
-    "changes",
-    multiple=True,
-    metavar="PATH=VALUE",
-    help="Change a value of the JSON body and no other byte: payload.amount=100.50. VALUE is JSON if it "
-    "parses as JSON, else text. Repeatable; a path that does not exist is an error.",
-)
-@click.option(
-    "--header",
-    "headers",
-    multiple=True,
-    metavar="'NAME: VALUE'",
-    help="Replace or add a header; 'NAME:' removes it. Repeatable.",
-)
-@click.option(
-    "--resign",
-    is_flag=False,
-    flag_value=ANY,
-    metavar="[NAME]",
-    help="Sign again with the secret of this name; default the one that signed the capture, else sandbox, "
-    "default or the first.",
-)
-@click.option(
-    "--times", default="1", metavar="N", help=f"Send all of them N times, up to {MOST_TIMES:,}.  [1]"
-)
-@click.option(
-    "--shuffle", default="", metavar="SEED", help="Send in random order; the same seed gives the same order."
-)
-@click.option(
-    "--rate",
-    default="",
-    metavar="N/original",
-    help="Deliveries per second, or original: the intervals at which the captures came.",
-)
-@click.option(
-    "--concurrency",
-    default="1",
-    metavar="N",
-    help=f"Maximum deliveries in flight, up to {MOST_CONCURRENT}; 1 keeps them in order.  [1]",
-)
-@click.option(
-    "--until-delivered", is_flag=True, help="Retry each delivery every 1 to 15 s until it gets a 200."
-)
-@click.option("--dry-run", is_flag=True, help="Print the requests that would be sent, and send nothing.")
-@click.option(
-    "--expect",
-    default="",
-    metavar="STATUS/2xx/delivered/recorded",
-    help="Exit 3 if a response differs; recorded: from the last response to this capture before.",
-)
-@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
-@click.option(
-    "--stop",
-    metavar="ID/all",
-    help="Stop a running replay, no matter who started it; `status` names them.",
-)
-@target_tls_options
-@reveal_option
+@replay_options
 @shared_options
 @click.pass_obj
 def replay_command(
     invocation: Invocation,
+    /,
     selection: tuple[str, ...],
-    to: tuple[str, ...],
     by_hand: bool,
-    changes: tuple[str, ...],
-    headers: tuple[str, ...],
     resign: str | None,
-    times: str,
-    shuffle: str,
-    rate: str,
-    concurrency: str,
-    until_delivered: bool,
     dry_run: bool,
-    expect: str,
     yes: bool,
     stop: str | None,
     insecure: bool | None,
@@ -137,6 +62,7 @@ def replay_command(
     target_cert: Path | None,
     target_key: Path | None,
     reveal: bool,
+    **written: Any,
 ) -> None:
     """Send captures again: `replay latest`, `replay 12..20 --to :3000`, `replay verdict:retry`.
 
@@ -158,34 +84,26 @@ def replay_command(
     exclude("--dry-run", "--expect")
     needs("--reveal", "--dry-run", "--json")
     try:
-        options = ReplayOptions.read(
-            to=to,
-            set=changes,
-            header=headers,
-            times=times,
-            concurrency=concurrency,
-            rate=rate,
-            shuffle=shuffle,
-            expect=expect,
-            until_delivered=until_delivered,
-        )
+        options = ReplayOptions.read(**written)
     except OptionError as error:
-        raise UsageError(f"--{error.option}: {error}") from error
+        raise UsageError(f"--{error.option.replace('_', '-')}: {error}") from error
     edits = options.edits
     settings = invocation.settings()
     with Reader(settings.db) as reader:
         ids = list(select_ids(reader, selection, now()))
         if by_hand:
             edits = _by_hand(reader, ids, edits)
+        signs = resign is not None
         stale = _stale(reader, ids, edits) if edits.change_body else 0
         request = options.request(
             ids,
             by="command",
             edits=edits,
-            resign=resign is not None if resign in (None, ANY) else str(resign),
+            resign=signs if resign in (None, ANY) else str(resign),
+            fresh=_fresh_ids(reader, ids, options, settings, signs=signs) if options.fresh_ids else None,
             tls=target_tls(insecure, target_ca, target_cert, target_key),
         )
-        if stale and resign is None:
+        if stale and not signs and not options.fresh_ids:
             which = "the body is" if len(ids) == 1 else f"{stale} of the bodies are"
             _say(
                 f"{which} changed but not signed again, so the signature will not verify; "
@@ -196,7 +114,7 @@ def replay_command(
             return
         if len(ids) * options.times > 1 and not yes:
             _confirm(settings, ids, request)
-        output = ReplayOutput(invocation, settings, reader, options.expected, reveal=reveal)
+        output = ReplayOutput(invocation, settings, reader, request, options.expected, reveal=reveal)
         replay, interrupted = run_async(follow(settings, request, reader, output.print_attempt))
         output.finish(replay, interrupted=interrupted)
 
@@ -222,6 +140,21 @@ def _edited(capture: Capture, edits: Edits) -> Capture:
 def _stale(reader: Reader, ids: Sequence[int], edits: Edits) -> int:
     """Check that the edits fit every capture, and count the signatures that they make invalid."""
     return sum(is_signature_stale(capture, _edited(capture, edits)) for capture in fetched(reader, ids))
+
+
+def _fresh_ids(
+    reader: Reader, ids: Sequence[int], options: ReplayOptions, settings: Settings, *, signs: bool
+) -> FreshIds | None:
+    """The fresh ids of this replay; says on stderr what they do not change, and what is not signed again."""
+    events = replayed_events(reader, ids, {source.name for source in settings.secrets})
+    if events.without_id:
+        _say(f"{events.without_id} of {events.captures} webhooks have no event_id, so they get no new one")
+    if events.not_signable and not signs:
+        _say(
+            f"{events.not_signable} of {events.captures} webhooks are signed with a secret that is not "
+            "configured, so their signatures will not verify; name one with --resign"
+        )
+    return options.fresh(events.newest_at, datetime.now(UTC), token_hex(8))
 
 
 def _confirm(settings: Settings, ids: Sequence[int], request: ReplayRequest) -> None:

@@ -24,6 +24,7 @@ from relay.errors import CheckFailed, RelayError, Unreachable
 from relay.models import AttemptEvent
 from relay.store.read import attempts
 from relay.store.read.reader import Reader
+from relay.store.read.replayed import was_delivered_before
 from relay.text.captures import attempt_outcome, event_or_request
 from relay.text.safe import visible
 
@@ -103,6 +104,7 @@ class ReplayOutput:
         invocation: Invocation,
         settings: Settings,
         reader: Reader,
+        request: ReplayRequest,
         expected: Expectation | None,
         *,
         reveal: bool,
@@ -113,11 +115,19 @@ class ReplayOutput:
         self._reveal = reveal
         self._check = None if expected is None else ExpectationCheck(expected, attempts.status_before(reader))
         self._unsent = 0
+        self._before = reader.newest_attempt_id()
+        self._all_repeats = request.fresh is None
+        """Whether everything sent so far had been answered 200 by its target before this replay."""
 
     def print_attempt(self, followed: AttemptEvent, replay: ReplayStatus) -> None:
         """Print one attempt as a line on stdout."""
         attempt = followed.attempt
         self._unsent += attempt.outcome in NOT_SENT
+        self._all_repeats = (
+            self._all_repeats
+            and attempt.sent_body is None
+            and was_delivered_before(self._reader, followed, self._before)
+        )
         why_not = None if self._check is None else self._check.add(attempt)
         if self._invocation.json:
             met = None if self._check is None else why_not is None
@@ -140,6 +150,8 @@ class ReplayOutput:
             print_json({"kind": "replay", **fields_of(replay), "not_as_expected": unmet})
         elif replay.total > 1:
             click.echo(f"lean-relay: {summary(replay)}", err=True)
+        if self._all_repeats and replay.done and replay.state == ReplayState.ENDED:
+            click.echo(f"lean-relay: {repeats_words(replay)}", err=True)
         if interrupted:
             raise click.Abort
         sent = f"{replay.tried} of {replay.total} were attempted"
@@ -153,6 +165,15 @@ class ReplayOutput:
             raise CheckFailed(self._check.mismatches, word="not-as-expected")
         if self._unsent:
             raise RelayError(f"{self._unsent} of {replay.total} could not be sent", word="not-sent")
+
+
+def repeats_words(replay: ReplayStatus) -> str:
+    """Why a replay of repeats alone may prove nothing."""
+    which = "the body is a repeat" if replay.done == 1 else "all bodies are repeats"
+    return (
+        f"{which} of what this target answered 200 to before; a backend that dedupes does nothing; "
+        "add --fresh-ids"
+    )
 
 
 def answer_line(followed: AttemptEvent, why_not: str | None, *, name_target: bool) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -9,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.control.messages import id_ranges
+from relay.control.messages import Edits, FreshIds, id_ranges
 from relay.delivery.expectations import Expectation, ExpectationCheck
 from relay.delivery.replay_options import OptionError, ReplayOptions
-from tests.support.factories import an_attempt
+from tests.support.factories import NOON, an_attempt
 from tui.presenters.replay import ReplayForm, options, replay_request
 
 
@@ -56,6 +57,34 @@ def test_options_that_exclude_each_other(values: dict[str, Any], option: str) ->
     with pytest.raises(OptionError, match="exclude each other") as raised:
         ReplayOptions.read(**values)
     assert raised.value.option == option
+
+
+@pytest.mark.parametrize(
+    ("option", "text", "reason"),
+    [
+        ("method", "PO ST", "'PO ST' is not a valid method"),
+        ("path", "hook", "'hook' is not a valid path; use one such as /webhooks"),
+        ("path", "/a b", "'/a b' is not a valid path"),
+        ("path", "http://x/", "is not a valid path"),
+    ],
+)
+def test_method_and_path(option: str, text: str, reason: str) -> None:
+    """Either is read as it will be sent; what cannot be sent is refused."""
+    with pytest.raises(OptionError, match=reason):
+        ReplayOptions.read(**{option: text})  # type: ignore[arg-type]
+    edits = ReplayOptions.read(method="PUT", path="/h\xe9?a=1").edits
+    assert (edits.method, edits.target) == ("PUT", "/h\xc3\xa9?a=1")
+    assert ReplayOptions.read().edits == Edits()
+
+
+def test_fresh_ids() -> None:
+    """Times move by whole seconds until the newest event is now; payload ids include the event's own."""
+    now = NOON + timedelta(seconds=3.7)
+    assert ReplayOptions.read().fresh(NOON, now, "s") is None
+    assert ReplayOptions.read(fresh_ids=True).fresh(NOON, now, "s") == FreshIds(seed="s", shift_us=3_000_000)
+    options = ReplayOptions.read(fresh_payload_ids=True)
+    assert options.fresh(None, now, "s") == FreshIds(seed="s", shift_us=0, payload=True)
+    assert options.fresh(now, NOON, "s") == FreshIds(seed="s", shift_us=-4_000_000, payload=True)
 
 
 def test_command_and_screen_ask_for_the_same() -> None:

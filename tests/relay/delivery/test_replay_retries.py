@@ -25,7 +25,15 @@ def seconds(plan: ReplayPlan, attempts: int) -> float | None:
 
 def test_when_each_is_due() -> None:
     """On Lean's schedule, scaled and at most six times; until delivered for ever; otherwise not at all."""
-    assert [seconds(a_plan(retries=0.5), each) for each in range(1, 8)] == [30, 60, 150, 300, 1800, 5400, None]
+    assert [seconds(a_plan(retries=0.5), each) for each in range(1, 8)] == [
+        30,
+        60,
+        150,
+        300,
+        1800,
+        5400,
+        None,
+    ]
     assert [seconds(a_plan(until_delivered=True), each) for each in (1, 2, 3, 5, 9999)] == [1, 2, 4, 15, 15]
     assert seconds(a_plan(), 1) is None
 

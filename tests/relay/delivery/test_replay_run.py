@@ -637,7 +637,7 @@ async def test_until_delivered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 async def test_retried_on_lean_s_schedule(tmp_path: Path) -> None:
-    """What is not delivered is sent again on the clock, holds up nothing, and is given up after the seventh."""
+    """What is not delivered is sent again on the clock, holds up nothing, and ends with the seventh."""
     asked: dict[int, int] = {}
 
     def behave(there: Backend, wire: Wire) -> None:

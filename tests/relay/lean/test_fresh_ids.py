@@ -61,7 +61,7 @@ def test_ids_in_payloads_join_as_before() -> None:
 
 @pytest.mark.parametrize(
     "old",
-    ["evt-1", "evt_0042", "A", "7", "Zz9 é", "0" * 32, "deadbeef" * 4, "DEADBEEF" * 4, "a" * 200],
+    ["evt-1", "evt_0042", "A", "7", "Zz9 é", "0" * 32, "deadbeef" * 4, "DEADBEEF" * 4, "q" * 200],
 )
 def test_another_id_keeps_its_form(old: str) -> None:
     """Each character stays what it was: a digit, a letter of its case, or itself."""
@@ -162,4 +162,6 @@ def test_a_payload_of_many_ids() -> None:
     ids = [f"acc-{number:04}" for number in range(1200)]
     event: dict[str, Any] = {"type": "a", "payload": {"accounts": [{"account_id": each} for each in ids]}}
     made = json.loads(fresh_event(json.dumps(event).encode(), "s", 0, payload=True))
-    assert [each["account_id"] for each in made["payload"]["accounts"]] == [fresh_id(each, "s") for each in ids]
+    assert [each["account_id"] for each in made["payload"]["accounts"]] == [
+        fresh_id(each, "s") for each in ids
+    ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import sqlite3
 import stat
@@ -12,11 +13,14 @@ import sys
 from ast import literal_eval
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
+from relay.cli.replay.command import replay_command
 from relay.lean.signature import sign
 from tests.support.backends import Backend, Wire, answers, backend, free_port, replies
 from tests.support.factories import BODY, a_capture, insert_all, new_log
@@ -130,13 +134,15 @@ def test_usage_is_checked_before_anything_is_sent(folder: Path, there: Backend) 
         (("replay", "1..3", *to, "--yes", "--set", "x=1"), "capture 1: the body has no x"),
         (("replay", "1", *to, "--set", "x"), "is not a valid PATH=VALUE"),
         (("replay", "1", *to, "--header", "Host: x"), "Host is written by the relay itself"),
-        (("replay", "1", *to, "--expect", "ok"), "use 200, 2xx, delivered or recorded"),
+        (("replay", "1", *to, "--expect", "ok"), "use 200, 2xx, delivered, refused or recorded"),
         (
             ("replay", "1", *to, "--rate", "0"),
             "--rate: '0' is not a valid rate",
         ),
         (("replay", "1", *to, "--rate", "original", "--shuffle", "1"), "exclude each other"),
         (("replay", "1", *to, "--until-delivered", "--expect", "200"), "exclude each other"),
+        (("replay", "1", *to, "--method", "A B"), "--method: 'A B' is not a valid method"),
+        (("replay", "1", *to, "--path", "x"), "--path: 'x' is not a valid path"),
         (("replay", "1..2", *to, "--edit"), "--edit takes one capture, but 2 were chosen"),
         (("replay", "1", *to, "--resign", "nobody"), "no secret called 'nobody'"),
     ):
@@ -263,6 +269,76 @@ def test_a_dry_run_sends_nothing(folder: Path, there: Backend) -> None:
     ]
     assert there.requests == []
     assert attempts(folder) == []
+
+
+def with_secret(folder: Path) -> dict[str, Any]:
+    """Captures that a configured secret signed: the environment that has it."""
+    with closing(sqlite3.connect(folder / "relay.db")) as log, log:
+        log.execute("UPDATE captures SET signature = 'valid', signed_by = 'default'")
+    return {"LEAN_WEBHOOK_SECRET": SECRET}
+
+
+@pytest.mark.slow
+def test_fresh_ids(folder: Path, there: Backend) -> None:
+    """New for the backend, the same in one run, and signed again; the rest of the body is kept."""
+    env = with_secret(folder)
+    to = ("--to", f":{there.port}", "--yes", "--fresh-ids")
+    said = command(folder, "replay", "1..2", *to, **env)
+    assert "1 payment.updated edited -> 200" in said
+    assert "signatures" not in said
+    first, second = bodies(there)
+    assert first == second != BODY
+    event, old = json.loads(first), json.loads(BODY)
+    assert event["payload"] == old["payload"]
+    assert event["event_id"] != old["event_id"]
+    assert sign(first, SECRET.encode()).encode() in there.requests[0]
+    assert abs(datetime.fromisoformat(event["timestamp"]) - datetime.now(UTC)) < timedelta(minutes=1)
+    command(folder, "replay", "1", *to[:-1], "--fresh-payload-ids", **env)
+    third = json.loads(bodies(there)[2])
+    assert third["payload"]["id"] != old["payload"]["id"]
+    assert third["event_id"] not in (event["event_id"], old["event_id"])
+
+
+@pytest.mark.slow
+def test_what_fresh_ids_cannot_do_is_said(folder: Path, there: Backend) -> None:
+    """A signature whose secret is not there, and a webhook without an event_id."""
+    with closing(sqlite3.connect(folder / "relay.db")) as log, log:
+        log.execute("UPDATE captures SET event_id = NULL, body = x'613d31' WHERE id = 2")
+    said = command(folder, "replay", "1..2", "--to", f":{there.port}", "--yes", "--fresh-ids")
+    assert "1 of 2 webhooks have no event_id, so they get no new one" in said
+    assert "2 of 2 webhooks are signed with a secret that is not configured" in said
+    assert bodies(there)[1] == b"a=1"
+
+
+@pytest.mark.slow
+def test_repeats_alone_prove_nothing(folder: Path, there: Backend) -> None:
+    """Said where the target has answered 200 to all of it before, until ids are fresh."""
+    to = ("replay", "1..2", "--to", f":{there.port}", "--yes")
+    words = "all bodies are repeats of what this target answered 200 to before; a backend that dedupes"
+    command(folder, "replay", "1", *to[2:])
+    assert words not in command(folder, *to)
+    assert words in command(folder, *to)
+    assert words not in command(folder, *to, "--set", "payload.amount=1.10")
+    assert words not in command(folder, *to, "--fresh-ids")
+    assert "the body is a repeat of what" in command(folder, "replay", "1", *to[2:])
+
+
+def test_another_method_and_path(folder: Path, there: Backend) -> None:
+    """Both go before the webhook's own, and the path before that of the target."""
+    to = ("--to", f":{there.port}/hook", "--method", "PUT", "--path", "/new?a=1")
+    command(folder, "replay", "1", *to)
+    assert there.requests[0].startswith(b"PUT /new?a=1 HTTP/1.1\r\n")
+
+
+def test_help_is_in_groups() -> None:
+    """Each option of the command stands under one heading."""
+    context = click.Context(replay_command, info_name="replay")
+    shown = replay_command.get_help(context)
+    at = [shown.index(f"\n{heading}:\n") for heading in ("Which", "How", "Where", "Check", "Options")]
+    assert at == sorted(at)
+    for parameter in replay_command.get_params(context):
+        if isinstance(parameter, click.Option):
+            assert len(re.findall(rf"^  (?:-\w, )?{parameter.opts[-1]}\b(?!-)", shown, re.MULTILINE)) == 1
 
 
 def an_editor(folder: Path, script: str) -> str:
