@@ -73,8 +73,11 @@ class Checker:
         return f"{source_start(digest)}, {words[1:]}"
 
 
-def of_event(body: bytes, checker: Checker, **more: Any) -> ImportedCapture:
+def of_event(body: bytes, checker: Checker, form: str) -> ImportedCapture:
     """An event without its request, as Lean would have posted it, but unsigned.
+
+    Args:
+        form: as `relay.lean.records.why_unsigned` takes it.
 
     Raises:
         ValueError: it is too large.
@@ -82,7 +85,7 @@ def of_event(body: bytes, checker: Checker, **more: Any) -> ImportedCapture:
     digest = _digest("event", body)
     return _capture(
         digest=digest,
-        source=checker.source(digest, **more),
+        source=checker.source(digest, form=form),
         method="POST",
         target="/",
         http_version="1.1",

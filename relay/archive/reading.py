@@ -31,7 +31,7 @@ from relay.archive.ndjson import (
     kind_of,
 )
 from relay.archive.shell_words import commands
-from relay.lean.records import Wrapping, unwrapped
+from relay.lean.records import BARE, Wrapping, unwrapped
 from relay.models.imports import BundleSecret, ImportedCapture
 
 MOST_DOCUMENT_BYTES = 64 * 1024 * 1024
@@ -214,7 +214,7 @@ class ImportFile:
             if not _is_json(found.body):
                 yield BadLine(self._number, "it is not JSON")
                 continue
-            form = None if found.wrapping is Wrapping.NONE else str(found.wrapping)
+            form = BARE if found.wrapping is Wrapping.NONE else str(found.wrapping)
             try:
                 yield of_event(found.body, self._checker, form=form)
             except ValueError as error:

@@ -18,8 +18,9 @@ from relay.lean import signature
 from relay.lean.diagnosis import why_not_valid
 from relay.lean.envelope import read_event
 from relay.lean.receivers import REFUSALS, AttemptVerification, verified_attempt
-from relay.lean.records import WHY_NO_SIGNATURE, Wrapping, is_log_record, unwrapped
+from relay.lean.records import WHY_NO_SIGNATURE, Wrapping, is_log_record, unwrapped, why_unsigned
 from relay.models import Attempt, Capture, Signature
+from relay.store.read.bundles import bundle_secrets, secrets_of
 from relay.store.read.reader import Reader
 from relay.store.read.related import other_bodies
 from relay.store.read.selection import select
@@ -112,7 +113,7 @@ def verify_command(
     """
     settings = invocation.settings()
     secrets = read_secrets(settings, warn=_say)
-    if not secrets:
+    if not secrets and (value is not None or not _bundles(settings)):
         raise UsageError(
             "no webhook secret is configured, so nothing can be checked; LEAN_WEBHOOK_SECRET sets one"
         )
@@ -148,6 +149,14 @@ def verify_command(
         raise CheckFailed(f"not valid: {wrong} of {done}", word="signature")
 
 
+def _bundles(settings: Settings) -> bool:
+    """Whether captures were imported with a secret of their own."""
+    if not settings.db.exists():
+        return False
+    with Reader(settings.db) as reader:
+        return bool(bundle_secrets(reader))
+
+
 def _print(check: Checked, *, json_lines: bool) -> None:
     if json_lines:
         print_json(check.as_json())
@@ -174,12 +183,13 @@ def checked_captures(
     Raises:
         UsageError, NotFound: as for `relay.store.read.selection.select`.
     """
-    verifier = signature.Verifier(secrets)
     with Reader(settings.db) as reader:
+        bundles = bundle_secrets(reader)
         for capture in select(reader, words, now()):
-            check = check_capture(capture, verifier, secrets, other_bodies(reader, capture.id))
+            own = secrets_of(capture, secrets, bundles)
+            check = check_capture(capture, own, other_bodies(reader, capture.id))
             if attempts:
-                check = replace(check, attempts=tuple(_attempts(reader, capture, secrets)))
+                check = replace(check, attempts=tuple(_attempts(reader, capture, own)))
             yield check
 
 
@@ -193,7 +203,6 @@ def _attempts(
 
 def check_capture(
     capture: Capture,
-    verifier: signature.Verifier,
     secrets: Mapping[str, bytes],
     others: Iterable[tuple[int, bytes]] = (),
 ) -> Checked:
@@ -203,7 +212,10 @@ def check_capture(
         others: ids and bodies of the other captures of its event.
     """
     values = [value.encode("latin-1") for name, value in capture.headers if name.lower() == signature.HEADER]
-    state, signed_by = verifier.check(values, capture.body)
+    state, signed_by = signature.Verifier(secrets).check(values, capture.body)
+    unsigned = why_unsigned(capture.source.form) if capture.source is not None and not values else None
+    if unsigned is not None:
+        state = Signature.UNCHECKED
     kind = capture.event.type if capture.event is not None else None
     return Checked(
         id=capture.id,
@@ -212,7 +224,7 @@ def check_capture(
         signed_by=signed_by,
         reason=None
         if signed_by is not None
-        else why_not_valid(values, capture.body, secrets, capture.headers, others),
+        else unsigned or why_not_valid(values, capture.body, secrets, capture.headers, others),
         stored=(capture.signature, capture.signed_by),
     )
 

@@ -16,8 +16,9 @@ from relay.lean.fresh_ids import fresh_event
 from relay.lean.signature_forms import signed_body
 from relay.models import Capture
 
-Choose = Callable[[str | None], str]
-"""From the name of a secret, None for the preferred one, to the name of one that is there; or raises."""
+Choose = Callable[[str | None], str | None]
+"""From the name of a secret, None for the preferred one, to the name of one that is there; or raises. None if
+there are only those that signed the captures."""
 
 
 def preparation(
@@ -37,7 +38,8 @@ def preparation(
     asked = request.resign if isinstance(request.resign, str) else None
     form = request.signature
     needs_secret = bool(request.resign) or (form is not None and form.needs_secret)
-    fallback = secrets[choose(asked)] if needs_secret else None
+    chosen = choose(asked) if needs_secret else None
+    fallback = None if chosen is None else secrets[chosen]
 
     def secret_of(capture: Capture) -> bytes | None:
         own = None if asked is not None or capture.signed_by is None else secrets.get(capture.signed_by)
@@ -46,6 +48,8 @@ def preparation(
     def prepare(capture: Capture) -> Capture:
         sent = edited(with_fresh_ids(edited(capture, first), request.fresh), last)
         secret = secret_of(capture)
+        if secret is None and needs_secret:
+            raise ValueError(f"capture {capture.id}: no webhook secret is configured that may sign it")
         if form is not None:
             body, value = signed_body(form, sent.body, secret)
             return with_signature(replace(sent, body=body), value)

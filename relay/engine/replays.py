@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from array import array
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
@@ -38,6 +38,7 @@ from relay.delivery.replay_run import ReplayRun
 from relay.errors import NotFound, RelayError, UsageError
 from relay.models import Capture
 from relay.receiver.routes import Routes
+from relay.store.read.bundles import bundle_secrets
 from relay.store.read.reader import Reader
 from relay.store.read.selection import fetched
 from relay.store.write import deliveries
@@ -161,7 +162,8 @@ class Replays:
         if request.edits == Edits() and not signs:
             return None
         secrets = read_secrets(self._settings(), warn=log.warning) if signs else {}
-        return preparation(request, secrets, partial(preferred_secret, secrets))
+        bundles = _bundles(self._settings().db) if signs else {}
+        return preparation(request, {**bundles, **secrets}, partial(_chosen_secret, secrets, bundles))
 
     def _check_no_loops(self, targets: Iterable[str]) -> None:
         public, own = self._settings().public_url, self._url()
@@ -261,6 +263,18 @@ def _check_tls(where: Iterable[Destination], settings: Settings) -> None:
 
     for note in for_targets(settings.target_ca, settings.target_cert, settings.target_key):
         log.warning("%s", note)
+
+
+def _bundles(db: Path) -> dict[str, bytes]:
+    with Reader(db) as reader:
+        return bundle_secrets(reader)
+
+
+def _chosen_secret(
+    secrets: Mapping[str, bytes], bundles: Mapping[str, bytes], asked: str | None
+) -> str | None:
+    """The secret for what its own does not sign; a bundle's is for its own captures alone."""
+    return None if bundles and not secrets and asked is None else preferred_secret(secrets, asked)
 
 
 def _named(texts: Iterable[str]) -> tuple[str, ...]:

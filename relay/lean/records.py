@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -27,12 +27,27 @@ class Wrapping(StrEnum):
     """A line of `list --json`; its `body` holds the captured bytes."""
 
 
-WHY_NO_SIGNATURE = {
+WHY_NO_SIGNATURE: Mapping[str, str] = {
     Wrapping.LOG_RECORD: "it is an entry of Lean's webhook log, which keeps its JSON in another order and "
     "layout than was sent, so no signature can be checked",
     Wrapping.EVENTS_API: "it is from a page of Lean's Events API, whose text differs from what was sent, so "
     "no signature can be checked",
 }
+
+
+BARE = "event"
+"""The form of an event that was imported as it is, beside the words of `Wrapping`."""
+
+
+def why_unsigned(form: str | None) -> str | None:
+    """Why an imported event has no signature to check; None for a request.
+
+    Args:
+        form: BARE, or a word of `Wrapping`; None for a request.
+    """
+    if form is None:
+        return None
+    return WHY_NO_SIGNATURE.get(form, "it was imported without its request, so it has no signature to check")
 
 
 @dataclass(frozen=True, slots=True)

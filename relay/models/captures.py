@@ -71,6 +71,8 @@ class Source:
     signed_by: str | None = None
     bundle: str | None = None
     """The name of the throwaway secret that came in the same file: `bundle:NAME`."""
+    form: str | None = None
+    """`event`, `log-record` or `events-api` for an event without its request; None for a request."""
     headers: str | None = None
     """`masked` or `redacted`; None if they are as they came."""
 

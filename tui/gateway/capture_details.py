@@ -12,11 +12,13 @@ from dataclasses import replace
 from relay.analysis.shape import judge
 from relay.config import Settings, read_secrets
 from relay.errors import RelayError
-from relay.lean.diagnosis import diagnose
+from relay.lean.diagnosis import Cause, Diagnosis, diagnose
 from relay.lean.receivers import REFUSALS, AttemptVerification, verified_attempt
+from relay.lean.records import why_unsigned
 from relay.lean.signature import HEADER
 from relay.models import Attempt, Capture, Signature
 from relay.store.read import related
+from relay.store.read.bundles import bundle_secrets, secrets_of
 from relay.store.read.reader import Reader
 from relay.text.decoding import encoding_of
 from relay.text.safe import mask_attempt, mask_capture
@@ -65,7 +67,7 @@ def _analysis(
     reader: Reader, settings: Settings, shown: CaptureDetail, capture: Capture, attempts: list[Attempt]
 ) -> Analysis:
     try:
-        secrets: Mapping[str, bytes] = read_secrets(settings, warn=lambda text: None)
+        secrets = secrets_of(capture, read_secrets(settings, warn=lambda text: None), bundle_secrets(reader))
         cannot_check = None
     except RelayError as error:
         secrets, cannot_check = {}, str(error)
@@ -74,6 +76,9 @@ def _analysis(
         values = [value.encode("latin-1") for name, value in capture.headers if name.lower() == HEADER]
         others = related.other_bodies(reader, capture.id)
         diagnosis = diagnose(values, capture.body, secrets, capture.headers, others)
+        form = capture.source.form if capture.source is not None and not values else None
+        if (unsigned := why_unsigned(form)) is not None:
+            diagnosis = Diagnosis(Cause.UNCHECKED, unsigned, None)
     return Analysis(
         shape_result=judge(capture.body, encoding_of(capture.headers)),
         diagnosis=diagnosis,

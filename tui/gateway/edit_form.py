@@ -11,6 +11,7 @@ from relay.control.messages import Edits
 from relay.delivery import edit_form, editor
 from relay.delivery.edits import edited
 from relay.models import Capture, Headers
+from relay.models.imports import BUNDLE
 from relay.text.safe import mask_capture
 from tui.presenters.edit_draft import FormParts
 
@@ -88,6 +89,8 @@ def _parts(text: bytes, shown: Capture) -> FormParts:
 
 def _secret(capture: Capture, settings: Settings) -> str | None:
     known = {source.name: b"" for source in settings.secrets}
-    if capture.signed_by is not None and (capture.signed_by in known or not known):
+    if capture.signed_by is not None and (
+        capture.signed_by in known or not known or capture.signed_by.startswith(BUNDLE)
+    ):
         return capture.signed_by
     return preferred_secret(known) if known else None

@@ -101,6 +101,8 @@ def _facts(capture: Capture) -> Iterator[Block]:
         yield Note("The body is not a JSON object with Lean's envelope.", "warn")
     yield Fact("request", f"{visible(capture.method)} {latin1_shown(capture.target)}")
     yield Fact("received", format_time(capture.received_at))
+    if capture.source is not None:
+        yield Fact("imported from", visible(capture.source.words))
     yield Fact("sha256", f"{visible(capture.body_sha256[:16])}…")
 
 

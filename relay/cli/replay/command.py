@@ -35,6 +35,7 @@ from relay.delivery.replay_plan import rounds
 from relay.engine import access
 from relay.errors import NotFound, UsageError
 from relay.models import Capture, body_as_json
+from relay.store.read.bundles import bundle_secrets
 from relay.store.read.reader import Reader
 from relay.store.read.replayed import replayed_events
 from relay.store.read.selection import fetched, select_ids
@@ -146,7 +147,8 @@ def _fresh_ids(
     reader: Reader, ids: Sequence[int], options: ReplayOptions, settings: Settings, *, signs: bool
 ) -> FreshIds | None:
     """The fresh ids of this replay; says on stderr what they do not change, and what is not signed again."""
-    events = replayed_events(reader, ids, {source.name for source in settings.secrets})
+    known = {*(source.name for source in settings.secrets), *bundle_secrets(reader)}
+    events = replayed_events(reader, ids, known)
     if events.without_id:
         _say(f"{events.without_id} of {events.captures} webhooks have no event_id, so they get no new one")
     if events.not_signable and not signs:

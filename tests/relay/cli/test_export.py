@@ -13,7 +13,9 @@ from subprocess import CompletedProcess
 
 import pytest
 
-from tests.support.factories import a_capture, insert, new_log
+from relay.lean.signature import sign
+from tests.support.backends import backend, replies
+from tests.support.factories import BODY, a_capture, insert, new_log
 from tests.support.lean_requests import a_body, a_request
 from tests.support.program import exchange, lean_relay_here, running
 from tests.support.receiving import rows
@@ -173,3 +175,126 @@ def test_a_repeat_beside_an_imported_capture_is_no_alarm(folder: Path) -> None:
         connection.commit()
     assert "ALARM" in command(folder, "show", "4").stdout
     assert "OTHER BYTES" in command(folder, "list").stdout
+
+
+# -- redacted files --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def bundle(folder: Path) -> Path:
+    """A database with a redacted file in it, `shared.ndjson`, and two captures of its own."""
+    there = folder / "elsewhere"
+    (there / "work").mkdir(parents=True)
+    done = command(folder, "export", "--redact", "-o", str(there / "work/shared.ndjson"))
+    assert done.returncode == 0, done.stderr
+    with closing(new_log(there / "relay.db")) as connection:
+        insert(connection, a_capture(1))
+    assert command(there, "import", "shared.ndjson").stdout == (
+        "imported 3 captures of shared.ndjson; signed with its own secret, bundle:shared\n"
+    )
+    return there
+
+
+def test_a_redacted_file_says_what_it_is(folder: Path) -> None:
+    """Its first line has how it was redacted and the secret; curl lines have the same in a comment."""
+    done = command(folder, "export", "--redact", "--redact-amounts", "--leave", "payload.status")
+    head, *lines = map(json.loads, done.stdout.splitlines())
+    assert (head["kind"], head["headers"]) == ("export", "redacted")
+    assert head["redacted"] == {"amounts": True, "left": ["payload.status"]}
+    assert head["secret"].startswith("throwaway-")
+    assert "100.50" not in done.stdout
+    assert [name for name, _ in lines[0]["headers"]] == ["Content-Type", "lean-signature"]
+    curl = command(folder, "export", "1", "--redact", "--format", "curl").stdout.splitlines()
+    assert json.loads(curl[0].removeprefix("# "))["redacted"] == {"amounts": False, "left": []}
+    (folder / "work/lines.sh").write_text("\n".join(curl))
+    assert "bundle:lines" in command(folder, "import", "lines.sh", db="new.db").stdout
+    assert rows(folder / "new.db", "SELECT signature, signed_by FROM captures") == [("valid", "bundle:lines")]
+
+
+def test_options_of_redaction(folder: Path) -> None:
+    """Those without effect are wrong usage, and a path that nothing has is an error at the end."""
+    for arguments in (
+        ("--redact", "--reveal"),
+        ("--redact-amounts",),
+        ("--leave", "payload.id"),
+        ("--redact", "--format", "http"),
+        ("--redact", "--leave", "payload..id"),
+    ):
+        assert command(folder, "export", *arguments).returncode == 2, arguments
+    done = command(folder, "export", "--redact", "--leave", "payload.typo", "-o", "file")
+    assert done.returncode == 1
+    assert "[no-such-path] no capture has payload.typo" in done.stderr
+
+
+def test_its_secret_checks_its_own_captures_alone(bundle: Path) -> None:
+    """They are valid by the bundle's name, without any other secret; a capture of another origin is not."""
+    shown = command(bundle, "list", "--json").stdout.splitlines()
+    assert [(each["signature"], each["signed_by"]) for each in map(json.loads, shown)] == [
+        ("unchecked", None),
+        *[("valid", "bundle:shared")] * 3,
+    ]
+    checked = lean_relay_here(bundle, "verify", "2..4", "--db", str(bundle / "relay.db"), secret=None)
+    assert checked.returncode == 0, checked.stderr
+    assert checked.stdout.count("valid by bundle:shared") == 3
+    with closing(sqlite3.connect(bundle / "relay.db")) as connection:
+        connection.execute(
+            "UPDATE captures SET headers = (SELECT headers FROM captures WHERE id = 2),"
+            " body = (SELECT body FROM captures WHERE id = 2) WHERE id = 1"
+        )
+        connection.commit()
+    theirs = command(bundle, "verify", "1")
+    assert theirs.returncode == 3
+    assert "invalid" in theirs.stdout
+    assert command(bundle, "import", "shared.ndjson").stdout.startswith("imported 0 captures")
+    assert command(bundle, "list", "signed:bundle:shared is:imported").stdout.count("imported") == 3
+
+
+def test_two_files_of_one_name(folder: Path, bundle: Path) -> None:
+    """Another export has another secret, and so another name."""
+    assert (
+        command(folder, "export", "1", "--redact", "-o", str(bundle / "work/shared.ndjson")).returncode == 0
+    )
+    assert "bundle:shared-2" in command(bundle, "import", "shared.ndjson").stdout
+    assert command(bundle, "verify", "2..5").returncode == 0
+
+
+@pytest.mark.slow
+def test_its_secret_signs_replays_of_its_own_captures_alone(bundle: Path) -> None:
+    """A replay with a new amount is signed by the bundle's secret; it signs nothing else, and no arrival."""
+    secret = json.loads((bundle / "work/shared.ndjson").read_text().splitlines()[0])["secret"]
+    db = str(bundle / "relay.db")
+    with backend(replies()) as there:
+        to = ("--to", f":{there.port}", "--db", db)
+        edit = ("--set", "payload.amount=1.10", "--resign")
+        done = lean_relay_here(bundle, "replay", "2", *edit, *to, secret=None)
+        assert done.returncode == 0, done.stderr
+        [request] = there.requests
+        head, _, body = request.partition(b"\r\n\r\n")
+        assert f"\r\nlean-signature: {sign(body, secret.encode())}".encode() in head
+        refused = lean_relay_here(bundle, "replay", "1", *edit, *to, secret=None)
+        assert refused.returncode != 0
+        assert len(there.requests) == 1
+        named = lean_relay_here(bundle, "replay", "1", "--resign", "bundle:shared", *to)
+        assert (named.returncode, len(there.requests)) == (2, 1)
+    with running(bundle, db=bundle / "relay.db") as relay:
+        signed = sign(BODY, secret.encode())
+        head = (
+            f"POST / HTTP/1.1\r\nHost: a\r\nlean-signature: {signed}\r\nContent-Length: {len(BODY)}\r\n\r\n"
+        )
+        assert exchange(relay.port, head.encode() + BODY) is not None
+        assert relay.stop() == 0
+    assert rows(bundle / "relay.db", "SELECT signature FROM captures WHERE id = 5") == [("invalid",)]
+
+
+def test_events_without_their_request(folder: Path) -> None:
+    """There is no signature to check, and `verify` says why."""
+    (folder / "work").mkdir()
+    page = b'{"data":[' + BODY + b'],"page":{"number":0}}'
+    (folder / "work/page.json").write_bytes(page)
+    (folder / "work/event.json").write_bytes(BODY)
+    assert command(folder, "import", "page.json", "event.json", db="new.db").returncode == 0
+    done = command(folder, "verify", "1..", db="new.db")
+    assert done.returncode == 3
+    assert "unchecked: it is from a page of Lean's Events API" in done.stdout
+    assert command(folder, "verify", "1", "--save", db="new.db").returncode == 3
+    assert rows(folder / "new.db", "SELECT DISTINCT signature FROM captures") == [("unchecked",)]
