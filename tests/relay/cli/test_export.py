@@ -278,10 +278,10 @@ def test_its_secret_signs_replays_of_its_own_captures_alone(bundle: Path) -> Non
         assert (named.returncode, len(there.requests)) == (2, 1)
     with running(bundle, db=bundle / "relay.db") as relay:
         signed = sign(BODY, secret.encode())
-        head = (
+        post = (
             f"POST / HTTP/1.1\r\nHost: a\r\nlean-signature: {signed}\r\nContent-Length: {len(BODY)}\r\n\r\n"
         )
-        assert exchange(relay.port, head.encode() + BODY) is not None
+        assert exchange(relay.port, post.encode() + BODY) is not None
         assert relay.stop() == 0
     assert rows(bundle / "relay.db", "SELECT signature FROM captures WHERE id = 5") == [("invalid",)]
 
