@@ -14,10 +14,10 @@ from tui.keyboard import keymap, keys
 from tui.keyboard.foot import in_order
 from tui.keyboard.keys import Key
 from tui.main.screen import MainScreen
-from tui.presenters.format import fit
+from tui.presenters.format import cut, fit
 from tui.widgets.pages import PAGES
 
-NAME, ABOUT, KEYS = 17, 32, 9
+NAME, ABOUT, KEYS = 17, 30, 11
 """Cells of the parts of a row."""
 
 
@@ -38,7 +38,7 @@ class Command:
             name.truncate(NAME, ellipsis=True, pad=True),
             (about, "$dim"),
             " ",
-            (self.key.rjust(KEYS), "$accent"),
+            (cut(self.key, KEYS).rjust(KEYS), "$accent"),
         )
 
 

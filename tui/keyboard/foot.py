@@ -72,6 +72,10 @@ PAGE = Foot(
 )  # fmt: skip
 
 
+FILTER = Foot((), ("filter-bar.accept", "filter-bar.choose", "filter-bar.take", "filter-bar.drop"), "")
+"""Keys of the filter bar, which belong to it and not to the table."""
+
+
 def in_order(foot: Foot, table: Sequence[Key]) -> Iterator[Key]:
     """A table of keys in the order of a place: those of its groups first."""
     first = [id for group in foot.groups for id in group.ids]

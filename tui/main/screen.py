@@ -162,6 +162,8 @@ class MainScreen(Screen[None]):
     @property
     def foot(self) -> Foot:
         """The keys at the foot, by the place of the focus."""
+        if self._bar.has_focus_within:
+            return foot.FILTER
         if not self.panes.are_in_detail:
             return foot.LIST
         return foot.PAGE if self._detail.body_in_sight is None else foot.BODY

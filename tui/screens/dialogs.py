@@ -17,6 +17,9 @@ from textual.widgets.option_list import Option
 from relay.lean.catalogue import EventType
 from tui.widgets.safe_inputs import LineInput
 
+LONGEST_TYPE = 34
+"""Cells of the column of types; what follows a longer one begins later."""
+
 
 class Confirm(ModalScreen[bool]):
     """Asks before something that cannot be undone; the question names it."""
@@ -148,11 +151,11 @@ class TriggerDialog(ModalScreen[str | None]):
     def _list(self, part: str) -> None:
         options = self.query_one(OptionList)
         options.clear_options()
-        width = max(len(event.type) for event in self._events) + 2
+        width = min(max(len(event.type) for event in self._events), LONGEST_TYPE)
         # Types with a matching name come before those with a matching description.
         for event in sorted(self._events, key=lambda event: part not in event.type.lower()):
             if part in event.type.lower() or part in event.when.lower():
-                text = Content.assemble((event.type.ljust(width), "bold"), (event.when, "$dim"))
+                text = Content.assemble((event.type.ljust(width), "bold"), "  ", (event.when, "$dim"))
                 options.add_option(Option(text, id=event.type))
         if options.option_count:
             options.highlighted = 0

@@ -34,12 +34,14 @@ class FilterBar(Vertical):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         # Priority over the keys of the line and the screen.
-        Binding("enter", "take", "to the list", key_display="Enter", priority=True),
-        Binding("tab", "accept", "complete", key_display="Tab", priority=True),
+        Binding("tab", "accept", "complete", key_display="Tab", priority=True, id="filter-bar.accept"),
         Binding("right", "accept_or_right", show=False, priority=True),
-        Binding("up", "up", "earlier filters", key_display="↑", priority=True),
+        Binding(
+            "up", "up", "choose, or earlier filters", key_display="↑ ↓", priority=True, id="filter-bar.choose"
+        ),
         Binding("down", "down", show=False, priority=True),
-        Binding("escape", "drop", "clear", key_display="Esc"),
+        Binding("enter", "take", "apply", key_display="Enter", priority=True, id="filter-bar.take"),
+        Binding("escape", "drop", "clear", key_display="Esc", id="filter-bar.drop"),
     ]
 
     enabled = reactive(True, toggle_class="-on")

@@ -75,9 +75,10 @@ class Frame(Vertical):
 
     def _content(self, shown: Iterable[Label]) -> Content:
         parse = self.app.stylesheet.parse_style
-        return Content.assemble(
+        text = Content.assemble(
             *((label.text, parse(label.style) if label.style else Style()) for label in shown)
         )
+        return text.expand_tabs(4).split()[0]  # As Textual makes a title: it cannot draw other lines.
 
     async def on_click(self, event: events.Click) -> None:
         """Run the action of a label. No text carries actions, as some comes from outside."""

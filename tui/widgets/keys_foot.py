@@ -95,7 +95,8 @@ class KeysFoot(Widget):
             id = binding.id
             if enabled and id is not None and (binding.show if wanted is None else id in wanted):
                 label = place.leave if place is not None and id == "quit" else binding.description
-                yield id, Entry(id, binding.key, in_force.written(id), label)
+                written = (binding.key_display or "") if place is foot.FILTER else in_force.written(id)
+                yield id, Entry(id, binding.key, written, label)
 
     # -- drawing -------------------------------------------------------------------------------
 
@@ -113,7 +114,7 @@ class KeysFoot(Widget):
         self._places.clear()
         edge = [entry for id, entry in self._entries.items() if id.rpartition(".")[2] in EDGE_IDS]
         room = self.size.width - sum(entry.cells + 2 for entry in edge) - 1
-        if self._foot is not None and self._has_two_rows:
+        if self._foot is not None and self._foot.groups and self._has_two_rows:
             lines = self._rows(self._foot, room)
         else:
             lines = [self._row(self._in_one_row(edge), room)]
@@ -125,6 +126,8 @@ class KeysFoot(Widget):
             line = self._add(line, entry, last)
             line = line.pad_right(2 if entry is not edge[-1] else 1)
         lines[last] = line
+        if self._has_two_rows and len(lines) == 1:
+            lines.append(Content(""))  # The list would jump if the foot had one row less.
         return Content("\n").join(lines)
 
     def _in_one_row(self, edge: Sequence[Entry]) -> list[Entry]:

@@ -100,7 +100,9 @@ async def test_the_screen_obeys_and_names_them(tmp_path: Path) -> None:
         await see.press("P")  # It cannot be done now, and the new key says why.
         await see.shows("needs a running engine")
         await see.press("exclamation_mark")
-        text = await see.shows("Keys in the list", "F2 ^l", "  n  ")
+        text = await see.shows("Keys in the list", "F2 ^l")
+        await see.press("G")
+        text += await see.shows("  n  ", "One row down.")
         assert "j ↓" not in text
         await see.press("escape", "ctrl+p")
         await see.press(*"follow")

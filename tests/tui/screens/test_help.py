@@ -30,6 +30,25 @@ async def test_the_manual_is_a_key_away_from_help(tmp_path: Path) -> None:
         await see.shows("#1 ")
 
 
+async def test_pages_of_help(tmp_path: Path) -> None:
+    """What acts on a capture comes first; Tab turns to the signs, the filter, and round; `j` scrolls."""
+    async with showing(tmp_path, [a_capture(1)], size=(80, 24)) as see:
+        await see.press("question_mark")
+        text = await see.shows("Keys in the list  Signs  Filter", "Replay to the configured targets")
+        assert "One row down." not in text
+        await see.press("G")
+        await see.shows("One row down.")
+        await see.press("tab")
+        text = await see.shows("≠ drift", "delivered: the backend responded")
+        assert "One row down." not in text
+        await see.press("right_square_bracket")
+        await see.shows("type:payment")
+        await see.press("tab")
+        await see.shows("Replay to the configured targets")
+        await see.press("left_square_bracket")
+        await see.shows("type:payment")
+
+
 async def test_a_page_scrolls_under_its_topic(tmp_path: Path) -> None:
     """Space scrolls the page and leaves the topic; another topic starts at its top."""
     async with showing(tmp_path, [a_capture(1)], size=(100, 30)) as see:

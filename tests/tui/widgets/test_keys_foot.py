@@ -37,6 +37,18 @@ async def test_groups_of_the_place(tmp_path: Path) -> None:
         await see.shows(" Detail ", "] next tab")
 
 
+async def test_keys_of_the_filter(tmp_path: Path) -> None:
+    """While a filter is written its own keys are named, in as many rows as before."""
+    async with showing(tmp_path, [a_capture(1)], size=(120, 30)) as see:
+        text = await see.shows(" Capture  ", "q quit")
+        await see.press("slash")
+        other = await see.shows("Tab complete", "↑ ↓ choose", "Enter apply", "Esc clear")
+        assert "q quit" not in other
+        assert other.count("Captures ━") == text.count("Captures ━") == 1
+        await see.press("escape")
+        await see.shows("/ filter", "q quit")
+
+
 @pytest.mark.parametrize("size", [(99, 30), (120, 16)])
 async def test_one_row_where_there_is_less_room(tmp_path: Path, size: tuple[int, int]) -> None:
     """A narrow or a low window has one row of them."""
