@@ -50,6 +50,7 @@ COMMANDS: dict[str, str] = {
     "reload": "relay.cli.status",
     "refusals": "relay.cli.refusals",
     "replay": "relay.cli.replay.command",
+    "rehearse": "relay.cli.rehearse",
     "forward": "relay.cli.forward",
     "pause": "relay.cli.forward",
     "resume": "relay.cli.forward",
@@ -92,6 +93,7 @@ SUMMARIES: dict[str, dict[str, str]] = {
     },
     "Forward": {
         "replay": "send captures again, unchanged or edited",
+        "rehearse": "put a backend through what Lean will do to it",
         "forward": "send captures to the targets, including parked ones",
         "pause": "pause forwarding; webhooks are still received",
         "resume": "resume forwarding",

@@ -55,6 +55,11 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
         "lean-relay replay type:payment since:1h --yes",
         "lean-relay replay 1 --set payload.amount=1.10 --resign",
     ),
+    "rehearse": (
+        "lean-relay rehearse all --yes",
+        "lean-relay rehearse duplicates order --probe 'psql -tAc \"select count(*) from payments\"' --yes",
+        "lean-relay rehearse retries type:payment --time-scale 0.001 --junit report.xml --yes",
+    ),
     "forward": (
         "lean-relay forward latest",
         "lean-relay forward 1..2 --yes",

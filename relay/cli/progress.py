@@ -32,8 +32,7 @@ class Progress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._is_there:
-            self._write("")
+        self.clear()
 
     def show(self, words: str) -> None:
         """Replace the line by these words, which must be our own."""
@@ -41,6 +40,12 @@ class Progress:
             self._write(words[: shutil.get_terminal_size().columns - 1])
             self._is_there = True
             self._due = monotonic() + EVERY_S
+
+    def clear(self) -> None:
+        """Erase the line, before something else is printed."""
+        if self._is_there:
+            self._write("")
+            self._is_there = False
 
     def _write(self, words: str) -> None:
         click.echo(f"\r{words}\x1b[K", nl=False, err=True)

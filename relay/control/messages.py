@@ -246,12 +246,15 @@ class ImportResult(msgspec.Struct, frozen=True, kw_only=True):
     added: int
     known: int
     """Those that were there already."""
+    ids: list[int] = msgspec.field(default_factory=list)
+    """Where each of them is now, in order."""
 
 
 class ImportRequest(EngineRequest[ImportResult], frozen=True, kw_only=True, tag="import"):
-    """Store some captures of a file, in order."""
+    """Store some captures that were not received here, in order."""
 
     captures: list[ImportedCapture]
+    origin: Literal["imported", "sample"] = "imported"
     bundle: BundleSecret | None = None
     """Signed some of them."""
 
@@ -362,6 +365,8 @@ class ReplayRequest(EngineRequest[ReplayStatus], frozen=True, kw_only=True, tag=
     does not hold up what follows. Excludes `until_delivered`."""
     tls: TargetTls | None = None
     """None for the engine's settings."""
+    tied: bool = False
+    """Whether it ends where nothing asks for its news any more: its conductor has ended."""
     by: Literal["command", "screen"] = "command"
     """Who starts it, to show to others."""
 

@@ -126,6 +126,11 @@ class ReplayRun:
                 while len(self.attempts) <= after and not self.is_over:
                     await self._news.wait()
 
+    async def over(self) -> None:
+        """Wait until the run is over."""
+        while not self.is_over:
+            await self._news.wait()
+
     def cancel(self, reason: str, state: ReplayState = ReplayState.CANCELLED) -> None:
         """Send no more; `run` returns soon. Deliveries that were not sent end with the reason."""
         if self.reason is None:

@@ -52,6 +52,17 @@ KINDS: Mapping[str, Kind] = {
     ),
     "pause": Kind("`changed` `targets`", "`pause`"),
     "resume": Kind("`changed` `targets`", "`resume`"),
+    "rehearsal_line": Kind(
+        "one thing that was tried: `check` `case` `result` (`passed`, `note`, `warning`, `unknown`, "
+        "`failed`) `sent` `received` `why` `captures` `command` (null or one that looks closer)",
+        "`rehearse`",
+    ),
+    "rehearsal": Kind(
+        "the last line of a rehearsal: `target` `seed` `captures` (how many) `samples` (whether they "
+        "were made up) `results` (count of lines by result) `requests` `elapsed_s` `not_done` (null, or "
+        "why it ended early)",
+        "`rehearse`",
+    ),
     "forward": Kind("`queued` `released` `targets`", "`forward`"),
     "replay": Kind(
         "how a replay has gone: `run` `by` `state` `reason` `targets` `captures` `total` `done` "

@@ -12,7 +12,6 @@ from time import time_ns
 from relay.control.messages import ImportRequest, ImportResult
 from relay.control.server import Handlers
 from relay.errors import RelayError
-from relay.models import Origin
 from relay.store.errors import StoreUnavailable
 from relay.store.write import imports
 from relay.store.write.client import Writer
@@ -34,7 +33,7 @@ async def _import(writer: Writer, noticed: Callable[[int], None], request: Impor
     work = partial(
         imports.add,
         captures=request.captures,
-        origin=str(Origin.IMPORTED),
+        origin=request.origin,
         received_at=time_ns() // 1000,
         bundle=request.bundle,
     )
@@ -45,4 +44,4 @@ async def _import(writer: Writer, noticed: Callable[[int], None], request: Impor
     new = [each.id for each in stored if each.is_new]
     if new:
         noticed(max(new))
-    return ImportResult(added=len(new), known=len(stored) - len(new))
+    return ImportResult(added=len(new), known=len(stored) - len(new), ids=[each.id for each in stored])

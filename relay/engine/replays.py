@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from array import array
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from logging import getLogger
@@ -59,6 +59,9 @@ PREVIEWED_AT_ONCE = 10
 
 ENDS_WITHIN_S = 1.0
 
+TIED_S = 5.0
+"""A run that is tied to its conductor ends when that has not asked for news for so long."""
+
 
 class Replays:
     """All runs of one engine."""
@@ -89,6 +92,8 @@ class Replays:
         self._sender = Sender()
         self._runs: dict[int, ReplayRun] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._asked_at: dict[int, float] = {}
+        """When the conductor of a tied run last asked for its news."""
         self._group: asyncio.TaskGroup
         self._stopped_at: float | None = None
 
@@ -119,7 +124,22 @@ class Replays:
         task = self._group.create_task(run.run(), name=f"replay {number}")
         self._tasks[number] = task
         task.add_done_callback(lambda _: self._tasks.pop(number))
+        if request.tied:
+            self._asked_at[number] = monotonic()
+            self._group.create_task(self._end_untied(run), name=f"end of tied replay {number}")
         return run.status()
+
+    async def _end_untied(self, run: ReplayRun) -> None:
+        """Cancel a run whose conductor has ended."""
+        while not run.is_over:
+            silent_s = monotonic() - self._asked_at[run.number]
+            if silent_s > TIED_S:
+                run.cancel("the command that conducted it ended")
+                break
+            with suppress(TimeoutError):
+                async with asyncio.timeout(TIED_S - silent_s + 0.01):
+                    await run.over()
+        del self._asked_at[run.number]
 
     async def _plan(self, request: ReplayRequest) -> ReplayPlan:
         if request.until_delivered and request.retries is not None:
@@ -183,6 +203,8 @@ class Replays:
         if query.run is None:
             return ReplayList([run.status() for run in self._runs.values()])
         run = self._run(query.run)
+        if run.number in self._asked_at:
+            self._asked_at[run.number] = monotonic()
         await run.news(query.after, min(query.wait_s, MOST_WAIT_S))
         attempts = run.attempts[query.after : query.after + ATTEMPTS_AT_ONCE]
         return ReplayList([run.status()], list(attempts))

@@ -39,6 +39,8 @@ class SignatureForm(StrEnum):
     """The right signature of another body."""
     CHANGED_BYTE = "changed-byte"
     """The right signature, but one byte of the body was changed afterwards; JSON stays JSON."""
+    ADDED_SPACE = "added-space"
+    """The right signature, but a space was added between the tokens of the JSON afterwards."""
     SHA256 = "sha256"
     """HMAC-SHA256, as `sha256=` and hex."""
     NO_PREFIX = "no-prefix"
@@ -73,6 +75,8 @@ def signed_body(form: SignatureForm, body: bytes, secret: bytes | None) -> tuple
             return body, sign(b"{}" if body != b"{}" else b"[]", secret)
         case SignatureForm.CHANGED_BYTE:
             return with_changed_byte(body), right
+        case SignatureForm.ADDED_SPACE:
+            return with_added_space(body), right
         case SignatureForm.SHA256:
             return body, f"sha256={hmac.digest(secret, body, 'sha256').hex()}"
         case SignatureForm.NO_PREFIX:
@@ -100,6 +104,12 @@ def with_changed_byte(body: bytes) -> bytes:
         if at is not None:
             return b"".join((body[:at], bytes([_NEXT[body[at]]]), body[at + 1 :]))
     return b"".join((body[:-1], bytes([body[-1] ^ 1]))) if body else b" "
+
+
+def with_added_space(body: bytes) -> bytes:
+    """The body with a space behind its first bracket, where JSON means the same; else at its end."""
+    at = body.find(b"{") + 1 or len(body)
+    return b"".join((body[:at], b" ", body[at:]))
 
 
 def _changeable(body: bytes, start: int, end: int) -> int | None:

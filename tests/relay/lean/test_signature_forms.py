@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import json
 
 import pytest
 from hypothesis import given
@@ -90,3 +91,14 @@ def test_json_stays_json(text: str) -> None:
     made = with_changed_byte(body)
     assert sum(one != other for one, other in zip(body, made, strict=True)) == 1
     parsed(made)
+
+
+@pytest.mark.parametrize(
+    ("body", "spaced"),
+    [(b'{"a":1}', b'{ "a":1}'), (b'[{"a":1}]', b'[{ "a":1}]'), (b"[1]", b"[1] "), (b"", b" ")],
+)
+def test_a_space_is_added_where_json_means_the_same(body: bytes, spaced: bytes) -> None:
+    """So that a signature over the JSON as a backend writes it again is told from one over the bytes."""
+    assert signed_body(SignatureForm.ADDED_SPACE, body, b"s") == (spaced, sign(body, b"s"))
+    if body:
+        assert json.loads(spaced) == json.loads(body)

@@ -1,0 +1,184 @@
+"""What a rehearsal will send: the captures chosen, or samples where there are none."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from relay.control.exchange import Requester
+from relay.control.messages import TargetTls
+from relay.errors import UsageError
+from relay.lean import signature
+from relay.lean.schedule import RETRY_MINUTES
+from relay.models import Capture, Origin
+from relay.rehearsal import samples
+from relay.rehearsal.checks.order import ROUNDS
+from relay.rehearsal.checks.signatures import FORGED, MOST, NOTATIONS
+from relay.rehearsal.choices import Choices
+from relay.rehearsal.report import CheckName
+from relay.rehearsal.rounds import Rounds
+from relay.rehearsal.stage import Stage, Subject
+from relay.rehearsal.state import Probe
+from relay.rehearsal.stored_samples import store_samples
+from relay.store.read.reader import Reader
+from relay.store.read.selection import fetched, select_ids
+
+NEWEST = 20
+"""Captures of a rehearsal for which none are chosen."""
+
+PER_REQUEST_S = 0.01
+PER_ROUND_S = 0.5
+"""Guesses, for the duration that is told before it begins."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """The captures of a rehearsal."""
+
+    subjects: tuple[Subject, ...]
+    are_samples: bool
+    """Whether they were made up, as none was captured."""
+    of_each_type: tuple[Subject, ...]
+    """For the check of types; empty without it."""
+    shift_us: int
+    """From the captured timestamps to those that are sent."""
+    seed: int
+    is_signed: bool
+    """Whether the requests are signed."""
+
+    def requests(self, choices: Choices) -> int:
+        """About how many requests it sends, where nothing has to be sent again."""
+        count = len(self.subjects)
+        numbers = {
+            CheckName.RETRIES: count,
+            CheckName.DUPLICATES: 6 * count,
+            CheckName.ORDER: (1 + ROUNDS) * count,
+            CheckName.SIGNATURES: (1 + len(FORGED) + len(NOTATIONS)) * min(count, MOST),
+            CheckName.OUTAGE: 2 * count,
+            CheckName.TYPES: len(self.of_each_type),
+            CheckName.BISECT: choices.rounds * count // 2,
+        }
+        return sum(numbers[name] for name in choices.checks)
+
+    def duration(self, choices: Choices) -> timedelta:
+        """About how long it takes, where nothing has to be sent again."""
+        return timedelta(seconds=self.requests(choices) * PER_REQUEST_S + len(choices.checks) * PER_ROUND_S)
+
+    @staticmethod
+    def most_of_a_retry(choices: Choices) -> timedelta:
+        """How long it takes until an event that never gets a 200 counts as lost."""
+        return timedelta(minutes=RETRY_MINUTES[-1]) * choices.time_scale
+
+    def stage(
+        self,
+        send: Requester,
+        db: Path,
+        choices: Choices,
+        *,
+        to: str,
+        tls: TargetTls | None,
+        progress: Callable[[str], None],
+        by: str = "command",
+    ) -> Stage:
+        """Everything that the checks work with; `send` asks the engine."""
+        rounds = Rounds(send, db, to=to, resign=self.is_signed, tls=tls, by=by, progress=progress)
+        return Stage(
+            rounds=rounds,
+            subjects=self.subjects,
+            samples=self.of_each_type,
+            probe=None if choices.probe is None else Probe(choices.probe),
+            reset=choices.reset,
+            restart=choices.restart,
+            time_scale=choices.time_scale,
+            seed=self.seed,
+            shift_us=self.shift_us,
+            is_signed=self.is_signed,
+            most_rounds=choices.rounds,
+        )
+
+
+async def prepare(
+    send: Requester,
+    db: Path,
+    choices: Choices,
+    selection: Sequence[str],
+    now: datetime,
+    *,
+    seed: int,
+    has_secret: bool,
+) -> Prepared:
+    """Choose the captures, and have samples stored where they are needed.
+
+    Args:
+        selection: words of a SELECTION; none for the newest webhooks.
+        now: local time, for the filter.
+
+    Raises:
+        UsageError: the selection is not valid, or there is no secret to sign with.
+        NotFound: it selects nothing.
+    """
+    rng = random.Random(seed)  # noqa: S311 - to be the same again
+    captures = _chosen(db, selection, now)
+    are_samples = not captures
+    if not captures:
+        ids = await store_samples(send, samples.stand_ins(rng, _utc_now), _path(db))
+        captures = _read(db, ids)
+    if not has_secret and any(_is_signed(each) for each in captures):
+        raise UsageError(
+            "these webhooks are signed, and their new ids need a new signature, but no webhook secret is "
+            "configured; set one with LEAN_WEBHOOK_SECRET"
+        )
+    each_type: tuple[Subject, ...] = ()
+    if CheckName.TYPES in choices.checks:
+        ids = await store_samples(send, samples.of_each_type(rng, _utc_now), _path(db))
+        each_type = tuple(map(_subject, _read(db, ids)))
+    moments = [each.event.at for each in captures if each.event is not None and each.event.at is not None]
+    shift = _utc_now() - max(moments) if moments else timedelta(0)
+    return Prepared(
+        subjects=tuple(map(_subject, captures)),
+        are_samples=are_samples,
+        of_each_type=each_type,
+        shift_us=shift // timedelta(microseconds=1),
+        seed=seed,
+        is_signed=has_secret,
+    )
+
+
+def _chosen(db: Path, selection: Sequence[str], now: datetime) -> list[Capture]:
+    with Reader(db) as reader:
+        if selection:
+            return list(fetched(reader, list(select_ids(reader, selection, now))))
+        rows = reader.rows(
+            "SELECT id FROM captures WHERE origin <> ? AND event_type IS NOT NULL ORDER BY id DESC LIMIT ?",
+            (Origin.SAMPLE, NEWEST),
+        )
+        return list(fetched(reader, sorted(number for (number,) in rows)))
+
+
+def _path(db: Path) -> str:
+    """Where Lean's webhooks come in, by the newest one."""
+    with Reader(db) as reader:
+        found = reader.rows(
+            "SELECT target FROM captures WHERE origin = ? ORDER BY id DESC LIMIT 1", (Origin.RECEIVED,)
+        )
+        return str(found[0][0]) if found else "/"
+
+
+def _read(db: Path, ids: Sequence[int]) -> list[Capture]:
+    with Reader(db) as reader:
+        return list(fetched(reader, ids))
+
+
+def _subject(capture: Capture) -> Subject:
+    return Subject(id=capture.id, event_type=capture.event.type if capture.event else None)
+
+
+def _is_signed(capture: Capture) -> bool:
+    return any(name.lower() == signature.HEADER for name, _ in capture.headers)
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)

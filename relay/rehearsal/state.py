@@ -1,0 +1,149 @@
+"""What a backend has done, as its developer's probe shows it: a command or a URL, read before and after.
+
+The probe's output is a text that only changes when an event has an effect: totals of a table, for example.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+import urllib.request
+from contextlib import suppress
+from dataclasses import dataclass
+from decimal import Decimal
+from http.client import HTTPException
+
+from relay.errors import RelayError
+from relay.text.safe import visible
+
+READ_WITHIN_S = 30.0
+MOST_BYTES = 1024 * 1024
+
+SETTLES_WITHIN_S = 10.0
+"""A backend may respond first and work afterwards, as it should; it is given this time to finish."""
+
+LOOK_EVERY_S = 0.2
+STAYS = 3
+"""Reads in a row with the same state, after which it has settled."""
+
+_NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
+
+Change = str | tuple[Decimal, ...]
+"""The effect of a round: the state itself after a reset, else by how much each number grew."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The output of a probe."""
+
+    text: str
+
+    def change_since(self, before: State) -> tuple[Decimal, ...] | None:
+        """By how much each number differs; None where the text around them differs too."""
+        if _NUMBER.sub("0", self.text) != _NUMBER.sub("0", before.text):
+            return None
+        numbers = zip(_NUMBER.findall(before.text), _NUMBER.findall(self.text), strict=True)
+        return tuple(Decimal(after) - Decimal(was) for was, after in numbers)
+
+
+class Probe:
+    """Reads the state of the backend."""
+
+    def __init__(self, source: str) -> None:
+        """
+        Args:
+            source: a URL (http or https), or a command for the shell.
+        """
+        self._source = source
+        self._is_url = source.startswith(("http://", "https://"))
+
+    async def read(self) -> State:
+        """The state now.
+
+        Raises:
+            RelayError: `probe-failed`.
+        """
+        if self._is_url:
+            return State(await asyncio.to_thread(self._fetch))
+        code, output = await run(self._source)
+        if code:
+            raise _failed(f"the command {visible(self._source)} ended with {code}")
+        return State(output)
+
+    async def holds(self) -> bool:
+        """Whether the probe says for a while that all is well: a command by exit 0, a URL by a 2xx."""
+        for number in range(STAYS):
+            if number:
+                await asyncio.sleep(LOOK_EVERY_S)
+            if not await self._holds():
+                return False
+        return True
+
+    async def _holds(self) -> bool:
+        if not self._is_url:
+            return (await run(self._source))[0] == 0
+        try:
+            await asyncio.to_thread(self._fetch)
+        except RelayError:
+            return False
+        return True
+
+    async def settled(self) -> State:
+        """The state once it has stopped changing, or after `SETTLES_WITHIN_S`.
+
+        Raises:
+            RelayError: as `read`.
+        """
+        state = await self.read()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SETTLES_WITHIN_S):
+                same = 1
+                while same < STAYS:
+                    await asyncio.sleep(LOOK_EVERY_S)
+                    before, state = state, await self.read()
+                    same = same + 1 if state == before else 1
+        return state
+
+    def _fetch(self) -> str:
+        try:
+            with urllib.request.urlopen(self._source, timeout=READ_WITHIN_S) as response:  # noqa: S310 - http(s)
+                data: bytes = response.read(MOST_BYTES)
+                return data.decode("utf-8", "replace")
+        except (OSError, HTTPException, ValueError) as error:
+            raise _failed(f"{visible(self._source)}: {visible(str(error))}") from error
+
+
+async def run(command: str, within_s: float = READ_WITHIN_S) -> tuple[int, str]:
+    """Run a command of the user's in the shell; return its exit code and its output, up to `MOST_BYTES`.
+
+    Its stderr is the user's to see. It is killed where it takes too long, or this task is cancelled.
+
+    Raises:
+        RelayError: `probe-failed`, it took too long.
+    """
+    process = await asyncio.create_subprocess_shell(
+        command, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, start_new_session=True
+    )
+    try:
+        async with asyncio.timeout(within_s):
+            output, _ = await process.communicate()
+    except TimeoutError:
+        raise _failed(f"the command {visible(command)} took longer than {within_s:g} s") from None
+    finally:
+        if process.returncode is None:
+            _kill(process)
+            await process.wait()
+    assert process.returncode is not None
+    return process.returncode, output[:MOST_BYTES].decode("utf-8", "replace")
+
+
+def _kill(process: asyncio.subprocess.Process) -> None:
+    """End the shell and what it started."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def _failed(reason: str) -> RelayError:
+    return RelayError(f"{reason}; check --probe, --reset and --restart by hand", word="probe-failed")
