@@ -7,7 +7,6 @@ import gzip
 import json
 import os
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -27,6 +26,7 @@ from relay.models import Answer, Attempt, Capture, Comparison, Event, Headers, O
 from relay.store import schema
 from relay.text.export import curl_line
 from tests.support import strategies
+from tests.support.curled import CURLED, Recorder, assert_sent
 from tests.support.factories import (
     BODY,
     EVENT_ID,
@@ -688,65 +688,11 @@ def test_tail_waits_for_the_log(path: Path) -> None:
         assert program.wait(timeout=10) == 130
 
 
-class Recorder:
-    """A server on loopback that keeps the bytes of one request after the other and answers 200."""
-
-    def __init__(self) -> None:
-        self.requests: list[tuple[bytes, bytes]] = []
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
-        self._thread = threading.Thread(target=self._serve)
-        self._thread.start()
-
-    def _serve(self) -> None:
-        while True:
-            try:
-                connection, _ = self._socket.accept()
-            except OSError:
-                return
-            with connection, connection.makefile("rb") as stream:
-                head = b""
-                while not head.endswith(b"\r\n\r\n") and (line := stream.readline()):
-                    head += line
-                length = next(
-                    (
-                        int(row[15:])
-                        for row in head.split(b"\r\n")
-                        if row.lower().startswith(b"content-length:")
-                    ),
-                    0,
-                )
-                self.requests.append((head, stream.read(length)))
-                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
-
-    def close(self) -> None:
-        self._socket.shutdown(socket.SHUT_RDWR)
-        self._socket.close()
-        self._thread.join()
-
-
 @pytest.fixture
 def recorder() -> Iterator[Recorder]:
     server = Recorder()
     yield server
     server.close()
-
-
-CURLED = [
-    a_capture(headers=(("X-A", "1"), ("x-a", "2"), ("Empty", ""), ("User-Agent", "L/1"), ("Accept", "*/*"))),
-    a_capture(
-        method="GET", body=b"", headers=(), target="/a/../b?x=$(touch${IFS}owned)&y=%00;`id`&z=[1-3]{a,b}"
-    ),
-    a_capture(body=b"@/etc/passwd", target="/#fragment"),
-    a_capture(
-        body=b'it\'s "quoted" $HOME `id` !! \\n\n\n', headers=(("X", "a'b\"c $HOME `id` \\ @/etc/passwd"),)
-    ),
-    a_capture(body=bytes(range(256)), headers=(("X-Bytes", "\x80\xff%s\\101"), ("X-Utf8", "Ã©"))),
-    a_capture(body=b"x" * 200_000),
-    a_capture(body=b"", headers=(("Content-Length", "0"),)),
-    a_capture(http_version="1.0", method="PATCH", target="/'; touch owned; '"),
-    a_capture(body="é\u202e\x1b".encode(), target="http://other.example/absolute"),
-]
 
 
 @pytest.mark.parametrize("shell", ["sh", "bash"])
@@ -766,18 +712,8 @@ def test_curl_sends_the_same_bytes(
     )
     assert done.returncode == 0, done.stderr
     assert list(folder.iterdir()) == []
-    [(head, body)] = recorder.requests
-    start, *rows = head.removesuffix(b"\r\n\r\n").split(b"\r\n")
-    target = capture.target.removeprefix("http://other.example")  # As on the way to a backend.
-    assert start == f"{capture.method} {target} HTTP/{capture.http_version}".encode("latin-1")
-    sent = [row for row in rows if row.split(b":")[0].lower() not in (b"host", b"content-length")]
-    came = [
-        f"{name}: {value}".rstrip().encode("latin-1")
-        for name, value in capture.headers
-        if name.lower() not in ("host", "content-length")
-    ]
-    assert [row.rstrip() for row in sent] == came
-    assert body == capture.body
+    [request] = recorder.requests
+    assert_sent(request, capture)
 
 
 def test_repeats_are_explained(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

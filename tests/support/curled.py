@@ -1,0 +1,82 @@
+"""Captures that are hard to write as a curl line, and a server that keeps what curl sends."""
+
+from __future__ import annotations
+
+import socket
+import threading
+
+from relay.models import Capture
+from tests.support.factories import a_capture
+
+Request = tuple[bytes, bytes]
+"""Head and body."""
+
+
+class Recorder:
+    """A server on loopback that keeps the bytes of one request after the other and answers 200."""
+
+    def __init__(self) -> None:
+        self.requests: list[Request] = []
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                connection, _ = self._socket.accept()
+            except OSError:
+                return
+            with connection, connection.makefile("rb") as stream:
+                head = b""
+                while not head.endswith(b"\r\n\r\n") and (line := stream.readline()):
+                    head += line
+                length = next(
+                    (
+                        int(row[15:])
+                        for row in head.split(b"\r\n")
+                        if row.lower().startswith(b"content-length:")
+                    ),
+                    0,
+                )
+                self.requests.append((head, stream.read(length)))
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+
+    def close(self) -> None:
+        self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+        self._thread.join()
+
+
+CURLED = [
+    a_capture(headers=(("X-A", "1"), ("x-a", "2"), ("Empty", ""), ("User-Agent", "L/1"), ("Accept", "*/*"))),
+    a_capture(
+        method="GET", body=b"", headers=(), target="/a/../b?x=$(touch${IFS}owned)&y=%00;`id`&z=[1-3]{a,b}"
+    ),
+    a_capture(body=b"@/etc/passwd", target="/#fragment"),
+    a_capture(
+        body=b'it\'s "quoted" $HOME `id` !! \\n\n\n', headers=(("X", "a'b\"c $HOME `id` \\ @/etc/passwd"),)
+    ),
+    a_capture(body=bytes(range(256)), headers=(("X-Bytes", "\x80\xff%s\\101"), ("X-Utf8", "Ã©"))),
+    a_capture(body=b"x" * 200_000),
+    a_capture(body=b"", headers=(("Content-Length", "0"),)),
+    a_capture(http_version="1.0", method="PATCH", target="/'; touch owned; '"),
+    a_capture(body="é\u202e\x1b".encode(), target="http://other.example/absolute"),
+]
+
+
+def assert_sent(request: Request, capture: Capture) -> None:
+    """Method, path, headers and body as they came, but for what curl writes itself."""
+    head, body = request
+    start, *rows = head.removesuffix(b"\r\n\r\n").split(b"\r\n")
+    target = capture.target.removeprefix("http://other.example")  # As on the way to a backend.
+    assert start == f"{capture.method} {target} HTTP/{capture.http_version}".encode("latin-1")
+    sent = [row for row in rows if row.split(b":")[0].lower() not in (b"host", b"content-length")]
+    came = [
+        f"{name}: {value}".rstrip().encode("latin-1")
+        for name, value in capture.headers
+        if name.lower() not in ("host", "content-length")
+    ]
+    assert [row.rstrip() for row in sent] == came
+    assert body == capture.body
