@@ -19,7 +19,7 @@ help:
 	@echo "make test     the tests but for the slow ones (about three minutes); ARGS= goes to pytest"
 	@echo "make check    format, lint, types, import rules, all tests: what CI runs (some ten minutes)"
 	@echo "make bench    how fast, held against a bare aiohttp server in the same run (about a minute);"
-	@echo "              ARGS=--tui measures the screen on a million captures (some two minutes)"
+	@echo "              ARGS=--tui measures the screen on a million captures, ARGS=--archive export and import"
 	@echo "make torture  kill -9, full disks, hostile and slow clients, many rounds (some minutes)"
 	@echo "make lock     write .ci/lock/*.txt again, after pyproject.toml changed; ARGS=--upgrade takes newer versions"
 	@echo "make clean    remove .venv, caches and builds"

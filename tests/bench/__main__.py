@@ -25,7 +25,7 @@ from pathlib import Path
 
 import psutil
 
-from tests.bench import backlog, screen, secure, wrk
+from tests.bench import archive, backlog, screen, secure, wrk
 from tests.bench.drain import Drained, drain
 from tests.support.program import RELAY, ROOT, environment, reading, ready, running
 
@@ -289,12 +289,18 @@ def main() -> None:
         action="store_true",
         help="the screen instead, on a million captures: some two minutes, and 1 GiB for as long",
     )
+    parser.add_argument(
+        "--archive",
+        action="store_true",
+        help="export and import of 100,000 captures instead: some two minutes",
+    )
     given = parser.parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix="bench-", dir=given.folder))
-    if given.tui:
+    if given.tui or given.archive:
         try:
-            for line in screen.measure(scratch / "screen"):
+            of = archive.measure(scratch / "archive") if given.archive else screen.measure(scratch / "screen")
+            for line in of:
                 print(line, flush=True)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
