@@ -5,13 +5,12 @@ Made by `relay.archive`, sent to the engine as a message, stored by `relay.store
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from relay.models.json_forms import Headers
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImportedAttempt:
+class ImportedAttempt(msgspec.Struct, frozen=True, kw_only=True):
     """An attempt that was made elsewhere; the columns of `attempts`."""
 
     number: int
@@ -33,8 +32,7 @@ class ImportedAttempt:
     body_size: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImportedDelivery:
+class ImportedDelivery(msgspec.Struct, frozen=True, kw_only=True):
     """A delivery that was made elsewhere; it is over, whatever its state was there."""
 
     target: str
@@ -43,8 +41,7 @@ class ImportedDelivery:
     attempts: tuple[ImportedAttempt, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImportedCapture:
+class ImportedCapture(msgspec.Struct, frozen=True, kw_only=True):
     """One capture; fields that are columns have the column's form."""
 
     digest: str
@@ -75,8 +72,7 @@ class ImportedCapture:
     deliveries: tuple[ImportedDelivery, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BundleSecret:
+class BundleSecret(msgspec.Struct, frozen=True, kw_only=True):
     """The throwaway secret that signed the captures of a redacted file."""
 
     name: str
