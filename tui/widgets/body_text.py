@@ -86,6 +86,8 @@ class BodyText(ScrollView, can_focus=True, inherit_bindings=False):
         """Number of the hit at the cursor, -1 for none."""
         self.cursor = (0, 0)
         """The line, and the number of its row."""
+        self._drawn_cursor_row = 0
+        """The row that was last drawn as that of the cursor."""
 
     # -- content ----------------------------------------------------------------------------------
 
@@ -187,7 +189,8 @@ class BodyText(ScrollView, can_focus=True, inherit_bindings=False):
             # Forced: the scrollbar may appear only with the next layout.
             target = max(row - height // 2 if center else nearest, 0)
             self.scroll_to(y=target, animate=False, immediate=True, force=True)
-        self.refresh()
+        self.refresh_line(self._drawn_cursor_row)
+        self.refresh_line(row)
         self.post_message(self.CursorMoved(self))
 
     def is_in_view(self, line: int) -> bool:
@@ -202,6 +205,7 @@ class BodyText(ScrollView, can_focus=True, inherit_bindings=False):
         if self.document is None or self.rows is None:
             return True
         self.hit = number
+        self.refresh()
         start = self.hits.starts[number]
         self.move_to_offset(start, center=True)
         if self.rows.width is not None or (not self.document.wraps and not self.document.is_tree):
@@ -248,6 +252,7 @@ class BodyText(ScrollView, can_focus=True, inherit_bindings=False):
         self._resize()
         self.cursor = (line, 0)
         self._cursor_moved()
+        self.refresh()
 
     # -- keys -------------------------------------------------------------------------------------
 
@@ -331,6 +336,7 @@ class BodyText(ScrollView, can_focus=True, inherit_bindings=False):
         last = rows.width is None or rows.part(line, rows.lines.bounds(line)[1]) == part
         segments = self._segments(line, part, spans, is_last=last, cut=cut)
         if (line, part) == self.cursor:
+            self._drawn_cursor_row = row
             cursor = self._style("cursor")
             # Hits keep their own background.
             segments = [

@@ -61,6 +61,8 @@ class CaptureList(CursorList, can_focus=True):
         self._anchor: int | None = None
         """Id of the top row, which stays there when rows are added above it."""
         self._cursor_in_view = True
+        self._is_placed = False
+        """Whether it has a size and has scrolled to the cursor; until then nothing is drawn or read."""
 
     # -- changes -------------------------------------------------------------------------------
 
@@ -139,6 +141,7 @@ class CaptureList(CursorList, can_focus=True):
         self._strips.clear()
 
     def on_resize(self) -> None:
+        self._is_placed = True
         self._known.clear()  # A wider row may have room for the summary, which was not read before.
         self._strips.clear()
         self.virtual_size = Size(self.scrollable_content_region.width, len(self.listing))
@@ -159,10 +162,12 @@ class CaptureList(CursorList, can_focus=True):
     def render_line(self, y: int) -> Strip:
         width = self.scrollable_content_region.width
         at = self.scroll_offset.y + y
-        if at >= len(self.listing):
+        if at >= len(self.listing) or not self._is_placed:
             return Strip.blank(width, self.rich_style)
         number = self.listing.id_at(at)
         under = number == self.listing.cursor
+        if under:
+            self.drawn_cursor_y = at
         marked = number in self.listing.marks
         cached = self._strips.get((number, under, marked))
         if cached is None:

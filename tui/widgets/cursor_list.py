@@ -29,6 +29,8 @@ class CursorList(StyledView):
     def __init__(self, listing: Listing, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.listing = listing
+        self.drawn_cursor_y = 0
+        """The row that was last drawn as that of the cursor."""
 
     def action_move(self, by: int) -> None:
         self.go_to(self.listing.cursor_y + by)
@@ -47,7 +49,8 @@ class CursorList(StyledView):
     def moved(self) -> None:
         """The cursor of the listing has changed: show it."""
         self.show_cursor()
-        self.refresh()
+        self.refresh_line(self.drawn_cursor_y)
+        self.refresh_line(self.listing.cursor_y)
         self.post_message(self.Moved(self))
 
     def show_cursor(self) -> None:

@@ -33,6 +33,7 @@ class RowsList(CursorList, can_focus=True):
     def rows_changed(self) -> None:
         """The rows have changed."""
         self._resize()
+        self.refresh()
         self.moved()
 
     def add_newer(self, ids: list[int]) -> None:
@@ -62,6 +63,7 @@ class RowsList(CursorList, can_focus=True):
         number = self.listing.id_at(at)
         base = self.rich_style
         if number == self.listing.cursor:
+            self.drawn_cursor_y = at
             base += self.style_of("list--cursor")
         return Strip(self.segments(self._draw(number, width), base)).adjust_cell_length(width, base)
 
@@ -78,6 +80,7 @@ class RowsList(CursorList, can_focus=True):
     def turn(self) -> None:
         """Reverse the order."""
         self.listing.turn()
+        self.refresh()
         self.moved()
 
     def on_click(self, event: events.Click) -> None:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
+from rich.color import Color
 
 from tests.support.factories import a_capture, a_delivery, insert, insert_all
 from tests.support.screen import Showing, showing, wait_for
+from tui.gateway import Gateway
 from tui.main.screen import MainScreen
 from tui.screens.dialogs import Confirm
 from tui.state.screen_state import ScreenState
+from tui.widgets.body_page import BodyPage
+from tui.widgets.capture_list import CaptureList
 from tui.widgets.pages import PAGES
 
 
@@ -141,6 +147,77 @@ async def test_a_row_says_what_happened(tmp_path: Path) -> None:
     async with showing(tmp_path, [a_capture(1)], size=(120, 30)) as see:
         await see.shows("#1 ")
         assert "PENDING_WITH_BANK" not in see.text()
+
+
+@pytest.mark.slow
+async def test_only_rows_in_sight_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No row out of sight is read, as its summary takes its body; with summaries hidden no body is read."""
+    asked: list[tuple[set[int], bool]] = []
+    rows = Gateway.rows
+
+    def noted(gateway: Gateway, ids: Sequence[int], *, summaries: bool = False) -> Any:
+        asked.append((set(ids), summaries))
+        return rows(gateway, ids, summaries=summaries)
+
+    monkeypatch.setattr(Gateway, "rows", noted)
+    async with showing(tmp_path, map(a_capture, range(1, 501))) as see:
+        await see.shows("#500 ")
+        captures = see.pilot.app.screen.query_one(CaptureList)
+        height = captures.size.height
+        before = height + 3  # It was taller before the banner came.
+        assert set().union(*(ids for ids, _ in asked)) <= set(range(501 - before, 501))
+        for key, first in (("g", 1), ("pagedown", 1), ("j", 2), ("G", 501 - height), ("k", 501 - height)):
+            asked.clear()
+            await see.press(key)
+            await wait_for(see.pilot, lambda: captures.scroll_offset.y + 1 == first, key)  # noqa: B023
+            await see.pilot.idle()
+            seen = set(range(first, first + height)) | {captures.listing.cursor}
+            assert set().union(*(ids for ids, _ in asked)) <= seen, key
+            assert all(summaries for _, summaries in asked)
+        await see.press("h")
+        asked.clear()
+        await see.press("g")
+        await see.shows("#1 ")
+        assert asked
+        assert not any(summaries for _, summaries in asked)
+
+
+def lines_under_a_cursor(see: Showing, colour: Color | None) -> list[str]:
+    """The lines that are drawn on a colour."""
+    strips = see.pilot.app.screen._compositor.render_strips()
+    return [
+        strip.text
+        for strip in strips
+        if any(segment.style is not None and segment.style.bgcolor == colour for segment in strip)
+    ]
+
+
+@pytest.mark.slow
+async def test_one_row_is_under_the_cursor(tmp_path: Path) -> None:
+    """Only the rows that the cursor leaves and reaches are drawn again, and no other one stays bright."""
+    async with showing(tmp_path, map(a_capture, range(1, 61)), size=(100, 30)) as see:
+        await see.shows("#60 ")
+        captures = see.pilot.app.screen.query_one(CaptureList)
+        colour = captures.style_of("list--cursor").bgcolor
+        keys = ("k", "k", "pageup", "g", "j", "space", "o", "j", "j", "o", "f", "k", "G", "shift+up", "A")
+        for key in keys:
+            await see.press(key)
+            await wait_for(
+                see.pilot,
+                lambda: (
+                    [f" {captures.listing.cursor} " in line for line in lines_under_a_cursor(see, colour)]
+                    == [True]
+                ),
+                f"one row after {key}",
+            )
+        insert(see.log, a_capture(61))
+        await see.shows("1 new")
+        assert len(lines_under_a_cursor(see, colour)) == 1
+        await see.press("2", "enter", "j", "j", "k", "v", "j", "enter", "enter", "G", "g", "j")
+        await see.shows(" tree ", "2/13")
+        text = see.pilot.app.screen.query_one("#tab-body", BodyPage).view.text
+        colour = text.get_component_rich_style("body--cursor", partial=True).bgcolor
+        assert ['"type"' in line for line in lines_under_a_cursor(see, colour)] == [True]
 
 
 async def test_all_and_ranges_are_marked(tmp_path: Path) -> None:
