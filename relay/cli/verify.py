@@ -43,6 +43,8 @@ class Checked:
     signed_by: str | None
     reason: str | None
     """Why it is not valid; None if it is."""
+    has_none: bool = False
+    """Whether there is nothing to check: it was not received here, and came without its request."""
     stored: tuple[Signature, str | None] | None = None
     """The stored state; None for a file."""
     attempts: tuple[tuple[Attempt, AttemptVerification], ...] = ()
@@ -50,8 +52,8 @@ class Checked:
 
     @property
     def is_fine(self) -> bool:
-        """Whether the signature is valid, here and at each backend."""
-        return self.signature is Signature.VALID and all(
+        """Whether the signature is valid, here and at each backend, as far as there is one."""
+        return (self.has_none or self.signature is Signature.VALID) and all(
             found.signature is Signature.VALID for _, found in self.attempts
         )
 
@@ -133,18 +135,21 @@ def verify_command(
         checks = iter([record])
     else:
         checks = checked_captures(settings, words, secrets, attempts=attempts)
-    done = wrong = 0
+    done = wrong = unsigned = 0
     changed: list[Checked] = []
     for check in checks:
         _print(check, json_lines=invocation.json)
         done += 1
         wrong += not check.is_fine
+        unsigned += check.has_none
         if check.changed:
             changed.append(check)
     if save:
         _say(f"updated in the database: {run_async(save_all(settings, changed))}")
     elif changed:
         _say(f"the stored state of {len(changed)} of them differs; --save updates it")
+    if unsigned:
+        _say(f"{unsigned} of {done} have no signature to check")
     if wrong:
         raise CheckFailed(f"not valid: {wrong} of {done}", word="signature")
 
@@ -222,6 +227,7 @@ def check_capture(
         name=kind or f"{capture.method} {capture.target}",
         signature=state,
         signed_by=signed_by,
+        has_none=unsigned is not None,
         reason=None
         if signed_by is not None
         else unsigned or why_not_valid(values, capture.body, secrets, capture.headers, others),

@@ -36,18 +36,18 @@ WHY_NO_SIGNATURE: Mapping[str, str] = {
 
 
 BARE = "event"
-"""The form of an event that was imported as it is, beside the words of `Wrapping`."""
+"""The form of an event that came as it is, beside the words of `Wrapping`."""
 
 
 def why_unsigned(form: str | None) -> str | None:
-    """Why an imported event has no signature to check; None for a request.
+    """Why an event that was not received has no signature to check; None for a request.
 
     Args:
         form: BARE, or a word of `Wrapping`; None for a request.
     """
     if form is None:
         return None
-    return WHY_NO_SIGNATURE.get(form, "it was imported without its request, so it has no signature to check")
+    return WHY_NO_SIGNATURE.get(form, "it is an event without its request, so it has no signature to check")
 
 
 @dataclass(frozen=True, slots=True)

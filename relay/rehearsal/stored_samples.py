@@ -9,6 +9,7 @@ from hashlib import sha256
 from relay.control.exchange import Requester
 from relay.control.messages import ImportRequest
 from relay.lean.envelope import read_event
+from relay.lean.records import BARE
 from relay.lean.samples import Sample
 from relay.models.imports import ImportedCapture, source_start
 
@@ -34,7 +35,7 @@ def _as_capture(sample: Sample, path: str) -> ImportedCapture:
     assert event is not None  # a sample is an event
     return ImportedCapture(
         digest=digest,
-        source=f'{source_start(digest)},"name":"rehearsal"}}',
+        source=f'{source_start(digest)},"name":"rehearsal","form":"{BARE}"}}',
         method="POST",
         target=path,
         http_version="1.1",
