@@ -228,7 +228,7 @@ class Builder:
                     received_at=capture.received_at,
                     event_at=event_at,
                     type=type_,
-                    gap=capture.came_at - came_at if came_at else timedelta(0),
+                    gap=max(capture.came_at - came_at, timedelta(0)) if came_at else timedelta(0),
                     status=_status(type_, ids, status, known),
                     ids=ids,
                     retry=retries.get(capture.id),

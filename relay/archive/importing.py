@@ -19,7 +19,7 @@ from relay.store.sources import stored_as
 
 BATCH = 100
 BATCH_BYTES = 256 * 1024
-"""A batch ends with either: an engine that receives webhooks reads it in some milliseconds."""
+"""No batch of several captures has more of either: an engine that receives webhooks reads it in some ms."""
 
 MOST_REMEMBERED = 1_000_000
 """Captures of one file that a dry run compares with each other."""
@@ -75,12 +75,20 @@ async def import_items(items: Iterable[Item], store: Store, told: Callable[[BadL
             bundle = item
             tally.bundle = item.name
         else:
-            batch.append(item)
-            size += len(item.body)
-            if len(batch) >= BATCH or size >= BATCH_BYTES:
+            more = size_of(item)
+            if len(batch) >= BATCH or size + more > BATCH_BYTES:
                 await send()
+            batch.append(item)
+            size += more
     await send()
     return tally
+
+
+def size_of(capture: ImportedCapture) -> int:
+    """About how many bytes it is."""
+    attempts = [each for delivery in capture.deliveries for each in delivery.attempts]
+    bodies = sum(len(each.body or b"") + len(each.sent_body or b"") for each in attempts)
+    return len(capture.body) + len(capture.headers) + len(capture.tls or "") + bodies + 500 * len(attempts)
 
 
 def through(send: Requester) -> Store:

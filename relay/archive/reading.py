@@ -18,7 +18,7 @@ import msgspec
 
 from relay.archive import curl
 from relay.archive.imported import MOST_ATTEMPTS, MOST_BYTES, Checker, of_event, of_line, of_request
-from relay.archive.lines import CHUNK_BYTES, lines
+from relay.archive.lines import MOST_LINE_BYTES, lines
 from relay.archive.ndjson import (
     VERSION,
     AttemptLine,
@@ -105,7 +105,7 @@ class ImportFile:
             return
         found = False
         bad: list[BadLine] = []
-        start = start + self._file.readline(CHUNK_BYTES)  # to the end of a line
+        start += self._file.readline(MOST_LINE_BYTES)  # to the end of a line
         for item in self._of_lines(chain(lines(BytesIO(start)), lines(self._file, after=start.count(b"\n")))):
             if isinstance(item, BadLine) and not found:
                 bad = bad or [BadLine(1, "it is not in a form that import reads")]

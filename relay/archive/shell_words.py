@@ -17,6 +17,7 @@ _CLOSES = {
     b"$'": re.compile(rb"\\(?:.|\Z)|'", re.DOTALL),
     b'"': re.compile(rb"""\\(?:.|\Z)|\"""", re.DOTALL),
 }
+_IN_DOUBLE = re.compile(rb"""["\\$`]""")
 _PLAIN = re.compile(rb"""[^\s'"\\|$`;&<>()]+""")
 _PRINTF = re.compile(rb"\$\(printf '([^']*)'\)")
 _ESCAPE = re.compile(rb"\\(?:([0-7]{1,3})|x([0-9A-Fa-f]{1,2})|u([0-9A-Fa-f]{1,4})|(.))", re.DOTALL)
@@ -133,9 +134,8 @@ def _double(text: bytes, at: int) -> tuple[bytes, int]:
         elif character in b"$`":
             raise ValueError(UNKNOWN)
         else:
-            end = min(
-                each for each in (text.find(mark, at) for mark in (b'"', b"\\", b"$", b"`")) if each >= 0
-            )
+            found = _IN_DOUBLE.search(text, at)
+            end = len(text) if found is None else found.start()
             parts.append(text[at:end])
             at = end
 

@@ -66,7 +66,7 @@ class Pace:
     async def wait_for(self, capture: Capture) -> None:
         gap_s = self._gap_s
         if self._original and self._before is not None:
-            gap_s = max(0.0, (capture.received_at - self._before.received_at).total_seconds())
+            gap_s = max(0.0, (capture.came_at - self._before.came_at).total_seconds())
         self._before = capture
         self._due = monotonic() if self._due is None else self._due + gap_s
         if (left_s := self._due - monotonic()) > 0:

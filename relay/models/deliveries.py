@@ -112,3 +112,5 @@ class AttemptEvent:
     """The first capture with this `event_id`, where this is a later one."""
     first_at: datetime | None = None
     """When that one was received; None where it is gone, or there is none."""
+    was_elsewhere: bool = False
+    """Whether it was made before its capture was imported."""

@@ -85,7 +85,8 @@ ATTEMPT_COLUMNS = """attempts.id, attempts.delivery_id, deliveries.capture_id, d
 FOLLOWED_COLUMNS = f"""captures.event_type, captures.method, captures.target, captures.signature,
     CASE WHEN deliveries.state = 'queued' AND attempts.id = {LAST_ATTEMPT} THEN deliveries.due_at END,
     captures.received_at, captures.repeat_of,
-    (SELECT first.received_at FROM captures AS first WHERE first.id = captures.repeat_of)"""
+    (SELECT first.received_at FROM captures AS first WHERE first.id = captures.repeat_of),
+    captures.source IS NOT NULL AND attempts.started_at < captures.received_at"""
 
 REFUSAL_COLUMNS = "id, at, client, reason, detail, count"
 
@@ -175,7 +176,7 @@ def attempt(row: Row) -> Attempt:
 
 def followed(row: Row) -> AttemptEvent:
     """A row of `ATTEMPT_COLUMNS` and `FOLLOWED_COLUMNS`."""
-    event_type, method, target, signature, again_at, received_at, repeat_of, first_at = row[21:]
+    event_type, method, target, signature, again_at, received_at, repeat_of, first_at, elsewhere = row[21:]
     return AttemptEvent(
         attempt=attempt(row),
         event_type=event_type,
@@ -186,6 +187,7 @@ def followed(row: Row) -> AttemptEvent:
         received_at=time(received_at),
         repeat_of=repeat_of,
         first_at=None if first_at is None else time(first_at),
+        was_elsewhere=bool(elsewhere),
     )
 
 

@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+import msgspec
+
 from relay.archive.redaction.policy import (
     Path,
     Policy,
@@ -55,16 +57,27 @@ def redacted_body(body: bytes, policy: Policy, stand_ins: StandIns) -> bytes:
     """The body without what is personal."""
     if not body:
         return body
-    try:
-        parsed(body)
-    except TooDeepError:
-        pass  # It is JSON as far as anybody can tell; the tokens know no depth.
-    except ValueError:
+    if not _is_json(body):
         return _redacted_text(body, stand_ins)
     try:
         return b"".join(_pieces(body, policy, stand_ins))
     except ValueError:
         return _redacted_text(body, stand_ins)
+
+
+def _is_json(body: bytes) -> bool:
+    try:
+        msgspec.json.decode(
+            body, type=msgspec.Raw
+        )  # Builds no values, and refuses a little more than `parsed`.
+    except (ValueError, RecursionError):
+        try:
+            parsed(body)
+        except TooDeepError:
+            return True  # As far as anybody can tell; the tokens know no depth.
+        except ValueError:
+            return False
+    return True
 
 
 def _redacted_text(body: bytes, stand_ins: StandIns) -> bytes:

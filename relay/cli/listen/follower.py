@@ -116,12 +116,14 @@ class Follower:
             self._last_attempt += skipped
         while page := self._reader.attempts_after(self._last_attempt, ANSWERS_AT_ONCE, newest):
             for followed in page:
+                self._last_attempt = followed.attempt.id
+                if followed.was_elsewhere:
+                    continue
                 self._targets.add(followed.attempt.target)
                 if self._json:
                     write(STDOUT, json_line(attempt_as_json(followed.attempt, self._settings, reveal=False)))
                 else:
                     write(STDERR, f"{attempt_line(followed, name_target=len(self._targets) > 1)}\n")
-                self._last_attempt = followed.attempt.id
         self._last_attempt = newest
 
 

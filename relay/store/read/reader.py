@@ -273,7 +273,8 @@ class Reader:
                 "SELECT EXISTS (SELECT 1 FROM attempts"
                 " JOIN deliveries ON deliveries.id = attempts.delivery_id"
                 " JOIN captures ON captures.id = deliveries.capture_id WHERE deliveries.target = ?"
-                " AND attempts.status = 200 AND captures.signature = 'valid')",
+                " AND attempts.status = 200 AND captures.signature = 'valid'"
+                " AND (captures.source IS NULL OR attempts.started_at >= captures.received_at))",
                 (target,),
             )[0][0]
         )

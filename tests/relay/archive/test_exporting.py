@@ -120,7 +120,7 @@ def store(connection: Any, data: bytes) -> tuple[int, int]:
         connection,
         [item for item in items if isinstance(item, ImportedCapture)],
         origin="imported",
-        received_at=1_790_000_000_000_000,
+        received_at=1_800_000_000_000_000,
         bundle=next((item for item in items if isinstance(item, BundleSecret)), None),
     )
     new = sum(each.is_new for each in stored)
@@ -143,6 +143,8 @@ def test_nothing_is_lost_with_reveal(db: Path, tmp_path: Path) -> None:
             replace(each, id=0) for each in old.attempts(1)
         ]
         assert after[1].repeat_of is None
+        assert [each.was_elsewhere for each in new.attempts_after(0, 10)] == [True] * 3
+        assert [each.was_elsewhere for each in old.attempts_after(0, 10)] == [False] * 3
 
 
 def test_secret_headers_are_masked_unless_revealed(db: Path) -> None:

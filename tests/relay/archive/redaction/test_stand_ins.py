@@ -99,6 +99,30 @@ def test_different_values_stay_different() -> None:
     assert not {stand_ins.text(f"{a}{b}") for a in "NPX" for b in "KLM"} & constants()
 
 
+SLOW = [
+    "a" * 1_000_000,
+    "a" * 1_000_000 + "@",
+    "a@" * 500_000,
+    "a@a." * 250_000,
+    "AE07" + "A1 " * 300_000,
+    ("AE07" + "A" * 31 + " ") * 30_000,
+    "1" * 1_000_000,
+    "+(" * 500_000,
+    "1 " * 500_000 + "x",
+    "a://" * 250_000,
+    "abcdef" * 200_000 + "g",
+    "12345678-" * 100_000,
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("value", SLOW, ids=range(len(SLOW)))
+def test_no_text_is_slow(value: str) -> None:
+    """A megabyte that is nearly an address, an account or a number takes no more than any other."""
+    made = StandIns(SEED).text(value)
+    assert made != value or not any(map(str.isalnum, value))
+
+
 @given(st.text(max_size=200))
 def test_any_text(value: str) -> None:
     """No text is refused; letters and digits change, all else stays where it was in most forms."""
