@@ -19,7 +19,7 @@ import msgspec
 from relay.archive.ndjson import VERSION, ExportEndLine, ExportLine, Redacted
 from relay.archive.outputs import open_output
 from relay.control.exchange import own_version
-from relay.models import Attempt, Capture, iso
+from relay.models import NOT_COMPARED, Attempt, Capture, iso
 from relay.private_files import make_folder
 from relay.store.read.attempts import of_capture
 from relay.store.read.reader import Reader
@@ -107,7 +107,7 @@ class Export:
                 yield json_line(shown.as_json())
                 if self._redaction is None and any(each.attempts for each in capture.deliveries):
                     for attempt in of_capture(reader, capture.id):
-                        yield json_line(self._attempt(attempt).as_json() | {"as_expected": None})
+                        yield json_line(self._attempt(attempt).as_json() | dict(NOT_COMPARED))
             case Format.CURL:
                 line = curl_line(shown, shown.headers, self._url, lambda: printf(shown.body))
                 yield visible_block(line).encode() + b"\n"

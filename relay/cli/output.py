@@ -16,7 +16,8 @@ import click
 
 from relay.analysis.retries import OTHER_BYTES
 from relay.config import Settings
-from relay.models import COPIES, Attempt, Capture, Headers, Origin, body_as_json
+from relay.delivery.expectations import Result
+from relay.models import COPIES, NOT_COMPARED, Attempt, Baseline, Capture, Headers, Origin, body_as_json
 from relay.store.read.reader import Reader
 from relay.text.captures import outcomes, shape_remarks, title
 from relay.text.decoding import decoded, encoding_of
@@ -65,16 +66,28 @@ def capture_as_json(capture: Capture, settings: Settings, *, reveal: bool) -> di
 
 
 def attempt_as_json(
-    attempt: Attempt, settings: Settings, *, reveal: bool, as_expected: bool | None = None
+    attempt: Attempt,
+    settings: Settings,
+    *,
+    reveal: bool,
+    result: Result | None = None,
+    baseline: Baseline | None = None,
 ) -> dict[str, Any]:
     """An attempt for `--json`.
 
     Args:
-        as_expected: for a replay with --expect; None if nothing was expected.
+        result: for a replay with --expect; None if nothing was expected.
+        baseline: of its capture and target, where it was looked for.
     """
+    compared = dict(NOT_COMPARED)
+    if result is not None:
+        compared |= {"as_expected": result.is_met, "comparison": result.change}
+        baseline = result.baseline
+    if baseline is not None:
+        compared["baseline_id"] = baseline.attempt_id
     return (
         masked_attempt(attempt, settings, reveal=reveal).as_json()
-        | {"as_expected": as_expected}
+        | compared
         | _unpacked(attempt.body, attempt.headers)
     )
 

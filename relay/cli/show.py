@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
 import click
@@ -26,7 +26,8 @@ from relay.cli.output import (
     write_bytes,
 )
 from relay.control.address import curl
-from relay.models import Attempt, Capture, Comparison, Headers, iso
+from relay.models import Attempt, Baseline, Capture, Comparison, Headers, iso
+from relay.store.read.baselines import baseline
 from relay.store.read.reader import Reader
 from relay.store.read.related import other_bytes, tries
 from relay.store.read.selection import select
@@ -91,13 +92,18 @@ def show_command(invocation: Invocation, /, selection: tuple[str, ...], reveal: 
                 _print([curl(shown, settings)])
             elif part == "attempts":
                 attempts = reader.attempts(capture.id)
+                found = {
+                    target: baseline(reader, capture.id, target)
+                    for target in {each.target for each in attempts}
+                }
                 if invocation.json:
                     for each in attempts:
-                        print_json(attempt_as_json(each, settings, reveal=reveal))
+                        print_json(
+                            attempt_as_json(each, settings, reveal=reveal, baseline=found[each.target])
+                        )
                 else:
-                    _print_attempts(
-                        shown, [masked_attempt(each, settings, reveal=reveal) for each in attempts]
-                    )
+                    masks = [masked_attempt(each, settings, reveal=reveal) for each in attempts]
+                    _print_attempts(shown, masks, {each.attempt_id: each for each in found.values() if each})
             elif invocation.json:
                 print_json(capture_as_json(capture, settings, reveal=reveal))
             else:
@@ -227,17 +233,18 @@ def _text(body: bytes) -> str | None:
         return None
 
 
-def _print_attempts(capture: Capture, attempts: Sequence[Attempt]) -> None:
+def _print_attempts(capture: Capture, attempts: Sequence[Attempt], baselines: Mapping[int, Baseline]) -> None:
     if not attempts:
         click.echo(f"capture {capture.id} was not sent to any target", err=True)
     for attempt in attempts:
-        _print(list(_attempt_lines(attempt, capture)))
+        _print(list(_attempt_lines(attempt, capture, baselines.get(attempt.id))))
 
 
-def _attempt_lines(attempt: Attempt, capture: Capture) -> Iterator[str]:
+def _attempt_lines(attempt: Attempt, capture: Capture, baseline: Baseline | None) -> Iterator[str]:
     came = response(attempt.status, attempt.error)
+    mark = "" if baseline is None else " (baseline, pinned)" if baseline.is_pinned else " (baseline)"
     line = (
-        f"{attempt.capture_id}  {attempt.kind} to {attempt.target}, attempt {attempt.number}"
+        f"{attempt.capture_id}  {attempt.kind} to {attempt.target}, attempt {attempt.number}{mark}"
         f"  {format_time(attempt.started_at)}  {attempt.outcome}: {came} in {format_ms(attempt.elapsed_ms)}"
     )
     if attempt.verdict or attempt.verdict_reason:

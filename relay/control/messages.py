@@ -363,6 +363,8 @@ class ReplayRequest(EngineRequest[ReplayStatus], frozen=True, kw_only=True, tag=
     retries: Annotated[float, msgspec.Meta(gt=0)] | None = None
     """Retry on Lean's schedule what is not delivered, its minutes times this; None for one attempt. A retry
     does not hold up what follows. Excludes `until_delivered`."""
+    pin: bool = False
+    """Make each response the baseline of its capture and target."""
     tls: TargetTls | None = None
     """None for the engine's settings."""
     tied: bool = False

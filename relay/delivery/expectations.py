@@ -1,12 +1,15 @@
-"""`--expect`: whether the responses to a replay are as expected. Pure, except for `recorded`."""
+"""`--expect`: whether the responses to a replay are as expected. Pure."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 
-from relay.models import Attempt
+from relay.lean.schedule import DELIVERED_STATUS
+from relay.models import Attempt, Baseline
+from relay.text.safe import visible
 
 _STATUS = re.compile(r"[1-5](?:[0-9]{2}|xx)", re.IGNORECASE)
 
@@ -16,8 +19,36 @@ WORDS = ("2xx", "delivered", "refused", "recorded")
 NAMED = 10
 """Captures whose responses are not as expected, by name."""
 
-Recorded = Callable[[int, str], int | None]
-"""From a capture's id and a target to the status of the last response before the replay."""
+Baselines = Callable[[int, str], Baseline | None]
+"""From a capture's id and a target to the baseline; None where there is none."""
+
+
+class Change(StrEnum):
+    """A response compared with its baseline."""
+
+    FIXED = "fixed"
+    """The baseline was not delivered, and this is."""
+    REGRESSED = "regressed"
+    STILL_FAILING = "still-failing"
+    UNCHANGED = "unchanged"
+    """Delivered, as before."""
+    NO_BASELINE = "no-baseline"
+
+    @property
+    def words(self) -> str:
+        return "without a baseline" if self is Change.NO_BASELINE else self.replace("-", " ")
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A response compared with what is expected of it."""
+
+    is_met: bool
+    words: str | None = None
+    """What to say of it, if anything."""
+    change: Change | None = None
+    """With `recorded`; None where no response arrived that could be compared."""
+    baseline: Baseline | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +59,8 @@ class Expectation:
     """`200`, `2xx`, `delivered`, `refused` or `recorded`."""
 
     @property
-    def meaning(self) -> str:
-        """The word, explained where it depends on earlier responses."""
-        if self.word != "recorded":
-            return self.word
-        return "recorded: the last response before this replay; the next replay compares with this one's"
+    def is_recorded(self) -> bool:
+        return self.word == "recorded"
 
     @classmethod
     def read(cls, text: str) -> Expectation:
@@ -48,41 +76,67 @@ class Expectation:
             )
         return cls(word)
 
-    def mismatch(self, attempt: Attempt, recorded: Recorded) -> str | None:
-        """The expectation that an attempt does not meet, in words; None where it is met."""
-        if self.word == "delivered":
-            return None if attempt.verdict == "delivered" else "expected delivered"
-        if self.word == "recorded":
-            before = recorded(attempt.capture_id, attempt.target)
-            if before is None:
-                return "expected the response before this replay, but none is recorded"
-            return None if attempt.status == before else f"expected {before}, as before this replay"
-        if self.word == "refused":
-            is_refused = attempt.status is not None and 400 <= attempt.status <= 499
-            return None if is_refused else "expected a refusal, 400 to 499"
+    def compared(self, attempt: Attempt, baselines: Baselines) -> Result:
+        """An attempt compared with the expectation."""
         status = str(attempt.status)
-        met = status[0] == self.word[0] if self.word.endswith("xx") else status == self.word
-        return None if met else f"expected {self.word}"
+        if self.is_recorded:
+            return _with_baseline(attempt, baselines(attempt.capture_id, attempt.target))
+        if self.word == "delivered":
+            is_met = attempt.verdict == "delivered"
+        elif self.word == "refused":
+            is_met = attempt.status is not None and 400 <= attempt.status <= 499
+        elif self.word.endswith("xx"):
+            is_met = status[0] == self.word[0]
+        else:
+            is_met = status == self.word
+        expected = "a refusal, 400 to 499" if self.word == "refused" else self.word
+        return Result(is_met, None if is_met else f"expected {expected}")
+
+
+def _with_baseline(attempt: Attempt, baseline: Baseline | None) -> Result:
+    if baseline is None:
+        words = "no baseline: no live response to this webhook is recorded; --pin makes this one it"
+        return Result(False, words, Change.NO_BASELINE)
+    before = f"{baseline.status} before{', pinned' if baseline.is_pinned else ''}"
+    if baseline.target != attempt.target:
+        before += f", from {visible(baseline.target)}, as this target has no live response"
+    if attempt.status is None and attempt.verdict is None:
+        return Result(False, f"no response to compare with {before}", None, baseline)
+    is_unjudged_200 = attempt.verdict is None and attempt.status == DELIVERED_STATUS
+    if attempt.verdict == "delivered" or is_unjudged_200:
+        change = Change.UNCHANGED if baseline.is_delivered else Change.FIXED
+    else:
+        change = Change.REGRESSED if baseline.is_delivered else Change.STILL_FAILING
+    return Result(change is not Change.REGRESSED, f"{change.words}: {before}", change, baseline)
 
 
 class ExpectationCheck:
     """Compares the responses of one replay with what is expected of them, as they are recorded."""
 
-    def __init__(self, expected: Expectation, recorded: Recorded) -> None:
+    def __init__(self, expected: Expectation, baselines: Baselines) -> None:
         self.expected = expected
         self.met = 0
         self.unmet: list[int] = []
         """Captures whose responses differ, one for each response."""
-        self._recorded = recorded
+        self.changes: dict[Change, int] = dict.fromkeys(Change, 0) if expected.is_recorded else {}
+        """Responses by their change; empty for another expectation."""
+        self._baselines = baselines
 
-    def add(self, attempt: Attempt) -> str | None:
-        """Count one attempt; return how it differs from what is expected, None where it does not."""
-        mismatch = self.expected.mismatch(attempt, self._recorded)
-        if mismatch is None:
+    def add(self, attempt: Attempt) -> Result:
+        """Count one attempt; return how it compares with what is expected."""
+        result = self.expected.compared(attempt, self._baselines)
+        if result.is_met:
             self.met += 1
         else:
             self.unmet.append(attempt.capture_id)
-        return mismatch
+        if result.change is not None:
+            self.changes[result.change] += 1
+        return result
+
+    @property
+    def changes_in_words(self) -> str:
+        """`1 fixed, 2 unchanged`; empty without a baseline to compare with."""
+        return ", ".join(f"{count:,} {change.words}" for change, count in self.changes.items() if count)
 
     @property
     def mismatches(self) -> str:
@@ -93,4 +147,4 @@ class ExpectationCheck:
         count, total = len(self.unmet), self.met + len(self.unmet)
         are = "is" if total == 1 else "are"
         responses = "response" if total == 1 else "responses"
-        return f"{count:,} of {total:,} {responses} {are} not as expected ({self.expected.meaning}): {named}"
+        return f"{count:,} of {total:,} {responses} {are} not as expected ({self.expected.word}): {named}"

@@ -55,6 +55,7 @@ class ReplayOptions:
     until_delivered: bool
     fresh_ids: bool
     fresh_payload_ids: bool
+    pin: bool
 
     @classmethod
     def read(
@@ -73,6 +74,7 @@ class ReplayOptions:
         until_delivered: bool = False,
         fresh_ids: bool = False,
         fresh_payload_ids: bool = False,
+        pin: bool = False,
     ) -> ReplayOptions:
         """The options from their texts, each named as its flag; an empty text is an option not given.
 
@@ -95,11 +97,14 @@ class ReplayOptions:
             until_delivered=until_delivered,
             fresh_ids=fresh_ids or fresh_payload_ids,
             fresh_payload_ids=fresh_payload_ids,
+            pin=pin,
         )
         if options.shuffle is not None and options.rate == "original":
             raise OptionError("shuffle", "a random order and the original pace exclude each other")
         if until_delivered and options.expected is not None:
             raise OptionError("expect", "retrying until delivered and an expectation exclude each other")
+        if pin and options.expected is not None and options.expected.is_recorded:
+            raise OptionError("pin", "a new baseline and a comparison with the old one exclude each other")
         return options
 
     def fresh(self, newest_at: datetime | None, now: datetime, seed: str) -> FreshIds | None:
@@ -143,6 +148,7 @@ class ReplayOptions:
             concurrency=self.concurrency,
             rate=self.rate,
             until_delivered=self.until_delivered,
+            pin=self.pin,
             tls=tls,
             by=by,
         )

@@ -38,6 +38,8 @@ class ReplayPlan:
     """A delivery is retried until its verdict is `delivered`."""
     retries: float | None = None
     """A delivery is retried on Lean's schedule, its minutes times this; None for not."""
+    pin: bool = False
+    """Each response becomes the baseline of its capture and target."""
     timeout_s: float = 300.0
     instance: str
     """Names this engine in `X-Lean-Relay`."""

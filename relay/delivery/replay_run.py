@@ -264,6 +264,7 @@ class ReplayRun:
             sent_method=None if sent.method == stored.method else sent.method,
             sent_target=None if sent.target == stored.target else sent.target,
             due_at=None if due is None else to_micros(due),
+            pin=plan.pin,
         )
         self._records.ended(record)
         return due

@@ -31,7 +31,10 @@ KINDS: Mapping[str, Kind] = {
         "`status` `verdict` `verdict_reason` `error` `address` (where the target's name has "
         "several) `sent_method` `sent_target` `sent_headers` `sent_body` `sent_body_base64?` "
         "`headers` `body` `body_base64?` `body_unpacked?` `body_unpacked_base64?` `body_coding?` "
-        "`body_notes?` `body_size`; `as_expected` is null without `--expect`",
+        "`body_notes?` `body_size`; `as_expected` is null without "
+        "`--expect`, `comparison` (`fixed`, `regressed`, `still-failing`, `unchanged`, `no-baseline`) "
+        "without `--expect recorded`; `baseline_id` is the attempt that it was compared with, or would be "
+        "(null where none was looked for)",
         "`show --attempts`, `replay`, `listen`, `export`",
     ),
     "ready": Kind("the first line of a listener: `url` `pid` `db`", "`listen`"),
@@ -67,7 +70,8 @@ KINDS: Mapping[str, Kind] = {
     "replay": Kind(
         "how a replay has gone: `run` `by` `state` `reason` `targets` `captures` `total` `done` "
         "`tried` `delivered` `failed` `skipped` `left` `stale_signatures` `waits` `started_at` "
-        "`elapsed_s`; `not_as_expected` is null without `--expect`",
+        "`elapsed_s`; `not_as_expected` is null without `--expect`, `comparisons` (how many "
+        "of each) without `--expect recorded`",
         "`replay`, `replay --stop`",
     ),
     "replays_stopped": Kind("`count`, after the line of each", "`replay --stop`"),

@@ -171,6 +171,7 @@ class Replays:
             original=request.rate == "original",
             until_delivered=request.until_delivered,
             retries=request.retries,
+            pin=request.pin,
             timeout_s=self._settings().timeout_s,
             instance=self._instance,
             is_busy=self._is_busy,

@@ -16,7 +16,7 @@ from relay.models.captures import (
     Event,
     Source,
 )
-from relay.models.deliveries import Attempt, AttemptEvent, Delivery
+from relay.models.deliveries import NOT_COMPARED, Attempt, AttemptEvent, Baseline, Delivery
 from relay.models.json_forms import Headers, body_as_json
 from relay.models.refusals import Refusal, RefusalEntry, RefusalTotals
 from relay.models.states import COPIES, Comparison, Origin, Shape, Signature
@@ -25,11 +25,13 @@ from relay.models.times import EPOCH, from_micros, iso, to_micros
 __all__ = [
     "COPIES",
     "EPOCH",
+    "NOT_COMPARED",
     "NOT_WRITTEN",
     "STORED_TOO_LATE",
     "Answer",
     "Attempt",
     "AttemptEvent",
+    "Baseline",
     "Capture",
     "CaptureRow",
     "CaptureTotals",

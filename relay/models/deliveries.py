@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -92,6 +93,23 @@ class Attempt:
         line |= body_as_json("body", self.body)
         line["body_size"] = self.body_size
         return line
+
+
+NOT_COMPARED: Mapping[str, Any] = {"as_expected": None, "comparison": None, "baseline_id": None}
+"""The last fields of an attempt in `--json`, where it was not compared with anything."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Baseline:
+    """The response that later ones of a target to a capture are compared with."""
+
+    attempt_id: int
+    target: str
+    """Another target's where this one has no live response."""
+    status: int
+    is_delivered: bool
+    is_pinned: bool
+    """Else it is the first live one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

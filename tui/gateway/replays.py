@@ -58,9 +58,9 @@ class Replays:
         with Reader(self._settings.db) as reader:
             return delivered(reader, attempts)
 
-    async def run_check(self, expected: Expectation) -> RunCheck:
-        """A check of the responses of a run that is about to start."""
-        return await asyncio.to_thread(RunCheck, self._settings.db, expected)
+    def run_check(self, expected: Expectation) -> RunCheck:
+        """A check of the responses of a run."""
+        return RunCheck(self._settings.db, expected)
 
     async def preview(self, request: ReplayRequest, page: int) -> tuple[list[Preview], int]:
         """One page of the requests that would be sent, secret headers masked, and the number of captures.

@@ -7,19 +7,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from relay.delivery.expectations import Expectation, ExpectationCheck
+from relay.models import Baseline
 from relay.store.read import attempts
+from relay.store.read.baselines import baseline
 from relay.store.read.reader import Reader
 
 
 class RunCheck:
-    """Checks one run in threads. Make it before the run: `recorded` means the responses before it."""
+    """Checks one run in threads."""
 
     def __init__(self, db: Path, expected: Expectation) -> None:
-        """Read the database; call this in a thread."""
         self._db = db
-        with Reader(db) as reader:
-            self._before = reader.newest_attempt_id()
-        self.check = ExpectationCheck(expected, self._recorded)
+        self.check = ExpectationCheck(expected, self._baseline)
 
     async def look(self, ids: Sequence[int]) -> None:
         """Check attempts that have been recorded."""
@@ -31,5 +30,5 @@ class RunCheck:
             for event in attempts.in_pages(self._reader, ids):
                 self.check.add(event.attempt)
 
-    def _recorded(self, capture_id: int, target: str) -> int | None:
-        return attempts.status_before(self._reader, self._before)(capture_id, target)
+    def _baseline(self, capture_id: int, target: str) -> Baseline | None:
+        return baseline(self._reader, capture_id, target)

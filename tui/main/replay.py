@@ -154,7 +154,7 @@ class ReplayController:
     async def _run(self, ids: list[int], request: ReplayRequest, expected: Expectation | None) -> None:
         replays = self._context.gateway.replays
         try:
-            run_check = None if expected is None else await replays.run_check(expected)
+            run_check = None if expected is None else replays.run_check(expected)
             progress = await replays.begin(request)
             self._own.add(_identity(progress))
             made: list[int] = []

@@ -201,12 +201,13 @@ def conclusion(progress: ReplayStatus) -> tuple[str, Tone]:
 
 def as_expected(check: ExpectationCheck) -> tuple[str, Tone]:
     """How many responses were as expected, or which were not."""
+    changes = f" Compared with the baseline: {check.changes_in_words}." if check.changes_in_words else ""
     if check.unmet:
-        return f"{check.mismatches}.", "bad"
+        return f"{check.mismatches}.{changes}", "bad"
     if not check.met:
         return "No response arrived to compare.", "warn"
     responses = "The response is" if check.met == 1 else f"All {check.met:,} responses are"
-    return f"{responses} as expected ({check.expected.word}).", "good"
+    return f"{responses} as expected ({check.expected.word}).{changes}", "good"
 
 
 def verdict(deliveries: Sequence[Delivery]) -> tuple[str, Tone] | None:

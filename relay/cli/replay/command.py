@@ -83,6 +83,7 @@ def replay_command(
             "no captures to replay; name ids or a filter, such as latest or verdict:retry; 1.. means all"
         )
     exclude("--dry-run", "--expect")
+    exclude("--dry-run", "--pin")
     needs("--reveal", "--dry-run", "--json")
     try:
         options = ReplayOptions.read(**written)

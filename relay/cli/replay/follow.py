@@ -7,6 +7,8 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from typing import Any
 
 import click
 
@@ -23,6 +25,7 @@ from relay.engine import access
 from relay.errors import CheckFailed, RelayError, Unreachable
 from relay.models import AttemptEvent
 from relay.store.read import attempts
+from relay.store.read.baselines import baseline
 from relay.store.read.reader import Reader
 from relay.store.read.replayed import was_delivered_before
 from relay.text.captures import attempt_outcome, event_or_request
@@ -113,7 +116,7 @@ class ReplayOutput:
         self._settings = settings
         self._reader = reader
         self._reveal = reveal
-        self._check = None if expected is None else ExpectationCheck(expected, attempts.status_before(reader))
+        self._check = None if expected is None else ExpectationCheck(expected, partial(baseline, reader))
         self._unsent = 0
         self._before = reader.newest_attempt_id()
         self._all_repeats = request.fresh is None
@@ -128,13 +131,13 @@ class ReplayOutput:
             and attempt.sent_body is None
             and was_delivered_before(self._reader, followed, self._before)
         )
-        why_not = None if self._check is None else self._check.add(attempt)
+        result = None if self._check is None else self._check.add(attempt)
         if self._invocation.json:
-            met = None if self._check is None else why_not is None
-            print_json(attempt_as_json(attempt, self._settings, reveal=self._reveal, as_expected=met))
+            print_json(attempt_as_json(attempt, self._settings, reveal=self._reveal, result=result))
             sys.stdout.flush()
         else:
-            click.echo(answer_line(followed, why_not, name_target=len(replay.targets) > 1))
+            words = None if result is None else result.words
+            click.echo(answer_line(followed, words, name_target=len(replay.targets) > 1))
 
     def finish(self, replay: ReplayStatus, *, interrupted: bool) -> None:
         """Print the result as a line, and raise the error that it means.
@@ -146,10 +149,11 @@ class ReplayOutput:
             RelayError: some requests were not sent, for another reason.
         """
         if self._invocation.json:
-            unmet = None if self._check is None else len(self._check.unmet)
-            print_json({"kind": "replay", **fields_of(replay), "not_as_expected": unmet})
+            print_json(replay_as_json(replay, self._check))
         elif replay.total > 1:
             click.echo(f"lean-relay: {summary(replay)}", err=True)
+        if self._check is not None and (words := self._check.changes_in_words) and not self._invocation.json:
+            click.echo(f"lean-relay: compared with the baseline: {words}", err=True)
         if self._all_repeats and replay.done and replay.state == ReplayState.ENDED:
             click.echo(f"lean-relay: {repeats_words(replay)}", err=True)
         if interrupted:
@@ -176,7 +180,19 @@ def repeats_words(replay: ReplayStatus) -> str:
     )
 
 
-def answer_line(followed: AttemptEvent, why_not: str | None, *, name_target: bool) -> str:
+def replay_as_json(replay: ReplayStatus, check: ExpectationCheck | None = None) -> dict[str, Any]:
+    """A replay for `--json`.
+
+    Args:
+        check: with --expect.
+    """
+    line: dict[str, Any] = {"kind": "replay", **fields_of(replay)}
+    line["not_as_expected"] = None if check is None else len(check.unmet)
+    line["comparisons"] = (check.changes or None) if check is not None else None
+    return line
+
+
+def answer_line(followed: AttemptEvent, words_of_check: str | None, *, name_target: bool) -> str:
     """`12 payment.updated edited -> 500 in 4 ms: Lean would try again in 1 min; expected 200`; safe."""
     attempt = followed.attempt
     words = [
@@ -188,4 +204,4 @@ def answer_line(followed: AttemptEvent, why_not: str | None, *, name_target: boo
     where = f"{visible(attempt.target)}: " if name_target else ""
     number = f", attempt {attempt.number}" if attempt.number > 1 else ""
     line = f"{' '.join(words)} -> {where}{attempt_outcome(attempt)}{number}: {conclusion(followed)}"
-    return line if why_not is None else f"{line}; {why_not}"
+    return line if words_of_check is None else f"{line}; {words_of_check}"

@@ -24,7 +24,7 @@ GROUPS = {
         "--rate", "--concurrency", "--until-delivered",
     ),
     "Where": ("--to", "--insecure", "--target-ca", "--target-cert", "--target-key"),
-    "Check": ("--dry-run", "--reveal", "--expect"),
+    "Check": ("--dry-run", "--reveal", "--expect", "--pin"),
 }  # fmt: skip
 """Heading -> options; all others come last."""
 
@@ -126,8 +126,13 @@ OPTIONS: tuple[Callable[[Any], Any], ...] = (
         "--expect",
         default="",
         metavar=f"STATUS/{'/'.join(WORDS)}",
-        help="Exit 3 if a response differs; refused means 400 to 499; recorded: from the last response to "
-        "this capture before.",
+        help="Exit 3 if a response differs. refused means 400 to 499; recorded compares with the baseline, "
+        "this target's first live response or the pinned one: 3 if it was delivered and now is not.",
+    ),
+    click.option(
+        "--pin",
+        is_flag=True,
+        help="Make each response the baseline: what --expect recorded compares later ones with.",
     ),
     click.option("--yes", is_flag=True, help="Do not ask for confirmation."),
     click.option(

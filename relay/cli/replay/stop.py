@@ -8,8 +8,9 @@ from time import monotonic
 import click
 
 from relay.cli.context import Invocation, run_async
-from relay.cli.json_lines import fields_of, print_json
+from relay.cli.json_lines import print_json
 from relay.cli.option_rules import alone
+from relay.cli.replay.follow import replay_as_json
 from relay.control import client
 from relay.control.exchange import Requester
 from relay.control.lock import holder
@@ -47,7 +48,7 @@ def stop(invocation: Invocation, which: str) -> None:
     ended = run_async(_stop(client.connection(db), which))
     for replay, was_over in ended:
         if invocation.json:
-            print_json({"kind": "replay", **fields_of(replay), "not_as_expected": None})
+            print_json(replay_as_json(replay))
         else:
             click.echo("; ".join(_words(replay, was_over)))
     if invocation.json:

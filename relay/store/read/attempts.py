@@ -1,8 +1,8 @@
-"""Reads the attempts of a replay, and a target's response before it."""
+"""Reads the attempts of a replay."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from relay.models import Attempt, AttemptEvent
@@ -58,28 +58,6 @@ def delivered(reader: Reader, ids: Sequence[int]) -> set[int]:
             verdicts[capture, delivery] = verdict
     others = {capture for (capture, _), verdict in verdicts.items() if verdict != "delivered"}
     return {capture for capture, _ in verdicts} - others
-
-
-def status_before(reader: Reader, newest: int | None = None) -> Callable[[int, str], int | None]:
-    """A function that finds the status of a capture's last response before a replay that is about to start.
-
-    It takes a capture and a target, whose own response counts before any other's; None: there was none.
-
-    Args:
-        newest: the last attempt before the replay; without it, the newest one now.
-    """
-    before = reader.newest_attempt_id() if newest is None else newest
-
-    def status(capture_id: int, target: str) -> int | None:
-        found = reader.rows(
-            "SELECT attempts.status FROM attempts JOIN deliveries ON deliveries.id = attempts.delivery_id"
-            " WHERE deliveries.capture_id = ? AND attempts.id <= ? AND attempts.status IS NOT NULL"
-            " ORDER BY deliveries.target = ? DESC, attempts.id DESC LIMIT 1",
-            (capture_id, before, target),
-        )
-        return found[0][0] if found else None
-
-    return status
 
 
 def _marks(items: Sequence[Any]) -> str:

@@ -31,6 +31,8 @@ class ReplayAttempt:
     """None if it was not edited."""
     due_at: int | None = None
     """Time of the run's retry, microseconds UTC; None if the delivery ends with this attempt."""
+    pin: bool = False
+    """Whether its response becomes the baseline of its capture and target."""
 
 
 def queue(connection: sqlite3.Connection, pairs: Sequence[tuple[int, str]], now: int) -> list[int | None]:
@@ -94,6 +96,12 @@ def _record(connection: sqlite3.Connection, tries: Sequence[ReplayAttempt]) -> r
             connection.execute(
                 "UPDATE attempts SET sent_method = ?, sent_target = ? WHERE id = ?",
                 (one.sent_method, one.sent_target, attempt_id),
+            )
+        if one.pin and one.ended.status is not None:
+            connection.execute(
+                "INSERT OR REPLACE INTO baselines (capture_id, target, attempt_id, pinned)"
+                " SELECT capture_id, target, ?, 1 FROM deliveries WHERE id = ?",
+                (attempt_id, one.delivery_id),
             )
     return recorded
 

@@ -52,6 +52,7 @@ shapes recheck
 replay 1 --dry-run
 replay 1
 replay 1 --expect 599
+replay 1 --expect recorded
 replay --stop all
 replay --stop 1
 forward 1

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.control.messages import Edits, FreshIds, id_ranges
-from relay.delivery.expectations import Expectation, ExpectationCheck
+from relay.delivery.expectations import Change, Expectation, ExpectationCheck, Result
 from relay.delivery.replay_options import OptionError, ReplayOptions
+from relay.models import Baseline
 from tests.support.factories import NOON, an_attempt
 from tui.presenters.replay import ReplayForm, options, replay_request
 
@@ -50,6 +51,7 @@ def test_command_and_screen_refuse_the_same(option: str, text: str, reason: str)
     [
         ({"shuffle": "1", "rate": "original"}, "shuffle"),
         ({"until_delivered": True, "expect": "200"}, "expect"),
+        ({"pin": True, "expect": "recorded"}, "pin"),
     ],
 )
 def test_options_that_exclude_each_other(values: dict[str, Any], option: str) -> None:
@@ -111,17 +113,68 @@ def test_ranges_hold_exactly_the_ids(ids: set[int]) -> None:
 )
 def test_a_refusal_is_400_to_499(status: int | None, is_refused: bool) -> None:
     """Nothing else is one: no failure, and no missing response."""
-    mismatch = Expectation.read("refused").mismatch(an_attempt(status=status), lambda capture, target: None)
-    assert (mismatch is None) == is_refused
+    result = Expectation.read("refused").compared(an_attempt(status=status), lambda capture, target: None)
+    assert result.is_met == is_refused
+    assert (result.words is None) == is_refused
 
 
 def test_responses_are_compared_one_by_one() -> None:
     """The check counts, names at most ten captures, and says nothing where all is as expected."""
     check = ExpectationCheck(Expectation.read("2xx"), lambda capture, target: None)
-    assert check.add(an_attempt(status=204)) is None
+    assert check.add(an_attempt(status=204)) == Result(True)
     assert (check.met, check.mismatches) == (1, "")
     for number in range(1, 13):
-        assert check.add(an_attempt(capture_id=number, status=500)) == "expected 2xx"
+        assert check.add(an_attempt(capture_id=number, status=500)) == Result(False, "expected 2xx")
     assert (
         check.mismatches == "12 of 13 responses are not as expected (2xx): 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, ..."
     )
+
+
+def a_baseline(**changes: Any) -> Baseline:
+    values: dict[str, Any] = {"attempt_id": 7, "target": "http://localhost:3000", "status": 200}
+    values |= {"is_delivered": True, "is_pinned": False}
+    return Baseline(**(values | changes))
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "change", "words"),
+    [
+        ({}, {}, Change.UNCHANGED, "unchanged: 200 before"),
+        ({}, {"status": 500, "verdict": "retry"}, Change.REGRESSED, "regressed: 200 before"),
+        ({}, {"status": None, "verdict": "retry"}, Change.REGRESSED, "regressed: 200 before"),
+        ({"status": 500, "is_delivered": False}, {}, Change.FIXED, "fixed: 500 before"),
+        (
+            {"status": 500, "is_delivered": False, "is_pinned": True},
+            {"status": 404, "verdict": "retry"},
+            Change.STILL_FAILING,
+            "still failing: 500 before, pinned",
+        ),
+        (
+            {"target": "http://a\x1b"},
+            {},
+            Change.UNCHANGED,
+            "unchanged: 200 before, from http://a␛, as this target has no live response",
+        ),
+        ({}, {"status": None, "verdict": None}, None, "no response to compare with 200 before"),
+        ({}, {"status": 200, "verdict": None}, Change.UNCHANGED, "unchanged: 200 before"),
+    ],
+)
+def test_a_response_and_its_baseline(
+    before: dict[str, Any], now: dict[str, Any], change: Change | None, words: str
+) -> None:
+    """Delivered or not, before and now; only a regression is not as expected, and nothing to compare."""
+    check = ExpectationCheck(Expectation.read("recorded"), lambda capture, target: a_baseline(**before))
+    result = check.add(an_attempt(**now))
+    assert (result.change, result.words) == (change, words)
+    assert result.is_met == (change not in (Change.REGRESSED, None)) == bool(check.met)
+    assert sum(check.changes.values()) == (change is not None)
+
+
+def test_no_baseline_is_not_as_expected() -> None:
+    """It is counted and said, with the option that makes one."""
+    check = ExpectationCheck(Expectation.read("recorded"), lambda capture, target: None)
+    words = check.add(an_attempt()).words
+    assert words is not None
+    assert "no baseline" in words
+    assert "--pin" in words
+    assert (check.changes_in_words, check.unmet) == ("1 without a baseline", [1])

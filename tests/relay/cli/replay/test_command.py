@@ -180,21 +180,75 @@ def test_json_has_each_attempt_and_the_run(folder: Path, there: Backend) -> None
 
 @pytest.mark.slow
 def test_expectations(folder: Path) -> None:
-    """Each word holds, or ends with 3 and names what differs; `recorded` is the answer before."""
-    with backend(replies("500", "200", "201", "200", "200", "503")) as there:
+    """Each word holds, or ends with 3 and names what differs."""
+    with backend(replies("200", "201", "200", "503", "404")) as there:
         to = ("--to", there.url)
-        assert "expected the response before this replay, but none is recorded" in command(
-            folder, "replay", "1", *to, "--expect", "recorded", code=3
-        )
         said = command(folder, "replay", "1..2", *to, "--yes", "--expect", "delivered", code=3)
         assert "[not-as-expected] 1 of 2 responses are not as expected (delivered): 2" in said
-        assert command(folder, "replay", "1", *to, "--expect", "recorded").startswith(LINE)
         assert command(folder, "replay", "1", *to, "--expect", "2xx").startswith(LINE)
-        said = command(folder, "replay", "2", *to, "--expect", "recorded", code=3)
+        said = command(folder, "replay", "2", *to, "--expect", "404", code=3)
         assert "503 in " in said
-        assert "; expected 201, as before this replay\n" in said
-        assert "the last response before this replay; the next replay compares with this one's" in said
-        assert "(404): 2" in command(folder, "replay", "2", *to, "--expect", "404", code=3)
+        assert "; expected 404\n" in said
+        assert "(404): 2" in said
+        assert "2 payment.updated -> 404" in command(folder, "replay", "2", *to, "--expect", "refused")
+
+
+def live_response(folder: Path, capture: int, target: str, status: int) -> None:
+    """Record that a target answered a capture when it came."""
+    verdict = "delivered" if status == 200 else "retry"
+    with closing(sqlite3.connect(folder / "relay.db")) as log, log:
+        delivery = log.execute(
+            "INSERT INTO deliveries (capture_id, target, kind, state, created_at, due_at)"
+            " VALUES (?, ?, 'live', 'ended', 1, 1)",
+            (capture, target),
+        ).lastrowid
+        log.execute(
+            "INSERT INTO attempts (delivery_id, number, started_at, elapsed_us, outcome, status, verdict)"
+            " VALUES (?, 1, 1, 1, 'answered', ?, ?)",
+            (delivery, status, verdict),
+        )
+
+
+@pytest.mark.slow
+def test_responses_are_compared_with_the_baseline(folder: Path) -> None:
+    """The first live response, however often it is replayed; twice the same, in words and as JSON."""
+    with backend(replies(*["200", "500", "200"] * 2)) as there:
+        for number, status in ((1, 500), (2, 200), (2, 503), (3, 200)):
+            target = "http://localhost:1" if number == 3 else there.url
+            live_response(folder, number, target, status)
+        to = ("replay", "1..3", "--to", there.url, "--yes", "--expect", "recorded")
+        said = command(folder, *to, code=3)
+        assert "; fixed: 500 before\n" in said
+        assert "; regressed: 200 before\n" in said
+        assert "; unchanged: 200 before, from http://localhost:1, as this target has no live response" in said
+        assert "lean-relay: compared with the baseline: 1 fixed, 1 regressed, 1 unchanged" in said
+        assert "1 of 3 responses are not as expected (recorded): 2" in said
+        lines = [json.loads(line) for line in command(folder, *to, "--json", code=3).splitlines()[:4]]
+    assert [line["comparison"] for line in lines[:3]] == ["fixed", "regressed", "unchanged"]
+    assert [line["baseline_id"] for line in lines[:3]] == [1, 2, 4]
+    assert [line["as_expected"] for line in lines[:3]] == [True, False, True]
+    assert lines[3]["comparisons"] == {
+        "fixed": 1, "regressed": 1, "still-failing": 0, "unchanged": 1, "no-baseline": 0
+    }  # fmt: skip
+    assert "attempt 1 (baseline)" in command(folder, "show", "2", "--attempts")
+
+
+@pytest.mark.slow
+def test_a_pinned_response_is_the_baseline(folder: Path) -> None:
+    """Without one it is 3; `--pin` makes one, which goes before the first live one, and can be replaced."""
+    with backend(replies("200", "503", "503", "200")) as there:
+        to = ("replay", "1", "--to", there.url)
+        assert "; no baseline: " in command(folder, *to, "--expect", "recorded", code=3)
+        live_response(folder, 1, there.url, 200)
+        command(folder, *to, "--pin")
+        said = command(folder, *to, "--expect", "recorded")
+        assert "; still failing: 503 before, pinned\n" in said
+        assert "attempt 1 (baseline, pinned)" in command(folder, "show", "1", "--attempts")
+        command(folder, *to, "--pin")
+    with closing(sqlite3.connect(folder / "relay.db")) as log:
+        assert log.execute("SELECT * FROM baselines").fetchall() == [(1, there.url, 5, 1)]
+    assert "--pin: a new baseline" in command(folder, *to, "--pin", "--expect", "recorded", code=2)
+    assert "--dry-run and --pin exclude" in command(folder, *to, "--pin", "--dry-run", code=2)
 
 
 @pytest.mark.slow
