@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
 from relay.archive.shell_words import pipeline, printed
 from relay.models import Headers
 
+_AFTER_HOST = re.compile(r"[/?].*", re.DOTALL)
 _BEGINS = re.compile(rb"\s*(?:\$\s+)?(?:curl\s|printf\s|#)")
 
 _DATA = frozenset({"-d", "--data", "--data-ascii", "--data-binary", "--data-raw", "--json"})
@@ -144,5 +144,8 @@ def _data(name: str, value: str, piped: bytes | None) -> bytes:
 
 
 def _path(url: str) -> str:
-    parts = urlsplit(url if "://" in url else f"http://{url}")
-    return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    """What curl asks for: path and query as they are written."""
+    rest = url.partition("://")[2] if "://" in url else url
+    found = _AFTER_HOST.search(rest.partition("#")[0])
+    path = found[0] if found is not None else ""
+    return path if path.startswith("/") else f"/{path}"

@@ -236,6 +236,8 @@ def planted(event: dict[str, Any], canaries: Canaries, *, documented: bool) -> d
     event["payload"] = _planted(event["payload"], fields, canaries, documented=documented)
     if documented:
         event["message"] = canaries.text()
+        if len(canaries.made) % 3 == 0:
+            event["timestamp"], event["event_id"] = canaries.text(), canaries.of(None)
     event["undocumented"] = {"text": canaries.of(None), "list": [canaries.of(None), canaries.number()]}
     return event
 
@@ -367,9 +369,9 @@ def haystack(data: bytes) -> str:
     return "\n".join(parts)
 
 
-def export_of(path: Path, **more: Any) -> bytes:
+def export_of(path: Path, form: Format = Format.NDJSON, **more: Any) -> bytes:
     with Reader(path) as reader:
-        export = Export(Format.NDJSON, at=NOON, **more)
+        export = Export(form, at=NOON, **more)
         return b"".join(export.data(reader, reader.captures(reader.page(0, 10_000))))
 
 
@@ -392,6 +394,9 @@ def test_no_canary_gets_out(thousand: tuple[Path, Canaries]) -> None:
     assert MARK not in data
     assert "ca9a4e57" not in data
     assert not own_ids(path) & set(UUIDS.findall(data))
+    for form in (Format.CURL, Format.BODIES):
+        other = export_of(path, form, redaction=Redactor(seed=SEED))
+        assert not [mark for mark in (b"anary", b"ANARY", MARK.encode(), b"ca9a4e57") if mark in other]
     control = haystack(export_of(path, reveal=True))
     words = set(re.findall(r"[\w@./:+-]+", control))
     lost = [each for each in canaries.made if not {*each.split(), each} & words and each not in control]
