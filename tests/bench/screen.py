@@ -267,7 +267,7 @@ def tab_ms(see: Terminal) -> list[float]:
     """Milliseconds from the key of another tab to what stands in it alone."""
     found = []
     for number in range(TABS):
-        key, text = (("3", b"lean-signature"), ("1", b"Stored and answered"))[number % 2]
+        key, text = (("3", b"lean-signature"), ("1", b"Not forwarded"))[number % 2]
         before, begun = len(see.written), time.perf_counter()
         see.press(key)
         until(see, text, before)

@@ -62,7 +62,7 @@ class CaptureList(CursorList, can_focus=True):
         """Id of the top row, which stays there when rows are added above it."""
         self._cursor_in_view = True
         self._is_placed = False
-        """Whether it has a size and has scrolled to the cursor; until then nothing is drawn or read."""
+        """Whether it has a size, and has scrolled to the cursor."""
 
     # -- changes -------------------------------------------------------------------------------
 
@@ -140,8 +140,18 @@ class CaptureList(CursorList, can_focus=True):
         super().notify_style_update()
         self._strips.clear()
 
+    def _size_updated(
+        self, size: Size, virtual_size: Size, container_size: Size, layout: bool = True
+    ) -> bool:
+        changed = super()._size_updated(size, virtual_size, container_size, layout)
+        if size.height and not self._is_placed:
+            # Before `on_resize` comes, a first frame would read and draw the oldest rows.
+            self._is_placed = True
+            self.set_reactive(CaptureList.virtual_size, Size(size.width, len(self.listing)))
+            self.show_cursor()
+        return changed
+
     def on_resize(self) -> None:
-        self._is_placed = True
         self._known.clear()  # A wider row may have room for the summary, which was not read before.
         self._strips.clear()
         self.virtual_size = Size(self.scrollable_content_region.width, len(self.listing))
@@ -162,7 +172,7 @@ class CaptureList(CursorList, can_focus=True):
     def render_line(self, y: int) -> Strip:
         width = self.scrollable_content_region.width
         at = self.scroll_offset.y + y
-        if at >= len(self.listing) or not self._is_placed:
+        if at >= len(self.listing):
             return Strip.blank(width, self.rich_style)
         number = self.listing.id_at(at)
         under = number == self.listing.cursor

@@ -22,6 +22,9 @@ from tui.widgets.text import content
 BESIDE = 108
 """From this many cells on, body and response are side by side."""
 
+TALL = 30
+"""From this many rows on, the response begins at the same row for each capture."""
+
 
 class ExchangePage(Vertical):
     """A line of facts, the body of the capture, and the responses to it."""
@@ -45,11 +48,11 @@ class ExchangePage(Vertical):
         self.call_after_refresh(self._fit)
 
     def _fit(self) -> None:
-        """Below the body, responses take no more rows than they have."""
+        """Below the body, responses take no more rows than they have; in a tall window always the same."""
         responses, are_beside = self._responses, self.has_class("-side-by-side")
         # Textual puts blanks around a title only where there is a corner.
         responses.border_title = Content(self._source if are_beside else f" {self._source} ")
-        if are_beside:
+        if are_beside or self.size.height >= TALL:
             responses.styles.clear_rule("height")
         elif responses.styles.height != Scalar.from_number(wanted := responses.virtual_size.height + 1):
             responses.styles.height = wanted
