@@ -35,7 +35,7 @@ THROUGH: dict[str, str] = {
         "relay.rehearsal: conductor rounds stage preparation samples stored_samples; "
         "relay.rehearsal.checks: duplicates order outage retries signatures types"
     ),
-    "relay/cli/test_rehearse.py": "relay.rehearsal: choices",
+    "relay/cli/test_rehearse.py": "relay.rehearsal: choices target",
     "relay/receiver/test_receiver.py": (
         "relay.receiver: body_budget connections intake response_rules responses web_pages"
     ),
@@ -56,6 +56,7 @@ THROUGH: dict[str, str] = {
     "relay/cli/trigger/test_command.py": "relay.cli.trigger: explain",
     "test_readme.py": "relay.cli: manual",
     "tui/bodies/test_viewers.py": "tui.bodies: document fields hexdump preparation safe_text",
+    "tui/main/test_rehearsal.py": "tui.gateway: rehearsals",
     "tui/main/test_screen.py": (
         "tui: palette terminal_watch; tui.gateway: gateway; "
         "tui.main: context panes saved_state services; "

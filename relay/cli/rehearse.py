@@ -5,13 +5,11 @@ This process conducts: it runs the commands of --probe, --reset and --restart; t
 
 from __future__ import annotations
 
-import asyncio
 import shutil
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import click
 
@@ -25,18 +23,17 @@ from relay.control import client
 from relay.control.lock import holder
 from relay.control.messages import StatusRequest
 from relay.engine import access
-from relay.errors import Exit, Unreachable, UsageError
+from relay.errors import Exit, UsageError
 from relay.rehearsal.choices import MOST_ROUNDS, Choices, split
 from relay.rehearsal.conductor import INTERRUPTED, new_seed, rehearse
 from relay.rehearsal.junit import junit
 from relay.rehearsal.preparation import Prepared, prepare
 from relay.rehearsal.report import CheckName, Report, ReportLine, Result
+from relay.rehearsal.target import check_reachable
 from relay.text.local_time import now
 from relay.text.safe import visible
 from relay.text.targets import target_name
-from relay.text.units import format_duration
 
-CONNECT_WITHIN_S = 10.0
 NAMED = 10
 """Captures named in one line."""
 
@@ -127,7 +124,7 @@ def rehearse_command(
     begun = datetime.now(UTC)
 
     async def conducted(progress: Progress) -> Report:
-        await _check_reachable(target)
+        await check_reachable(target)
         async with access.connect(settings) as send:
             prepared = await prepare(
                 send,
@@ -173,22 +170,6 @@ def _target(settings: Settings, choices: Choices) -> str:
     raise UsageError("no target is configured; name one with --to, such as --to :3000")
 
 
-async def _check_reachable(target: str) -> None:
-    """
-    Raises:
-        Unreachable: nothing listens there.
-    """
-    parts = urlsplit(target)
-    port = parts.port or (443 if parts.scheme == "https" else 80)
-    try:
-        async with asyncio.timeout(CONNECT_WITHIN_S):
-            _, writer = await asyncio.open_connection(parts.hostname, port)
-    except (OSError, TimeoutError) as error:
-        reason = getattr(error, "strerror", None) or "no connection"
-        raise Unreachable(f"could not reach {visible(target)}: {reason}; start your backend first") from error
-    writer.close()
-
-
 def _confirm(prepared: Prepared, choices: Choices, target: str, secret: str | None) -> None:
     count = prepared.requests(choices)
     if not sys.stdin.isatty():
@@ -196,14 +177,7 @@ def _confirm(prepared: Prepared, choices: Choices, target: str, secret: str | No
             f"this would send about {count:,} requests to {visible(target)}; without a terminal to confirm, "
             "add --yes"
         )
-    what = "samples, as no webhook was captured" if prepared.are_samples else "webhooks, with new ids"
-    signed = f"signed with {secret}" if secret is not None else "not signed"
-    duration = format_duration(prepared.duration(choices))
-    longest = format_duration(prepared.most_of_a_retry(choices))
-    question = (
-        f"Send about {count:,} requests to {target}: {len(prepared.subjects)} {what}, {signed}; about "
-        f"{duration}, and up to {longest} longer for each round with an event that gets no 200?"
-    )
+    question = f"{prepared.plan(choices, target, secret)}?"
     if not click.confirm(visible(question), err=True):
         raise click.Abort
 

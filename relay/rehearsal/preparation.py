@@ -25,12 +25,14 @@ from relay.rehearsal.state import Probe
 from relay.rehearsal.stored_samples import store_samples
 from relay.store.read.reader import Reader
 from relay.store.read.selection import fetched, select_ids
+from relay.text.safe import visible
+from relay.text.units import format_duration
 
 NEWEST = 20
 """Captures of a rehearsal for which none are chosen."""
 
 PER_REQUEST_S = 0.01
-PER_ROUND_S = 0.5
+PER_CHECK_S = 2.0
 """Guesses, for the duration that is told before it begins."""
 
 
@@ -65,12 +67,28 @@ class Prepared:
 
     def duration(self, choices: Choices) -> timedelta:
         """About how long it takes, where nothing has to be sent again."""
-        return timedelta(seconds=self.requests(choices) * PER_REQUEST_S + len(choices.checks) * PER_ROUND_S)
+        seconds = self.requests(choices) * PER_REQUEST_S + len(choices.checks) * PER_CHECK_S
+        return timedelta(seconds=max(round(seconds), 1))
 
     @staticmethod
     def most_of_a_retry(choices: Choices) -> timedelta:
         """How long it takes until an event that never gets a 200 counts as lost."""
         return timedelta(minutes=RETRY_MINUTES[-1]) * choices.time_scale
+
+    def plan(self, choices: Choices, target: str, secret: str | None) -> str:
+        """What is about to happen, as a sentence without its end; safe to show.
+
+        Args:
+            secret: the name of the one that signs.
+        """
+        count, number = len(self.subjects), self.requests(choices)
+        what = "samples, as no webhook was captured" if self.are_samples else "webhooks, with new ids"
+        signed = f"signed with {visible(secret)}" if secret is not None else "not signed"
+        duration, longest = map(format_duration, (self.duration(choices), self.most_of_a_retry(choices)))
+        return (
+            f"Send about {number:,} requests to {visible(target)}: {count:,} {what}, {signed}; "
+            f"about {duration}, and up to {longest} longer for each round with an event that gets no 200"
+        )
 
     def stage(
         self,

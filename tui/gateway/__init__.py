@@ -2,6 +2,7 @@
 
 from tui.gateway.edit_form import Form
 from tui.gateway.gateway import AT_ONCE, Gateway, Listener, interrupted
+from tui.gateway.rehearsals import Rehearsals
 from tui.gateway.replays import PREVIEWED_AT_ONCE, Replays
 from tui.gateway.run_check import RunCheck
 
@@ -11,6 +12,7 @@ __all__ = [
     "Form",
     "Gateway",
     "Listener",
+    "Rehearsals",
     "Replays",
     "RunCheck",
     "interrupted",

@@ -33,6 +33,7 @@ from tui.gateway.comparison_task import ComparisonTask
 from tui.gateway.copies import Copies
 from tui.gateway.engine import EngineClient
 from tui.gateway.journeys import Journeys
+from tui.gateway.rehearsals import Rehearsals
 from tui.gateway.replays import Replays
 from tui.gateway.setup import Reread
 from tui.presenters.blocks import Analysis, CaptureDetail
@@ -92,6 +93,7 @@ class Gateway:
         self._journeys = Journeys(self.db)
         self.engine = EngineClient(self.db, lambda: self.settings)
         self.replays = Replays(settings, self.engine.request)
+        self.rehearsals = Rehearsals(settings, self.engine.request)
         self._open()
 
     def _open(self) -> None:

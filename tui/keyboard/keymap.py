@@ -192,6 +192,8 @@ PLACES: Mapping[str, tuple[Key, ...]] = {
     "journey": (*keys.STEPS, *keys.JOURNEY),
     "refusals": (*keys.ROWS, *keys.REFUSALS),
     "a refusal": (*keys.SCROLL, *keys.REFUSALS),
+    "rehearsal": (*keys.ROWS, *keys.REHEARSAL),
+    "a line of a rehearsal": (*keys.SCROLL, *keys.REHEARSAL),
     "columns": keys.COLUMNS,
     "sending": keys.SENDING,
     "preview": (*keys.SCROLL, *keys.PREVIEW),

@@ -185,6 +185,9 @@ MAIN: tuple[Key, ...] = (
         True),
     Key("capture.replay_to", "R", "replay_to", "replay to",
         "Replay with options: target, changes, times, rate.", "Act"),
+    Key("capture.rehearse", "T", "rehearse", "rehearse",
+        "Put your backend through what Lean will do to it, with the selected captures; shows the report.",
+        "Act"),
     Key("capture.edit", "e", "edit", "edit", "Edit method, path, headers and body, then replay.", "Act"),
     Key("capture.compare", "d", "compare", "compare",
         "Compare two marked captures, or this one with the last of the same payment or other object, of the "
@@ -300,6 +303,20 @@ SENDING: tuple[Key, ...] = (
 )  # fmt: skip
 """Keys of the replay dialog."""
 
+BEFORE_REHEARSAL: tuple[Key, ...] = tuple(key for key in SENDING if key.action != "dry_run")
+"""Keys of the dialog before a rehearsal."""
+
+REHEARSAL: tuple[Key, ...] = (
+    Key("rehearsal.open", "enter", "open", "captures", "Show the captures of this line in the list.",
+        "Rehearsal", True, "Enter"),
+    Key("rehearsal.copy", "y", "copy", "copy", "Copy the command that looks closer.", "Rehearsal", True),
+    Key("rehearsal.end", "x", "end", "end", "End the rehearsal; nothing more is sent.", "Rehearsal", True),
+    Key("rehearsal.help", "question_mark", "help", "help", "Keys that work here.", "Rehearsal", True, "?"),
+    Key("rehearsal.close", "escape,q,T", "close", "back",
+        "Back to the list; a rehearsal that runs continues.", "Rehearsal", True, "Esc"),
+)  # fmt: skip
+"""Keys of the report of a rehearsal."""
+
 PREVIEW: tuple[Key, ...] = (
     Key("preview.next", "right_square_bracket,right", "page(1)", "next ten", "The next ten captures.",
         "Dry run", True, "] →"),
@@ -341,6 +358,7 @@ PLACES: tuple[tuple[str, tuple[Key, ...]], ...] = (
     ("Refusals", REFUSALS),
     ("Columns", COLUMNS),
     ("Before a replay", SENDING),
+    ("Rehearsal", REHEARSAL),
     ("Dry run", PREVIEW),
     ("Edit form", EDIT),
 )

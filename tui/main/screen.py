@@ -31,6 +31,7 @@ from tui.main.engine import EngineController
 from tui.main.filter import FilterController
 from tui.main.list_pane import ListController
 from tui.main.panes import Panes
+from tui.main.rehearsal import RehearsalController
 from tui.main.replay import ReplayController
 from tui.main.saved_state import SavedState
 from tui.main.services import ScreenServices
@@ -98,6 +99,7 @@ class MainScreen(Screen[None]):
         self._reading = DetailController(self, self._detail, lambda: browser.listing.following)
         self._captures = CaptureController(self)
         self._replays = ReplayController(self, self._replay_line)
+        self._rehearsals = RehearsalController(self, self._filter.show_only)
         self.panes = Panes(self, self._list, self._detail)
         self.state = SavedState(self, gateway, self._list, self._detail, self.panes, self._filter)
         self._refused: tuple[str, ...] = ()
@@ -182,7 +184,14 @@ class MainScreen(Screen[None]):
 
     def disabled_reason(self, action: str) -> str | None:
         """Why an action cannot run now, in a sentence; None where it can."""
-        controllers = (self._reading, self._replays, self._captures, self._engine, self._pane)
+        controllers = (
+            self._reading,
+            self._replays,
+            self._rehearsals,
+            self._captures,
+            self._engine,
+            self._pane,
+        )
         reasons = (controller.disabled_reason(action) for controller in controllers)
         return next((reason for reason in reasons if reason is not None), None)
 
@@ -303,6 +312,9 @@ class MainScreen(Screen[None]):
 
     def action_replay_to(self) -> None:
         self.ui.start(self._replays.replay_to, group="dialog")
+
+    def action_rehearse(self) -> None:
+        self.ui.start(self._rehearsals.rehearse, group="dialog")
 
     def action_edit(self) -> None:
         self.ui.start(self._replays.edit, group="dialog")

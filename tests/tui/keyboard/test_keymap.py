@@ -112,8 +112,8 @@ async def test_the_screen_obeys_and_names_them(tmp_path: Path) -> None:
 @pytest.mark.slow
 async def test_empty_names_them(tmp_path: Path) -> None:
     """The first steps name the keys in force."""
-    async with showing(tmp_path, keys={"relay.trigger": "T", "relay.copy_url": "U"}) as see:
-        await see.shows("T posts a sample", "U copies the URL")
+    async with showing(tmp_path, keys={"relay.trigger": "P", "relay.copy_url": "U"}) as see:
+        await see.shows("P posts a sample", "U copies the URL")
 
 
 OTHERS = [

@@ -21,6 +21,8 @@ from tui.screens.edit_form import EditScreen
 from tui.screens.journey import JourneyScreen, Steps
 from tui.screens.preview import PreviewScreen
 from tui.screens.refusals import RefusalsScreen
+from tui.screens.rehearsal import RehearsalScreen
+from tui.screens.rehearsal_dialog import RehearsalDialog
 from tui.screens.replay_dialog import ReplayDialog
 from tui.widgets.body_text import BodyText
 from tui.widgets.body_view import BodyView
@@ -41,6 +43,8 @@ PLACES: tuple[tuple[tuple[keys.Key, ...], tuple[type[Any], ...]], ...] = (
     (keys.JOURNEY, (JourneyScreen,)),
     (keys.ROWS, (RowsList,)),
     (keys.REFUSALS, (RefusalsScreen,)),
+    (keys.BEFORE_REHEARSAL, (RehearsalDialog,)),
+    (keys.REHEARSAL, (RehearsalScreen,)),
     (keys.COLUMNS, (ColumnsDialog,)),
     (keys.SENDING, (ReplayDialog,)),
     (keys.PREVIEW, (PreviewScreen,)),
