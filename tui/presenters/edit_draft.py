@@ -9,10 +9,11 @@ from functools import cached_property
 
 from relay.analysis.shape import judge
 from relay.analysis.shape_result import Kind, ShapeResult
+from relay.text.json_merge import merged
+from relay.text.json_tokens import JsonError, JsonText
 from relay.text.layout import indented
 from relay.text.units import format_bytes
-from tui.bodies.json_edit import Changes, changes, merged
-from tui.bodies.json_tokens import JsonError, JsonText
+from tui.bodies.json_edit import Changes, changes
 
 MOST_TEXT = 4 * 1024 * 1024
 """Characters of the largest text that is edited here: 2 MiB of JSON, laid out, open within half a second."""

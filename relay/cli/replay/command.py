@@ -111,6 +111,8 @@ def replay_command(
                 f"{which} changed but not signed again, so the signature will not verify; "
                 "use --resign to sign again"
             )
+            if by_hand and not (yes or dry_run):
+                _confirm_unsigned()
         if dry_run:
             _print_previews(invocation, settings, reader, ids, request, reveal=reveal)
             return
@@ -158,6 +160,16 @@ def _fresh_ids(
             "configured, so their signatures will not verify; name one with --resign"
         )
     return options.fresh(events.newest_at, datetime.now(UTC), token_hex(8))
+
+
+def _confirm_unsigned() -> None:
+    if not sys.stdin.isatty():
+        raise UsageError(
+            "nothing was sent; without a terminal to confirm, add --resign, or --yes to send it with the old "
+            "signature"
+        )
+    if not click.confirm("Send it with the old signature?", err=True):
+        raise click.Abort
 
 
 def _confirm(settings: Settings, ids: Sequence[int], request: ReplayRequest) -> None:

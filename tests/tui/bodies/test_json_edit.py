@@ -8,12 +8,13 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
+from relay.text.json_merge import merged
 from relay.text.json_splice import splice
+from relay.text.json_tokens import JsonError, JsonText, Path
 from relay.text.json_values import path_of
 from relay.text.layout import indented
 from tests.support.strategies import json_texts, scalars
-from tui.bodies.json_edit import MOST_BY_PATH, Changes, Mark, changes, merged
-from tui.bodies.json_tokens import JsonError, JsonText, Path
+from tui.bodies.json_edit import MOST_BY_PATH, Changes, Mark, changes
 
 BLANKS = st.sampled_from(("", "", " ", "\n  ", "\t", "\r\n", " \n"))
 

@@ -419,7 +419,7 @@ def test_edited_in_an_editor(folder: Path, there: Backend) -> None:
     said = command(folder, *to, "--set", "payload.amount=1.10", "--resign", EDITOR=editor)
     assert said.startswith(LINE.replace(" ->", " edited ->"))
     form, path, mode, above = literal_eval((folder / "seen").read_text())
-    assert b'"amount":1.10' in form
+    assert b'\n    "amount": 1.10,\n' in form, "laid out for reading"
     assert b"Host" not in form.partition(b"POST")[2]
     assert (mode, above) == (oct(0o100600), oct(0o40700))
     assert not os.path.exists(os.path.dirname(path))
@@ -427,6 +427,23 @@ def test_edited_in_an_editor(folder: Path, there: Backend) -> None:
     assert request.startswith(b"PUT /new HTTP/1.1\r\n")
     assert request.endswith(BODY.replace(b"100.50", b"1.10"))
     assert "\n  sent: PUT /new\n" in command(folder, "show", "1", "--attempts")
+
+
+@pytest.mark.slow
+def test_a_laid_out_body_goes_back_as_it_came(folder: Path, there: Backend) -> None:
+    """Only the value that was changed differs; unsigned it is sent only when that is confirmed."""
+    odd = BODY.replace(b'"amount":100.50', b'"amount" :\t1.00e2')
+    with closing(sqlite3.connect(folder / "relay.db")) as log, log:
+        log.execute("UPDATE captures SET body = ? WHERE id = 1", (odd,))
+    to = ("replay", "1", "--to", f":{there.port}", "--edit")
+    editor = an_editor(folder, "open(path, 'wb').write(form.replace(b'\"AED\"', b'\"SAR\"'))")
+    said = command(folder, *to, code=2, EDITOR=editor)
+    assert "not signed again, so the signature will not verify" in said
+    assert "without a terminal to confirm, add --resign, or --yes" in said
+    assert there.requests == []
+    command(folder, *to, "--yes", EDITOR=editor)
+    command(folder, *to, "--resign", EDITOR=editor)
+    assert bodies(there) == [odd.replace(b'"AED"', b'"SAR"')] * 2
 
 
 @pytest.mark.parametrize(
