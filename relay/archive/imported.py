@@ -19,7 +19,7 @@ import msgspec
 from relay.archive.ndjson import AttemptLine, CaptureLine
 from relay.lean import signature
 from relay.lean.envelope import read_event
-from relay.models import Headers, Signature, iso, to_micros
+from relay.models import MOST_NOTE_BYTES, Headers, Signature, iso, to_micros
 from relay.models.imports import ImportedAttempt, ImportedCapture, ImportedDelivery, source_start
 
 MOST_BODY_BYTES = 32 * 1024 * 1024
@@ -29,7 +29,6 @@ MOST_BYTES = 40 * 1024 * 1024
 MOST_HEAD_BYTES = 256 * 1024
 MOST_ATTEMPTS = 10_000
 MOST_TLS_BYTES = 64 * 1024
-MOST_NOTE_BYTES = 4096
 MOST_WORDS = 2_000
 """Characters of a reason or an error; longer ones are cut."""
 

@@ -22,6 +22,7 @@ from relay.control.messages import (
 )
 from relay.control.server import Handlers
 from relay.errors import RelayError, UsageError
+from relay.models import MOST_NOTE_BYTES
 from relay.store.errors import StoreUnavailable
 from relay.store.write import changes
 from relay.store.write.client import Writer
@@ -35,9 +36,6 @@ SLICE_WITHIN_S = 60.0
 
 EMPTY_ATTEMPTS, EMPTY_EVERY_S = 20, 0.1
 """How often, and how far apart, the WAL is emptied while a reader holds it; most reads take milliseconds."""
-
-MOST_NOTE_BYTES = 4096
-"""A note is one line in a list. Longer notes of older versions stay, and are cut for display."""
 
 Range = tuple[int, int]
 """First and last id."""

@@ -7,6 +7,7 @@ that scripts rely on. Handed on from here, because every process loads all of th
 from __future__ import annotations
 
 from relay.models.captures import (
+    MOST_NOTE_BYTES,
     NOT_WRITTEN,
     STORED_TOO_LATE,
     Answer,
@@ -25,6 +26,7 @@ from relay.models.times import EPOCH, from_micros, iso, to_micros
 __all__ = [
     "COPIES",
     "EPOCH",
+    "MOST_NOTE_BYTES",
     "NOT_COMPARED",
     "NOT_WRITTEN",
     "STORED_TOO_LATE",

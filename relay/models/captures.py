@@ -31,6 +31,9 @@ class Event:
         }
 
 
+MOST_NOTE_BYTES = 4096
+"""A note is one line in a list. Longer notes of older versions stay, and are cut for display."""
+
 STORED_TOO_LATE = "stored too late"
 NOT_WRITTEN = "not sent: the caller had left"
 """Endings of an answer's reason that were not requested by the user."""

@@ -124,6 +124,7 @@ def insert(connection: sqlite3.Connection, capture: Capture) -> None:
         "headers": headers,
         "body": capture.body,
         "plain": int(is_plain(capture.target, headers, capture.body)),
+        "source": None if capture.source is None else json.dumps({"digest": "", **capture.source.as_json()}),
     }
     _insert(connection, "captures", row)
     if capture.starred or capture.note is not None:

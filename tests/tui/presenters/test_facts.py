@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from relay.config import SecretSource, Settings
 from relay.lean.signature import sign
-from relay.models import Answer, Attempt, Capture, Event, Shape, Signature
+from relay.models import Answer, Attempt, Capture, Event, Origin, Shape, Signature, Source
 from relay.store.read.reader import Reader
 from relay.text.safe import visible
 from tests.support.factories import BODY, NOON, a_capture, a_delivery, insert_all, insert_attempt, new_log
@@ -155,6 +156,34 @@ def test_secrets_that_cannot_be_read(tmp_path: Path) -> None:
     text = said(signature(replace(found, analysis=again)))
     assert "Could not read the secrets" in text
     assert "Why:" not in text
+
+
+def test_an_event_that_was_imported(tmp_path: Path) -> None:
+    """Where it came from is said, and that there is no signature to check, instead of a missing one."""
+    source = Source(name="page.json", form="events-api")
+    found = detail(tmp_path, [a_capture(1, origin=Origin.IMPORTED, source=source)])
+    assert "it is from a page of Lean's Events API" in said(signature(found))
+    text = said(about(found))
+    assert "Imported from a file, not received here." in text
+    assert "imported from: page.json" in text
+
+
+def test_a_bundle_s_secret_checks_what_came_with_it(tmp_path: Path) -> None:
+    """Its own captures are valid by its name; another capture is not."""
+    source = Source(name="shared.ndjson", id=3, bundle="bundle:shared")
+    theirs = a_capture(1, headers=SIGNED, origin=Origin.IMPORTED, source=source)
+    found = detail(tmp_path, [theirs, a_capture(2, headers=SIGNED)], 1, secret=False)
+    with closing(new_log(tmp_path / "relay.db")) as log:
+        log.execute("INSERT INTO facts VALUES ('bundle:shared', ?)", (SECRET.decode(),))
+    with Reader(tmp_path / "relay.db") as reader:
+        settings = Settings(db=tmp_path / "relay.db")
+        again = capture_details.analysis(reader, settings, found)
+        other = capture_details.detail(reader, settings, 2)
+    assert again is not None
+    assert again.is_valid_now
+    assert other is not None
+    assert other.analysis is not None
+    assert not other.analysis.is_valid_now
 
 
 def test_what_reached_the_backends(tmp_path: Path) -> None:

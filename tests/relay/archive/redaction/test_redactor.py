@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import random
 import re
@@ -154,6 +155,17 @@ def test_what_is_not_json(body: bytes) -> None:
     assert b"0331234" not in made
     assert made != body
     assert judge(made).shape == judge(body).shape
+
+
+@pytest.mark.parametrize("headers", [(), (("Content-Encoding", "gzip"),)], ids=["bare", "named"])
+def test_compressed_bodies(headers: tuple[tuple[str, str], ...]) -> None:
+    """The header that says so is left out, so the body comes decompressed, and redacted like any other."""
+    capture = a_capture(body=gzip.compress(BODY), headers=headers)
+    made = Redactor(seed=SEED)(capture)
+    assert made.body == redacted(BODY)
+    assert judge(made.body).shape == judge(capture.body, encoding_of(headers)).shape
+    unknown = a_capture(body=b"Mohammed" * 9, headers=(("Content-Encoding", "br"),))
+    assert b"Moham" not in Redactor(seed=SEED)(unknown).body
 
 
 def test_deep_json() -> None:
