@@ -10,7 +10,7 @@ from relay.docs import tables
 
 TOPICS: Mapping[str, str] = {
     "forwarding": "send webhooks on to your backend; order, retries, pause",
-    "replay": "send captures again, as they came or edited",
+    "replay": "send captures again, as they came or edited; rehearsals",
     "shapes": "compare payloads with what Lean documents; contracts for your CI",
     "screen": "the terminal screen and its keys",
     "filter": "find captures: the words of a filter",
