@@ -189,6 +189,8 @@ class _Card:
         self._json = invocation.json
         self._progress = progress
         self._check: CheckName | None = None
+        self._why = ""
+        """The last one said: the next line need not say it again."""
 
     def print_line(self, line: ReportLine) -> None:
         """One line, below the name of its check."""
@@ -210,7 +212,8 @@ class _Card:
 
     def _details(self, line: ReportLine) -> Iterator[str]:
         yield f"{line.sent}: {line.received}"
-        if line.result in (Result.WARNING, Result.FAILED):
+        if line.result in (Result.WARNING, Result.FAILED) and line.why != self._why:
+            self._why = line.why
             yield line.why
         if line.command is not None:
             yield f"{_named(line.captures)}: {line.command}"

@@ -28,10 +28,21 @@ LOOK_EVERY_S = 0.2
 STAYS = 3
 """Reads in a row with the same state, after which it has settled."""
 
+TOLD = 5
+"""Numbers of a state that are told."""
+
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 
 Change = str | tuple[Decimal, ...]
 """The effect of a round: the state itself after a reset, else by how much each number grew."""
+
+
+def instead(effect: Change, expected: Change) -> str:
+    """`: 16, 0 instead of 8, 0`, where both are numbers, by how much each grew; empty for texts."""
+    if isinstance(effect, str) or isinstance(expected, str):
+        return ""
+    told = (", ".join(str(number) for number in numbers[:TOLD]) for numbers in (effect, expected))
+    return f": {' instead of '.join(told)}"
 
 
 @dataclass(frozen=True, slots=True)

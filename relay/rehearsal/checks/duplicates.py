@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from relay.rehearsal.report import CheckName, ReportLine, Result
 from relay.rehearsal.rounds import Round
 from relay.rehearsal.stage import Measured, Stage, events, line, types_of
-from relay.rehearsal.state import Change
+from relay.rehearsal.state import Change, instead
 
 WHY = (
     "Lean sends an event again when a 200 came late or was lost on its way, so the same event can arrive "
@@ -69,7 +69,8 @@ def _judged(stage: Stage, case: str, sent: Round, effect: Change | None, once: C
         received = sent.not_sent or f"{sent.received} for {types_of(lost)}"
         look_at = lost or sent.last
     elif effect is not None and once is not None and effect != once:
-        result, received = Result.FAILED, f"{sent.received}, but another effect than from sending it once"
+        result = Result.FAILED
+        received = f"{sent.received}, but another effect than from sending it once{instead(effect, once)}"
     elif stage.probe is None:
         result, received = Result.UNKNOWN, f"{sent.received}; {NEEDS_PROBE}"
     elif effect is None or once is None:

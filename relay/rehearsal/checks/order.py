@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from relay.rehearsal.checks.duplicates import NOT_COMPARABLE
 from relay.rehearsal.report import CheckName, ReportLine, Result
 from relay.rehearsal.stage import Measured, Stage, events, line, types_of
+from relay.rehearsal.state import instead
 
 WHY = "Lean guarantees no order: an update can arrive before the event that it updates."
 
@@ -46,12 +47,13 @@ def _judged(stage: Stage, case: str, there: Measured, reference: Measured) -> Re
     lost = [each[-1] for each in deliveries if not each[-1].delivered]
     late = [each[0] for each in deliveries if not each[0].delivered and each[-1].delivered]
     received, look_at = there.round.received, lost or late
+    effect, in_order = there.effect, reference.effect
     if there.round.not_sent or lost:
         result = Result.FAILED
         received = there.round.not_sent or f"{received}: lost {types_of(lost)}"
-    elif None not in (there.effect, reference.effect) and there.effect != reference.effect:
+    elif effect is not None and in_order is not None and effect != in_order:
         result, look_at = Result.FAILED, there.round.sent
-        received = f"{received}, but another end state than in order"
+        received = f"{received}, but another end state than in order{instead(effect, in_order)}"
     elif late:
         result, received = (
             Result.WARNING,
@@ -59,7 +61,7 @@ def _judged(stage: Stage, case: str, there: Measured, reference: Measured) -> Re
         )
     elif stage.probe is None:
         result, received = Result.UNKNOWN, f"{received}; the end state is unknown without --probe"
-    elif there.effect is None or reference.effect is None:
+    elif effect is None or in_order is None:
         result, received = Result.UNKNOWN, f"{received}; {NOT_COMPARABLE}"
     else:
         result, received = Result.PASSED, f"{received}, and the same end state"

@@ -9,6 +9,7 @@ from relay.rehearsal.checks.duplicates import NOT_COMPARABLE
 from relay.rehearsal.report import CheckName, ReportLine, Result
 from relay.rehearsal.rounds import Round
 from relay.rehearsal.stage import Stage, events, line, types_of
+from relay.rehearsal.state import instead
 
 WHY = (
     "While a backend restarts, Lean gets no 200 and sends again; but what got its 200 before, Lean never "
@@ -60,7 +61,10 @@ async def outage(stage: Stage) -> AsyncIterator[ReportLine]:
     elif effect is None or reference.effect is None or not reference.round.all_delivered:
         result, received = Result.UNKNOWN, f"{_attempts(sent)}; {NOT_COMPARABLE}"
     elif effect != reference.effect:
-        result, received = Result.FAILED, f"{_attempts(sent)}, but not each effect once"
+        result, received = (
+            Result.FAILED,
+            f"{_attempts(sent)}, but not each effect once{instead(effect, reference.effect)}",
+        )
     else:
         result, received = Result.PASSED, f"{_attempts(sent)}, each effect once"
     yield line(

@@ -27,6 +27,13 @@ def test_the_change_of_numbers(before: str, after: str, change: tuple[Decimal, .
     assert State(after).change_since(State(before)) == change
 
 
+def test_another_effect_is_told_in_numbers() -> None:
+    assert (
+        state.instead((Decimal(16), Decimal("0.5")), (Decimal(8), Decimal(0))) == ": 16, 0.5 instead of 8, 0"
+    )
+    assert state.instead("a", "b") == ""
+
+
 async def test_a_command_s_output_is_the_state(tmp_path: Path) -> None:
     total = tmp_path / "total"
     total.write_text("41\n")
