@@ -106,6 +106,8 @@ def export_command(
                 for data in export.data(reader, captures):
                     file.write(data)
                     progress.show(f"exported {captures_words(export.captures)}")
+    if form == Format.HTTP and not reveal:
+        click.echo("secret headers are masked; --reveal writes their values", err=True)
     if named is not None:
         if invocation.json:
             print_json({"kind": "exported", "captures": export.captures, "format": form, "path": str(output)})

@@ -96,7 +96,7 @@ def unwrapped(text: bytes) -> Iterator[Unwrapped]:
             return
     found = list(_of_object(text))
     lines = [line for line in text.split(b"\n") if line.strip()]
-    if found[0].wrapping is Wrapping.NONE and len(lines) > 1 and all(map(_is_json, lines)):
+    if found and found[0].wrapping is Wrapping.NONE and len(lines) > 1 and all(map(_is_json, lines)):
         for line in lines:
             yield from _of_object(line)
         return

@@ -7,11 +7,13 @@ from contextlib import closing
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import settings as given_settings
+from hypothesis import strategies as st
 
 from relay.archive.exporting import Export, Format
 from relay.archive.importing import import_items
@@ -77,6 +79,26 @@ def test_bytes_survive(capture: Capture) -> None:
     assert found.note == capture.note
     assert found.client == capture.client
     assert [each.target for each in found.deliveries] == [each.target for each in capture.deliveries]
+
+
+@given_settings(max_examples=20)
+@given(st.lists(captures().filter(is_sendable), min_size=1, max_size=8))
+def test_bytes_survive_in_a_database(whole_file: list[Capture]) -> None:
+    """Exported, imported, read and exported again: the same requests, in the same order."""
+    with TemporaryDirectory() as folder:
+        first = Path(folder) / "first.db"
+        with closing(new_log(first)) as connection:
+            for number, capture in enumerate(whole_file, 1):
+                insert(connection, replace(capture, id=number, repeat_of=None, deliveries=()))
+        second = imported(exported(first, reveal=True), Path(folder))
+        with Reader(first) as old, Reader(second) as new:
+            before, after = (reader.captures(reader.page(0, 100)) for reader in (old, new))
+            assert [as_sent(each) for each in after] == [as_sent(each) for each in before]
+            assert [each.came_at for each in after] == [each.received_at for each in before]
+            assert [(each.starred, each.note, each.tls) for each in after] == [
+                (each.starred, each.note, each.tls) for each in before
+            ]
+        assert whole(exported(second, reveal=True))[0].body == whole_file[0].body
 
 
 @pytest.fixture

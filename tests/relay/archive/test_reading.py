@@ -9,6 +9,8 @@ from io import BytesIO, RawIOBase
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from relay.archive.lines import lines
 from relay.archive.reading import BadLine, ImportFile, Item
@@ -240,20 +242,35 @@ def test_attempts_belong_to_the_capture_before() -> None:
     assert [each.elapsed_us for each in items[2].deliveries[0].attempts] == [1500, 1500]
 
 
-class Endless(RawIOBase):
-    """A file of so many bytes without a line break, which are never all in memory."""
+keys = st.sampled_from(
+    ("kind", "body", "headers", "method", "target", "payload", "request", "data", "page", "id")
+)
+values = st.recursive(
+    st.sampled_from(
+        ("capture", "attempt", "export", "export_end", "/", "\x1b", None, True, -1, 2**70, 1e300)
+    ),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=4),
+    max_leaves=8,
+)
+odd_lines = (
+    st.dictionaries(keys, values, max_size=6).map(lambda line: json.dumps(LINE | line).encode())
+    | values.map(lambda value: json.dumps(value).encode())
+    | st.binary(max_size=20)
+    | st.sampled_from(
+        (b"curl http://a", b"curl 'a", b"# {", b"\\", b"printf '\\1' | curl a", b"{", b"[", b'"')
+    )
+)
 
-    def __init__(self, size: int) -> None:
-        self._left = size
 
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        count = min(len(buffer), self._left)
-        buffer[:count] = b"x" * count
-        self._left -= count
-        return count
+@given(
+    st.lists(odd_lines, max_size=5), st.sampled_from((b"", json.dumps(HEAD).encode() + b"\n", b"# x\n", b"["))
+)
+def test_no_file_is_an_accident(odd: list[bytes], before: bytes) -> None:
+    """Whatever a file holds, each line is a capture, a secret or a bad line, and none is beyond the file."""
+    data = before + b"\n".join(odd)
+    items = read(data)
+    assert {type(item) for item in items} <= {ImportedCapture, BadLine, BundleSecret}
+    assert all(1 <= item.number <= data.count(b"\n") + 2 for item in items if isinstance(item, BadLine))
 
 
 def test_a_long_line_is_skipped() -> None:

@@ -102,6 +102,7 @@ def test_http_requests(folder: Path) -> None:
     """They follow each other as on a connection."""
     done = command(folder, "export", "1..2", "--format", "http")
     assert done.stdout.count("POST /webhooks/lean HTTP/1.1\n") == 2  # Read in universal newlines.
+    assert "secret headers are masked" in done.stderr
 
 
 def test_wrong_usage(folder: Path) -> None:

@@ -44,6 +44,11 @@ def test_events_are_found_and_keep_their_digits(text: bytes, wrapping: Wrapping,
     assert bodies(text) == [EVENT] * count
 
 
+def test_a_page_without_events() -> None:
+    """Lean's Events API may have none to list."""
+    assert bodies(b'{"data":[],"page":{"number":0,"size":10,"total_elements":0,"total_pages":0}}') == []
+
+
 def test_bytes_that_are_no_text_survive_our_own_json() -> None:
     """A capture whose body is no UTF-8 stands there in base64."""
     assert bodies(b'{"kind":"capture","body":null,"body_base64":"/wo="}') == [b"\xff\n"]
