@@ -19,7 +19,7 @@ class Exit(IntEnum):
     USAGE = 2
     """The command line or a setting is wrong; nothing was done."""
     CHECK = 3
-    """A check ran and failed: signature, shape, expectation."""
+    """A check ran and failed: signature, shape, expectation, rehearsal."""
     NOT_FOUND = 4
     """Not found, or `wait` timed out."""
     UNREACHABLE = 5
@@ -32,7 +32,7 @@ EXIT_MEANINGS: Mapping[Exit, str] = {
     Exit.FINE: "success; also a `listen` that you end with Ctrl-C",
     Exit.FAILED: "failed while running; stderr begins with a stable word: `lean-relay: [port-taken] ...`",
     Exit.USAGE: "the command line or a setting is wrong; nothing was done",
-    Exit.CHECK: "a check failed: a signature, a shape, an expectation, or something that `doctor` looks at",
+    Exit.CHECK: "a check failed: a signature, a shape, an expectation, a rehearsal, or one of `doctor`",
     Exit.NOT_FOUND: "the SELECTION names no capture, or `wait` timed out; an empty `list` ends with 0",
     Exit.UNREACHABLE: "the target or the engine could not be reached",
     Exit.INTERRUPTED: "interrupted by Ctrl-C",
