@@ -79,8 +79,6 @@ class JsonArea(FormArea):
             before = self.document[row][:column]
             blanks = before[: len(before) - len(before.lstrip(" "))]
             self.replace(f"\n{blanks}", *self.selection, maintain_selection_offset=False)
-            return
-        await super()._on_key(event)
 
     def get_line(self, line_index: int) -> Text:
         """A line in its colours."""

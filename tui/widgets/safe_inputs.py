@@ -14,6 +14,7 @@ from textual.binding import Binding, BindingType
 from textual.document._document import Location
 from textual.document._document_navigator import DocumentNavigator
 from textual.strip import Strip
+from textual.widget import Widget
 from textual.widgets import Input, TextArea
 
 from relay.text.safe import visible
@@ -23,6 +24,19 @@ MOST_MATCHED = 2_000
 """Lines of the longest text in which the other bracket of a pair is looked for, character by character."""
 
 
+async def run_bound(widget: Widget, event: events.Key) -> None:
+    """Run the widget's own binding of a key at once, if there is one.
+
+    Textual asks all parents about a key before the binding of an input runs, and a letter that comes meanwhile
+    overtakes it: over a connection that stalls, text would be written where the cursor was before.
+    """
+    for binding in widget._bindings.key_to_bindings.get(event.key, ()):
+        if not binding.priority and await widget.app.run_action(binding.action, widget):
+            event.stop()
+            event.prevent_default()
+            return
+
+
 class FormArea(TextArea):
     """A text area that keeps every character, and shows control characters as signs."""
 
@@ -30,6 +44,9 @@ class FormArea(TextArea):
         Binding("ctrl+home", "edge(-1)", "to the top", show=False),
         Binding("ctrl+end", "edge(1)", "to the end", show=False),
     ]
+
+    async def _on_key(self, event: events.Key) -> None:
+        await run_bound(self, event)  # Textual calls the handlers of the bases itself.
 
     def _set_document(self, text: str, language: str | None) -> None:
         super()._set_document("", language)
@@ -62,6 +79,9 @@ class FormArea(TextArea):
 
 class LineInput(Input):
     """A line to edit; control characters stay in the text."""
+
+    async def _on_key(self, event: events.Key) -> None:
+        await run_bound(self, event)  # Textual calls the handlers of the bases itself.
 
     def render_line(self, y: int) -> Strip:
         return safe_strip(super().render_line(y))
