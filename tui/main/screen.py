@@ -103,7 +103,7 @@ class MainScreen(Screen[None]):
         self.panes = Panes(self, self._list, self._detail)
         self.state = SavedState(self, gateway, self._list, self._detail, self.panes, self._filter)
         self._refused: tuple[str, ...] = ()
-        """Ids of the greyed-out keys."""
+        """Ids of the keys that cannot be used, as the foot knows them."""
 
     def _fetch(self, ids: Sequence[int], *, summaries: bool) -> Mapping[int, CaptureRow] | None:
         return self._pane.fetch(ids, summaries=summaries)
@@ -120,7 +120,7 @@ class MainScreen(Screen[None]):
             yield self._detail
         yield self._replay_line
         yield self._message
-        yield KeysFoot()
+        yield KeysFoot(self._keys_shown)
 
     def on_mount(self) -> None:
         self._start_arrivals()
@@ -171,11 +171,18 @@ class MainScreen(Screen[None]):
         return foot.PAGE if self._detail.body_in_sight is None else foot.BODY
 
     def refresh_keys(self) -> None:
-        # The footer is made of widgets and costs 10 ms, so it is drawn again only after a change.
-        refused = tuple(key.id for key in keys.MAIN if self.disabled_reason(key.action))
+        # Looking at all bindings costs some milliseconds, so it is done only after a change.
+        refused = self._disabled_keys()
         if refused != self._refused:
             self._refused = refused
             self.refresh_bindings()
+
+    def _keys_shown(self) -> None:
+        # The foot looks a moment later than it is asked to, and the list may have been empty just then.
+        self._refused = self._disabled_keys()
+
+    def _disabled_keys(self) -> tuple[str, ...]:
+        return tuple(key.id for key in keys.MAIN if self.disabled_reason(key.action))
 
     def cannot_read(self, error: RelayError) -> None:
         self._pane.cannot_read(error)

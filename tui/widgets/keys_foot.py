@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,8 +53,13 @@ class KeysFoot(Widget):
     }
     """
 
-    def __init__(self) -> None:
+    def __init__(self, shown: Callable[[], object] = lambda: None) -> None:
+        """
+        Args:
+            shown: called when it has looked which keys can be used.
+        """
         super().__init__()
+        self._shown = shown
         self._entries: dict[str, Entry] = {}
         """What can be done now, by id."""
         self._foot: Foot | None = None
@@ -82,6 +87,7 @@ class KeysFoot(Widget):
             return
         place: Foot | None = getattr(self.screen, "foot", None)
         shown = dict(self._now(place))
+        self._shown()
         if (shown, place) != (self._entries, self._foot):
             self._entries, self._foot = shown, place
             self._fit()

@@ -27,7 +27,7 @@ MOST_MATCHED = 2_000
 async def run_bound(widget: Widget, event: events.Key) -> None:
     """Run the widget's own binding of a key at once, if there is one.
 
-    Textual asks all parents about a key before the binding of an input runs, and a letter that comes meanwhile
+    Textual asks all parents about a key before the binding of an input runs. A letter that comes meanwhile
     overtakes it: over a connection that stalls, text would be written where the cursor was before.
     """
     for binding in widget._bindings.key_to_bindings.get(event.key, ()):

@@ -8,6 +8,7 @@ import pytest
 
 from tests.support.factories import a_capture
 from tests.support.screen import Showing, showing, wait_for
+from tui.main.screen import MainScreen
 
 
 def is_whole(see: Showing, end: str, width: int) -> bool:
@@ -35,6 +36,22 @@ async def test_groups_of_the_place(tmp_path: Path) -> None:
         assert "/ filter" not in text
         await see.press("3")
         await see.shows(" Detail ", "] next tab")
+
+
+async def test_a_moment_without_captures_leaves_no_gap(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Keys that could not be used at the moment at which the foot looked come back when they can be."""
+    async with showing(tmp_path, [a_capture(1)], size=(120, 30)) as see:
+        await see.shows("d compare")
+        screen = see.pilot.app.screen
+        assert isinstance(screen, MainScreen)
+        with monkeypatch.context() as patch:
+            patch.setattr(screen._captures, "disabled_reason", lambda action: "The list is empty.")
+            screen.refresh_bindings()
+            await see.shows_no("d compare")
+        screen.refresh_keys()
+        await see.shows("d compare")
 
 
 async def test_keys_of_the_filter(tmp_path: Path) -> None:
