@@ -53,6 +53,7 @@ replay 1 --dry-run
 replay 1
 replay 1 --expect 599
 replay 1 --expect recorded
+rehearse retries 1 --yes
 replay --stop all
 replay --stop 1
 forward 1
