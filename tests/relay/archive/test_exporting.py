@@ -65,6 +65,7 @@ def is_sendable(capture: Capture) -> bool:
     return not any(mark in part for part in parts for mark in "\r\n\0")
 
 
+@pytest.mark.slow
 @given_settings(max_examples=200)
 @given(captures().filter(is_sendable))
 def test_bytes_survive(capture: Capture) -> None:
@@ -81,6 +82,7 @@ def test_bytes_survive(capture: Capture) -> None:
     assert [each.target for each in found.deliveries] == [each.target for each in capture.deliveries]
 
 
+@pytest.mark.slow
 @given_settings(max_examples=20)
 @given(st.lists(captures().filter(is_sendable), min_size=1, max_size=8))
 def test_bytes_survive_in_a_database(whole_file: list[Capture]) -> None:

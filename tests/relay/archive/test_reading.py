@@ -262,6 +262,7 @@ odd_lines = (
 )
 
 
+@pytest.mark.slow
 @given(
     st.lists(odd_lines, max_size=5), st.sampled_from((b"", json.dumps(HEAD).encode() + b"\n", b"# x\n", b"["))
 )

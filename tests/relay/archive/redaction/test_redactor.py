@@ -168,6 +168,7 @@ def test_compressed_bodies(headers: tuple[tuple[str, str], ...]) -> None:
     assert b"Moham" not in Redactor(seed=SEED)(unknown).body
 
 
+@pytest.mark.slow
 def test_deep_json() -> None:
     """Depth costs nothing, and hides nothing."""
     body = b'{"a":' * 50_000 + b'"Mohammed"' + b"}" * 50_000
@@ -176,6 +177,7 @@ def test_deep_json() -> None:
     assert len(made) == len(body)
 
 
+@pytest.mark.slow
 @given_settings(max_examples=300)
 @given(captures())
 def test_shapes_survive(capture: Capture) -> None:

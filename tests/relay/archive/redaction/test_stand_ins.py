@@ -136,6 +136,7 @@ def test_any_text(value: str) -> None:
 numbers = st.from_regex(r"-?(0|[1-9][0-9]{0,20})(\.[0-9]{1,8})?([eE][+-]?[0-9]{1,2})?", fullmatch=True)
 
 
+@pytest.mark.slow
 @given(numbers)
 def test_numbers_keep_their_type(written: str) -> None:
     """A whole number stays whole and a fraction one; length, sign, point and exponent stay."""
