@@ -108,18 +108,8 @@ class ReplayOptions:
         return options
 
     def fresh(self, newest_at: datetime | None, now: datetime, seed: str) -> FreshIds | None:
-        """The fresh ids of a request; None where none are wanted.
-
-        Times move by whole seconds, so that the events keep their distances in any notation.
-
-        Args:
-            newest_at: the newest timestamp among the events, which becomes `now`; None where none has one.
-            seed: makes the mapping of ids.
-        """
-        if not self.fresh_ids:
-            return None
-        seconds = 0 if newest_at is None else (now - newest_at) // timedelta(seconds=1)
-        return FreshIds(seed=seed, shift_us=seconds * 1_000_000, payload=self.fresh_payload_ids)
+        """The fresh ids of a request, as `new_ids` makes them; None where none are wanted."""
+        return new_ids(newest_at, now, seed, payload=self.fresh_payload_ids) if self.fresh_ids else None
 
     def request(
         self,
@@ -152,6 +142,20 @@ class ReplayOptions:
             tls=tls,
             by=by,
         )
+
+
+def new_ids(newest_at: datetime | None, now: datetime, seed: str, *, payload: bool) -> FreshIds:
+    """New ids and times for one replay.
+
+    Times move by whole seconds, so that the events keep their distances in any notation.
+
+    Args:
+        newest_at: the newest timestamp among the events, which becomes `now`; None where none has one.
+        seed: makes the mapping of ids.
+        payload: whether payloads get new ids too.
+    """
+    seconds = 0 if newest_at is None else (now - newest_at) // timedelta(seconds=1)
+    return FreshIds(seed=seed, shift_us=seconds * 1_000_000, payload=payload)
 
 
 def _read(option: str, read: Callable[[str], T], text: str) -> T:

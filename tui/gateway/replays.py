@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from secrets import token_hex
 
 import msgspec
 
@@ -11,6 +13,7 @@ from relay.config import Settings
 from relay.control.exchange import Requester
 from relay.control.messages import (
     CancelRequest,
+    FreshIds,
     Preview,
     PreviewRequest,
     ReplayQuery,
@@ -18,10 +21,12 @@ from relay.control.messages import (
     ReplayStatus,
 )
 from relay.delivery.expectations import Expectation
+from relay.delivery.replay_options import new_ids
 from relay.delivery.replay_plan import rounds
 from relay.errors import NotFound
 from relay.store.read.attempts import delivered
 from relay.store.read.reader import Reader
+from relay.store.read.replayed import replayed_events
 from relay.text.safe import mask_headers
 from tui.gateway.edit_form import Form, form
 from tui.gateway.run_check import RunCheck
@@ -61,6 +66,15 @@ class Replays:
     def run_check(self, expected: Expectation) -> RunCheck:
         """A check of the responses of a run."""
         return RunCheck(self._settings.db, expected)
+
+    async def fresh_ids(self, ids: Sequence[int]) -> FreshIds:
+        """New ids and times for a replay of these captures, so that the newest event happens now."""
+        return await asyncio.to_thread(self._fresh_ids, ids)
+
+    def _fresh_ids(self, ids: Sequence[int]) -> FreshIds:
+        with Reader(self._settings.db) as reader:
+            newest_at = replayed_events(reader, ids, ()).newest_at
+        return new_ids(newest_at, datetime.now(UTC), token_hex(8), payload=True)
 
     async def preview(self, request: ReplayRequest, page: int) -> tuple[list[Preview], int]:
         """One page of the requests that would be sent, secret headers masked, and the number of captures.

@@ -98,13 +98,17 @@ class ReplayController:
     async def replay_to(self) -> None:
         """Ask for targets and options, then send."""
         ids = self._context.selected_ids()
-        form = await self._context.ui.ask(
-            ReplayDialog(self._context.gateway.replays, ids, self._targets, self._last_form)
-        )
+        replays = self._context.gateway.replays
+        try:
+            fresh = await replays.fresh_ids(ids)
+        except RelayError as error:
+            self._context.ui.failed(error)
+            return
+        form = await self._context.ui.ask(ReplayDialog(replays, ids, self._targets, self._last_form, fresh))
         if form is not None:
             self._last_form = form
             if await self._confirmed(ids, form):
-                self._start(ids, replay_request(ids, form), expectation(form))
+                self._start(ids, replay_request(ids, form, fresh=fresh), expectation(form))
 
     async def edit(self) -> None:
         """Show the request as a form, then send it as edited."""

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import msgspec
 
-from relay.control.messages import Edits, ReplayRequest, ReplayState, ReplayStatus
+from relay.control.messages import Edits, FreshIds, ReplayRequest, ReplayState, ReplayStatus
 from relay.delivery.expectations import Expectation, ExpectationCheck
 from relay.delivery.replay_options import OptionError, ReplayOptions
 from relay.delivery.replay_summary import started_by, summary
@@ -41,6 +41,7 @@ class ReplayForm:
     expect: str = ""
     """The expected response; empty for any."""
     resign: bool = False
+    fresh_ids: bool = False
     until_delivered: bool = False
 
 
@@ -59,22 +60,31 @@ def options(form: ReplayForm) -> ReplayOptions:
         rate=form.rate,
         shuffle=form.shuffle,
         expect=form.expect,
+        fresh_payload_ids=form.fresh_ids,
         until_delivered=form.until_delivered,
     )
 
 
-def replay_request(ids: Sequence[int], form: ReplayForm, edits: Edits = Edits()) -> ReplayRequest:  # noqa: B008 - frozen
+def replay_request(
+    ids: Sequence[int],
+    form: ReplayForm,
+    edits: Edits = Edits(),  # noqa: B008 - frozen
+    fresh: FreshIds | None = None,
+) -> ReplayRequest:
     """The request for a replay.
 
     Args:
         edits: made by hand, before those of `form`.
+        fresh: the new ids and times for these captures, where the form asks for them.
 
     Raises:
         OptionError: an option is not valid.
     """
     read = options(form)
     edits = msgspec.structs.replace(edits, set=read.edits.set, header=read.edits.header)
-    return read.request(ids, by="screen", edits=edits, resign=form.resign)
+    return read.request(
+        ids, by="screen", edits=edits, resign=form.resign, fresh=fresh if read.fresh_ids else None
+    )
 
 
 def duration_s(form: ReplayForm, count: int, taken_ms: Sequence[float]) -> float | None:

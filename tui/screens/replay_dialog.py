@@ -13,7 +13,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label, Static
 
-from relay.control.messages import ReplayRequest
+from relay.control.messages import FreshIds, ReplayRequest
 from relay.delivery.replay_options import OptionError
 from relay.text.safe import visible
 from tui.gateway import Replays
@@ -32,12 +32,13 @@ LINES: tuple[tuple[str, str, str], ...] = (
     ("concurrency", "At once", "such as 1"),
     ("rate", "Per second", "no limit; such as 5, or original"),
     ("shuffle", "Shuffle", "no; such as 7, the seed of a random order"),
-    ("expect", "Expect", "anything; such as 200, 2xx, delivered or recorded"),
+    ("expect", "Expect", "anything; such as 200, 2xx, delivered, refused or recorded"),
 )
 """Text fields of `ReplayForm`: each with its label, and what an empty one means with an example."""
 
 
 RESIGN = "sign again, with the original secret or else the preferred one"
+FRESH_IDS = "new ids and times, so that a backend takes them for new events"
 
 
 class ReplayDialog(ModalScreen[ReplayForm | None]):
@@ -45,16 +46,25 @@ class ReplayDialog(ModalScreen[ReplayForm | None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings(keys.SENDING)]
 
-    def __init__(self, replays: Replays, ids: Sequence[int], usual: Sequence[str], last: ReplayForm) -> None:
+    def __init__(
+        self,
+        replays: Replays,
+        ids: Sequence[int],
+        usual: Sequence[str],
+        last: ReplayForm,
+        fresh: FreshIds | None = None,
+    ) -> None:
         """
         Args:
             replays: for the dry run.
             ids: the captures.
             usual: the configured targets.
             last: the dialog as it was sent last.
+            fresh: new ids and times for these captures.
         """
         super().__init__()
         self._replays = replays
+        self._fresh = fresh
         self._ids, self._usual, self._last = ids, usual, last
 
     def compose(self) -> ComposeResult:
@@ -72,8 +82,11 @@ class ReplayDialog(ModalScreen[ReplayForm | None]):
                         compact=True,
                         select_on_focus=False,
                     )
-            yield Toggle(RESIGN, self._last.resign, id="resign")
-            yield Toggle("retry each until it is delivered", self._last.until_delivered, id="until_delivered")
+            with Vertical(classes="checks"):
+                yield Toggle(RESIGN, self._last.resign, id="resign")
+                yield Toggle(FRESH_IDS, self._last.fresh_ids, id="fresh_ids")
+                retry = "retry each until it is delivered"
+                yield Toggle(retry, self._last.until_delivered, id="until_delivered")
             yield Static(id="fault", markup=False)
             with Horizontal(classes="buttons"):
                 yield Button("Cancel", id="no", compact=True)
@@ -106,7 +119,7 @@ class ReplayDialog(ModalScreen[ReplayForm | None]):
         """The dialog as a request; None where it is wrong, and the error is shown."""
         error_line = self.query_one("#fault", Static)
         try:
-            request = replay_request(self._ids, form)
+            request = replay_request(self._ids, form, fresh=self._fresh)
         except OptionError as error:
             error_line.update(Content(visible(str(error))))
             self.query_one(f"#field-{error.option}", Input).focus()

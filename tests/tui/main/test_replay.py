@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
@@ -15,7 +16,7 @@ from textual.widgets import Input, TextArea
 
 from relay.config import Route, SecretSource, Settings
 from relay.control import client
-from relay.control.messages import ReplayRequest, ReplayStatus, TargetStatus
+from relay.control.messages import FreshIds, ReplayRequest, ReplayStatus, TargetStatus
 from relay.delivery.replay_options import OptionError
 from relay.delivery.replay_plan import rounds
 from relay.engine import engine
@@ -31,6 +32,7 @@ from tui.presenters.replay import ReplayForm, expectation, replay_request
 from tui.presenters.status import EngineState, Status
 from tui.screens.dialogs import Confirm
 from tui.screens.replay_dialog import ReplayDialog
+from tui.widgets.toggle import Toggle
 
 SECRET = b"whsec_of_a_test"
 
@@ -391,8 +393,29 @@ async def test_no_usual_target(tmp_path: Path) -> None:
         await see.shows("Send capture 1 again")
         see.pilot.app.screen.query_one("#field-to", Input).value = f"127.0.0.1:{got.port}/x"
         await see.press("enter")
-        await see.shows("Lean would count this as delivered")
+        await see.shows("Sent again: capture 1", "Lean would count")
         assert [path for _, path, *_ in got] == ["/x"]
+
+
+@pytest.mark.slow
+async def test_with_new_ids(tmp_path: Path) -> None:
+    """A backend takes it for another event; what no id is stays."""
+    async with replaying(tmp_path, [a_capture(1)]) as (see, got):
+        await see.press("R")
+        await see.shows("[ ] new ids and times")
+        see.pilot.app.screen.query_one("#fresh_ids", Toggle).toggle()
+        see.pilot.app.screen.query_one("#field-to", Input).focus()
+        await see.press("enter")
+        await see.shows("Sent again: capture 1")
+        ((_, _, _, body),) = got
+        before, after = json.loads(BODY), json.loads(body)
+        for event in (before, after):
+            for path in ("event_id", "timestamp"):
+                del event[path]
+            for path in ("id", "customer_id"):
+                del event["payload"][path]
+        assert before == after
+        assert body != BODY
 
 
 @pytest.mark.slow
@@ -440,6 +463,9 @@ class ScriptedReplays(Replays):
 
     async def delivered(self, attempts: Sequence[int]) -> set[int]:
         return set()
+
+    async def fresh_ids(self, ids: Sequence[int]) -> FreshIds:
+        return FreshIds(seed="s", shift_us=0)
 
     async def cancel(self, run: int) -> Any:
         self.cancelled.append(run)
