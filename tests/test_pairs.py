@@ -12,7 +12,7 @@ THROUGH: dict[str, str] = {
         "relay.config: declarations entries environment plain_json sources tables"
     ),
     "relay/config/test_project.py": "relay.config: reach",
-    "relay/config/test_secrets.py": "relay.config: secret_warnings",
+    "relay/config/test_secrets.py": "relay.config: secret_sources secret_warnings",
     "relay/filters/test_filters.py": "relay.filters: bases content deliveries ids parser tls tree",
     "relay/text/test_decoding.py": "relay.text: encodings",
     "relay/tls/test_formats.py": "relay.tls: checks der openssl_object",
@@ -45,6 +45,7 @@ THROUGH: dict[str, str] = {
         "relay.store.read: bundles"
     ),
     "relay/archive/test_reading.py": "relay.archive: imported ndjson",
+    "relay/cli/test_backfill.py": "relay.store.read: backfills",
     "relay/cli/test_output.py": "relay.cli: diff listing show tail",
     "relay/cli/test_kinds.py": "relay.cli: json_lines",
     "relay/cli/test_tui.py": "relay.cli: join_options; relay.cli.listen: child lifeline",

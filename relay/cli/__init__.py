@@ -59,6 +59,7 @@ COMMANDS: dict[str, str] = {
     "prune": "relay.cli.annotate",
     "export": "relay.cli.export",
     "import": "relay.cli.import_",
+    "backfill": "relay.cli.backfill",
     "trigger": "relay.cli.trigger.command",
     "verify": "relay.cli.verify",
     "shapes": "relay.cli.shapes.command",
@@ -75,6 +76,7 @@ SUMMARIES: dict[str, dict[str, str]] = {
     "Receive": {
         "listen": "receive webhooks: store each one, answer 200, forward it",
         "trigger": "act as Lean: post a realistic, signed webhook",
+        "backfill": "fetch missed events from Lean's Events API",
         "status": "show the engine's state; exit 5 if none runs",
         "stop": "stop the engine and wait until it has ended",
         "reload": "make the engine read its settings again",

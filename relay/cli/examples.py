@@ -89,6 +89,11 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
         "lean-relay export latest | lean-relay import - --dry-run",
         "lean-relay export type:payment | lean-relay import - --db copy.db",
     ),
+    "backfill": (
+        "lean-relay backfill --since 7d --dry-run",
+        "lean-relay backfill --since 2d --type payment.updated",
+        "lean-relay backfill --json",
+    ),
     "verify": (
         "lean-relay verify latest",
         "lean-relay verify type:payment",

@@ -40,7 +40,7 @@ def forward_command(invocation: Invocation, selection: tuple[str, ...], yes: boo
     if not selection:
         raise UsageError("no captures to forward; name ids or a filter, such as latest or state:parked")
     settings = invocation.settings()
-    _engine_needed(settings, "forward")
+    engine_needed(settings, "forward")
     with Reader(settings.db) as reader:
         ids = list(select_ids(reader, selection, now()))
     if len(ids) > 1 and not yes:
@@ -74,7 +74,7 @@ def resume_command(invocation: Invocation) -> None:
 
 def _turn(invocation: Invocation, action: str, request: EngineRequest[PauseResult], unchanged: str) -> None:
     settings = invocation.settings()
-    _engine_needed(settings, action)
+    engine_needed(settings, action)
     result = run_async(client.request(settings.db, request))
     lines = [target_line(target) for target in result.targets]
     if not lines:
@@ -84,7 +84,11 @@ def _turn(invocation: Invocation, action: str, request: EngineRequest[PauseResul
     print_result(invocation, action, result, "\n".join(map(visible, lines)))
 
 
-def _engine_needed(settings: Settings, command: str) -> None:
+def engine_needed(settings: Settings, command: str) -> None:
+    """
+    Raises:
+        Unreachable: `no-engine`, none runs.
+    """
     if holder(settings.db) is None:
         raise Unreachable(
             f"no engine is running on {settings.db}, and only one with targets can {command}; "

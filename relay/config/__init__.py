@@ -4,7 +4,7 @@ Classes receive values; only commands call `load`, and only what needs secrets r
 """
 
 from relay.config.declarations import SECRETS, Option, SecretSetting, Setting
-from relay.config.entries import LeftOut, RespondRule, Route, SecretSource
+from relay.config.entries import LeanAccess, LeftOut, RespondRule, Route, SecretSource
 from relay.config.loading import (
     PROJECT_FILE,
     default_certs,
@@ -23,7 +23,7 @@ from relay.config.project import (
     why_left_out,
     with_left_out_of,
 )
-from relay.config.secrets import preferred_secret, read_app_token, read_secrets
+from relay.config.secrets import preferred_secret, read_app_token, read_client, read_secrets
 from relay.config.settings import RETRIES, SETTINGS, Settings
 from relay.config.trusted import OuterSetting, ProjectFile
 
@@ -32,6 +32,7 @@ __all__ = [
     "RETRIES",
     "SECRETS",
     "SETTINGS",
+    "LeanAccess",
     "LeftOut",
     "Option",
     "OuterSetting",
@@ -52,6 +53,7 @@ __all__ = [
     "preferred_secret",
     "project_file",
     "read_app_token",
+    "read_client",
     "read_secrets",
     "real_path",
     "refuse",

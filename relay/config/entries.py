@@ -54,6 +54,23 @@ class SecretSource:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LeanAccess:
+    """How to ask Lean's own API."""
+
+    client_id: SecretSource | None = None
+    """None for the application token, which is the same value."""
+    client_secret: SecretSource | None = None
+    environment: str = "sandbox"
+    """`sandbox` or `production`."""
+    region: str = "uae"
+    """`uae` or `ksa`."""
+    auth_url: str | None = None
+    """Where tokens are; None for Lean's host of this environment and region."""
+    api_url: str | None = None
+    """Likewise for the API."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LeftOut:
     """A setting of a project file that is not in force."""
 

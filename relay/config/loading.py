@@ -22,6 +22,7 @@ from relay.config.declarations import SECRETS
 from relay.config.entries import SecretSource
 from relay.config.environment import parse_variable
 from relay.config.project import as_project, refuse, without_untrusted
+from relay.config.secret_sources import secret_source
 from relay.config.settings import SETTINGS, Settings
 from relay.config.sources import Layer, SettingSource, variable
 from relay.config.tables import routes_of_flags
@@ -220,7 +221,7 @@ def _of_file(path: Path, cwd: Path, kind: Kind) -> Layer:
         layer.errors += more
     if "app_token" in table:
         try:
-            layer.secrets[secrets.APP_TOKEN] = secrets.secret_source(
+            layer.secrets[secrets.APP_TOKEN] = secret_source(
                 table["app_token"], secrets.APP_TOKEN, "app_token", source
             )
         except ValueError as error:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
-from relay.config.entries import RespondRule, Route
+from relay.config.entries import LeanAccess, RespondRule, Route, SecretSource
 from relay.config.settings import SETTINGS, Settings
 from relay.config.values import format_span
 
@@ -23,6 +23,11 @@ def _plain(value: object) -> Any:
             return rule if value.first is None else rule | {"first": value.first}
         case Route():
             return value.to if value.when is None else {"to": value.to, "when": value.when}
+        case LeanAccess():
+            parts = {name: getattr(value, name) for name in value.__slots__}
+            return {name: _plain(part) for name, part in parts.items() if part is not None}
+        case SecretSource():
+            return {"env": value.env} if value.file is None else {"file": str(value.file)}
         case dict():
             return dict(value)
         case tuple():

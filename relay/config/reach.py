@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from relay.config.entries import Route, SecretSource
+from relay.config.entries import LeanAccess, Route, SecretSource
 from relay.config.values import format_span
 from relay.text.targets import is_loopback, target_url
 
@@ -101,6 +101,14 @@ def targets(routes: tuple[Route, ...], _folder: Path) -> tuple[str, ...]:
         for route in routes
         if not is_loopback(urlsplit(target_url(route.to)).hostname or "")
     )
+
+
+@_needs_trust("always")
+def lean(access: LeanAccess, _folder: Path) -> tuple[str, ...]:
+    """For access to Lean's API: each part that is set, as a secret goes to a host."""
+    usual = LeanAccess()
+    parts = {name: getattr(access, name) for name in access.__slots__}
+    return tuple(f"{name} {part}" for name, part in parts.items() if part != getattr(usual, name))
 
 
 @_needs_trust("outside the file's folder; variables other than LEAN_...")

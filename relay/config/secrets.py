@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from relay.config.entries import SecretSource
+from relay.config.secret_sources import instead_of_secret, secret_source
 from relay.config.secret_warnings import problems
 from relay.config.settings import Settings
 from relay.config.sources import SettingSource
@@ -33,7 +34,6 @@ PREFERRED_SECRETS = ("sandbox", DEFAULT_SECRET)
 LARGEST_SECRET_BYTES = 64 * 1024
 
 _SECRET_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
-_VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
 Warn = Callable[[str], None]
 
@@ -41,7 +41,7 @@ Warn = Callable[[str], None]
 def named_sources(table: object, source: SettingSource) -> tuple[dict[str, SecretSource], list[str]]:
     """The `[secrets]` table of a settings file as sources by name, and the errors in it."""
     if not isinstance(table, dict):
-        return {}, [f"{source.of('secrets')}: {_instead('sandbox')}"]
+        return {}, [f"{source.of('secrets')}: {instead_of_secret('sandbox')}"]
     sources: dict[str, SecretSource] = {}
     errors: list[str] = []
     for name, value in table.items():
@@ -64,33 +64,6 @@ def key_of(name: str) -> str:
 def in_order(sources: Iterable[SecretSource]) -> tuple[SecretSource, ...]:
     """Secrets as `Settings` has them: the one called `default` first."""
     return tuple(sorted(sources, key=lambda each: each.name != DEFAULT_SECRET))
-
-
-def secret_source(value: object, name: str, key: str, source: SettingSource) -> SecretSource:
-    """One `{file = ...}` or `{env = ...}`.
-
-    Raises:
-        ValueError: it is anything else; the message does not repeat the value.
-    """
-    if not isinstance(value, dict):
-        raise ValueError(_instead(name))
-    if len(value) != 1 or not value.keys() <= {"file", "env"}:
-        raise ValueError(f"needs exactly one key, file or env; {_instead(name)}")
-    if "file" in value:
-        return SecretSource(name=name, file=source.path(value["file"]), where=source.of(key))
-    variable = value["env"]
-    if not isinstance(variable, str) or not _VARIABLE_NAME.fullmatch(variable):
-        raise ValueError("env must be the name of an environment variable, for example LEAN_SANDBOX_SECRET")
-    return SecretSource(name=name, env=variable, where=source.of(key))
-
-
-def _instead(name: str) -> str:
-    # The value is not repeated: it may be the secret.
-    key = name.replace(" ", "_")
-    return (
-        "secrets are never written in settings; say where to read it: "
-        f'{key} = {{ file = "path" }} or {key} = {{ env = "VARIABLE" }}'
-    )
 
 
 def environment_sources(
@@ -138,6 +111,29 @@ def read_app_token(
     if settings.app_token is None:
         return None
     return _read([settings.app_token], environ, warn)[settings.app_token.name]
+
+
+def read_client(
+    settings: Settings, environ: Mapping[str, str] | None = None, *, warn: Warn | None = None
+) -> tuple[bytes, bytes]:
+    """Read the client id and the client secret for Lean's API; the id is the application token by default.
+
+    Raises:
+        UsageError: one of them is not set, missing, empty or unreadable.
+    """
+    client_id, client_secret = settings.lean.client_id or settings.app_token, settings.lean.client_secret
+    if client_id is None:
+        raise UsageError(
+            "No client id for Lean's API; it is the application token, so set LEAN_APP_TOKEN, or "
+            'app_token or client_id in the settings: lean = { client_id = { env = "VARIABLE" } }'
+        )
+    if client_secret is None:
+        raise UsageError(
+            "No client secret for Lean's API; say in the settings where to read it: "
+            'lean = { client_secret = { env = "LEAN_CLIENT_SECRET" } }, or { file = "path" }'
+        )
+    read = _read([client_id, client_secret], environ, warn)
+    return read[client_id.name], read[client_secret.name]
 
 
 def _read(

@@ -14,8 +14,8 @@ from typing import Any
 
 from relay.config import reach, values
 from relay.config.declarations import REQUIRED, Option, Setting, declared, file_path, file_setting, setting
-from relay.config.entries import LeftOut, RespondRule, Route, SecretSource
-from relay.config.tables import respond_rules, routes
+from relay.config.entries import LeanAccess, LeftOut, RespondRule, Route, SecretSource
+from relay.config.tables import lean_access, respond_rules, routes
 from relay.config.values import Network, Pin
 
 RETRIES = ("none", "fast", "lean")
@@ -276,6 +276,15 @@ class Settings:
         structure="table of keys",
     )
     """Action id -> its keys, separated by commas; as written, not checked."""
+    lean: LeanAccess = setting(
+        LeanAccess(),
+        "How to ask Lean's API, for `backfill`; or a table [lean] at the end of the file.",
+        example='{ client_secret = { env = "LEAN_CLIENT_SECRET" }, environment = "production" }',
+        read_at=lean_access,
+        reach=reach.lean,
+        structure="table of access",
+        show=lambda access: f"{access.environment}, {access.region}",
+    )
     app_token: SecretSource | None = None
     secrets: tuple[SecretSource, ...] = ()
     """Webhook secrets; names are unique, the one called `default` first."""

@@ -1,4 +1,4 @@
-"""Settings that are lists of tables: routes, and rules for responses on purpose.
+"""Settings that are tables or lists of them: routes, rules for responses on purpose, access to Lean's API.
 
 All errors of all tables are reported together.
 """
@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from relay.config import values
-from relay.config.entries import RespondRule, Route
+from relay.config.entries import LeanAccess, RespondRule, Route
+from relay.config.secret_sources import secret_source
 from relay.config.sources import SettingSource
 from relay.config.values import SeveralErrors, nearest
 from relay.text.safe import quoted
@@ -105,6 +106,32 @@ def routes(value: object, source: SettingSource) -> tuple[Route, ...]:
     return tuple(found)
 
 
+def lean_access(value: object, source: SettingSource) -> LeanAccess:
+    """Read the table `lean`: where the client id and secret are, environment, region and URLs.
+
+    Raises:
+        SeveralErrors: with all errors of the table.
+    """
+    if not isinstance(value, dict):
+        raise ValueError('is not a table; use lean = { client_secret = { env = "LEAN_CLIENT_SECRET" } }')
+    read: dict[str, Any] = {}
+    errors: list[str] = []
+    for key, each in value.items():
+        try:
+            if key in ("client_id", "client_secret"):
+                read[key] = secret_source(each, key, f"lean.{key}", source)
+            elif key in _LEAN:
+                read[key] = _LEAN[key](each)
+            else:
+                known = dict.fromkeys(("client_id", "client_secret", *_LEAN))
+                errors.append(f".{key}: no such key in lean{nearest(key, known)}")
+        except ValueError as error:
+            errors.append(f".{key}: {error}")
+    if errors:
+        raise SeveralErrors(errors)
+    return LeanAccess(**read)
+
+
 def routes_of_flags(targets: Sequence[str], only: str | None) -> tuple[tuple[Route, ...], list[str]]:
     """The routes of `--forward-to` and `--only`, and the errors in them."""
     found: list[Route] = []
@@ -130,6 +157,13 @@ def _to(value: object) -> str:
 
 
 _ROUTE: Mapping[str, Callable[[object], str]] = {"to": _to, "when": _when}
+
+_LEAN: Mapping[str, Callable[[object], str]] = {
+    "environment": lambda value: values.one_of(value, "sandbox", "production"),
+    "region": lambda value: values.one_of(value, "uae", "ksa"),
+    "auth_url": values.api_url,
+    "api_url": values.api_url,
+}
 
 _RULE: Mapping[str, tuple[str, Callable[[object], object]]] = {
     "when": ("when", _when),

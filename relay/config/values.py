@@ -18,6 +18,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from urllib.parse import urlsplit
 
 from relay.text.safe import quoted
+from relay.text.targets import is_loopback
 from relay.text.units import parse_bytes, parse_duration
 
 Network = IPv4Network | IPv6Network
@@ -218,6 +219,17 @@ def public_url(value: object) -> str:
         )
     if parts.fragment or not text.isprintable() or " " in text:
         raise ValueError(f"{quoted(value)} contains a space, a control character or a #")
+    return text
+
+
+def api_url(value: object) -> str:
+    """The URL of an API, without a final slash: https, or http on loopback."""
+    text = public_url(value).rstrip("/")
+    parts = urlsplit(text)
+    if parts.query:
+        raise ValueError(f"{quoted(value)} contains a query; use a URL such as https://api.example.com")
+    if parts.scheme != "https" and not is_loopback(parts.hostname or ""):
+        raise ValueError(f"{quoted(value)} is not https, and secrets are sent there; use https://")
     return text
 
 

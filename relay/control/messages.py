@@ -248,15 +248,27 @@ class ImportResult(msgspec.Struct, frozen=True, kw_only=True):
     """Those that were there already."""
     ids: list[int] = msgspec.field(default_factory=list)
     """Where each of them is now, in order."""
+    is_new: list[bool] = msgspec.field(default_factory=list)
+    """Of each, whether it was added."""
 
 
 class ImportRequest(EngineRequest[ImportResult], frozen=True, kw_only=True, tag="import"):
     """Store some captures that were not received here, in order."""
 
     captures: list[ImportedCapture]
-    origin: Literal["imported", "sample"] = "imported"
+    origin: Literal["imported", "sample", "events-api"] = "imported"
     bundle: BundleSecret | None = None
     """Signed some of them."""
+
+
+class CompleteWindowRequest(EngineRequest[ChangeResult], frozen=True, kw_only=True, tag="complete-window"):
+    """Record that a backfill has taken all events of a window."""
+
+    environment: str
+    region: str
+    start: int
+    """Microseconds UTC."""
+    end: int
 
 
 # -- forwarding ------------------------------------------------------------------------------------

@@ -147,6 +147,12 @@ KINDS: Mapping[str, Kind] = {
         "`bundle` (null, or the name of the secret that came with it) `dry_run`",
         "`import`",
     ),
+    "backfill": Kind(
+        "a window of Lean's Events API: `environment` `region` `from` `to` `type` (null for all) "
+        "`events` (at Lean) `known` (were here already) `taken` `types` (count of what was taken, by type) "
+        "`pages` `forwarded` (deliveries) `complete` `dry_run`",
+        "`backfill`",
+    ),
     "bad_line": Kind("that was passed over: `file` `line` `reason`", "`import`"),
     "certificates": Kind(
         "`ca` `ca_key` `server` `server_key` `client` `client_key` `names` `new_authority` `not_after`",

@@ -1,4 +1,4 @@
-"""The engine action that stores captures of a file.
+"""The engine actions that store captures of a file or a backfill.
 
 The command reads the file and works out each row, so that a large import costs the engine's loop little.
 """
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from time import time_ns
 
-from relay.control.messages import ImportRequest, ImportResult
+from relay.control.messages import ChangeResult, CompleteWindowRequest, ImportRequest, ImportResult
 from relay.control.server import Handlers
 from relay.errors import RelayError
 from relay.store.errors import StoreUnavailable
@@ -21,12 +21,15 @@ STORE_WITHIN_S = 60.0
 
 
 def handlers(writer: Writer, noticed: Callable[[int], None]) -> Handlers:
-    """The handler of ImportRequest.
+    """The handlers of ImportRequest and CompleteWindowRequest.
 
     Args:
         noticed: called with the newest id after each commit that added captures.
     """
-    return {ImportRequest: partial(_import, writer, noticed)}
+    return {
+        ImportRequest: partial(_import, writer, noticed),
+        CompleteWindowRequest: partial(_complete_window, writer),
+    }
 
 
 async def _import(writer: Writer, noticed: Callable[[int], None], request: ImportRequest) -> ImportResult:
@@ -44,4 +47,25 @@ async def _import(writer: Writer, noticed: Callable[[int], None], request: Impor
     new = [each.id for each in stored if each.is_new]
     if new:
         noticed(max(new))
-    return ImportResult(added=len(new), known=len(stored) - len(new), ids=[each.id for each in stored])
+    return ImportResult(
+        added=len(new),
+        known=len(stored) - len(new),
+        ids=[each.id for each in stored],
+        is_new=[each.is_new for each in stored],
+    )
+
+
+async def _complete_window(writer: Writer, request: CompleteWindowRequest) -> ChangeResult:
+    work = partial(
+        imports.complete_window,
+        environment=request.environment,
+        region=request.region,
+        start=request.start,
+        end=request.end,
+    )
+    try:
+        return ChangeResult(int(await writer.write(work, within_s=STORE_WITHIN_S)))
+    except StoreUnavailable as trouble:
+        raise RelayError(
+            f"all was stored, but not that it is complete: {trouble.detail}", word=trouble.reason
+        ) from trouble

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from relay.models.imports import ImportedCapture
 from relay.text.prefilter import is_plain
 
 
@@ -53,7 +54,7 @@ EVENT_KEY = f"coalesce(event_id, CASE WHEN event_type IS NOT NULL THEN '{HASHED}
 """SQL over a row of captures: the same as `event_key`."""
 
 
-def event_key(row: Row) -> str | None:
+def event_key(row: Row | ImportedCapture) -> str | None:
     """The key of an event: its `event_id`, else the hash of its body; None if it is not an event.
 
     Lean documents `event_id` as part of every webhook but omits it in some of its samples.

@@ -1,4 +1,7 @@
-"""Finds a capture that is stored already, by the source of an imported one; for both halves of the store."""
+"""Finds what was taken from elsewhere before: imported captures, and the last backfill.
+
+For both halves of the store.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from relay.models.imports import ImportedCapture, source_start
+
+
+def backfill_mark(environment: str, region: str) -> str:
+    """The name of the mark that holds the end of the last complete window, microseconds UTC."""
+    return f"backfill:{environment}:{region}"
+
 
 Execute = Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]
 """Runs a statement and returns all of its rows."""

@@ -1,4 +1,4 @@
-"""Stores captures that were not received here: imported ones and samples.
+"""Stores captures that were not received here: imported ones, samples, and events of a backfill.
 
 A plain function over the writing connection, the work of one transaction. Each capture has a digest and is
 stored once: an import that was interrupted is simply run again.
@@ -13,15 +13,15 @@ from typing import Any, NamedTuple
 import msgspec
 
 from relay.errors import RelayError
-from relay.models import Headers
+from relay.models import Headers, Origin
 from relay.models.imports import (
     BundleSecret,
     ImportedAttempt,
     ImportedCapture,
     ImportedDelivery,
 )
-from relay.store.columns import HASHED
-from relay.store.sources import stored_as
+from relay.store.columns import event_key
+from relay.store.sources import backfill_mark, stored_as
 from relay.store.write.event_index import index_events
 from relay.text.prefilter import is_plain
 
@@ -93,7 +93,7 @@ def add(
     """Store captures, in order, each with its note and its deliveries, which are over.
 
     Args:
-        origin: `imported` or `sample`.
+        origin: `imported`, `sample` or `events-api`; of the last, an event that any capture has is known.
         received_at: microseconds UTC; their own times are in their sources.
         bundle: the secret that some of them name; stored with the first that is new.
 
@@ -108,14 +108,15 @@ def add(
     stored: list[StoredImport] = []
     new: dict[str, int] = {}
     for each in captures:
+        key = event_key(each)
+        first = _first(connection, key, new)
         known = stored_as(execute, each)
+        if known is None and origin == Origin.EVENTS_API:
+            known = first
         if known is not None:
             stored.append(StoredImport(known, is_new=False))
             continue
-        key = each.event_id
-        if key is None and each.event_type is not None:
-            key = f"{HASHED}{each.body_sha256}"
-        number = _insert(connection, each, origin, received_at, _first(connection, key, new))
+        number = _insert(connection, each, origin, received_at, first)
         if key is not None:
             new.setdefault(key, number)
         stored.append(StoredImport(number, is_new=True))
@@ -124,6 +125,24 @@ def add(
         if bundle is not None:
             _keep_secret(connection, bundle)
     return stored
+
+
+def complete_window(
+    connection: sqlite3.Connection, environment: str, region: str, start: int, end: int
+) -> bool:
+    """Record that all events of a window are here, unless a gap is left before it; return whether it was.
+
+    Args:
+        start: of the window, microseconds UTC, as `end`.
+    """
+    return bool(
+        connection.execute(
+            "INSERT INTO marks (name, value) VALUES (?, ?)"
+            " ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+            " WHERE value >= ? AND value < excluded.value",
+            (backfill_mark(environment, region), end, start),
+        ).rowcount
+    )
 
 
 def _first(connection: sqlite3.Connection, key: str | None, new: dict[str, int]) -> int | None:

@@ -12,6 +12,7 @@ import pytest
 
 from relay.docs.kinds import KINDS
 from tests.support.backends import backend, free_port, replies
+from tests.support.lean_api import lean_api
 from tests.support.program import (
     ROOT,
     exchange,
@@ -67,6 +68,7 @@ export
 export 1 -o one.ndjson
 import one.ndjson
 import bad.ndjson
+backfill --dry-run --config LEAN
 certs init certs
 certs check --cert certs/server.pem
 certs show certs/server.pem
@@ -110,10 +112,15 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> Printed:
             found.setdefault(line["kind"], []).append((by, set(line)))
         return lines
 
-    with backend(replies()) as there, running(folder, "--json", "--dev-tls", "-f", f":{there.port}") as relay:
+    with (
+        backend(replies()) as there,
+        lean_api() as lean,
+        running(folder, "--json", "--dev-tls", "-f", f":{there.port}") as relay,
+    ):
         exchange(relay.port, b"GET / HTTP/1.1\r\n\r\n")  # Which is no TLS, and refused.
         wait_until(lambda: lean_relay_here(folder, "refusals", "--db", str(relay.db)).stdout, "the refusal")
         words = {"PORT": str(relay.port), "CLOSED": str(free_port())}
+        words["LEAN"] = str(lean.write_settings(folder / "lean"))
         for line in LINES.strip().splitlines():
             for name, value in words.items():
                 line = line.replace(name, value)

@@ -81,12 +81,16 @@ def test_every_setting_can_come_from_a_file_and_from_the_environment(project: Pa
     environ = {}
     for line in lines:
         key, _, value = line.partition(" = ")
-        text = value if key in ("respond_rules", "forward", "keys") else value.strip('"[]').replace('"', "")
+        text = (
+            value
+            if key in ("respond_rules", "forward", "keys", "lean")
+            else value.strip('"[]').replace('"', "")
+        )
         environ[f"LEAN_RELAY_{key.upper()}"] = text
     (project / "lean-relay.toml").unlink()
     by_environment = loaded(project, environ)
     for setting in SETTINGS.values():
-        if setting.key not in ("respond_rules", "forward"):
+        if setting.key not in ("respond_rules", "forward", "lean"):
             assert getattr(by_environment, setting.attribute) == getattr(by_file, setting.attribute)
     assert [(route.to, route.when) for route in by_environment.forward] == [
         (":3000/hook", None),
@@ -94,6 +98,8 @@ def test_every_setting_can_come_from_a_file_and_from_the_environment(project: Pa
     ]
     assert by_environment.forward[1].where == "LEAN_RELAY_FORWARD[1]"
     assert by_environment.respond_rules[0].where == "LEAN_RELAY_RESPOND_RULES[0]"
+    assert by_environment.lean.environment == by_file.lean.environment == "production"
+    assert str(by_environment.lean.client_secret) == "environment LEAN_CLIENT_SECRET"
 
 
 def test_the_project_file_is_found_above(project: Path) -> None:

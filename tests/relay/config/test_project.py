@@ -128,6 +128,9 @@ def test_what_stays_inside_needs_no_trust(project: Path) -> None:
         ('client_ca = "ca.pem"', ("client_ca", "{project}/ca.pem")),
         ('client_auth = "off"', ("client_auth", "off")),
         ('client_pin = ["san:x", "san:y"]', ("client_pin", "san:x, san:y")),
+        ('lean = {environment = "production"}', ("lean", "environment production")),
+        ('lean = {api_url = "https://evil.example/"}', ("lean", "api_url https://evil.example")),
+        ('lean = {client_secret = {env = "LEAN_S"}}', ("lean", "client_secret environment LEAN_S")),
         ('secrets = {a = {file = "../outside/s"}}', ("secrets.a", "file {outside}/s")),
         ('secrets = {a = {file = "link/s"}}', ("secrets.a", "file {outside}/s")),
         (

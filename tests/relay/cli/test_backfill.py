@@ -1,0 +1,156 @@
+"""`backfill`: what it takes, what it leaves, and what it says."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from relay.models import from_micros
+from tests.support.lean_api import CLIENT_ID, CLIENT_SECRET, LeanApi, an_event, event_id, lean_api
+from tests.support.lean_requests import SECRET
+from tests.support.program import lean_relay_here
+from tests.support.receiving import rows
+
+NOW = datetime.now(UTC).replace(microsecond=0)
+
+
+def events(numbers: range, kind: str = "payment.updated") -> list[bytes]:
+    """One a minute, the highest number an hour ago."""
+    return [an_event(number, NOW - timedelta(minutes=60 + numbers.stop - number), kind) for number in numbers]
+
+
+@pytest.fixture
+def lean() -> Iterator[LeanApi]:
+    with lean_api() as api:
+        yield api
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Path:
+    return tmp_path / "relay.db"
+
+
+def backfill(lean: LeanApi, db: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    config = lean.write_settings(db.parent / "settings")
+    done = lean_relay_here(db.parent, "backfill", "--db", str(db), "--config", str(config), *arguments)
+    for text in (done.stdout, done.stderr):
+        assert CLIENT_SECRET not in text
+        assert CLIENT_ID not in text
+        assert "Traceback" not in text
+    return done
+
+
+def result(lean: LeanApi, db: Path, *arguments: str) -> dict[str, Any]:
+    done = backfill(lean, db, "--json", *arguments)
+    assert done.returncode == 0, done.stderr
+    (line,) = map(json.loads, done.stdout.splitlines())
+    assert line["kind"] == "backfill"
+    assert isinstance(line, dict)
+    return line
+
+
+def test_missed_events_are_taken_once_with_their_own_bytes(lean: LeanApi, db: Path) -> None:
+    """Token, pages, rows: origin, headers and bytes as documented; a second run takes nothing."""
+    lean.events = [*events(range(3)), *events(range(3, 5), "entity.created")]
+    done = backfill(lean, db, "--since", "1d")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "5 events at Lean, 0 here already, 5 taken: 3 payment.updated, 2 entity.created\n"
+    found = rows(db, "SELECT origin, signature, method, target, headers, event_id FROM captures ORDER BY id")
+    headers = '[["Content-Type","application/json"]]'
+    assert found == [("events-api", "unchecked", "POST", "/", headers, event_id(each)) for each in range(5)]
+    assert [body for (body,) in rows(db, "SELECT body FROM captures ORDER BY id")] == lean.events
+    ((received, at),) = rows(db, "SELECT received_at, event_at FROM captures WHERE id = 1")
+    assert from_micros(received) >= NOW
+    assert from_micros(at) == NOW - timedelta(minutes=63)
+    again = result(lean, db, "--since", "1d")
+    assert (again["events"], again["known"], again["taken"], again["complete"]) == (5, 5, 0, True)
+    assert rows(db, "SELECT count(*) FROM captures") == [(5,)]
+
+
+def test_the_window_has_two_fixed_ends_and_stays_inside_90_days(lean: LeanApi, db: Path) -> None:
+    """Every page of a run has the same `from` and `to`, and the oldest is an hour inside what Lean keeps."""
+    lean.events = events(range(250))
+    done = backfill(lean, db, "--since", "100d", "--json")
+    assert "90 days" in done.stderr
+    assert [query["page"] for query in lean.asked] == ["0", "1", "2"]
+    assert {query["size"] for query in lean.asked} == {"100"}
+    ((start, end),) = {(query["from"], query["to"]) for query in lean.asked}
+    length = datetime.fromisoformat(end) - datetime.fromisoformat(start)
+    assert length == timedelta(days=90) - timedelta(hours=1)
+    assert json.loads(done.stdout)["taken"] == 250
+
+
+def test_a_type_and_a_dry_run(lean: LeanApi, db: Path) -> None:
+    """The type is asked of Lean; a dry run counts what is new and makes no database."""
+    lean.events = [*events(range(3)), *events(range(3, 5), "entity.created")]
+    dry = result(lean, db, "--since", "1d", "--type", "entity.created", "--dry-run")
+    assert (dry["events"], dry["taken"], dry["types"]) == (2, 2, {"entity.created": 2})
+    assert lean.asked[0]["type"] == "entity.created"
+    assert not db.exists()
+    result(lean, db, "--since", "1d", "--type", "entity.created")
+    assert backfill(lean, db, "--since", "1d", "--dry-run").stdout == (
+        "5 events at Lean, 2 here already, 3 would be taken: 3 payment.updated\n"
+    )
+
+
+def test_the_next_run_begins_an_hour_before_the_end_of_the_last_complete_one(lean: LeanApi, db: Path) -> None:
+    """A week at first; then from the last end. A run of one type is no such end."""
+
+    def start(*arguments: str) -> datetime:
+        return datetime.fromisoformat(result(lean, db, *arguments)["from"])
+
+    def near(at: datetime, ago: timedelta) -> bool:
+        return abs(datetime.now(UTC) - ago - at) < timedelta(minutes=1)
+
+    assert near(start("--type", "entity.created"), timedelta(days=7))
+    assert near(start(), timedelta(days=7))
+    assert near(start(), timedelta(hours=1))
+    ((end,),) = rows(db, "SELECT value FROM marks WHERE name = 'backfill:sandbox:uae'")
+    assert near(from_micros(end), timedelta(0))
+
+
+def test_an_event_that_came_as_a_webhook_or_was_imported_is_here_already(lean: LeanApi, db: Path) -> None:
+    """By its event_id, whatever its bytes; and no capture says that its bytes differ."""
+    lean.events = events(range(4))
+    folder = db.parent
+    (folder / "bodies.ndjson").write_bytes(b"\n".join(each.replace(b"  ", b"") for each in lean.events[:2]))
+    done = lean_relay_here(folder, "import", "--db", str(db), str(folder / "bodies.ndjson"))
+    assert done.returncode == 0, done.stderr
+    found = result(lean, db, "--since", "1d")
+    assert (found["known"], found["taken"]) == (2, 2)
+    assert rows(db, "SELECT origin, repeat_of FROM captures ORDER BY id") == [
+        ("imported", None),
+        ("imported", None),
+        ("events-api", None),
+        ("events-api", None),
+    ]
+    shown = lean_relay_here(folder, "show", "3", "--db", str(db))
+    assert "events-api from 127.0.0.1:" in shown.stdout
+    checked = lean_relay_here(folder, "verify", "3", "--db", str(db), secret=SECRET)
+    assert "Events API" in checked.stdout + checked.stderr
+
+
+def test_what_is_missing_or_wrong_is_said(lean: LeanApi, db: Path) -> None:
+    """No secret, a time to come, an empty type, no engine to forward: exit 2 or 5, and nothing is asked."""
+    for arguments, code, words in (
+        (("--since", "2999-01-01"), 2, "--since is not in the past"),
+        (("--since", "soon"), 2, "--since"),
+        (("--type", " "), 2, "--type is empty"),
+        (("--dry-run", "--forward"), 2, "exclude each other"),
+        (("--forward",), 5, "no-engine"),
+    ):
+        done = backfill(lean, db, *arguments)
+        assert (done.returncode, words in done.stderr) == (code, True), done.stderr
+    bare = lean_relay_here(db.parent, "backfill", "--db", str(db))
+    assert bare.returncode == 2
+    assert "No client id" in bare.stderr
+    with_id = lean_relay_here(db.parent, "backfill", "--db", str(db), env={"LEAN_APP_TOKEN": CLIENT_ID})
+    assert "No client secret" in with_id.stderr
+    assert not lean.forms
+    assert not db.exists()
