@@ -60,6 +60,10 @@ class Sink:
 
     async def _stop(self) -> None:
         if self._server is not None:
+            for listening in self._server.sockets:
+                self._loop.remove_reader(listening.fileno())
+            await asyncio.sleep(0)  # A connection that was just accepted has its transport then.
+            await asyncio.sleep(0)
             self._server.close()
             self._server = None
         for connection in self._connections:

@@ -20,6 +20,7 @@ from relay.store.write.changes import add_refusals
 from relay.text import safe
 from tests.support.factories import NOON, a_capture, a_delivery, insert_attempt
 from tests.support.screen import Showing, showing, wait_for
+from tui.bodies import safe_text
 from tui.gateway.engine import EngineClient
 from tui.main.screen import MainScreen
 from tui.presenters.status import EngineState, Status
@@ -307,7 +308,13 @@ async def test_the_test_sees_what_is_hostile(
 ) -> None:
     """With the cleaner off hostile characters arrive at every place: the test above can fail at each."""
     monkeypatch.setattr(safe, "_cleaned", lambda given, keep: given)
-    found = await toured(tmp_path, monkeypatch, back, SEEN[back])
+    safe_text._character.cache_clear()
+    safe_text._measure.cache_clear()
+    try:
+        found = await toured(tmp_path, monkeypatch, back, SEEN[back])
+    finally:  # What was not cleaned here must not be shown to another test.
+        safe_text._character.cache_clear()
+        safe_text._measure.cache_clear()
     assert found.keys() == SEEN[back]
     assert [place for place, hostile in found.items() if not hostile] == []
 
