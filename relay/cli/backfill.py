@@ -18,11 +18,13 @@ from relay.backfill.run import Store, backfill
 from relay.cli.context import PROGRAM, Invocation, run_async, shared_options
 from relay.cli.forward import engine_needed
 from relay.cli.json_lines import print_json
-from relay.cli.option_rules import exclude
+from relay.cli.option_rules import exclude, needs
 from relay.cli.progress import Progress
-from relay.config import Settings, read_client
+from relay.cli.replay.follow import ReplayOutput, follow
+from relay.cli.replay.options import ANY
+from relay.config import Settings, preferred_secret, read_client, read_secrets
 from relay.control.exchange import Requester
-from relay.control.messages import CompleteWindowRequest, ForwardRequest, ImportRequest
+from relay.control.messages import CompleteWindowRequest, ForwardRequest, ImportRequest, ReplayRequest
 from relay.errors import RelayError, UsageError
 from relay.filters.values import moment
 from relay.lean import events_api
@@ -51,10 +53,23 @@ FORWARDED_AT_ONCE = 500
 )
 @click.option("--dry-run", is_flag=True, help="Store nothing; say what would be taken.")
 @click.option("--forward", is_flag=True, help="Forward the events that were taken; needs a running engine.")
+@click.option(
+    "--resign",
+    is_flag=False,
+    flag_value=ANY,
+    metavar="[NAME]",
+    help="With --forward: sign each with the secret of this name; default sandbox, default or the first. "
+    "Sends them as a replay does.",
+)
 @shared_options
 @click.pass_obj
 def backfill_command(
-    invocation: Invocation, since: str | None, event_type: str | None, dry_run: bool, forward: bool
+    invocation: Invocation,
+    since: str | None,
+    event_type: str | None,
+    dry_run: bool,
+    forward: bool,
+    resign: str | None,
 ) -> None:
     """Fetch missed events from Lean's Events API: `backfill --since 7d`.
 
@@ -65,6 +80,7 @@ def backfill_command(
     Needs the settings of `lean`: a client secret, and the client id where that is not the application token.
     """
     exclude("--dry-run", "--forward")
+    needs("--resign", "--forward")
     settings = invocation.settings()
     asked_at = now()
     try:
@@ -77,7 +93,10 @@ def backfill_command(
         raise UsageError("--type is empty; use a type such as payment.updated")
     if forward:
         engine_needed(settings, "forward")
-    run_async(_Run(invocation, settings, event_type, dry_run=dry_run, forward=forward).run(start, asked_at))
+    if resign is not None:
+        resign = preferred_secret(read_secrets(settings, warn=_say), None if resign == ANY else resign)
+    run = _Run(invocation, settings, event_type, dry_run=dry_run, forward=forward, resign=resign)
+    run_async(run.run(start, asked_at))
 
 
 @dataclass(slots=True)
@@ -100,8 +119,15 @@ class _Run:
         *,
         dry_run: bool,
         forward: bool,
+        resign: str | None,
     ) -> None:
+        """
+        Args:
+            resign: the name of the secret to sign with.
+        """
+        self._invocation = invocation
         self._json = invocation.json
+        self._resign = resign
         self._settings = settings
         self._type = event_type
         self._dry_run = dry_run
@@ -141,6 +167,8 @@ class _Run:
         finally:
             if self._tally.all_pages or is_complete:
                 self._print(window, is_complete=is_complete)
+        if self._resign is not None and self._taken:
+            await self._send_signed(self._resign)
 
     def _window(self, start: datetime | None, at: datetime) -> Window:
         if start is None:
@@ -180,7 +208,7 @@ class _Run:
                         end=to_micros(window.end),
                     )
                 )
-            if self._forward:
+            if self._forward and self._resign is None:
                 await self._forward_taken(send)
 
     async def _store(self, send: Requester, events: Sequence[bytes]) -> Sequence[bool]:
@@ -203,11 +231,23 @@ class _Run:
             ) from error
 
     async def _forward_taken(self, send: Requester) -> None:
-        """Queue what was taken, in the order of the events' own times."""
-        ids = [each.id for each in sorted(self._taken, key=lambda each: (each.at, each.id))]
+        """Queue what was taken."""
+        ids = self._in_order()
         for at in range(0, len(ids), FORWARDED_AT_ONCE):
             result = await send(ForwardRequest(ids[at : at + FORWARDED_AT_ONCE]))
             self._forwarded += result.queued + result.released
+
+    async def _send_signed(self, secret: str) -> None:
+        """Replay what was taken, signed, and print each response."""
+        request = ReplayRequest(ranges=tuple((each, each) for each in self._in_order()), resign=secret)
+        with Reader(self._settings.db) as reader:
+            output = ReplayOutput(self._invocation, self._settings, reader, request, None, reveal=False)
+            replay, interrupted = await follow(self._settings, request, reader, output.print_attempt)
+            output.finish(replay, interrupted=interrupted)
+
+    def _in_order(self) -> list[int]:
+        """What was taken, in the order of the events' own times."""
+        return [each.id for each in sorted(self._taken, key=lambda each: (each.at, each.id))]
 
     # -- words ---------------------------------------------------------------------------------
 

@@ -102,7 +102,8 @@ def _facts(capture: Capture) -> Iterator[Block]:
     yield Fact("request", f"{visible(capture.method)} {latin1_shown(capture.target)}")
     yield Fact("received", format_time(capture.received_at))
     if capture.source is not None:
-        yield Fact("imported from", visible(capture.source.words))
+        how = "fetched" if capture.origin is Origin.EVENTS_API else "imported"
+        yield Fact(f"{how} from", visible(capture.source.words))
     yield Fact("sha256", f"{visible(capture.body_sha256[:16])}…")
 
 

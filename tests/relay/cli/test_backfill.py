@@ -11,11 +11,14 @@ from typing import Any
 
 import pytest
 
+from relay.lean.signature import sign
 from relay.models import from_micros
-from tests.support.lean_api import CLIENT_ID, CLIENT_SECRET, LeanApi, an_event, event_id, lean_api
+from tests.support.backends import backend, replies
+from tests.support.lean_api import CLIENT_ID, CLIENT_SECRET, Fault, LeanApi, an_event, event_id, lean_api
 from tests.support.lean_requests import SECRET
-from tests.support.program import lean_relay_here
+from tests.support.program import exchange, lean_relay_here, running
 from tests.support.receiving import rows
+from tests.support.waiting import wait_until
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 
@@ -23,6 +26,14 @@ NOW = datetime.now(UTC).replace(microsecond=0)
 def events(numbers: range, kind: str = "payment.updated") -> list[bytes]:
     """One a minute, the highest number an hour ago."""
     return [an_event(number, NOW - timedelta(minutes=60 + numbers.stop - number), kind) for number in numbers]
+
+
+def post(port: int, body: bytes) -> int:
+    """The status that a webhook with this body gets."""
+    head = f"POST /hook HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n"
+    reply = exchange(port, head.encode() + body)
+    assert reply is not None
+    return reply.status
 
 
 @pytest.fixture
@@ -143,6 +154,7 @@ def test_what_is_missing_or_wrong_is_said(lean: LeanApi, db: Path) -> None:
         (("--since", "soon"), 2, "--since"),
         (("--type", " "), 2, "--type is empty"),
         (("--dry-run", "--forward"), 2, "exclude each other"),
+        (("--resign",), 2, "--resign has no effect without --forward"),
         (("--forward",), 5, "no-engine"),
     ):
         done = backfill(lean, db, *arguments)
@@ -154,3 +166,70 @@ def test_what_is_missing_or_wrong_is_said(lean: LeanApi, db: Path) -> None:
     assert "No client secret" in with_id.stderr
     assert not lean.forms
     assert not db.exists()
+
+
+def test_what_was_taken_is_forwarded_only_if_asked_and_in_its_own_order(lean: LeanApi, db: Path) -> None:
+    """Beside an engine: nothing without --forward; with it by the events' times; with --resign signed."""
+    lean.events = events(range(6))[::-1]
+    with backend(replies()) as there, running(db.parent, "-f", f":{there.port}"):
+        assert result(lean, db, "--since", "64.5m")["taken"] == 4
+        assert not there.requests
+        lean.events += events(range(-90, -84))
+        forwarded = result(lean, db, "--since", "1d", "--forward")
+        assert (forwarded["taken"], forwarded["forwarded"]) == (8, 8)
+        wait_until(lambda: len(there.requests) == 8, "what was forwarded")
+        bodies = [request.partition(b"\r\n\r\n")[2] for request in there.requests]
+        assert bodies == sorted(bodies, key=lambda body: str(json.loads(body)["timestamp"]))
+        assert set(bodies) < set(lean.events)
+        assert not [request for request in there.requests if b"lean-signature" in request.lower()]
+        there.requests.clear()
+        lean.events += [an_event(500, NOW - timedelta(hours=2))]
+        done = backfill(lean, db, "--since", "1d", "--forward", "--resign")
+        assert done.returncode == 0, done.stderr
+        assert "-> 200" in done.stdout or "200" in done.stdout.splitlines()[-1]
+        (request,) = there.requests
+        head, _, body = request.partition(b"\r\n\r\n")
+        assert body == lean.events[-1]
+        assert sign(body, SECRET.encode()).encode() in head
+        unknown = backfill(lean, db, "--forward", "--resign", "other")
+        assert (unknown.returncode, "other" in unknown.stderr) == (2, True)
+
+
+def test_a_webhook_that_arrives_meanwhile_wins(lean: LeanApi, db: Path) -> None:
+    """Each event is there once, as it was sent; a retry afterwards is a repeat, and no alarm."""
+    lean.events = events(range(200))
+    sent = [each.replace(b"  ", b" ") for each in lean.events]
+
+    with running(db.parent) as relay:
+
+        def deliver(api: LeanApi, query: dict[str, str]) -> None:
+            for body in sent[int(query["page"]) * 100 :][:50]:
+                assert post(relay.port, body) == 200
+
+        lean.intervene = deliver
+        found = result(lean, db, "--since", "1d")
+        assert (found["events"], found["known"], found["taken"]) == (200, 100, 100)
+        assert post(relay.port, sent[60]) == 200
+    counted = rows(db, "SELECT origin, count(*), count(DISTINCT event_id) FROM captures GROUP BY origin")
+    assert counted == [("events-api", 100, 100), ("received", 101, 101)]
+    ((repeats,),) = rows(db, "SELECT count(*) FROM captures WHERE repeat_of IS NOT NULL")
+    assert repeats == 1
+    shown = lean_relay_here(db.parent, "list", "--db", str(db), "--limit", "1").stdout
+    assert "repeat of" in shown
+    assert "other bytes" not in shown
+
+
+def test_an_error_keeps_what_is_stored_and_the_summary_says_so(lean: LeanApi, db: Path) -> None:
+    """The page has its number, the run is not complete, and the next one takes the rest."""
+    lean.events = events(range(250))
+    lean.intervene = lambda api, query: Fault(body=b"<html>") if query["page"] == "2" else None
+    done = backfill(lean, db, "--since", "1d", "--json")
+    assert done.returncode == 1
+    line, error = map(json.loads, done.stdout.splitlines())
+    assert (line["taken"], line["complete"]) == (200, False)
+    assert (error["kind"], error["word"]) == ("error", "lean-page")
+    assert error["message"].startswith("page 2: it is a web page")
+    assert rows(db, "SELECT count(*) FROM marks WHERE name LIKE 'backfill:%'") == [(0,)]
+    lean.intervene = None
+    rest = result(lean, db, "--since", "1d")
+    assert (rest["known"], rest["taken"], rest["complete"]) == (200, 50, True)

@@ -166,6 +166,9 @@ def test_an_event_that_was_imported(tmp_path: Path) -> None:
     text = said(about(found))
     assert "Imported from a file, not received here." in text
     assert "imported from: page.json" in text
+    there = Source(name="api2.leantech.me", form="events-api")
+    fetched = detail(tmp_path, [a_capture(2, origin=Origin.EVENTS_API, source=there)], 2)
+    assert "fetched from: api2.leantech.me" in said(about(fetched))
 
 
 def test_a_bundle_s_secret_checks_what_came_with_it(tmp_path: Path) -> None:
