@@ -13,7 +13,7 @@ from typing import Any
 
 from relay.analysis.diff import Difference, body_differences
 from relay.lean.schedule import ATTEMPTS, attempt_number
-from relay.models import COPIES, Capture, iso
+from relay.models import COPIES, Capture, Origin, iso
 from relay.text.captures import outcome
 from relay.text.units import format_duration
 
@@ -41,17 +41,21 @@ class RetriedCapture:
     """Whether its body equals the first one's."""
     has_other_bytes: bool
     """Whether its body differs from that of the first one that was sent here, as no retry's does."""
+    is_first: bool
+    """The first one that was not fetched from Lean's Events API, from which Lean's attempts are counted."""
 
     @property
     def words(self) -> str:
         """`attempt 3 of 7, 2 min after the first, as Lean's schedule says`."""
+        if self.capture.origin is Origin.EVENTS_API:
+            return "fetched from Lean's Events API, so not one of Lean's attempts"
         after = format_duration(self.after_first)
         if self.first_was_missed:
             return (
                 f"attempt {self.scheduled} of {ATTEMPTS} by its time: it arrived {after} after its own "
                 "timestamp, so earlier attempts probably did not reach the relay"
             )
-        if self.number == 1:
+        if self.is_first:
             return "the first of this event"
         if self.after_first < AT_ONCE:
             return f"repeated {after} after the first"
@@ -122,15 +126,19 @@ def retries_of(captures: Sequence[Capture]) -> EventRetries:
     """
     first = captures[0]
     sent = next((each for each in captures if each.origin not in COPIES), None)
-    origin, missed = _origin(first)
+    counted = [each for each in captures if each.origin is not Origin.EVENTS_API]
+    origin, missed = _origin(counted[0]) if counted else (first.came_at, False)
     return EventRetries(
         tuple(
             RetriedCapture(
                 capture=capture,
                 number=number,
                 after_first=max(capture.came_at - origin, timedelta(0)),
-                scheduled=attempt_number(origin, capture.came_at),
-                first_was_missed=missed and number == 1,
+                scheduled=attempt_number(origin, capture.came_at)
+                if capture.origin is not Origin.EVENTS_API
+                else None,
+                first_was_missed=missed and capture is counted[0],
+                is_first=bool(counted) and capture is counted[0],
                 same_bytes=capture.body_sha256 == first.body_sha256,
                 has_other_bytes=sent is not None
                 and capture.origin not in COPIES

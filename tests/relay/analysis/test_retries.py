@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.analysis.retries import retries_of
-from relay.models import Answer, Capture, Event
+from relay.models import Answer, Capture, Event, Origin
 from tests.support import strategies
 from tests.support.factories import BODY, EVENT_ID, NOON, a_capture, a_delivery
 
@@ -53,6 +53,24 @@ def test_tries_that_never_reached_the_log() -> None:
     tries = retries_of([came(1, timedelta(0), event=event), came(2, timedelta(minutes=3), event=event)])
     assert tries.captures[0].words.startswith("attempt 3 of 7 by its time: it arrived 2 min after its own")
     assert tries.captures[1].words == "attempt 4 of 7, 5 min after the first, as Lean's schedule says"
+
+
+def test_what_was_fetched_is_no_try() -> None:
+    """An event from Lean's API counts as none of the seven, whether it is before or after the webhooks."""
+    sent = NOON - timedelta(minutes=2)
+    event = Event(type="payment.updated", event_id=EVENT_ID, at=sent)
+    fetched = came(1, timedelta(0), event=event, origin=Origin.EVENTS_API)
+    alone = retries_of([fetched]).captures[0]
+    assert (alone.scheduled, alone.first_was_missed) == (None, False)
+    assert alone.words == "fetched from Lean's Events API, so not one of Lean's attempts"
+    tries = retries_of(
+        [fetched, came(2, timedelta(seconds=-119), event=event), came(3, -timedelta(minutes=1))]
+    )
+    assert [each.words for each in tries.captures[1:]] == [
+        "the first of this event",
+        "attempt 2 of 7, 59 s after the first, as Lean's schedule says",
+    ]
+    assert tries.sent.capture.id == 2
 
 
 def test_what_earlier_tries_were_answered() -> None:
