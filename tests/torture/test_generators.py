@@ -1,4 +1,4 @@
-"""`shapes export` through the generators that people use: real ones, on the lines of the README.
+"""`shapes export` through the generators that people use: real ones, on the lines of the manual.
 
 Skipped, in words, where they cannot be installed.
 """
@@ -14,17 +14,18 @@ from pathlib import Path
 
 import pytest
 
+from relay.docs.pages import page
 from relay.lean.catalogue import catalogue
 from relay.lean.samples import Sampler
 from tests.support.factories import NOON
 from tests.support.program import ROOT
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+MANUAL = page("shapes")
 
 
-def readme_line(tool: str) -> list[str]:
-    """The line of the README that starts so, as words."""
-    return next(line for line in README.splitlines() if line.startswith(tool)).split("  #")[0].split()
+def manual_line(tool: str) -> list[str]:
+    """The line of the manual that starts so, as words."""
+    return next(line for line in MANUAL.splitlines() if line.startswith(tool)).split("  #")[0].split()
 
 
 def called(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
@@ -49,7 +50,7 @@ def test_pydantic(folder: Path) -> None:
     made = called([str(venv / "bin/pip"), "install", "-q", "datamodel-code-generator", "pydantic"], folder)
     if made.returncode:
         pytest.skip(f"datamodel-code-generator cannot be installed here: {made.stderr[-200:]}")
-    tool, *arguments = readme_line("datamodel-codegen ")
+    tool, *arguments = manual_line("datamodel-codegen ")
     done = called([str(venv / "bin" / tool), *arguments], folder)
     assert done.returncode == 0, done.stderr
     (folder / "use.py").write_text(
@@ -74,7 +75,7 @@ def test_typescript(folder: Path) -> None:
     made = called(["npm", "install", "--silent", "json-schema-to-typescript", "typescript"], folder)
     if made.returncode:
         pytest.skip(f"json-schema-to-typescript cannot be installed here: {made.stderr[-200:]}")
-    done = called(readme_line("npx json-schema-to-typescript "), folder)
+    done = called(manual_line("npx json-schema-to-typescript "), folder)
     assert done.returncode == 0, done.stderr
     (folder / "use.ts").write_text(
         'import type { LeanEvent } from "./lean-events";\n'
