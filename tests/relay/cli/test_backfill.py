@@ -172,7 +172,8 @@ def test_what_was_taken_is_forwarded_only_if_asked_and_in_its_own_order(lean: Le
     """Beside an engine: nothing without --forward; with it by the events' times; with --resign signed."""
     lean.events = events(range(6))[::-1]
     with backend(replies()) as there, running(db.parent, "-f", f":{there.port}"):
-        assert result(lean, db, "--since", "64.5m")["taken"] == 4
+        since = (NOW - timedelta(minutes=64, seconds=30)).isoformat()
+        assert result(lean, db, "--since", since)["taken"] == 4
         assert not there.requests
         lean.events += events(range(-90, -84))
         forwarded = result(lean, db, "--since", "1d", "--forward")
