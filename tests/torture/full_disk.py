@@ -22,7 +22,7 @@ from tests.support.lean_requests import a_body, a_request
 from tests.support.program import RELAY, Running, exchange, is_sound, running
 from tests.torture.posting import lost
 
-TMPFS_BYTES = 2 * 1024 * 1024
+TMPFS_BYTES = 4 * 1024 * 1024
 PADDING = b" " * 20_000
 """Makes each body large enough that a small disk fills within a few dozen."""
 
