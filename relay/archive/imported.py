@@ -120,7 +120,7 @@ def of_line(line: CaptureLine, attempts: Sequence[AttemptLine], checker: Checker
     """A capture of an export, with its attempts.
 
     Raises:
-        ValueError: what it holds is no capture; the message says why.
+        ValueError: it does not hold a capture; the message says why.
     """
     body = bytes_of(line.body, line.body_base64)
     if body is None:

@@ -29,7 +29,7 @@ MOST_NAME = 40
 
 @dataclass(slots=True)
 class Tally:
-    """What came of one file."""
+    """The result of importing one file."""
 
     added: int = 0
     known: int = 0

@@ -28,7 +28,7 @@ UNNAMED = "(no type)"
 
 @dataclass(slots=True)
 class Progress:
-    """What came of the window so far."""
+    """The result for the window so far."""
 
     total: int = 0
     """Events that Lean counts."""

@@ -59,7 +59,7 @@ async def _import_all(
     *,
     dry_run: bool,
 ) -> int:
-    """Import each file and say what came of it; return the number of bad lines."""
+    """Import each file and print the result; return the number of bad lines."""
     with ExitStack() as until:
         reader = until.enter_context(Reader(settings.db)) if settings.db.exists() else None
         bundles = bundle_secrets(reader) if reader is not None else {}

@@ -60,7 +60,7 @@ class Policy:
         """Those of `leave` that no body had until now."""
 
     def is_left(self, path: Path) -> bool:
-        """Whether what stands there, and below, stays."""
+        """Whether the value there, and all below it, is kept."""
         found = self._leave.get(path)
         if found is None:
             return False
