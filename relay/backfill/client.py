@@ -139,7 +139,7 @@ class EventsApi:
         try:
             return events_api.read_page(answer.body, number)
         except ValueError as error:
-            raise RelayError(f"{what}: {error}; what came before it is stored", word="lean-page") from None
+            raise RelayError(f"{what}: {error}; the earlier pages are stored", word="lean-page") from None
 
     async def _events(self, query: dict[str, str], token: str, what: str) -> _Answer:
         url = f"{self._access.api_url}{events_api.EVENTS_PATH}"

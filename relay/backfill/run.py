@@ -135,6 +135,6 @@ def _batches(events: Sequence[bytes]) -> Iterator[list[bytes]]:
 
 def _incomplete(number: int, why: str) -> RelayError:
     return RelayError(
-        f"page {number}: {why}; what came is stored, and the window is not complete, so run it again",
+        f"page {number}: {why}; its events are stored, but the window is not complete; run it again",
         word="lean-page",
     )

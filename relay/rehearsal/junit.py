@@ -24,10 +24,9 @@ def junit(report: Report, at: datetime) -> bytes:
     Args:
         at: when the rehearsal began, aware.
     """
-    failures, skipped = report.count(Result.FAILED), report.count(Result.UNKNOWN)
+    failures = report.count(Result.FAILED)
     counts = {"tests": str(len(report.lines)), "failures": str(failures), "errors": "0"}
     root = Xml.Element("testsuites", {"name": NAME, **counts, "time": f"{report.elapsed_s:.3f}"})
-    assert int(counts["tests"]) >= failures + skipped
     for name in dict.fromkeys(line.check for line in report.lines):
         root.append(_suite(report, name, at))
     Xml.indent(root)

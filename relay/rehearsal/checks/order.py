@@ -23,7 +23,7 @@ async def order(stage: Stage) -> AsyncIterator[ReportLine]:
             "another order",
             Result.UNKNOWN,
             sent=events(len(stage.ids)),
-            received="there is no other order of fewer than two events; choose more captures",
+            received="one event has only one order; choose more captures",
             why=WHY,
         )
         return

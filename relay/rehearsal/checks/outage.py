@@ -26,11 +26,11 @@ CHECK = CheckName.OUTAGE
 async def outage(stage: Stage) -> AsyncIterator[ReportLine]:
     """All captures around a restart, again by Lean's clock."""
     count = len(stage.ids)
-    reference = await stage.measured(stage.ids)
     if stage.restart is None:
         async for each in _pause(stage):
             yield each
         return
+    reference = await stage.measured(stage.ids)
     before = await stage.prepared()
     sending = asyncio.ensure_future(
         stage.rounds.send(
@@ -80,12 +80,11 @@ async def outage(stage: Stage) -> AsyncIterator[ReportLine]:
 
 async def _pause(stage: Stage) -> AsyncIterator[ReportLine]:
     """Without a restart: the events that Lean would hold back come all at once, after a pause."""
-    before = await stage.prepared()
+    await stage.start_again()
     await asyncio.sleep(LASTS_S)
     sent = await stage.rounds.send(
         stage.ids, fresh=stage.fresh(), retries=stage.time_scale, concurrency=min(len(stage.ids), 10)
     )
-    await stage.effect_since(before)
     lost = [each[-1] for each in sent.deliveries() if not each[-1].delivered]
     yield line(
         CHECK,
