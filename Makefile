@@ -54,7 +54,7 @@ COMPILE = $(PY) -m uv pip compile pyproject.toml --universal --python-version 3.
 lock: $(VENV)/.installed
 	@$(PIP) install --quiet uv
 	@$(COMPILE) --group build --output-file $(LOCK)/run.txt
-	@$(COMPILE) --group build --group dev --constraints $(LOCK)/run.txt --output-file $(LOCK)/dev.txt
+	@$(COMPILE) --all-extras --group build --group dev --constraints $(LOCK)/run.txt --output-file $(LOCK)/dev.txt
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
@@ -79,7 +79,7 @@ endif
 $(VENV)/.tools: $(VENV)/.installed $(if $(LOCKS),$(LOCK)/dev.txt)
 	@echo "==> Installing the tools for tests and checks into $(VENV) (once, about half a minute)"
 ifeq ($(LOCKS),)
-	@$(PIP) install --quiet --upgrade --group dev
+	@$(PIP) install --quiet --upgrade --group dev --editable '.[team,web]'
 else
 	@$(PIP) install --quiet --require-hashes --requirement $(LOCK)/dev.txt
 endif
