@@ -60,6 +60,12 @@ def test_relay_loads_no_terminal_library() -> None:
     assert not loaded & {"textual", "rich", "tui"}
 
 
+def test_the_screen_starts_without_what_opens_later() -> None:
+    """The first screen needs no Markdown, no web server and no rehearsal: they load when asked for."""
+    loaded = loaded_by("import tui.app")
+    assert not loaded & {"markdown_it", "aiohttp", "urllib.request", "relay.rehearsal.conductor"}
+
+
 def test_all_of_the_screen_loads() -> None:
     """Each module of `tui` can be loaded."""
     assert loaded_by("\n".join(f"import {name}" for name in modules_of("tui"))) >= modules_of("tui").keys()

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from relay.config import Settings, preferred_secret, read_secrets
 from relay.control.exchange import Requester
 from relay.rehearsal.choices import Choices
-from relay.rehearsal.conductor import new_seed, rehearse
-from relay.rehearsal.preparation import Prepared, prepare
 from relay.rehearsal.report import Report, ReportLine
 from relay.rehearsal.target import check_reachable
 from relay.text.local_time import now
 from relay.text.targets import target_name
+
+if TYPE_CHECKING:  # All checks, and an HTTP client: 30 ms that the start of a screen does not need.
+    from relay.rehearsal.preparation import Prepared
 
 
 class Rehearsals:
@@ -31,6 +33,9 @@ class Rehearsals:
         Raises:
             RelayError: the target cannot be reached, or there is no secret to sign with.
         """
+        from relay.rehearsal.conductor import new_seed
+        from relay.rehearsal.preparation import prepare
+
         target = target_name(choices.to or "")
         await check_reachable(target)
         secrets = read_secrets(self._settings)
@@ -59,6 +64,8 @@ class Rehearsals:
         Raises:
             RelayError: nothing of it could be done.
         """
+        from relay.rehearsal.conductor import rehearse
+
         target = target_name(choices.to or "")
         stage = prepared.stage(
             self._send, self._settings.db, choices, to=target, tls=None, progress=progress, by="screen"

@@ -158,7 +158,8 @@ def _errors(wanted: Mapping[str, str], where: str) -> Iterator[str]:
             yield f"{where}.{id}: no key given; use for example {id} = {_example(known[id])}"
         elif not wrong:
             good[id] = parts
-    yield from _clashes(good, where)
+    if good:  # The defaults clash nowhere, and comparing all of them takes 20 ms.
+        yield from _clashes(good, where)
 
 
 def _example(key: Key) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 from relay.errors import RelayError
 from relay.rehearsal.choices import Choices
-from relay.rehearsal.preparation import Prepared
 from relay.rehearsal.report import Result
 from relay.text.safe import visible
 from tui.main.context import CaptureContext, no_engine
@@ -17,6 +17,9 @@ from tui.screens.dialogs import Confirm
 from tui.screens.rehearsal import RehearsalScreen
 from tui.screens.rehearsal_dialog import RehearsalDialog
 from tui.state.rehearsal_run import RehearsalRun
+
+if TYPE_CHECKING:
+    from relay.rehearsal.preparation import Prepared
 
 GROUP = "rehearsal"
 

@@ -15,7 +15,6 @@ from tui.keyboard import keymap
 from tui.keyboard.keys import Key
 from tui.presenters import help
 from tui.presenters.help import HelpPage
-from tui.screens.manual import ManualScreen
 from tui.widgets.lines import Line, LinesView
 
 
@@ -64,6 +63,8 @@ class HelpScreen(ModalScreen[None]):
         self._show()
 
     def action_manual(self) -> None:
+        from tui.screens.manual import ManualScreen  # Markdown takes 60 ms to load, which no start needs.
+
         self.app.push_screen(ManualScreen())
 
 
