@@ -5,10 +5,15 @@ from __future__ import annotations
 import math
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from tests.support.postgres import Postgres
 
 # A shared machine makes any deadline a lie.
 settings.register_profile("relay", deadline=None)
@@ -22,7 +27,7 @@ def _nothing_of_this_machine(
     """Home, settings and runtime folders are new and empty, and so is the working folder."""
     machine = tmp_path_factory.mktemp("machine")
     for name in list(os.environ):
-        if name.startswith("LEAN_"):
+        if name.startswith(("LEAN_", "PG")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(machine / "home"))
     for name in ("CONFIG", "DATA", "CACHE", "STATE"):
@@ -31,6 +36,17 @@ def _nothing_of_this_machine(
         (machine / name).mkdir(mode=0o700)
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(machine / "run"))
     monkeypatch.chdir(machine / "work")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL for all tests of this process; `new_log` makes a log of one's own in it."""
+    from tests.support.postgres import programs, running_postgres
+
+    if programs() is None:
+        pytest.skip("needs PostgreSQL's programs (Debian: postgresql)")
+    with running_postgres() as server:
+        yield server
 
 
 WHOLE_PROGRAMS = Path(__file__).parent / "system"

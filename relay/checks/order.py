@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from relay.checks import clock, database, engine, public_url, secrets, targets, tls
+from relay.checks import clock, database, engine, public_url, secrets, targets, team, tls
 from relay.checks.findings import Finding
 from relay.config import Settings
 
 
 async def every(settings: Settings) -> AsyncIterator[Finding]:
-    """The findings of each check, one after another; only targets are contacted."""
+    """The findings of each check, one after another; only targets and the team's PostgreSQL are contacted."""
     for check in (database.folder, database.database, engine.engine_and_port):
         for finding in check(settings):
             yield finding
+    async for finding in team.team(settings):
+        yield finding
     for finding in await targets.reachable(settings):
         yield finding
     for check in (

@@ -113,6 +113,10 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
         "lean-relay config show",
         "lean-relay config show --json",
     ),
+    "team": (
+        "lean-relay team init --print",
+        "lean-relay team init --print --json",
+    ),
     "trust": (
         "lean-relay trust --list",
         "lean-relay trust --list --json",

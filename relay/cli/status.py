@@ -21,6 +21,7 @@ from relay.control.messages import (
     ReplayStatus,
     StatusRequest,
     TargetStatus,
+    TeamStatus,
 )
 from relay.delivery.replay_summary import started_by
 from relay.engine import access
@@ -111,8 +112,10 @@ def _rows(
         if now.answers:
             rows.append(("answers", f"changed on purpose: {now.answers}"))
         rows.append(("store", store.detail or f"{store.state}, {store.wal_bytes >> 10} KiB in its WAL"))
+        if running.team is not None:
+            rows += _team_rows(running.team)
         targets = [("target", target_line(target)) for target in running.targets]
-        if now.url and not targets:
+        if now.url and not targets and (running.team is None or running.team.node is None):
             targets = [("target", "none, webhooks are only stored; add one with --forward-to")]
         rows += targets
         rows += [("replay", _replay_line(replay)) for replay in running.replays]
@@ -126,6 +129,16 @@ def _rows(
     if running is not None:
         refused = ", ".join(f"{count} {reason}" for reason, count in sorted(running.refusals.items()))
         rows.append(("refused", refused or "nothing since the start"))
+    return rows
+
+
+def _team_rows(team: TeamStatus) -> list[tuple[str, str]]:
+    rows: list[tuple[str, str]] = []
+    if team.node is not None:
+        node = team.node
+        state = node.detail or f"shares webhooks in {node.server or 'no connection yet'}"
+        newest = f", the last at position {node.position}" if node.position else ""
+        rows.append(("team", f"{state}; {node.published} published since the start{newest}"))
     return rows
 
 

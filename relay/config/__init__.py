@@ -4,7 +4,7 @@ Classes receive values; only commands call `load`, and only what needs secrets r
 """
 
 from relay.config.declarations import SECRETS, Option, SecretSetting, Setting
-from relay.config.entries import LeanAccess, LeftOut, RespondRule, Route, SecretSource
+from relay.config.entries import LeanAccess, LeftOut, RespondRule, Route, SecretSource, TeamAccess
 from relay.config.loading import (
     PROJECT_FILE,
     default_certs,
@@ -23,7 +23,7 @@ from relay.config.project import (
     why_left_out,
     with_left_out_of,
 )
-from relay.config.secrets import preferred_secret, read_app_token, read_client, read_secrets
+from relay.config.secrets import preferred_secret, read_app_token, read_client, read_secrets, read_team_url
 from relay.config.settings import RETRIES, SETTINGS, Settings
 from relay.config.trusted import OuterSetting, ProjectFile
 
@@ -43,6 +43,7 @@ __all__ = [
     "SecretSource",
     "Setting",
     "Settings",
+    "TeamAccess",
     "UntrustedSettings",
     "default_certs",
     "default_db",
@@ -55,6 +56,7 @@ __all__ = [
     "read_app_token",
     "read_client",
     "read_secrets",
+    "read_team_url",
     "real_path",
     "refuse",
     "user_file",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 
@@ -68,6 +69,22 @@ class LeanAccess:
     """Where tokens are; None for Lean's host of this environment and region."""
     api_url: str | None = None
     """Likewise for the API."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TeamAccess:
+    """The PostgreSQL in which a team shares its webhooks."""
+
+    url: SecretSource | None = None
+    """`postgresql://...`; a secret, as it can hold a password."""
+    name: str = "lean_relay"
+    """Of the schema, and the first part of the names of the roles."""
+    keep: timedelta | None = None
+    """How long webhooks stay there; zero for ever, None for what is set there."""
+    keep_bytes: int | None = None
+    """How much may stay there; None for what is set there."""
+    allow_plain: bool = False
+    """Connect without verified TLS."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from relay.config.entries import LeanAccess, RespondRule, Route, SecretSource
+from relay.config.entries import LeanAccess, RespondRule, Route, SecretSource, TeamAccess
 from relay.config.settings import SETTINGS, Settings
 from relay.config.values import format_span
 
@@ -23,7 +24,9 @@ def _plain(value: object) -> Any:
             return rule if value.first is None else rule | {"first": value.first}
         case Route():
             return value.to if value.when is None else {"to": value.to, "when": value.when}
-        case LeanAccess():
+        case TeamAccess(keep=kept) if kept == timedelta(0):
+            return _plain(replace(value, keep=None)) | {"keep": "forever"}
+        case LeanAccess() | TeamAccess():
             parts = {name: getattr(value, name) for name in value.__slots__}
             return {name: _plain(part) for name, part in parts.items() if part is not None}
         case SecretSource():

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from relay.config.entries import LeanAccess, Route, SecretSource
+from relay.config.entries import LeanAccess, Route, SecretSource, TeamAccess
 from relay.config.values import format_span
 from relay.text.targets import is_loopback, target_url
 
@@ -104,11 +104,15 @@ def targets(routes: tuple[Route, ...], _folder: Path) -> tuple[str, ...]:
 
 
 @_needs_trust("always")
-def lean(access: LeanAccess, _folder: Path) -> tuple[str, ...]:
-    """For access to Lean's API: each part that is set, as a secret goes to a host."""
-    usual = LeanAccess()
-    parts = {name: getattr(access, name) for name in access.__slots__}
-    return tuple(f"{name} {part}" for name, part in parts.items() if part != getattr(usual, name))
+def access(value: LeanAccess | TeamAccess, _folder: Path) -> tuple[str, ...]:
+    """For access to Lean's API and to the team's PostgreSQL: each part that is set, as secrets go there."""
+    usual = type(value)()
+    parts = {name: getattr(value, name) for name in value.__slots__}
+    return tuple(
+        f"{name} {format_span(part) if isinstance(part, timedelta) else part}"
+        for name, part in parts.items()
+        if part != getattr(usual, name)
+    )
 
 
 @_needs_trust("outside the file's folder; variables other than LEAN_...")

@@ -136,6 +136,26 @@ def read_client(
     return read[client_id.name], read[client_secret.name]
 
 
+def read_team_url(
+    settings: Settings, environ: Mapping[str, str] | None = None, *, warn: Warn | None = None
+) -> str:
+    """Read the URL of the team's PostgreSQL.
+
+    Raises:
+        UsageError: it is not set, missing, empty, unreadable or not text.
+    """
+    source = settings.team.url
+    if source is None:
+        raise UsageError(
+            "No URL of the team's PostgreSQL; say in the settings where to read it: "
+            'team = { url = { env = "LEAN_TEAM_URL" } }, or { file = "path" }'
+        )
+    try:
+        return _read([source], environ, warn)[source.name].decode().strip()
+    except UnicodeDecodeError:
+        raise UsageError(f"{source.where}: {source} is not UTF-8 text") from None
+
+
 def _read(
     sources: Iterable[SecretSource], environ: Mapping[str, str] | None, warn: Warn | None
 ) -> dict[str, bytes]:

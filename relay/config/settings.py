@@ -14,8 +14,8 @@ from typing import Any
 
 from relay.config import reach, values
 from relay.config.declarations import REQUIRED, Option, Setting, declared, file_path, file_setting, setting
-from relay.config.entries import LeanAccess, LeftOut, RespondRule, Route, SecretSource
-from relay.config.tables import lean_access, respond_rules, routes
+from relay.config.entries import LeanAccess, LeftOut, RespondRule, Route, SecretSource, TeamAccess
+from relay.config.tables import lean_access, respond_rules, routes, team_access
 from relay.config.values import Network, Pin
 
 RETRIES = ("none", "fast", "lean")
@@ -281,9 +281,32 @@ class Settings:
         "How to ask Lean's API, for `backfill`; or a table [lean] at the end of the file.",
         example='{ client_secret = { env = "LEAN_CLIENT_SECRET" }, environment = "production" }',
         read_at=lean_access,
-        reach=reach.lean,
+        reach=reach.access,
         structure="table of access",
         show=lambda access: f"{access.environment}, {access.region}",
+    )
+    share: bool = setting(
+        False,
+        "Commit each webhook to the team's PostgreSQL before its 200, instead of storing it here.",
+        read=values.truth,
+        reach=reach.beyond_if_on,
+        option=Option(),
+    )
+    share_samples: bool = setting(
+        False,
+        "With --share: accept samples of `lean-relay trigger` too.",
+        read=values.truth,
+        reach=reach.beyond_if_on,
+        option=Option(),
+    )
+    team: TeamAccess = setting(
+        TeamAccess(),
+        "The PostgreSQL in which a team shares its webhooks; or a table [team] at the end of the file.",
+        example='{ url = { env = "LEAN_TEAM_URL" }, keep = "30d", keep_bytes = "10GiB" }',
+        read_at=team_access,
+        reach=reach.access,
+        structure="table of access",
+        show=lambda access: access.name,
     )
     app_token: SecretSource | None = None
     secrets: tuple[SecretSource, ...] = ()

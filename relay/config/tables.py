@@ -1,4 +1,4 @@
-"""Settings that are tables or lists of them: routes, rules for responses on purpose, access to Lean's API.
+"""Settings that are tables or lists of them: routes, rules for responses on purpose, Lean's API, the team.
 
 All errors of all tables are reported together.
 """
@@ -6,10 +6,11 @@ All errors of all tables are reported together.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from relay.config import values
-from relay.config.entries import LeanAccess, RespondRule, Route
+from relay.config.entries import LeanAccess, RespondRule, Route, TeamAccess
 from relay.config.secret_sources import secret_source
 from relay.config.sources import SettingSource
 from relay.config.values import SeveralErrors, nearest
@@ -114,22 +115,44 @@ def lean_access(value: object, source: SettingSource) -> LeanAccess:
     """
     if not isinstance(value, dict):
         raise ValueError('is not a table; use lean = { client_secret = { env = "LEAN_CLIENT_SECRET" } }')
+    return LeanAccess(**_table("lean", value, source, ("client_id", "client_secret"), _LEAN))
+
+
+def team_access(value: object, source: SettingSource) -> TeamAccess:
+    """Read the table `team`: where the URL of the PostgreSQL is, and how long webhooks stay there.
+
+    Raises:
+        SeveralErrors: with all errors of the table.
+    """
+    if not isinstance(value, dict):
+        raise ValueError('is not a table; use team = { url = { env = "LEAN_TEAM_URL" } }')
+    return TeamAccess(**_table("team", value, source, ("url",), _TEAM))
+
+
+def _table(
+    name: str,
+    table: Mapping[str, object],
+    source: SettingSource,
+    secrets: Sequence[str],
+    readers: Mapping[str, Callable[[object], object]],
+) -> dict[str, Any]:
+    """The values of a table with fixed keys, some of which say where to read a secret."""
     read: dict[str, Any] = {}
     errors: list[str] = []
-    for key, each in value.items():
+    for key, each in table.items():
         try:
-            if key in ("client_id", "client_secret"):
-                read[key] = secret_source(each, key, f"lean.{key}", source)
-            elif key in _LEAN:
-                read[key] = _LEAN[key](each)
+            if key in secrets:
+                read[key] = secret_source(each, key, f"{name}.{key}", source)
+            elif key in readers:
+                read[key] = readers[key](each)
             else:
-                known = dict.fromkeys(("client_id", "client_secret", *_LEAN))
-                errors.append(f".{key}: no such key in lean{nearest(key, known)}")
+                known = dict.fromkeys((*secrets, *readers))
+                errors.append(f".{key}: no such key in {name}{nearest(key, known)}")
         except ValueError as error:
             errors.append(f".{key}: {error}")
     if errors:
         raise SeveralErrors(errors)
-    return LeanAccess(**read)
+    return read
 
 
 def routes_of_flags(targets: Sequence[str], only: str | None) -> tuple[tuple[Route, ...], list[str]]:
@@ -163,6 +186,13 @@ _LEAN: Mapping[str, Callable[[object], str]] = {
     "region": lambda value: values.one_of(value, "uae", "ksa"),
     "auth_url": values.api_url,
     "api_url": values.api_url,
+}
+
+_TEAM: Mapping[str, Callable[[object], object]] = {
+    "name": values.log_name,
+    "keep": lambda value: values.keeping(value) or timedelta(0),
+    "keep_bytes": values.log_limit,
+    "allow_plain": values.truth,
 }
 
 _RULE: Mapping[str, tuple[str, Callable[[object], object]]] = {

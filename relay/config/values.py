@@ -24,6 +24,7 @@ from relay.text.units import parse_bytes, parse_duration
 Network = IPv4Network | IPv6Network
 
 _HOST_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,252})", re.ASCII)
+_LOG_NAME = re.compile(r"[a-z][a-z0-9_-]{0,47}", re.ASCII)
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", re.ASCII)
 """A token of RFC 9110, 5.6.2."""
 
@@ -106,6 +107,25 @@ def keeping(value: object) -> timedelta | None:
     if kept < timedelta(minutes=1):
         raise ValueError(f'{quoted(value)} is too short; use a minute or more, for example 30d, or "forever"')
     return kept
+
+
+def log_limit(value: object) -> int:
+    """Bytes that a team's webhooks may take in PostgreSQL, at least 1 MiB."""
+    size = int(parse_bytes(value))
+    if not 2**20 <= size < 2**60:
+        raise ValueError(f"{quoted(value)} is out of range; use 1MiB or more, for example 10GiB")
+    return size
+
+
+def log_name(value: object) -> str:
+    """The name of a team's schema in PostgreSQL."""
+    text = value.strip() if isinstance(value, str) else ""
+    if not _LOG_NAME.fullmatch(text) or text.startswith("pg_") or text in ("public", "information_schema"):
+        raise ValueError(
+            f"{quoted(value)} is not a valid name; use up to 48 small letters, digits, - and _, "
+            "for example payments"
+        )
+    return text
 
 
 def delay_s(value: object) -> float:

@@ -114,6 +114,31 @@ class StoreStatus(msgspec.Struct, frozen=True, kw_only=True):
     """Requests that wait for their commit."""
 
 
+class NodeStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """Of an engine that shares what it receives."""
+
+    state: str = "ok"
+    """Or `team-down`."""
+    detail: str | None = None
+    server: str | None = None
+    """Where, and in how many places a commit is; None while there is no connection."""
+    published: int = 0
+    """Since the start."""
+    position: int = 0
+    """The last that was published here since the start; 0 before the first."""
+    waiting: int = 0
+    """Requests that wait for their commit."""
+
+
+class TeamStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """The part of an engine that shares webhooks with a team."""
+
+    name: str = ""
+    """Of the log."""
+    node: NodeStatus | None = None
+    """None for an engine that does not share."""
+
+
 class EngineStatus(msgspec.Struct, frozen=True, kw_only=True):
     """The status of a running engine."""
 
@@ -124,6 +149,8 @@ class EngineStatus(msgspec.Struct, frozen=True, kw_only=True):
     """Those that are running."""
     refusals: dict[str, int] = msgspec.field(default_factory=dict)
     """Refused requests and connections since the start, by reason."""
+    team: TeamStatus | None = None
+    """None for an engine that works alone."""
 
 
 class StatusRequest(EngineRequest[EngineStatus], frozen=True, tag="status", forbid_unknown_fields=False):

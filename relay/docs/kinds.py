@@ -43,8 +43,8 @@ KINDS: Mapping[str, Kind] = {
         "every command",
     ),
     "status": Kind(
-        "`engine` (null where none runs) `store` `targets` `replays` `refusals` `db` `log` (null "
-        "where there is none)",
+        "`engine` (null where none runs) `store` `targets` `replays` `refusals` `team` (null for an engine "
+        "that works alone; `node` with what it published) `db` `log` (null where there is none)",
         "`status`",
     ),
     "stop": Kind("`pid` of the engine that has ended", "`stop`"),
@@ -182,6 +182,16 @@ KINDS: Mapping[str, Kind] = {
         "`config show`",
     ),
     "settings_file": Kind("`path`", "`config init`"),
+    "team": Kind(
+        "a team's log: `name` `address` `id` `version` `server_version` `login` `may_publish` `may_read` "
+        "`tls` `copies` (in how many places a commit is) `newest` (position) `pruned` (position) `captures` "
+        "`bytes` `oldest_at` `keep_s` (null for ever) `keep_bytes` (null without one) `connected` (programs)",
+        "`team status`",
+    ),
+    "team_init": Kind(
+        "`name` `address` (null with `--print`) `roles` `sql` (null without `--print`)",
+        "`team init`",
+    ),
     "trust": Kind(
         "`file` `state` (`trusted`, `changed`, `unreadable`, `removed` or `not-needed`) "
         "`settings` (their names) `trusted_at` (or null)",

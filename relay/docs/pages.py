@@ -17,6 +17,7 @@ TOPICS: Mapping[str, str] = {
     "settings": "flags, variables, settings files, secrets, trust",
     "tls": "HTTPS and client certificates",
     "public-url": "give Lean a URL that reaches your machine; run the relay as a service",
+    "team": "share webhooks with a team: nodes, followers, PostgreSQL",
     "privacy": "where bank data is kept, and who can read it",
     "database": "tables, backups, and the lines of `--json`",
     "agents": "use lean-relay from scripts, CI and coding agents",

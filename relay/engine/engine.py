@@ -30,6 +30,7 @@ from relay.control.messages import (
     StopRequest,
     StopResult,
     StoreStatus,
+    TeamStatus,
 )
 from relay.control.server import ControlSocket, Handlers, serving
 from relay.delivery.http.standstill import awake_and_asleep
@@ -41,6 +42,7 @@ from relay.engine.replays import Replays, replaying
 from relay.engine.retention import remove_daily
 from relay.engine.settings_in_force import SettingsInForce
 from relay.engine.shape_checker import ShapeChecker, checking_shapes
+from relay.engine.sharing import Sharing, sharing
 from relay.engine.tasks import background
 from relay.errors import RelayError, UsageError
 from relay.receiver.config import ReceiverConfig
@@ -96,6 +98,7 @@ class Engine:
         self._receiver: Receiver | None = None
         self._forwarding: Forwarding | None = None
         self._shape_checker: ShapeChecker | None = None
+        self._sharing: Sharing | None = None
         self._replays: Replays
         self._instance = token_hex(4)
         """Names this engine in `X-Lean-Relay`."""
@@ -139,8 +142,11 @@ class Engine:
             self._shape_checker = await self._work.enter_async_context(
                 checking_shapes(self._writer, settings.db)
             )
+            if settings.share:
+                self._sharing = await self._work.enter_async_context(sharing(settings))
+            shared = None if self._sharing is None else self._sharing.publisher
             bound = await self._work.enter_async_context(
-                receiving(self._writer, settings, config, self.refusals)
+                receiving(self._writer, settings, config, self.refusals, shared=shared)
             )
             self._receiver, self.url, self._port = bound.receiver, bound.url, bound.port
         replays = replaying(
@@ -289,7 +295,13 @@ class Engine:
             targets=targets,
             replays=self._replays.running(),
             refusals=dict(self.refusals.counts),
+            team=self._team_status(),
         )
+
+    def _team_status(self) -> TeamStatus | None:
+        if self._sharing is None:
+            return None
+        return TeamStatus(name=self.settings.team.name, node=self._sharing.status())
 
     async def _stop(self, request: StopRequest) -> StopResult:
         """End this engine in order, as SIGTERM does; the client gets its answer first."""

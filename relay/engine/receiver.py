@@ -19,7 +19,7 @@ from relay.processes import port_owner
 from relay.receiver.config import ReceiverConfig
 from relay.receiver.limits import ReceiverLimits
 from relay.receiver.listener import listen
-from relay.receiver.receiver import Receiver
+from relay.receiver.receiver import CaptureStore, Receiver
 from relay.receiver.refusals import Refusals
 from relay.receiver.routes import described
 from relay.store.write.client import Writer
@@ -41,9 +41,17 @@ class BoundReceiver:
 
 @asynccontextmanager
 async def receiving(
-    writer: Writer, settings: Settings, config: ReceiverConfig, refusals: Refusals
+    writer: Writer,
+    settings: Settings,
+    config: ReceiverConfig,
+    refusals: Refusals,
+    *,
+    shared: CaptureStore | None = None,
 ) -> AsyncIterator[BoundReceiver]:
     """Take webhooks while the context lasts; at its end requests in hand may finish.
+
+    Args:
+        shared: where they go instead of the database.
 
     Raises:
         RelayError: `no-c-parser`, `port-taken`, `port-denied`, `no-address`.
@@ -63,6 +71,8 @@ async def receiving(
         limits=ReceiverLimits(max_body=settings.max_body, connections=settings.connections),
         sites=config.sites,
         tls=config.tls,
+        shared=shared,
+        takes_samples=shared is None or settings.share_samples,
     )
     try:
         servers = await listen(receiver.connections.accept, settings.host, settings.port)
@@ -70,7 +80,8 @@ async def receiving(
         raise _cannot_listen(settings, error) from error
     host, port = servers[0].sockets[0].getsockname()[:2]
     scheme = "http" if config.tls is None else "https"
-    log_targets(settings)
+    if shared is None:
+        log_targets(settings)
     try:
         yield BoundReceiver(receiver, f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}", port)
     finally:

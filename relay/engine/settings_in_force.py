@@ -22,6 +22,9 @@ AFTER_RESTART = (
     "target_cert",
     "target_key",
     "target_server_name",
+    "share",
+    "share_samples",
+    "team",
 )
 """Settings that a running engine does not change."""
 

@@ -12,23 +12,25 @@ import logging
 from contextlib import suppress
 from functools import partial
 from time import time_ns
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from aiohttp.http_parser import RawRequestMessage
 
 from relay.receiver.body_budget import SMALL_BYTES
 from relay.receiver.connection import Request
 from relay.receiver.connections import Connections
-from relay.receiver.intake import Intake, Peer, as_capture, with_answer
+from relay.receiver.intake import SAMPLE, Intake, Peer, as_capture, with_answer
 from relay.receiver.limits import ReceiverLimits
 from relay.receiver.refusals import Refusals
 from relay.receiver.response_rules import PlannedResponse, ResponseRules
 from relay.receiver.responses import STORED, Refused, Response
 from relay.receiver.routes import Routes
 from relay.receiver.web_pages import UNKNOWN_HOST, WebPageGuard
+from relay.store.columns import Row
 from relay.store.errors import StoreClosed, StoreUnavailable
 from relay.store.write.answers import mark_unanswered
 from relay.store.write.client import Writer
+from relay.store.write.protocol import Send
 
 if TYPE_CHECKING:
     from relay.tls.handshake import ServerTls
@@ -37,6 +39,17 @@ log = logging.getLogger("relay.receiver")
 
 JUDGED_APART_BYTES = 128 * 1024
 """Larger bodies are checked in a thread: HMAC and SHA-256 of 12 MB take 17 ms, without the GIL."""
+
+
+class CaptureStore(Protocol):
+    """Where captures go; their 200 waits for it."""
+
+    @property
+    def trouble(self) -> StoreUnavailable | None:
+        """The reason why captures cannot be stored; None while they can."""
+
+    def add(self, row: Row, targets: tuple[Send, ...] = ()) -> asyncio.Future[int]:
+        """Store one; the future returns its number after the commit. Raises StoreUnavailable, StoreClosed."""
 
 
 class Receiver:
@@ -53,12 +66,21 @@ class Receiver:
         limits: ReceiverLimits,
         sites: WebPageGuard,
         tls: ServerTls | None = None,
+        shared: CaptureStore | None = None,
+        takes_samples: bool = True,
     ) -> None:
+        """
+        Args:
+            shared: where captures go instead of the database.
+            takes_samples: whether those of `lean-relay trigger` are accepted.
+        """
         self.intake = intake
         self.response_rules = response_rules
         self.routes = routes
         self.sites = sites
         self._writer = writer
+        self._captures: CaptureStore = writer if shared is None else shared
+        self._takes_samples = takes_samples
         self._unanswered: list[int] = []
         self._marking: asyncio.Task[None] | None = None
         self.connections = Connections(
@@ -90,9 +112,13 @@ class Receiver:
             return Refused(
                 403, "cross-site", "a web page sent this, not a server; allow_cross_site = true accepts it"
             )
+        if not self._takes_samples and SAMPLE in message.headers:
+            return Refused(
+                403, "team-sample", "this node takes no samples; --share-samples accepts them, for everybody"
+            )
         if length is not None and length > self.connections.limits.max_body:
             return self.connections.too_large(length)
-        trouble = self._writer.trouble
+        trouble = self._captures.trouble
         if trouble is not None and (length is None or length > SMALL_BYTES):
             # Refuse before reading: bodies that wait for the store already fill the memory.
             return Refused(503, trouble.reason, trouble.detail)
@@ -124,9 +150,9 @@ class Receiver:
         targets = self.routes.of(lambda: as_capture(row))
         try:
             if targets and self.sites.parks(message.method, message.path, message.headers):
-                number = await self._writer.add(row, tuple((target, UNKNOWN_HOST) for target in targets))
+                number = await self._captures.add(row, tuple((target, UNKNOWN_HOST) for target in targets))
             else:
-                number = await self._writer.add(row, targets)
+                number = await self._captures.add(row, targets)
         except StoreUnavailable as trouble:
             raise Refused(503, trouble.reason, trouble.detail) from None
         except StoreClosed:
@@ -136,6 +162,8 @@ class Receiver:
     # -- responses that were not written ---------------------------------------------------------
 
     def _mark_unanswered(self, number: int) -> None:
+        if self._captures is not self._writer:
+            return  # What a team shares is not changed any more.
         self._unanswered.append(number)
         if self._marking is None:
             self._marking = asyncio.get_running_loop().create_task(self._mark(), name="mark unanswered")

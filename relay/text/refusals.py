@@ -123,6 +123,17 @@ MEANINGS: Mapping[str, Meaning] = {
         f"{_503}. Writing failed; the detail has SQLite's message.",
         "`lean-relay doctor` checks the disk and the database.",
     ),
+    "team-down": Meaning(
+        "the team's PostgreSQL did not commit it",
+        f"{_503} for three hours. PostgreSQL could not be reached, or committed nothing within 4 s; the "
+        "detail says which.",
+        "`lean-relay team status` says what is wrong; the node continues by itself.",
+    ),
+    "team-sample": Meaning(
+        "it is a sample, and everybody would get it",
+        "It was made by `lean-relay trigger`, and this node shares what it receives. The sender got 403.",
+        "Send samples to your own relay; or start the node with --share-samples.",
+    ),
     "internal": Meaning(
         "the relay failed",
         "A bug in the relay. The caller got 500, or no handshake, and Lean tries again.",

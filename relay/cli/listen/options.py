@@ -67,7 +67,14 @@ def check_in_force(settings: Settings) -> None:
     Raises:
         UsageError: names the first.
     """
+    if settings.share and settings.forward:
+        raise UsageError(
+            f"a node that shares forwards nothing, as each node would; {settings.sources['forward']} names a "
+            "target: leave it out there, and forward from a machine that follows"
+        )
     for name in given():
+        if name == "--share-samples" and not settings.share:
+            raise UsageError("--share-samples has no effect without --share")
         if name in ("--retry", "--time-scale", "--in-flight") and not settings.forward:
             raise UsageError(f"{name} has no effect without a target; name one with --forward-to")
         if name == "--time-scale" and settings.retry != "lean":

@@ -83,14 +83,14 @@ def test_every_setting_can_come_from_a_file_and_from_the_environment(project: Pa
         key, _, value = line.partition(" = ")
         text = (
             value
-            if key in ("respond_rules", "forward", "keys", "lean")
+            if key in ("respond_rules", "forward", "keys", "lean", "team")
             else value.strip('"[]').replace('"', "")
         )
         environ[f"LEAN_RELAY_{key.upper()}"] = text
     (project / "lean-relay.toml").unlink()
     by_environment = loaded(project, environ)
     for setting in SETTINGS.values():
-        if setting.key not in ("respond_rules", "forward", "lean"):
+        if setting.key not in ("respond_rules", "forward", "lean", "team"):
             assert getattr(by_environment, setting.attribute) == getattr(by_file, setting.attribute)
     assert [(route.to, route.when) for route in by_environment.forward] == [
         (":3000/hook", None),
@@ -100,6 +100,8 @@ def test_every_setting_can_come_from_a_file_and_from_the_environment(project: Pa
     assert by_environment.respond_rules[0].where == "LEAN_RELAY_RESPOND_RULES[0]"
     assert by_environment.lean.environment == by_file.lean.environment == "production"
     assert str(by_environment.lean.client_secret) == "environment LEAN_CLIENT_SECRET"
+    assert (by_environment.team.keep, by_environment.team.keep_bytes) == (timedelta(days=30), 10 * 2**30)
+    assert str(by_environment.team.url) == "environment LEAN_TEAM_URL"
 
 
 def test_the_project_file_is_found_above(project: Path) -> None:

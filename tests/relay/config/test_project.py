@@ -131,6 +131,11 @@ def test_what_stays_inside_needs_no_trust(project: Path) -> None:
         ('lean = {environment = "production"}', ("lean", "environment production")),
         ('lean = {api_url = "https://evil.example/"}', ("lean", "api_url https://evil.example")),
         ('lean = {client_secret = {env = "LEAN_S"}}', ("lean", "client_secret environment LEAN_S")),
+        ("share = true", ("share", "true")),
+        ("share_samples = true", ("share_samples", "true")),
+        ('team = {url = {env = "LEAN_T"}}', ("team", "url environment LEAN_T")),
+        ('team = {keep = "1d"}', ("team", "keep 1d")),
+        ("team = {allow_plain = true}", ("team", "allow_plain True")),
         ('secrets = {a = {file = "../outside/s"}}', ("secrets.a", "file {outside}/s")),
         ('secrets = {a = {file = "link/s"}}', ("secrets.a", "file {outside}/s")),
         (

@@ -1,0 +1,63 @@
+"""The engine's side of a node: opens the team's log, publishes what the receiver takes, and prunes hourly."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from relay.config import Settings
+from relay.control.messages import NodeStatus
+from relay.engine.tasks import background
+from relay.team.address import TeamAddress
+from relay.team.connect import node_name, open_log
+from relay.team.log import TeamLog
+from relay.team.publisher import Publisher
+from relay.team.retention import prune_hourly
+
+log = logging.getLogger("relay.team")
+
+
+class Sharing:
+    """A publisher and what it has done since the start."""
+
+    def __init__(self, publisher: Publisher) -> None:
+        self.publisher = publisher
+
+    def status(self) -> NodeStatus:
+        trouble = self.publisher.trouble
+        return NodeStatus(
+            state=trouble.reason if trouble else "ok",
+            detail=trouble.detail if trouble else None,
+            server=self.publisher.server or None,
+            published=self.publisher.published,
+            position=self.publisher.newest,
+            waiting=self.publisher.waiting,
+        )
+
+
+@asynccontextmanager
+async def sharing(settings: Settings) -> AsyncIterator[Sharing]:
+    """Share webhooks while the context lasts.
+
+    Raises:
+        RelayError: the log cannot be used, so that no webhook would be taken; as for `open_log`.
+        UsageError: its URL is not set or not valid.
+    """
+    address = TeamAddress.of_settings(settings, warn=log.warning)
+    if address.is_plain:
+        log.warning(
+            "webhooks go to %s without verified TLS (allow_plain): who is on the way can read them", address
+        )
+
+    async def opened() -> TeamLog:
+        return await open_log(address, publish=True)
+
+    first = await opened()
+    publisher = Publisher(node_name(), opened, log=first)
+    log.info("webhooks are shared in %s, %s, and not stored here", first.server.address, first.server.stored)
+    async with background(publisher.run(), prune_hourly(address)):
+        try:
+            yield Sharing(publisher)
+        finally:
+            await publisher.close()
