@@ -25,6 +25,7 @@ from relay.receiver.intake import Peer
 from relay.receiver.limits import ReceiverLimits
 from relay.receiver.refusals import Refusals
 from relay.receiver.responses import Encoder, Refused, Response
+from relay.store.errors import StoreClosed, StoreUnavailable
 
 log = logging.getLogger("relay.receiver")
 
@@ -59,6 +60,7 @@ class ListenerState(Protocol):
     now: float
 
     handle: Callable[[Request, Peer], Awaitable[Response]]
+    store: Callable[[RawRequestMessage, bytes, Peer], asyncio.Future[int] | None]
     objection: Callable[[RawRequestMessage, str | None, int | None], Refused | None]
     unanswered: Callable[[int], None]
     peer_of: Callable[[object, str | None], Peer]
@@ -84,7 +86,7 @@ class Connection(asyncio.Protocol):
         self.incomplete_since: float | None = None
         """Time at which an incomplete head or body began, by the listener's clock; None without one."""
         self.dropped = False
-        self.task: asyncio.Task[None] | None = None
+        self.task: asyncio.Future[Any] | None = None
         """Handles the current request."""
         self._heads = HeadReader(listener.loop)
         self._request: Request | None = None
@@ -172,6 +174,8 @@ class Connection(asyncio.Protocol):
                     if found is None:
                         break
                     message, data = found
+                    if self._take(message, data):
+                        return
                     if not self._begin(message):
                         self._rest = data
                         return
@@ -191,6 +195,10 @@ class Connection(asyncio.Protocol):
             return
         if self.incomplete_since is None and self.spoke:
             self.incomplete_since = self.listener.now
+
+    def _take(self, message: RawRequestMessage, data: bytes) -> bool:
+        """Handle a plain request at once; return whether it is one (`relay.receiver.fast_connection`)."""
+        return False
 
     def _begin(self, message: RawRequestMessage) -> bool:
         """Refuse a head, or prepare for its body; return whether the body can be read now."""
@@ -262,21 +270,31 @@ class Connection(asyncio.Protocol):
     async def _handle(self, request: Request) -> None:
         try:
             response = await self.listener.handle(request, self.peer)
-        except Refused as refused:
-            self._note(refused)
-            response = refused.response
-        except asyncio.CancelledError:  # the relay stops, after waiting for it
-            stopping = Refused(503, "shutting-down", "the relay stopped before it was known to be stored")
-            self._note(stopping)
-            response = stopping.response
-        except Exception as error:
-            log.error("a request from %s failed inside the relay: %s", self.peer.address, _where(error))
-            internal = Refused(500, "internal", _where(error))
-            self._note(internal)
-            response = internal.response
+        except (Exception, asyncio.CancelledError) as error:
+            response = self._refused_by(error)
         finally:
             self.listener.give_back(request)
             self.task = None
+        self._finish(response, request)
+
+    def _refused_by(self, error: BaseException) -> Response:
+        """Count a request that was not stored, and return its response."""
+        if isinstance(error, Refused):
+            refused = error
+        elif isinstance(error, StoreUnavailable):
+            refused = Refused(503, error.reason, error.detail)
+        elif isinstance(error, StoreClosed):
+            refused = Refused(503, "shutting-down", "the relay is stopping")
+        elif isinstance(error, asyncio.CancelledError):  # the relay stops, after waiting for it
+            refused = Refused(503, "shutting-down", "the relay stopped before it was known to be stored")
+        else:
+            log.error("a request from %s failed inside the relay: %s", self.peer.address, _where(error))
+            refused = Refused(500, "internal", _where(error))
+        self._note(refused)
+        return refused.response
+
+    def _finish(self, response: Response, request: Request) -> None:
+        """Write the response to a handled request, and continue."""
         if not self._write(response, request) and response.capture_id is not None:
             self.listener.unanswered(response.capture_id)
         self._since = self.listener.now
@@ -450,7 +468,7 @@ class Connection(asyncio.Protocol):
         self.listener.refusals.note(self.peer.address, refused.reason, refused.detail)
 
 
-def _where(error: Exception) -> str:
+def _where(error: BaseException) -> str:
     """Type and place of an internal error, without its message, which may quote the request."""
     frames = traceback.extract_tb(error.__traceback__)
     places = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames[-3:]]

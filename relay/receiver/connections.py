@@ -13,6 +13,7 @@ from aiohttp.http_parser import RawRequestMessage
 
 from relay.receiver.body_budget import Budget
 from relay.receiver.connection import Connection, Request
+from relay.receiver.fast_connection import FastConnection
 from relay.receiver.handshakes import Handshake
 from relay.receiver.intake import Peer
 from relay.receiver.limits import ReceiverLimits
@@ -34,6 +35,7 @@ class Connections:
     def __init__(
         self,
         handle: Callable[[Request, Peer], Awaitable[Response]],
+        store: Callable[[RawRequestMessage, bytes, Peer], asyncio.Future[int] | None],
         objection: Callable[[RawRequestMessage, str | None, int | None], Refused | None],
         unanswered: Callable[[int], None],
         *,
@@ -44,12 +46,14 @@ class Connections:
     ) -> None:
         """
         Args:
-            handle: stores a whole request; raises Refused.
+            handle: stores a whole request; raises Refused, StoreUnavailable or StoreClosed.
+            store: begins to store a plain request; None if its response may not be the usual one.
             objection: returns a refusal after the head, or None; gets its version and the length of its
                 body, None if unknown.
             unanswered: called with the id of a capture whose response could not be written.
         """
         self.handle = handle
+        self.store = store
         self.objection = objection
         self.unanswered = unanswered
         self.peer_of = peer_of
@@ -82,7 +86,7 @@ class Connections:
         return handshake
 
     def connection(self, tls: str | None = None) -> Connection:
-        return Connection(self, tls)
+        return FastConnection(self, tls)
 
     def add(self, connection: Connection) -> None:
         self.connections[connection] = None

@@ -81,6 +81,7 @@ class HeadReader:
                 max_line_size=LINE_BYTES,
                 max_field_size=FIELD_BYTES,
                 max_headers=HEADERS,
+                response_with_body=False,  # It would make a reader for a body that it never gets: 1 us.
                 auto_decompress=False,
             )
             before = 0

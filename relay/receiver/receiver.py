@@ -85,6 +85,7 @@ class Receiver:
         self._marking: asyncio.Task[None] | None = None
         self.connections = Connections(
             self._handle,
+            self._store_plain,
             self._objection,
             self._mark_unanswered,
             peer_of=lambda peername, tls: self.intake.peer(peername, tls),
@@ -147,17 +148,23 @@ class Receiver:
         if not self.response_rules.plain:
             planned = self.response_rules.to(lambda: as_capture(row))
             row = with_answer(row, planned.status, planned.reason)
+        return await self._add(message, row), planned
+
+    def _store_plain(self, message: RawRequestMessage, body: bytes, peer: Peer) -> asyncio.Future[int] | None:
+        """Begin to store a small HTTP/1.1 request; None if its response may be planned.
+
+        Raises:
+            Exception: nothing is stored.
+        """
+        if not self.response_rules.plain:
+            return None
+        return self._add(message, self.intake.row(message, time_ns() // 1000, "1.1", peer, body))
+
+    def _add(self, message: RawRequestMessage, row: Row) -> asyncio.Future[int]:
         targets = self.routes.of(lambda: as_capture(row))
-        try:
-            if targets and self.sites.parks(message.method, message.path, message.headers):
-                number = await self._captures.add(row, tuple((target, UNKNOWN_HOST) for target in targets))
-            else:
-                number = await self._captures.add(row, targets)
-        except StoreUnavailable as trouble:
-            raise Refused(503, trouble.reason, trouble.detail) from None
-        except StoreClosed:
-            raise Refused(503, "shutting-down", "the relay is stopping") from None
-        return number, planned
+        if targets and self.sites.parks(message.method, message.path, message.headers):
+            return self._captures.add(row, tuple((target, UNKNOWN_HOST) for target in targets))
+        return self._captures.add(row, targets)
 
     # -- responses that were not written ---------------------------------------------------------
 

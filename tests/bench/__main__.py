@@ -18,16 +18,17 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
-from tests.bench import archive, backlog, screen, secure, wrk
+from tests.bench import archive, backlog, rates, screen, secure, wrk
+from tests.bench.base import running_base
 from tests.bench.drain import Drained, drain
-from tests.support.program import RELAY, ROOT, environment, reading, ready, running
+from tests.support.program import RELAY, ROOT, environment, reading, running
 
 CONNECTIONS = 32
 OPEN_LOOP_RATE = 500
@@ -92,15 +93,8 @@ MEASURES = (
 @contextlib.contextmanager
 def base(folder: Path) -> Iterator[Subject]:
     """The plain aiohttp Application of `tests.bench.base`."""
-    with open(folder / "stdout", "wb") as out, open(folder / "stderr", "wb") as err:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tests.bench.base"], cwd=ROOT, stdout=out, stderr=err
-        )
-    try:
-        yield Subject(ready(process, folder), psutil.Process(process.pid))
-    finally:
-        process.terminate()
-        process.wait(10)
+    with running_base(folder) as (port, process):
+        yield Subject(port, process)
 
 
 def log_size(db: Path) -> int:
@@ -110,9 +104,9 @@ def log_size(db: Path) -> int:
 
 
 @contextlib.contextmanager
-def relay(folder: Path, *arguments: str) -> Iterator[Subject]:
+def relay(folder: Path, *arguments: str, launcher: Sequence[str] = RELAY) -> Iterator[Subject]:
     """The real program: a new database, signatures checked, everything as by default."""
-    with running(folder, *arguments) as program:
+    with running(folder, *arguments, launcher=launcher) as program:
         before = log_size(program.db)
         subject = Subject(program.port, psutil.Process(program.pid))
         yield subject
@@ -122,6 +116,11 @@ def relay(folder: Path, *arguments: str) -> Iterator[Subject]:
             "SELECT count(*), sum(signature = 'valid') FROM captures WHERE id > ?", (before,)
         ).fetchone()
     print(f"relay: {subject.answered} answered 200, {stored} stored, {valid} of them with a valid signature")
+
+
+def relay_without_fast_path(folder: Path) -> AbstractContextManager[Subject]:
+    """The relay whose connections take every request the long way."""
+    return relay(folder, launcher=rates.WITHOUT_FAST_PATH)
 
 
 @contextlib.contextmanager
@@ -165,6 +164,7 @@ def relay_with_backlog(folder: Path) -> Iterator[Subject]:
 CONTENDERS = (
     Contender("base", base),
     Contender("relay", relay),
+    Contender("long way", relay_without_fast_path),
     Contender("hanging", relay_to_nobody),
     Contender("judged", relay_with_log),
     Contender("judging", relay_with_backlog),
@@ -177,7 +177,7 @@ def press(subject: Subject, arguments: tuple[str, ...], seconds: float) -> dict[
     Processor time is what neighbours disturb least: where the other figures scatter, it still tells.
     """
     command = [sys.executable, "-m", "tests.bench.load", "--port", str(subject.port)]
-    before = spent_s(subject.process)
+    before = rates.spent_s(subject.process, *subject.process.children(recursive=True))
     done = subprocess.run(
         [*command, "--seconds", str(seconds), *arguments],
         cwd=ROOT,
@@ -186,17 +186,12 @@ def press(subject: Subject, arguments: tuple[str, ...], seconds: float) -> dict[
         check=True,
     )
     figures: dict[str, float] = json.loads(done.stdout)
-    figures["cpu_us"] = 1e6 * (spent_s(subject.process) - before) / max(1, figures["answered"])
+    spent = rates.spent_s(subject.process, *subject.process.children(recursive=True)) - before
+    figures["cpu_us"] = 1e6 * spent / max(1, figures["answered"])
     subject.answered += int(figures["answered"])
     if figures["other"]:
         print(f"{int(figures['other'])} answers that were not 200")
     return figures
-
-
-def spent_s(process: psutil.Process) -> float:
-    """Processor seconds of a process and those that it has started and that still run."""
-    times = [one.cpu_times() for one in (process, *process.children(recursive=True))]
-    return float(sum(one.user + one.system for one in times))
 
 
 def version_wall_ms(folder: Path) -> float:
@@ -294,12 +289,20 @@ def main() -> None:
         action="store_true",
         help="export and import of 100,000 captures instead: some two minutes",
     )
+    parser.add_argument(
+        "--rates", action="store_true", help="processor time per request at fixed rates instead"
+    )
     given = parser.parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix="bench-", dir=given.folder))
-    if given.tui or given.archive:
+    if given.tui or given.archive or given.rates:
         try:
-            of = archive.measure(scratch / "archive") if given.archive else screen.measure(scratch / "screen")
+            if given.rates:
+                of = rates.measure(scratch / "rates", given.rounds, 2 * given.seconds)
+            elif given.archive:
+                of = archive.measure(scratch / "archive")
+            else:
+                of = screen.measure(scratch / "screen")
             for line in of:
                 print(line, flush=True)
         finally:

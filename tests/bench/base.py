@@ -10,9 +10,31 @@ from __future__ import annotations
 import asyncio
 import signal
 import ssl
+import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
+import psutil
 from aiohttp import web
+
+from tests.support.program import ROOT, ready
+
+
+@contextmanager
+def running_base(folder: Path) -> Iterator[tuple[int, psutil.Process]]:
+    """Its port and its process."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / "stdout", "wb") as out, open(folder / "stderr", "wb") as err:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.bench.base"], cwd=ROOT, stdout=out, stderr=err
+        )
+    try:
+        yield ready(process, folder), psutil.Process(process.pid)
+    finally:
+        process.terminate()
+        process.wait(10)
 
 
 async def answer(request: web.Request) -> web.Response:

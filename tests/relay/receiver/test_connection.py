@@ -22,6 +22,8 @@ from tests.support.receiving import (
 )
 from tests.support.waiting import until
 
+pytestmark = pytest.mark.usefixtures("either_way")
+
 Run = Callable[[Coroutine[Any, Any, None]], None]
 
 BROKEN = b"POST / HTTP/1.1\r\nHost: r\r\nContent-Length: x\r\n\r\n"

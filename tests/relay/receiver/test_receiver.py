@@ -23,6 +23,8 @@ from tests.support.receiving import (
 )
 from tests.support.waiting import until
 
+pytestmark = pytest.mark.usefixtures("either_way")
+
 EVENT = (
     b'{"type":"payment.updated","payload":{"id":"p","customer_id":"c-1","amount":100.00},'
     b'"message":"A payment object has been updated.","timestamp":"2026-03-04T05:06:07.089123Z",'
