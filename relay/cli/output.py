@@ -133,6 +133,7 @@ class Columns:
         """
         self._reader = reader
         self._id_width = len(str(reader.newest_id()))
+        self._position_width = 5 if reader.has_positions() else 0
         self._today = today.date()
         self._dated = False
         """Whether a line had a date; all later ones then have one too, to keep the columns aligned."""
@@ -147,6 +148,7 @@ class Columns:
         self._dated = local(first.received_at).date() != self._today
         cells = [
             "id".rjust(self._id_width),
+            *self._position("pos"),
             "time".ljust(23 if self._dated else 12),
             "event".ljust(self._what_width),
             "signature",
@@ -165,6 +167,7 @@ class Columns:
             called = called[: self._what_width - 1] + "…"
         cells = [
             str(capture.id).rjust(self._id_width),
+            *self._position("" if capture.position is None else str(capture.position)),
             f"{date}{at:%H:%M:%S}.{at.microsecond // 1000:03}",
             called.ljust(self._what_width),
             capture.signature.ljust(9),
@@ -174,6 +177,10 @@ class Columns:
             ", ".join(_remarks(capture, other_bytes=has_other_bytes(self._reader, capture))),
         ]
         return self._cut("  ".join(cells).rstrip())
+
+    def _position(self, text: str) -> list[str]:
+        """The cell of the position in the team's log, where any capture has one."""
+        return [text.rjust(self._position_width)] if self._position_width else []
 
     def _cut(self, line: str) -> str:
         return line if self._width is None or len(line) <= self._width else line[: self._width - 1] + "…"

@@ -160,6 +160,8 @@ def _facts(capture: Capture) -> Iterator[tuple[str, str]]:
     if capture.app_token is not None:
         yield "app token", str(capture.app_token)
     yield "origin", visible(str(capture.origin) + (f" from {capture.source.words}" if capture.source else ""))
+    if capture.position is not None:
+        yield "position", f"{capture.position} in the team's log"
     if capture.repeat_of is not None:
         yield "repeat of", str(capture.repeat_of)
     judgement = judge(capture.body, encoding_of(capture.headers))

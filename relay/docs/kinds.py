@@ -20,8 +20,8 @@ KINDS: Mapping[str, Kind] = {
     "capture": Kind(
         "as above: `id` `received_at` `method` `target` `http_version` `headers` `body` "
         "`body_base64?` `body_unpacked?` `body_unpacked_base64?` `body_coding?` `body_notes?` "
-        "`size_bytes` `body_sha256` `client` `tls` `answer` `origin` `source` `event` `signature` "
-        "`signed_by` `app_token` `sender` `repeat_of` `shape` `undocumented` `starred` `note` "
+        "`size_bytes` `body_sha256` `client` `tls` `answer` `origin` `source` `position` `event` "
+        "`signature` `signed_by` `app_token` `sender` `repeat_of` `shape` `undocumented` `starred` `note` "
         "`deliveries`",
         "`list`, `show`, `tail`, `wait`, `listen`, `export`",
     ),

@@ -59,7 +59,7 @@ async def delete_older(writer: Writer, before: int) -> int:
         StoreUnavailable: nothing can be written; captures removed until then stay removed.
     """
     last = await writer.write(partial(changes.last_before, received_at=before), within_s=SLICE_WITHIN_S)
-    gone = await _delete(writer, [(1, last)], starred_too=False)
+    gone = await _delete(writer, [(1, last)], starred_too=False, before=before)
     if gone:
         await _empty_wal(writer)
     return gone
@@ -116,13 +116,17 @@ async def _change(writer: Writer, work: Callable[[sqlite3.Connection], int]) -> 
         raise RelayError(f"nothing was changed: {trouble.detail}", word=trouble.reason) from trouble
 
 
-async def _delete(writer: Writer, ranges: Sequence[Range], *, starred_too: bool) -> int:
+async def _delete(
+    writer: Writer, ranges: Sequence[Range], *, starred_too: bool, before: int | None = None
+) -> int:
     await writer.settled(within_s=SLICE_WITHIN_S)
     gone = 0
     for first, last in ranges:
         following: int | None = first
         while following is not None:
-            act = partial(changes.delete_slice, first=following, last=last, starred_too=starred_too)
+            act = partial(
+                changes.delete_slice, first=following, last=last, starred_too=starred_too, before=before
+            )
             count, following = await writer.write(act, within_s=SLICE_WITHIN_S)
             gone += count
     return gone

@@ -1,4 +1,4 @@
-"""The operator on a capture's id: single ids and ranges of them."""
+"""The operators on a capture's numbers, its id and its position: single ones and ranges."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from bisect import bisect_right
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Self
+from typing import ClassVar, Self
 
 from relay.filters.tree import Leaf, Written
 from relay.models import Capture
@@ -18,14 +18,17 @@ _RANGE = re.compile(r"(\d{1,18})?(?:(\.\.)(\d{1,18})?)?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class Numbered(Leaf):
-    code = "capture"
-    example = "capture:3,7..9"
-    help = "ids of captures, as the list shows them"
+class OfNumber(Leaf):
+    """A number of a capture is one of these."""
+
     late = True  # The database numbers a capture when it stores it.
 
+    what: ClassVar[str]
+    kind: ClassVar[str]
+    """What the numbers are, in a message."""
+
     ranges: tuple[tuple[int, int], ...]
-    """First and last ids, ascending and apart."""
+    """First and last numbers, ascending and apart."""
 
     @classmethod
     def read(cls, value: Written, now: datetime) -> Self:
@@ -33,7 +36,7 @@ class Numbered(Leaf):
         for word in value.text.split(","):
             found = _RANGE.fullmatch(word)
             if found is None or not (found[1] or found[3]):
-                raise ValueError(f'"{word}" is not an id or a range of ids; use 3, 7..9 or 3,7..9')
+                raise ValueError(f'"{word}" is not {cls.kind}; use 3, 7..9 or 3,7..9')
             first, dots, last = found.groups()
             low, high = int(first or 0), int(last or (LAST_ID if dots else first))
             if high < low:
@@ -42,15 +45,36 @@ class Numbered(Leaf):
         return cls(_merged(ranges))
 
     def holds(self, number: int) -> bool:
-        """Whether an id is one of these."""
+        """Whether a number is one of these."""
         at = bisect_right(self.ranges, number, key=lambda each: each[0]) - 1
         return at >= 0 and number <= self.ranges[at][1]
+
+    def __str__(self) -> str:
+        return f"{self.what} {', '.join(map(_written, self.ranges))}"
+
+
+@dataclass(frozen=True, slots=True)
+class Numbered(OfNumber):
+    code = "capture"
+    example = "capture:3,7..9"
+    help = "ids of captures, as the list shows them"
+    what = "it is capture"
+    kind = "an id or a range of ids"
 
     def matches(self, capture: Capture) -> bool:
         return self.holds(capture.id)
 
-    def __str__(self) -> str:
-        return f"it is capture {', '.join(map(_written, self.ranges))}"
+
+@dataclass(frozen=True, slots=True)
+class Positioned(OfNumber):
+    code = "pos"
+    example = "pos:4711"
+    help = "positions in the team's log, which are the same for everybody"
+    what = "its position is"
+    kind = "a position or a range of positions"
+
+    def matches(self, capture: Capture) -> bool:
+        return capture.position is not None and self.holds(capture.position)
 
 
 def _written(ids: tuple[int, int]) -> str:

@@ -28,13 +28,14 @@ from relay.filters.columns import (
 )
 from relay.filters.content import Body, BodyField, Header, LeanId, Word
 from relay.filters.deliveries import Judged, State, Status
-from relay.filters.ids import Numbered
+from relay.filters.ids import Numbered, Positioned
 from relay.filters.tls import TlsSubject, TlsVerdict
 from relay.filters.tree import Leaf
 
 OPERATORS: tuple[type[Leaf], ...] = (
     Word,
     Numbered,
+    Positioned,
     Type,
     EventId,
     Customer,

@@ -120,6 +120,8 @@ class Capture:
     origin: Origin = Origin.RECEIVED
     source: Source | None = None
     """Where it came from, if it was not received here."""
+    position: int | None = None
+    """Its number in the team's log; None if it did not come from there."""
     event: Event | None = None
     """None if the body is not a JSON object or has none of the envelope's fields."""
     signature: Signature = Signature.UNCHECKED
@@ -168,6 +170,7 @@ class Capture:
                 "answer": self.answer.as_json(),
                 "origin": self.origin,
                 "source": self.source.as_json() if self.source else None,
+                "position": self.position,
                 "event": self.event.as_json() if self.event else None,
                 "signature": self.signature,
                 "signed_by": self.signed_by,
@@ -214,6 +217,8 @@ class CaptureRow:
     """Aware, UTC: the timestamp of the event itself."""
     customer_id: str | None = None
     undocumented: bool | None = None
+    """As a capture's."""
+    position: int | None = None
     """As a capture's."""
     summary: tuple[str, ...] = ()
     """The telling values of its event; empty where they were not asked for."""

@@ -22,6 +22,7 @@ from relay.lean.envelope import read_event
 from relay.lean.signature import Verifier
 from relay.models import Answer, Capture, Comparison, Event, Origin, Signature, from_micros
 from relay.store.columns import Row
+from relay.store.rows import headers as headers_of
 
 LEAN_SIGNATURE = istr("lean-signature")
 LEAN_APP_TOKEN = istr("lean-app-token")
@@ -69,12 +70,7 @@ class Intake:
             return Peer("", "", None, tls)
         host, port = str(peername[0]), peername[1]
         name = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-        if not self._senders:
-            return Peer(host, name, None, tls)
-        address = ip_address(host.partition("%")[0])
-        mapped = getattr(address, "ipv4_mapped", None)
-        listed = any((mapped or address) in network for network in self._senders)
-        return Peer(host, name, Comparison.MATCH if listed else Comparison.MISMATCH, tls)
+        return Peer(host, name, self._compare_sender(host), tls)
 
     def row(self, message: RawRequestMessage, received_at: int, version: str, peer: Peer, body: bytes) -> Row:
         """The row of a request, with the usual response.
@@ -84,44 +80,131 @@ class Intake:
             version: `1.0` or `1.1`.
         """
         headers = message.headers
-        signature, signed_by = self._verify(
-            [value.encode("utf-8", "surrogateescape") for value in headers.getall(LEAN_SIGNATURE, ())], body
-        )
-        event = read_event(body)
-        event_type, event_id, event_at, customer_id = event if event is not None else (None, None, None, None)
-        token: Comparison | None = None
-        if self._app_token is not None and LEAN_APP_TOKEN in headers:
-            token = self._compare_token(headers[LEAN_APP_TOKEN])
-        # By position: twenty names would cost 0.8 us per request.
-        return Row(
+        token = headers.get(LEAN_APP_TOKEN) if self._app_token is not None else None
+        return self._judged(
             received_at,
             message.method,
             message.path,
             version,
-            peer.name,
-            peer.tls,
+            peer,
             200,
             None,
             FROM_US if SAMPLE in headers else FROM_OUTSIDE,
-            event_type,
-            event_id,
-            event_at,
-            customer_id,
-            plain(signature),
-            signed_by,
-            token,
-            peer.sender,
-            sha256(body).hexdigest(),
+            [value.encode("utf-8", "surrogateescape") for value in headers.getall(LEAN_SIGNATURE, ())],
+            None if token is None else token.encode("utf-8", "surrogateescape"),
             _encode(
                 [(name.decode("latin-1"), value.decode("latin-1")) for name, value in message.raw_headers]
             ).decode(),
             body,
         )
 
-    def _compare_token(self, value: str) -> Comparison:
+    def copy(
+        self,
+        received_at: int,
+        method: str,
+        target: str,
+        version: str,
+        client: str,
+        tls: str | None,
+        answer: int,
+        answer_reason: str | None,
+        origin: str,
+        headers: str,
+        body: bytes,
+    ) -> Row:
+        """The row of a request that another relay took and answered; checked with the settings here.
+
+        Args:
+            client: address and port, as the other relay saw them; `tls` and `origin` likewise.
+            headers: JSON array of pairs.
+        """
+        method, target, version, client, origin, headers = map(
+            _storable, (method, target, version, client, origin, headers)
+        )
+        host = client.rpartition(":")[0].strip("[]")
+        signatures: list[bytes] = []
+        token = None
+        for name, value in headers_of(headers):
+            if name.lower() == LEAN_SIGNATURE:
+                signatures.append(value.encode("latin-1", "replace"))
+            elif token is None and self._app_token is not None and name.lower() == LEAN_APP_TOKEN:
+                token = value.encode("latin-1", "replace")
+        return self._judged(
+            received_at,
+            method,
+            target,
+            version,
+            Peer(host, client, self._compare_sender(host) if host else None, tls and _storable(tls)),
+            answer,
+            answer_reason and _storable(answer_reason),
+            origin,
+            signatures,
+            token,
+            headers,
+            body,
+        )
+
+    # By position, here and in what calls it: twenty names would cost 0.8 us per request.
+    def _judged(
+        self,
+        received_at: int,
+        method: str,
+        target: str,
+        version: str,
+        peer: Peer,
+        answer: int,
+        answer_reason: str | None,
+        origin: str,
+        signatures: list[bytes],
+        token: bytes | None,
+        headers: str,
+        body: bytes,
+    ) -> Row:
+        signature, signed_by = self._verify(signatures, body)
+        event = read_event(body)
+        event_type, event_id, event_at, customer_id = event if event is not None else (None, None, None, None)
+        return Row(
+            received_at,
+            method,
+            target,
+            version,
+            peer.name,
+            peer.tls,
+            answer,
+            answer_reason,
+            origin,
+            event_type,
+            event_id,
+            event_at,
+            customer_id,
+            plain(signature),
+            signed_by,
+            None if token is None else self._compare_token(token),
+            peer.sender,
+            sha256(body).hexdigest(),
+            headers,
+            body,
+        )
+
+    def _compare_sender(self, host: str) -> Comparison | None:
+        if not self._senders:
+            return None
+        try:
+            address = ip_address(host.partition("%")[0])
+        except ValueError:  # another relay's word for it
+            return Comparison.MISMATCH
+        mapped = getattr(address, "ipv4_mapped", None)
+        listed = any((mapped or address) in network for network in self._senders)
+        return Comparison.MATCH if listed else Comparison.MISMATCH
+
+    def _compare_token(self, given: bytes) -> Comparison:
         assert self._app_token is not None
-        given = value.encode("utf-8", "surrogateescape")
         return Comparison.MATCH if compare_digest(given, self._app_token) else Comparison.MISMATCH
+
+
+def _storable(text: str) -> str:
+    """Text from elsewhere without lone surrogates, which SQLite's TEXT cannot hold."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def with_answer(row: Row, status: int, reason: str | None) -> Row:

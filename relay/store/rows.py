@@ -64,6 +64,7 @@ CAPTURE_COLUMNS = ", ".join(
         "headers",
         "body",
         "source",
+        "position",
     )
 )
 
@@ -124,8 +125,9 @@ def capture(row: Row, deliveries: tuple[Delivery, ...] = ()) -> Capture:
         headers=headers(row[22]),
         body=row[23],
         source=None if row[24] is None else source(row[24]),
-        starred=bool(row[25]),
-        note=row[26],
+        position=row[25],
+        starred=bool(row[26]),
+        note=row[27],
         deliveries=deliveries,
     )
 

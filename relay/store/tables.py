@@ -199,5 +199,9 @@ STEPS: Mapping[str, tuple[str, ...]] = {
         BASELINES,
         "CREATE INDEX baselines_attempt ON baselines (attempt_id)",
     ),
+    # One capture has a position at most: what was followed before is not stored twice.
+    "m0008_positions": (
+        "CREATE UNIQUE INDEX captures_position ON captures (position) WHERE position IS NOT NULL",
+    ),
 }
 """Every migration that this version knows, in order."""

@@ -125,6 +125,7 @@ def insert(connection: sqlite3.Connection, capture: Capture) -> None:
         "body": capture.body,
         "plain": int(is_plain(capture.target, headers, capture.body)),
         "source": None if capture.source is None else json.dumps({"digest": "", **capture.source.as_json()}),
+        "position": capture.position,
     }
     _insert(connection, "captures", row)
     if capture.starred or capture.note is not None:

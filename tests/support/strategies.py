@@ -181,6 +181,7 @@ def captures(draw: st.DrawFn) -> Capture:
         sender=draw(st.none() | st.sampled_from(Comparison)),
         repeat_of=draw(st.sampled_from((None, 1))),
         shape=draw(st.none() | st.sampled_from(Shape)),
+        position=draw(st.none() | st.integers(1, 9)),
         starred=draw(st.booleans()),
         note=draw(maybe_text.map(lambda value: None if value is None or "\0" in value else value)),
         deliveries=tuple(draw(st.lists(deliveries, max_size=2))),
@@ -233,9 +234,10 @@ words = st.one_of(
     .filter(lambda w: "1e" not in w or w[0] == "b"),
     st.tuples(st.sampled_from(("status", "answer")), statuses).map(":".join),
     st.sampled_from(Signature).map(lambda word: f"sig:{word}"),
-    st.lists(st.sampled_from(("1", "2", "3", "0..1", "2..", "..1", "5..9")), min_size=1, max_size=3).map(
-        lambda ids: f"capture:{','.join(ids)}"
-    ),
+    st.tuples(
+        st.sampled_from(("capture", "pos")),
+        st.lists(st.sampled_from(("1", "2", "3", "0..1", "2..", "..1", "5..9")), min_size=1, max_size=3),
+    ).map(lambda p: f"{p[0]}:{','.join(p[1])}"),
     st.sampled_from(Shape).map(lambda word: f"shape:{word}"),
     st.sampled_from(Origin).map(lambda word: f"origin:{word}"),
     st.sampled_from(Comparison).map(lambda word: f"token:{word}"),

@@ -101,6 +101,8 @@ def _facts(capture: Capture) -> Iterator[Block]:
         yield Note("The body is not a JSON object with Lean's envelope.", "warn")
     yield Fact("request", f"{visible(capture.method)} {latin1_shown(capture.target)}")
     yield Fact("received", format_time(capture.received_at))
+    if capture.position is not None:
+        yield Fact("position", f"{capture.position} in the team's log: pos:{capture.position}")
     if capture.source is not None:
         how = "fetched" if capture.origin is Origin.EVENTS_API else "imported"
         yield Fact(f"{how} from", visible(capture.source.words))

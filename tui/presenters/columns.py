@@ -75,7 +75,12 @@ def chosen(names: Iterable[str]) -> tuple[str, ...]:
 
 @lru_cache(maxsize=128)
 def layout(
-    width: int, id_digits: int, names: tuple[str, ...] = (), hidden: frozenset[str] = frozenset()
+    width: int,
+    id_digits: int,
+    names: tuple[str, ...] = (),
+    hidden: frozenset[str] = frozenset(),
+    *,
+    team: bool = False,
 ) -> Layout:
     """The columns that fit a width.
 
@@ -84,11 +89,13 @@ def layout(
         id_digits: digits of the largest id.
         names: a choice; empty for the defaults.
         hidden: columns to leave out of any choice.
+        team: whether there are captures of a team, whose positions the defaults show.
     """
     roomy = width >= ROOMY
     gap = 2 if roomy else 1
     choice = chosen(names)
-    wanted = [column for column in COLUMNS if column.name in (choice or USUAL) and column.name not in hidden]
+    shown = choice or (*USUAL, *(("position",) if team else ()))
+    wanted = [column for column in COLUMNS if column.name in shown and column.name not in hidden]
     tried = [column for column in wanted if choice or roomy or not column.only_roomy]
     cells: dict[str, int] = {}
     left = width - EDGE + gap
@@ -176,6 +183,11 @@ def outcome(listed: CaptureRow) -> Piece:
 
 def _id(listed: CaptureRow, width: int, today: date) -> list[Piece]:
     return [(fit(str(listed.id).rjust(width), width), "dim")]
+
+
+def _position(listed: CaptureRow, width: int, today: date) -> list[Piece]:
+    text = "" if listed.position is None else str(listed.position)
+    return [(fit(text.rjust(width), width), "dim")]
 
 
 def _time(listed: CaptureRow, width: int, today: date) -> list[Piece]:
@@ -303,6 +315,8 @@ def _signs(listed: CaptureRow, *, roomy: bool) -> Iterator[Piece]:
 COLUMNS: tuple[Column, ...] = (
     Column(name="id", head="id", about="The id of the capture, for commands.", narrow=4, roomy=4, rank=2,
            cell=_id, usual=True, to_right=True),
+    Column(name="position", head="pos", about="The position in the team's log, the same for everybody.",
+           narrow=5, roomy=6, rank=6, cell=_position, to_right=True),
     Column(name="time", head="time", about="Time received; the date if not today.", narrow=8, roomy=12,
            rank=1, cell=_time, usual=True),
     Column(name="date", head="day and time", about="Date and time received.", narrow=19, roomy=23, rank=11,

@@ -55,6 +55,8 @@ class CaptureList(CursorList, can_focus=True):
         self._columns: tuple[str, ...] = ()
         """Names of the chosen columns; empty for the defaults."""
         self._summaries = True
+        self._has_positions = False
+        """Whether a capture of a team was seen."""
         """Whether the summary may be shown."""
         self._known: dict[int, CaptureRow | None] = {}
         self._strips: dict[tuple[int, bool, bool], Strip] = {}
@@ -98,8 +100,8 @@ class CaptureList(CursorList, can_focus=True):
             found = self._fetch((number,), summaries=self._has_summaries())
             if found is None:
                 return None
-            self._known[number] = found.get(number)
-        return self._known[number]
+            self._remember_rows({number: found.get(number)})
+        return self._known.get(number)
 
     @property
     def chosen_columns(self) -> tuple[str, ...]:
@@ -134,7 +136,9 @@ class CaptureList(CursorList, can_focus=True):
         """The current layout of the columns."""
         width = self.scrollable_content_region.width or self.screen.size.width - 3
         hidden = frozenset() if self._summaries else frozenset({"summary"})
-        return columns.layout(width, len(str(self.listing.newest)), self._columns, hidden)
+        return columns.layout(
+            width, len(str(self.listing.newest)), self._columns, hidden, team=self._has_positions
+        )
 
     def notify_style_update(self) -> None:
         super().notify_style_update()
@@ -217,7 +221,13 @@ class CaptureList(CursorList, can_focus=True):
         if len(self._known) > 50 * height:
             self._known.clear()
             self._strips.clear()
-        self._known |= {number: found.get(number) for number in missing}
+        self._remember_rows({number: found.get(number) for number in missing})
+
+    def _remember_rows(self, found: Mapping[int, CaptureRow | None]) -> None:
+        self._known |= found
+        if not self._has_positions and any(row and row.position is not None for row in found.values()):
+            self._has_positions = True
+            self.choose_columns(self._columns)
 
     # -- moving --------------------------------------------------------------------------------
 

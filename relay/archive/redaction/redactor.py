@@ -80,6 +80,7 @@ class Redactor:
                 status=capture.answer.status, on_purpose=LEFT_OUT if capture.answer.on_purpose else None
             ),
             source=None,
+            position=None,
             event=None
             if event is None
             else Event(

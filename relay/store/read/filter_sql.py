@@ -152,6 +152,13 @@ class Condition:
                 low, high = self._bind(ranges[0][0]), self._bind(ranges[-1][1])
                 within = f"captures.id BETWEEN {low} AND {high}"
                 return within if len(ranges) == 1 else f"{within} AND {self._call(leaf.holds, 'captures.id')}"
+            case ids.Positioned(ranges):
+                low, high = self._bind(ranges[0][0]), self._bind(ranges[-1][1])
+                # Not from the captures: there it stands behind the body.
+                which = f"SELECT id FROM captures WHERE position BETWEEN {low} AND {high}"
+                if len(ranges) > 1:
+                    which += f" AND {self._call(leaf.holds, 'position')}"
+                return f"captures.id IN ({which})"
             case columns.Size(span):
                 return self._span("length(body)", span)
             case columns.Answered(span):
@@ -295,7 +302,7 @@ IS: dict[str, Sql] = {
 }
 
 _PYTHON = (
-    ids.Numbered,
+    ids.OfNumber,
     columns.Path,
     columns.Client,
     tls.OfTls,

@@ -24,7 +24,8 @@ IDS_IN_A_STEP = 100_000
 _COLUMNS = """captures.id, captures.received_at, captures.method, captures.target, captures.event_type,
     captures.signature, captures.shape, captures.repeat_of, captures.origin, captures.answer,
     captures.answer_reason IS NOT NULL, length(captures.body), notes.starred, substr(notes.text, 1, 4096),
-    captures.client, captures.signed_by, captures.event_id, captures.event_at, captures.customer_id"""
+    captures.client, captures.signed_by, captures.event_id, captures.event_at, captures.customer_id,
+    captures.position"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +124,7 @@ def _row(row: rows.Row, said: tuple[str, ...], deliveries: tuple[Delivery, ...])
         event_id=row[16],
         event_at=None if row[17] is None else rows.time(row[17]),
         customer_id=row[18],
+        position=row[19],
         undocumented=undocumented(row[4]),
         summary=said,
         deliveries=deliveries,

@@ -137,9 +137,9 @@ class Reader:
     def removable(self, before: datetime) -> int:
         """Number of captures from before an aware datetime, without starred ones."""
         (found,) = self.rows(
-            "SELECT count(*) FROM captures"
-            " WHERE id <= ? AND id NOT IN (SELECT capture_id FROM notes WHERE starred = 1)",
-            (self.last_before(before),),
+            "SELECT count(*) FROM captures WHERE id <= ? AND received_at < ?"
+            " AND id NOT IN (SELECT capture_id FROM notes WHERE starred = 1)",
+            (self.last_before(before), to_micros(before)),
         )
         return int(found[0])
 
@@ -282,6 +282,10 @@ class Reader:
     def has_deliveries(self) -> bool:
         """Whether any delivery was ever queued."""
         return bool(self.rows("SELECT EXISTS (SELECT 1 FROM deliveries)")[0][0])
+
+    def has_positions(self) -> bool:
+        """Whether any capture came through a team's log."""
+        return bool(self.rows("SELECT EXISTS (SELECT 1 FROM captures WHERE position IS NOT NULL)")[0][0])
 
     def newest_attempt_id(self) -> int:
         """Id of the last recorded attempt; 0 if there is none."""

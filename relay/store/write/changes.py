@@ -56,19 +56,30 @@ def save_signatures(connection: sqlite3.Connection, judged: Iterable[tuple[int, 
 
 
 def delete_slice(
-    connection: sqlite3.Connection, first: int, last: int, *, starred_too: bool
+    connection: sqlite3.Connection,
+    first: int,
+    last: int,
+    *,
+    starred_too: bool,
+    before: int | None = None,
 ) -> tuple[int, int | None]:
     """Remove captures of an id range and everything that belongs to them, up to the limit of a transaction.
+
+    Args:
+        before: only those received before this time (microseconds UTC): a team's captures come later than
+            they were received, so ids are not in the order of times.
 
     Returns:
         The number removed, and the id to continue from; None when the range is done.
     """
     keep = "" if starred_too else " AND id NOT IN (SELECT capture_id FROM notes WHERE starred = 1)"
+    if before is not None:
+        keep += " AND received_at < :before"
     ids = [
         number
         for (number,) in connection.execute(
-            f"SELECT id FROM captures WHERE id BETWEEN ? AND ?{keep} ORDER BY id LIMIT ?",
-            (first, last, DELETED_AT_ONCE),
+            f"SELECT id FROM captures WHERE id BETWEEN :first AND :last{keep} ORDER BY id LIMIT :most",
+            {"first": first, "last": last, "before": before, "most": DELETED_AT_ONCE},
         )
     ]
     numbers = [(number,) for number in ids]

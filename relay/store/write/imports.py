@@ -20,37 +20,11 @@ from relay.models.imports import (
     ImportedCapture,
     ImportedDelivery,
 )
-from relay.store.columns import event_key
+from relay.store.columns import COLUMNS, Row, event_key
 from relay.store.sources import backfill_mark, stored_as
-from relay.store.write.event_index import index_events
-from relay.text.prefilter import is_plain
+from relay.store.write.insertion import Insertion
 
 _encode = msgspec.json.Encoder().encode
-
-_CAPTURE = (
-    "received_at",
-    "origin",
-    "repeat_of",
-    "plain",
-    "method",
-    "target",
-    "http_version",
-    "client",
-    "tls",
-    "answer",
-    "answer_reason",
-    "event_type",
-    "event_id",
-    "event_at",
-    "customer_id",
-    "signature",
-    "signed_by",
-    "body_sha256",
-    "headers",
-    "body",
-    "source",
-)
-_INSERT = f"INSERT INTO captures ({', '.join(_CAPTURE)}) VALUES ({', '.join('?' * len(_CAPTURE))})"
 
 _ATTEMPT = (
     "delivery_id",
@@ -72,6 +46,10 @@ _ATTEMPT = (
     "sent_target",
 )
 _INSERT_ATTEMPT = f"INSERT INTO attempts ({', '.join(_ATTEMPT)}) VALUES ({', '.join('?' * len(_ATTEMPT))})"
+
+
+_SAME = tuple(name for name in COLUMNS if name in ImportedCapture.__struct_fields__)
+"""Columns that an import has from its file."""
 
 
 class StoredImport(NamedTuple):
@@ -104,26 +82,21 @@ def add(
     def execute(sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
         return connection.execute(sql, values).fetchall()
 
-    index_events(connection)
+    insertion = Insertion(connection)
     stored: list[StoredImport] = []
-    new: dict[str, int] = {}
     for each in captures:
-        key = event_key(each)
-        first = _first(connection, key, new)
         known = stored_as(execute, each)
         if known is None and origin == Origin.EVENTS_API:
-            known = first
-        if known is not None:
+            known = insertion.first(event_key(each))
+        if known is None:
+            number = insertion.add(_row(each, origin, received_at), source=each.source)
+            _insert_rest(connection, number, each, received_at)
+            stored.append(StoredImport(number, is_new=True))
+        else:
             stored.append(StoredImport(known, is_new=False))
-            continue
-        number = _insert(connection, each, origin, received_at, first)
-        if key is not None:
-            new.setdefault(key, number)
-        stored.append(StoredImport(number, is_new=True))
-    if any(each.is_new for each in stored):
-        index_events(connection)
-        if bundle is not None:
-            _keep_secret(connection, bundle)
+    insertion.end()
+    if bundle is not None and insertion.newest is not None:
+        _keep_secret(connection, bundle)
     return stored
 
 
@@ -145,26 +118,14 @@ def complete_window(
     )
 
 
-def _first(connection: sqlite3.Connection, key: str | None, new: dict[str, int]) -> int | None:
-    """The first capture of an event: all stored ones are indexed, but for those of this call."""
-    if key is None:
-        return None
-    row = connection.execute("SELECT min(capture_id) FROM events WHERE event_id = ?", (key,)).fetchone()
-    return new.get(key) if row[0] is None else int(row[0])
+def _row(capture: ImportedCapture, origin: str, received_at: int) -> Row:
+    known = {name: getattr(capture, name) for name in _SAME}
+    return Row(received_at=received_at, origin=origin, app_token=None, sender=None, **known)
 
 
-def _insert(
-    connection: sqlite3.Connection,
-    capture: ImportedCapture,
-    origin: str,
-    received_at: int,
-    repeat_of: int | None,
-) -> int:
-    plain = int(is_plain(capture.target, capture.headers, capture.body))
-    values: list[Any] = [received_at, origin, repeat_of, plain]
-    values += (getattr(capture, name) for name in _CAPTURE[4:])
-    number = connection.execute(_INSERT, values).lastrowid
-    assert number is not None
+def _insert_rest(
+    connection: sqlite3.Connection, number: int, capture: ImportedCapture, received_at: int
+) -> None:
     if capture.starred or capture.note is not None:
         connection.execute(
             "INSERT INTO notes (capture_id, starred, text) VALUES (?, ?, ?)",
@@ -172,7 +133,6 @@ def _insert(
         )
     for delivery in capture.deliveries:
         _insert_delivery(connection, number, delivery, received_at)
-    return number
 
 
 def _insert_delivery(

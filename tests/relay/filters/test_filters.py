@@ -96,6 +96,8 @@ def test_combining(text: str, expected: bool | None) -> None:
         ("capture:3,,4", 8, '"" is not an id'),
         ("capture:1234567890123456789", 8, "not an id"),
         ("capture:9..1", 8, "use 1..9"),
+        ("pos:x", 4, "not a position"),
+        ("pos:9..1", 4, "use 1..9"),
         ("sig:vaild", 4, 'did you mean "valid"'),
         ("is:x", 3, "repeat, starred"),
         ("since:soon", 6, "not a valid time"),
@@ -208,6 +210,9 @@ def test_facts() -> None:
     assert holds("answer:5xx answer:500", answer=Answer(status=500))
     assert holds("capture:7 capture:1,5..9 capture:7.. capture:..7,3", id=7)
     assert not holds("capture:1..6 OR capture:8.. OR capture:3,5,9", id=7)
+    assert holds("pos:4711 pos:1,4700..4800 pos:4711..", id=7, position=4711)
+    assert not holds("pos:..4710 OR pos:7 OR pos:4712..", id=7, position=4711)
+    assert not holds("pos:0..", id=7)
     assert holds("size:0 size:..1k", body=b"")
     sizes = "size:1k size:1KiB size:1024 size:>=1024 size:0.5k..1M size:1.024kB -size:>1k"
     assert holds(sizes, body=b"x" * 1024)
@@ -406,6 +411,7 @@ def test_on_arrival() -> None:
         "is:starred",
         "is:forwarded",
         "is:repeat",
+        "pos:4711",
     ):
         found = arrival_fault(parse(f"a OR -(b {text})", NOON))
         assert found is not None

@@ -170,6 +170,19 @@ def test_the_usual_columns() -> None:
     assert columns.chosen(columns.USUAL) == ()
 
 
+def test_positions_of_a_team() -> None:
+    """They are usual where there are any, and stay in 80 cells."""
+    names = [column.name for column, _ in columns.layout(78, 3, team=True).shown]
+    assert names[:3] == ["id", "position", "time"]
+    assert "4711" in "".join(
+        text
+        for text, _ in columns.row(
+            a_row(position=4711), columns.layout(78, 3, team=True), LOCAL.date(), marked=False
+        )
+    )
+    assert "position" in [column.name for column, _ in columns.layout(78, 3, ("position", "event")).shown]
+
+
 def test_a_choice_knows_no_others() -> None:
     """Names are taken in the order of the columns, each once; those of another version are left out."""
     assert columns.chosen(["client", "of-2031", "time", "client"]) == ("time", "client")

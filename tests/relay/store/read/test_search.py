@@ -59,6 +59,7 @@ def stored(log: sqlite3.Connection, captures: list[Capture]) -> list[Capture]:
         replace(
             capture,
             id=number,
+            position=capture.position and 2 * number + capture.position // 5,  # as no two have the same
             deliveries=tuple(replace(delivery, id=next(deliveries)) for delivery in capture.deliveries),
         )
         for number, capture in enumerate(captures, 1)
