@@ -50,6 +50,7 @@ THROUGH: dict[str, str] = {
     "relay/team/test_connect.py": "relay.team: errors",
     "relay/cli/test_output.py": "relay.cli: diff listing show tail",
     "relay/cli/test_kinds.py": "relay.cli: json_lines",
+    "relay/cli/test_web.py": "relay.cli: browser",
     "relay/cli/test_tui.py": "relay.cli: join_options; relay.cli.listen: child lifeline",
     "relay/cli/listen/test_command.py": "relay.cli.listen: detach options shutdown",
     "relay/cli/replay/test_command.py": (

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
+from textual import events
 from textual.actions import ActionParseResult
 from textual.app import App
 from textual.binding import Binding
@@ -23,6 +24,7 @@ from tui.main.screen import MainScreen
 from tui.palette import KeyCommands
 from tui.terminal_watch import watched
 from tui.theme import DARK, LIGHT, THEMES
+from tui.web import DRIVER
 
 SWITCH_S = 0.0005
 """How long a search in Python may hold the interpreter while a key waits. With Python's default of 5 ms
@@ -58,6 +60,9 @@ class RelayApp(App[None]):
             loop.add_signal_handler(number, self.exit)
         self.set_keymap(self.keys_in_force.wanted)
         self.push_screen(MainScreen(self._gateway))
+        if self.is_web:
+            # The driver begins as in a window that is not in front, whatever its page has said by then.
+            self.call_after_refresh(self.post_message, events.AppFocus())
 
     def exit(self, result: None = None, return_code: int = 0, message: Any = None) -> None:
         """Save the screen state for the next start, then exit."""
@@ -117,6 +122,13 @@ def keymap(settings: Settings) -> Keymap:
     return Keymap(settings.keys, settings.sources.get("keys", "keys"))
 
 
+def _page_size() -> tuple[int, int] | None:
+    """The first size of the page, columns and lines, where the screen is in a browser."""
+    if os.environ.get("TEXTUAL_DRIVER") != DRIVER:
+        return None
+    return int(os.environ.get("COLUMNS", 80)), int(os.environ.get("ROWS", 24))
+
+
 def run(
     settings: Settings, listener: Listener | None = None, reread: Callable[[], Settings] | None = None
 ) -> int:
@@ -132,13 +144,14 @@ def run(
         RelayError: the database cannot be read.
     """
     sys.setswitchinterval(SWITCH_S)
+    size = _page_size()
     for variable in ("COLUMNS", "LINES"):
         # Textual would take them for the size of the terminal, which can change.
         os.environ.pop(variable, None)
     with Gateway(settings, listener, reread) as gateway:
         app = RelayApp(gateway)
         with watched(app.leave_soon):
-            app.run()
+            app.run(size=size)
         if app._exception is not None:
             raise app._exception
         return app.return_code or 0

@@ -40,6 +40,7 @@ from relay.text.safe import visible_block
 COMMANDS: dict[str, str] = {
     "listen": "relay.cli.listen.command",
     "tui": "relay.cli.tui",
+    "web": "relay.cli.web",
     "list": "relay.cli.listing",
     "show": "relay.cli.show",
     "tail": "relay.cli.tail",
@@ -85,6 +86,7 @@ SUMMARIES: dict[str, dict[str, str]] = {
     },
     "Read": {
         "tui": "browse the database in the terminal, with or without an engine",
+        "web": "the same in a browser on this machine",
         "list": "list captures, the newest 50",
         "show": "show one capture: bytes, headers, curl",
         "tail": "print captures as they arrive",

@@ -34,6 +34,11 @@ class Invocation:
     config: Path | None = None
     json: bool = False
 
+    def options(self) -> list[str]:
+        """`--db` and `--config` as they were given, for another process in the same folder."""
+        given = (("--db", self.db), ("--config", self.config))
+        return [word for name, path in given if path is not None for word in (name, str(path))]
+
     def settings(self, **flags: Any) -> Settings:
         """The settings in force: flags (None: not given), environment, files, defaults.
 

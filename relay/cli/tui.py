@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
 from typing import Any
 
@@ -41,7 +42,9 @@ def tui_command(invocation: Invocation) -> int:
     """
     apart("a screen; `lean-relay list` and `lean-relay show` print JSON", "--json")
     settings = invocation.settings()
-    if not at_a_terminal():
+    from tui.web import DRIVER
+
+    if not at_a_terminal() and os.environ.get("TEXTUAL_DRIVER") != DRIVER:
         what = "a terminal that can draw, and TERM is dumb" if is_dumb() else "a terminal"
         raise UsageError(f"tui needs {what}; `lean-relay list` and `lean-relay show` do without")
     from tui.app import run

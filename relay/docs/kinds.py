@@ -38,6 +38,7 @@ KINDS: Mapping[str, Kind] = {
         "`show --attempts`, `replay`, `listen`, `export`",
     ),
     "ready": Kind("the first line of a listener: `url` `pid` `db`", "`listen`"),
+    "web": Kind("the page of the screen: `url` (works once) `pid` `db`", "`web`"),
     "error": Kind(
         "`word` (stable, as in the brackets on stderr; `usage` for wrong usage) `message` `exit`",
         "every command",

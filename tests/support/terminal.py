@@ -29,6 +29,11 @@ _SEQUENCE = re.compile(
 )
 
 
+def plain(written: bytes) -> str:
+    """What was written, without escape sequences."""
+    return _SEQUENCE.sub(b"", written).decode("utf-8", "replace")
+
+
 class Terminal:
     """A program at a pseudo-terminal."""
 
@@ -70,7 +75,7 @@ class Terminal:
 
     def plain(self) -> str:
         """What was written, without escape sequences."""
-        return _SEQUENCE.sub(b"", self.written).decode("utf-8", "replace")
+        return plain(self.written)
 
     def left_on(self) -> set[str]:
         """What of the terminal is not as it was before: its modes, and that it prints what is typed.

@@ -56,9 +56,10 @@ class Remembering(click.Command):
 
 def to_pass_on(ctx: click.Context, invocation: Invocation) -> list[str]:
     """Arguments for a `listen` in another process: those before the command, then its own."""
-    shared = [("--db", invocation.db), ("--config", invocation.config)]
-    before = [word for name, path in shared if path is not None for word in (name, str(path))]
-    return [*before, *(word for word in ctx.meta["written"] if word not in ("--detach", "--json"))]
+    return [
+        *invocation.options(),
+        *(word for word in ctx.meta["written"] if word not in ("--detach", "--json")),
+    ]
 
 
 def check_in_force(settings: Settings) -> None:

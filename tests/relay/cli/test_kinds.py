@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +18,10 @@ from tests.support.backends import backend, free_port, replies
 from tests.support.lean_api import lean_api
 from tests.support.postgres import Postgres, programs
 from tests.support.program import (
+    RELAY,
     ROOT,
+    Process,
+    environment,
     exchange,
     lean_relay_here,
     running,
@@ -156,9 +161,22 @@ def printed(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReq
                 (working_folder(folder) / "bad.ndjson").write_text('{"kind": "nonsense"}\n')
             if line == "config init":
                 (working_folder(folder) / "lean-relay.toml").write_text("insecure = true\n")
+        note("web", line_of_web(folder, relay.db))
         note("stop", lean_relay_here(folder, "stop", "--db", str(relay.db), "--json").stdout)
     note("listen", (folder / "stdout").read_text())
     return found
+
+
+def line_of_web(folder: Path, db: Path) -> str:
+    """The one line of `web`, which goes on until it is told to end."""
+    command = [sys.executable, *RELAY, "web", "--no-open", "--json", "--db", str(db)]
+    with Process[str](
+        command, cwd=working_folder(folder), env=environment(folder), stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        process.terminate()
+    return line
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,30 @@
+"""Libraries that only one command or option needs, and that are not installed with the program."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from importlib import metadata
+from importlib.util import find_spec
+
+from relay.cli.context import PROGRAM
+from relay.errors import UsageError
+
+
+def require_extra(extra: str, module: str, what: str) -> None:
+    """Refuse what needs the libraries of an extra, unless they are there.
+
+    Args:
+        extra: its name in pyproject.toml.
+        module: what the library is imported as.
+        what: needs it, for the message: `web`.
+
+    Raises:
+        UsageError: with the command that installs it for this interpreter.
+    """
+    if find_spec(module) is not None:
+        return
+    found = (each.partition(";") for each in metadata.requires(PROGRAM) or ())
+    needed = [wanted.strip() for wanted, _, when in found if f'extra == "{extra}"' in when.replace("'", '"')]
+    install = shlex.join([sys.executable, "-m", "pip", "install", *needed])
+    raise UsageError(f"{what} needs a library that is not installed; run {install}")
