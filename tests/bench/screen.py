@@ -174,7 +174,7 @@ def filter_ms(see: Terminal, filter: str, wanted: bytes) -> float:
     """Milliseconds from Enter behind a filter to its first page, or its end; it is taken away again."""
     taken = apply(see, filter, wanted)
     see.press("\x1b")
-    quiet(see)
+    quiet(see, 0.5)  # A key that follows Escape at once would make another key of both.
     return taken
 
 
