@@ -6,6 +6,7 @@ import shutil
 import sys
 
 import click
+from click.shell_completion import CompletionItem
 
 from relay.cli.context import Invocation, at_a_terminal, shared_options
 from relay.docs.pages import TOPICS, page
@@ -15,8 +16,17 @@ MOST_COLUMNS = 100
 """Width limit of lines, for reading."""
 
 
+def _topics(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    group = ctx.find_root().command
+    assert isinstance(group, click.Group)
+    commands = [name for name in group.list_commands(ctx) if name not in TOPICS]
+    items = [CompletionItem(name, help=summary) for name, summary in TOPICS.items()]
+    items += [CompletionItem(name) for name in commands]
+    return [item for item in items if item.value.startswith(incomplete)]
+
+
 @click.command("help")
-@click.argument("topic", metavar="[TOPIC/COMMAND]", required=False)
+@click.argument("topic", metavar="[TOPIC/COMMAND]", required=False, shell_complete=_topics)
 @shared_options
 @click.pass_context
 def help_command(ctx: click.Context, topic: str | None) -> None:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import click
+from click.shell_completion import CompletionItem
 
 from relay.cli.context import Invocation, run_async, shared_options
 from relay.cli.json_lines import print_json
@@ -24,7 +25,7 @@ from relay.control.lock import holder
 from relay.control.messages import StatusRequest
 from relay.engine import access
 from relay.errors import Exit, UsageError
-from relay.rehearsal.choices import MOST_ROUNDS, Choices, split
+from relay.rehearsal.choices import EVERY, MOST_ROUNDS, Choices, split
 from relay.rehearsal.conductor import INTERRUPTED, new_seed, rehearse
 from relay.rehearsal.junit import junit
 from relay.rehearsal.preparation import Prepared, prepare
@@ -48,8 +49,12 @@ MARKS = {
 }
 
 
+def _checks(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    return [CompletionItem(name) for name in (*CheckName, EVERY) if name.startswith(incomplete)]
+
+
 @click.command("rehearse", cls=FilterCommand)
-@click.argument("words", nargs=-1, metavar="CHECK... [SELECTION]")
+@click.argument("words", nargs=-1, metavar="CHECK... [SELECTION]", shell_complete=_checks)
 @click.option("--to", metavar="TARGET", help="The backend; default the relay's one target.")
 @click.option(
     "--probe",

@@ -145,7 +145,8 @@ def _facts(capture: Capture) -> Iterator[tuple[str, str]]:
         Comparison.MATCH: ", a sender of Lean's",
         Comparison.MISMATCH: ", not one of Lean's senders",
     }
-    yield "from", visible(capture.client) + senders[capture.sender]
+    if capture.client:
+        yield "from", visible(capture.client) + senders[capture.sender]
     if capture.tls is not None:
         yield from tls_facts.rows(capture.tls)
     event = capture.event

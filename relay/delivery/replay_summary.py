@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from relay.control.messages import ReplayStatus
 from relay.text.safe import visible
+from relay.text.units import format_deliveries
 
 
 def summary(replay: ReplayStatus) -> str:
@@ -15,7 +16,7 @@ def summary(replay: ReplayStatus) -> str:
         words.append(f"{replay.skipped} that no target takes")
     if replay.left:
         words.append(f"{replay.left} left")
-    return f"{replay.total} deliveries in {replay.elapsed_s:.1f} s: {', '.join(words)}"
+    return f"{format_deliveries(replay.total)} in {replay.elapsed_s:.1f} s: {', '.join(words)}"
 
 
 def started_by(replay: ReplayStatus) -> str:

@@ -10,7 +10,8 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from relay.models import RefusalEntry
+from relay.models import Origin, RefusalEntry
+from relay.models.imports import BUNDLE
 from relay.store.columns import EVENT_KEY
 
 DELETED_AT_ONCE = 200
@@ -83,6 +84,10 @@ def delete_slice(
         )
     ]
     numbers = [(number,) for number in ids]
+    may_end_bundle = any(
+        connection.execute("SELECT 1 FROM captures WHERE id = ? AND source IS NOT NULL", number).fetchone()
+        for number in numbers
+    )
     connection.executemany(
         "DELETE FROM events"
         f" WHERE (event_id, capture_id) = (SELECT {EVENT_KEY}, id FROM captures WHERE id = ?)",
@@ -95,7 +100,18 @@ def delete_slice(
             " ON CONFLICT (name) DO UPDATE SET value = value + excluded.value",
             (len(ids),),
         )
+    if may_end_bundle:
+        _drop_unused_secrets(connection)
     return len(ids), ids[-1] + 1 if len(ids) == DELETED_AT_ONCE else None
+
+
+def _drop_unused_secrets(connection: sqlite3.Connection) -> None:
+    """Remove the secrets of bundles that no capture came in any more."""
+    connection.execute(
+        "DELETE FROM facts WHERE name >= ? AND name < ? AND NOT EXISTS"
+        " (SELECT 1 FROM captures WHERE origin = ? AND json_extract(source, '$.bundle') = facts.name)",
+        (BUNDLE, f"{BUNDLE}\U0010ffff", Origin.IMPORTED),
+    )
 
 
 def last_before(connection: sqlite3.Connection, received_at: int) -> int:

@@ -37,6 +37,8 @@ def test_commands_and_their_options_are_completed(capsys: Output, monkeypatch: p
     for words, offered in (
         ("lean-relay compl", "plain,completion"),
         ("lean-relay config in", "plain,init"),
+        ("lean-relay rehearse sig", "plain,signatures"),
+        ("lean-relay help priv", "plain,privacy"),
         ("lean-relay --db x config show --js", "plain,--json"),
         ("lean-relay frobnicate --js", "plain,--json"),
     ):

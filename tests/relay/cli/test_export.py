@@ -237,6 +237,7 @@ def test_its_secret_checks_its_own_captures_alone(bundle: Path) -> None:
     checked = lean_relay_here(bundle, "verify", "2..4", "--db", str(bundle / "relay.db"), secret=None)
     assert checked.returncode == 0, checked.stderr
     assert checked.stdout.count("valid by bundle:shared") == 3
+    assert "\nfrom " not in command(bundle, "show", "2").stdout  # The file has no addresses.
     with closing(sqlite3.connect(bundle / "relay.db")) as connection:
         connection.execute(
             "UPDATE captures SET headers = (SELECT headers FROM captures WHERE id = 2),"
@@ -257,6 +258,16 @@ def test_two_files_of_one_name(folder: Path, bundle: Path) -> None:
     )
     assert "bundle:shared-2" in command(bundle, "import", "shared.ndjson").stdout
     assert command(bundle, "verify", "2..5").returncode == 0
+
+
+def test_its_secret_goes_with_its_last_capture(bundle: Path) -> None:
+    """Pruning some captures of a file keeps the secret for the others; pruning the last removes it."""
+    secrets = "SELECT name FROM facts WHERE name LIKE 'bundle:%'"
+    assert command(bundle, "prune", "1..3", "--yes").returncode == 0
+    assert rows(bundle / "relay.db", secrets) == [("bundle:shared",)]
+    assert command(bundle, "verify", "4").returncode == 0
+    assert command(bundle, "prune", "4", "--yes").returncode == 0
+    assert rows(bundle / "relay.db", secrets) == []
 
 
 @pytest.mark.slow
