@@ -1,7 +1,8 @@
 """Read one response from a connection, and decide whether the connection can be used again.
 
-Owns the parsing, by h11, and the size limits; a head that h11 refuses keeps its status
-(`relay.delivery.http.broken_head`). Sends nothing and knows no deadline.
+Owns the parsing, by h11 where a response is not plain (`relay.delivery.http.plain_head`), and the size
+limits; a head that h11 refuses keeps its status (`relay.delivery.http.broken_head`). Sends nothing and knows
+no deadline.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import h11
 from relay.delivery.http import broken_head
 from relay.delivery.http.connection import Connection
 from relay.delivery.http.outcomes import Failed, Outcome, not_http
+from relay.delivery.http.plain_head import PlainHead, plain_head
 from relay.lean.schedule import DELIVERED_STATUS
 from relay.models import Headers
 
@@ -36,6 +38,9 @@ EVENTS_AT_ONCE = 100
 
 BEGINNING_BYTES = 64
 """Enough to see whether it is HTTP."""
+
+OTHER_BODY = frozenset({"HEAD", "CONNECT"})
+"""Methods whose response has another body than its Content-Length says."""
 
 _PROTOCOL = b"HTTP/1."
 _TIMEOUT = re.compile(r"\s*timeout\s*=\s*\"?([0-9]{1,9})\"?\s*", re.IGNORECASE)
@@ -77,6 +82,42 @@ async def read_response(connection: Connection, method: str, response: Response)
         EOFError: the stream ended too early.
         OSError: the connection broke too early.
     """
+    data = await connection.read(MOST_HEAD_BYTES)
+    plain = None if method in OTHER_BODY else plain_head(data)
+    if plain is not None:
+        return await _read_plain(connection, response, plain, data)
+    return await _read_any(connection, method, response, data)
+
+
+async def _read_plain(connection: Connection, response: Response, head: PlainHead, data: bytes) -> bool:
+    response.head_at = monotonic()
+    response.status, response.headers = head.status, head.headers
+    data = data[head.size :]
+    reads = 0
+    while True:
+        missing = head.length - response.body_size
+        part = data[:missing]
+        response.body_size += len(part)
+        response.body += part[: max(0, KEPT_BODY_BYTES - len(response.body))]
+        if len(data) >= missing:
+            return len(data) == missing and not head.is_last and connection.all_sent()
+        if connection.received - response.received_before > MOST_RESPONSE_BYTES:
+            raise _too_large()
+        reads += 1
+        if reads % EVENTS_AT_ONCE == 0:
+            await asyncio.sleep(0)
+        data = await connection.read(MOST_HEAD_BYTES)
+        if not data:
+            raise EOFError
+
+
+def _too_large() -> Failed:
+    return Failed(Outcome.TOO_LARGE, f"the response is larger than {MOST_RESPONSE_BYTES // 1024**2} MiB")
+
+
+async def _read_any(connection: Connection, method: str, response: Response, first: bytes) -> bool:
+    """Read a response by h11, beginning with bytes that were read already."""
+    unread: bytes | None = first
     # Its bytes are discarded: h11 must know which request the response belongs to.
     parser = h11.Connection(h11.CLIENT, max_incomplete_event_size=MOST_HEAD_BYTES)
     parser.send(h11.Request(method=method, target="/", headers=[("Host", "a")]))
@@ -103,10 +144,12 @@ async def read_response(connection: Connection, method: str, response: Response)
             words = "the body of the response has invalid chunked framing"
             raise Failed(Outcome.NOT_HTTP, words) from None
         if event is h11.NEED_DATA:
-            if connection.received - response.received_before > MOST_RESPONSE_BYTES:
-                words = f"the response is larger than {MOST_RESPONSE_BYTES // 1024**2} MiB"
-                raise Failed(Outcome.TOO_LARGE, words)
-            data = await connection.read(MOST_HEAD_BYTES)
+            if unread is not None:
+                data, unread = unread, None
+            elif connection.received - response.received_before > MOST_RESPONSE_BYTES:
+                raise _too_large()
+            else:
+                data = await connection.read(MOST_HEAD_BYTES)
             ended = not data
             if head is not None:
                 blank, head = _is_blank(head), head + data
