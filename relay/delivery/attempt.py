@@ -100,7 +100,7 @@ def attempt_record(number: int, request: OutgoingRequest | None, result: SendRes
         number=number,
         started_at=to_micros(result.started_at),
         elapsed_us=round(result.elapsed_s * 1e6),
-        outcome=result.outcome,
+        outcome=result.outcome.value,  # Plain: this crosses to the writing process.
         status=result.status,
         verdict=result.verdict.word if has_verdict else None,
         verdict_reason=result.verdict.reason if has_verdict else None,

@@ -70,25 +70,25 @@ class Forwarder:
             self._leaving.discard(queue)
             await queue.write(partial(deliveries.park, targets=self.targets, before=0))
 
-    def send_to(self, destinations: Mapping[str, Destination]) -> None:
+    async def send_to(self, destinations: Mapping[str, Destination]) -> None:
         """Replace the targets.
 
         Attempts in flight to a removed target continue to their end; deliveries not finished then are parked.
         Deliveries queued for it are the caller's to park.
         """
-        for name in [name for name in self._queues if name not in destinations]:
-            queue = self._queues.pop(name)
-            self._leaving.add(queue)
-            queue.leave()
+        leaving = [self._queues.pop(name) for name in [*self._queues] if name not in destinations]
+        self._leaving.update(leaving)
         for name, to in destinations.items():
             if name not in self._queues:
                 self._queues[name] = self._queue(name, to)
                 self._start(self._queues[name])
+        for queue in leaving:
+            await queue.leave()
 
     def notice(self) -> None:
         """Look for new deliveries."""
         for queue in self._queues.values():
-            queue.wake()
+            queue.notice()
 
     def pause(self, yes: bool = True) -> None:
         """Pause or resume all targets; attempts in flight continue."""

@@ -12,11 +12,12 @@ import logging
 from array import array
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from time import monotonic
+
+from msgspec.structs import replace
 
 from relay.control.messages import ReplayState, ReplayStatus
 from relay.delivery.attempt import AttemptConfig, attempt, attempt_record

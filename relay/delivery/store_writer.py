@@ -19,15 +19,10 @@ REPEAT_AFTER_S = 1.0
 
 
 class StoreWriter:
-    """Runs changes in the store, each until it succeeds."""
+    """Runs changes in the store, each until it succeeds: one that failed may have been committed."""
 
-    def __init__(self, writer: Writer, on_failure: Callable[[], object] = lambda: None) -> None:
-        """
-        Args:
-            on_failure: called after a write that failed; whether it was committed is not known.
-        """
+    def __init__(self, writer: Writer) -> None:
         self._writer = writer
-        self._on_failure = on_failure
         self.waits_because: str | None = None
         """Why the last write is waiting; None where it is not."""
 
@@ -37,7 +32,6 @@ class StoreWriter:
                 result = await self._writer.write(work, synced=False)
             except StoreUnavailable as error:
                 self.waits_because = error.detail
-                self._on_failure()
                 await asyncio.sleep(REPEAT_AFTER_S)
             else:
                 self.waits_because = None

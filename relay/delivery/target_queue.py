@@ -1,8 +1,8 @@
-"""Deliver queued captures to one target, in order: claim, send, retry, record.
+"""Deliver queued captures to one target, in order: send, retry, record.
 
 Owns the order of one target, its attempts in flight, up and down, and pause. Deliveries are rows, and this
-process may end between any two steps: an attempt is recorded before the next one takes its place, so that a
-crash repeats at most those that were in flight.
+process may end between any two steps. An attempt is recorded while the next one is sent, and before the one
+after that begins: a crash repeats at most those that were in flight, and one more.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -24,14 +24,16 @@ from relay.delivery.http.connect import unreachable_reason
 from relay.delivery.http.outcomes import Outcome
 from relay.delivery.http.request import Destination, OutgoingRequest
 from relay.delivery.http.sender import Sender, SendResult
+from relay.delivery.look_ahead import LookAhead
 from relay.delivery.retry import RetryPolicy, is_retried, longest_wait, next_attempt_at
 from relay.delivery.store_writer import StoreWriter
 from relay.delivery.wakeup import Wakeup
 from relay.lean import schedule
 from relay.models import from_micros, to_micros
+from relay.store.errors import StoreUnavailable
 from relay.store.write import deliveries
 from relay.store.write.client import Writer
-from relay.store.write.deliveries import Claimed
+from relay.store.write.deliveries import DueDelivery
 from relay.text.safe import visible
 
 log = logging.getLogger("relay.forwarder")
@@ -45,6 +47,10 @@ END_WITHIN_S = 1.0
 MOST_CLOSED = 3
 """How often a delivery is requeued because its connection was closed at once. If the target is up again each
 time, this webhook is what crashes it, and it is not sent forever."""
+
+MARKED_AFTER_S = 0.05
+"""How long an attempt may take until its delivery is marked as being sent: most are over before that, and a
+mark costs a commit."""
 
 MICROSECOND = timedelta(microseconds=1)
 
@@ -87,117 +93,113 @@ class TargetQueue:
         self._config = AttemptConfig(to=to, instance=policy.instance, timeout_s=policy.timeout_s)
         self._policy = policy
         self._retry = RetryPolicy(policy.retry)
-        self._longest = longest_wait(self._retry, policy.time_scale) // MICROSECOND
         self._clock = clock or Clock()
         self._wakeup = Wakeup(self._clock)
-        self._store = StoreWriter(writer, self._write_failed)
+        self._writer = writer
+        self._store = StoreWriter(writer)
         self._stopping = False
         self._end_within_s: float | None = END_WITHIN_S
         self._group: asyncio.TaskGroup
-        self._busy = 0
+        self._ahead = LookAhead(name, longest_wait(self._retry, policy.time_scale) // MICROSECOND)
+        self._holding_up = 0
         """Attempts that hold up the next: at most `policy.in_flight`."""
-        self._claimed: deque[Claimed] = deque()
-        """Claimed and not begun: each was claimed in the commit that recorded an attempt."""
-        self._in_flight: set[int] = set()
-        """Deliveries with an attempt in flight."""
+        self._unrecorded = 0
+        """Those, and attempts that ended and are not recorded: at most one more."""
+        self._begun: dict[int, float | None] = {}
+        """Deliveries whose attempt is not recorded yet, and when it began, by `monotonic()`; None once the
+        attempt has ended or the delivery is marked as being sent."""
+        self._marking: asyncio.TimerHandle | None = None
         self._closed: dict[int, int] = {}
         """The delivery last requeued because its connection was closed at once, and how often that was."""
-        self._unsure = False
-        """A write failed, and may have claimed deliveries all the same."""
+        self._is_resting = False
+        """Nothing is due, and nothing else to be done."""
 
-    def wake(self) -> None:
-        """Look for work again."""
-        self._wakeup.set()
+    def notice(self) -> None:
+        """Note that deliveries may have been queued."""
+        self._ahead.changed()
+        if self._is_resting:
+            self._wakeup.set()
 
     def pause(self, yes: bool) -> None:
-        """Pause or resume; attempts in flight continue."""
+        """Pause or resume; attempts in flight continue, and their deliveries are marked."""
         self.paused = yes
-        self.wake()
+        self._wakeup.set()
+        if yes and self._begun:
+            self._group.create_task(self._mark_sending())
 
     def stop(self) -> None:
         """Begin no more attempts; `run` returns when those in flight have ended, within END_WITHIN_S."""
         self._stopping = True
-        self.wake()
+        self._wakeup.set()
 
-    def leave(self) -> None:
-        """Begin no more attempts; `run` returns when those in flight have ended, however long they take."""
+    async def leave(self) -> None:
+        """Begin no more attempts; `run` returns when those in flight have ended, however long they take.
+
+        Then, only deliveries without an attempt in flight are still queued.
+        """
         self._end_within_s = None
         self.stop()
+        await self._mark_sending()
 
     @property
     def state(self) -> str:
         return "paused" if self.paused else "down" if self.down else "up"
 
     async def run(self) -> None:
-        """Claim and send deliveries until stopped."""
+        """Send deliveries until stopped."""
         attempts: set[asyncio.Task[None]] = set()
-        async with asyncio.TaskGroup() as self._group:
-            while (claimed := await self._next()) is not None:
-                self._busy += 1
-                task = self._group.create_task(self._deliver(claimed), name=f"delivery {claimed.delivery_id}")
-                attempts.add(task)
-                task.add_done_callback(attempts.discard)
-            if attempts:
-                await asyncio.wait(attempts, timeout=self._end_within_s)
-            for task in attempts:
-                task.cancel()
-        await self._requeue_claimed()
+        try:
+            async with asyncio.TaskGroup() as self._group:
+                while (due := await self._next()) is not None:
+                    self._begun[due.delivery_id] = monotonic()
+                    delivering = self._deliver(due, _Place(self))
+                    task = self._group.create_task(delivering, name=f"delivery {due.delivery_id}")
+                    attempts.add(task)
+                    task.add_done_callback(attempts.discard)
+                if attempts:
+                    await asyncio.wait(attempts, timeout=self._end_within_s)
+                for task in attempts:
+                    task.cancel()
+        finally:
+            if self._marking is not None:
+                self._marking.cancel()
 
     async def write(self, work: Callable[[Any], Any]) -> Any:
         """Run a change in the store; wait while it is unavailable."""
         return await self._store.write(work)
 
-    def _write_failed(self) -> None:
-        self._unsure = True
-
-    async def _next(self) -> Claimed | None:
+    async def _next(self) -> DueDelivery | None:
         """Wait for the next delivery to send; None when stopped."""
+        ahead, most = self._ahead, self._policy.in_flight
         while not self._stopping:
             self._wakeup.clear()
             if self._clock.has_stepped:
                 moved = self._clock.follow()  # First, so that what is recorded from now on is not moved.
                 await self.write(partial(deliveries.move_due, target=self.name, by=moved))
+                ahead.drop()
             if self.paused or self.down is not None:
-                await self._requeue_claimed()
+                ahead.drop()
                 await (self._wakeup.wait() if self.paused else self._wait_until_up())
-            elif self._busy >= self._policy.in_flight or (self._unsure and self._busy):
+            elif self._holding_up >= most or self._unrecorded > most:
                 await self._wakeup.wait()
-            elif self._unsure:
-                await self._reconcile_claims()
-            elif self._claimed:
-                return self._claimed.popleft()
-            elif not await self._claim():
-                await self._wakeup.wait_until(await self._next_due())
+            elif (due := ahead.take()) is not None:
+                return due
+            elif ahead.is_looking:
+                await self._wakeup.wait()
+            elif ahead.has_all:
+                await self._rest(ahead.next_at)
+            else:
+                look = ahead.begin(self._clock.now(), self._begun)
+                ahead.end(await self.write(partial(deliveries.due, look=look)))
         return None
 
-    async def _claim(self) -> bool:
-        free = self._policy.in_flight - self._busy
-        found = await self.write(
-            partial(deliveries.claim, target=self.name, now=self._clock.now(), limit=free)
-        )
-        self._claimed.extend(found)
-        return bool(found)
-
-    async def _reconcile_claims(self) -> None:
-        """Requeue what a failed write claimed. No attempt is in flight then that could claim more."""
-        self._unsure = False
-        known = [*self._in_flight, *(claimed.delivery_id for claimed in self._claimed)]
-        await self.write(partial(deliveries.requeue_others, target=self.name, known=known))
-
-    async def _requeue_claimed(self) -> None:
-        """Requeue deliveries that are claimed and not begun, each in its old place."""
-        if self._claimed:
-            ids = [claimed.delivery_id for claimed in self._claimed]
-            self._claimed.clear()
-            reason = f"waits: {self.down}" if self.down else None
-            await self.write(partial(deliveries.requeue, ids=ids, reason=reason))
-
-    async def _next_due(self) -> int | None:
-        now, longest = self._clock.now(), self._longest
-        due: int | None = await self.write(
-            partial(deliveries.next_due, target=self.name, now=now, longest=longest)
-        )
-        return due
+    async def _rest(self, until: int | None) -> None:
+        """Wait until a retry is due, or something changes."""
+        self._is_resting = True
+        await self._wakeup.wait_until(until)
+        self._is_resting = False
+        if until is not None and self._clock.now() >= until:
+            self._ahead.changed()
 
     async def _wait_until_up(self) -> None:
         """Probe the target until it accepts a connection; then everything queued is sent, in order."""
@@ -224,108 +226,141 @@ class TargetQueue:
 
     # -- one attempt ---------------------------------------------------------------------------
 
-    async def _deliver(self, claimed: Claimed) -> None:
-        free = _Once(self._free_place)
-        self._in_flight.add(claimed.delivery_id)
+    async def _deliver(self, due: DueDelivery, place: _Place) -> None:
+        if self._marking is None:
+            self._mark_later()
         try:
             request, result = await attempt(
                 self._sender,
                 self._config,
-                claimed.capture,
-                claimed.capture,
-                number=claimed.number,
-                overdue=partial(self._overdue, claimed, free),
-                probe_if_closed=self._closed.get(claimed.delivery_id, 0) < MOST_CLOSED,
+                due.capture,
+                due.capture,
+                number=due.number,
+                overdue=partial(self._overdue, due, place),
+                probe_if_closed=self._closed.get(due.delivery_id, 0) < MOST_CLOSED,
             )
+            self._begun[due.delivery_id] = None
             if result.target_down:
-                await self._set_down(claimed, result)
+                await self._set_down(due, result)
             else:
-                await self._record(claimed, request, result, holds_up=not free.called)
+                place.let_next_begin()
+                await self._record(due, request, result)
         finally:
-            self._in_flight.discard(claimed.delivery_id)
-            free()
+            self._begun.pop(due.delivery_id, None)
+            place.give_back()
 
-    def _free_place(self) -> None:
-        self._busy -= 1
-        self.wake()
+    def _overdue(self, due: DueDelivery, place: _Place) -> None:
+        place.give_back()
+        self._group.create_task(self._report_overdue(due))
 
-    def _overdue(self, claimed: Claimed, free: _Once) -> None:
-        free()
-        self._group.create_task(self._report_overdue(claimed))
-
-    async def _report_overdue(self, claimed: Claimed) -> None:
+    async def _report_overdue(self, due: DueDelivery) -> None:
         """Report the verdict now: it is known long before the attempt ends."""
         most_s = self._policy.timeout_s
         words = f"no response within {schedule.ANSWER_WITHIN_S:g} s; waiting for up to {most_s:g} s"
-        if claimed.capture.repeat_of is None:
-            outlook = schedule.verdict(None, schedule.ANSWER_WITHIN_S, claimed.number).outlook
+        if due.capture.repeat_of is None:
+            outlook = schedule.verdict(None, schedule.ANSWER_WITHIN_S, due.number).outlook
         else:  # Finding a repeat's number among Lean's attempts takes a query.
             outlook = schedule.OUTLOOK_UNKNOWN
-        log.warning("%d: %s: %s: %s", claimed.capture.id, visible(self.name), words, outlook)
-        await self.write(partial(deliveries.set_reason, delivery_id=claimed.delivery_id, reason=words))
+        log.warning("%d: %s: %s: %s", due.capture.id, visible(self.name), words, outlook)
+        await self._mark_sending()
+        await self.write(partial(deliveries.set_reason, delivery_id=due.delivery_id, reason=words))
 
-    async def _set_down(self, claimed: Claimed, result: SendResult) -> None:
+    async def _set_down(self, due: DueDelivery, result: SendResult) -> None:
         reason = result.error or "not reachable"
         if result.outcome in (Outcome.CLOSED, Outcome.RESET):
-            number = claimed.delivery_id
+            number = due.delivery_id
             self._closed = {number: self._closed.get(number, 0) + 1}
-        ids = [claimed.delivery_id]
+        ids = [due.delivery_id]
         await self.write(partial(deliveries.requeue, ids=ids, reason=f"waits: {reason}"))
         if self.down is None:
             self.down = reason
             waiting = _waiting_text(await self._waiting())
             log.warning("%s is down: %s; %s", visible(self.name), reason, waiting)
 
-    async def _record(
-        self, claimed: Claimed, request: OutgoingRequest | None, result: SendResult, *, holds_up: bool
-    ) -> None:
-        """Record the attempt, and claim the next delivery in the same commit.
-
-        Where the attempt no longer holds up the next, its place is taken and nothing is claimed.
-        """
+    async def _record(self, due: DueDelivery, request: OutgoingRequest | None, result: SendResult) -> None:
+        """Record the attempt; where few deliveries are left of those read before, read more with it."""
+        retry_at = self._retry_at(due, result)
+        reads = self._ahead.is_low and not self._is_held() and self.down is None
+        look = self._ahead.begin(self._clock.now(), self._begun) if reads else None
         record = partial(
             deliveries.record,
-            delivery_id=claimed.delivery_id,
-            ended=attempt_record(claimed.number, request, result),
-            due_at=self._retry_at(claimed, result),
+            delivery_id=due.delivery_id,
+            ended=attempt_record(due.number, request, result),
+            due_at=retry_at,
+            look=look,
         )
-        if holds_up and not self._is_held() and self.down is None:
-            record = partial(record, claim_for=self.name, now=self._clock.now())
         # An attempt that ended is recorded even while the engine stops.
         found = await asyncio.shield(asyncio.ensure_future(self.write(record)))
-        self._claimed.extend(found)
+        del self._begun[due.delivery_id]
+        if look is not None:
+            self._ahead.end(found)
+        if retry_at is not None:
+            self._ahead.changed()
 
-    def _retry_at(self, claimed: Claimed, result: SendResult) -> int | None:
+    def _mark_later(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._marking = loop.call_later(MARKED_AFTER_S, self._mark_old)
+
+    def _mark_old(self) -> None:
+        """Mark deliveries whose attempt takes long, and look again while there are younger ones."""
+        self._marking = None
+        began = [at for at in self._begun.values() if at is not None]
+        if began and not self._stopping:
+            self._mark_later()
+            if min(began) < monotonic() - MARKED_AFTER_S:
+                self._group.create_task(self._mark_sending())
+
+    async def _mark_sending(self) -> None:
+        """Mark the deliveries of attempts in flight; without success they stay queued, and nothing is lost.
+
+        Never repeated: then it could come after the end of an attempt.
+        """
+        ids = [delivery_id for delivery_id, at in self._begun.items() if at is not None]
+        self._begun.update(dict.fromkeys(ids))
+        if ids:
+            with suppress(StoreUnavailable):
+                await self._writer.write(partial(deliveries.mark_sending, ids=ids), synced=False)
+
+    def _retry_at(self, due: DueDelivery, result: SendResult) -> int | None:
         if not is_retried(result.outcome, result.verdict, status=result.status):
             return None
         now = from_micros(self._clock.now())
         last = now - timedelta(seconds=result.elapsed_s)
-        due = next_attempt_at(
+        retry_at = next_attempt_at(
             self._retry,
-            attempts=claimed.number,
-            first_at=last if claimed.first_at is None else from_micros(claimed.first_at),
+            attempts=due.number,
+            first_at=last if due.first_at is None else from_micros(due.first_at),
             last_at=last,
             now=now,
             spread=random.random(),  # noqa: S311 - spreads attempts in time, guards nothing
             time_scale=self._policy.time_scale,
         )
-        return None if due is None else to_micros(due)
+        return None if retry_at is None else to_micros(retry_at)
 
 
-class _Once:
-    """Calls a function once, however often it is called."""
+class _Place:
+    """A place among the attempts of a queue: the next one waits for its end, the one after for its record."""
 
-    def __init__(self, function: Callable[[], None]) -> None:
-        self._function: Callable[[], None] | None = function
+    __slots__ = ("_holds_up", "_is_taken", "_queue")
 
-    @property
-    def called(self) -> bool:
-        return self._function is None
+    def __init__(self, queue: TargetQueue) -> None:
+        self._queue = queue
+        self._holds_up = self._is_taken = True
+        queue._holding_up += 1
+        queue._unrecorded += 1
 
-    def __call__(self) -> None:
-        function, self._function = self._function, None
-        if function is not None:
-            function()
+    def let_next_begin(self) -> None:
+        if self._holds_up:
+            self._holds_up = False
+            self._queue._holding_up -= 1
+            self._queue._wakeup.set()
+
+    def give_back(self) -> None:
+        self.let_next_begin()
+        if self._is_taken:
+            self._is_taken = False
+            self._queue._unrecorded -= 1
+            self._queue._wakeup.set()
 
 
 def _waiting_text(count: int) -> str:

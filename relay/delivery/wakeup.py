@@ -30,6 +30,9 @@ class Wakeup:
 
     async def wait(self, most_s: float | None = None) -> None:
         """Wait until something changes, for at most so many seconds; None for no limit."""
+        if most_s is None:
+            await self._changed.wait()
+            return
         try:
             async with asyncio.timeout(most_s):
                 await self._changed.wait()

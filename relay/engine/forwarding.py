@@ -172,7 +172,7 @@ class Forwarding:
         Raises:
             RelayError: the store is unavailable; the targets are replaced nevertheless.
         """
-        self._forwarder.send_to(destinations(targets, self._settings))
+        await self._forwarder.send_to(destinations(targets, self._settings))
         try:
             return await self._writer.write(
                 partial(deliveries.park, targets=targets, before=0), within_s=STORE_WITHIN_S

@@ -19,8 +19,8 @@ import relay.delivery.target_queue
 from relay.cli import run
 
 STEPS: dict[str, tuple[object, str, bool]] = {
-    "before the claim": (relay.delivery.target_queue.TargetQueue, "_claim", False),
-    "claimed": (relay.delivery.target_queue.TargetQueue, "_claim", True),
+    "before its turn": (relay.delivery.target_queue.TargetQueue, "_next", False),
+    "its turn": (relay.delivery.target_queue.TargetQueue, "_next", True),
     "before connecting": (relay.delivery.http.sender, "connect", False),
     "connected": (relay.delivery.http.sender, "connect", True),
     "before the request": (relay.delivery.http.sender, "_exchange", False),
@@ -31,7 +31,7 @@ STEPS: dict[str, tuple[object, str, bool]] = {
     "before it is given back": (relay.delivery.target_queue.TargetQueue, "_set_down", False),
     "given back": (relay.delivery.target_queue.TargetQueue, "_set_down", True),
 }
-"""What is wrapped, and whether death comes after it, not before; a claim that finds nothing is none."""
+"""What is wrapped, and whether death comes after it, not before."""
 
 DOWN = ("before it is given back", "given back")
 """Steps that are only come to where the backend is down, and then once: it is tried no more."""
@@ -63,7 +63,7 @@ def die_at(step: str, times: int) -> None:
         if not after:
             count()
         result = await whole(*arguments, **named)
-        if after and result is not False:
+        if after:
             count()
         return result
 

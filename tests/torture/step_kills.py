@@ -111,7 +111,7 @@ def die_at(folder: Path, to: tuple[str, ...], step: str, times: int, there: Sink
                 break
             with contextlib.suppress(OSError):
                 exchange(port, a_request(a_body()))
-            if number % 2 and step not in DOWN:  # So that some are claimed with a record, and some alone.
+            if number % 2 and step not in DOWN:  # So that some are read ahead, and some alone.
                 wait_until(lambda: process.poll() is not None or nothing_waits(db), "the end of two")
         wait_until(lambda: process.poll() is not None, f"death: {step}")
         assert process.returncode == -9, (folder / "stderr").read_text()

@@ -173,23 +173,23 @@ def test_ten_power_cuts_while_forwarding(tmp_path: Path, capsys: pytest.CaptureF
 
 @pytest.mark.parametrize("in_flight", [1, 4])
 def test_twenty_kills_while_forwarding(tmp_path: Path, in_flight: int) -> None:
-    """Each capture reaches its backend; repeats are at most kills times tries in flight."""
+    """Each capture reaches its backend; a kill repeats the tries in flight and one at most."""
     tally = forward_kill_rounds(tmp_path, 20, in_flight=in_flight)
     assert (tally.missing, tally.unended) == (0, 0), tally
-    assert tally.repeats <= tally.kills * in_flight, tally
+    assert tally.repeats <= tally.kills * (in_flight + 1), tally
 
 
 @pytest.mark.parametrize("in_flight", [1, 4])
 @pytest.mark.parametrize("times", [1, 2, 3, 5, 8])
 def test_killed_at_each_step_of_a_delivery(tmp_path: Path, times: int, in_flight: int) -> None:
-    """Whatever a delivery had come to: each capture arrives, repeated at most once for each in flight."""
+    """Whatever a delivery had come to: each capture arrives, and those in flight and one may be repeated."""
     check_steps(step_kills(tmp_path, times, in_flight=in_flight), in_flight)
 
 
 @pytest.mark.skipif(why_not() is not None, reason=why_not() or "")
 @pytest.mark.parametrize("calls", [DISK, NETWORK])
 def test_killed_at_each_system_call(tmp_path: Path, calls: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """Wherever it stood between door, disk and backend: each capture arrives, repeated at most once."""
+    """Wherever it stood between door, disk and backend: each capture arrives, and two may be repeated."""
     tally = call_kills(tmp_path, calls)
     with capsys.disabled():
         print(f"\n{tally}")

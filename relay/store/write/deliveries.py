@@ -1,4 +1,4 @@
-"""Deliveries and attempts: queued with their capture, claimed, recorded, parked, released.
+"""Deliveries and attempts: queued with their capture, read when due, recorded, parked, released.
 
 Plain functions over the writing connection, each one transaction's work (`Writer.write`). Other modules
 decide when to send; these functions only record it.
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from relay.models import Capture, Headers
 from relay.store import rows
@@ -37,18 +38,46 @@ _ATTEMPT_COLUMNS = (
     "address",
 )
 
-CLAIM = """
-UPDATE deliveries SET state = 'sending', reason = NULL WHERE id IN (
-    SELECT id FROM deliveries
-    WHERE target = ? AND state = 'queued' AND state <> 'ended' AND kind = 'live' AND due_at <= ?
-    ORDER BY due_at, id LIMIT ?)
-RETURNING id, capture_id, created_at, due_at
+_DUE = """
+SELECT id FROM deliveries WHERE target = ? AND state = 'queued' AND state <> 'ended' AND kind = 'live'
+AND due_at <= ? ORDER BY due_at, id LIMIT ?
 """
+
+_DUE_ROW = f"""
+SELECT length(captures.body), deliveries.id,
+    (SELECT count(*) FROM attempts WHERE delivery_id = deliveries.id),
+    (SELECT min(started_at) FROM attempts WHERE delivery_id = deliveries.id),
+    {rows.CAPTURE_COLUMNS}, NULL, NULL
+FROM deliveries JOIN captures ON captures.id = deliveries.capture_id WHERE deliveries.id = ?
+"""
+
+DueRow = tuple[Any, ...]
+"""A delivery that is due, as plain values; `due_delivery` reads it."""
+
+Due = tuple[list[DueRow], bool, int | None]
+"""Deliveries that are due, in order; whether these are all; and then, when the next one is due, None if none
+waits."""
+
+DUE_BYTES = 1024 * 1024
+"""Bodies that are read at once, or one larger one."""
+
+
+class Look(msgspec.Struct, frozen=True, kw_only=True):
+    """A question for the next deliveries of a target."""
+
+    target: str
+    now: int
+    """Microseconds UTC."""
+    longest: int
+    """The longest wait of any retry policy, in microseconds."""
+    limit: int
+    known: tuple[int, ...] = ()
+    """Deliveries to leave out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Claimed:
-    """A delivery that this engine has claimed, to send it now."""
+class DueDelivery:
+    """A delivery whose turn has come."""
 
     delivery_id: int
     capture: Capture
@@ -58,8 +87,7 @@ class Claimed:
     """Start of its first attempt, microseconds UTC; None before that."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AttemptRecord:
+class AttemptRecord(msgspec.Struct, frozen=True, kw_only=True):
     """A record of an attempt; the columns of `attempts`."""
 
     number: int
@@ -108,36 +136,51 @@ def queue_live(connection: sqlite3.Connection, pairs: Sequence[tuple[int, Send]]
     )
 
 
-def claim(connection: sqlite3.Connection, target: str, now: int, limit: int) -> list[Claimed]:
-    """Claim the due deliveries of a target, in order of arrival; their state is then `sending`."""
-    taken = sorted(connection.execute(CLAIM, (target, now, limit)), key=lambda row: (row[3], row[0]))
-    return [_claimed(connection, delivery_id, capture_id) for delivery_id, capture_id, _, _ in taken]
+def due(connection: sqlite3.Connection, look: Look) -> Due:
+    """Read the due deliveries of a target, in order of arrival; they stay queued."""
+    most = look.limit + len(look.known)
+    due_now = [number for (number,) in connection.execute(_DUE, (look.target, look.now, most))]
+    wanted = [number for number in due_now if number not in look.known][: look.limit]
+    found: list[DueRow] = []
+    size = 0
+    for number in wanted:
+        row = connection.execute(_DUE_ROW, (number,)).fetchone()
+        if row is None:  # Another program removed the capture, with foreign keys off.
+            connection.execute("DELETE FROM deliveries WHERE id = ?", (number,))
+            continue
+        size += row[0]
+        if found and size > DUE_BYTES:
+            return found, False, None
+        found.append(row[1:])
+    if len(due_now) == most:
+        return found, False, None
+    return found, True, next_due(connection, replace(look, known=(*look.known, *wanted)))
 
 
-def _claimed(connection: sqlite3.Connection, delivery_id: int, capture_id: int) -> Claimed:
-    made, first_at = connection.execute(
-        "SELECT count(*), min(started_at) FROM attempts WHERE delivery_id = ?", (delivery_id,)
-    ).fetchone()
-    row = connection.execute(
-        f"SELECT {rows.CAPTURE_COLUMNS}, NULL, NULL FROM captures WHERE captures.id = ?", (capture_id,)
-    ).fetchone()
-    return Claimed(delivery_id=delivery_id, capture=rows.capture(row), number=made + 1, first_at=first_at)
-
-
-def requeue(connection: sqlite3.Connection, ids: Sequence[int], reason: str | None) -> None:
-    """Requeue claimed deliveries that were not sent, in their old places."""
-    connection.executemany(
-        "UPDATE deliveries SET state = 'queued', reason = ? WHERE id = ? AND state = 'sending'",
-        [(reason, delivery_id) for delivery_id in ids],
+def due_delivery(row: DueRow) -> DueDelivery:
+    """Read one row of `due`."""
+    delivery_id, made, first_at, *capture = row
+    return DueDelivery(
+        delivery_id=delivery_id,
+        capture=rows.capture(tuple(capture)),
+        number=made + 1,
+        first_at=first_at,
     )
 
 
-def requeue_others(connection: sqlite3.Connection, target: str, known: Sequence[int]) -> None:
-    """Requeue claimed deliveries to a target, except the known ones."""
-    connection.execute(
-        "UPDATE deliveries SET state = 'queued' WHERE target = ? AND kind = 'live' AND state = 'sending'"
-        f" AND state <> 'ended' AND id NOT IN ({', '.join('?' * len(known))})",
-        (target, *known),
+def mark_sending(connection: sqlite3.Connection, ids: Sequence[int]) -> None:
+    """Mark queued deliveries as being sent."""
+    connection.executemany(
+        "UPDATE deliveries SET state = 'sending', reason = NULL WHERE id = ? AND state = 'queued'",
+        [(delivery_id,) for delivery_id in ids],
+    )
+
+
+def requeue(connection: sqlite3.Connection, ids: Sequence[int], reason: str | None) -> None:
+    """Requeue deliveries that could not be sent, in their old places."""
+    connection.executemany(
+        "UPDATE deliveries SET state = 'queued', reason = ? WHERE id = ? AND state IN ('queued', 'sending')",
+        [(reason, delivery_id) for delivery_id in ids],
     )
 
 
@@ -153,36 +196,29 @@ def record(
     delivery_id: int,
     ended: AttemptRecord,
     due_at: int | None,
-    claim_for: str | None = None,
-    now: int = 0,
-) -> list[Claimed]:
+    look: Look | None = None,
+) -> Due | None:
     """Record an ended attempt; the delivery ends with it, or is due again at `due_at`.
 
-    Repeating it changes nothing, so a caller that missed the commit may ask again.
+    Repeating it changes nothing, so a caller that missed the commit may ask again. A delivery that was
+    removed meanwhile has no record.
 
     Args:
-        claim_for: claim this target's next due delivery in the same transaction.
-
-    Returns:
-        The claimed deliveries.
+        look: read the target's next deliveries too.
     """
-    told = connection.execute(
-        "SELECT 1 FROM attempts WHERE delivery_id = ? AND number = ?", (delivery_id, ended.number)
+    known = connection.execute(
+        "SELECT (SELECT 1 FROM attempts WHERE delivery_id = deliveries.id AND number = ?)"
+        " FROM deliveries WHERE id = ?",
+        (ended.number, delivery_id),
     ).fetchone()
-    if told is None:
-        _write_down(connection, delivery_id, ended, due_at)
-    return claim(connection, claim_for, now, 1) if claim_for is not None else []
-
-
-def _write_down(
-    connection: sqlite3.Connection, delivery_id: int, ended: AttemptRecord, due_at: int | None
-) -> None:
-    connection.execute(insert_attempts(1), attempt_values(delivery_id, ended))
-    state = "ended" if due_at is None else "queued"
-    connection.execute(
-        "UPDATE deliveries SET state = ?, reason = ?, due_at = coalesce(?, due_at) WHERE id = ?",
-        (state, reason_of(ended), due_at, delivery_id),
-    )
+    if known == (None,):
+        connection.execute(insert_attempts(1), attempt_values(delivery_id, ended))
+        state = "ended" if due_at is None else "queued"
+        connection.execute(
+            "UPDATE deliveries SET state = ?, reason = ?, due_at = coalesce(?, due_at) WHERE id = ?",
+            (state, reason_of(ended), due_at, delivery_id),
+        )
+    return None if look is None else due(connection, look)
 
 
 def insert_attempts(count: int) -> str:
@@ -333,31 +369,29 @@ def move_due(connection: sqlite3.Connection, target: str, by: int) -> None:
     )
 
 
-def next_due(connection: sqlite3.Connection, target: str, now: int, longest: int) -> int | None:
+def next_due(connection: sqlite3.Connection, look: Look) -> int | None:
     """Due time of a target's next queued delivery, microseconds UTC; None if none waits.
 
     If the clock was set back since, a delivery due at once is due `now`, not when that time comes again, and
     a retry waits at most the longest wait of any policy.
-
-    Args:
-        longest: the longest wait, in microseconds.
     """
-    row = connection.execute(
-        "SELECT due_at, created_at FROM deliveries WHERE target = ? AND state = 'queued'"
-        " AND state <> 'ended' AND kind = 'live' ORDER BY due_at, id LIMIT 1",
-        (target,),
-    ).fetchone()
-    if row is None:
+    waiting = connection.execute(
+        "SELECT id, due_at, created_at FROM deliveries WHERE target = ? AND state = 'queued'"
+        " AND state <> 'ended' AND kind = 'live' ORDER BY due_at, id LIMIT ?",
+        (look.target, len(look.known) + 1),
+    )
+    times = [(due_at, created_at) for number, due_at, created_at in waiting if number not in look.known]
+    if not times:
         return None
-    due_at, created_at = row
+    due_at, created_at = times[0]
     at_once = due_at == created_at
-    latest = now if at_once else now + longest
+    latest = look.now if at_once else look.now + look.longest
     if due_at <= latest:
         return int(due_at)
     connection.execute(
         "UPDATE deliveries SET due_at = ? WHERE target = ? AND state = 'queued' AND state <> 'ended'"
         " AND kind = 'live' AND due_at > ? AND (due_at = created_at) = ?",
-        (latest, target, latest, at_once),
+        (latest, look.target, latest, at_once),
     )
     return latest
 

@@ -1,7 +1,7 @@
 """Replays as rows: queued in pages, recorded in groups, ended.
 
 Plain functions over the writing connection, each the work of one transaction. Replays are deliveries that
-only their own run sends, so they are never claimed. Many rows are inserted with one statement: each step
+only their own run sends. Many rows are inserted with one statement: each step
 releases the GIL and has to win it back, and captures wait for the end of the transaction.
 """
 
@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeVar
+
+import msgspec
 
 from relay.store.write.deliveries import AttemptRecord, attempt_values, insert_attempts, reason_of
 
@@ -20,8 +21,7 @@ ROWS_AT_ONCE = 50
 """Rows per statement; old builds of SQLite allow 999 parameters."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReplayAttempt:
+class ReplayAttempt(msgspec.Struct, frozen=True, kw_only=True):
     """One attempt of a replay, ready to be recorded."""
 
     delivery_id: int

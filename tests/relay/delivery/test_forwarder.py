@@ -466,7 +466,7 @@ async def test_a_fault_of_our_own_costs_one_delivery(
 async def test_the_death_of_the_writing_process_costs_no_delivery(
     tmp_path: Path, backend: Backend, monkeypatch: pytest.MonkeyPatch, in_flight: int
 ) -> None:
-    """Claims and records whose commit nobody heard of are made sure of: each capture goes once, all end."""
+    """Records whose commit nobody heard of are made sure of: each capture goes once, all end."""
     monkeypatch.setattr(store_writer, "REPEAT_AFTER_S", 0.05)
     monkeypatch.setattr("relay.store.write.client.PROBE_EVERY_S", 0.05)
     settings = settings_for(tmp_path, backend, in_flight=in_flight)
@@ -504,7 +504,7 @@ async def test_what_a_start_takes_up_is_sent_once(tmp_path: Path, backend: Backe
     await backend.start()
     async with an_engine(settings):
         await until(lambda: len(backend.got) == 1, "the try")
-        assert states(settings.db) == ["sending"]
+        await until(lambda: states(settings.db) == ["sending"], "the mark")
         go_on.set()
         await until(lambda: states(settings.db) == ["ended"], "its end")
     assert backend.got == numbers(0)
