@@ -48,6 +48,8 @@ async def way_in(settings: Settings) -> Finding:
             "check that the tunnel is running and that this is its URL",
         )
     (post,) = posts
+    if settings.share:
+        return _to_a_node(url, post)
     if post.status != 200:
         response = f"responded {post.status}" if post.status is not None else f"did not respond: {post.error}"
         return fault(CHECK, f"{url} {response}", "point the tunnel at the engine's port")
@@ -66,6 +68,20 @@ async def way_in(settings: Settings) -> Finding:
         )
     took = monotonic() - started
     return ok(CHECK, f"a sample went through {url} and is capture {capture.id}, in {took:.1f} s")
+
+
+def _to_a_node(url: str, post: samples.Post) -> Finding:
+    """A node stores nothing here, and refuses samples unless share_samples is set."""
+    if post.status == 200:
+        return ok(CHECK, f"a sample went through {url} and is shared with the team")
+    if post.status == 403:
+        return ok(
+            CHECK, f"a sample went through {url}; the node refused it, as it takes none (share_samples)"
+        )
+    response = f"responded {post.status}" if post.status is not None else f"did not respond: {post.error}"
+    return fault(
+        CHECK, f"{url} {response}", "see `lean-relay team status`, and point the URL at this node's port"
+    )
 
 
 def _where(url: str) -> Destination:

@@ -10,6 +10,7 @@ import os
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from logging import getLogger
 from secrets import token_hex
@@ -42,7 +43,7 @@ from relay.engine.replays import Replays, replaying
 from relay.engine.retention import remove_daily
 from relay.engine.settings_in_force import SettingsInForce
 from relay.engine.shape_checker import ShapeChecker, checking_shapes
-from relay.engine.sharing import Sharing, sharing
+from relay.engine.sharing import Sharing, check_forwards_nothing, sharing
 from relay.engine.tasks import background
 from relay.errors import RelayError, UsageError
 from relay.receiver.config import ReceiverConfig
@@ -117,6 +118,8 @@ class Engine:
 
     async def _open(self, stack: AsyncExitStack, *, receive: bool) -> None:
         settings = self.settings
+        if receive:
+            check_forwards_nothing(settings)
         config = ReceiverConfig.read(settings, receive=receive)
         created = CreatedFiles(settings.db, lock_path(settings.db))
         is_open = False
@@ -323,6 +326,8 @@ class Engine:
             raise UsageError("this engine cannot read its settings again")
         reread = self._reread()
         fresh = with_left_out_of(reread, self.settings)
+        if self._sharing is not None:
+            check_forwards_nothing(replace(fresh, share=True))
         config = ReceiverConfig.read(
             fresh, receive=self._receiver is not None
         )  # Raises before anything changes.

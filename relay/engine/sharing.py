@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from relay.config import Settings
 from relay.control.messages import NodeStatus
 from relay.engine.tasks import background
+from relay.errors import UsageError
 from relay.team.address import TeamAddress
 from relay.team.connect import node_name, open_log
 from relay.team.log import TeamLog
@@ -33,6 +34,18 @@ class Sharing:
             published=self.publisher.published,
             position=self.publisher.newest,
             waiting=self.publisher.waiting,
+        )
+
+
+def check_forwards_nothing(settings: Settings) -> None:
+    """
+    Raises:
+        UsageError: a node has targets; each node would forward the same webhooks.
+    """
+    if settings.share and settings.forward:
+        raise UsageError(
+            f"a node that shares forwards nothing, as each node would; {settings.forward[0].where} names a "
+            "target: leave it out, and forward from a machine that follows"
         )
 
 

@@ -20,6 +20,9 @@ ANSWERS_WITHIN_S = 30.0
 """How long a question may take; publishing is bounded by its caller."""
 
 
+CLOSES_WITHIN_S = 0.5
+
+
 class PostgresLog:
     """Implements `relay.team.log.TeamLog`."""
 
@@ -132,7 +135,7 @@ class PostgresLog:
 
     async def close(self) -> None:
         with suppress(Exception):
-            await self._connection.close(timeout=2.0)
+            await self._connection.close(timeout=CLOSES_WITHIN_S)
         self.abort()
 
     def abort(self) -> None:

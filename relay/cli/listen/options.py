@@ -68,11 +68,6 @@ def check_in_force(settings: Settings) -> None:
     Raises:
         UsageError: names the first.
     """
-    if settings.share and settings.forward:
-        raise UsageError(
-            f"a node that shares forwards nothing, as each node would; {settings.sources['forward']} names a "
-            "target: leave it out there, and forward from a machine that follows"
-        )
     for name in given():
         if name == "--share-samples" and not settings.share:
             raise UsageError("--share-samples has no effect without --share")

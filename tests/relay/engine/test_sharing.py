@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from time import monotonic
 
+import asyncpg
 import pytest
 
-from relay.config import SecretSource, Settings, TeamAccess
+from relay.config import Route, SecretSource, Settings, TeamAccess
 from relay.control import client
-from relay.control.messages import StatusRequest
+from relay.control.messages import ReloadRequest, StatusRequest
 from relay.engine import engine
-from relay.errors import RelayError
+from relay.errors import RelayError, UsageError
 from tests.relay.engine.test_engine import post, settings_for
 from tests.support.postgres import Postgres
 from tests.support.receiving import a_post, rows
+from tests.support.waiting import until
 
 
 @pytest.fixture
@@ -72,6 +77,42 @@ async def test_a_sample_on_request(settings: Settings, postgres: Postgres, name:
     async with engine.running(replace(settings, share_samples=True), receive=True) as node:
         assert b" 200 " in await post(node.url, a_post(headers=[("X-Lean-Relay-Sample", "1")]))
     assert postgres.sql(f'SELECT origin FROM "{name}".captures') == [("sample",)]
+
+
+async def test_a_connection_without_a_byte(node: engine.Engine, postgres: Postgres, name: str) -> None:
+    """A load balancer's check: no capture and no refusal, even one that stays open for a while."""
+    assert node.url is not None
+    port = int(node.url.rpartition(":")[2])
+    for ends in (socket.SHUT_WR, None):
+        with socket.create_connection(("127.0.0.1", port)) as connection:
+            if ends is not None:
+                connection.shutdown(ends)
+                assert await asyncio.to_thread(connection.recv, 1) == b""
+    assert b" 200 " in await post(node.url, a_post())
+    assert node.refusals.counts == {}
+    assert postgres.sql(f'SELECT count(*) FROM "{name}".captures') == [(1,)]
+
+
+async def test_a_node_forwards_nothing(node: engine.Engine, settings: Settings) -> None:
+    """Each node would forward the same webhooks, so targets are refused, at the start and in a reload."""
+    targets = (Route(to=":3000", where="lean-relay.toml: forward"),)
+    node._reread = lambda: replace(settings, forward=targets)
+    with pytest.raises(UsageError, match="forwards nothing"):
+        await node.request(ReloadRequest())
+    assert b" 200 " in await post(node.url, a_post())
+
+
+async def test_the_end_is_quick(settings: Settings, postgres: Postgres) -> None:
+    """A node ends at once, even while PostgreSQL commits nothing."""
+    async with engine.running(settings, receive=True) as node:
+        connection = await asyncpg.connect(postgres.url())
+        await connection.execute(f'BEGIN; SELECT * FROM "{settings.team.name}".log FOR UPDATE')
+        waiting = asyncio.ensure_future(post(node.url, a_post()))
+        await until(lambda: node._sharing is not None and node._sharing.publisher.waiting, "the webhook")
+        began = monotonic()
+    assert monotonic() - began < 5
+    assert b" 503 " in await waiting
+    await connection.close()
 
 
 async def test_a_node_that_cannot_share_does_not_start(settings: Settings) -> None:
