@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -32,7 +34,7 @@ from relay.lean.events_api import Window
 from relay.lean.records import Wrapping
 from relay.models import iso, to_micros
 from relay.models.imports import ImportedCapture
-from relay.store.read.backfills import has_event, last_complete
+from relay.store.read.backfills import has_event, last_complete, sent_sha256
 from relay.store.read.reader import Reader
 from relay.text.local_time import local, now
 from relay.text.safe import visible
@@ -61,6 +63,7 @@ FORWARDED_AT_ONCE = 500
     help="With --forward: sign each with the secret of this name; default sandbox, default or the first. "
     "Sends them as a replay does.",
 )
+@click.option("--behind", type=int, hidden=True, help="Run for a listener; end when this descriptor does.")
 @shared_options
 @click.pass_obj
 def backfill_command(
@@ -70,6 +73,7 @@ def backfill_command(
     dry_run: bool,
     forward: bool,
     resign: str | None,
+    behind: int | None,
 ) -> None:
     """Fetch missed events from Lean's Events API: `backfill --since 7d`.
 
@@ -96,7 +100,7 @@ def backfill_command(
     if resign is not None:
         resign = preferred_secret(read_secrets(settings, warn=_say), None if resign == ANY else resign)
     run = _Run(invocation, settings, event_type, dry_run=dry_run, forward=forward, resign=resign)
-    run_async(run.run(start, asked_at))
+    run_async(run.run(start, asked_at, behind))
 
 
 @dataclass(slots=True)
@@ -134,6 +138,8 @@ class _Run:
         self._forward = forward
         self._tally = Tally()
         self._taken: list[_Taken] = []
+        self._compared = self._same = 0
+        """Events that came as webhooks too, and those of them whose bytes are the same."""
         self._forwarded = 0
         lean = settings.lean
         self._place = lean.environment, lean.region
@@ -141,12 +147,17 @@ class _Run:
         self._api_url = lean.api_url or events_api.API_URLS[self._place]
         self._checker = Checker(urlsplit(self._api_url).netloc, {})
 
-    async def run(self, start: datetime | None, asked_at: datetime) -> None:
+    async def run(self, start: datetime | None, asked_at: datetime, behind: int | None = None) -> None:
         """Fetch and store, then print the result.
+
+        Args:
+            behind: a descriptor whose end interrupts this.
 
         Raises:
             RelayError: not all was fetched; the result of what was is printed before.
         """
+        if behind is not None:
+            asyncio.get_running_loop().add_reader(behind, _interrupt, behind)
         client_id, client_secret = read_client(self._settings, warn=_say)
         access = Access(
             auth_url=self._auth_url,
@@ -197,7 +208,8 @@ class _Run:
         from relay.engine import access
 
         async with access.connect(self._settings) as send:
-            yield partial(self._store, send)
+            with Reader(self._settings.db) as reader:
+                yield partial(self._store, send, reader)
             if self._type is None:
                 environment, region = self._place
                 await send(
@@ -211,16 +223,28 @@ class _Run:
             if self._forward and self._resign is None:
                 await self._forward_taken(send)
 
-    async def _store(self, send: Requester, events: Sequence[bytes]) -> Sequence[bool]:
+    async def _store(self, send: Requester, reader: Reader, events: Sequence[bytes]) -> Sequence[bool]:
         captures = self._captures(events)
         result = await send(ImportRequest(captures=captures, origin="events-api"))
+        self._compare(reader, captures, result.is_new)
         for number, is_new, capture in zip(result.ids, result.is_new, captures, strict=True):
             if is_new and self._forward:
                 self._taken.append(_Taken(number, capture.event_at or 0))
         return result.is_new
 
     async def _would_store(self, reader: Reader | None, events: Sequence[bytes]) -> Sequence[bool]:
-        return [reader is None or not has_event(reader, each) for each in self._captures(events)]
+        captures = self._captures(events)
+        is_new = [reader is None or not has_event(reader, each) for each in captures]
+        if reader is not None:
+            self._compare(reader, captures, is_new)
+        return is_new
+
+    def _compare(self, reader: Reader, captures: Sequence[ImportedCapture], is_new: Sequence[bool]) -> None:
+        """Count the events whose text at Lean's API is that of their webhooks."""
+        for capture, new in zip(captures, is_new, strict=True):
+            if not new and (sent := sent_sha256(reader, capture)) is not None:
+                self._compared += 1
+                self._same += sent == capture.body_sha256
 
     def _captures(self, events: Sequence[bytes]) -> list[ImportedCapture]:
         try:
@@ -272,6 +296,8 @@ class _Run:
                     "type": self._type,
                     "events": tally.total,
                     "known": tally.known,
+                    "compared": self._compared,
+                    "same_bytes": self._same,
                     "taken": tally.taken,
                     "types": tally.types,
                     "pages": tally.pages,
@@ -282,17 +308,23 @@ class _Run:
             )
             return
         taken = f"{tally.taken} {'would be taken' if self._dry_run else 'taken'}"
+        same = f" (same bytes: {self._same} of {self._compared})" if self._compared else ""
         of = ", ".join(f"{count} {name}" for name, count in sorted(tally.types.items(), key=_most))
         click.echo(
             visible(
-                f"{tally.total} event{'' if tally.total == 1 else 's'} at Lean, {tally.known} here already, "
-                f"{taken}{f': {of}' if of else ''}"
+                f"{tally.total} event{'' if tally.total == 1 else 's'} at Lean, "
+                f"{tally.known} here already{same}, {taken}{f': {of}' if of else ''}"
             )
         )
         if self._forwarded:
             _say(f"queued {format_deliveries(self._forwarded)}")
         if not is_complete:
             _say("not all of them were fetched; run it again")
+
+
+def _interrupt(ended: int) -> None:
+    asyncio.get_running_loop().remove_reader(ended)
+    signal.raise_signal(signal.SIGINT)
 
 
 def _most(counted: tuple[str, int]) -> tuple[int, str]:

@@ -69,6 +69,8 @@ class LeanAccess:
     """Where tokens are; None for Lean's host of this environment and region."""
     api_url: str | None = None
     """Likewise for the API."""
+    catch_up: bool = False
+    """Whether `listen` fetches at its start what was missed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

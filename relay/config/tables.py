@@ -108,7 +108,7 @@ def routes(value: object, source: SettingSource) -> tuple[Route, ...]:
 
 
 def lean_access(value: object, source: SettingSource) -> LeanAccess:
-    """Read the table `lean`: where the client id and secret are, environment, region and URLs.
+    """Read the table `lean`: where the client id and secret are, environment, region, URLs and `catch_up`.
 
     Raises:
         SeveralErrors: with all errors of the table.
@@ -181,11 +181,12 @@ def _to(value: object) -> str:
 
 _ROUTE: Mapping[str, Callable[[object], str]] = {"to": _to, "when": _when}
 
-_LEAN: Mapping[str, Callable[[object], str]] = {
+_LEAN: Mapping[str, Callable[[object], object]] = {
     "environment": lambda value: values.one_of(value, "sandbox", "production"),
     "region": lambda value: values.one_of(value, "uae", "ksa"),
     "auth_url": values.api_url,
     "api_url": values.api_url,
+    "catch_up": values.truth,
 }
 
 _TEAM: Mapping[str, Callable[[object], object]] = {

@@ -14,7 +14,7 @@ import stat
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from time import monotonic, sleep
+from time import monotonic, sleep, time
 from typing import Any
 
 from relay import private_files
@@ -43,6 +43,8 @@ class Holder:
     """Where it takes webhooks; None for an engine without a receiver, or one that is starting."""
     socket: str | None = None
     """The path of its control socket; None while it is starting."""
+    received_until: float | None = None
+    """Unix time at which the last receiver of the database ended in order; None if it is not known."""
 
 
 def lock_path(db: Path) -> Path:
@@ -62,6 +64,8 @@ class Lock:
         known = _known(self._found)
         self.left_open_by = _read(self._found) if known is not None and known.get("closed") is False else None
         """The last engine, if it ended without closing: killed, crashed, or its machine stopped."""
+        last = _read(self._found)
+        self.received_until = None if last is None or self.left_open_by is not None else last.received_until
 
     @classmethod
     def take(cls, db: Path) -> Lock:
@@ -114,17 +118,19 @@ class Lock:
             os.close(descriptor)
         return True
 
-    def release(self, *, reported: bool = True) -> None:
+    def release(self, *, reported: bool = True, received: bool = False) -> None:
         """Release in order; the file stays, unless a start that failed has removed it.
 
         Args:
             reported: false if `left_open_by` was not reported, so that the next owner finds it again.
+            received: whether webhooks were received until now.
         """
         known = _known(_text(self.descriptor))
         if self.left_open_by is not None and not reported:
             self._write(self._found)
         elif known is not None:
-            self._write(json.dumps({**known, "closed": True}).encode())
+            until = {"received_until": time()} if received else {}
+            self._write(json.dumps({**known, **until, "closed": True}).encode())
         os.close(self.descriptor)
 
     def _write(self, text: bytes) -> None:
@@ -214,6 +220,7 @@ def _read(text: bytes) -> Holder | None:
             started_at=float(known["started_at"]),
             url=known["url"],
             socket=known.get("socket"),
+            received_until=None if known.get("received_until") is None else float(known["received_until"]),
         )
     except (ValueError, KeyError, TypeError):
         return None

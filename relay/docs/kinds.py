@@ -150,7 +150,8 @@ KINDS: Mapping[str, Kind] = {
     ),
     "backfill": Kind(
         "a window of Lean's Events API: `environment` `region` `from` `to` `type` (null for all) "
-        "`events` (at Lean) `known` (were here already) `taken` `types` (count of what was taken, by type) "
+        "`events` (at Lean) `known` (were here already) `compared` (of those, came as webhooks too) "
+        "`same_bytes` (of those, have the same bytes) `taken` `types` (count of what was taken, by type) "
         "`pages` `forwarded` (deliveries) `complete` `dry_run`",
         "`backfill`",
     ),

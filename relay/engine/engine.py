@@ -90,6 +90,8 @@ class Engine:
         """None while the engine is starting."""
         self.left_open_by: Holder | None = None
         """The previous engine, if it ended without closing."""
+        self.received_until: float | None = None
+        """Unix time at which the previous receiver ended in order; None if it did not, or is not known."""
         self._started = time()
         self._up_since = awake_and_asleep()
         """Not the wall clock, which may be set."""
@@ -132,7 +134,8 @@ class Engine:
         created.folders = files.prepare_folder(settings.db, allow_network_fs=settings.allow_network_fs)
         self._lock = Lock.take(settings.db)
         self.left_open_by = self._lock.left_open_by
-        stack.callback(self._lock.release, reported=receive)
+        self.received_until = self._lock.received_until
+        stack.callback(lambda: self._lock.release(reported=receive, received=self._receiver is not None))
         stack.callback(clean_up, created.remove_files)
         self._describe()
         await self._open_store(stack)
@@ -205,7 +208,15 @@ class Engine:
 
     def _describe(self) -> None:
         socket = None if self._control is None else str(self._control.path)
-        self._lock.describe(Holder(pid=os.getpid(), started_at=self._started, url=self.url, socket=socket))
+        self._lock.describe(
+            Holder(
+                pid=os.getpid(),
+                started_at=self._started,
+                url=self.url,
+                socket=socket,
+                received_until=self.received_until,
+            )
+        )
 
     def _committed(self, first_id: int, count: int) -> None:
         self.captures += count

@@ -7,7 +7,7 @@ import gc
 import logging
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
@@ -23,6 +23,7 @@ from relay.cli.listen.follower import Follower
 from relay.cli.listen.lifeline import DETACHED, GO_ON
 from relay.cli.listen.line_writer import STDOUT, LogLines, close_stdout, write
 from relay.cli.listen.log_file import LogFile
+from relay.cli.listen.missed import catch_up, has_access, say_time_off, time_off
 from relay.cli.listen.options import FILE, Remembering, check_in_force, listen_options, to_pass_on
 from relay.cli.listen.shutdown import Shutdown
 from relay.cli.status import reloaded
@@ -30,6 +31,7 @@ from relay.cli.trust_questions import ask_about_removal
 from relay.config import Settings
 from relay.control.messages import ReloadRequest
 from relay.engine import engine
+from relay.engine.tasks import background
 from relay.errors import Exit, RelayError
 from relay.text.targets import is_loopback
 
@@ -68,12 +70,14 @@ def listen_command(
     file = None if log_to is None else LogFile(log_to)
     with LogLines(partial(advice, invocation=for_elsewhere(invocation))) as lines:
         _log_through(lines, calmly=behind is not None)
-        return run_async(_listen(settings, reread, json=invocation.json, behind=behind, file=file))
+        work = _listen(settings, reread, invocation.options(), json=invocation.json, behind=behind, file=file)
+        return run_async(work)
 
 
 async def _listen(
     settings: Settings,
     reread: Callable[[], Settings],
+    options: Sequence[str] = (),
     *,
     json: bool,
     behind: int | None,
@@ -81,6 +85,7 @@ async def _listen(
 ) -> int:
     """
     Args:
+        options: shared ones, for a backfill.
         behind: for a screen, which shows events instead of lines: a descriptor whose end ends the engine, or
             `DETACHED`; None without a screen.
         file: for the log lines of a listener in the background; its ready line is JSON, for its starter.
@@ -92,7 +97,8 @@ async def _listen(
         asyncio.get_running_loop().add_reader(behind, _screen_ended, behind, shutdown)
     _warn_of_exposure(settings)
     try:
-        return await _listen_until(shutdown, settings, reread, json=json, calm=behind is not None, file=file)
+        calm = behind is not None
+        return await _listen_until(shutdown, settings, reread, options, json=json, calm=calm, file=file)
     except asyncio.CancelledError:
         if not shutdown.interrupted_start():
             raise
@@ -112,6 +118,7 @@ async def _listen_until(
     shutdown: Shutdown,
     settings: Settings,
     reread: Callable[[], Settings],
+    options: Sequence[str],
     *,
     json: bool,
     calm: bool,
@@ -136,9 +143,23 @@ async def _listen_until(
             _say_ready(settings, running, json=json or file is not None)
             if file is not None:
                 close_stdout()
-            await shutdown.asked()
+            async with background(*_fetching(settings, running, options, json=json)):
+                await shutdown.asked()
             await running.finish()  # while the follower runs, so that it prints the last attempts too
     return Exit.FINE
+
+
+def _fetching(
+    settings: Settings, running: engine.Engine, options: Sequence[str], *, json: bool
+) -> Iterator[Coroutine[Any, Any, None]]:
+    """Say how long no relay ran, if what was missed can be fetched; the work that does it, if wanted."""
+    if not has_access(settings):
+        return
+    off = time_off(settings.db, running.received_until, running.left_open_by)
+    if off is not None:
+        say_time_off(off, catches_up=settings.lean.catch_up)
+    if settings.lean.catch_up:
+        yield catch_up(options, as_json=json)
 
 
 def _say_ready(settings: Settings, running: engine.Engine, *, json: bool) -> None:

@@ -19,11 +19,23 @@ def last_complete(reader: Reader, environment: str, region: str) -> datetime | N
 
 def has_event(reader: Reader, capture: ImportedCapture) -> bool:
     """Whether a capture of the same event is stored."""
-    key = event_key(capture)
-    [(found,)] = reader.rows(
-        "SELECT EXISTS (SELECT 1 FROM events WHERE event_id = :key) OR EXISTS (SELECT 1 FROM captures"
-        " WHERE id > coalesce((SELECT value FROM marks WHERE name = 'events_upto'), 0)"
-        f" AND {EVENT_KEY} = :key)",
-        {"key": key},
-    )
+    [(found,)] = reader.rows(f"SELECT EXISTS ({_OF_EVENT})", {"key": event_key(capture)})
     return bool(found)
+
+
+def sent_sha256(reader: Reader, capture: ImportedCapture) -> str | None:
+    """The hash of the body that Lean sent first of the same event, hex; None if no webhook of it came."""
+    found = reader.rows(
+        "SELECT body_sha256 FROM captures"
+        f" WHERE origin = 'received' AND id IN ({_OF_EVENT}) ORDER BY id LIMIT 1",
+        {"key": event_key(capture)},
+    )
+    return str(found[0][0]) if found else None
+
+
+_OF_EVENT = (
+    "SELECT capture_id FROM events WHERE event_id = :key UNION ALL SELECT id FROM captures"
+    " WHERE id > coalesce((SELECT value FROM marks WHERE name = 'events_upto'), 0)"
+    f" AND {EVENT_KEY} = :key"
+)
+"""SQL for the captures of an event, indexed or not yet."""

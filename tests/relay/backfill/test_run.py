@@ -13,7 +13,7 @@ import pytest
 from relay.backfill.client import RETRIES, Access, connected
 from relay.backfill.run import Progress, backfill
 from relay.errors import RelayError
-from relay.lean.events_api import Window
+from relay.lean.events_api import KEPT_FOR, Window
 from tests.support.lean_api import (
     CLIENT_ID,
     CLIENT_SECRET,
@@ -58,7 +58,9 @@ def lean() -> Iterator[LeanApi]:
         yield api
 
 
-async def run(lean: LeanApi, *, api_url: str = "", secret: str = CLIENT_SECRET) -> Outcome:
+async def run(
+    lean: LeanApi, *, api_url: str = "", secret: str = CLIENT_SECRET, window: Window = WINDOW
+) -> Outcome:
     """A window, with no wait, and a store that dedupes as the database does."""
     outcome = Outcome()
 
@@ -74,7 +76,7 @@ async def run(lean: LeanApi, *, api_url: str = "", secret: str = CLIENT_SECRET) 
     access = Access(lean.url, api_url or lean.url, CLIENT_ID, secret)
     try:
         async with connected(access, told=outcome.said.append, sleep=sleep) as api:
-            await backfill(api, WINDOW, None, store, outcome.progress, lambda: None, sleep)
+            await backfill(api, window, None, store, outcome.progress, lambda: None, sleep)
     except RelayError as error:
         outcome.error = error
     for text in (*outcome.said, str(outcome.error), repr(access)):
@@ -109,6 +111,27 @@ async def test_pages_are_read_in_any_order_while_more_events_come(lean: LeanApi,
     assert outcome.taken == events(230, newest_first)
     assert outcome.waits == [0.2, 0.2]
     assert len(lean.tokens) == 1
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+async def test_events_that_age_out_while_pages_are_read(lean: LeanApi, newest_first: bool) -> None:
+    """The window stays inside what Lean keeps, so none of its events leaves the list, and no page moves."""
+    window = Window.until(NOW, NOW - timedelta(days=100))
+    step = (window.end - window.start) / 250
+    kept = [an_event(number, window.start + step * (number + 0.5)) for number in range(250)]
+    edge = NOW - KEPT_FOR
+    ageing = [an_event(number, edge + timedelta(minutes=number - 1000)) for number in range(1000, 1050)]
+
+    def age(api: LeanApi, query: dict[str, str]) -> None:
+        """Twenty minutes go by, and events come meanwhile."""
+        del ageing[:20]
+        new = [an_event(2000 + len(api.asked), NOW + timedelta(minutes=20 * len(api.asked)))]
+        api.events = [*ageing, *kept, *new][:: -1 if newest_first else 1]
+
+    lean.intervene = age
+    outcome = await run(lean, window=window)
+    assert outcome.error is None
+    assert outcome.taken == kept[:: -1 if newest_first else 1]
 
 
 async def test_an_empty_window_is_complete(lean: LeanApi) -> None:
@@ -275,3 +298,9 @@ async def test_a_page_that_repeats_and_counts_that_are_wrong(lean: LeanApi) -> N
     assert "page 2: Lean counts 260 events, and its pages have 250" in outcome.why
     assert len(outcome.taken) == 250
     assert event_id(249).encode() in outcome.taken[-1]
+
+    def cut(api: LeanApi, query: dict[str, str]) -> Fault | None:
+        return Fault(body=api.documented(query).body.replace(b'"total_pages": 3', b'"total_pages": 1'))
+
+    lean.intervene = cut
+    assert "page 0: Lean counts 250 events, and its pages have 100" in (await run(lean)).why

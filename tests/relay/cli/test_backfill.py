@@ -196,28 +196,47 @@ def test_what_was_taken_is_forwarded_only_if_asked_and_in_its_own_order(lean: Le
         assert (unknown.returncode, "other" in unknown.stderr) == (2, True)
 
 
-def test_a_webhook_that_arrives_meanwhile_wins(lean: LeanApi, db: Path) -> None:
+@pytest.mark.parametrize("newest_first", [False, True])
+def test_a_webhook_that_arrives_meanwhile_wins(lean: LeanApi, db: Path, newest_first: bool) -> None:
     """Each event is there once, as it was sent; a retry afterwards is a repeat, and no alarm."""
-    lean.events = events(range(200))
+    listed = events(range(200))
+    lean.events = listed[:: -1 if newest_first else 1]
     sent = [each.replace(b"  ", b" ") for each in lean.events]
 
     with running(db.parent) as relay:
 
         def deliver(api: LeanApi, query: dict[str, str]) -> None:
-            for body in sent[int(query["page"]) * 100 :][:50]:
+            page = int(query["page"])
+            new = an_event(1000 + page, datetime.now(UTC) + timedelta(minutes=1))
+            for body in (*sent[page * 100 :][:50], new):
                 assert post(relay.port, body) == 200
+            api.events = [new, *api.events] if newest_first else [*api.events, new]
 
         lean.intervene = deliver
         found = result(lean, db, "--since", "1d")
         assert (found["events"], found["known"], found["taken"]) == (200, 100, 100)
+        assert (found["compared"], found["same_bytes"]) == (100, 0)
         assert post(relay.port, sent[60]) == 200
     counted = rows(db, "SELECT origin, count(*), count(DISTINCT event_id) FROM captures GROUP BY origin")
-    assert counted == [("events-api", 100, 100), ("received", 101, 101)]
+    assert counted == [("events-api", 100, 100), ("received", 103, 103)]
     ((repeats,),) = rows(db, "SELECT count(*) FROM captures WHERE repeat_of IS NOT NULL")
     assert repeats == 1
     shown = lean_relay_here(db.parent, "list", "--db", str(db), "--limit", "1").stdout
     assert "repeat of" in shown
     assert "other bytes" not in shown
+
+
+def test_events_that_came_as_webhooks_are_compared(lean: LeanApi, db: Path) -> None:
+    """The summary counts those whose bytes are the same; a fetched event is no webhook of Lean's."""
+    lean.events = events(range(4))
+    with running(db.parent) as relay:
+        assert post(relay.port, lean.events[0]) == 200
+        assert post(relay.port, lean.events[1].replace(b"  ", b" ")) == 200
+        same = "2 here already (same bytes: 1 of 2)"
+        dry = backfill(lean, db, "--since", "1d", "--dry-run").stdout
+        assert dry == f"4 events at Lean, {same}, 2 would be taken: 2 payment.updated\n"
+        assert same in backfill(lean, db, "--since", "1d").stdout
+        assert "4 here already (same bytes: 1 of 2), 0 taken" in backfill(lean, db, "--since", "1d").stdout
 
 
 def test_an_error_keeps_what_is_stored_and_the_summary_says_so(lean: LeanApi, db: Path) -> None:
