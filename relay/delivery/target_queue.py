@@ -38,6 +38,9 @@ from relay.text.safe import visible
 
 log = logging.getLogger("relay.forwarder")
 
+state_log = log.getChild("state")
+"""Whether targets are up, which a screen shows by itself."""
+
 PROBE_FIRST_S = 1.0
 PROBE_MOST_S = 15.0
 
@@ -213,7 +216,7 @@ class TargetQueue:
                 return
             self.down = await unreachable_reason(self._config.to)
             if self.down is None:
-                log.warning("%s is back; %s", visible(self.name), _waiting_text(await self._waiting()))
+                state_log.warning("%s is back; %s", visible(self.name), _waiting_text(await self._waiting()))
                 return
             pause_s = min(pause_s * 2, PROBE_MOST_S)
 
@@ -275,7 +278,7 @@ class TargetQueue:
         if self.down is None:
             self.down = reason
             waiting = _waiting_text(await self._waiting())
-            log.warning("%s is down: %s; %s", visible(self.name), reason, waiting)
+            state_log.warning("%s is down: %s; %s", visible(self.name), reason, waiting)
 
     async def _record(self, due: DueDelivery, request: OutgoingRequest | None, result: SendResult) -> None:
         """Record the attempt; where few deliveries are left of those read before, read more with it."""

@@ -215,9 +215,10 @@ def _log_through(lines: logging.Handler, *, calmly: bool) -> None:
     """Log the engine's messages, those of libraries from warnings up, and never a traceback.
 
     Args:
-        calmly: warnings only, because a screen shows the rest.
+        calmly: warnings only, and no state of a target, because a screen shows the rest.
     """
     root = logging.getLogger()
     root.handlers[:] = [lines]
     root.setLevel(logging.WARNING)
     log.setLevel(logging.WARNING if calmly else logging.INFO)
+    logging.getLogger("relay.forwarder.state").setLevel(logging.ERROR if calmly else logging.NOTSET)

@@ -247,6 +247,23 @@ def test_wrong_usage_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_target_that_is_down_is_told_once(tmp_path: Path) -> None:
+    """The banner says it; the listener behind the screen does not say it again."""
+    db = tmp_path / "relay.db"
+    with at_a_terminal(tmp_path, "--port", "0", "--db", str(db), "--forward-to", ":1") as see:
+        see.wait_for("No webhooks received yet")
+        lean_relay(tmp_path, "trigger", "payment.created", "--db", str(db))
+        see.wait_for("is down: nothing listens")
+        lean_relay(tmp_path, "trigger", "entity.created", "--db", str(db))
+        see.wait_for("2 waiting")
+        see.press("q")
+        see.wait_for("Leaving ends the listener too")
+        see.press("q")
+        assert see.end() == 0
+    assert "listener  http" not in see.plain()
+
+
+@pytest.mark.slow
 def test_a_listener_that_dies_is_told(tmp_path: Path) -> None:
     """A listener that ends under the screen is said on it, and by what; the next one says it once more."""
     with at_a_terminal(tmp_path, "--port", "0", "--db", str(tmp_path / "relay.db")) as see:
