@@ -10,7 +10,7 @@ from relay.config import Settings
 
 
 async def every(settings: Settings) -> AsyncIterator[Finding]:
-    """The findings of each check, one after another; only targets and the team's PostgreSQL are contacted."""
+    """The findings of each check, one after another; targets, engine and PostgreSQL are contacted."""
     for check in (database.folder, database.database, engine.engine_and_port):
         for finding in check(settings):
             yield finding
@@ -24,7 +24,8 @@ async def every(settings: Settings) -> AsyncIterator[Finding]:
         secrets.secrets,
         secrets.app_token,
         clock.clock,
-        public_url.configured,
     ):
         for finding in check(settings):
             yield finding
+    for finding in await public_url.in_force(settings):
+        yield finding

@@ -1,12 +1,18 @@
-"""The check of the public URL setting."""
+"""The checks of the public URL and of the tunnel that leads here."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from urllib.parse import urlsplit
 
-from relay.checks.findings import Finding, ok, warning
+from relay.checks.findings import Finding, fault, ok, warning
 from relay.config import Settings
+from relay.control import lock
+from relay.control.messages import EngineStatus, StatusRequest, TunnelStatus
+from relay.errors import RelayError
+
+CHECK = "public URL"
 
 
 def configured(settings: Settings) -> Iterator[Finding]:
@@ -14,12 +20,49 @@ def configured(settings: Settings) -> Iterator[Finding]:
     url = settings.public_url
     if url is None:
         yield warning(
-            "public URL",
+            CHECK,
             "no public URL is set, so it is unknown whether Lean can reach this relay",
-            "start a tunnel and set public_url; see `lean-relay help public-url`",
+            "start a tunnel with listen --tunnel, or set public_url; see `lean-relay help public-url`",
         )
     elif urlsplit(url).scheme != "https":
         text = f"{url} is not https: bank data would cross the network unencrypted"
-        yield warning("public URL", text, "use a tunnel or server with https")
+        yield warning(CHECK, text, "use a tunnel or server with https")
     else:
-        yield ok("public URL", url)
+        yield ok(CHECK, url)
+
+
+async def in_force(settings: Settings) -> Iterator[Finding]:
+    """The same of the running engine, which may have a tunnel; without an engine, of the settings."""
+    status = await running(settings)
+    if status is None:
+        return configured(settings)
+    if status.tunnel is not None:
+        return through(status.tunnel)
+    return configured(replace(settings, public_url=status.engine.public_url or settings.public_url))
+
+
+async def running(settings: Settings) -> EngineStatus | None:
+    """The status of the engine with a receiver; None where none runs, or it does not say."""
+    if lock.holder(settings.db) is None:
+        return None
+    from relay.control import client  # loads aiohttp, which the screen's start does not need
+
+    try:
+        status = await client.request(settings.db, StatusRequest())
+    except RelayError:  # The check of the engine reports that.
+        return None
+    return status if status.engine.url is not None else None
+
+
+def through(tunnel: TunnelStatus) -> Iterator[Finding]:
+    """Whether the engine's tunnel is up."""
+    if tunnel.state == "up":
+        yield ok(CHECK, f"{tunnel.url} by {tunnel.name}")
+    elif tunnel.state == "starting" and tunnel.reason is None:
+        yield warning(CHECK, f"the tunnel {tunnel.name} is starting", "wait some seconds")
+    else:
+        yield fault(
+            CHECK,
+            f"the tunnel {tunnel.name} is {tunnel.state}: {tunnel.reason or 'no reason known'}",
+            "no webhook of Lean arrives until it is up; it is started again by itself",
+        )

@@ -1,4 +1,4 @@
-"""The check of the way in: sends a sample through `public_url` and looks for it in the database."""
+"""The check of the way in: sends a sample through the public URL and looks for it in the database."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from time import monotonic
 
+from relay.checks import public_url
 from relay.checks.findings import Finding, fault, ok
 from relay.config import Settings, read_secrets
 from relay.control import lock
@@ -28,8 +29,13 @@ LOOK_EVERY_S = 0.05
 
 
 async def way_in(settings: Settings) -> Finding:
-    """Whether a webhook that is sent to `public_url` arrives in this database unchanged."""
-    url = settings.public_url
+    """Whether a webhook that is sent to the public URL arrives in this database unchanged."""
+    status = await public_url.running(settings)
+    tunnel = None if status is None else status.tunnel
+    of_engine = None if status is None else status.engine.public_url
+    url = of_engine if tunnel is not None else of_engine or settings.public_url
+    if url is None and tunnel is not None:
+        return fault(CHECK, f"the tunnel {tunnel.name} is {tunnel.state}", "wait until it is up")
     if url is None:
         return fault(CHECK, "no public_url is set", "start a tunnel and set public_url")
     if lock.holder(settings.db) is None:

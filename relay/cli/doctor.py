@@ -18,7 +18,9 @@ from relay.text.safe import visible
 
 @click.command("doctor")
 @click.option(
-    "--public", is_flag=True, help="Send a marked sample through public_url and look for it in the database."
+    "--public",
+    is_flag=True,
+    help="Send a marked sample through the public URL and look for it in the database.",
 )
 @shared_options
 @click.pass_obj

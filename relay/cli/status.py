@@ -22,6 +22,7 @@ from relay.control.messages import (
     StatusRequest,
     TargetStatus,
     TeamStatus,
+    TunnelStatus,
 )
 from relay.delivery.replay_summary import started_by
 from relay.engine import access
@@ -108,7 +109,11 @@ def _rows(
         up = format_duration(timedelta(seconds=now.uptime_s))
         rows.append(("engine", f"pid {now.pid}, version {now.version}, up {up}"))
         rows.append(("listening", now.url or "no, it only changes stored captures"))
-        rows.append(("public", now.public_url or "not set (public_url)"))
+        rows.append(
+            ("public", now.public_url or ("not known yet" if running.tunnel else "not set (public_url)"))
+        )
+        if running.tunnel is not None:
+            rows.append(("tunnel", tunnel_line(running.tunnel)))
         if now.answers:
             rows.append(("answers", f"changed on purpose: {now.answers}"))
         rows.append(("store", store.detail or f"{store.state}, {store.wal_bytes >> 10} KiB in its WAL"))
@@ -140,6 +145,20 @@ def _team_rows(team: TeamStatus) -> list[tuple[str, str]]:
         newest = f", the last at position {node.position}" if node.position else ""
         rows.append(("team", f"{state}; {node.published} published since the start{newest}"))
     return rows
+
+
+def tunnel_line(tunnel: TunnelStatus) -> str:
+    """`cloudflared is down: it ended (exit code 1); next attempt at 10:09:41`; not safe to show."""
+    line = f"{tunnel.name} is {tunnel.state}"
+    if tunnel.since is not None and tunnel.state == "up":
+        line += f", since {datetime.fromisoformat(tunnel.since).astimezone():%Y-%m-%d %H:%M:%S}"
+    if tunnel.reason is not None:
+        line += f": {tunnel.reason}"
+    if tunnel.next_at is not None:
+        line += f"; next attempt at {datetime.fromisoformat(tunnel.next_at).astimezone():%H:%M:%S}"
+    if tunnel.previous_url is not None:
+        line += f"; the URL before was {tunnel.previous_url}, so enter the new one in Lean's dashboard"
+    return line
 
 
 def target_line(target: TargetStatus) -> str:

@@ -4,7 +4,15 @@ Classes receive values; only commands call `load`, and only what needs secrets r
 """
 
 from relay.config.declarations import SECRETS, Option, SecretSetting, Setting
-from relay.config.entries import LeanAccess, LeftOut, RespondRule, Route, SecretSource, TeamAccess
+from relay.config.entries import (
+    LeanAccess,
+    LeftOut,
+    RespondRule,
+    Route,
+    SecretSource,
+    TeamAccess,
+    TunnelChoice,
+)
 from relay.config.loading import (
     PROJECT_FILE,
     default_certs,
@@ -44,6 +52,7 @@ __all__ = [
     "Setting",
     "Settings",
     "TeamAccess",
+    "TunnelChoice",
     "UntrustedSettings",
     "default_certs",
     "default_db",

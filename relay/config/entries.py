@@ -90,6 +90,25 @@ class TeamAccess:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TunnelChoice:
+    """The program that gives this relay a public URL."""
+
+    kind: str
+    """`ssh`, `cloudflared`, `ngrok`, `tailscale` or `command`."""
+    server: str | None = None
+    """For `ssh`: the destination, as ssh takes it."""
+    command: tuple[str, ...] = ()
+    """For `command`: program and arguments, which may contain `{host}`, `{port}` and `{url}`."""
+    pattern: str | None = None
+    """For `command`: a regular expression that finds the URL in a line that the program prints."""
+
+    @property
+    def name(self) -> str:
+        """As in the option: `ssh:you@server`."""
+        return self.kind if self.server is None else f"{self.kind}:{self.server}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LeftOut:
     """A setting of a project file that is not in force."""
 

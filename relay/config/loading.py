@@ -25,7 +25,7 @@ from relay.config.project import as_project, refuse, without_untrusted
 from relay.config.secret_sources import secret_source
 from relay.config.settings import SETTINGS, Settings
 from relay.config.sources import Layer, SettingSource, variable
-from relay.config.tables import routes_of_flags
+from relay.config.tables import TUNNEL_COMMAND, routes_of_flags
 from relay.config.toml_file import Kind
 from relay.config.trusted import ProjectFile
 from relay.config.values import SeveralErrors, nearest
@@ -99,7 +99,15 @@ def load(
     if errors:
         raise UsageError(f"{len(errors)} settings are wrong\n" + "\n".join(f"  {error}" for error in errors))
     left_out = without_untrusted(layers, untrusted)
-    return replace(_merged(layers, files), left_out=tuple(left_out))
+    merged = _merged(layers, files)
+    has_command = merged.tunnel is not None and bool(merged.tunnel.command)
+    is_left_out = any(each.name == "tunnel" for each in left_out)
+    if flags.get("tunnel") == TUNNEL_COMMAND and not has_command and not is_left_out:
+        raise UsageError(
+            "--tunnel command needs a table [tunnel] with command and url in a settings file; "
+            "see `lean-relay help public-url`"
+        )
+    return replace(merged, left_out=tuple(left_out))
 
 
 def project_file(path: Path) -> ProjectFile:
@@ -159,6 +167,10 @@ def _of_flags(flags: Mapping[str, Any], cwd: Path) -> Layer:
         keys.get(name, name): value for name, value in flags.items() if value is not None and value != ()
     }
     targets, only = given.pop("forward_to", ()), given.pop("only", None)
+    if (
+        given.get("tunnel") == TUNNEL_COMMAND
+    ):  # That of a file, so that a project file still needs trust for it.
+        del given["tunnel"]
     assert given.keys() <= SETTINGS.keys(), f"no settings: {given.keys() - SETTINGS.keys()}"
     options = {key: setting.option_name for key, setting in SETTINGS.items()}
     layer = _checked(given, SettingSource(name="", base=cwd, kind="flag", options=options))

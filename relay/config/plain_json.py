@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from relay.config.entries import LeanAccess, RespondRule, Route, SecretSource, TeamAccess
+from relay.config.entries import LeanAccess, RespondRule, Route, SecretSource, TeamAccess, TunnelChoice
 from relay.config.settings import SETTINGS, Settings
 from relay.config.values import format_span
 
@@ -29,6 +29,8 @@ def _plain(value: object) -> Any:
         case LeanAccess() | TeamAccess():
             parts = {name: getattr(value, name) for name in value.__slots__}
             return {name: _plain(part) for name, part in parts.items() if part is not None}
+        case TunnelChoice():
+            return {"command": list(value.command), "url": value.pattern} if value.command else value.name
         case SecretSource():
             return {"env": value.env} if value.file is None else {"file": str(value.file)}
         case dict():

@@ -8,6 +8,7 @@ nothing reaches beyond. Trust is given to those texts, so they contain the whole
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from relay.config.entries import LeanAccess, Route, SecretSource, TeamAccess
+from relay.config.entries import LeanAccess, Route, SecretSource, TeamAccess, TunnelChoice
 from relay.config.values import format_span
 from relay.text.targets import is_loopback, target_url
 
@@ -113,6 +114,16 @@ def access(value: LeanAccess | TeamAccess, _folder: Path) -> tuple[str, ...]:
         for name, part in parts.items()
         if part != getattr(usual, name)
     )
+
+
+@_needs_trust("unless off")
+def tunnel(choice: TunnelChoice | None, _folder: Path) -> tuple[str, ...]:
+    """For the tunnel, which starts a program and opens this machine to the internet."""
+    if choice is None:
+        return ()
+    if not choice.command:
+        return (choice.name,)
+    return (f"command {json.dumps(choice.command)}, url {choice.pattern}",)
 
 
 @_needs_trust("outside the file's folder; variables other than LEAN_...")

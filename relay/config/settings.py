@@ -14,8 +14,16 @@ from typing import Any
 
 from relay.config import reach, values
 from relay.config.declarations import REQUIRED, Option, Setting, declared, file_path, file_setting, setting
-from relay.config.entries import LeanAccess, LeftOut, RespondRule, Route, SecretSource, TeamAccess
-from relay.config.tables import lean_access, respond_rules, routes, team_access
+from relay.config.entries import (
+    LeanAccess,
+    LeftOut,
+    RespondRule,
+    Route,
+    SecretSource,
+    TeamAccess,
+    TunnelChoice,
+)
+from relay.config.tables import lean_access, respond_rules, routes, team_access, tunnel
 from relay.config.values import Network, Pin
 
 RETRIES = ("none", "fast", "lean")
@@ -151,6 +159,16 @@ class Settings:
         read=values.public_url,
         reach=reach.inside,
         option=Option("URL"),
+    )
+    tunnel: TunnelChoice | None = setting(
+        None,
+        "Program to start for a public URL: ssh:you@server, cloudflared, ngrok, tailscale, command or off; "
+        "or a table [tunnel] with command and url at the end of the file.",
+        example='"cloudflared"',
+        read_at=tunnel,
+        reach=reach.tunnel,
+        structure="name or table",
+        option=Option("NAME"),
     )
     max_body: int = setting(
         10 * 2**20,

@@ -1,16 +1,17 @@
-"""Settings that are tables or lists of them: routes, rules for responses on purpose, Lean's API, the team.
+"""Settings that are tables or lists of them: routes, responses on purpose, Lean's API, the team, the tunnel.
 
 All errors of all tables are reported together.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
 from relay.config import values
-from relay.config.entries import LeanAccess, RespondRule, Route, TeamAccess
+from relay.config.entries import LeanAccess, RespondRule, Route, TeamAccess, TunnelChoice
 from relay.config.secret_sources import secret_source
 from relay.config.sources import SettingSource
 from relay.config.values import SeveralErrors, nearest
@@ -153,6 +154,67 @@ def _table(
     if errors:
         raise SeveralErrors(errors)
     return read
+
+
+TUNNEL_COMMAND = "command"
+"""As an option: the tunnel that the settings describe."""
+
+_TUNNEL_PROGRAMS = ("cloudflared", "ngrok", "tailscale")
+_TUNNEL_NAMES = "use ssh:you@server, cloudflared, ngrok, tailscale, or a table [tunnel] with command and url"
+_SSH_SERVER = re.compile(r"[A-Za-z0-9_\[][A-Za-z0-9_.:@%\[\]-]*", re.ASCII)
+"""Does not begin with `-`, which would be an option of ssh."""
+
+
+def tunnel(value: object, source: SettingSource) -> TunnelChoice | None:
+    """Read the tunnel: a name, or the table `tunnel` with `command` and `url`; None for `off`.
+
+    Raises:
+        SeveralErrors: with all errors of the table.
+    """
+    if isinstance(value, dict):
+        return _tunnel_command(value, source)
+    kind, colon, server = value.strip().partition(":") if isinstance(value, str) else ("", "", "")
+    if kind == "ssh" and _SSH_SERVER.fullmatch(server):
+        return TunnelChoice(kind=kind, server=server)
+    if kind == "off" and not colon:
+        return None
+    if kind not in _TUNNEL_PROGRAMS or colon:
+        raise ValueError(f"{quoted(value)} is not a valid tunnel; {_TUNNEL_NAMES}")
+    return TunnelChoice(kind=kind)
+
+
+def _tunnel_command(table: Mapping[str, object], source: SettingSource) -> TunnelChoice:
+    errors = [
+        f".{key}: no such key in tunnel{nearest(key, dict.fromkeys(('command', 'url')))}"
+        for key in table
+        if key not in ("command", "url")
+    ]
+    command, pattern = table.get("command"), table.get("url")
+    words: tuple[str, ...] = ()
+    if (
+        isinstance(command, list)
+        and command
+        and all(isinstance(word, str) for word in command)
+        and command[0]
+    ):
+        # A path starts at the file's folder, as that of every setting; a bare name is looked for on PATH.
+        program = str(source.path(command[0])) if "/" in command[0] else command[0]
+        words = (program, *command[1:])
+    else:
+        errors.append('.command: is not a list of words; use ["program", "http://127.0.0.1:{port}"]')
+    if not isinstance(pattern, str) or not pattern:
+        errors.append(
+            ".url: is not a regular expression; use one that finds the URL in a line of its output, "
+            "such as 'https://\\S+'"
+        )
+    else:
+        try:
+            re.compile(pattern)
+        except (re.error, OverflowError, RecursionError) as error:
+            errors.append(f".url: {quoted(pattern)} is not a valid regular expression: {error}")
+    if errors:
+        raise SeveralErrors(errors)
+    return TunnelChoice(kind=TUNNEL_COMMAND, command=words, pattern=str(pattern))
 
 
 def routes_of_flags(targets: Sequence[str], only: str | None) -> tuple[tuple[Route, ...], list[str]]:

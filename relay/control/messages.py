@@ -139,6 +139,25 @@ class TeamStatus(msgspec.Struct, frozen=True, kw_only=True):
     """None for an engine that does not share."""
 
 
+class TunnelStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """The tunnel that the engine runs. Texts come from its program."""
+
+    name: str = "?"
+    """As in the option: `cloudflared`, `ssh:you@server`."""
+    state: str = "?"
+    """`starting`, `up`, `down`, or a word of a later version."""
+    url: str | None = None
+    """The public URL; None while it is not up."""
+    previous_url: str | None = None
+    """The last one of this database, where that was another."""
+    reason: str | None = None
+    """Why it is not up; None where that is not known."""
+    since: str | None = None
+    """When this state began, ISO 8601."""
+    next_at: str | None = None
+    """When the program is started again, ISO 8601."""
+
+
 class EngineStatus(msgspec.Struct, frozen=True, kw_only=True):
     """The status of a running engine."""
 
@@ -147,6 +166,8 @@ class EngineStatus(msgspec.Struct, frozen=True, kw_only=True):
     targets: tuple[TargetStatus, ...] = ()
     replays: tuple[ReplayStatus, ...] = ()
     """Those that are running."""
+    tunnel: TunnelStatus | None = None
+    """None without a tunnel."""
     refusals: dict[str, int] = msgspec.field(default_factory=dict)
     """Refused requests and connections since the start, by reason."""
     team: TeamStatus | None = None

@@ -39,13 +39,21 @@ KINDS: Mapping[str, Kind] = {
     ),
     "ready": Kind("the first line of a listener: `url` `pid` `db`", "`listen`"),
     "web": Kind("the page of the screen: `url` (works once) `pid` `db`", "`web`"),
+    "tunnel": Kind(
+        "the tunnel, whenever it is up or down: `name` (as in the option) `state` (`up` or `down`) `url` "
+        "(null while it is down) `previous_url` (null, or the last one of this database, where that was "
+        "another) `reason` (null, or why it is down) `since` `next_at` (null, or when its program is started "
+        "again)",
+        "`listen --tunnel`",
+    ),
     "error": Kind(
         "`word` (stable, as in the brackets on stderr; `usage` for wrong usage) `message` `exit`",
         "every command",
     ),
     "status": Kind(
-        "`engine` (null where none runs) `store` `targets` `replays` `refusals` `team` (null for an engine "
-        "that works alone; `node` with what it published) `db` `log` (null where there is none)",
+        "`engine` (null where none runs) `store` `targets` `replays` `tunnel` (null without one) `refusals` "
+        "`team` (null for an engine that works alone; `node` with what it published) `db` `log` (null where "
+        "there is none)",
         "`status`",
     ),
     "stop": Kind("`pid` of the engine that has ended", "`stop`"),

@@ -35,7 +35,7 @@ from relay.control.messages import (
 )
 from relay.control.server import ControlSocket, Handlers, serving
 from relay.delivery.http.standstill import awake_and_asleep
-from relay.engine import imports, maintenance
+from relay.engine import imports, maintenance, tunnels
 from relay.engine.forwarding import Forwarding, check_no_loops, forwarding
 from relay.engine.reachability import keep_reachable
 from relay.engine.receiver import log_targets, receiving
@@ -45,10 +45,12 @@ from relay.engine.settings_in_force import SettingsInForce
 from relay.engine.shape_checker import ShapeChecker, checking_shapes
 from relay.engine.sharing import Sharing, check_forwards_nothing, sharing
 from relay.engine.tasks import background
+from relay.engine.tunnels import EngineTunnel
 from relay.errors import RelayError, UsageError
 from relay.receiver.config import ReceiverConfig
 from relay.receiver.receiver import Receiver
 from relay.receiver.refusals import Refusals
+from relay.receiver.web_pages import WebPageGuard
 from relay.store.errors import StoreClosed, StoreUnavailable
 from relay.store.write import changes, files
 from relay.store.write.cleanup import CreatedFiles
@@ -99,9 +101,12 @@ class Engine:
         self._port: int | None = None
         """Of the receiver."""
         self._receiver: Receiver | None = None
+        self._sites: WebPageGuard
+        """Of the settings; the receiver's own knows the tunnel too."""
         self._forwarding: Forwarding | None = None
         self._shape_checker: ShapeChecker | None = None
         self._sharing: Sharing | None = None
+        self.tunnel: EngineTunnel | None = None
         self._replays: Replays
         self._instance = token_hex(4)
         """Names this engine in `X-Lean-Relay`."""
@@ -123,6 +128,8 @@ class Engine:
         if receive:
             check_forwards_nothing(settings)
         config = ReceiverConfig.read(settings, receive=receive)
+        if receive:
+            tunnels.check(settings)
         created = CreatedFiles(settings.db, lock_path(settings.db))
         is_open = False
 
@@ -151,15 +158,19 @@ class Engine:
             if settings.share:
                 self._sharing = await self._work.enter_async_context(sharing(settings))
             shared = None if self._sharing is None else self._sharing.publisher
+            until_received = await self._work.enter_async_context(AsyncExitStack())
             bound = await self._work.enter_async_context(
                 receiving(self._writer, settings, config, self.refusals, shared=shared)
             )
             self._receiver, self.url, self._port = bound.receiver, bound.url, bound.port
+            self._sites = config.sites
+            await self._open_tunnel(until_received, bound.port, secure=config.tls is not None)
         replays = replaying(
             lambda: self.settings,
             self._writer,
             routes=lambda: config.routes if self._receiver is None else self._receiver.routes,
             url=lambda: self.url,
+            public_url=lambda: self.public_url,
             is_busy=lambda: monotonic() - self._stored_at < BUSY_FOR_S,
             instance=self._instance,
         )
@@ -172,6 +183,26 @@ class Engine:
         is_open = True
         if created.folders:
             log.info("made the folder %s for the database", created.folders[-1])
+
+    async def _open_tunnel(self, stack: AsyncExitStack, port: int, *, secure: bool) -> None:
+        """Start the tunnel of the settings; it ends with the stack, after the last response."""
+        if (choice := self.settings.tunnel) is None:
+            return
+        local = tunnels.local_address(self.settings, port, secure=secure)
+        self.tunnel = EngineTunnel(
+            self._writer, lambda: self.settings, choice, local, url_changed=self._know_public_url
+        )
+        await stack.enter_async_context(background(self.tunnel.run(), self.tunnel.report()))
+
+    @property
+    def public_url(self) -> str | None:
+        """The URL to give Lean: the tunnel's, or that of the settings."""
+        return self.settings.public_url if self.tunnel is None else self.tunnel.url
+
+    def _know_public_url(self) -> None:
+        """Let the receiver know the host of the public URL as one of its names."""
+        if self._receiver is not None:
+            self._receiver.sites = self._sites.also_at(self.public_url)
 
     async def finish(self) -> None:
         """End receiving, sending and all actions; the database stays open, so that its end can be read."""
@@ -294,7 +325,7 @@ class Engine:
                 pid=os.getpid(),
                 version=own_version(),
                 url=self.url,
-                public_url=self.settings.public_url,
+                public_url=self.public_url,
                 uptime_s=round(awake_and_asleep() - self._up_since, 1),
                 captures=self.captures,
                 connections=len(receiver.connections.connections) if receiver else 0,
@@ -308,6 +339,7 @@ class Engine:
             ),
             targets=targets,
             replays=self._replays.running(),
+            tunnel=self.tunnel.status() if self.tunnel is not None else None,
             refusals=dict(self.refusals.counts),
             team=self._team_status(),
         )
@@ -351,7 +383,7 @@ class Engine:
         if receiver is not None:
             receiver.intake = config.intake
             receiver.response_rules = config.response_rules
-            receiver.sites = config.sites
+            self._sites = config.sites
             door = receiver.connections
             if (door.tls is None) == (config.tls is None):
                 door.tls = config.tls
@@ -360,6 +392,7 @@ class Engine:
             changed = config.routes.targets != receiver.routes.targets
             receiver.routes = config.routes
         self._in_force.current = fresh
+        self._know_public_url()
         if changed:
             log_targets(fresh)
             if self._forwarding is not None:

@@ -73,6 +73,7 @@ class Replays:
         *,
         routes: Callable[[], Routes],
         url: Callable[[], str | None],
+        public_url: Callable[[], str | None],
         is_busy: Callable[[], bool],
         instance: str,
     ) -> None:
@@ -80,6 +81,7 @@ class Replays:
         Args:
             settings: returns those in force; they change when they are read again, and so do the routes.
             url: returns the address where this engine takes webhooks; None if it takes none.
+            public_url: returns the URL at which Lean reaches it; None if there is none.
             is_busy: whether webhooks are coming in right now.
             instance: names this engine in `X-Lean-Relay`.
         """
@@ -87,6 +89,7 @@ class Replays:
         self._writer = writer
         self._routes = routes
         self._url = url
+        self._public_url = public_url
         self._is_busy = is_busy
         self._instance = instance
         self._sender = Sender()
@@ -187,7 +190,7 @@ class Replays:
         return preparation(request, {**bundles, **secrets}, partial(_chosen_secret, secrets, bundles))
 
     def _check_no_loops(self, targets: Iterable[str]) -> None:
-        public, own = self._settings().public_url, self._url()
+        public, own = self._public_url(), self._url()
         for target in targets:
             here = own is not None and leads_to(target, *_place(own))
             if here or (public is not None and _place(public) == _place(target)):
@@ -251,6 +254,7 @@ async def replaying(
     *,
     routes: Callable[[], Routes],
     url: Callable[[], str | None],
+    public_url: Callable[[], str | None],
     is_busy: Callable[[], bool],
     instance: str,
 ) -> AsyncIterator[Replays]:
@@ -259,7 +263,15 @@ async def replaying(
     Replay deliveries of an engine that died are ended first, and never sent.
     """
     await writer.write(deliveries.end_replays)
-    replays = Replays(settings, writer, routes=routes, url=url, is_busy=is_busy, instance=instance)
+    replays = Replays(
+        settings,
+        writer,
+        routes=routes,
+        url=url,
+        public_url=public_url,
+        is_busy=is_busy,
+        instance=instance,
+    )
     raised: BaseException | None = None
     async with asyncio.TaskGroup() as group:
         replays._group = group

@@ -11,6 +11,7 @@ AFTER_RESTART = (
     "db",
     "host",
     "port",
+    "tunnel",
     "connections",
     "max_body",
     "retry",

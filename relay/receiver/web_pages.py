@@ -32,6 +32,12 @@ class WebPageGuard:
         self._allowed = allow_cross_site
         self._names = {"localhost", *(urlsplit(url).hostname or "" for url in urls if url is not None)}
 
+    def also_at(self, url: str | None) -> WebPageGuard:
+        """The same rules, with one more public URL."""
+        guard = WebPageGuard(allow_cross_site=self._allowed, urls=[url])
+        guard._names |= self._names
+        return guard
+
     def refuses(self, headers: Mapping[str, str]) -> bool:
         """Whether a browser sent it for a web page, by its headers."""
         if self._allowed:

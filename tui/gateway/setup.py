@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from relay.checks import database, public_url, secrets
@@ -50,11 +50,16 @@ def _look(
     parts = [*wrong, secret]
     if status.engine is EngineState.RUNNING:
         parts.append(backend(status.targets))
-    url = status.public_url or fresh.public_url
-    parts.append(part("public URL", list(public_url.configured(replace(fresh, public_url=url)))))
+    parts.append(part("public URL", list(_public_url(fresh, status))))
     parts.append(part("database", [*database.folder(fresh), *database.modes(fresh), _kept(fresh)]))
     now = replace(settings, secrets=fresh.secrets, app_token=fresh.app_token)
     return Setup(parts=tuple(parts), signs=bool(fresh.secrets)), now
+
+
+def _public_url(fresh: Settings, status: Status) -> Iterator[Finding]:
+    if status.tunnel is None:
+        return public_url.configured(replace(fresh, public_url=status.public_url or fresh.public_url))
+    return public_url.through(status.tunnel)
 
 
 def _kept(settings: Settings) -> Finding:

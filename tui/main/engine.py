@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -29,6 +30,8 @@ class EngineController:
         self._context = context
         self._last_sample: str | None = None
         """The event type posted last."""
+        self._copied_url: str | None = None
+        """The URL for Lean that was copied last: a change to it needs no banner any more."""
 
     def disabled_reason(self, action: str) -> str | None:
         """Why an action cannot run now, in a sentence; None where it can, or is another controller's."""
@@ -58,8 +61,12 @@ class EngineController:
             unreadable: why the database cannot be read.
         """
         pause = self._context.ui.key("relay.pause")
+        copy = self._context.ui.key("relay.copy_url")
         ended = self._listener_ended()
-        return tuple(banners(self.status, unreadable=unreadable, ended=ended, pause=pause))
+        status, tunnel = self.status, self.status.tunnel
+        if tunnel is not None and tunnel.url is not None and tunnel.url == self._copied_url:
+            status = replace(status, tunnel=None)
+        return tuple(banners(status, unreadable=unreadable, ended=ended, pause=pause, copy=copy))
 
     def _listener_ended(self) -> str | None:
         listener = self._context.gateway.listener
@@ -134,6 +141,12 @@ class EngineController:
 
     def copy_url(self) -> None:
         """Copy the URL to give Lean."""
-        url = self.status.public_url or self._context.gateway.engine.url()
+        tunnel, url = self.status.tunnel, self.status.public_url
+        if tunnel is not None and url is None:
+            text = visible(f"The tunnel {tunnel.name} is {tunnel.state}, so there is no public URL to copy.")
+            self._context.ui.show_notice(text, severity="warning")
+            return
+        self._copied_url = url
+        url = url or self._context.gateway.engine.url()
         self._context.ui.copy(url)
         self._context.ui.show_notice(visible(url), title="Copied")

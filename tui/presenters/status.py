@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from rich.cells import cell_len
 
-from relay.control.messages import EngineStatus, ReplayStatus, TargetStatus
+from relay.control.messages import EngineStatus, ReplayStatus, TargetStatus, TunnelStatus
 from relay.text.safe import visible
 from tui.presenters.format import Piece
 
@@ -35,6 +35,7 @@ class Status:
     url: str | None = None
     """Where it receives webhooks; None where it does not."""
     public_url: str | None = None
+    tunnel: TunnelStatus | None = None
     answers: str | None = None
     """The configured responses, where they differ from the usual one."""
     store: str = "ok"
@@ -63,6 +64,7 @@ def read(found: EngineStatus) -> Status:
         engine=EngineState.RUNNING,
         url=found.engine.url,
         public_url=found.engine.public_url,
+        tunnel=found.tunnel,
         answers=found.engine.answers,
         store=found.store.state,
         store_detail=found.store.detail,
@@ -84,6 +86,12 @@ TARGETS: dict[str, Piece] = {
     "up": ("✓ up", "good"),
     "down": ("✗ down", "bad"),
     "paused": ("‖ paused", "warn"),
+}
+
+
+TUNNEL: dict[str, Piece] = {
+    "starting": ("… tunnel starting", "dim"),
+    "down": ("✗ tunnel down", "bad"),
 }
 
 
@@ -142,7 +150,9 @@ def _groups(status: Status) -> Iterator[list[Piece]]:
         yield list(_of_target(target))
     if status.refused:
         yield [(f"{REFUSED} {status.refused:,} refused", "warn")]
-    if status.public_url:
+    if status.tunnel is not None and status.tunnel.state != "up":
+        yield [TUNNEL.get(status.tunnel.state, (f"tunnel {visible(status.tunnel.state)}", "dim"))]
+    elif status.public_url:
         yield [("public ", "dim"), (visible(status.public_url), "plain")]
 
 
@@ -155,13 +165,16 @@ def _of_target(target: TargetStatus) -> Iterator[Piece]:
         yield f" {target.parked:,} parked", "warn"
 
 
-def banners(status: Status, *, unreadable: str | None, ended: str | None, pause: str = "p") -> list[Piece]:
+def banners(
+    status: Status, *, unreadable: str | None, ended: str | None, pause: str = "p", copy: str = "u"
+) -> list[Piece]:
     """Sentences on errors and unusual states, and what happens next; a line each.
 
     Args:
         unreadable: why the database cannot be read.
         ended: how the listener that this screen started has ended.
         pause: the key that pauses and resumes.
+        copy: the key that copies the public URL.
     """
     sentences: list[Piece] = []
     if unreadable:
@@ -186,6 +199,7 @@ def banners(status: Status, *, unreadable: str | None, ended: str | None, pause:
                 "bad",
             )
         )
+    sentences += _of_tunnel(status.tunnel, copy) if status.tunnel is not None else []
     sentences += [_paused(status, pause)] if status.paused else []
     for target in status.targets:
         if target.state == "down":
@@ -198,6 +212,17 @@ def banners(status: Status, *, unreadable: str | None, ended: str | None, pause:
                 )
             )
     return sentences
+
+
+def _of_tunnel(tunnel: TunnelStatus, copy: str) -> list[Piece]:
+    name, reason = visible(tunnel.name), visible(tunnel.reason or "no reason known")
+    if tunnel.state == "up" and tunnel.previous_url is not None:
+        now, before = visible(tunnel.url or ""), visible(tunnel.previous_url)
+        text = f"! The public URL has changed from {before} to {now}; {copy} copies it for Lean's dashboard."
+        return [(text, "warn")]
+    if tunnel.state == "up" or (tunnel.state == "starting" and tunnel.reason is None):
+        return []
+    return [(f"✗ The tunnel {name} is {visible(tunnel.state)}: {reason}. It is started again.", "bad")]
 
 
 def _paused(status: Status, pause: str) -> Piece:

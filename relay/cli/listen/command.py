@@ -17,7 +17,7 @@ import click
 
 from relay.cli.advice import advice, for_elsewhere
 from relay.cli.context import Invocation, run_async, shared_options
-from relay.cli.json_lines import json_line
+from relay.cli.json_lines import fields_of, json_line
 from relay.cli.listen.detach import listen_in_the_background
 from relay.cli.listen.follower import Follower
 from relay.cli.listen.lifeline import DETACHED, GO_ON
@@ -29,7 +29,7 @@ from relay.cli.listen.shutdown import Shutdown
 from relay.cli.status import reloaded
 from relay.cli.trust_questions import ask_about_removal
 from relay.config import Settings
-from relay.control.messages import ReloadRequest
+from relay.control.messages import ReloadRequest, TunnelStatus
 from relay.engine import engine
 from relay.engine.tasks import background
 from relay.errors import Exit, RelayError
@@ -133,7 +133,7 @@ async def _listen_until(
                 running.left_open_by.pid,
             )
         _on_hangup(running, shutdown)
-        with nullcontext() if calm else Follower(settings, json=json):
+        with nullcontext() if calm else Follower(settings, json=json) as follower:
             # A full collection walks everything imported: some 40 ms without responses. All of it stays
             # anyway, so exclude it.
             gc.collect()
@@ -141,6 +141,8 @@ async def _listen_until(
             if file is not None:
                 file.take_over()
             _say_ready(settings, running, json=json or file is not None)
+            if json and follower is not None and running.tunnel is not None:
+                running.tunnel.watch(partial(_print_tunnel, follower))
             if file is not None:
                 close_stdout()
             async with background(*_fetching(settings, running, options, json=json)):
@@ -169,6 +171,10 @@ def _say_ready(settings: Settings, running: engine.Engine, *, json: bool) -> Non
         write(STDOUT, json_line(ready))
     else:
         write(STDOUT, f"listening on {running.url}\n")
+
+
+def _print_tunnel(follower: Follower, status: TunnelStatus) -> None:
+    follower.print_json({"kind": "tunnel", **fields_of(status)})
 
 
 def _on_hangup(running: engine.Engine, shutdown: Shutdown) -> None:

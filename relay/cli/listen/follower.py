@@ -1,4 +1,5 @@
-"""Prints a line for each capture and attempt while `listen` runs, in its own thread.
+"""Prints a line for each capture and attempt while `listen` runs, and with --json those of the tunnel, in its
+own thread.
 
 A blocked terminal (Ctrl-S, a full pipe) must not delay a response or lose a capture, so the follower reads
 the database at its own pace instead of getting events from the engine.
@@ -7,10 +8,12 @@ the database at its own pace instead of getting events from the engine.
 from __future__ import annotations
 
 import logging
+import queue
 import threading
 from contextlib import suppress
 from datetime import timedelta
 from types import TracebackType
+from typing import Any
 
 from relay.analysis.retries import OTHER_BYTES
 from relay.cli.json_lines import json_line
@@ -53,7 +56,12 @@ class Follower:
         self._targets = {target_name(route.to) for route in settings.forward}
         """Lines name the target if there are several; `reload` may add more."""
         self._stop = threading.Event()
+        self._others: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="follower", daemon=True)
+
+    def print_json(self, line: dict[str, Any]) -> None:
+        """Print a line soon, without waiting for a blocked terminal."""
+        self._others.put(line)
 
     def __enter__(self) -> Follower:
         self._reader = Reader(self._settings.db)
@@ -77,6 +85,8 @@ class Follower:
         stopping = False
         while not stopping:
             stopping = self._stop.wait(EVERY_S)
+            while not self._others.empty():
+                write(STDOUT, json_line(self._others.get()))
             try:
                 version = self._reader.data_version()
                 if version != seen:

@@ -75,6 +75,11 @@ def check_in_force(settings: Settings) -> None:
             raise UsageError(f"{name} has no effect without a target; name one with --forward-to")
         if name == "--time-scale" and settings.retry != "lean":
             raise UsageError("--time-scale has no effect without --retry lean")
+        tunnel = settings.tunnel
+        if name == "--public-url" and tunnel is not None and tunnel.kind not in ("ssh", "command"):
+            raise UsageError(
+                f"--public-url has no effect with --tunnel {tunnel.kind}, which names its own URL"
+            )
 
 
 def listen_options(function: F) -> F:

@@ -56,6 +56,17 @@ def save_signatures(connection: sqlite3.Connection, judged: Iterable[tuple[int, 
     return changed
 
 
+def replace_fact(connection: sqlite3.Connection, name: str, value: str) -> str | None:
+    """Store a fact; return its value before, or None."""
+    before = connection.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
+    connection.execute(
+        "INSERT INTO facts (name, value) VALUES (?, ?)"
+        " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        (name, value),
+    )
+    return None if before is None else str(before[0])
+
+
 def delete_slice(
     connection: sqlite3.Connection,
     first: int,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from relay.checks import public_url
+from relay.control.messages import TunnelStatus
 from tests.support.loaded_settings import settings
 
 
@@ -12,3 +13,15 @@ def test_a_public_url_without_tls_is_warned_of(home: Path) -> None:
     """http would carry bank data in the open; https is ok."""
     assert [f.level for f in public_url.configured(settings(public_url="http://x.example"))] == ["warning"]
     assert [f.level for f in public_url.configured(settings(public_url="https://x.example"))] == ["ok"]
+
+
+def test_a_tunnel_says_where_it_leads_or_why_it_does_not() -> None:
+    """Up, starting, and down with its reason."""
+    up = TunnelStatus(name="ngrok", state="up", url="https://x.example")
+    down = TunnelStatus(name="ngrok", state="down", reason="it ended")
+    slow = TunnelStatus(name="ngrok", state="starting", reason="it has named no URL")
+    found = [
+        next(public_url.through(each)) for each in (up, TunnelStatus(name="n", state="starting"), down, slow)
+    ]
+    assert [each.level for each in found] == ["ok", "warning", "fault", "fault"]
+    assert "is down: it ended" in found[2].text

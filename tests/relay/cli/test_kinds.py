@@ -97,6 +97,9 @@ help filter
 """Every command that prints JSON, in an order in which each has something to print."""
 
 
+TUNNEL = """{ command = ["sh", "-c", "echo https://x.example; exec sleep 600"], url = 'https:.*' }"""
+
+
 @dataclass(frozen=True, slots=True)
 class Form:
     """The fields of a kind."""
@@ -137,7 +140,9 @@ def printed(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReq
     with (
         backend(replies()) as there,
         lean_api() as lean,
-        running(folder, "--json", "--dev-tls", "-f", f":{there.port}") as relay,
+        running(
+            folder, "--json", "--dev-tls", "-f", f":{there.port}", env={"LEAN_RELAY_TUNNEL": TUNNEL}
+        ) as relay,
     ):
         exchange(relay.port, b"GET / HTTP/1.1\r\n\r\n")  # Which is no TLS, and refused.
         wait_until(lambda: lean_relay_here(folder, "refusals", "--db", str(relay.db)).stdout, "the refusal")

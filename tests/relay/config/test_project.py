@@ -106,6 +106,11 @@ def test_what_stays_inside_needs_no_trust(project: Path) -> None:
         ('forward = ["http://0.0.0.0:3000"]', ("forward", "http://0.0.0.0:3000")),
         ('forward = ["http://2130706433/"]', ("forward", "http://2130706433/")),
         ('forward = ["backend:3000"]', ("forward", "backend:3000")),
+        ('tunnel = "ssh:me@server"', ("tunnel", "ssh:me@server")),
+        (
+            "tunnel = {command = ['a', 'b'], url = '.'}",
+            ("tunnel", 'command ["a", "b"], url .'),
+        ),
         ('host = "0.0.0.0"', ("host", "0.0.0.0")),
         ('host = "localhost.evil.example"', ("host", "localhost.evil.example")),
         ('db = "../outside/relay.db"', ("db", "{outside}/relay.db")),

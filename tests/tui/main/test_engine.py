@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
-from relay.control.messages import TargetStatus
+from relay.control.messages import TargetStatus, TunnelStatus
 from relay.errors import RelayError
 from tests.support.context import FakeContext
 from tests.support.factories import a_capture
@@ -143,6 +143,24 @@ async def test_sample_without_an_engine(tmp_path: Path) -> None:
         await engine.trigger()
         await context.ui.settled()
         assert [error.word for error in context.ui.errors] == ["no-engine"]
+
+
+def test_copy_url_of_a_tunnel(tmp_path: Path) -> None:
+    """Without a URL nothing is copied; with one its change is no news any more."""
+    tunnel = TunnelStatus(name="cloudflared", state="down", reason="it ended")
+    with FakeContext(tmp_path) as context:
+        engine = EngineController(context)
+        engine.status = replace(RUNNING, tunnel=tunnel)
+        engine.copy_url()
+        assert context.ui.copied == []
+        assert "cloudflared is down" in context.ui.notices[-1]
+        url = "https://new.example"
+        up = TunnelStatus(name="cloudflared", state="up", url=url, previous_url="https://old.example")
+        engine.status = replace(RUNNING, tunnel=up, public_url=url)
+        assert "https://old.example" in engine.banners(unreadable=None)[0][0]
+        engine.copy_url()
+        assert context.ui.copied == [url]
+        assert engine.banners(unreadable=None) == ()
 
 
 def test_copy_url(tmp_path: Path) -> None:

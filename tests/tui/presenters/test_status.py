@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from relay.control.messages import TargetStatus
+from dataclasses import replace
+
+import msgspec
+
+from relay.control.messages import TargetStatus, TunnelStatus
 from tui.presenters.status import EngineState, Status, banners, line
 
 SPARKS = [("▅", "accent")] * 20
@@ -89,3 +93,23 @@ def test_hostile_words_are_made_safe() -> None:
         engine=EngineState.RUNNING, targets=(a_target(state="down", reason="\x1b]0;x\x07", target="\x1b[2J"),)
     )
     assert "\x1b" not in said(status) + written(status)
+
+
+def test_a_tunnel_in_the_line_and_below_it() -> None:
+    """Its URL where it is up, its state and reason where it is not, and a change until it was copied."""
+    up = TunnelStatus(name="cloudflared", state="up", url="https://x.example")
+    status = Status(
+        engine=EngineState.RUNNING, url="http://127.0.0.1:5326", public_url="https://x.example", tunnel=up
+    )
+    assert "public https://x.example" in written(status)
+    assert not said(status)
+    changed = replace(status, tunnel=msgspec.structs.replace(up, previous_url="https://old.example"))
+    assert "from https://old.example to https://x.example; u copies it" in said(changed)
+    starting = replace(status, tunnel=TunnelStatus(name="ngrok", state="starting"), public_url=None)
+    assert "tunnel starting" in written(starting)
+    assert not said(starting)
+    down = replace(
+        status, tunnel=TunnelStatus(name="ngrok", state="down", reason="\x1b[2Jended"), public_url=None
+    )
+    assert "✗ tunnel down" in written(down)
+    assert "ngrok is down: ␛[2Jended" in said(down)

@@ -1,0 +1,1 @@
+"""The program that gives the relay a public URL."""
