@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from relay.checks import clock, database, engine, public_url, secrets, targets, team, tls
+from relay.checks import clock, database, engine, following, public_url, secrets, targets, team, tls
 from relay.checks.findings import Finding
 from relay.config import Settings
 
@@ -15,6 +15,8 @@ async def every(settings: Settings) -> AsyncIterator[Finding]:
         for finding in check(settings):
             yield finding
     async for finding in team.team(settings):
+        yield finding
+    for finding in await following.following(settings):
         yield finding
     for finding in await targets.reachable(settings):
         yield finding

@@ -16,6 +16,7 @@ from relay.control import client
 from relay.control.lock import holder
 from relay.control.messages import (
     EngineStatus,
+    FollowerStatus,
     ReloadRequest,
     ReloadResult,
     ReplayStatus,
@@ -29,7 +30,9 @@ from relay.engine import access
 from relay.errors import Exit, NotFound, RelayError, Unreachable
 from relay.models import CaptureTotals, Signature
 from relay.store.read.reader import Reader
+from relay.text.local_time import local
 from relay.text.safe import visible
+from relay.text.team import DECIDE
 from relay.text.units import format_deliveries, format_duration
 
 LOOK_EVERY_S = 0.1
@@ -144,6 +147,8 @@ def _team_rows(team: TeamStatus) -> list[tuple[str, str]]:
         state = node.detail or f"shares webhooks in {node.server or 'no connection yet'}"
         newest = f", the last at position {node.position}" if node.position else ""
         rows.append(("team", f"{state}; {node.published} published since the start{newest}"))
+    if team.follower is not None:
+        rows.append(("team", follower_line(team.follower)))
     return rows
 
 
@@ -174,6 +179,28 @@ def target_line(target: TargetStatus) -> str:
         words.append(f"next attempt at {next_at:%Y-%m-%d %H:%M:%S}")
     if parked:
         words.append(f"{parked} parked, which `lean-relay forward state:parked` sends")
+    return "; ".join(words)
+
+
+def _clock(at: str) -> str:
+    return f"{local(datetime.fromisoformat(at)):%Y-%m-%d %H:%M}"
+
+
+def follower_line(team: FollowerStatus) -> str:
+    """`position 4711, 0 behind`; `silent since 10:04: connection refused; position 4711`."""
+    words = []
+    if team.state not in ("following", "connecting"):
+        since = f" since {_clock(team.since)}" if team.since else ""
+        words.append(f"{team.state}{since}" + (f": {team.reason}" if team.reason else ""))
+    if team.position is None:
+        words.append("connecting" if team.state == "connecting" else "nothing is here yet")
+    else:
+        behind = "" if team.behind is None else f", {team.behind} behind"
+        words.append(f"position {team.position}{behind}")
+    if team.missed:
+        words.append(f"{team.missed} were pruned there before they were read here")
+    if team.state == "stopped":
+        words.append(DECIDE)
     return "; ".join(words)
 
 

@@ -285,6 +285,22 @@ class Settings:
         read=values.truth,
         reach=reach.beyond_if_on,
     )
+    follow: bool = setting(
+        False,
+        "Copy the webhooks that the team's nodes share into this database, and forward them.",
+        read=values.truth,
+        reach=reach.beyond_if_on,
+        option=Option(),
+    )
+    follow_from: timedelta | str = setting(
+        timedelta(days=7),
+        "Where the first start of --follow begins: a time such as 7d, now or beginning.",
+        read=values.start,
+        reach=reach.inside,
+        option=Option("TIME|now|beginning", name="--from"),
+        show=values.format_start,
+    )
+    """How far back; or `now` or `beginning`."""
     keys: Mapping[str, str] = setting(
         {},
         "Your own keys for the screen, by action id; or a table [keys] at the end of the file.",

@@ -128,6 +128,24 @@ def log_name(value: object) -> str:
     return text
 
 
+STARTS = ("now", "beginning")
+
+
+def start(value: object) -> timedelta | str:
+    """How far back to begin: a duration, or one of STARTS."""
+    if isinstance(value, timedelta) or (isinstance(value, str) and value in STARTS):
+        return value
+    try:
+        return parse_duration(value)
+    except ValueError:
+        raise ValueError(f"{quoted(value)} is not a valid start; use 7d, now or beginning") from None
+
+
+def format_start(value: timedelta | str) -> str:
+    """As a settings file has it."""
+    return value if isinstance(value, str) else format_span(value)
+
+
 def delay_s(value: object) -> float:
     """A delay in seconds, 0 to 600: a bare number, or a duration such as `1.5s`."""
     seconds = _seconds(value)

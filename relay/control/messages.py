@@ -130,6 +130,25 @@ class NodeStatus(msgspec.Struct, frozen=True, kw_only=True):
     """Requests that wait for their commit."""
 
 
+class FollowerStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """How this database follows the team's log."""
+
+    state: str = "connecting"
+    """`connecting`, `following`, `waiting` (for a position that is missing there), `silent`, `stopped`, or a
+    word of a later version."""
+    since: str | None = None
+    """When that began, ISO 8601."""
+    reason: str | None = None
+    """Why it does not follow."""
+    position: int | None = None
+    """The last position that is here; None before the first read."""
+    newest: int | None = None
+    """The last position of the log, when it last answered."""
+    behind: int | None = None
+    missed: int = 0
+    """Webhooks that were pruned from the log before this database read them."""
+
+
 class TeamStatus(msgspec.Struct, frozen=True, kw_only=True):
     """The part of an engine that shares webhooks with a team."""
 
@@ -137,6 +156,8 @@ class TeamStatus(msgspec.Struct, frozen=True, kw_only=True):
     """Of the log."""
     node: NodeStatus | None = None
     """None for an engine that does not share."""
+    follower: FollowerStatus | None = None
+    """None for an engine that does not follow."""
 
 
 class TunnelStatus(msgspec.Struct, frozen=True, kw_only=True):

@@ -52,8 +52,8 @@ KINDS: Mapping[str, Kind] = {
     ),
     "status": Kind(
         "`engine` (null where none runs) `store` `targets` `replays` `tunnel` (null without one) `refusals` "
-        "`team` (null for an engine that works alone; `node` with what it published) `db` `log` (null where "
-        "there is none)",
+        "`team` (null for an engine that works alone; `node` with what it published, `follower` with how far "
+        "it is) `db` `log` (null where there is none)",
         "`status`",
     ),
     "stop": Kind("`pid` of the engine that has ended", "`stop`"),

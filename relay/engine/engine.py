@@ -36,6 +36,7 @@ from relay.control.messages import (
 from relay.control.server import ControlSocket, Handlers, serving
 from relay.delivery.http.standstill import awake_and_asleep
 from relay.engine import imports, maintenance, tunnels
+from relay.engine.following import Following, following
 from relay.engine.forwarding import Forwarding, check_no_loops, forwarding
 from relay.engine.reachability import keep_reachable
 from relay.engine.receiver import log_targets, receiving
@@ -107,6 +108,7 @@ class Engine:
         self._shape_checker: ShapeChecker | None = None
         self._sharing: Sharing | None = None
         self.tunnel: EngineTunnel | None = None
+        self._following: Following | None = None
         self._replays: Replays
         self._instance = token_hex(4)
         """Names this engine in `X-Lean-Relay`."""
@@ -165,6 +167,9 @@ class Engine:
             self._receiver, self.url, self._port = bound.receiver, bound.url, bound.port
             self._sites = config.sites
             await self._open_tunnel(until_received, bound.port, secure=config.tls is not None)
+            if settings.follow or (self._sharing is not None and self._sharing.may_read):
+                follows = following(self._writer, settings, bound.receiver, self._followed)
+                self._following = await self._work.enter_async_context(follows)
         replays = replaying(
             lambda: self.settings,
             self._writer,
@@ -257,6 +262,12 @@ class Engine:
         if self._shape_checker is not None:
             self._shape_checker.notice(first_id + count - 1)
 
+    def _followed(self, newest: int, count: int) -> None:
+        self.captures += count
+        if self._forwarding is not None:
+            self._forwarding.notice()
+        self._imported(newest)
+
     def _imported(self, newest: int) -> None:
         if self._shape_checker is not None:
             self._shape_checker.notice(newest)
@@ -345,9 +356,13 @@ class Engine:
         )
 
     def _team_status(self) -> TeamStatus | None:
-        if self._sharing is None:
+        if self._sharing is None and self._following is None:
             return None
-        return TeamStatus(name=self.settings.team.name, node=self._sharing.status())
+        return TeamStatus(
+            name=self.settings.team.name,
+            node=self._sharing.status() if self._sharing is not None else None,
+            follower=self._following.status() if self._following is not None else None,
+        )
 
     async def _stop(self, request: StopRequest) -> StopResult:
         """End this engine in order, as SIGTERM does; the client gets its answer first."""

@@ -26,6 +26,8 @@ AFTER_RESTART = (
     "share",
     "share_samples",
     "team",
+    "follow",
+    "follow_from",
 )
 """Settings that a running engine does not change."""
 

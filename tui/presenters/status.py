@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from rich.cells import cell_len
 
-from relay.control.messages import EngineStatus, ReplayStatus, TargetStatus, TunnelStatus
+from relay.control.messages import EngineStatus, FollowerStatus, ReplayStatus, TargetStatus, TunnelStatus
+from relay.text.local_time import local
 from relay.text.safe import visible
+from relay.text.team import DECIDE, LOST
 from tui.presenters.format import Piece
 
 
@@ -46,6 +49,8 @@ class Status:
     """Refused since the engine started, by reason."""
     replays: tuple[ReplayStatus, ...] = ()
     """Runs that have not ended, no matter who started them."""
+    team: FollowerStatus | None = None
+    """None where the engine does not follow a team's log."""
 
     @property
     def paused(self) -> bool:
@@ -71,6 +76,7 @@ def read(found: EngineStatus) -> Status:
         targets=found.targets,
         refusals=found.refusals,
         replays=found.replays,
+        team=None if found.team is None else found.team.follower,
     )
 
 
@@ -146,6 +152,8 @@ def _groups(status: Status) -> Iterator[list[Piece]]:
         yield [("✗ cannot store", "bad")]
     if status.answers:
         yield [(f"! answers {visible(status.answers)}", "warn")]
+    if status.team is not None:
+        yield list(_of_team(status.team))
     for target in status.targets:
         yield list(_of_target(target))
     if status.refused:
@@ -163,6 +171,42 @@ def _of_target(target: TargetStatus) -> Iterator[Piece]:
         yield f" {target.waiting:,} waiting", "warn"
     if target.parked:
         yield f" {target.parked:,} parked", "warn"
+
+
+def _of_team(team: FollowerStatus) -> Iterator[Piece]:
+    """`team: 4711, 0 behind`, `team: silent since 10:04`."""
+    yield "team: ", "dim"
+    if team.state in ("connecting", "following"):
+        if team.position is None:
+            yield "connecting", "dim"
+        else:
+            yield f"{team.position}, ", "plain"
+            yield f"{team.behind or 0:,} behind", "warn" if team.behind else "good"
+    else:
+        yield f"{visible(team.state)}{_since(team)}", "bad" if team.state == "stopped" else "warn"
+
+
+def _since(team: FollowerStatus) -> str:
+    return f" since {local(datetime.fromisoformat(team.since)):%H:%M}" if team.since else ""
+
+
+def _about_team(team: FollowerStatus) -> Piece | None:
+    """Why the team's webhooks do not come; None while they do."""
+    reason = visible(team.reason or "")
+    match team.state:
+        case "silent":
+            return (
+                f"! The team's log is silent{_since(team)}: {reason}. Its webhooks come when it is back.",
+                "warn",
+            )
+        case "waiting":
+            return (
+                f"! The team's webhooks wait{_since(team)}: {reason}. It is read again every second.",
+                "warn",
+            )
+        case "stopped":
+            return f"✗ {LOST[:1].upper()}{LOST[1:]}: {reason}; {DECIDE}.", "bad"
+    return None
 
 
 def banners(
@@ -200,6 +244,8 @@ def banners(
             )
         )
     sentences += _of_tunnel(status.tunnel, copy) if status.tunnel is not None else []
+    if status.team is not None and (about := _about_team(status.team)) is not None:
+        sentences.append(about)
     sentences += [_paused(status, pause)] if status.paused else []
     for target in status.targets:
         if target.state == "down":

@@ -25,10 +25,11 @@ TARGET_TLS = ("insecure", "target_ca", "target_cert", "target_key")
 
 
 def setting_option(setting: Setting) -> Callable[[F], F]:
-    """The option of a setting, named after its field; None if it is not given."""
+    """The option of a setting, with the name of its field; None if it is not given."""
     option = setting.option
     assert option is not None
-    names = (*filter(None, (option.short,)), setting.option_name)
+    field = () if setting.key == "forward" else (setting.attribute,)  # which `--only` belongs to
+    names = (*field, *filter(None, (option.short,)), setting.option_name)
     if option.metavar is None:
         return click.option(*names, is_flag=True, default=None, help=setting.meaning)
     default = f"  [{setting.default_text}]" if setting.default_text else ""
@@ -73,6 +74,8 @@ def check_in_force(settings: Settings) -> None:
             raise UsageError("--share-samples has no effect without --share")
         if name in ("--retry", "--time-scale", "--in-flight") and not settings.forward:
             raise UsageError(f"{name} has no effect without a target; name one with --forward-to")
+        if name == "--from" and not settings.follow:
+            raise UsageError("--from has no effect without --follow")
         if name == "--time-scale" and settings.retry != "lean":
             raise UsageError("--time-scale has no effect without --retry lean")
         tunnel = settings.tunnel

@@ -58,6 +58,7 @@ db = "data/relay.db"
 host = "127.0.0.1"
 port = 5399
 public_url = "https://relay.example.com"
+follow_from = "now"
 max_body = "1MiB"
 respond = 500
 respond_delay = 1
@@ -137,6 +138,7 @@ def test_what_stays_inside_needs_no_trust(project: Path) -> None:
         ('lean = {api_url = "https://evil.example/"}', ("lean", "api_url https://evil.example")),
         ('lean = {client_secret = {env = "LEAN_S"}}', ("lean", "client_secret environment LEAN_S")),
         ("share = true", ("share", "true")),
+        ("follow = true", ("follow", "true")),
         ("share_samples = true", ("share_samples", "true")),
         ('team = {url = {env = "LEAN_T"}}', ("team", "url environment LEAN_T")),
         ('team = {keep = "1d"}', ("team", "keep 1d")),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import msgspec
 
-from relay.control.messages import TargetStatus, TunnelStatus
+from relay.control.messages import FollowerStatus, TargetStatus, TunnelStatus
 from tui.presenters.status import EngineState, Status, banners, line
 
 SPARKS = [("▅", "accent")] * 20
@@ -113,3 +114,29 @@ def test_a_tunnel_in_the_line_and_below_it() -> None:
     )
     assert "✗ tunnel down" in written(down)
     assert "ngrok is down: ␛[2Jended" in said(down)
+
+
+def following(**known: object) -> Status:
+    team = FollowerStatus(**known)  # type: ignore[arg-type]
+    return Status(engine=EngineState.RUNNING, url="http://127.0.0.1:5326", targets=(a_target(),), team=team)
+
+
+def test_the_team_in_the_head() -> None:
+    """How far it was followed, since when it is silent and why, and what to decide if its history is lost."""
+    at = "2026-11-27T10:04:31.000000Z"
+    assert "team: connecting" in written(following())
+    up_to_date = following(state="following", since=at, position=4711, newest=4711, behind=0)
+    assert "team: 4711, 0 behind   → localhost:3000" in written(up_to_date, 100)
+    assert said(up_to_date) == ""
+    assert "team: 4711, 1,200 behind" in written(
+        following(state="following", position=4711, newest=5911, behind=1200)
+    )
+    silent = following(state="silent", since=at, reason="nothing listens at db:5432", position=4711)
+    assert re.search(r"team: silent since \d\d:04 ", written(silent))
+    assert "nothing listens at db:5432" in said(silent)
+    stopped = following(state="stopped", since=at, reason="it ends at position 12", position=4711)
+    assert "it ends at position 12" in said(stopped)
+    assert "--from 7d, beginning or now" in said(stopped)
+    waiting = following(state="waiting", since=at, reason="position 12 is missing", position=11)
+    assert "position 12 is missing" in said(waiting)
+    assert "team: odd" in written(following(state="odd"))

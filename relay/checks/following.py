@@ -1,0 +1,49 @@
+"""The check of how far this database has followed the team's log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from relay.checks.findings import Finding, fault, ok, warning
+from relay.config import Settings
+from relay.control import client
+from relay.control.lock import holder
+from relay.control.messages import EngineStatus, StatusRequest
+from relay.errors import RelayError
+from relay.text.team import DECIDE, LOST
+
+
+async def following(settings: Settings) -> list[Finding]:
+    """How the running engine follows; nothing where none runs or it does not."""
+    if holder(settings.db) is None:
+        return []
+    try:
+        return list(_findings(await client.request(settings.db, StatusRequest())))
+    except RelayError:  # Another check tells.
+        return []
+
+
+def _findings(status: EngineStatus) -> Iterator[Finding]:
+    found = None if status.team is None else status.team.follower
+    if found is None:
+        return
+    at = "" if found.position is None else f"; position {found.position} is here"
+    match found.state:
+        case "following":
+            yield ok("following", f"position {found.position}, {found.behind or 0} behind")
+        case "stopped":
+            yield fault("following", f"{LOST}: {found.reason}{at}", DECIDE)
+        case "connecting":
+            yield ok("following", "connecting to the team's log")
+        case state:
+            yield warning(
+                "following",
+                f"{state} since {found.since}: {found.reason}{at}",
+                "`lean-relay team status` says whether the team's PostgreSQL answers",
+            )
+    if found.missed:
+        yield warning(
+            "following",
+            f"{found.missed} webhooks were pruned from the team's log before this database read them",
+            "start it more often, or have the team keep more (`keep` in [team])",
+        )
