@@ -38,7 +38,7 @@ THROUGH: dict[str, str] = {
     ),
     "relay/cli/test_rehearse.py": "relay.rehearsal: choices target",
     "relay/receiver/test_receiver.py": (
-        "relay.receiver: body_budget connections intake response_rules responses web_pages"
+        "relay.receiver: body_budget connections response_rules responses web_pages"
     ),
     "relay/cli/test_doctor.py": "relay.checks: order",
     "relay/cli/test_export.py": (

@@ -18,12 +18,13 @@ async def following(settings: Settings) -> list[Finding]:
     if holder(settings.db) is None:
         return []
     try:
-        return list(_findings(await client.request(settings.db, StatusRequest())))
+        return list(findings(await client.request(settings.db, StatusRequest())))
     except RelayError:  # Another check tells.
         return []
 
 
-def _findings(status: EngineStatus) -> Iterator[Finding]:
+def findings(status: EngineStatus) -> Iterator[Finding]:
+    """The same of an engine's status."""
     found = None if status.team is None else status.team.follower
     if found is None:
         return
