@@ -24,15 +24,12 @@ def node_name() -> str:
     return socket.gethostname() or "unnamed"
 
 
-async def open_log(
-    address: TeamAddress, *, publish: bool = False, read: bool = False, first: Host | None = None
-) -> PostgresLog:
+async def open_log(address: TeamAddress, *, publish: bool = False, read: bool = False) -> PostgresLog:
     """Connect to the host that takes writes, and check the log there.
 
     Args:
         publish: require that this login may publish, and that commits are durable.
         read: require that this login may read.
-        first: the host to try before the others, such as the one that was good last.
 
     Raises:
         RelayError: `team-extra`, `team-plain`, `team-tls`, `team-denied`, `team-too-old`, `team-not-durable`,
@@ -40,9 +37,7 @@ async def open_log(
         Unreachable: `team-unreachable`, `team-standby`.
         UsageError: files of certificates cannot be used.
     """
-    log = await connect(
-        address, first=first, purpose="node" if publish else "follower" if read else "command"
-    )
+    log = await connect(address, purpose="node" if publish else "follower" if read else "command")
     try:
         log.check_version((await log.state()).version)
         if publish and not log.server.may_publish:
@@ -55,9 +50,7 @@ async def open_log(
     return log
 
 
-async def connect(
-    address: TeamAddress, *, first: Host | None = None, purpose: str = "command"
-) -> PostgresLog:
+async def connect(address: TeamAddress, *, purpose: str = "command") -> PostgresLog:
     """Connect without looking for the log, which `team init` makes; raises as `open_log` does.
 
     Args:
@@ -71,7 +64,7 @@ async def connect(
             "install it: pip install 'lean-relay[team]'",
             word="team-extra",
         ) from None
-    hosts: list[Host | None] = sorted(address.hosts, key=lambda host: host != first) or [None]
+    hosts: list[Host | None] = list(address.hosts) or [None]
     tls = address.tls()
     error: RelayError | None = None
     for host in hosts:

@@ -10,9 +10,10 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from time import monotonic
 
-from relay.errors import RelayError
+from relay.errors import RelayError, Unreachable
 from relay.store.columns import Row
 from relay.store.errors import StoreClosed, StoreUnavailable
 from relay.team.log import TeamCapture, TeamLog
@@ -26,6 +27,8 @@ ANSWERS_WITHIN_S = 4.0
 """A webhook that is not committed by then is answered 503."""
 RETRIES_EVERY_S = 0.5
 LOOKS_EVERY_S = 0.1
+IDLE_S = 15.0
+"""After this time without a webhook the connection is tried, so that the next one need not find out."""
 
 ROWS_AT_ONCE = 1000
 BYTES_AT_ONCE = 8 * 2**20
@@ -128,16 +131,33 @@ class Publisher:
 
     async def _publish_all(self) -> None:
         while True:
-            if self._trouble is None:
-                await self._arrived.wait()
+            is_idle = self._trouble is None and not await self._arrives()
             try:
                 current = await self._connected()
+                if is_idle:
+                    await self._ping(current)
                 while self._gathered:
                     await self._publish(current)
                 self._arrived.clear()
             except RelayError as error:
                 self._failed(error)
                 await asyncio.sleep(RETRIES_EVERY_S)
+
+    async def _arrives(self) -> bool:
+        """Wait for something to publish, at most `IDLE_S`."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(IDLE_S):
+                await self._arrived.wait()
+        return self._arrived.is_set()
+
+    async def _ping(self, current: TeamLog) -> None:
+        """Ask for anything: routers drop a connection that is idle, without a word."""
+        try:
+            async with asyncio.timeout(ANSWERS_WITHIN_S):
+                await current.state()
+        except TimeoutError:
+            current.abort()
+            raise Unreachable(f"no answer within {ANSWERS_WITHIN_S:.0f} s", word="team-unreachable") from None
 
     async def _connected(self) -> TeamLog:
         if self._log is None or self._log.is_closed:

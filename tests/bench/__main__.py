@@ -25,7 +25,7 @@ from pathlib import Path
 
 import psutil
 
-from tests.bench import archive, backlog, rates, screen, secure, wrk
+from tests.bench import archive, backlog, rates, screen, secure, team, wrk
 from tests.bench.base import running_base
 from tests.bench.drain import Drained, drain
 from tests.support.program import RELAY, ROOT, environment, reading, running
@@ -292,13 +292,20 @@ def main() -> None:
     parser.add_argument(
         "--rates", action="store_true", help="processor time per request at fixed rates instead"
     )
+    parser.add_argument(
+        "--team",
+        action="store_true",
+        help="nodes that share through PostgreSQL instead, which it starts; some two minutes",
+    )
     given = parser.parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix="bench-", dir=given.folder))
-    if given.tui or given.archive or given.rates:
+    if given.tui or given.archive or given.rates or given.team:
         try:
             if given.rates:
                 of = rates.measure(scratch / "rates", given.rounds, 2 * given.seconds)
+            elif given.team:
+                of = team.measure(scratch / "team", given.rounds, given.seconds)
             elif given.archive:
                 of = archive.measure(scratch / "archive")
             else:

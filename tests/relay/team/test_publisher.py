@@ -38,6 +38,7 @@ class ScriptedLog:
         self.error: RelayError | None = None
         self.is_closed = False
         self.opened = 0
+        self.asked = 0
 
     async def open(self) -> TeamLog:
         self.opened += 1
@@ -53,6 +54,12 @@ class ScriptedLog:
         if self.error is not None:
             raise self.error
         return first
+
+    async def state(self) -> None:
+        self.asked += 1
+        if self.error is not None:
+            self.is_closed = True
+            raise self.error
 
     async def close(self) -> None:
         self.is_closed = True
@@ -163,6 +170,19 @@ async def test_an_error_of_the_log_fails_its_batch_alone() -> None:
             await failing
         log.error = None
         assert await after == 2
+
+
+async def test_a_connection_that_is_idle_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What dropped it meanwhile is found out before the next webhook is there."""
+    monkeypatch.setattr(module, "IDLE_S", 0.02)
+    log = ScriptedLog()
+    async with publishing(log) as publisher:
+        assert await publisher.add(a_row()) == 1
+        await until(lambda: log.asked > 2, "several questions")
+        log.error = Unreachable("dropped", word="team-unreachable")
+        await until(lambda: log.opened > 1, "another connection")
+        log.error = None
+        assert await publisher.add(a_row()) == 2
 
 
 async def test_the_end_fails_what_waits() -> None:

@@ -1,0 +1,89 @@
+"""A sharing node held against the base and the same node on SQLite; one node and two; then a follower.
+
+PostgreSQL runs as it comes, on the disk of the temporary folder. Rounds are interleaved, as in `make bench`.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from tests.bench.base import running_base
+from tests.support.postgres import Postgres, running_postgres
+from tests.support.program import ROOT, running
+from tests.torture.team import a_node
+
+CONNECTIONS = 32
+
+
+def measure(folder: Path, rounds: int, seconds: float) -> Iterator[str]:
+    """A line for each measure."""
+    with running_postgres() as server, ExitStack() as stack:
+        name = server.new_log()
+        base, _ = stack.enter_context(running_base(folder / "base"))
+        alone = stack.enter_context(running(folder / "alone")).port
+        nodes = [
+            stack.enter_context(a_node(folder / each, server.url(f"{name}_node"), name)).port
+            for each in ("node-1", "node-2")
+        ]
+        ports: dict[str, tuple[int, ...]] = {
+            "base": (base,),
+            "SQLite": (alone,),
+            "one node": (nodes[0],),
+            "two nodes": (nodes[0], nodes[1]),
+        }
+        for each in ports.values():
+            press(each, 0.3)
+        figures: dict[str, list[tuple[float, float]]] = {contender: [] for contender in ports}
+        for number in range(rounds):
+            order = list(ports) if number % 2 == 0 else list(ports)[::-1]
+            for contender in order:
+                figures[contender].append(press(ports[contender], seconds))
+        yield f"{CONNECTIONS} connections, 451 bytes; ratios to the base of the same round:"
+        for contender, found in figures.items():
+            yield _line(contender, found, figures["base"])
+        yield from _published(server, name)
+
+
+def press(ports: tuple[int, ...], seconds: float) -> tuple[float, float]:
+    """Press all at once, with `CONNECTIONS` in all; requests per second together, and the worst p99 in ms."""
+
+    def one(port: int) -> dict[str, Any]:
+        share = CONNECTIONS // len(ports)
+        command = [sys.executable, "-m", "tests.bench.load", "--port", str(port)]
+        done = subprocess.run(
+            [*command, "--seconds", str(seconds), "--connections", str(share)],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            timeout=seconds + 60,
+            check=True,
+        )
+        found: dict[str, Any] = json.loads(done.stdout)
+        return found
+
+    with ThreadPoolExecutor(len(ports)) as pool:
+        found = list(pool.map(one, ports))
+    return sum(each["per_second"] for each in found), max(each["p99_ms"] for each in found)
+
+
+def _line(contender: str, found: list[tuple[float, float]], base: list[tuple[float, float]]) -> str:
+    rate = statistics.median(per_second for per_second, _ in found)
+    p99 = statistics.median(late for _, late in found)
+    ratios = [ours / theirs for (ours, _), (theirs, _) in zip(found, base, strict=True)]
+    return (
+        f"  {contender:10} {rate:>8,.0f} requests/s   p99 {p99:>6.1f} ms   "
+        f"ratio {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
+    )
+
+
+def _published(server: Postgres, name: str) -> Iterator[str]:
+    ((count, size),) = server.sql(f'SELECT newest, bytes FROM "{name}".log')
+    ((on_disk,),) = server.sql(f"SELECT pg_total_relation_size('\"{name}\".captures')")
+    yield f"  {count:,} captures in the log: {size / count:.0f} bytes each, {on_disk / count:.0f} on disk"
