@@ -98,9 +98,9 @@ def meaning(kind: str, lines: Sequence[str]) -> str | None:
     return None
 
 
-def reason(kind: str, program: str, code: int, lines: Sequence[str]) -> str:
-    """Why a tunnel ended, in a clause; not safe to show."""
-    ended = f"{program} ended ({how_it_ended(code)})"
+def reason(kind: str, code: int, lines: Sequence[str]) -> str:
+    """Why a tunnel is down whose program has ended; not safe to show."""
+    ended = f"it ended ({how_it_ended(code)})"
     if (known := meaning(kind, lines)) is not None:
         return f"{ended}: {known}"
     last = next((line for line in reversed(lines) if line), "")

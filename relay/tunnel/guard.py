@@ -15,7 +15,8 @@ import subprocess
 import sys
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from functools import partial
 from time import monotonic
 
 import msgspec
@@ -38,6 +39,9 @@ MOST_NEWS = 200
 ENDS_WITHIN_S = 1.0
 """After SIGTERM; then it is killed."""
 
+READING_NICE = 10
+"""A flood of lines takes no processor time from the engine; the program itself keeps its own priority."""
+
 READ_BYTES = 65_536
 READS_AT_END = 16
 LOOK_EVERY_S = 0.02
@@ -58,6 +62,10 @@ class Guard:
         self._lifeline = lifeline
         self._start = start
         self._read = output.reader(start.kind, start.pattern)
+        # Our own patterns cannot run away, and a clock for each line costs more than they do.
+        self._limit: Callable[[], AbstractContextManager[None]] = (
+            nullcontext if start.pattern is None else partial(_at_most, MATCH_WITHIN_S)
+        )
         self._lines: deque[str] = deque(maxlen=LINES_KEPT)
         self._last: output.Sign | None = None
         self._sent = 0
@@ -78,6 +86,7 @@ class Guard:
         except OSError as error:
             self._send(News(event="failed", text=error.strerror or str(error)))
             return
+        os.nice(READING_NICE)
         try:
             self._watch(program)
         finally:
@@ -140,7 +149,7 @@ class Guard:
         if not output.is_noise(self._start.kind, line):
             self._lines.append(line)
         try:
-            with _at_most(MATCH_WITHIN_S):
+            with self._limit():
                 sign = self._read(line)
         except TooSlow:
             self._read = _nothing

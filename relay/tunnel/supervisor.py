@@ -131,23 +131,22 @@ class Tunnel:
             writer.close()
 
     async def _follow(self, reader: asyncio.StreamReader) -> tuple[str, tuple[str, ...]]:
-        name = os.path.basename(self._start.argv[0])
         with suppress(ConnectionError):
             while (line := await reader.readline()).endswith(b"\n"):
                 news = _decode(line)
                 if news.event == "ended":
-                    reason = failures.reason(self._start.kind, name, news.code, news.lines)
+                    reason = failures.reason(self._start.kind, news.code, news.lines)
                     return reason, tuple(news.lines)
                 if news.event == "failed":
-                    return f"{name} could not be started: {news.text}", ()
-                self._hear(name, news)
-        return f"the process that guards {name} was killed", ()
+                    return f"{self._start.argv[0]} could not be started: {news.text}", ()
+                self._hear(news)
+        return "the process that guards it was killed", ()
 
-    def _hear(self, name: str, news: News) -> None:
+    def _hear(self, news: News) -> None:
         if news.event == "silent":
             if self.state.phase is Phase.STARTING:
                 known = news.text or failures.meaning(self._start.kind, news.lines)
-                reason = known or f"{name} has not reported a connection with a URL yet"
+                reason = known or "it has not reported a connection with a URL yet"
                 self._set(phase=Phase.STARTING, reason=reason, lines=tuple(news.lines))
             return
         if news.event == "lost":
@@ -159,7 +158,7 @@ class Tunnel:
             return  # The program has named a URL, and connects next.
         url = self._url or self._public_url()
         if url is None:
-            self._set(phase=Phase.STARTING, reason=f"{name} reports a connection and names no URL")
+            self._set(phase=Phase.STARTING, reason="it reports a connection and names no URL")
             return
         if self._up_at is None:
             self._up_at = monotonic()

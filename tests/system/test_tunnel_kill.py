@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from tests.support import tunnels
-from tests.support.program import exchange, lean_relay, running
+from tests.support.program import exchange, lean_relay, lean_relay_here, running
 from tests.support.sshd import server, sshd
 from tests.support.tunnels import Double, below
 from tests.support.waiting import wait_until
@@ -91,6 +91,6 @@ def test_options_that_cannot_hold(tmp_path: Path) -> None:
         (("--tunnel", "ssh:-oProxyCommand=x"), "is not a valid tunnel"),
         (("--tunnel", "ngrok", "--public-url", "https://x.example"), "--public-url has no effect"),
     ):
-        ended = lean_relay(tmp_path, "listen", *options, env=bare)
+        ended = lean_relay_here(tmp_path, "listen", "--port", "0", *options, env=bare)
         assert ended.returncode == 2
         assert part in ended.stderr

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from relay.checks import public_url
+from relay.checks import public_url, way_in
 from relay.config import Route, SecretSource, Settings, TunnelChoice
 from relay.control import client
 from relay.control.messages import ReloadRequest, ReplayRequest, StatusRequest, TunnelStatus
@@ -165,6 +165,23 @@ async def test_the_host_of_the_tunnel_is_ours(programs: Path, tmp_path: Path) ->
         assert parked == [(2,)]
         with pytest.raises(UsageError, match="is this relay itself"):
             await running.request(ReplayRequest(ranges=((1, 1),), to=(QUICK,)))
+
+
+async def test_a_sample_goes_through_it(programs: Path, tmp_path: Path) -> None:
+    """`doctor --public` posts to the tunnel's URL, whatever the settings say."""
+    double = Double(programs, "mine").prints("", then='echo "ready at $1"; exec sleep 600')
+    choice = TunnelChoice(kind="command", command=(str(double.path), "{url}"), pattern=r"http://\S+")
+    settings = settings_for(tmp_path, tunnel=choice, public_url="http://127.0.0.1:9")
+    async with an_engine(settings) as running:
+        await up(running)
+        found = await way_in.way_in(settings)
+        assert f"a sample went through {running.url} and is capture 1" in found.text
+        Path(double.path).unlink()
+        for each in below(os.getpid()):
+            if "sleep" in each.name():
+                each.kill()
+        await until(lambda: running.public_url is None, "the end of its URL")
+        assert "the tunnel command is" in (await way_in.way_in(settings)).text
 
 
 async def test_a_program_gets_no_secret(

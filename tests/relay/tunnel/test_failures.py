@@ -51,6 +51,6 @@ def test_known_failures(kind: str, text: str, part: str) -> None:
 
 def test_unknown_failures_show_the_programs_own_words() -> None:
     """The last ones, cut to a length."""
-    assert reason("ngrok", "ngrok", 1, ["first", "last"]) == "ngrok ended (exit code 1): last"
-    assert reason("command", "mine", -9, []) == "mine ended (killed by SIGKILL) and printed nothing"
-    assert len(reason("command", "mine", 1, ["x" * 2000])) < 300
+    assert reason("ngrok", 1, ["first", "last"]) == "it ended (exit code 1): last"
+    assert reason("command", -9, []) == "it ended (killed by SIGKILL) and printed nothing"
+    assert len(reason("command", 1, ["x" * 2000])) < 300

@@ -112,7 +112,7 @@ async def test_a_killed_connection_comes_back(
     async with a_relay(there, tmp_path, monkeypatch) as relay:
         await relay.until("up")
         there.kill_sessions()
-        await relay.until("down", "ssh ended")
+        await relay.until("down", "it ended")
         await relay.until("up")
         assert b" 200 " in await relay.send(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
 
