@@ -18,11 +18,11 @@ CLOCKS_APART = timedelta(minutes=1)
 
 async def team(settings: Settings) -> AsyncIterator[Finding]:
     """Whether this machine can share or follow; nothing where no team is set."""
-    if settings.team.url is None and not settings.share:
+    if settings.team.url is None and not (settings.share or settings.follow):
         return
     try:
         address = TeamAddress.of_settings(settings)
-        log = await open_log(address, publish=settings.share)
+        log = await open_log(address, publish=settings.share, read=settings.follow)
         try:
             server, state = log.server, await log.state()
         finally:

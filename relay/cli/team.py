@@ -12,6 +12,8 @@ from relay.config import Settings
 from relay.config.values import format_span
 from relay.errors import RelayError
 from relay.models import iso
+from relay.store.read.reader import Reader
+from relay.store.team_progress import progress
 from relay.team import tables
 from relay.team.address import TeamAddress
 from relay.team.connect import connect, open_log
@@ -81,11 +83,30 @@ def status(invocation: Invocation) -> None:
     settings = invocation.settings()
     address = TeamAddress.of_settings(settings, warn=_say)
     server, state, connected = run_async(_status(address))
+    position = _followed(settings, state)
     if invocation.json:
-        print_json(_as_json(settings, server, state, connected))
+        print_json(_as_json(settings, server, state, connected) | _distance(position, state))
         return
     for name, text in _rows(settings, server, state, connected):
         click.echo(f"{name:<10} {visible(text)}")
+    if position is not None:
+        behind = max(state.newest - position, 0)
+        click.echo(f"{'here':<10} position {position}, {behind} behind, in {visible(str(settings.db))}")
+
+
+def _followed(settings: Settings, state: LogState) -> int | None:
+    """The position that this database has reached; None where it does not follow this log."""
+    try:
+        with Reader(settings.db) as reader:
+            found = progress(reader.rows)
+    except RelayError:
+        return None
+    return found.position if found.log == state.id else None
+
+
+def _distance(position: int | None, state: LogState) -> dict[str, int | None]:
+    behind = None if position is None else max(state.newest - position, 0)
+    return {"position": position, "behind": behind}
 
 
 async def _status(address: TeamAddress) -> tuple[Server, LogState, list[str]]:

@@ -195,7 +195,8 @@ KINDS: Mapping[str, Kind] = {
     "team": Kind(
         "a team's log: `name` `address` `id` `version` `server_version` `login` `may_publish` `may_read` "
         "`tls` `copies` (in how many places a commit is) `newest` (position) `pruned` (position) `captures` "
-        "`bytes` `oldest_at` `keep_s` (null for ever) `keep_bytes` (null without one) `connected` (programs)",
+        "`bytes` `oldest_at` `keep_s` (null for ever) `keep_bytes` (null without one) `connected` (programs) "
+        "`position` (that this database has reached; null where it does not follow it) `behind`",
         "`team status`",
     ),
     "team_init": Kind(

@@ -9,18 +9,22 @@ import json
 import statistics
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Any
 
 from tests.bench.base import running_base
+from tests.support.lean_requests import a_body, a_request
 from tests.support.postgres import Postgres, running_postgres
-from tests.support.program import ROOT, running
+from tests.support.program import ROOT, Running, exchange, reading, running
+from tests.support.waiting import wait_until
 from tests.torture.team import a_node
 
 CONNECTIONS = 32
+REQUESTS = 200
 
 
 def measure(folder: Path, rounds: int, seconds: float) -> Iterator[str]:
@@ -50,6 +54,8 @@ def measure(folder: Path, rounds: int, seconds: float) -> Iterator[str]:
         for contender, found in figures.items():
             yield _line(contender, found, figures["base"])
         yield from _published(server, name)
+        yield _request_to_row(folder / "follower", server, name, nodes[0])
+        yield _catch_up(folder / "late", server, name)
 
 
 def press(ports: tuple[int, ...], seconds: float) -> tuple[float, float]:
@@ -87,3 +93,68 @@ def _published(server: Postgres, name: str) -> Iterator[str]:
     ((count, size),) = server.sql(f'SELECT newest, bytes FROM "{name}".log')
     ((on_disk,),) = server.sql(f"SELECT pg_total_relation_size('\"{name}\".captures')")
     yield f"  {count:,} captures in the log: {size / count:.0f} bytes each, {on_disk / count:.0f} on disk"
+
+
+# -- a follower ------------------------------------------------------------------------------------
+
+
+def _following(folder: Path, server: Postgres, name: str, start: str) -> AbstractContextManager[Running]:
+    folder.mkdir(parents=True)
+    (folder / "team.toml").write_text(f'[team]\nname = "{name}"\nurl = {{ env = "LEAN_TEAM_URL" }}\n')
+    return running(
+        folder,
+        "--follow",
+        "--from",
+        start,
+        "--config",
+        str(folder / "team.toml"),
+        env={"LEAN_TEAM_URL": server.url(f"{name}_laptop")},
+    )
+
+
+def _position(db: Path) -> int:
+    with reading(db) as log:
+        return int(log.execute("SELECT coalesce(max(position), 0) FROM captures").fetchone()[0])
+
+
+def _request_to_row(folder: Path, server: Postgres, name: str, node: int) -> str:
+    with _following(folder, server, name, "now") as follower:
+        took: list[float] = []
+        while not _position(follower.db):  # Until it has read where `now` is.
+            exchange(node, a_request(a_body()))
+            time.sleep(0.1)
+        time.sleep(1)  # The rest of those.
+        with reading(follower.db) as log:
+            for _ in range(REQUESTS):
+                (before,) = log.execute("SELECT max(position) FROM captures").fetchone()
+                begun = time.perf_counter()
+                exchange(node, a_request(a_body()))
+                while log.execute("SELECT max(position) FROM captures").fetchone() == (before,):
+                    time.sleep(0.0005)
+                took.append(1000 * (time.perf_counter() - begun))
+    ordered = sorted(took)
+    return (
+        f"  request to row of a follower: p50 {ordered[len(ordered) // 2]:.1f} ms, "
+        f"p99 {ordered[int(len(ordered) * 0.99)]:.1f} ms"
+    )
+
+
+def _catch_up(folder: Path, server: Postgres, name: str) -> str:
+    ((newest,),) = server.sql(f'SELECT newest FROM "{name}".log')
+    with _following(folder, server, name, "beginning") as follower:
+        begun = time.perf_counter()
+        wait_until(lambda: _position(follower.db) >= newest, "the follower", within_s=300)
+        seconds = time.perf_counter() - begun
+        peak = peak_mib(follower.pid)
+    return (
+        f"  a new follower took {newest:,} captures at {newest / seconds:,.0f}/s, in {peak:.0f} MiB at most"
+    )
+
+
+def peak_mib(pid: int) -> float:
+    """The most memory that a process has had."""
+    status = Path(f"/proc/{pid}/status")
+    if not status.exists():
+        return float("nan")
+    (line,) = (each for each in status.read_text().splitlines() if each.startswith("VmHWM"))
+    return int(line.split()[1]) / 1024

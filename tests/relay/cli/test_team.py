@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from relay.cli import run
+from relay.store.team_progress import LOG, POSITION
+from tests.support.empty_database import empty_database
 from tests.support.postgres import Postgres
 
 Output = pytest.CaptureFixture[str]
@@ -41,6 +45,24 @@ def test_init_and_status(name: str, capsys: Output) -> None:
     line = json.loads(capsys.readouterr().out)
     assert (line["kind"], line["name"], line["newest"], line["captures"]) == ("team", name, 0, 0)
     assert (line["keep_s"], line["copies"], line["may_publish"]) == (2 * 86400, 1, True)
+
+
+def test_how_far_this_database_is(name: str, postgres: Postgres, capsys: Output) -> None:
+    """Where it follows this log; a position in another log says nothing."""
+    assert run(["team", "init"]) == 0
+    postgres.sql(f'UPDATE "{name}".log SET newest = 10')
+    db = empty_database()
+    ((log_id,),) = postgres.sql(f'SELECT id::text FROM "{name}".log')
+    for known, distance in ((log_id, (7, 3)), ("another", (None, None))):
+        with closing(sqlite3.connect(db)) as connection, connection:
+            connection.execute("INSERT OR REPLACE INTO marks VALUES (?, 7)", (POSITION,))
+            connection.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (LOG, known))
+        capsys.readouterr()
+        assert run(["team", "status", "--json"]) == 0
+        line = json.loads(capsys.readouterr().out)
+        assert (line["position"], line["behind"]) == distance
+    assert run(["team", "status"]) == 0
+    assert "behind" not in capsys.readouterr().out
 
 
 def test_init_prints(capsys: Output) -> None:
