@@ -145,6 +145,7 @@ class FollowerStatus(msgspec.Struct, frozen=True, kw_only=True):
     newest: int | None = None
     """The last position of the log, when it last answered."""
     behind: int | None = None
+    """None where the log does not answer."""
     missed: int = 0
     """Webhooks that were pruned from the log before this database read them."""
 

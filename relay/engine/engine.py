@@ -167,7 +167,7 @@ class Engine:
             self._receiver, self.url, self._port = bound.receiver, bound.url, bound.port
             self._sites = config.sites
             await self._open_tunnel(until_received, bound.port, secure=config.tls is not None)
-            if settings.follow or (self._sharing is not None and self._sharing.may_read):
+            if settings.follow:
                 follows = following(self._writer, settings, bound.receiver, self._followed)
                 self._following = await self._work.enter_async_context(follows)
         replays = replaying(

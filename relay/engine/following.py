@@ -30,7 +30,7 @@ from relay.store.write.client import Writer
 from relay.store.write.followed import FollowedCapture
 from relay.store.write.protocol import Send
 from relay.team.address import TeamAddress
-from relay.team.connect import open_log
+from relay.team.connect import client_library, open_log
 from relay.team.follower import Follower
 from relay.team.log import TeamCapture, TeamLog
 from relay.text.team import TOO_OLD
@@ -47,14 +47,16 @@ class Following:
     def status(self) -> FollowerStatus:
         """How it goes."""
         state = self._follower.state
-        known = state.position is not None and state.newest is not None
+        behind = None
+        if state.word in ("following", "waiting") and state.position is not None:
+            behind = max((state.newest or 0) - state.position, 0)
         return FollowerStatus(
             state=state.word,
             since=None if state.since is None else iso(state.since),
             reason=state.reason,
             position=state.position,
             newest=state.newest,
-            behind=max(state.newest - state.position, 0) if known else None,  # type: ignore[operator]
+            behind=behind,
             missed=state.missed,
         )
 
@@ -70,7 +72,8 @@ async def following(
         stored: called after each commit with the newest id and the number of captures added.
 
     Raises:
-        UsageError: `--from` was given, and this database follows already.
+        RelayError: `team-extra`, asyncpg is not installed; or the URL cannot be used.
+        UsageError: `--from` was given, and this database follows already; or the URL is not set or not valid.
     """
     decided = settings.sources.get("follow_from") == "--from"
     known = await writer.outside_transaction(followed.stands_at)
@@ -80,6 +83,7 @@ async def following(
             "so leave it out"
         )
 
+    client_library()
     address = TeamAddress.of_settings(settings, warn=log.warning)
 
     async def connect() -> TeamLog:

@@ -22,10 +22,8 @@ log = logging.getLogger("relay.team")
 class Sharing:
     """A publisher and what it has done since the start."""
 
-    def __init__(self, publisher: Publisher, *, may_read: bool) -> None:
+    def __init__(self, publisher: Publisher) -> None:
         self.publisher = publisher
-        self.may_read = may_read
-        """Whether this node's login may read too, so that its own database can follow."""
 
     def status(self) -> NodeStatus:
         trouble = self.publisher.trouble
@@ -73,6 +71,6 @@ async def sharing(settings: Settings) -> AsyncIterator[Sharing]:
     log.info("webhooks are shared in %s, %s, and not stored here", first.server.address, first.server.stored)
     async with background(publisher.run(), prune_hourly(address)):
         try:
-            yield Sharing(publisher, may_read=first.server.may_read)
+            yield Sharing(publisher)
         finally:
             await publisher.close()

@@ -50,11 +50,11 @@ async def open_log(address: TeamAddress, *, publish: bool = False, read: bool = 
     return log
 
 
-async def connect(address: TeamAddress, *, purpose: str = "command") -> PostgresLog:
-    """Connect without looking for the log, which `team init` makes; raises as `open_log` does.
+def client_library() -> Any:
+    """The module asyncpg.
 
-    Args:
-        purpose: `node`, `follower` or `command`, for the server's list of its connections.
+    Raises:
+        RelayError: `team-extra`, it is not installed.
     """
     try:
         import asyncpg
@@ -64,6 +64,16 @@ async def connect(address: TeamAddress, *, purpose: str = "command") -> Postgres
             "install it: pip install 'lean-relay[team]'",
             word="team-extra",
         ) from None
+    return asyncpg
+
+
+async def connect(address: TeamAddress, *, purpose: str = "command") -> PostgresLog:
+    """Connect without looking for the log, which `team init` makes; raises as `open_log` does.
+
+    Args:
+        purpose: `node`, `follower` or `command`, for the server's list of its connections.
+    """
+    asyncpg = client_library()
     hosts: list[Host | None] = list(address.hosts) or [None]
     tls = address.tls()
     error: RelayError | None = None

@@ -40,8 +40,9 @@ FEWEST_BYTES_AT_ONCE = 64 * 1024
 
 CLOSES_WITHIN_S = 0.5
 
-STORED_AT_ONCE = 1024 * 1024
-"""Body bytes of one commit, which captures that are received here wait for."""
+STORED_AT_ONCE = 64
+STORED_BYTES_AT_ONCE = 1024 * 1024
+"""Of one commit, which captures that are received here wait for: some 5 ms."""
 
 JUDGED_AT_ONCE = 16
 """Captures that are checked before other work gets a turn: less than a millisecond."""
@@ -251,7 +252,7 @@ class Follower:
         batch: list[FollowedCapture] = []
         size = 0
         for each in read:
-            if batch and size + len(each.body) > STORED_AT_ONCE:
+            if batch and (len(batch) == STORED_AT_ONCE or size + len(each.body) > STORED_BYTES_AT_ONCE):
                 await self._commit(batch)
                 batch, size = [], 0
             batch.append(await self._judge(each))
