@@ -45,7 +45,7 @@ bench: $(VENV)/.tools
 	@$(PY) -m tests.bench $(ARGS)
 
 torture: $(VENV)/.tools
-	$(PY) -m pytest tests/torture $(ARGS)
+	$(PY) -m pytest -rs tests/torture $(ARGS)
 
 # One file for every supported Python and platform: markers say where a package is needed, hashes name all its
 # wheels. Versions that are locked already stay unless pyproject.toml or --upgrade moves them.

@@ -161,7 +161,7 @@ KINDS: Mapping[str, Kind] = {
         "`events` (at Lean) `known` (were here already) `compared` (of those, came as webhooks too) "
         "`same_bytes` (of those, have the same bytes) `taken` `types` (count of what was taken, by type) "
         "`pages` `forwarded` (deliveries) `complete` `dry_run`",
-        "`backfill`",
+        "`backfill`, `listen` (with `catch_up`)",
     ),
     "bad_line": Kind("that was passed over: `file` `line` `reason`", "`import`"),
     "certificates": Kind(

@@ -20,11 +20,29 @@ from typing import Any
 
 from aiohttp import ClientSession, ClientWebSocketResponse
 
-from tests.support.terminal import plain
-
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 WITHIN_S = 60.0
+
+WATCH = """
+Object.defineProperty(Object.prototype, "terminal", {
+  configurable: true,
+  set(value) {
+    window.watched = value;
+    Object.defineProperty(this, "terminal", { value, writable: true, enumerable: true, configurable: true });
+  },
+});
+"""
+"""Keeps the page's terminal where a test can read it: the front end sets a field of this name."""
+
+TEXT = """
+(() => {
+  const buffer = window.watched?.buffer.active;
+  const lines = [...Array(buffer?.length ?? 0).keys()];
+  return lines.map((at) => buffer.getLine(at).translateToString(true)).join("\\n");
+})()
+"""
+"""Everything on the screen."""
 
 KEYS = {"Enter": ("\r", 13), "Escape": ("", 27), "ArrowDown": ("", 40), "ArrowUp": ("", 38)}
 """Key -> the text that it types, and its code."""
@@ -89,6 +107,7 @@ class Tab:
         for domain in ("Page", "Network", "Runtime", "Log"):
             await self.call(f"{domain}.enable")
         await self.call("Emulation.setFocusEmulationEnabled", enabled=True)
+        await self.call("Page.addScriptToEvaluateOnNewDocument", source=WATCH)
 
     async def size(self, width: int, height: int) -> None:
         """Set the size of the window, in pixels."""
@@ -118,16 +137,31 @@ class Tab:
             f"({expression}) ? done() : setTimeout(look, 20); look(); }})"
         )
 
-    async def shows(self, text: str, *, after: int = 0) -> None:
-        """Wait until the screen drew a text.
+    async def text(self) -> str:
+        """Everything on the screen, as a person reads it."""
+        return str(await self.value(TEXT))
 
-        Args:
-            after: counts from this length of `drawn` on.
+    async def shows(self, text: str) -> str:
+        """Wait until a text is on the screen; gives all of it.
+
+        Raises:
+            AssertionError: it is not, in time.
         """
-        async with asyncio.timeout(WITHIN_S):
-            while text not in plain(self.drawn[after:]):
-                self._came.clear()
-                await self._came.wait()
+        try:
+            async with asyncio.timeout(WITHIN_S):
+                while text not in (there := await self._text_of_the_page()):
+                    self._came.clear()
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(self._came.wait(), 0.05)
+                return there
+        except TimeoutError:
+            raise AssertionError(f"no {text!r} in\n{await self.text()}") from None
+
+    async def _text_of_the_page(self) -> str:
+        try:
+            return await self.text()
+        except AssertionError:  # It is being loaded.
+            return ""
 
     async def draws(self, after: int) -> None:
         """Wait until the screen drew anything."""
@@ -170,7 +204,7 @@ async def browser(folder: Path, program: str, size: tuple[int, int] = (1400, 900
             program,
             "--headless=new",
             "--no-sandbox",
-            "--enable-unsafe-swiftshader",
+            "--disable-3d-apis",  # Drawn by the processor otherwise, at the cost of both cores.
             "--no-first-run",
             "--disable-background-networking",
             "--disable-component-update",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from time import monotonic
@@ -16,7 +17,6 @@ from relay.models import Capture, Event
 from tests.relay.cli.test_web import line, web
 from tests.support.chromium import Tab, browser, chromium
 from tests.support.factories import a_capture, insert_all, new_log
-from tests.support.terminal import plain
 
 PROGRAM = chromium()
 
@@ -83,10 +83,10 @@ async def test_first_frame_and_way_in(tab: Tab, tmp_path: Path) -> None:
 
 async def test_a_key_works_without_a_click(tab: Tab) -> None:
     """The keyboard is on the screen from the first; help opens and closes, the cursor moves."""
-    before = len(tab.drawn)
     await tab.press("?")
-    await tab.shows("Every key", after=before)
+    await tab.shows("Tab next page")
     await tab.press("Escape")
+    await tab.shows("60 captures")
     took = []
     for _ in range(40):
         before, began = len(tab.drawn), monotonic()
@@ -99,15 +99,17 @@ async def test_a_key_works_without_a_click(tab: Tab) -> None:
 
 async def test_mouse_wheel_and_size(tab: Tab) -> None:
     """A click selects the row under it, the wheel scrolls the list, and a larger window shows more."""
-    before = len(tab.drawn)
-    await tab.click(200, 150)
-    await tab.draws(before)
-    before = len(tab.drawn)
-    await tab.wheel(200, 150, -2000)
-    await tab.shows("payment", after=before)
-    before = len(tab.drawn)
+    lines = (await tab.text()).splitlines()
+    height = 900 / len(lines)
+    (at,) = [number for number, line in enumerate(lines) if re.match(r"\W+57 ", line)]
+    await tab.click(200, (at + 0.5) * height)
+    await tab.shows("#57 payment.created")
+    for _ in range(40):
+        await tab.wheel(200, (at + 0.5) * height, -200)
+    await tab.shows(" 1  20 Nov")
     await tab.size(1800, 1100)
-    await tab.shows("payment", after=before)
+    await tab.until(f"window.watched.rows > {len(lines)}")
+    await tab.shows("#57 payment.created")
 
 
 async def test_a_copy_is_in_the_clipboard(tab: Tab) -> None:
@@ -116,10 +118,8 @@ async def test_a_copy_is_in_the_clipboard(tab: Tab) -> None:
         "{const write = navigator.clipboard.writeText.bind(navigator.clipboard); window.copied = [];"
         "navigator.clipboard.writeText = async (text) => { await write(text); window.copied.push(text); }; 0}"
     )
-    before = len(tab.drawn)
     await tab.press("y")
-    await tab.draws(before)
-    await asyncio.sleep(0.5)
+    await tab.shows("Copy")
     await tab.press("Enter")
     await tab.until("window.copied.length")
     assert await tab.value("window.copied") == [a_body(60).decode()]
@@ -129,22 +129,24 @@ async def test_a_filter_is_typed(tab: Tab) -> None:
     """Letters arrive whole and in order, and the list has what matches."""
     await tab.press("/")
     await tab.type("type:entity")
-    before = len(tab.drawn)
     await tab.press("Enter")
-    await tab.shows("12 matches", after=before)
+    await tab.shows("12 match")
 
 
 async def test_a_link_in_a_body_leads_nowhere(tab: Tab) -> None:
-    """Whatever is clicked, no page of elsewhere is asked for."""
-    await tab.press("2")
-    await tab.shows("https://example.com/")
-    for x in range(20, 1400, 40):
-        for y in range(440, 880, 18):
-            await tab.call("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
-    await tab.click(300, 600)
+    """A click on it is a click on the screen, and no other page is opened."""
+    lines = (await tab.shows("https://example.com/")).splitlines()
+    (row, line) = next((number, line) for number, line in enumerate(lines) if "https://" in line)
+    width = 1400 / await tab.value("window.watched.cols")
+    x, y = (line.index("https://") + 5.5) * width, (row + 0.5) * 900 / len(lines)
+    await tab.call("Input.dispatchMouseEvent", type="mouseMoved", x=x - 30, y=y)
+    await tab.until("document.querySelector('.xterm-cursor-pointer')")
+    await tab.click(x, y)
+    await tab.press("?")
+    await tab.shows("Tab next page")
     targets = await tab.call("Target.getTargets")
     assert all("example.com" not in each["url"] for each in targets["targetInfos"])
-    assert "example.com" not in plain("".join(tab.requested).encode())
+    assert all("example.com" not in url for url in tab.requested)
 
 
 async def test_the_page_says_that_the_screen_was_closed(tab: Tab) -> None:
@@ -152,6 +154,5 @@ async def test_the_page_says_that_the_screen_was_closed(tab: Tab) -> None:
     await tab.press("q")
     await tab.until("!document.querySelector('#again').hidden")
     assert await tab.value("document.querySelector('#why').textContent") == "The screen was closed."
-    before = len(tab.drawn)
     await tab.press("Enter")
-    await tab.shows("payment-60", after=before)
+    await tab.shows("payment-60")
