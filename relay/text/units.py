@@ -35,10 +35,13 @@ def format_time(at: datetime) -> str:
 
 
 def format_bytes(count: int) -> str:
-    """`412 B`, `10.4 KiB`, `3.1 MiB`."""
+    """`412 B`, `10.4 KiB`, `3.1 MiB`, `10.0 GiB`."""
     if count < 1024:
         return f"{count} B"
-    return f"{count / 1024:.1f} KiB" if count < 1024 * 1024 else f"{count / 1024 / 1024:.1f} MiB"
+    for power, unit in enumerate(("KiB", "MiB"), 1):
+        if count < 1024 ** (power + 1):
+            return f"{count / 1024**power:.1f} {unit}"
+    return f"{count / 1024**3:.1f} GiB"
 
 
 def format_ms(elapsed_ms: float) -> str:

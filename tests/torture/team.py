@@ -70,7 +70,10 @@ NOT_WAITED_FOR = "  PERFORM set_config('synchronous_commit', 'off', true);\n"
 def without_waiting(name: str) -> str:
     """The control: a publishing function that does not wait for the disk, and says that it did."""
     sql = tables.init(name)
-    begin, end = sql.index("  IF current_setting('fsync')"), sql.index("  SELECT coalesce(sum(")
+    begin, end = (
+        sql.index("  IF current_setting('fsync')"),
+        sql.index("  UPDATE", sql.index("  IF current_setting")),
+    )
     return sql[:begin] + NOT_WAITED_FOR + sql[end:]
 
 

@@ -40,7 +40,7 @@ def test_init_and_status(name: str, capsys: Output) -> None:
     assert run(["team", "status"]) == 0
     text = capsys.readouterr().out
     assert "stored once, on disk before the 200" in text
-    assert "kept 2d, at most 10" in text
+    assert "kept 2d, at most 10.0 GiB" in text
     assert run(["team", "status", "--json"]) == 0
     line = json.loads(capsys.readouterr().out)
     assert (line["kind"], line["name"], line["newest"], line["captures"]) == ("team", name, 0, 0)

@@ -17,7 +17,8 @@ NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
-    ("count", "words"), [(0, "0 B"), (1023, "1023 B"), (10_650, "10.4 KiB"), (3_250_586, "3.1 MiB")]
+    ("count", "words"),
+    [(0, "0 B"), (1023, "1023 B"), (10_650, "10.4 KiB"), (3_250_586, "3.1 MiB"), (10 * 2**30, "10.0 GiB")],
 )
 def test_sizes_are_said_in_binary_units(count: int, words: str) -> None:
     """A size has one digit after the point from 1 KiB on."""
