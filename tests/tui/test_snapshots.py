@@ -96,7 +96,7 @@ PICTURES_TAKEN = (
     Picture(
         name="columns-small",
         size=SMALL,
-        keys=("c", "j", "j", "space"),
+        keys=("c", "j", "j", "j", "space"),
         waits_for=("Columns of the list", "[x] day and time"),
         coloured=("no room",),
     ),

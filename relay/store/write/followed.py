@@ -61,11 +61,16 @@ def add(connection: sqlite3.Connection, captures: Sequence[FollowedCapture], now
     Args:
         captures: in order, without a hole.
         now: microseconds UTC.
+
+    Raises:
+        ValueError: they do not follow it without a hole; nothing is ever passed over.
     """
     reached = stands_at(connection).position or 0
     captures = [each for each in captures if each.position > reached]
     if not captures:
         return StoredBatch(0, None)
+    if [each.position for each in captures] != list(range(reached + 1, reached + len(captures) + 1)):
+        raise ValueError(f"positions {captures[0].position} and on do not follow {reached}")
     insertion = Insertion(connection)
     pairs: list[tuple[int, Send]] = []
     added = 0

@@ -106,6 +106,9 @@ def test_a_failure_leaves_nothing(tmp_path: Path) -> None:
         begin(recorder)
         with pytest.raises(sqlite3.IntegrityError):
             add(recorder, a_followed(1), a_followed(2, signature="unheard-of"))
+        for gap in ((2, 3), (1, 3)):
+            with pytest.raises(ValueError, match="do not follow 0"):
+                add(recorder, *map(a_followed, gap))
         assert progress(recorder).position == 0
         assert add(recorder, a_followed(1), a_followed(2)) == StoredBatch(2, 2)
     assert rows(path, "SELECT count(*) FROM captures") == [(2,)]
