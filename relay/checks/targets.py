@@ -18,6 +18,8 @@ async def reachable(settings: Settings) -> list[Finding]:
     from relay.receiver.routes import Routes
     from relay.text.targets import leads_to, target_name
 
+    if settings.share and not settings.forward:
+        return [ok("targets", "none, as a node that shares forwards nothing")]
     if not settings.forward:
         return [
             ok(

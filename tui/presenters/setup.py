@@ -80,7 +80,10 @@ def steps(setup: Setup, status: Status, url: str, keys: Keymap, width: int) -> I
         url: where the relay listens, or would.
         width: cells.
     """
-    yield "No webhooks received yet.\n\n", "strong"
+    if status.node is not None and status.team is None:
+        yield "Webhooks are shared with the team and not stored here; --follow shows them.\n\n", "strong"
+    else:
+        yield "No webhooks received yet.\n\n", "strong"
     if status.public_url:
         yield "Lean posts to  ", "dim"
         yield f"{visible(status.public_url)}\n", "accent"

@@ -9,7 +9,14 @@ from enum import StrEnum
 
 from rich.cells import cell_len
 
-from relay.control.messages import EngineStatus, FollowerStatus, ReplayStatus, TargetStatus, TunnelStatus
+from relay.control.messages import (
+    EngineStatus,
+    FollowerStatus,
+    NodeStatus,
+    ReplayStatus,
+    TargetStatus,
+    TunnelStatus,
+)
 from relay.text.local_time import local
 from relay.text.safe import visible
 from relay.text.team import DECIDE, LOST
@@ -49,6 +56,8 @@ class Status:
     """Refused since the engine started, by reason."""
     replays: tuple[ReplayStatus, ...] = ()
     """Runs that have not ended, no matter who started them."""
+    node: NodeStatus | None = None
+    """None where the engine does not share what it receives."""
     team: FollowerStatus | None = None
     """None where the engine does not follow a team's log."""
 
@@ -76,6 +85,7 @@ def read(found: EngineStatus) -> Status:
         targets=found.targets,
         refusals=found.refusals,
         replays=found.replays,
+        node=None if found.team is None else found.team.node,
         team=None if found.team is None else found.team.follower,
     )
 
@@ -150,6 +160,8 @@ def _groups(status: Status) -> Iterator[list[Piece]]:
             yield [("● ", "good"), (visible(status.url or ""), "strong")]
     if status.store_detail:
         yield [("✗ cannot store", "bad")]
+    if status.node is not None:
+        yield _of_node(status.node)
     if status.answers:
         yield [(f"! answers {visible(status.answers)}", "warn")]
     if status.team is not None:
@@ -171,6 +183,13 @@ def _of_target(target: TargetStatus) -> Iterator[Piece]:
         yield f" {target.waiting:,} waiting", "warn"
     if target.parked:
         yield f" {target.parked:,} parked", "warn"
+
+
+def _of_node(node: NodeStatus) -> list[Piece]:
+    """`shares 12 with the team`, counted since the start."""
+    if node.detail:
+        return [("✗ cannot share", "bad")]
+    return [("shares ", "dim"), (f"{node.published:,}", "plain"), (" with the team", "dim")]
 
 
 def _of_team(team: FollowerStatus) -> Iterator[Piece]:
@@ -240,6 +259,14 @@ def banners(
             (
                 f"✗ Cannot store webhooks: {visible(status.store_detail)}. Callers get 503, so Lean "
                 "retries; webhooks are received again when this is fixed.",
+                "bad",
+            )
+        )
+    if status.node is not None and status.node.detail:
+        sentences.append(
+            (
+                f"✗ Cannot share webhooks: {visible(status.node.detail)}. Callers get 503, so Lean retries; "
+                "webhooks are received again when the team's PostgreSQL is back.",
                 "bad",
             )
         )

@@ -23,3 +23,9 @@ def test_secrets_that_cannot_be_read_are_faults(home: Path) -> None:
     assert loose.next_step is not None
     assert loose.next_step.startswith("run `chmod 600`")
     assert list(secrets.app_token(settings())) == []
+
+
+def test_a_node_needs_none() -> None:
+    """Those who follow check signatures, each with their own secrets."""
+    (finding,) = secrets.secrets(settings(share=True))
+    assert finding.level == "ok"

@@ -244,6 +244,26 @@ async def test_a_server_that_hangs(own_server: Postgres) -> None:
 
 
 @pytest.mark.slow
+async def test_a_commit_that_no_standby_confirmed(own_server: Postgres) -> None:
+    """Where the wait for a standby is cancelled, PostgreSQL only warns; the sender gets 503."""
+    name = own_server.new_log()
+    async with real(own_server.address(name, f"{name}_node")) as publisher:
+        assert await publisher.add(a_row()) == 1
+        own_server.sql("ALTER SYSTEM SET synchronous_standby_names = 'one'")
+        own_server.sql("SELECT pg_reload_conf()")
+        waits = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+        try:
+            waiting = asyncio.ensure_future(publisher.add(a_row()))
+            await until(lambda: own_server.sql(waits), "the wait for a standby")
+            own_server.sql(f"SELECT pg_cancel_backend(pid) FROM ({waits}) AS waiting")
+            with pytest.raises(StoreUnavailable, match="canceling wait for synchronous replication"):
+                await waiting
+        finally:
+            own_server.sql("ALTER SYSTEM RESET synchronous_standby_names")
+            own_server.sql("SELECT pg_reload_conf()")
+
+
+@pytest.mark.slow
 async def test_a_server_that_is_restarted(own_server: Postgres) -> None:
     """Killed and started again at once: what came meanwhile waits, and no acknowledged webhook is lost."""
     name = own_server.new_log()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from relay.checks.findings import fault, ok, warning
-from relay.control.messages import TargetStatus
+from relay.control.messages import FollowerStatus, NodeStatus, TargetStatus
 from tui.keyboard.keymap import Keymap
 from tui.presenters.setup import Part, Setup, backend, part, steps
 from tui.presenters.status import EngineState, Status
@@ -48,6 +50,14 @@ def test_what_is_done_has_no_step_and_nothing_is_wider_than_the_window() -> None
     lines = shown[shown.index("○ secret") :].splitlines()
     assert all(len(line) <= 50 for line in lines)
     assert all(line.startswith(("○ ", "✓ ", " " * 14)) for line in lines)
+
+
+def test_a_node() -> None:
+    """What a node shares is not here, so its list stays empty; one that follows too shows all."""
+    node = replace(RUNNING, node=NodeStatus())
+    assert text(Setup(), status=node).startswith("Webhooks are shared with the team and not stored here")
+    both = replace(node, team=FollowerStatus())
+    assert text(Setup(), status=both).startswith("No webhooks received yet.")
 
 
 def test_samples_and_the_public_url() -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import msgspec
 
-from relay.control.messages import FollowerStatus, TargetStatus, TunnelStatus
+from relay.control.messages import FollowerStatus, NodeStatus, TargetStatus, TunnelStatus
 from tui.presenters.status import EngineState, Status, banners, line
 
 SPARKS = [("▅", "accent")] * 20
@@ -140,3 +140,13 @@ def test_the_team_in_the_head() -> None:
     waiting = following(state="waiting", since=at, reason="position 12 is missing", position=11)
     assert "position 12 is missing" in said(waiting)
     assert "team: odd" in written(following(state="odd"))
+
+
+def test_a_node_in_the_head() -> None:
+    """How much it shared, or that it cannot and what that means for Lean."""
+    well = replace(following(), team=None, node=NodeStatus(published=1234))
+    assert "shares 1,234 with the team" in written(well)
+    assert said(well) == ""
+    down = replace(well, node=NodeStatus(state="team-down", detail="db:5432 cannot be reached"))
+    assert "✗ cannot share" in written(down)
+    assert "db:5432 cannot be reached" in said(down)
