@@ -35,10 +35,20 @@ async def in_force(settings: Settings) -> Iterator[Finding]:
     """The same of the running engine, which may have a tunnel; without an engine, of the settings."""
     status = await running(settings)
     if status is None:
-        return configured(settings)
+        return configured(settings) if settings.tunnel is None else _not_started(settings)
     if status.tunnel is not None:
         return through(status.tunnel)
     return configured(replace(settings, public_url=status.engine.public_url or settings.public_url))
+
+
+def _not_started(settings: Settings) -> Iterator[Finding]:
+    from relay.tunnel.supervisor import why_not_started  # which the screen's start does not need
+
+    assert settings.tunnel is not None
+    if (reason := why_not_started(settings)) is not None:
+        yield fault(CHECK, reason, "see `lean-relay help public-url`")
+    else:
+        yield ok(CHECK, f"`lean-relay listen` starts {settings.tunnel.name}")
 
 
 async def running(settings: Settings) -> EngineStatus | None:

@@ -23,10 +23,10 @@ from relay.store.errors import StoreClosed, StoreUnavailable
 from relay.store.write import changes
 from relay.store.write.client import Writer
 from relay.text.units import format_duration
-from relay.tunnel.kinds import KINDS, LocalAddress, program, why_missing, why_not
+from relay.tunnel.kinds import KINDS, LocalAddress
 from relay.tunnel.messages import Start
 from relay.tunnel.state import Phase
-from relay.tunnel.supervisor import Tunnel, environment, found_on_path
+from relay.tunnel.supervisor import Tunnel, environment, why_not_started
 
 log = logging.getLogger("relay.tunnel")
 
@@ -49,13 +49,7 @@ def check(settings: Settings) -> None:
     Raises:
         UsageError: its program is missing, or another setting excludes it.
     """
-    choice = settings.tunnel
-    if choice is None:
-        return
-    reason = why_not(choice, public_url=settings.public_url, client_auth=settings.client_auth)
-    if reason is None and not found_on_path(program(choice)):
-        reason = why_missing(choice)
-    if reason is not None:
+    if (reason := why_not_started(settings)) is not None:
         raise UsageError(reason)
 
 
@@ -90,8 +84,8 @@ class EngineTunnel:
         kind = KINDS[choice.kind]
         now = settings()
         start = Start(
-            argv=kind.arguments(choice, local),
-            environment=environment(os.environ, _variables_of_secrets(now)),
+            argv=tuple(map(os.fsencode, kind.arguments(choice, local))),
+            environment=tuple(environment(os.environb, _variables_of_secrets(now)).items()),
             kind=choice.kind,
             pattern=choice.pattern,
         )

@@ -77,7 +77,7 @@ class Guard:
         try:
             program = subprocess.Popen(
                 self._start.argv,
-                env=self._start.environment,
+                env=dict(self._start.environment),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,

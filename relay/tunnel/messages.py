@@ -10,8 +10,9 @@ import msgspec
 class Start(msgspec.Struct, frozen=True, kw_only=True):
     """The engine's only message: the program to run."""
 
-    argv: tuple[str, ...]
-    environment: dict[str, str]
+    argv: tuple[bytes, ...]
+    environment: tuple[tuple[bytes, bytes], ...]
+    """Names and values, which need not be text."""
     kind: str
     """Whose output it is, for `relay.tunnel.output`."""
     pattern: str | None = None

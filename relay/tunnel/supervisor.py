@@ -7,7 +7,6 @@ waits for it, and a failure of any kind is a state with its reason.
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import shutil
 import signal
@@ -20,12 +19,12 @@ from time import monotonic, time
 
 import msgspec
 
+from relay.config import Settings
 from relay.processes import own_environment, own_module
 from relay.tunnel import failures
+from relay.tunnel.kinds import program, why_missing, why_not
 from relay.tunnel.messages import News, Start
 from relay.tunnel.state import Phase, TunnelState
-
-log = logging.getLogger("relay.tunnel")
 
 PROGRAM = "relay.tunnel.guard"
 """The module that the guard runs."""
@@ -47,23 +46,29 @@ LONGEST_NEWS = 1024 * 1024
 _decode = msgspec.json.Decoder(News).decode
 
 
-def environment(environ: Mapping[str, str], secrets: Iterable[str]) -> dict[str, str]:
+def environment(environ: Mapping[bytes, bytes], secrets: Iterable[str]) -> dict[bytes, bytes]:
     """The environment of a tunnel program: the user's, without anything of Lean's and without secrets.
 
     Args:
         secrets: variables that settings name as sources of secrets.
     """
-    left_out = frozenset(secrets)
+    left_out = frozenset(map(os.fsencode, secrets))
     return {
         name: value
         for name, value in environ.items()
-        if not name.startswith("LEAN_") and name not in left_out
+        if not name.startswith(b"LEAN_") and name not in left_out
     }
 
 
-def found_on_path(program: str) -> bool:
-    """Whether a program is on PATH, or is a path of one."""
-    return shutil.which(program) is not None
+def why_not_started(settings: Settings) -> str | None:
+    """Why the tunnel of the settings cannot be started; None where it can, or there is none."""
+    choice = settings.tunnel
+    if choice is None:
+        return None
+    reason = why_not(choice, public_url=settings.public_url, client_auth=settings.client_auth)
+    if reason is None and shutil.which(program(choice)) is None:
+        reason = why_missing(choice)
+    return reason
 
 
 class Tunnel:
@@ -101,7 +106,6 @@ class Tunnel:
             except OSError as error:
                 reason, lines = f"its guard could not be started: {error.strerror or error}", ()
             except Exception as error:  # Whatever it is, the engine goes on without a tunnel.
-                log.exception("the tunnel failed")
                 reason, lines = f"internal error, please report it: {error!r}", ()
             if self._up_at is not None and monotonic() - self._up_at >= STEADY_S:
                 pause = FIRST_PAUSE_S
@@ -138,7 +142,7 @@ class Tunnel:
                     reason = failures.reason(self._start.kind, news.code, news.lines)
                     return reason, tuple(news.lines)
                 if news.event == "failed":
-                    return f"{self._start.argv[0]} could not be started: {news.text}", ()
+                    return f"it could not be started: {news.text}", ()
                 self._hear(news)
         return "the process that guards it was killed", ()
 

@@ -90,7 +90,7 @@ class Double:
     @property
     def started_with(self) -> str:
         """The arguments and the environment of its last start, a line each."""
-        return self.seen.read_text() if self.seen.exists() else ""
+        return self.seen.read_text(errors="surrogateescape") if self.seen.exists() else ""
 
 
 def on_path(folder: Path) -> str:

@@ -57,7 +57,9 @@ def test_a_real_ssh_ends_with_the_engine(tmp_path: Path) -> None:
 
 def test_a_tunnel_that_dies_all_the_time_costs_no_webhook(tmp_path: Path) -> None:
     """Each one is answered with 200, and the lines on stdout say what happened to the tunnel."""
-    Double(tmp_path / "bin", "mine").prints("up at https://x.example\n", then="exit 3")
+    Double(tmp_path / "bin", "mine").prints(
+        "up at https://x.example\n\x1b[2J\u202eerror\x9b2J\n", then="exit 3"
+    )
     config = tmp_path / "own.toml"
     config.write_text(f"[tunnel]\ncommand = [\"{tmp_path}/bin/mine\"]\nurl = 'https://\\S+'\n")
     with running(tmp_path, "--json", "--config", str(config), "--tunnel", "command") as relay:
@@ -78,6 +80,9 @@ def test_a_tunnel_that_dies_all_the_time_costs_no_webhook(tmp_path: Path) -> Non
         assert "down" in states
         shown = lean_relay(tmp_path, "status", "--db", str(relay.db))
         assert "tunnel     command is" in shown.stdout
+        assert "error" in relay.said
+        for text in (relay.said, shown.stdout):
+            assert text.replace("\n", "").isprintable()
 
 
 def test_options_that_cannot_hold(tmp_path: Path) -> None:

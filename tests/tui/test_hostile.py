@@ -13,7 +13,14 @@ from rich.segment import Segment
 from textual.app import App
 from textual.widgets import Input
 
-from relay.control.messages import Preview, PreviewRequest, PreviewResult, ReplayStatus, TargetStatus
+from relay.control.messages import (
+    Preview,
+    PreviewRequest,
+    PreviewResult,
+    ReplayStatus,
+    TargetStatus,
+    TunnelStatus,
+)
 from relay.errors import RelayError
 from relay.models import Answer, Attempt, Capture, Event, Headers, RefusalEntry, Signature
 from relay.store.write.changes import add_refusals
@@ -137,6 +144,7 @@ STATUS = Status(
     public_url=HOSTILE,
     answers=HOSTILE,
     store_detail=HOSTILE,
+    tunnel=TunnelStatus(name=HOSTILE, state=HOSTILE, url=HOSTILE, previous_url=HOSTILE, reason=HOSTILE),
     targets=(TargetStatus(target=HOSTILE, state="down", reason=HOSTILE, waiting=1, parked=1),),
     replays=(
         ReplayStatus(

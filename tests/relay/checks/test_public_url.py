@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from relay.checks import public_url
 from relay.control.messages import TunnelStatus
 from tests.support.loaded_settings import settings
+from tests.support.tunnels import Double
 
 
 def test_a_public_url_without_tls_is_warned_of(home: Path) -> None:
@@ -25,3 +28,17 @@ def test_a_tunnel_says_where_it_leads_or_why_it_does_not() -> None:
     ]
     assert [each.level for each in found] == ["ok", "warning", "fault", "fault"]
     assert "is down: it ended" in found[2].text
+
+
+async def test_a_tunnel_that_is_set_is_looked_at_before_it_is_started(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its program is there, or how to get it."""
+    monkeypatch.setenv("PATH", str(home))
+    chosen = settings(tunnel="cloudflared")
+    (missing,) = await public_url.in_force(chosen)
+    assert missing.level == "fault"
+    assert "not on PATH" in missing.text
+    Double(home, "cloudflared").prints("")
+    (found,) = await public_url.in_force(chosen)
+    assert (found.level, found.text) == ("ok", "`lean-relay listen` starts cloudflared")

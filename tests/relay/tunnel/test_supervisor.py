@@ -6,18 +6,21 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 
 import psutil
 import pytest
 
+from relay.config import TunnelChoice
 from relay.engine.tasks import background
 from relay.tunnel import guard, supervisor
 from relay.tunnel.messages import Start
 from relay.tunnel.state import Phase, TunnelState
-from relay.tunnel.supervisor import Tunnel, environment, found_on_path
+from relay.tunnel.supervisor import Tunnel, environment, why_not_started
 from tests.support import tunnels
+from tests.support.loaded_settings import settings
 from tests.support.program import ROOT
 from tests.support.tunnels import Double, below
 from tests.support.waiting import until
@@ -55,7 +58,10 @@ async def a_tunnel(
 ) -> AsyncIterator[Watched]:
     """Run the tunnel of a double."""
     start = Start(
-        argv=(str(double.path), "an argument"), environment=dict(os.environ), kind=kind, pattern=pattern
+        argv=(os.fsencode(double.path), b"an argument"),
+        environment=(*os.environb.items(), (b"ODD", b"\xff")),
+        kind=kind,
+        pattern=pattern,
     )
     watched = Watched(start, public_url)
     async with background(watched.tunnel.run()):
@@ -209,17 +215,21 @@ async def test_a_program_that_is_gone_is_a_reason(cloudflared: Double) -> None:
 
 def test_what_a_program_gets_of_the_environment() -> None:
     """Nothing of Lean's, and no variable that holds a secret."""
-    variables = {"PATH": "/bin", "LEAN_APP_TOKEN": "x", "BANK": "y", "NGROK_AUTHTOKEN": "z"}
-    assert environment(variables, ["BANK"]) == {"PATH": "/bin", "NGROK_AUTHTOKEN": "z"}
+    variables = {b"PATH": b"/bin", b"LEAN_APP_TOKEN": b"x", b"BANK": b"y", b"NGROK_AUTHTOKEN": b"\xff"}
+    assert environment(variables, ["BANK"]) == {b"PATH": b"/bin", b"NGROK_AUTHTOKEN": b"\xff"}
 
 
 def test_programs_are_looked_for_on_path(cloudflared: Double, monkeypatch: pytest.MonkeyPatch) -> None:
     """By name, or where a path says."""
-    assert not found_on_path("cloudflared-that-is-nowhere")
+    monkeypatch.setenv("PATH", str(cloudflared.path.parent))
+    by_name = settings(tunnel="cloudflared")
+    assert "which is not on PATH" in (why_not_started(by_name) or "")
     cloudflared.prints("")
-    assert found_on_path(str(cloudflared.path))
-    monkeypatch.setenv("PATH", tunnels.on_path(cloudflared.path.parent))
-    assert found_on_path("cloudflared")
+    assert why_not_started(by_name) is None
+    monkeypatch.setenv("PATH", "")
+    by_path = TunnelChoice(kind="command", command=(str(cloudflared.path),), pattern="x")
+    assert why_not_started(replace(by_name, tunnel=by_path)) is None
+    assert why_not_started(settings()) is None
 
 
 def test_the_guard_is_the_program_that_is_started() -> None:
