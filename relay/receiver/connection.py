@@ -60,7 +60,6 @@ class ListenerState(Protocol):
     now: float
 
     handle: Callable[[Request, Peer], Awaitable[Response]]
-    store: Callable[[RawRequestMessage, bytes, Peer], asyncio.Future[int] | None]
     objection: Callable[[RawRequestMessage, str | None, int | None], Refused | None]
     unanswered: Callable[[int], None]
     peer_of: Callable[[object, str | None], Peer]

@@ -6,14 +6,14 @@ Owns the cap and the clock. `relay.receiver.connection` reads and writes; the re
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
 from aiohttp.http_parser import RawRequestMessage
 
 from relay.receiver.body_budget import Budget
 from relay.receiver.connection import Connection, Request
-from relay.receiver.fast_connection import FastConnection
+from relay.receiver.fast_connection import FastConnection, Plain, PlainRequests, Stored
 from relay.receiver.handshakes import Handshake
 from relay.receiver.intake import Peer
 from relay.receiver.limits import ReceiverLimits
@@ -35,7 +35,7 @@ class Connections:
     def __init__(
         self,
         handle: Callable[[Request, Peer], Awaitable[Response]],
-        store: Callable[[RawRequestMessage, bytes, Peer], asyncio.Future[int] | None],
+        store_plain: Callable[[Sequence[Plain]], Sequence[Stored]],
         objection: Callable[[RawRequestMessage, str | None, int | None], Refused | None],
         unanswered: Callable[[int], None],
         *,
@@ -47,13 +47,12 @@ class Connections:
         """
         Args:
             handle: stores a whole request; raises Refused, StoreUnavailable or StoreClosed.
-            store: begins to store a plain request; None if its response may not be the usual one.
+            store_plain: begins to store plain requests; raises nothing.
             objection: returns a refusal after the head, or None; gets its version and the length of its
                 body, None if unknown.
             unanswered: called with the id of a capture whose response could not be written.
         """
         self.handle = handle
-        self.store = store
         self.objection = objection
         self.unanswered = unanswered
         self.peer_of = peer_of
@@ -62,6 +61,7 @@ class Connections:
         self.tls = tls
         """TLS for HTTPS; can be replaced, for new connections."""
         self.loop = asyncio.get_running_loop()
+        self._plain = PlainRequests(self.loop, store_plain)
         self.connections: dict[Connection, None] = {}
         """In order of arrival, which orders those that began within one tick of the clock."""
         self.handshakes: set[Handshake] = set()
@@ -86,7 +86,7 @@ class Connections:
         return handshake
 
     def connection(self, tls: str | None = None) -> Connection:
-        return FastConnection(self, tls)
+        return FastConnection(self, self._plain, tls)
 
     def add(self, connection: Connection) -> None:
         self.connections[connection] = None
@@ -145,6 +145,7 @@ class Connections:
     async def close(self, within_s: float) -> None:
         """Finish whole requests, drop incomplete ones, close all connections. Close the listener first."""
         self.closing = True
+        self._plain.store()
         for connection in list(self.connections):
             if connection.task is None:
                 if connection.spoke and not connection.dropped:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from time import time_ns
@@ -19,6 +20,7 @@ from aiohttp.http_parser import RawRequestMessage
 from relay.receiver.body_budget import SMALL_BYTES
 from relay.receiver.connection import Request
 from relay.receiver.connections import Connections
+from relay.receiver.fast_connection import Plain, Stored
 from relay.receiver.intake import SAMPLE, Intake, Peer, as_capture, with_answer
 from relay.receiver.limits import ReceiverLimits
 from relay.receiver.refusals import Refusals
@@ -150,15 +152,24 @@ class Receiver:
             row = with_answer(row, planned.status, planned.reason)
         return await self._add(message, row), planned
 
-    def _store_plain(self, message: RawRequestMessage, body: bytes, peer: Peer) -> asyncio.Future[int] | None:
-        """Begin to store a small HTTP/1.1 request; None if its response may be planned.
-
-        Raises:
-            Exception: nothing is stored.
-        """
+    def _store_plain(self, requests: Sequence[Plain]) -> Sequence[Stored]:
+        """Begin to store plain requests; None for each that has to be handled as all others are."""
         if not self.response_rules.plain:
-            return None
-        return self._add(message, self.intake.row(message, time_ns() // 1000, "1.1", peer, body))
+            return [None] * len(requests)
+        make_row, now = self.intake.row, time_ns() // 1000
+        rows: list[Row | None] = []
+        for message, body, peer in requests:
+            try:
+                rows.append(make_row(message, now, "1.1", peer, body))
+            except Exception:  # Handled alone, it is responded to, and logged.
+                rows.append(None)
+        stored: list[Stored] = []
+        for (message, _, _), row in zip(requests, rows, strict=True):
+            try:
+                stored.append(None if row is None else self._add(message, row))
+            except Exception:  # Not stored; it is the store's to say why.
+                stored.append(None)
+        return stored
 
     def _add(self, message: RawRequestMessage, row: Row) -> asyncio.Future[int]:
         targets = self.routes.of(lambda: as_capture(row))

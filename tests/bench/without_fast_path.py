@@ -8,9 +8,14 @@ from __future__ import annotations
 import sys
 
 from relay.cli import run
-from relay.receiver import connections
 from relay.receiver.connection import Connection
+from relay.receiver.connections import Connections
+
+
+def connection(listener: Connections, tls: str | None = None) -> Connection:
+    return Connection(listener, tls)
+
 
 if __name__ == "__main__":
-    setattr(connections, "FastConnection", Connection)  # noqa: B010 - it is a class, not a variable
+    setattr(Connections, "connection", connection)  # noqa: B010 - mypy lets nobody assign to a method
     sys.exit(run(sys.argv[1:]))
