@@ -38,6 +38,8 @@ class EngineChannel(logging.Handler):
         super().__init__()
         self._connection = connection
         self._incoming = Incoming()
+        self._buffer = bytearray(READ_BYTES)
+        """For all reads: a new one each time would be mapped, shrunk and unmapped by the system."""
         self._poll = select.poll()
         self._poll.register(connection, select.POLLIN)
 
@@ -52,19 +54,14 @@ class EngineChannel(logging.Handler):
             EOFError: the engine has gone.
         """
         room = self._incoming.room
-        if room is not None:
-            count = 0
-            with suppress(ConnectionError):
-                count = self._connection.recv_into(room)
-            if not count:
-                raise EOFError
-            return self._incoming.filled(count)
-        data = b""
+        count = 0
         with suppress(ConnectionError):
-            data = self._connection.recv(READ_BYTES)
-        if not data:
+            count = self._connection.recv_into(self._buffer if room is None else room)
+        if not count:
             raise EOFError
-        return self._incoming.fed(data)
+        if room is None:
+            return self._incoming.fed(memoryview(self._buffer)[:count])
+        return self._incoming.filled(count)
 
     def send(self, kind: Kind, *payload: Any) -> None:
         self.send_frame(frame(kind, *payload))

@@ -140,7 +140,7 @@ class Incoming:
             large, self._large = self._large, None
             yield large
 
-    def fed(self, data: bytes) -> Iterator[tuple[Kind, Buffer]]:
+    def fed(self, data: bytes | memoryview) -> Iterator[tuple[Kind, Buffer]]:
         """Add bytes; yield complete frames in order. Not to be called while there is `room`."""
         received = self._received
         received += data
