@@ -64,7 +64,7 @@ WRITE_REFUSALS_EVERY_S = 1.0
 SILENT_S = 0.9
 """After this time `status` says that the store does not answer; it has just asked it, and waited."""
 BUSY_FOR_S = 0.1
-"""How long after a capture replays make room for more captures."""
+"""How long after a capture replays and a team's captures make room for more."""
 ENDS_WITHIN_S = 4.5
 """How long an engine with a receiver may take to end, even if the store hangs."""
 HUNG_S = 2.5
@@ -168,7 +168,9 @@ class Engine:
             self._sites = config.sites
             await self._open_tunnel(until_received, bound.port, secure=config.tls is not None)
             if settings.follow:
-                follows = following(self._writer, settings, bound.receiver, self._followed)
+                follows = following(
+                    self._writer, settings, bound.receiver, self._followed, is_receiving=self._is_receiving
+                )
                 self._following = await self._work.enter_async_context(follows)
         replays = replaying(
             lambda: self.settings,
@@ -176,7 +178,7 @@ class Engine:
             routes=lambda: config.routes if self._receiver is None else self._receiver.routes,
             url=lambda: self.url,
             public_url=lambda: self.public_url,
-            is_busy=lambda: monotonic() - self._stored_at < BUSY_FOR_S,
+            is_busy=self._is_receiving,
             instance=self._instance,
         )
         self._replays = await self._work.enter_async_context(replays)
@@ -261,6 +263,9 @@ class Engine:
             self._forwarding.notice()
         if self._shape_checker is not None:
             self._shape_checker.notice(first_id + count - 1)
+
+    def _is_receiving(self) -> bool:
+        return monotonic() - self._stored_at < BUSY_FOR_S
 
     def _followed(self, newest: int, count: int) -> None:
         self.captures += count

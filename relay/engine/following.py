@@ -63,13 +63,19 @@ class Following:
 
 @asynccontextmanager
 async def following(
-    writer: Writer, settings: Settings, receiver: Receiver, stored: Callable[[int, int], None]
+    writer: Writer,
+    settings: Settings,
+    receiver: Receiver,
+    stored: Callable[[int, int], None],
+    *,
+    is_receiving: Callable[[], bool],
 ) -> AsyncIterator[Following]:
     """Follow the team's log while the context lasts.
 
     Args:
         receiver: has the settings in force for checks and routes.
         stored: called after each commit with the newest id and the number of captures added.
+        is_receiving: whether captures were received here just now.
 
     Raises:
         RelayError: `team-extra`, asyncpg is not installed; or the URL cannot be used.
@@ -92,7 +98,9 @@ async def following(
     async def judge(capture: TeamCapture) -> FollowedCapture:
         return await judged(capture, receiver)
 
-    follower = Follower(connect, writer, judge, stored, start=settings.follow_from, decided=decided)
+    follower = Follower(
+        connect, writer, judge, stored, is_receiving=is_receiving, start=settings.follow_from, decided=decided
+    )
     async with background(follower.run()):
         yield Following(follower)
 

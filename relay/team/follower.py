@@ -44,6 +44,11 @@ STORED_AT_ONCE = 64
 STORED_BYTES_AT_ONCE = 1024 * 1024
 """Of one commit, which captures that are received here wait for: some 5 ms."""
 
+BESIDE_RECEIVING = 8
+"""Of one read and one commit while captures are received here."""
+REST_S = 0.02
+"""After each of those: the processor and the disk are theirs."""
+
 JUDGED_AT_ONCE = 16
 """Captures that are checked before other work gets a turn: less than a millisecond."""
 
@@ -87,12 +92,14 @@ class Follower:
         judge: Judge,
         stored: Callable[[int, int], None],
         *,
+        is_receiving: Callable[[], bool],
         start: timedelta | str,
         decided: bool = False,
     ) -> None:
         """
         Args:
             stored: called after each commit with the newest id and the number of captures added.
+            is_receiving: whether captures were received here just now, for which this makes room.
             start: where the first start begins: so far back, at `now` or at the `beginning`.
             decided: begin there too where the history of the log was lost; else nothing is followed then.
         """
@@ -100,6 +107,7 @@ class Follower:
         self._writer = writer
         self._judge = judge
         self._stored = stored
+        self._is_receiving = is_receiving
         self._start = start
         self._decided = decided
         self._failures = 0
@@ -213,7 +221,8 @@ class Follower:
 
     async def _advance(self, team_log: TeamLog, state: LogState, position: int) -> None:
         """Store what comes after a position, as far as there is no hole."""
-        read = await self._read(team_log, position, ROWS_AT_ONCE)
+        rows = BESIDE_RECEIVING if self._is_receiving() else ROWS_AT_ONCE
+        read = await self._read(team_log, position, rows)
         whole = [each for number, each in enumerate(read, position + 1) if each.position == number]
         if whole:
             await self._store(whole)
@@ -252,7 +261,8 @@ class Follower:
         batch: list[FollowedCapture] = []
         size = 0
         for each in read:
-            if batch and (len(batch) == STORED_AT_ONCE or size + len(each.body) > STORED_BYTES_AT_ONCE):
+            most = BESIDE_RECEIVING if self._is_receiving() else STORED_AT_ONCE
+            if batch and (len(batch) >= most or size + len(each.body) > STORED_BYTES_AT_ONCE):
                 await self._commit(batch)
                 batch, size = [], 0
             batch.append(await self._judge(each))
@@ -268,6 +278,8 @@ class Follower:
         self._learn(position=batch[-1].position)
         if stored.newest is not None:
             self._stored(stored.newest, stored.added)
+        if self._is_receiving():
+            await asyncio.sleep(REST_S)
 
     # -- how it goes ---------------------------------------------------------------------------
 

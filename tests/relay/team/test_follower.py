@@ -47,8 +47,8 @@ async def following(path: Path, team: MemoryLog, **options: Any) -> AsyncIterato
         )  # fmt: skip
         return FollowedCapture(capture.position, row, ())
 
-    options = {"start": "beginning"} | options
-    follower = Follower(team.open, writer, judge, lambda newest, count: None, **options)
+    known: dict[str, Any] = {"start": "beginning", "is_receiving": lambda: False} | options
+    follower = Follower(team.open, writer, judge, lambda newest, count: None, **known)
     task = asyncio.get_running_loop().create_task(follower.run(), name="follower")
     try:
         yield follower
@@ -79,6 +79,16 @@ async def test_all_of_it_in_order_and_once(tmp_path: Path) -> None:
     async with following(tmp_path, team, start="now") as follower:
         await reached(follower, 1202)
     assert positions(tmp_path) == list(range(1, 1203))
+
+
+async def test_it_makes_room_for_what_is_received_here(tmp_path: Path) -> None:
+    """While captures come in, a few are read and stored at a time."""
+    team = MemoryLog()
+    team.add(*(a_team_capture(number) for number in range(1, 31)))
+    async with following(tmp_path, team, is_receiving=lambda: True) as follower:
+        await reached(follower, 30)
+    assert team.reads == 4
+    assert positions(tmp_path) == list(range(1, 31))
 
 
 @pytest.mark.parametrize(
