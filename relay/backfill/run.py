@@ -23,6 +23,9 @@ PAUSE_S = 0.2
 BATCH_BYTES = 256 * 1024
 """No batch of several events has more: an engine that receives webhooks reads it in some ms."""
 
+BATCH_EVENTS = 25
+"""Nor more events: webhooks wait for the transaction of a batch, some 0.1 ms an event."""
+
 UNNAMED = "(no type)"
 
 
@@ -124,7 +127,7 @@ def _batches(events: Sequence[bytes]) -> Iterator[list[bytes]]:
     batch: list[bytes] = []
     size = 0
     for event in events:
-        if batch and size + len(event) > BATCH_BYTES:
+        if batch and (len(batch) == BATCH_EVENTS or size + len(event) > BATCH_BYTES):
             yield batch
             batch, size = [], 0
         batch.append(event)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -41,6 +42,9 @@ from relay.text.safe import visible
 from relay.text.units import format_deliveries
 
 FORWARDED_AT_ONCE = 500
+
+LOW_PRIORITY = 10
+"""Of a backfill that nobody waits for, beside a listener."""
 
 
 @click.command("backfill")
@@ -157,6 +161,7 @@ class _Run:
             RelayError: not all was fetched; the result of what was is printed before.
         """
         if behind is not None:
+            os.nice(LOW_PRIORITY)
             asyncio.get_running_loop().add_reader(behind, _interrupt, behind)
         client_id, client_secret = read_client(self._settings, warn=_say)
         access = Access(

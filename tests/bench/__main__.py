@@ -25,7 +25,7 @@ from pathlib import Path
 
 import psutil
 
-from tests.bench import archive, backlog, rates, screen, secure, team, wrk
+from tests.bench import archive, backlog, beside, rates, screen, secure, team, wrk
 from tests.bench.base import running_base
 from tests.bench.drain import Drained, drain
 from tests.support.program import RELAY, ROOT, environment, reading, running
@@ -297,12 +297,24 @@ def main() -> None:
         action="store_true",
         help="nodes that share through PostgreSQL instead, which it starts; some two minutes",
     )
+    parser.add_argument(
+        "--backfill",
+        action="store_true",
+        help="what a backfill costs the listener beside it, its rate and memory, instead: some two minutes",
+    )
+    parser.add_argument(
+        "--web", action="store_true", help="what a screen in a browser costs the listener beside it, instead"
+    )
     given = parser.parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix="bench-", dir=given.folder))
-    if given.tui or given.archive or given.rates or given.team:
+    if given.tui or given.archive or given.rates or given.team or given.backfill or given.web:
         try:
-            if given.rates:
+            if given.backfill:
+                of = beside.of_backfill(scratch / "backfill", given.rounds, given.seconds)
+            elif given.web:
+                of = beside.of_web(scratch / "web", given.rounds, given.seconds)
+            elif given.rates:
                 of = rates.measure(scratch / "rates", given.rounds, 2 * given.seconds)
             elif given.team:
                 of = team.measure(scratch / "team", given.rounds, given.seconds)
