@@ -25,6 +25,14 @@ def test_its_log_removed(tmp_path: Path) -> None:
     assert "all of it is in relay.db now" in result.said
 
 
+def test_its_index_overwritten(tmp_path: Path) -> None:
+    """A -shm that was overwritten during a transaction is built again: all that was stored is found."""
+    result = harm(tmp_path / "run", "dd over DB-shm")
+    assert (result.found_before, result.found_after) == (result.acked_before, result.acked_after), result
+    assert result.acked_after > 0, result
+    assert not result.traceback
+
+
 def test_who_does_not_look_answers_200_for_nothing(tmp_path: Path) -> None:
     """The control: without the look at the files, captures after the harm are answered 200 and lost.
 

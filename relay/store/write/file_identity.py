@@ -49,9 +49,12 @@ class FileIdentity:
         self._open: list[int] = []
         self.others_wrote = False
         """Whether another program has committed, maybe to the schema; reset after that is checked."""
+        self.lost_index = False
+        """Whether the -shm was overwritten and has to be built again by a read; reset after that."""
         try:
             for name in self._names:
-                self._open.append(os.open(name, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW))
+                mode = os.O_RDWR if name == self._names[2] else os.O_RDONLY
+                self._open.append(os.open(name, mode | os.O_CLOEXEC | os.O_NOFOLLOW))
             self._files = self._look().files
         except OSError as error:
             self.close()
@@ -83,7 +86,13 @@ class FileIdentity:
 
     def committed(self) -> str | None:
         """The same after one COMMIT of ours, before it is reported."""
-        return self._judged(committed=True)
+        known = self._known
+        moved_or_replaced = self._judged(committed=True)
+        before, now = wal_index.parse(known.log), wal_index.parse(self._known.log)
+        if before and now and not wal_index.is_indexed(self._open[2], self._open[1], before, now):
+            wal_index.drop(self._open[2])
+            self.lost_index = True
+        return moved_or_replaced
 
     def changed(self) -> None:
         """Adopt the current state, after our checkpoint or anything else that may change all of them."""

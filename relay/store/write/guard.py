@@ -6,6 +6,7 @@ that can still be saved.
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from relay.store.errors import StoreUnavailable
 from relay.store.tables import APPLICATION_ID
 from relay.store.write.checkpoints import without_waiting
 from relay.store.write.file_identity import FileIdentity
+
+log = logging.getLogger("relay.store")
 
 
 class Guard:
@@ -53,6 +56,12 @@ class Guard:
         moved_or_replaced = file_identity.committed() if committed else file_identity.moved_or_replaced()
         if moved_or_replaced is not None:
             return StoreUnavailable("store-gone", moved_or_replaced)
+        if file_identity.lost_index:
+            file_identity.lost_index = False
+            self._one("PRAGMA schema_version")
+            log.warning(
+                "%s-shm was overwritten by another program, and was built again from the -wal", self._path
+            )
         if file_identity.others_wrote or self._is_strange:
             return self._strange_tables()
         return None

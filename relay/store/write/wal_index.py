@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import struct
+import sys
 from typing import NamedTuple
 
 _INDEX_BYTES = 132
@@ -15,6 +16,13 @@ _HEADER = struct.Struct("=8xIBBHII8s8s8x")
 """iChange, isInit, bigEndCksum, szPage, mxFrame, nPage, aFrameCksum and aSalt: 48 bytes, stored twice."""
 _COPIED = struct.Struct("=II")
 """nBackfill and nBackfillAttempted."""
+
+_INDEX_COPIES = 96
+"""Bytes of both copies of the header."""
+_BLOCK_BYTES, _BLOCK_ENTRIES = 32768, 4096
+"""Each block has the pages of so many frames, as 4 bytes each, and a hash table of them."""
+_FIRST_MISSING = 34
+"""In place of so many entries the first block has the header."""
 
 _LOG_HEADER, _FRAME_HEADER = 32, 24
 _AT_ONCE = 64
@@ -92,6 +100,26 @@ def seems_intact(wal: int, before: WalIndex, now: WalIndex) -> bool:
         return True
     last = _LOG_HEADER + (before.frames - 1) * (_FRAME_HEADER + now.page_bytes)
     return os.pread(wal, 8, last + 8) == now.salts
+
+
+def is_indexed(shm: int, wal: int, before: WalIndex, now: WalIndex) -> bool:
+    """Whether the open -shm still has the page of the former last frame, after a COMMIT; 2 us.
+
+    A program that overwrites the -shm during a transaction leaves the pages of earlier frames wrong behind a
+    header that the COMMIT makes right, and SQLite believes the header.
+    """
+    if before.salts != now.salts or not before.frames:
+        return True
+    last = before.frames - 1
+    page = os.pread(wal, 4, _LOG_HEADER + last * (_FRAME_HEADER + now.page_bytes))
+    block, entry = divmod(last + _FIRST_MISSING, _BLOCK_ENTRIES)
+    at = block * _BLOCK_BYTES + 4 * entry
+    return int.from_bytes(page, "big") == int.from_bytes(os.pread(shm, 4, at), sys.byteorder)
+
+
+def drop(shm: int) -> None:
+    """Make SQLite build the open -shm again from the -wal, at the next read."""
+    os.pwrite(shm, bytes(_INDEX_COPIES), 0)
 
 
 def is_intact(wal: int, index: WalIndex) -> bool:
