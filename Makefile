@@ -21,7 +21,7 @@ help:
 	@echo "make bench    how fast, held against a bare aiohttp server in the same run (about a minute);"
 	@echo "              ARGS=--tui measures the screen on a million captures, ARGS=--archive export and import,"
 	@echo "              ARGS=--team nodes that share through PostgreSQL"
-	@echo "make torture  kill -9, full disks, hostile and slow clients, many rounds (some minutes)"
+	@echo "make torture  kill -9, power cuts, full disks, hostile and slow clients (half an hour); ROUNDS=10 for longer"
 	@echo "make lock     write .ci/lock/*.txt again, after pyproject.toml changed; ARGS=--upgrade takes newer versions"
 	@echo "make clean    remove .venv, caches and builds"
 
@@ -45,7 +45,7 @@ bench: $(VENV)/.tools
 	@$(PY) -m tests.bench $(ARGS)
 
 torture: $(VENV)/.tools
-	$(PY) -m pytest -rs tests/torture $(ARGS)
+	ROUNDS=$(ROUNDS) $(PY) -m pytest tests/torture $(ARGS)
 
 # One file for every supported Python and platform: markers say where a package is needed, hashes name all its
 # wheels. Versions that are locked already stay unless pyproject.toml or --upgrade moves them.

@@ -9,14 +9,18 @@ import pytest
 from tests.support.postgres import needs_postgres
 from tests.torture.power import possible
 from tests.torture.team import failover, power_cuts
+from tests.torture.totals import Totals, rounds
 
 pytestmark = needs_postgres
 
 
 @pytest.mark.skipif(not possible(), reason="needs root, Linux and mkfs.ext4")
-def test_ten_power_cuts_of_postgres(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_ten_power_cuts_of_postgres(
+    tmp_path: Path, totals: Totals, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Ten power cuts on one log: no webhook with a 200 is lost; without waiting for the disk, some."""
-    tally = power_cuts(tmp_path, 10)
+    tally = power_cuts(tmp_path, rounds(10))
+    totals.add(acked=tally.acked, lost=tally.lost, power_cuts=rounds(10))
     control = power_cuts(tmp_path / "control", 2, waits=False)
     with capsys.disabled():
         print(f"\n{tally}\ncontrol, synchronous_commit off: {control}")
@@ -25,9 +29,10 @@ def test_ten_power_cuts_of_postgres(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert control.lost > 0, control
 
 
-def test_failover(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_failover(tmp_path: Path, totals: Totals, capsys: pytest.CaptureFixture[str]) -> None:
     """A synchronous standby has every webhook that was answered 200; an asynchronous one does not."""
     tally = failover(tmp_path / "synchronous", synchronous=True)
+    totals.add(acked=tally.acked, lost=tally.lost)
     control = failover(tmp_path / "asynchronous", synchronous=False)
     with capsys.disabled():
         print(f"\n{tally}\ncontrol, asynchronous: {control}")

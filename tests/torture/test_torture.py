@@ -1,4 +1,7 @@
-"""The same as the quick tests with as many rounds as a release is worth: `make torture`, some minutes."""
+"""The same as the quick tests with as many rounds as a release is worth: `make torture`.
+
+`ROUNDS=10` multiplies the rounds of kills, power cuts, full disks, races and broken requests.
+"""
 
 from __future__ import annotations
 
@@ -32,12 +35,14 @@ from tests.torture.https import https
 from tests.torture.kills import EARLY_ACK, kill_rounds
 from tests.torture.power import NOT_SYNCED, mounted, possible, power_cuts
 from tests.torture.step_kills import again, nothing_waits, step_kills
+from tests.torture.totals import Totals, rounds
 from tests.torture.wal import largest_log
 
 
-def test_thirty_kills(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_thirty_kills(tmp_path: Path, totals: Totals, capsys: pytest.CaptureFixture[str]) -> None:
     """Thirty kills under load on one database: nothing that was answered 200 is lost."""
-    tally = kill_rounds(tmp_path, 30, seed=7)
+    tally = kill_rounds(tmp_path, rounds(30), seed=7)
+    totals.add(acked=tally.acked, lost=tally.lost, kills=tally.kills)
     with capsys.disabled():
         print(f"\n{tally}")
     assert tally.acked > 1_000
@@ -45,9 +50,12 @@ def test_thirty_kills(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
 
 
 @pytest.mark.parametrize("client_auth", ["off", "required"])
-def test_thirty_kills_over_tls(tmp_path: Path, client_auth: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_thirty_kills_over_tls(
+    tmp_path: Path, client_auth: str, totals: Totals, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Thirty kills under load over TLS, with and without client certificates."""
-    tally = kill_rounds(tmp_path, 30, seed=8, https=https(tmp_path / "pki", client_auth))
+    tally = kill_rounds(tmp_path, rounds(30), seed=8, https=https(tmp_path / "pki", client_auth))
+    totals.add(acked=tally.acked, lost=tally.lost, kills=tally.kills)
     with capsys.disabled():
         print(f"\nover TLS, client certificates {client_auth}: {tally}")
     assert tally.acked > 500
@@ -65,17 +73,17 @@ def test_thirty_kills_of_an_early_ack(tmp_path: Path, capsys: pytest.CaptureFixt
 @pytest.mark.parametrize("how", WAYS)
 def test_five_full_disks(tmp_path: Path, how: str) -> None:
     """Five times full and freed, one process."""
-    check_cycles(tmp_path, 5, how=how)
+    check_cycles(tmp_path, rounds(5), how=how)
 
 
 def test_twenty_races(tmp_path: Path) -> None:
     """Twenty pairs of engines started at once: one winner each."""
-    race(tmp_path, 20)
+    race(tmp_path, rounds(20))
 
 
 def test_ends_under_load_many_times(tmp_path: Path) -> None:
     """Twenty gentle ends under load."""
-    for number in range(20):
+    for number in range(rounds(20)):
         ends_under_load(tmp_path / str(number), signal.SIGTERM, seed=number)
 
 
@@ -87,9 +95,10 @@ def relay(tmp_path: Path) -> Iterator[Running]:
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_fifty_thousand_mutations(relay: Running, seed: int) -> None:
+def test_fifty_thousand_mutations(relay: Running, totals: Totals, seed: int) -> None:
     """Five thousand broken requests for each of ten seeds."""
-    mutate_and_watch(relay, 5_000, seed=100 + seed)
+    mutate_and_watch(relay, rounds(5_000), seed=100 + seed)
+    totals.malformed += rounds(5_000)
     assert "Traceback" not in relay.said
 
 
@@ -138,9 +147,10 @@ def test_every_way_to_harm_the_database(tmp_path: Path, capsys: pytest.CaptureFi
 
 
 @pytest.mark.skipif(not possible(), reason="needs root, Linux and mkfs.ext4")
-def test_ten_power_cuts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_ten_power_cuts(tmp_path: Path, totals: Totals, capsys: pytest.CaptureFixture[str]) -> None:
     """Ten power cuts on one database: nothing that was answered 200 is lost; unsynced, some is."""
-    tally = power_cuts(tmp_path, 10)
+    tally = power_cuts(tmp_path, rounds(10))
+    totals.add(acked=tally.acked, lost=tally.lost, power_cuts=rounds(10))
     (tmp_path / "control").mkdir()
     control = power_cuts(tmp_path / "control", 2, launcher=NOT_SYNCED)
     with capsys.disabled():
@@ -151,10 +161,13 @@ def test_ten_power_cuts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
 
 
 @pytest.mark.skipif(not possible(), reason="needs root, Linux and mkfs.ext4")
-def test_ten_power_cuts_while_forwarding(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_ten_power_cuts_while_forwarding(
+    tmp_path: Path, totals: Totals, capsys: pytest.CaptureFixture[str]
+) -> None:
     """What deliveries leave unsynced takes no capture along, and each capture reaches the backend."""
     with sink() as there:
-        tally = power_cuts(tmp_path, 10, "--forward-to", f":{there.port}")
+        tally = power_cuts(tmp_path, rounds(10), "--forward-to", f":{there.port}")
+        totals.add(acked=tally.acked, lost=tally.lost, power_cuts=rounds(10))
         with (
             mounted(tmp_path / "disk.img", tmp_path / "disk"),
             running(
@@ -172,25 +185,33 @@ def test_ten_power_cuts_while_forwarding(tmp_path: Path, capsys: pytest.CaptureF
 
 
 @pytest.mark.parametrize("in_flight", [1, 4])
-def test_twenty_kills_while_forwarding(tmp_path: Path, in_flight: int) -> None:
+def test_twenty_kills_while_forwarding(tmp_path: Path, totals: Totals, in_flight: int) -> None:
     """Each capture reaches its backend; a kill repeats the tries in flight and one at most."""
-    tally = forward_kill_rounds(tmp_path, 20, in_flight=in_flight)
+    tally = forward_kill_rounds(tmp_path, rounds(20), in_flight=in_flight)
+    totals.kills += tally.kills
     assert (tally.missing, tally.unended) == (0, 0), tally
     assert tally.repeats <= tally.kills * (in_flight + 1), tally
 
 
 @pytest.mark.parametrize("in_flight", [1, 4])
 @pytest.mark.parametrize("times", [1, 2, 3, 5, 8])
-def test_killed_at_each_step_of_a_delivery(tmp_path: Path, times: int, in_flight: int) -> None:
+def test_killed_at_each_step_of_a_delivery(
+    tmp_path: Path, totals: Totals, times: int, in_flight: int
+) -> None:
     """Whatever a delivery had come to: each capture arrives, and those in flight and one may be repeated."""
-    check_steps(step_kills(tmp_path, times, in_flight=in_flight), in_flight)
+    tally = step_kills(tmp_path, times, in_flight=in_flight)
+    totals.kills += tally.kills
+    check_steps(tally, in_flight)
 
 
 @pytest.mark.skipif(why_not() is not None, reason=why_not() or "")
 @pytest.mark.parametrize("calls", [DISK, NETWORK])
-def test_killed_at_each_system_call(tmp_path: Path, calls: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_killed_at_each_system_call(
+    tmp_path: Path, calls: str, totals: Totals, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Wherever it stood between door, disk and backend: each capture arrives, and two may be repeated."""
     tally = call_kills(tmp_path, calls)
+    totals.kills += tally.kills
     with capsys.disabled():
         print(f"\n{tally}")
     assert tally.kills >= 5
