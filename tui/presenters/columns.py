@@ -61,16 +61,23 @@ class Layout:
     shown: tuple[tuple[Column, int], ...]
     left_out: tuple[str, ...]
     """Names of the chosen columns that do not fit."""
+    team: bool
+    """Whether there are captures of a team."""
 
 
-def chosen(names: Iterable[str]) -> tuple[str, ...]:
+def usual(*, team: bool) -> tuple[str, ...]:
+    """The defaults: with the position where there are captures of a team."""
+    return tuple(column.name for column in COLUMNS if column.usual or (team and column.name == "position"))
+
+
+def chosen(names: Iterable[str], *, team: bool = False) -> tuple[str, ...]:
     """Normalise a choice: each name once, in the order of the columns, without unknown ones.
 
     The defaults are an empty choice: the width decides which of them are shown.
     """
     wanted = frozenset(names)
     known = tuple(column.name for column in COLUMNS if column.name in wanted)
-    return () if known == USUAL else known
+    return () if known == usual(team=team) else known
 
 
 @lru_cache(maxsize=128)
@@ -93,8 +100,8 @@ def layout(
     """
     roomy = width >= ROOMY
     gap = 2 if roomy else 1
-    choice = chosen(names)
-    shown = choice or (*USUAL, *(("position",) if team else ()))
+    choice = chosen(names, team=team)
+    shown = choice or usual(team=team)
     wanted = [column for column in COLUMNS if column.name in shown and column.name not in hidden]
     tried = [column for column in wanted if choice or roomy or not column.only_roomy]
     cells: dict[str, int] = {}
@@ -115,6 +122,7 @@ def layout(
         gap,
         tuple((column, cells[column.name]) for column in wanted if column.name in cells),
         tuple(column.name for column in wanted if column.name not in cells),
+        team,
     )
 
 
@@ -354,7 +362,7 @@ COLUMNS: tuple[Column, ...] = (
 )  # fmt: skip
 """From left to right."""
 
-USUAL: tuple[str, ...] = tuple(column.name for column in COLUMNS if column.usual)
+USUAL = usual(team=False)
 
 GROWING: tuple[tuple[str, int], ...] = (
     ("event", 18),

@@ -15,7 +15,7 @@ from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from tui.keyboard import keys
-from tui.presenters.columns import COLUMNS, USUAL, Column, Layout, chosen
+from tui.presenters.columns import COLUMNS, Column, Layout, chosen, usual
 
 BACK_TO_USUAL = "usual"
 
@@ -40,6 +40,7 @@ class ColumnsDialog(ModalScreen[None]):
         """
         super().__init__()
         self._names, self._choose = names, choose
+        self._team = False
         self._options = OptionList(markup=False, compact=True)
 
     def compose(self) -> ComposeResult:
@@ -87,15 +88,16 @@ class ColumnsDialog(ModalScreen[None]):
         if not wanted:
             self.notify("At least one column is needed.", severity="warning", markup=False)
             return
-        self._names = chosen(wanted)
+        self._names = chosen(wanted, team=self._team)
         self._show()
 
     @property
     def _wanted(self) -> tuple[str, ...]:
-        return chosen(self._names) or USUAL
+        return chosen(self._names, team=self._team) or usual(team=self._team)
 
     def _show(self) -> None:
         layout = self._choose(self._names)
+        self._team = layout.team
         for column in COLUMNS:
             on = column.name in self._wanted
             text = line(column, on=on, fits=column.name not in layout.left_out)

@@ -181,6 +181,9 @@ def test_positions_of_a_team() -> None:
         )
     )
     assert "position" in [column.name for column, _ in columns.layout(78, 3, ("position", "event")).shown]
+    assert columns.chosen(columns.usual(team=True), team=True) == ()
+    without = columns.chosen(columns.USUAL, team=True)
+    assert "position" not in [column.name for column, _ in columns.layout(78, 3, without, team=True).shown]
 
 
 def test_a_choice_knows_no_others() -> None:
