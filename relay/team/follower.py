@@ -129,8 +129,8 @@ class Follower:
             except StoreClosed:
                 return
             except Exception as error:
-                # Whatever it is, the engine goes on without the team.
-                self._fail(f"{type(error).__name__}: {error}")
+                # Whatever it is, the engine goes on without the team; its words may quote a webhook.
+                self._fail(f"a bug in the relay, {type(error).__name__}")
             await asyncio.sleep(PAUSES_S[min(self._failures, len(PAUSES_S)) - 1])
 
     async def _connect_and_follow(self) -> None:

@@ -97,16 +97,21 @@ def test_no_url(capsys: Output) -> None:
     """Says where to set it."""
     assert run(["team", "status"]) == 2
     assert 'team = { url = { env = "LEAN_TEAM_URL" } }' in capsys.readouterr().err
-    assert run(["listen", "--share", "--port", "0"]) == 2
-    assert "No URL of the team's PostgreSQL" in capsys.readouterr().err
+    for way in ("--share", "--follow"):
+        assert run(["listen", way, "--port", "0"]) == 2
+        assert "No URL of the team's PostgreSQL" in capsys.readouterr().err
 
 
 def test_options_that_do_not_go_together(capsys: Output) -> None:
-    """A node that forwards, samples without sharing."""
+    """A node that forwards, samples without sharing, a start without following."""
     assert run(["listen", "--share", "-f", ":3000"]) == 2
     assert "forwards nothing" in capsys.readouterr().err
     assert run(["listen", "--share-samples"]) == 2
     assert "--share-samples has no effect without --share" in capsys.readouterr().err
+    assert run(["listen", "--from", "now"]) == 2
+    assert "--from has no effect without --follow" in capsys.readouterr().err
+    assert run(["listen", "--follow", "--from", "soon"]) == 2
+    assert "is not a valid start; use 7d, now or beginning" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
