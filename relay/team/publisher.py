@@ -119,7 +119,7 @@ class Publisher:
             group.create_task(self._give_up_late(), name="give up late")
 
     async def close(self) -> None:
-        """Fail what still waits and end the connection; call it when `run` has ended."""
+        """Fail what still waits and end the connection."""
         self._closed = True
         for each in (*self._in_flight, *self._gathered):
             if not each.stored.done():
@@ -130,7 +130,7 @@ class Publisher:
             self._log = None
 
     async def _publish_all(self) -> None:
-        while True:
+        while not self._closed:
             is_idle = self._trouble is None and not await self._arrives()
             try:
                 current = await self._connected()
@@ -161,7 +161,11 @@ class Publisher:
 
     async def _connected(self) -> TeamLog:
         if self._log is None or self._log.is_closed:
-            self._log = await self._opened()
+            opened = await self._opened()
+            if self._closed:
+                opened.abort()
+                raise Unreachable("the node ends", word="team-unreachable")
+            self._log = opened
         if self._trouble is not None:
             self._trouble = None
             logger.warning("webhooks are shared again")

@@ -41,12 +41,12 @@ def programs() -> Path | None:
     folders = [Path(found).resolve().parent] if found else []
     folders += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
     folders = [folder for folder in folders if all((folder / each).exists() for each in NEEDED)]
-    if not folders or (os.geteuid() == 0 and _user() is None):
+    if not folders or (os.geteuid() == 0 and server_user() is None):
         return None
     return folders[0]
 
 
-def _user() -> str | None:
+def server_user() -> str | None:
     """The user that the server runs as; None for this one."""
     if os.geteuid() != 0:
         return None
@@ -104,9 +104,9 @@ class Postgres:
                     stdout=log,
                     stderr=log,
                     cwd="/",
-                    user=_user(),
-                    group=_user(),
-                    extra_groups=[] if _user() else None,
+                    user=server_user(),
+                    group=server_user(),
+                    extra_groups=[] if server_user() else None,
                 )
             while self._process.poll() is None:
                 if self._answers(binaries):
@@ -217,18 +217,19 @@ def initialise(data: Path, files: Mapping[str, bytes] | None = None) -> None:
     binaries = programs()
     assert binaries is not None
     data.mkdir(mode=0o700)
-    _give(data)
+    give(data)
     _run(
         [binaries / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "-N"]
     )
     for name, text in (files or {}).items():
         (data / name).touch(0o600)
         (data / name).write_bytes(text)
-        _give(data / name)
+        give(data / name)
 
 
-def _give(path: Path) -> None:
-    user = _user()
+def give(path: Path) -> None:
+    """Make the server's user its owner."""
+    user = server_user()
     if user is not None:
         shutil.chown(path, user, user)
 
@@ -239,9 +240,9 @@ def _run(arguments: Sequence[str | Path]) -> None:
         check=True,
         capture_output=True,
         cwd="/",
-        user=_user(),
-        group=_user(),
-        extra_groups=[] if _user() else None,
+        user=server_user(),
+        group=server_user(),
+        extra_groups=[] if server_user() else None,
     )
 
 
@@ -250,7 +251,7 @@ def folder_for_postgres() -> Iterator[Path]:
     """A folder that the server's user owns; short, as the path of a Unix socket has 107 bytes at most."""
     folder = Path(tempfile.mkdtemp(prefix="pg"))
     try:
-        _give(folder)
+        give(folder)
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.postgres import needs_postgres
+from tests.torture import patroni
 from tests.torture.power import possible
 from tests.torture.team import failover, power_cuts
 from tests.torture.totals import Totals, rounds
@@ -39,3 +40,15 @@ def test_failover(tmp_path: Path, totals: Totals, capsys: pytest.CaptureFixture[
     assert tally.acked > 300
     assert (tally.lost, tally.twice) == (0, 0), tally
     assert control.lost > 0, control
+
+
+@pytest.mark.skipif(patroni.why_not() is not None, reason=patroni.why_not() or "")
+def test_patroni(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The primary killed, stopped and switched over under load: every webhook with a 200 is there, once."""
+    tally, outages = patroni.outages(tmp_path)
+    with capsys.disabled():
+        print(f"\n{tally}")
+        for each in outages:
+            print(f"{each.what}: {each.without_200_s:.1f} s without a 200, {each.refused} answered 503")
+    assert tally.acked > 1_000
+    assert (tally.lost, tally.twice) == (0, 0), tally

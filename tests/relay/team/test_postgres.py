@@ -301,6 +301,20 @@ async def test_init_can_be_run_again(postgres: Postgres, name: str) -> None:
         assert (await log.state()).keep is None
 
 
+async def test_init_without_a_superuser(postgres: Postgres, name: str) -> None:
+    """The login that a provider gives, which may create roles and a schema, is enough; twice, too."""
+    other, login = f"{name}c", f"{name}_admin"
+    postgres.sql(f'CREATE ROLE "{login}" LOGIN CREATEROLE')
+    postgres.sql(f'GRANT CREATE ON DATABASE postgres TO "{login}"')
+    for _ in range(2):
+        await make_log(postgres.address(other, login))
+    postgres.sql(f'CREATE ROLE "{other}_node" LOGIN IN ROLE "{other}_writer"')
+    async with opened(postgres, other, "node") as node:
+        assert await node.publish([a_team_capture(1)]) == 1
+    functions = f"FROM pg_proc WHERE pronamespace = '\"{other}\"'::regnamespace"
+    assert postgres.sql(f"SELECT DISTINCT proowner::regrole::text {functions}") == [(f"{other}_owner",)]
+
+
 async def test_two_inits_at_once(postgres: Postgres, name: str) -> None:
     """They wait for each other."""
     other = f"{name}b"
