@@ -144,6 +144,8 @@ async def _catch_up(options: Sequence[str], *, as_json: bool) -> None:
         except TimeoutError:
             process.kill()
             await process.wait()
+    if last and not failed:
+        log.info("%s", last)
     for said in result.splitlines():
         if not as_json:
             log.info("%s", said)
@@ -151,5 +153,3 @@ async def _catch_up(options: Sequence[str], *, as_json: bool) -> None:
             write(STDOUT, f"{said}\n")
     if failed:
         log.warning("could not fetch everything that was missed: %s", last)
-    elif last:
-        log.info("%s", last)
