@@ -7,7 +7,7 @@ import gc
 import logging
 import os
 import signal
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
@@ -23,7 +23,7 @@ from relay.cli.listen.follower import Follower
 from relay.cli.listen.lifeline import DETACHED, GO_ON
 from relay.cli.listen.line_writer import STDOUT, LogLines, close_stdout, write
 from relay.cli.listen.log_file import LogFile
-from relay.cli.listen.missed import catch_up, has_access, say_time_off, time_off
+from relay.cli.listen.missed import catch_up
 from relay.cli.listen.options import FILE, Remembering, check_in_force, listen_options, to_pass_on
 from relay.cli.listen.shutdown import Shutdown
 from relay.cli.status import reloaded
@@ -145,23 +145,12 @@ async def _listen_until(
                 running.tunnel.watch(partial(_print_tunnel, follower))
             if file is not None:
                 close_stdout()
-            async with background(*_fetching(settings, running, options, json=json)):
+            last = running.received_until, running.left_open_by
+            print_json = follower.print_json if json and follower is not None else None
+            async with background(catch_up(settings, last, options, print_json)):
                 await shutdown.asked()
             await running.finish()  # while the follower runs, so that it prints the last attempts too
     return Exit.FINE
-
-
-def _fetching(
-    settings: Settings, running: engine.Engine, options: Sequence[str], *, json: bool
-) -> Iterator[Coroutine[Any, Any, None]]:
-    """Say how long no relay ran, if what was missed can be fetched; the work that does it, if wanted."""
-    if not has_access(settings):
-        return
-    off = time_off(settings.db, running.received_until, running.left_open_by)
-    if off is not None:
-        say_time_off(off, catches_up=settings.lean.catch_up)
-    if settings.lean.catch_up:
-        yield catch_up(options, as_json=json)
 
 
 def _say_ready(settings: Settings, running: engine.Engine, *, json: bool) -> None:

@@ -10,15 +10,15 @@ import asyncio
 import json
 import logging
 from asyncio.subprocess import PIPE
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from math import ceil
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from relay.cli.listen.line_writer import STDOUT, write
 from relay.config import Settings
 from relay.control.lock import Holder
+from relay.errors import RelayError
 from relay.lean.events_api import KEPT_FOR
 from relay.lean.schedule import RETRY_MINUTES
 from relay.processes import own_environment, own_module
@@ -99,26 +99,41 @@ def since(off: timedelta) -> str:
     return f"{hours}h" if hours <= 48 else f"{ceil(back / timedelta(days=1))}d"
 
 
-async def catch_up(options: Sequence[str], *, as_json: bool) -> None:
-    """Run `backfill` and log its words; a failure is a warning.
+async def catch_up(
+    settings: Settings,
+    last: tuple[float | None, Holder | None],
+    options: Sequence[str],
+    print_json: Callable[[dict[str, Any]], None] | None,
+) -> None:
+    """Say how long no relay ran, where what was missed can be fetched, and fetch it if that is set.
+
+    A failure is a warning.
 
     Args:
+        last: the last relay, as `time_off` takes it.
         options: shared ones of this command.
-        as_json: its result is a line on stdout instead.
+        print_json: prints the result as a line on stdout; without it the result is logged.
     """
+    if not has_access(settings):
+        return
     try:
-        await _catch_up([*options, *(["--json"] if as_json else [])], as_json=as_json)
-    except OSError as error:
-        log.warning("could not fetch what was missed: %s", error.strerror)
+        off = await asyncio.to_thread(time_off, settings.db, *last)
+        if off is not None:
+            say_time_off(off, catches_up=settings.lean.catch_up)
+        if settings.lean.catch_up:
+            await _fetch(options, print_json)
+    except (OSError, RelayError) as error:
+        log.warning("could not fetch what was missed: %s", error)
 
 
-async def _catch_up(options: Sequence[str], *, as_json: bool) -> None:
+async def _fetch(options: Sequence[str], print_json: Callable[[dict[str, Any]], None] | None) -> None:
     process = await asyncio.create_subprocess_exec(
         *own_module("relay"),
         *options,
         "backfill",
         "--behind",
         "0",
+        *(["--json"] if print_json is not None else []),
         stdin=PIPE,  # whose end ends it
         stdout=PIPE,
         stderr=PIPE,
@@ -130,10 +145,10 @@ async def _catch_up(options: Sequence[str], *, as_json: bool) -> None:
     assert process.stderr is not None
     last = ""
     try:
-        async for line in process.stderr:
+        async for words in process.stderr:
             if last:
                 log.info("%s", last)
-            last = line.decode(errors="replace").strip().removeprefix("lean-relay: ")
+            last = words.decode(errors="replace").strip().removeprefix("lean-relay: ")
         result = (await process.stdout.read()).decode(errors="replace")
         failed = await process.wait()
     finally:
@@ -147,9 +162,9 @@ async def _catch_up(options: Sequence[str], *, as_json: bool) -> None:
     if last and not failed:
         log.info("%s", last)
     for said in result.splitlines():
-        if not as_json:
+        if print_json is None:
             log.info("%s", said)
-        elif json.loads(said)["kind"] == "backfill":  # An error is a warning here.
-            write(STDOUT, f"{said}\n")
+        elif (line := json.loads(said))["kind"] == "backfill":  # An error is a warning here.
+            print_json(line)
     if failed:
         log.warning("could not fetch everything that was missed: %s", last)
