@@ -60,7 +60,7 @@ async def sharing(settings: Settings) -> AsyncIterator[Sharing]:
     address = TeamAddress.of_settings(settings, warn=log.warning)
     if address.is_plain:
         log.warning(
-            "webhooks go to %s without verified TLS (allow_plain): who is on the way can read them", address
+            "webhooks go to %s without verified TLS (allow_plain): anybody in between can read them", address
         )
 
     async def opened() -> TeamLog:

@@ -1,4 +1,4 @@
-"""A sharing node held against the base and the same node on SQLite; one node and two; then a follower.
+"""A sharing node compared with the base and the same node on SQLite; one node and two; then a follower.
 
 PostgreSQL runs as it comes, on the disk of the temporary folder. Rounds are interleaved, as in `make bench`.
 """
@@ -13,10 +13,14 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from tests.bench.base import running_base
+from tests.bench.rates import spent_s
 from tests.support.lean_requests import a_body, a_request
 from tests.support.postgres import Postgres, running_postgres
 from tests.support.program import ROOT, Running, exchange, reading, running
@@ -27,42 +31,68 @@ CONNECTIONS = 32
 REQUESTS = 200
 
 
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Something that answers webhooks, on one port or several."""
+
+    ports: tuple[int, ...]
+    processes: tuple[psutil.Process, ...]
+    """Whose processor time counts, with their children."""
+
+    def spent_s(self) -> float:
+        children = [child for each in self.processes for child in each.children(recursive=True)]
+        return spent_s(*self.processes, *children)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """What one run of the load generator found."""
+
+    per_second: float
+    p99_ms: float
+    """The worst of its ports."""
+    cpu_us: float
+    """Per request; of nodes with PostgreSQL's."""
+
+
 def measure(folder: Path, rounds: int, seconds: float) -> Iterator[str]:
     """A line for each measure."""
     with running_postgres() as server, ExitStack() as stack:
         name = server.new_log()
-        base, _ = stack.enter_context(running_base(folder / "base"))
-        alone = stack.enter_context(running(folder / "alone")).port
+        base, base_process = stack.enter_context(running_base(folder / "base"))
+        alone = stack.enter_context(running(folder / "alone"))
         nodes = [
-            stack.enter_context(a_node(folder / each, server.url(f"{name}_node"), name)).port
+            stack.enter_context(a_node(folder / each, server.url(f"{name}_node"), name))
             for each in ("node-1", "node-2")
         ]
-        ports: dict[str, tuple[int, ...]] = {
-            "base": (base,),
-            "SQLite": (alone,),
-            "one node": (nodes[0],),
-            "two nodes": (nodes[0], nodes[1]),
+        postgres = psutil.Process(server.pid)
+        subjects = {
+            "base": Subject((base,), (base_process,)),
+            "SQLite": Subject((alone.port,), (psutil.Process(alone.pid),)),
+            "one node": Subject((nodes[0].port,), (psutil.Process(nodes[0].pid), postgres)),
+            "two nodes": Subject(
+                tuple(node.port for node in nodes), (*(psutil.Process(node.pid) for node in nodes), postgres)
+            ),
         }
-        for each in ports.values():
-            press(each, 0.3)
-        figures: dict[str, list[tuple[float, float]]] = {contender: [] for contender in ports}
+        for subject in subjects.values():
+            press(subject, 0.3)
+        figures: dict[str, list[Figures]] = {contender: [] for contender in subjects}
         for number in range(rounds):
-            order = list(ports) if number % 2 == 0 else list(ports)[::-1]
-            for contender in order:
-                figures[contender].append(press(ports[contender], seconds))
+            for contender in [*subjects][:: 1 if number % 2 == 0 else -1]:
+                figures[contender].append(press(subjects[contender], seconds))
         yield f"{CONNECTIONS} connections, 451 bytes; ratios to the base of the same round:"
         for contender, found in figures.items():
             yield _line(contender, found, figures["base"])
         yield from _published(server, name)
-        yield _request_to_row(folder / "follower", server, name, nodes[0])
+        yield _request_to_row(folder / "follower", server, name, nodes[0].port)
         yield _catch_up(folder / "late", server, name)
 
 
-def press(ports: tuple[int, ...], seconds: float) -> tuple[float, float]:
-    """Press all at once, with `CONNECTIONS` in all; requests per second together, and the worst p99 in ms."""
+def press(subject: Subject, seconds: float) -> Figures:
+    """Press all its ports at once, with `CONNECTIONS` in all."""
 
     def one(port: int) -> dict[str, Any]:
-        share = CONNECTIONS // len(ports)
+        share = CONNECTIONS // len(subject.ports)
         command = [sys.executable, "-m", "tests.bench.load", "--port", str(port)]
         done = subprocess.run(
             [*command, "--seconds", str(seconds), "--connections", str(share)],
@@ -74,17 +104,25 @@ def press(ports: tuple[int, ...], seconds: float) -> tuple[float, float]:
         found: dict[str, Any] = json.loads(done.stdout)
         return found
 
-    with ThreadPoolExecutor(len(ports)) as pool:
-        found = list(pool.map(one, ports))
-    return sum(each["per_second"] for each in found), max(each["p99_ms"] for each in found)
+    before = subject.spent_s()
+    with ThreadPoolExecutor(len(subject.ports)) as pool:
+        found = list(pool.map(one, subject.ports))
+    spent = subject.spent_s() - before
+    return Figures(
+        per_second=sum(each["per_second"] for each in found),
+        p99_ms=max(each["p99_ms"] for each in found),
+        cpu_us=1e6 * spent / max(1, sum(each["answered"] for each in found)),
+    )
 
 
-def _line(contender: str, found: list[tuple[float, float]], base: list[tuple[float, float]]) -> str:
-    rate = statistics.median(per_second for per_second, _ in found)
-    p99 = statistics.median(late for _, late in found)
-    ratios = [ours / theirs for (ours, _), (theirs, _) in zip(found, base, strict=True)]
+def _line(contender: str, found: list[Figures], base: list[Figures]) -> str:
+    rate, late, cpu = (
+        statistics.median(each)
+        for each in zip(*((f.per_second, f.p99_ms, f.cpu_us) for f in found), strict=True)
+    )
+    ratios = [ours.per_second / theirs.per_second for ours, theirs in zip(found, base, strict=True)]
     return (
-        f"  {contender:10} {rate:>8,.0f} requests/s   p99 {p99:>6.1f} ms   "
+        f"  {contender:10} {rate:>8,.0f} requests/s   p99 {late:>6.1f} ms   processor time {cpu:>4.0f} us   "
         f"ratio {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
     )
 
