@@ -25,6 +25,7 @@ from relay.delivery.http.outcomes import Outcome
 from relay.delivery.http.request import Destination, OutgoingRequest
 from relay.delivery.http.sender import Sender, SendResult
 from relay.delivery.look_ahead import LookAhead
+from relay.delivery.places import Place, Places
 from relay.delivery.retry import RetryPolicy, is_retried, longest_wait, next_attempt_at
 from relay.delivery.store_writer import StoreWriter
 from relay.delivery.wakeup import Wakeup
@@ -104,10 +105,7 @@ class TargetQueue:
         self._end_within_s: float | None = END_WITHIN_S
         self._group: asyncio.TaskGroup
         self._ahead = LookAhead(name, longest_wait(self._retry, policy.time_scale) // MICROSECOND)
-        self._holding_up = 0
-        """Attempts that hold up the next: at most `policy.in_flight`."""
-        self._unrecorded = 0
-        """Those, and attempts that ended and are not recorded: at most one more."""
+        self._places = Places(policy.in_flight, self._wakeup.set)
         self._begun: dict[int, float | None] = {}
         """Deliveries whose attempt is not recorded yet, and when it began, by `monotonic()`; None once the
         attempt has ended or the delivery is marked as being sent."""
@@ -155,7 +153,7 @@ class TargetQueue:
             async with asyncio.TaskGroup() as self._group:
                 while (due := await self._next()) is not None:
                     self._begun[due.delivery_id] = monotonic()
-                    delivering = self._deliver(due, _Place(self))
+                    delivering = self._deliver(due, self._places.take())
                     task = self._group.create_task(delivering, name=f"delivery {due.delivery_id}")
                     attempts.add(task)
                     task.add_done_callback(attempts.discard)
@@ -173,7 +171,7 @@ class TargetQueue:
 
     async def _next(self) -> DueDelivery | None:
         """Wait for the next delivery to send; None when stopped."""
-        ahead, most = self._ahead, self._policy.in_flight
+        ahead = self._ahead
         while not self._stopping:
             self._wakeup.clear()
             if self._clock.has_stepped:
@@ -183,7 +181,7 @@ class TargetQueue:
             if self.paused or self.down is not None:
                 ahead.drop()
                 await (self._wakeup.wait() if self.paused else self._wait_until_up())
-            elif self._holding_up >= most or self._unrecorded > most:
+            elif self._places.are_taken:
                 await self._wakeup.wait()
             elif (due := ahead.take()) is not None:
                 return due
@@ -229,7 +227,7 @@ class TargetQueue:
 
     # -- one attempt ---------------------------------------------------------------------------
 
-    async def _deliver(self, due: DueDelivery, place: _Place) -> None:
+    async def _deliver(self, due: DueDelivery, place: Place) -> None:
         if self._marking is None:
             self._mark_later()
         try:
@@ -246,13 +244,14 @@ class TargetQueue:
             if result.target_down:
                 await self._set_down(due, result)
             else:
-                place.let_next_begin()
+                place.attempt_ended()
                 await self._record(due, request, result)
         finally:
             self._begun.pop(due.delivery_id, None)
             place.give_back()
+            self._wakeup.set()  # Also where the place was given back before: what it found or requeued waits.
 
-    def _overdue(self, due: DueDelivery, place: _Place) -> None:
+    def _overdue(self, due: DueDelivery, place: Place) -> None:
         place.give_back()
         self._group.create_task(self._report_overdue(due))
 
@@ -275,6 +274,7 @@ class TargetQueue:
             self._closed = {number: self._closed.get(number, 0) + 1}
         ids = [due.delivery_id]
         await self.write(partial(deliveries.requeue, ids=ids, reason=f"waits: {reason}"))
+        self._ahead.changed()
         if self.down is None:
             self.down = reason
             waiting = _waiting_text(await self._waiting())
@@ -339,31 +339,6 @@ class TargetQueue:
             time_scale=self._policy.time_scale,
         )
         return None if retry_at is None else to_micros(retry_at)
-
-
-class _Place:
-    """A place among the attempts of a queue: the next one waits for its end, the one after for its record."""
-
-    __slots__ = ("_holds_up", "_is_taken", "_queue")
-
-    def __init__(self, queue: TargetQueue) -> None:
-        self._queue = queue
-        self._holds_up = self._is_taken = True
-        queue._holding_up += 1
-        queue._unrecorded += 1
-
-    def let_next_begin(self) -> None:
-        if self._holds_up:
-            self._holds_up = False
-            self._queue._holding_up -= 1
-            self._queue._wakeup.set()
-
-    def give_back(self) -> None:
-        self.let_next_begin()
-        if self._is_taken:
-            self._is_taken = False
-            self._queue._unrecorded -= 1
-            self._queue._wakeup.set()
 
 
 def _waiting_text(count: int) -> str:

@@ -20,10 +20,14 @@ from aiohttp import web
 
 from relay.config import Route, Settings
 from relay.control.messages import PauseRequest, ResumeRequest, StatusRequest
-from relay.delivery import target_queue, wakeup
+from relay.delivery import attempt, target_queue, wakeup
 from relay.delivery.clock import Clock
 from relay.delivery.http import connect
+from relay.delivery.http.outcomes import Outcome
+from relay.delivery.http.request import OutgoingRequest, destination
+from relay.delivery.http.sender import Sender, SendResult, not_sent
 from relay.delivery.http.standstill import awake_and_asleep
+from relay.delivery.target_queue import DeliveryPolicy, TargetQueue
 from tests.relay.delivery.test_forwarder import (
     Backend,
     an_engine,
@@ -34,6 +38,7 @@ from tests.relay.delivery.test_forwarder import (
     states,
 )
 from tests.relay.engine.test_engine import post
+from tests.relay.store.write.test_client import a_row, a_writer
 from tests.support import backends
 from tests.support.backends import Wire
 from tests.support.receiving import (
@@ -243,3 +248,31 @@ async def test_a_clock_that_ran_ahead_parks_nothing(tmp_path: Path, backend: Bac
     async with an_engine(settings):
         await until(lambda: states(settings.db) == ["ended"], "the delivery")
     assert backend.got == numbers(0)
+
+
+async def test_a_late_end_that_reads_more_wakes_the_queue(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An attempt that held up nothing any more ends just when a webhook comes, and its record reads that."""
+    monkeypatch.setattr(attempt, "HOLDS_UP_S", 0.01)
+    go_on, sent = asyncio.Event(), list[bytes]()
+
+    async def send(sender: Sender, request: OutgoingRequest, *_: Any, **__: Any) -> SendResult:
+        sent.append(request.body)
+        await go_on.wait()
+        return not_sent(Outcome.FAULT, "-")
+
+    monkeypatch.setattr(Sender, "send", send)
+    target = "http://localhost:1/hook"
+    async with a_writer(tmp_path / "relay.db") as writer:
+        policy = DeliveryPolicy(instance="x")
+        queue = TargetQueue(writer, Sender(), target, destination(target), policy)
+        await writer.add(a_row(body=b"1"), (target,))
+        async with asyncio.TaskGroup() as group:
+            group.create_task(queue.run())
+            await until(lambda: sent == [b"1"] and queue._is_resting, "it to rest beside the first")
+            await writer.add(a_row(body=b"2"), (target,))
+            go_on.set()
+            queue.notice()
+            await until(lambda: sent == [b"1", b"2"], "the second", 10)
+            queue.stop()
