@@ -322,6 +322,19 @@ async def test_four_tabs(page: Page) -> None:
     await until(lambda: not any(screen.is_running() for screen in screens), "the end of every screen")
 
 
+async def test_a_page_that_goes_without_a_word(page: Page) -> None:
+    """As of a browser that was killed: its screen ends, and nothing is reported."""
+    await page.enter()
+    async with page.open() as socket:
+        screen = await screen_of(socket)
+        connection = socket._response.connection
+        assert connection is not None
+        assert connection.transport is not None
+        connection.transport.abort()
+        await until(lambda: not screen.is_running(), "the end of the screen")
+    assert page.said == []
+
+
 async def test_no_screen_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     """At the end of the server every screen has ended, one that hangs too, and their pages know."""
     monkeypatch.setattr(tab, "ENDS_WITHIN_S", 0.3)
