@@ -105,12 +105,12 @@ CREATE TABLE IF NOT EXISTS {schema}.captures (
   received_at bigint NOT NULL,
   method text NOT NULL,
   target bytea NOT NULL,
-  http_version text NOT NULL,
+  http_version text NOT NULL CHECK (http_version IN ('1.0', '1.1')),
   client text NOT NULL,
   tls bytea,
-  answer integer NOT NULL,
+  answer integer NOT NULL CHECK (answer BETWEEN 200 AND 599),
   answer_reason text,
-  origin text NOT NULL,
+  origin text NOT NULL CHECK (origin IN ('received', 'sample')),
   headers bytea NOT NULL,
   body bytea NOT NULL
 );

@@ -275,6 +275,15 @@ async def test_not_durable_is_not_published(postgres: Postgres, name: str) -> No
         assert await node.publish([a_team_capture(1)]) == 1
 
 
+async def test_a_node_cannot_say_what_no_node_does(postgres: Postgres, name: str) -> None:
+    """By a node's login no capture is fetched from Lean's API or imported, or has an odd answer."""
+    async with opened(postgres, name, "node") as node:
+        for odd in ({"origin": "events-api"}, {"http_version": "2"}, {"answer": 99}):
+            with pytest.raises(RelayError, match="check constraint"):
+                await node.publish([a_team_capture(1, **odd)])
+        assert await node.publish([a_team_capture(1)]) == 1
+
+
 async def test_a_message_quotes_no_capture(postgres: Postgres, name: str) -> None:
     """An error of the server has its DETAIL, which can have the row, left out."""
     async with opened(postgres, name, "node") as node:
