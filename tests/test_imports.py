@@ -55,9 +55,9 @@ def test_commands_load_no_engine() -> None:
 
 
 def test_relay_loads_no_terminal_library() -> None:
-    """All of `relay` can be loaded, and brings in neither Textual nor Rich nor `tui`."""
+    """All of `relay` can be loaded, and brings in neither Textual, Rich and `tui` nor the extra asyncpg."""
     loaded = loaded_by("\n".join(f"import {name}" for name in modules_of("relay")))
-    assert not loaded & {"textual", "rich", "tui"}
+    assert not loaded & {"textual", "rich", "tui", "asyncpg"}
 
 
 def test_the_screen_starts_without_what_opens_later() -> None:
