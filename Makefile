@@ -21,7 +21,7 @@ help:
 	@echo "make bench    how fast, held against a bare aiohttp server in the same run (about a minute);"
 	@echo "              ARGS=--tui measures the screen on a million captures, ARGS=--archive export and import,"
 	@echo "              ARGS=--team nodes that share through PostgreSQL, ARGS=--backfill and ARGS=--web what those"
-	@echo "              cost the listener beside them"
+	@echo "              cost the listener beside them, ARGS=--rates processor time per request at fixed rates"
 	@echo "make torture  kill -9, power cuts, full disks, hostile and slow clients (half an hour); ROUNDS=10 for longer"
 	@echo "make lock     write .ci/lock/*.txt again, after pyproject.toml changed; ARGS=--upgrade takes newer versions"
 	@echo "make clean    remove .venv, caches and builds"

@@ -17,7 +17,9 @@ from hypothesis import strategies as st
 from relay.receiver.connection import Connection
 from relay.receiver.limits import ReceiverLimits
 from tests.relay.receiver.test_receiver import EVENT, signed
-from tests.support.receiving import Running, a_post, a_receiver
+from tests.support.certificates import Pki
+from tests.support.https import client_context, serving
+from tests.support.receiving import Running, a_post, a_receiver, read_answer
 
 SECRET = b"s3cret"
 LIMITS = ReceiverLimits(max_body=100_000)
@@ -153,15 +155,38 @@ def test_no_stream_tells_the_two_ways_apart(tmp_path: Path, monkeypatch: pytest.
             runner.run(stack.aclose())
 
 
+async def refuse(*_: object) -> Any:
+    """In place of the code for all other requests."""
+    raise AssertionError
+
+
 async def test_a_plain_request_has_no_task(tmp_path: Path) -> None:
     """It is stored and answered without the code of all others, which are not."""
     async with a_receiver(tmp_path) as running:
-
-        async def refuse(*_: object) -> Any:
-            raise AssertionError
-
         running.receiver.connections.handle = refuse
         assert b" 200 " in await running.exchange(a_post(EVENT))
         assert b" 500 " in await running.exchange(a_post(b"x" * 65_537))
         assert b" 500 " in await running.send(b"HEAD / HTTP/1.1\r\nHost: r\r\n\r\n")
         assert [json.loads(row["body"])["type"] for row in running.rows()] == ["payment.updated"]
+
+
+@pytest.mark.parametrize("client_auth", ["off", "optional"])
+async def test_plain_requests_inside_tls(tmp_path: Path, pki: Pki, client_auth: str) -> None:
+    """Whether the handshake is Python's or pyOpenSSL's: those behind each other, and one in two pieces."""
+    tls = serving(pki, client_auth=client_auth, client_ca=pki.folder / "root.pem")
+    async with a_receiver(tmp_path, tls=tls) as running:
+        running.receiver.connections.handle = refuse
+        context = client_context(pki)
+        reader, writer = await asyncio.open_connection(
+            "127.0.0.1", running.port, ssl=context, server_hostname="localhost"
+        )
+        for data in (a_post(b"1") + a_post(b"2"), a_post(b"3")[:30], a_post(b"3")[30:]):
+            writer.write(data)
+            await writer.drain()
+        for _ in range(3):
+            assert b" 200 " in await read_answer(reader)
+        writer.close()
+        await writer.wait_closed()
+        rows = running.rows()
+    assert [row["body"] for row in rows] == [b"1", b"2", b"3"]
+    assert all(json.loads(row["tls"])["version"].startswith("TLS") for row in rows)
