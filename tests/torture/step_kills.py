@@ -114,7 +114,7 @@ def die_at(folder: Path, to: tuple[str, ...], step: str, times: int, there: Sink
             if number % 2 and step not in DOWN:  # So that some are read ahead, and some alone.
                 wait_until(lambda: process.poll() is not None or nothing_waits(db), "the end of two")
         wait_until(lambda: process.poll() is not None, f"death: {step}")
-        assert process.returncode == -9, (folder / "stderr").read_text()
+        assert process.returncode == -9, (process.returncode, (folder / "stderr").read_text())
     finally:
         process.kill()
         process.wait(10)
