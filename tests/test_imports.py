@@ -80,6 +80,30 @@ def test_pure_modules_load_nothing_that_opens(name: str) -> None:
     assert not loaded & set(OPENING)
 
 
+def late_types(text: str) -> list[int]:
+    """Lines of a module at which msgspec may see a type of ours for the first time while threads run."""
+    return [
+        call.lineno
+        for call in ast.walk(ast.parse(text))
+        if isinstance(call, ast.Call) and ast.unparse(call.func).endswith("json.decode")
+        if any(each.arg == "type" and ast.unparse(each.value) != "msgspec.Raw" for each in call.keywords)
+    ]
+
+
+def test_types_are_known_before_threads_run() -> None:
+    """JSON is read by decoders that a module makes while it loads.
+
+    msgspec 0.22 crashes where two threads use a type for the first time; so ended an engine.
+    """
+    found = {
+        name: late_types(path.read_text("utf-8"))
+        for package in ("relay", "tui")
+        for name, path in modules_of(package).items()
+    }
+    assert not {name: lines for name, lines in found.items() if lines}
+    assert late_types("def f(data):\n    return msgspec.json.decode(data, type=Mine)") == [2]  # The control.
+
+
 def imported_at_the_top(path: Path) -> Iterator[str]:
     """What a module imports when it is loaded: dotted names, of modules or of names in them."""
     waiting: list[ast.AST] = [ast.parse(path.read_text("utf-8"))]

@@ -68,6 +68,10 @@ class _Said(msgspec.Struct):
     error_description: str | None = None
 
 
+_token = msgspec.json.Decoder(_Token).decode
+_said = msgspec.json.Decoder(_Said).decode
+
+
 @dataclass(frozen=True, slots=True)
 class _Answer:
     status: int
@@ -177,7 +181,7 @@ class EventsApi:
             )
         self._require_ok(answer, "the token", self._access.auth_url, "auth_url")
         try:
-            found = msgspec.json.decode(answer.body, type=_Token)
+            found = _token(answer.body)
             token = found.access_token
             if not token or not token.isascii() or not token.isprintable():
                 raise ValueError
@@ -243,7 +247,7 @@ class EventsApi:
     def _quoted(self, answer: _Answer) -> str:
         """What Lean says about an error, without anything of ours that it repeats."""
         try:
-            said = msgspec.json.decode(answer.body[:MOST_ANSWER_BYTES], type=_Said)
+            said = _said(answer.body[:MOST_ANSWER_BYTES])
         except (ValueError, RecursionError):
             return ""
         words = said.message or said.error_description or said.error

@@ -78,13 +78,16 @@ def step_back() -> None:
         os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 
 
+_decode = msgspec.json.Decoder(tuple[int, int, int]).decode
+
+
 def main(db: Path) -> None:
     """Answer requests until the input ends."""
     step_back()
     encode = msgspec.json.Encoder().encode
     with Reader(db) as reader:
         for line in sys.stdin.buffer:
-            after, upto, limit = msgspec.json.decode(line, type=tuple[int, int, int])
+            after, upto, limit = _decode(line)
             sys.stdout.buffer.write(encode(checked(reader, after, upto, limit)) + b"\n")
             sys.stdout.buffer.flush()
 

@@ -149,8 +149,11 @@ def undocumented(type_: str | None) -> bool | None:
     return None if type_ is None else type_ not in documented_types()
 
 
+# Made while the module loads, by one thread: msgspec crashes where two threads use a type for the first time.
+_decode = msgspec.json.Decoder(Catalogue).decode
+
+
 @cache
 def catalogue() -> Catalogue:
     """The catalogue, read from the package on first use (about 3 ms)."""
-    data = files("relay.lean").joinpath("catalogue.json").read_bytes()
-    return msgspec.json.decode(data, type=Catalogue)
+    return _decode(files("relay.lean").joinpath("catalogue.json").read_bytes())

@@ -91,7 +91,9 @@ FOLLOWED_COLUMNS = f"""captures.event_type, captures.method, captures.target, ca
 
 REFUSAL_COLUMNS = "id, at, client, reason, detail, count"
 
+# Made while the module loads, by one thread: msgspec crashes where two threads use a type for the first time.
 _pairs = msgspec.json.Decoder(tuple[tuple[str, str], ...])
+_source = msgspec.json.Decoder(Source)
 
 
 def capture(row: Row, deliveries: tuple[Delivery, ...] = ()) -> Capture:
@@ -218,7 +220,7 @@ def tls_facts(text: str | bytes) -> dict[str, Any]:
 def source(text: str | bytes) -> Source | None:
     """The JSON object in a `source` column; None if it is anything else."""
     try:
-        found = msgspec.json.decode(text, type=Source)
+        found = _source.decode(text)
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return None
     if found.received_at is not None and found.received_at.tzinfo is None:

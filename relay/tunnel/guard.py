@@ -248,7 +248,7 @@ def main(descriptor: int) -> None:
     with socket.socket(fileno=descriptor) as lifeline:
         line = _first_line(lifeline)
         if line:
-            Guard(lifeline, msgspec.json.decode(line, type=Start)).run()
+            Guard(lifeline, msgspec.json.Decoder(Start).decode(line)).run()
 
 
 if __name__ == "__main__":

@@ -91,7 +91,11 @@ def test_bytes_survive_in_a_database(whole_file: list[Capture]) -> None:
         first = Path(folder) / "first.db"
         with closing(new_log(first)) as connection:
             for number, capture in enumerate(whole_file, 1):
-                insert(connection, replace(capture, id=number, repeat_of=None, deliveries=()))
+                position = None if capture.position is None else number
+                insert(
+                    connection,
+                    replace(capture, id=number, repeat_of=None, deliveries=(), position=position),
+                )
         second = imported(exported(first, reveal=True), Path(folder))
         with Reader(first) as old, Reader(second) as new:
             before, after = (reader.captures(reader.page(0, 100)) for reader in (old, new))
