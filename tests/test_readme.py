@@ -166,6 +166,7 @@ def test_lines_that_listen(line: str, tmp_path: Path, bin_folder: Path) -> None:
     assert process.returncode == 0, err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", ENDING)
 def test_lines_that_end(line: str, engine: Running, bin_folder: Path) -> None:
     """Every other line does its work next to a running relay and ends with 0; with 4 if it finds nothing.

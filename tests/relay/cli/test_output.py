@@ -695,6 +695,7 @@ def recorder() -> Iterator[Recorder]:
     server.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shell", ["sh", "bash"])
 @pytest.mark.parametrize("capture", CURLED, ids=range(len(CURLED)))
 def test_curl_sends_the_same_bytes(

@@ -157,6 +157,7 @@ def _running_replays(folder: Path, db: Path) -> list[object]:
     return replays
 
 
+@pytest.mark.slow
 def test_a_sound_backend_through_a_running_engine(tmp_path: Path) -> None:
     """The newest captures are taken, and their path."""
     with running(tmp_path) as relay, serving(Strict()) as served:

@@ -123,6 +123,7 @@ def test_left_running(tmp_path: Path) -> None:
             listener.kill()
 
 
+@pytest.mark.slow
 def test_detached(tmp_path: Path) -> None:
     """With --detach the listener goes on, and the next `lean-relay` joins it."""
     db = tmp_path / "relay.db"

@@ -198,6 +198,7 @@ async def test_a_socket_left_behind_is_cleared(tmp_path: Path) -> None:
     assert not path.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("gone", ["socket", "folder"])
 async def test_a_socket_that_was_cleaned_away_is_made_anew(tmp_path: Path, gone: str) -> None:
     """As systemd-tmpfiles or a logout does it: commands find the engine again, and wait until they do."""

@@ -153,6 +153,7 @@ async def test_an_action_that_needs_the_store_gives_up(tmp_path: Path, request_:
         assert monotonic() - begun < SOON_S
 
 
+@pytest.mark.slow
 async def test_settings_are_read_again_while_the_store_hangs(tmp_path: Path) -> None:
     """`reload` needs the store only where targets change, and then says that it did not answer."""
     async with hung(tmp_path) as (running, _):

@@ -38,6 +38,7 @@ def test_each_is_a_schema_of_draft_2020_12(event: EventType) -> None:
             assert Confidence(part[CONFIDENCE])
 
 
+@pytest.mark.slow
 @EVENTS
 @pytest.mark.parametrize("region", REGIONS)
 def test_samples_are_as_their_schema_says(event: EventType, region: Region) -> None:

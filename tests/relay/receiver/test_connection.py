@@ -136,6 +136,7 @@ async def test_a_target_is_stored_as_it_came(tmp_path: Path, target: str) -> Non
 # -- a caller that has said all, or has gone --------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "data",
     [
@@ -180,6 +181,7 @@ async def test_an_answer_that_could_not_be_written_is_marked(tmp_path: Path) -> 
         await until(lambda: not running.receiver.connections.connections, "its end")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("blank", [b"\r\n", b"\n", b"\r\n\r\n"])
 async def test_a_blank_line_is_no_request(tmp_path: Path, blank: bytes) -> None:
     """Behind a body, at once or later, on a connection that stays: no refusal, and no answer to it."""
@@ -207,6 +209,7 @@ def stand_still(client: socket.socket, late: bytes, seconds: float) -> None:
     time.sleep(seconds)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("begin", [0, 10, -3], ids=["before it", "within its head", "within its body"])
 def test_a_loop_that_stood_still_grants_the_time(tmp_path: Path, run: Run, begin: int) -> None:
     """Whole requests that wait in the socket when it goes on are stored, whatever deadlines have passed."""
@@ -272,6 +275,7 @@ async def test_large_bodies_wait_for_room_and_are_all_stored(tmp_path: Path, chu
         assert running.refusals.counts == {}
 
 
+@pytest.mark.slow
 async def test_what_is_refused_leaves_no_room_taken(tmp_path: Path) -> None:
     """Too large, broken, too slow, left: whatever ends a large body gives its room back."""
     limits = ReceiverLimits(bodies_in_flight=500_000, max_body=400_000, body_grace_s=0.3)

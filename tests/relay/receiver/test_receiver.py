@@ -187,6 +187,7 @@ async def test_expect_100_continue_is_answered_before_the_body(tmp_path: Path) -
         assert b" 413 " in refused
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "data",
     [

@@ -90,6 +90,7 @@ def test_a_lenient_backend_passes_with_notes_and_warnings(tmp_path: Path) -> Non
     }
 
 
+@pytest.mark.slow
 def test_without_a_probe_what_cannot_be_seen_is_unknown(tmp_path: Path) -> None:
     """A second effect, and the end state; never passed."""
     with serving(handlers.AfterSuccess()) as served:

@@ -183,6 +183,7 @@ def _made_again(team: MemoryLog) -> None:
     team.id = "log-2"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "says"),
     [

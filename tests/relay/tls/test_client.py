@@ -55,6 +55,7 @@ def test_a_certificate_is_shown(run: Run, pki: Pki, tmp_path: Path) -> None:
     assert run(tried(pki, tmp_path / "2", cert_file=both))[0].status == 200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "words"),
     [

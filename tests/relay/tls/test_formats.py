@@ -55,6 +55,7 @@ def put(pki: Pki, form: str, name: str, data: bytes) -> Path:
     return pki.file(f"{name}.file", FORMS[form](data))
 
 
+@pytest.mark.slow
 @EACH
 @pytest.mark.parametrize("mode", ["off", "optional"])
 async def test_at_the_door(form: str, mode: str, made: Pki, tmp_path: Path) -> None:

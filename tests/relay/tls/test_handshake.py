@@ -149,6 +149,7 @@ def test_callers_that_leave(https: Any, run: Run, tmp_path: Path) -> None:
     run(main())
 
 
+@pytest.mark.slow
 def test_slow_handshakes(https: Any, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A handshake that comes to no end is ended; of two slow callers the one that spoke is counted."""
     monkeypatch.setattr(handshakes, "HANDSHAKE_WITHIN_S", 0.3)
@@ -182,6 +183,7 @@ def test_handshakes_count_as_connections(https: Any, run: Run, pki: Pki, tmp_pat
     run(main())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 def test_large_bodies_pass(https: Any, version: ssl.TLSVersion, run: Run, pki: Pki, tmp_path: Path) -> None:
     """Three megabytes come in whole, in pieces of any size, and the connection goes on."""

@@ -92,6 +92,7 @@ def see_facts(facts: dict[str, Any], subject: str, client: Client, kind: str) ->
         assert facts["purposes"] == ["clientAuth"], kind
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "kind", ["T61String in Latin-1", "PrintableString with @", "critical FALSE written out"]
 )
@@ -114,6 +115,7 @@ def test_of_an_unknown_authority(kind: str, run: Run, tmp_path: Path) -> None:
     run(main())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "kind", ["T61String in Latin-1", "PrintableString with @", "critical FALSE written out"]
 )

@@ -98,6 +98,7 @@ async def test_nothing_of_it_is_left_at_the_end(cloudflared: Double) -> None:
     assert not alive
 
 
+@pytest.mark.slow
 async def test_a_program_that_ignores_sigterm_is_killed(cloudflared: Double) -> None:
     """After a second."""
     cloudflared.prints(a_box() + tunnels.REGISTERED, then='trap "" TERM; while :; do sleep 0.1; done')

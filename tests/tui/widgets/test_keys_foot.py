@@ -17,6 +17,7 @@ def is_whole(see: Showing, end: str, width: int) -> bool:
     return last.endswith(end) and len(last) == width - 1
 
 
+@pytest.mark.slow
 async def test_help_and_quit_are_never_cut(tmp_path: Path) -> None:
     """At every width the last row ends with them, and no other key is cut."""
     async with showing(tmp_path, [a_capture(1)], size=(120, 24)) as see:

@@ -146,6 +146,7 @@ BAD: dict[str, tuple[Behaviour, Outcome, int | None, str]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BAD)
 def test_bad_backends(run: Run, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each kind of failure has its word and a sentence to act on; none hangs, none is sent twice."""

@@ -215,6 +215,7 @@ async def test_a_short_lock_is_waited_out(tmp_path: Path) -> None:
         other.close()
 
 
+@pytest.mark.slow
 async def test_a_long_lock_refuses_within_five_seconds_and_heals(tmp_path: Path) -> None:
     """A transaction that stays open gives store-locked in time, and storing goes on when it ends."""
     path = tmp_path / "relay.db"

@@ -55,6 +55,7 @@ def bodies(path: Path) -> set[int]:
     return set()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in WAYS if name not in KILLS])
 def test_nothing_is_called_stored_that_cannot_be_read(tmp_path: Path, name: str) -> None:
     """Each capture told as stored after the damage is there for the next engine; others are refused."""
