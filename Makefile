@@ -17,7 +17,7 @@ help:
 	@echo "make run      start lean-relay (the first time sets .venv up); ARGS= is passed on"
 	@echo "make demo     watch it work: signed samples, a relay, a backend that fails; nothing kept"
 	@echo "make test     the tests but for the slow ones (about three minutes); ARGS= goes to pytest"
-	@echo "make check    format, lint, types, import rules, all tests: what CI runs (some ten minutes)"
+	@echo "make check    format, lint, types, import rules, all tests: what CI runs (some twenty minutes)"
 	@echo "make bench    how fast, held against a bare aiohttp server in the same run (about a minute);"
 	@echo "              ARGS=--tui measures the screen on a million captures, ARGS=--archive export and import,"
 	@echo "              ARGS=--team nodes that share through PostgreSQL, ARGS=--backfill and ARGS=--web what those"

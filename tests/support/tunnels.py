@@ -99,8 +99,9 @@ def on_path(folder: Path) -> str:
 
 
 def below(pid: int) -> list[psutil.Process]:
-    """All processes that a process has started, however deep."""
+    """All processes that a process has started, however deep, but for a PostgreSQL of other tests."""
     try:
-        return psutil.Process(pid).children(recursive=True)
+        found = psutil.Process(pid).children(recursive=True)
+        return [each for each in found if each.name() != "postgres"]
     except psutil.NoSuchProcess:
         return []
