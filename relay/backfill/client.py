@@ -105,7 +105,7 @@ class EventsApi:
 
         Raises:
             SizeRefused: Lean refused the request, and a smaller size may help.
-            RelayError: there is no such page, and why; the message has its number.
+            RelayError: the page could not be read; the message has its number and the reason.
         """
         what = f"page {number}"
         query = {

@@ -66,7 +66,7 @@ async def backfill(
         report: called after each batch.
 
     Raises:
-        RelayError: the window is not complete; what came before stays stored.
+        RelayError: the window is not complete; the events stored so far stay.
     """
     seen: set[bytes] = set()
     number = 0

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
-from importlib import metadata
 from importlib.util import find_spec
 
-from relay.cli.context import PROGRAM
 from relay.errors import UsageError
+from relay.processes import install_command
 
 
 def require_extra(extra: str, module: str, what: str) -> None:
@@ -24,7 +21,4 @@ def require_extra(extra: str, module: str, what: str) -> None:
     """
     if find_spec(module) is not None:
         return
-    found = (each.partition(";") for each in metadata.requires(PROGRAM) or ())
-    needed = [wanted.strip() for wanted, _, when in found if f'extra == "{extra}"' in when.replace("'", '"')]
-    install = shlex.join([sys.executable, "-m", "pip", "install", *needed])
-    raise UsageError(f"{what} needs a library that is not installed; run {install}")
+    raise UsageError(f"{what} needs a library that is not installed; run {install_command(extra)}")

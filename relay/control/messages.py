@@ -121,7 +121,7 @@ class NodeStatus(msgspec.Struct, frozen=True, kw_only=True):
     """Or `team-down`."""
     detail: str | None = None
     server: str | None = None
-    """Where, and in how many places a commit is; None while there is no connection."""
+    """The PostgreSQL, and how many copies a commit has; None without a connection."""
     published: int = 0
     """Since the start."""
     position: int = 0

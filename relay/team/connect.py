@@ -9,6 +9,7 @@ from datetime import UTC
 from typing import Any
 
 from relay.errors import RelayError
+from relay.processes import install_command
 from relay.team import tables
 from relay.team.address import Host, TeamAddress
 from relay.team.errors import as_relay_error, denied, not_durable
@@ -60,8 +61,7 @@ def client_library() -> Any:
         import asyncpg
     except ImportError:
         raise RelayError(
-            "asyncpg is not installed, with which a team's PostgreSQL is asked; "
-            "install it: pip install 'lean-relay[team]'",
+            f"a team's PostgreSQL needs asyncpg, which is not installed; run {install_command('team')}",
             word="team-extra",
         ) from None
     return asyncpg

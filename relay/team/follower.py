@@ -220,7 +220,7 @@ class Follower:
             raise HistoryLost(f"position {known.position} holds another webhook there than here")
 
     async def _advance(self, team_log: TeamLog, state: LogState, position: int) -> None:
-        """Store what comes after a position, as far as there is no hole."""
+        """Store what comes after a position, up to the first hole."""
         rows = BESIDE_RECEIVING if self._is_receiving() else ROWS_AT_ONCE
         read = await self._read(team_log, position, rows)
         whole = [each for number, each in enumerate(read, position + 1) if each.position == number]

@@ -107,7 +107,7 @@ class Publisher:
 
     @property
     def server(self) -> str:
-        """`db:5432/team, stored twice`; empty while there is no connection."""
+        """`db:5432/team, stored twice`; empty without a connection."""
         if self._log is None:
             return ""
         return f"{self._log.server.address}, {self._log.server.stored}"

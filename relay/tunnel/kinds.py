@@ -153,7 +153,7 @@ def why_missing(choice: TunnelChoice) -> str:
 def why_not(choice: TunnelChoice, *, public_url: str | None, client_auth: str) -> str | None:
     """Why a tunnel cannot work with the other settings; None where it can.
 
-    Without `public_url` there is no URL of a tunnel by ssh that could be shown, tried or recognised.
+    ssh knows no URL: without `public_url` the tunnel's could not be shown, tried or recognised.
     """
     kind = KINDS[choice.kind]
     if not kind.names_url and public_url is None:
