@@ -26,9 +26,11 @@ THROUGH: dict[str, str] = {
     "relay/store/write/test_followed.py": "relay.store.write: insertion",
     "relay/store/write/test_guard.py": "relay.store.write: file_identity wal_index",
     "relay/engine/test_engine.py": (
-        "relay.engine: forwarding maintenance reachability receiver replays settings_in_force shape_worker; "
+        "relay.engine: forwarding interrupt maintenance reachability receiver refusals replays "
+        "settings_in_force shape_worker status; "
         "relay.store.write: cleanup"
     ),
+    "relay/engine/test_tunnels.py": "relay.engine: public_url",
     "relay/delivery/test_replay_run.py": "relay.delivery: replay_jobs replay_summary",
     "relay/delivery/http/test_sender_bad_backends.py": "relay.delivery.http: broken_head tls_errors",
     "relay/cli/test_target_tls.py": "relay.delivery.http: tls_contexts",
@@ -38,7 +40,7 @@ THROUGH: dict[str, str] = {
     ),
     "relay/cli/test_rehearse.py": "relay.rehearsal: choices target",
     "relay/receiver/test_receiver.py": (
-        "relay.receiver: body_budget connections response_rules responses web_pages"
+        "relay.receiver: body_budget connections failures request response_rules responses web_pages"
     ),
     "relay/cli/test_doctor.py": "relay.checks: order",
     "relay/cli/test_export.py": (

@@ -7,15 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
-from functools import partial
 from logging import getLogger
 from secrets import token_hex
 from time import monotonic, time
-from types import TracebackType
 
 from relay.config import Settings, with_left_out_of
 from relay.control.exchange import A, EngineRequest, own_version
@@ -30,14 +27,14 @@ from relay.control.messages import (
     StatusRequest,
     StopRequest,
     StopResult,
-    StoreStatus,
-    TeamStatus,
 )
 from relay.control.server import ControlSocket, Handlers, serving
 from relay.delivery.http.standstill import awake_and_asleep
-from relay.engine import imports, maintenance, tunnels
+from relay.engine import imports, maintenance, refusals, tunnels
 from relay.engine.following import Following, following
 from relay.engine.forwarding import Forwarding, check_no_loops, forwarding
+from relay.engine.interrupt import Interrupt
+from relay.engine.public_url import PublicUrl
 from relay.engine.reachability import keep_reachable
 from relay.engine.receiver import log_targets, receiving
 from relay.engine.replays import Replays, replaying
@@ -45,24 +42,20 @@ from relay.engine.retention import remove_daily
 from relay.engine.settings_in_force import SettingsInForce
 from relay.engine.shape_checker import ShapeChecker, checking_shapes
 from relay.engine.sharing import Sharing, check_forwards_nothing, sharing
+from relay.engine.status import store_status, team_status
 from relay.engine.tasks import background
 from relay.engine.tunnels import EngineTunnel
 from relay.errors import RelayError, UsageError
 from relay.receiver.config import ReceiverConfig
 from relay.receiver.receiver import Receiver
 from relay.receiver.refusals import Refusals
-from relay.receiver.web_pages import WebPageGuard
-from relay.store.errors import StoreClosed, StoreUnavailable
-from relay.store.write import changes, files
+from relay.store.write import files
 from relay.store.write.cleanup import CreatedFiles
 from relay.store.write.client import Writer
 
 log = getLogger("relay.engine")
 
 SWEEP_EVERY_S = 0.25
-WRITE_REFUSALS_EVERY_S = 1.0
-SILENT_S = 0.9
-"""After this time `status` says that the store does not answer; it has just asked it, and waited."""
 BUSY_FOR_S = 0.1
 """How long after a capture replays and a team's captures make room for more."""
 ENDS_WITHIN_S = 4.5
@@ -87,6 +80,7 @@ class Engine:
         self.captures = 0
         """Number stored since the start."""
         self._stored_at = 0.0
+        self._public = PublicUrl(lambda: self.settings)
         self._reread = reread
         self._end = stop
         self._control: ControlSocket | None = None
@@ -102,12 +96,9 @@ class Engine:
         self._port: int | None = None
         """Of the receiver."""
         self._receiver: Receiver | None = None
-        self._sites: WebPageGuard
-        """Of the settings; the receiver's own knows the tunnel too."""
         self._forwarding: Forwarding | None = None
         self._shape_checker: ShapeChecker | None = None
         self._sharing: Sharing | None = None
-        self.tunnel: EngineTunnel | None = None
         self._following: Following | None = None
         self._replays: Replays
         self._instance = token_hex(4)
@@ -149,7 +140,9 @@ class Engine:
         self._describe()
         await self._open_store(stack)
         removing = remove_daily(self._writer, lambda: self.settings, receives=receive)
-        await stack.enter_async_context(background(self._sweep(), self._keep_refusals_written(), removing))
+        await stack.enter_async_context(
+            background(self._sweep(), refusals.keep_written(self.refusals, self._writer), removing)
+        )
         self._work = await stack.enter_async_context(AsyncExitStack())
         if receive:
             forwards = forwarding(self._writer, settings, config.routes, instance=self._instance)
@@ -165,8 +158,7 @@ class Engine:
                 receiving(self._writer, settings, config, self.refusals, shared=shared)
             )
             self._receiver, self.url, self._port = bound.receiver, bound.url, bound.port
-            self._sites = config.sites
-            await self._open_tunnel(until_received, bound.port, secure=config.tls is not None)
+            await until_received.enter_async_context(self._public.reaching(self._writer, bound, config.sites))
             if settings.follow:
                 follows = following(
                     self._writer, settings, bound.receiver, self._followed, is_receiving=self._is_receiving
@@ -177,7 +169,7 @@ class Engine:
             self._writer,
             routes=lambda: config.routes if self._receiver is None else self._receiver.routes,
             url=lambda: self.url,
-            public_url=lambda: self.public_url,
+            public_url=lambda: self._public.url,
             is_busy=self._is_receiving,
             instance=self._instance,
         )
@@ -191,25 +183,15 @@ class Engine:
         if created.folders:
             log.info("made the folder %s for the database", created.folders[-1])
 
-    async def _open_tunnel(self, stack: AsyncExitStack, port: int, *, secure: bool) -> None:
-        """Start the tunnel of the settings; it ends with the stack, after the last response."""
-        if (choice := self.settings.tunnel) is None:
-            return
-        local = tunnels.local_address(self.settings, port, secure=secure)
-        self.tunnel = EngineTunnel(
-            self._writer, lambda: self.settings, choice, local, url_changed=self._know_public_url
-        )
-        await stack.enter_async_context(background(self.tunnel.run(), self.tunnel.report()))
+    @property
+    def tunnel(self) -> EngineTunnel | None:
+        """The tunnel that the settings name."""
+        return self._public.tunnel
 
     @property
     def public_url(self) -> str | None:
         """The URL to give Lean: the tunnel's, or that of the settings."""
-        return self.settings.public_url if self.tunnel is None else self.tunnel.url
-
-    def _know_public_url(self) -> None:
-        """Let the receiver know the host of the public URL as one of its names."""
-        if self._receiver is not None:
-            self._receiver.sites = self._sites.also_at(self.public_url)
+        return self._public.url
 
     async def finish(self) -> None:
         """End receiving, sending and all actions; the database stays open, so that its end can be read."""
@@ -239,7 +221,7 @@ class Engine:
             self._ends_at = monotonic() + ENDS_WITHIN_S
         try:
             async with asyncio.timeout(LAST_REFUSALS_WITHIN_S):
-                await self._write_refusals()
+                await refusals.write(self.refusals, self._writer)
         except TimeoutError:
             log.warning("the newest refusals could not be written: the store does not answer")
         await self._writer.close(within_s=max(self._ends_at - monotonic(), 0.5))
@@ -291,20 +273,6 @@ class Engine:
             if well and not was and self._forwarding is not None:
                 self._forwarding.notice()  # Commits may have gone unreported.
 
-    async def _keep_refusals_written(self) -> None:
-        while True:
-            await asyncio.sleep(WRITE_REFUSALS_EVERY_S)
-            await self._write_refusals()
-
-    async def _write_refusals(self) -> None:
-        entries = self.refusals.take()
-        if not entries:
-            return
-        try:
-            await self._writer.write(partial(changes.add_refusals, entries=entries))
-        except (StoreUnavailable, StoreClosed, sqlite3.Error):
-            self.refusals.put_back(entries)
-
     # -- actions -------------------------------------------------------------------------------
 
     def _handlers(self) -> Handlers:
@@ -330,43 +298,24 @@ class Engine:
 
     async def _status(self, request: StatusRequest) -> EngineStatus:
         targets = await self._forwarding.targets() if self._forwarding is not None else ()
-        trouble = self._writer.trouble
-        if trouble is None and self._writer.silent_s > SILENT_S:
-            trouble = StoreUnavailable(
-                "store-slow", f"the store has not answered for {self._writer.silent_s:.0f} s"
-            )
-        receiver = self._receiver
+        receiver, tunnel = self._receiver, self._public.tunnel
         return EngineStatus(
             engine=ProcessStatus(
                 pid=os.getpid(),
                 version=own_version(),
                 url=self.url,
-                public_url=self.public_url,
+                public_url=self._public.url,
                 uptime_s=round(awake_and_asleep() - self._up_since, 1),
                 captures=self.captures,
                 connections=len(receiver.connections.connections) if receiver else 0,
                 answers=receiver.response_rules.summary if receiver else None,
             ),
-            store=StoreStatus(
-                state=trouble.reason if trouble else "ok",
-                detail=trouble.detail if trouble else None,
-                wal_bytes=self._writer.wal_bytes,
-                waiting=self._writer.waiting,
-            ),
+            store=store_status(self._writer),
             targets=targets,
             replays=self._replays.running(),
-            tunnel=self.tunnel.status() if self.tunnel is not None else None,
+            tunnel=tunnel.status() if tunnel is not None else None,
             refusals=dict(self.refusals.counts),
-            team=self._team_status(),
-        )
-
-    def _team_status(self) -> TeamStatus | None:
-        if self._sharing is None and self._following is None:
-            return None
-        return TeamStatus(
-            name=self.settings.team.name,
-            node=self._sharing.status() if self._sharing is not None else None,
-            follower=self._following.status() if self._following is not None else None,
+            team=team_status(self.settings.team.name, self._sharing, self._following),
         )
 
     async def _stop(self, request: StopRequest) -> StopResult:
@@ -403,7 +352,6 @@ class Engine:
         if receiver is not None:
             receiver.intake = config.intake
             receiver.response_rules = config.response_rules
-            self._sites = config.sites
             door = receiver.connections
             if (door.tls is None) == (config.tls is None):
                 door.tls = config.tls
@@ -412,7 +360,7 @@ class Engine:
             changed = config.routes.targets != receiver.routes.targets
             receiver.routes = config.routes
         self._in_force.current = fresh
-        self._know_public_url()
+        self._public.settings_changed(config.sites)
         if changed:
             log_targets(fresh)
             if self._forwarding is not None:
@@ -440,30 +388,9 @@ async def running(
     Raises:
         RelayError: the engine cannot start; the stable word says why.
     """
-    interrupt = _Interrupt()
+    interrupt = Interrupt()
     engine = Engine(settings, reread, stop or interrupt)
     with interrupt:
         async with AsyncExitStack() as stack:
             await engine._open(stack, receive=receive)
             yield engine
-
-
-class _Interrupt:
-    """Interrupts the task that holds this context, which then raises `stopped`."""
-
-    def __enter__(self) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._task = task
-        self._asked = False
-
-    def __call__(self) -> None:
-        if not self._asked:
-            self._asked = True
-            self._task.cancel()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._asked and kind is asyncio.CancelledError and not self._task.uncancel():
-            raise RelayError("another command ended this one before it was done", word="stopped") from error

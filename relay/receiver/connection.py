@@ -9,43 +9,27 @@ from __future__ import annotations
 import asyncio
 import logging
 import select
-import traceback
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Any, Protocol, cast
 
 from aiohttp import hdrs
 from aiohttp.http_parser import RawRequestMessage
 from aiohttp.tcp_helpers import tcp_keepalive
 
-from relay.receiver.body_budget import SMALL_BYTES, Budget, Room
+from relay.receiver.body_budget import SMALL_BYTES, Budget
+from relay.receiver.failures import refusal_of
 from relay.receiver.framing import Body, ChunkedBody, Malformed
 from relay.receiver.heads import VERSIONS, HeadReader, body_of
 from relay.receiver.intake import Peer
 from relay.receiver.limits import ReceiverLimits
 from relay.receiver.refusals import Refusals
+from relay.receiver.request import Request
 from relay.receiver.responses import Encoder, Refused, Response
-from relay.store.errors import StoreClosed, StoreUnavailable
 
 log = logging.getLogger("relay.receiver")
 
 REST_BYTES = 64 * 1024
 """Bytes that may wait after the current request before reading pauses."""
-
-
-class Request:
-    """A request whose head has been read."""
-
-    __slots__ = ("body", "message", "room", "version")
-
-    def __init__(self, message: RawRequestMessage, version: str) -> None:
-        self.message = message
-        self.version = version
-        """`1.0` or `1.1`."""
-        self.body = b""
-        """Complete when the request is handled; storing it empties this."""
-        self.room: Room | None = None
-        """The part of the budget that its body holds."""
 
 
 class ListenerState(Protocol):
@@ -278,17 +262,7 @@ class Connection(asyncio.Protocol):
 
     def _refused_by(self, error: BaseException) -> Response:
         """Count a request that was not stored, and return its response."""
-        if isinstance(error, Refused):
-            refused = error
-        elif isinstance(error, StoreUnavailable):
-            refused = Refused(503, error.reason, error.detail)
-        elif isinstance(error, StoreClosed):
-            refused = Refused(503, "shutting-down", "the relay is stopping")
-        elif isinstance(error, asyncio.CancelledError):  # the relay stops, after waiting for it
-            refused = Refused(503, "shutting-down", "the relay stopped before it was known to be stored")
-        else:
-            log.error("a request from %s failed inside the relay: %s", self.peer.address, _where(error))
-            refused = Refused(500, "internal", _where(error))
+        refused = refusal_of(error, self.peer.address)
         self._note(refused)
         return refused.response
 
@@ -465,10 +439,3 @@ class Connection(asyncio.Protocol):
 
     def _note(self, refused: Refused) -> None:
         self.listener.refusals.note(self.peer.address, refused.reason, refused.detail)
-
-
-def _where(error: BaseException) -> str:
-    """Type and place of an internal error, without its message, which may quote the request."""
-    frames = traceback.extract_tb(error.__traceback__)
-    places = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames[-3:]]
-    return f"{type(error).__name__} at {', '.join(places)}"

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 from aiohttp.http_parser import RawRequestMessage
 
 from relay.receiver.body_budget import Budget
-from relay.receiver.connection import Connection, Request
+from relay.receiver.connection import Connection
 from relay.receiver.fast_connection import FastConnection, Plain, PlainRequests, Stored
 from relay.receiver.handshakes import Handshake
 from relay.receiver.intake import Peer
 from relay.receiver.limits import ReceiverLimits
 from relay.receiver.refusals import Refusals
+from relay.receiver.request import Request
 from relay.receiver.responses import Encoder, Refused, Response
 
 if TYPE_CHECKING:

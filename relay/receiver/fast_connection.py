@@ -17,8 +17,9 @@ from aiohttp import HttpVersion11, hdrs
 from aiohttp.http_parser import RawRequestMessage
 
 from relay.receiver.body_budget import SMALL_BYTES
-from relay.receiver.connection import Connection, ListenerState, Request
+from relay.receiver.connection import Connection, ListenerState
 from relay.receiver.intake import Peer
+from relay.receiver.request import Request
 from relay.receiver.responses import STORED, Response
 
 OTHER_RESPONSE = frozenset({"HEAD", "CONNECT"})

@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Protocol
 from aiohttp.http_parser import RawRequestMessage
 
 from relay.receiver.body_budget import SMALL_BYTES
-from relay.receiver.connection import Request
 from relay.receiver.connections import Connections
 from relay.receiver.fast_connection import Plain, Stored
 from relay.receiver.intake import SAMPLE, Intake, Peer, as_capture, with_answer
 from relay.receiver.limits import ReceiverLimits
 from relay.receiver.refusals import Refusals
+from relay.receiver.request import Request
 from relay.receiver.response_rules import PlannedResponse, ResponseRules
 from relay.receiver.responses import STORED, Refused, Response
 from relay.receiver.routes import Routes
