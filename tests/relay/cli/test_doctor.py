@@ -74,8 +74,11 @@ def test_a_machine_that_is_well_has_no_fault(
     }
 
 
-def test_a_fault_is_exit_code_3_and_says_what_to_do(db: Path, capsys: Output) -> None:
+def test_a_fault_is_exit_code_3_and_says_what_to_do(
+    db: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A fault has its next step on a line below it and makes the exit code 3."""
+    monkeypatch.setenv("LEAN_RELAY_PORT", "0")  # The default port may be in use on this machine.
     db.chmod(0o644)
     assert run(["doctor", "--db", str(db)]) == 3
     captured = capsys.readouterr()
