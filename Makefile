@@ -22,7 +22,7 @@ help:
 	@echo "              ARGS=--tui measures the screen on a million captures, ARGS=--archive export and import,"
 	@echo "              ARGS=--team nodes that share through PostgreSQL, ARGS=--backfill and ARGS=--web what those"
 	@echo "              cost the listener beside them, ARGS=--rates processor time per request at fixed rates"
-	@echo "make torture  kill -9, power cuts, full disks, hostile and slow clients (half an hour); ROUNDS=10 for longer"
+	@echo "make torture  kill -9, power cuts, full disks, hostile and slow clients (a quarter of an hour); ROUNDS=10 for longer"
 	@echo "make lock     write .ci/lock/*.txt again, after pyproject.toml changed; ARGS=--upgrade takes newer versions"
 	@echo "make clean    remove .venv, caches and builds"
 
@@ -46,7 +46,7 @@ bench: $(VENV)/.tools
 	@$(PY) -m tests.bench $(ARGS)
 
 torture: $(VENV)/.tools
-	ROUNDS=$(ROUNDS) $(PY) -m pytest tests/torture $(ARGS)
+	ROUNDS=$(ROUNDS) $(PY) -m tests.torture $(ARGS)
 
 # One file for every supported Python and platform: markers say where a package is needed, hashes name all its
 # wheels. Versions that are locked already stay unless pyproject.toml or --upgrade moves them.

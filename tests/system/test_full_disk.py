@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.torture.full_disk import ANSWERED_WITHIN_S, HEALED_WITHIN_S, full_disk_cycles
+from tests.torture.full_disk import ANSWERED_WITHIN_S, HEALED_WITHIN_S, Tally, full_disk_cycles
 
 WAYS = [
     "tmpfs",
@@ -22,7 +22,7 @@ def test_disk_full_and_freed(tmp_path: Path, how: str) -> None:
     check_cycles(tmp_path, 1, how=how)
 
 
-def check_cycles(folder: Path, cycles: int, *, how: str) -> None:
+def check_cycles(folder: Path, cycles: int, *, how: str) -> Tally:
     """Run the cycles and hold each of their figures against what is promised."""
     tally = full_disk_cycles(folder, cycles, how=how)
     assert tally.cycles == cycles
@@ -32,3 +32,4 @@ def check_cycles(folder: Path, cycles: int, *, how: str) -> None:
     assert tally.slowest_s < ANSWERED_WITHIN_S, tally
     assert tally.slowest_healing_s < HEALED_WITHIN_S, tally
     assert "Traceback" not in tally.said, tally.said
+    return tally

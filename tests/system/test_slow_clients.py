@@ -19,7 +19,7 @@ from tests.support.program import (
 from tests.support.waiting import wait_until
 from tests.torture.https import https
 from tests.torture.short_limits import BODY_S, HEAD_S, IDLE_S
-from tests.torture.slow import siege
+from tests.torture.slow import Siege, siege
 
 SHORT_LIMITS = ("-m", "tests.torture.short_limits")
 
@@ -37,7 +37,7 @@ def reasons(program: Running) -> set[str]:
 
 def hold_out(
     program: Running, each: int, within_s: float, good_p99_s: float, tls: ssl.SSLContext | None = None
-) -> None:
+) -> Siege:
     """A siege until the last slow caller is gone; good requests are all answered meanwhile."""
     assert exchange(program.port, a_request(a_body()), tls=tls) is not None
     before = descriptors(program)
@@ -53,6 +53,7 @@ def hold_out(
     expected = {"head-timeout", "body-timeout"} | (set() if tls is None else {"tls-timeout"})
     wait_until(lambda: expected <= reasons(program), "the refusals' rows")
     assert "Traceback" not in program.said
+    return besieging
 
 
 def test_slow_callers(tmp_path: Path) -> None:

@@ -7,9 +7,6 @@ through alive, and then every such call has been the last one once. Linux, with 
 from __future__ import annotations
 
 import contextlib
-import shutil
-import subprocess
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -25,21 +22,13 @@ from tests.support.program import (
 from tests.support.sink import sink
 from tests.support.waiting import wait_until
 from tests.torture.step_kills import Tally, again, count_up, nothing_waits
+from tests.torture.strace import attached
 
 DISK = "pwrite64,fdatasync,fsync"
 NETWORK = "socket,connect,write,writev,sendto,sendmsg,close"
 
 MOST = 200
 STUCK_S = 3.0
-
-
-def why_not() -> str | None:
-    """Why this cannot be done here; None where it can."""
-    strace = shutil.which("strace")
-    if strace is None:
-        return "strace is not installed here"
-    tried = subprocess.run([strace, "-qq", "-o", "/dev/null", "true"], capture_output=True, check=False)
-    return "strace may not trace here" if tried.returncode else None
 
 
 def call_kills(folder: Path, calls: str) -> Tally:
@@ -68,9 +57,11 @@ def call_kills(folder: Path, calls: str) -> Tally:
 def survives(program: Running, calls: str, number: int) -> bool:
     """Whether a program that is killed at its Nth call lives through a capture and its delivery."""
     process = who_calls(program, calls)
-    with killed_at(process, program.folder / "strace", calls, number):
+    options = ("-e", f"trace={calls}", "-e", f"inject={calls}:signal=KILL:when={number}")
+    with attached([process.pid], program.folder / "strace", *options):
         with contextlib.suppress(OSError):
-            if exchange(program.port, a_request(a_body()), within_s=STUCK_S) is not None:
+            reply = exchange(program.port, a_request(a_body()), within_s=STUCK_S)
+            if reply is not None and reply.status == 200:  # With 503 its writing process has died or will.
                 with contextlib.suppress(AssertionError):
                     wait_until(lambda: is_dead(process) or nothing_waits(program.db), "an end", STUCK_S)
                     if not is_dead(process):
@@ -94,20 +85,3 @@ def is_dead(process: psutil.Process) -> bool:
     with contextlib.suppress(psutil.NoSuchProcess):  # It may go between the two questions.
         return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
     return True
-
-
-@contextlib.contextmanager
-def killed_at(process: psutil.Process, said: Path, calls: str, number: int) -> Iterator[None]:
-    """Have a process die at a thread's so manieth of these calls, counted from here."""
-    command = ["strace", "-f", "-o", "/dev/null", "-p", str(process.pid)]
-    with open(said, "wb") as words:
-        tracer = subprocess.Popen(
-            [*command, "-e", f"trace={calls}", "-e", f"inject={calls}:signal=KILL:when={number}"],
-            stderr=words,
-        )
-    try:
-        wait_until(lambda: b"attached" in said.read_bytes(), "strace")
-        yield
-    finally:
-        tracer.kill()
-        tracer.wait(10)

@@ -1,32 +1,111 @@
-"""Ends a run of the torture with its totals, and with what was not run."""
+"""Prints what each part of the torture tried, and ends a run with its totals and with what was not run."""
 
 from __future__ import annotations
 
-from pathlib import Path
+import fcntl
+import os
+from collections.abc import Generator, Iterator
 
 import pytest
 
-from tests.torture.totals import TOTALS, Totals
+from tests.torture.rows import ALSO, LONGEST_FIRST
+from tests.torture.totals import Part, Row, Totals
 
-HERE = Path(__file__).parent
+PART = "torture"
+"""Key of a test's part among the properties of its report."""
+
+ROW_OF = {file: name for name, files in ALSO.items() for file in files}
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Declare the marker; register what has to see the tests of other folders, too."""
+    config.addinivalue_line("markers", "alone: measures time, so that no other test may run beside it")
+    config.pluginmanager.register(Company())
+    terminal = config.pluginmanager.get_plugin("terminalreporter")
+    if terminal is not None:
+        config.pluginmanager.register(Printer(terminal))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest first, so that no processor is idle at the end; what has to be alone comes last."""
+
+    def place(item: pytest.Item) -> tuple[bool, int]:
+        name = item.name.partition("[")[0]
+        first = LONGEST_FIRST.index(name) if name in LONGEST_FIRST else len(LONGEST_FIRST)
+        return item.get_closest_marker("alone") is not None, first
+
+    items.sort(key=place)
 
 
 @pytest.fixture
-def totals() -> Totals:
+def part(request: pytest.FixtureRequest) -> Iterator[Part]:
     """What this test adds its figures to."""
-    return TOTALS
+    made = Part()
+    yield made
+    request.node.user_properties.append((PART, made.plain()))
 
 
-def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """Remember what was skipped, with the reason in words."""
-    if report.skipped and isinstance(report.longrepr, tuple) and report.fspath.startswith("tests/torture"):
-        TOTALS.not_run[report.nodeid.partition("::")[2]] = report.longrepr[2].removeprefix("Skipped: ")
+class Company:
+    """Lets a test that measures time wait until it is alone, where several processes run the torture."""
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Hold a lock while the test runs."""
+        lock = os.environ.get("TORTURE_LOCK")
+        if lock is None:
+            return (yield)
+        is_alone = item.get_closest_marker("alone") is not None
+        with open(lock, "w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX if is_alone else fcntl.LOCK_SH)
+            return (yield)
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """The closing line; only where something was counted."""
-    if Totals() == TOTALS:
-        return
-    for name, reason in TOTALS.not_run.items():
-        terminalreporter.write_line(f"not run: {name}: {reason}")
-    terminalreporter.write_line(TOTALS.line())
+class Printer:
+    """Sees the reports of all tests, in the process that has the terminal."""
+
+    def __init__(self, terminal: pytest.TerminalReporter) -> None:
+        self._terminal = terminal
+        self._totals = Totals()
+        self._seconds: dict[str, float] = {}
+        self._outcomes: dict[str, str] = {}
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Sum up; print the part once its test is over."""
+        file, _, test = report.nodeid.partition("::")
+        row = ROW_OF.get(file)
+        name = row or f"{_words(file)}: {_words(test)}"
+        if report.skipped and isinstance(report.longrepr, tuple):
+            self._totals.not_run[name] = report.longrepr[2].removeprefix("Skipped: ")
+            self._outcomes[report.nodeid] = "skipped"
+            return
+        self._seconds[report.nodeid] = self._seconds.get(report.nodeid, 0.0) + report.duration
+        if report.outcome == "failed":
+            self._outcomes[report.nodeid] = "failed"
+        outcome = self._outcomes.get(report.nodeid, "passed")
+        if report.when != "teardown" or outcome == "skipped":
+            return
+        for plain in (value for key, value in report.user_properties if key == PART):
+            assert isinstance(plain, dict)
+            made = Part.of(plain)
+            self._totals.figures.add(made.figures)
+            self._print(made.lines(name, outcome, self._seconds[report.nodeid]))
+            return
+        counted = self._totals.rows.setdefault(row or _words(file), Row())
+        counted.tried += 1
+        counted.failed += outcome == "failed"
+
+    def pytest_terminal_summary(self) -> None:
+        """The last lines."""
+        self._print(self._totals.lines())
+
+    def _print(self, lines: list[str]) -> None:
+        self._terminal.ensure_newline()
+        for line in lines:
+            self._terminal.write_line(line)
+
+
+def _words(name: str) -> str:
+    """The name of a file of tests or of a test, as words."""
+    return name.rpartition("/")[2].removesuffix(".py").removeprefix("test_").replace("_", " ")

@@ -29,9 +29,11 @@ NOT_SYNCED = ("-m", "tests.torture.with_store", "tests.torture.not_synced_store"
 """The control: the program with `synchronous = NORMAL`, under which a commit is not on the disk."""
 
 
-def possible() -> bool:
-    """Whether power can be cut here."""
-    return sys.platform == "linux" and os.geteuid() == 0 and shutil.which("mkfs.ext4") is not None
+def why_not() -> str | None:
+    """Why power cannot be cut here; None where it can."""
+    if sys.platform != "linux" or os.geteuid() != 0:
+        return "needs root on Linux, to mount a file system"
+    return None if shutil.which("mkfs.ext4") else "mkfs.ext4 is not installed here"
 
 
 @dataclass(slots=True)

@@ -7,14 +7,13 @@ the right to trace.
 from __future__ import annotations
 
 import re
-import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support.lean_requests import a_body, a_request
 from tests.support.program import RELAY, connect, read_reply, running
-from tests.support.waiting import wait_until
+from tests.torture.strace import attached
 
 _SYNCED = re.compile(r"\b(fdatasync|fsync)\b.*= 0$")
 _ANSWERED = re.compile(r"\b(sendto|write|writev|sendmsg)\(.*HTTP/1\.1 200")
@@ -35,20 +34,13 @@ def trace(folder: Path, count: int, *, launcher: Sequence[str] = RELAY) -> Tally
         connection.sendall(a_request(a_body()))  # The connection and the writer are warm.
         assert read_reply(connection) is not None
         said, out = folder / "strace.words", folder / "strace.calls"
-        calls = "fdatasync,fsync,sendto,write,writev,sendmsg"
-        command = ["strace", "-f", "-s", "16", "-o", str(out), "-e", f"trace={calls}", "-p", str(program.pid)]
-        with open(said, "wb") as words:
-            tracer = subprocess.Popen([*command, "-p", str(program.writing_pid)], stderr=words)
-        try:
-            wait_until(lambda: said.read_bytes().count(b"attached") >= 2, "strace")
+        options = ("-s", "16", "-e", "trace=fdatasync,fsync,sendto,write,writev,sendmsg")
+        with attached([program.pid, program.writing_pid], said, *options, calls=out):
             for _ in range(count):
                 connection.sendall(a_request(a_body()))
                 reply = read_reply(connection)
                 assert reply is not None
                 assert reply.status == 200
-        finally:
-            tracer.terminate()
-            tracer.wait(10)
     return read(out.read_text(encoding="utf-8", errors="replace").splitlines())
 
 

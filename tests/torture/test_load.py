@@ -17,9 +17,9 @@ from tests.support.lean_requests import a_request
 from tests.support.program import ROOT, Running, connect, read_reply, reading, running
 from tests.support.sink import sink
 from tests.support.terminal import at_a_terminal
-from tests.torture.call_kills import why_not
+from tests.torture.strace import why_not
 from tests.torture.sync_order import trace
-from tests.torture.totals import Totals, rounds
+from tests.torture.totals import Part, rounds
 
 NOT_SYNCED = ("-m", "tests.torture.with_store", "tests.torture.not_synced_store")
 
@@ -29,15 +29,15 @@ LARGE, AT_ONCE = 10 * 1024 * 1024 - 1024, 100
 
 
 @contextmanager
-def watched(program: Running, totals: Totals) -> Iterator[None]:
-    """The largest memory of engine and writer together goes into the totals."""
+def watched(program: Running, part: Part) -> Iterator[None]:
+    """The largest memory of engine and writer together goes into the part."""
     over = threading.Event()
     processes = [psutil.Process(program.pid), psutil.Process(program.writing_pid)]
 
     def look() -> None:
         while not over.wait(0.05):
             now = sum(each.memory_info().rss for each in processes)
-            totals.peak_bytes = max(totals.peak_bytes, now)
+            part.figures.peak_bytes = max(part.figures.peak_bytes, now)
 
     looker = threading.Thread(target=look)
     looker.start()
@@ -48,13 +48,14 @@ def watched(program: Running, totals: Totals) -> Iterator[None]:
         looker.join()
 
 
-def test_load_that_lasts(tmp_path: Path, totals: Totals, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.alone
+def test_load_that_lasts(tmp_path: Path, part: Part) -> None:
     """500 webhooks a second for a minute beside a screen and a backend: all are stored in bounded memory."""
     with (
         sink() as there,
         running(tmp_path, "--forward-to", f":{there.port}") as program,
         at_a_terminal(tmp_path / "screen", "tui", "--db", str(program.db), size=(120, 40)) as see,
-        watched(program, totals),
+        watched(program, part),
     ):
         see.wait_for("No webhooks received")
         command = [sys.executable, "-m", "tests.bench.load", "--port", str(program.port)]
@@ -69,17 +70,18 @@ def test_load_that_lasts(tmp_path: Path, totals: Totals, capsys: pytest.CaptureF
             (stored,) = log.execute("SELECT count(*) FROM captures").fetchone()
         wal = program.db.with_name(f"{program.db.name}-wal").stat().st_size
         assert "Traceback" not in program.said
-    with capsys.disabled():
-        print(f"\n{said}, write-ahead log {wal / 2**20:.1f} MiB, memory {totals.peak_bytes / 2**20:.0f} MiB")
-    totals.p99_ms.append(said["p99_ms"])
-    totals.add(acked=said["answered"], lost=max(0, said["answered"] - stored))
+    lost = max(0, said["answered"] - stored)
+    part.count(
+        said["answered"] + said["other"], lost, acked=said["answered"], lost=lost, p99_ms=said["p99_ms"]
+    )
+    part.say(f"p50 {said['p50_ms']} ms, at most {said['max_ms']} ms, WAL {wal / 2**20:.1f} MiB")
     assert said["answered"] > 0
     assert stored >= said["answered"]
     assert wal < 64 * 2**20
-    assert totals.peak_bytes < 512 * 2**20
+    assert part.figures.peak_bytes < 512 * 2**20
 
 
-def test_burst_of_large_bodies(tmp_path: Path, totals: Totals) -> None:
+def test_burst_of_large_bodies(tmp_path: Path, part: Part) -> None:
     """A hundred bodies of 10 MiB at once: each is answered 200 or 503, memory stays below 512 MiB."""
     answered: list[int] = []
     request = a_request(b"x" * LARGE)
@@ -92,7 +94,7 @@ def test_burst_of_large_bodies(tmp_path: Path, totals: Totals) -> None:
             answered.append(reply.status)
 
     with running(tmp_path) as program:
-        with watched(program, totals):
+        with watched(program, part):
             callers = [threading.Thread(target=post, args=(program.port,)) for _ in range(AT_ONCE)]
             for caller in callers:
                 caller.start()
@@ -105,18 +107,19 @@ def test_burst_of_large_bodies(tmp_path: Path, totals: Totals) -> None:
     assert len(answered) == AT_ONCE
     assert set(answered) <= {200, 503}
     taken = answered.count(200)
-    totals.add(acked=taken, lost=max(0, taken - stored))
+    part.count(AT_ONCE, max(0, taken - stored), acked=taken, lost=max(0, taken - stored))
+    part.say(f"{answered.count(503)} times 503")
     assert taken > 0
     assert stored >= taken
-    assert totals.peak_bytes < 512 * 2**20
+    assert part.figures.peak_bytes < 512 * 2**20
 
 
 @pytest.mark.skipif(why_not() is not None, reason=why_not() or "")
-def test_each_answer_follows_its_sync(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_each_answer_follows_its_sync(tmp_path: Path, part: Part) -> None:
     """In the order of system calls each 200 has a sync before it; unsynced, the control, has none."""
     tally = trace(tmp_path / "as-it-is", rounds(1_000))
     control = trace(tmp_path / "control", 50, launcher=NOT_SYNCED)
-    with capsys.disabled():
-        print(f"\n{tally}\ncontrol, not synced: {control}")
+    part.count(tally.answers, tally.unsynced)
+    part.control("not synced", control.answers, control.unsynced)
     assert (tally.answers, tally.unsynced) == (rounds(1_000), 0), tally
     assert control.unsynced > 40, control

@@ -1,0 +1,37 @@
+"""What `make torture` runs beside its own tests, and in which order."""
+
+from __future__ import annotations
+
+ALSO: dict[str, tuple[str, ...]] = {
+    "malformed HTTP, by hand and generated": (
+        "tests/system/test_hostile.py",
+        "tests/relay/receiver/test_malformed.py",
+        "tests/relay/receiver/test_framing.py",
+    ),
+    "other programs killed": (
+        "tests/system/test_replay_kill.py",
+        "tests/system/test_import_kill.py",
+        "tests/system/test_backfill_kill.py",
+        "tests/system/test_tunnel_kill.py",
+        "tests/system/test_team_kill.py",
+    ),
+    "bad backends": (
+        "tests/relay/delivery/http/test_sender_bad_backends.py",
+        "tests/relay/delivery/test_target_queue_bad_backends.py",
+    ),
+    "forward, byte for byte": (
+        "tests/relay/delivery/http/test_request.py",
+        "tests/relay/delivery/http/test_sender.py",
+        "tests/relay/delivery/http/test_sender_nginx.py",
+    ),
+    "signatures": ("tests/relay/lean/test_signature.py", "tests/relay/lean/test_signature_forms.py"),
+    "certificates and TLS versions": ("tests/relay/tls/test_matrix.py", "tests/relay/tls/test_odd.py"),
+    "secrets and private files": ("tests/relay/config/test_secrets.py", "tests/relay/test_private_files.py"),
+    "start and refusals to start": ("tests/system/test_startup.py", "tests/relay/store/test_schema.py"),
+    "shutdown": ("tests/system/test_shutdown.py",),
+    "imports and locked versions": ("tests/test_imports.py", "tests/test_lock.py"),
+}
+"""Rows made of tests that `make check` runs too: name -> their files."""
+
+LONGEST_FIRST: tuple[str, ...] = ()
+"""Tests that begin first, so that no processor is idle at the end."""
