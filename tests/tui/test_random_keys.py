@@ -15,7 +15,7 @@ from tui.main.screen import MainScreen
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2, 3])
 async def test_keys_at_random(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
-    """Some hundred keys, seeded, at six sizes; `make torture` presses for ten minutes."""
+    """Some hundred keys, seeded, at six sizes; `make torture` presses for minutes."""
     pressing = Pressing()
     pressing.watch(monkeypatch)
     async with still(tmp_path, monkeypatch, size=(120, 40)) as see:
