@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -61,7 +62,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_configure() -> None:
-    """Undo that a shell ignores SIGINT in what it runs in the background: programs under test inherit it."""
+    """Undo what a shell or a container sets and programs under test inherit.
+
+    A shell ignores SIGINT in what it runs in the background. Without byte code each worker would compile
+    all tests and the whole program again: ten seconds of processor time each.
+    """
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

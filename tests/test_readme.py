@@ -28,7 +28,15 @@ from relay.models import Capture, Delivery, from_micros
 from relay.store import schema
 from tests.support.backends import backend, replies
 from tests.support.certificates import CLIENT, SERVER, make
-from tests.support.program import ROOT, Process, Running, environment, running, working_folder
+from tests.support.program import (
+    ROOT,
+    Process,
+    Running,
+    environment,
+    lean_relay_here,
+    running,
+    working_folder,
+)
 from tui.keyboard.keys import PLACES
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -62,6 +70,10 @@ LISTENING = [line for line in RELAY_LINES if [*words(line), "listen"][1] == "lis
 FOLLOWING = [line for line in RELAY_LINES if words(line)[1:2] in (["tail"], ["wait"])]
 ENDING = [line for line in RELAY_LINES if line not in LISTENING + FOLLOWING]
 MAKE_LINES = [line for line in LINES if words(line)[0] == "make"]
+
+
+IN_A_SHELL = {"|", ">", "&&"}
+"""Words of a line that takes more than our program."""
 
 
 @pytest.fixture(scope="module")
@@ -173,7 +185,11 @@ def test_lines_that_end(line: str, engine: Running, bin_folder: Path) -> None:
 
     The backend says 200 to everything, which a rehearsal finds.
     """
-    done = shell(line, engine.folder, bin_folder)
+    if IN_A_SHELL & set(words(line)):
+        done = shell(line, engine.folder, bin_folder)
+    else:
+        env = variables(engine.folder, bin_folder)
+        done = lean_relay_here(engine.folder, *words(line)[1:], env=env)
     ends = {"prune": Exit.NOT_FOUND, "backfill": Exit.USAGE}  # There is no client secret.
     if words(line)[1] == "rehearse" and {"all", "signatures"} & set(words(line)):
         ends["rehearse"] = Exit.CHECK

@@ -126,14 +126,6 @@ class NoContent(Strict):
     answer = 204
 
 
-class Late(Strict):
-    """Answers when the work is done, after Lean has given up."""
-
-    def handle(self, event: dict[str, Any]) -> int:
-        time.sleep(10.5)
-        return super().handle(event)
-
-
 class CheckThenAct(Strict):
     """Looks whether it knows the event, and remembers it a moment later."""
 
@@ -168,6 +160,15 @@ class KnownTypesOnly(Strict):
     def handle(self, event: dict[str, Any]) -> int:
         if not event["type"].startswith(self.known):
             raise KeyError(event["type"])
+        return super().handle(event)
+
+
+class Late(Strict):
+    """Answers an event of a type that it does not know after Lean has given up."""
+
+    def handle(self, event: dict[str, Any]) -> int:
+        if not event["type"].startswith(KnownTypesOnly.known):
+            time.sleep(10.5)
         return super().handle(event)
 
 

@@ -20,6 +20,7 @@ from tests.support.program import (
     environment,
     is_sound,
     lean_relay,
+    lean_relay_here,
     running,
     working_folder,
 )
@@ -116,15 +117,16 @@ def test_ctrl_c_keeps_what_is_stored(tmp_path: Path, lean: LeanApi) -> None:
 
 
 @pytest.mark.slow
-def test_ten_thousand_events(tmp_path: Path) -> None:
+def test_ten_thousand_events(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """All of them are taken, in the order of the list, and then none."""
+    monkeypatch.setattr("relay.backfill.run.PAUSE_S", 0.0)  # Two hundred pages: 40 s of pauses.
     now = datetime.now(UTC)
     db = tmp_path / "relay.db"
     with lean_api() as lean:
         lean.events = [an_event(number, now - timedelta(seconds=20_000 - number)) for number in range(10_000)]
         config = str(lean.write_settings(tmp_path / "settings"))
         for taken in (10_000, 0):
-            done = lean_relay(
+            done = lean_relay_here(
                 tmp_path, "backfill", "--config", config, "--db", str(db), "--since", "1d", "--json"
             )
             assert done.returncode == 0, done.stderr

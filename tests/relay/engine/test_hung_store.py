@@ -119,7 +119,7 @@ async def test_callers_are_answered_whatever_else_waits_for_the_store(tmp_path: 
 @pytest.mark.slow
 async def test_status_says_that_the_store_does_not_answer(tmp_path: Path) -> None:
     """Within two seconds, again and again, while the store has said nothing of any trouble itself."""
-    async with hung(tmp_path, forward=()) as (running, _):
+    async with hung(tmp_path, forward=()) as (running, pid):
         for _ in range(3):
             begun = monotonic()
             status = await client.request(running.settings.db, StatusRequest())
@@ -127,6 +127,7 @@ async def test_status_says_that_the_store_does_not_answer(tmp_path: Path) -> Non
             assert status.store.state == "store-slow"
             assert "has not answered" in str(status.store.detail)
         assert len(running._writer._jobs) < 4  # Questions to a store that hangs do not pile up.
+        os.kill(pid, signal.SIGCONT)  # The end is another test's.
 
 
 @pytest.mark.slow
@@ -145,18 +146,19 @@ async def test_status_says_that_the_store_does_not_answer(tmp_path: Path) -> Non
 )
 async def test_an_action_that_needs_the_store_gives_up(tmp_path: Path, request_: EngineRequest[Any]) -> None:
     """Whoever asks hears why, with the store's word; nobody waits for a disk."""
-    async with hung(tmp_path, forward=(NOWHERE,)) as (running, _):
+    async with hung(tmp_path, forward=(NOWHERE,)) as (running, pid):
         begun = monotonic()
         with pytest.raises(RelayError) as slow:
             await client.request(running.settings.db, request_)
         assert slow.value.word == "store-slow"
         assert monotonic() - begun < SOON_S
+        os.kill(pid, signal.SIGCONT)
 
 
 @pytest.mark.slow
 async def test_settings_are_read_again_while_the_store_hangs(tmp_path: Path) -> None:
     """`reload` needs the store only where targets change, and then says that it did not answer."""
-    async with hung(tmp_path) as (running, _):
+    async with hung(tmp_path) as (running, pid):
         result = await asyncio.wait_for(running.request(ReloadRequest()), 2.0)
         assert result.after_restart == []
         running._reread = lambda: replace(running.settings, forward=(NOWHERE,), respond=202)
@@ -164,6 +166,7 @@ async def test_settings_are_read_again_while_the_store_hangs(tmp_path: Path) -> 
             await asyncio.wait_for(running.request(ReloadRequest()), 2.0)
         assert slow.value.word == "store-slow"
         assert running.settings.respond == 202
+        os.kill(pid, signal.SIGCONT)
 
 
 @pytest.mark.slow

@@ -278,7 +278,7 @@ async def test_large_bodies_wait_for_room_and_are_all_stored(tmp_path: Path, chu
 @pytest.mark.slow
 async def test_what_is_refused_leaves_no_room_taken(tmp_path: Path) -> None:
     """Too large, broken, too slow, left: whatever ends a large body gives its room back."""
-    limits = ReceiverLimits(bodies_in_flight=500_000, max_body=400_000, body_grace_s=0.3)
+    limits = ReceiverLimits(bodies_in_flight=500_000, max_body=400_000, body_s=3.0, body_grace_s=0.3)
     async with a_receiver(tmp_path, limits=limits) as running:
         budget = running.receiver.connections.budget
         assert b" 413 " in await running.exchange(CHUNKED + b"100000\r\n" + b"x" * 0x100000)
