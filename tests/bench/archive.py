@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -18,10 +19,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from relay.archive.importing import BATCH
+from relay.docs.figures import Comparison
 from tests.bench.backlog import fill
+from tests.bench.generator import progress
+from tests.bench.result import Plan, Samples
 from tests.support.program import RELAY, ROOT, environment, reading
 
 COUNT = 100_000
+
+
+BARE = "bare loop"
+MOST = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,29 +40,40 @@ class Timed:
     peak_mib: float
     """Of the command's own process; that which writes the database is apart."""
 
-    def words(self, base_s: float) -> str:
-        return (
-            f"{COUNT / self.seconds:>8,.0f} captures/s, {base_s / self.seconds:.2f} of a bare loop, "
-            f"at most {self.peak_mib:.0f} MiB"
-        )
 
-
-def measure(folder: Path) -> Iterator[str]:
-    """A line for each measure."""
+def measure(folder: Path, plan: Plan) -> Iterator[Comparison]:
+    """Captures per second and memory; three rounds at most, since each takes half a minute."""
     folder.mkdir(parents=True)
-    db, file = folder / "relay.db", folder / "all.ndjson"
+    db = folder / "relay.db"
     fill(db, COUNT, judged=True)
-    bare_export_s = bare_export(db, folder / "bare.ndjson")
-    bare_import_s = bare_import(folder / "bare.ndjson", folder / "bare.db")
-    yield f"{COUNT:,} captures:"
-    yield f"  export           {timed('export', '-o', str(file), db=db).words(bare_export_s)}"
-    redacted = timed("export", "--redact", "-o", str(folder / "redacted.ndjson"), db=db)
-    yield f"  export --redact  {redacted.words(bare_export_s)}"
-    new = folder / "new.db"
-    yield f"  import           {timed('import', str(file), db=new).words(bare_import_s)}"
+    rates = Samples("archive", f"{COUNT:,} captures to a file and back", BARE)
+    memory = Samples("archive-memory", "The same: most memory of the command")
+    for number in range(min(plan.rounds, MOST)):
+        progress(f"archive: round {number + 1} of {min(plan.rounds, MOST)}")
+        one_round(folder / str(number), db, rates, memory)
+    yield rates.comparison()
+    yield memory.comparison()
+
+
+def one_round(folder: Path, db: Path, rates: Samples, memory: Samples) -> None:
+    """Each command once, beside the loop of its direction."""
+    folder.mkdir()
+    file, bare, new = folder / "all.ndjson", folder / "bare.ndjson", folder / "new.db"
+    export_s = bare_export(db, bare)
+    import_s = bare_import(bare, folder / "bare.db")
+    for name, bare_s, arguments, of in (
+        ("export", export_s, ("export", "-o", str(file)), db),
+        ("export --redact", export_s, ("export", "--redact", "-o", str(folder / "redacted.ndjson")), db),
+        ("import", import_s, ("import", str(file)), new),
+        ("import again", import_s, ("import", str(file)), new),
+    ):
+        took = timed(*arguments, db=of)
+        rates.add(name, "per second", BARE, COUNT / bare_s)
+        rates.add(name, "per second", "relay", COUNT / took.seconds)
+        memory.add(name, "MiB", "relay", took.peak_mib)
     with reading(new) as log:
         assert log.execute("SELECT count(*) FROM captures").fetchone() == (COUNT,)
-    yield f"  import again     {timed('import', str(file), db=new).words(bare_import_s)}"
+    shutil.rmtree(folder)
 
 
 def timed(*arguments: str, db: Path) -> Timed:

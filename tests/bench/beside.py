@@ -9,70 +9,71 @@ import asyncio
 import json
 import os
 import re
-import statistics
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.request import urlopen
 
 from aiohttp import ClientSession
 
+from relay.docs.figures import Comparison
+from tests.bench.contenders import server_of
+from tests.bench.generator import Measure, Rounds, Server, always, recorded
+from tests.bench.result import Plan, Samples
 from tests.support.lean_api import Fault, LeanApi, an_event, lean_api
-from tests.support.program import RELAY, ROOT, Running, environment, running, working_folder
+from tests.support.program import RELAY, Running, environment, running, working_folder
 
 EVENTS = 10_000
 PAGE = 100
 RATE = 500
 CONNECTIONS = 16
 
+ALONE = "alone"
+
 Beside = Callable[[], AbstractContextManager[None]]
 
 
-def of_backfill(folder: Path, rounds: int, seconds: float) -> Iterator[str]:
+def of_backfill(folder: Path, plan: Plan) -> Iterator[Comparison]:
     """Latencies beside a backfill of 10,000 events, then its rate and memory."""
     with lean_api() as lean:
         config = str(lean.write_settings(folder / "settings"))
         lean.intervene = ready_pages()
         with running(folder, "--config", config) as relay:
-            yield from compared(relay, "a backfill", lambda: backfilling(relay, config), rounds, seconds)
-        for db, words in ((folder / "new.db", "all new"), (folder / "new.db", "all known")):
-            yield timed(folder, config, db, words)
+            yield compared(relay, "backfill", "a backfill", lambda: backfilling(relay, config), plan)
+        samples = Samples(
+            "backfill-alone",
+            f"A backfill of {EVENTS:,} events; {EVENTS // PAGE * 0.2:.0f} s of it are pauses between pages",
+        )
+        for words in ("all new", "all known"):
+            timed(folder, config, folder / "new.db", words, samples)
+        yield samples.comparison()
 
 
-def of_web(folder: Path, rounds: int, seconds: float) -> Iterator[str]:
+def of_web(folder: Path, plan: Plan) -> Iterator[Comparison]:
     """Latencies beside a screen in a browser that follows what comes."""
     with running(folder) as relay:
-        yield from compared(relay, "a browser's screen", lambda: watching(relay), rounds, seconds)
+        yield compared(relay, "web", "a browser's screen", lambda: watching(relay), plan)
 
 
-def compared(relay: Running, words: str, beside: Beside, rounds: int, seconds: float) -> Iterator[str]:
+def compared(relay: Running, name: str, words: str, beside: Beside, plan: Plan) -> Comparison:
     """Latencies alone and with something beside, of the same listener, in turns."""
-    found: dict[str, list[dict[str, float]]] = {"alone": [], words: []}
-    press(relay, 1)
-    for _ in range(rounds):
-        for name, context in (("alone", nullcontext), (words, beside)):
-            with context():
-                found[name].append(press(relay, 2 * seconds))
-    yield f"{RATE}/s, open loop, medians of {rounds} rounds:"
-    for name, figures in found.items():
-        p50, p99, most = (
-            statistics.median(each[field] for each in figures) for field in ("p50_ms", "p99_ms", "max_ms")
-        )
-        yield f"  {name:20} p50 {p50:.2f} ms, p99 {p99:.2f} ms, max {most:.1f} ms"
-    pairs = zip(found[words], found["alone"], strict=True)
-    yield f"  ratio of p99         {statistics.median(a['p99_ms'] / b['p99_ms'] for a, b in pairs):.2f}"
+    server = server_of(relay)
+    samples = Samples(name, f"The listener with {words}, {RATE} per second, open loop", ALONE)
 
+    @contextmanager
+    def turn() -> Iterator[Server]:
+        with beside():
+            yield server
 
-def press(relay: Running, seconds: float) -> dict[str, float]:
-    load = ("--connections", str(CONNECTIONS), "--rate", str(RATE), "--seconds", str(seconds))
-    command = [sys.executable, "-m", "tests.bench.load", "--port", str(relay.port), *load]
-    figures: dict[str, float] = json.loads(subprocess.run(command, cwd=ROOT, stdout=-1, check=True).stdout)
-    return figures
+    figures = (("p50", "ms", "p50_ms"), ("p99", "ms", "p99_ms"), ("most", "ms", "max_ms"))
+    measure = Measure(recorded(samples, *figures), connections=CONNECTIONS, rate=RATE, share=2.0)
+    Rounds({ALONE: always(server), words: turn}, [measure]).run(plan, name)
+    return samples.comparison()
 
 
 def ready_pages() -> Callable[[LeanApi, dict[str, str]], Fault]:
@@ -117,7 +118,7 @@ def backfilling(relay: Running, config: str) -> Iterator[None]:
     process.communicate()
 
 
-def timed(folder: Path, config: str, db: Path, words: str) -> str:
+def timed(folder: Path, config: str, db: Path, words: str, samples: Samples) -> None:
     """A whole backfill: its rate beside the pauses between pages, and its memory.
 
     Its events are asked for by type, so a second run gets the same.
@@ -133,11 +134,10 @@ def timed(folder: Path, config: str, db: Path, words: str) -> str:
     line = json.loads(out)
     spent_s = usage.ru_utime + usage.ru_stime
     peak_mib = usage.ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
-    return (
-        f"{EVENTS:,} events, {words}: {line['taken']:,} taken in {seconds:.1f} s, of which"
-        f" {EVENTS // PAGE * 0.2:.0f} are pauses between pages; {spent_s:.1f} s of processor time,"
-        f" at most {peak_mib:.0f} MiB"
-    )
+    samples.add("taken", "events", words, line["taken"])
+    samples.add("duration", "s", words, seconds)
+    samples.add("processor time", "s", words, spent_s)
+    samples.add("most memory", "MiB", words, peak_mib)
 
 
 @contextmanager

@@ -8,19 +8,22 @@ from __future__ import annotations
 import json
 import socket
 import sqlite3
-import statistics
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import psutil
 
+from relay.docs.figures import Comparison
 from relay.store.write.event_index import EventIndex
 from tests.bench import backlog
+from tests.bench.contenders import server_of
+from tests.bench.generator import Measure, Rounds, always, progress, recorded
+from tests.bench.result import Plan, Samples
+from tests.bench.terminals import drained, quiet, until
 from tests.support.lean_requests import a_body, a_request
 from tests.support.program import RELAY, ROOT, environment, exchange, reading, running
 from tests.support.terminal import Terminal, at_a_terminal
@@ -29,12 +32,15 @@ MANY = 1_000_000
 COMMON_EACH, RARE_EACH = 7, 250_000
 """Of so many captures one matches the common filter, or the rare one."""
 
-STARTS, KEYS, FILTERS, REQUESTS, ROUNDS = 3, 60, 3, 20, 3
-RATE, CONNECTIONS, LOAD_S = 500, 16, 5
+STARTS, KEYS, FILTERS, REQUESTS = 3, 60, 3, 20
+RATE, CONNECTIONS = 500, 16
 
 BUSY_RATE, BUSY_S, TABS = 200, 90, 20
 
 LOAD = (sys.executable, "-m", "tests.bench.load")
+
+SCREEN = "screen"
+ALONE = "alone"
 
 NEEDLE = "needle-in-a-haystack"
 
@@ -50,21 +56,25 @@ PAYMENT, INTENT, CUSTOMER, CUSTOMER_OF_MANY = (
 """What the captures with the needle are about, and the customer with a payment in each of many."""
 
 
-def measure(folder: Path, count: int = MANY) -> Iterator[str]:
-    """All of it, as lines; the log is made in a folder that the caller removes."""
+def measure(folder: Path, plan: Plan, count: int = MANY) -> Iterator[Comparison]:
+    """All of it; the database is made in a folder that the caller removes."""
     folder.mkdir(parents=True)
     db = folder / "million.db"
-    begun = time.perf_counter()
+    progress(f"screen: making {count:,} captures")
     fill(db, count)
-    size = db.stat().st_size / 2**20
-    yield f"{count:,} captures, {size:,.0f} MiB, made in {time.perf_counter() - begun:.0f} s"
-    starts = [first_rows_ms(folder / f"start-{number}", db) for number in range(STARTS)]
-    yield f"first rows, from the start of the program: {spread(starts)} ms"
+    samples = Samples("screen", f"The screen on {count:,} captures, {db.stat().st_size / 2**20:,.0f} MiB")
+    progress("screen: starts, keys, filters, journeys")
+    samples.add(
+        "first rows, from the start of the program",
+        "ms",
+        SCREEN,
+        *(first_rows_ms(folder / f"start-{number}", db) for number in range(STARTS)),
+    )
     with at_a_terminal(folder / "hands", "tui", "--db", str(db), size=(120, 40)) as see:
         until(see, b"payment.updated")
         quiet(see)
         for name, key in (("row up", "k"), ("page up", "\x15"), ("top, end", "gG")):
-            yield f"key to paint, {name}: {spread(key_ms(see, key))} ms"
+            samples.add(f"key to paint, {name}", "ms", SCREEN, *key_ms(see, key))
         for name, filter, found in (
             ("common, a column", "sig:invalid", b" match"),
             ("common, in bodies", "body.payload.amount:1000..", b" match"),
@@ -75,18 +85,22 @@ def measure(folder: Path, count: int = MANY) -> Iterator[str]:
             ("rare, an id: all scanned", f"id:{PAYMENT}", b"all scanned"),
         ):
             took = [filter_ms(see, filter, found) for _ in range(FILTERS)]
-            yield f"filter, {name}: {spread(took)} ms"
+            samples.add(f"filter, {name}", "ms", SCREEN, *took)
         for name, to_steps in journeys_ms(see):
-            yield f"journey of {name}, from the key to its steps: {to_steps:.0f} ms"
+            samples.add(f"journey of {name}, from the key to its steps", "ms", SCREEN, to_steps)
         memory = psutil.Process(see.process.pid).memory_info().rss / 2**20
-        yield f"memory of the screen after that: {memory:.0f} MiB"
+        samples.add("memory of the screen after that", "MiB", SCREEN, memory)
         see.press("q")
         see.end()
     payments = count // CUSTOMER_EACH
-    yield f"journey of a customer with {payments:,} payments, the command: {command_ms(db):.0f} ms"
-    yield from busy(folder / "busy", db)
-    yield f"request to row on screen: {spread(list(row_ms(folder / 'rows')))} ms"
-    yield from cost(folder / "cost")
+    samples.add(
+        f"journey of a customer with {payments:,} payments, the command", "ms", SCREEN, command_ms(db)
+    )
+    progress("screen: while webhooks come in")
+    busy(folder / "busy", db, samples)
+    samples.add("request to row on screen", "ms", SCREEN, *row_ms(folder / "rows"))
+    yield samples.comparison()
+    yield cost(folder / "cost", plan)
 
 
 def fill(db: Path, count: int) -> None:
@@ -126,24 +140,6 @@ def event_of_needle(db: Path) -> str:
     with reading(db) as log:
         found = log.execute("SELECT event_id FROM captures WHERE id % ? = 1", (RARE_EACH,)).fetchone()
     return str(found[0])
-
-
-def until(see: Terminal, wanted: bytes, start: int = 0, within_s: float = 60.0) -> None:
-    """Read until these bytes have come behind a place."""
-    deadline = time.perf_counter() + within_s
-    while wanted not in see.written[start:]:
-        assert time.perf_counter() < deadline, f"no {wanted!r}"
-        assert see.read(0.5), see.plain()[-500:]
-
-
-def quiet(see: Terminal, for_s: float = 0.15) -> None:
-    """Read until nothing has come for a while, but for the line that tells each second."""
-    deadline = time.perf_counter() + 5
-    while time.perf_counter() < deadline:
-        before = len(see.written)
-        see.read(for_s)
-        if len(see.written) == before:
-            return
 
 
 def first_rows_ms(folder: Path, db: Path) -> float:
@@ -237,7 +233,7 @@ def row_ms(folder: Path) -> Iterator[float]:
         see.end()
 
 
-def busy(folder: Path, db: Path) -> Iterator[str]:
+def busy(folder: Path, db: Path, samples: Samples) -> None:
     """The million under hands while webhooks come into it."""
     with running(folder, db=db) as relay:
         exchange(relay.port, a_request(a_body()))
@@ -258,9 +254,12 @@ def busy(folder: Path, db: Path) -> Iterator[str]:
             see.end()
         said, _ = coming.communicate()
     assert not is_over, f"all of it has to be seen within {BUSY_S} s"
-    yield f"while {BUSY_RATE}/s come in: first rows {first:.0f} ms; another tab {spread(tabs)} ms"
-    p99 = json.loads(said)["p99_ms"]
-    yield f"  filter, common {common:.0f} ms, rare in bodies {rare:.0f} ms; the listener's p99 {p99:.1f} ms"
+    meanwhile = f"while {BUSY_RATE}/s come in: "
+    samples.add(f"{meanwhile}first rows", "ms", SCREEN, first)
+    samples.add(f"{meanwhile}another tab", "ms", SCREEN, *tabs)
+    samples.add(f"{meanwhile}filter, common", "ms", SCREEN, common)
+    samples.add(f"{meanwhile}filter, rare in bodies", "ms", SCREEN, rare)
+    samples.add(f"{meanwhile}p99 of the listener", "ms", SCREEN, json.loads(said)["p99_ms"])
 
 
 def tab_ms(see: Terminal) -> list[float]:
@@ -276,61 +275,20 @@ def tab_ms(see: Terminal) -> list[float]:
     return found
 
 
-def cost(folder: Path) -> Iterator[str]:
-    """The listener's p99 with a hanging backend and a screen, against one without either, in turns."""
-    p99: dict[str, list[float]] = {"alone": [], "with both": []}
+def cost(folder: Path, plan: Plan) -> Comparison:
+    """The listener's p99 with a hanging backend and a screen, beside one without either, in turns."""
+    samples = Samples("screen-cost", f"The listener at {RATE} per second, open loop", ALONE)
+    figures = (("p50", "ms", "p50_ms"), ("p99", "ms", "p99_ms"), ("most", "ms", "max_ms"))
     with ExitStack() as stack:
         alone = stack.enter_context(running(folder / "alone"))
-        hanging = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=256))
-        target = f":{hanging.getsockname()[1]}"
+        there = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=256))
+        target = f":{there.getsockname()[1]}"
         both = stack.enter_context(running(folder / "both", "--forward-to", target))
         terminal = at_a_terminal(folder / "both", "tui", "--db", str(both.db), size=(120, 40))
         see = stack.enter_context(terminal)
         until(see, b"No webhooks received")
         stack.enter_context(drained(see))
-        for port in (alone.port, both.port):
-            exchange(port, a_request(a_body()))
-            load(port, 1)
-        for number in range(ROUNDS):
-            turn = [("alone", alone.port), ("with both", both.port)]
-            for name, port in turn if number % 2 == 0 else turn[::-1]:
-                p99[name].append(load(port, LOAD_S))
-    ratios = [with_both / bare for with_both, bare in zip(p99["with both"], p99["alone"], strict=True)]
-    yield f"listener's p99 at {RATE}/s, alone: {spread(p99['alone'])} ms"
-    yield (
-        f"  with a screen open and a backend that hangs: {spread(p99['with both'])} ms;"
-        f" ratio {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
-    )
-
-
-@contextmanager
-def drained(see: Terminal) -> Iterator[None]:
-    """The terminal is read meanwhile, as one that somebody looks at."""
-    over = threading.Event()
-
-    def read() -> None:
-        while not over.is_set() and see.read(0.05):
-            see.written = see.written[-65536:]
-
-    reader = threading.Thread(target=read)
-    reader.start()
-    try:
-        yield
-    finally:
-        over.set()
-        reader.join()
-
-
-def load(port: int, seconds: float) -> float:
-    """p99 in milliseconds of an open loop."""
-    command = [*LOAD, "--port", str(port), "--seconds", str(seconds)]
-    more = ["--connections", str(CONNECTIONS), "--rate", str(RATE)]
-    done = subprocess.run([*command, *more], cwd=ROOT, stdout=subprocess.PIPE, check=True, timeout=120)
-    return float(json.loads(done.stdout)["p99_ms"])
-
-
-def spread(values: list[float], middle: Callable[[list[float]], float] = statistics.median) -> str:
-    """`12 (8 to 40)`: the median, the least, and the 95th of a hundred, or the most of a few."""
-    ordered = sorted(values)
-    high = ordered[min(len(ordered) - 1, int(len(ordered) * 0.95))]
-    return f"{middle(values):.1f} ({ordered[0]:.1f} to {high:.1f})"
+        turns = {ALONE: always(server_of(alone)), "screen open, target hangs": always(server_of(both))}
+        measure = Measure(recorded(samples, *figures), connections=CONNECTIONS, rate=RATE, share=5.0)
+        Rounds(turns, [measure]).run(plan, "screen: the listener")
+    return samples.comparison()

@@ -5,25 +5,21 @@ PostgreSQL runs as it comes, on the disk of the temporary folder. Rounds are int
 
 from __future__ import annotations
 
-import json
-import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import psutil
 
+from relay.docs.figures import Comparison
 from tests.bench.base import running_base
-from tests.bench.rates import spent_s
+from tests.bench.contenders import BASE, server_of
+from tests.bench.generator import Measure, Rounds, Server, always, progress, recorded
+from tests.bench.result import Plan, Samples
 from tests.support.lean_requests import a_body, a_request
 from tests.support.postgres import Postgres, running_postgres
-from tests.support.program import ROOT, Running, exchange, reading, running
+from tests.support.program import Running, exchange, reading, running
 from tests.support.waiting import wait_until
 from tests.torture.team import a_node
 
@@ -31,32 +27,17 @@ CONNECTIONS = 32
 REQUESTS = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """Something that answers webhooks, on one port or several."""
-
-    ports: tuple[int, ...]
-    processes: tuple[psutil.Process, ...]
-    """Whose processor time counts, with their children."""
-
-    def spent_s(self) -> float:
-        children = [child for each in self.processes for child in each.children(recursive=True)]
-        return spent_s(*self.processes, *children)
+FIGURES = (
+    ("answered", "per second", "per_second"),
+    ("processor time", "µs per request", "cpu_us"),
+    ("p99", "ms", "p99_ms"),
+)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Figures:
-    """What one run of the load generator found."""
-
-    per_second: float
-    p99_ms: float
-    """The worst of its ports."""
-    cpu_us: float
-    """Per request; of nodes with PostgreSQL's."""
-
-
-def measure(folder: Path, rounds: int, seconds: float) -> Iterator[str]:
-    """A line for each measure."""
+def measure(folder: Path, plan: Plan) -> Iterator[Comparison]:
+    """Nodes beside the base and a relay alone, then a follower."""
+    samples = Samples("team", f"Sharing through PostgreSQL: {CONNECTIONS} connections, 451-byte bodies", BASE)
+    samples.notes.append("the processor time of nodes is with PostgreSQL's")
     with running_postgres() as server, ExitStack() as stack:
         name = server.new_log()
         base, base_process = stack.enter_context(running_base(folder / "base"))
@@ -65,72 +46,33 @@ def measure(folder: Path, rounds: int, seconds: float) -> Iterator[str]:
             stack.enter_context(a_node(folder / each, server.url(f"{name}_node"), name))
             for each in ("node-1", "node-2")
         ]
-        postgres = psutil.Process(server.pid)
-        subjects = {
-            "base": Subject((base,), (base_process,)),
-            "SQLite": Subject((alone.port,), (psutil.Process(alone.pid),)),
-            "one node": Subject((nodes[0].port,), (psutil.Process(nodes[0].pid), postgres)),
-            "two nodes": Subject(
-                tuple(node.port for node in nodes), (*(psutil.Process(node.pid) for node in nodes), postgres)
+        postgres = (psutil.Process(server.pid),)
+        contenders = {
+            BASE: Server((base,), (base_process,)),
+            "relay, SQLite": server_of(alone),
+            "one node": Server((nodes[0].port,), server_of(nodes[0]).processes, postgres),
+            "two nodes": Server(
+                tuple(node.port for node in nodes),
+                tuple(process for node in nodes for process in server_of(node).processes),
+                postgres,
             ),
         }
-        for subject in subjects.values():
-            press(subject, 0.3)
-        figures: dict[str, list[Figures]] = {contender: [] for contender in subjects}
-        for number in range(rounds):
-            for contender in [*subjects][:: 1 if number % 2 == 0 else -1]:
-                figures[contender].append(press(subjects[contender], seconds))
-        yield f"{CONNECTIONS} connections, 451 bytes; ratios to the base of the same round:"
-        for contender, found in figures.items():
-            yield _line(contender, found, figures["base"])
-        yield from _published(server, name)
-        yield _request_to_row(folder / "follower", server, name, nodes[0].port)
-        yield _catch_up(folder / "late", server, name)
+        turns = {contender: always(each) for contender, each in contenders.items()}
+        Rounds(turns, [Measure(recorded(samples, *FIGURES), CONNECTIONS)]).run(plan, "team")
+        yield samples.comparison()
+        progress("team: what is in the log, and a follower")
+        follower = Samples("follower", "A team's log and its followers")
+        _published(server, name, follower)
+        _request_to_row(folder / "follower", server, name, nodes[0].port, follower)
+        _catch_up(folder / "late", server, name, follower)
+        yield follower.comparison()
 
 
-def press(subject: Subject, seconds: float) -> Figures:
-    """Press all its ports at once, with `CONNECTIONS` in all."""
-
-    def one(port: int) -> dict[str, Any]:
-        share = CONNECTIONS // len(subject.ports)
-        command = [sys.executable, "-m", "tests.bench.load", "--port", str(port)]
-        done = subprocess.run(
-            [*command, "--seconds", str(seconds), "--connections", str(share)],
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            timeout=seconds + 60,
-            check=True,
-        )
-        found: dict[str, Any] = json.loads(done.stdout)
-        return found
-
-    before = subject.spent_s()
-    with ThreadPoolExecutor(len(subject.ports)) as pool:
-        found = list(pool.map(one, subject.ports))
-    spent = subject.spent_s() - before
-    return Figures(
-        per_second=sum(each["per_second"] for each in found),
-        p99_ms=max(each["p99_ms"] for each in found),
-        cpu_us=1e6 * spent / max(1, sum(each["answered"] for each in found)),
-    )
-
-
-def _line(contender: str, found: list[Figures], base: list[Figures]) -> str:
-    rate, late, cpu = (
-        statistics.median(each)
-        for each in zip(*((f.per_second, f.p99_ms, f.cpu_us) for f in found), strict=True)
-    )
-    ratios = [ours.per_second / theirs.per_second for ours, theirs in zip(found, base, strict=True)]
-    return (
-        f"  {contender:10} {rate:>8,.0f} requests/s   p99 {late:>6.1f} ms   processor time {cpu:>4.0f} us   "
-        f"ratio {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
-    )
-
-
-def _published(server: Postgres, name: str) -> Iterator[str]:
+def _published(server: Postgres, name: str, samples: Samples) -> None:
     ((count, size),) = server.sql(f'SELECT newest, bytes FROM "{name}".log')
     ((on_disk,),) = server.sql(f"SELECT pg_total_relation_size('\"{name}\".captures')")
-    yield f"  {count:,} captures in the log: {size / count:.0f} bytes each, {on_disk / count:.0f} on disk"
+    samples.add("a capture in the log", "bytes", "team", size / count)
+    samples.add("a capture on the disk", "bytes", "team", on_disk / count)
 
 
 # -- a follower ------------------------------------------------------------------------------------
@@ -155,7 +97,7 @@ def _position(db: Path) -> int:
         return int(log.execute("SELECT coalesce(max(position), 0) FROM captures").fetchone()[0])
 
 
-def _request_to_row(folder: Path, server: Postgres, name: str, node: int) -> str:
+def _request_to_row(folder: Path, server: Postgres, name: str, node: int, samples: Samples) -> None:
     with _following(folder, server, name, "now") as follower:
         took: list[float] = []
         while not _position(follower.db):  # Until it has read where `now` is.
@@ -171,22 +113,19 @@ def _request_to_row(folder: Path, server: Postgres, name: str, node: int) -> str
                     time.sleep(0.0005)
                 took.append(1000 * (time.perf_counter() - begun))
     ordered = sorted(took)
-    return (
-        f"  request to row of a follower: p50 {ordered[len(ordered) // 2]:.1f} ms, "
-        f"p99 {ordered[int(len(ordered) * 0.99)]:.1f} ms"
-    )
+    samples.add("request to row of a follower, p50", "ms", "team", ordered[len(ordered) // 2])
+    samples.add("request to row of a follower, p99", "ms", "team", ordered[int(len(ordered) * 0.99)])
 
 
-def _catch_up(folder: Path, server: Postgres, name: str) -> str:
+def _catch_up(folder: Path, server: Postgres, name: str, samples: Samples) -> None:
     ((newest,),) = server.sql(f'SELECT newest FROM "{name}".log')
     with _following(folder, server, name, "beginning") as follower:
         begun = time.perf_counter()
         wait_until(lambda: _position(follower.db) >= newest, "the follower", within_s=300)
         seconds = time.perf_counter() - begun
         peak = peak_mib(follower.pid)
-    return (
-        f"  a new follower took {newest:,} captures at {newest / seconds:,.0f}/s, in {peak:.0f} MiB at most"
-    )
+    samples.add("captures that a new follower takes", "per second", "team", newest / seconds)
+    samples.add("most memory of its engine", "MiB", "team", peak)
 
 
 def peak_mib(pid: int) -> float:

@@ -6,7 +6,6 @@ that more than the base with its one. Gives the figures of `tests.bench.load`.
 
 from __future__ import annotations
 
-import json
 import shutil
 import struct
 import subprocess
@@ -50,19 +49,29 @@ end
 FASTEST = 30_000
 """Requests per second that are ready; faster servers get some twice."""
 
+MOST_BYTES = 64 * 1024 * 1024
+"""Of all requests that are ready: with large bodies they are fewer."""
+
 
 def is_there() -> bool:
     """Whether wrk can be used here."""
     return shutil.which("wrk") is not None
 
 
-def press(port: int, connections: int, seconds: int, *, scheme: str = "http") -> dict[str, Any]:
+def ready(count: float, size: int | None) -> int:
+    """How many requests of a size to make, where `count` would be enough."""
+    return max(1, min(int(count), MOST_BYTES // size if size else MOST_BYTES))
+
+
+def press(
+    port: int, connections: int, seconds: int, *, scheme: str = "http", size: int | None = None
+) -> dict[str, Any]:
     """One run; the fields of `tests.bench.load.Load`."""
     with tempfile.TemporaryDirectory() as folder:
         script, data = Path(folder, "unique.lua"), Path(folder, "requests")
         script.write_text(SCRIPT)
         with data.open("wb") as file:
-            for request in many_requests(FASTEST * seconds):
+            for request in many_requests(ready(FASTEST * seconds, size), size=size):
                 file.write(struct.pack(">I", len(request)) + request)
         said = subprocess.run(
             [
@@ -94,8 +103,3 @@ def press(port: int, connections: int, seconds: int, *, scheme: str = "http") ->
         "p99_ms": round(p99, 3),
         "max_ms": round(float(lines["slowest"]), 3),
     }
-
-
-def as_line(port: int, connections: int, seconds: int) -> str:
-    """The run as the line of JSON that `tests.bench.load` prints."""
-    return json.dumps(press(port, connections, seconds))

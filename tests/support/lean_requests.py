@@ -17,7 +17,7 @@ _BODY = (
     b'{"type":"payment.updated","payload":{"id":"5b1f0f0e-7c55-4c0a-9a3e-2f4f6f0a1d01",'
     b'"customer_id":"0f6c2f57-5f0e-4b7e-8f3d-7f1b6a1f2c33","intent_id":"9d8c7b6a-1111-4222-8333-444455556666",'
     b'"payment_destination_id":"c0ffee00-0000-4000-8000-000000000001","status":"ACCEPTED_BY_BANK",'
-    b'"amount":1250.00,"currency":"AED"},"message":"A payment object has been updated.",'
+    b'"amount":1250.00,"currency":"AED"},"message":"A payment object has been updated.%s",'
     b'"timestamp":"2026-03-04T05:06:07.089123Z","event_id":"%s"}'
 )
 
@@ -33,9 +33,14 @@ _HEADERS = (
 )
 
 
-def a_body(event_id: str | None = None) -> bytes:
-    """An envelope of 451 bytes; its `event_id` is new unless one is given."""
-    return _BODY % (event_id or str(uuid4())).encode("ascii")
+def a_body(event_id: str | None = None, size: int | None = None) -> bytes:
+    """An envelope of 451 bytes; its `event_id` is new unless one is given.
+
+    Args:
+        size: a larger one, of so many bytes, by a longer message.
+    """
+    body = _BODY % (b"", (event_id or str(uuid4())).encode("ascii"))
+    return body if size is None else body.replace(b"updated.", b"updated" + b"." * (size - len(body) + 1))
 
 
 def signed(body: bytes, secret: str = SECRET) -> str:
@@ -59,10 +64,10 @@ def a_request(
     return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
 
 
-def many_requests(count: int, secret: str = SECRET) -> list[bytes]:
-    """`count` signed requests that differ in `event_id` alone; about 5 us each."""
+def many_requests(count: int, secret: str = SECRET, size: int | None = None) -> list[bytes]:
+    """`count` signed requests that differ in `event_id` alone; about 5 us each. `size` as of `a_body`."""
     placeholder = "0" * 36
-    empty = a_body(placeholder)
+    empty = a_body(placeholder, size)
     head, tail = a_request(empty, secret=secret).split(signed(empty, secret).encode("ascii"))
     body_head, body_tail = empty.split(placeholder.encode("ascii"))
     between = tail[: -len(empty)]

@@ -1,0 +1,197 @@
+"""One run of the load generator, and the processor time that servers took for it; contenders in turns."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+from tests.bench.load import Load
+from tests.bench.result import Plan, Samples
+from tests.support.program import ROOT
+
+WARM_UP_S = 0.3
+
+
+@dataclass(slots=True)
+class Server:
+    """Something that answers webhooks, on one port or several."""
+
+    ports: tuple[int, ...]
+    processes: tuple[psutil.Process, ...]
+    """Whose processor time counts."""
+    families: tuple[psutil.Process, ...] = ()
+    """The same, with all their children."""
+    answered: int = 0
+    """200s so far, to compare with its rows."""
+    other: int = 0
+    """Other responses, and lost connections."""
+
+    def spent_s(self) -> list[float]:
+        """Processor seconds so far, of each process and family."""
+        alone = [spent_s(process) for process in self.processes]
+        return alone + [spent_s(each, *each.children(recursive=True)) for each in self.families]
+
+
+Turn = Callable[[], AbstractContextManager[Server]]
+"""What makes a contender ready for a measure, and ends what runs only beside one."""
+
+
+def always(server: Server) -> Turn:
+    """A contender that needs nothing to be ready."""
+    return lambda: nullcontext(server)
+
+
+@dataclass(frozen=True, slots=True)
+class Pressed:
+    """What one measure found."""
+
+    loads: tuple[Load, ...]
+    """One for each port."""
+    spent_us: tuple[float, ...]
+    """Processor time per request, of each process."""
+
+    @property
+    def per_second(self) -> float:
+        return sum(each.per_second for each in self.loads)
+
+    @property
+    def p50_ms(self) -> float:
+        return max(each.p50_ms for each in self.loads)
+
+    @property
+    def p99_ms(self) -> float:
+        return max(each.p99_ms for each in self.loads)
+
+    @property
+    def max_ms(self) -> float:
+        return max(each.max_ms for each in self.loads)
+
+    @property
+    def cpu_us(self) -> float:
+        """Processor time per request; what neighbours disturb least."""
+        return sum(self.spent_us)
+
+
+def run(
+    port: int, *, connections: int, seconds: float, rate: float | None = None, size: int | None = None
+) -> Load:
+    """Press one port.
+
+    Args:
+        rate: requests per second of an open loop; without it, a closed one.
+        size: bytes of a body; without it those of a small webhook.
+    """
+    command = [sys.executable, "-m", "tests.bench.load", "--port", str(port), "--seconds", str(seconds)]
+    command += ["--connections", str(connections)]
+    command += ["--rate", str(rate)] if rate else []
+    command += ["--size", str(size)] if size else []
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, timeout=seconds + 60, check=True)
+    return Load(**json.loads(done.stdout))
+
+
+def press(
+    server: Server, *, connections: int, seconds: float, rate: float | None = None, size: int | None = None
+) -> Pressed:
+    """Press all ports of a server at once, with `connections` in all."""
+
+    def one(port: int) -> Load:
+        share = max(1, connections // len(server.ports))
+        return run(port, connections=share, seconds=seconds, rate=rate, size=size)
+
+    before = server.spent_s()
+    with ThreadPoolExecutor(len(server.ports)) as pool:
+        loads = tuple(pool.map(one, server.ports))
+    after = server.spent_s()
+    answered = sum(each.answered for each in loads)
+    server.answered += answered
+    server.other += sum(each.other for each in loads)
+    us = (1e6 * (b - a) / max(1, answered) for a, b in zip(before, after, strict=True))
+    return Pressed(loads, tuple(us))
+
+
+Record = Callable[[str, Pressed], None]
+"""Takes a contender's name and what a measure found."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One way to press, and where its figures go."""
+
+    record: Record
+    connections: int = 32
+    rate: float | None = None
+    size: int | None = None
+    share: float = 1.0
+    """Of the plan's seconds."""
+    only: frozenset[str] | None = None
+    """Contenders that it measures; all of them without it."""
+
+
+@dataclass(slots=True)
+class Rounds:
+    """Contenders measured in turns, in an order that is reversed in each second round.
+
+    So the two of a pair are seconds apart, and a neighbour's load falls on both.
+    """
+
+    contenders: Mapping[str, Turn]
+    measures: Sequence[Measure]
+    warmed: set[str] = field(default_factory=set)
+
+    def run(self, plan: Plan, words: str) -> None:
+        for number in range(plan.rounds):
+            progress(f"{words}: round {number + 1} of {plan.rounds}")
+            for measure in self.measures:
+                for name in [*self.contenders][:: 1 if number % 2 == 0 else -1]:
+                    if measure.only is None or name in measure.only:
+                        self._one(name, measure, plan.seconds * measure.share)
+
+    def _one(self, name: str, measure: Measure, seconds: float) -> None:
+        with self.contenders[name]() as server:
+            if name not in self.warmed:
+                press(server, connections=measure.connections, seconds=WARM_UP_S)
+                self.warmed.add(name)
+            found = press(
+                server,
+                connections=measure.connections,
+                seconds=seconds,
+                rate=measure.rate,
+                size=measure.size,
+            )
+        measure.record(name, found)
+
+
+def recorded(samples: Samples, *figures: tuple[str, str, str]) -> Record:
+    """A recorder of figures: name, unit, and attribute of `Pressed`."""
+
+    def record(contender: str, pressed: Pressed) -> None:
+        for name, unit, attribute in figures:
+            samples.add(name, unit, contender, getattr(pressed, attribute))
+
+    return record
+
+
+def progress(words: str) -> None:
+    """A line meanwhile; figures go to standard output."""
+    print(words, file=sys.stderr, flush=True)
+
+
+def spent_s(*processes: psutil.Process) -> float:
+    """Processor seconds of processes: on Linux to the nanosecond, elsewhere to 10 ms."""
+    return sum(map(_spent_s, processes))
+
+
+def _spent_s(process: psutil.Process) -> float:
+    tasks = Path(f"/proc/{process.pid}/task")
+    if tasks.is_dir():
+        return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks.iterdir()) / 1e9
+    times = process.cpu_times()
+    return float(times.user + times.system)

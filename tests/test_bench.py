@@ -1,0 +1,144 @@
+"""The form of what `make bench` finds: medians and ratios, tables that fit a terminal, JSON that comes back.
+
+Nothing is timed here.
+"""
+
+from __future__ import annotations
+
+from array import array
+
+import msgspec
+import pytest
+
+from relay.docs import figures
+from relay.docs.figures import Comparison, Result, Spread
+from tests.bench import __main__ as program
+from tests.bench import load, table, wrk
+from tests.bench.result import Samples, result
+from tests.support.lean_requests import a_body, many_requests, signed
+
+
+def a_comparison() -> Comparison:
+    """Two rounds of three contenders."""
+    samples = Samples("receive", "Stored and answered", "base", notes=["relay: 3 answered 200, 3 stored"])
+    for relay, base in ((9_000.0, 10_000.0), (11_000.0, 10_000.0)):
+        samples.add("answered", "per second", "relay", relay)
+        samples.add("answered", "per second", "base", base)
+        samples.add("p99", "ms", "base", 2.0)
+        samples.add("p99", "ms", "relay", 3.0)
+    samples.add("p99", "ms", "once", 5.0)
+    return samples.comparison(["base", "relay"])
+
+
+def a_result(*comparisons: Comparison) -> Result:
+    return result(comparisons or [a_comparison()], ["--rounds", "2"], (0.1, 0.2, 0.3))
+
+
+def test_ratios_are_of_each_round() -> None:
+    """A ratio is of the two of a round; the base has none, nor has what was measured in other rounds."""
+    rate, late = a_comparison().figures
+    assert [value.contender for value in rate.values] == ["base", "relay"]
+    base, relay = rate.values
+    assert base.ratio is None
+    assert relay.figure == Spread(10_000, 9_000, 11_000)
+    assert relay.ratio == Spread(1.0, 0.9, 1.1)
+    once = late.of("once")
+    assert once is not None
+    assert once.ratio is None
+    assert rate.of("once") is None
+    assert a_comparison().rounds == 2
+
+
+def test_ratios_to_nothing_are_none() -> None:
+    """Where the base did nothing, there is no ratio."""
+    samples = Samples("x", "X", "base")
+    samples.add("f", "ms", "base", 0.0)
+    samples.add("f", "ms", "relay", 1.0)
+    (figure,) = samples.comparison().figures
+    assert [value.ratio for value in figure.values] == [None, None]
+
+
+def test_json_comes_back() -> None:
+    """What is written as JSON is read as the same result, with machine, date, commit and load averages."""
+    made = a_result()
+    again = msgspec.json.decode(msgspec.json.encode(made), type=Result)
+    assert again == made
+    assert again.find("receive") == a_comparison()
+    assert again.find("nothing") is None
+    assert again.machine.cores > 0
+    assert again.machine.memory_bytes > 2**20
+    assert again.machine.load_before == (0.1, 0.2, 0.3)
+    assert again.made_at.endswith("+00:00")
+
+
+def test_a_table_has_ratios_first() -> None:
+    """Contenders go down; each cell has ratio, spread and figure, and a title the unit that all share."""
+    lines = [*table.table(a_comparison())]
+    assert lines[0] == "Stored and answered (2 rounds)"
+    assert lines[1].endswith("  p99, ms")
+    assert "1.00 (0.90 to 1.10), 10,000" in lines[3]
+    assert lines[4].split() == ["once", "-", "5.00"]
+    assert lines[-1] == "  relay: 3 answered 200, 3 stored"
+
+
+def test_many_figures_go_down_and_many_columns_below() -> None:
+    """Where there are more figures than contenders they are the rows; no line is wider than 100 columns."""
+    samples = Samples("sizes", "By size", "base")
+    names = [f"contender number {number}" for number in range(6)]
+    for at in range(7):
+        for name in ["base", *names]:
+            samples.add(f"{at} KiB", "per second", name, 1_000.0 + at, 2_000.0)
+    comparison = samples.comparison(["base"])
+    lines = [*table.table(comparison)]
+    assert lines[0] == "By size, per second (2 rounds)"
+    assert max(map(len, lines)) <= table.COLUMNS
+    assert all(any(name in line for line in lines) for name in names)
+    long = Samples("long", "Long")
+    for at in range(3):
+        long.add(f"{at}", "ms", "screen", 1.0)
+    assert [row[0] for row in figures.grid(long.comparison())] == ["", "0", "1", "2"]
+
+
+def test_the_end_names_machine_date_and_commit() -> None:
+    """After the tables: how to read them, the machine, its load before and after, and when it was."""
+    made = a_result()
+    text = " ".join(line.strip() for line in table.closing(made))
+    assert figures.format_machine(made.machine) in text
+    assert "load average 0.10 before" in text
+    assert made.made_at in text
+    assert max(map(len, table.closing(made))) <= table.COLUMNS
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [(14_203.4, "14,203"), (97.44, "97.4"), (0.984, "0.98"), (3.0, "3.00"), (0.0, "0.00")],
+)
+def test_numbers(value: float, words: str) -> None:
+    """Three digits, or all before the point."""
+    assert figures.format_number(value) == words
+
+
+def test_each_switch_is_a_bench() -> None:
+    """The usual ones and those of the manual exist, and each has a switch."""
+    assert {*program.USUAL, *program.MANUAL} <= {*program.BENCHES}
+    given = program.parser().parse_args([f"--{name}" for name in program.BENCHES])
+    assert all(getattr(given, name) for name in program.BENCHES)
+
+
+@pytest.mark.parametrize("size", [None, 512, 100 * 1024])
+def test_bodies_have_the_size_asked_for(size: int | None) -> None:
+    """Requests of a size are JSON of so many bytes, each signed, and not more than fit in memory."""
+    assert len(a_body(size=size)) == (size or 451)
+    for request in many_requests(2, size=size):
+        head, _, body = request.partition(b"\r\n\r\n")
+        assert f"Content-Length: {size or 451}".encode() in head
+        assert signed(body).encode() in head
+        assert msgspec.json.decode(body)["type"] == "payment.updated"
+    assert wrk.ready(1e9, size) * (size or 1) <= wrk.MOST_BYTES
+
+
+def test_percentiles_are_by_nearest_rank() -> None:
+    """What one run of the generator came to."""
+    found = load.measured(array("d", [0.001] * 98 + [0.002, 0.5]), other=1, seconds=2.0)
+    assert (found.answered, found.other, found.per_second) == (100, 1, 50.0)
+    assert (found.p50_ms, found.p99_ms, found.max_ms) == (1.0, 500.0, 500.0)
