@@ -7,10 +7,9 @@ from dataclasses import replace
 from urllib.parse import urlsplit
 
 from relay.checks.findings import Finding, fault, ok, warning
+from relay.checks.running import receiving_engine
 from relay.config import Settings
-from relay.control import lock
-from relay.control.messages import EngineStatus, StatusRequest, TunnelStatus
-from relay.errors import RelayError
+from relay.control.messages import TunnelStatus
 
 CHECK = "public URL"
 
@@ -33,7 +32,7 @@ def configured(settings: Settings) -> Iterator[Finding]:
 
 async def in_force(settings: Settings) -> Iterator[Finding]:
     """The same of the running engine, which may have a tunnel; without an engine, of the settings."""
-    status = await running(settings)
+    status = await receiving_engine(settings)
     if status is None:
         return configured(settings) if settings.tunnel is None else _not_started(settings)
     if status.tunnel is not None:
@@ -49,19 +48,6 @@ def _not_started(settings: Settings) -> Iterator[Finding]:
         yield fault(CHECK, reason, "see `lean-relay help public-url`")
     else:
         yield ok(CHECK, f"`lean-relay listen` starts {settings.tunnel.name}")
-
-
-async def running(settings: Settings) -> EngineStatus | None:
-    """The status of the engine with a receiver; None where none runs, or it does not say."""
-    if lock.holder(settings.db) is None:
-        return None
-    from relay.control import client  # loads aiohttp, which the screen's start does not need
-
-    try:
-        status = await client.request(settings.db, StatusRequest())
-    except RelayError:  # The check of the engine reports that.
-        return None
-    return status if status.engine.url is not None else None
 
 
 def through(tunnel: TunnelStatus) -> Iterator[Finding]:

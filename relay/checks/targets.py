@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from relay.checks.findings import Finding, fault, ok, warning
+from relay.checks.running import receiving_engine
 from relay.config import Settings
+from relay.control.messages import EngineStatus
 from relay.errors import RelayError, UsageError
 
 
@@ -20,8 +22,10 @@ async def reachable(settings: Settings) -> list[Finding]:
 
     if settings.share and not settings.forward:
         return [ok("targets", "none, as a node that shares forwards nothing")]
+    status = await receiving_engine(settings)
+    of_engine = [] if status is None else list(_of_engine(status, settings))
     if not settings.forward:
-        return [
+        return of_engine or [
             ok(
                 "targets",
                 "none, so captures are only stored; add one with --forward-to, or `forward` in the settings",
@@ -48,7 +52,25 @@ async def reachable(settings: Settings) -> list[Finding]:
     if settings.insecure:
         step = "set target_ca to its authority, and remove `insecure`"
         found.append(warning("targets", "certificates of targets are not checked", step))
-    return found
+    return found + of_engine
+
+
+def _of_engine(status: EngineStatus, settings: Settings) -> Iterator[Finding]:
+    """The state of the targets that the running engine has, and the settings do not name."""
+    from relay.text.targets import target_name
+
+    named = {target_name(route.to) for route in settings.forward}
+    for target in status.targets:
+        if target.target in named or target.state == "not configured":
+            continue
+        text = f"{target.target} of the running engine is {target.state}"
+        if target.state == "up":
+            yield ok("targets", text)
+        elif target.state == "paused":
+            yield warning("targets", text, "`lean-relay resume` sends what waits for it")
+        else:
+            reason = f": {target.reason}" if target.reason else ""
+            yield warning("targets", text + reason, "start your backend; captures wait for it")
 
 
 def certificates(settings: Settings) -> Iterator[Finding]:

@@ -8,8 +8,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from time import monotonic
 
-from relay.checks import public_url
 from relay.checks.findings import Finding, fault, ok
+from relay.checks.running import receiving_engine
 from relay.config import Settings, read_secrets
 from relay.control import lock
 from relay.delivery import samples
@@ -30,7 +30,7 @@ LOOK_EVERY_S = 0.05
 
 async def way_in(settings: Settings) -> Finding:
     """Whether a webhook that is sent to the public URL arrives in this database unchanged."""
-    status = await public_url.running(settings)
+    status = await receiving_engine(settings)
     tunnel = None if status is None else status.tunnel
     of_engine = None if status is None else status.engine.public_url
     url = of_engine if tunnel is not None else of_engine or settings.public_url

@@ -6,6 +6,9 @@ import socket
 from pathlib import Path
 
 from relay.checks import targets
+from relay.control import client
+from relay.control.messages import PauseRequest
+from relay.engine import engine
 from tests.support.certificates import Pki
 from tests.support.loaded_settings import settings
 
@@ -69,3 +72,17 @@ def test_what_targets_are_shown(tmp_path: Path) -> None:
     good.key.chmod(0o604)
     (fault,) = targets.certificates(settings(**shown))
     assert fault.level == "fault"
+
+
+async def test_targets_of_the_running_engine_that_no_setting_names(home: Path) -> None:
+    """A target of a flag is known to the engine alone; the settings read here would say there is none."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        target = f"http://localhost:{listening.getsockname()[1]}"
+        async with engine.running(settings(forward_to=(target,)), receive=True):
+            (found,) = await targets.reachable(settings())
+            assert (found.level, found.text) == ("ok", f"{target} of the running engine is up")
+            (named,) = await targets.reachable(settings(forward_to=(target,)))
+            assert named.text == f"{target} can be reached"
+            await client.request(settings().db, PauseRequest())
+            (paused,) = await targets.reachable(settings())
+            assert (paused.level, paused.text) == ("warning", f"{target} of the running engine is paused")
