@@ -30,7 +30,7 @@ PRESSED = sorted(
 
 SIZES = ((80, 24), (60, 16), (120, 40), (200, 60), (40, 12), (100, 30))
 
-UNMARKS = ("space", "A", "escape", "enter", "shift+down", "shift+up")
+UNMARKS = ("space", " ", "A", "escape", "enter", "shift+down", "shift+up")
 """Keys whose purpose it is to take marks away, and those that answer a question about it."""
 
 

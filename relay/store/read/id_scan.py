@@ -35,17 +35,11 @@ def naming(
         The last id searched, and the captures found since.
     """
     name = reader.add_function(1, _Naming(ids))
-    order = "DESC" if newest_first else "ASC"
     try:
         condition, parameters = _condition(ids, f"{name}(body)")
 
         def ask(low: int, high: int) -> list[int]:
-            found = reader.rows(
-                f"SELECT id FROM captures WHERE id BETWEEN :low AND :high AND {condition}"
-                f" ORDER BY id {order}",
-                {**parameters, "low": low, "high": high},
-            )
-            return [number for (number,) in found]
+            return reader.ids_in_window(condition, parameters, low, high, newest_first=newest_first)
 
         first = max(after + 1, reader.oldest_id())
         last = reader.newest_id() if before is None else min(before - 1, reader.newest_id())

@@ -1,8 +1,8 @@
 """Reads the database, with or without a running engine.
 
-Owns read-only connections. Each method fetches its whole result and leaves no transaction open,
-because the WAL can only start over while nothing reads (a looping reader must leave gaps of
-10 ms, see `relay.store.read.search`). Writes nothing and cannot checkpoint.
+Owns the statements; its read-only connections are in `relay.store.read.connections`. Each method fetches
+its whole result and leaves no transaction open, because the WAL can only start over while nothing reads (a
+looping reader must leave gaps of 10 ms, see `relay.store.read.search`). Writes nothing and cannot checkpoint.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
-from itertools import count, islice
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -23,15 +23,14 @@ from relay.errors import NotFound, RelayError
 from relay.models import COPIES, Attempt, AttemptEvent, Capture, CaptureTotals, Delivery, Signature, to_micros
 from relay.store import rows
 from relay.store.columns import EVENT_KEY
-from relay.store.read.opening import error_name, open_reader, unreadable
+from relay.store.read.connections import Connections, Function
+from relay.store.read.opening import error_name, unreadable
 
 NOT_INDEXED = "id > coalesce((SELECT value FROM marks WHERE name = 'events_upto'), 0)"
 """SQL for captures that are not in the index of events yet: at most the newest few thousand."""
 
 IDS_AT_ONCE = 500
 """Bound parameters per statement; old builds of SQLite allow 999."""
-
-Function = Callable[..., Any]
 
 
 class Reader:
@@ -52,9 +51,6 @@ class Reader:
                 `unreadable-database`.
         """
         self.path = path
-        self.interruptions = 0
-        """Number of calls of `interrupt`: work in several steps ends when it changes."""
-        self._function_numbers = count()
         if not os.path.exists(path):
             raise NotFound(
                 f"no database at {path}; `lean-relay listen` creates one, or name another file with --db"
@@ -66,7 +62,7 @@ class Reader:
                 word="unsafe-file",
             )
         try:
-            self._connection = open_reader(path, wait_s)
+            self._connections = Connections(path, wait_s)
         except sqlite3.DatabaseError as error:
             raise unreadable(path, error) from error
 
@@ -79,17 +75,20 @@ class Reader:
         self.close()
 
     def close(self) -> None:
-        """Close the connection; may be called twice."""
-        self._connection.close()
+        """Close the connections; may be called twice."""
+        self._connections.close()
+
+    @property
+    def interruptions(self) -> int:
+        """Number of calls of `interrupt`: work in several steps ends when it changes."""
+        return self._connections.interruptions
 
     def interrupt(self) -> None:
         """Stop the statement that another thread runs here, within a millisecond; a search ends early.
 
         May be called after `close`, which another thread may do meanwhile.
         """
-        self.interruptions += 1
-        with suppress(sqlite3.ProgrammingError):  # the connection is closed
-            self._connection.interrupt()
+        self._connections.interrupt()
 
     def rows(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[tuple[Any, ...]]:
         """All rows of one statement of `relay.store`; values come in as parameters only.
@@ -97,8 +96,33 @@ class Reader:
         Raises:
             RelayError: `unreadable-database`, the file is damaged or locked for longer than `wait_s`.
         """
+        with self._readable():
+            return self._connections.rows(sql, parameters)
+
+    def ids_in_window(
+        self,
+        conditions: str,
+        parameters: Mapping[str, Any],
+        low: int,
+        high: int,
+        *,
+        newest_first: bool,
+    ) -> list[int]:
+        """Ids of captures from `low` to `high` that meet conditions in SQL; a large window is split.
+
+        Raises:
+            RelayError: as for `rows`.
+        """
+        order = "DESC" if newest_first else "ASC"
+        sql = f"SELECT id FROM captures WHERE id BETWEEN :low AND :high AND {conditions} ORDER BY id {order}"
+        with self._readable():
+            found = self._connections.window(sql, parameters, low, high, newest_first=newest_first)
+        return [number for (number,) in found]
+
+    @contextmanager
+    def _readable(self) -> Iterator[None]:
         try:
-            return self._connection.execute(sql, parameters).fetchall()
+            yield
         except sqlite3.DatabaseError as error:
             if error_name(error) == "SQLITE_INTERRUPT":
                 raise
@@ -106,14 +130,11 @@ class Reader:
 
     def add_function(self, arguments: int, function: Function) -> str:
         """Register a pure Python function with SQL; return its name there."""
-        name = f"leaf_{next(self._function_numbers)}"
-        self._connection.create_function(name, arguments, function, deterministic=True)
-        return name
+        return self._connections.add_function(arguments, function)
 
     def remove_function(self, name: str, arguments: int) -> None:
         """Remove a function of `add_function`; may be called after `close`."""
-        with suppress(sqlite3.ProgrammingError):  # the connection is closed
-            self._connection.create_function(name, arguments, None)
+        self._connections.remove_function(name, arguments)
 
     def data_version(self) -> int:
         """A number that changes whenever another connection has committed; costs microseconds."""

@@ -1,0 +1,128 @@
+"""The connections of a reader: one for everything, and more while a window of ids is searched in parts.
+
+SQLite scans rows without Python's lock, so that threads search at the same time. A part is taken by the
+thread that is free: on a busy machine nothing waits for one that does not get its turn.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from itertools import count
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+from relay.store.read.opening import open_reader
+
+Function = Callable[..., Any]
+Rows = list[tuple[Any, ...]]
+
+AT_ONCE = min(4, os.cpu_count() or 1)
+"""Most connections that search at the same time."""
+
+SPLIT_FROM = 20_000
+"""Smallest number of ids that is split. A statement that calls Python for most rows never gets windows of
+this size, and would gain nothing: those calls wait for each other."""
+
+PARTS_EACH = 4
+"""Parts for each connection, so that they end at about the same time."""
+
+
+class Connections:
+    """Read-only connections to one database, with the same functions."""
+
+    def __init__(self, path: Path, wait_s: float) -> None:
+        self._path, self._wait_s = path, wait_s
+        self._open = [open_reader(path, wait_s)]
+        self._file = _identity(path)
+        self._function_numbers = count()
+        self._functions: dict[tuple[str, int], Function] = {}
+        self.interruptions = 0
+
+    def close(self) -> None:
+        """Close all; may be called twice."""
+        for connection in self._open:
+            connection.close()
+
+    def interrupt(self) -> None:
+        """End the statements that run; may be called by another thread, and after `close`."""
+        self.interruptions += 1
+        with suppress(sqlite3.ProgrammingError):  # the connection is closed
+            for connection in self._open:
+                connection.interrupt()
+
+    def add_function(self, arguments: int, function: Function) -> str:
+        """Register a function with all connections; return its name in SQL."""
+        name = f"leaf_{next(self._function_numbers)}"
+        self._functions[name, arguments] = function
+        for connection in self._open:
+            connection.create_function(name, arguments, function, deterministic=True)
+        return name
+
+    def remove_function(self, name: str, arguments: int) -> None:
+        """Remove a function again; may be called after `close`."""
+        self._functions.pop((name, arguments), None)
+        with suppress(sqlite3.ProgrammingError):  # the connection is closed
+            for connection in self._open:
+                connection.create_function(name, arguments, None)
+
+    def rows(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any]) -> Rows:
+        """All rows of a statement."""
+        return self._open[0].execute(sql, parameters).fetchall()
+
+    def window(
+        self, sql: str, parameters: Mapping[str, Any], low: int, high: int, *, newest_first: bool
+    ) -> Rows:
+        """All rows of a statement on the ids from `:low` to `:high`, which may be searched in parts.
+
+        Incomplete where `interrupt` was called.
+
+        Args:
+            newest_first: the order of the statement.
+        """
+        if high - low + 1 < SPLIT_FROM or AT_ONCE == 1:
+            return self.rows(sql, {**parameters, "low": low, "high": high})
+        self._open_more()
+        width = -(-(high - low + 1) // (PARTS_EACH * len(self._open)))
+        parts = [(first, min(high, first + width - 1)) for first in range(low, high + 1, width)]
+        found: list[Rows] = [[] for _ in parts]
+        failed: list[Exception] = []
+        started, left = self.interruptions, iter(list(enumerate(parts)))
+
+        def take_parts(connection: sqlite3.Connection) -> None:
+            try:
+                for number, (first, last) in left:
+                    if failed or self.interruptions != started:
+                        return
+                    bounds = {**parameters, "low": first, "high": last}
+                    found[number] = connection.execute(sql, bounds).fetchall()
+            except Exception as error:
+                failed.append(error)
+
+        threads = [Thread(target=take_parts, args=(each,), name="search") for each in self._open[1:]]
+        for thread in threads:
+            thread.start()
+        take_parts(self._open[0])
+        for thread in threads:
+            thread.join()
+        if failed:
+            raise failed[0]
+        return [row for some in (reversed(found) if newest_first else found) for row in some]
+
+    def _open_more(self) -> None:
+        """Open the other connections, unless another file has come to this path meanwhile."""
+        while len(self._open) < AT_ONCE and _identity(self._path) == self._file:
+            connection = open_reader(self._path, self._wait_s)
+            for (name, arguments), function in self._functions.items():
+                connection.create_function(name, arguments, function, deterministic=True)
+            self._open.append(connection)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    with suppress(OSError):
+        found = os.stat(path)
+        return found.st_dev, found.st_ino
+    return None

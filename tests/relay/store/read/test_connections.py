@@ -1,0 +1,113 @@
+"""A window of ids is searched in parts, on several connections, as if by one."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from threading import Event, Thread
+
+import pytest
+
+from relay.store.read import connections
+from relay.store.read.connections import Connections
+from tests.support.factories import a_capture, insert_all, new_log
+
+IDS = range(1, 104)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    path = tmp_path / "relay.db"
+    with closing(new_log(path)) as log:
+        insert_all(log, (a_capture(number) for number in IDS))
+    return path
+
+
+@pytest.fixture
+def several(path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Connections]:
+    monkeypatch.setattr(connections, "AT_ONCE", 3)
+    monkeypatch.setattr(connections, "SPLIT_FROM", 10)
+    with closing(Connections(path, 1.0)) as several:
+        yield several
+
+
+def window(
+    several: Connections, condition: str, low: int, high: int, *, newest_first: bool = False
+) -> list[int]:
+    order = "DESC" if newest_first else "ASC"
+    sql = f"SELECT id FROM captures WHERE id BETWEEN :low AND :high AND {condition} ORDER BY id {order}"
+    return [row[0] for row in several.window(sql, {}, low, high, newest_first=newest_first)]
+
+
+@pytest.mark.parametrize(("low", "high"), [(1, 103), (1, 1), (5, 14), (5, 13), (90, 200), (200, 300)])
+def test_parts_make_a_whole(several: Connections, low: int, high: int) -> None:
+    """In either order, for windows of any size."""
+    wanted = [number for number in IDS if low <= number <= high and number % 2]
+    assert window(several, "id % 2", low, high) == wanted
+    assert window(several, "id % 2", low, high, newest_first=True) == wanted[::-1]
+
+
+def test_functions_are_on_all_connections(several: Connections) -> None:
+    """Whether registered before the others were opened or after; and a removed one is on none."""
+    odd = several.add_function(1, lambda number: number % 2)
+    assert window(several, f"{odd}(id)", 1, 103) == list(IDS[::2])
+    even = several.add_function(1, lambda number: not number % 2)
+    assert window(several, f"{even}(id)", 1, 103) == list(IDS[1::2])
+    several.remove_function(odd, 1)
+    for low, high in ((1, 5), (1, 103)):
+        with pytest.raises(sqlite3.OperationalError, match="function"):
+            window(several, f"{odd}(id)", low, high)
+
+
+def test_an_error_in_one_part_is_raised(several: Connections) -> None:
+    """As it would be without parts."""
+
+    def fail_at_70(number: int) -> bool:
+        return 1 / (number - 70) > 0
+
+    name = several.add_function(1, fail_at_70)
+    with pytest.raises(sqlite3.OperationalError, match="user-defined function raised exception"):
+        window(several, f"{name}(id)", 1, 103)
+    assert window(several, "id > 100", 1, 103) == [101, 102, 103]
+
+
+def test_an_interruption_ends_every_part(several: Connections) -> None:
+    """No thread goes on to another part."""
+    begun, go_on = Event(), Event()
+    seen: list[int] = []
+
+    def see(number: int) -> bool:
+        seen.append(number)
+        begun.set()
+        return go_on.wait(10)
+
+    name = several.add_function(1, see)
+    ended: list[BaseException] = []
+
+    def search() -> None:
+        try:
+            window(several, f"{name}(id)", 1, 103)
+        except sqlite3.OperationalError as error:
+            ended.append(error)
+
+    thread = Thread(target=search)
+    thread.start()
+    assert begun.wait(10)
+    several.interrupt()
+    go_on.set()
+    thread.join(10)
+    assert [str(error) for error in ended] == ["interrupted"]
+    assert len(seen) <= 3
+    several.close()
+    several.interrupt()
+
+
+def test_a_file_that_was_replaced_is_not_mixed_in(path: Path, several: Connections) -> None:
+    """Once another database is at the path, the search stays on the connection to the first."""
+    for file in list(path.parent.iterdir()):
+        file.rename(file.with_name(f"moved-{file.name}"))
+    with closing(new_log(path)) as log:
+        insert_all(log, (a_capture(number) for number in range(1000, 1100)))
+    assert window(several, "1", 1, 2000) == list(IDS)
