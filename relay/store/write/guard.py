@@ -63,10 +63,15 @@ class Guard:
                 "%s-shm was overwritten by another program, and was built again from the -wal", self._path
             )
         if file_identity.others_wrote or self._is_strange:
-            return self._strange_tables()
+            return self._changed_tables()
         return None
 
-    def _strange_tables(self) -> StoreUnavailable | None:
+    def strange_tables(self) -> StoreUnavailable | None:
+        """The reason why our tables do not keep what is inserted; None if it is not to be seen in them."""
+        self._is_strange = True
+        return self._changed_tables()
+
+    def _changed_tables(self) -> StoreUnavailable | None:
         version = self._one("PRAGMA schema_version")
         is_ours = self._one("PRAGMA application_id") == APPLICATION_ID
         if self._is_strange or version != self._schema_version or not is_ours:

@@ -147,12 +147,18 @@ class Recorder:
         ]
         self._sync_commits(True)
         if pairs:
-            self._insert_with_deliveries(insert_of(len(group)), values, pairs, since)
+            stored = self._insert_with_deliveries(insert_of(len(group)), values, pairs, since)
         else:
-            self._retrying(lambda: self._connection.execute(insert_of(len(group)), values), since)
+            stored = self._retrying(
+                lambda: self._connection.execute(insert_of(len(group)), values).rowcount, since
+            )
         self._next_id += len(group)
         self._unheard.append((first_id, self._next_id))
         self._require_in_place(committed=True)
+        if stored != len(group):
+            # A trigger, of another program's commit just before ours: if it ignored all rows, we made none,
+            # and the guard took that one for ours.
+            raise self._in_trouble(self._guard.strange_tables() or _not_all(stored, len(group)))
         self._unheard.pop()
         if monotonic() - since > self._timeouts.answer_s:
             answers.mark_range_answered_503(self._connection, first_id, self._next_id)
@@ -165,17 +171,19 @@ class Recorder:
 
     def _insert_with_deliveries(
         self, statement: str, values: list[Any], pairs: Sequence[tuple[int, Send]], since: float
-    ) -> None:
+    ) -> int:
+        """Return the number of captures that were inserted."""
         connection = self._connection
         self._retrying(lambda: connection.execute("BEGIN IMMEDIATE"), since)
         try:
-            connection.execute(statement, values)
+            stored = connection.execute(statement, values).rowcount
             deliveries.queue_live(connection, pairs, time_ns() // 1000)
             connection.execute("COMMIT")
         except BaseException:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
+        return stored
 
     def _retrying(self, act: Callable[[], T], since: float) -> T:
         """Run `act`; repeat it while another program holds the lock, until `since` is `locked_s` ago."""
@@ -398,6 +406,10 @@ def _groups(arrived: Sequence[Arrived]) -> Iterator[Sequence[Arrived]]:
         size += len(row.body)
     if start < len(arrived):
         yield arrived[start:]
+
+
+def _not_all(stored: int, count: int) -> StoreUnavailable:
+    return StoreUnavailable("store-failing", f"SQLite stored {stored} of {count} captures")
 
 
 def _too_slow() -> StoreUnavailable:

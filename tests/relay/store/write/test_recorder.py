@@ -175,3 +175,37 @@ def test_a_job_that_raises_leaves_nothing(tmp_path: Path) -> None:
         with pytest.raises(ValueError, match="no"):
             recorder.perform(fails, transaction=True)
     assert rows(path, "SELECT count(*) FROM captures") == [(1,)]
+
+
+@pytest.mark.parametrize("targets", [(), ("a",)])
+def test_a_trigger_of_the_last_moment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, targets: tuple[str, ...]
+) -> None:
+    """One that ignores captures, made between the check and the INSERT: no row is told as stored.
+
+    The INSERT commits nothing then, so that the other program's commit could pass for it.
+    """
+    heard, path = Heard(), tmp_path / "relay.db"
+    with a_recorder(path, heard) as recorder:
+        recorder.store([(a_row(), ())], monotonic())
+        sync_commits = recorder._sync_commits
+
+        def after_another(yes: bool) -> None:
+            with closing(sqlite3.connect(path, isolation_level=None)) as other:
+                other.execute("CREATE TRIGGER q BEFORE INSERT ON captures BEGIN SELECT RAISE(IGNORE); END")
+            sync_commits(yes)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(recorder, "_sync_commits", after_another)
+            recorder.store([(a_row(), targets), (a_row(), targets)], monotonic())
+        recorder.store([(a_row(), ())], monotonic())
+        refused = [each for each in heard.all if each[0] == "failed"]
+        assert [count for _, count, _ in refused] == [2, 1]
+        assert refused[-1][2] == "store-foreign"
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("DROP TRIGGER q")
+        recorder.rest()
+        recorder.store([(a_row(), ())], monotonic())
+    stored = [first_id for what, first_id, *_ in heard.all if what == "stored"]
+    assert rows(path, "SELECT id FROM captures ORDER BY id") == [(number,) for number in stored]
+    assert len(stored) == 2
