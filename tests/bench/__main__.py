@@ -20,7 +20,7 @@ import msgspec
 
 from relay.docs import figures
 from relay.docs.figures import Comparison
-from tests.bench import archive, beside, drain, rates, receive, screen, secure, table, team
+from tests.bench import archive, beside, drain, rates, receive, screen, secure, startup, table, team
 from tests.bench.result import Plan, result
 from tests.support.program import ROOT
 
@@ -38,6 +38,7 @@ BENCHES: Mapping[str, Bench] = {
     "sizes": Bench(receive.sizes, "the same at 1, 32 and 256 connections with 0.5, 2 and 100 KiB"),
     "tls": Bench(secure.measure, "requests and handshakes over HTTPS"),
     "drain": Bench(drain.measure, "a backlog forwarded to a backend that is back"),
+    "startup": Bench(startup.measure, "start-up of each command"),
     "rates": Bench(rates.measure, "processor time per request at 50, 500 and 5,000 per second"),
     "archive": Bench(archive.measure, "export and import of 100,000 captures"),
     "tui": Bench(screen.measure, "the screen on a million captures; needs 1 GiB on the disk"),
@@ -49,7 +50,7 @@ BENCHES: Mapping[str, Bench] = {
 }
 
 USUAL = ("receive", "tls", "drain")
-MANUAL = ("receive", "sizes", "tls", "drain", "team")
+MANUAL = ("receive", "sizes", "tls", "drain", "startup", "team")
 PUBLISHED = ROOT / "relay" / "docs" / figures.FILE
 
 
