@@ -10,8 +10,9 @@ from array import array
 import msgspec
 import pytest
 
-from relay.docs import figures
+from relay.docs import figures, tables
 from relay.docs.figures import Comparison, Result, Spread
+from relay.docs.pages import page
 from tests.bench import __main__ as program
 from tests.bench import load, table, wrk
 from tests.bench.result import Samples, result
@@ -76,7 +77,7 @@ def test_a_table_has_ratios_first() -> None:
     lines = [*table.table(a_comparison())]
     assert lines[0] == "Stored and answered (2 rounds)"
     assert lines[1].endswith("  p99, ms")
-    assert "1.00 (0.90 to 1.10), 10,000" in lines[3]
+    assert "1.00 (0.90 to 1.10) · 10,000" in lines[3]
     assert lines[4].split() == ["once", "-", "5.00"]
     assert lines[-1] == "  relay: 3 answered 200, 3 stored"
 
@@ -142,3 +143,51 @@ def test_percentiles_are_by_nearest_rank() -> None:
     found = load.measured(array("d", [0.001] * 98 + [0.002, 0.5]), other=1, seconds=2.0)
     assert (found.answered, found.other, found.per_second) == (100, 1, 50.0)
     assert (found.p50_ms, found.p99_ms, found.max_ms) == (1.0, 500.0, 500.0)
+
+
+# -- the manual ------------------------------------------------------------------------------------
+
+
+def test_the_manual_quotes_the_file() -> None:
+    """Each figure that a page quotes stands in it as in the file, and so do machine, date and commit."""
+    run = figures.published()
+    for topic, made in (("architecture", tables.speed()), ("team", tables.team_speed())):
+        text = page(topic)
+        assert made in text
+        assert figures.format_machine(run.machine) in text
+        assert run.made_at[:10] in text
+        assert run.commit in text
+        quoted = [each for each in run.comparisons if f"{figures.heading(each)}:\n" in text]
+        assert quoted, topic
+        for comparison in quoted:
+            for figure in comparison.figures:
+                assert all(f"| {figures.format_value(value)} |" in text for value in figure.values)
+
+
+@pytest.mark.parametrize(("load", "is_rough"), [(0.3, False), (40_000.0, True)])
+def test_a_busy_machine_is_named(load: float, is_rough: bool) -> None:
+    """The manual says where its figures were made while other work ran."""
+    made = result([a_comparison()], [], (load, load, load))
+    assert ("these figures are rough" in figures.format_run(made)) is is_rough
+    assert figures.format_run(made).startswith(f"Measured on {made.made_at[:10]}")
+
+
+def test_the_file_is_of_one_command() -> None:
+    """What the manual quotes was made by `--manual` alone, from all its benches, and names no file."""
+    run = figures.published()
+    assert "--manual" in run.arguments
+    assert not any("/" in word for word in run.arguments)
+    quoted = {"receive", "fixed-rate", "sizes", "sizes-processor", "drain", "startup", "team", "follower"}
+    assert quoted | {"tls", "handshakes"} <= {each.name for each in run.comparisons}
+
+
+def test_the_manual_leaves_out_what_was_not_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run without wrk or PostgreSQL has fewer tables, and none that is empty."""
+    empty = Samples("tls", "HTTPS", "base", notes=["not measured: wrk is not installed"]).comparison()
+    made = a_result(a_comparison(), empty)
+    monkeypatch.setattr(figures, "published", lambda: made)
+    text = tables.speed()
+    assert "Stored and answered:" in text
+    assert "HTTPS" not in text
+    assert tables.team_speed() == figures.format_run(made)
+    assert [*table.table(empty)] == ["HTTPS", "  not measured: wrk is not installed"]

@@ -86,9 +86,12 @@ class Result(msgspec.Struct, frozen=True):
         return next((each for each in self.comparisons if each.name == name), None)
 
 
+_RESULT = msgspec.json.Decoder(Result)
+
+
 def published() -> Result:
     """The run that the manual quotes."""
-    return msgspec.json.decode(files("relay.docs").joinpath(FILE).read_bytes(), type=Result)
+    return _RESULT.decode(files("relay.docs").joinpath(FILE).read_bytes())
 
 
 # -- in words --------------------------------------------------------------------------------------
@@ -111,13 +114,25 @@ def format_value(value: Value | None) -> str:
         return "-"
     if value.ratio is None:
         return format_spread(value.figure)
-    return f"{format_spread(value.ratio)}, {format_number(value.figure.median)}"
+    return f"{format_spread(value.ratio)} · {format_number(value.figure.median)}"
 
 
 def format_machine(machine: Machine) -> str:
     return (
         f"{machine.cores} cores ({machine.processor}), {machine.memory_bytes / 2**30:.0f} GiB,"
         f" {machine.system}, Python {machine.python}, SQLite {machine.sqlite}"
+    )
+
+
+def format_run(result: Result) -> str:
+    """When, on what and how long it was measured."""
+    rounds = max((each.rounds for each in result.comparisons), default=0)
+    commit = f" at {result.commit}" if result.commit else ""
+    load, cores = result.machine.load_before[0], result.machine.cores
+    return (
+        f"Measured on {result.made_at[:10]}{commit}, {rounds} round{'s' if rounds != 1 else ''}, on"
+        f" {format_machine(result.machine)}; load average {load:.2f} before."
+        + (" The machine was busy with other work, so these figures are rough." if load > cores / 2 else "")
     )
 
 

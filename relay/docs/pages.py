@@ -26,7 +26,7 @@ TOPICS: Mapping[str, str] = {
 }
 """Topic -> summary, in the order in which they are listed."""
 
-_TABLE = re.compile(r"(?m)^<!-- table: ([a-z]+) -->$")
+_TABLE = re.compile(r"(?m)^<!-- table: ([a-z-]+) -->$")
 
 
 def page(topic: str, more: Mapping[str, Callable[[], str]] | None = None) -> str:

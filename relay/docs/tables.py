@@ -82,11 +82,39 @@ def tables() -> str:
     return markdown(("name", "kind", "columns"), rows)
 
 
+def speed() -> str:
+    """What `make bench` measured, and where."""
+    return measured(
+        "receive", "fixed-rate", "sizes", "sizes-processor", "tls", "handshakes", "drain", "startup"
+    )
+
+
+def team_speed() -> str:
+    """The same of nodes and followers."""
+    return measured("team", "follower")
+
+
+def measured(*names: str) -> str:
+    """Where and when the manual's run was, then the comparisons of these names that it has."""
+    from relay.docs import figures
+
+    run = figures.published()
+    parts = [figures.format_run(run)]
+    for name in names:
+        found = run.find(name)
+        if found is not None and found.figures:
+            heads, *rows = map(tuple, figures.grid(found))
+            parts += [f"{figures.heading(found)}:", markdown(heads, rows)]
+    return "\n\n".join(parts)
+
+
 TABLES: Mapping[str, Callable[[], str]] = {
     "filter": filters,
     "settings": settings,
     "kinds": kinds,
     "exits": exits,
     "columns": tables,
+    "speed": speed,
+    "team-speed": team_speed,
 }
 """Name in a page -> what makes it."""

@@ -20,7 +20,20 @@ import msgspec
 
 from relay.docs import figures
 from relay.docs.figures import Comparison
-from tests.bench import archive, beside, drain, rates, receive, screen, secure, startup, table, team
+from tests.bench import (
+    archive,
+    beside,
+    drain,
+    growth,
+    peers,
+    rates,
+    receive,
+    screen,
+    secure,
+    startup,
+    table,
+    team,
+)
 from tests.bench.result import Plan, result
 from tests.support.program import ROOT
 
@@ -39,6 +52,7 @@ BENCHES: Mapping[str, Bench] = {
     "tls": Bench(secure.measure, "requests and handshakes over HTTPS"),
     "drain": Bench(drain.measure, "a backlog forwarded to a backend that is back"),
     "startup": Bench(startup.measure, "start-up of each command"),
+    "growth": Bench(growth.measure, "ten thousand to a million captures; needs 2 GiB on the disk"),
     "rates": Bench(rates.measure, "processor time per request at 50, 500 and 5,000 per second"),
     "archive": Bench(archive.measure, "export and import of 100,000 captures"),
     "tui": Bench(screen.measure, "the screen on a million captures; needs 1 GiB on the disk"),
@@ -47,6 +61,7 @@ BENCHES: Mapping[str, Bench] = {
     ),
     "web": Bench(beside.of_web, "the listener's latency with a screen in a browser"),
     "team": Bench(team.measure, "nodes that share through PostgreSQL, which it starts, and a follower"),
+    "peers": Bench(peers.measure, "other catchers of webhooks, which it installs in the user's cache folder"),
 }
 
 USUAL = ("receive", "tls", "drain")

@@ -65,6 +65,7 @@ def states(folder: Path, plan: Plan, *, fast_path_off: bool = False) -> Iterator
             connections=OPEN_LOOP[0],
             rate=OPEN_LOOP[1],
             share=2.0,
+            only=frozenset(starts) - {"no secret", "target answers"},
         ),
     )
     with started(folder, starts, closed.notes) as turns:
@@ -80,7 +81,11 @@ def sizes(folder: Path, plan: Plan) -> Iterator[Comparison]:
     late = Samples("sizes-p99", "The same: p99", BASE)
     with started(folder, THREE, rates.notes) as turns:
         measures = [
-            Measure(_by_case(rates, spent, late, f"{words}, {count}"), connections=count, size=size)
+            Measure(
+                _by_case(rates, spent, late, f"{words}, {count} connection{'s' if count > 1 else ''}"),
+                connections=count,
+                size=size,
+            )
             for size, words in SIZES
             for count in CONNECTIONS
         ]

@@ -38,6 +38,8 @@ class Samples:
     name: str
     title: str
     base: str | None = None
+    rounds: int | None = None
+    """Where several values come from one round."""
     values: dict[tuple[str, str], dict[str, list[float]]] = field(default_factory=dict)
     """(figure, unit) -> contender -> values, in the order in which they came first."""
     notes: list[str] = field(default_factory=list)
@@ -52,7 +54,8 @@ class Samples:
             order: contenders in the order of the table; others follow.
         """
         figures = tuple(self._figure(*key, order) for key in self.values)
-        rounds = max((len(found) for each in self.values.values() for found in each.values()), default=0)
+        most = max((len(found) for each in self.values.values() for found in each.values()), default=0)
+        rounds = most if self.rounds is None else self.rounds
         return Comparison(self.name, self.title, self.base, rounds, figures, tuple(self.notes))
 
     def _figure(self, name: str, unit: str, order: Sequence[str]) -> Figure:

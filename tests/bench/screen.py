@@ -62,7 +62,8 @@ def measure(folder: Path, plan: Plan, count: int = MANY) -> Iterator[Comparison]
     db = folder / "million.db"
     progress(f"screen: making {count:,} captures")
     fill(db, count)
-    samples = Samples("screen", f"The screen on {count:,} captures, {db.stat().st_size / 2**20:,.0f} MiB")
+    size = f"{db.stat().st_size / 2**20:,.0f} MiB"
+    samples = Samples("screen", f"The screen on {count:,} captures, {size}", rounds=1)
     progress("screen: starts, keys, filters, journeys")
     samples.add(
         "first rows, from the start of the program",

@@ -71,8 +71,8 @@ def measure(folder: Path, plan: Plan) -> Iterator[Comparison]:
 def _published(server: Postgres, name: str, samples: Samples) -> None:
     ((count, size),) = server.sql(f'SELECT newest, bytes FROM "{name}".log')
     ((on_disk,),) = server.sql(f"SELECT pg_total_relation_size('\"{name}\".captures')")
-    samples.add("a capture in the log", "bytes", "team", size / count)
-    samples.add("a capture on the disk", "bytes", "team", on_disk / count)
+    samples.add("a capture in the log", "bytes", "figure", size / count)
+    samples.add("a capture on the disk", "bytes", "figure", on_disk / count)
 
 
 # -- a follower ------------------------------------------------------------------------------------
@@ -113,8 +113,8 @@ def _request_to_row(folder: Path, server: Postgres, name: str, node: int, sample
                     time.sleep(0.0005)
                 took.append(1000 * (time.perf_counter() - begun))
     ordered = sorted(took)
-    samples.add("request to row of a follower, p50", "ms", "team", ordered[len(ordered) // 2])
-    samples.add("request to row of a follower, p99", "ms", "team", ordered[int(len(ordered) * 0.99)])
+    samples.add("request to row of a follower, p50", "ms", "figure", ordered[len(ordered) // 2])
+    samples.add("request to row of a follower, p99", "ms", "figure", ordered[int(len(ordered) * 0.99)])
 
 
 def _catch_up(folder: Path, server: Postgres, name: str, samples: Samples) -> None:
@@ -124,8 +124,8 @@ def _catch_up(folder: Path, server: Postgres, name: str, samples: Samples) -> No
         wait_until(lambda: _position(follower.db) >= newest, "the follower", within_s=300)
         seconds = time.perf_counter() - begun
         peak = peak_mib(follower.pid)
-    samples.add("captures that a new follower takes", "per second", "team", newest / seconds)
-    samples.add("most memory of its engine", "MiB", "team", peak)
+    samples.add("captures that a new follower takes", "per second", "figure", newest / seconds)
+    samples.add("most memory of its engine", "MiB", "figure", peak)
 
 
 def peak_mib(pid: int) -> float:
