@@ -89,7 +89,7 @@ endif
 # Sets `found`, or says what is missing. Debian splits ensurepip off into a package of its own.
 define find_python
 found=; bare=; \
-for name in $(PYTHON) python3 python3.13 python3.12 python3.11; do \
+for name in $(or $(PYTHON),python3 python3.13 python3.12 python3.11); do \
 	"$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 || continue; \
 	if "$$name" -c 'import ensurepip, venv' >/dev/null 2>&1; then found="$$name"; break; fi; \
 	bare="$${bare:-$$name}"; \
@@ -97,6 +97,9 @@ done; \
 if test -z "$$found" && test -n "$$bare"; then \
 	version=$$("$$bare" -c 'import sys; print("python%d.%d" % sys.version_info[:2])'); \
 	echo "$$bare cannot make virtual environments here; on Debian or Ubuntu: sudo apt-get install $$version-venv" >&2; \
+	exit 1; \
+elif test -z "$$found" && test -n "$(PYTHON)"; then \
+	echo "PYTHON=$(PYTHON) is not a Python 3.11 or newer that can be started." >&2; \
 	exit 1; \
 elif test -z "$$found"; then \
 	echo "lean-relay needs Python 3.11 or newer, and none is on the PATH as python3, python3.13, python3.12 or python3.11." >&2; \
