@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import IntEnum
+from pathlib import Path
 
 
 class Exit(IntEnum):
@@ -76,3 +77,11 @@ class Unreachable(RelayError):
     """A target or the engine does not respond."""
 
     exit_code = Exit.UNREACHABLE
+
+
+class OlderDatabase(RelayError):
+    """A database has to be migrated before it can be read; an engine does that at its start."""
+
+    def __init__(self, message: str, path: Path) -> None:
+        super().__init__(message, word="older-database")
+        self.path = path

@@ -34,7 +34,7 @@ from relay.cli.context import (
     texts_only,
 )
 from relay.cli.examples import epilog
-from relay.errors import Exit, RelayError
+from relay.errors import Exit, OlderDatabase, RelayError
 from relay.text.safe import visible_block
 
 COMMANDS: dict[str, str] = {
@@ -278,9 +278,13 @@ def _run(argv: Sequence[str]) -> int:
         return shell_complete(group, {}, PROGRAM, COMPLETION_VARIABLE, asked)
     invocation = Invocation()
     try:
-        with group.make_context(PROGRAM, list(argv), obj=invocation) as ctx:
-            code = group.invoke(ctx)
-        return code if isinstance(code, int) else Exit.FINE
+        try:
+            return _invoke(argv, invocation)
+        except OlderDatabase as error:
+            from relay.cli.older_database import bring_up_to_date  # loads the engine
+
+            bring_up_to_date(error, invocation)
+            return _invoke(argv, invocation)
     except click.exceptions.Exit as done:
         return done.exit_code
     except RelayError as error:
@@ -307,6 +311,12 @@ def _run(argv: Sequence[str]) -> int:
         # Our own error, but the text may quote untrusted input.
         text = f"internal error of lean-relay, please report it\n{traceback.format_exc()}"
         return _failed(invocation, text, Exit.FAILED, "bug")
+
+
+def _invoke(argv: Sequence[str], invocation: Invocation) -> int:
+    with group.make_context(PROGRAM, list(argv), obj=invocation) as ctx:
+        code = group.invoke(ctx)
+    return code if isinstance(code, int) else Exit.FINE
 
 
 def _as_written(argv: Sequence[str]) -> Invocation:

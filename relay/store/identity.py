@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from relay.errors import RelayError
+from relay.errors import OlderDatabase, RelayError
 from relay.store.tables import APPLICATION_ID, STEPS
 from relay.text.safe import visible
 
@@ -96,10 +96,10 @@ def _check_readable(conn: sqlite3.Connection, path: Path) -> None:
     check(conn, path)
     missing = [name for name in MIGRATIONS if name not in applied(conn)]
     if missing:
-        raise RelayError(
+        raise OlderDatabase(
             f"{path} was written by an older lean-relay (it lacks {missing[0]}); "
             "start `lean-relay listen` on it once, which brings it up to date",
-            word="older-database",
+            path,
         )
 
 
