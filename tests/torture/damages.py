@@ -26,7 +26,7 @@ BLIND = ("-m", "tests.torture.with_store", "tests.torture.blind_store")
 BEFORE, AFTER = 150, 60
 """Answers of 200 that are waited for before the harm, and after it where any come."""
 
-WATCHED_S, AT_MOST_S = 3.0, 90.0
+WATCHED_S, AT_MOST_S = 2.0, 90.0
 """How long callers go on after the harm where the relay refuses; and how long it is waited for at all."""
 
 

@@ -11,7 +11,7 @@ import pytest
 from tests.support.program import RELAY, Running, running
 from tests.support.terminal import Terminal, at_a_terminal
 from tests.torture.hostile_strings import hostile_bytes, hostile_strings, post, sequences
-from tests.torture.totals import Part
+from tests.torture.totals import Part, rounds
 
 NO_CLEANER = ("-m", "tests.torture.no_cleaner")
 
@@ -46,14 +46,14 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 @contextmanager
 def a_look(folder: Path, program: Running, size: tuple[int, int]) -> Iterator[Terminal]:
-    """The screen on a relay's database, after its tabs, places and 240 rows were seen."""
+    """The screen on a relay's database, after its tabs, places and the rows of the newest texts were seen."""
     with at_a_terminal(folder, "tui", "--db", str(program.db), size=size) as see:
         see.wait_for("payment.created")
         for tab in TABS:
             see.press(tab)
             drain(see)
         see.press("1g")
-        for _ in range(60):
+        for _ in range(rounds(60 if size == SIZES[1] else 20)):
             see.press("jjjj")
             drain(see)
         for key in "JdX?yRe":

@@ -12,20 +12,29 @@ from tests.support.random_keys import Pressing, press_at_random
 from tests.support.still import still
 from tests.system.test_shutdown import ends_under_load
 from tests.system.test_startup import race
+from tests.torture.corrupt_files import corrupt_starts
 from tests.torture.totals import ROUNDS, Part, rounds
 
 
 def test_races(tmp_path: Path, part: Part) -> None:
-    """Twenty pairs of engines started at once: one winner each."""
-    race(tmp_path, rounds(20))
-    part.count(rounds(20))
+    """Ten pairs of engines started at once: one winner each."""
+    race(tmp_path, rounds(10))
+    part.count(rounds(10))
 
 
 def test_ends_under_load(tmp_path: Path, part: Part) -> None:
-    """Twenty gentle ends under load."""
-    for number in range(rounds(20)):
+    """Ten gentle ends under load."""
+    for number in range(rounds(10)):
         answered = ends_under_load(tmp_path / str(number), signal.SIGTERM, seed=number)
         part.count(1, acked=answered)
+
+
+def test_starts_on_corrupt_files(tmp_path: Path, part: Part) -> None:
+    """Each of a hundred damaged databases is served or refused in words, and no file is deleted."""
+    tally = corrupt_starts(tmp_path, rounds(100))
+    part.count(tally.starts, len(tally.wrong))
+    part.say(*(f"{count} x {end}" for end, count in tally.ends.items()), *tally.wrong)
+    assert not tally.wrong
 
 
 @pytest.mark.parametrize("seed", [11, 12])

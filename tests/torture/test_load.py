@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import re
 import subprocess
 import sys
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.support.lean_requests import a_request
+from tests.support.lean_requests import a_body, a_request
 from tests.support.program import ROOT, Running, connect, read_reply, reading, running
 from tests.support.sink import sink
 from tests.support.terminal import at_a_terminal
@@ -24,6 +27,8 @@ from tests.torture.totals import Part, rounds
 NOT_SYNCED = ("-m", "tests.torture.with_store", "tests.torture.not_synced_store")
 
 RATE, SECONDS, CONNECTIONS = 500, 60, 16
+
+CALLERS, EACH = 1_000, 10
 
 LARGE, AT_ONCE = 10 * 1024 * 1024 - 1024, 100
 
@@ -81,6 +86,38 @@ def test_load_that_lasts(tmp_path: Path, part: Part) -> None:
     assert part.figures.peak_bytes < 512 * 2**20
 
 
+@pytest.mark.alone
+async def test_burst_of_small_bodies(tmp_path: Path, part: Part) -> None:
+    """Ten thousand webhooks at once on a thousand connections: each is answered, each 200 is a row."""
+    statuses: Counter[bytes] = Counter()
+
+    async def call(port: int) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"".join(a_request(a_body() + b" " * 2_000) for _ in range(EACH)))
+        for _ in range(EACH):
+            head = await reader.readuntil(b"\r\n\r\n")
+            statuses[head[9:12]] += 1
+            found = re.search(rb"Content-Length: (\d+)", head)
+            assert found is not None
+            await reader.readexactly(int(found[1]))
+        writer.close()
+
+    with running(tmp_path) as program:
+        with watched(program, part):
+            await asyncio.gather(*(call(program.port) for _ in range(CALLERS)))
+        with reading(program.db) as log:
+            (stored,) = log.execute("SELECT count(*) FROM captures").fetchone()
+        assert "Traceback" not in program.said
+    lost = max(0, statuses[b"200"] - stored)
+    part.count(CALLERS * EACH, lost, acked=statuses[b"200"], lost=lost)
+    part.say(f"{statuses[b'503']} times 503")
+    assert statuses[b"200"] + statuses[b"503"] == CALLERS * EACH, statuses
+    assert statuses[b"200"] > 0
+    assert lost == 0
+    assert part.figures.peak_bytes < 512 * 2**20
+
+
+@pytest.mark.alone
 def test_burst_of_large_bodies(tmp_path: Path, part: Part) -> None:
     """A hundred bodies of 10 MiB at once: each is answered 200 or 503, memory stays below 512 MiB."""
     answered: list[int] = []

@@ -147,10 +147,13 @@ def open_writer(path: Path, *, ours: bool) -> sqlite3.Connection:
     Raises:
         RelayError: foreign-database, newer-database, read-only, database-locked.
     """
-    if not path.stat().st_size and _has_log(path):
+    is_empty = not path.stat().st_size
+    if is_empty and _has_log(path):
         # SQLite would remove it, as it does not belong to an empty file.
         moved = move_aside(path, SIDE_FILES)
         log.warning("%s is empty, and %s-wal belongs to another database: moved to %s-wal", path, path, moved)
+    elif is_empty and ours:
+        log.warning("%s is empty, although lean-relay has used it; what it held before is gone", path)
     try:
         return _connect_and_check(path)
     except sqlite3.DatabaseError as error:

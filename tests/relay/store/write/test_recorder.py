@@ -209,3 +209,15 @@ def test_a_trigger_of_the_last_moment(
     stored = [first_id for what, first_id, *_ in heard.all if what == "stored"]
     assert rows(path, "SELECT id FROM captures ORDER BY id") == [(number,) for number in stored]
     assert len(stored) == 2
+
+
+@pytest.mark.parametrize("ours", [True, False])
+def test_an_empty_file_that_was_a_database(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, ours: bool
+) -> None:
+    """It is used as a new one, and if an engine has used it before, a line says what is gone."""
+    path = tmp_path / "relay.db"
+    files.create_private(path)
+    with caplog.at_level("WARNING", "relay.store"):
+        files.open_writer(path, ours=ours).close()
+    assert (f"{path} is empty, although lean-relay has used it" in caplog.text) == ours
