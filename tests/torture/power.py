@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support.program import RELAY, is_sound, running
+from tests.support.waiting import wait_until
 from tests.torture.posting import lost, posting
 
 FS_IOC_SHUTDOWN = 0x8004587D
@@ -53,7 +54,12 @@ def mounted(image: Path, at: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        subprocess.run(["umount", str(at)], check=True, capture_output=True)
+        # A process that its engine did not outlive, such as the one that checks shapes, may be ending still.
+        wait_until(lambda: _is_unmounted(at), f"{at} to be free", within_s=30)
+
+
+def _is_unmounted(at: Path) -> bool:
+    return subprocess.run(["umount", str(at)], check=False, capture_output=True).returncode == 0
 
 
 def cut(at: Path) -> None:
