@@ -65,7 +65,7 @@ THROUGH: dict[str, str] = {
     "tui/main/test_rehearsal.py": "tui.gateway: rehearsals",
     "tui/main/test_screen.py": (
         "tui: palette terminal_watch; tui.gateway: gateway; "
-        "tui.main: context panes saved_state services; "
+        "tui.main: active_keys context panes saved_state services; "
         "tui.widgets: cursor_list exchange_page frame lines list_frame status_line text"
     ),
     "tui/main/test_filter.py": "tui.widgets: filter_bar suggestions",

@@ -88,6 +88,6 @@ class KeyCommands(Provider):
     async def _run(self, key: Key) -> None:
         screen = self.screen
         if isinstance(screen, MainScreen):
-            await screen.run_key(key)
+            await screen.active_keys.run(key)
         else:
             await self.app.run_action(key.action, default_namespace=screen)

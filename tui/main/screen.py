@@ -15,15 +15,14 @@ from textual import events, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container
-from textual.dom import DOMNode
 from textual.screen import Screen
 
 from relay.errors import RelayError
 from relay.models import CaptureRow
 from tui.gateway import Gateway
-from tui.keyboard import foot, keymap, keys
+from tui.keyboard import keys
 from tui.keyboard.foot import Foot
-from tui.keyboard.keys import Key
+from tui.main.active_keys import ActiveKeys
 from tui.main.browser import Browser
 from tui.main.captures import CaptureController
 from tui.main.detail import DetailController
@@ -102,8 +101,13 @@ class MainScreen(Screen[None]):
         self._rehearsals = RehearsalController(self, self._filter.show_only)
         self.panes = Panes(self, self._list, self._detail)
         self.state = SavedState(self, gateway, self._list, self._detail, self.panes, self._filter)
-        self._refused: tuple[str, ...] = ()
-        """Ids of the keys that cannot be used, as the foot knows them."""
+        self.active_keys = ActiveKeys(
+            self,
+            self.ui,
+            self.panes,
+            (self._bar, self._list, self._detail),
+            (self._reading, self._replays, self._rehearsals, self._captures, self._engine, self._pane),
+        )
 
     def _fetch(self, ids: Sequence[int], *, summaries: bool) -> Mapping[int, CaptureRow] | None:
         return self._pane.fetch(ids, summaries=summaries)
@@ -120,7 +124,7 @@ class MainScreen(Screen[None]):
             yield self._detail
         yield self._replay_line
         yield self._message
-        yield KeysFoot(self._keys_shown)
+        yield KeysFoot(self.active_keys.shown)
 
     def on_mount(self) -> None:
         self._start_arrivals()
@@ -164,73 +168,23 @@ class MainScreen(Screen[None]):
     @property
     def foot(self) -> Foot:
         """The keys at the foot, by the place of the focus."""
-        if self._bar.has_focus_within:
-            return foot.FILTER
-        if not self.panes.are_in_detail:
-            return foot.LIST
-        return foot.PAGE if self._detail.body_in_sight is None else foot.BODY
+        return self.active_keys.foot
 
     def refresh_keys(self) -> None:
-        # Looking at all bindings costs some milliseconds, so it is done only after a change.
-        refused = self._disabled_keys()
-        if refused != self._refused:
-            self._refused = refused
-            self.refresh_bindings()
-
-    def _keys_shown(self) -> None:
-        # The foot looks a moment later than it is asked to, and the list may have been empty just then.
-        self._refused = self._disabled_keys()
-
-    def _disabled_keys(self) -> tuple[str, ...]:
-        return tuple(key.id for key in keys.MAIN if self.disabled_reason(key.action))
+        self.active_keys.refresh()
 
     def cannot_read(self, error: RelayError) -> None:
         self._pane.cannot_read(error)
 
     # -- keys ----------------------------------------------------------------------------------
 
-    def disabled_reason(self, action: str) -> str | None:
-        """Why an action cannot run now, in a sentence; None where it can."""
-        controllers = (
-            self._reading,
-            self._replays,
-            self._rehearsals,
-            self._captures,
-            self._engine,
-            self._pane,
-        )
-        reasons = (controller.disabled_reason(action) for controller in controllers)
-        return next((reason for reason in reasons if reason is not None), None)
-
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action == "edit_filter" and self._bar.has_focus_within:
-            return False
-        return None if self.disabled_reason(action) else True  # None: shown, but grey.
+        return self.active_keys.is_active(action)
 
     def on_key(self, event: events.Key) -> None:
         # Keys whose binding is disabled arrive here.
-        key = keymap.of(self.app).of_key(event.key)
-        if key is not None and self._explained(key):
+        if self.active_keys.explain(event.key):
             event.stop()
-
-    def _explained(self, key: Key) -> bool:
-        """Show why a key does not work; False where it does."""
-        reason = self.disabled_reason(key.action)
-        if reason is not None:
-            self.ui.show_notice(reason, title=key.label, severity="warning")
-        return reason is not None
-
-    async def run_key(self, key: Key) -> None:
-        """Run the action of a key, whatever has the focus; or show why it cannot run."""
-        if self._explained(key):
-            return
-        where: DOMNode = self
-        if key in keys.LIST:
-            where = self._list
-        elif key in keys.BODY:
-            view = self._detail.open_body().view
-            where = view if key in keys.BODY_VIEW else view.text
-        await self.app.run_action(key.action, default_namespace=where)
 
     # -- updates -------------------------------------------------------------------------------
 
