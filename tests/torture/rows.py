@@ -37,6 +37,6 @@ LONGEST_FIRST = (
     *("test_every_way_to_harm_the_database", "test_screen", "test_kills_under_load", "test_patroni"),
     *("test_killed_at_each_system_call", "test_keys_at_random", "test_io_errors", "test_kills_over_tls"),
     *("test_kills_while_forwarding", "test_kills_before_a_bad_backend", "test_starts_on_corrupt_files"),
-    *("test_power_cuts", "test_siege_over_tls", "test_pydantic"),
+    *("test_model", "test_power_cuts", "test_siege_over_tls", "test_pydantic"),
 )
 """Tests that begin first, so that no processor is idle at the end."""
