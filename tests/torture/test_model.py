@@ -21,6 +21,6 @@ def test_model(part: Part) -> None:
         print_blob=True,
     )
     try:
-        run_state_machine_as_test(RelayModel, settings=how)  # type: ignore[no-untyped-call]
+        run_state_machine_as_test(RelayModel, settings=how)
     finally:
         part.count(RelayModel.steps, acked=RelayModel.acked, kills=RelayModel.kills)
