@@ -7,7 +7,6 @@ commits of as many rows. They know no note, no attempt, no digest and no signatu
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import sqlite3
 import subprocess
@@ -15,12 +14,12 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 
 from relay.archive.importing import BATCH
 from relay.docs.figures import Comparison
 from tests.bench.backlog import fill
+from tests.bench.commands import Took, ended
 from tests.bench.generator import progress
 from tests.bench.result import Plan, Samples
 from tests.support.program import RELAY, ROOT, environment, reading
@@ -30,15 +29,6 @@ COUNT = 100_000
 
 BARE = "bare loop"
 MOST = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Timed:
-    """One run."""
-
-    seconds: float
-    peak_mib: float
-    """Of the command's own process; that which writes the database is apart."""
 
 
 def measure(folder: Path, plan: Plan) -> Iterator[Comparison]:
@@ -69,15 +59,15 @@ def one_round(folder: Path, db: Path, rates: Samples, memory: Samples) -> None:
     ):
         took = timed(*arguments, db=of)
         rates.add(name, "per second", BARE, COUNT / bare_s)
-        rates.add(name, "per second", "relay", COUNT / took.seconds)
+        rates.add(name, "per second", "relay", COUNT / took.wall_s)
         memory.add(name, "MiB", "relay", took.peak_mib)
     with reading(new) as log:
         assert log.execute("SELECT count(*) FROM captures").fetchone() == (COUNT,)
     shutil.rmtree(folder)
 
 
-def timed(*arguments: str, db: Path) -> Timed:
-    """Run a command to its end."""
+def timed(*arguments: str, db: Path) -> Took:
+    """Run a command to its end; the memory of the process that writes the database is not in it."""
     begun = time.perf_counter()
     process = subprocess.Popen(
         [sys.executable, *RELAY, *arguments, "--db", str(db)],
@@ -86,11 +76,9 @@ def timed(*arguments: str, db: Path) -> Timed:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    _, status, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
+    took = ended(process, begun, memory=True)
     assert process.returncode == 0, arguments
-    unit = 1024 * 1024 if sys.platform == "darwin" else 1024
-    return Timed(time.perf_counter() - begun, used.ru_maxrss / unit)
+    return took
 
 
 def bare_export(db: Path, file: Path) -> float:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import re
 import subprocess
 import sys
@@ -22,6 +21,7 @@ from urllib.request import urlopen
 from aiohttp import ClientSession
 
 from relay.docs.figures import Comparison
+from tests.bench.commands import ended
 from tests.bench.contenders import server_of
 from tests.bench.generator import Measure, Rounds, Server, always, recorded
 from tests.bench.result import Plan, Samples
@@ -94,7 +94,7 @@ def ready_pages() -> Callable[[LeanApi, dict[str, str]], Fault]:
     return page
 
 
-def command(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+def command(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, *RELAY, *arguments],
         cwd=working_folder(folder),
@@ -102,7 +102,6 @@ def command(folder: Path, *arguments: str) -> subprocess.Popen[str]:
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        text=True,
     )
 
 
@@ -123,21 +122,17 @@ def timed(folder: Path, config: str, db: Path, words: str, samples: Samples) -> 
 
     Its events are asked for by type, so a second run gets the same.
     """
-    began = time.monotonic()
     arguments = ("--since", "1d", "--type", "payment.updated", "--json", "--db", str(db), "--config", config)
+    begun = time.perf_counter()
     process = command(folder, "backfill", *arguments)
+    took = ended(process, begun, memory=True)
     assert process.stdout is not None
-    out = process.stdout.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    seconds = time.monotonic() - began
-    line = json.loads(out)
-    spent_s = usage.ru_utime + usage.ru_stime
-    peak_mib = usage.ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+    with process.stdout:
+        line = json.loads(process.stdout.read())
     samples.add("taken", "events", words, line["taken"])
-    samples.add("duration", "s", words, seconds)
-    samples.add("processor time", "s", words, spent_s)
-    samples.add("most memory", "MiB", words, peak_mib)
+    samples.add("duration", "s", words, took.wall_s)
+    samples.add("processor time", "s", words, took.cpu_s)
+    samples.add("most memory", "MiB", words, took.peak_mib)
 
 
 @contextmanager

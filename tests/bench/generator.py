@@ -20,6 +20,10 @@ from tests.support.program import ROOT
 WARM_UP_S = 0.3
 
 
+class NotAnsweredError(Exception):
+    """The load generator gave up, with its last words."""
+
+
 @dataclass(slots=True)
 class Server:
     """Something that answers webhooks, on one port or several."""
@@ -37,7 +41,9 @@ class Server:
     def spent_s(self) -> list[float]:
         """Processor seconds so far, of each process and family."""
         alone = [spent_s(process) for process in self.processes]
-        return alone + [spent_s(each, *each.children(recursive=True)) for each in self.families]
+        return alone + [
+            spent_s(each, *each.children(recursive=True)) + _ended_children_s(each) for each in self.families
+        ]
 
 
 Turn = Callable[[], AbstractContextManager[Server]]
@@ -93,7 +99,9 @@ def run(
     command += ["--connections", str(connections)]
     command += ["--rate", str(rate)] if rate else []
     command += ["--size", str(size)] if size else []
-    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, timeout=seconds + 60, check=True)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=seconds + 60, check=False)
+    if done.returncode:
+        raise NotAnsweredError(done.stderr.decode(errors="replace").strip().rpartition("\n")[2])
     return Load(**json.loads(done.stdout))
 
 
@@ -144,6 +152,10 @@ class Rounds:
 
     contenders: Mapping[str, Turn]
     measures: Sequence[Measure]
+    optional: frozenset[str] = frozenset()
+    """Contenders that may fail, and are left out from then on."""
+    failed: dict[str, str] = field(default_factory=dict)
+    """Those that did, with the reason."""
     warmed: set[str] = field(default_factory=set)
 
     def run(self, plan: Plan, words: str) -> None:
@@ -152,7 +164,17 @@ class Rounds:
             for measure in self.measures:
                 for name in [*self.contenders][:: 1 if number % 2 == 0 else -1]:
                     if measure.only is None or name in measure.only:
-                        self._one(name, measure, plan.seconds * measure.share)
+                        self._try(name, measure, plan.seconds * measure.share)
+
+    def _try(self, name: str, measure: Measure, seconds: float) -> None:
+        if name in self.failed:
+            return
+        try:
+            self._one(name, measure, seconds)
+        except NotAnsweredError as error:
+            if name not in self.optional:
+                raise
+            self.failed[name] = str(error)
 
     def _one(self, name: str, measure: Measure, seconds: float) -> None:
         with self.contenders[name]() as server:
@@ -190,8 +212,17 @@ def spent_s(*processes: psutil.Process) -> float:
 
 
 def _spent_s(process: psutil.Process) -> float:
-    tasks = Path(f"/proc/{process.pid}/task")
-    if tasks.is_dir():
-        return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks.iterdir()) / 1e9
-    times = process.cpu_times()
+    try:
+        tasks = Path(f"/proc/{process.pid}/task")
+        if tasks.is_dir():
+            return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks.iterdir()) / 1e9
+        times = process.cpu_times()
+    except (OSError, psutil.NoSuchProcess):  # It ended meanwhile.
+        return 0.0
     return float(times.user + times.system)
+
+
+def _ended_children_s(process: psutil.Process) -> float:
+    """Of children that it waited for; to 10 ms."""
+    times = process.cpu_times()
+    return float(getattr(times, "children_user", 0.0) + getattr(times, "children_system", 0.0))

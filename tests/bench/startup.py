@@ -11,7 +11,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -19,6 +18,7 @@ import psutil
 
 from relay.docs.figures import Comparison
 from tests.bench import backlog
+from tests.bench.commands import Took, ended
 from tests.bench.generator import progress, spent_s
 from tests.bench.result import Plan, Samples
 from tests.bench.terminals import quiet, until
@@ -54,13 +54,6 @@ ENDING: Mapping[str, Sequence[str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Took:
-    wall_s: float
-    cpu_s: float
-    """Of the process and its children."""
-
-
 def measure(folder: Path, plan: Plan) -> Iterator[Comparison]:
     """Each command once in each round."""
     folder.mkdir(parents=True)
@@ -88,11 +81,9 @@ def to_the_end(engine: Running, words: Sequence[str]) -> Took:
     """Run a command to its end, whatever it finds."""
     begun = time.perf_counter()
     process = command(engine, words)
-    _, status, used = os.wait4(process.pid, 0)
-    wall_s = time.perf_counter() - begun
-    process.returncode = os.waitstatus_to_exitcode(status)
+    took = ended(process, begun)
     assert process.returncode in (0, 3), words
-    return Took(wall_s, used.ru_utime + used.ru_stime)
+    return took
 
 
 def command(engine: Running, words: Sequence[str], out: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:

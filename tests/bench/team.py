@@ -14,6 +14,7 @@ import psutil
 
 from relay.docs.figures import Comparison
 from tests.bench.base import running_base
+from tests.bench.commands import peak_mib
 from tests.bench.contenders import BASE, server_of
 from tests.bench.generator import Measure, Rounds, Server, always, progress, recorded
 from tests.bench.result import Plan, Samples
@@ -126,12 +127,3 @@ def _catch_up(folder: Path, server: Postgres, name: str, samples: Samples) -> No
         peak = peak_mib(follower.pid)
     samples.add("captures that a new follower takes", "per second", "figure", newest / seconds)
     samples.add("most memory of its engine", "MiB", "figure", peak)
-
-
-def peak_mib(pid: int) -> float:
-    """The most memory that a process has had."""
-    status = Path(f"/proc/{pid}/status")
-    if not status.exists():
-        return float("nan")
-    (line,) = (each for each in status.read_text().splitlines() if each.startswith("VmHWM"))
-    return int(line.split()[1]) / 1024
