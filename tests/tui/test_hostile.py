@@ -106,7 +106,7 @@ CLEANED = safe._cleaned
 
 
 def hostile_in(shown: str) -> set[str]:
-    return {character for character in shown if CLEANED(character, keep=frozenset()) != character}
+    return {character for character in set(shown) if CLEANED(character, keep=frozenset()) != character}
 
 
 def hostile_captures() -> list[Capture]:
