@@ -77,7 +77,7 @@ class Result(msgspec.Struct, frozen=True):
     made_at: str
     """UTC, ISO 8601."""
     commit: str
-    """`git describe --always --dirty`; empty outside a clone."""
+    """As Git describes it, with `-dirty` for a changed tree; empty outside a clone."""
     arguments: tuple[str, ...]
     machine: Machine
     comparisons: tuple[Comparison, ...]
