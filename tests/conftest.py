@@ -75,7 +75,7 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Spare the collector what lives for the whole run: to look through it was a third of a screen's tests."""
+    """Spare the collector what lives for the whole run: that was a third of the time of a screen's tests."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(7_000, 10, 10)
