@@ -62,7 +62,7 @@ def test_relay_loads_no_terminal_library() -> None:
 
 def test_the_screen_starts_without_what_opens_later() -> None:
     """The first screen needs no Markdown, no web server and no rehearsal: they load when asked for."""
-    loaded = loaded_by("import tui.app")
+    loaded = loaded_by("import relay.cli.tui, tui.app")
     assert not loaded & {"markdown_it", "aiohttp", "urllib.request", "relay.rehearsal.conductor"}
 
 

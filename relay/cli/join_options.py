@@ -9,7 +9,6 @@ from click.core import ParameterSource
 
 from relay.cli.context import run_async
 from relay.config import SETTINGS, Settings, plain_values
-from relay.control import client
 from relay.control.messages import CompareRequest
 from relay.errors import UsageError
 
@@ -27,6 +26,8 @@ def check_same(settings: Settings) -> None:
     given = _given()
     if not given:
         return
+    from relay.control import client  # loads aiohttp, a tenth of a second before the first frame
+
     asked = plain_values(settings, given.values())
     found = run_async(client.request(settings.db, CompareRequest(asked)))
     differ = found.differ
