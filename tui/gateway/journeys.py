@@ -6,8 +6,7 @@ from pathlib import Path
 from threading import Lock
 
 from relay.errors import NotFound
-from relay.lean.ids import LeanId
-from relay.store.read.journeys import SearchProgress, journey_of, ranked, stopped
+from relay.store.read.journeys import Ranking, SearchProgress, journey_of, ranked, stopped
 from relay.store.read.reader import Reader
 from tui.presenters.journey import CaptureJourney
 
@@ -23,8 +22,8 @@ class Journeys:
         """Progress of the search; None while there is none."""
         self.stops = 0
         """How often `stop` was called."""
-        self._ranked: tuple[int, tuple[LeanId, ...]] = (0, ())
-        """The capture followed last, and its ids."""
+        self._ranked: tuple[int, Ranking] = (0, Ranking(()))
+        """The capture followed last, and the ranking of its ids."""
 
     def follow(self, number: int, place: int | None, stops: int | None = None) -> CaptureJourney:
         """The journey of one of a capture's ids.
@@ -48,12 +47,13 @@ class Journeys:
                     raise NotFound(f"capture {number} no longer exists")
                 if place is None or self._ranked[0] != number:
                     self._ranked = number, ranked(reader, capture, self._on_progress)
-                ids = self._ranked[1]
+                ranking = self._ranked[1]
+                ids = ranking.ids
                 if not ids:
                     raise NotFound(f"capture {number} has no Lean id to follow")
                 at = (place or 0) % len(ids)
                 journey, left_out = journey_of(
-                    reader, ids[at].value, begin_with=number, report=self._on_progress
+                    reader, ids[at].value, begin_with=number, ranking=ranking, report=self._on_progress
                 )
             finally:
                 self._reader = self.looking = None

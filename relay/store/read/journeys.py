@@ -54,8 +54,27 @@ class SearchProgress:
 Report = Callable[[SearchProgress], None]
 
 
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """The ids of a capture, and what the search that ranked them found."""
+
+    ids: tuple[LeanId, ...]
+    """Those that most captures name first; ids of several customers last."""
+    searched: frozenset[str] = frozenset()
+    """Ids that were searched for in every capture; none if the search stopped early."""
+    upto: int = 0
+    """The newest capture searched."""
+    found: tuple[int, ...] = ()
+    """The captures that may contain one of `searched`."""
+
+
 def journey_of(
-    reader: Reader, id: str, *, begin_with: int | None = None, report: Report = lambda looking: None
+    reader: Reader,
+    id: str,
+    *,
+    begin_with: int | None = None,
+    ranking: Ranking | None = None,
+    report: Report = lambda looking: None,
 ) -> tuple[Journey, int]:
     """The journey of an id, and the number of its captures beyond MOST_STEPS.
 
@@ -63,6 +82,7 @@ def journey_of(
 
     Args:
         begin_with: a capture that contains it, if known: its other ids are followed in the first pass.
+        ranking: of that capture, if known: the first pass only searches newer captures.
         report: called with the progress at least ten times a second.
 
     Raises:
@@ -72,7 +92,7 @@ def journey_of(
     first = [] if begin_with is None else [begin_with]
     if not first and (first := reader.by_event(id)[:1]):
         id = _about(reader, first[0]) or id
-    related, numbers = _followed(reader, id, first, report)
+    related, numbers = _followed(reader, id, first, ranking or Ranking(()), report)
     if not numbers:
         raise NotFound(f"no event has the id {id}; `lean-relay list {id}` looks for it as a text")
     builder = Builder(related)
@@ -87,8 +107,8 @@ def seeds(capture: Capture) -> tuple[LeanId, ...]:
     return tuple(sorted(ids, key=lambda each: (each.of is Of.CUSTOMER, each.path != "payload.id")))
 
 
-def ranked(reader: Reader, capture: Capture, report: Report = lambda looking: None) -> tuple[LeanId, ...]:
-    """A capture's ids, those that most captures name first; ids of several customers last.
+def ranked(reader: Reader, capture: Capture, report: Report = lambda looking: None) -> Ranking:
+    """Rank a capture's ids by the number of captures that name them.
 
     Counts back from the newest capture, and stops when one id has ENOUGH_NAMED.
 
@@ -101,24 +121,33 @@ def ranked(reader: Reader, capture: Capture, report: Report = lambda looking: No
     ids = seeds(capture)
     named = {each.value: 0 for each in ids if each.of not in SHARED}
     interruptions = reader.interruptions
+    candidates: list[int] = []
+    searched: frozenset[str] = frozenset()
+    newest = 0
     try:
         if len(named) > 1:
             oldest, newest = reader.oldest_id(), reader.newest_id()
-            for passed_to, found in naming(reader, named.keys(), newest_first=True):
+            for passed_to, found in naming(reader, named.keys(), newest_first=True, before=newest + 1):
+                candidates += found
                 for _, body, _ in bodies(reader, found[:ENOUGH_NAMED]):
                     for value in {each.value for each in ids_of(value_of(body))} & named.keys():
                         named[value] += 1
                 if max(named.values()) >= ENOUGH_NAMED or reader.interruptions != interruptions:
                     break
                 report(SearchProgress(len(named), newest - passed_to + 1, newest - oldest + 1))
+            else:
+                searched = frozenset(named)
     except sqlite3.OperationalError as error:
         raise stopped() from error
     if reader.interruptions != interruptions:
         raise stopped()
-    return tuple(sorted(ids, key=lambda each: -named.get(each.value, -1)))
+    in_order = tuple(sorted(ids, key=lambda each: -named.get(each.value, -1)))
+    return Ranking(in_order, searched, newest, tuple(candidates)) if searched else Ranking(in_order)
 
 
-def _followed(reader: Reader, id: str, first: Sequence[int], report: Report) -> tuple[RelatedIds, list[int]]:
+def _followed(
+    reader: Reader, id: str, first: Sequence[int], ranking: Ranking, report: Report
+) -> tuple[RelatedIds, list[int]]:
     """The ids that belong to one, and the captures of all of them, oldest first."""
     interruptions = reader.interruptions
     related = RelatedIds(id)
@@ -141,10 +170,11 @@ def _followed(reader: Reader, id: str, first: Sequence[int], report: Report) -> 
     try:
         new = {id} | take(first)
         for _ in range(ROUNDS):
-            found: list[int] = []
+            is_ranked = new <= ranking.searched
+            found = [number for number in ranking.found if number not in numbers] if is_ranked else []
             oldest = reader.oldest_id()
             count = reader.newest_id() - oldest + 1
-            for upto, some in naming(reader, new):
+            for upto, some in naming(reader, new, after=ranking.upto if is_ranked else 0):
                 found += (number for number in some if number not in numbers)
                 report(SearchProgress(len(new), upto - oldest + 1, count))
             if reader.interruptions != interruptions:

@@ -16,7 +16,7 @@ from relay.analysis.journey import value_of
 from relay.errors import NotFound, RelayError
 from relay.lean.ids import Of, ids_of
 from relay.store.read.id_scan import FEW, naming
-from relay.store.read.journeys import SearchProgress, journey_of
+from relay.store.read.journeys import SearchProgress, journey_of, ranked
 from relay.store.read.reader import Reader
 from tests.relay.analysis.test_journey import captured, id_in, story
 from tests.support.factories import a_capture, insert_all, new_log
@@ -107,6 +107,27 @@ def test_one_that_begins_with_a_capture_is_the_same_and_takes_fewer_passes(reade
     begun: list[SearchProgress] = []
     assert journey_of(reader, PAYMENT, begin_with=3, report=begun.append)[0] == journey
     assert [looking.words for looking in begun] == ["Looked through 107 of 107 captures for 2 ids"]
+
+
+def test_a_ranking_spares_the_first_pass(
+    log: sqlite3.Connection, reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The search that ranked the ids has found their captures; only newer ones are searched."""
+    (capture,) = reader.captures([3])
+    ranking = ranked(reader, capture)
+    assert {PAYMENT, INTENT} <= ranking.searched
+    told: list[SearchProgress] = []
+    journey, _ = journey_of(reader, PAYMENT, begin_with=3, ranking=ranking, report=told.append)
+    assert journey == journey_of(reader, PAYMENT)[0]
+    assert told == []
+    insert_all(log, [captured(200, CAPTURES[3].body)])
+    journey, _ = journey_of(reader, PAYMENT, begin_with=3, ranking=ranking, report=told.append)
+    assert [step.capture_id for step in journey.steps] == [2, 3, 4, 5, 200]
+    assert [looking.ids for looking in told] == [2]
+    monkeypatch.setattr("relay.store.read.journeys.ENOUGH_NAMED", 1)
+    stopped_early = ranked(reader, capture)
+    assert (stopped_early.searched, stopped_early.found) == (frozenset(), ())
+    assert journey_of(reader, PAYMENT, begin_with=3, ranking=stopped_early)[0] == journey
 
 
 def test_an_event_id_leads_to_its_journey_in_one_pass(reader: Reader) -> None:
