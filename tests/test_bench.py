@@ -112,7 +112,7 @@ def test_the_end_names_machine_date_and_commit() -> None:
 
 @pytest.mark.parametrize(
     ("value", "words"),
-    [(14_203.4, "14,203"), (97.44, "97.4"), (0.984, "0.98"), (3.0, "3.00"), (0.0, "0.00")],
+    [(14_203.4, "14,203"), (97.44, "97.4"), (0.984, "0.98"), (3.0, "3.00"), (0.0044, "0.004"), (0.0, "0")],
 )
 def test_numbers(value: float, words: str) -> None:
     """Three digits, or all before the point."""

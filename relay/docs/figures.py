@@ -98,8 +98,9 @@ def published() -> Result:
 
 
 def format_number(value: float) -> str:
-    """Three digits or all before the point: `14,203`, `97.4`, `0.98`."""
-    return f"{value:,.{0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2}f}"
+    """Three digits or all before the point: `14,203`, `97.4`, `0.98`, `0.004`."""
+    places = next((places for least, places in ((100, 0), (10, 1), (0.1, 2)) if value >= least), 3)
+    return f"{value:,.{places}f}" if value else "0"
 
 
 def format_spread(spread: Spread) -> str:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -41,9 +41,7 @@ class Server:
     def spent_s(self) -> list[float]:
         """Processor seconds so far, of each process and family."""
         alone = [spent_s(process) for process in self.processes]
-        return alone + [
-            spent_s(each, *each.children(recursive=True)) + _ended_children_s(each) for each in self.families
-        ]
+        return alone + [_family_s(each) for each in self.families]
 
 
 Turn = Callable[[], AbstractContextManager[Server]]
@@ -212,17 +210,19 @@ def spent_s(*processes: psutil.Process) -> float:
 
 
 def _spent_s(process: psutil.Process) -> float:
-    try:
-        tasks = Path(f"/proc/{process.pid}/task")
-        if tasks.is_dir():
-            return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks.iterdir()) / 1e9
-        times = process.cpu_times()
-    except (OSError, psutil.NoSuchProcess):  # It ended meanwhile.
-        return 0.0
+    tasks = Path(f"/proc/{process.pid}/task")
+    if tasks.is_dir():
+        return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks.iterdir()) / 1e9
+    times = process.cpu_times()
     return float(times.user + times.system)
 
 
-def _ended_children_s(process: psutil.Process) -> float:
-    """Of children that it waited for; to 10 ms."""
-    times = process.cpu_times()
-    return float(getattr(times, "children_user", 0.0) + getattr(times, "children_system", 0.0))
+def _family_s(process: psutil.Process) -> float:
+    """Of a process and its children, with threads and children that ended; to 10 ms each."""
+    found = 0.0
+    for each in (process, *process.children(recursive=True)):
+        with suppress(psutil.NoSuchProcess):
+            times = each.cpu_times()
+            ended = getattr(times, "children_user", 0.0) + getattr(times, "children_system", 0.0)
+            found += times.user + times.system + ended
+    return found
