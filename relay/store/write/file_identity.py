@@ -197,6 +197,18 @@ class FileIdentity:
         same = (before.salts, before.frames) == (now.salts, now.frames)
         return same and held.main == known.main and (held.wal == known.wal or now.is_copied)
 
+    def is_index_replaced(self) -> bool:
+        """Whether another program has made a new -shm for our -wal, which is at its path."""
+        try:
+            wal, shm = map(os.lstat, self._names[1:])
+        except OSError:
+            return False
+        ours = self._files
+        return (wal.st_ino, wal.st_dev) == (ours[1], ours[4]) and (shm.st_ino, shm.st_dev) != (
+            ours[2],
+            ours[5],
+        )
+
     def is_at_its_path(self) -> bool:
         """Whether the main database file is at its path."""
         try:

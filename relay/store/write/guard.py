@@ -95,11 +95,17 @@ class Guard:
     def save(self) -> bool:
         """Copy the WAL into the database, if a file was renamed or deleted but none was overwritten.
 
+        Nothing is copied if only the -shm is gone and another program has made a new one.
+
         Returns:
             Whether the database can be opened again: it is complete and at its path.
         """
         if not self._file_identity.can_copy():
             return False
+        if self._file_identity.is_index_replaced():
+            # The next process goes by the new -shm, which knows every commit that was reported, and a
+            # truncated -wal would end before the frames that it names.
+            return self._file_identity.is_at_its_path()
         # TRUNCATE, because the next program to open it may find no -wal and must not append to this one.
         result = without_waiting(self._connection, "PRAGMA wal_checkpoint(TRUNCATE)")
         self._file_identity.changed()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -18,6 +20,7 @@ from relay.store.errors import StoreUnavailable
 from relay.store.write import files
 from relay.store.write.recorder import ROWS_AT_ONCE, MustReopen, Recorder, WriteTimeouts
 from tests.relay.store.write.test_client import a_row
+from tests.support.program import ROOT, Process
 from tests.support.receiving import executed, rows
 
 
@@ -147,6 +150,43 @@ def test_what_is_stored_outlives_a_side_file(tmp_path: Path, name: str) -> None:
         recorder.rest()
     shutil.copyfile(path, copy)  # Without the side files.
     assert (1,) in rows(copy, "SELECT id FROM captures")
+    assert not recorder.close()
+
+
+def test_another_program_makes_a_new_shm(tmp_path: Path) -> None:
+    """A reader opens the database after its -shm was removed: the next process can write all the same."""
+    heard, path = Heard(), tmp_path / "relay.db"
+    files.create_private(path)
+    recorder = Recorder(files.open_writer(path, ours=False), path, heard)
+    for _ in range(5):
+        recorder.store([(a_row(), ())], monotonic())
+    path.with_name("relay.db-shm").unlink()
+    reads = (
+        "import sqlite3, sys\n"
+        "log = sqlite3.connect(f'file:{sys.argv[1]}?mode=ro', uri=True)\n"
+        "print(log.execute('SELECT count(*) FROM captures').fetchone(), flush=True)\n"
+        "input()\n"
+    )
+    opens = (
+        "import pathlib, sys\n"
+        "from relay.store.write import files\n"
+        "log = files.open_writer(pathlib.Path(sys.argv[1]), ours=True)\n"
+        "print(log.execute('SELECT count(*) FROM captures').fetchone())\n"
+    )
+    # Processes of their own, as in this one SQLite would share the removed -shm.
+    command = [sys.executable, "-c", reads, str(path)]
+    with Process(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as reader:
+        assert reader.stdout is not None
+        assert reader.stdout.readline() == "(5,)\n"
+        with pytest.raises(MustReopen):
+            recorder.store([(a_row(), ())], monotonic())
+            recorder.rest()
+        assert heard.all[-1] == ("health", "store-gone")
+        following = subprocess.run(
+            [sys.executable, "-c", opens, str(path)], cwd=ROOT, capture_output=True, text=True, check=False
+        )
+        assert following.stdout == "(5,)\n", following.stderr
+        reader.communicate("\n")
     assert not recorder.close()
 
 
