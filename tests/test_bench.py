@@ -6,6 +6,8 @@ Nothing is timed here.
 from __future__ import annotations
 
 from array import array
+from collections.abc import Iterator
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -15,7 +17,7 @@ from relay.docs.figures import Comparison, Result, Spread
 from relay.docs.pages import page
 from tests.bench import __main__ as program
 from tests.bench import load, table, wrk
-from tests.bench.result import Samples, result
+from tests.bench.result import Plan, Samples, result
 from tests.support.lean_requests import a_body, many_requests, signed
 
 
@@ -124,6 +126,53 @@ def test_each_switch_is_a_bench() -> None:
     assert {*program.USUAL, *program.MANUAL} <= {*program.BENCHES}
     given = program.parser().parse_args([f"--{name}" for name in program.BENCHES])
     assert all(getattr(given, name) for name in program.BENCHES)
+
+
+@pytest.fixture
+def benches(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Two benches that take no time, of which one fails; the folder for their files and the manual's."""
+
+    def works(folder: Path, plan: Plan) -> Iterator[Comparison]:
+        folder.mkdir(parents=True)
+        yield a_comparison()
+
+    def fails(folder: Path, plan: Plan) -> Iterator[Comparison]:
+        yield a_comparison()
+        raise AssertionError("no server")
+
+    named = {**program.BENCHES, "receive": program.Bench(works, ""), "drain": program.Bench(fails, "")}
+    monkeypatch.setattr(program, "BENCHES", named)
+    monkeypatch.setattr(program, "PUBLISHED", tmp_path / "published.json")
+    return tmp_path
+
+
+def test_json_on_stdout_is_alone_there(benches: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    """`--json -` prints the result and no table; nothing is left in the folder."""
+    assert program.main(["--receive", "--json", "-", "--folder", str(benches / "work")]) == 0
+    run = msgspec.json.decode(capfdbinary.readouterr().out, type=Result)
+    assert run.comparisons == (a_comparison(),)
+    assert run.arguments[0] == "--receive"
+    assert [*(benches / "work").iterdir()] == []
+
+
+def test_json_in_a_file_is_beside_the_tables(benches: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`--json FILE` writes the same, and the tables are printed."""
+    file = benches / "run.json"
+    assert program.main(["--receive", "--json", str(file), "--folder", str(benches)]) == 0
+    assert msgspec.json.decode(file.read_bytes(), type=Result).comparisons == (a_comparison(),)
+    assert "Stored and answered (2 rounds)" in capsys.readouterr().out
+
+
+def test_a_bench_that_fails_loses_no_other(benches: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What was measured is kept, but the manual's file stays as it is."""
+    arguments = ["--manual", "--drain", "--receive", "--folder", str(benches)]
+    assert program.main(arguments) == 1
+    assert not (benches / "published.json").exists()
+    kept = msgspec.json.decode((benches / figures.FILE).read_bytes(), type=Result)
+    assert len(kept.comparisons) == 2
+    assert "failed: drain" in capsys.readouterr().err
+    assert program.main(["--manual", "--receive", "--folder", str(benches)]) == 0
+    assert (benches / "published.json").exists()
 
 
 @pytest.mark.parametrize("size", [None, 512, 100 * 1024])

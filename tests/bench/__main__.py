@@ -11,6 +11,7 @@ import os
 import shutil
 import sys
 import tempfile
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -93,7 +94,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--manual",
         action="store_true",
-        help=f"all that the manual quotes, written to {PUBLISHED.relative_to(ROOT)}",
+        help=f"all that the manual quotes, written to relay/docs/{figures.FILE}; some twenty minutes",
     )
     made.add_argument(
         "--fast-path-off", action="store_true", help="one contender more: every request takes the long way"
@@ -101,7 +102,8 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
-def main(arguments: list[str]) -> None:
+def main(arguments: list[str]) -> int:
+    """Run what is asked for; 1 where a bench failed, after the others."""
     given = parser().parse_args(arguments)
     names = [name for name in BENCHES if getattr(given, name)] or [*(MANUAL if given.manual else USUAL)]
     plan = Plan(given.rounds or (10 if given.manual else 8), given.seconds)
@@ -109,29 +111,38 @@ def main(arguments: list[str]) -> None:
     scratch = Path(tempfile.mkdtemp(prefix="bench-", dir=given.folder)).absolute()
     load_before = os.getloadavg()
     found: list[Comparison] = []
-    try:
-        for name in names:
-            measure = BENCHES[name].measure
-            if name == "receive" and given.fast_path_off:
-                measure = partial(receive.states, fast_path_off=True)
+    failed: list[str] = []
+    for name in names:
+        measure = BENCHES[name].measure
+        if name == "receive" and given.fast_path_off:
+            measure = partial(receive.states, fast_path_off=True)
+        try:
             for comparison in measure(scratch / name, plan):
                 found.append(comparison)
                 if given.json != "-":
-                    print("\n".join(table.table(comparison)), flush=True)
-                    print()
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+                    print("\n".join([*table.table(comparison), ""]), flush=True)
+        except Exception:  # The others took minutes as well, and may be whole.
+            traceback.print_exc()
+            failed.append(name)
+        finally:
+            shutil.rmtree(scratch / name, ignore_errors=True)
+    shutil.rmtree(scratch, ignore_errors=True)
     done = result(found, arguments, load_before)
     written = msgspec.json.format(msgspec.json.encode(done), indent=1) + b"\n"
     if given.json == "-":
         sys.stdout.buffer.write(written)
     else:
         print("\n".join(table.closing(done)))
-    if given.manual:
-        PUBLISHED.write_bytes(written)
     if given.json not in (None, "-"):
         Path(given.json).write_bytes(written)
+    if given.manual:
+        file = given.folder / figures.FILE if failed else PUBLISHED
+        file.write_bytes(written)
+        print(f"written: {file}", file=sys.stderr)
+    if failed:
+        print(f"failed: {', '.join(failed)}", file=sys.stderr)
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(main(sys.argv[1:]))
