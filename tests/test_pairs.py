@@ -23,6 +23,7 @@ THROUGH: dict[str, str] = {
     "relay/store/read/test_journeys.py": "relay.store.read: attempts related",
     "relay/store/write/test_recorder.py": "relay.store: opening rows tables",
     "relay/store/write/test_client.py": "relay.store.write: channel process replays shapes",
+    "relay/store/write/test_deliveries.py": "relay.store.write: attempts",
     "relay/store/write/test_followed.py": "relay.store.write: insertion",
     "relay/store/write/test_guard.py": "relay.store.write: file_identity wal_index",
     "relay/engine/test_engine.py": (

@@ -19,8 +19,8 @@ import msgspec
 from relay.archive.ndjson import AttemptLine, CaptureLine
 from relay.lean import signature
 from relay.lean.envelope import read_event
-from relay.models import MOST_NOTE_BYTES, Headers, Signature, iso, to_micros
-from relay.models.imports import ImportedAttempt, ImportedCapture, ImportedDelivery, source_start
+from relay.models import MOST_NOTE_BYTES, AttemptRecord, Headers, Signature, iso, to_micros
+from relay.models.imports import ImportedCapture, ImportedDelivery, source_start
 
 MOST_BODY_BYTES = 32 * 1024 * 1024
 MOST_BYTES = 40 * 1024 * 1024
@@ -249,7 +249,7 @@ def _cut(text: str | None) -> str | None:
 
 
 def _deliveries(line: CaptureLine, attempts: Sequence[AttemptLine]) -> tuple[ImportedDelivery, ...]:
-    made: dict[int, list[ImportedAttempt]] = {}
+    made: dict[int, list[AttemptRecord]] = {}
     for attempt in attempts:
         made.setdefault(attempt.delivery_id, []).append(_attempt(attempt))
     return tuple(
@@ -265,10 +265,10 @@ def _deliveries(line: CaptureLine, attempts: Sequence[AttemptLine]) -> tuple[Imp
     )
 
 
-def _attempt(line: AttemptLine) -> ImportedAttempt:
+def _attempt(line: AttemptLine) -> AttemptRecord:
     for headers in (line.sent_headers or (), line.headers or ()):
         check_latin1(line.sent_method or "", line.sent_target or "", "", headers)
-    return ImportedAttempt(
+    return AttemptRecord(
         number=line.number,
         started_at=to_micros(_aware(line.started_at)),
         elapsed_us=round(line.elapsed_ms * 1000),

@@ -260,10 +260,10 @@ class ReplayRun:
             delivery_id=job.delivery_id,
             ended=replace(
                 attempt_record(number, request, result),
+                sent_method=None if sent.method == stored.method else sent.method,
+                sent_target=None if sent.target == stored.target else sent.target,
                 sent_body=None if sent.body == stored.body else sent.body,
             ),
-            sent_method=None if sent.method == stored.method else sent.method,
-            sent_target=None if sent.target == stored.target else sent.target,
             due_at=None if due is None else to_micros(due),
             pin=plan.pin,
         )

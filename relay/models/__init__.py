@@ -17,7 +17,14 @@ from relay.models.captures import (
     Event,
     Source,
 )
-from relay.models.deliveries import NOT_COMPARED, Attempt, AttemptEvent, Baseline, Delivery
+from relay.models.deliveries import (
+    NOT_COMPARED,
+    Attempt,
+    AttemptEvent,
+    AttemptRecord,
+    Baseline,
+    Delivery,
+)
 from relay.models.json_forms import Headers, body_as_json
 from relay.models.refusals import Refusal, RefusalEntry, RefusalTotals
 from relay.models.states import COPIES, Comparison, Origin, Shape, Signature
@@ -33,6 +40,7 @@ __all__ = [
     "Answer",
     "Attempt",
     "AttemptEvent",
+    "AttemptRecord",
     "Baseline",
     "Capture",
     "CaptureRow",

@@ -7,29 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
-from relay.models.json_forms import Headers
-
-
-class ImportedAttempt(msgspec.Struct, frozen=True, kw_only=True):
-    """An attempt that was made elsewhere; the columns of `attempts`."""
-
-    number: int
-    started_at: int
-    """Microseconds UTC."""
-    elapsed_us: int
-    outcome: str
-    status: int | None = None
-    verdict: str | None = None
-    verdict_reason: str | None = None
-    error: str | None = None
-    address: str | None = None
-    sent_method: str | None = None
-    sent_target: str | None = None
-    sent_headers: Headers | None = None
-    sent_body: bytes | None = None
-    headers: Headers | None = None
-    body: bytes | None = None
-    body_size: int | None = None
+from relay.models.deliveries import AttemptRecord
 
 
 class ImportedDelivery(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,7 +16,7 @@ class ImportedDelivery(msgspec.Struct, frozen=True, kw_only=True):
     target: str
     kind: str
     reason: str | None = None
-    attempts: tuple[ImportedAttempt, ...] = ()
+    attempts: tuple[AttemptRecord, ...] = ()
 
 
 class ImportedCapture(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,29 +14,10 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from relay.models import Capture, Headers
+from relay.models import AttemptRecord, Capture
 from relay.store import rows
+from relay.store.write.attempts import attempt_values, insert_attempts, reason_of
 from relay.store.write.protocol import Send
-
-_encode = msgspec.json.Encoder().encode
-
-_ATTEMPT_COLUMNS = (
-    "delivery_id",
-    "number",
-    "started_at",
-    "elapsed_us",
-    "outcome",
-    "status",
-    "verdict",
-    "verdict_reason",
-    "error",
-    "sent_headers",
-    "sent_body",
-    "headers",
-    "body",
-    "body_size",
-    "address",
-)
 
 _DUE = """
 SELECT id FROM deliveries WHERE target = ? AND state = 'queued' AND state <> 'ended' AND kind = 'live'
@@ -85,26 +66,6 @@ class DueDelivery:
     """Number of the next attempt, 1 for the first."""
     first_at: int | None
     """Start of its first attempt, microseconds UTC; None before that."""
-
-
-class AttemptRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """A record of an attempt; the columns of `attempts`."""
-
-    number: int
-    started_at: int
-    """Microseconds UTC."""
-    elapsed_us: int
-    outcome: str
-    status: int | None = None
-    verdict: str | None = None
-    verdict_reason: str | None = None
-    error: str | None = None
-    sent_headers: Headers | None = None
-    sent_body: bytes | None = None
-    headers: Headers | None = None
-    body: bytes | None = None
-    body_size: int | None = None
-    address: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,38 +180,6 @@ def record(
             (state, reason_of(ended), due_at, delivery_id),
         )
     return None if look is None else due(connection, look)
-
-
-def insert_attempts(count: int) -> str:
-    """Statement that inserts this many attempts, for concatenated `attempt_values`."""
-    row = f"({', '.join('?' * len(_ATTEMPT_COLUMNS))})"
-    return f"INSERT INTO attempts ({', '.join(_ATTEMPT_COLUMNS)}) VALUES {', '.join([row] * count)}"
-
-
-def attempt_values(delivery_id: int, ended: AttemptRecord) -> tuple[Any, ...]:
-    """An attempt as the columns of its row."""
-    return (
-        delivery_id,
-        ended.number,
-        ended.started_at,
-        ended.elapsed_us,
-        ended.outcome,
-        ended.status,
-        ended.verdict,
-        ended.verdict_reason,
-        ended.error,
-        _headers(ended.sent_headers),
-        ended.sent_body,
-        _headers(ended.headers),
-        ended.body,
-        ended.body_size,
-        ended.address,
-    )
-
-
-def reason_of(ended: AttemptRecord) -> str | None:
-    """The reason of a delivery after this attempt."""
-    return None if ended.verdict == "delivered" else ended.verdict_reason
 
 
 def recover(connection: sqlite3.Connection) -> int:
@@ -394,7 +323,3 @@ def next_due(connection: sqlite3.Connection, look: Look) -> int | None:
         (latest, look.target, latest, at_once),
     )
     return latest
-
-
-def _headers(headers: Headers | None) -> str | None:
-    return None if headers is None else _encode(headers).decode()

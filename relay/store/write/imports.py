@@ -10,43 +10,17 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import msgspec
-
 from relay.errors import RelayError
-from relay.models import Headers, Origin
+from relay.models import Origin
 from relay.models.imports import (
     BundleSecret,
-    ImportedAttempt,
     ImportedCapture,
     ImportedDelivery,
 )
 from relay.store.columns import COLUMNS, Row, event_key
 from relay.store.sources import backfill_mark, stored_as
+from relay.store.write.attempts import attempt_values, insert_attempts
 from relay.store.write.insertion import Insertion
-
-_encode = msgspec.json.Encoder().encode
-
-_ATTEMPT = (
-    "delivery_id",
-    "number",
-    "started_at",
-    "elapsed_us",
-    "outcome",
-    "status",
-    "verdict",
-    "verdict_reason",
-    "error",
-    "sent_headers",
-    "sent_body",
-    "headers",
-    "body",
-    "body_size",
-    "address",
-    "sent_method",
-    "sent_target",
-)
-_INSERT_ATTEMPT = f"INSERT INTO attempts ({', '.join(_ATTEMPT)}) VALUES ({', '.join('?' * len(_ATTEMPT))})"
-
 
 _SAME = tuple(name for name in COLUMNS if name in ImportedCapture.__struct_fields__)
 """Columns that an import has from its file."""
@@ -144,18 +118,8 @@ def _insert_delivery(
         " VALUES (?, ?, ?, 'ended', ?, ?, ?)",
         (capture_id, delivery.target, delivery.kind, delivery.reason, created_at, created_at),
     ).lastrowid
-    connection.executemany(_INSERT_ATTEMPT, ((number, *_values(each)) for each in delivery.attempts))
-
-
-def _values(attempt: ImportedAttempt) -> tuple[Any, ...]:
-    values = {name: getattr(attempt, name) for name in _ATTEMPT[1:]}
-    for name in ("sent_headers", "headers"):
-        values[name] = _headers(values[name])
-    return tuple(values.values())
-
-
-def _headers(headers: Headers | None) -> str | None:
-    return None if headers is None else _encode(headers).decode()
+    assert number is not None
+    connection.executemany(insert_attempts(1), (attempt_values(number, each) for each in delivery.attempts))
 
 
 def _keep_secret(connection: sqlite3.Connection, bundle: BundleSecret) -> None:

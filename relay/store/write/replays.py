@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from relay.store.write.deliveries import AttemptRecord, attempt_values, insert_attempts, reason_of
+from relay.models import AttemptRecord
+from relay.store.write.attempts import attempt_values, insert_attempts, reason_of
 
 T = TypeVar("T")
 
@@ -26,9 +27,6 @@ class ReplayAttempt(msgspec.Struct, frozen=True, kw_only=True):
 
     delivery_id: int
     ended: AttemptRecord
-    sent_method: str | None = None
-    sent_target: str | None = None
-    """None if it was not edited."""
     due_at: int | None = None
     """Time of the run's retry, microseconds UTC; None if the delivery ends with this attempt."""
     pin: bool = False
@@ -92,11 +90,6 @@ def _record(connection: sqlite3.Connection, tries: Sequence[ReplayAttempt]) -> r
     )
     recorded = range(last - len(tries) + 1, last + 1)
     for attempt_id, one in zip(recorded, tries, strict=True):
-        if one.sent_method is not None or one.sent_target is not None:
-            connection.execute(
-                "UPDATE attempts SET sent_method = ?, sent_target = ? WHERE id = ?",
-                (one.sent_method, one.sent_target, attempt_id),
-            )
         if one.pin and one.ended.status is not None:
             connection.execute(
                 "INSERT OR REPLACE INTO baselines (capture_id, target, attempt_id, pinned)"

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from relay.models import AttemptRecord
 from relay.store import schema
 from relay.store.write import deliveries
-from relay.store.write.deliveries import AttemptRecord, Backlog, DueDelivery, Look, due_delivery
+from relay.store.write.deliveries import Backlog, DueDelivery, Look, due_delivery
 from tests.relay.store.write.test_client import a_row, a_writer
 from tests.support.receiving import rows
 

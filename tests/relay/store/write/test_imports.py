@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from relay.errors import RelayError
+from relay.models import AttemptRecord
 from relay.models.imports import (
     BundleSecret,
-    ImportedAttempt,
     ImportedCapture,
     ImportedDelivery,
     source_start,
@@ -96,7 +96,7 @@ def test_what_fails_is_undone(tmp_path: Path) -> None:
 def test_deliveries_are_over(tmp_path: Path) -> None:
     """Nothing claims them; an attempt keeps its time."""
     path = tmp_path / "relay.db"
-    attempt = ImportedAttempt(
+    attempt = AttemptRecord(
         number=1, started_at=3, elapsed_us=4, outcome="answered", sent_headers=(("a", "b"),)
     )
     delivery = ImportedDelivery(target="http://a", kind="live", attempts=(attempt,))
