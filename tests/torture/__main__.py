@@ -12,7 +12,7 @@ import pytest
 from tests.torture.rows import ALSO
 
 AT_ONCE = 3
-"""Processes that run tests: half of the time a test waits for what it has started."""
+"""Processes that run tests: much of the time a test waits, for deadlines and for what it has started."""
 
 HERE = Path(__file__).parent
 

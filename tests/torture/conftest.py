@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 
 import pytest
 
@@ -70,6 +70,17 @@ class Printer:
         self._totals = Totals()
         self._seconds: dict[str, float] = {}
         self._outcomes: dict[str, str] = {}
+        self._left: set[str] = set()
+        """Tests that are not over."""
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Remember what there is to run, where one process does."""
+        self._left.update(item.nodeid for item in session.items)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, ids: Sequence[str]) -> None:
+        """The same where several processes run it."""
+        self._left.update(ids)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Sum up; print the part once its test is over."""
@@ -79,6 +90,7 @@ class Printer:
         if report.skipped and isinstance(report.longrepr, tuple):
             self._totals.not_run[name] = report.longrepr[2].removeprefix("Skipped: ")
             self._outcomes[report.nodeid] = "skipped"
+            self._left.discard(report.nodeid)
             return
         self._seconds[report.nodeid] = self._seconds.get(report.nodeid, 0.0) + report.duration
         if report.outcome == "failed":
@@ -86,6 +98,7 @@ class Printer:
         outcome = self._outcomes.get(report.nodeid, "passed")
         if report.when != "teardown" or outcome == "skipped":
             return
+        self._left.discard(report.nodeid)
         for plain in (value for key, value in report.user_properties if key == PART):
             assert isinstance(plain, dict)
             made = Part.of(plain)
@@ -98,6 +111,8 @@ class Printer:
 
     def pytest_terminal_summary(self) -> None:
         """The last lines."""
+        for test in sorted(self._left):
+            self._totals.not_run[test] = "the run ended before"
         self._print(self._totals.lines())
 
     def _print(self, lines: list[str]) -> None:

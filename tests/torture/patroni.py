@@ -237,7 +237,7 @@ def outages(folder: Path) -> tuple[Tally, list[Outage]]:
                 return lambda: None
 
             for what, do in (("killed", kill), ("stopped", stop), ("switched over", switch)):
-                wait_until(lambda: len(posters.acked) > 300, "webhooks")
+                wait_until(lambda: len(posters.acked) > 300, "webhooks", within_s=180)
                 found.append(_outage(team, posters, what, do))
             posters.stopping.set()
             assert node.stop() == 0, node.said

@@ -156,7 +156,7 @@ def failover(folder: Path, *, synchronous: bool) -> Tally:
             hosts = f"127.0.0.1:{primary.port},127.0.0.1:{standby.port}"
             url = f"postgresql://{name}_node@{hosts}/postgres"
             with a_node(folder / "node", url, name) as node, posting(node.port) as posters:
-                wait_until(lambda: len(posters.acked) > 300, "webhooks")
+                wait_until(lambda: len(posters.acked) > 300, "webhooks", within_s=60)
                 standby.freeze()
                 threading.Event().wait(1.0)  # For as long acks go on, or do not.
                 primary.kill()
