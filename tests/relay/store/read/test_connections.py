@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from threading import Event, Thread
+from threading import Barrier, Event, Thread, get_native_id
 
 import pytest
 
@@ -102,6 +104,25 @@ def test_an_interruption_ends_every_part(several: Connections) -> None:
     assert len(seen) <= 3
     several.close()
     several.interrupt()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have no priority of their own")
+def test_threads_that_help_go_behind_everything_else(several: Connections) -> None:
+    """So that a search does not take processors from an engine that answers webhooks."""
+    all_there = Barrier(3)
+    nice: dict[int, int] = {}
+
+    def note_priority(_: int) -> bool:
+        thread = get_native_id()
+        if thread not in nice:
+            nice[thread] = os.getpriority(os.PRIO_PROCESS, thread)
+            all_there.wait(10)
+        return True
+
+    name = several.add_function(1, note_priority)
+    assert window(several, f"{name}(id)", 1, 103) == list(IDS)
+    own = nice.pop(get_native_id())
+    assert list(nice.values()) == [min(own + connections.BEHIND, 19)] * 2
 
 
 def test_a_file_that_was_replaced_is_not_mixed_in(path: Path, several: Connections) -> None:
