@@ -15,7 +15,6 @@ from relay.cli import run
 from relay.config import Route, Settings
 from relay.control.messages import ReplayRequest
 from tests.relay.delivery.test_forwarder import an_engine
-from tests.relay.delivery.test_replay_run import ended
 from tests.relay.engine.test_engine import post
 from tests.support.backends import answers, backend
 from tests.support.certificates import SERVER, Pki, make
@@ -23,6 +22,7 @@ from tests.support.receiving import (
     a_post,
     rows,
 )
+from tests.support.replay_runs import ended
 from tests.support.waiting import until
 
 NAME = "backend.test"
