@@ -23,10 +23,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.hostile import HOST, canary, head, last_id, relay, stored_since, taken
 from tests.support.lean_requests import a_body, a_request
 from tests.support.program import (
     RELAY,
-    Reply,
     Running,
     connect,
     environment,
@@ -34,85 +34,9 @@ from tests.support.program import (
     lean_relay,
     read_reply,
     reading,
-    running,
 )
-from tests.support.waiting import wait_until
 
-Stored = tuple[str, str, list[list[str]], bytes]
-"""Method, target, headers in wire order, body."""
-
-
-@pytest.fixture(scope="module")
-def relay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """One program for all of this file: what one request breaks, the next one meets."""
-    with running(tmp_path_factory.mktemp("relay"), "--max-body", "300k") as program:
-        yield program
-        assert program.process.poll() is None, program.said
-        assert "Traceback" not in program.said, program.said
-        assert program.stop() == 0, program.said
-
-
-def last_id(program: Running) -> int:
-    """The newest capture's id, 0 without any."""
-    with reading(program.db) as log:
-        return int(log.execute("SELECT coalesce(max(id), 0) FROM captures").fetchone()[0])
-
-
-def stored_since(program: Running, after: int) -> list[Stored]:
-    """What was captured after an id, oldest first."""
-    with reading(program.db) as log:
-        rows = log.execute(
-            "SELECT method, target, headers, body FROM captures WHERE id > ? ORDER BY id", (after,)
-        ).fetchall()
-    return [(method, target, json.loads(headers), bytes(body)) for method, target, headers, body in rows]
-
-
-def refusals(program: Running) -> int:
-    """How many refusals are written down."""
-    with reading(program.db) as log:
-        return int(log.execute("SELECT coalesce(sum(count), 0) FROM refusals").fetchone()[0])
-
-
-def canary(program: Running) -> None:
-    """An ordinary webhook is taken and stored."""
-    body = a_body()
-    reply = exchange(program.port, a_request(body, target="/canary"))
-    assert reply is not None, program.said
-    assert reply.status == 200, program.said
-    with reading(program.db) as log:
-        query = "SELECT count(*) FROM captures WHERE target = '/canary' AND body = ?"
-        assert log.execute(query, (body,)).fetchone() == (1,)
-
-
-def head(
-    method: bytes, target: bytes, headers: list[tuple[bytes, bytes]], version: bytes = b"HTTP/1.1"
-) -> bytes:
-    """A request's head, byte by byte as given."""
-    lines = [b"%s %s %s" % (method, target, version), *(b"%s: %s" % pair for pair in headers)]
-    return b"\r\n".join([*lines, b"", b""])
-
-
-def as_stored(headers: list[tuple[bytes, bytes]]) -> list[list[str]]:
-    """Headers as latin-1 pairs; blanks around a value are not part of it (RFC 9112, section 5.1)."""
-    return [[name.decode("latin-1"), value.strip(b" \t").decode("latin-1")] for name, value in headers]
-
-
-HOST = (b"Host", b"relay.test")
-
-
-def taken(
-    program: Running, method: bytes, target: bytes, headers: list[tuple[bytes, bytes]], body: bytes
-) -> None:
-    """Send it with its length; it is answered 200 and stored as sent."""
-    before = last_id(program)
-    sent = [*headers, (b"Content-Length", b"%d" % len(body))]
-    reply = exchange(program.port, head(method, target, sent) + body)
-    assert reply is not None
-    assert reply.status == 200, reply
-    assert stored_since(program, before) == [
-        (method.decode(), target.decode("latin-1"), as_stored(sent), body)
-    ]
-
+__all__ = ["relay"]
 
 # -- accepted ------------------------------------------------------------------------------------
 
@@ -341,119 +265,6 @@ def test_caller_leaves_after_its_body(relay: Running) -> None:
     canary(relay)
     kept = {body for _, target, _, body in stored_since(relay, before) if target != "/canary"}
     assert kept <= set(bodies)
-
-
-# -- refused -------------------------------------------------------------------------------------
-
-_LENGTH = (b"Content-Length", b"2")
-
-REFUSED: dict[str, tuple[bytes, int]] = {
-    "two lengths": (head(b"POST", b"/", [HOST, _LENGTH, (b"Content-Length", b"3")]) + b"abc", 400),
-    "length and chunked": (
-        head(b"POST", b"/", [HOST, _LENGTH, (b"Transfer-Encoding", b"chunked")]) + b"0\r\n\r\n",
-        400,
-    ),
-    "negative length": (head(b"POST", b"/", [HOST, (b"Content-Length", b"-1")]), 400),
-    "length in hex": (head(b"POST", b"/", [HOST, (b"Content-Length", b"0x2")]) + b"{}", 400),
-    "length with a plus": (head(b"POST", b"/", [HOST, (b"Content-Length", b"+2")]) + b"{}", 400),
-    "length beyond all": (head(b"POST", b"/", [HOST, (b"Content-Length", b"9" * 40)]), 400),
-    "unknown transfer encoding": (head(b"POST", b"/", [HOST, (b"Transfer-Encoding", b"xchunked")]), 400),
-    "broken chunk": (
-        head(b"POST", b"/", [HOST, (b"Transfer-Encoding", b"chunked")]) + b"zz\r\nab\r\n0\r\n\r\n",
-        400,
-    ),
-    "huge chunk": (
-        head(b"POST", b"/", [HOST, (b"Transfer-Encoding", b"chunked")]) + b"f" * 30 + b"\r\n",
-        400,
-    ),
-    "bare line feeds": (b"POST / HTTP/1.1\nHost: relay.test\nContent-Length: 2\n\n{}", 400),
-    "no host": (head(b"POST", b"/", [_LENGTH]) + b"{}", 400),
-    "two hosts": (head(b"POST", b"/", [HOST, (b"Host", b"other.test"), _LENGTH]) + b"{}", 400),
-    "blank before the colon": (b"POST / HTTP/1.1\r\nHost : relay.test\r\nContent-Length: 2\r\n\r\n{}", 400),
-    "folded header": (
-        b"POST / HTTP/1.1\r\nHost: relay.test\r\nX: a\r\n b\r\nContent-Length: 2\r\n\r\n{}",
-        400,
-    ),
-    "header without colon": (b"POST / HTTP/1.1\r\nHost: relay.test\r\nnonsense\r\n\r\n", 400),
-    "escape in a value": (head(b"POST", b"/", [HOST, (b"X", b"\x1b[2J"), _LENGTH]) + b"{}", 400),
-    "NUL in a value": (head(b"POST", b"/", [HOST, (b"X", b"a\0b"), _LENGTH]) + b"{}", 400),
-    "bytes in the path": (head(b"POST", b"/caf\xe9", [HOST, _LENGTH]) + b"{}", 400),
-    "unknown method": (head(b"FOO", b"/", [HOST, _LENGTH]) + b"{}", 400),
-    "no method": (b" / HTTP/1.1\r\n\r\n", 400),
-    "blank line of nothing": (b"\0\0\0\0\r\n\r\n", 400),
-    "HTTP/2 by prior knowledge": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400),
-    "HTTP/2.0 as a version": (head(b"POST", b"/", [HOST, _LENGTH], b"HTTP/2.0") + b"{}", 505),
-    "HTTP/0.9": (b"GET /\r\n\r\n", 505),
-    "HTTP/9.9": (head(b"POST", b"/", [HOST, _LENGTH], b"HTTP/9.9") + b"{}", 400),
-    "TLS to a plain port": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\0" * 200, 400),
-    "SSH": (b"SSH-2.0-OpenSSH_9.2\r\n\r\n", 400),
-    "header too long": (head(b"POST", b"/", [HOST, (b"X", b"a" * 20_000), _LENGTH]) + b"{}", 400),
-    "target too long": (head(b"POST", b"/" + b"a" * 9_000, [HOST, _LENGTH]) + b"{}", 400),
-    "too many headers": (head(b"POST", b"/", [HOST, *[(b"X", b"1")] * 200, _LENGTH]) + b"{}", 400),
-    "too large, said before": (head(b"POST", b"/", [HOST, (b"Content-Length", b"10000000")]), 413),
-    "too large, chunked": (
-        head(b"POST", b"/", [HOST, (b"Transfer-Encoding", b"chunked")])
-        + b"50000\r\n"
-        + b"x" * 0x50000
-        + b"\r\n0\r\n\r\n",
-        413,
-    ),
-    "one byte too many": (
-        head(b"POST", b"/", [HOST, (b"Content-Length", b"%d" % (300 * 1024 + 1))]) + b"x" * (300 * 1024 + 1),
-        413,
-    ),
-    "from a web page": (head(b"POST", b"/", [HOST, (b"Origin", b"https://evil.test"), _LENGTH]) + b"{}", 403),
-    "from a page without origin": (head(b"POST", b"/", [HOST, (b"Origin", b"null"), _LENGTH]) + b"{}", 403),
-    "cross-site by its own word": (
-        head(b"POST", b"/", [HOST, (b"Sec-Fetch-Site", b"cross-site"), _LENGTH]) + b"{}",
-        403,
-    ),
-}
-
-
-@pytest.fixture(scope="module")
-def sent_in_vain() -> list[str]:
-    """The names of what was refused so far."""
-    return []
-
-
-@pytest.mark.parametrize("name", REFUSED)
-def test_refused(relay: Running, sent_in_vain: list[str], name: str) -> None:
-    """What is refused gets its status, no capture, and an answer that tells a stranger nothing."""
-    request, status = REFUSED[name]
-    before = last_id(relay)
-    reply = exchange(relay.port, request)
-    assert reply is not None
-    assert reply.status == status, reply
-    assert_quiet(reply)
-    assert stored_since(relay, before) == []
-    sent_in_vain.append(name)
-    canary(relay)
-
-
-def test_refusals_are_rows(relay: Running, sent_in_vain: list[str]) -> None:
-    """Each refusal above is counted in the log, alike ones together, with its reason."""
-    wait_until(lambda: refusals(relay) >= len(sent_in_vain), "the refusals' rows")
-    with reading(relay.db) as log:
-        reasons = {reason for (reason,) in log.execute("SELECT reason FROM refusals")}
-    assert reasons >= {"malformed", "too-large", "cross-site", "http-version"}
-
-
-def assert_quiet(reply: Reply) -> None:
-    """A refusal quotes nothing of the request, names no version, and lets no web page read it."""
-    assert len(reply.body) < 200
-    assert not {name for name in reply.headers if name.startswith("access-control")}
-    assert "aiohttp" not in reply.headers.get("server", "").lower()
-
-
-@pytest.mark.parametrize("path", ["/", "/api", "/metrics", "/status", "/captures", "/replay", "/admin"])
-def test_one_answer_for_all_paths(relay: Running, path: str) -> None:
-    """The port shows nothing: each path and Host gets the same fixed text."""
-    answers = {
-        exchange(relay.port, head(b"GET", path.encode(), [(b"Host", host)])).body  # type: ignore[union-attr]
-        for host in (b"relay.test", b"localhost", b"127.0.0.1:1", b"evil.test")
-    }
-    assert answers == {b"stored\n"}
 
 
 # -- generated -----------------------------------------------------------------------------------

@@ -14,10 +14,10 @@ import pytest
 from relay.cli import run
 from relay.config import Route, Settings
 from relay.control.messages import ReplayRequest
-from tests.relay.delivery.test_forwarder import an_engine
 from tests.relay.engine.test_engine import post
 from tests.support.backends import answers, backend
 from tests.support.certificates import SERVER, Pki, make
+from tests.support.forwarding import an_engine
 from tests.support.receiving import (
     a_post,
     rows,

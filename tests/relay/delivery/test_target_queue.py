@@ -28,7 +28,11 @@ from relay.delivery.http.request import OutgoingRequest, destination
 from relay.delivery.http.sender import Sender, SendResult, not_sent
 from relay.delivery.http.standstill import awake_and_asleep
 from relay.delivery.target_queue import DeliveryPolicy, TargetQueue
-from tests.relay.delivery.test_forwarder import (
+from tests.relay.engine.test_engine import post
+from tests.relay.store.write.test_client import a_row, a_writer
+from tests.support import backends
+from tests.support.backends import Wire
+from tests.support.forwarding import (
     Backend,
     an_engine,
     attempts,
@@ -37,10 +41,6 @@ from tests.relay.delivery.test_forwarder import (
     settings_for,
     states,
 )
-from tests.relay.engine.test_engine import post
-from tests.relay.store.write.test_client import a_row, a_writer
-from tests.support import backends
-from tests.support.backends import Wire
 from tests.support.receiving import (
     a_post,
     executed,

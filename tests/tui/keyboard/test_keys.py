@@ -11,8 +11,8 @@ from textual.widgets import OptionList
 
 from tests.support.factories import BODY, a_capture
 from tests.support.payment_journey import payment_and_intent
+from tests.support.replay_screen import replaying
 from tests.support.screen import showing, wait_for
-from tests.tui.main.test_replay import replaying
 from tui.keyboard import keys
 from tui.main.screen import MainScreen
 from tui.screens.columns import ColumnsDialog

@@ -18,8 +18,8 @@ from relay.lean.signature import HEADER, sign
 from relay.models import Signature
 from relay.text.safe import visible
 from tests.support.factories import BODY, a_capture
+from tests.support.replay_screen import SECRET, replaying
 from tests.support.screen import Showing
-from tests.tui.main.test_replay import SECRET, replaying
 from tui.gateway.edit_form import form
 from tui.presenters.replay import doubts_about
 from tui.screens.edit_form import EditScreen
