@@ -169,9 +169,8 @@ def _start_on(folder: Path, state: Path, number: int) -> tuple[str, list[str]]:
     for suffix in SUFFIXES:
         if db.with_name(db.name + suffix).exists():
             db.with_name(db.name + suffix).chmod(0o600)
-    before = {
-        path.read_bytes() for path in data.iterdir() if path.stat().st_size and path.suffix != ".db-shm"
-    }
+    kept = [path for path in data.iterdir() if path.suffix in (".db", ".db-wal") and path.stat().st_size]
+    before = {path.read_bytes() for path in kept}
     name = f"{damage.__name__.strip('_')} of a {state.name} database, seed {number}"
     process = start(folder, db=db)
     try:
