@@ -101,7 +101,7 @@ def test_an_interruption_ends_every_part(several: Connections) -> None:
     go_on.set()
     thread.join(10)
     assert [str(error) for error in ended] == ["interrupted"]
-    assert len(seen) <= 3
+    assert len(seen) <= 3 * 9  # A thread that was about to begin a part of nine still searches it.
     several.close()
     several.interrupt()
 
