@@ -17,6 +17,7 @@ from relay.docs.figures import Comparison, Result, Spread
 from relay.docs.pages import page
 from tests.bench import __main__ as program
 from tests.bench import load, table, wrk
+from tests.bench.generator import Pressed, recorded
 from tests.bench.result import Plan, Samples, result
 from tests.support.lean_requests import a_body, many_requests, signed
 
@@ -59,6 +60,17 @@ def test_ratios_to_nothing_are_none() -> None:
     samples.add("f", "ms", "relay", 1.0)
     (figure,) = samples.comparison().figures
     assert [value.ratio for value in figure.values] == [None, None]
+
+
+def test_without_answers_there_is_a_rate_alone() -> None:
+    """No latency and no processor time per request is made up where no request was answered."""
+    samples = Samples("x", "X")
+    record = recorded(samples, ("answered", "per second", "per_second"), ("p99", "ms", "p99_ms"))
+    none = load.measured(array("d"), other=3, seconds=1.0)
+    record("relay", Pressed((none,), (0.5,)))
+    assert [figure.name for figure in samples.comparison().figures] == ["answered"]
+    record("relay", Pressed((load.measured(array("d", [0.1]), other=0, seconds=1.0),), (0.5,)))
+    assert [figure.name for figure in samples.comparison().figures] == ["answered", "p99"]
 
 
 def test_json_comes_back() -> None:

@@ -63,6 +63,10 @@ class Pressed:
     """Processor time per request, of each process."""
 
     @property
+    def answered(self) -> int:
+        return sum(each.answered for each in self.loads)
+
+    @property
     def per_second(self) -> float:
         return sum(each.per_second for each in self.loads)
 
@@ -190,11 +194,15 @@ class Rounds:
 
 
 def recorded(samples: Samples, *figures: tuple[str, str, str]) -> Record:
-    """A recorder of figures: name, unit, and attribute of `Pressed`."""
+    """A recorder of figures: name, unit, and attribute of `Pressed`.
+
+    Where no request was answered there is a rate and nothing else.
+    """
 
     def record(contender: str, pressed: Pressed) -> None:
         for name, unit, attribute in figures:
-            samples.add(name, unit, contender, getattr(pressed, attribute))
+            if pressed.answered or attribute == "per_second":
+                samples.add(name, unit, contender, getattr(pressed, attribute))
 
     return record
 

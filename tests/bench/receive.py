@@ -95,9 +95,14 @@ def sizes(folder: Path, plan: Plan) -> Iterator[Comparison]:
 
 
 def _by_case(rates: Samples, spent: Samples, late: Samples, case: str) -> Record:
+    records = (
+        recorded(rates, (case, "per second", "per_second")),
+        recorded(spent, (case, "µs per request", "cpu_us")),
+        recorded(late, (case, "ms", "p99_ms")),
+    )
+
     def record(contender: str, found: Pressed) -> None:
-        rates.add(case, "per second", contender, found.per_second)
-        spent.add(case, "µs per request", contender, found.cpu_us)
-        late.add(case, "ms", contender, found.p99_ms)
+        for each in records:
+            each(contender, found)
 
     return record
