@@ -51,7 +51,7 @@ THROUGH: dict[str, str] = {
     "relay/archive/test_reading.py": "relay.archive: imported ndjson",
     "relay/cli/test_backfill.py": "relay.store.read: backfills",
     "relay/team/test_connect.py": "relay.team: errors",
-    "relay/cli/test_output.py": "relay.cli: diff listing show tail",
+    "relay/cli/test_output.py": "relay.cli: diff show",
     "relay/cli/test_kinds.py": "relay.cli: json_lines",
     "relay/cli/test_web.py": "relay.cli: browser",
     "relay/cli/test_tui.py": "relay.cli: join_options; relay.cli.listen: child lifeline",

@@ -4,25 +4,19 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.support.killing import a_command, count
 from tests.support.lean_api import Fault, LeanApi, an_event, lean_api
 from tests.support.program import (
-    RELAY,
-    Process,
-    environment,
     is_sound,
     lean_relay,
     lean_relay_here,
     running,
-    working_folder,
 )
 from tests.support.receiving import rows
 from tests.support.waiting import wait_until
@@ -36,26 +30,6 @@ def lean() -> Iterator[LeanApi]:
     with lean_api() as api:
         api.events = [an_event(number, now - timedelta(minutes=EVENTS - number)) for number in range(EVENTS)]
         yield api
-
-
-def count(db: Path) -> int:
-    if not db.exists():
-        return 0
-    try:
-        return int(rows(db, "SELECT count(*) FROM captures")[0][0])
-    except Exception:  # Its tables are being made.
-        return 0
-
-
-def start(folder: Path, *arguments: str) -> subprocess.Popen[Any]:
-    return Process(
-        [sys.executable, *RELAY, "backfill", *arguments],
-        cwd=working_folder(folder),
-        env=environment(folder),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
 
 
 @pytest.mark.slow
@@ -77,7 +51,7 @@ def test_killed_between_two_pages(tmp_path: Path, lean: LeanApi, beside: str) ->
 
 def _kill_and_finish(folder: Path, db: Path, lean: LeanApi, arguments: tuple[str, ...]) -> None:
     for stop_at in (1, 2):
-        with start(folder, *arguments) as process:
+        with a_command(folder, "backfill", *arguments) as process:
             before = len(lean.asked)
 
             def hold(api: LeanApi, query: dict[str, str], stop_at: int = stop_at) -> Fault | None:
@@ -105,7 +79,7 @@ def test_ctrl_c_keeps_what_is_stored(tmp_path: Path, lean: LeanApi) -> None:
         Fault(429, headers=(("Retry-After", "60"),)) if query["page"] == "1" else None
     )
     config = lean.write_settings(tmp_path / "settings")
-    with start(tmp_path, "--config", str(config), "--db", str(db)) as process:
+    with a_command(tmp_path, "backfill", "--config", str(config), "--db", str(db)) as process:
         wait_until(lambda: count(db) == 100 and len(lean.asked) == 2, "the first page")
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=30)

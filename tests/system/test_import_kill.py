@@ -3,49 +3,22 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.bench.backlog import fill
+from tests.support.killing import a_command, count
 from tests.support.program import (
-    RELAY,
-    Process,
-    environment,
     is_sound,
     lean_relay,
     reading,
     running,
-    working_folder,
 )
-from tests.support.receiving import rows
 from tests.support.waiting import wait_until
 
 CAPTURES = 6_000
 ROUNDS = 4
-
-
-def count(db: Path) -> int:
-    if not db.exists():
-        return 0
-    try:
-        return int(rows(db, "SELECT count(*) FROM captures")[0][0])
-    except Exception:  # Its tables are being made.
-        return 0
-
-
-def start(folder: Path, *arguments: str) -> subprocess.Popen[Any]:
-    return Process(
-        [sys.executable, *RELAY, *arguments],
-        cwd=working_folder(folder),
-        env=environment(folder),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +59,7 @@ def _kill_and_finish(folder: Path, db: Path, file: Path) -> None:
     arguments = ("import", str(file), "--db", str(db), "--json")
     for number in range(1, ROUNDS):
         before = count(db)
-        with start(folder, *arguments) as process:
+        with a_command(folder, *arguments) as process:
             wait_until(lambda before=before: count(db) > before, "some captures")  # type: ignore[misc]
             process.kill()
             process.communicate()

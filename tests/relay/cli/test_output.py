@@ -1,4 +1,4 @@
-"""`list`, `show`, `tail`, `wait` and `diff`, as a shell sees them."""
+"""`show` and `diff`, and what holds of every command that prints captures, as a shell sees them."""
 
 from __future__ import annotations
 
@@ -6,26 +6,22 @@ import base64
 import gzip
 import json
 import os
-import signal
 import sqlite3
 import subprocess
 import sys
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 
 from relay.cli import run
-from relay.models import Answer, Attempt, Capture, Comparison, Event, Headers, Origin, Shape, Signature
-from relay.store import schema
+from relay.models import Answer, Attempt, Capture, Comparison, Event, Headers, Shape, Signature
 from relay.text.export import curl_line
 from tests.support import strategies
+from tests.support.commands import Run, ids, log, path, relay
 from tests.support.curled import CURLED, Recorder, assert_sent
 from tests.support.factories import (
     BODY,
@@ -38,11 +34,8 @@ from tests.support.factories import (
     insert_attempt,
     new_log,
 )
-from tests.support.program import Process
-from tests.support.time_zones import clocks_of
-from tests.support.waiting import wait_until
 
-Run = Callable[..., tuple[int, str, str]]
+__all__ = ["log", "path", "relay"]
 
 SECRETS: Headers = (
     ("Authorization", "Bearer canary-1"),
@@ -53,110 +46,6 @@ SECRETS: Headers = (
 )
 
 HOSTILE = "\x1b]0;owned\x07\u202e\x9b31m\u200b\n[@click=app.quit]x[/]"
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "relay.db"
-
-
-@pytest.fixture
-def log(path: Path) -> Iterator[sqlite3.Connection]:
-    connection = new_log(path)
-    yield connection
-    connection.close()
-
-
-@pytest.fixture
-def relay(log: sqlite3.Connection, path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs a command on the log; gives exit code, stdout and stderr."""
-
-    def call(*words: str) -> tuple[int, str, str]:
-        code = run(["--db", str(path), *words])
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return call
-
-
-def ids(text: str) -> list[int]:
-    lines = map(json.loads, text.splitlines())
-    return [line["id"] for line in lines if line["kind"] != "error"]
-
-
-def test_list_shows_the_newest_oldest_first(log: sqlite3.Connection, relay: Run) -> None:
-    """Without a selection the newest 50 come, oldest first, and stderr says that there are more."""
-    insert_all(log, (a_capture(number) for number in range(1, 61)))
-    code, out, err = relay("list")
-    assert (code, len(out.splitlines())) == (0, 50)
-    assert out.splitlines()[0].split()[0] == "11"
-    assert out.splitlines()[-1].split()[0] == "60"
-    assert "--all" in err
-    assert ids(relay("list", "--json", "--all")[1]) == list(range(1, 61))
-    assert ids(relay("list", "--json", "-n", "3")[1]) == [58, 59, 60]
-    assert ids(relay("list", "--json", "--limit", "2", "..9")[1]) == [8, 9]
-    assert relay("list", "--limit", "60")[2] == ""
-    assert relay("list", "--all", "--limit", "1")[0] == 2
-
-
-def test_list_names_its_columns_at_a_terminal(
-    log: sqlite3.Connection, relay: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A line of names is over the columns, whatever their widths; never in a pipe, with --json or alone."""
-    insert_all(log, [a_capture(number, deliveries=(a_delivery(number),)) for number in (98, 99, 100)])
-    piped = relay("list")[1].splitlines()
-    assert len(piped) == 3
-    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
-    monkeypatch.setenv("COLUMNS", "140")
-    heading, *lines = relay("list")[1].splitlines()
-    assert heading.split() == ["id", "time", "event", "signature", "size", "relay", "->", "backend"]
-    assert lines == piped
-    for name, value in (("time", "2026"), ("event", "payment"), ("signature", "unchecked"), ("relay", "200")):
-        assert heading.index(name) == lines[0].index(value)
-    monkeypatch.setenv("COLUMNS", "60")
-    assert len(relay("list")[1].splitlines()[0]) <= 60
-    assert ids(relay("list", "--json")[1]) == [98, 99, 100]
-    assert relay("list", "zzz")[1] == ""
-
-
-def test_list_takes_selections(log: sqlite3.Connection, relay: Run) -> None:
-    """Ids, an event_id and filters select; a dash before a key negates and is no option."""
-    insert_all(log, [a_capture(1), a_capture(2, body=b"other"), a_capture(3)])
-    assert ids(relay("list", "--json", "2..", "1")[1]) == [1, 2, 3]
-    assert ids(relay("list", "--json", EVENT_ID)[1]) == [1, 3]
-    assert ids(relay("list", "--json", "type:payment", "OR", "other")[1]) == [1, 2, 3]
-    assert ids(relay("list", "--json", "-type:payment")[1]) == [2]
-    assert ids(relay("list", "--json", "-header:x", "-(type:payment)")[1]) == [2]
-    assert ids(relay("list", "--json", "--", "-type:payment")[1]) == [2]
-    assert ids(relay("list", "--json", "3,1", "2")[1]) == [1, 2, 3]
-    code, out, err = relay("list", "zzz")
-    assert (code, out, err) == (0, "", "lean-relay: no capture matches zzz\n")
-
-
-def test_what_list_shows_is_what_a_filter_means(
-    log: sqlite3.Connection, relay: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Day and time of a row find it in each command, in winter and in summer, whichever it is now."""
-    monkeypatch.setenv("LEAN_WEBHOOK_SECRET", "secret")
-    local = ZoneInfo("Europe/Berlin")
-    at = [
-        datetime(2026, 1, 1, 23, 50, tzinfo=local),
-        datetime(2026, 7, 1, 0, 10, tzinfo=local),
-        datetime(2026, 7, 1, 23, 50, tzinfo=local),
-        datetime(2026, 10, 25, 0, 30, tzinfo=local),
-    ]
-    insert_all(log, (a_capture(number, received_at=each) for number, each in enumerate(at, 1)))
-    with clocks_of("Europe/Berlin"):
-        rows = relay("list")[1].splitlines()
-        for number, row in enumerate(rows, 1):
-            day, clock = row.split()[1:3]
-            assert f"{day} {clock}" == f"{at[number - 1]:%Y-%m-%d %H:%M}:00.000"
-            for command in (("list", "--json"), ("show", "--json"), ("verify", "--json")):
-                assert ids(relay(*command, f"since:{day}T{clock}", f"until:{day}T{clock}")[1]) == [number]
-        assert ids(relay("list", "--json", "since:2026-07-01", "until:2026-07-01")[1]) == [2, 3]
-        assert ids(relay("list", "--json", "until:2026-10-24")[1]) == [1, 2, 3]
-        assert relay("prune", "until:2026-10-24", "--yes")[0] == 0
-        assert ids(relay("list", "--json")[1]) == [4]
 
 
 def test_what_lean_does_not_document_is_said_everywhere(log: sqlite3.Connection, relay: Run) -> None:
@@ -264,36 +153,6 @@ def test_a_chunked_request_can_be_sent_again(log: sqlite3.Connection, relay: Run
     insert(log, a_capture(1, body=b"12345", headers=headers))
     text = relay("show", "1", "--http")[1]
     assert text == "POST /webhooks/lean HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nA: b\r\n\r\n12345"
-
-
-def test_list_columns(log: sqlite3.Connection, relay: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A line has id, time, type, signature, size, answer, deliveries and what is unusual."""
-    insert(
-        log,
-        a_capture(
-            1,
-            received_at=datetime.now(UTC),
-            signature=Signature.VALID,
-            repeat_of=7,
-            shape=Shape.DRIFT,
-            starred=True,
-            note="look\x1b",
-            origin=Origin.SAMPLE,
-            answer=Answer(status=503, on_purpose="--respond 503"),
-            deliveries=(
-                a_delivery(1),
-                a_delivery(2, state="queued", attempts=0, status=None, verdict=None, elapsed_ms=None),
-            ),
-        ),
-    )
-    line = relay("list")[1]
-    assert line.split()[2:7] == ["payment.updated", "valid", f"{len(BODY)}", "B", "503"]
-    assert "-> queued +1 (localhost:3000)  sample, repeat of 7, drift, starred, note: look␛" in line
-    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
-    monkeypatch.setenv("COLUMNS", "60")
-    assert max(map(len, relay("list")[1].splitlines())) <= 60
-    monkeypatch.setenv("COLUMNS", "80")
-    assert "  -> queued +1" in relay("list")[1]
 
 
 def test_faults_have_their_exit_codes(log: sqlite3.Connection, relay: Run, tmp_path: Path) -> None:
@@ -553,139 +412,6 @@ def test_nearly_ids_are_no_text(log: sqlite3.Connection, relay: Run) -> None:
             code, _, err = relay(*command.split(), *words.split())
             if command != "forward":  # Which asks first whether an engine runs.
                 assert code == 2, (command, words, err)
-
-
-def test_wait_looks_back(log: sqlite3.Connection, relay: Run) -> None:
-    """What came within the last ten seconds counts, older only with --since; the first of them is given."""
-    now = datetime.now(UTC)
-    for number, seconds in ((1, 3600), (2, 5), (3, 1)):
-        insert(log, a_capture(number, received_at=now - timedelta(seconds=seconds)))
-    assert ids(relay("wait", "type:payment", "--json")[1]) == [2]
-    assert ids(relay("wait", "--json", "--since", "2h")[1]) == [1]
-    code, out, err = relay("wait", "nothing", "--timeout", "0.05")
-    assert (code, out) == (4, "")
-    assert "no capture matched nothing within 0.05 s" in err
-    assert relay("wait", "--since", "soon")[0] == 2
-
-
-def later(work: Callable[[], Any]) -> threading.Thread:
-    thread = threading.Timer(0.3, work)
-    thread.start()
-    return thread
-
-
-def test_wait_hears_of_captures_and_of_verdicts(log: sqlite3.Connection, path: Path, relay: Run) -> None:
-    """A capture that comes is found, and one that is there already once its verdict comes."""
-
-    def write(what: Callable[[sqlite3.Connection], Any]) -> None:
-        with sqlite3.connect(path, isolation_level=None) as connection:
-            what(connection)
-        connection.close()
-
-    thread = later(lambda: write(lambda c: insert(c, a_capture(1, received_at=datetime.now(UTC)))))
-    assert ids(relay("wait", "type:payment", "--json", "--timeout", "20")[1]) == [1]
-    thread.join()
-    waiting = a_delivery(1, state="queued", attempts=0, verdict=None, status=None, elapsed_ms=None)
-    insert(log, a_capture(2, received_at=datetime.now(UTC), deliveries=(waiting,)))
-    attempt = Attempt(
-        id=1, delivery_id=1, capture_id=2, target="", kind="live", number=1,
-        started_at=NOON, elapsed_ms=1, outcome="answered", status=500, verdict="retry",
-    )  # fmt: skip
-    thread = later(lambda: write(lambda c: insert_attempt(c, attempt)))
-    assert ids(relay("wait", "verdict:retry", "--json", "--timeout", "20")[1]) == [2]
-    thread.join()
-
-
-def test_wait_waits_for_the_log_too(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Started together with the engine, `wait` gives it time to make the log."""
-
-    def make() -> None:
-        new_log(path.with_suffix(".new")).close()
-        path.with_suffix(".new").rename(path)
-        with sqlite3.connect(path, isolation_level=None) as connection:
-            insert(connection, a_capture(1, received_at=datetime.now(UTC)))
-        connection.close()
-
-    thread = later(make)
-    assert run(["wait", "--json", "--timeout", "20", "--db", str(path)]) == 0
-    assert ids(capsys.readouterr().out) == [1]
-    thread.join()
-    assert run(["wait", "--timeout", "0", "--db", str(path.with_suffix(".none"))]) == 4
-    assert "no capture in time: no database" in capsys.readouterr().err
-
-
-def test_wait_waits_while_an_engine_begins(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """An empty file, and a database that is still to be migrated, are awaited too."""
-    path.touch()
-
-    def make() -> None:
-        with sqlite3.connect(path, isolation_level=None) as connection:
-            schema.migrate(connection)
-            insert(connection, a_capture(1, received_at=datetime.now(UTC)))
-        connection.close()
-
-    thread = later(make)
-    assert run(["wait", "--json", "--timeout", "20", "--db", str(path)]) == 0
-    assert ids(capsys.readouterr().out) == [1]
-    thread.join()
-
-
-def test_tail_follows(log: sqlite3.Connection, path: Path) -> None:
-    """What comes after the start is printed once, if it matches, and Ctrl-C ends with 130."""
-    insert(log, a_capture(1))
-    program = subprocess.Popen(
-        [sys.executable, "-u", "-m", "relay", "tail", "--json", "type:payment", "--db", str(path)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        cwd=Path(__file__).parents[3],
-        text=True,
-    )
-    assert program.stdout is not None
-    number = 1
-    seen: list[int] = []
-    reading = threading.Thread(
-        target=lambda: seen.extend(json.loads(line)["id"] for line in program.stdout or ())
-    )
-    reading.start()
-
-    def two_seen() -> bool:
-        """Insert one more: those from before the program started are not its own."""
-        nonlocal number
-        number += 1
-        insert(log, a_capture(number, body=BODY if number % 2 else b"other"))
-        return len(seen) >= 2
-
-    wait_until(two_seen, "two lines")
-    program.send_signal(signal.SIGINT)
-    assert program.wait(timeout=10) == 130
-    reading.join()
-    assert program.stderr is not None
-    assert program.stderr.read() == ""
-    program.stdout.close()
-    program.stderr.close()
-    assert seen == sorted(set(seen))
-    assert all(each % 2 for each in seen)
-
-
-def test_tail_waits_for_the_log(path: Path) -> None:
-    """Started before the engine, `tail` says so, and prints what came from its start on."""
-    with Process(
-        [sys.executable, "-u", "-m", "relay", "tail", "--json", "--db", str(path)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        cwd=Path(__file__).parents[3],
-        text=True,
-    ) as program:
-        assert program.stdout is not None
-        assert program.stderr is not None
-        assert "waiting for an engine: no database at" in program.stderr.readline()
-        with closing(new_log(path.with_suffix(".new"))) as connection:
-            insert(connection, a_capture(1, received_at=datetime.now(UTC) - timedelta(hours=1)))
-            insert(connection, a_capture(2, received_at=datetime.now(UTC)))
-        path.with_suffix(".new").rename(path)
-        assert json.loads(program.stdout.readline())["id"] == 2
-        program.send_signal(signal.SIGINT)
-        assert program.wait(timeout=10) == 130
 
 
 @pytest.fixture

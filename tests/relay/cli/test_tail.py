@@ -1,0 +1,168 @@
+"""`tail` and `wait`, as a shell sees them."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from relay.cli import run
+from relay.models import Attempt
+from relay.store import schema
+from tests.support.commands import Run, ids, log, path, relay
+from tests.support.factories import (
+    BODY,
+    NOON,
+    a_capture,
+    a_delivery,
+    insert,
+    insert_attempt,
+    new_log,
+)
+from tests.support.program import Process
+from tests.support.waiting import wait_until
+
+__all__ = ["log", "path", "relay"]
+
+
+def test_wait_looks_back(log: sqlite3.Connection, relay: Run) -> None:
+    """What came within the last ten seconds counts, older only with --since; the first of them is given."""
+    now = datetime.now(UTC)
+    for number, seconds in ((1, 3600), (2, 5), (3, 1)):
+        insert(log, a_capture(number, received_at=now - timedelta(seconds=seconds)))
+    assert ids(relay("wait", "type:payment", "--json")[1]) == [2]
+    assert ids(relay("wait", "--json", "--since", "2h")[1]) == [1]
+    code, out, err = relay("wait", "nothing", "--timeout", "0.05")
+    assert (code, out) == (4, "")
+    assert "no capture matched nothing within 0.05 s" in err
+    assert relay("wait", "--since", "soon")[0] == 2
+
+
+def later(work: Callable[[], Any]) -> threading.Thread:
+    thread = threading.Timer(0.3, work)
+    thread.start()
+    return thread
+
+
+def test_wait_hears_of_captures_and_of_verdicts(log: sqlite3.Connection, path: Path, relay: Run) -> None:
+    """A capture that comes is found, and one that is there already once its verdict comes."""
+
+    def write(what: Callable[[sqlite3.Connection], Any]) -> None:
+        with sqlite3.connect(path, isolation_level=None) as connection:
+            what(connection)
+        connection.close()
+
+    thread = later(lambda: write(lambda c: insert(c, a_capture(1, received_at=datetime.now(UTC)))))
+    assert ids(relay("wait", "type:payment", "--json", "--timeout", "20")[1]) == [1]
+    thread.join()
+    waiting = a_delivery(1, state="queued", attempts=0, verdict=None, status=None, elapsed_ms=None)
+    insert(log, a_capture(2, received_at=datetime.now(UTC), deliveries=(waiting,)))
+    attempt = Attempt(
+        id=1, delivery_id=1, capture_id=2, target="", kind="live", number=1,
+        started_at=NOON, elapsed_ms=1, outcome="answered", status=500, verdict="retry",
+    )  # fmt: skip
+    thread = later(lambda: write(lambda c: insert_attempt(c, attempt)))
+    assert ids(relay("wait", "verdict:retry", "--json", "--timeout", "20")[1]) == [2]
+    thread.join()
+
+
+def test_wait_waits_for_the_log_too(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Started together with the engine, `wait` gives it time to make the log."""
+
+    def make() -> None:
+        new_log(path.with_suffix(".new")).close()
+        path.with_suffix(".new").rename(path)
+        with sqlite3.connect(path, isolation_level=None) as connection:
+            insert(connection, a_capture(1, received_at=datetime.now(UTC)))
+        connection.close()
+
+    thread = later(make)
+    assert run(["wait", "--json", "--timeout", "20", "--db", str(path)]) == 0
+    assert ids(capsys.readouterr().out) == [1]
+    thread.join()
+    assert run(["wait", "--timeout", "0", "--db", str(path.with_suffix(".none"))]) == 4
+    assert "no capture in time: no database" in capsys.readouterr().err
+
+
+def test_wait_waits_while_an_engine_begins(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """An empty file, and a database that is still to be migrated, are awaited too."""
+    path.touch()
+
+    def make() -> None:
+        with sqlite3.connect(path, isolation_level=None) as connection:
+            schema.migrate(connection)
+            insert(connection, a_capture(1, received_at=datetime.now(UTC)))
+        connection.close()
+
+    thread = later(make)
+    assert run(["wait", "--json", "--timeout", "20", "--db", str(path)]) == 0
+    assert ids(capsys.readouterr().out) == [1]
+    thread.join()
+
+
+def test_tail_follows(log: sqlite3.Connection, path: Path) -> None:
+    """What comes after the start is printed once, if it matches, and Ctrl-C ends with 130."""
+    insert(log, a_capture(1))
+    program = subprocess.Popen(
+        [sys.executable, "-u", "-m", "relay", "tail", "--json", "type:payment", "--db", str(path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=Path(__file__).parents[3],
+        text=True,
+    )
+    assert program.stdout is not None
+    number = 1
+    seen: list[int] = []
+    reading = threading.Thread(
+        target=lambda: seen.extend(json.loads(line)["id"] for line in program.stdout or ())
+    )
+    reading.start()
+
+    def two_seen() -> bool:
+        """Insert one more: those from before the program started are not its own."""
+        nonlocal number
+        number += 1
+        insert(log, a_capture(number, body=BODY if number % 2 else b"other"))
+        return len(seen) >= 2
+
+    wait_until(two_seen, "two lines")
+    program.send_signal(signal.SIGINT)
+    assert program.wait(timeout=10) == 130
+    reading.join()
+    assert program.stderr is not None
+    assert program.stderr.read() == ""
+    program.stdout.close()
+    program.stderr.close()
+    assert seen == sorted(set(seen))
+    assert all(each % 2 for each in seen)
+
+
+def test_tail_waits_for_the_log(path: Path) -> None:
+    """Started before the engine, `tail` says so, and prints what came from its start on."""
+    with Process(
+        [sys.executable, "-u", "-m", "relay", "tail", "--json", "--db", str(path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=Path(__file__).parents[3],
+        text=True,
+    ) as program:
+        assert program.stdout is not None
+        assert program.stderr is not None
+        assert "waiting for an engine: no database at" in program.stderr.readline()
+        with closing(new_log(path.with_suffix(".new"))) as connection:
+            insert(connection, a_capture(1, received_at=datetime.now(UTC) - timedelta(hours=1)))
+            insert(connection, a_capture(2, received_at=datetime.now(UTC)))
+        path.with_suffix(".new").rename(path)
+        assert json.loads(program.stdout.readline())["id"] == 2
+        program.send_signal(signal.SIGINT)
+        assert program.wait(timeout=10) == 130
