@@ -57,7 +57,7 @@ THROUGH: dict[str, str] = {
     "relay/cli/test_tui.py": "relay.cli: join_options; relay.cli.listen: child lifeline",
     "relay/cli/listen/test_command.py": "relay.cli.listen: detach options shutdown",
     "relay/cli/replay/test_command.py": (
-        "relay.cli.replay: editor follow options; relay.store.read: baselines replayed"
+        "relay.cli.replay: follow options; relay.store.read: baselines replayed"
     ),
     "relay/cli/shapes/test_command.py": "relay.cli.shapes: contract_check sources",
     "relay/cli/trigger/test_command.py": "relay.cli.trigger: explain",

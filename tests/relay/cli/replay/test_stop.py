@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.relay.cli.replay.test_command import command
 from tests.support.backends import Backend, Wire, backend
 from tests.support.factories import a_capture, insert_all, new_log
 from tests.support.program import (
@@ -21,6 +20,7 @@ from tests.support.program import (
     running,
     working_folder,
 )
+from tests.support.replay_commands import command
 from tests.support.waiting import wait_until
 
 
