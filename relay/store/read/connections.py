@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
-from threading import Thread, get_native_id
+from threading import Thread
 from typing import Any
 
 from relay.store.read.opening import open_reader
@@ -21,15 +20,12 @@ from relay.store.read.opening import open_reader
 Function = Callable[..., Any]
 Rows = list[tuple[Any, ...]]
 
-AT_ONCE = min(4, os.cpu_count() or 1)
+MOST = 4
 """Most connections that search at the same time."""
 
 SPLIT_FROM = 20_000
 """Smallest number of ids that is split. A statement that calls Python for most rows never gets windows of
 this size, and would gain nothing: those calls wait for each other."""
-
-BEHIND = 10
-"""Priority of the threads that help (a nice value): they take idle processors, and none from the engine."""
 
 PARTS_EACH = 4
 """Parts for each connection, so that they end at about the same time."""
@@ -87,10 +83,11 @@ class Connections:
         Args:
             newest_first: the order of the statement.
         """
-        if high - low + 1 < SPLIT_FROM or AT_ONCE == 1:
+        if high - low + 1 < SPLIT_FROM or (at_once := min(MOST, idle_processors())) < 2:
             return self.rows(sql, {**parameters, "low": low, "high": high})
-        self._open_more()
-        width = -(-(high - low + 1) // (PARTS_EACH * len(self._open)))
+        self._open_upto(at_once)
+        used = self._open[:at_once]
+        width = -(-(high - low + 1) // (PARTS_EACH * len(used)))
         parts = [(first, min(high, first + width - 1)) for first in range(low, high + 1, width)]
         found: list[Rows] = [[] for _ in parts]
         failed: list[Exception] = []
@@ -106,28 +103,35 @@ class Connections:
             except Exception as error:
                 failed.append(error)
 
-        def help_out(connection: sqlite3.Connection) -> None:
-            if sys.platform == "linux":  # Elsewhere threads have no priority of their own.
-                os.setpriority(os.PRIO_PROCESS, get_native_id(), os.getpriority(os.PRIO_PROCESS, 0) + BEHIND)
-            take_parts(connection)
-
-        threads = [Thread(target=help_out, args=(each,), name="search") for each in self._open[1:]]
+        threads = [Thread(target=take_parts, args=(each,), name="search") for each in used[1:]]
         for thread in threads:
             thread.start()
-        take_parts(self._open[0])
+        take_parts(used[0])
         for thread in threads:
             thread.join()
         if failed:
             raise failed[0]
         return [row for some in (reversed(found) if newest_first else found) for row in some]
 
-    def _open_more(self) -> None:
-        """Open the other connections, unless another file has come to this path meanwhile."""
-        while len(self._open) < AT_ONCE and _identity(self._path) == self._file:
+    def _open_upto(self, wanted: int) -> None:
+        """Open so many connections, unless another file has come to this path meanwhile."""
+        while len(self._open) < wanted and _identity(self._path) == self._file:
             connection = open_reader(self._path, self._wait_s)
             for (name, arguments), function in self._functions.items():
                 connection.create_function(name, arguments, function, deterministic=True)
             self._open.append(connection)
+
+
+def idle_processors() -> int:
+    """How many processors a search may use, this thread's own among them; at least 1.
+
+    On a busy machine a second thread makes a search slower, and takes time from an engine.
+    """
+    try:
+        busy, _, _ = os.getloadavg()
+    except OSError:
+        return 1
+    return max(1, (os.cpu_count() or 1) - int(busy))
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from threading import Barrier, Event, Thread, get_native_id
+from threading import Event, Thread
 
 import pytest
 
 from relay.store.read import connections
-from relay.store.read.connections import Connections
+from relay.store.read.connections import Connections, idle_processors
 from tests.support.factories import a_capture, insert_all, new_log
 
 IDS = range(1, 104)
@@ -29,7 +28,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def several(path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Connections]:
-    monkeypatch.setattr(connections, "AT_ONCE", 3)
+    monkeypatch.setattr(connections, "idle_processors", lambda: 3)
     monkeypatch.setattr(connections, "SPLIT_FROM", 10)
     with closing(Connections(path, 1.0)) as several:
         yield several
@@ -106,23 +105,12 @@ def test_an_interruption_ends_every_part(several: Connections) -> None:
     several.interrupt()
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="threads have no priority of their own")
-def test_threads_that_help_go_behind_everything_else(several: Connections) -> None:
-    """So that a search does not take processors from an engine that answers webhooks."""
-    all_there = Barrier(3)
-    nice: dict[int, int] = {}
-
-    def note_priority(_: int) -> bool:
-        thread = get_native_id()
-        if thread not in nice:
-            nice[thread] = os.getpriority(os.PRIO_PROCESS, thread)
-            all_there.wait(10)
-        return True
-
-    name = several.add_function(1, note_priority)
-    assert window(several, f"{name}(id)", 1, 103) == list(IDS)
-    own = nice.pop(get_native_id())
-    assert list(nice.values()) == [min(own + connections.BEHIND, 19)] * 2
+def test_a_busy_machine_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many threads as there are idle processors; one of them is the search's own."""
+    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    for load, idle in ((0.3, 8), (1.9, 7), (7.5, 1), (30.0, 1)):
+        monkeypatch.setattr(os, "getloadavg", lambda load=load: (load, 0.0, 0.0))
+        assert idle_processors() == idle
 
 
 def test_a_file_that_was_replaced_is_not_mixed_in(path: Path, several: Connections) -> None:
