@@ -70,9 +70,6 @@ class KeysFoot(Widget):
     def on_mount(self) -> None:
         self.screen.bindings_updated_signal.subscribe(self, self._bindings_changed)
 
-    def on_unmount(self) -> None:
-        self.screen.bindings_updated_signal.unsubscribe(self)
-
     def on_resize(self) -> None:
         self._fit()
 
