@@ -87,7 +87,8 @@ def result(comparisons: Sequence[Comparison], arguments: Sequence[str], load_bef
         cores=os.cpu_count() or 0,
         processor=_processor(),
         memory_bytes=psutil.virtual_memory().total,
-        system=f"{platform.system()} {platform.release()}",
+        # Without the suffix, by which a distributor or a company names its own build.
+        system=f"{platform.system()} {platform.release().partition('-')[0]}",
         python=platform.python_version(),
         sqlite=sqlite3.sqlite_version,
         load_generator="wrk" if wrk.is_there() else "a generator in Python",
