@@ -19,7 +19,8 @@ import msgspec
 from relay.archive.ndjson import AttemptLine, CaptureLine
 from relay.lean import signature
 from relay.lean.envelope import read_event
-from relay.models import MOST_NOTE_BYTES, AttemptRecord, Headers, Signature, iso, to_micros
+from relay.models import MOST_NOTE_BYTES, Headers, Signature, iso, to_micros
+from relay.models.attempt_record import AttemptRecord
 from relay.models.imports import ImportedCapture, ImportedDelivery, source_start
 
 MOST_BODY_BYTES = 32 * 1024 * 1024

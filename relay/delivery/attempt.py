@@ -15,7 +15,8 @@ from relay.delivery.http.outcomes import NOT_SENT, Outcome
 from relay.delivery.http.request import Destination, OutgoingRequest, build_request, forwarding_loop
 from relay.delivery.http.sender import TIMEOUT_S, Sender, SendResult, not_sent
 from relay.lean.schedule import ANSWER_WITHIN_S
-from relay.models import AttemptRecord, Capture, to_micros
+from relay.models import Capture, to_micros
+from relay.models.attempt_record import AttemptRecord
 
 log = logging.getLogger("relay.forwarder")
 

@@ -21,7 +21,6 @@ from relay.models.deliveries import (
     NOT_COMPARED,
     Attempt,
     AttemptEvent,
-    AttemptRecord,
     Baseline,
     Delivery,
 )
@@ -40,7 +39,6 @@ __all__ = [
     "Answer",
     "Attempt",
     "AttemptEvent",
-    "AttemptRecord",
     "Baseline",
     "Capture",
     "CaptureRow",

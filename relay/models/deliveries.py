@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import msgspec
-
 from relay.models.json_forms import Headers, body_as_json, headers_as_json
 from relay.models.states import Signature
 from relay.models.times import iso
@@ -95,28 +93,6 @@ class Attempt:
         line |= body_as_json("body", self.body)
         line["body_size"] = self.body_size
         return line
-
-
-class AttemptRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """An attempt to be stored, made here or elsewhere; the columns of `attempts`, as `Attempt` has them."""
-
-    number: int
-    started_at: int
-    """Microseconds UTC."""
-    elapsed_us: int
-    outcome: str
-    status: int | None = None
-    verdict: str | None = None
-    verdict_reason: str | None = None
-    error: str | None = None
-    address: str | None = None
-    sent_method: str | None = None
-    sent_target: str | None = None
-    sent_headers: Headers | None = None
-    sent_body: bytes | None = None
-    headers: Headers | None = None
-    body: bytes | None = None
-    body_size: int | None = None
 
 
 NOT_COMPARED: Mapping[str, Any] = {"as_expected": None, "comparison": None, "baseline_id": None}

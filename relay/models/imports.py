@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
-from relay.models.deliveries import AttemptRecord
+from relay.models.attempt_record import AttemptRecord
 
 
 class ImportedDelivery(msgspec.Struct, frozen=True, kw_only=True):

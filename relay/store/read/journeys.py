@@ -65,7 +65,7 @@ class Ranking:
     upto: int = 0
     """The newest capture searched."""
     found: tuple[int, ...] = ()
-    """The captures that may contain one of `searched`."""
+    """The captures that may contain one of `searched`, oldest first."""
 
 
 def journey_of(
@@ -142,7 +142,7 @@ def ranked(reader: Reader, capture: Capture, report: Report = lambda looking: No
     if reader.interruptions != interruptions:
         raise stopped()
     in_order = tuple(sorted(ids, key=lambda each: -named.get(each.value, -1)))
-    return Ranking(in_order, searched, newest, tuple(candidates)) if searched else Ranking(in_order)
+    return Ranking(in_order, searched, newest, tuple(sorted(candidates))) if searched else Ranking(in_order)
 
 
 def _followed(

@@ -6,7 +6,8 @@ from typing import Any
 
 import msgspec
 
-from relay.models import AttemptRecord, Headers
+from relay.models import Headers
+from relay.models.attempt_record import AttemptRecord
 
 _COLUMNS = ("delivery_id", *AttemptRecord.__struct_fields__)
 

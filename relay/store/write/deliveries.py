@@ -14,7 +14,8 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from relay.models import AttemptRecord, Capture
+from relay.models import Capture
+from relay.models.attempt_record import AttemptRecord
 from relay.store import rows
 from relay.store.write.attempts import attempt_values, insert_attempts, reason_of
 from relay.store.write.protocol import Send

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from relay.models import AttemptRecord
+from relay.models.attempt_record import AttemptRecord
 from relay.store.write.attempts import attempt_values, insert_attempts, reason_of
 
 T = TypeVar("T")

@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from time import time
 
@@ -101,6 +102,10 @@ def test_what_is_said_of_it(
     assert words in caplog.text
 
 
+def says(relay: Running, words: str) -> bool:
+    return words in relay.said
+
+
 def last_until(db: Path, ago: timedelta) -> None:
     """Let the last relay of a database have ended some time ago."""
     lock = lock_path(db)
@@ -115,12 +120,14 @@ def test_the_line_at_the_start(tmp_path: Path, lean: LeanApi) -> None:
     config = lean.write_settings(tmp_path / "settings")
     with running(tmp_path) as relay:
         assert relay.stop() == 0
+    line = "no relay ran for 1 d 1 h, and Lean gives up after 3 h"
     for arguments, count in (((), 0), (("--config", str(config)), 1)):
         last_until(relay.db, timedelta(hours=25))
         with running(tmp_path, *arguments) as relay:
-            wait_until(lambda: "no targets" in relay.said, "its first line")
+            first = line if count else "no targets"
+            wait_until(partial(says, relay, first), first)
             assert relay.stop() == 0
-        assert relay.said.count("no relay ran for 1 d 1 h, and Lean gives up after 3 h") == count
+        assert relay.said.count(line) == count
     assert f"`lean-relay --config {config} --db {relay.db} backfill --since 27h`" in relay.said
     assert not lean.asked
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from relay.models import AttemptRecord
+from relay.models.attempt_record import AttemptRecord
 from relay.store import schema
 from relay.store.write import deliveries
 from relay.store.write.deliveries import Backlog, DueDelivery, Look, due_delivery

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from relay.errors import RelayError
-from relay.models import AttemptRecord
+from relay.models.attempt_record import AttemptRecord
 from relay.models.imports import (
     BundleSecret,
     ImportedCapture,
