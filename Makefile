@@ -17,7 +17,7 @@ help:
 	@echo "make run      start lean-relay (the first time sets .venv up); ARGS= is passed on"
 	@echo "make demo     watch it work: signed samples, a relay, a backend that fails; nothing kept"
 	@echo "make test     the tests but for the slow ones (about three minutes); ARGS= goes to pytest"
-	@echo "make check    format, lint, types, import rules, all tests: what CI runs (some twenty minutes)"
+	@echo "make check    format, lint, types, import rules, all tests: what CI runs (some fifteen minutes)"
 	@echo "make bench    how fast, beside a bare aiohttp server in the same run (some five minutes); ARGS=--help lists"
 	@echo "              what else it measures, ARGS=\"--json FILE\" writes the figures as JSON, and ARGS=--manual"
 	@echo "              measures what the manual quotes and writes its file"

@@ -175,6 +175,7 @@ def lean_relay_here(
         until.enter_context(patch.object(sys, "stdin", until.enter_context(open(os.devnull))))
         until.enter_context(contextlib.redirect_stdout(out))
         until.enter_context(contextlib.redirect_stderr(err))
+        until.enter_context(patch.object(os, "nice"))  # It would be the priority of this process.
         code = run(arguments)
         out.seek(0)
         err.seek(0)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.support.killing import a_command, count
@@ -35,21 +36,26 @@ def lean() -> Iterator[LeanApi]:
 @pytest.mark.slow
 @pytest.mark.parametrize("beside", ["no engine", "an engine"])
 def test_killed_between_two_pages(tmp_path: Path, lean: LeanApi, beside: str) -> None:
-    """What was stored stays, no window counts as complete, and the next run takes the rest."""
+    """What was stored stays, no window counts as complete, and the next run takes the rest.
+
+    Beside an engine it has a low priority: webhooks come first.
+    """
     db = tmp_path / "relay.db"
     arguments = ("--config", str(lean.write_settings(tmp_path / "settings")), "--db", str(db), "--json")
     if beside == "an engine":
         with running(tmp_path) as relay:
-            _kill_and_finish(tmp_path, db, lean, arguments)
+            _kill_and_finish(tmp_path, db, lean, arguments, nicer=10)
             assert relay.stop() == 0
     else:
-        _kill_and_finish(tmp_path, db, lean, arguments)
+        _kill_and_finish(tmp_path, db, lean, arguments, nicer=0)
     assert is_sound(db)
     assert rows(db, "SELECT count(*), count(DISTINCT event_id) FROM captures") == [(EVENTS, EVENTS)]
     assert [body for (body,) in rows(db, "SELECT body FROM captures ORDER BY id")] == lean.events
 
 
-def _kill_and_finish(folder: Path, db: Path, lean: LeanApi, arguments: tuple[str, ...]) -> None:
+def _kill_and_finish(
+    folder: Path, db: Path, lean: LeanApi, arguments: tuple[str, ...], *, nicer: int
+) -> None:
     for stop_at in (1, 2):
         with a_command(folder, "backfill", *arguments) as process:
             before = len(lean.asked)
@@ -61,6 +67,7 @@ def _kill_and_finish(folder: Path, db: Path, lean: LeanApi, arguments: tuple[str
             lean.intervene = hold
             wait_until(lambda before=before: len(lean.asked) > before + 1, "another page")  # type: ignore[misc]
             wait_until(lambda stop_at=stop_at: count(db) == 100 * stop_at, "what came")  # type: ignore[misc]
+            assert psutil.Process(process.pid).nice() == min(psutil.Process().nice() + nicer, 19)
             process.kill()
             process.communicate()
         assert count(db) == 100 * stop_at
