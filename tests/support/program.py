@@ -281,16 +281,18 @@ class Reply:
 
 def connect(port: int, within_s: float = 60.0, tls: ssl.SSLContext | None = None) -> socket.socket:
     """A connection whose every wait is bounded, over TLS where there is a context for it."""
-    connection = socket.create_connection(("127.0.0.1", port), timeout=within_s)
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    if tls is None:
-        return connection
+    connection = socket.socket()
+    if tls is not None:
+        # Before it connects: `wrap_socket` leaves a socket open whose peer has reset it already.
+        connection = tls.wrap_socket(connection, server_hostname="localhost")
+    connection.settimeout(within_s)
     try:
-        connection.getpeername()  # `wrap_socket` leaves a socket open whose peer has reset it already.
-        return tls.wrap_socket(connection, server_hostname="localhost")
+        connection.connect(("127.0.0.1", port))
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     except OSError:
         connection.close()
         raise
+    return connection
 
 
 def read_reply(connection: socket.socket) -> Reply | None:

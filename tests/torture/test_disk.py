@@ -21,6 +21,9 @@ from tests.torture.step_kills import again, nothing_waits
 from tests.torture.totals import Part, rounds
 from tests.torture.wal import largest_log
 
+CONTROLS = 20
+"""Most tries of a control that loses by chance."""
+
 
 @pytest.mark.parametrize("how", WAYS)
 def test_full_disks(tmp_path: Path, how: str, part: Part) -> None:
@@ -89,7 +92,12 @@ def test_every_way_to_harm_the_database(tmp_path: Path, part: Part) -> None:
     with ThreadPoolExecutor(2) as pool:
         results = list(pool.map(lambda name: harm(tmp_path / str(list(HARMS).index(name)), name), HARMS))
     part.say(*results)
-    control = harm(tmp_path / "control", "cp BACKUP DB", launcher=BLIND)
+    found = acked = 0
+    for number in range(CONTROLS):  # Two in five lose something: it depends on the moment of the harm.
+        control = harm(tmp_path / f"control-{number}", "cp BACKUP DB", launcher=BLIND)
+        found, acked = found + control.found_after, acked + control.acked_after
+        if found < acked:
+            break
     wrong = [
         str(result)
         for result in results
@@ -99,11 +107,9 @@ def test_every_way_to_harm_the_database(tmp_path: Path, part: Part) -> None:
         or result.traceback
     ]
     part.count(len(results), len(wrong))
-    part.control(
-        "which does not look at its files", control.acked_after, control.acked_after - control.found_after
-    )
+    part.control("which does not look at its files", acked, acked - found)
     assert not wrong, "\n".join(wrong)
-    assert control.found_after < control.acked_after, control
+    assert found < acked
 
 
 def test_wal_stays_bounded(tmp_path: Path, part: Part) -> None:
