@@ -204,7 +204,7 @@ def _from_debian(name: str) -> tuple[Path, str]:
     program = Path(there) if there else home / "usr" / "bin" / name
     if not program.exists():
         if shutil.which("apt-get") is None or shutil.which("dpkg") is None:
-            raise NotRunError("it is not on the PATH, and this is no Debian to fetch it from")
+            raise NotRunError("it is not on the PATH, and only Debian has a package that can be fetched")
         home.mkdir(parents=True, exist_ok=True)
         _run("apt-get", "download", name, folder=home)
         _run("dpkg", "-x", *home.glob(f"{name}_*.deb"), home)

@@ -190,7 +190,7 @@ def _start_on(folder: Path, state: Path, number: int) -> tuple[str, list[str]]:
         wrong.append(f"{name}: ends with {code}: {said[-500:]}")
     if count <= CAPTURES and not tells:
         if damage in TAILS and state.name == "killed":
-            return "serves what stands before the damage of its WAL", wrong
+            return "serves the commits before the damage in its WAL", wrong
         wrong.append(
             f"{name}: {CAPTURES + 1 - count} captures are missing, and nothing is said: {said[-300:]}"
         )

@@ -19,7 +19,7 @@ def why_not() -> str | None:
     strace = shutil.which("strace")
     if strace is None:
         return "strace is not installed here"
-    # A process that is no child of strace's: where Yama is at work, only root may attach to it.
+    # Where Yama restricts ptrace, only root may attach to a process that strace did not start.
     with subprocess.Popen(["sleep", "60"]) as other:
         command = [strace, "-o", os.devnull, "-p", str(other.pid)]
         with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as tracer:

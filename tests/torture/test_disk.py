@@ -22,7 +22,7 @@ from tests.torture.totals import Part, rounds
 from tests.torture.wal import largest_log
 
 CONTROLS = 20
-"""Most tries of a control that loses by chance."""
+"""A control that loses only at some moments is tried at most so often."""
 
 
 @pytest.mark.parametrize("how", WAYS)

@@ -59,7 +59,7 @@ def test_list_names_its_columns_at_a_terminal(
 
 
 def test_list_takes_selections(log: sqlite3.Connection, relay: Run) -> None:
-    """Ids, an event_id and filters select; a dash before a key negates and is no option."""
+    """Ids, an event_id and filters select; a dash before a key negates it, and is not read as an option."""
     insert_all(log, [a_capture(1), a_capture(2, body=b"other"), a_capture(3)])
     assert ids(relay("list", "--json", "2..", "1")[1]) == [1, 2, 3]
     assert ids(relay("list", "--json", EVENT_ID)[1]) == [1, 3]

@@ -36,7 +36,7 @@ __all__ = ["log", "path", "relay"]
 
 
 def test_wait_looks_back(log: sqlite3.Connection, relay: Run) -> None:
-    """What came within the last ten seconds counts, older only with --since; the first of them is given."""
+    """A capture of the last ten seconds counts, an older one only with --since; `wait` prints the first."""
     now = datetime.now(UTC)
     for number, seconds in ((1, 3600), (2, 5), (3, 1)):
         insert(log, a_capture(number, received_at=now - timedelta(seconds=seconds)))
@@ -148,7 +148,7 @@ def test_tail_follows(log: sqlite3.Connection, path: Path) -> None:
 
 
 def test_tail_waits_for_the_log(path: Path) -> None:
-    """Started before the engine, `tail` says so, and prints what came from its start on."""
+    """If it starts before the engine, `tail` says so, and prints each capture since its own start."""
     with Process(
         [sys.executable, "-u", "-m", "relay", "tail", "--json", "--db", str(path)],
         stdout=subprocess.PIPE,

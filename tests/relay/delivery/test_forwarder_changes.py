@@ -64,7 +64,7 @@ async def test_what_waits_survives_a_restart(tmp_path: Path, backend: Backend) -
 async def test_a_pause_outlives_a_restart(
     tmp_path: Path, backend: Backend, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What was held back stays so when the engine starts anew, which a line says, until `resume`."""
+    """A pause outlives a restart of the engine, which logs it, and ends with `resume`."""
     settings = settings_for(tmp_path, backend)
     async with an_engine(settings) as running:
         await running.request(PauseRequest())

@@ -96,7 +96,7 @@ async def test_signed_again_by_name_or_by_the_one_that_signed(
 
 
 async def test_what_cannot_be_edited_or_sent_is_an_attempt_that_says_why(tmp_path: Path) -> None:
-    """A path that leads nowhere, or a head that is no request, is recorded with words; the rest goes on."""
+    """A wrong path or an invalid head is recorded with its reason; the other replays go on."""
     with backend(answers()) as there:
         settings = settings_for(tmp_path)
         with closing(sqlite3.connect(settings.db)) as log, log:
