@@ -94,7 +94,7 @@ class EventType:
 class Catalogue:
     """Everything known about Lean's events.
 
-    `log_record`, `bank_identifiers` and `decline_codes` are documentation: no code reads them.
+    `log_record` and `log_record_notes` are documentation: no code reads them.
     """
 
     about: str

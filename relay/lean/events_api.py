@@ -1,7 +1,7 @@
 """Lean's Events API: its hosts, the window that can be asked for, and its pages as the bytes they came as.
 
 Owns what Lean documents of it (`GET /events/v1`, pages of at most 100 events of the past 90 days) and which
-answers are not that. Pure.
+responses are not that. Pure.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ TOKEN_PATH = "/oauth2/token"  # noqa: S105 -- a path
 SCOPE = "api"
 
 SIZES = (100, 50)
-"""Events of a page; the next one where Lean says 400 to the one before."""
+"""Events per page; the next size is for where Lean responds with 400 to the one before."""
 
 KEPT_FOR = timedelta(days=90)
 MARGIN = timedelta(hours=1)

@@ -17,7 +17,7 @@ from math import prod
 from typing import Final
 from uuid import UUID
 
-from relay.lean.ids import CHOSEN_BY_CALLER, Of, all_ids
+from relay.lean.ids import CHOSEN_BY_CALLER, LONGEST, Of, all_ids
 from relay.text.json_scan import UnreadableError
 from relay.text.json_splice import Span, replaced, spans
 from relay.text.json_values import parsed, steps
@@ -38,7 +38,8 @@ _LEAST_HEX = 16
 def fresh_event(body: bytes, seed: str, shift_us: int, *, payload: bool = False) -> bytes:
     """The body with another `event_id` and a `timestamp` moved by so many microseconds.
 
-    Fields that are absent or not strings stay so, and so does a timestamp in another notation.
+    Fields that are absent, not strings or longer than an id stay so, and so does a timestamp in another
+    notation.
 
     Args:
         seed: makes the mapping from old ids to new ones.
@@ -61,7 +62,7 @@ def fresh_event(body: bytes, seed: str, shift_us: int, *, payload: bool = False)
     for place in places | ids:
         span = found.get(place)
         old = None if span is None else _text(body[span[0] : span[1]])
-        if span is None or old is None:
+        if span is None or old is None or len(old) > LONGEST:  # as a number, a text of megabytes takes hours
             continue
         new = fresh_id(old, seed) if place in ids else moved(old, shift_us)
         if new != old:

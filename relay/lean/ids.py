@@ -16,6 +16,10 @@ MOST_IDS = 500
 """Limit per event; the most seen were 9 accounts."""
 
 LONGEST = 200
+"""Characters of an id."""
+
+LONGEST_PATH = 200
+"""Nothing is looked for below a longer one: a key of a megabyte would be copied for each value under it."""
 
 
 class Of(StrEnum):
@@ -100,6 +104,8 @@ def ids_of(event: Any) -> tuple[LeanId, ...]:
 def all_ids(event: Any, most: int | None = None) -> Iterator[LeanId]:
     """Each id of an event at each of its places, in its order; none of anything but an event. Never raises.
 
+    Those below a path longer than LONGEST_PATH are left out.
+
     Args:
         event: as for `ids_of`.
         most: how many values of an array are looked at; None for all.
@@ -118,6 +124,8 @@ def _ids(payload: Mapping[str, Any], own: Of, most: int | None) -> Iterator[Lean
     stack: list[tuple[str, Any]] = [("payload", payload)]
     while stack:
         path, value = stack.pop()
+        if len(path) > LONGEST_PATH:
+            continue
         inner: list[tuple[str, Any]] = []
         if isinstance(value, dict):
             for key, part in value.items():

@@ -36,7 +36,7 @@ WHY_NO_SIGNATURE: Mapping[str, str] = {
 
 
 BARE = "event"
-"""The form of an event that came as it is, beside the words of `Wrapping`."""
+"""The form of an event that came as it is, besides the words of `Wrapping`."""
 
 
 def why_unsigned(form: str | None) -> str | None:

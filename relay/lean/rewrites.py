@@ -11,7 +11,7 @@ import re
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from itertools import product
+from itertools import chain, islice, product
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -20,6 +20,9 @@ MOST_BYTES = 1024 * 1024
 
 MOST_JSON_BYTES = 256 * 1024
 """Larger JSON is not reformatted: there are up to 150 ways."""
+
+MOST_DEPTH = 32
+"""JSON that is nested deeper is not indented: each of its lines would begin with that many blanks."""
 
 MOST_FIELDS = 20
 """Fields of a form; none with more has been seen."""
@@ -32,7 +35,8 @@ _BOM = b"\xef\xbb\xbf"
 _MARK, _END = "\ue000", "\ue001"
 """Private-use characters around a number, so that its digits pass through a JSON library as text."""
 _MARKED = re.compile('"(?:\ue000|\\\\ue000)([^"\\\\\ue001]*)(?:\ue001|\\\\ue001)"')
-_OUTSIDE_TEXTS = re.compile(rb'("(?:[^"\\]|\\.)*+")|[ \t\r\n]++', re.DOTALL)
+_OUTSIDE_TEXTS = re.compile(rb'("(?:[^"\\]|\\.)*+"?)|[ \t\r\n]++', re.DOTALL)
+"""A text without an end goes to the end of the body, which would else be searched from each of its quotes."""
 
 _LAYOUTS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("compact JSON", {"separators": (",", ":")}),
@@ -54,22 +58,18 @@ def rewritten(body: bytes) -> Iterator[tuple[str, bytes]]:
         yield "an empty body", b""
     if len(body) > MOST_BYTES:
         return
-    seen = {body, b""}
-    for words, other in (*_as_text(body), *_unpacked(body), *_blanks(body), *_unwrapped(body)):
-        if other not in seen:
-            seen.add(other)
-            yield words, other
-    if len(body) > MOST_JSON_BYTES:
-        return
-    for words, other in _as_json(body):
-        if other not in seen:
-            seen.add(other)
+    seen = {hash(body), hash(b"")}  # the bodies themselves would be up to 150 copies
+    for words, other in chain(
+        _as_text(body), _unpacked(body), _blanks(body), _unwrapped(body), _as_json(body)
+    ):
+        if hash(other) not in seen:
+            seen.add(hash(other))
             yield words, other
 
 
 def as_javascript(body: bytes) -> bytes | None:
-    """The body after `JSON.stringify(JSON.parse(body))`; None if it is not JSON."""
-    forms = dict(_as_json(body))
+    """The body after `JSON.stringify(JSON.parse(body))`; None if it is not JSON or too large."""
+    forms = dict(islice(_as_json(body), 3))  # the ways to write the numbers of the first layout
     return forms.get(f"compact JSON{_JAVASCRIPT}", forms.get("compact JSON"))
 
 
@@ -156,6 +156,8 @@ def _blanks(body: bytes) -> Iterator[tuple[str, bytes]]:
 
 
 def _as_json(body: bytes) -> Iterator[tuple[str, bytes]]:
+    if len(body) > MOST_JSON_BYTES:
+        return
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError:
@@ -178,8 +180,9 @@ def _as_json(body: bytes) -> Iterator[tuple[str, bytes]]:
             (", numbers as doubles", _as_python),
             (", numbers as JavaScript writes them", _as_javascript),
         ]
+    layouts = [each for each in _LAYOUTS if "indent" not in each[1]] if _is_deep(value) else _LAYOUTS
     for (layout, options), (order, is_sorted), (escapes, ascii_only, change), (kind, number) in product(
-        _LAYOUTS, _ORDERS, _ESCAPES, ways
+        layouts, _ORDERS, _ESCAPES, ways
     ):
         try:
             again = json.dumps(value, ensure_ascii=ascii_only, sort_keys=is_sorted, **options)
@@ -187,6 +190,19 @@ def _as_json(body: bytes) -> Iterator[tuple[str, bytes]]:
         except (ValueError, RecursionError, OverflowError):
             continue
         yield f"{layout}{order}{escapes}{kind}", data
+
+
+def _is_deep(value: Any) -> bool:
+    """Whether JSON is nested deeper than MOST_DEPTH."""
+    level = [value]
+    for _ in range(MOST_DEPTH):
+        level = [
+            part
+            for each in level
+            if isinstance(each, dict | list)
+            for part in (each.values() if isinstance(each, dict) else each)
+        ]
+    return any(isinstance(each, dict | list) for each in level)
 
 
 def _as_written(digits: str) -> str:

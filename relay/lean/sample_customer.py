@@ -45,7 +45,6 @@ class _Payment:
     intent_id: str
     amount: int | Decimal
     order: int
-    announced: bool = False
     final: bool = False
     reconciliation: str | None = None
 
@@ -245,18 +244,21 @@ class SampleCustomer:
             "status": status,
         }
 
+    def _new_payment(self) -> _Payment:
+        """A payment for the last intent if that has none yet."""
+        intent_id, amount = self._intent or (self._id(), self._amount())
+        self._intent = None
+        self._payment = _Payment(self._id(), intent_id, amount, self._rng.randrange(10**5))
+        return self._payment
+
     def _a_payment(self, *, unless: Callable[[_Payment], bool]) -> _Payment:
-        """The current payment, or a new one, for the last intent if that has none yet."""
+        """The current payment, or a new one."""
         if self._payment is None or unless(self._payment):
-            intent_id, amount = self._intent or (self._id(), self._amount())
-            self._intent = None
-            self._payment = _Payment(self._id(), intent_id, amount, self._rng.randrange(10**5))
-        self._payment.announced = True
+            return self._new_payment()
         return self._payment
 
     def _payment_created(self) -> Payload:
-        payment = self._a_payment(unless=lambda known: known.announced)
-        return self._payment_payload(payment, "PENDING_WITH_BANK")
+        return self._payment_payload(self._new_payment(), "PENDING_WITH_BANK")
 
     def _payment_updated(self) -> Payload:
         payment = self._a_payment(unless=lambda known: known.final)

@@ -17,7 +17,11 @@ from relay.text.json_splice import spans
 SEARCHED_VALUES = 10_000
 """Values among which a changeable one is looked for."""
 
-_VALUE = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"(?P<name>\s*:)?|(?P<number>-?[0-9][0-9.eE+-]*+)', re.DOTALL)
+_VALUE = re.compile(
+    rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"(?P<name>\s*:)?)?|(?P<number>-?[0-9][0-9.eE+-]*+)', re.DOTALL
+)
+"""A text, as a name too, or a number. A text without an end goes to the end of the body."""
+
 _LAST = re.compile(rb"[0-9A-Za-z](?=[^0-9A-Za-z]*\Z)")
 _LAST_DIGIT = re.compile(rb"[0-9](?=[^0-9]*\Z)")
 _NEXT = {
@@ -107,7 +111,7 @@ def with_changed_byte(body: bytes) -> bytes:
 
 
 def with_added_space(body: bytes) -> bytes:
-    """The body with a space behind its first bracket, where JSON means the same; else at its end."""
+    """The body with a space after its first brace, where JSON means the same; else at its end."""
     at = body.find(b"{") + 1 or len(body)
     return b"".join((body[:at], b" ", body[at:]))
 

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.lean.diagnosis import Cause, diagnose, why_not_valid
+from relay.lean.diagnosis import MOST_CHECKED, Cause, diagnose, why_not_valid
 from relay.lean.rewrites import rewritten
 from relay.lean.signature import Verifier, sign
 from relay.models import Signature
@@ -42,6 +42,8 @@ def test_missing_many_and_no_secret() -> None:
         why("sha512=" + DIGITS, "x") or ""
     )
     assert "none of them is correct" in (why("sha512=" + "0" * 128, "x") or "")
+    many = ["sha512=" + "0" * 128] * MOST_CHECKED
+    assert "none of the first 10 is correct" in (why(*many, "sha512=" + DIGITS) or "")
     assert (why("x", secrets={}) or "").startswith("no webhook secret is configured")
 
 
@@ -160,6 +162,10 @@ def test_another_firm_s_header() -> None:
     assert found is not None
     assert found.cause is Cause.OTHER_HEADER
     assert "x-lean-signature, which is another company's, and its value is correct for" in found.reason
+    two = (("Signature-Version", "1"), ("X-Lean-Signature", DIGITS))
+    assert "x-lean-signature, which is another company's, and its value is correct for" in (
+        why_not_valid([], BODY, SECRETS, two) or ""
+    )
     assert "x-hub-signature-256, which is not Lean's" in (
         why_not_valid([], BODY, SECRETS, (("X-Hub-Signature-256", "sha256=00"),)) or ""
     )
@@ -222,10 +228,18 @@ def test_no_body_makes_it_raise(body: bytes) -> None:
     assert why_not_valid([b"sha512=" + b"0" * 128], body, {"a": b"s"})
 
 
-@pytest.mark.parametrize("body", [b"[" * 100_000, b"9" * 5000, b'"' + b"a" * 10_000_000 + b'"'])
+@pytest.mark.parametrize(
+    "body", [b"[" * 100_000, b"9" * 5000, b'"' + b"a" * 10_000_000 + b'"', b'"' + b'\\"' * 500_000]
+)
 def test_large_and_deep_bodies(body: bytes) -> None:
     """They get the honest answer in a moment, however they are made."""
     assert (why(sign(body, b"unknown"), body=body) or "").startswith("none of the usual causes")
+
+
+def test_deep_json_is_not_indented() -> None:
+    """Its lines would be long, and there are many: no form of it is many times its size."""
+    body = b"[" * 200 + b"1," * 20_000 + b"1" + b"]" * 200
+    assert max(len(other) for _, other in rewritten(body)) < 10 * len(body)
 
 
 JSON = '{"name":"\u0639\u0644\u064a","amount":1}'.encode()

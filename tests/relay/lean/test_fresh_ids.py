@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from relay.lean.catalogue import catalogue
 from relay.lean.fresh_ids import fresh_event, fresh_id, moved
-from relay.lean.ids import Of, all_ids
+from relay.lean.ids import LONGEST, Of, all_ids
 from relay.lean.samples import Sampler
 from relay.text.json_values import parsed
 from tests.support import strategies
@@ -116,10 +116,11 @@ def test_a_time_keeps_its_notation(old: str, shift_us: int, new: str) -> None:
         b'{"event_id":7,"timestamp":1700000000}',
         b'{"event_id":null,"timestamp":{}}',
         b'{"type":"a","payload":{"amount":1.50}}',
+        b'{"event_id":"' + b"a" * (LONGEST + 1) + b'"}',
     ],
 )
 def test_what_has_none_stays(body: bytes) -> None:
-    """Bodies that are not JSON, and fields that are absent or of another type, are not touched."""
+    """Bodies that are not JSON, and fields that are absent, of another type or too long, are not touched."""
     assert fresh_event(body, "s", HOUR_US, payload=True) == body
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.lean.catalogue import catalogue
-from relay.lean.ids import MOST_IDS, Of, all_ids, ids_of, own_id
+from relay.lean.ids import LONGEST_PATH, MOST_IDS, Of, all_ids, ids_of, own_id
 from relay.lean.samples import Sampler
 from relay.text.json_values import parsed
 from tests.support import strategies
@@ -78,6 +79,15 @@ def test_it_is_bounded() -> None:
     """A body of a million ids gives no more than are looked at."""
     event = {"type": "a", "payload": {"list": [{"a_id": str(number)} for number in range(2 * MOST_IDS)]}}
     assert len(ids_of(event)) == MOST_IDS
+
+
+def test_nothing_is_looked_for_below_a_long_path() -> None:
+    """A key of a megabyte would be copied for each value under it, and lists in lists make long paths too."""
+    deep: Any = {"a_id": "3"}
+    for _ in range(LONGEST_PATH // 3):
+        deep = [deep]
+    event = {"type": "a", "payload": {"k" * LONGEST_PATH: {"a_id": "1"}, "b_id": "2", "deep": deep}}
+    assert [each.value for each in all_ids(event)] == ["2"]
 
 
 @given(

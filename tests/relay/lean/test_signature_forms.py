@@ -84,6 +84,12 @@ def test_the_byte_that_is_changed(body: bytes, changed: bytes) -> None:
     assert with_changed_byte(body) == changed
 
 
+def test_a_text_without_an_end_is_searched_once() -> None:
+    """A body that is not JSON gets another byte in a moment, however many quotes there are in it."""
+    body = b"[" + b'\\"' * 1_000_000 + b"]"
+    assert with_changed_byte(body) == body[:-1] + b"\\"
+
+
 @given(strategies.json_texts)
 def test_json_stays_json(text: str) -> None:
     """One byte differs; what could be read can be read."""
