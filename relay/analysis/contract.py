@@ -16,7 +16,7 @@ from jsonschema.validators import extend
 from referencing import Registry
 from referencing.exceptions import Unresolvable
 
-from relay.analysis.shape import judge
+from relay.analysis.shape import judge_with_content
 from relay.analysis.shape_result import Difference, Kind, ShapeResult, described
 from relay.analysis.shape_summary import FieldStats, TypeStats
 from relay.lean.catalogue import Confidence, catalogue
@@ -28,6 +28,9 @@ SEEN = "x-lean-seen"
 """The keyword for the number of events that extended the documented definition."""
 
 MOST_DIFFERENCES = 100
+
+FEW_BRACKETS = 500
+"""With fewer, no body is nested deeply enough to exhaust the interpreter's stack."""
 
 Schema = dict[str, Any]
 
@@ -124,7 +127,7 @@ class Contract:
         Raises:
             ValueError: it is not JSON, not a schema of draft 2020-12, or has no event types in `$defs`.
         """
-        schema = json.loads(text, parse_float=Decimal)
+        schema = json.loads(text, parse_float=_number)
         if not isinstance(schema, dict) or not isinstance(schema.get("$defs"), dict):
             raise ValueError("it has no $defs, where a contract has its event types")
         try:
@@ -152,29 +155,30 @@ class Contract:
         Raises:
             ValueError: the contract refers to a definition that it does not contain.
         """
-        first = judge(body)
+        first, data = judge_with_content(body)
         validator = self._validators.get(first.type or "")
         if first.shape is Shape.NOT_JSON or validator is None:
             reason = first.reason or "the contract does not cover this type"
             shape = Shape.NOT_JSON if first.shape is Shape.NOT_JSON else Shape.UNKNOWN
             return ShapeResult(shape=shape, type=first.type, version="contract", reason=reason)
-        written = parsed(body)
+        written = parsed(data)
         found: dict[bool, list[Difference]] = {True: [], False: []}
         more = 0
         try:
-            for error in validator.iter_errors(parsed(body, number=_number)):
+            for error in validator.iter_errors(parsed(data, number=_number)):
                 each = _difference(error, written)
                 if len(found[each.warning]) < MOST_DIFFERENCES:
                     found[each.warning].append(each)
                 else:
                     more += 1
         except ArithmeticError:
-            reason = "a number in it is too large to compare"
-            return ShapeResult(shape=Shape.UNKNOWN, type=first.type, version="contract", reason=reason)
+            return _unknown(first.type, "a number in it is too large to compare")
         except Unresolvable as error:
             raise ValueError(f"the contract refers to a missing definition: {error}") from None
         except RecursionError:
-            raise ValueError("the contract refers to itself endlessly") from None
+            if data.count(b"[") + data.count(b"{") < FEW_BRACKETS:
+                raise ValueError("the contract refers to itself endlessly") from None
+            return _unknown(first.type, "it is nested too deeply to check")
         return ShapeResult(
             shape=Shape.DRIFT if found[True] else Shape.DOCUMENTED,
             type=first.type,
@@ -183,6 +187,10 @@ class Contract:
             differences=(*found[True], *found[False]),
             more=more,
         )
+
+
+def _unknown(type_: str | None, reason: str) -> ShapeResult:
+    return ShapeResult(shape=Shape.UNKNOWN, type=type_, version="contract", reason=reason)
 
 
 def _type_of(definition: Any) -> str | None:
@@ -215,6 +223,8 @@ def _difference(error: Any, written: Any) -> Difference:
     match error.validator:
         case "missing":
             kind, expected = Kind.MISSING, "a value"
+        case "forbidden":
+            expected = "no value"
         case "extra":
             kind, expected = Kind.EXTRA, "no such field"
         case "type":
@@ -247,14 +257,17 @@ def _known_values(_validator: Any, known: Any, instance: Any, _schema: Any) -> I
 
 
 def _properties(validator: Any, properties: Any, instance: Any, schema: Mapping[str, Any]) -> Iterator[Any]:
-    """As usual, and report other properties too, unless the schema mentions them."""
-    yield from jsonschema.Draft202012Validator.VALIDATORS["properties"](
-        validator, properties, instance, schema
-    )
-    if isinstance(instance, dict) and "additionalProperties" not in schema:
-        for name in instance:
-            if name not in properties:
+    """As usual, and report other properties too, unless the schema mentions them; those that it forbids by
+    `false` with their path.
+    """
+    allowed = {name: each for name, each in properties.items() if each is not False}
+    yield from jsonschema.Draft202012Validator.VALIDATORS["properties"](validator, allowed, instance, schema)
+    for name in instance if isinstance(instance, dict) else ():
+        if name not in properties:
+            if "additionalProperties" not in schema:
                 yield _at(name, "extra", instance[name])
+        elif name not in allowed:
+            yield _at(name, "forbidden", instance[name])
 
 
 def _required(_validator: Any, required: Any, instance: Any, _schema: Any) -> Iterator[Any]:

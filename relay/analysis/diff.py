@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from relay.models import Capture, Headers
-from relay.text.json_values import leaves
+from relay.text.json_values import leaves, parsed
 from relay.text.safe import mask_headers
 
 AROUND = 16
@@ -18,6 +18,9 @@ AROUND = 16
 
 MOST_PARTS = 200_000
 """JSON bodies with more commas and brackets are compared as bytes, because each value costs memory."""
+
+MOST_OF_PATHS = 32_000_000
+"""Characters. Likewise for the paths of all values together: each has the whole of every key above it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +140,26 @@ def _bodies(a: bytes, b: bytes) -> Iterator[Difference]:
 
 
 def _leaves(body: bytes) -> dict[str, str] | None:
-    if sum(body.count(part) for part in (b",", b"[", b"{")) > MOST_PARTS:
+    if sum(body.count(part) for part in (b",", b"[", b"{")) > MOST_PARTS or _of_paths(body) > MOST_OF_PATHS:
         return None
     return leaves(body)
+
+
+def _of_paths(body: bytes) -> int:
+    """Characters of the paths of all values of a JSON body, at least; 0 if it is not JSON."""
+    try:
+        stack: list[tuple[int, Any]] = [(0, parsed(body))]
+    except ValueError:
+        return 0
+    total = 0
+    while stack:
+        length, value = stack.pop()
+        total += length
+        if isinstance(value, dict):
+            stack.extend((length + len(key), part) for key, part in value.items())
+        elif isinstance(value, list):
+            stack.extend((length + len("[0]"), part) for part in value)
+    return total
 
 
 def _first_byte(a: bytes, b: bytes, remark: str) -> Difference:

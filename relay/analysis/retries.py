@@ -21,7 +21,7 @@ OTHER_BYTES = " with OTHER BYTES"
 """Added to a retry whose body differs from the first one's."""
 
 AT_ONCE = timedelta(seconds=1)
-"""A repeat sooner than this was sent twice, not late or early: Lean's minutes are no question."""
+"""A repeat sooner than this was sent twice; Lean's schedule does not apply to it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ from typing import Any
 
 from relay.analysis.shape_result import Difference, Kind, ShapeResult, Step, described
 from relay.lean.catalogue import Confidence, EventType, Field, catalogue
+from relay.lean.envelope import MOST_CHARACTERS
 from relay.lean.event_docs import expected
 from relay.models import Shape
 from relay.text.decoding import decoded
@@ -40,13 +41,18 @@ def judge(body: bytes, encoding: str = "") -> ShapeResult:
     Args:
         encoding: the value of Content-Encoding, empty without one.
     """
+    return judge_with_content(body, encoding)[0]
+
+
+def judge_with_content(body: bytes, encoding: str = "") -> tuple[ShapeResult, bytes]:
+    """As `judge`, with the bytes that were compared: those of a compressed body are its content."""
     found = decoded(body, encoding)
     judgement = _judged_as_it_is(found.data)
-    if not found.coding and not found.opaque:
-        return judgement
-    if judgement.shape is Shape.NOT_JSON and found.notes:
-        judgement = replace(judgement, shape=Shape.UNKNOWN, reason="; ".join(found.notes))
-    return replace(judgement, unpacked=found.coding)
+    if found.coding or found.opaque:
+        if judgement.shape is Shape.NOT_JSON and found.notes:
+            judgement = replace(judgement, shape=Shape.UNKNOWN, reason="; ".join(found.notes))
+        judgement = replace(judgement, unpacked=found.coding)
+    return judgement, found.data
 
 
 def _judged_as_it_is(body: bytes) -> ShapeResult:
@@ -79,8 +85,8 @@ def _judged(value: Any, version: str) -> ShapeResult:
     type_ = value.get("type")
     _compare_object(value, envelope, (), found)
     if not isinstance(type_, str) or type_ not in types:
-        name = type_ if isinstance(type_, str) and type(type_) is str else None
-        reason = "its type is not known" if name is not None else "it names no type"
+        name = type_ if type(type_) is str and len(type_) <= MOST_CHARACTERS else None
+        reason = "its type is not known" if type(type_) is str else "it names no type"
         return found.judgement(Shape.UNKNOWN, name, version, reason=reason)
     event, payload = types[type_]
     # No field of a payload counts as better known than the payload as a whole.

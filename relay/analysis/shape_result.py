@@ -16,7 +16,7 @@ from relay.text.captures import shape_words
 from relay.text.json_values import Digits, path_of
 
 LONGEST_SHOWN = 40
-"""Characters of a value, and of the key of an unknown field."""
+"""Characters of a value."""
 
 Step = str | int
 
@@ -100,7 +100,7 @@ class ShapeResult:
 
     shape: Shape
     type: str | None
-    """The event's type, known or not; None if the body has none."""
+    """The event's type, known or not; None if the body has none, or one that is too long for Lean's."""
     version: str
     """The version of the catalogue used."""
     confidence: Confidence | None = None

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from relay.analysis.shape import judge
+from relay.analysis.shape import judge_with_content
 from relay.analysis.shape_result import LONGEST_SHOWN, Difference, ShapeResult
 from relay.lean.catalogue import undocumented
 from relay.models import Shape, iso
@@ -26,6 +26,9 @@ MOST_VALUES = 8
 """Values are kept only for fields with at most this many distinct values."""
 
 MOST_DIFFERENCES = 200
+
+LONGEST_PATH = 200
+"""Fields and differences with a longer path are not counted; a key may have megabytes."""
 
 _UNIQUE = re.compile(
     r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+(?:Z|[+-][0-9:]+)"
@@ -124,19 +127,19 @@ class Summary:
         self.left_out = 0
         """Events of further types, beyond MOST_TYPES."""
 
-    def add(self, body: bytes, at: datetime | None, source: str) -> ShapeResult:
-        """Count one body and return its result. Never raises.
+    def add(self, body: bytes, at: datetime | None, source: str) -> None:
+        """Count one body. Never raises.
 
         Args:
             at: time of arrival, aware; None if not known.
             source: a capture's id or a file's name, to show with its differences.
         """
-        judgement = judge(body)
+        judgement, data = judge_with_content(body)
         seen = self._types.get(judgement.type)
         if seen is None:
             if len(self._types) >= MOST_TYPES:
                 self.left_out += 1
-                return judgement
+                return
             seen = self._types.setdefault(judgement.type, TypeStats(judgement.type))
         seen.count += 1
         seen.shapes[judgement.shape] += 1
@@ -146,8 +149,7 @@ class Summary:
             seen.last_at = at if seen.last_at is None else max(at, seen.last_at)
         _count_differences(seen, judgement, source)
         if judgement.type is not None:
-            _count_fields(seen, parsed(body))
-        return judgement
+            _count_fields(seen, parsed(data))
 
     def types(self) -> list[TypeStats]:
         """Sorted by name, events without a type last."""
@@ -158,7 +160,8 @@ def _count_differences(seen: TypeStats, judgement: ShapeResult, source: str) -> 
     new: dict[tuple[str, str, str], Difference] = {}
     for each in judgement.differences:
         key = (_INDEX.sub("[]", each.path), str(each.kind), each.level)
-        new.setdefault(key, each)
+        if len(key[0]) <= LONGEST_PATH:
+            new.setdefault(key, each)
     for key, each in new.items():
         known = seen.differences.get(key)
         if known is None:
@@ -180,7 +183,7 @@ def _count_fields(seen: TypeStats, event: Any) -> None:
         for below, part in inner:
             known = seen.fields.get(below)
             if known is None:
-                if len(seen.fields) >= MOST_FIELDS:
+                if len(seen.fields) >= MOST_FIELDS or len(below) > LONGEST_PATH:
                     continue
                 known = seen.fields.setdefault(below, FieldStats(below, path))
             _count_value(known, part)
@@ -192,8 +195,9 @@ def _inside(path: str, value: Any) -> Iterator[tuple[str, Any]]:
         for key, part in value.items():
             yield f"{path}.{path_of((key,))}" if path else path_of((key,)), part
     elif isinstance(value, list):
+        entry = f"{path}[]"
         for part in value:
-            yield f"{path}[]", part
+            yield entry, part
 
 
 def _count_value(known: FieldStats, value: Any) -> None:

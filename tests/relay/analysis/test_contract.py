@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from typing import Any
 
@@ -82,7 +83,7 @@ def test_a_drift_is_named_exactly(body: bytes, path: str, kind: Kind, warning: b
     assert judgement.shape is (Shape.DRIFT if warning else Shape.DOCUMENTED)
 
 
-def test_what_a_team_adds_is_held(tmp_path: object) -> None:
+def test_what_a_team_adds_is_held() -> None:
     """A contract can be made stricter by hand, in any keyword of JSON Schema."""
     document = contract_of(BODY)
     payload = document["$defs"]["PaymentUpdated"]["properties"]["payload"]
@@ -90,6 +91,9 @@ def test_what_a_team_adds_is_held(tmp_path: object) -> None:
     payload["properties"]["amount"]["maximum"] = 50
     judgement = against(document).judge(changed(amount=100))
     assert judgement.shape is Shape.DRIFT
+    payload["properties"]["nickname"] = False
+    [difference] = against(document).judge(changed(amount=1, nickname="x")).differences
+    assert difference.words == 'no value is documented; got string "x"'
 
 
 def test_types_that_are_not_documented() -> None:
@@ -114,6 +118,7 @@ def test_types_that_are_not_documented() -> None:
         b'{"$defs":{}}',
         b'{"$defs":{"A":{"type":5}}}',
         b'{"$defs":{"A":{"properties":{"type":{"const":5}}}}}',
+        b'{"$defs":{"A":{"minimum":1e9999999999999999999}}}',
     ],
 )
 def test_a_file_that_is_no_contract(text: bytes) -> None:
@@ -128,6 +133,21 @@ def test_nothing_is_fetched(reference: str) -> None:
     document = {"$defs": {"A": {"properties": {"type": {"const": "a"}, "payload": {}}, "$ref": reference}}}
     with pytest.raises(ValueError, match="the contract refers"):
         against(document).judge(b'{"type":"a"}')
+
+
+def test_bodies_that_only_just_can_be_read() -> None:
+    """However deep a body is nested, it is the body that cannot be checked, and not the contract's fault."""
+    contract = against(contract_of(BODY))
+    for depth in range(850, 1000, 5):
+        body = BODY.replace(b"100.50", b"[" * depth + b"]" * depth)
+        assert contract.judge(body).shape in (Shape.DRIFT, Shape.UNKNOWN)
+
+
+def test_a_compressed_body_is_checked_by_its_content() -> None:
+    """Also where nothing but its first bytes shows that it is compressed."""
+    contract = against(contract_of(BODY))
+    assert contract.judge(gzip.compress(BODY)).shape is Shape.DOCUMENTED
+    assert contract.judge(gzip.compress(changed(amount="1"))).shape is Shape.DRIFT
 
 
 @pytest.mark.slow

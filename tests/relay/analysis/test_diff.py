@@ -54,6 +54,14 @@ def test_bodies() -> None:
     assert compared({"body": BODY}, {"body": b""})[0][2] == "0 bytes; ends at byte 0"
 
 
+def test_long_paths_are_not_made() -> None:
+    """Bodies in which each of many values is below a long key are compared as bytes."""
+    zeros, ones = (b'{"%s":[%s]}' % (b"k" * 100_000, b",".join([digit] * 1_000)) for digit in (b"0", b"1"))
+    [(field, one, _)] = compared({"body": zeros}, {"body": ones})
+    assert field == "body"
+    assert (one or "").startswith("102006 bytes; byte 100005: 30 2c 30")
+
+
 @pytest.mark.slow
 @given(strategies.captures(), strategies.captures())
 def test_differing_is_differing_bytes(a: Capture, b: Capture) -> None:

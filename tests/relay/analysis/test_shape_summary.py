@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from datetime import timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.analysis.shape_summary import MOST_FIELDS, MOST_TYPES, MOST_VALUES, Summary
-from relay.models import Shape
+from relay.analysis.shape_summary import LONGEST_PATH, MOST_FIELDS, MOST_TYPES, MOST_VALUES, Summary
 from tests.support import strategies
 from tests.support.factories import BODY, NOON
 
@@ -58,7 +58,7 @@ def test_differences_are_counted_once_an_event() -> None:
     summary = Summary()
     summary.add(BODY, NOON, "1")
     for name in ("2", "3"):
-        assert summary.add(BODY.replace(b"100.50", b'"100.50"'), NOON, name).shape is Shape.DRIFT
+        summary.add(BODY.replace(b"100.50", b'"100.50"'), NOON, name)
     [seen] = summary.types()
     [difference] = [each for each in seen.differences.values() if each.first.path == "payload.amount"]
     assert (difference.count, difference.source) == (2, "2")
@@ -76,6 +76,28 @@ def test_it_does_not_grow_without_end() -> None:
     wide = Summary()
     wide.add(event(**{f"k{number}": {"a": 1} for number in range(MOST_FIELDS)}), None, "")
     assert len(wide.types()[0].fields) == MOST_FIELDS
+
+
+def test_a_long_key_is_not_counted() -> None:
+    """A key of a megabyte would be copied for each field below it, and kept with each difference."""
+    summary = Summary()
+    known = json.loads(BODY)
+    known["payload"]["k" * LONGEST_PATH] = {"a": 1}
+    summary.add(json.dumps(known).encode(), None, "")
+    [seen] = summary.types()
+    assert max(map(len, seen.fields)) <= LONGEST_PATH
+    assert all(len(each.first.path) <= LONGEST_PATH for each in seen.differences.values())
+    summary.add(json.dumps({"type": "t" * 1000}).encode(), None, "")
+    assert [each.type for each in summary.types()] == ["payment.updated", None]
+
+
+def test_a_compressed_body_counts_by_its_content() -> None:
+    """Also where nothing but its first bytes shows that it is compressed."""
+    summary = Summary()
+    summary.add(gzip.compress(BODY), None, "")
+    [seen] = summary.types()
+    assert seen.type == "payment.updated"
+    assert seen.fields["payload.amount"].count == 1
 
 
 @given(
