@@ -38,7 +38,6 @@ class Verdict:
     """OpenSSL's wording."""
     why: str | None = None
     """Cause and advice; None if all is well."""
-    code: int = 0
     certificate: dict[str, Any] | None = None
     """Facts of the caller's certificate; None if it sent none."""
 
@@ -99,7 +98,6 @@ class ClientAuth:
                 verdict=verdict,
                 words=means.words,
                 why=why or verdicts.hint(verdict, first.depth, leaf, at, self.trusts),
-                code=first.code,
                 certificate=leaf,
             )
         if not self.fits(found.leaf):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from secrets import token_hex
 from tempfile import TemporaryDirectory
@@ -96,7 +96,7 @@ def load(context: ssl.SSLContext, chain: Iterable[Certificate], key: PrivateKeyT
     """Load a certificate chain and its key into a context; `path` is for the message.
 
     Raises:
-        RelayError: `tls-unreadable`.
+        RelayError: `tls-unreadable`, or `not-written` as for `as_file`.
     """
     password = token_hex(32)
     locked = key.private_bytes(
@@ -118,10 +118,19 @@ def as_file(certificates: Iterable[Certificate], more: bytes = b"") -> Iterator[
     """Temporary file with certificates, then `more`: OpenSSL loads chains only from files.
 
     Its folder is private (0700); secrets in `more` must be encrypted.
+
+    Raises:
+        RelayError: `not-written`.
     """
-    with TemporaryDirectory(prefix="lean-relay-") as folder:
-        path = Path(folder, "chain.pem")
-        private_files.create(path, b"".join(one.pem for one in certificates) + more)
+    with ExitStack() as stack:
+        try:
+            path = Path(stack.enter_context(TemporaryDirectory(prefix="lean-relay-")), "chain.pem")
+            private_files.create(path, b"".join(one.pem for one in certificates) + more)
+        except OSError as error:
+            raise RelayError(
+                f"could not write a temporary file with certificates for OpenSSL: {error.strerror or error}",
+                word="not-written",
+            ) from error
         yield path
 
 

@@ -44,6 +44,9 @@ _SHORT = {
 """Short names of RFC 4514, section 3."""
 
 
+LONGEST_OID = 63
+"""Bytes; real ones have a dozen. A caller's could have 100 KiB, which would hold up the loop."""
+
 Extensions = Mapping[str, bytes] | None
 """Values by dotted number; None if they cannot be separated."""
 
@@ -68,33 +71,36 @@ class Fields:
     """A repeated one is empty, as it is undefined which of the two applies."""
 
 
-def first(data: bytes) -> Element:
-    """The first element of `data`; anything may follow it."""
-    if len(data) < 2 or data[0] & 0x1F == 0x1F:
+def first(data: bytes, at: int = 0) -> Element:
+    """The element of `data` that begins at `at`; anything may follow it."""
+    if len(data) < at + 2 or data[at] & 0x1F == 0x1F:
         raise ValueError("not a DER element")
-    length, begins = data[1], 2
+    length, begins = data[at + 1], at + 2
     if length & 0x80:
         count = length & 0x7F
         begins += count
         if not 1 <= count <= 4 or len(data) < begins:
             raise ValueError("not a DER length")
-        length = int.from_bytes(data[2:begins])
+        length = int.from_bytes(data[at + 2 : begins])
     if len(data) < begins + length:
         raise ValueError("a truncated DER element")
-    return Element(data[0], data[begins : begins + length], data[: begins + length])
+    return Element(data[at], data[begins : begins + length], data[at : begins + length])
 
 
 def elements(data: bytes) -> list[Element]:
     """All elements of `data`."""
-    found = []
-    while data:
-        found.append(first(data))
-        data = data[len(found[-1].whole) :]
+    found: list[Element] = []
+    at = 0
+    while at < len(data):
+        found.append(first(data, at))
+        at += len(found[-1].whole)
     return found
 
 
 def dotted(value: bytes) -> str:
     """The dotted number of an OBJECT IDENTIFIER's value."""
+    if len(value) > LONGEST_OID:
+        raise ValueError("a long object identifier")
     numbers, number = [], 0
     for byte in value:
         number = number << 7 | byte & 0x7F

@@ -51,7 +51,7 @@ def facts(certificate: Certificate) -> dict[str, Any]:
         "subject": certificate.subject,
         "issuer": certificate.issuer,
         "san": alternative_names(certificate)[:MOST_NAMES],
-        "serial": f"{certificate.serial:x}",
+        "serial": cut(f"{certificate.serial:x}"),
         "not_before": time(certificate.begins) if certificate.begins else None,
         "not_after": time(certificate.ends) if certificate.ends else None,
         "sha256": sha256(certificate.der).hexdigest(),

@@ -137,7 +137,8 @@ def up_to_date(
     now = now or datetime.now(UTC)
     files = _ours(folder)
     so_far = _names_so_far(files)
-    if {*LOCAL_NAMES, *names} <= set(so_far) and _authority_so_far(files, now) is not None:
+    has_names = {*LOCAL_NAMES, *names} <= set(so_far)
+    if has_names and _are_pairs(files) and _authority_so_far(files, now) is not None:
         ends = min(_own(path).not_valid_after_utc for path in (files.server, files.client))
         if ends - now > CERTIFICATE_LEFT:
             return DevelopmentCertificates(files=files, names=tuple(so_far), ends=ends, new_authority=False)
@@ -149,13 +150,23 @@ Pair = tuple[x509.Certificate, ec.EllipticCurvePrivateKey]
 
 def _names_so_far(files: CertificateFiles) -> list[str]:
     """Names in the server's certificate; empty if the folder has none of ours."""
-    with suppress(RelayError, OSError):
+    with suppress(RelayError):
         leaf, ca = pem.certificates(files.server)[0], pem.certificates(files.ca)[0]
-        key = pem.private_key(files.server_key)
-        both = files.client.exists() and files.client_key.exists()
-        if both and ca.is_issuer_of(leaf) and pem.key_matches(leaf, key):
+        if ca.is_issuer_of(leaf):
             return [name.partition(":")[2] for name in describe.alternative_names(leaf)]
     return []
+
+
+def _are_pairs(files: CertificateFiles) -> bool:
+    """Whether server and client have a certificate of the authority, each with its own key."""
+    with suppress(RelayError):
+        ca = pem.certificates(files.ca)[0]
+        for path, key_path in ((files.server, files.server_key), (files.client, files.client_key)):
+            leaf = pem.certificates(path)[0]
+            if not (ca.is_issuer_of(leaf) and pem.key_matches(leaf, pem.private_key(key_path))):
+                return False
+        return True
+    return False
 
 
 def _authority_so_far(files: CertificateFiles, now: datetime) -> Pair | None:
@@ -182,7 +193,7 @@ def _own(path: Path) -> x509.Certificate:
 def _authority(now: datetime) -> Pair:
     key = ec.generate_private_key(ec.SECP256R1())
     # The time keeps names unique: OpenSSL would try an old authority of the same name instead.
-    name = _name(f"lean-relay development authority of {socket.gethostname()[:20]} {now:%Y-%m-%d %H:%M:%S}")
+    name = _name(f"lean-relay development authority of {socket.gethostname()[:12]} {now:%Y%m%dT%H%M%S}")
     builder = (
         _builder(name, name, key.public_key(), key.public_key(), now, now + AUTHORITY_FOR)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
@@ -248,7 +259,8 @@ def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
 
 
 def _name(common_name: str) -> x509.Name:
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name[:64])])
+    """A name of at most 64 characters."""
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
 
 
 def _general(name: str) -> x509.GeneralName:

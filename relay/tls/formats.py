@@ -91,12 +91,12 @@ def _of_certificate(label: str, data: bytes) -> Block:
 
 
 def _kind_of(data: bytes) -> Kind:
-    """Told by the order of the first tags; DER has no other mark of its kind."""
+    """By the order of the first tags; DER has no other mark of its kind."""
     try:
         whole = der.first(data)
         inside = [der.first(whole.value)]
         if len(inside[0].whole) < len(whole.value):
-            inside.append(der.first(whole.value[len(inside[0].whole) :]))
+            inside.append(der.first(whole.value, len(inside[0].whole)))
     except ValueError:
         return "other"
     tags = [each.tag for each in inside]
@@ -106,15 +106,16 @@ def _kind_of(data: bytes) -> Kind:
         return "certificate"
     if tags == [der.SEQUENCE, der.OCTET_STRING]:
         return "locked key"
-    if tags[0] == der.INTEGER:
+    if tags[0] == der.INTEGER and len(tags) == 2:
         return "pkcs12" if inside[0].value == b"\x03" else "key"
     return "pkcs7" if tags[0] == der.OID else "other"
 
 
 def _key_label(data: bytes) -> str:
     """By the element after the version: a sequence in PKCS#8, an integer for RSA, an octet string for EC."""
-    parts = der.elements(der.first(data).value)
-    return {der.SEQUENCE: "PRIVATE KEY", der.INTEGER: "RSA PRIVATE KEY"}.get(parts[1].tag, "EC PRIVATE KEY")
+    inside = der.first(data).value
+    after = der.first(inside, len(der.first(inside).whole))
+    return {der.SEQUENCE: "PRIVATE KEY", der.INTEGER: "RSA PRIVATE KEY"}.get(after.tag, "EC PRIVATE KEY")
 
 
 def _pem(label: str, lines: str) -> bytes:

@@ -72,7 +72,9 @@ class MutualTls(Adapter):
         self.steps: HandshakeDriver
         self.auth = auth
         self.found = HandshakeFindings()
-        self.connection.set_app_data(self)
+        self.connection.set_app_data(
+            (auth, self.found)
+        )  # not `self`: a cycle keeps each connection in memory
 
     def do_handshake(self) -> None:
         self.steps.go(self._handshake, self._why)

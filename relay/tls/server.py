@@ -23,8 +23,8 @@ from relay.config import Settings, default_certs
 from relay.errors import RelayError, UsageError
 from relay.tls import client_cert, describe, development_ca, pem
 from relay.tls.certificate import Certificate, openssl_words
-from relay.tls.client_auth import ClientAuth
-from relay.tls.handshake import MutualTls, PlainTls, ServerTls
+from relay.tls.client_auth import ClientAuth, HandshakeFindings
+from relay.tls.handshake import PlainTls, ServerTls
 
 CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
 """For TLS 1.2; all those of 1.3 qualify."""
@@ -189,7 +189,7 @@ def _note_server_name(made: Any, name: str | None, _context: ssl.SSLContext) -> 
 
 
 def mutual_tls_context(chain: tuple[Certificate, ...], key: PrivateKeyTypes, auth: ClientAuth) -> SSL.Context:
-    """A pyOpenSSL context that asks callers for a certificate; its connections carry a `MutualTls`."""
+    """A pyOpenSSL context that asks callers for a certificate; its connections are those of `MutualTls`."""
     context = SSL.Context(SSL.TLS_SERVER_METHOD)
     context.set_min_proto_version(SSL.TLS1_2_VERSION)
     context.set_options(
@@ -223,6 +223,8 @@ def _choose_protocol(_connection: SSL.Connection, offered: list[bytes]) -> Any:
 
 def _verified(connection: SSL.Connection, certificate: crypto.X509, code: int, depth: int, ok: int) -> bool:
     """Called by OpenSSL for each certificate of a caller, from the authority to the caller's own."""
-    made: MutualTls = connection.get_app_data()
-    made.found.add(certificate, code, depth, ok=bool(ok))
-    return made.auth.may_continue(made.found, depth)
+    auth: ClientAuth
+    found: HandshakeFindings
+    auth, found = connection.get_app_data()
+    found.add(certificate, code, depth, ok=bool(ok))
+    return auth.may_continue(found, depth)

@@ -43,7 +43,7 @@ MEANINGS: Mapping[int, Meaning] = {
     23: Meaning("revoked", "certificate revoked"),
     25: Meaning("bad-chain", "path length constraint exceeded"),
     26: Meaning("wrong-purpose", "unsuitable certificate purpose"),
-    27: Meaning("unknown-authority", "certificate not trusted"),
+    27: Meaning(UNKNOWN_AUTHORITY, "certificate not trusted"),
     28: Meaning("wrong-purpose", "certificate rejected"),
     32: Meaning("bad-chain", "key usage does not include certificate signing"),
     34: Meaning("bad-extension", "unhandled critical extension"),

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from relay.cli import run
-from relay.tls import certificate, describe, pem
+from relay.tls import certificate, der, describe, pem
 from relay.tls.certificate import Certificate, verification_code
 from tests.support import odd_certificates
 from tests.support.backends import answers, backend
@@ -54,6 +54,16 @@ def test_an_extension_twice() -> None:
     assert describe.purposes(one) == []
     assert not describe.serves(one, "clientAuth")
     assert verification_code(one, (), certificate.of(root.certificate), now=datetime.now(UTC)) != 0
+
+
+def test_what_a_stranger_makes_long_is_cut() -> None:
+    """A serial number of kilobytes is cut, and a number of an extension that long is not read."""
+    root = make("Test Root", ca=True)
+    serial = odd_certificates.put(odd_certificates.SERIAL, odd_certificates.tlv(0x02, b"\x01" * 5_000))
+    one = Certificate.from_der(odd_certificates.odd(serial, root)[0])
+    assert len(describe.facts(one)["serial"]) == certificate.LONGEST
+    with pytest.raises(ValueError, match="object identifier"):
+        der.dotted(b"\xff" * 1_000 + b"\x01")
 
 
 @KINDS

@@ -65,9 +65,18 @@ def test_again(tmp_path: Path) -> None:
     late = development_ca.make(tmp_path, (), NOW + timedelta(days=340))
     assert late.new_authority
     assert late.names == again.names
-    subjects = {pem.certificates(first.files.ca)[0].subject}
     assert serial(first.files.ca) != old[0]
-    assert len(subjects) == 1
+
+
+def test_two_authorities_have_two_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that is made a second later differs, however long this machine's name is."""
+    monkeypatch.setattr("socket.gethostname", lambda: "laptop-of-a-developer.office.example.com")
+    first, second = (
+        development_ca.make(tmp_path / str(later), (), NOW + timedelta(seconds=later)) for later in (0, 1)
+    )
+    one, other = (pem.certificates(each.files.ca)[0].subject for each in (first, second))
+    assert one != other
+    assert "laptop" in one
 
 
 def test_only_when_needed(tmp_path: Path) -> None:
@@ -86,6 +95,19 @@ def test_only_when_needed(tmp_path: Path) -> None:
     development_ca.up_to_date(tmp_path, (), NOW + timedelta(days=25))
     assert serial(files.server) != third
     assert files.client_key.exists()
+
+
+def test_a_key_of_another_certificate_is_noticed(tmp_path: Path) -> None:
+    """As a kill between key and certificate leaves them: both are made again, for the names they had."""
+    made = development_ca.make(tmp_path, ["relay.test"], NOW)
+    files = made.files
+    for cert, key, other in (
+        (files.client, files.client_key, files.server_key),
+        (files.server, files.server_key, files.client_key),
+    ):
+        key.write_bytes(other.read_bytes())
+        assert development_ca.up_to_date(tmp_path, (), NOW).names == made.names
+        assert pem.key_matches(pem.certificates(cert)[0], pem.own_key(key))
 
 
 @pytest.mark.parametrize("name", ["", "a b", "https://x", "x\n", "bücher.example"])

@@ -128,6 +128,15 @@ def test_trusted_certificate_blocks(made: Pki) -> None:
         pem.authorities(trusted("-addreject", "clientAuth"))
 
 
+@pytest.mark.parametrize("data", ["3003020100", "3007020100020100ff"])
+def test_der_that_only_begins_as_a_key(data: str, tmp_path: Path) -> None:
+    """It cannot be read, and that is said as of any other file."""
+    path = tmp_path / "half.key"
+    path.write_bytes(bytes.fromhex(data))
+    with pytest.raises(RelayError, match="holds no private key that can be read"):
+        pem.private_key(path)
+
+
 SETTINGS = {
     "tls_cert": {},
     "tls_key": {},

@@ -9,6 +9,7 @@ import ssl
 import subprocess
 import time
 import warnings
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ import pytest
 
 from relay.receiver import handshakes
 from relay.receiver.limits import ReceiverLimits
+from relay.tls.handshake import ServerTls
+from relay.tls.verdicts import Failure
 from tests.support.certificates import SERVER, Pki, make
 from tests.support.https import call, called, client_context, serving
 from tests.support.program import connect
@@ -55,6 +58,26 @@ def said(port: int, data: bytes, *, then_leave: bool = False) -> bytes:
         if then_leave:
             return b""
         return b"".join(iter(lambda: plain.recv(65536), b""))
+
+
+class Observer:
+    """One that sees nothing."""
+
+    spoke = False
+
+    def take_early(self) -> bytes:
+        return b""
+
+    def failed(self, failure: Failure) -> None:
+        raise AssertionError(failure)
+
+
+def test_a_connection_leaves_memory_at_once(https: ServerTls) -> None:
+    """Nothing holds on to its OpenSSL object, whose tens of kilobytes no collector counts."""
+    made = https.context(Observer()).wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_side=True)
+    gone = weakref.ref(made)
+    del made
+    assert gone() is None
 
 
 def test_plain_http(https: Any, run: Run, tmp_path: Path) -> None:

@@ -174,6 +174,17 @@ def test_a_password_as_windows_saves_it(encoding: str, made: Pki) -> None:
     serving(made, tls_key=key, tls_key_password_file=password)
 
 
+@pytest.mark.parametrize("auth", ["off", "optional"])
+def test_no_room_for_temporary_files(
+    auth: str, made: Pki, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """OpenSSL reads chains from files only; where none can be written, that is an error with its reason."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "missing"))
+    with pytest.raises(RelayError, match="could not write a temporary file with certificates") as caught:
+        serving(made, client_auth=auth, client_ca=made.folder / "root.pem")
+    assert caught.value.word == "not-written"
+
+
 def test_only_the_named_file_is_trusted(made: Pki) -> None:
     """A file of authorities that is missing, or holds none, keeps the relay from starting."""
     assert "nowhere.pem: cannot be read" in str(
