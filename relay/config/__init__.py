@@ -3,9 +3,8 @@
 Classes receive values; only commands call `load`, and only what needs secrets reads them.
 """
 
-from relay.config.declarations import SECRETS, Option, SecretSetting, Setting
+from relay.config.declarations import SECRETS, SecretSetting, Setting
 from relay.config.entries import (
-    LeanAccess,
     LeftOut,
     RespondRule,
     Route,
@@ -32,17 +31,14 @@ from relay.config.project import (
     with_left_out_of,
 )
 from relay.config.secrets import preferred_secret, read_app_token, read_client, read_secrets, read_team_url
-from relay.config.settings import RETRIES, SETTINGS, Settings
+from relay.config.settings import SETTINGS, Settings
 from relay.config.trusted import OuterSetting, ProjectFile
 
 __all__ = [
     "PROJECT_FILE",
-    "RETRIES",
     "SECRETS",
     "SETTINGS",
-    "LeanAccess",
     "LeftOut",
-    "Option",
     "OuterSetting",
     "ProjectFile",
     "RespondRule",

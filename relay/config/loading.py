@@ -167,10 +167,8 @@ def _of_flags(flags: Mapping[str, Any], cwd: Path) -> Layer:
         keys.get(name, name): value for name, value in flags.items() if value is not None and value != ()
     }
     targets, only = given.pop("forward_to", ()), given.pop("only", None)
-    if (
-        given.get("tunnel") == TUNNEL_COMMAND
-    ):  # That of a file, so that a project file still needs trust for it.
-        del given["tunnel"]
+    if given.get("tunnel") == TUNNEL_COMMAND:
+        del given["tunnel"]  # That of a file, so that a project file still needs trust for it.
     assert given.keys() <= SETTINGS.keys(), f"no settings: {given.keys() - SETTINGS.keys()}"
     options = {key: setting.option_name for key, setting in SETTINGS.items()}
     layer = _checked(given, SettingSource(name="", base=cwd, kind="flag", options=options))

@@ -124,12 +124,12 @@ def read_client(
     client_id, client_secret = settings.lean.client_id or settings.app_token, settings.lean.client_secret
     if client_id is None:
         raise UsageError(
-            "No client id for Lean's API; it is the application token, so set LEAN_APP_TOKEN, or "
+            "no client id for Lean's API; it is the application token, so set LEAN_APP_TOKEN, or "
             'app_token or client_id in the settings: lean = { client_id = { env = "VARIABLE" } }'
         )
     if client_secret is None:
         raise UsageError(
-            "No client secret for Lean's API; say in the settings where to read it: "
+            "no client secret for Lean's API; say in the settings where to read it: "
             'lean = { client_secret = { env = "LEAN_CLIENT_SECRET" } }, or { file = "path" }'
         )
     read = _read([client_id, client_secret], environ, warn)
@@ -147,7 +147,7 @@ def read_team_url(
     source = settings.team.url
     if source is None:
         raise UsageError(
-            "No URL of the team's PostgreSQL; say in the settings where to read it: "
+            "no URL of the team's PostgreSQL; say in the settings where to read it: "
             'team = { url = { env = "LEAN_TEAM_URL" } }, or { file = "path" }'
         )
     try:

@@ -252,9 +252,9 @@ _LEAN: Mapping[str, Callable[[object], object]] = {
 }
 
 _TEAM: Mapping[str, Callable[[object], object]] = {
-    "name": values.log_name,
+    "name": values.team_name,
     "keep": lambda value: values.keeping(value) or timedelta(0),
-    "keep_bytes": values.log_limit,
+    "keep_bytes": values.team_limit,
     "allow_plain": values.truth,
 }
 

@@ -24,7 +24,8 @@ from relay.text.units import parse_bytes, parse_duration
 Network = IPv4Network | IPv6Network
 
 _HOST_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,252})", re.ASCII)
-_LOG_NAME = re.compile(r"[a-z][a-z0-9_-]{0,47}", re.ASCII)
+_TEAM_NAME = re.compile(r"[a-z][a-z0-9_-]{0,47}", re.ASCII)
+_CREDENTIALS = re.compile(r"(?:[^/?#]*//)?[^/?#]*@")
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", re.ASCII)
 """A token of RFC 9110, 5.6.2."""
 
@@ -109,7 +110,7 @@ def keeping(value: object) -> timedelta | None:
     return kept
 
 
-def log_limit(value: object) -> int:
+def team_limit(value: object) -> int:
     """Bytes that a team's webhooks may take in PostgreSQL, at least 1 MiB."""
     size = int(parse_bytes(value))
     if not 2**20 <= size < 2**60:
@@ -117,10 +118,10 @@ def log_limit(value: object) -> int:
     return size
 
 
-def log_name(value: object) -> str:
+def team_name(value: object) -> str:
     """The name of a team's schema in PostgreSQL."""
     text = value.strip() if isinstance(value, str) else ""
-    if not _LOG_NAME.fullmatch(text) or text.startswith("pg_") or text in ("public", "information_schema"):
+    if not _TEAM_NAME.fullmatch(text) or text.startswith("pg_") or text in ("public", "information_schema"):
         raise ValueError(
             f"{quoted(value)} is not a valid name; use up to 48 small letters, digits, - and _, "
             "for example payments"
@@ -242,13 +243,13 @@ def _is_address(text: str) -> bool:
 def public_url(value: object) -> str:
     """The http or https URL under which Lean reaches the relay."""
     text = value.strip() if isinstance(value, str) else ""
+    if _CREDENTIALS.match(text):  # before any message that repeats the value
+        raise ValueError("contains a user name or password; remove them from the URL")
     try:
         parts = urlsplit(text)
         _ = parts.port
     except ValueError as error:
         raise ValueError(f"{quoted(value)} is not a valid URL: {error}") from error
-    if parts.username is not None or parts.password is not None:
-        raise ValueError("contains a user name or password; remove them from the URL")
     if parts.scheme not in ("http", "https") or not parts.hostname:
         is_host = re.fullmatch(r"(?!\d+(/|$))[\w.-]+(:\d+)?(/\S*)?", text)
         near = f'; did you mean "https://{text}"?' if is_host else ""

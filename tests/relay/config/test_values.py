@@ -128,10 +128,14 @@ def test_wrong_values_say_what_to_write(parse: Callable[[object], object], value
     assert said in str(caught.value)
 
 
-def test_a_url_with_a_password_is_refused_without_repeating_it() -> None:
+@pytest.mark.parametrize(
+    "url",
+    ["https://me:hunter2@example.com", "https://me:hunter2@example.com:99999", "me:hunter2@example.com"],
+)
+def test_a_url_with_a_password_is_refused_without_repeating_it(url: str) -> None:
     """Credentials in a URL are a secret in a setting: refused, and not shown again."""
-    with pytest.raises(ValueError) as caught:
-        values.public_url("https://me:hunter2@example.com")
+    with pytest.raises(ValueError, match="contains a user name or password") as caught:
+        values.public_url(url)
     assert "hunter2" not in str(caught.value)
 
 
