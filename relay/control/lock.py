@@ -37,6 +37,7 @@ class Holder:
     """The engine that owns a database."""
 
     pid: int
+    """0 where it is not known."""
     started_at: float
     """Unix time."""
     url: str | None = None
@@ -77,7 +78,7 @@ class Lock:
         """
         path = lock_path(db)
         try:
-            descriptor = private_files.open_ours(path)
+            descriptor = _opened(path)
         except OSError as error:
             raise RelayError(
                 f"could not write {path}: {error.strerror}; make the folder {path.parent} writable for you, "
@@ -85,8 +86,6 @@ class Lock:
                 word="read-only",
             ) from error
         try:
-            if not _is_lock(_text(descriptor)):
-                raise private_files.unsafe(path, "is not a lock file of lean-relay")
             _wait_for(descriptor, db)
             if _is_at(path, descriptor):
                 return cls(descriptor)
@@ -110,7 +109,7 @@ class Lock:
         path = lock_path(db)
         if _is_at(path, self.descriptor):
             return False
-        descriptor = private_files.open_ours(path)
+        descriptor = _opened(path)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             os.dup2(descriptor, self.descriptor, inheritable=False)
@@ -126,16 +125,26 @@ class Lock:
             received: whether webhooks were received until now.
         """
         known = _known(_text(self.descriptor))
-        if self.left_open_by is not None and not reported:
-            self._write(self._found)
-        elif known is not None:
-            until = {"received_until": time()} if received else {}
-            self._write(json.dumps({**known, **until, "closed": True}).encode())
+        with suppress(OSError):  # On a full disk: then the next owner finds that this one did not close.
+            if self.left_open_by is not None and not reported:
+                self._write(self._found)
+            elif known is not None:
+                until = {"received_until": time()} if received else {}
+                self._write(json.dumps({**known, **until, "closed": True}).encode())
         os.close(self.descriptor)
 
     def _write(self, text: bytes) -> None:
         os.pwrite(self.descriptor, text, 0)
         os.ftruncate(self.descriptor, len(text))
+
+
+def _opened(path: Path) -> int:
+    """Open a lock file, and make it where it is missing."""
+    descriptor = private_files.open_ours(path)
+    if not _is_lock(_text(descriptor)):
+        os.close(descriptor)
+        raise private_files.unsafe(path, "is not a lock file of lean-relay")
+    return descriptor
 
 
 def _is_at(path: Path, descriptor: int) -> bool:
@@ -205,7 +214,7 @@ def _is_lock(text: bytes) -> bool:
 def _known(text: bytes) -> dict[str, Any] | None:
     try:
         known = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return known if isinstance(known, dict) else None
 
@@ -215,15 +224,16 @@ def _read(text: bytes) -> Holder | None:
     if known is None:
         return None
     try:
-        return Holder(
+        found = Holder(
             pid=int(known["pid"]),
             started_at=float(known["started_at"]),
             url=known["url"],
             socket=known.get("socket"),
             received_until=None if known.get("received_until") is None else float(known["received_until"]),
         )
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, OverflowError):
         return None
+    return found if 0 <= found.pid < 1 << 31 else None  # Another user may have written it.
 
 
 def _taken(db: Path, other: Holder | None, *, ending: bool) -> str:

@@ -172,9 +172,8 @@ async def _guard(
 ) -> Any:
     """Refuse processes of other users, whatever the modes of file and folder are."""
     assert request.transport is not None
-    peer = request.transport.get_extra_info("socket")
-    uid = _peer_uid(peer)
-    if uid != os.getuid():
+    uid = _peer_uid(request.transport.get_extra_info("socket"))
+    if uid != os.geteuid():
         return _response(Reply.of(RelayError("not yours", word="not-yours")), status=403)
     return await handler(request)
 
@@ -244,17 +243,12 @@ def _response(reply: Reply, *, status: int) -> web.Response:
 async def _beating(request: web.Request, acting: asyncio.Future[Reply]) -> web.StreamResponse:
     """An answer that takes its time: blanks, which JSON allows before it, and then itself."""
     response = web.StreamResponse(headers={"Content-Type": "application/json"})
-    await response.prepare(request)
-    there = True
-    while not acting.done():
-        if there:
-            try:
-                await response.write(b"\n")
-            except ConnectionError:
-                there = False  # The action still runs to its end.
-        await asyncio.wait({acting}, timeout=BEATS_EVERY_S)
-    if there:
-        with suppress(ConnectionError):
-            await response.write(encode(acting.result()))
-            await response.write_eof()
+    with suppress(ConnectionError):  # The client has left.
+        await response.prepare(request)
+        while not acting.done():
+            await response.write(b"\n")
+            await asyncio.wait({acting}, timeout=BEATS_EVERY_S)
+        await response.write(encode(acting.result()))
+        await response.write_eof()
+    await asyncio.wait({acting})  # Whether anyone waits or not, the action runs to its end.
     return response

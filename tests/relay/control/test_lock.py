@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import resource
 import subprocess
 import sys
 import threading
@@ -74,7 +75,19 @@ def test_no_lock_file_means_no_holder(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("text", ["", "{", '{"pid": "x"}', "\x00" * 50, '{"pid": 1, "started_at": 1}1}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        '{"pid": "x"}',
+        "\x00" * 50,
+        '{"pid": 1, "started_at": 1}1}',
+        '{"pid": Infinity, "started_at": 1, "url": null}',
+        '{"pid": 99999999999, "started_at": 1, "url": null}',
+        '{"pid": ' + "[" * 4000,
+    ],
+)
 def test_a_spoilt_lock_file_is_no_obstacle(tmp_path: Path, text: str) -> None:
     """Whatever the file says, only the kernel's lock decides."""
     db = tmp_path / "relay.db"
@@ -151,3 +164,34 @@ def test_a_look_does_not_keep_an_engine_from_starting(tmp_path: Path) -> None:
     freed.start()
     Lock.take(db).release()
     freed.join()
+
+
+def test_another_program_s_file_in_its_place_is_left_alone(tmp_path: Path) -> None:
+    """An engine that puts its lock back writes over no file that is not a lock's."""
+    db = tmp_path / "cargo"
+    lock = Lock.take(db)
+    lock_path(db).unlink()
+    lock_path(db).write_text("[[package]]")
+    with pytest.raises(RelayError, match=r"cargo\.lock is not a lock file"):
+        lock.put_back(db)
+    assert lock_path(db).read_text() == "[[package]]"
+    lock_path(db).unlink()
+    assert lock.put_back(db)
+    assert holder(db) is not None
+    lock.release()
+
+
+def test_a_lock_is_released_though_nothing_can_be_written(tmp_path: Path) -> None:
+    """On a full disk an engine ends as ever; the next owner takes it for one that did not close."""
+    db = tmp_path / "relay.db"
+    first = Lock.take(db)
+    first.describe(Holder(pid=4321, started_at=1.0))
+    _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, most))
+    try:
+        first.release()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+    second = Lock.take(db)
+    assert second.left_open_by == Holder(pid=4321, started_at=1.0)
+    second.release()

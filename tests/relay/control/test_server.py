@@ -13,11 +13,13 @@ from typing import Any
 
 import msgspec
 import pytest
+from aiohttp import web
 
 from relay.control import client, exchange, server
 from relay.control.exchange import EngineRequest
 from relay.control.messages import EngineStatus, ProcessStatus, StatusRequest, StopRequest, StopResult
 from relay.errors import Exit, RelayError, Unreachable
+from tests.support.waiting import until
 
 CALL = b"POST /echo HTTP/1.1\r\nHost: engine\r\nContent-Length: 2\r\n\r\n{}"
 
@@ -230,3 +232,41 @@ async def test_a_folder_that_is_not_ours_alone_is_passed_over(
         assert served.path.parent.stat().st_mode & 0o777 == 0o700
         assert await client.request_at(served.path, Echo()) == Said(())
     assert not served.path.parent.exists()
+
+
+async def test_an_action_whose_client_leaves_runs_to_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whenever that is: a removal that began is not left half done."""
+    monkeypatch.setattr(server, "BEATS_EVERY_S", 0.01)
+    begun, go_on, beating = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    beats = server._beating
+
+    async def work(request: Echo) -> Said:
+        begun.set()
+        try:
+            await go_on.wait()
+            ended.set_result("done")
+        except asyncio.CancelledError:
+            ended.set_result("cancelled")
+            raise
+        return Said(())
+
+    async def beats_once_left(request: web.Request, acting: Any) -> web.StreamResponse:
+        await until(lambda: request.transport is None, "the client to be gone")
+        beating.set()
+        return await beats(request, acting)
+
+    monkeypatch.setattr(server, "_beating", beats_once_left)
+    async with server.serving(tmp_path / "x.db", {Echo: work}) as served:
+        call = exchange.encode(exchange.Call(exchange.own_version(), Echo()))
+        _, writer = await asyncio.open_unix_connection(str(served.path))
+        head = f"POST /echo HTTP/1.1\r\nHost: engine\r\nContent-Length: {len(call)}\r\n\r\n"
+        writer.write(head.encode() + call)
+        await begun.wait()
+        writer.close()
+        await beating.wait()
+        await asyncio.sleep(0)
+        go_on.set()
+        assert await ended == "done"
