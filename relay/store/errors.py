@@ -31,18 +31,34 @@ class StoreClosed(Exception):
     """The store was closed and accepts nothing more."""
 
 
+def too_slow() -> StoreUnavailable:
+    """The error for a commit that takes longer than a sender waits."""
+    return StoreUnavailable("store-slow", "the disk did not confirm the write in time")
+
+
+def error_name(error: sqlite3.Error) -> str:
+    """SQLite's name of an error; errors of Python's own module have none."""
+    return getattr(error, "sqlite_errorname", "") or ""
+
+
 def is_lock(error: sqlite3.Error) -> bool:
     """Whether another program's transaction blocks this one."""
-    return _name(error).startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))
+    return error_name(error).startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))
+
+
+def is_full(error: sqlite3.Error) -> bool:
+    """Whether the disk is full."""
+    return error_name(error).startswith("SQLITE_FULL")
 
 
 def diagnose(error: sqlite3.Error, path: Path) -> StoreUnavailable:
     """Translate SQLite's error: `store-locked`, `store-full` or `store-failing`."""
     if is_lock(error):
         return StoreUnavailable("store-locked", _who_locks(path))
-    if _name(error).startswith("SQLITE_FULL"):
+    if is_full(error):
         return StoreUnavailable("store-full", "no space left on the disk for the database")
-    return StoreUnavailable("store-failing", f"SQLite says: {error} ({_name(error) or type(error).__name__})")
+    name = error_name(error) or type(error).__name__
+    return StoreUnavailable("store-failing", f"SQLite says: {error} ({name})")
 
 
 def _who_locks(path: Path) -> str:
@@ -51,7 +67,3 @@ def _who_locks(path: Path) -> str:
         return f"another program ({other}) has locked the database; end its transaction"
     some = "; ".join(map(str, holders(path)))
     return f"another program has locked the database{f'; these have it open: {some}' if some else ''}"
-
-
-def _name(error: sqlite3.Error) -> str:
-    return getattr(error, "sqlite_errorname", "") or ""

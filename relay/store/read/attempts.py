@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from relay.models import Attempt, AttemptEvent
 from relay.store import rows
-from relay.store.read.reader import IDS_AT_ONCE, Reader
+from relay.store.read.reader import IDS_AT_ONCE, Reader, marks
 
 ATTEMPTS_AT_ONCE = 20
 """Attempts in memory; each may hold 1 MiB of a response."""
@@ -21,7 +20,7 @@ def in_pages(reader: Reader, ids: Sequence[int]) -> Iterator[AttemptEvent]:
             f"SELECT {rows.ATTEMPT_COLUMNS}, {rows.FOLLOWED_COLUMNS} FROM attempts"
             " JOIN deliveries ON deliveries.id = attempts.delivery_id"
             " JOIN captures ON captures.id = deliveries.capture_id"
-            f" WHERE attempts.id IN ({_marks(page)}) ORDER BY attempts.id",
+            f" WHERE attempts.id IN ({marks(page)}) ORDER BY attempts.id",
             page,
         )
         yield from map(rows.followed, found)
@@ -52,13 +51,9 @@ def delivered(reader: Reader, ids: Sequence[int]) -> set[int]:
         for capture, delivery, verdict in reader.rows(
             "SELECT deliveries.capture_id, deliveries.id, attempts.verdict FROM attempts"
             " JOIN deliveries ON deliveries.id = attempts.delivery_id"
-            f" WHERE attempts.id IN ({_marks(page)}) ORDER BY attempts.id",
+            f" WHERE attempts.id IN ({marks(page)}) ORDER BY attempts.id",
             page,
         ):
             verdicts[capture, delivery] = verdict
     others = {capture for (capture, _), verdict in verdicts.items() if verdict != "delivered"}
     return {capture for capture, _ in verdicts} - others
-
-
-def _marks(items: Sequence[Any]) -> str:
-    return ", ".join("?" * len(items))

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from relay.models import from_micros
 from relay.models.imports import ImportedCapture
-from relay.store.columns import EVENT_KEY, event_key
+from relay.store.columns import event_key
 from relay.store.read.reader import Reader
 from relay.store.sources import backfill_mark
 
@@ -19,23 +19,20 @@ def last_complete(reader: Reader, environment: str, region: str) -> datetime | N
 
 def has_event(reader: Reader, capture: ImportedCapture) -> bool:
     """Whether a capture of the same event is stored."""
-    [(found,)] = reader.rows(f"SELECT EXISTS ({_OF_EVENT})", {"key": event_key(capture)})
-    return bool(found)
+    return bool(_of_event(reader, capture))
 
 
 def sent_sha256(reader: Reader, capture: ImportedCapture) -> str | None:
     """The hash of the body that Lean sent first of the same event, hex; None if no webhook of it came."""
-    found = reader.rows(
-        "SELECT body_sha256 FROM captures"
-        f" WHERE origin = 'received' AND id IN ({_OF_EVENT}) ORDER BY id LIMIT 1",
-        {"key": event_key(capture)},
-    )
-    return str(found[0][0]) if found else None
+    for number in _of_event(reader, capture):
+        found = reader.rows(
+            "SELECT body_sha256 FROM captures WHERE id = ? AND origin = 'received'", (number,)
+        )
+        if found:
+            return str(found[0][0])
+    return None
 
 
-_OF_EVENT = (
-    "SELECT capture_id FROM events WHERE event_id = :key UNION ALL SELECT id FROM captures"
-    " WHERE id > coalesce((SELECT value FROM marks WHERE name = 'events_upto'), 0)"
-    f" AND {EVENT_KEY} = :key"
-)
-"""SQL for the captures of an event, indexed or not yet."""
+def _of_event(reader: Reader, capture: ImportedCapture) -> list[int]:
+    key = event_key(capture)
+    return [] if key is None else reader.by_event(key)

@@ -40,6 +40,7 @@ class Connections:
         self._file = _identity(path)
         self._function_numbers = count()
         self._functions: dict[tuple[str, int], Function] = {}
+        self._ctrl_c: KeyboardInterrupt | None = None
         self.interruptions = 0
 
     def close(self) -> None:
@@ -57,10 +58,28 @@ class Connections:
     def add_function(self, arguments: int, function: Function) -> str:
         """Register a function with all connections; return its name in SQL."""
         name = f"leaf_{next(self._function_numbers)}"
-        self._functions[name, arguments] = function
+        self._functions[name, arguments] = self._noticing_ctrl_c(function)
         for connection in self._open:
-            connection.create_function(name, arguments, function, deterministic=True)
+            connection.create_function(name, arguments, self._functions[name, arguments], deterministic=True)
         return name
+
+    def _noticing_ctrl_c(self, function: Function) -> Function:
+        """SQLite replaces what a function raises by an error of its own; a Ctrl-C must not be lost in it."""
+
+        def call(*values: Any) -> Any:
+            try:
+                return function(*values)
+            except KeyboardInterrupt as ctrl_c:
+                self._ctrl_c = ctrl_c
+                raise
+
+        return call
+
+    def raise_ctrl_c(self) -> None:
+        """Raise the KeyboardInterrupt that ended a statement, if one did."""
+        ctrl_c, self._ctrl_c = self._ctrl_c, None
+        if ctrl_c is not None:
+            raise ctrl_c
 
     def remove_function(self, name: str, arguments: int) -> None:
         """Remove a function again; may be called after `close`."""
@@ -90,7 +109,7 @@ class Connections:
         width = -(-(high - low + 1) // (PARTS_EACH * len(used)))
         parts = [(first, min(high, first + width - 1)) for first in range(low, high + 1, width)]
         found: list[Rows] = [[] for _ in parts]
-        failed: list[Exception] = []
+        failed: list[BaseException] = []
         started, left = self.interruptions, iter(list(enumerate(parts)))
 
         def take_parts(connection: sqlite3.Connection) -> None:
@@ -100,7 +119,7 @@ class Connections:
                         return
                     bounds = {**parameters, "low": first, "high": last}
                     found[number] = connection.execute(sql, bounds).fetchall()
-            except Exception as error:
+            except BaseException as error:  # Ctrl-C too: the other threads end first.
                 failed.append(error)
 
         threads = [Thread(target=take_parts, args=(each,), name="search") for each in used[1:]]

@@ -152,7 +152,7 @@ class Condition:
                 return within if len(ranges) == 1 else f"{within} AND {self._call(leaf.holds, 'captures.id')}"
             case ids.Positioned(ranges):
                 low, high = self._bind(ranges[0][0]), self._bind(ranges[-1][1])
-                # Not from the captures: there it stands behind the body.
+                # Not from the captures, where the column comes after the body.
                 which = f"SELECT id FROM captures WHERE position BETWEEN {low} AND {high}"
                 if len(ranges) > 1:
                     which += f" AND {self._call(leaf.holds, 'position')}"

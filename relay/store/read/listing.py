@@ -15,7 +15,7 @@ from relay.lean.catalogue import undocumented
 from relay.lean.summary import MOST_BYTES, summary
 from relay.models import CaptureRow, Delivery, Origin, Shape, Signature, to_micros
 from relay.store import rows
-from relay.store.read.reader import IDS_AT_ONCE, Reader
+from relay.store.read.reader import IDS_AT_ONCE, Reader, marks
 from relay.store.read.search import Gaps
 
 IDS_IN_A_STEP = 100_000
@@ -51,7 +51,7 @@ def fetch(reader: Reader, ids: Sequence[int], *, summaries: bool = False) -> dic
         said = _summaries(reader, page) if summaries else {}
         for row in reader.rows(
             f"SELECT {_COLUMNS} FROM captures LEFT JOIN notes ON notes.capture_id = captures.id"
-            f" WHERE captures.id IN ({','.join('?' * len(page))})",
+            f" WHERE captures.id IN ({marks(page)})",
             page,
         ):
             found[row[0]] = _row(row, said.get(row[0], ()), deliveries.get(row[0], ()))
@@ -60,7 +60,7 @@ def fetch(reader: Reader, ids: Sequence[int], *, summaries: bool = False) -> dic
 
 def _summaries(reader: Reader, ids: Sequence[int]) -> dict[int, tuple[str, ...]]:
     bodies = reader.rows(
-        f"SELECT id, event_type, body FROM captures WHERE id IN ({','.join('?' * len(ids))})"
+        f"SELECT id, event_type, body FROM captures WHERE id IN ({marks(ids)})"
         " AND event_type IS NOT NULL AND length(body) <= ?",
         (*ids, MOST_BYTES),
     )
@@ -136,11 +136,11 @@ def event_ids(reader: Reader, ids: Sequence[int]) -> list[str]:
     found: list[str] = []
     for start in range(0, len(ids), IDS_AT_ONCE):
         page = ids[start : start + IDS_AT_ONCE]
-        marks = ",".join("?" * len(page))
         found += (
             event_id
             for (event_id,) in reader.rows(
-                f"SELECT event_id FROM captures WHERE id IN ({marks}) AND event_id IS NOT NULL ORDER BY id",
+                f"SELECT event_id FROM captures WHERE id IN ({marks(page)}) AND event_id IS NOT NULL"
+                " ORDER BY id",
                 page,
             )
         )

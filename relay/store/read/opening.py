@@ -8,6 +8,7 @@ from pathlib import Path
 
 from relay.errors import RelayError
 from relay.store import identity
+from relay.store.errors import error_name
 from relay.store.opening import open_database
 
 _NO_SHM = ("SQLITE_CANTOPEN", "SQLITE_READONLY")
@@ -45,11 +46,6 @@ def _connect(path: Path, mode: str, wait_s: float) -> sqlite3.Connection:
 
 def _text(data: bytes) -> str:
     return data.decode("utf-8", "replace")
-
-
-def error_name(error: sqlite3.Error) -> str:
-    """SQLite's name of an error; errors of Python's own module have none."""
-    return getattr(error, "sqlite_errorname", "")
 
 
 def unreadable(path: Path, error: sqlite3.DatabaseError) -> RelayError:

@@ -23,8 +23,9 @@ from relay.errors import NotFound, RelayError
 from relay.models import COPIES, Attempt, AttemptEvent, Capture, CaptureTotals, Delivery, Signature, to_micros
 from relay.store import rows
 from relay.store.columns import EVENT_KEY
+from relay.store.errors import error_name
 from relay.store.read.connections import Connections, Function
-from relay.store.read.opening import error_name, unreadable
+from relay.store.read.opening import unreadable
 
 NOT_INDEXED = "id > coalesce((SELECT value FROM marks WHERE name = 'events_upto'), 0)"
 """SQL for captures that are not in the index of events yet: at most the newest few thousand."""
@@ -124,6 +125,7 @@ class Reader:
         try:
             yield
         except sqlite3.DatabaseError as error:
+            self._connections.raise_ctrl_c()
             if error_name(error) == "SQLITE_INTERRUPT":
                 raise
             raise unreadable(self.path, error) from error
@@ -178,10 +180,9 @@ class Reader:
         left = iter(ids)
         while page := list(islice(left, IDS_AT_ONCE)):
             wanted = [number for number in page if _is_storable(number)]
-            marks = _marks(wanted)
             captures = self.rows(
                 f"SELECT {rows.CAPTURE_COLUMNS}, notes.starred, notes.text FROM captures"
-                f" LEFT JOIN notes ON notes.capture_id = captures.id WHERE captures.id IN ({marks})",
+                f" LEFT JOIN notes ON notes.capture_id = captures.id WHERE captures.id IN ({marks(wanted)})",
                 wanted,
             )
             deliveries = self.deliveries(wanted)
@@ -195,7 +196,7 @@ class Reader:
         for row in self.rows(
             f"SELECT {rows.DELIVERY_COLUMNS} FROM deliveries"
             f" LEFT JOIN attempts ON attempts.id = {rows.LAST_ATTEMPT}"
-            f" WHERE deliveries.capture_id IN ({_marks(ids)}) ORDER BY deliveries.id",
+            f" WHERE deliveries.capture_id IN ({marks(ids)}) ORDER BY deliveries.id",
             ids,
         ):
             grouped[row[0]] += (rows.delivery(row),)
@@ -210,7 +211,7 @@ class Reader:
             there = {
                 number
                 for (number,) in self.rows(
-                    f"SELECT id FROM captures WHERE id IN ({_marks(wanted)})",
+                    f"SELECT id FROM captures WHERE id IN ({marks(wanted)})",
                     wanted,
                 )
             }
@@ -222,7 +223,7 @@ class Reader:
         wanted = [number for number in ids if _is_storable(number)]
         return dict(
             self.rows(
-                f"SELECT id, length(body) FROM captures WHERE id IN ({_marks(wanted)})",
+                f"SELECT id, length(body) FROM captures WHERE id IN ({marks(wanted)})",
                 wanted,
             )
         )
@@ -354,5 +355,6 @@ def _is_storable(number: int) -> bool:
     return -_LARGEST <= number <= _LARGEST
 
 
-def _marks(values: Sequence[Any]) -> str:
+def marks(values: Sequence[Any]) -> str:
+    """Places for so many parameters of a statement."""
     return ",".join("?" * len(values))

@@ -8,7 +8,7 @@ from datetime import datetime
 from itertools import islice
 
 from relay.models import AttemptEvent, from_micros
-from relay.store.read.reader import IDS_AT_ONCE, Reader
+from relay.store.read.reader import IDS_AT_ONCE, Reader, marks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,14 +36,14 @@ def replayed_events(reader: Reader, ids: Iterable[int], secrets: Collection[str]
     while page := list(islice(left, IDS_AT_ONCE)):
         found = reader.rows(
             "SELECT max(event_at), count(*), coalesce(sum(event_id IS NULL), 0) FROM captures"
-            f" WHERE id IN ({','.join('?' * len(page))})",
+            f" WHERE id IN ({marks(page)})",
             page,
         )
         at, captures, missing = found[0]
         newest = at if newest is None else max(newest, at or newest)
         count, without_id = count + captures, without_id + missing
         for (signed_by,) in reader.rows(
-            f"SELECT signed_by FROM captures WHERE id IN ({','.join('?' * len(page))})"
+            f"SELECT signed_by FROM captures WHERE id IN ({marks(page)})"
             " AND headers LIKE '%[\"lean-signature\",%'",
             page,
         ):

@@ -13,6 +13,7 @@ import pytest
 
 from relay.store.read import connections
 from relay.store.read.connections import Connections, idle_processors
+from relay.store.read.reader import Reader
 from tests.support.factories import a_capture, insert_all, new_log
 
 IDS = range(1, 104)
@@ -120,3 +121,21 @@ def test_a_file_that_was_replaced_is_not_mixed_in(path: Path, several: Connectio
     with closing(new_log(path)) as log:
         insert_all(log, (a_capture(number) for number in range(1000, 1100)))
     assert window(several, "1", 1, 2000) == list(IDS)
+
+
+def test_ctrl_c_while_sql_calls_python(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It ends the search as what it is, not as an error of the database."""
+    monkeypatch.setattr(connections, "idle_processors", lambda: 3)
+    monkeypatch.setattr(connections, "SPLIT_FROM", 10)
+
+    def press_at_70(number: int) -> bool:
+        if number == 70:
+            raise KeyboardInterrupt
+        return True
+
+    with Reader(path) as reader:
+        condition = f"{reader.add_function(1, press_at_70)}(id)"
+        for low, high in ((1, 103), (69, 71)):
+            with pytest.raises(KeyboardInterrupt):
+                reader.ids_in_window(condition, {}, low, high, newest_first=True)
+        assert reader.ids_in_window(condition, {}, 71, 103, newest_first=False) == list(range(71, 104))
