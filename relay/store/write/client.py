@@ -23,7 +23,7 @@ from typing import Any, TypeVar, cast
 from relay.errors import RelayError
 from relay.processes import how_it_ended
 from relay.store.columns import Row
-from relay.store.errors import StoreClosed, StoreUnavailable
+from relay.store.errors import StoreClosed, StoreUnavailable, too_slow
 from relay.store.write.answers import mark_answered_503, mark_answered_503_beyond
 from relay.store.write.channel import WriterChannel
 from relay.store.write.lifetime import ended, spawn
@@ -186,9 +186,9 @@ class Writer:
             if not waiting.stored.done():
                 waiting.given_up = True
                 given_up += 1
-                waiting.stored.set_exception(_too_slow())
+                waiting.stored.set_exception(too_slow())
         if given_up and self._our_trouble is None:
-            self._our_trouble = _too_slow()
+            self._our_trouble = too_slow()
         return given_up
 
     @property
@@ -199,13 +199,13 @@ class Writer:
     def give_up(self) -> None:
         """Stop waiting for the writing process: fail everything pending, and let `close` kill it."""
         self._given_up = True
-        self._our_trouble = _too_slow()
+        self._our_trouble = too_slow()
         for waiting in self._captures:
             if not waiting.stored.done():
                 waiting.given_up = True
-                waiting.stored.set_exception(_too_slow())
+                waiting.stored.set_exception(too_slow())
         for job in self._jobs:
-            _fail(job, _too_slow())
+            _fail(job, too_slow())
 
     @property
     def trouble(self) -> StoreUnavailable | None:
@@ -348,7 +348,7 @@ class Writer:
         within_s: float | None = None,
     ) -> Any:
         if self._given_up:
-            raise _too_slow()
+            raise too_slow()
         # A process that is still opening the database would end on any other message.
         if self._closed or self._channel is None or not self._opened.done():
             raise StoreClosed if self._closed else _none_there()
@@ -359,15 +359,13 @@ class Writer:
             self._heard_at = monotonic()
         self._jobs.append(done)
         self._channel.send(job)
-        if within_s is None:
-            return await done
-        await asyncio.wait({done}, timeout=within_s)
-        if done.done():
-            return done.result()
-        done.cancel()
-        raise StoreUnavailable(
-            "store-slow", f"the store did not answer within {within_s:g} s; it may still do it later"
-        )
+        try:
+            async with asyncio.timeout(within_s):
+                return await done
+        except TimeoutError:
+            raise StoreUnavailable(
+                "store-slow", f"the store did not answer within {within_s:g} s; it may still do it later"
+            ) from None
 
     # -- receiving -----------------------------------------------------------------------------
 
@@ -433,7 +431,3 @@ def _none_there() -> StoreUnavailable:
     return StoreUnavailable(
         "store-failing", "no process writes the database at the moment; another one starts"
     )
-
-
-def _too_slow() -> StoreUnavailable:
-    return StoreUnavailable("store-slow", "the disk did not confirm the write in time")

@@ -58,7 +58,7 @@ class FileIdentity:
             self._files = self._look().files
         except OSError as error:
             self.close()
-            raise RelayError(_gone(main), word="store-gone") from error
+            raise RelayError(gone(main), word="store-gone") from error
         self._known = self._held()
 
     def close(self) -> None:
@@ -178,7 +178,7 @@ class FileIdentity:
             try:
                 found = os.lstat(name)
             except OSError:
-                return _gone(name)
+                return gone(name)
             if (found.st_ino, found.st_dev) != (self._files[number], self._files[number + 3]):
                 return f"{name} was replaced by another file while it was in use; {_NEXT}"
         return f"{self._names[0]} was away for a moment"
@@ -221,5 +221,6 @@ class FileIdentity:
 _NEXT = "put it back, or start lean-relay again, which continues with what is there"
 
 
-def _gone(name: str) -> str:
+def gone(name: str) -> str:
+    """The message for a file that is no longer at its path."""
     return f"{name} was moved or deleted while it was in use; {_NEXT}"

@@ -23,7 +23,9 @@ from relay import private_files
 from relay.errors import RelayError
 from relay.processes import holders
 from relay.store import identity, schema
+from relay.store.errors import error_name, is_full, is_lock
 from relay.store.opening import open_database
+from relay.store.write.file_identity import gone
 from relay.store.write.filesystems import network_filesystem
 
 log = getLogger("relay.store")
@@ -32,7 +34,6 @@ CHECK_WITHIN_S = 2.0
 """Time limit of the check for corruption at start; `doctor` has none."""
 
 SIDE_FILES = ("-wal", "-shm")
-
 
 LONGEST_PATH = 504
 """Longest path that SQLite opens, in bytes: 512 less the suffixes that it adds (its MAX_PATHNAME)."""
@@ -61,7 +62,7 @@ def prepare_folder(path: Path, *, allow_network_fs: bool = False) -> list[Path]:
     kind = network_filesystem(path.parent)
     if kind is not None and not allow_network_fs:
         raise RelayError(
-            f"{path.parent} is on a {kind} file system, where SQLite's log can lose or corrupt captures; "
+            f"{path.parent} is on a {kind} file system, where SQLite's WAL can lose or corrupt captures; "
             "name a local file with --db, or set allow_network_fs = true to take the risk",
             word="network-filesystem",
         )
@@ -148,7 +149,7 @@ def open_writer(path: Path, *, ours: bool) -> sqlite3.Connection:
         RelayError: foreign-database, newer-database, read-only, database-locked.
     """
     is_empty = not path.stat().st_size
-    if is_empty and _has_log(path):
+    if is_empty and _has_wal(path):
         # SQLite would remove it, as it does not belong to an empty file.
         moved = move_aside(path, SIDE_FILES)
         log.warning("%s is empty, and %s-wal belongs to another database: moved to %s-wal", path, path, moved)
@@ -189,14 +190,14 @@ def open_writer(path: Path, *, ours: bool) -> sqlite3.Connection:
         raise start_error(path, error) from error
 
 
-def _has_log(path: Path) -> bool:
+def _has_wal(path: Path) -> bool:
     wal = path.with_name(f"{path.name}-wal")
     return wal.exists() and wal.stat().st_size > 0
 
 
 def _is_sound_alone(path: Path) -> bool:
     """Whether a corrupt database is sound without its WAL."""
-    if not _has_log(path):
+    if not _has_wal(path):
         return False
     try:
         with closing(open_database(path, "ro&immutable=1")) as connection:
@@ -293,18 +294,22 @@ def _quick_check(connection: sqlite3.Connection) -> None:
 
 
 def _damage(error: sqlite3.DatabaseError) -> str | None:
-    name = getattr(error, "sqlite_errorname", "")
+    name = error_name(error)
     return name if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")) else None
 
 
-def start_error(path: Path, error: sqlite3.Error) -> RelayError:
-    name = getattr(error, "sqlite_errorname", "")
-    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+def start_error(path: Path, error: sqlite3.Error | OSError) -> RelayError:
+    """The error for a database that cannot be opened for writing."""
+    if isinstance(error, FileNotFoundError):
+        return RelayError(gone(str(path)), word="store-gone")
+    if isinstance(error, OSError):
+        return _read_only(path, error.strerror or str(error))
+    if is_lock(error):
         return RelayError(
             f"{path} is locked by another program{_named(path)}; end its transaction and start again",
             word="database-locked",
         )
-    if name.startswith("SQLITE_FULL") or "FULL" in name:
+    if is_full(error):
         return RelayError(f"no room on the disk for {path}; free some and start again", word="disk-full")
     return _read_only(path, str(error))
 

@@ -165,20 +165,18 @@ def main() -> None:
         except RelayError as error:
             channel.send(Kind.RAISED, error)
             return
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             channel.send(Kind.RAISED, files.start_error(path, error))
             return
         channel.send(Kind.OPENED, recorder.newest_id)
         serve(channel, recorder)
-    except EOFError:
-        # The engine died, so no answer is awaited. The next engine continues from the disk.
-        os._exit(0)
-    except MustReopen:
-        os._exit(
-            0
-        )  # skips the connection's destructor, which deletes files by name; the engine starts another
-    if not recorder.close():
-        os._exit(0)  # skips the connection's destructor
+    except (EOFError, MustReopen):
+        # The engine has gone and awaits no answer, or it starts another process.
+        is_closed = False
+    else:
+        is_closed = recorder.close()
+    if not is_closed:
+        os._exit(0)  # skips the connection's destructor, which deletes files by name
 
 
 if __name__ == "__main__":

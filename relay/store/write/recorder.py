@@ -20,7 +20,7 @@ from msgspec.structs import astuple
 
 from relay.errors import RelayError
 from relay.store.columns import event_key, insert_of, is_searchable_as_bytes
-from relay.store.errors import StoreUnavailable, diagnose, is_lock
+from relay.store.errors import StoreUnavailable, diagnose, is_lock, too_slow
 from relay.store.write import answers, deliveries, files
 from relay.store.write.checkpoints import Checkpoints
 from relay.store.write.event_index import EventIndex
@@ -86,6 +86,8 @@ class Recorder:
         self._trouble: StoreUnavailable | None = None
         self._since = 0.0
         """`monotonic()` of the first failure of this trouble."""
+        self._probe_at = 0.0
+        """`monotonic()` of the next probe of this trouble."""
         self._left: list[Guard] = []
         """Guards of replaced connections; their files stay open as long as ours."""
         self._unheard: list[tuple[int, int]] = []
@@ -99,11 +101,11 @@ class Recorder:
         return self._next_id - 1
 
     def _prepare(self) -> None:
-        self._synced = True  # set by `files.connect`
         self._guard = Guard(self._path, self._connection)
         self._events = EventIndex(self._connection)
         self._guard.changed()
         self._number()
+        self._synced = True  # set by `files.connect`
 
     def _number(self) -> None:
         row = self._connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'captures'").fetchone()
@@ -117,7 +119,7 @@ class Recorder:
             if self._trouble is not None:  # waiting would not help, so fail them at once
                 self._listener.failed(len(group), self._trouble)
             elif monotonic() - since > self._timeouts.answer_s:
-                self._listener.failed(len(group), _too_slow())
+                self._listener.failed(len(group), too_slow())
             else:
                 self._store_group(group, since)
 
@@ -162,7 +164,7 @@ class Recorder:
         self._unheard.pop()
         if monotonic() - since > self._timeouts.answer_s:
             answers.mark_range_answered_503(self._connection, first_id, self._next_id)
-            self._listener.failed(len(group), _too_slow())
+            self._listener.failed(len(group), too_slow())
         else:
             self._listener.stored(first_id, len(group))
         rows = [row for row, _ in group]
@@ -228,8 +230,11 @@ class Recorder:
                 raise
             self._follow_job()
             self._require_in_place(committed=True)
-        except sqlite3.OperationalError as error:
-            raise self._diagnose(error) from error
+        except sqlite3.DatabaseError as error:
+            # The class itself is raised for a damaged database; other subclasses are errors of `work`.
+            if isinstance(error, sqlite3.OperationalError) or type(error) is sqlite3.DatabaseError:
+                raise self._diagnose(error) from error
+            raise
         if connection.total_changes != before:  # only an actual change proves that writing works
             self._checkpoints.wrote(4, 0)
             self._well()
@@ -253,28 +258,29 @@ class Recorder:
         """Bring the index of events up to date, before captures are removed.
 
         Raises:
-            sqlite3.Error: it could not be written.
+            StoreUnavailable: SQLite cannot write.
         """
-        self._events.fill(self._connection)
+        self.perform(lambda connection: self._events.fill(connection), transaction=False)
 
     # -- between writes ------------------------------------------------------------------------
 
     @property
     def may_rest_s(self) -> float:
-        """Seconds until `rest` is due if nothing arrives."""
+        """Seconds until `rest` is due; while all is well, only if nothing arrives meanwhile."""
         if self._trouble is not None:
-            return PROBE_EVERY_S
+            return max(self._probe_at - monotonic(), 0.0)
         due_in_s = self._events.due_in_s
         return min(self._checkpoints.due_in_s, LOOK_EVERY_S if due_in_s is None else due_in_s)
 
     def rest(self) -> None:
-        """After this long without work: check whether trouble has passed, or run `tidy`."""
+        """After this time: check whether trouble has passed, or run `tidy`."""
         if self._trouble is None:
             with suppress(StoreUnavailable, sqlite3.Error):  # reported; the next write or rest tries again
                 self._require_in_place()
             self.tidy(quiet=True)
         else:
             self._probe()
+            self._probe_at = monotonic() + PROBE_EVERY_S
 
     def tidy(self, *, quiet: bool) -> None:
         """Work between commits: fill the index of events, and copy the WAL back into the database."""
@@ -341,6 +347,7 @@ class Recorder:
     def _in_trouble(self, trouble: StoreUnavailable) -> StoreUnavailable:
         if self._trouble is None:
             self._since = monotonic()
+            self._probe_at = self._since + PROBE_EVERY_S
         if self._trouble is None or self._trouble.reason != trouble.reason:
             log.warning("cannot store captures: %s; answering 503 until it passes", trouble.detail)
         self._trouble = trouble
@@ -349,6 +356,9 @@ class Recorder:
 
     def _well(self) -> None:
         if self._trouble is not None:
+            for span in self._unheard:
+                answers.mark_range_answered_503(self._connection, *span)
+            self._unheard.clear()
             log.warning("storing captures again after %.0f s", monotonic() - self._since)
             self._trouble = None
             self._listener.health(None)
@@ -375,14 +385,11 @@ class Recorder:
                 log.warning("what was stored is kept: all of it is in %s now", self._path)
                 raise MustReopen from None
         else:
-            for span in self._unheard:
-                answers.mark_range_answered_503(self._connection, *span)
-            self._unheard.clear()
             self._well()
 
     def _reopen(self) -> None:
         """Replace a connection that had an I/O error: its cached state may differ from the disk."""
-        old, old_guard = self._connection, self._guard
+        before = left = self._connection, self._guard
         try:
             self._connection = files.connect(self._path)
         except (sqlite3.Error, RelayError):
@@ -390,11 +397,13 @@ class Recorder:
         try:
             self._prepare()
         except (sqlite3.Error, RelayError):
-            old, self._connection, self._guard = self._connection, old, old_guard
-        else:
-            self._left.append(old_guard)
+            left = self._connection, self._guard
+            self._connection, self._guard = before
+        connection, guard = left
+        if guard is not self._guard:  # else the new connection has got none
+            self._left.append(guard)
         with suppress(sqlite3.Error):
-            old.close()
+            connection.close()
 
 
 def _groups(arrived: Sequence[Arrived]) -> Iterator[Sequence[Arrived]]:
@@ -410,7 +419,3 @@ def _groups(arrived: Sequence[Arrived]) -> Iterator[Sequence[Arrived]]:
 
 def _not_all(stored: int, count: int) -> StoreUnavailable:
     return StoreUnavailable("store-failing", f"SQLite stored {stored} of {count} captures")
-
-
-def _too_slow() -> StoreUnavailable:
-    return StoreUnavailable("store-slow", "the disk did not confirm the write in time")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -10,7 +11,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 from time import monotonic
@@ -401,3 +402,56 @@ async def test_a_process_that_cannot_be_started_is_tried_again(
         await until(lambda: len(refused) == 2, "two refusals")
         await until(lambda: writer.trouble is None, "another process")
         assert await writer.add(a_row()) == 2
+
+
+async def test_a_probe_is_not_put_off_by_requests(tmp_path: Path) -> None:
+    """The store heals although something asks it for more all the time, as screens and deliveries do."""
+    path = tmp_path / "relay.db"
+    async with a_writer(path) as writer:
+        await writer.add(a_row())
+        path.with_name("relay.db-wal").unlink()
+        with pytest.raises(StoreUnavailable):
+            await writer.add(a_row())
+
+        async def ask_until_well() -> None:
+            while writer.trouble is not None:
+                with suppress(StoreUnavailable):
+                    await writer.outside_transaction(nothing)
+                await asyncio.sleep(0.05)
+
+        await asyncio.wait_for(ask_until_well(), 20)
+        assert await writer.add(a_row()) == 3
+    assert rows(path, "SELECT id, answer FROM captures") == [(1, 200), (2, 503), (3, 200)]
+
+
+async def test_a_process_that_finds_no_file_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """It shows no traceback; with the file put back storing goes on."""
+    monkeypatch.setattr(writer_module, "PROBE_EVERY_S", 0.05)
+    path, away = tmp_path / "relay.db", tmp_path / "away"
+    async with a_writer(path) as writer:
+        await writer.add(a_row())
+        path.rename(away)
+        assert writer.pid is not None
+        os.kill(writer.pid, signal.SIGKILL)
+        said = f"{path} was moved or deleted"
+        await until(lambda: writer.trouble is not None and said in writer.trouble.detail, "the reason")
+        away.rename(path)
+        await until(lambda: writer.trouble is None, "another process")
+        assert await writer.add(a_row()) == 2
+    assert capfd.readouterr().err == ""
+
+
+async def test_an_error_that_nobody_awaits_is_not_reported(tmp_path: Path) -> None:
+    """A waiter that leaves takes the error of its job with it."""
+    reported: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: reported.append(context))
+    async with a_writer(tmp_path / "relay.db") as writer:
+        waiting = asyncio.ensure_future(writer.write(fails, within_s=10))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        await writer.write(nothing)
+    del waiting  # It holds the future that nobody awaits.
+    gc.collect()
+    assert reported == []

@@ -18,6 +18,7 @@ import pytest
 
 from relay.store.errors import StoreUnavailable
 from relay.store.write import files
+from relay.store.write import recorder as recorder_module
 from relay.store.write.recorder import ROWS_AT_ONCE, MustReopen, Recorder, WriteTimeouts
 from tests.relay.store.write.test_client import a_row
 from tests.support.program import ROOT, Process
@@ -190,7 +191,8 @@ def test_another_program_makes_a_new_shm(tmp_path: Path) -> None:
     assert not recorder.close()
 
 
-def test_a_row_behind_damage_confesses(tmp_path: Path) -> None:
+@pytest.mark.parametrize("ended_by", ["a probe", "a job"])
+def test_a_row_behind_damage_confesses(tmp_path: Path, ended_by: str) -> None:
     """A capture committed where nobody finds it was answered 503; the file put back, its row says so."""
     heard, path = Heard(), tmp_path / "relay.db"
     with a_recorder(path, heard) as recorder:
@@ -198,7 +200,10 @@ def test_a_row_behind_damage_confesses(tmp_path: Path) -> None:
         recorder.store([(a_row(), ())], monotonic())
         assert heard.all == [("health", "store-gone"), ("failed", 1, "store-gone")]
         (tmp_path / "away").rename(path)
-        recorder.rest()
+        if ended_by == "a probe":
+            recorder.rest()
+        else:
+            recorder.perform(partial(executed, sql="INSERT INTO marks VALUES ('any', 1)"), transaction=True)
     assert rows(path, "SELECT id, answer, answer_reason FROM captures") == [(1, 503, "stored too late")]
 
 
@@ -215,6 +220,60 @@ def test_a_job_that_raises_leaves_nothing(tmp_path: Path) -> None:
         with pytest.raises(ValueError, match="no"):
             recorder.perform(fails, transaction=True)
     assert rows(path, "SELECT count(*) FROM captures") == [(1,)]
+
+
+def test_a_damaged_table_is_trouble(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A job that meets damage which the check at the start had no time for cannot write, and says so."""
+    heard, path = Heard(), tmp_path / "relay.db"
+    with a_recorder(path) as recorder:
+        recorder.store([(a_row(), ())], monotonic())
+    [(page, size)] = rows(
+        path,
+        "SELECT rootpage, (SELECT page_size FROM pragma_page_size) FROM sqlite_master"
+        " WHERE name = 'deliveries'",
+    )
+    with path.open("r+b") as file:
+        file.seek((page - 1) * size)
+        file.write(b"\xff" * size)
+    monkeypatch.setattr(files, "_quick_check", lambda connection: None)
+    with a_recorder(path, heard) as recorder:
+        with pytest.raises(StoreUnavailable, match="malformed") as trouble:
+            recorder.perform(partial(executed, sql="UPDATE deliveries SET reason = 'x'"), transaction=True)
+        assert trouble.value.reason == "store-failing"
+        assert heard.all == [("health", "store-failing")]
+
+
+def test_an_index_that_cannot_be_filled_is_trouble(tmp_path: Path) -> None:
+    """A removal, which needs it, fails with the store's own words."""
+    heard, path = Heard(), tmp_path / "relay.db"
+    with a_recorder(path, heard) as recorder:
+        recorder.store([(a_row(event_id=f"{number:0200}"), ()) for number in range(60)], monotonic())
+        recorder.perform(partial(executed, sql="PRAGMA max_page_count = 1"), transaction=False)
+        with pytest.raises(StoreUnavailable) as trouble:
+            recorder.settle()
+        assert trouble.value.reason == "store-full"
+        recorder.perform(partial(executed, sql="PRAGMA max_page_count = 100000"), transaction=False)
+        recorder.rest()
+        recorder.settle()
+    assert rows(path, "SELECT count(*) FROM events") == [(60,)]
+
+
+def test_a_connection_that_is_kept_after_an_error_waits_for_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a change that did not wait, an error, and no other connection: a capture's commit waits again."""
+
+    def fails(*_: object) -> None:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    with a_recorder(tmp_path / "relay.db") as recorder:
+        with monkeypatch.context() as patch:
+            patch.setattr(recorder_module, "EventIndex", fails)
+            with pytest.raises(StoreUnavailable, match="disk I/O error"):
+                recorder.perform(fails, transaction=True, synced=False)
+        recorder.rest()
+        recorder.store([(a_row(), ())], monotonic())
+        assert recorder._connection.execute("PRAGMA synchronous").fetchone() == (2,)
 
 
 @pytest.mark.parametrize("targets", [(), ("a",)])
