@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -58,8 +59,7 @@ async def delete_older(writer: Writer, before: int) -> int:
     Raises:
         StoreUnavailable: nothing can be written; captures removed until then stay removed.
     """
-    last = await writer.write(partial(changes.last_before, received_at=before), within_s=SLICE_WITHIN_S)
-    gone = await _delete(writer, [(1, last)], starred_too=False, before=before)
+    gone = await _delete(writer, [(1, sys.maxsize)], starred_too=False, before=before)
     if gone:
         await _empty_wal(writer)
     return gone

@@ -10,12 +10,16 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from relay.models import Origin, RefusalEntry
+from relay.models import RefusalEntry
 from relay.models.imports import BUNDLE
 from relay.store.columns import EVENT_KEY
+from relay.store.write.checkpoints import without_waiting
 
 DELETED_AT_ONCE = 200
 """Captures removed per transaction: about 10 ms."""
+
+LOOKED_AT_ONCE = 20_000
+"""Ids that a transaction searches for captures to remove: some 20 ms."""
 
 REFUSALS_KEPT = 10_000
 
@@ -75,7 +79,7 @@ def delete_slice(
     starred_too: bool,
     before: int | None = None,
 ) -> tuple[int, int | None]:
-    """Remove captures of an id range and everything that belongs to them, up to the limit of a transaction.
+    """Remove captures of an id range and everything that belongs to them, up to the limits of a transaction.
 
     Args:
         before: only those received before this time (microseconds UTC): a team's captures come later than
@@ -87,50 +91,42 @@ def delete_slice(
     keep = "" if starred_too else " AND id NOT IN (SELECT capture_id FROM notes WHERE starred = 1)"
     if before is not None:
         keep += " AND received_at < :before"
-    ids = [
-        number
-        for (number,) in connection.execute(
-            f"SELECT id FROM captures WHERE id BETWEEN :first AND :last{keep} ORDER BY id LIMIT :most",
-            {"first": first, "last": last, "before": before, "most": DELETED_AT_ONCE},
-        )
-    ]
-    numbers = [(number,) for number in ids]
-    may_end_bundle = any(
-        connection.execute("SELECT 1 FROM captures WHERE id = ? AND source IS NOT NULL", number).fetchone()
-        for number in numbers
-    )
+    upto = min(last, first + LOOKED_AT_ONCE - 1)
+    found = connection.execute(
+        f"SELECT id, source IS NOT NULL FROM captures WHERE id BETWEEN :first AND :upto{keep}"
+        " ORDER BY id LIMIT :most",
+        {"first": first, "upto": upto, "before": before, "most": DELETED_AT_ONCE},
+    ).fetchall()
+    numbers = [(number,) for number, _ in found]
     connection.executemany(
         "DELETE FROM events"
         f" WHERE (event_id, capture_id) = (SELECT {EVENT_KEY}, id FROM captures WHERE id = ?)",
         numbers,
     )
     connection.executemany("DELETE FROM captures WHERE id = ?", numbers)
-    if ids:
+    if found:
         connection.execute(
             "INSERT INTO marks VALUES ('removed', ?)"
             " ON CONFLICT (name) DO UPDATE SET value = value + excluded.value",
-            (len(ids),),
+            (len(found),),
         )
-    if may_end_bundle:
+    if any(has_source for _, has_source in found):
         _drop_unused_secrets(connection)
-    return len(ids), ids[-1] + 1 if len(ids) == DELETED_AT_ONCE else None
+    searched = found[-1][0] if len(found) == DELETED_AT_ONCE else upto
+    following = connection.execute(
+        "SELECT min(id) FROM captures WHERE id > ? AND id <= ?", (searched, last)
+    ).fetchone()
+    return len(found), following[0]
 
 
 def _drop_unused_secrets(connection: sqlite3.Connection) -> None:
     """Remove the secrets of bundles that no capture came in any more."""
     connection.execute(
         "DELETE FROM facts WHERE name >= ? AND name < ? AND NOT EXISTS"
-        " (SELECT 1 FROM captures WHERE origin = ? AND json_extract(source, '$.bundle') = facts.name)",
-        (BUNDLE, f"{BUNDLE}\U0010ffff", Origin.IMPORTED),
+        " (SELECT 1 FROM captures WHERE source IS NOT NULL"  # as the index has it
+        " AND CASE WHEN json_valid(source) THEN json_extract(source, '$.bundle') = facts.name END)",
+        (BUNDLE, f"{BUNDLE}\U0010ffff"),
     )
-
-
-def last_before(connection: sqlite3.Connection, received_at: int) -> int:
-    """Id of the newest capture from before a time (microseconds UTC); 0 for none."""
-    row = connection.execute(
-        "SELECT id FROM captures WHERE received_at < ? ORDER BY id DESC LIMIT 1", (received_at,)
-    ).fetchone()
-    return row[0] if row else 0
 
 
 def mark_removal(connection: sqlite3.Connection, keep_s: int) -> bool:
@@ -151,14 +147,8 @@ def empty_wal(connection: sqlite3.Connection) -> bool:
 
     Runs outside a transaction.
     """
-    connection.execute("PRAGMA busy_timeout = 0")
-    try:
-        busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-    except sqlite3.OperationalError:
-        return False
-    finally:
-        connection.execute("PRAGMA busy_timeout = 2000")
-    return not busy
+    result = without_waiting(connection, "PRAGMA wal_checkpoint(TRUNCATE)")
+    return result is not None and not result[0]
 
 
 def add_refusals(connection: sqlite3.Connection, entries: Sequence[RefusalEntry]) -> None:

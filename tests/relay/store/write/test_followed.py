@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -138,17 +139,24 @@ def test_a_writer_that_dies_marks_none_of_them(tmp_path: Path) -> None:
     assert rows(path, "SELECT answer FROM captures ORDER BY id") == [(200,), (503,)]
 
 
-def test_what_is_older_is_removed_and_nothing_before_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("looked_at_once", [1, 2, 1000])
+def test_what_is_older_is_removed_and_nothing_before_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, looked_at_once: int
+) -> None:
     """A team's captures of last week come after those that were received here today, which stay."""
+    monkeypatch.setattr(changes, "LOOKED_AT_ONCE", looked_at_once)
     path = tmp_path / "relay.db"
     with a_recorder(path) as recorder:
         recorder.store([(a_row(received_at=5000), ())], monotonic())
         begin(recorder)
         add(recorder, a_followed(1), a_followed(2), a_followed(3))
-        last = recorder.perform(partial(changes.last_before, received_at=1003), transaction=True)
-        removed = recorder.perform(
-            partial(changes.delete_slice, first=1, last=last, starred_too=False, before=1003),
-            transaction=True,
-        )
-        assert (last, removed) == (3, (2, None))
+        removed = 0
+        following: int | None = 1
+        while following is not None:
+            work = partial(
+                changes.delete_slice, first=following, last=sys.maxsize, starred_too=False, before=1003
+            )
+            count, following = recorder.perform(work, transaction=True)
+            removed += count
+        assert removed == 2
     assert rows(path, "SELECT received_at, position FROM captures ORDER BY id") == [(5000, None), (1003, 3)]

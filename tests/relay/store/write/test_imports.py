@@ -13,17 +13,12 @@ import pytest
 
 from relay.errors import RelayError
 from relay.models.attempt_record import AttemptRecord
-from relay.models.imports import (
-    BundleSecret,
-    ImportedCapture,
-    ImportedDelivery,
-    source_start,
-)
-from relay.store.write import imports
+from relay.models.imports import BundleSecret, ImportedCapture, ImportedDelivery, source_start
+from relay.store.write import changes, imports
 from relay.store.write.answers import mark_answered_503_beyond
 from tests.relay.store.write.test_client import a_row
 from tests.relay.store.write.test_recorder import a_recorder
-from tests.support.receiving import rows
+from tests.support.receiving import executed, rows
 
 
 def an_import(number: int, **changes: Any) -> ImportedCapture:
@@ -116,3 +111,24 @@ def test_nobody_was_answered_503(tmp_path: Path) -> None:
         recorder.perform(adding(an_import(1)), transaction=True)
         recorder.perform(partial(mark_answered_503_beyond, newest_id=0), transaction=True)
     assert rows(path, "SELECT answer FROM captures ORDER BY id") == [(503,), (200,)]
+
+
+def test_a_secret_goes_with_the_last_capture_of_its_file(tmp_path: Path) -> None:
+    """A source that another program has spoilt does not keep anything from being removed."""
+    path = tmp_path / "relay.db"
+    secret = BundleSecret(name="bundle:a", secret="one")
+    of_bundle = [
+        an_import(number, source=f'{source_start("d" * 63 + str(number))},"bundle":"bundle:a"}}')
+        for number in (1, 2)
+    ]
+    with a_recorder(path) as recorder:
+        recorder.perform(adding(*of_bundle, an_import(3), bundle=secret), transaction=True)
+        recorder.perform(
+            partial(executed, sql="UPDATE captures SET source = '{' WHERE id = 3"), transaction=True
+        )
+        left = []
+        for number in (1, 2):
+            remove = partial(changes.delete_slice, first=number, last=number, starred_too=False)
+            assert recorder.perform(remove, transaction=True) == (1, None)
+            left.append(len(rows(path, "SELECT 1 FROM facts")))
+    assert left == [1, 0]
