@@ -55,7 +55,7 @@ def check(conn: sqlite3.Connection, path: Path) -> None:
     strange = [name for name in applied(conn) if name not in MIGRATIONS]
     if strange:
         raise RelayError(
-            f"{path} was written by a newer lean-relay (it has {strange[0]}); "
+            f"{path} was written by a newer lean-relay (it has {visible(strange[0])}); "
             "update this one, or name another file with --db",
             word="newer-database",
         )

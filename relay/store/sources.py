@@ -5,7 +5,7 @@ For both halves of the store.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from relay.models.imports import ImportedCapture, source_start
@@ -16,8 +16,8 @@ def backfill_mark(environment: str, region: str) -> str:
     return f"backfill:{environment}:{region}"
 
 
-Execute = Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]
-"""Runs a statement and returns all of its rows."""
+Execute = Callable[[str, Sequence[Any]], Iterable[tuple[Any, ...]]]
+"""Runs a statement and returns its rows."""
 
 
 def stored_as(execute: Execute, capture: ImportedCapture) -> int | None:

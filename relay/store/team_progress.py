@@ -16,12 +16,12 @@ LOG = "team_log"
 LAST = "team_last"
 """Fact: what the capture at that position is, as `identity` has it."""
 STOPPED = "team_stopped"
-"""Fact: why this database follows no more, until a person has decided."""
+"""Fact: why this database no longer follows, until a person decides."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TeamProgress:
-    """Where a follower stands."""
+    """The progress of a follower."""
 
     position: int | None = None
     """The last position that was read; None before the first start."""
@@ -31,7 +31,7 @@ class TeamProgress:
     """The identity of the capture at that position; None where it is not known."""
     missed: int = 0
     stopped: str | None = None
-    """Why it follows no more; None while it does."""
+    """Why it no longer follows; None while it does."""
 
 
 def progress(execute: Execute) -> TeamProgress:

@@ -37,6 +37,6 @@ def mark_unanswered(connection: sqlite3.Connection, ids: Sequence[int]) -> None:
 def mark_answered_503_beyond(connection: sqlite3.Connection, newest_id: int) -> None:
     """Mark all rows after this one, whose process ended before it could report them as stored.
 
-    Those that were imported answered nobody, and those of a team were answered elsewhere.
+    Imported captures had no caller, and a team's were answered elsewhere.
     """
     connection.execute(f"{_MARK} id > ? AND source IS NULL AND position IS NULL", (newest_id,))

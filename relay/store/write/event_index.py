@@ -30,21 +30,18 @@ class EventIndex:
         self._pending = 0
         self._last = 0
         self._grew_at = 0.0
-        row = connection.execute("SELECT value FROM marks WHERE name = 'events_upto'").fetchone()
-        self._upto = row[0] if row else 0
-        newest = connection.execute("SELECT coalesce(max(id), 0) FROM captures").fetchone()[0]
+        self._upto = _indexed_upto(connection)
+        newest = _newest(connection)
         while self._upto < newest:
             self._fill(connection, min(self._upto + SLICE, newest))
 
     def agrees(self, connection: sqlite3.Connection) -> bool:
         """Whether the tables agree with this state; they do not after a backup was restored into them."""
-        row = connection.execute("SELECT value FROM marks WHERE name = 'events_upto'").fetchone()
-        return bool((row[0] if row else 0) == self._upto)
+        return _indexed_upto(connection) == self._upto
 
     def follow(self, connection: sqlite3.Connection) -> None:
         """Take over the progress of a job that has added captures and indexed all that there are."""
-        row = connection.execute("SELECT value FROM marks WHERE name = 'events_upto'").fetchone()
-        self._upto = row[0] if row else 0
+        self._upto = _indexed_upto(connection)
         self._recent.clear()
         self._pending = 0
 
@@ -103,12 +100,18 @@ def index_events(connection: sqlite3.Connection) -> None:
 
     Cheap where all are indexed; else at most FILL_AT captures are not.
     """
-    after, newest = connection.execute(
-        "SELECT coalesce((SELECT value FROM marks WHERE name = 'events_upto'), 0),"
-        " coalesce((SELECT max(id) FROM captures), 0)"
-    ).fetchone()
+    after, newest = _indexed_upto(connection), _newest(connection)
     if newest > after:
         _index(connection, after, newest)
+
+
+def _indexed_upto(connection: sqlite3.Connection) -> int:
+    row = connection.execute("SELECT value FROM marks WHERE name = 'events_upto'").fetchone()
+    return int(row[0]) if row else 0
+
+
+def _newest(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("SELECT coalesce(max(id), 0) FROM captures").fetchone()[0])
 
 
 def _index(connection: sqlite3.Connection, after: int, upto: int) -> None:

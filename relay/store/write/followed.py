@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from relay.store.columns import Row
 from relay.store.team_progress import (
@@ -22,6 +22,7 @@ from relay.store.team_progress import (
     progress,
 )
 from relay.store.write import deliveries
+from relay.store.write.changes import replace_fact
 from relay.store.write.insertion import Insertion
 from relay.store.write.protocol import Send
 
@@ -45,11 +46,7 @@ class StoredBatch(NamedTuple):
 
 def stands_at(connection: sqlite3.Connection) -> TeamProgress:
     """Read how far this database has followed."""
-
-    def execute(sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
-        return connection.execute(sql, values).fetchall()
-
-    return progress(execute)
+    return progress(connection.execute)
 
 
 def add(connection: sqlite3.Connection, captures: Sequence[FollowedCapture], now: int) -> StoredBatch:
@@ -95,7 +92,7 @@ def begin(connection: sqlite3.Connection, log: str, position: int) -> None:
         log: its id.
     """
     _reach(connection, position, None)
-    _set_fact(connection, LOG, log)
+    replace_fact(connection, LOG, log)
     connection.execute("DELETE FROM facts WHERE name = ?", (STOPPED,))
 
 
@@ -116,7 +113,7 @@ def skip(connection: sqlite3.Connection, position: int, missed: int) -> None:
 
 def stop(connection: sqlite3.Connection, reason: str) -> None:
     """Follow no more until `begin`, also after a restart."""
-    _set_fact(connection, STOPPED, reason)
+    replace_fact(connection, STOPPED, reason)
 
 
 def _is_here(connection: sqlite3.Connection, position: int, row: Row) -> bool:
@@ -137,8 +134,4 @@ def _reach(connection: sqlite3.Connection, position: int, last: str | None) -> N
     if last is None:
         connection.execute("DELETE FROM facts WHERE name = ?", (LAST,))
     else:
-        _set_fact(connection, LAST, last)
-
-
-def _set_fact(connection: sqlite3.Connection, name: str, value: str) -> None:
-    connection.execute("INSERT OR REPLACE INTO facts (name, value) VALUES (?, ?)", (name, value))
+        replace_fact(connection, LAST, last)

@@ -8,15 +8,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from relay.errors import RelayError
 from relay.models import Origin
-from relay.models.imports import (
-    BundleSecret,
-    ImportedCapture,
-    ImportedDelivery,
-)
+from relay.models.imports import BundleSecret, ImportedCapture, ImportedDelivery
 from relay.store.columns import COLUMNS, Row, event_key
 from relay.store.sources import backfill_mark, stored_as
 from relay.store.write.attempts import attempt_values, insert_attempts
@@ -52,14 +48,10 @@ def add(
     Raises:
         RelayError: `bundle-taken`, another secret has the bundle's name.
     """
-
-    def execute(sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
-        return connection.execute(sql, values).fetchall()
-
     insertion = Insertion(connection)
     stored: list[StoredImport] = []
     for each in captures:
-        known = stored_as(execute, each)
+        known = stored_as(connection.execute, each)
         if known is None and origin == Origin.EVENTS_API:
             known = insertion.first(event_key(each))
         if known is None:

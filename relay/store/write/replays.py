@@ -68,28 +68,28 @@ def note(connection: sqlite3.Connection, sending: Sequence[int], done: Sequence[
         )
     there = set(_existing(connection, "deliveries", {one.delivery_id for one in done}))
     recorded: list[int] = []
-    for tries in _parts([one for one in done if one.delivery_id in there]):
-        recorded += _record(connection, tries)
+    for made in _parts([one for one in done if one.delivery_id in there]):
+        recorded += _record(connection, made)
     return recorded
 
 
-def _record(connection: sqlite3.Connection, tries: Sequence[ReplayAttempt]) -> range:
+def _record(connection: sqlite3.Connection, made: Sequence[ReplayAttempt]) -> range:
     attempts: list[Any] = []
     deliveries: list[Any] = []
-    for one in tries:
+    for one in made:
         attempts += attempt_values(one.delivery_id, one.ended)
         state = "ended" if one.due_at is None else "queued"
         deliveries += (one.delivery_id, state, reason_of(one.ended), one.due_at)
-    last = connection.execute(insert_attempts(len(tries)), attempts).lastrowid
+    last = connection.execute(insert_attempts(len(made)), attempts).lastrowid
     assert last is not None
     connection.execute(
         "UPDATE deliveries SET state = made.column2, reason = made.column3,"
         " due_at = coalesce(made.column4, due_at)"
-        f" FROM (VALUES {', '.join(['(?, ?, ?, ?)'] * len(tries))}) AS made WHERE id = made.column1",
+        f" FROM (VALUES {', '.join(['(?, ?, ?, ?)'] * len(made))}) AS made WHERE id = made.column1",
         deliveries,
     )
-    recorded = range(last - len(tries) + 1, last + 1)
-    for attempt_id, one in zip(recorded, tries, strict=True):
+    recorded = range(last - len(made) + 1, last + 1)
+    for attempt_id, one in zip(recorded, made, strict=True):
         if one.pin and one.ended.status is not None:
             connection.execute(
                 "INSERT OR REPLACE INTO baselines (capture_id, target, attempt_id, pinned)"
