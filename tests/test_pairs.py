@@ -15,7 +15,7 @@ THROUGH: dict[str, str] = {
     "relay/config/test_secrets.py": "relay.config: secret_sources secret_warnings",
     "relay/filters/test_filters.py": "relay.filters: bases content deliveries ids parser tls tree",
     "relay/text/test_decoding.py": "relay.text: encodings",
-    "relay/tls/test_formats.py": "relay.tls: checks der openssl_object",
+    "relay/tls/test_formats.py": "relay.tls: checks openssl_object",
     "relay/tls/test_handshake.py": "relay.tls: probe",
     "relay/control/test_server.py": "relay.control: address",
     "relay/store/read/test_reader.py": "relay.models: captures deliveries json_forms refusals states times",

@@ -161,9 +161,9 @@ def test_what_is_missing_or_wrong_is_said(lean: LeanApi, db: Path) -> None:
         assert (done.returncode, words in done.stderr) == (code, True), done.stderr
     bare = lean_relay_here(db.parent, "backfill", "--db", str(db))
     assert bare.returncode == 2
-    assert "No client id" in bare.stderr
+    assert "no client id" in bare.stderr
     with_id = lean_relay_here(db.parent, "backfill", "--db", str(db), env={"LEAN_APP_TOKEN": CLIENT_ID})
-    assert "No client secret" in with_id.stderr
+    assert "no client secret" in with_id.stderr
     assert not lean.forms
     assert not db.exists()
 

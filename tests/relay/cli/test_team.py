@@ -99,7 +99,7 @@ def test_no_url(capsys: Output) -> None:
     assert 'team = { url = { env = "LEAN_TEAM_URL" } }' in capsys.readouterr().err
     for way in ("--share", "--follow"):
         assert run(["listen", way, "--port", "0"]) == 2
-        assert "No URL of the team's PostgreSQL" in capsys.readouterr().err
+        assert "no URL of the team's PostgreSQL" in capsys.readouterr().err
 
 
 def test_options_that_do_not_go_together(capsys: Output) -> None:
