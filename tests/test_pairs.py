@@ -65,7 +65,7 @@ THROUGH: dict[str, str] = {
     "tui/bodies/test_viewers.py": "tui.bodies: document fields hexdump preparation",
     "tui/main/test_rehearsal.py": "tui.gateway: rehearsals",
     "tui/main/test_screen.py": (
-        "tui: palette terminal_watch; tui.gateway: gateway; "
+        "tui: palette terminal_watch; "
         "tui.main: active_keys context panes saved_state services; "
         "tui.widgets: cursor_list exchange_page frame lines list_frame status_line text"
     ),

@@ -105,7 +105,7 @@ class EngineClient:
                 "no engine receives webhooks for this database; start one with `lean-relay listen`",
                 word="no-engine",
             )
-        secrets = read_secrets(self._settings(), warn=lambda text: None)
+        secrets = read_secrets(self._settings())
         secret = secrets[preferred_secret(secrets)] if secrets else None
         posts: list[Post] = []
         try:

@@ -10,12 +10,12 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from threading import Lock
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from relay.config import Settings
 from relay.control.address import curl
@@ -25,7 +25,7 @@ from relay.models import Capture, CaptureRow, Refusal, RefusalTotals
 from relay.store.read import counts, listing, refusals
 from relay.store.read.counts import EventCount
 from relay.store.read.filter_values import seen_values
-from relay.store.read.journeys import SearchProgress
+from relay.store.read.journeys import SearchProgress, stopped
 from relay.store.read.reader import Reader
 from relay.store.read.search import Window, scan
 from tui.gateway import capture_details, setup, state_file
@@ -42,6 +42,8 @@ from tui.presenters.setup import Setup
 from tui.presenters.status import Status
 from tui.state.completion import FilterValues, with_parents
 from tui.state.screen_state import ScreenState
+
+T = TypeVar("T")
 
 AT_ONCE = 10_000
 """Most new captures that one poll adds to the list; with more, the list is read again in a thread."""
@@ -87,19 +89,31 @@ class Gateway:
         self.listener = listener
         self._begun_with, self._reread = settings, reread
         self._version = -1
+        self._why_not_new: str | None = None
+        """Why the file that has replaced the database cannot be read."""
         self._one_detail, self._one_analysis = Lock(), Lock()
         self._analysed: CaptureDetail | None = None
         self._copies = Copies()
         self._journeys = Journeys(self.db)
         self.engine = EngineClient(self.db, lambda: self.settings)
-        self.replays = Replays(settings, self.engine.request)
-        self.rehearsals = Rehearsals(settings, self.engine.request)
-        self._open()
-
-    def _open(self) -> None:
+        self.replays = Replays(lambda: self.settings, self.engine.request)
+        self.rehearsals = Rehearsals(lambda: self.settings, self.engine.request)
         self._inode = _inode(self.db)
-        self._rows = Reader(self.db, wait_s=LOCKED_S)
-        self._details, self._searches, self._counts = (Reader(self.db) for _ in range(3))
+        self._rows, self._details, self._searches, self._counts = self._readers()
+
+    def _readers(self) -> list[Reader]:
+        """Connections for rows, details, searches and counts.
+
+        Raises:
+            RelayError: the database cannot be read.
+        """
+        readers = [Reader(self.db, wait_s=LOCKED_S)]
+        try:
+            readers += [Reader(self.db) for _ in range(3)]
+        except RelayError:
+            readers[0].close()
+            raise
+        return readers
 
     def __enter__(self) -> Gateway:
         return self
@@ -126,26 +140,48 @@ class Gateway:
 
     async def is_readable(self) -> bool:
         """Whether the database can be read."""
-        return await asyncio.to_thread(self._is_readable)
+        with suppress(RelayError):
+            await self._read(Reader.newest_id)
+            return True
+        return False
 
-    def _is_readable(self) -> bool:
+    async def _read(self, work: Callable[[Reader], T]) -> T:
+        """Read in a thread, one at a time.
+
+        Raises:
+            RelayError: the database cannot be read, or `close` was called meanwhile.
+        """
+        return await asyncio.to_thread(self._read_in_turn, work)
+
+    def _read_in_turn(self, work: Callable[[Reader], T]) -> T:
         with self._one_detail:
             try:
-                self._details.newest_id()
-            except RelayError:
-                return False
-        return True
+                return work(self._details)
+            except sqlite3.OperationalError as error:
+                raise stopped() from error
 
     def reopened(self) -> bool:
-        """Reopen a database that another file has replaced; return whether one has."""
-        if _inode(self.db) in (self._inode, None):
+        """Reopen a database that another file has replaced; return whether one has.
+
+        Until the new file can be read (an engine may be making its tables), the old one stays open.
+        """
+        inode, self._why_not_new = _inode(self.db), None
+        if inode in (self._inode, None):
+            return False
+        try:
+            readers = self._readers()
+        except RelayError as error:
+            self._why_not_new = str(error)
             return False
         self.close()
-        self._open()
+        self._inode = inode
+        self._rows, self._details, self._searches, self._counts = readers
         return True
 
     def missing(self) -> str | None:
-        """Message about a database that was moved or deleted while its captures are still shown."""
+        """Message about a database that was moved, deleted or replaced while its captures are still shown."""
+        if self._why_not_new is not None:
+            return f"The database was replaced; the captures shown are from before: {self._why_not_new}."
         if _inode(self.db) is not None:
             return None
         return f"The database {self.db} was moved or deleted; the captures shown are from before."
@@ -195,11 +231,7 @@ class Gateway:
 
     async def seen_values(self) -> FilterValues:
         """Values of the newest captures that a filter can look for."""
-        return await asyncio.to_thread(self._seen_values)
-
-    def _seen_values(self) -> FilterValues:
-        with self._one_detail:
-            found = seen_values(self._details)
+        found = await self._read(seen_values)
         # Beyond the captures that are read anyway nothing is counted, so a share is named as one.
         share = "" if found.is_all else f" of the newest {found.counted:,}"
         counts = found.counts | {"type": with_parents(found.counts["type"])}
@@ -220,11 +252,7 @@ class Gateway:
 
     async def refusals(self, after: int) -> tuple[list[Refusal], RefusalTotals]:
         """Refusals above an id, oldest first, and the totals."""
-        return await asyncio.to_thread(self._refusals, after)
-
-    def _refusals(self, after: int) -> tuple[list[Refusal], RefusalTotals]:
-        with self._one_detail:
-            return refusals.newer(self._details, after), refusals.tally(self._details)
+        return await self._read(lambda reader: (refusals.newer(reader, after), refusals.tally(reader)))
 
     # -- screen state --------------------------------------------------------------------------
 
@@ -244,11 +272,7 @@ class Gateway:
 
     async def detail(self, number: int) -> CaptureDetail | None:
         """Read a capture and everything about it; None if it does not exist."""
-        return await asyncio.to_thread(self._detail, number)
-
-    def _detail(self, number: int) -> CaptureDetail | None:
-        with self._one_detail:
-            return capture_details.detail(self._details, self.settings, number)
+        return await self._read(lambda reader: capture_details.detail(reader, self.settings, number))
 
     async def analysis(self, shown: CaptureDetail) -> Analysis | None:
         """Analyse a capture with a large body; None if it does not exist, or another was asked for since."""
@@ -265,7 +289,7 @@ class Gateway:
     # -- settings ------------------------------------------------------------------------------
 
     async def setup(self, status: Status) -> Setup:
-        """What is set up; from now on, samples are signed with the secret found."""
+        """Look at the setup; from now on, the secrets found sign samples and rehearsals."""
         found, self.settings = await setup.look(self.settings, self._begun_with, status, self._reread)
         return found
 
@@ -277,11 +301,7 @@ class Gateway:
 
     async def event_ids(self, ids: Sequence[int]) -> list[str]:
         """The event_ids of captures that have one."""
-        return await asyncio.to_thread(self._event_ids, ids)
-
-    def _event_ids(self, ids: Sequence[int]) -> list[str]:
-        with self._one_detail:
-            return listing.event_ids(self._details, ids)
+        return await self._read(lambda reader: listing.event_ids(reader, ids))
 
     async def save(self, name: str, data: bytes) -> Path:
         """Write a file that only this user can read; return its path.

@@ -20,9 +20,12 @@ if TYPE_CHECKING:  # All checks, and an HTTP client: 30 ms that the start of a s
 class Rehearsals:
     """Conducts rehearsals, for a screen."""
 
-    def __init__(self, settings: Settings, send: Requester) -> None:
-        self._settings = settings
-        self._send = send
+    def __init__(self, settings: Callable[[], Settings], send: Requester) -> None:
+        """
+        Args:
+            settings: the current ones, whose secrets may be newer than the screen.
+        """
+        self._settings, self._send = settings, send
 
     async def prepare(self, ids: Sequence[int], choices: Choices) -> tuple[Prepared, str]:
         """Choose what is sent; return it with a sentence that says what is about to happen.
@@ -38,11 +41,12 @@ class Rehearsals:
 
         target = target_name(choices.to or "")
         await check_reachable(target)
-        secrets = read_secrets(self._settings)
+        settings = self._settings()
+        secrets = read_secrets(settings)
         secret = preferred_secret(secrets) if secrets else None
         prepared = await prepare(
             self._send,
-            self._settings.db,
+            settings.db,
             choices,
             [str(number) for number in ids],
             now(),
@@ -68,7 +72,7 @@ class Rehearsals:
 
         target = target_name(choices.to or "")
         stage = prepared.stage(
-            self._send, self._settings.db, choices, to=target, tls=None, progress=progress, by="screen"
+            self._send, self._settings().db, choices, to=target, tls=None, progress=progress, by="screen"
         )
         return await rehearse(
             stage, choices.checks, target=target, samples=prepared.are_samples, report=report

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from secrets import token_hex
 
 import msgspec
@@ -38,9 +39,16 @@ PREVIEWED_AT_ONCE = 10
 class Replays:
     """The engine's replays, for a screen."""
 
-    def __init__(self, settings: Settings, send: Requester) -> None:
-        self._settings = settings
-        self._send = send
+    def __init__(self, settings: Callable[[], Settings], send: Requester) -> None:
+        """
+        Args:
+            settings: the current ones.
+        """
+        self._settings, self._send = settings, send
+
+    @property
+    def _db(self) -> Path:
+        return self._settings().db
 
     async def begin(self, request: ReplayRequest) -> ReplayStatus:
         """Start a run; return its status."""
@@ -60,19 +68,19 @@ class Replays:
         return await asyncio.to_thread(self._delivered, attempts)
 
     def _delivered(self, attempts: Sequence[int]) -> set[int]:
-        with Reader(self._settings.db) as reader:
+        with Reader(self._db) as reader:
             return delivered(reader, attempts)
 
     def run_check(self, expected: Expectation) -> RunCheck:
         """A check of the responses of a run."""
-        return RunCheck(self._settings.db, expected)
+        return RunCheck(self._db, expected)
 
     async def fresh_ids(self, ids: Sequence[int]) -> FreshIds:
         """New ids and times for a replay of these captures, so that the newest event happens now."""
         return await asyncio.to_thread(self._fresh_ids, ids)
 
     def _fresh_ids(self, ids: Sequence[int]) -> FreshIds:
-        with Reader(self._settings.db) as reader:
+        with Reader(self._db) as reader:
             newest_at = replayed_events(reader, ids, ()).newest_at
         return new_ids(newest_at, datetime.now(UTC), token_hex(8), payload=True)
 
@@ -91,7 +99,7 @@ class Replays:
         ranges = tuple((number, number) for number in some)
         shown = PreviewRequest(msgspec.structs.replace(request, ranges=ranges, shuffle=None))
         found = (await self._send(shown)).requests
-        mask = self._settings.mask_headers
+        mask = self._settings().mask_headers
         return [
             msgspec.structs.replace(each, headers=mask_headers(each.headers, mask)) for each in found
         ], len(ids)
@@ -105,8 +113,8 @@ class Replays:
         return await asyncio.to_thread(self._form, number)
 
     def _form(self, number: int) -> Form:
-        with Reader(self._settings.db) as reader:
+        with Reader(self._db) as reader:
             capture = reader.capture(number)
         if capture is None:
             raise NotFound(f"capture {number} no longer exists")
-        return form(capture, self._settings)
+        return form(capture, self._settings())

@@ -1,4 +1,4 @@
-"""Looks at what is set up, by the checks of `doctor`, for the first screen."""
+"""The setup for the first screen, by the checks of `doctor`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Raises UsageError where they are wrong.
 async def look(
     settings: Settings, begun_with: Settings, status: Status, reread: Reread | None
 ) -> tuple[Setup, Settings]:
-    """What is set up, and the settings with the secrets as they are now.
+    """Look at the setup; return it, and the settings with the secrets as they are now.
 
     Args:
         settings: as the screen has them.

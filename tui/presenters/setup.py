@@ -35,14 +35,14 @@ class Part:
     state: State
     text: str
     step: str = ""
-    """What to type or do where it is not done."""
+    """A command to type, or another step to do; shown where it is not done."""
 
 
 def part(name: str, findings: Sequence[Finding], *, reload: bool = False) -> Part:
     """The worst finding of a check, the last one among equals, as a part.
 
     Args:
-        reload: a running engine takes its settings over only when it is told to.
+        reload: a running engine reads its settings again only after `lean-relay reload`.
     """
     worst = max(reversed(findings), key=lambda each: list(_STATES).index(each.level))
     step = worst.next_step or ""
@@ -66,7 +66,7 @@ def backend(targets: Sequence[TargetStatus]) -> Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setup:
-    """What is set up, as far as it was looked at."""
+    """The parts of the setup; none before the first look."""
 
     parts: tuple[Part, ...] = ()
     signs: bool = False
