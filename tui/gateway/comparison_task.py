@@ -85,15 +85,16 @@ class ComparisonTask:
             self._one.release()
 
     def _turn(self, by: int, stops: int) -> Comparison:
-        with self._one:
-            try:
-                return self._compare(by, stops)
-            except BaseException:
-                self._close_reader()  # An interrupted search has ended; the next begins again.
-                raise
-            finally:
-                if self._is_closed:
-                    self._close_reader()
+        try:
+            with self._one:
+                try:
+                    return self._compare(by, stops)
+                except BaseException:
+                    self._close_reader()  # An interrupted search has ended; the next begins again.
+                    raise
+        finally:
+            if self._is_closed:  # While this had its turn, so that it could not be closed.
+                self.close()
 
     def _compare(self, by: int, stops: int) -> Comparison:
         if self._stops != stops:
@@ -101,7 +102,7 @@ class ComparisonTask:
         reader = self._reader = self._reader or Reader(self._settings.db)
         base = _there(reader, self._number)
         place = self._at + by
-        if place >= len(self._partners):
+        if not self._partners or place >= len(self._partners):
             self._find(reader, base, stops)
         if not self._partners:
             raise NotFound(
@@ -110,7 +111,14 @@ class ComparisonTask:
             )
         place %= len(self._partners)
         number, relation = self._partners[place]
-        found = comparison(self._settings, base, _there(reader, number), relation)
+        try:
+            partner = _there(reader, number)
+        except NotFound:
+            # The next turn goes on with another one.
+            del self._partners[place]
+            self._at -= place <= self._at
+            raise
+        found = comparison(self._settings, base, partner, relation)
         self._at = place
         return found
 
@@ -143,7 +151,7 @@ def comparison(settings: Settings, base: Capture, partner: Capture, relation: st
     found = list(islice(fields, MOST_FIELDS))
 
     def masked(differs: bool) -> tuple[Difference, ...]:
-        # Told apart before: two secrets of one length have the same mask.
+        # Compared before they are masked: two secrets of one length have the same mask.
         return tuple(each.masked(settings.mask_headers) for each in found if each.differs is differs)
 
     return Comparison(

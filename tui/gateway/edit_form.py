@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 import msgspec
@@ -51,12 +52,18 @@ class Form:
         return msgspec.structs.replace(edits, headers=self._unmasked(edits.headers))
 
     def _unmasked(self, headers: Headers) -> Headers:
-        behind = {
-            shown: came
-            for shown, came in zip(self.shown.headers, self.capture.headers, strict=True)
-            if shown != came
-        }
-        return tuple(behind.get(pair, pair) for pair in headers)
+        """The headers with the values that their masks hide; equal masks hide theirs in order."""
+        hidden: dict[tuple[str, str], list[tuple[str, str]]] = {}
+        for shown, came in zip(self.shown.headers, self.capture.headers, strict=True):
+            if shown != came:
+                hidden.setdefault(shown, []).append(came)
+        given: Counter[tuple[str, str]] = Counter()
+        found: list[tuple[str, str]] = []
+        for pair in headers:
+            values = hidden.get(pair, [pair])
+            found.append(values[min(given[pair], len(values) - 1)])
+            given[pair] += 1
+        return tuple(found)
 
     def edit(self, text: bytes) -> bytes:
         """Edit a text in $EDITOR, which owns the terminal meanwhile: nothing else may write there.

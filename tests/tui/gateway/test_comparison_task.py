@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from threading import Event
 
@@ -63,6 +64,27 @@ async def test_none(tmp_path: Path) -> None:
         await task.comparison()
     with pytest.raises(NotFound, match="capture 7 no longer exists"):
         await ComparisonTask(Settings(db=tmp_path / "relay.db"), 7, None).comparison()
+
+
+async def test_a_partner_that_is_deleted(tmp_path: Path) -> None:
+    """That is said once; the next turn goes on with another one."""
+    task = a_task(tmp_path, 4, 3)
+    assert (await sides(task))[:2] == (2, 3)
+    assert (await sides(task))[:2] == (1, 3)
+    with closing(new_log(tmp_path / "relay.db")) as log:
+        log.execute("DELETE FROM captures WHERE id = 2")
+    with pytest.raises(NotFound, match="capture 2 no longer exists"):
+        await task.comparison(-1)
+    assert (await sides(task, -1))[:2] == (1, 3)
+    assert (await sides(task))[:2] == (3, 4)
+    task.close()
+
+
+async def test_backwards_at_first(tmp_path: Path) -> None:
+    """Before any partner is known, the previous one is searched for too."""
+    task = a_task(tmp_path, 2, 2)
+    assert (await sides(task, -1))[:2] == (1, 2)
+    task.close()
 
 
 async def test_stopped_and_asked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
