@@ -22,8 +22,11 @@ def folder() -> Path:
 
 def load(db: Path) -> ScreenState:
     """The state for a database; the default where the file is missing or damaged."""
+    path = folder() / name_of(db)
     try:
-        with open(folder() / name_of(db), "rb") as file:
+        if private_files.why_not_ours(path) is not None:
+            return ScreenState()  # A pipe would never open, and a link is not ours to follow.
+        with open(path, "rb") as file:
             return read(file.read(LARGEST).decode("utf-8"))
     except (OSError, ValueError):
         return ScreenState()

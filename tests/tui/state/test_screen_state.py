@@ -94,6 +94,21 @@ def test_damage_is_no_trouble(tmp_path: Path) -> None:
     assert state_file.load(db) == LEFT
 
 
+def test_only_a_file_of_ours_is_read(tmp_path: Path) -> None:
+    """A link is not followed, and a pipe, which would never open, is not waited for."""
+    db = tmp_path / "relay.db"
+    state_file.save(db, LEFT)
+    (file,) = state_file.folder().iterdir()
+    file.rename(tmp_path / "elsewhere")
+    file.symlink_to(tmp_path / "elsewhere")
+    assert state_file.load(db) == ScreenState()
+    file.unlink()
+    os.mkfifo(file)
+    assert state_file.load(db) == ScreenState()
+    state_file.save(db, LEFT)
+    assert state_file.load(db) == LEFT
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_folder_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where nothing can be written nothing is remembered, without a word."""
