@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cache
 
 from relay.analysis.shape import judge
 from relay.config import Settings, read_secrets
@@ -67,13 +68,16 @@ def _analysis(
     reader: Reader, settings: Settings, shown: CaptureDetail, capture: Capture, attempts: list[Attempt]
 ) -> Analysis:
     try:
-        secrets = secrets_of(capture, read_secrets(settings, warn=lambda text: None), bundle_secrets(reader))
+        secrets = secrets_of(capture, read_secrets(settings), bundle_secrets(reader))
         cannot_check = None
     except RelayError as error:
         secrets, cannot_check = {}, str(error)
     diagnosis = None
     if capture.signature is not Signature.VALID and cannot_check is None:
-        values = [value.encode("latin-1") for name, value in capture.headers if name.lower() == HEADER]
+        # Another program may have stored other characters than latin-1.
+        values = [
+            value.encode("latin-1", "replace") for name, value in capture.headers if name.lower() == HEADER
+        ]
         others = related.other_bodies(reader, capture.id)
         diagnosis = diagnose(values, capture.body, secrets, capture.headers, others)
         form = capture.source.form if capture.source is not None and not values else None
@@ -95,7 +99,8 @@ def _verified(
     reader: Reader, secrets: Mapping[str, bytes], capture: Capture, attempts: list[Attempt]
 ) -> Mapping[int, AttemptVerification]:
     found = {}
+    has_taken = cache(reader.has_taken)  # A look through all attempts where none was taken.
     for attempt in attempts[-MOST_VERIFIED:]:
-        takes_others = attempt.status in REFUSALS and reader.has_taken(attempt.target)
+        takes_others = attempt.status in REFUSALS and has_taken(attempt.target)
         found[attempt.id] = verified_attempt(capture, attempt, secrets, takes_others=takes_others)
     return found

@@ -23,6 +23,9 @@ _KNOWN = {
 MOST_NOTE = 4096
 """Characters of a note; only older versions accepted longer ones."""
 
+MOST_VALUE = 500
+"""Characters of a value that differs from the first body's, which may have any length."""
+
 _ORIGINS = {
     Origin.SAMPLE: "A sample made by lean-relay, not sent by Lean.",
     Origin.EVENTS_API: "Fetched from Lean's Events API, not sent by Lean as a webhook.",
@@ -64,8 +67,10 @@ def _this_retry(detail: CaptureDetail, retries: EventRetries) -> Iterator[Block]
         first = retries.sent.capture.id
         yield Note(f"✗ ALARM: {alarm}.", "bad")
         for each in detail.analysis.other_bytes if detail.analysis is not None else ():
-            a, b = (visible("nothing" if value is None else value) for value in (each.a, each.b))
-            yield Fact(visible(each.field), f"{a} in {first}, {b} here", "bad")
+            a, b = (
+                "nothing" if value is None else visible_start(value, MOST_VALUE) for value in (each.a, each.b)
+            )
+            yield Fact(visible_start(each.field, MOST_VALUE), f"{a} in {first}, {b} here", "bad")
 
 
 def _all_captures(detail: CaptureDetail) -> Iterator[Block]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from relay.models import Headers
+from relay.text.decoding import encoding_of
 from relay.text.units import format_bytes
 from tui.bodies import open_body
 from tui.presenters.blocks import Block, Lines, Note
@@ -34,7 +35,7 @@ def header(headers: Headers, name: str) -> str:
 
 def lines(body: bytes, headers: Headers) -> Iterator[Block]:
     """The beginning of a body in its best view, and a note on the rest."""
-    opened = open_body(body, header(headers, "content-type"), header(headers, "content-encoding"))
+    opened = open_body(body, header(headers, "content-type"), encoding_of(headers))
     document = opened.document(opened.names[0])
     if opened.coding:
         yield Note(

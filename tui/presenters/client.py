@@ -40,14 +40,14 @@ def client(detail: CaptureDetail) -> Iterator[Block]:
     if capture.tls is None:
         yield Note("Plain HTTP: there was no TLS between the caller and the relay.", "dim")
     else:
-        yield from _passport(capture.tls)
+        yield from _tls(capture.tls)
     yield Heading("The relay's response")
     answer = capture.answer
     yield Fact("status", visible(answer.words), "warn" if answer.on_purpose else "plain")
     yield Fact("received", format_time(capture.received_at))
 
 
-def _passport(tls: Mapping[str, Any]) -> Iterator[Block]:
+def _tls(tls: Mapping[str, Any]) -> Iterator[Block]:
     """Encryption, caller and certificate, as in `show`."""
     known = tls.get("authenticated") is True
     for name, value in rows(tls):

@@ -95,12 +95,12 @@ def layout(
         width: cells of a row.
         id_digits: digits of the largest id.
         names: a choice; empty for the defaults.
-        hidden: columns to leave out of any choice.
+        hidden: columns to leave out of any choice; where it has no others, the defaults are shown.
         team: whether there are captures of a team, whose positions the defaults show.
     """
     roomy = width >= ROOMY
     gap = 2 if roomy else 1
-    choice = chosen(names, team=team)
+    choice = tuple(name for name in chosen(names, team=team) if name not in hidden)
     shown = choice or usual(team=team)
     wanted = [column for column in COLUMNS if column.name in shown and column.name not in hidden]
     tried = [column for column in wanted if choice or roomy or not column.only_roomy]
@@ -361,8 +361,6 @@ COLUMNS: tuple[Column, ...] = (
            narrow=9, roomy=14, rank=4, cell=_marks, usual=True),
 )  # fmt: skip
 """From left to right."""
-
-USUAL = usual(team=False)
 
 GROWING: tuple[tuple[str, int], ...] = (
     ("event", 18),

@@ -12,7 +12,7 @@ from relay.models import Capture
 from relay.text.export import http_bytes
 from relay.text.safe import latin1_shown, visible
 from relay.text.units import format_bytes
-from tui.presenters.format import fit
+from tui.presenters.format import cut
 
 CLIPBOARD_UP_TO = 64 * 1024
 """Bytes sent to a terminal; some accept at most 74,994 of base64."""
@@ -55,9 +55,8 @@ def of_one(capture: Capture, curl: str, at_cursor: tuple[str, str] | None) -> It
     number = capture.id
     if at_cursor is not None:
         path, value = at_cursor
-        yield _line(
-            "v", f"value of {visible(path) or 'the whole'}", value, f"capture-{number}-value.json", safe=False
-        )
+        name = _start(path) or "the whole"
+        yield _line("v", f"value of {name}", value, f"capture-{number}-value.json", safe=False)
         yield _line("p", "path of that value", path, f"capture-{number}-path.txt")
     ending = "json" if capture.body.lstrip()[:1] in (b"{", b"[") else "body"
     if capture.body:
@@ -87,13 +86,17 @@ def of_several(ids: Sequence[int], event_ids: Sequence[str]) -> Iterator[Item]:
         yield Item(
             "e",
             f"{len(event_ids):,} event_ids",
-            visible(event_ids[0]) + " …",
+            f"{_start(event_ids[0])} …",
             lines.encode(),
             "event-ids.txt",
         )
 
 
 def _line(key: str, name: str, text: str, file: str, *, safe: bool = True) -> Item:
-    shown = visible(text)
-    preview = fit(shown[: PREVIEW + 1], PREVIEW).rstrip()
-    return Item(key, name, preview, (shown if safe else text).encode("utf-8", "surrogateescape"), file)
+    data = (visible(text) if safe else text).encode("utf-8", "surrogateescape")
+    return Item(key, name, _start(text), data, file)
+
+
+def _start(text: str) -> str:
+    """The beginning of a text of any length, safe to show."""
+    return cut(visible(text[: PREVIEW + 1]), PREVIEW)

@@ -105,7 +105,7 @@ class BodyDraft:
     def of_bytes(self, body: bytes) -> Review:
         """Review a body that was edited as bytes."""
         text = _text(body)
-        return self._review(body, None if text is None or len(text) > MOST_TEXT else JsonText(text))
+        return self._review(body, None if text is None else JsonText(text))
 
     def _merged(self, edited: JsonText) -> bytes:
         # Made when first needed: it takes 0.15 s for 2 MiB.
@@ -115,7 +115,7 @@ class BodyDraft:
     def _review(self, body: bytes, edited: JsonText | None) -> Review:
         error = JsonError(0, "it is not text") if edited is None else edited.error()
         compared = None
-        if self._received is not None and edited is not None:
+        if edited is not None and self._received is not None:
             compared = changes(self._received, edited, is_json=error is None)
         shape = judge(body, self._encoding) if error is None else None
         return Review(

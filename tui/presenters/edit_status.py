@@ -1,4 +1,4 @@
-"""What is said of an edited request: the line under it, and the marks of its lines. Pure."""
+"""An edited request in words: the line under it, and the marks of its lines. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from relay.text.captures import shape_words
 from relay.text.safe import visible
 from tui.bodies.json_edit import Changes
 from tui.presenters.edit_draft import FormParts, Review
-from tui.presenters.format import SHAPES, Piece, Tone
+from tui.presenters.format import SHAPES, Piece, Tone, counted
 
 LONGEST_WAS = 200
 """Characters of an original value that are shown."""
@@ -85,13 +85,13 @@ def _counts(review: Review) -> Iterator[str]:
     found = review.changes
     if not review.is_changed:
         return
-    if found is None or (found == Changes() and not found.is_restructured):
+    if found is None or found == Changes():
         yield "body changed" if found is None or review.error is not None else "white space changed"
         return
     if found.values:
-        yield f"{found.values:,} value{'s' * (found.values != 1)} changed"
+        yield f"{counted(found.values, 'value')} changed"
     if found.names:
-        yield f"{found.names:,} name{'s' * (found.names != 1)} changed"
+        yield f"{counted(found.names, 'name')} changed"
     if found.added:
         yield f"{found.added:,} added"
     if found.removed:
@@ -103,6 +103,6 @@ def _counts(review: Review) -> Iterator[str]:
 def _shape(result: ShapeResult) -> Piece:
     words = shape_words(result.shape, result.undocumented)
     warnings = sum(each.warning for each in result.differences)
-    count = f", {warnings} warning{'s' * (warnings != 1)}" if warnings else ""
+    count = f", {counted(warnings, 'warning')}" if warnings else ""
     tone: Tone = "good" if result.shape is Shape.DOCUMENTED else SHAPES[result.shape][2]
     return f"shape: {visible(words)}{count}", tone

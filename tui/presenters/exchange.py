@@ -12,7 +12,7 @@ from relay.text.safe import visible, visible_start
 from relay.text.units import format_bytes, format_ms
 from tui.presenters.blocks import Block, CaptureDetail, Heading, Note
 from tui.presenters.deliveries import not_forwarded, response_body, result, sentence
-from tui.presenters.format import SHAPES, SIGNATURES, Piece, led, of_delivery
+from tui.presenters.format import SHAPES, SIGNATURES, Piece, counted, led, of_delivery
 
 MOST_NOTE = 200
 """Characters of a note; the tab *About* has all of it."""
@@ -70,9 +70,7 @@ def _shape(detail: CaptureDetail) -> Iterator[tuple[Piece, Piece]]:
     warnings = sum(each.warning for each in result.differences)
     notes = len(result.differences) + result.more - warnings
     counts = ", ".join(
-        f"{count:,} {name}{'' if count == 1 else 's'}"
-        for count, name in ((warnings, "warning"), (notes, "note"))
-        if count
+        counted(count, name) for count, name in ((warnings, "warning"), (notes, "note")) if count
     )
     remarks = "".join(f", {word}" for word in shape_remarks(shape, capture.undocumented) if word != shape)
     tone = "warn" if warnings else "plain"
@@ -157,8 +155,8 @@ def summary(detail: CaptureDetail) -> list[Piece]:
     deliveries = detail.capture.deliveries
     if not deliveries:
         return []
-    count = sum(delivery.attempts for delivery in deliveries)
-    pieces: list[Piece] = [(f"{count:,} {'attempt' if count == 1 else 'attempts'}", "dim")]
+    attempts = sum(delivery.attempts for delivery in deliveries)
+    pieces: list[Piece] = [(counted(attempts, "attempt"), "dim")]
     for place, delivery in enumerate(live(deliveries)):
         pieces += [(", " if place else " · live ", "dim"), of_delivery(delivery)]
     replay = last_replay(deliveries)

@@ -47,9 +47,14 @@ VERDICTS: dict[str, tuple[str, Tone]] = {"delivered": ("✓", "good"), "retry": 
 Piece = tuple[str, Tone]
 
 
+def counted(count: int, noun: str) -> str:
+    """`1 capture`, `1,234 captures`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def format_captures(ids: Sequence[int]) -> str:
     """`capture 12`, `1,234 captures`."""
-    return f"capture {ids[0]}" if len(ids) == 1 else f"{len(ids):,} captures"
+    return f"capture {ids[0]}" if len(ids) == 1 else counted(len(ids), "capture")
 
 
 def short_size(count: int) -> str:

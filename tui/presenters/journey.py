@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from itertools import zip_longest
 
 from rich.cells import cell_len
@@ -16,7 +17,7 @@ from relay.text.captures import shape_remarks
 from relay.text.local_time import local
 from relay.text.safe import visible
 from relay.text.units import format_duration, format_time
-from tui.presenters.format import Piece, Tone, clock, cut, fit, wrapped, wrapped_name
+from tui.presenters.format import Piece, Tone, clock, counted, cut, fit, wrapped, wrapped_name
 
 ROOMY = 110
 """From this many cells on, a step takes one line."""
@@ -30,10 +31,12 @@ MOST_TABS = 3
 LONGEST_ID = 13
 """Characters of an id in a tab."""
 
-EMPTY: list[Piece] = []
+Line = list[Piece]
+
+EMPTY: Line = []
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class CaptureJourney:
     """The journey of one of a capture's ids."""
 
@@ -47,14 +50,19 @@ class CaptureJourney:
     ids: tuple[tuple[Of, str], ...]
     """The capture's ids, the one with most captures first."""
 
+    @cached_property
+    def longest_name(self) -> int:
+        """Characters of the longest name of a step; counted once, as there may be thousands of steps."""
+        return max(len(visible(_name(step))) for step in self.journey.steps)
+
 
 def title(followed: CaptureJourney, width: int) -> Piece:
     """`intent 7d8def9f-…: 3 captures of 3 types`, with a shorter id or cut where the width demands it."""
     journey, steps = followed.journey, followed.journey.steps
     types = len({step.type for step in steps})
-    counted = f"{_count(len(steps), 'capture')} of {_count(types, 'type')}"
+    counts = f"{counted(len(steps), 'capture')} of {counted(types, 'type')}"
     long, short = (
-        visible(f"{journey.of} {id}: {counted}") for id in (journey.root_id, _short(journey.root_id))
+        visible(f"{journey.of} {id}: {counts}") for id in (journey.root_id, _short(journey.root_id))
     )
     return (long if cell_len(long) <= width else cut(short, width)), "strong"
 
@@ -65,7 +73,7 @@ def period(followed: CaptureJourney, width: int) -> Piece:
     return cut(f"{format_time(steps[0].received_at)} to {format_time(steps[-1].received_at)}", width), "dim"
 
 
-def heads(followed: CaptureJourney, next_id: str, width: int) -> Iterator[list[Piece]]:
+def heads(followed: CaptureJourney, next_id: str, width: int) -> Iterator[Line]:
     """The capture's ids as tabs, and the other ids that were followed.
 
     Args:
@@ -78,7 +86,7 @@ def heads(followed: CaptureJourney, next_id: str, width: int) -> Iterator[list[P
         yield [(f"{followed.left_out:,} newer related captures are left out.", "warn")]
 
 
-def _followed_ids(journey: Journey, width: int) -> Iterator[list[Piece]]:
+def _followed_ids(journey: Journey, width: int) -> Iterator[Line]:
     """The other ids of the journey: each kind with its own lines, or all in a few with short ids."""
     found = {of: [value for kind, value in journey.ids if kind is of] for of in Of}
     more = {
@@ -100,7 +108,7 @@ def _short(id: str) -> str:
     return id if len(id) <= LONGEST_ID else f"{id[: LONGEST_ID - 1]}…"
 
 
-def _tabs(followed: CaptureJourney, next_id: str, width: int) -> Iterator[list[Piece]]:
+def _tabs(followed: CaptureJourney, next_id: str, width: int) -> Iterator[Line]:
     """The ids in a few lines, this one with a sign; from this one on where there are too many."""
     tabs = [_tab(of, value, at == followed.place) for at, (of, value) in enumerate(followed.ids)]
     hint: Piece = (f"{next_id} next", "dim")
@@ -117,8 +125,8 @@ def _tab(of: Of, value: str, is_shown: bool) -> Piece:
     return visible(f"{'▸ ' if is_shown else ''}{of} {_short(value)}"), "strong" if is_shown else "dim"
 
 
-def _tab_lines(tabs: Sequence[Piece], width: int) -> list[list[Piece]]:
-    lines: list[list[Piece]] = []
+def _tab_lines(tabs: Sequence[Piece], width: int) -> list[Line]:
+    lines: list[Line] = []
     left = 0
     for text, tone in tabs:
         if not lines or cell_len(text) + 3 > left:
@@ -132,22 +140,21 @@ def _tab_lines(tabs: Sequence[Piece], width: int) -> list[list[Piece]]:
 # -- steps -----------------------------------------------------------------------------------------
 
 
-def row(step: Step, followed: CaptureJourney, width: int, today: date) -> list[list[Piece]]:
+def row(step: Step, followed: CaptureJourney, width: int, today: date) -> list[Line]:
     """One step in as many lines as its words need: next to the type where there is room, else below it."""
     steps = followed.journey.steps
     digits = len(str(max(each.capture_id for each in (steps[0], steps[-1]))))
     here = step.capture_id == followed.capture_id
     cells = 12 if width >= ROOMY else 8
-    start: list[Piece] = [
+    start: Line = [
         ("▸ " if here else "  ", "accent"),
         (str(step.capture_id).rjust(digits) + "  ", "dim"),
         (fit(clock(step.received_at, _day(steps, today), cells), cells + 1), "plain"),
         (fit(f"+{format_duration(step.gap)}" if step is not steps[0] else "", 11), "dim"),
     ]
     room = width - sum(cell_len(text) for text, _ in start) - 2
-    names = [(step.type or "no event") for step in steps]
-    columns = min(max(map(len, map(visible, names))), width * 30 // 100) if width >= ROOMY else room
-    name = [[piece] for piece in _lines(wrapped_name(visible(step.type or "no event"), columns), "strong")]
+    columns = min(followed.longest_name, width * 30 // 100) if width >= ROOMY else room
+    name: list[Line] = [[(part, "strong")] for part in wrapped_name(visible(_name(step)), columns)]
     if width < ROOMY:
         lines = [*name, *_flowed(list(_words(step)), room)]
     else:
@@ -171,7 +178,7 @@ def _day(steps: Sequence[Step], today: date) -> date:
 
 
 def _joints(step: Step, steps: Sequence[Step]) -> tuple[str, str]:
-    """What joins a step to its neighbours, on its first line and on further ones."""
+    """The lines that join a step to its neighbours, at its first line and at further ones."""
     if len(steps) == 1:
         return "─ ", "  "
     if step is steps[-1]:
@@ -179,9 +186,9 @@ def _joints(step: Step, steps: Sequence[Step]) -> tuple[str, str]:
     return ("┬ " if step is steps[0] else "├ "), "│ "
 
 
-def _flowed(pieces: list[Piece], width: int) -> list[list[Piece]]:
+def _flowed(pieces: list[Piece], width: int) -> list[Line]:
     """Pieces with commas between them in lines of a width; only a longer piece is broken."""
-    lines: list[list[Piece]] = []
+    lines: list[Line] = []
     left = 0
     for at, (text, tone) in enumerate(pieces):
         shown = text if at == len(pieces) - 1 else f"{text},"
@@ -196,8 +203,8 @@ def _flowed(pieces: list[Piece], width: int) -> list[list[Piece]]:
     return lines
 
 
-def _lines(texts: Sequence[str], tone: Tone) -> list[Piece]:
-    return [(text, tone) for text in texts]
+def _name(step: Step) -> str:
+    return step.type or "no event"
 
 
 def _words(step: Step) -> Iterator[Piece]:
@@ -224,7 +231,3 @@ def _tone(step: Step, text: str) -> Tone:
     ):
         return "warn"
     return "plain"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -105,7 +105,7 @@ def row(line: ReportLine, width: int) -> Line:
     return [
         (fit(str(line.result), RESULT) + " ", TONES[line.result]),
         (fit(str(line.check), CHECK) + " ", "dim"),
-        (fit(f"{line.case}: {line.received}", left), "plain"),
+        (fit(visible(f"{line.case}: {line.received}"), left), "plain"),
     ]
 
 

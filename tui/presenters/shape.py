@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from relay.analysis.shape_result import Difference, ShapeResult
 from relay.lean.catalogue import Confidence, EventType
 from relay.lean.event_docs import field_rows
-from relay.models import Capture, Shape
+from relay.models import Capture
 from relay.text.safe import visible
 from tui.presenters.about import known_type
 from tui.presenters.blocks import Block, CaptureDetail, Fact, Heading, Hint, Note
-from tui.presenters.format import Tone
-
-_GLYPHS: Mapping[Shape, tuple[str, Tone]] = {
-    Shape.DOCUMENTED: ("✓", "good"),
-    Shape.DRIFT: ("≠", "warn"),
-    Shape.UNKNOWN: ("?", "warn"),
-    Shape.NOT_JSON: ("¬", "warn"),
-}
+from tui.presenters.format import SHAPES, Tone
 
 
 def shape(detail: CaptureDetail) -> Iterator[Block]:
@@ -28,8 +21,8 @@ def shape(detail: CaptureDetail) -> Iterator[Block]:
     if result is None:
         yield Note("Comparing with Lean's documentation …", "dim")
     else:
-        glyph, tone = _GLYPHS[result.shape]
-        yield Note(f"{glyph} {visible(result.summary)}", tone)
+        glyph, _, tone = SHAPES[result.shape]
+        yield Note(f"{glyph or '✓'} {visible(result.summary)}", tone if glyph else "good")
         yield Fact("compared", f"with version {visible(result.version)} of the catalogue")
         yield from _stored(capture, result)
         yield from _differences(result)

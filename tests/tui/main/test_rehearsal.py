@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from relay.config import Route, SecretSource, Settings
 from relay.engine import engine
 from relay.lean.signature import HEADER, sign
 from relay.rehearsal.report import CheckName, Report, ReportLine, Result
+from relay.text.safe import visible
 from tests.support.backends import backend as a_backend
 from tests.support.backends import replies
 from tests.support.factories import BODY, a_capture, insert_all, new_log
@@ -143,6 +145,17 @@ def test_the_report_as_text(width: int) -> None:
     assert all(len(line) <= width for line in details)
     for part in ("3 events", "200 only after 409", "guarantees", "4, 7", "show 4"):
         assert part in " ".join(details)
+
+
+def test_hostile_words_are_made_safe() -> None:
+    """A line may name what an event or a backend says: in its row as in its details."""
+    bad = "\x1b[2J\u202e"
+    line = replace(LINE, case=bad, sent=bad, received=bad, why=bad, command=bad)
+    for text, _ in [
+        *rehearsal.row(line, 80),
+        *(part for each in rehearsal.details(line, 80) for part in each),
+    ]:
+        assert visible(text) == text
 
 
 def test_the_head_says_how_it_stands() -> None:

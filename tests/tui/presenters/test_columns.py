@@ -15,6 +15,7 @@ from tui.presenters import columns
 
 AT = datetime(2026, 11, 20, 8, 15, 30, 123000, UTC)
 LOCAL = AT.astimezone()
+USUAL = columns.usual(team=False)
 
 
 def a_row(**changes: object) -> CaptureRow:
@@ -162,12 +163,20 @@ def test_the_summary_is_safe_and_can_be_hidden() -> None:
     assert "summary" not in layout.left_out
 
 
+def test_only_what_is_hidden_was_chosen() -> None:
+    """Without another column in the choice the usual ones are shown, but not the hidden one."""
+    hidden = frozenset({"summary"})
+    layout = columns.layout(140, 2, ("summary",), hidden)
+    assert layout == columns.layout(140, 2, hidden=hidden)
+    assert "▲" in columns.header(layout, newest_first=True)
+
+
 def test_the_usual_columns() -> None:
     """Without a choice all are in a roomy row, and in 80 cells all but the size."""
-    assert columns.USUAL == ("id", "time", "event", "summary", "signature", "size", "backend", "marks")
+    assert USUAL == ("id", "time", "event", "summary", "signature", "size", "backend", "marks")
     assert not columns.layout(138, 9).left_out
     assert columns.layout(78, 3).left_out == ("size",)
-    assert columns.chosen(columns.USUAL) == ()
+    assert columns.chosen(USUAL) == ()
 
 
 def test_positions_of_a_team() -> None:
@@ -182,7 +191,7 @@ def test_positions_of_a_team() -> None:
     )
     assert "position" in [column.name for column, _ in columns.layout(78, 3, ("position", "event")).shown]
     assert columns.chosen(columns.usual(team=True), team=True) == ()
-    without = columns.chosen(columns.USUAL, team=True)
+    without = columns.chosen(USUAL, team=True)
     assert "position" not in [column.name for column, _ in columns.layout(78, 3, without, team=True).shown]
 
 
@@ -217,14 +226,14 @@ def test_columns_that_were_asked_for() -> None:
         "date": f"{LOCAL:%Y-%m-%d %H:%M:%S}.123",
         "happened": f"{LOCAL:%H:%M:%S}.123",
     }.items():
-        line = written(listed, 160, columns.chosen((*columns.USUAL, name)))
+        line = written(listed, 160, columns.chosen((*USUAL, name)))
         assert said in line, name
         assert said not in written(listed, 160) or name in ("happened", "took")
 
 
 def test_what_was_asked_for_goes_first() -> None:
     """In 80 cells a column that was asked for is there, in place of the summary and the size."""
-    layout = columns.layout(79, 4, columns.chosen((*columns.USUAL, "client")))
+    layout = columns.layout(79, 4, columns.chosen((*USUAL, "client")))
     assert layout.left_out == ("summary", "size")
     assert "client" in columns.header(layout, newest_first=False)
 
@@ -237,7 +246,7 @@ def test_one_column_at_least(width: int, names: set[str]) -> None:
     layout = columns.layout(width, 3, columns.chosen(names))
     shown = {column.name for column, _ in layout.shown}
     assert shown
-    assert shown | set(layout.left_out) == set(columns.chosen(names) or columns.USUAL)
+    assert shown | set(layout.left_out) == set(columns.chosen(names) or USUAL)
     assert not shown & set(layout.left_out)
 
 

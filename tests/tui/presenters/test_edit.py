@@ -8,7 +8,7 @@ import json
 import pytest
 
 from tests.support.factories import BODY
-from tui.presenters.edit_draft import MOST_LINE, BodyDraft, FormParts, fits
+from tui.presenters.edit_draft import MOST_LINE, MOST_TEXT, BodyDraft, FormParts, fits
 from tui.presenters.edit_status import LineMark, changed_parts, line_marks, status
 
 
@@ -52,6 +52,12 @@ def test_bytes() -> None:
     assert [words for words, _ in status(draft.of_bytes(b"text"))] == ["not JSON", "unchanged"]
     assert [words for words, _ in status(draft.of_bytes(b"\xff"))] == ["not JSON", "body changed"]
     assert [words for words, _ in status(draft.of_bytes(b"{}"))][:2] == ["JSON ✓", "body changed"]
+
+
+def test_bytes_of_any_size() -> None:
+    """A large body that is JSON is called so: text may be pasted into the form."""
+    body = b'{"a": "' + b"x" * MOST_TEXT + b'"}'
+    assert status(BodyDraft(b"{}", "").of_bytes(body))[0][0] == "JSON ✓"
 
 
 def test_marks() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
@@ -221,6 +222,52 @@ def test_other_bytes_are_an_alarm(tmp_path: Path) -> None:
     assert "body payload.amount: 100.50 in 1, 100.5 here" in text
 
 
+def test_other_bytes_of_any_length(tmp_path: Path) -> None:
+    """A value that is megabytes long is cut where it is said to differ."""
+    body = BODY.replace(b'"AED"', b'"%s"' % (b"x" * 10_000))
+    other = a_capture(2, repeat_of=1, body=body, event=a_capture().event)
+    (fact,) = (
+        each
+        for each in about(detail(tmp_path, [a_capture(1), other]))
+        if isinstance(each, Fact) and each.name == "body payload.currency"
+    )
+    assert fact.value.startswith('"AED" in 1, "xxx')
+    assert len(fact.value) < 600
+    assert "(10,002 characters)" in fact.value
+
+
+def test_a_header_that_another_program_wrote(tmp_path: Path) -> None:
+    """A signature with characters that no request can have is shown, and wrong."""
+    headers = (("lean-signature", "sha512=\u2603"),)
+    found = detail(tmp_path, [a_capture(1, headers=headers, signature=Signature.MALFORMED)])
+    assert "lean-signature: sha512=\u2603" in said(signature(found))
+
+
+def test_a_backend_is_looked_up_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether it ever took a webhook is a look through all attempts, so not for each of this one's."""
+    looked: list[str] = []
+
+    def has_taken(reader: Reader, target: str) -> bool:
+        looked.append(target)
+        return False
+
+    monkeypatch.setattr(Reader, "has_taken", has_taken)
+    attempts = tuple(an_attempt(id=number, number=number) for number in range(1, 6))
+    capture = a_capture(1, headers=SIGNED, signature=Signature.VALID, deliveries=waiting())
+    found = detail(tmp_path, [capture], attempts=attempts)
+    assert found.analysis is not None
+    assert len(found.analysis.verified) == 5
+    assert looked == ["http://localhost:3000"]
+
+
+def test_a_response_with_two_codings(tmp_path: Path) -> None:
+    """Each may have a header line of its own."""
+    headers = (("Content-Encoding", "br"), ("Content-Encoding", "gzip"))
+    answer = an_attempt(headers=headers, body=gzip.compress(b"{}"), body_size=22)
+    text = said(deliveries_tab(detail(tmp_path, [a_capture(1, deliveries=waiting())], attempts=(answer,))))
+    assert "encoded more than once: only gzip was decoded, br is left" in text
+
+
 def test_of_many_replays_the_newest(tmp_path: Path) -> None:
     """A capture that was replayed again and again shows the last replays, and the number of the others."""
     deliveries = tuple(
@@ -294,7 +341,7 @@ def test_remarks_of_the_exchange(tmp_path: Path) -> None:
     assert [line[:9] for line in lines] == ["✗ ALARM: ", "! The rel", "✎ look"]
 
 
-def test_passport(tmp_path: Path) -> None:
+def test_tls_facts(tmp_path: Path) -> None:
     """Who called stands as `show` has it: encryption, verdict, and the certificate."""
     tls = {
         "version": "TLSv1.3",

@@ -15,6 +15,7 @@ from relay.text.safe import visible
 from tests.support.factories import insert_all, new_log
 from tests.support.payment_journey import INTENT, PAYMENT, an_event, payment_and_intent
 from tui.gateway.journeys import Journeys
+from tui.presenters import journey
 from tui.presenters.journey import MOST_TABS, CaptureJourney, heads, period, row, title
 
 
@@ -65,6 +66,21 @@ def test_steps_are_joined(tmp_path: Path, width: int) -> None:
     assert [joint[0] for joint in joints] == ["┬", "├", "└"]
     assert set("".join(joint[1:] for joint in joints[:-1])) <= {"│"}
     assert set(joints[-1][1:]) <= {" "}
+
+
+def test_thousands_of_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many there are, drawing one costs the same: the names of all are looked at once."""
+    found = followed(tmp_path, payment_and_intent(), 4)
+    many = replace(found, journey=replace(found.journey, steps=found.journey.steps * 100))
+    looked: list[str] = []
+
+    def counting(text: str) -> str:
+        looked.append(text)
+        return visible(text)
+
+    monkeypatch.setattr(journey, "visible", counting)
+    assert len(rows(many, 200)) == 300
+    assert len(looked) < 300 * 10
 
 
 def test_one_step_is_joined_to_nothing(tmp_path: Path) -> None:

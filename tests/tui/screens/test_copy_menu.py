@@ -109,6 +109,16 @@ def written(text: str) -> Path:
     return Path(found[1])
 
 
+def test_names_and_previews_are_short() -> None:
+    """A key or an event_id of any length makes no menu of that width; it is copied whole."""
+    long = "k" * 10_000
+    event = Event(type="a", event_id=long, at=NOON)
+    items = [*of_one(a_capture(1, event=event), "curl", (long, "1")), *of_several([1, 2], [long, long])]
+    assert max(len(item.name) for item in items) < 100
+    assert max(len(item.preview) for item in items) < 100
+    assert [len(item.data) for item in items if item.key == "p"] == [10_000]
+
+
 def test_one_line_texts_are_safe_and_bodies_exact() -> None:
     """What is pasted into a shell holds nothing that acts there; a body is what it is."""
     bad = "id\nrm -rf /\x1b[2J\u202e"
