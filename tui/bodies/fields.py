@@ -12,6 +12,8 @@ from tui.bodies.document import GeneratedLines, Unshowable
 
 MOST_FIELDS = 20_000
 MOST_PARTS = 200
+MOST_LINES = 100_000
+"""Lines of a multipart body after which no further part is listed."""
 MOST_OF_PART = 256 * 1024
 """Bytes of one part that are listed."""
 SHOWN_OF_BINARY = 32
@@ -72,8 +74,8 @@ def multipart(body: bytes, content_type: str) -> GeneratedLines:
         if body.startswith(b"--", at):
             break
         number += 1
-        if number > MOST_PARTS:
-            notes.append(f"the first {MOST_PARTS} parts; more are in raw")
+        if number > MOST_PARTS or len(lines) > MOST_LINES:
+            notes.append(f"parts after number {number - 1} are only in raw")
             break
         start = body.find(b"\n", at) + 1
         end = body.find(b"\n" + mark, at)

@@ -1,4 +1,4 @@
-"""What was changed in a body that was edited as laid-out text.
+"""The changes in a body that was edited as laid-out text.
 
 Pure. `relay.text.json_merge` makes the bytes to send.
 """

@@ -52,12 +52,6 @@ class Rows:
             self._before.append(self._before[-1] + self._in_block(block)[-1])
             yield
 
-    def measured(self) -> Rows:
-        """Measure at once; return self."""
-        for _ in self.measure():
-            pass
-        return self
-
     @property
     def total(self) -> int:
         """Number of visible rows."""

@@ -1,4 +1,4 @@
-r"""Search for a text in a body, in any case, also where JSON writes it with \u escapes.
+"""Search for a text in a body, in any case, also where JSON writes it with escapes.
 
 Works on the bytes, block by block, so that a long search can be stopped in between.
 """
@@ -10,6 +10,7 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Iterator
+from string import ascii_letters, digits
 
 from tui.bodies.document import Hit
 
@@ -17,6 +18,9 @@ BLOCK = 256 * 1024
 MOST_HITS = 100_000
 MOST_SOUGHT = 200
 """Characters of the text to search for."""
+
+NEVER_ESCAPED = frozenset(f"{ascii_letters}{digits} .,:;-_")
+"""Characters that no JSON encoder escapes; each other one takes a choice of forms, which is slower."""
 
 
 class Hits:
@@ -84,18 +88,18 @@ def _pattern(text: str, *, as_hex: bool) -> re.Pattern[bytes] | None:
     if not text:
         return None
     choices = [b"".join(map(_letter, text))]
-    digits = "".join(text.split())
-    if as_hex and len(digits) % 2 == 0 and re.fullmatch(r"[0-9a-fA-F]+", digits):
-        choices.append(b"".join(b"\\x%02x" % byte for byte in bytes.fromhex(digits)))
+    pairs = "".join(text.split())
+    if as_hex and len(pairs) % 2 == 0 and re.fullmatch(r"[0-9a-fA-F]+", pairs):
+        choices.append(b"".join(b"\\x%02x" % byte for byte in bytes.fromhex(pairs)))
     return re.compile(b"|".join(choices), re.IGNORECASE | re.DOTALL)
 
 
 def _letter(letter: str) -> bytes:
-    if letter.isascii():
+    if letter in NEVER_ESCAPED:
         return re.escape(letter.encode())
     # Bytes have no case beyond ASCII, so each form of the letter is a choice of its own.
     forms = {letter, letter.lower(), letter.upper(), letter.swapcase()}
-    choices = []
+    choices = [re.escape(f"\\{letter}".encode())] if letter in '"\\/' else []
     for form in sorted(forms):
         choices.append(re.escape(form.encode("utf-8", "surrogatepass")))
         units = form.encode("utf-16-be", "surrogatepass").hex()

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.bodies import Rows
+from tests.support.drawing import measured
 from tui.bodies.lines import BLOCK, Lines
 from tui.bodies.rows import LONG
 
@@ -26,7 +26,7 @@ def nested(seed: list[int]) -> dict[int, int]:
 def test_folding(seed: list[int], steps: list[tuple[str, int]], width: int | None) -> None:
     """After any folding and unfolding the visible rows are those of the lines that no fold hides."""
     lines = Lines(b"\n".join(b"x" * (line * 2) for line in range(12)))
-    rows = Rows(lines, width).measured()
+    rows = measured(lines, width)
     ends = nested(seed)
     folded: set[int] = set()
     for step, line in steps:
@@ -50,7 +50,7 @@ def test_folding(seed: list[int], steps: list[tuple[str, int]], width: int | Non
         assert [rows.place(row) for row in range(rows.total)] == visible
         assert [rows.row(*place) for place in visible] == list(range(rows.total))
         assert rows.folds == {fold: ends[fold] for fold in folded}
-        again = Rows(lines, width).measured()
+        again = measured(lines, width)
         again.set_folds(rows.folds.items())
         assert [again.place(row) for row in range(again.total)] == visible
 
@@ -58,7 +58,7 @@ def test_folding(seed: list[int], steps: list[tuple[str, int]], width: int | Non
 def test_long_lines_are_filled_to_their_end() -> None:
     """A line of any length of ASCII takes as many rows as it has to, each found by its number."""
     data = b"ab\n" + bytes(0x61 + at % 26 for at in range(LONG * 5 + 3)) + b"\nz"
-    rows = Rows(Lines(data), 70).measured()
+    rows = measured(Lines(data), 70)
     long_rows = -(-(LONG * 5 + 3) // 70)
     assert rows.total == 1 + long_rows + 1
     pieces = [data[slice(*rows.piece(1, part)[:2])] for part in range(long_rows)]
@@ -71,7 +71,7 @@ def test_long_lines_are_filled_to_their_end() -> None:
 def test_long_lines_of_wide_characters() -> None:
     """No row of a long line is cut inside a character, and none is lost."""
     data = ("é\U0001f600م" * 4_000).encode() + b"\xff" * 9_000
-    rows = Rows(Lines(data), 33).measured()
+    rows = measured(Lines(data), 33)
     pieces = [data[slice(*rows.piece(*rows.place(row))[:2])] for row in range(rows.total)]
     assert b"".join(pieces) == data
     assert not [piece for piece in pieces if piece[0] & 0xC0 == 0x80]

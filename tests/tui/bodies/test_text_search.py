@@ -27,6 +27,17 @@ def test_letters_beyond_ascii() -> None:
     assert len(found(b"\xff\xfe", "\udcff")) == 0
 
 
+def test_characters_that_some_encoders_escape() -> None:
+    """Quotes, slashes and signs of HTML are found with and without their escapes."""
+    for data in (
+        b'{"a":"\\"x\\/y\\" \\u0026 \\u003Cb\\\\c"}',
+        b'"x/y" & <b\\c',
+        b"\\u0022x/y\\u0022 & <b\\u005cc",
+    ):
+        assert len(found(data, '"x/y" & <B\\c')) == 1
+    assert list(found(b"a\\/b", "/").starts) == [1]
+
+
 def test_across_blocks() -> None:
     """What lies across the border of two blocks is found once."""
     for start in range(BLOCK - 4, BLOCK + 1):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from relay.text.safe import visible
 from tests.support import strategies
-from tests.support.drawing import drawn, measured
+from tests.support.drawing import drawn, rows_of
 from tui.bodies import open_body
 
 TYPES = (
@@ -64,7 +64,7 @@ def test_rows_hold_the_whole_body(body: bytes) -> None:
     """The pieces of all rows, with line feeds between lines, are the body's bytes, each once."""
     document = open_body(body, "text/plain").document("raw")
     for width in (4, 9, 80):
-        rows = measured(document, width)
+        rows = rows_of(document, width)
         lines: dict[int, bytes] = {}
         for row in range(rows.total):
             line, part = rows.place(row)
@@ -191,5 +191,9 @@ def test_multipart() -> None:
     assert document.notes == ()
     short = open_body(body[:60], "multipart/form-data; boundary=x").document("multipart")
     assert short.notes == ("cut short: the last boundary is missing",)
+    many = open_body(
+        b"--x\n\n" + b"\n--x\n\n".join([b"\n" * 200_000] * 4) + b"\n--x--", "multipart/x; boundary=x"
+    )
+    assert many.document("multipart").notes == ("parts after number 1 are only in raw",)
     lost = open_body(b"text", "multipart/form-data; boundary=x").document("multipart")
     assert lost.notes == ("shown raw: multipart, but its boundary is not in the body",)
