@@ -25,7 +25,7 @@ class Foot:
     narrow: tuple[str, ...]
     """Where there is only one row, as many of these as fit, in this order."""
     leave: str
-    """What the key to leave does here, in a word."""
+    """A word for the key that leaves this place."""
 
     @property
     def ids(self) -> frozenset[str]:

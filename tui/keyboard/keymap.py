@@ -180,15 +180,10 @@ def _clashes(wanted: Mapping[str, list[str]], where: str) -> Iterator[str]:
                     yield f'{where}: "{name(key)}" is bound to {one.id} and {other.id}; change one of them'
 
 
-_TABS = tuple(
-    Key(f"look.tab_{key}", key, f"show_tab({int(key) - 1})", f"tab {key}", "A tab by its place.", "Move")
-    for key in keys.TABS
-)
-
 PLACES: Mapping[str, tuple[Key, ...]] = {
-    "list": (*keys.LIST, *keys.BODY_FROM_AFAR, *keys.MAIN, *_TABS),
-    "facts": (*keys.PAGE, *keys.BODY_FROM_AFAR, *keys.MAIN, *_TABS),
-    "body": (*keys.BODY, *keys.MAIN, *_TABS),
+    "list": (*keys.LIST, *keys.BODY_FROM_AFAR, *keys.MAIN, *keys.TAB_KEYS),
+    "facts": (*keys.PAGE, *keys.BODY_FROM_AFAR, *keys.MAIN, *keys.TAB_KEYS),
+    "body": (*keys.BODY, *keys.MAIN, *keys.TAB_KEYS),
     "compare": (*keys.SCROLL, *keys.COMPARE),
     "journey": (*keys.STEPS, *keys.JOURNEY),
     "refusals": (*keys.ROWS, *keys.REFUSALS),

@@ -287,12 +287,16 @@ def bindings(keys: tuple[Key, ...]) -> list[Binding]:
     return [key.binding() for key in keys]
 
 
+TAB_KEYS: tuple[Key, ...] = tuple(
+    Key(f"look.tab_{key}", key, f"show_tab({int(key) - 1})", f"tab {key}", "A tab by its place.", "Move")
+    for key in TABS
+)
+"""The same with their actions; the palette has the tabs by name."""
+
+
 def tab_bindings() -> list[Binding]:
     """A key for each place among the tabs."""
-    return [
-        Binding(key, f"show_tab({int(key) - 1})", f"tab {key}", show=False, id=f"look.tab_{key}")
-        for key in TABS
-    ]
+    return bindings(TAB_KEYS)
 
 
 SENDING: tuple[Key, ...] = (

@@ -68,10 +68,8 @@ def complete(text: str, cursor: int, seen: FilterValues) -> Completion:
         choices = []  # Between words, a list of all keys would hide the captures found.
     elif not colon:
         choices = list(_keys(word.lower()))
-    elif value.startswith('"'):
-        choices = list(_values(key, value[1:], seen))
     else:
-        choices = list(_values(key, value, seen))
+        choices = list(_values(key, value.removeprefix('"'), seen))
     if [choice.text for choice in choices] == [word]:
         choices = []  # The word is complete.
     return Completion(start, cursor, tuple(choices[:MOST]))

@@ -196,7 +196,8 @@ class Listing:
             if follow_on:
                 self.ids.last = ids[-1]
             else:
-                self.ids = IdList((*range(self.ids.first, self.ids.last + 1), *ids))
+                self.ids = IdList(self.ids.all())
+                self.ids.add_newer(ids)
         else:
             self.ids.add_newer(ids)
         self._settle()

@@ -1,4 +1,4 @@
-"""A rehearsal that runs or has run: what a screen shows of it. Pure."""
+"""A rehearsal that runs or has run, for a screen. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class RehearsalRun:
 
     target: str
     plan: str
-    """What it does, as a sentence; safe to show."""
+    """Its requests and captures, in a sentence; safe to show."""
     lines: list[ReportLine] = field(default_factory=list)
     progress: str = ""
     """A few words of our own."""
@@ -24,4 +24,5 @@ class RehearsalRun:
 
     @property
     def is_running(self) -> bool:
+        """Whether it has neither a report nor an error yet."""
         return self.report is None and self.error is None

@@ -1,7 +1,7 @@
 """The screen in a browser: a page on loopback, and a process of the screen for each of its tabs.
 
-`server.serving` opens it; its address has the token with which a browser comes in. The front end of the page
-is the one of textual-serve, whose server is not used: it starts a shell, and checks nobody who asks.
+`server.serving` opens it; its address has the token that lets a browser in. The front end of the page is that
+of textual-serve, whose server is not used: it starts a shell, and checks no request.
 """
 
 DRIVER = "textual.drivers.web_driver:WebDriver"

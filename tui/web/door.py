@@ -1,4 +1,4 @@
-"""Who may come in: one browser, by a token that works once and then by a cookie.
+"""Access to the page: for one browser, by a token that works once and then by a cookie.
 
 Owns the checks of each request and the headers of each response. Knows neither pages nor processes.
 """
@@ -14,8 +14,8 @@ from aiohttp import web
 COOKIE = "lean_relay"
 
 NAMES = ("127.0.0.1", "localhost")
-"""The names by which a browser may call this machine. Any other that leads here is of a foreign page, whose
-name server says that it is this machine (DNS rebinding)."""
+"""The names by which a browser may call this machine. Any other one that leads here belongs to a foreign
+page, whose name server points it to this machine (DNS rebinding)."""
 
 FROM_HERE = (None, "none", "same-origin")
 """Values of `Sec-Fetch-Site`: none from an old browser, typed, or from our own page."""
@@ -27,7 +27,7 @@ class Door:
     def __init__(self, port: int) -> None:
         self.path = f"/{token_urlsafe(12)}/"
         """The folder of the page. A browser sends cookies to every port of a machine, but only for their own
-        path: one that nobody can guess keeps ours from the other programs on loopback."""
+        path: one that cannot be guessed keeps ours from the other programs on loopback."""
         self.url = f"http://{NAMES[0]}:{port}"
         self._port = port
         self._hosts = {f"{name}:{port}" for name in NAMES}
@@ -43,7 +43,7 @@ class Door:
         return f"{self.url}/?token={self._token}"
 
     def check(self, request: web.BaseRequest) -> None:
-        """Let a request pass that our own page sends, or one that is typed.
+        """Let only requests pass that our own page sends, or that are typed.
 
         Raises:
             web.HTTPException: it may not; the text says why.
@@ -109,9 +109,9 @@ def _same(given: str, ours: str) -> bool:
 
 
 def _headers(sockets: Iterable[str]) -> Mapping[str, str]:
-    """Nothing from elsewhere, nothing kept, in no frame, no link that tells where it was."""
+    """Headers of every response: no content from elsewhere, no cache, no frame, no referrer."""
     return {
-        # The terminal gives its cells their sizes and colours by style elements of its own.
+        # The terminal sets the sizes and colours of its cells by style elements of its own.
         "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
         f"font-src 'self'; img-src data:; connect-src {' '.join(sockets)}; base-uri 'none'; "
         "form-action 'none'; frame-ancestors 'none'",

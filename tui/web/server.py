@@ -13,7 +13,7 @@ from aiohttp import WSMsgType, web
 from aiohttp.typedefs import Handler
 
 from tui.web.door import Door
-from tui.web.tab import LEAVING, TOO_MANY, cells, opened
+from tui.web.tab import FAILED, LEAVING, MOST_REASON, TOO_MANY, cells, opened
 
 HOST = "127.0.0.1"
 
@@ -47,7 +47,7 @@ Report = Callable[[str], None]
 
 
 class Server:
-    """What browsers see; made by `serving`."""
+    """The page as browsers see it; made by `serving`."""
 
     def __init__(
         self,
@@ -116,12 +116,15 @@ class Server:
                 self._sockets.discard(page)
             if tab.words:
                 self._report(tab.words)
+        except OSError as error:
+            why = f"The screen could not be started: {error.strerror or error}."
+            await page.close(code=FAILED, message=why.encode()[:MOST_REASON])
         finally:
             self._sockets.discard(page)
         return page
 
     async def close(self) -> None:
-        """End every screen, and tell its page."""
+        """End every screen, with the reason for its page."""
         message = b"lean-relay web has ended."
         await asyncio.gather(*(page.close(code=LEAVING, message=message) for page in self._sockets))
 
@@ -141,7 +144,7 @@ async def serving(
         command: of a screen; no shell reads it.
         environment: of each screen.
         entered: called when a browser was let in.
-        report: called with what a screen said before it ended.
+        report: called with the words of a screen on stderr before it ended.
 
     Raises:
         OSError: there is no port for it.

@@ -50,7 +50,7 @@ class Tab:
 
     @property
     def words(self) -> str:
-        """What it said on stderr: of a screen that works nothing."""
+        """Its words on stderr; a screen that works has none."""
         return self._words.decode(errors="replace").strip()
 
     # -- from the screen to the page -----------------------------------------------------------
@@ -111,7 +111,7 @@ class Tab:
         await self._send(b"M", json.dumps(message).encode())
 
     async def _send(self, kind: bytes, data: bytes) -> None:
-        with suppress(ConnectionError):  # It has ended, and its page is about to be told.
+        with suppress(ConnectionError):  # It has ended, and `draw` is about to close its page.
             self._stdin.write(kind + len(data).to_bytes(4, "big") + data)
             await self._stdin.drain()
 
@@ -119,7 +119,7 @@ class Tab:
 
     async def end(self) -> None:
         """End the screen; one that does not is killed."""
-        self._stdin.close()  # As a terminal that hangs up.
+        self._stdin.close()  # Like a terminal that hangs up.
         try:
             async with asyncio.timeout(ENDS_WITHIN_S):
                 await self._process.wait()

@@ -11,6 +11,7 @@ import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import psutil
 import pytest
@@ -333,6 +334,22 @@ async def test_a_page_that_goes_without_a_word(page: Page) -> None:
         connection.transport.abort()
         await until(lambda: not screen.is_running(), "the end of the screen")
     assert page.said == []
+
+
+async def test_a_screen_that_cannot_be_started(tmp_path: Path) -> None:
+    """Its page says why."""
+    async with (
+        ClientSession(cookie_jar=DummyCookieJar()) as client,
+        serving(
+            [str(tmp_path / "none")], dict(os.environ), entered=lambda: None, report=lambda _: None
+        ) as server,
+    ):
+        page = Page(server.address, client)
+        await page.enter()
+        async with page.open() as socket:
+            last = await socket.receive(timeout=30)
+    assert (last.type, last.data) == (WSMsgType.CLOSE, 1011)
+    assert last.extra == "The screen could not be started: No such file or directory."
 
 
 async def test_no_screen_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
