@@ -10,11 +10,14 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from textual import events
+from textual._context import active_message_pump
 from textual.actions import ActionParseResult
 from textual.app import App
+from textual.await_complete import AwaitComplete
 from textual.binding import Binding
 from textual.command import Provider
 from textual.dom import DOMNode
+from textual.screen import Screen
 from textual.widgets import Input, TextArea
 
 from relay.config import Settings
@@ -70,6 +73,17 @@ class RelayApp(App[None]):
             if isinstance(screen, MainScreen):
                 screen.state.save_now()
         super().exit(result, return_code, message)
+
+    def pop_screen(self) -> AwaitComplete:
+        """Close the screen on top.
+
+        A dialog that was answered is closed once. Of two Enters in one burst both are the dialog's, and the
+        second would close the screen below it.
+        """
+        asking = active_message_pump.get(None)
+        if isinstance(asking, Screen) and asking not in self.screen_stack:
+            return AwaitComplete()
+        return super().pop_screen()
 
     def leave_soon(self) -> None:
         """Exit; safe to call from any thread, also before there is a screen."""

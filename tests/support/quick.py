@@ -46,6 +46,12 @@ class Quick(Pilot[None]):
             self._post(key)
             await self.idle()
 
+    async def press_at_once(self, *keys: str) -> None:
+        """Press keys that come in one read, as over a connection that stalls."""
+        for key in keys:
+            self._post(key)
+        await self.idle()
+
     async def pause(self, delay: float | None = None) -> None:
         """Let the application do all that it can do now; then so many seconds more."""
         await self.idle()

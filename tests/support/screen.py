@@ -33,6 +33,10 @@ class Showing:
         """Press keys, one after the other."""
         await self.pilot.press(*keys)
 
+    async def press_at_once(self, *keys: str) -> None:
+        """Press keys that come in one read."""
+        await self.pilot.press_at_once(*keys)
+
     def text(self) -> str:
         """Everything on the screen, as a person reads it."""
         screen = self.pilot.app.screen

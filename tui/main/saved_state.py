@@ -18,7 +18,7 @@ from tui.widgets.detail import Detail
 
 
 class SavedState:
-    """Collects the state from the parts of the screen, and gives it back to them."""
+    """Collects the state from the parts of the screen, and restores it."""
 
     def __init__(
         self,
@@ -32,6 +32,7 @@ class SavedState:
         self._screen, self._gateway = screen, gateway
         self._list, self._detail, self._panes, self._filter = list, detail, panes, filter
         self._saved = ScreenState()
+        self._is_restored = False
 
     @property
     def _listing(self) -> Listing:
@@ -39,7 +40,7 @@ class SavedState:
 
     def restore(self, state: ScreenState) -> None:
         """Restore the screen from a saved state."""
-        self._saved = state
+        self._saved, self._is_restored = state, True
         self._listing.newest_first = state.newest_first
         if state.theme in {theme.name for theme in THEMES}:
             self._screen.app.theme = state.theme
@@ -69,5 +70,6 @@ class SavedState:
             await self._gateway.save_state(state)
 
     def save_now(self) -> None:
-        """Save the state at once, as the screen is about to close."""
-        self._gateway.save_state_now(self.current())
+        """Save the state at once, as the screen is about to close; one that is not restored yet stays."""
+        if self._is_restored:
+            self._gateway.save_state_now(self.current())

@@ -5,6 +5,7 @@ Owns the widgets and their visibility. Its controllers run the actions, and know
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
@@ -88,7 +89,6 @@ class MainScreen(Screen[None]):
         self._frame = ListFrame(id="list-pane")
         self._detail = Detail(id="detail")
         self._replay_line = ReplayLine(id="replay")
-
         self._message = MessageLine(id="message")
 
         self.ui = ScreenServices(self, self._message)
@@ -130,8 +130,7 @@ class MainScreen(Screen[None]):
         self._start_arrivals()
         self.state.restore(self.gateway.load_state())
         self.set_interval(POLL_S, self._poll)
-        self.set_interval(STATUS_S, self._look)
-        self._look()
+        self._keep_looking()
 
     def on_resize(self, event: events.Resize) -> None:
         self.set_class(event.size.width >= WIDE, "-wide")
@@ -229,7 +228,13 @@ class MainScreen(Screen[None]):
             pending=self._filter.is_pending,
         )
 
-    @work(exclusive=True, group="status")
+    @work(group="status")
+    async def _keep_looking(self) -> None:
+        # A timer would begin the next look before a hanging engine is found to be silent, which takes 5 s.
+        while True:
+            await self._look()
+            await asyncio.sleep(STATUS_S)
+
     async def _look(self) -> None:
         status = await self._engine.look()
         if not self._list.is_attached:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import date
 from typing import ClassVar
 
@@ -43,7 +44,7 @@ class RefusalsScreen(Screen[None]):
         self._today = date.today
         self._known: dict[int, Refusal] = {}
         self._tally: RefusalTotals | None = None
-        """None until the database was read."""
+        """None until the database is read, and after an error."""
         self._only: str | None = None
         """The only reason listed; None for all."""
         self._listing = Listing()
@@ -69,30 +70,28 @@ class RefusalsScreen(Screen[None]):
         self._list.focus()
         self._frame.show_upper(labels([("Refusals", "strong")]))
         self._head.update(content([("Reading …", "dim")]))
-        self._read()
-        self.set_interval(NEWS_S, self._look)
+        self._keep_reading()
 
     def on_resize(self) -> None:
         self._show_head()
 
     # -- updates -------------------------------------------------------------------------------
 
-    def _look(self) -> None:
-        try:
-            news = self._gateway.newest_refusal() > max(self._known, default=0)
-        except RelayError as error:
-            self._failed(error)
-            return
-        if news:
-            self._read()
+    @work(group="refusals")
+    async def _keep_reading(self) -> None:
+        # A timer would begin the next read before a slow one has ended.
+        while True:
+            newest = max(self._known, default=0)
+            try:
+                if self._tally is None or self._gateway.newest_refusal() > newest:
+                    await self._read(newest)
+            except RelayError as error:
+                self._tally = None
+                self._head.update(content([(visible(str(error)), "bad")]))
+            await asyncio.sleep(NEWS_S)
 
-    @work(exclusive=True, group="refusals")
-    async def _read(self) -> None:
-        try:
-            came, self._tally = await self._gateway.refusals(max(self._known, default=0))
-        except RelayError as error:
-            self._failed(error)
-            return
+    async def _read(self, after: int) -> None:
+        came, self._tally = await self._gateway.refusals(after)
         self._known |= {refusal.id: refusal for refusal in came}
         gone = [number for number in self._known if number <= self._tally.dropped]
         for number in gone:
@@ -102,9 +101,6 @@ class RefusalsScreen(Screen[None]):
         else:
             self._list.add_newer([refusal.id for refusal in came if self._only in (None, refusal.reason)])
         self._show_head()
-
-    def _failed(self, error: RelayError) -> None:
-        self._head.update(content([(visible(str(error)), "bad")]))
 
     def _list_again(self) -> None:
         known = self._known.values()

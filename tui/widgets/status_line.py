@@ -44,10 +44,11 @@ class Arrivals:
             self._bars[place] += count
 
     def turn(self, now: float) -> None:
-        """Move the bars to the left as time passes."""
+        """Move the bars to the left as time passes; empty them where the clock was set back beyond them."""
         bar = int(now // BAR_S)
-        if self._upto is None:
+        if self._upto is None or bar + BARS < self._upto:
             self._upto = bar
+            self._bars.extend([0] * BARS)
         for _ in range(min(bar - self._upto, BARS)):
             self._bars.append(0)
         self._upto = max(self._upto, bar)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,16 @@ from rich.color import Color
 from tests.support.factories import a_capture, a_delivery, insert, insert_all
 from tests.support.screen import Showing, showing, wait_for
 from tui.gateway import Gateway
+from tui.gateway.engine import EngineClient
+from tui.main import screen
 from tui.main.screen import MainScreen
+from tui.presenters.status import EngineState, Status
 from tui.screens.dialogs import Confirm
 from tui.state.screen_state import ScreenState
 from tui.widgets.body_page import BodyPage
 from tui.widgets.capture_list import CaptureList
 from tui.widgets.pages import PAGES
+from tui.widgets.status_line import Arrivals
 
 
 @pytest.mark.slow
@@ -264,3 +269,56 @@ def is_laid_out(see: Showing, width: int, beside: bool) -> bool:
     """Whether the frames fill the window, next to each other or not."""
     frames = [see.pilot.app.screen.query_one(id).region for id in ("#list-pane", "#detail")]
     return frames[1].right == width and (frames[0].y == frames[1].y) is beside
+
+
+@pytest.mark.slow
+async def test_an_engine_that_is_slow_to_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that hangs is found silent after seconds: the looks that are due meanwhile do not begin before."""
+
+    async def slowly(self: EngineClient) -> Status:
+        await asyncio.sleep(0.1)
+        return Status(engine=EngineState.SILENT, detail="pid 7")
+
+    monkeypatch.setattr(screen, "STATUS_S", 0.01)
+    monkeypatch.setattr(EngineClient, "status", slowly)
+    async with showing(tmp_path, [a_capture(1)]) as see:
+        await see.shows("The engine does not answer: pid 7")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("dialog", "keys"), [("J", ("enter", "enter")), ("y", ("enter", "enter")), ("y", ("b", "b"))]
+)
+async def test_two_keys_in_one_burst_close_one_dialog(
+    tmp_path: Path, dialog: str, keys: Sequence[str]
+) -> None:
+    """Both are for the dialog; the screen below it stays."""
+    async with showing(tmp_path, [a_capture(1)]) as see:
+        await see.press(dialog)
+        await wait_for(see.pilot, lambda: not isinstance(see.pilot.app.screen, MainScreen), "the dialog")
+        await see.pilot.pause(0.05)
+        await see.press_at_once(*keys)
+        await wait_for(see.pilot, lambda: isinstance(see.pilot.app.screen, MainScreen), "the main screen")
+        await see.shows("1 capture, ")
+
+
+def test_arrivals_after_the_clock_was_set_back() -> None:
+    """Bars of a time that is yet to come make way for those of now."""
+    arrivals = Arrivals()
+    arrivals.add(7, 1e9 + 3600)
+    arrivals.add(1, 1e9)
+    arrivals.add(2, 1e9 - 30)
+    assert arrivals.rate == "3/min"
+
+
+async def test_an_exit_before_the_first_frame(tmp_path: Path) -> None:
+    """The screen state that is saved, and not restored yet, is not replaced by an empty one."""
+    async with showing(tmp_path) as see:
+        saved: list[ScreenState] = []
+        gateway = see.pilot.app.screen.gateway  # type: ignore[attr-defined]
+        gateway.save_state_now = saved.append
+        early = MainScreen(gateway)
+        early.state.save_now()
+        assert saved == []
+        see.pilot.app.exit()
+        assert len(saved) == 1

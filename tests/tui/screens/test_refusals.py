@@ -9,13 +9,16 @@ import pytest
 
 from relay.config import Settings
 from relay.engine import engine
-from relay.models import RefusalEntry
+from relay.errors import RelayError
+from relay.models import Refusal, RefusalEntry, RefusalTotals
 from relay.store.write.changes import REFUSALS_KEPT, add_refusals
 from relay.text.safe import visible
 from tests.support.factories import NOON, a_capture, new_log
 from tests.support.screen import Showing, screen_on, showing, wait_for
+from tui.gateway import Gateway
 from tui.gateway.engine import EngineClient
 from tui.presenters.status import EngineState, Status
+from tui.screens import refusals
 from tui.screens.refusals import RefusalsScreen
 
 pytestmark = pytest.mark.slow
@@ -103,6 +106,27 @@ async def test_with_the_table_full(tmp_path: Path) -> None:
         await see.press("g")
         await see.shows("#10290 malformed")
     log.close()
+
+
+async def test_a_slow_read_comes_to_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that takes longer than the next is due is not begun again and again; nor is an error the end."""
+    tries, read = 0, Gateway.refusals
+
+    async def slowly(gateway: Gateway, after: int) -> tuple[list[Refusal], RefusalTotals]:
+        nonlocal tries
+        tries += 1
+        await asyncio.sleep(0.1)
+        if tries == 1:
+            raise RelayError("it is locked")
+        return await read(gateway, after)
+
+    monkeypatch.setattr(refusals, "NEWS_S", 0.01)
+    monkeypatch.setattr(Gateway, "refusals", slowly)
+    async with showing(tmp_path) as see:
+        await add(see, entry(1))
+        await see.press("X")
+        await see.shows("1 refused", "#1 malformed")
+        assert tries == 2
 
 
 async def test_a_line_is_copied(tmp_path: Path) -> None:
