@@ -112,16 +112,18 @@ class ReplayController:
 
     async def edit(self) -> None:
         """Show the request as a form, then send it as edited."""
-        (number,) = self._context.selected_ids()
+        ids = self._context.selected_ids()
+        if len(ids) != 1:
+            return  # A key that came at the same moment has marked another.
         replays = self._context.gateway.replays
         try:
-            form = await replays.form(number)
+            form = await replays.form(ids[0])
         except RelayError as error:
             self._context.ui.failed(error)
             return
         sending = await self._context.ui.ask(EditScreen(replays, form, self._targets, self._last_form))
         if sending is not None:
-            self._start([number], replay_request([number], sending.form, sending.edits))
+            self._start(ids, replay_request(ids, sending.form, sending.edits))
 
     async def _confirmed(self, ids: list[int], form: ReplayForm) -> bool:
         """Ask before sending more than BULK deliveries; True where confirmed or fewer."""
@@ -157,10 +159,14 @@ class ReplayController:
 
     async def _run(self, ids: list[int], request: ReplayRequest, expected: Expectation | None) -> None:
         replays = self._context.gateway.replays
+        run_check = None if expected is None else replays.run_check(expected)
         try:
-            run_check = None if expected is None else replays.run_check(expected)
             progress = await replays.begin(request)
-            self._own.add(_identity(progress))
+        except RelayError as error:
+            self._context.ui.failed(error)
+            return
+        self._own.add(_identity(progress))
+        try:
             made: list[int] = []
             attempts = [0]
             while progress.is_running or attempts:
@@ -171,6 +177,8 @@ class ReplayController:
                     await run_check.look(attempts)
             delivered = await replays.delivered(sorted(made))
         except RelayError as error:
+            # It may go on: then it is shown, and can be ended, as one that was started elsewhere.
+            self._own.discard(_identity(progress))
             self._context.ui.failed(error)
             return
         finally:
@@ -228,7 +236,7 @@ class ReplayController:
         if self.is_running:
             self._context.ui.start(self._cancel, group="act")
         elif self.has_others:
-            self._context.ui.start(self._end_other, group="dialog")
+            self._context.ui.start(partial(self._end_other, self._view.others[0]), group="dialog")
 
     async def _cancel(self) -> None:
         progress = self._view.progress
@@ -238,18 +246,17 @@ class ReplayController:
             except RelayError as error:
                 self._context.ui.failed(error)
 
-    async def _end_other(self) -> None:
-        other, *_ = self._view.others
+    async def _end_other(self, other: ReplayStatus) -> None:
         ask = Confirm(f"End replay {other.run}?", stop_warning(other), "Yes, end it", "No, keep it running")
         if not await self._context.ui.ask(ask):
             return
         try:
-            stood = await self._context.gateway.replays.cancel(other.run)
+            ended = await self._context.gateway.replays.cancel(other.run)
         except RelayError as error:
             self._context.ui.failed(error)
             return
-        was_over = not stood.is_running
-        text = "It had already ended." if was_over else f"{stood.done:,} of {stood.total:,} were sent."
+        was_over = not ended.is_running
+        text = "It had already ended." if was_over else f"{ended.done:,} of {ended.total:,} were sent."
         self._context.ui.show_notice(text, title=f"Replay {other.run} ended")
 
 

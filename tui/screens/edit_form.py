@@ -346,7 +346,7 @@ class EditScreen(Screen[Sending | None]):
         self._left = parts.body
         self._show_values(replace(found, body=parts.body))
 
-    @work(group="dialog")
+    @work(group="dialog", exclusive=True)
     async def action_leave(self) -> None:
         to = self.query_one("#field-to", Input).value
         changed = await self._text() != self._form.text or to != self._last.to

@@ -127,6 +127,29 @@ async def test_an_engine_that_goes(tmp_path: Path) -> None:
         assert (context.ui.errors, view.progress, context.refreshed) == ([error], None, 0)
 
 
+async def test_a_run_that_cannot_be_followed_is_still_shown(tmp_path: Path) -> None:
+    """After an error it may go on: it is in the line as others' runs are, and can be ended there."""
+    with a_controller(tmp_path) as (context, view, replays, controller):
+        error = RelayError("it has sent nothing for 5 s")
+
+        async def silent(run: int, after: int, wait_s: float) -> Any:
+            raise error
+
+        replays.progress = silent  # type: ignore[method-assign]
+        await controller.replay()
+        await context.ui.settled()
+        assert (context.ui.errors, view.progress) == ([error], None)
+        controller.show_others([a_run()])
+        assert controller.has_others
+
+
+async def test_a_key_that_marks_another_meanwhile(tmp_path: Path) -> None:
+    """The form is for one capture; where two are marked by the time it would open, it stays closed."""
+    with a_controller(tmp_path, captures=2) as (context, _, _, controller):
+        await controller.edit()
+        assert context.ui.dialogs == []
+
+
 async def test_many_are_asked_about(tmp_path: Path) -> None:
     """More than ten deliveries are sent after a question only, and repeats count."""
     with a_controller(tmp_path, captures=11) as (context, _, replays, controller):

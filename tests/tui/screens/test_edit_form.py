@@ -21,7 +21,9 @@ from tests.support.factories import BODY, a_capture
 from tests.support.replay_screen import SECRET, replaying
 from tests.support.screen import Showing
 from tui.gateway.edit_form import form
+from tui.main.screen import MainScreen
 from tui.presenters.replay import doubts_about
+from tui.screens.dialogs import Confirm
 from tui.screens.edit_form import EditScreen
 from tui.widgets.edit_line import EditLine
 from tui.widgets.json_area import JsonArea
@@ -394,3 +396,28 @@ async def test_one_at_a_time_is_edited(tmp_path: Path) -> None:
         await see.press("g", "space", "space", "e")
         await see.shows("Only one capture can be edited at a time")
         assert not isinstance(see.pilot.app.screen, EditScreen)
+
+
+@pytest.mark.slow
+async def test_escape_twice_in_one_burst_asks_once(tmp_path: Path) -> None:
+    """Two questions, one over the other, would each close a screen."""
+    async with replaying(tmp_path, [a_capture(1)]) as (see, _):
+        await opened(see)
+        change(values(see), "100.50", "1")
+        await see.press_at_once("escape", "escape")
+        await see.shows("Your changes will be lost")
+        assert sum(isinstance(screen, Confirm) for screen in see.pilot.app.screen_stack) == 1
+        await see.press("y")
+        await see.shows_no("Send capture 1 again")
+        assert isinstance(see.pilot.app.screen, MainScreen)
+
+
+@pytest.mark.slow
+async def test_a_mark_in_the_same_burst(tmp_path: Path) -> None:
+    """`e` and Space in one read, with another capture marked: the form would be for two, and stays closed."""
+    async with replaying(tmp_path, [a_capture(1), a_capture(2)]) as (see, _):
+        await see.press("g", "space", "j")
+        await see.shows("1 marked")
+        await see.press_at_once("e", "space")
+        await see.shows("2 marked")
+        assert isinstance(see.pilot.app.screen, MainScreen)
