@@ -83,6 +83,7 @@ class DetailController:
                 if found is not None:
                     self._show(replace(detail, analysis=found))
         except RelayError as error:
+            self._row = None  # Once the database can be read again, the same row is read again.
             self._context.cannot_read(error)
 
     def _show(self, detail: CaptureDetail | None) -> None:

@@ -92,8 +92,8 @@ class EngineController:
     def leaving_costs(self, now: datetime) -> str | None:
         """What would be lost by leaving: a sentence; None where nothing would.
 
-        The listener of this screen ends with it, which costs something while deliveries wait or webhooks
-        are coming.
+        The listener of this screen ends with it, which costs something while a replay runs, deliveries wait
+        or webhooks are coming.
         """
         listener = self._context.gateway.listener
         if listener is None or listener.is_detached or listener.ended() is not None:
@@ -102,14 +102,14 @@ class EngineController:
         came: list[datetime] = []
         with suppress(RelayError):  # A database that cannot be read is shown by a banner.
             came = self._context.gateway.arrivals(now - JUST_NOW, 1)
-        if not waiting and not came:
-            return None
         reasons = []
+        if (running := len(self.status.replays)) > 0:
+            reasons.append("a replay is running" if running == 1 else f"{running:,} replays are running")
         if waiting:
             reasons.append(f"{waiting:,} {'delivery waits' if waiting == 1 else 'deliveries wait'}")
         if came:
-            reasons.append(f"the last webhook came {format_duration(now - came[0])} ago")
-        return f"Leaving ends the listener too: {' and '.join(reasons)}."
+            reasons.append(f"the last webhook came {format_duration(max(now - came[0], timedelta()))} ago")
+        return f"Leaving ends the listener too: {' and '.join(reasons)}." if reasons else None
 
     # -- actions -------------------------------------------------------------------------------
 

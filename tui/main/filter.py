@@ -104,7 +104,6 @@ class FilterController:
 
     def left(self, *, cleared: bool) -> None:
         """Apply the text at once and go to the list; stay in the bar if it is wrong."""
-        self._stop_waiting()
         text = "" if cleared else self._bar.text
         if not self.apply(text):
             self._bar.edit()  # In the list, the next letters typed would be actions.
@@ -127,17 +126,22 @@ class FilterController:
     # -- applying ------------------------------------------------------------------------------
 
     def apply(self, text: str) -> bool:
-        """Apply a filter to the list; False where it is wrong, and the last good one stays."""
+        """Apply a filter to the list, or none while it is off.
+
+        Returns:
+            False where it is wrong, and the last good one stays.
+        """
+        self._stop_waiting()
+        text = text if self._bar.enabled else ""
         try:
             filter = filters.parse(text, now())
         except FilterError as error:
             self._bar.show_error(error)
             return False
         self._bar.show_error(None)
-        wanted = text.strip() if self._bar.enabled else ""
-        if wanted == self._pane.filter_text.strip():
+        if text.strip() == self._pane.filter_text.strip():
             return True
-        if wanted:
+        if text.strip():
             self._pane.search(filter)
         else:
             self._pane.show_all()

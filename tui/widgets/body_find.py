@@ -68,7 +68,7 @@ class BodyFind(LineInput):
 
     @property
     def words(self) -> str:
-        """`1 of 3`, or how the search stands; empty without one."""
+        """`1 of 3`, or the state of the search; empty without one."""
         hits = self._text.hits
         if self._is_searching:
             return "searching ..."
@@ -177,4 +177,6 @@ class BodyFind(LineInput):
     @on(Input.Submitted)
     def _sought_chosen(self, event: Input.Submitted) -> None:
         event.stop()
+        if event.value != self._sought:  # It was written for the body before.
+            self.find(event.value)
         self._text.focus()

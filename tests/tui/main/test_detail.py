@@ -104,16 +104,22 @@ async def test_disabled_reason(tmp_path: Path) -> None:
 
 
 async def test_unreadable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A database that cannot be read is reported to the screen, and the detail stays."""
+    """A database that cannot be read is reported to the screen, and the detail stays until it can be."""
     error = RelayError("no")
 
     async def refused(number: int) -> CaptureDetail | None:
         raise error
 
-    with FakeContext(tmp_path, [a_capture(1)]) as context:
+    with FakeContext(tmp_path, [a_capture(1), a_capture(2)]) as context:
         view = FakeDetail()
         controller = DetailController(context, view, lambda: False)
-        monkeypatch.setattr(context.gateway, "detail", refused)
         controller.show(context.row(1))
         await context.ui.settled()
-        assert (context.unreadable, view.shown) == ([error], [])
+        monkeypatch.setattr(context.gateway, "detail", refused)
+        controller.show(context.row(2))
+        await context.ui.settled()
+        assert (context.unreadable, view.ids) == ([error], [1])
+        monkeypatch.undo()
+        controller.show(context.row(2))  # As the list does once it can be read again.
+        await context.ui.settled()
+        assert view.ids == [1, 2]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
-from relay.control.messages import TargetStatus, TunnelStatus
+from relay.control.messages import ReplayStatus, TargetStatus, TunnelStatus
 from relay.errors import RelayError
 from tests.support.context import FakeContext
 from tests.support.factories import a_capture
@@ -95,7 +95,7 @@ def test_listener_that_has_ended(tmp_path: Path) -> None:
 
 
 def test_leaving_costs_what_waits_and_what_has_just_come(tmp_path: Path) -> None:
-    """Asked about where the listener ends with the screen, and deliveries wait or webhooks are coming."""
+    """Asked about where the listener ends with the screen, and a replay runs, one waits, or webhooks come."""
     with FakeContext(tmp_path, [a_capture(1)]) as context:
         engine = EngineController(context)
         engine.status = RUNNING
@@ -107,6 +107,11 @@ def test_leaving_costs_what_waits_and_what_has_just_come(tmp_path: Path) -> None
         assert engine.leaving_costs(later) is None
         engine.status = replace(RUNNING, targets=(structs.replace(UP, waiting=2),))
         assert engine.leaving_costs(later) == "Leaving ends the listener too: 2 deliveries wait."
+        before = received - timedelta(days=1)  # The clock was set back since.
+        assert "the last webhook came 0 ms ago" in (engine.leaving_costs(before) or "")
+        run = ReplayStatus(run=1, started_at="now", targets=("http://x",), total=2, left=1, elapsed_s=0.1)
+        engine.status = replace(RUNNING, replays=(run,))
+        assert engine.leaving_costs(later) == "Leaving ends the listener too: a replay is running."
         listener.detach()
         assert engine.leaving_costs(soon) is None
         context.gateway.listener = FakeListener(how="killed by SIGSEGV")

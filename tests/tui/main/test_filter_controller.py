@@ -165,6 +165,30 @@ def test_off_on_and_gone(tmp_path: Path) -> None:
         assert (bar.text, pane.applied) == ("", "")
 
 
+def test_removed_while_typing_pauses(tmp_path: Path) -> None:
+    """A text that waits to be applied is gone with the filter."""
+    with a_filter(tmp_path) as (context, bar, _, filter):
+        bar.put("sig:in")
+        filter.edited(bar.text, half=True)
+        filter.clear()
+        assert context.ui.timers[0].stopped
+
+
+def test_a_wrong_text_can_be_turned_off(tmp_path: Path) -> None:
+    """Off is off, also while the text is wrong and the last good filter is still applied."""
+    with a_filter(tmp_path) as (_, bar, pane, filter):
+        for turn_off in (filter.switch, lambda: filter.show(7)):
+            bar.enabled = True
+            filter.apply("sig:valid")
+            bar.put("sig:x")
+            filter.apply(bar.text)
+            assert (bar.has_error, pane.applied) == (True, "sig:valid")
+            turn_off()
+            assert (bar.enabled, bar.has_error, pane.applied) == (False, False, "")
+        filter.switch()
+        assert (bar.has_error, pane.applied, filter.is_pending) == (True, "", True)
+
+
 def test_restored(tmp_path: Path) -> None:
     """A filter of the time before is applied again where it was on."""
     for on in (True, False):

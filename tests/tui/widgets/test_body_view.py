@@ -233,6 +233,19 @@ async def test_find() -> None:
         assert screen.pilot.app.outer == 2
 
 
+async def test_the_next_body_is_searched_for_the_same_text() -> None:
+    """The search line still has it, and Enter looks for it."""
+    async with opened() as screen:
+        await screen.show(BODY)
+        await screen.press("ctrl+f", *"payment", "enter")
+        assert "1 of 2" in screen.foot
+        await screen.show(b'["payment"]')
+        await screen.press("ctrl+f")
+        assert " of " not in screen.foot
+        await screen.press("enter")
+        assert "1 of 1" in screen.foot
+
+
 @pytest.mark.parametrize("view", ["pretty", "tree", "raw", "hex"])
 async def test_find_in_each_view(view: str) -> None:
     """What is looked for is shown on the cursor's row, in each view."""
