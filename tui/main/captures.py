@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
-from typing import Any
 
 from relay.errors import RelayError
 from relay.text.safe import visible
@@ -18,6 +18,9 @@ from tui.screens.journey import JourneyScreen
 READS = frozenset({"compare", "copy", "journey"})
 CHANGES = frozenset({"star", "note", "delete"})
 """Actions that need an engine."""
+
+STARS_AT_ONCE = 500
+"""Captures whose stars are read in one go: some milliseconds, in which no key is handled."""
 
 
 class CaptureController:
@@ -41,10 +44,26 @@ class CaptureController:
 
     def star(self) -> None:
         """Star the selected captures; unstar them where all have a star."""
-        ids = self._context.selected_ids()
-        starred = not all(map(self._is_starred, ids))
+        self._context.ui.start(partial(self._star, self._context.selected_ids()), group="act")
+
+    async def _star(self, ids: list[int]) -> None:
+        try:
+            starred = await self._starred(ids) < len(ids)
+        except RelayError as error:
+            self._context.ui.failed(error)
+            return
         done = f"{'Starred' if starred else 'Unstarred'} {format_captures(ids)}"
-        self._act(partial(self._context.gateway.engine.star, ids, starred), done)
+        await act(self._context, partial(self._context.gateway.engine.star, ids, starred), done)
+
+    async def _starred(self, ids: list[int]) -> int:
+        """Number of captures with a star; 100,000 can be marked."""
+        found = 0
+        for start in range(0, len(ids), STARS_AT_ONCE):
+            rows = self._context.gateway.rows(ids[start : start + STARS_AT_ONCE])
+            found += sum(row.starred for row in rows.values())
+            if start:
+                await asyncio.sleep(0)
+        return found
 
     async def note(self) -> None:
         """Ask for a note on the selected captures, beginning with the one there is."""
@@ -58,15 +77,17 @@ class CaptureController:
                 if text
                 else f"Removed the note on {format_captures(ids)}"
             )
-            self._act(partial(self._context.gateway.engine.note, ids, text or None), done)
-
-    def _act(self, work: partial[Any], done: str) -> None:
-        self._context.ui.start(partial(act, self._context, work, done), group="act")
+            work = partial(self._context.gateway.engine.note, ids, text or None)
+            self._context.ui.start(partial(act, self._context, work, done), group="act")
 
     async def delete(self) -> None:
         """Ask, then delete the selected captures that have no star."""
         ids = self._context.selected_ids()
-        starred = sum(map(self._is_starred, ids))
+        try:
+            starred = await self._starred(ids)
+        except RelayError as error:
+            self._context.ui.failed(error)
+            return
         if starred == len(ids):
             star = self._context.ui.key("capture.star")
             self._context.ui.show_notice(
@@ -90,10 +111,6 @@ class CaptureController:
             return
         self._context.ui.show_notice(f"Deleted {gone:,} {'capture' if gone == 1 else 'captures'}")
         self._context.refresh_list()
-
-    def _is_starred(self, number: int) -> bool:
-        row = self._context.row(number)
-        return row is not None and row.starred
 
     # -- reading -------------------------------------------------------------------------------
 

@@ -166,10 +166,6 @@ class ListController:
         self._view.rows_changed()
         self._view.moved()
 
-    def clear_marks(self) -> None:
-        """Unmark all captures."""
-        self.browser.clear_marks()
-
     def refresh(self, *, unmark: Collection[int] = ()) -> None:
         """Read the rows again; unmark some captures."""
         self.browser.listing.marks.difference_update(unmark)

@@ -33,7 +33,7 @@ class CompareScreen(Screen[None]):
     def __init__(self, gateway: Gateway, a: int, b: int | None) -> None:
         """
         Args:
-            b: None to compare `a` with the partner that tells most.
+            b: None to compare `a` with its closest partner.
         """
         super().__init__()
         self._number = a if b is None else b

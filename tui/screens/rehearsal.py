@@ -7,11 +7,11 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Static
 
 from relay.rehearsal.report import ReportLine
+from relay.text.safe import visible
 from tui.keyboard import keymap, keys
 from tui.keyboard.keys import Key
 from tui.presenters import rehearsal
@@ -101,7 +101,7 @@ class RehearsalScreen(Screen[tuple[int, ...] | None]):
     def action_copy(self) -> None:
         if self._under is not None and self._under.command is not None:
             self.app.copy_to_clipboard(self._under.command)
-            self.notify(Content(self._under.command).plain, title="Copied", markup=False)
+            self.notify(visible(self._under.command), title="Copied", markup=False)
 
     def action_end(self) -> None:
         self._end()

@@ -10,15 +10,14 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Button, Input, Label, Static
+from textual.widgets import Button, Input, Static
 
 from relay.rehearsal.choices import Choices
 from relay.text.safe import visible
 from tui.keyboard import keymap, keys
 from tui.presenters.format import format_captures
 from tui.presenters.rehearsal import ABOUT, RehearsalForm, choices
-from tui.screens.replay_dialog import usual
-from tui.widgets.safe_inputs import LineInput
+from tui.screens.replay_dialog import text_field, usual
 from tui.widgets.toggle import Toggle
 
 LINES: tuple[tuple[str, str, str], ...] = (
@@ -56,15 +55,8 @@ class RehearsalDialog(ModalScreen[tuple[RehearsalForm, Choices] | None]):
                 for name, about in ABOUT.items():
                     yield Toggle(about, name in self._last.checks, id=f"check-{name}")
             for name_, label, example in LINES:
-                with Horizontal(classes="field"):
-                    yield Label(label, markup=False)
-                    yield LineInput(
-                        getattr(self._last, name_),
-                        placeholder=usual(self._usual) if name_ == "to" else example,
-                        id=f"field-{name_}",
-                        compact=True,
-                        select_on_focus=False,
-                    )
+                empty = usual(self._usual) if name_ == "to" else example
+                yield text_field(name_, label, getattr(self._last, name_), empty)
             yield Static(id="fault", markup=False)
             with Horizontal(classes="buttons"):
                 yield Button("Cancel", id="no", compact=True)

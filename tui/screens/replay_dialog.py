@@ -36,7 +36,6 @@ LINES: tuple[tuple[str, str, str], ...] = (
 )
 """Text fields of `ReplayForm`: each with its label, and what an empty one means with an example."""
 
-
 RESIGN = "sign again, with the original secret or else the preferred one"
 FRESH_IDS = "new ids and times, so that a backend takes them for new events"
 
@@ -73,15 +72,8 @@ class ReplayDialog(ModalScreen[ReplayForm | None]):
             dialog.border_title = Content(f"Send {format_captures(self._ids)} again")
             dialog.border_subtitle = Content(f"Enter sends, {in_force.written('sending.cancel')} cancels")
             for name, label, example in LINES:
-                with Horizontal(classes="field"):
-                    yield Label(label, markup=False)
-                    yield LineInput(
-                        getattr(self._last, name),
-                        placeholder=usual(self._usual) if name == "to" else example,
-                        id=f"field-{name}",
-                        compact=True,
-                        select_on_focus=False,
-                    )
+                empty = usual(self._usual) if name == "to" else example
+                yield text_field(name, label, getattr(self._last, name), empty)
             with Vertical(classes="checks"):
                 yield Toggle(RESIGN, self._last.resign, id="resign")
                 yield Toggle(FRESH_IDS, self._last.fresh_ids, id="fresh_ids")
@@ -138,6 +130,12 @@ class ReplayDialog(ModalScreen[ReplayForm | None]):
 
     def action_cancel(self) -> None:
         self.dismiss(None)
+
+
+def text_field(name: str, label: str, text: str, placeholder: str) -> Horizontal:
+    """A line of a dialog: a label, and a text to write."""
+    line = LineInput(text, placeholder=placeholder, id=f"field-{name}", compact=True, select_on_focus=False)
+    return Horizontal(Label(label, markup=False), line, classes="field")
 
 
 def usual(targets: Sequence[str]) -> str:

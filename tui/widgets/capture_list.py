@@ -55,9 +55,9 @@ class CaptureList(CursorList, can_focus=True):
         self._columns: tuple[str, ...] = ()
         """Names of the chosen columns; empty for the defaults."""
         self._summaries = True
+        """Whether the summary may be shown."""
         self._has_positions = False
         """Whether a capture of a team was seen."""
-        """Whether the summary may be shown."""
         self._known: dict[int, CaptureRow | None] = {}
         self._strips: dict[tuple[int, bool, bool], Strip] = {}
         self._anchor: int | None = None

@@ -71,14 +71,10 @@ class Suggestions(OptionList, can_focus=False):
         self.styles.offset = (max(0, left), 0)
         self.highlighted = 0 if first else None
 
-    def move(self, by: int) -> bool:
-        """Go up or down; False where there is no choice."""
-        at = -1 if self.highlighted is None else self.highlighted
-        if at + by < 0:
-            self.highlighted = None
-            return False
-        self.highlighted = min(at + by, len(self._choices) - 1)
-        return True
+    def move(self, by: int) -> None:
+        """Go up or down; above the first choice none is selected."""
+        at = (-1 if self.highlighted is None else self.highlighted) + by
+        self.highlighted = None if at < 0 else min(at, len(self._choices) - 1)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         event.stop()

@@ -14,7 +14,7 @@ import pytest
 from relay.config import Route, Settings
 from relay.engine import engine
 from relay.errors import RelayError
-from relay.models import Capture
+from relay.models import Capture, CaptureRow
 from tests.support.context import FakeContext
 from tests.support.factories import a_capture, insert_all, new_log
 from tests.support.screen import Showing, screen_on, showing
@@ -200,6 +200,26 @@ async def test_stars_are_given_before_they_are_taken(tmp_path: Path) -> None:
         await context.ui.settled()
         assert context.engine.done == [("star", [1, 2], True), ("star", [1], False)]
         assert context.refreshed == 2
+
+
+async def test_stars_of_many_are_read_in_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hundred thousand marks are not read one by one."""
+    monkeypatch.setattr(captures, "STARS_AT_ONCE", 2)
+    with FakeContext(tmp_path, [a_capture(number, starred=number > 1) for number in range(1, 6)]) as context:
+        read: list[int] = []
+        rows = context.gateway.rows
+
+        def noted(ids: Sequence[int]) -> dict[int, CaptureRow]:
+            read.append(len(ids))
+            return rows(ids)
+
+        monkeypatch.setattr(context.gateway, "rows", noted)
+        context.selected, context.ui.answers = [1, 2, 3, 4, 5], [False]
+        await CaptureController(context).delete()
+        [asked] = context.ui.dialogs
+        assert isinstance(asked, Confirm)
+        assert "4 starred will be kept" in asked._question
+        assert read == [2, 2, 1]
 
 
 async def test_an_error_is_shown(tmp_path: Path) -> None:

@@ -141,7 +141,7 @@ async def test_moving(tmp_path: Path) -> None:
         pane.turn()
         assert listing.newest_first
         listing.mark()
-        pane.clear_marks()
+        pane.browser.clear_marks()
         assert not listing.marks
         listing.mark()
         pane.refresh(unmark=[3])
