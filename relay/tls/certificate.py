@@ -30,13 +30,21 @@ _quiet = Lock()
 class Certificate:
     """A certificate that OpenSSL accepts; equal if the bytes are."""
 
-    def __init__(self, openssl: crypto.X509) -> None:
+    def __init__(self, openssl: crypto.X509, most_bytes: int | None = None) -> None:
+        """
+        Args:
+            most_bytes: of a larger one only the dates and the serial number are read; None for no limit.
+        """
         self.openssl = openssl
         self.der = crypto.dump_certificate(crypto.FILETYPE_ASN1, openssl)
         self.parsed: x509.Certificate | None = None
         """Parsed by cryptography; None if its parser refuses it."""
         self.unparsed: str | None = None
         """The parser's error."""
+        if most_bytes is not None and len(self.der) > most_bytes:
+            self.unparsed = f"it has {len(self.der):,} bytes, and more than {most_bytes:,} are not read"
+            self.fields = _UNREAD
+            return
         try:
             self.parsed = _parsed(self.der)
         except Exception as error:  # of any type: OpenSSL accepts this certificate, so no error may escape
@@ -70,7 +78,7 @@ class Certificate:
         try:
             return der.fields(self.der)
         except ValueError:
-            return der.Fields(issuer=b"", subject=b"", spki=b"", extensions=None)
+            return _UNREAD
 
     @cached_property
     def subject(self) -> str:
@@ -124,6 +132,8 @@ class Certificate:
         """Whether it is its own issuer, as a root is."""
         return self.subject == self.issuer and self.is_issuer_of(self)
 
+
+_UNREAD = der.Fields(issuer=b"", subject=b"", spki=b"", extensions=None)
 
 _NO_CHECK_TIME = 0x200000
 _SIGNATURES_ALONE = (

@@ -16,6 +16,9 @@ from relay.config.values import Pin
 from relay.tls import describe, verdicts
 from relay.tls.certificate import Certificate
 
+LARGEST_BYTES = 8 * 1024
+"""Of a certificate that no authority vouches for: one of 90 KB holds up the loop for half a second."""
+
 
 @dataclass(frozen=True, slots=True)
 class VerificationError:
@@ -81,7 +84,7 @@ class ClientAuth:
         if found.errors:
             first = found.errors[0]
             means = verdicts.meaning(first.code)
-            at = leaf if first.depth == 0 else describe.facts(Certificate(first.certificate))
+            at = leaf if first.depth == 0 else describe.facts(Certificate(first.certificate, LARGEST_BYTES))
             verdict, why = means.verdict, None
             if verdict == verdicts.UNKNOWN_ISSUER and first.depth > 0:
                 verdict = verdicts.UNKNOWN_AUTHORITY
@@ -146,7 +149,7 @@ class HandshakeFindings:
     def leaf(self) -> Certificate | None:
         """The caller's own certificate; None if it sent none."""
         if self._read is None and self.shown is not None:
-            self._read = Certificate(self.shown)
+            self._read = Certificate(self.shown, LARGEST_BYTES if self.errors else None)
         return self._read
 
 

@@ -12,6 +12,7 @@ import pytest
 from relay.cli import run
 from relay.tls import certificate, der, describe, pem
 from relay.tls.certificate import Certificate, verification_code
+from relay.tls.client_auth import LARGEST_BYTES, ClientAuth, HandshakeFindings
 from tests.support import odd_certificates
 from tests.support.backends import answers, backend
 from tests.support.certificates import CLIENT, Pki, make
@@ -64,6 +65,24 @@ def test_what_a_stranger_makes_long_is_cut() -> None:
     assert len(describe.facts(one)["serial"]) == certificate.LONGEST
     with pytest.raises(ValueError, match="object identifier"):
         der.dotted(b"\xff" * 1_000 + b"\x01")
+
+
+def test_a_strangers_large_certificate_is_not_read() -> None:
+    """It would hold up the loop; one of a known authority is read whatever its size."""
+    root = make("Test Root", ca=True)
+    names = tuple(f"host-{number}.example.com" for number in range(LARGEST_BYTES // 20))
+    large = certificate.of(make("large", root, purposes=CLIENT, names=names).certificate).openssl
+    auth = ClientAuth(required=True, trusts="ca.pem", authorities=(certificate.of(root.certificate),))
+    unknown, known = HandshakeFindings(), HandshakeFindings()
+    unknown.add(large, 20, 0, ok=False)
+    known.add(large, 0, 0, ok=True)
+    facts = auth.judge(unknown).certificate
+    assert facts is not None
+    assert (facts["subject"], facts["san"], facts["key"]) == ("(unreadable)", [], "unknown")
+    assert facts["unparsed"].endswith("more than 8,192 are not read")
+    facts = auth.judge(known).certificate
+    assert facts is not None
+    assert facts["subject"] == "CN=large,O=Test"
 
 
 @KINDS
