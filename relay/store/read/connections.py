@@ -7,12 +7,14 @@ thread that is free: on a busy machine nothing waits for one that does not get i
 from __future__ import annotations
 
 import os
+import signal
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread, current_thread, main_thread
+from types import FrameType
 from typing import Any
 
 from relay.store.read.opening import open_reader
@@ -40,7 +42,6 @@ class Connections:
         self._file = _identity(path)
         self._function_numbers = count()
         self._functions: dict[tuple[str, int], Function] = {}
-        self._ctrl_c: KeyboardInterrupt | None = None
         self.interruptions = 0
 
     def close(self) -> None:
@@ -55,31 +56,34 @@ class Connections:
             for connection in self._open:
                 connection.interrupt()
 
+    @contextmanager
+    def ended_by_ctrl_c(self) -> Iterator[None]:
+        """Let Ctrl-C end the statements of a command; SQLite hides what is raised while it calls Python."""
+        is_main = current_thread() is main_thread()
+        if not is_main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+            yield
+            return
+        pressed = Event()
+
+        def end(number: int, frame: FrameType | None) -> None:
+            pressed.set()
+            self.interrupt()
+
+        signal.signal(signal.SIGINT, end)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            if pressed.is_set():
+                raise KeyboardInterrupt
+
     def add_function(self, arguments: int, function: Function) -> str:
         """Register a function with all connections; return its name in SQL."""
         name = f"leaf_{next(self._function_numbers)}"
-        self._functions[name, arguments] = self._noticing_ctrl_c(function)
+        self._functions[name, arguments] = function
         for connection in self._open:
-            connection.create_function(name, arguments, self._functions[name, arguments], deterministic=True)
+            connection.create_function(name, arguments, function, deterministic=True)
         return name
-
-    def _noticing_ctrl_c(self, function: Function) -> Function:
-        """SQLite replaces what a function raises by an error of its own; a Ctrl-C must not be lost in it."""
-
-        def call(*values: Any) -> Any:
-            try:
-                return function(*values)
-            except KeyboardInterrupt as ctrl_c:
-                self._ctrl_c = ctrl_c
-                raise
-
-        return call
-
-    def raise_ctrl_c(self) -> None:
-        """Raise the KeyboardInterrupt that ended a statement, if one did."""
-        ctrl_c, self._ctrl_c = self._ctrl_c, None
-        if ctrl_c is not None:
-            raise ctrl_c
 
     def remove_function(self, name: str, arguments: int) -> None:
         """Remove a function again; may be called after `close`."""
@@ -109,7 +113,7 @@ class Connections:
         width = -(-(high - low + 1) // (PARTS_EACH * len(used)))
         parts = [(first, min(high, first + width - 1)) for first in range(low, high + 1, width)]
         found: list[Rows] = [[] for _ in parts]
-        failed: list[BaseException] = []
+        failed: list[Exception] = []
         started, left = self.interruptions, iter(list(enumerate(parts)))
 
         def take_parts(connection: sqlite3.Connection) -> None:
@@ -119,7 +123,7 @@ class Connections:
                         return
                     bounds = {**parameters, "low": first, "high": last}
                     found[number] = connection.execute(sql, bounds).fetchall()
-            except BaseException as error:  # Ctrl-C too: the other threads end first.
+            except Exception as error:
                 failed.append(error)
 
         threads = [Thread(target=take_parts, args=(each,), name="search") for each in used[1:]]

@@ -123,9 +123,9 @@ class Reader:
     @contextmanager
     def _readable(self) -> Iterator[None]:
         try:
-            yield
+            with self._connections.ended_by_ctrl_c():
+                yield
         except sqlite3.DatabaseError as error:
-            self._connections.raise_ctrl_c()
             if error_name(error) == "SQLITE_INTERRUPT":
                 raise
             raise unreadable(self.path, error) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -130,7 +131,7 @@ def test_ctrl_c_while_sql_calls_python(path: Path, monkeypatch: pytest.MonkeyPat
 
     def press_at_70(number: int) -> bool:
         if number == 70:
-            raise KeyboardInterrupt
+            signal.raise_signal(signal.SIGINT)
         return True
 
     with Reader(path) as reader:
