@@ -1,4 +1,4 @@
-"""The engine's side of following: checks a team's captures with the settings here, and tells how it goes.
+"""The engine's side of following: checks a team's captures with the settings here, and reports progress.
 
 Owns what becomes of each capture: signature, event and sender by this person's settings, and the targets that
 it is forwarded to. The follower decides what is read when.
@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from time import time_ns
 
 from multidict import CIMultiDict
@@ -45,7 +46,7 @@ class Following:
         self._follower = follower
 
     def status(self) -> FollowerStatus:
-        """How it goes."""
+        """The follower's state, for clients."""
         state = self._follower.state
         behind = None
         if state.word in ("following", "waiting") and state.position is not None:
@@ -106,7 +107,7 @@ async def following(
 
 
 async def judged(capture: TeamCapture, receiver: Receiver) -> FollowedCapture:
-    """A team's capture with what the settings here make of it."""
+    """A team's capture, checked and routed by the settings here."""
     arguments = (
         capture.received_at,
         capture.method,
@@ -131,7 +132,7 @@ def _sends(row: Row, receiver: Receiver) -> tuple[Send, ...]:
     targets = receiver.routes.of(lambda: as_capture(row))
     if not targets:
         return ()
-    if row.received_at < time_ns() // 1000 - PARKED_AFTER.total_seconds() * 1_000_000:
+    if row.received_at < time_ns() // 1000 - PARKED_AFTER // timedelta(microseconds=1):
         return tuple((target, TOO_OLD) for target in targets)
     if row.method in ("GET", "HEAD"):
         headers = CIMultiDict(rows.headers(row.headers))

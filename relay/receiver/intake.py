@@ -14,15 +14,14 @@ from ipaddress import IPv4Network, IPv6Network, ip_address
 
 import msgspec
 from aiohttp.http_parser import RawRequestMessage
-from msgspec.structs import asdict, replace
+from msgspec.structs import astuple, replace
 from multidict import istr
 
-from relay.lean.catalogue import undocumented
 from relay.lean.envelope import read_event
 from relay.lean.signature import Verifier
-from relay.models import Answer, Capture, Comparison, Event, Origin, Signature, from_micros
+from relay.models import Capture, Comparison, Origin
+from relay.store import rows
 from relay.store.columns import Row
-from relay.store.rows import headers as headers_of
 
 LEAN_SIGNATURE = istr("lean-signature")
 LEAN_APP_TOKEN = istr("lean-app-token")
@@ -124,7 +123,7 @@ class Intake:
         host = client.rpartition(":")[0].strip("[]")
         signatures: list[bytes] = []
         token = None
-        for name, value in headers_of(headers):
+        for name, value in rows.headers(headers):
             if name.lower() == LEAN_SIGNATURE:
                 signatures.append(value.encode("latin-1", "replace"))
             elif token is None and self._app_token is not None and name.lower() == LEAN_APP_TOKEN:
@@ -214,19 +213,6 @@ def with_answer(row: Row, status: int, reason: str | None) -> Row:
 
 def as_capture(row: Row) -> Capture:
     """The row as a capture with id 0, for filters that are applied before it is stored."""
-    known = asdict(row)
-    event_at = known.pop("event_at")
-    event = Event(
-        type=known.pop("event_type"),
-        event_id=known.pop("event_id"),
-        at=None if event_at is None else from_micros(event_at),
-        customer_id=known.pop("customer_id"),
-    )
-    known["origin"] = Origin(known["origin"])
-    known["signature"] = Signature(known["signature"])
-    known["received_at"] = from_micros(known["received_at"])
-    known["tls"] = None if known["tls"] is None else msgspec.json.decode(known["tls"])
-    known["headers"] = tuple((name, value) for name, value in msgspec.json.decode(known["headers"]))
-    known["answer"] = Answer(status=known["answer"], on_purpose=known.pop("answer_reason"))
-    known["undocumented"] = undocumented(event.type)
-    return Capture(id=0, event=None if event == Event() else event, **known)
+    *known, digest, headers, body = astuple(row)
+    # Without what is known only later: repeat_of, shape, shape_version, source, position, and the notes.
+    return rows.capture((0, *known, None, None, None, digest, headers, body, None, None, False, None))

@@ -6,6 +6,7 @@ host name, which the owner of any page can point here (DNS rebinding).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from ipaddress import ip_address
 from urllib.parse import urlsplit
@@ -15,6 +16,9 @@ from multidict import istr
 ORIGIN = istr("Origin")
 SEC_FETCH_SITE = istr("Sec-Fetch-Site")
 HOST = istr("Host")
+
+# Not `urlsplit`, which raises for hosts that the parser of requests accepts.
+_ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)")
 
 UNKNOWN_HOST = "unknown-host"
 """Reason for parking the deliveries of a capture whose Host is not one of ours."""
@@ -55,7 +59,8 @@ class WebPageGuard:
         host = headers.get(HOST)
         if host is not None and not self._knows(host):
             return True
-        return "://" in target[:8] and not self._knows(urlsplit(target).netloc.rpartition("@")[2])
+        absolute = _ABSOLUTE.match(target)
+        return absolute is not None and not self._knows(absolute[1].rpartition("@")[2])
 
     def _knows(self, host: str) -> bool:
         """Whether a Host is an address or one of our names."""

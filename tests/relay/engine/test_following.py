@@ -15,6 +15,7 @@ from relay.config import Route, SecretSource, Settings, TeamAccess
 from relay.control import client
 from relay.control.messages import FollowerStatus, StatusRequest
 from relay.engine import engine
+from relay.engine.following import judged
 from relay.errors import UsageError
 from relay.lean.signature import HEADER, sign
 from relay.models import to_micros
@@ -26,7 +27,7 @@ from tests.relay.engine.test_engine import post
 from tests.support import team
 from tests.support.backends import Backend, answers, backend
 from tests.support.postgres import Postgres
-from tests.support.receiving import a_post, rows
+from tests.support.receiving import a_post, a_receiver, rows
 from tests.support.waiting import until
 
 
@@ -161,6 +162,25 @@ async def test_what_is_old_is_parked(postgres: Postgres, name: str, tmp_path: Pa
             await until(lambda: [row[1] for row in deliveries()][2:] == ["ended"], "the one that goes")
     assert deliveries() == [(1, "parked", TOO_OLD), (2, "parked", "unknown-host"), (3, "ended", None)]
     assert len(there.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "sends"),
+    [
+        ({"method": "GET", "target": "http://[zz:zz]/"}, (("http://localhost:3000", "unknown-host"),)),
+        ({"tls": "not JSON"}, ("http://localhost:3000",)),
+        ({"tls": "[1]"}, ("http://localhost:3000",)),
+        ({"headers": "{}"}, ("http://localhost:3000",)),
+    ],
+)
+async def test_an_odd_webhook_stops_no_follower(
+    tmp_path: Path, changes: dict[str, Any], sends: tuple[Any, ...]
+) -> None:
+    """What a node has published in an unexpected form is stored, routed and parked as every other."""
+    routes = [Route(to=":3000", when=f"method:{method}", where="test") for method in ("GET", "POST")]
+    async with a_receiver(tmp_path, routes=routes) as running:
+        followed = await judged(a_team_capture(1, **changes), running.receiver)
+    assert followed.targets == sends
 
 
 async def test_its_own_port(postgres: Postgres, name: str, tmp_path: Path) -> None:
