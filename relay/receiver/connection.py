@@ -295,7 +295,8 @@ class Connection(asyncio.Protocol):
         """Write a response, close the connection where needed, and return whether it could be written."""
         transport, message = self.transport, request.message
         written = transport is not None and not transport.is_closing()
-        close = message.should_close or response.close or self.listener.closing or message.method == "CONNECT"
+        is_last = message.should_close or message.method == "CONNECT"
+        close = is_last or response.close or self.listener.closing
         if written:
             assert transport is not None
             head = message.method == "HEAD"
@@ -308,18 +309,22 @@ class Connection(asyncio.Protocol):
                     )
                 )
         if close:
-            reason = (
-                "internal" if response.close else "malformed" if message.should_close else "shutting-down"
+            self._close_after_response(
+                "internal" if response.close else "malformed" if is_last else "shutting-down"
             )
-            self._close_behind_answer(reason)
         return written
 
-    def _close_behind_answer(self, reason: str) -> None:
-        behind = len(self._rest.strip(b"\r\n"))
+    def _close_after_response(self, reason: str) -> None:
+        """Close the connection.
+
+        Args:
+            reason: why bytes that came after the request are refused.
+        """
+        unread = len(self._rest.strip(b"\r\n"))
         self._rest = b""
-        if behind:
-            self._note(Refused(0, reason, f"{behind} bytes came after the last request of its connection"))
-        self._end(unread=bool(behind))
+        if unread:
+            self._note(Refused(0, reason, f"{unread} bytes came after the last request of its connection"))
+        self._end(unread=bool(unread))
 
     def refuse(self, refused: Refused, version: str = "1.1") -> None:
         """Count and answer a refused request, then close the connection: the start of the next is unknown."""
@@ -384,10 +389,12 @@ class Connection(asyncio.Protocol):
     def _unread(self) -> bool:
         """Whether bytes have arrived that the loop had no time to read."""
         assert self.transport is not None
+        if self._paused or self.transport.is_closing():  # Inside TLS a closing transport may have no socket.
+            return False
         made: Any = self.transport.get_extra_info("socket")
         poll = select.poll()
         poll.register(made.fileno(), select.POLLIN)
-        return bool(poll.poll(0)) and not self._paused
+        return bool(poll.poll(0))
 
     def _hang_up(self) -> None:
         """The client has gone, and no request is being handled."""

@@ -132,14 +132,17 @@ class Connections:
     def _look(self) -> None:
         """Advance the clock, and close connections that took too long."""
         time = self.loop.time()
+        # First: an error below must not be the end of all deadlines.
+        self._timer = self.loop.call_at(time + TICK_S, self._look)
         self.now += min(time - self._looked_at, MOST_OF_A_TICK_S)
         self._looked_at = time
         for connection in list(self.connections):
             connection.overdue(self.now)
         for handshake in list(self.handshakes):
             handshake.overdue(self.now)
-        waits = self.connections or self.handshakes
-        self._timer = self.loop.call_at(time + TICK_S, self._look) if waits else None
+        if not self.connections and not self.handshakes:
+            self._timer.cancel()
+            self._timer = None
 
     # -- the end -------------------------------------------------------------------------------
 

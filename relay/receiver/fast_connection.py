@@ -108,7 +108,7 @@ class PlainRequests:
         self._store = store
         self._waiting: list[tuple[FastConnection, Plain]] = []
         self.soon: asyncio.Future[int] = loop.create_future()
-        """Stands for the future of each, until `store` has returned that."""
+        """Placeholder for the future of each, until `store` has returned that."""
 
     def add(self, connection: FastConnection, request: Plain) -> None:
         if not self._waiting:

@@ -17,10 +17,13 @@ async def listen(accept: Callable[[], asyncio.Protocol], host: str, port: int) -
     `create_server` would choose another port for each address.
 
     Raises:
-        OSError: an address is taken or not ours.
+        OSError: an address is taken or not ours, or the name has none.
     """
     loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    try:
+        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except UnicodeError as error:  # of a name with an empty label, or one longer than 63 characters
+        raise OSError("it is not a valid host name") from error
     addresses = list(dict.fromkeys(str(address[0]) for *_, address in found))
     for attempt in range(1, ATTEMPTS + 1):
         servers: list[asyncio.Server] = []

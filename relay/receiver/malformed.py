@@ -77,18 +77,18 @@ def _header(head: bytes) -> str:
         if not line:
             break
         name = _NAME.match(line)
-        behind = line[name.end() :] if name is not None else line
-        if name is not None and behind.startswith(b":"):
+        after = line[name.end() :] if name is not None else line
+        if name is not None and after.startswith(b":"):
             continue
         if b"\n" in line:
             return "a line of its head ends with LF alone, without CR"
         if name is None:
-            return f"header {number} has no name" if behind[:1] == b":" else _odd(number)
-        if not behind:
+            return f"header {number} has no name" if after[:1] == b":" else _odd(number)
+        if not after:
             return f"header {number} has no colon"
-        if behind.lstrip(b" \t").startswith(b":"):
+        if after.lstrip(b" \t").startswith(b":"):
             return f"the name of header {number} has a space before its colon"
-        return f"header {number} has no colon" if b":" not in behind else _odd(number)
+        return f"header {number} has no colon" if b":" not in after else _odd(number)
     return GENERAL
 
 

@@ -133,6 +133,17 @@ async def test_a_target_is_stored_as_it_came(tmp_path: Path, target: str) -> Non
         assert [row["target"] for row in running.rows()] == [target]
 
 
+@pytest.mark.parametrize("last", [CLOSING, SEQUENCES["CONNECT"][0]], ids=["Connection: close", "CONNECT"])
+async def test_bytes_after_the_last_request_are_counted(tmp_path: Path, last: bytes) -> None:
+    """A caller that sends more than it may is told apart from a relay that stops."""
+    async with a_receiver(tmp_path) as running:
+        assert (await running.send(last + b"more")).startswith(b"HTTP/1.1 200 ")
+        (entry,) = running.refusals.take()
+        assert (entry.reason, entry.detail) == (
+            "malformed", "4 bytes came after the last request of its connection",
+        )  # fmt: skip
+
+
 # -- a caller that has said all, or has gone --------------------------------------------------------
 
 
@@ -246,6 +257,25 @@ def test_a_loop_that_stood_still_grants_the_time(tmp_path: Path, run: Run, begin
             assert counted(running) == (3, 0)
 
     run(scenario())
+
+
+class EndedTransport(asyncio.Transport):
+    """As the loop leaves it inside TLS between the end of a connection and the call that reports it."""
+
+    def is_closing(self) -> bool:
+        return True
+
+    def close(self) -> None:
+        pass
+
+
+async def test_a_connection_that_ends_at_its_deadline_leaves_all_others_theirs(tmp_path: Path) -> None:
+    """Its socket is gone when the clock looks at it; a head that never ends is refused as before."""
+    async with a_receiver(tmp_path, limits=ReceiverLimits(head_s=0.2)) as running:
+        ended = running.receiver.connections.connection("{}")
+        ended.connection_made(EndedTransport())
+        assert b" 408 " in await running.send(b"POST / HT")
+        ended.connection_lost(None)
 
 
 # -- large bodies ----------------------------------------------------------------------------------

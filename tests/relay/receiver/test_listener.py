@@ -32,6 +32,12 @@ async def test_any_port_is_the_same_on_each_address(monkeypatch: pytest.MonkeyPa
             server.close()
 
 
+async def test_a_name_that_is_none_is_an_error_of_the_system() -> None:
+    """As any other name without an address: what starts the receiver says where it cannot listen."""
+    with pytest.raises(OSError, match="not a valid host name"):
+        await listen(asyncio.Protocol, "a..b", 0)
+
+
 async def test_where_one_address_is_taken_nothing_listens() -> None:
     """A port that is asked for and not free on one address is an error, and the other is let go."""
     taken = await listen(asyncio.Protocol, "127.0.0.1", 0)
