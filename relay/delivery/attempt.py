@@ -79,13 +79,17 @@ async def attempt(
                 probe_if_closed=probe_if_closed,
             )
         except Exception as error:  # An unforeseen one costs this delivery, not all others.
-            where = extract_tb(error.__traceback__)[-1]
-            # Without the exception's own words: they may quote what was sent.
-            words = f"internal error, please report it: {type(error).__name__} in {where.name}:{where.lineno}"
+            words = internal_error(error)
             log.error("capture %d: %s", stored.id, words)
             return request, not_sent(Outcome.FAULT, words, number=number)
         finally:
             late.cancel()
+
+
+def internal_error(error: Exception) -> str:
+    """An unforeseen error as text, without its own words: they may quote what was sent."""
+    where = extract_tb(error.__traceback__)[-1]
+    return f"internal error, please report it: {type(error).__name__} in {where.name}:{where.lineno}"
 
 
 def attempt_record(number: int, request: OutgoingRequest | None, result: SendResult) -> AttemptRecord:

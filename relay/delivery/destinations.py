@@ -12,16 +12,20 @@ from pathlib import Path
 from relay.config import Settings
 from relay.control.messages import TargetTls
 from relay.delivery.http.request import Destination, destination
+from relay.errors import UsageError
 
 
 def destinations(targets: Iterable[str], settings: Settings) -> dict[str, Destination]:
     """Destinations by the targets' names, in that order.
 
     Raises:
-        ValueError: one is not a valid target; the message says what to use instead.
+        UsageError: one is not a valid target; the message says what to use instead.
     """
     tls = settings.target_tls
-    return {target: destination(target, **tls) for target in targets}
+    try:
+        return {target: destination(target, **tls) for target in targets}
+    except ValueError as error:
+        raise UsageError(str(error)) from error
 
 
 def over(settings: Settings, tls: TargetTls) -> Settings:

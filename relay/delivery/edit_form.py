@@ -126,8 +126,8 @@ def _with_ours(headers: Headers, came: Headers) -> Headers:
     front = 0
     while front < len(came) and came[front][0].lower() in HOP_BY_HOP | OURS:
         front += 1
-    behind = (pair for pair in came[front:] if pair[0].lower() in HOP_BY_HOP | OURS)
-    return (*came[:front], *headers, *behind)
+    others = (pair for pair in came[front:] if pair[0].lower() in HOP_BY_HOP | OURS)
+    return (*came[:front], *headers, *others)
 
 
 def _is_text(body: bytes) -> bool:

@@ -14,7 +14,7 @@ from relay.text.safe import visible
 _STATUS = re.compile(r"[1-5](?:[0-9]{2}|xx)", re.IGNORECASE)
 
 WORDS = ("2xx", "delivered", "refused", "recorded")
-"""What can be expected beside a status."""
+"""Expectations other than a status."""
 
 NAMED = 10
 """Captures whose responses are not as expected, by name."""

@@ -1,4 +1,4 @@
-"""How many attempts at one target are under way: so many at once, and one more that is not recorded yet.
+"""Places for the attempts at one target: for those in flight, and for one more that is not recorded yet.
 
 Owns when the next attempt may begin. While an attempt is recorded the next one is sent; the one after that
 waits for the record, so that a crash repeats at most one more than are in flight.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 from array import array
 from collections.abc import Sequence
 from contextlib import suppress
@@ -20,13 +21,14 @@ from time import monotonic
 from msgspec.structs import replace
 
 from relay.control.messages import ReplayState, ReplayStatus
-from relay.delivery.attempt import AttemptConfig, attempt, attempt_record
+from relay.delivery.attempt import AttemptConfig, attempt, attempt_record, internal_error
 from relay.delivery.http.sender import Sender
 from relay.delivery.replay_jobs import ReplayJob, ReplayJobs
 from relay.delivery.replay_plan import Pace, ReplayPlan
 from relay.delivery.replay_retries import WaitingRoom, next_due
 from relay.delivery.replay_writer import ReplayWriter
 from relay.delivery.store_writer import StoreWriter
+from relay.errors import RelayError
 from relay.lean.schedule import ANSWER_WITHIN_S
 from relay.models import iso, to_micros
 from relay.store.read.reader import Reader
@@ -160,9 +162,11 @@ class ReplayRun:
                 self.state = ReplayState.UNREACHABLE if self._unreachable else ReplayState.ENDED
                 self.reason = "; ".join(self._unreachable.values()) or None
         except Exception as error:
-            log.exception("replay %d failed", self.number)
             cause = error.exceptions[0] if isinstance(error, ExceptionGroup) else error
-            self.state, self.reason = ReplayState.FAILED, visible(str(cause)) or type(cause).__name__
+            is_known = isinstance(cause, RelayError | sqlite3.Error)
+            self.reason = visible(str(cause)) if is_known else internal_error(cause)
+            self.state = ReplayState.FAILED
+            log.error("replay %d failed: %s", self.number, self.reason)
             with suppress(Exception):  # The next engine ends what is left.
                 await self._end_unsent()
         finally:
@@ -205,7 +209,7 @@ class ReplayRun:
             self._free_place(job)
 
     async def _retry_as_lean(self, job: ReplayJob, due: datetime) -> None:
-        """Retry on Lean's schedule, beside the deliveries that follow."""
+        """Retry on Lean's schedule; the deliveries that follow do not wait for it."""
         size = len(job.capture.body)
         self._waiting.enter(size)
         try:

@@ -10,10 +10,10 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from importlib.metadata import version
 from time import monotonic
 from typing import Any
 
+from relay.control.exchange import own_version
 from relay.delivery.http.request import CLOSE, Destination, OutgoingRequest
 from relay.delivery.http.sender import Sender
 from relay.errors import Unreachable
@@ -177,7 +177,7 @@ def _relay_reason(status: int | None, text: bytes) -> str:
 def _request(to: Destination, sample: Sample, secret: bytes | None) -> OutgoingRequest:
     headers = [
         ("Host", to.authority),
-        ("User-Agent", f"lean-relay/{version('lean-relay')}"),
+        ("User-Agent", f"lean-relay/{own_version()}"),
         ("Accept", "*/*"),
         ("Content-Type", "application/json"),
         (SAMPLE_HEADER, "1"),

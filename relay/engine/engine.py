@@ -29,6 +29,7 @@ from relay.control.messages import (
     StopResult,
 )
 from relay.control.server import ControlSocket, Handlers, serving
+from relay.delivery.destinations import destinations
 from relay.delivery.http.standstill import awake_and_asleep
 from relay.engine import imports, maintenance, refusals, tunnels
 from relay.engine.following import Following, following
@@ -345,6 +346,7 @@ class Engine:
         )  # Raises before anything changes.
         if self._port is not None:
             check_no_loops(config.routes, self.settings.host, self._port)
+        destinations(config.routes.targets, fresh)  # Raises where a target has no form in ASCII.
         fixed = self._in_force.after_restart(fresh)
         parked = 0
         changed = False

@@ -114,14 +114,14 @@ class Replays:
         return tuple(run.status() for run in self._runs.values() if not run.is_over)
 
     async def _begin(self, request: ReplayRequest) -> ReplayStatus:
-        if self._stopped_at is not None:
+        plan = await self._plan(request)
+        if self._stopped_at is not None:  # While it was planned.
             raise RelayError("the engine is stopping", word="shutting-down")
         if len(self.running()) >= MOST_RUNNING:
             raise RelayError(f"{MOST_RUNNING} replays are running already; wait for one to end", word="busy")
-        plan = await self._plan(request)
         number = max(self._runs, default=0) + 1
         run = ReplayRun(number, plan, self._settings().db, self._writer, self._sender, by=request.by)
-        for old in [known for known, each in self._runs.items() if each.is_over][: -KEPT or None]:
+        for old in [known for known, each in self._runs.items() if each.is_over][:-KEPT]:
             del self._runs[old]
         self._runs[number] = run
         task = self._group.create_task(run.run(), name=f"replay {number}")
@@ -147,12 +147,13 @@ class Replays:
     async def _plan(self, request: ReplayRequest) -> ReplayPlan:
         if request.until_delivered and request.retries is not None:
             raise UsageError("retrying until delivered and on Lean's schedule exclude each other")
-        targets = _named(request.to) or self._routes().targets
+        routes = self._routes()
+        targets = _named(request.to) or routes.targets
         if not targets:
             raise UsageError("no target is configured; name one with --to, such as --to :3000")
-        self._check_no_loops(targets)
         settings = self._settings() if request.tls is None else over(self._settings(), request.tls)
         where = destinations(targets, settings)
+        self._check_no_loops(targets)
         if request.tls is not None:
             await asyncio.to_thread(_check_tls, where.values(), settings)
         if request.edits.target is not None:
@@ -161,7 +162,6 @@ class Replays:
         ids = await asyncio.to_thread(_existing, self._settings().db, request.ranges)
         if not ids:
             raise NotFound("no such capture")
-        routes = self._routes()
         return ReplayPlan(
             ids=ids,
             destinations=where,
@@ -319,10 +319,10 @@ def _named(texts: Iterable[str]) -> tuple[str, ...]:
         raise UsageError(f"--to: {error}") from error
 
 
-def _existing(log: Path, ranges: Sequence[tuple[int, int]]) -> array[int]:
+def _existing(db: Path, ranges: Sequence[tuple[int, int]]) -> array[int]:
     """Ids of the captures in ranges, in the order of the ranges."""
     found = array("q")
-    with Reader(log) as reader:
+    with Reader(db) as reader:
         for first, last in ranges:
             at = first - 1
             while at < last and (page := reader.page(at, 10_000, last)):
@@ -331,9 +331,9 @@ def _existing(log: Path, ranges: Sequence[tuple[int, int]]) -> array[int]:
     return found
 
 
-def _previews(plan: ReplayPlan, log: Path) -> list[Preview]:
+def _previews(plan: ReplayPlan, db: Path) -> list[Preview]:
     made = []
-    with Reader(log) as reader:
+    with Reader(db) as reader:
         for capture in fetched(reader, plan.ids):
             try:
                 sent = capture if plan.prepare is None else plan.prepare(capture)

@@ -142,4 +142,4 @@ def not_http(beginning: bytes) -> Failed:
 def os_error_text(error: OSError) -> str:
     """The system's text for an error, without number and address."""
     words = error.strerror or (os.strerror(error.errno) if error.errno else "") or str(error)
-    return visible(words) or type(error).__name__
+    return visible(words) or ("timed out" if isinstance(error, TimeoutError) else type(error).__name__)

@@ -128,13 +128,19 @@ def destination(text: str, **tls: Any) -> Destination:
         tls: the TLS fields of `Destination`.
 
     Raises:
-        ValueError: the text is not a valid target; the message says what to use instead.
+        ValueError: the text is not a valid target, or a server name; the message says what to use instead.
     """
     made = Destination(url=target_url(text), has_path=names_a_path(text), **tls)
     try:
         _ = made.host
     except UnicodeError:
         raise ValueError(f"{text!r} is not a valid target; its host cannot be written in ASCII") from None
+    try:
+        (made.server_name or "").encode("idna")  # As `ssl` does, in the middle of a connection.
+    except UnicodeError:
+        raise ValueError(
+            f"{made.server_name!r} is not a valid server name; use one such as api.example.com"
+        ) from None
     return made
 
 

@@ -59,6 +59,11 @@ class Response:
     body: bytearray = field(default_factory=bytearray)
     body_size: int = 0
 
+    def add(self, part: bytes | bytearray) -> None:
+        """Count a part of the body, and keep it up to KEPT_BODY_BYTES in all."""
+        self.body_size += len(part)
+        self.body += part[: max(0, KEPT_BODY_BYTES - len(self.body))]
+
     def keep_alive_s(self) -> float:
         """Seconds for which the backend keeps the connection, by `Keep-Alive`; 0 where that names no time."""
         named = [
@@ -96,9 +101,7 @@ async def _read_plain(connection: Connection, response: Response, head: PlainHea
     reads = 0
     while True:
         missing = head.length - response.body_size
-        part = data[:missing]
-        response.body_size += len(part)
-        response.body += part[: max(0, KEPT_BODY_BYTES - len(response.body))]
+        response.add(data[:missing])
         if len(data) >= missing:
             return len(data) == missing and not head.is_last and connection.all_sent()
         if connection.received - response.received_before > MOST_RESPONSE_BYTES:
@@ -115,13 +118,19 @@ def _too_large() -> Failed:
     return Failed(Outcome.TOO_LARGE, f"the response is larger than {MOST_RESPONSE_BYTES // 1024**2} MiB")
 
 
+def _parser(method: str) -> h11.Connection:
+    """A parser for the response to one request."""
+    parser = h11.Connection(h11.CLIENT, max_incomplete_event_size=MOST_HEAD_BYTES)
+    # Its bytes are discarded: h11 must know which request the response belongs to.
+    parser.send(h11.Request(method=method, target="/", headers=[("Host", "a")]))
+    parser.send(h11.EndOfMessage())
+    return parser
+
+
 async def _read_any(connection: Connection, method: str, response: Response, first: bytes) -> bool:
     """Read a response by h11, beginning with bytes that were read already."""
     unread: bytes | None = first
-    # Its bytes are discarded: h11 must know which request the response belongs to.
-    parser = h11.Connection(h11.CLIENT, max_incomplete_event_size=MOST_HEAD_BYTES)
-    parser.send(h11.Request(method=method, target="/", headers=[("Host", "a")]))
-    parser.send(h11.EndOfMessage())
+    parser = _parser(method)
     head: bytes | None = b""
     """Received bytes of the head; None once it is parsed."""
     ended = False
@@ -159,8 +168,7 @@ async def _read_any(connection: Connection, method: str, response: Response, fir
                 data = head if blank else data
             parser.receive_data(data)
         elif isinstance(event, h11.Data):
-            response.body_size += len(event.data)
-            response.body += event.data[: max(0, KEPT_BODY_BYTES - len(response.body))]
+            response.add(event.data)
         elif isinstance(event, h11.Response):
             head = None
             response.head_at = monotonic()
@@ -225,16 +233,13 @@ async def _read_despite_head(connection: Connection, method: str, response: Resp
 async def _read_rest(
     connection: Connection, method: str, response: Response, found: broken_head.BrokenHead
 ) -> None:
-    parser = h11.Connection(h11.CLIENT, max_incomplete_event_size=MOST_HEAD_BYTES)
-    parser.send(h11.Request(method=method, target="/", headers=[("Host", "a")]))
-    parser.send(h11.EndOfMessage())
+    parser = _parser(method)
     parser.receive_data(found.framing() + found.rest)
     while response.body_size < KEPT_BODY_BYTES:
         event = parser.next_event()
         if event is h11.NEED_DATA:
             parser.receive_data(await connection.read(MOST_HEAD_BYTES))
         elif isinstance(event, h11.Data):
-            response.body_size += len(event.data)
-            response.body += event.data[: max(0, KEPT_BODY_BYTES - len(response.body))]
+            response.add(event.data)
         elif isinstance(event, h11.EndOfMessage):
             return

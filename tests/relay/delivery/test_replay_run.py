@@ -15,6 +15,7 @@ from relay.control import client
 from relay.control.exchange import EngineRequest
 from relay.control.messages import (
     CancelRequest,
+    Edits,
     PruneRequest,
     ReplayQuery,
     ReplayRequest,
@@ -24,6 +25,7 @@ from relay.control.messages import (
 from relay.delivery import attempt, replay_run, replay_writer
 from relay.engine import access, engine
 from relay.errors import Exit, NotFound, RelayError, UsageError
+from relay.models import Capture
 from tests.relay.engine.test_engine import post
 from tests.support.backends import Backend, Wire, answers, backend, free_port
 from tests.support.factories import BODY
@@ -346,6 +348,8 @@ async def test_what_cannot_be_ordered(tmp_path: Path) -> None:
             await running.request(ReplayRequest(ranges=((1, 1),)))
         with pytest.raises(UsageError, match="--to: 'nonsense' is not a valid target"):
             await running.request(ReplayRequest(ranges=((1, 1),), to=("nonsense",)))
+        with pytest.raises(UsageError, match="its host cannot be written in ASCII"):
+            await running.request(ReplayRequest(ranges=((1, 1),), to=("http://ä..b/",)))
         with pytest.raises(NotFound):
             await running.request(ReplayRequest(ranges=((7, 9),), to=(":1",)))
         with pytest.raises(NotFound, match="has no replay 5"):
@@ -377,6 +381,26 @@ async def test_few_runs_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
             second = await send(order)
             assert (await ended(send, second)).done == 1
             assert [run.run for run in (await send(ReplayQuery())).runs] == [1, 2]
+
+
+async def test_an_unforeseen_error_ends_a_run_without_its_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """They may quote what was to be sent; what it was and where is said, and nothing is left queued."""
+
+    def unforeseen(capture: Capture, edited: Capture) -> bool:
+        raise LookupError(f"not foreseen: {edited.body!r}")
+
+    monkeypatch.setattr("relay.delivery.replay_jobs.is_signature_stale", unforeseen)
+    settings = settings_for(tmp_path)
+    edits = Edits(set=(("payload.amount", "7.00"),))
+    run = await replayed(settings, ReplayRequest(ranges=((1, 3),), to=(":1",), edits=edits))
+    assert run.state == "failed"
+    assert run.reason is not None
+    assert run.reason.startswith("internal error, please report it: LookupError in unforeseen:")
+    assert "LookupError" in caplog.text
+    assert "not foreseen" not in caplog.text
+    assert deliveries(settings) == []
 
 
 async def test_removed_while_it_is_on_its_way(tmp_path: Path) -> None:

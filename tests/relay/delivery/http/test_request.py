@@ -89,6 +89,13 @@ def test_a_host_beyond_ascii_and_beyond_idna() -> None:
         destination("http://" + "ü" * 70 + "/")
 
 
+@pytest.mark.parametrize("name", ["a..b", "a" * 64])
+def test_a_server_name_that_no_certificate_can_have(name: str) -> None:
+    """It is refused before a connection: there it would be an error of ours."""
+    with pytest.raises(ValueError, match="is not a valid server name"):
+        destination("https://localhost", server_name=name)
+
+
 def test_an_absolute_target_never_moves_the_request() -> None:
     """An absolute-form target goes on in origin form; where it goes is the destination's alone."""
     to = destination(":3000")
