@@ -28,7 +28,7 @@ THROUGH: dict[str, str] = {
     "relay/store/write/test_guard.py": "relay.store.write: file_identity wal_index",
     "relay/engine/test_engine.py": (
         "relay.engine: forwarding interrupt maintenance reachability receiver refusals replays "
-        "settings_in_force shape_worker status; "
+        "settings_in_force shape_worker status store_errors; "
         "relay.store.write: cleanup"
     ),
     "relay/engine/test_tunnels.py": "relay.engine: public_url",

@@ -9,7 +9,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from time import monotonic, time_ns
 
@@ -26,11 +26,11 @@ from relay.control.server import Handlers
 from relay.delivery.destinations import destinations
 from relay.delivery.forwarder import Forwarder
 from relay.delivery.target_queue import DeliveryPolicy
+from relay.engine.store_errors import STORE_WITHIN_S, explained
 from relay.engine.tasks import background
-from relay.errors import RelayError, UsageError
+from relay.errors import UsageError
 from relay.models import from_micros, iso
 from relay.receiver.routes import Routes
-from relay.store.errors import StoreUnavailable
 from relay.store.write import deliveries
 from relay.store.write.client import Writer
 from relay.text.local_time import local
@@ -43,9 +43,6 @@ PARKED_AFTER = timedelta(hours=1)
 """Deliveries that have waited longer when an engine starts are parked: by then they would be a surprise."""
 
 ENDS_WITHIN_S = 1.5
-
-STORE_WITHIN_S = 5.0
-"""How long an action waits for the store: a person waits for its answer."""
 
 COUNTED_WITHIN_S = 1.0
 """How long `targets` waits for the store to count deliveries."""
@@ -131,13 +128,11 @@ class Forwarding:
         targets = self._forwarder.targets
         if not targets:
             raise UsageError("this engine has no target; start it with --forward-to, or set forward")
-        try:
+        with explained("nothing was queued"):
             queued, released = await self._writer.write(
                 partial(deliveries.resend, ids=request.ids, targets=targets, now=time_ns() // 1000),
                 within_s=STORE_WITHIN_S,
             )
-        except StoreUnavailable as trouble:
-            raise RelayError(f"nothing was queued: {trouble.detail}", word=trouble.reason) from trouble
         self._forwarder.notice()
         return ForwardResult(queued=queued, released=released, targets=targets)
 
@@ -153,15 +148,11 @@ class Forwarding:
         self._forwarder.pause(paused_since is not None)
         if changed:
             log.info("forwarding is resumed" if paused_since is None else f"forwarding is paused; {RESUME}")
-        try:
+        with explained("done, but the next engine will not know of it"):
             await self._writer.write(
                 partial(deliveries.keep_paused, since=paused_since), within_s=STORE_WITHIN_S
             )
-            return PauseResult(changed=changed, targets=await self.targets())
-        except StoreUnavailable as trouble:
-            raise RelayError(
-                f"done, but the next engine will not know of it: {trouble.detail}", word=trouble.reason
-            ) from trouble
+        return PauseResult(changed=changed, targets=await self.targets())
 
     async def send_to(self, targets: Sequence[str]) -> int:
         """Replace the targets, and park deliveries to former ones.
@@ -173,14 +164,10 @@ class Forwarding:
             RelayError: the store is unavailable; the targets are replaced nevertheless.
         """
         await self._forwarder.send_to(destinations(targets, self._settings))
-        try:
+        with explained("could not park deliveries to former targets"):
             return await self._writer.write(
-                partial(deliveries.park, targets=targets, before=0), within_s=STORE_WITHIN_S
+                partial(deliveries.park, targets=self._forwarder.targets, before=0), within_s=STORE_WITHIN_S
             )
-        except StoreUnavailable as trouble:
-            raise RelayError(
-                f"could not park deliveries to former targets: {trouble.detail}", word=trouble.reason
-            ) from trouble
 
 
 @asynccontextmanager
@@ -227,7 +214,7 @@ def check_no_loops(routes: Routes, host: str, port: int) -> None:
 
 async def _recover(writer: Writer, routes: Routes) -> bool:
     """Recover deliveries of an earlier engine, and log them; return whether forwarding was paused."""
-    before = int((datetime.now(UTC) - PARKED_AFTER).timestamp() * 1_000_000)
+    before = time_ns() // 1000 - PARKED_AFTER // timedelta(microseconds=1)
     await writer.write(deliveries.recover)
     parked = await writer.write(partial(deliveries.park, targets=routes.targets, before=before))
     if parked:

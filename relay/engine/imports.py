@@ -11,12 +11,11 @@ from time import time_ns
 
 from relay.control.messages import ChangeResult, CompleteWindowRequest, ImportRequest, ImportResult
 from relay.control.server import Handlers
-from relay.errors import RelayError
-from relay.store.errors import StoreUnavailable
+from relay.engine.store_errors import explained
 from relay.store.write import imports
 from relay.store.write.client import Writer
 
-STORE_WITHIN_S = 60.0
+BATCH_WITHIN_S = 60.0
 """How long a batch may take; longer means that the store hangs."""
 
 
@@ -43,10 +42,8 @@ async def _import(writer: Writer, noticed: Callable[[int], None], request: Impor
     # After a power failure Lean still has its events, and a synced commit completes their window: a sync of
     # each batch would only hold up the webhooks that come meanwhile.
     synced = request.origin != "events-api"
-    try:
-        stored = await writer.write(work, within_s=STORE_WITHIN_S, synced=synced)
-    except StoreUnavailable as trouble:
-        raise RelayError(f"not all was imported: {trouble.detail}", word=trouble.reason) from trouble
+    with explained("not all was imported"):
+        stored = await writer.write(work, within_s=BATCH_WITHIN_S, synced=synced)
     new = [each.id for each in stored if each.is_new]
     if new:
         noticed(max(new))
@@ -66,9 +63,5 @@ async def _complete_window(writer: Writer, request: CompleteWindowRequest) -> Ch
         start=request.start,
         end=request.end,
     )
-    try:
-        return ChangeResult(int(await writer.write(work, within_s=STORE_WITHIN_S)))
-    except StoreUnavailable as trouble:
-        raise RelayError(
-            f"all was stored, but not that it is complete: {trouble.detail}", word=trouble.reason
-        ) from trouble
+    with explained("all was stored, but not that it is complete"):
+        return ChangeResult(int(await writer.write(work, within_s=BATCH_WITHIN_S)))

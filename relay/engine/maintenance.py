@@ -22,15 +22,12 @@ from relay.control.messages import (
     VerifyRequest,
 )
 from relay.control.server import Handlers
-from relay.errors import RelayError, UsageError
+from relay.engine.store_errors import STORE_WITHIN_S, explained
+from relay.errors import UsageError
 from relay.models import MOST_NOTE_BYTES
-from relay.store.errors import StoreUnavailable
 from relay.store.write import changes
 from relay.store.write.client import Writer
 from relay.store.write.shapes import save_shapes
-
-STORE_WITHIN_S = 5.0
-"""How long an action waits for the store: a person waits for its answer."""
 
 SLICE_WITHIN_S = 60.0
 """How long one slice of a removal may take; longer means that the store hangs."""
@@ -91,11 +88,9 @@ async def _shapes(writer: Writer, request: ShapesRequest) -> ChangeResult:
 
 
 async def _prune(writer: Writer, request: PruneRequest) -> PruneResult:
-    try:
+    with explained("not all was removed"):
         gone = await _delete(writer, request.ranges, starred_too=request.starred_too)
         emptied = await _empty_wal(writer)
-    except StoreUnavailable as trouble:
-        raise RelayError(f"not all was removed: {trouble.detail}", word=trouble.reason) from trouble
     return PruneResult(removed=gone, emptied=emptied)
 
 
@@ -110,10 +105,8 @@ async def _empty_wal(writer: Writer) -> bool:
 
 
 async def _change(writer: Writer, work: Callable[[sqlite3.Connection], int]) -> int:
-    try:
+    with explained("nothing was changed"):
         return await writer.write(work, within_s=STORE_WITHIN_S)
-    except StoreUnavailable as trouble:
-        raise RelayError(f"nothing was changed: {trouble.detail}", word=trouble.reason) from trouble
 
 
 async def _delete(

@@ -51,15 +51,15 @@ class PublicUrl:
             yield
             return
         local = local_address(settings, bound.port, secure=bound.url.startswith("https:"))
-        self.tunnel = EngineTunnel(writer, self._settings, choice, local, url_changed=self._introduce)
+        self.tunnel = EngineTunnel(writer, self._settings, choice, local, url_changed=self._update_names)
         async with background(self.tunnel.run(), self.tunnel.report()):
             yield
 
     def settings_changed(self, sites: WebPageGuard) -> None:
         """Take the rules for web pages of new settings, which are in force by now."""
         self._sites = sites
-        self._introduce()
+        self._update_names()
 
-    def _introduce(self) -> None:
+    def _update_names(self) -> None:
         if self._bound is not None:
             self._bound.receiver.sites = self._sites.also_at(self.url)

@@ -87,8 +87,8 @@ class ShapeChecker:
         """In a row."""
 
     def notice(self, newest: int) -> None:
-        """Note that captures up to this id are committed."""
-        self._newest = newest
+        """Note that captures up to this id are committed; commits may be noted out of order."""
+        self._newest = max(self._newest, newest)
         self._wake.set()
 
     async def run(self) -> None:

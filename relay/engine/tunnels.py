@@ -1,4 +1,4 @@
-"""The engine's side of the tunnel: starts it, says what became of it, and remembers its last URL.
+"""The engine's side of the tunnel: starts it, logs its changes, and remembers its last URL.
 
 Owns the words of its log lines and the fact `public_url` of the database; `relay.tunnel.supervisor` keeps the
 program running.
@@ -17,6 +17,7 @@ from time import time
 
 from relay.config import Settings, TunnelChoice
 from relay.control.messages import TunnelStatus
+from relay.engine.store_errors import STORE_WITHIN_S
 from relay.errors import UsageError
 from relay.models import from_micros, iso
 from relay.store.errors import StoreClosed, StoreUnavailable
@@ -33,7 +34,6 @@ log = logging.getLogger("relay.tunnel")
 FACT = "public_url"
 """Name of the last public URL among the facts of the database."""
 
-STORE_WITHIN_S = 5.0
 LINES_LOGGED = 5
 """Of the last lines of a program that failed."""
 
@@ -120,9 +120,9 @@ class EngineTunnel:
     def watch(self, watcher: Callable[[TunnelStatus], None]) -> None:
         """Call this with the status now and after each change, except while it is starting."""
         self._watchers.append(watcher)
-        self._tell(watcher)
+        self._notify(watcher)
 
-    def _tell(self, watcher: Callable[[TunnelStatus], None]) -> None:
+    def _notify(self, watcher: Callable[[TunnelStatus], None]) -> None:
         if self._tunnel.state.phase is not Phase.STARTING:
             watcher(self.status())
 
@@ -136,17 +136,17 @@ class EngineTunnel:
             await self._changed.wait()
             self._changed.clear()
             if self._tunnel.state.phase is Phase.UP:
-                await self._say_up()
+                await self._log_up()
             else:
-                self._say_down()
+                self._log_down()
             for watcher in self._watchers:
-                self._tell(watcher)
+                self._notify(watcher)
 
     def _on_change(self) -> None:
         self._url_changed()
         self._changed.set()
 
-    async def _say_up(self) -> None:
+    async def _log_up(self) -> None:
         url = self._tunnel.state.url
         assert url is not None
         before = await self._remember(url)
@@ -175,7 +175,7 @@ class EngineTunnel:
         except (StoreUnavailable, StoreClosed, sqlite3.Error):
             return None
 
-    def _say_down(self) -> None:
+    def _log_down(self) -> None:
         state = self._tunnel.state
         if state.reason is None or state.reason == self._logged:
             return

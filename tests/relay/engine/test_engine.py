@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import socket
 import sqlite3
@@ -21,7 +22,7 @@ from aiohttp import http_parser
 from relay.config import Settings
 from relay.control import client
 from relay.control.exchange import EngineRequest
-from relay.control.lock import holder, lock_path
+from relay.control.lock import Holder, holder, lock_path
 from relay.control.messages import (
     ChangeResult,
     NoteRequest,
@@ -230,6 +231,51 @@ async def test_a_lock_that_was_removed_is_taken_again(tmp_path: Path) -> None:
                 pytest.fail("two engines on one database")
         assert refused.value.word == "engine-running"
     assert holder(settings.db) is None
+
+
+async def test_a_socket_that_cannot_be_made_anew_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder that comes back late, or a full disk: commands find the engine once there is room."""
+    monkeypatch.setattr("relay.engine.reachability.LOOK_EVERY_S", 0.05)
+    settings = settings_for(tmp_path)
+    async with engine.running(settings, receive=False) as running:
+        control = running._control
+        assert control is not None
+        place, refused = control._place, list[Path]()
+
+        def placed() -> Path:
+            if len(refused) < 3:
+                refused.append(control.path)
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            return place()
+
+        monkeypatch.setattr(control, "_place", placed)
+        control.path.unlink()
+        await until(lambda: control.path.exists(), "the socket")
+        assert len(refused) == 3
+        assert (await client.request(settings.db, StatusRequest())).engine.pid == os.getpid()
+
+
+async def test_a_full_disk_does_not_end_an_engine_that_describes_itself_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It writes into the new lock file once there is room."""
+    monkeypatch.setattr("relay.engine.reachability.LOOK_EVERY_S", 0.05)
+    settings = settings_for(tmp_path)
+    async with engine.running(settings, receive=True) as running:
+        describe, refused = running._lock.describe, list[Holder]()
+
+        def described(holder: Holder) -> None:
+            if not refused:
+                refused.append(holder)
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            describe(holder)
+
+        monkeypatch.setattr(running._lock, "describe", described)
+        lock_path(settings.db).unlink()
+        await until(lambda: getattr(holder(settings.db), "url", None) == running.url, "its description")
+        assert len(refused) == 1
 
 
 class Explode(EngineRequest[StopResult], frozen=True, tag="explode"):

@@ -19,6 +19,8 @@ from relay.engine import shape_checker
 from relay.engine.shape_checker import ShapeChecker, Worker
 from relay.engine.tasks import background
 from relay.lean.catalogue import catalogue
+from relay.processes import own_module
+from relay.receiver.intake import Intake
 from relay.store.write.client import Writer
 from tests.support.factories import BODY, a_capture, insert_all, new_log
 from tests.support.lean_requests import a_body, a_request
@@ -225,6 +227,19 @@ async def test_a_worker_that_cannot_start_disturbs_nobody(
         assert await judge._writer.write(partial(executed, sql="UPDATE captures SET answer = 200")) == 5
     assert set(shapes(db).values()) == {None}
     assert caplog.text.count("shapes are not checked until") == 1
+
+
+async def test_a_commit_that_is_noted_late_hides_no_newer_one(db: Path) -> None:
+    """An import is told of its commit after a webhook whose commit came later."""
+    row = Intake(secrets={}).copy(
+        1, "POST", "/", "1.1", "127.0.0.1:1", None, 200, None, "received", "[]", BODY
+    )  # fmt: skip
+    async with judging_with(db, own_module(shape_checker.PROGRAM)) as (judge, _):
+        await until(lambda: None not in shapes(db).values(), "the first shapes")
+        assert [await judge._writer.add(row) for _ in range(2)] == [6, 7]
+        judge.notice(7)
+        judge.notice(6)
+        await until(lambda: shapes(db)[7] == "documented", "the shape of the newest")
 
 
 async def test_judging_ends_with_the_store(db: Path) -> None:
