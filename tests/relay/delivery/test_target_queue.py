@@ -233,18 +233,16 @@ async def test_a_clock_that_ran_ahead_parks_nothing(tmp_path: Path, backend: Bac
         await post(running.url, a_post(b"0"))
         ahead = f"UPDATE deliveries SET due_at = due_at + {ten_years_us}"
         await running._writer.write(partial(executed, sql=ahead))
-        await running.request(ResumeRequest())
-    assert states(settings.db) in (["queued"], ["ended"])
     async with an_engine(replace(settings, time_scale=1.0)) as running:
+        await running.request(ResumeRequest())
 
         def is_near() -> bool:
             ((due_at,),) = rows(settings.db, "SELECT due_at FROM deliveries")
             return bool(due_at / 1e6 < time() + 3.1 * HOUR_S)
 
-        if states(settings.db) == ["queued"]:
-            await until(is_near, "a time within reach")
-            (target,) = (await running.request(StatusRequest())).targets
-            assert target.next_at is not None
+        await until(is_near, "a time within reach")
+        (target,) = (await running.request(StatusRequest())).targets
+        assert target.next_at is not None
     async with an_engine(settings):
         await until(lambda: states(settings.db) == ["ended"], "the delivery")
     assert backend.got == numbers(0)
