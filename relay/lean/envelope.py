@@ -29,12 +29,10 @@ _TIMESTAMP = re.compile(
     rf"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[Tt ]{_HOUR_MINUTE.format(':')}:[0-5][0-9](?:\.[0-9]{{1,9}})?"
     rf"(?:[Zz]|[+-]{_HOUR_MINUTE.format(':?')}|[+-](?:[01][0-9]|2[0-3]))"
 )
-_ESCAPE = re.compile(
-    rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
-    rb"|(?P<lone>\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
-    rb"|\\.",
-    re.DOTALL,
-)
+_HIGH, _LOW = rb"[89abAB][0-9a-fA-F]{2}", rb"[c-fC-F][0-9a-fA-F]{2}"
+_LONE = re.compile(rb"\\u[dD](?:%s(?!\\u[dD]%s)|(?<!\\u[dD]%s\\u[dD])%s)" % (_HIGH, _LOW, _HIGH, _LOW))
+"""A lone surrogate in a body without escaped backslashes."""
+
 _STAND_IN = "\ufdd0"
 """A noncharacter code point that replaces a lone surrogate."""
 
@@ -147,8 +145,9 @@ def _tolerant(body: bytes) -> json_scan.Found:
     except RecursionError:
         return json_scan.NOTHING
     except ValueError:
-        mended = _ESCAPE.sub(_mend, body)
-        if mended == body:
+        # In C alone: a call for each escape would hold up every response, for a second at the largest body.
+        mended, count = _LONE.subn(rb"\\ufdd0", body.replace(rb"\\", rb"\u005c"))
+        if not count:
             return json_scan.NOTHING
         try:
             envelope = _decode_raw(mended)
@@ -159,10 +158,6 @@ def _tolerant(body: bytes) -> json_scan.Found:
     except (ValueError, RecursionError):
         customer_id = _ABSENT
     return _text(envelope.type), _text(envelope.event_id), _text(envelope.timestamp), _text(customer_id)
-
-
-def _mend(escape: re.Match[bytes]) -> bytes:
-    return b"\\ufdd0" if escape["lone"] else escape[0]
 
 
 def _text(value: msgspec.Raw) -> str | None:

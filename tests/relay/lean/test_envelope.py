@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import sys
 from datetime import UTC, datetime
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -155,6 +157,24 @@ def test_odd_json(body: bytes, kind: str | None) -> None:
     row = read_event(body)
     assert row is not None
     assert row.type == kind
+
+
+@pytest.mark.parametrize("end", [b'\\ud800"}', b""])
+def test_escapes_without_number_are_left_to_c(end: bytes) -> None:
+    """A call for each of them would hold up all responses for a second."""
+    calls = 0
+
+    def count(frame: FrameType, event: str, arg: object) -> None:
+        nonlocal calls
+        calls += event == "call"
+
+    sys.setprofile(count)
+    try:
+        row = read_event(b'{"type":"a","x":"' + b"\\n" * 100_000 + end)
+    finally:
+        sys.setprofile(None)
+    assert row == (EventRow("a", None, None, None) if end else None)
+    assert calls < 100
 
 
 def test_repeated_payloads() -> None:
