@@ -17,7 +17,7 @@ from relay.docs.figures import Comparison, Result, Spread
 from relay.docs.pages import page
 from tests.bench import __main__ as program
 from tests.bench import load, table, wrk
-from tests.bench.generator import Pressed, recorded
+from tests.bench.generator import Measure, Pressed, Rounds, Server, always, recorded
 from tests.bench.result import Plan, Samples, result
 from tests.support.lean_requests import a_body, many_requests, signed
 
@@ -53,6 +53,28 @@ def test_ratios_are_of_each_round() -> None:
     assert a_comparison().rounds == 2
 
 
+def test_a_base_measured_beside_each_contender() -> None:
+    """The ratio is to the mean of the base just before and after; its own figure has all of its values."""
+    samples = Samples("x", "X", "base")
+    speeds = iter((100, 90, 140, 300, 160))
+    server = Server((), ())
+
+    def press(server: Server, **_: object) -> Pressed:
+        return Pressed((load.measured(array("d", [0.1] * next(speeds)), other=0, seconds=1.0),), ())
+
+    turns = dict.fromkeys(("first", "base", "second"), always(server))
+    measure = Measure(recorded(samples, ("answered", "per second", "per_second")), base="base")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tests.bench.generator.press", press)
+        Rounds(turns, [measure], warmed={*turns}).run(Plan(1, 1.0), "x")
+    comparison = samples.comparison(["base", *turns])
+    assert comparison.rounds == 1
+    base, first, second = comparison.figures[0].values
+    assert base.figure == Spread(140, 100, 160)
+    assert first.ratio == Spread(*[90 / 120] * 3)
+    assert second.ratio == Spread(2.0, 2.0, 2.0)
+
+
 def test_ratios_to_nothing_are_none() -> None:
     """Where the base did nothing, there is no ratio."""
     samples = Samples("x", "X", "base")
@@ -67,9 +89,9 @@ def test_without_answers_there_is_a_rate_alone() -> None:
     samples = Samples("x", "X")
     record = recorded(samples, ("answered", "per second", "per_second"), ("p99", "ms", "p99_ms"))
     none = load.measured(array("d"), other=3, seconds=1.0)
-    record("relay", Pressed((none,), (0.5,)))
+    record("relay", Pressed((none,), (0.5,)), ())
     assert [figure.name for figure in samples.comparison().figures] == ["answered"]
-    record("relay", Pressed((load.measured(array("d", [0.1]), other=0, seconds=1.0),), (0.5,)))
+    record("relay", Pressed((load.measured(array("d", [0.1]), other=0, seconds=1.0),), (0.5,)), ())
     assert [figure.name for figure in samples.comparison().figures] == ["answered", "p99"]
 
 

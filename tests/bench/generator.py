@@ -127,8 +127,8 @@ def press(
     return Pressed(loads, tuple(us))
 
 
-Record = Callable[[str, Pressed], None]
-"""Takes a contender's name and what a measure found."""
+Record = Callable[[str, Pressed, Sequence[Pressed]], None]
+"""Takes a contender's name, what a measure found, and what it found of the base just before and after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +143,8 @@ class Measure:
     """Of the plan's seconds."""
     only: frozenset[str] | None = None
     """Contenders that it measures; all of them without it."""
+    base: str | None = None
+    """A contender that is measured again before and after each other one, as these machines' speed drifts."""
 
 
 @dataclass(slots=True)
@@ -164,33 +166,50 @@ class Rounds:
         for number in range(plan.rounds):
             progress(f"{words}: round {number + 1} of {plan.rounds}")
             for measure in self.measures:
-                for name in [*self.contenders][:: 1 if number % 2 == 0 else -1]:
-                    if measure.only is None or name in measure.only:
-                        self._try(name, measure, plan.seconds * measure.share)
+                self._round(
+                    measure, plan.seconds * measure.share, [*self.contenders][:: 1 if number % 2 == 0 else -1]
+                )
 
-    def _try(self, name: str, measure: Measure, seconds: float) -> None:
+    def _round(self, measure: Measure, seconds: float, names: Sequence[str]) -> None:
+        beside: list[Pressed] = []
+
+        def measure_base() -> None:
+            if measure.base is not None and (found := self._try(measure.base, measure, seconds)) is not None:
+                measure.record(measure.base, found, ())
+                beside.append(found)
+
+        measure_base()
+        for name in names:
+            if name == measure.base or (measure.only is not None and name not in measure.only):
+                continue
+            found = self._try(name, measure, seconds)
+            measure_base()
+            if found is not None:
+                measure.record(name, found, beside[-2:])
+
+    def _try(self, name: str, measure: Measure, seconds: float) -> Pressed | None:
         if name in self.failed:
-            return
+            return None
         try:
-            self._one(name, measure, seconds)
+            return self._one(name, measure, seconds)
         except NotAnsweredError as error:
             if name not in self.optional:
                 raise
             self.failed[name] = str(error)
+            return None
 
-    def _one(self, name: str, measure: Measure, seconds: float) -> None:
+    def _one(self, name: str, measure: Measure, seconds: float) -> Pressed:
         with self.contenders[name]() as server:
             if name not in self.warmed:
                 press(server, connections=measure.connections, seconds=WARM_UP_S)
                 self.warmed.add(name)
-            found = press(
+            return press(
                 server,
                 connections=measure.connections,
                 seconds=seconds,
                 rate=measure.rate,
                 size=measure.size,
             )
-        measure.record(name, found)
 
 
 def recorded(samples: Samples, *figures: tuple[str, str, str]) -> Record:
@@ -199,10 +218,11 @@ def recorded(samples: Samples, *figures: tuple[str, str, str]) -> Record:
     Where no request was answered there is a rate and nothing else.
     """
 
-    def record(contender: str, pressed: Pressed) -> None:
+    def record(contender: str, pressed: Pressed, beside: Sequence[Pressed]) -> None:
         for name, unit, attribute in figures:
             if pressed.answered or attribute == "per_second":
                 samples.add(name, unit, contender, getattr(pressed, attribute))
+                samples.set_beside(name, unit, contender, [getattr(each, attribute) for each in beside])
 
     return record
 

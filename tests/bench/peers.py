@@ -154,7 +154,7 @@ def measure(folder: Path, plan: Plan) -> Iterator[Comparison]:
         turns |= {name: always(server) for name, server in servers.items()}
         rounds = Rounds(
             turns,
-            [Measure(recorded(samples, *FIGURES))],
+            [Measure(recorded(samples, *FIGURES), base=BASE)],
             optional=frozenset(servers),
             warmed=set(
                 servers
@@ -170,7 +170,7 @@ def measure(folder: Path, plan: Plan) -> Iterator[Comparison]:
                 samples.notes.append(
                     f"{name}: {server.other:,} of {server.other + server.answered:,} not 200"
                 )
-        order = [*turns]
+        order = [BASE, *turns]
     yield samples.comparison(order)
 
 

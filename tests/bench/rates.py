@@ -6,7 +6,7 @@ frame, commit and response.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from relay.docs.figures import Comparison
@@ -41,7 +41,7 @@ def measure(folder: Path, plan: Plan) -> Iterator[Comparison]:
 
 
 def _at(rate: int, spent: Samples, late: Samples) -> Record:
-    def record(contender: str, found: Pressed) -> None:
+    def record(contender: str, found: Pressed, beside: Sequence[Pressed]) -> None:
         spent.add(f"{rate:,}/s", "µs per request", contender, found.cpu_us)
         if len(found.spent_us) > 1:
             spent.add(f"{rate:,}/s, writing process", "µs per request", contender, sum(found.spent_us[1:]))

@@ -3,7 +3,7 @@ commits each request alone."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -27,7 +27,8 @@ STATES: Mapping[str, Start] = {
     "judging a backlog": contenders.judging,
 }
 
-THREE: Mapping[str, Start] = {name: STATES[name] for name in (BASE, COMMITTING, RELAY_NAME)}
+THREE: Mapping[str, Start] = {name: STATES[name] for name in (COMMITTING, BASE, RELAY_NAME)}
+"""The base beside both: what a disk has still to do after the others falls on none of them twice."""
 
 SIZES = ((512, "0.5 KiB"), (2 * 1024, "2 KiB"), (100 * 1024, "100 KiB"))
 CONNECTIONS = (1, 32, 256)
@@ -59,7 +60,7 @@ def states(folder: Path, plan: Plan, *, fast_path_off: bool = False) -> Iterator
         "fixed-rate", f"At {OPEN_LOOP[1]} per second, open loop, {OPEN_LOOP[0]} connections", BASE
     )
     measures = (
-        Measure(recorded(closed, *FIGURES)),
+        Measure(recorded(closed, *FIGURES), base=BASE),
         Measure(
             recorded(fixed, ("p50", "ms", "p50_ms"), ("p99", "ms", "p99_ms"), ("most", "ms", "max_ms")),
             connections=OPEN_LOOP[0],
@@ -91,7 +92,7 @@ def sizes(folder: Path, plan: Plan) -> Iterator[Comparison]:
         ]
         Rounds(turns, measures).run(plan, "sizes")
     for samples in (rates, spent, late):
-        yield samples.comparison([*THREE])
+        yield samples.comparison([BASE, *THREE])
 
 
 def _by_case(rates: Samples, spent: Samples, late: Samples, case: str) -> Record:
@@ -101,8 +102,8 @@ def _by_case(rates: Samples, spent: Samples, late: Samples, case: str) -> Record
         recorded(late, (case, "ms", "p99_ms")),
     )
 
-    def record(contender: str, found: Pressed) -> None:
+    def record(contender: str, found: Pressed, beside: Sequence[Pressed]) -> None:
         for each in records:
-            each(contender, found)
+            each(contender, found, beside)
 
     return record

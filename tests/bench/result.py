@@ -42,10 +42,17 @@ class Samples:
     """Where several values come from one round."""
     values: dict[tuple[str, str], dict[str, list[float]]] = field(default_factory=dict)
     """(figure, unit) -> contender -> values, in the order in which they came first."""
+    beside: dict[tuple[str, str, str], list[float]] = field(default_factory=dict)
+    """(figure, unit, contender) -> the base's value beside each of its values, where it was measured so."""
     notes: list[str] = field(default_factory=list)
 
     def add(self, figure: str, unit: str, contender: str, *values: float) -> None:
         self.values.setdefault((figure, unit), {}).setdefault(contender, []).extend(values)
+
+    def set_beside(self, figure: str, unit: str, contender: str, base: Sequence[float]) -> None:
+        """Note the base's values just before and after the last one that was added; none is no note."""
+        if base:
+            self.beside.setdefault((figure, unit, contender), []).append(statistics.mean(base))
 
     def comparison(self, order: Sequence[str] = ()) -> Comparison:
         """The medians and ratios.
@@ -54,16 +61,23 @@ class Samples:
             order: contenders in the order of the table; others follow.
         """
         figures = tuple(self._figure(*key, order) for key in self.values)
-        most = max((len(found) for each in self.values.values() for found in each.values()), default=0)
-        rounds = most if self.rounds is None else self.rounds
+        counts = (
+            len(found)
+            for each in self.values.values()
+            for name, found in each.items()
+            if name != self.base or not self.beside
+        )
+        rounds = max(counts, default=0) if self.rounds is None else self.rounds
         return Comparison(self.name, self.title, self.base, rounds, figures, tuple(self.notes))
 
     def _figure(self, name: str, unit: str, order: Sequence[str]) -> Figure:
         found = self.values[name, unit]
         base = found.get(self.base) if self.base is not None else None
-        names = [each for each in order if each in found] + [each for each in found if each not in order]
+        names = [each for each in dict.fromkeys(order) if each in found] + [each for each in found if each not in order]
         values = (
-            Value(each, spread(found[each]), None if each == self.base else ratio(found[each], base))
+            Value(each, spread(found[each]), ratio(found[each], self.beside.get((name, unit, each), base)))
+            if each != self.base
+            else Value(each, spread(found[each]), None)
             for each in names
         )
         return Figure(name, unit, tuple(values))
@@ -75,7 +89,7 @@ def spread(values: Sequence[float]) -> Spread:
 
 
 def ratio(ours: Sequence[float], base: Sequence[float] | None) -> Spread | None:
-    """Of each round's pair; None without a base, or where the base was measured otherwise or is nothing."""
+    """Of each pair, one in a round; None without a base, or where the base was measured otherwise or is nothing."""
     if base is None or len(ours) != len(base) or not all(base):
         return None
     return spread([one / other for one, other in zip(ours, base, strict=True)])
