@@ -299,6 +299,7 @@ class Engine:
 
     async def _status(self, request: StatusRequest) -> EngineStatus:
         targets = await self._forwarding.targets() if self._forwarding is not None else ()
+        store = await store_status(self._writer)
         receiver, tunnel = self._receiver, self._public.tunnel
         return EngineStatus(
             engine=ProcessStatus(
@@ -311,7 +312,7 @@ class Engine:
                 connections=len(receiver.connections.connections) if receiver else 0,
                 answers=receiver.response_rules.summary if receiver else None,
             ),
-            store=store_status(self._writer),
+            store=store,
             targets=targets,
             replays=self._replays.running(),
             tunnel=tunnel.status() if tunnel is not None else None,

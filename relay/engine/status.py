@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from relay.control.messages import StoreStatus, TeamStatus
 from relay.engine.following import Following
 from relay.engine.sharing import Sharing
-from relay.store.errors import StoreUnavailable
+from relay.store.errors import StoreClosed, StoreUnavailable
+from relay.store.write.changes import nothing
 from relay.store.write.client import Writer
 
+ASKED_S = 1.0
+"""How long to wait for the store's answer."""
+
 SILENT_S = 0.9
-"""After this time `status` says that the store does not answer; it has just asked it, and waited."""
+"""The store is slow when it has not answered for so long."""
 
 
-def store_status(writer: Writer) -> StoreStatus:
-    """The state of the store: `ok`, or why it cannot write now."""
+async def store_status(writer: Writer) -> StoreStatus:
+    """The state of the store: `ok`, or why it cannot write now.
+
+    Asks the store, unless something is on its way to it already: questions to one that hangs do not pile up.
+    """
+    if writer.trouble is None and not writer.silent_s:
+        with suppress(StoreUnavailable, StoreClosed):
+            await writer.outside_transaction(nothing, within_s=ASKED_S)
     trouble = writer.trouble
     if trouble is None and writer.silent_s > SILENT_S:
         trouble = StoreUnavailable("store-slow", f"the store has not answered for {writer.silent_s:.0f} s")

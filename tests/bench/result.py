@@ -73,7 +73,9 @@ class Samples:
     def _figure(self, name: str, unit: str, order: Sequence[str]) -> Figure:
         found = self.values[name, unit]
         base = found.get(self.base) if self.base is not None else None
-        names = [each for each in dict.fromkeys(order) if each in found] + [each for each in found if each not in order]
+        names = [each for each in dict.fromkeys(order) if each in found] + [
+            each for each in found if each not in order
+        ]
         values = (
             Value(each, spread(found[each]), ratio(found[each], self.beside.get((name, unit, each), base)))
             if each != self.base
@@ -89,7 +91,7 @@ def spread(values: Sequence[float]) -> Spread:
 
 
 def ratio(ours: Sequence[float], base: Sequence[float] | None) -> Spread | None:
-    """Of each pair, one in a round; None without a base, or where the base was measured otherwise or is nothing."""
+    """Of each pair, one in a round; None without a base, or where it was measured otherwise or is nothing."""
     if base is None or len(ours) != len(base) or not all(base):
         return None
     return spread([one / other for one, other in zip(ours, base, strict=True)])

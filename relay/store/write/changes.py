@@ -24,6 +24,10 @@ LOOKED_AT_ONCE = 5_000
 REFUSALS_KEPT = 10_000
 
 
+def nothing(connection: sqlite3.Connection) -> None:
+    """Change nothing: a question whether the writing process answers."""
+
+
 def set_star(connection: sqlite3.Connection, ids: Sequence[int], starred: bool) -> int:
     """Star or unstar captures; return how many of them exist."""
     found = _existing(connection, ids)

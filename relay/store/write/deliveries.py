@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from relay.models import Capture
 from relay.models.attempt_record import AttemptRecord
 from relay.store import rows
+from relay.store.backlog import COUNT, Backlog, by_target
 from relay.store.write.attempts import attempt_values, insert_attempts, reason_of
 from relay.store.write.protocol import Send
 
@@ -67,16 +68,6 @@ class DueDelivery:
     """Number of the next attempt, 1 for the first."""
     first_at: int | None
     """Start of its first attempt, microseconds UTC; None before that."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Backlog:
-    """The queue of one target."""
-
-    waiting: int = 0
-    parked: int = 0
-    next_at: int | None = None
-    """Due time of the next waiting delivery, microseconds UTC; None if none waits."""
 
 
 def queue_live(connection: sqlite3.Connection, pairs: Sequence[tuple[int, Send]], now: int) -> None:
@@ -276,15 +267,7 @@ def paused_since(connection: sqlite3.Connection) -> int | None:
 
 def backlog(connection: sqlite3.Connection) -> dict[str, Backlog]:
     """The waiting deliveries by target, without replays."""
-    found = connection.execute(
-        "SELECT target, sum(state IN ('queued', 'sending')), sum(state = 'parked'),"
-        " min(CASE state WHEN 'queued' THEN due_at END) FROM deliveries"
-        " WHERE state <> 'ended' AND kind = 'live' GROUP BY target"
-    )
-    return {
-        target: Backlog(waiting=waiting, parked=parked, next_at=next_at)
-        for target, waiting, parked, next_at in found
-    }
+    return by_target(connection.execute(COUNT))
 
 
 def move_due(connection: sqlite3.Connection, target: str, by: int) -> None:

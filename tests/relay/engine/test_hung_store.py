@@ -131,6 +131,16 @@ async def test_status_says_that_the_store_does_not_answer(tmp_path: Path) -> Non
 
 
 @pytest.mark.slow
+async def test_what_waits_is_counted_while_the_store_hangs(tmp_path: Path) -> None:
+    """Counting needs no turn of the process that writes, so webhooks never wait for it."""
+    route = Route(to=":9", where="forward[0]")
+    async with hung(tmp_path, forward=(route,)) as (running, pid):
+        (target,) = (await client.request(running.settings.db, StatusRequest())).targets
+        assert target.waiting == 1
+        os.kill(pid, signal.SIGCONT)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "request_",
     [

@@ -11,8 +11,9 @@ import pytest
 
 from relay.models.attempt_record import AttemptRecord
 from relay.store import schema
+from relay.store.backlog import Backlog
 from relay.store.write import deliveries
-from relay.store.write.deliveries import Backlog, DueDelivery, Look, due_delivery
+from relay.store.write.deliveries import DueDelivery, Look, due_delivery
 from tests.relay.store.write.test_client import a_row, a_writer
 from tests.support.receiving import rows
 
