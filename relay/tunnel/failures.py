@@ -1,4 +1,4 @@
-"""What the failures of tunnel programs mean, from the last lines that they print. Pure."""
+"""Explains failures of tunnel programs by the last lines that they print. Pure."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ TEXT_CHARACTERS = 200
 
 
 def meaning(kind: str, lines: Sequence[str]) -> str | None:
-    """What these lines of a program mean; None where that is not known."""
+    """The meaning of these lines of a program; None where it is not known."""
     for pattern, words in MEANINGS.get(kind, ()):
         for line in lines:
             if (found := re.search(pattern, line)) is not None:

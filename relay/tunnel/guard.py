@@ -33,8 +33,8 @@ SILENT_S = 20.0
 MATCH_WITHIN_S = 0.1
 """A pattern of the settings that takes longer for one line is given up: it runs away."""
 
-MOST_NEWS = 200
-"""A program that prints a new URL again and again is not followed for ever."""
+MOST_NEWS, COUNTED_FOR_S = 200, 3600.0
+"""A program that prints new URLs again and again costs the engine at most this many messages in this time."""
 
 ENDS_WITHIN_S = 1.0
 """After SIGTERM; then it is killed."""
@@ -69,6 +69,7 @@ class Guard:
         self._lines: deque[str] = deque(maxlen=LINES_KEPT)
         self._last: output.Sign | None = None
         self._sent = 0
+        self._counted_until = 0.0
         self._silent_at: float | None = monotonic() + SILENT_S
         self._encode = msgspec.json.Encoder().encode
 
@@ -117,12 +118,12 @@ class Guard:
                         self._take_rest(descriptor, lines)
                     self._send(News(event="ended", code=code, lines=list(self._lines)))
                     return
-                self._say_silent()
+                self._report_silence()
 
     def _patience(self) -> float | None:
         return None if self._silent_at is None else max(self._silent_at - monotonic(), 0.0)
 
-    def _say_silent(self) -> None:
+    def _report_silence(self) -> None:
         if self._silent_at is not None and monotonic() >= self._silent_at:
             self._silent_at = None
             self._send(News(event="silent", lines=list(self._lines)))
@@ -134,7 +135,7 @@ class Guard:
         except BlockingIOError:
             return None
         for line in (*lines.feed(data), *(() if data else lines.rest())):
-            self._hear(line)
+            self._on_line(line)
         return bool(data)
 
     def _take_rest(self, descriptor: int, lines: output.Lines) -> None:
@@ -143,9 +144,9 @@ class Guard:
             if not self._take(descriptor, lines):
                 break
         for line in lines.rest():
-            self._hear(line)
+            self._on_line(line)
 
-    def _hear(self, line: str) -> None:
+    def _on_line(self, line: str) -> None:
         if not output.is_noise(self._start.kind, line):
             self._lines.append(line)
         try:
@@ -155,16 +156,23 @@ class Guard:
             self._read = _nothing
             self._send(News(event="silent", text="the pattern of [tunnel] url takes too long for a line"))
             return
-        if sign is None or sign == self._last or self._sent >= MOST_NEWS:
+        if sign is None or sign == self._last or not self._may_send():
             return
         self._last = sign
-        self._sent += 1
         if sign.connected is False:
             self._send(News(event="lost", text=sign.reason))
             return
         if sign.connected:
             self._silent_at = None
         self._send(News(event="found", url=sign.url, connected=bool(sign.connected)))
+
+    def _may_send(self) -> bool:
+        """Count one more message, if there is room for it."""
+        now = monotonic()
+        if now >= self._counted_until:
+            self._sent, self._counted_until = 0, now + COUNTED_FOR_S
+        self._sent += 1
+        return self._sent <= MOST_NEWS
 
     def _send(self, news: News) -> None:
         with suppress(OSError):  # The engine has ended or does not read; the first is seen next.

@@ -18,7 +18,7 @@ SSH_ALIVE_COUNT = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalAddress:
-    """Where the tunnel leads: the receiver, as a program on this machine connects to it."""
+    """The end of the tunnel: the receiver, as a program on this machine connects to it."""
 
     host: str
     """IPv6 in brackets."""
@@ -47,7 +47,7 @@ class Kind:
     """One tunnel program."""
 
     install: str
-    """How to get it, for somebody who has not got it."""
+    """Advice on how to get it."""
     privacy: str
     """A sentence: where TLS ends, who can read webhooks, and what does not get through."""
     names_url: bool

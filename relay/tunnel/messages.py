@@ -20,7 +20,7 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class News(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What the program did. Texts are as it printed them, without colours and cut to a length."""
+    """News of the program. Texts are as it printed them, without colours and cut to a length."""
 
     event: Literal["found", "lost", "silent", "ended", "failed"]
     """A URL or connection was found; the connection was lost; nothing was found for a while, or will be; the

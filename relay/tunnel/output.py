@@ -20,12 +20,12 @@ URL_CHARACTERS = 300
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-~])")
 """Escape sequences of a terminal: colours, cursor movements, titles (ECMA-48)."""
 
-_TOKEN = re.compile(r"(?i)\b((?:auth)?token\W{1,4})[\w~.=-]{8,}")
+_TOKEN = re.compile(r"(?i)(token\W{1,4})[\w~.=-]{8,}")
 
 
 @dataclass(frozen=True, slots=True)
 class Sign:
-    """What a line says about the tunnel."""
+    """The meaning of a line for the tunnel."""
 
     url: str | None = None
     connected: bool | None = None

@@ -94,6 +94,8 @@ class Tunnel:
         """As the program named it."""
         self._up_at: float | None = None
         """Since when it has been up, monotonic; None while it is not."""
+        self._was_steady = False
+        """Whether it was up for `STEADY_S` since its program was started."""
 
     async def run(self) -> None:
         """Start the program, and start it again after a pause whenever it ends."""
@@ -107,7 +109,8 @@ class Tunnel:
                 reason, lines = f"its guard could not be started: {error.strerror or error}", ()
             except Exception as error:  # Whatever it is, the engine goes on without a tunnel.
                 reason, lines = f"internal error, please report it: {error!r}", ()
-            if self._up_at is not None and monotonic() - self._up_at >= STEADY_S:
+            self._end_up()
+            if self._was_steady:
                 pause = FIRST_PAUSE_S
             self._set(phase=Phase.DOWN, reason=reason, lines=lines, next_at=time() + pause)
             await asyncio.sleep(pause)
@@ -115,14 +118,25 @@ class Tunnel:
 
     def _forget(self) -> None:
         self._url = self._up_at = None
+        self._was_steady = False
+
+    def _end_up(self) -> None:
+        if self._up_at is not None and monotonic() - self._up_at >= STEADY_S:
+            self._was_steady = True
+        self._up_at = None
 
     async def _attempt(self) -> tuple[str, tuple[str, ...]]:
         """Run the program once; return why it ended, and its last lines."""
         here, there = socket.socketpair()
+        spawning = asyncio.ensure_future(asyncio.to_thread(_spawn, there))
         try:
-            process = await asyncio.to_thread(_spawn, there)
+            process = await asyncio.shield(spawning)
         except BaseException:
-            here.close()  # Which ends a guard that a thread may still be starting.
+            here.close()
+            with suppress(OSError):
+                await _killed(
+                    await spawning
+                )  # A guard that the thread was still starting has no program yet.
             raise
         reader, writer = await asyncio.open_unix_connection(sock=here, limit=LONGEST_NEWS)
         try:
@@ -143,10 +157,10 @@ class Tunnel:
                     return reason, tuple(news.lines)
                 if news.event == "failed":
                     return f"it could not be started: {news.text}", ()
-                self._hear(news)
+                self._on_news(news)
         return "the process that guards it was killed", ()
 
-    def _hear(self, news: News) -> None:
+    def _on_news(self, news: News) -> None:
         if news.event == "silent":
             if self.state.phase is Phase.STARTING:
                 known = news.text or failures.meaning(self._start.kind, news.lines)
@@ -154,7 +168,7 @@ class Tunnel:
                 self._set(phase=Phase.STARTING, reason=reason, lines=tuple(news.lines))
             return
         if news.event == "lost":
-            self._up_at = None
+            self._end_up()
             self._set(phase=Phase.DOWN, reason=news.text)
             return
         self._url = news.url or self._url
@@ -198,9 +212,14 @@ async def _gone(process: subprocess.Popen[bytes], reader: asyncio.StreamReader) 
             async with asyncio.timeout(ENDS_WITHIN_S):
                 await reader.read()
     finally:
-        # Before it is waited for, so that the number is still this group's.
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-        give_up_at = monotonic() + GONE_WITHIN_S
-        while process.poll() is None and monotonic() < give_up_at:  # noqa: ASYNC110  # nothing tells of its end
-            await asyncio.sleep(LOOK_EVERY_S)
+        await _killed(process)
+
+
+async def _killed(process: subprocess.Popen[bytes]) -> None:
+    """Kill what is left of a guard's group, and wait until the guard is gone."""
+    # Before it is waited for, so that the number is still this group's.
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    give_up_at = monotonic() + GONE_WITHIN_S
+    while process.poll() is None and monotonic() < give_up_at:  # noqa: ASYNC110  # nothing signals its end
+        await asyncio.sleep(LOOK_EVERY_S)

@@ -102,10 +102,12 @@ def test_only_a_plain_url_is_one() -> None:
 
 
 def test_tokens_are_masked() -> None:
-    """ngrok quotes the user's token in its errors."""
+    """ngrok quotes the user's token in its errors; others name a variable or a field."""
     assert list(Lines().feed(b"Your authtoken: 1yaP1QLD0cVVKBknmtX9TAduxr6_6BSa\n")) == [
         "Your authtoken: <masked>"
     ]
+    for name in ("NGROK_AUTHTOKEN=", '"access_token": "'):
+        assert list(Lines().feed(f"{name}1yaP1QLD0cVVKBknmtX9\n".encode())) == [f"{name}<masked>"]
 
 
 def test_long_lines_are_cut() -> None:

@@ -122,15 +122,42 @@ async def test_one_that_fails_has_a_reason_and_is_started_again(cloudflared: Dou
         await watched.up()
 
 
+def pauses(watched: Watched) -> list[float]:
+    """The pauses that began so far, by the clock of the supervisor."""
+    return [state.next_at - state.since for state in watched.states if state.next_at is not None]
+
+
 async def test_pauses_grow(cloudflared: Double, monkeypatch: pytest.MonkeyPatch) -> None:
     """To a longest one."""
     monkeypatch.setattr(supervisor, "FIRST_PAUSE_S", 0.01)
     monkeypatch.setattr(supervisor, "LONGEST_PAUSE_S", 0.03)
+    monkeypatch.setattr(supervisor, "time", lambda: 0.0)
     cloudflared.prints("", then="exit 1")
     async with a_tunnel(cloudflared, "cloudflared") as watched:
-        await until(lambda: sum(state.phase is Phase.DOWN for state in watched.states) >= 4, "four failures")
-        pauses = [state.next_at - state.since for state in watched.states if state.next_at is not None]
-    assert pauses[:4] == pytest.approx([0.01, 0.02, 0.03, 0.03], abs=0.005)
+        await until(lambda: len(pauses(watched)) >= 4, "four failures")
+    assert pauses(watched)[:4] == [0.01, 0.02, 0.03, 0.03]
+
+
+@pytest.mark.parametrize(
+    ("steady_s", "third"), [(0.0, 1), (3600.0, 4)], ids=["up for long enough", "up for a moment"]
+)
+@pytest.mark.parametrize("lost", ["", tunnels.RETRYING], ids=["it ends", "it loses its connection and ends"])
+async def test_pauses_begin_again_after_a_tunnel_that_was_up(
+    cloudflared: Double, monkeypatch: pytest.MonkeyPatch, steady_s: float, third: int, lost: str
+) -> None:
+    """With the first one, if it was up for a while; the two failures before made them grow."""
+    pause = 0.001
+    monkeypatch.setattr(supervisor, "FIRST_PAUSE_S", pause)
+    monkeypatch.setattr(supervisor, "STEADY_S", steady_s)
+    monkeypatch.setattr(supervisor, "time", lambda: 0.0)
+    starts, up = cloudflared.path.parent / "starts", cloudflared.path.parent / "up"
+    up.write_text(a_box() + tunnels.REGISTERED + lost)
+    then = f"echo >> {starts}; [ $(wc -l < {starts}) -ne 3 ] || cat {up} >&2; exit 1"
+    cloudflared.prints("", then=then)
+    async with a_tunnel(cloudflared, "cloudflared") as watched:
+        await until(lambda: len(pauses(watched)) >= 3, "three pauses")
+    assert any(each.phase is Phase.UP for each in watched.states)
+    assert pauses(watched)[:3] == [pause, 2 * pause, third * pause]
 
 
 async def test_a_lost_connection_is_down_and_comes_back(cloudflared: Double, tmp_path: Path) -> None:
