@@ -39,7 +39,7 @@ class Host:
 
 @dataclass(frozen=True, slots=True)
 class TeamAddress:
-    """Where a team's log is, as text without its login."""
+    """The address of a team's log; as text, without its login."""
 
     url: str
     """May hold a password."""
@@ -153,8 +153,11 @@ def _hosts(netloc: str, query: Mapping[str, str]) -> tuple[Host, ...]:
     if not listed:
         return ()
     ports = [int(port) for port in (query.get("port") or os.environ.get("PGPORT") or "").split(",") if port]
+    names = listed.split(",")
+    if len(ports) not in (0, 1, len(names)):
+        raise ValueError
     hosts = []
-    for at, text in enumerate(listed.split(",")):
+    for at, text in enumerate(names):
         port = ports[at] if len(ports) > 1 else ports[0] if ports else DEFAULT_PORT
         if text.startswith("/"):
             hosts.append(Host(text, port))

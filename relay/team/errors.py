@@ -1,4 +1,4 @@
-"""What PostgreSQL and the way to it answer, as errors with stable words."""
+"""Errors of PostgreSQL, and of the way to it, with stable words."""
 
 from __future__ import annotations
 

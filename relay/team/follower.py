@@ -1,4 +1,4 @@
-"""Copies a team's log into this database: in order, from where it stands, as long as the engine runs.
+"""Copies a team's log into this database: in order, from its last position on, as long as the engine runs.
 
 Owns when the log is read, what a hole in it means, and when to stop: where the log's history is not the one
 that is here. The listener never waits for it.
@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -31,20 +30,18 @@ POLL_S = 1.0
 """Between two looks at a log with nothing new, unless a node wakes us."""
 
 PAUSES_S = (1.0, 2.0, 5.0, 10.0, 30.0)
-"""After the first, second, ... failure in a row; the last for all later ones."""
+"""After the first, second, ... failure without progress; the last for all later ones."""
 
 ROWS_AT_ONCE = 500
 BYTES_AT_ONCE = 8 * 1024 * 1024
 """Of one read; a larger body comes alone."""
 FEWEST_BYTES_AT_ONCE = 64 * 1024
 
-CLOSES_WITHIN_S = 0.5
-
 STORED_AT_ONCE = 64
 STORED_BYTES_AT_ONCE = 1024 * 1024
 """Of one commit, which captures that are received here wait for: some 5 ms."""
 
-BESIDE_RECEIVING = 8
+ROWS_WHILE_RECEIVING = 8
 """Of one read and one commit while captures are received here."""
 REST_S = 0.02
 """After each of those: the processor and the disk are theirs."""
@@ -62,7 +59,7 @@ class HistoryLost(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FollowerState:
-    """What the follower does."""
+    """The state of a follower."""
 
     word: str = "connecting"
     """`connecting`, `following`, `waiting` (for a position that the log lacks), `silent` or `stopped`."""
@@ -111,7 +108,7 @@ class Follower:
         self._start = start
         self._decided = decided
         self._failures = 0
-        """In a row."""
+        """Since something was last stored, or there was nothing new."""
         self._read_bytes = BYTES_AT_ONCE
         self.state = FollowerState()
 
@@ -150,9 +147,7 @@ class Follower:
             await self._writer.write(partial(followed.stop, reason=str(lost)))
             raise
         finally:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(CLOSES_WITHIN_S):
-                    await team_log.close()
+            await team_log.close()
 
     # -- one connection ------------------------------------------------------------------------
 
@@ -173,16 +168,12 @@ class Follower:
             if self.state.word == "waiting":
                 await asyncio.sleep(POLL_S)
             elif self.state.position == state.newest:
+                self._note_progress()
                 await team_log.wait(POLL_S)
             state = await self._look(team_log)
 
     async def _look(self, team_log: TeamLog) -> LogState:
         state = await team_log.state()
-        if self._failures:
-            log.warning("the team's log answers again")
-            self._failures = 0
-        if self.state.word != "waiting":
-            self._become("following")
         self._learn(newest=state.newest)
         return state
 
@@ -196,7 +187,8 @@ class Follower:
             case start:
                 back = start if isinstance(start, timedelta) else FIRST_START
                 since = datetime.now(UTC) - back
-                position = await team_log.position_before(since)
+                # What was published since the look is read like everything new.
+                position = min(await team_log.position_before(since), state.newest)
         await self._writer.write(partial(followed.begin, log=state.id, position=position))
         self._learn(position=position)
         more = state.newest - position
@@ -221,7 +213,7 @@ class Follower:
 
     async def _advance(self, team_log: TeamLog, state: LogState, position: int) -> None:
         """Store what comes after a position, up to the first hole."""
-        rows = BESIDE_RECEIVING if self._is_receiving() else ROWS_AT_ONCE
+        rows = ROWS_WHILE_RECEIVING if self._is_receiving() else ROWS_AT_ONCE
         read = await self._read(team_log, position, rows)
         whole = [each for number, each in enumerate(read, position + 1) if each.position == number]
         if whole:
@@ -233,7 +225,7 @@ class Follower:
         if pruned > position:
             missed = pruned - position
             await self._writer.write(partial(followed.skip, position=pruned, missed=missed))
-            self._become("following")
+            self._note_progress()
             self._learn(position=pruned, missed=self.state.missed + missed)
             log.warning(
                 "%s of the team, positions %d to %d, %s pruned from its log before this database read them",
@@ -244,7 +236,7 @@ class Follower:
             )
         elif self.state.word != "waiting":
             reason = f"position {position + 1} is missing in the team's log, and was not pruned"
-            self._become("waiting", reason)
+            self._note_progress("waiting", reason)
             log.warning("%s; waiting for it", reason)
 
     async def _read(self, team_log: TeamLog, after: int, rows: int) -> Sequence[TeamCapture]:
@@ -261,7 +253,7 @@ class Follower:
         batch: list[FollowedCapture] = []
         size = 0
         for each in read:
-            most = BESIDE_RECEIVING if self._is_receiving() else STORED_AT_ONCE
+            most = ROWS_WHILE_RECEIVING if self._is_receiving() else STORED_AT_ONCE
             if batch and (len(batch) >= most or size + len(each.body) > STORED_BYTES_AT_ONCE):
                 await self._commit(batch)
                 batch, size = [], 0
@@ -274,7 +266,7 @@ class Follower:
     async def _commit(self, batch: Sequence[FollowedCapture]) -> None:
         work = partial(followed.add, captures=batch, now=time_ns() // 1000)
         stored = await self._writer.write(work)
-        self._become("following")
+        self._note_progress()
         self._learn(position=batch[-1].position)
         if stored.newest is not None:
             self._stored(stored.newest, stored.added)
@@ -290,10 +282,17 @@ class Follower:
         since = self.state.since if word == self.state.word else datetime.now(UTC)
         self.state = replace(self.state, word=word, since=since, reason=reason)
 
+    def _note_progress(self, word: str = "following", reason: str | None = None) -> None:
+        """End a row of failures. That the log answers is not enough: the same webhook may fail every time."""
+        if self._failures:
+            log.warning("the team's log is followed again")
+            self._failures = 0
+        self._become(word, reason)
+
     def _fail(self, reason: str) -> None:
         self._failures += 1
         if self.state.word != "silent":
-            log.warning("the team's log cannot be read: %s; trying again", reason)
+            log.warning("the team's log is not followed: %s; trying again", reason)
         self._become("silent", reason)
 
 

@@ -82,7 +82,7 @@ class LogState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
-    """What a PostgreSQL says about itself, as far as the promise of a 200 depends on it."""
+    """The facts about a PostgreSQL on which the promise of a 200 depends."""
 
     address: str
     """`db.example.com:5432/team`, without the login."""
@@ -134,7 +134,7 @@ class TeamLog(Protocol):
         """
 
     async def digest(self, position: int) -> StoredDigest | None:
-        """What is at a position; None where nothing is (any more)."""
+        """The digest of the capture at a position; None where there is none (any more)."""
 
     async def position_before(self, at: datetime) -> int:
         """The last position that was published before a time, for reading from that time on.
@@ -156,7 +156,7 @@ class TeamLog(Protocol):
         """
 
     async def close(self) -> None:
-        """End the connection; may be called twice."""
+        """End the connection, within a second; raises nothing, and may be called twice."""
 
     def abort(self) -> None:
         """End the connection at once; a call that waits for it raises."""

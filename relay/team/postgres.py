@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 ANSWERS_WITHIN_S = 30.0
 """How long a question may take; publishing is bounded by its caller."""
 
-
 CLOSES_WITHIN_S = 0.5
 
 
@@ -33,6 +32,7 @@ class PostgresLog:
         self._published = asyncio.Event()
         self._listens = False
         self._warnings: list[str] = []
+        """The first one of the server since the last `publish` began, if any."""
         connection.add_log_listener(self._on_notice)
 
     @property
@@ -123,7 +123,8 @@ class PostgresLog:
         if not self._listens:
             self._listens = True
             try:
-                await self._connection.add_listener(self._address.name, self._on_published)
+                async with asyncio.timeout(ANSWERS_WITHIN_S):
+                    await self._connection.add_listener(self._address.name, self._on_published)
             except Exception as error:
                 raise as_relay_error(error, self._address) from error
         with suppress(TimeoutError):
@@ -160,7 +161,7 @@ class PostgresLog:
         self._published.set()
 
     def _on_notice(self, _connection: Any, message: Any) -> None:
-        if message.severity_en == "WARNING":
+        if message.severity_en == "WARNING" and not self._warnings:
             self._warnings.append(message.message)
 
 

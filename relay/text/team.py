@@ -1,4 +1,4 @@
-"""What users read about following a team's log. Pure."""
+"""Wording about following a team's log, for commands and screens. Pure."""
 
 from __future__ import annotations
 

@@ -36,7 +36,15 @@ def test_hosts(url: str, hosts: list[Host], shown: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["", "db/team", "https://db/team", "postgresql://db:port/team", "postgresql://[::1/x"]
+    "url",
+    [
+        "",
+        "db/team",
+        "https://db/team",
+        "postgresql://db:port/team",
+        "postgresql://[::1/x",
+        "postgresql://a,b,c/team?port=1,2",
+    ],
 )
 def test_not_a_url(url: str) -> None:
     """The message does not repeat what may hold a password."""

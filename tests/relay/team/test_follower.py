@@ -236,3 +236,45 @@ async def test_an_unforeseen_error_does_not_end_it(tmp_path: Path) -> None:
         team.captures[2] = a_team_capture(2)
         await reached(follower, 2)
     assert positions(tmp_path) == [1, 2]
+
+
+async def test_what_cannot_be_stored_is_told_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A log that answers is no progress: pauses grow and the state stays, until something is stored."""
+    team = MemoryLog()
+    team.add(a_team_capture(1, answer="many"))
+    used: list[int] = []
+
+    class Pauses:
+        def __len__(self) -> int:
+            return 3
+
+        def __getitem__(self, at: int) -> float:
+            used.append(at)
+            return 0.001
+
+    monkeypatch.setattr(module, "PAUSES_S", Pauses())
+    async with following(tmp_path, team) as follower:
+        await until(lambda: len(used) >= 4, "four failures")
+        assert used[:4] == [0, 1, 2, 2]
+        assert follower.state.word == "silent"
+        team.captures[1] = a_team_capture(1)
+        await reached(follower, 1)
+        assert follower.state.word == "following"
+    assert caplog.text.count("is not followed") == caplog.text.count("is followed again") == 1
+
+
+async def test_what_is_published_during_the_first_look_is_followed(tmp_path: Path) -> None:
+    """A start that is later than the look at the log is no history that went back."""
+
+    class Busy(MemoryLog):
+        async def position_before(self, at: datetime) -> int:
+            self.add(a_team_capture(self.newest + 1))
+            return await super().position_before(at)
+
+    team = Busy()
+    async with following(tmp_path, team, start=timedelta(0)) as follower:
+        await reached(follower, 1)
+        assert follower.state.word == "following"
+    assert positions(tmp_path) == [1]

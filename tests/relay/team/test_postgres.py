@@ -9,13 +9,16 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from os import urandom
 from time import monotonic
+from typing import Any, cast
 
 import asyncpg
 import msgspec
 import pytest
 
 from relay.errors import RelayError
+from relay.team import postgres as postgres_log
 from relay.team import tables
+from relay.team.address import TeamAddress
 from relay.team.connect import open_log
 from relay.team.log import LogState, TeamCapture
 from relay.team.postgres import PostgresLog
@@ -398,3 +401,20 @@ async def test_an_aborted_connection_raises(postgres: Postgres, name: str) -> No
             await waiting
         assert caught.value.word == "team-unreachable"
         assert node.is_closed
+
+
+async def test_a_question_that_is_never_answered_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first wait asks for notifications, over a connection that a router may have dropped meanwhile."""
+
+    class Mute:
+        def add_log_listener(self, listener: Any) -> None:
+            pass
+
+        async def add_listener(self, channel: str, listener: Any) -> None:
+            await asyncio.Event().wait()
+
+    monkeypatch.setattr(postgres_log, "ANSWERS_WITHIN_S", 0.01)
+    log = PostgresLog(Mute(), TeamAddress.parse("postgresql://localhost/team"), cast(Any, None))
+    with pytest.raises(RelayError, match="no answer in time") as caught:
+        await log.wait(60.0)
+    assert caught.value.word == "team-unreachable"
