@@ -18,6 +18,9 @@ from relay.lean.catalogue import undocumented
 from relay.models import Shape, iso
 from relay.text.json_values import json_type, parsed, path_of
 
+REHEARSAL_TYPE = "lean.relay.rehearsal"
+"""A type that Lean does not have: a rehearsal sends it to see that a backend takes it."""
+
 MOST_TYPES = 200
 MOST_FIELDS = 2_000
 """Limit per type, for junk with endless keys."""
@@ -154,6 +157,10 @@ class Summary:
     def types(self) -> list[TypeStats]:
         """Sorted by name, events without a type last."""
         return sorted(self._types.values(), key=lambda seen: (seen.type is None, seen.type or ""))
+
+    def contract_types(self) -> list[TypeStats]:
+        """Those that a contract covers: with a name, and not made up by a rehearsal."""
+        return [seen for seen in self.types() if seen.type not in (None, REHEARSAL_TYPE)]
 
 
 def _count_differences(seen: TypeStats, judgement: ShapeResult, source: str) -> None:

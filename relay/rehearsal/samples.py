@@ -1,6 +1,6 @@
 """The samples of a rehearsal: one of each type, and some payments' events where nothing was captured.
 
-Pure; `relay.rehearsal.conductor` has them stored.
+Pure; `relay.rehearsal.preparation` has them stored.
 """
 
 from __future__ import annotations
@@ -9,11 +9,9 @@ import random
 from collections.abc import Callable
 from datetime import datetime
 
+from relay.analysis.shape_summary import REHEARSAL_TYPE
 from relay.lean.catalogue import catalogue, documented_types
 from relay.lean.samples import Sample, Sampler
-
-UNKNOWN_TYPE = "lean.relay.rehearsal"
-"""A type that Lean does not have; its payload is a payment's."""
 
 UNDOCUMENTED_TYPE = "consent.status.updated"
 """A type that receivers' code expects and that Lean does not document."""
@@ -31,6 +29,7 @@ STAND_INS = (
 """The events of a new customer and two payments, as Lean would send them."""
 
 _UNDER_ANOTHER_NAME = "payment.created"
+"""The type whose payload `REHEARSAL_TYPE` has."""
 
 
 def stand_ins(rng: random.Random, clock: Callable[[], datetime]) -> list[Sample]:
@@ -40,15 +39,15 @@ def stand_ins(rng: random.Random, clock: Callable[[], datetime]) -> list[Sample]
 
 
 def of_each_type(rng: random.Random, clock: Callable[[], datetime]) -> list[Sample]:
-    """One event of each type that Lean documents, one of `UNDOCUMENTED_TYPE` and one of `UNKNOWN_TYPE`."""
+    """One event of each type that Lean documents, one of `UNDOCUMENTED_TYPE` and one of `REHEARSAL_TYPE`."""
     sampler = Sampler(rng, clock)
     known = [event.type for event in catalogue().events if event.type in documented_types()]
     made = [sampler.sample(name) for name in (*known, UNDOCUMENTED_TYPE)]
-    return [*made, sampler.sample(_UNDER_ANOTHER_NAME, (f"type={UNKNOWN_TYPE}",))]
+    return [*made, sampler.sample(_UNDER_ANOTHER_NAME, (f"type={REHEARSAL_TYPE}",))]
 
 
 def kind_of(event_type: str | None) -> str:
-    """How well Lean documents a type, as the case of a report line."""
+    """A type's place in Lean's documentation, as the case of a report line."""
     if event_type in documented_types():
         return "each type that Lean documents"
     if any(event.type == event_type for event in catalogue().events):

@@ -99,7 +99,7 @@ def freeze(invocation: Invocation, words: tuple[str, ...], output: str | None, f
     from relay.analysis.contract import frozen  # loads jsonschema, which the summary does not need
 
     summary = _summary(invocation.settings(), words)
-    known = [each for each in summary.types() if each.type is not None]
+    known = summary.contract_types()
     if not known:
         raise NotFound("no event with a type")
     events = sum(each.count for each in known)

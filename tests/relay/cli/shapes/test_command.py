@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,13 @@ from xml.etree import ElementTree
 
 import pytest
 
+from relay.analysis.shape_summary import REHEARSAL_TYPE
 from relay.cli import run
 from relay.lean.catalogue import catalogue
 from relay.models import Event, Shape
+from relay.rehearsal.samples import of_each_type
 from relay.store.read.reader import Reader
-from tests.support.factories import BODY, a_capture, insert_all, new_log
+from tests.support.factories import BODY, NOON, a_capture, insert_all, new_log
 
 Output = pytest.CaptureFixture[str]
 DRIFTING = BODY.replace(b"100.50", b'"100.50"')
@@ -116,6 +119,22 @@ def test_freeze_and_check(db: Path, tmp_path: Path, capsys: Output) -> None:
     assert len(suite.findall("testcase/skipped")) == 2
     assert shapes("check", "--against", contract, "--json", "2") == 3
     assert [line["kind"] for line in lines(capsys)] == ["checked", "shape_difference", "error"]
+
+
+def test_a_contract_leaves_out_the_type_that_a_rehearsal_makes_up(
+    db: Path, tmp_path: Path, capsys: Output
+) -> None:
+    """It is no type of Lean's; the samples of Lean's own types are in the contract."""
+    made = of_each_type(random.Random(1), lambda: NOON)
+    path = tmp_path / "rehearsed.ndjson"
+    path.write_bytes(b"\n".join(each.body for each in made))
+    assert shapes("freeze", str(path), "--json") == 0
+    [line] = lines(capsys)
+    assert REHEARSAL_TYPE not in line["types"]
+    assert (len(line["types"]), line["events"]) == (len(made) - 1, len(made) - 1)
+    assert REHEARSAL_TYPE not in json.dumps(line["document"])
+    path.write_bytes(made[-1].body)
+    assert shapes("freeze", str(path)) == 4
 
 
 def test_check_that_checks_nothing_is_no_success(db: Path, tmp_path: Path, capsys: Output) -> None:
