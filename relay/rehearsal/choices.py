@@ -14,7 +14,7 @@ EVERY = "all"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choices:
-    """What a rehearsal does, and with which backend."""
+    """The options of one rehearsal."""
 
     checks: tuple[CheckName, ...]
     to: str | None = None
@@ -52,7 +52,7 @@ class Choices:
 
 
 def split(words: Sequence[str]) -> tuple[tuple[CheckName, ...], tuple[str, ...]]:
-    """Checks, each once and in their order, and the SELECTION behind them.
+    """Checks, each once and in their order, and the SELECTION after them.
 
     Raises:
         ValueError: no check is named.

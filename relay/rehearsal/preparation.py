@@ -1,4 +1,4 @@
-"""What a rehearsal will send: the captures chosen, or samples where there are none."""
+"""Chooses the captures of a rehearsal, or makes samples where there are none."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ NEWEST = 20
 
 PER_REQUEST_S = 0.01
 PER_CHECK_S = 2.0
-"""Guesses, for the duration that is told before it begins."""
+"""Guesses, for the duration that the plan names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,11 +72,11 @@ class Prepared:
 
     @staticmethod
     def most_of_a_retry(choices: Choices) -> timedelta:
-        """How long it takes until an event that never gets a 200 counts as lost."""
+        """Time until an event that never gets a 200 counts as lost."""
         return timedelta(minutes=RETRY_MINUTES[-1]) * choices.time_scale
 
     def plan(self, choices: Choices, target: str, secret: str | None) -> str:
-        """What is about to happen, as a sentence without its end; safe to show.
+        """The plan, as a sentence without its end; safe to show.
 
         Args:
             secret: the name of the one that signs.
@@ -102,12 +102,13 @@ class Prepared:
         by: str = "command",
     ) -> Stage:
         """Everything that the checks work with; `send` asks the engine."""
+        is_quiet = by == "screen"
         rounds = Rounds(send, db, to=to, resign=self.is_signed, tls=tls, by=by, progress=progress)
         return Stage(
             rounds=rounds,
             subjects=self.subjects,
             samples=self.of_each_type,
-            probe=None if choices.probe is None else Probe(choices.probe),
+            probe=None if choices.probe is None else Probe(choices.probe, is_quiet=is_quiet),
             reset=choices.reset,
             restart=choices.restart,
             time_scale=choices.time_scale,
@@ -115,6 +116,7 @@ class Prepared:
             shift_us=self.shift_us,
             is_signed=self.is_signed,
             most_rounds=choices.rounds,
+            is_quiet=is_quiet,
         )
 
 
@@ -139,12 +141,12 @@ async def prepare(
         NotFound: it selects nothing.
     """
     rng = random.Random(seed)  # noqa: S311 - to be the same again
-    captures = _chosen(db, selection, now)
-    are_samples = not captures
-    if not captures:
+    subjects = _chosen(db, selection, now)
+    are_samples = not subjects
+    if not subjects:
         ids = await store_samples(send, samples.stand_ins(rng, _utc_now), _path(db))
-        captures = _read(db, ids)
-    if not has_secret and any(_is_signed(each) for each in captures):
+        subjects = _read(db, ids)
+    if not has_secret and any(each.is_signed for each in subjects):
         raise UsageError(
             "these webhooks are signed, and their new ids need a new signature, but no webhook secret is "
             "configured; set one with LEAN_WEBHOOK_SECRET"
@@ -152,11 +154,11 @@ async def prepare(
     each_type: tuple[Subject, ...] = ()
     if CheckName.TYPES in choices.checks:
         ids = await store_samples(send, samples.of_each_type(rng, _utc_now), _path(db))
-        each_type = tuple(map(_subject, _read(db, ids)))
-    moments = [each.event.at for each in captures if each.event is not None and each.event.at is not None]
+        each_type = _read(db, ids)
+    moments = [each.at for each in subjects if each.at is not None]
     shift = _utc_now() - max(moments) if moments else timedelta(0)
     return Prepared(
-        subjects=tuple(map(_subject, captures)),
+        subjects=subjects,
         are_samples=are_samples,
         of_each_type=each_type,
         shift_us=shift // timedelta(microseconds=1),
@@ -165,19 +167,19 @@ async def prepare(
     )
 
 
-def _chosen(db: Path, selection: Sequence[str], now: datetime) -> list[Capture]:
+def _chosen(db: Path, selection: Sequence[str], now: datetime) -> tuple[Subject, ...]:
     with Reader(db) as reader:
         if selection:
-            return list(fetched(reader, list(select_ids(reader, selection, now))))
+            return tuple(map(_subject, fetched(reader, list(select_ids(reader, selection, now)))))
         rows = reader.rows(
             "SELECT id FROM captures WHERE origin <> ? AND event_type IS NOT NULL ORDER BY id DESC LIMIT ?",
             (Origin.SAMPLE, NEWEST),
         )
-        return list(fetched(reader, sorted(number for (number,) in rows)))
+    return _read(db, sorted(number for (number,) in rows))
 
 
 def _path(db: Path) -> str:
-    """Where Lean's webhooks come in, by the newest one."""
+    """The request target of the newest webhook; `/` without one."""
     with Reader(db) as reader:
         found = reader.rows(
             "SELECT target FROM captures WHERE origin = ? ORDER BY id DESC LIMIT 1", (Origin.RECEIVED,)
@@ -185,17 +187,18 @@ def _path(db: Path) -> str:
         return str(found[0][0]) if found else "/"
 
 
-def _read(db: Path, ids: Sequence[int]) -> list[Capture]:
+def _read(db: Path, ids: Sequence[int]) -> tuple[Subject, ...]:
     with Reader(db) as reader:
-        return list(fetched(reader, ids))
+        return tuple(map(_subject, fetched(reader, ids)))
 
 
 def _subject(capture: Capture) -> Subject:
-    return Subject(id=capture.id, event_type=capture.event.type if capture.event else None)
-
-
-def _is_signed(capture: Capture) -> bool:
-    return any(name.lower() == signature.HEADER for name, _ in capture.headers)
+    return Subject(
+        id=capture.id,
+        event_type=capture.event.type if capture.event else None,
+        at=capture.event.at if capture.event else None,
+        is_signed=any(name.lower() == signature.HEADER for name, _ in capture.headers),
+    )
 
 
 def _utc_now() -> datetime:

@@ -168,7 +168,7 @@ class Rounds:
         try:
             return await self._collected(replay)
         except BaseException:
-            # Also when interrupted: the engine must not go on for nobody.
+            # Also when interrupted: the engine must not go on without a conductor.
             with suppress(RelayError):
                 await asyncio.shield(self._send(CancelRequest(replay.run)))
             raise
@@ -190,5 +190,7 @@ class Rounds:
                     break
         if replay.state == ReplayState.FAILED:
             raise RelayError(f"the engine could not send a round: {replay.reason}", word="round-failed")
+        if replay.state == ReplayState.CANCELLED:  # The backend is not to blame for what was not sent.
+            raise RelayError(f"a round was ended before all was sent: {replay.reason}", word="round-failed")
         collected.not_sent = replay.reason
         return collected

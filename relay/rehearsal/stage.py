@@ -1,9 +1,10 @@
-"""What every check works with: the captures, the way to send them, and the backend's state."""
+"""The stage of every check: the captures, the way to send them, and the backend's state."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from random import Random
 
 from relay.control.messages import FreshIds
@@ -25,6 +26,10 @@ class Subject:
 
     id: int
     event_type: str | None
+    at: datetime | None = None
+    """The timestamp of its event, aware, UTC; None without one."""
+    is_signed: bool = False
+    """Whether it has a signature of any kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,8 @@ class Stage:
     """Whether there is a secret to sign with."""
     most_rounds: int = 100
     """Of bisect."""
+    is_quiet: bool = False
+    """Whether the commands of the user's print nothing, as a screen is drawn on the terminal."""
     random: Random = field(init=False)
     _made: int = field(init=False, default=0)
 
@@ -86,7 +93,7 @@ class Stage:
             RelayError: the command failed.
         """
         if self.reset is not None:
-            await _run(self.reset, RESET_WITHIN_S)
+            await self._run(self.reset, RESET_WITHIN_S)
 
     async def prepared(self) -> State | None:
         """Reset the backend where a command for that is given; return its state, None without a probe.
@@ -117,14 +124,13 @@ class Stage:
             RelayError: it failed, or there is none.
         """
         assert self.restart is not None
-        await _run(self.restart, RESTART_WITHIN_S)
+        await self._run(self.restart, RESTART_WITHIN_S)
 
-
-async def _run(command: str, within_s: float) -> None:
-    code, output = await run(command, within_s)
-    if code:
-        said = f": {visible(output.strip()[-200:])}" if output.strip() else ""
-        raise RelayError(f"the command {visible(command)} ended with {code}{said}", word="command-failed")
+    async def _run(self, command: str, within_s: float) -> None:
+        code, output = await run(command, within_s, is_quiet=self.is_quiet)
+        if code:
+            said = f": {visible(output.strip()[-200:])}" if output.strip() else ""
+            raise RelayError(f"the command {visible(command)} ended with {code}{said}", word="command-failed")
 
 
 def types_of(sent: Iterable[Sent]) -> str:

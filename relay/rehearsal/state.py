@@ -1,4 +1,4 @@
-"""What a backend has done, as its developer's probe shows it: a command or a URL, read before and after.
+"""The state of a backend, as its developer's probe shows it: a command or a URL, read before and after.
 
 The probe's output is a text that only changes when an event has an effect: totals of a table, for example.
 """
@@ -19,7 +19,11 @@ from relay.errors import RelayError
 from relay.text.safe import visible
 
 READ_WITHIN_S = 30.0
+GONE_WITHIN_S = 1.0
+"""How long the output of a command that has ended, or was killed, is awaited."""
+
 MOST_BYTES = 1024 * 1024
+READ_BYTES = 64 * 1024
 
 SETTLES_WITHIN_S = 10.0
 """A backend may respond first and work afterwards, as it should; it is given this time to finish."""
@@ -28,8 +32,8 @@ LOOK_EVERY_S = 0.2
 STAYS = 3
 """Reads in a row with the same state, after which it has settled."""
 
-TOLD = 5
-"""Numbers of a state that are told."""
+SHOWN = 5
+"""Numbers of a state in a message."""
 
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 
@@ -41,8 +45,8 @@ def instead(effect: Change, expected: Change) -> str:
     """`: 16, 0 instead of 8, 0`, where both are numbers, by how much each grew; empty for texts."""
     if isinstance(effect, str) or isinstance(expected, str):
         return ""
-    told = (", ".join(str(number) for number in numbers[:TOLD]) for numbers in (effect, expected))
-    return f": {' instead of '.join(told)}"
+    shown = (", ".join(str(number) for number in numbers[:SHOWN]) for numbers in (effect, expected))
+    return f": {' instead of '.join(shown)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +66,14 @@ class State:
 class Probe:
     """Reads the state of the backend."""
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, *, is_quiet: bool = False) -> None:
         """
         Args:
             source: a URL (http or https), or a command for the shell.
+            is_quiet: as for `run`.
         """
         self._source = source
+        self._is_quiet = is_quiet
         self._is_url = source.startswith(("http://", "https://"))
 
     async def read(self) -> State:
@@ -78,7 +84,7 @@ class Probe:
         """
         if self._is_url:
             return State(await asyncio.to_thread(self._fetch))
-        code, output = await run(self._source)
+        code, output = await run(self._source, is_quiet=self._is_quiet)
         if code:
             raise _failed(f"the command {visible(self._source)} ended with {code}")
         return State(output)
@@ -94,7 +100,7 @@ class Probe:
 
     async def _holds(self) -> bool:
         if not self._is_url:
-            return (await run(self._source))[0] == 0
+            return (await run(self._source, is_quiet=self._is_quiet))[0] == 0
         try:
             await asyncio.to_thread(self._fetch)
         except RelayError:
@@ -126,28 +132,67 @@ class Probe:
             raise _failed(f"{visible(self._source)}: {visible(str(error))}") from error
 
 
-async def run(command: str, within_s: float = READ_WITHIN_S) -> tuple[int, str]:
+async def run(command: str, within_s: float = READ_WITHIN_S, *, is_quiet: bool = False) -> tuple[int, str]:
     """Run a command of the user's in the shell; return its exit code and its output, up to `MOST_BYTES`.
 
-    Its stderr is the user's to see. It is killed where it takes too long, or this task is cancelled.
+    It is killed where it takes too long, or this task is cancelled.
+
+    Args:
+        is_quiet: whether its stderr is dropped, as a screen is drawn on the terminal; else the user sees it.
 
     Raises:
-        RelayError: `probe-failed`, it took too long.
+        RelayError: `probe-failed`, it took too long, or left a program running that holds its output.
     """
     process = await asyncio.create_subprocess_shell(
-        command, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, start_new_session=True
+        command,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL if is_quiet else None,
+        start_new_session=True,
     )
     try:
         async with asyncio.timeout(within_s):
-            output, _ = await process.communicate()
+            output = await _output(process, command)
+            await process.wait()
     except TimeoutError:
         raise _failed(f"the command {visible(command)} took longer than {within_s:g} s") from None
     finally:
         if process.returncode is None:
             _kill(process)
-            await process.wait()
+            # To the end of its output, which a program that has left the group may keep open.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(GONE_WITHIN_S):
+                    await process.communicate()
     assert process.returncode is not None
-    return process.returncode, output[:MOST_BYTES].decode("utf-8", "replace")
+    return process.returncode, output.decode("utf-8", "replace")
+
+
+async def _output(process: asyncio.subprocess.Process, command: str) -> bytes:
+    """The output of a command, to its end."""
+    assert process.stdout is not None
+    reading = asyncio.ensure_future(_first_bytes(process.stdout))
+    try:
+        while process.returncode is None and not reading.done():
+            await asyncio.wait({reading}, timeout=LOOK_EVERY_S)
+        await asyncio.wait({reading}, timeout=None if process.returncode is None else GONE_WITHIN_S)
+        if not reading.done():
+            # Left without a reader, that program would stop at some later line of its own.
+            raise _failed(
+                f"the command {visible(command)} has ended, but a program that it started still has its "
+                "output; redirect that, as in `./server > server.log 2>&1 &`"
+            )
+        return reading.result()
+    finally:
+        reading.cancel()
+        await asyncio.wait({reading})
+
+
+async def _first_bytes(stream: asyncio.StreamReader) -> bytes:
+    """Read a stream to its end; return what came first, up to `MOST_BYTES`."""
+    kept = bytearray()
+    while data := await stream.read(READ_BYTES):
+        kept += data[: MOST_BYTES - len(kept)]
+    return bytes(kept)
 
 
 def _kill(process: asyncio.subprocess.Process) -> None:

@@ -26,7 +26,7 @@ async def check_reachable(target: str) -> None:
     try:
         async with asyncio.timeout(CONNECT_WITHIN_S):
             _, writer = await asyncio.open_connection(parts.hostname, port)
-    except (OSError, TimeoutError) as error:
+    except (OSError, UnicodeError) as error:  # The latter for a name that cannot be one, such as a..b.
         number = getattr(error, "errno", None)
         reason = "no connection" if number is None or number < 0 else os.strerror(number)
         raise Unreachable(f"could not reach {visible(target)}: {reason}; start your backend first") from error

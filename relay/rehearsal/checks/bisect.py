@@ -1,12 +1,13 @@
 """`bisect`: the smallest ordered set of captures that still makes the backend fail.
 
 Delta debugging. It first looks for the shortest beginning that fails, whose last capture is needed; then for
-the shortest beginning that fails with that one behind it, and so on: about log2(n) rounds for each capture of
+the shortest beginning that fails followed by that one, and so on: about log2(n) rounds for each capture of
 the result, where adding captures never mends a failure. Where it does, parts are left out until none can be.
 """
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 from relay.rehearsal.report import CheckName, ReportLine, Result
@@ -47,6 +48,10 @@ async def bisect(stage: Stage) -> AsyncIterator[ReportLine]:
         smallest = await minimal(stage.ids, fails)
     except OutOfRounds:
         not_done = f"; stopped after {used} rounds, more with --rounds"
+    if not smallest:
+        words = "the probe fails even where nothing is sent; check --probe and --reset"
+        yield _line(stage, Result.UNKNOWN, (), words)
+        return
     yield _line(
         stage,
         Result.FAILED,
@@ -57,8 +62,7 @@ async def bisect(stage: Stage) -> AsyncIterator[ReportLine]:
 
 async def _fails(stage: Stage, ids: Sequence[int]) -> bool:
     await stage.start_again()
-    sent = await stage.rounds.send(ids, fresh=stage.fresh())
-    if sent.not_sent or not sent.all_delivered:
+    if ids and not (await stage.rounds.send(ids, fresh=stage.fresh())).all_delivered:
         return True
     return stage.probe is not None and not await stage.probe.holds()
 
@@ -74,7 +78,7 @@ async def minimal(ids: Sequence[int], fails: Fails) -> tuple[int, ...]:
     rest = list(ids)
     while rest and not (needed and await fails(needed)):
         shortest = await _shortest(rest, needed, fails)
-        if shortest == 0:  # The needed ones fail alone.
+        if shortest == 0:  # The needed ones fail alone, or nothing has to be sent.
             break
         needed.insert(0, rest[shortest - 1])
         rest = rest[: shortest - 1]
@@ -84,7 +88,7 @@ async def minimal(ids: Sequence[int], fails: Fails) -> tuple[int, ...]:
 
 
 async def _shortest(rest: Sequence[int], needed: Sequence[int], fails: Fails) -> int:
-    """The length of the shortest beginning of `rest` that fails with `needed` behind it; all of it does."""
+    """The length of the shortest beginning of `rest` that fails followed by `needed`; all of it does."""
     low, high = 0, len(rest)
     while low < high:
         middle = (low + high) // 2
@@ -115,7 +119,9 @@ async def _reduced(ids: list[int], fails: Fails) -> tuple[int, ...]:
 def _line(stage: Stage, result: Result, captures: Sequence[int], received: str) -> ReportLine:
     command = None
     if captures:
-        command = f"lean-relay replay {' '.join(map(str, captures))} --to {stage.rounds.to} --fresh-ids --yes"
+        command = shlex.join(
+            ["lean-relay", "replay", *map(str, captures), "--to", stage.rounds.to, "--fresh-ids", "--yes"]
+        )
     return ReportLine(
         check=CHECK,
         case="the fewest webhooks that make it fail",

@@ -25,14 +25,14 @@ FORGED: Mapping[SignatureForm, str] = {
     SignatureForm.CHANGED_BYTE: "one byte changed after signing",
     SignatureForm.ADDED_SPACE: "one space added to the JSON after signing",
 }
-"""What a backend has to refuse."""
+"""Requests that a backend has to refuse."""
 
 NOTATIONS: Mapping[SignatureForm, str] = {
     SignatureForm.SHA256: "signed with HMAC-SHA256 instead",
     SignatureForm.NO_PREFIX: "signed rightly, without the prefix sha512=",
     SignatureForm.UPPERCASE: "signed rightly, in uppercase hex",
 }
-"""What a backend may accept, but does not need to."""
+"""Requests that a backend may accept, but does not need to."""
 
 CHECK = CheckName.SIGNATURES
 
@@ -67,16 +67,7 @@ async def signatures(stage: Stage) -> AsyncIterator[ReportLine]:
         yield _forged(case, sent, len(chosen))
     for form, case in NOTATIONS.items():
         sent = await stage.rounds.send(chosen, fresh=stage.fresh(), signature=form)
-        accepted = [one for one in sent.last if _is_accepted(one)]
-        yield line(
-            CHECK,
-            case,
-            Result.NOTE if accepted else Result.PASSED,
-            sent=events(len(chosen)),
-            received=f"{sent.received}: accepted" if accepted else sent.not_sent or sent.received,
-            why=WHY_NOTATION,
-            look_at=accepted,
-        )
+        yield _notation(case, sent, len(chosen))
 
 
 def _forged(case: str, sent: Round, count: int) -> ReportLine:
@@ -96,6 +87,25 @@ def _forged(case: str, sent: Round, count: int) -> ReportLine:
         received=received,
         why=WHY_CHECKED,
         look_at=accepted or unclear,
+    )
+
+
+def _notation(case: str, sent: Round, count: int) -> ReportLine:
+    accepted = [one for one in sent.last if _is_accepted(one)]
+    silent = [one for one in sent.last if one.status is None]
+    result, received = Result.PASSED, sent.not_sent or sent.received
+    if accepted:
+        result, received = Result.NOTE, f"{sent.received}: accepted"
+    elif silent or sent.not_sent:
+        result = Result.UNKNOWN
+    return line(
+        CHECK,
+        case,
+        result,
+        sent=events(count),
+        received=received,
+        why=WHY_NOTATION,
+        look_at=accepted or silent,
     )
 
 

@@ -6,12 +6,18 @@ import asyncio
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.rehearsal.checks.bisect import minimal
+from relay.control.messages import FreshIds
+from relay.rehearsal.checks.bisect import bisect, minimal
+from relay.rehearsal.report import Result
+from relay.rehearsal.rounds import Round, Rounds, Sent
+from relay.rehearsal.stage import Stage, Subject
+from relay.rehearsal.state import Probe
 from tests.support.handlers import Pair, serving
 from tests.support.lean_requests import a_request
 from tests.support.program import exchange, lean_relay, running
@@ -52,6 +58,58 @@ def test_what_mends_a_failure_is_left_out(count: int, data: st.DataObject) -> No
     assert asyncio.run(fails(found))
     for each in found:
         assert not asyncio.run(fails([one for one in found if one != each]))
+
+
+class Scripted:
+    """Sends nothing; one capture is not delivered."""
+
+    to = "http://localhost:3000/hook?a=1&b=2"
+
+    def __init__(self, broken: int) -> None:
+        self._broken = broken
+        self.sent: list[list[int]] = []
+
+    def note(self, words: str) -> None:
+        pass
+
+    async def send(self, ids: Sequence[int], *, fresh: FreshIds) -> Round:
+        self.sent.append(list(ids))
+        return Round(
+            [
+                Sent(
+                    capture_id=number,
+                    delivery_id=number,
+                    event_type=None,
+                    number=1,
+                    status=200,
+                    delivered=number != self._broken,
+                    reason="",
+                )
+                for number in ids
+            ]
+        )
+
+
+def a_stage(rounds: Scripted, count: int, probe: Probe | None = None) -> Stage:
+    subjects = tuple(Subject(id=number, event_type=None) for number in range(1, count + 1))
+    return Stage(rounds=cast(Rounds, rounds), subjects=subjects, probe=probe)
+
+
+@pytest.mark.parametrize("count", [1, 5])
+async def test_the_first_capture_alone(count: int) -> None:
+    """No round is empty, as an engine refuses one; the command is one that a shell takes."""
+    rounds = Scripted(broken=1)
+    [line] = [each async for each in bisect(a_stage(rounds, count))]
+    assert (line.result, line.captures) == (Result.FAILED, (1,))
+    assert [] not in rounds.sent
+    assert line.command == f"lean-relay replay 1 --to '{Scripted.to}' --fresh-ids --yes"
+
+
+async def test_a_probe_that_fails_by_itself() -> None:
+    """No capture is to blame, and none is named."""
+    [line] = [each async for each in bisect(a_stage(Scripted(broken=0), 2, Probe("exit 1")))]
+    assert (line.result, line.captures, line.command) == (Result.UNKNOWN, (), None)
+    assert "fails even where nothing is sent" in line.received
 
 
 @pytest.mark.slow

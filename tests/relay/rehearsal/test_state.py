@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import signal
+import tracemalloc
 from decimal import Decimal
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
 from relay.errors import RelayError
 from relay.rehearsal import state
+from relay.rehearsal.choices import Choices
+from relay.rehearsal.preparation import Prepared
+from relay.rehearsal.report import CheckName
 from relay.rehearsal.state import Probe, State
+from tests.support.waiting import until
 
 
 @pytest.mark.parametrize(
@@ -68,3 +77,60 @@ async def test_a_command_that_takes_too_long_is_killed_with_what_it_started(tmp_
         await state.run(f"(sleep 1; touch '{tmp_path}/late') & sleep 30", within_s=0.2)
     await state.run("sleep 1.3")
     assert not (tmp_path / "late").exists()
+
+
+async def test_output_without_end_costs_no_memory() -> None:
+    """The first part is kept, and the command runs to its end."""
+    tracemalloc.start()
+    try:
+        code, output = await state.run("head -c 30000000 /dev/zero | tr '\\0' x; exit 3")
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (code, len(output)) == (3, state.MOST_BYTES)
+    assert peak < 10 * state.MOST_BYTES
+
+
+async def test_a_program_that_leaves_the_group_does_not_hold_the_rehearsal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It keeps the output open after the command is killed."""
+    monkeypatch.setattr(state, "GONE_WITHIN_S", 0.05)
+    pid = tmp_path / "pid"
+    leaves = f"setsid sh -c 'echo $$ > {pid}; exec sleep 60' & sleep 60"
+    running = asyncio.ensure_future(state.run(leaves))
+    await until(lambda: pid.exists() and pid.read_text().strip(), "the program")
+    try:
+        running.cancel()
+        await asyncio.wait({running}, timeout=10)
+        assert running.cancelled()
+    finally:
+        os.kill(int(pid.read_text()), signal.SIGKILL)
+    await state.run("true")  # Which sees the end of that output too.
+
+
+async def test_a_program_that_is_left_running_with_the_output_is_named_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a server that --restart starts in the background; it lives, and the message says what to change."""
+    monkeypatch.setattr(state, "GONE_WITHIN_S", 0.05)
+    pid = tmp_path / "pid"
+    with pytest.raises(RelayError, match=r"as in `\./server > server\.log 2>&1 &`"):
+        await state.run(f"sh -c 'echo $$ > {pid}; exec sleep 60' &")
+    await until(lambda: pid.exists() and pid.read_text().strip(), "the program")
+    os.kill(int(pid.read_text()), signal.SIGKILL)
+    assert await state.run(f"sleep 60 > {tmp_path}/log 2>&1 & kill $!; echo done") == (0, "done\n")
+
+
+@pytest.mark.parametrize(("by", "seen"), [("command", "probe\nreset\n"), ("screen", "")])
+async def test_what_commands_print_beside_their_output(
+    by: str, seen: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A user at a shell sees it; on a screen it would be drawn over what is there."""
+    choices = Choices(checks=(CheckName.ORDER,), probe="echo probe >&2", reset="echo reset >&2")
+    prepared = Prepared(subjects=(), are_samples=False, of_each_type=(), shift_us=0, seed=1, is_signed=False)
+    stage = prepared.stage(cast(Any, None), Path("unused"), choices, to=":1", tls=None, progress=print, by=by)
+    assert stage.probe is not None
+    await stage.probe.read()
+    await stage.start_again()
+    assert capfd.readouterr().err == seen
