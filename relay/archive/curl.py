@@ -12,6 +12,7 @@ from relay.archive.shell_words import pipeline, printed
 from relay.models import Headers
 
 _AFTER_HOST = re.compile(r"[/?].*", re.DOTALL)
+_PROMPT = re.compile(rb"\A\s*\$\s+")
 _BEGINS = re.compile(rb"\s*(?:\$\s+)?(?:curl\s|printf\s|#)")
 
 _DATA = frozenset({"-d", "--data", "--data-ascii", "--data-binary", "--data-raw", "--json"})
@@ -48,9 +49,7 @@ def request(command: bytes) -> Request:
     Raises:
         ValueError: it is not a curl command, or cannot be known without running it or reading a file.
     """
-    *before, words = pipeline(command)
-    if words[:1] == [b"$"]:
-        words = words[1:]
+    *before, words = pipeline(_PROMPT.sub(b"", command))
     if words[:1] != [b"curl"]:
         raise ValueError("it is not a curl command")
     piped = None
@@ -117,6 +116,8 @@ def _request(options: list[tuple[str, str]], piped: bytes | None) -> Request:
             else:
                 raise ValueError("a header is not read: curl would take it from a file")
         elif name in _AS_HEADER:
+            if _AS_HEADER[name] == "Cookie" and "=" not in value:
+                raise ValueError("its cookies are in a file, which is not read")
             headers.append((_AS_HEADER[name], value))
         elif name in _DATA:
             data.append(_data(name, value, piped))
@@ -139,12 +140,13 @@ def _data(name: str, value: str, piped: bytes | None) -> bytes:
     if name != "--data-raw" and value.startswith("@"):
         if value != "@-" or piped is None:
             raise ValueError("its body is in a file, which is not read")
-        return piped
+        # curl keeps line breaks and NULs of standard input for these two alone.
+        return piped if name in ("--data-binary", "--json") else piped.translate(None, b"\r\n\0")
     return value.encode("latin-1")
 
 
 def _path(url: str) -> str:
-    """What curl asks for: path and query as they are written."""
+    """The request target that curl sends: path and query as written."""
     rest = url.partition("://")[2] if "://" in url else url
     found = _AFTER_HOST.search(rest.partition("#")[0])
     path = found[0] if found is not None else ""

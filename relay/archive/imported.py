@@ -192,7 +192,7 @@ def _capture(*, headers: Headers, body: bytes, **columns: Any) -> ImportedCaptur
 
 
 def check_latin1(method: str, target: str, http_version: str, headers: Headers) -> None:
-    """Check what stands before a body.
+    """Check the request line and the headers.
 
     Raises:
         ValueError: it is not bytes, as latin-1 keeps them, or too long.

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Meta
 
 VERSION = 1
-"""Of the form; a file of a later one is refused."""
+"""Of the form; of a file of a later one, the lines that can be read are imported."""
 
 LARGEST = 2**63 - 1
 """SQLite's largest integer."""

@@ -65,7 +65,7 @@ class ImportFile:
     ) -> None:
         """
         Args:
-            name: of the file, as it will stand in sources.
+            name: of the file, as sources will have it.
             secrets: of the settings.
         """
         self._file = file
@@ -79,7 +79,7 @@ class ImportFile:
         """Of the line that is being read."""
 
     def items(self) -> Iterator[Item]:
-        """What the file holds, in order."""
+        """The captures, secrets and bad lines of the file, in order."""
         first = next(iter(lines(self._file)), None)
         if first is None:
             yield BadLine(1, "the file is empty")
@@ -187,7 +187,7 @@ class ImportFile:
         yield from self._take_over(export)
 
     def _take_over(self, export: ExportLine) -> Iterator[BundleSecret]:
-        """What an export says about all of its captures."""
+        """Read what holds for all captures of an export."""
         bundle = None
         if export.secret is not None:
             name = self._name_bundle(export.secret)
@@ -224,10 +224,8 @@ class ImportFile:
 
     def _of_curl(self, first: bytes) -> Iterator[Item]:
         if first.startswith(b"# {"):
-            try:
-                yield from self._take_over(export_of(first[2:]))
-            except (ValueError, RecursionError) as error:
-                yield BadLine(1, _why(error))
+            self._number = 1
+            yield from self._begin_export(first[2:])
         for number, command in commands(chain([(1, first)], lines(self._file, after=1))):
             try:
                 if command is None:

@@ -1,7 +1,7 @@
 """The words of a shell command, read without running anything. Pure.
 
 Knows quotes, backslashes, `$'...'`, and `printf` with a text of its own, which is how our curl lines write
-bytes. Any other expansion is refused, because only running it would tell its result.
+bytes. Any other expansion is refused, because only running it would show its result.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ _PLAIN = re.compile(rb"""[^\s'"\\|$`;&<>()]+""")
 _PRINTF = re.compile(rb"\$\(printf '([^']*)'\)")
 _ESCAPE = re.compile(rb"\\(?:([0-7]{1,3})|x([0-9A-Fa-f]{1,2})|u([0-9A-Fa-f]{1,4})|(.))", re.DOTALL)
 _LETTERS = {b"n": b"\n", b"t": b"\t", b"r": b"\r", b"a": b"\a", b"b": b"\b", b"f": b"\f", b"v": b"\v"}
+_MARKS = b"\\'\"?"
 
 UNKNOWN = "it has an expansion whose result only a shell knows"
 
@@ -150,16 +151,14 @@ def _ansi(text: bytes, at: int) -> tuple[bytes, int]:
 
 
 def printed(form: bytes) -> bytes:
-    """What `printf` writes for a format without values.
+    """The output of `printf` for a format without values.
 
     Raises:
-        ValueError: it has values.
+        ValueError: it has values, or an escape that shells do not share.
     """
     if b"%" in form.replace(b"%%", b""):
         raise ValueError(UNKNOWN)
-    return (
-        _ESCAPE.sub(_unescaped, form).replace(b"%%", b"%") if b"%" in form else _ESCAPE.sub(_unescaped, form)
-    )
+    return _ESCAPE.sub(_unescaped, form.replace(b"%%", b"%"))
 
 
 def _unescaped(found: re.Match[bytes]) -> bytes:
@@ -170,7 +169,11 @@ def _unescaped(found: re.Match[bytes]) -> bytes:
         return bytes((int(hexadecimal, 16),))
     if code is not None:
         return chr(int(code, 16)).encode("utf-8", "surrogatepass")
-    return _LETTERS.get(letter, letter)
+    if letter in _MARKS:
+        return letter
+    if letter not in _LETTERS:
+        raise ValueError(UNKNOWN)
+    return _LETTERS[letter]
 
 
 def _end_of(text: bytes, quote: bytes, at: int) -> int:

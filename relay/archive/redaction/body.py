@@ -74,7 +74,7 @@ def _is_json(body: bytes) -> bool:
         try:
             parsed(body)
         except TooDeepError:
-            return True  # As far as anybody can tell; the tokens know no depth.
+            return True  # As far as it can be checked; the tokens know no depth.
         except ValueError:
             return False
     return True
@@ -148,7 +148,7 @@ def _opened(place: _Place | None, payload: Mapping[str, Field], policy: Policy, 
 
 
 def _path(place: _Place) -> Path:
-    """Where the value that comes next stands."""
+    """The path of the value that comes next."""
     if not place.is_object:
         return place.path
     if len(place.path) < DEEP:
@@ -157,7 +157,7 @@ def _path(place: _Place) -> Path:
 
 
 def _field(place: _Place) -> Field | None:
-    """What is documented of the value that comes next."""
+    """The documented field of the value that comes next; None without one."""
     return place.fields.get(place.key) if place.is_object else place.items
 
 

@@ -64,7 +64,7 @@ def digits_like(digits: str, stream: Iterator[int]) -> str:
 
 
 def _form(digits: str) -> tuple[int, Callable[[str], str]]:
-    """How many of the first digits stay, and what sets the last one right."""
+    """The number of first digits that stay, and a function that sets the last one right."""
     size = len(digits)
     right: Callable[[str], str] = with_luhn if size > 1 and is_luhn(digits) else str
     if size == 15 and digits.startswith(EMIRATES_ID):

@@ -1,4 +1,4 @@
-"""What of an event is personal: everything that nothing here says is not.
+"""Decides what of an event stays in a redacted export; everything else is personal.
 
 Owns what stays: types, statuses, currencies, dates and amounts, as the catalogue lists them or as names and
 forms of values show them. A text in a field that Lean does not document is replaced. Pure.
@@ -36,14 +36,14 @@ _KEY = re.compile(r"[@$]?[A-Za-z_][A-Za-z0-9_.:-]{0,63}")
 _DIGITS_IN_KEY = re.compile(r"[0-9]{5}|[0-9a-fA-F]{8}-[0-9a-fA-F]{4}")
 
 FEW_DIGITS = 2
-"""A number of so many digits identifies nobody."""
+"""A number with at most this many digits identifies no person."""
 
 MOST_DIGITS = 12
 """An amount has at most this many before its point; more are an account, a card or an identity number."""
 
 
 class Policy:
-    """What stays in one export."""
+    """The values that stay in one export."""
 
     def __init__(self, *, amounts: bool = False, leave: Sequence[str] = ()) -> None:
         """
@@ -126,7 +126,7 @@ def payload_fields(event_type: str | None) -> Mapping[str, Field]:
 
 
 def by_name(fields: Iterable[Field]) -> Mapping[str, Field]:
-    """Fields by their names, without those that stand for others."""
+    """Fields by their names, without wildcards."""
     return {field.name: field for field in fields if field.name != "*"}
 
 

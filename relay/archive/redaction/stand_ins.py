@@ -1,8 +1,8 @@
-"""What comes in place of a personal value: another of the same form, always the same for the same value.
+"""Stand-ins for personal values: others of the same form, always the same one for the same value.
 
-A stand-in depends on the value and on a seed that one export has for itself and nobody keeps, so values that
-were equal are equal, and nobody can work backwards. Owns the forms: UUID, IBAN, e-mail address, URL, digits
-(phone, card, identity numbers), else letter by letter. Pure.
+A stand-in depends on the value and on a seed that one export has for itself and that is kept nowhere, so
+equal values stay equal, and no stand-in leads back to its value. Owns the forms: UUID, IBAN, e-mail address,
+URL, digits (phone, card, identity numbers), else letter by letter. Pure.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _UUID = r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}"
 _LOCAL = r"[^\s@<>\"',;:()\[\]/]"
 _EMAIL = rf"(?<!{_LOCAL}){_LOCAL}{{1,64}}@[\w-]{{1,63}}(?:\.[\w-]{{1,63}}){{0,4}}\.[^\W\d_]{{2,24}}"
 _IBAN = r"(?<![A-Za-z0-9])[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]){11,30}+(?![A-Za-z0-9])"
-"""All of these are bounded, or begin where nothing of theirs stands before: no text makes them slow."""
+"""All of these are bounded, or begin where none of their characters precedes: no text makes them slow."""
 
 _IS_UUID = re.compile(_UUID)
 _IS_HEX = re.compile(r"(?=[0-9]*[a-f])[0-9a-f]{16,}|(?=[0-9]*[A-F])[0-9A-F]{16,}")
@@ -146,7 +146,7 @@ class StandIns:
         return _in_case(value, iter(with_check_digits(iban[:2], account)))
 
     def _date(self, value: str, rest: str, attempt: str) -> str:
-        """Another day, of a birth as likely as not."""
+        """Another day; most dates that are replaced are those of a birth."""
         stream = self._stream("date", value, attempt)
         year, month, day = 1950 + next(stream) % 56, 1 + next(stream) % 12, 1 + next(stream) % 28
         return f"{year}-{month:02}-{day:02}{rest}"

@@ -21,6 +21,9 @@ TAKEN = [
     (b"curl -sSi --head http://a", ("HEAD", "/", b"")),
     (b"curl --request-target '*' -X OPTIONS http://a", ("OPTIONS", "*", b"")),
     (b"curl 'a.example/x#part'", ("GET", "/x", b"")),
+    (b" $ curl http://a/b", ("GET", "/b", b"")),
+    (b"printf '\\045%%\\045' | curl http://a --data-binary @-", ("POST", "/", b"%%%")),
+    (b"printf 'a\\n\\000b' | curl http://a -d @-", ("POST", "/", b"ab")),
 ]
 
 
@@ -65,6 +68,9 @@ REFUSED = [
     b"curl http://a http://b",
     b"wget http://a",
     b"curl http://a 'open",
+    b"curl http://a -b cookies.txt",
+    b"curl http://a -d $'\\e'",
+    b"printf 'a\\cb' | curl http://a -d @-",
 ]
 
 

@@ -222,6 +222,8 @@ def test_a_file_that_is_cut_short_says_so() -> None:
     assert bad(in_lines(HEAD | {"version": 2}, LINE, LINE, end)) == [
         (1, "the export is of a later form, 2; update lean-relay")
     ]
+    curl = b"# " + in_lines(HEAD | {"version": 2}) + b"curl http://a\n"
+    assert bad(curl) == [(1, "the export is of a later form, 2; update lean-relay")]
 
 
 def test_attempts_belong_to_the_capture_before() -> None:
