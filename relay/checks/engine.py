@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from relay.checks.findings import Finding, fault, ok, warning
+from relay.checks.running import engine_status
 from relay.config import Settings
 from relay.control import lock
+from relay.errors import RelayError
 
 
 def engine_and_port(settings: Settings) -> Iterator[Finding]:
@@ -39,6 +41,16 @@ def engine_and_port(settings: Settings) -> Iterator[Finding]:
         f"{settings.host} port {settings.port} cannot be used: {problem}{held}",
         "stop the program that has it, or choose another port with --port or `port` in lean-relay.toml",
     )
+
+
+async def responding(settings: Settings) -> list[Finding]:
+    """A fault where an engine runs and does not answer."""
+    try:
+        await engine_status(settings)
+    except RelayError as error:
+        text, _, step = str(error).partition("; ")
+        return [fault("engine", text, step or "see its log lines, or end it and start it again")]
+    return []
 
 
 def _cannot_bind(host: str, port: int) -> str | None:

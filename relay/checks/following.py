@@ -5,22 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from relay.checks.findings import Finding, fault, ok, warning
+from relay.checks.running import running_engine
 from relay.config import Settings
-from relay.control import client
-from relay.control.lock import holder
-from relay.control.messages import EngineStatus, StatusRequest
-from relay.errors import RelayError
+from relay.control.messages import EngineStatus
 from relay.text.team import DECIDE, LOST
 
 
 async def following(settings: Settings) -> list[Finding]:
-    """How the running engine follows; nothing where none runs or it does not."""
-    if holder(settings.db) is None:
-        return []
-    try:
-        return list(findings(await client.request(settings.db, StatusRequest())))
-    except RelayError:  # Another check tells.
-        return []
+    """Whether the running engine follows, and how far; nothing where none runs or it does not follow."""
+    status = await running_engine(settings)
+    return [] if status is None else list(findings(status))
 
 
 def findings(status: EngineStatus) -> Iterator[Finding]:

@@ -14,6 +14,8 @@ async def every(settings: Settings) -> AsyncIterator[Finding]:
     for check in (database.folder, database.database, engine.engine_and_port):
         for finding in check(settings):
             yield finding
+    for finding in await engine.responding(settings):
+        yield finding
     async for finding in team.team(settings):
         yield finding
     for finding in await following.following(settings):
