@@ -1,7 +1,7 @@
 """Asks Lean's API for a token and for pages of events, one request at a time.
 
 Owns the requests, which answers are worth another one and when, and what each failure means. Token and secret
-are in memory only, go to the configured hosts alone, and stand in no message; no redirect is followed.
+are in memory only, go to the configured hosts alone, and appear in no message; no redirect is followed.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ MOST_WORDS = 200
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Where to ask, and as whom."""
+    """The hosts to ask, and the credentials."""
 
     auth_url: str
     api_url: str
@@ -245,7 +245,7 @@ class EventsApi:
             )
 
     def _quoted(self, answer: _Answer) -> str:
-        """What Lean says about an error, without anything of ours that it repeats."""
+        """Lean's words about an error, without anything of ours that they repeat."""
         try:
             said = _said(answer.body[:MOST_ANSWER_BYTES])
         except (ValueError, RecursionError):
@@ -270,9 +270,6 @@ async def connected(
 
     Args:
         told: called with the reason for each wait.
-
-    Raises:
-        UsageError: id or secret are no text.
     """
     async with aiohttp.ClientSession(
         cookie_jar=aiohttp.DummyCookieJar(),
@@ -313,11 +310,11 @@ def _asked_wait_s(text: str | None) -> float | None:
     """Seconds that `Retry-After` asks for (RFC 9110, 10.2.3); None without one that can be read."""
     if text is None:
         return None
-    if text.strip().isdigit() and len(text) < 10:
+    if text.strip().isdecimal() and len(text) < 10:
         return float(text)
     try:
         at = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):  # The latter for a year or an offset of many digits.
         return None
     at = at if at.tzinfo is not None else at.replace(tzinfo=UTC)
     return max((at - datetime.now(UTC)).total_seconds(), 0.0)

@@ -27,6 +27,8 @@ from tests.support.lean_api import (
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 WINDOW = Window(start=NOW - timedelta(days=7), end=NOW)
+NEITHER = ("soon", "\u00c2\u00b2", f"Mon, 01 Jan {10**20} 00:00:00 GMT")
+"""Values of `Retry-After` that say nothing; the second is a superscript 2, in UTF-8."""
 HTML = b"<!DOCTYPE html><title>maintenance</title>"
 
 
@@ -253,12 +255,12 @@ async def test_retry_after_is_waited_for(lean: LeanApi) -> None:
     lean.events = events(1)
     date = format_datetime(datetime.now(UTC) + timedelta(seconds=90), usegmt=True)
     lean.intervene = on_page(
-        0, *(Fault(429, headers=(("Retry-After", text),)) for text in ("7", date, "soon"))
+        0, *(Fault(429, headers=(("Retry-After", text),)) for text in ("7", date, *NEITHER))
     )
     outcome = await run(lean)
     assert outcome.error is None
-    seconds, until, none = outcome.waits
-    assert (seconds, none) == (7.0, 4.0)
+    seconds, until, *none = outcome.waits
+    assert (seconds, none) == (7.0, [4.0, 8.0, 16.0])
     assert 60 < until <= 90
 
 
