@@ -25,7 +25,7 @@ class OfNumber(Leaf):
 
     what: ClassVar[str]
     kind: ClassVar[str]
-    """What the numbers are, in a message."""
+    """A phrase for the numbers, for a message."""
 
     ranges: tuple[tuple[int, int], ...]
     """First and last numbers, ascending and apart."""

@@ -68,7 +68,7 @@ class _Parser:
     def whole(self) -> Node:
         node = self._any()
         if self._at < len(self._tokens):
-            raise self._fault("this bracket closes nothing")
+            raise self._error("this bracket closes nothing")
         return node
 
     def _peek(self) -> str:
@@ -77,7 +77,7 @@ class _Parser:
     def _column(self) -> int:
         return self._tokens[self._at].column if self._at < len(self._tokens) else len(self._text)
 
-    def _fault(self, message: str) -> FilterError:
+    def _error(self, message: str) -> FilterError:
         return FilterError(message, self._text, self._column())
 
     def _any(self) -> Node:
@@ -101,10 +101,10 @@ class _Parser:
             self._at += 1
             return _leaf(self._text, self._tokens[self._at - 1], self._now)
         if kind not in ("not", "("):
-            raise self._fault(self._missing(kind))
+            raise self._error(self._missing(kind))
         self._depth += 1
         if self._depth > DEEPEST:
-            raise self._fault(f"more than {DEEPEST} nested brackets or negations")
+            raise self._error(f"more than {DEEPEST} nested brackets or negations")
         self._at += 1
         if kind == "not":
             node: Node = Not(self._one())

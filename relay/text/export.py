@@ -59,12 +59,12 @@ def http_bytes(capture: Capture, headers: Headers) -> bytes:
 
 def _framed(headers: Headers, length: int) -> Iterator[tuple[str, str]]:
     chunked = any(name.lower() == "transfer-encoding" for name, _ in headers)
-    told = False
+    is_written = False
     for name, value in headers:
         if not chunked or name.lower() not in ("transfer-encoding", "content-length", "trailer"):
             yield name, value
-        elif not told:
-            told = True
+        elif not is_written:
+            is_written = True
             yield "Content-Length", str(length)
 
 

@@ -72,7 +72,7 @@ def _members(
 ) -> tuple[dict[str, tuple[int, int]], int]:
     """Positions of the wanted keys' values in the object at `at`, and the end of that object."""
     spans: dict[str, tuple[int, int]] = {}
-    _expect(b"{", body, at)
+    expect(b"{", body, at)
     at = after_space(body, at + 1)
     if _byte(body, at) == b"}":
         return spans, at + 1
@@ -80,7 +80,7 @@ def _members(
         start, at = at, string_end(body, at)
         key = _text(body, (start, at)) if at - start <= _LONGEST_KEY else None
         at = after_space(body, at)
-        _expect(b":", body, at)
+        expect(b":", body, at)
         start = after_space(body, at + 1)
         at = value_end(body, start)
         if key is not None and key in wanted:
@@ -88,7 +88,7 @@ def _members(
         at = after_space(body, at)
         if _byte(body, at) == b"}":
             return spans, at + 1
-        _expect(b",", body, at)
+        expect(b",", body, at)
         at = after_space(body, at + 1)
     raise UnreadableError
 
@@ -108,7 +108,7 @@ def value_end(body: bytes | bytearray, at: int) -> int:
 
 def string_end(body: bytes | bytearray, at: int) -> int:
     """End of the string that starts at `at`; raises `UnreadableError`."""
-    _expect(b'"', body, at)
+    expect(b'"', body, at)
     at += 1
     while at < len(body):
         limit = min(at + WINDOW_BYTES, len(body))
@@ -193,7 +193,8 @@ def _byte(body: bytes | bytearray, at: int) -> bytes | bytearray:
     return body[at : at + 1]
 
 
-def _expect(byte: bytes, body: bytes | bytearray, at: int) -> None:
+def expect(byte: bytes, body: bytes | bytearray, at: int) -> None:
+    """Raise `UnreadableError` unless this byte is at `at`."""
     if body[at : at + 1] != byte:
         raise UnreadableError
 

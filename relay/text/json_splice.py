@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 
-from relay.text.json_scan import UnreadableError, after_space, string_end, value_end
+from relay.text.json_scan import UnreadableError, after_space, expect, string_end, value_end
 from relay.text.json_values import leaves, steps
 
 Span = tuple[int, int]
@@ -123,7 +123,7 @@ def _members(body: bytes, at: int) -> Iterator[tuple[Span, Span]]:
     while body[at : at + 1] != b"}":
         name = (at, string_end(body, at))
         at = after_space(body, name[1])
-        _expect(body, at, b":")
+        expect(b":", body, at)
         at = after_space(body, at + 1)
         value = (at, value_end(body, at))
         yield name, value
@@ -144,13 +144,8 @@ def _next(body: bytes, at: int, end: bytes) -> int:
     at = after_space(body, at)
     if body[at : at + 1] == end:
         return at
-    _expect(body, at, b",")
+    expect(b",", body, at)
     return after_space(body, at + 1)
-
-
-def _expect(body: bytes, at: int, byte: bytes) -> None:
-    if body[at : at + 1] != byte:
-        raise UnreadableError
 
 
 def _leads_nowhere(body: bytes, path: str) -> str:

@@ -38,7 +38,7 @@ class SystemZone(tzinfo):
     def fromutc(self, at: datetime) -> datetime:
         """Local time of a moment."""
         moment = at.replace(tzinfo=UTC)
-        # The only way to local time that also tells which of two equal hours it is.
+        # The only way to local time that also says which of two equal hours it is.
         clock = datetime.fromtimestamp(moment.replace(microsecond=0).timestamp())  # noqa: DTZ006
         return clock.replace(microsecond=at.microsecond, tzinfo=self)
 
