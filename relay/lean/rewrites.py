@@ -18,8 +18,8 @@ from urllib.parse import parse_qsl
 MOST_BYTES = 1024 * 1024
 """Larger bodies are not rewritten."""
 
-MOST_JSON_BYTES = 256 * 1024
-"""Larger JSON is not reformatted: there are up to 150 ways."""
+MOST_JSON_BYTES = 64 * 1024
+"""Larger JSON is not reformatted: there are up to 150 ways, which take a second for a list of numbers."""
 
 MOST_DEPTH = 32
 """JSON that is nested deeper is not indented: each of its lines would begin with that many blanks."""
@@ -181,15 +181,17 @@ def _as_json(body: bytes) -> Iterator[tuple[str, bytes]]:
             (", numbers as JavaScript writes them", _as_javascript),
         ]
     layouts = [each for each in _LAYOUTS if "indent" not in each[1]] if _is_deep(value) else _LAYOUTS
-    for (layout, options), (order, is_sorted), (escapes, ascii_only, change), (kind, number) in product(
-        layouts, _ORDERS, _ESCAPES, ways
-    ):
-        try:
-            again = json.dumps(value, ensure_ascii=ascii_only, sort_keys=is_sorted, **options)
-            data = change(_MARKED.sub(lambda found, to=number: to(found[1]), again)).encode()  # type: ignore[misc]
-        except (ValueError, RecursionError, OverflowError):
-            continue
-        yield f"{layout}{order}{escapes}{kind}", data
+    for (layout, options), (order, is_sorted) in product(layouts, _ORDERS):
+        texts: dict[tuple[bool, str], str] = {}
+        for (escapes, ascii_only, change), (kind, number) in product(_ESCAPES, ways):
+            try:
+                if (ascii_only, kind) not in texts:
+                    again = json.dumps(value, ensure_ascii=ascii_only, sort_keys=is_sorted, **options)
+                    texts[ascii_only, kind] = _MARKED.sub(lambda found, to=number: to(found[1]), again)  # type: ignore[misc]
+                data = change(texts[ascii_only, kind]).encode()
+            except (ValueError, RecursionError, OverflowError):
+                continue
+            yield f"{layout}{order}{escapes}{kind}", data
 
 
 def _is_deep(value: Any) -> bool:
