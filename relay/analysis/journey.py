@@ -197,7 +197,10 @@ class Journey:
 
 
 class Builder:
-    """Builds a journey from the captures of a set of related ids; feed it oldest first. Keeps no bodies."""
+    """Builds a journey from the captures of a set of related ids; feed it oldest first.
+
+    Keeps neither bodies nor headers.
+    """
 
     def __init__(self, related: RelatedIds) -> None:
         self._related = related
@@ -209,7 +212,7 @@ class Builder:
         event = value_of(capture.body)
         payload = event.get("payload") if isinstance(event, dict) else None
         status = payload.get("status") if isinstance(payload, dict) else None
-        self._captures.append(replace(capture, body=b""))
+        self._captures.append(replace(capture, body=b"", headers=(), tls=None))
         self._values.append((ids_of(event), status if type(status) is str else None))
 
     def journey(self) -> Journey:

@@ -189,6 +189,7 @@ class ServerTls:
         shell = self._shells.pop() if self._shells else _Shell(ssl.PROTOCOL_TLS_SERVER)
 
         def begin(incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO) -> PlainTls | MutualTls:
+            del shell.begin  # It holds on to the connection.
             self._shells.append(shell)
             incoming.write(observer.take_early())
             made = self._begin(incoming, outgoing)
