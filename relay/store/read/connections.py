@@ -18,6 +18,7 @@ from types import FrameType
 from typing import Any
 
 from relay.store.read.opening import open_reader
+from relay.store.read.processors import Processors
 
 Function = Callable[..., Any]
 Rows = list[tuple[Any, ...]]
@@ -40,6 +41,7 @@ class Connections:
         self._path, self._wait_s = path, wait_s
         self._open = [open_reader(path, wait_s)]
         self._file = _identity(path)
+        self._processors = Processors()
         self._function_numbers = count()
         self._functions: dict[tuple[str, int], Function] = {}
         self.interruptions = 0
@@ -106,7 +108,7 @@ class Connections:
         Args:
             newest_first: the order of the statement.
         """
-        if high - low + 1 < SPLIT_FROM or (at_once := min(MOST, idle_processors())) < 2:
+        if high - low + 1 < SPLIT_FROM or (at_once := min(MOST, self._processors.idle())) < 2:
             return self.rows(sql, {**parameters, "low": low, "high": high})
         self._open_upto(at_once)
         used = self._open[:at_once]
@@ -143,18 +145,6 @@ class Connections:
             for (name, arguments), function in self._functions.items():
                 connection.create_function(name, arguments, function, deterministic=True)
             self._open.append(connection)
-
-
-def idle_processors() -> int:
-    """How many processors a search may use, this thread's own among them; at least 1.
-
-    On a busy machine a second thread makes a search slower, and takes time from an engine.
-    """
-    try:
-        busy, _, _ = os.getloadavg()
-    except OSError:
-        return 1
-    return max(1, (os.cpu_count() or 1) - int(busy))
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

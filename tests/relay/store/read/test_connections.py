@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sqlite3
 from collections.abc import Iterator
@@ -13,7 +12,8 @@ from threading import Event, Thread
 import pytest
 
 from relay.store.read import connections
-from relay.store.read.connections import Connections, idle_processors
+from relay.store.read.connections import Connections
+from relay.store.read.processors import Processors
 from relay.store.read.reader import Reader
 from tests.support.factories import a_capture, insert_all, new_log
 
@@ -30,7 +30,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def several(path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Connections]:
-    monkeypatch.setattr(connections, "idle_processors", lambda: 3)
+    monkeypatch.setattr(Processors, "idle", lambda self: 3)
     monkeypatch.setattr(connections, "SPLIT_FROM", 10)
     with closing(Connections(path, 1.0)) as several:
         yield several
@@ -107,14 +107,6 @@ def test_an_interruption_ends_every_part(several: Connections) -> None:
     several.interrupt()
 
 
-def test_a_busy_machine_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As many threads as there are idle processors; one of them is the search's own."""
-    monkeypatch.setattr(os, "cpu_count", lambda: 8)
-    for load, idle in ((0.3, 8), (1.9, 7), (7.5, 1), (30.0, 1)):
-        monkeypatch.setattr(os, "getloadavg", lambda load=load: (load, 0.0, 0.0))
-        assert idle_processors() == idle
-
-
 def test_a_file_that_was_replaced_is_not_mixed_in(path: Path, several: Connections) -> None:
     """Once another database is at the path, the search stays on the connection to the first."""
     for file in list(path.parent.iterdir()):
@@ -126,7 +118,7 @@ def test_a_file_that_was_replaced_is_not_mixed_in(path: Path, several: Connectio
 
 def test_ctrl_c_while_sql_calls_python(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It ends the search as what it is, not as an error of the database."""
-    monkeypatch.setattr(connections, "idle_processors", lambda: 3)
+    monkeypatch.setattr(Processors, "idle", lambda self: 3)
     monkeypatch.setattr(connections, "SPLIT_FROM", 10)
 
     def press_at_70(number: int) -> bool:
