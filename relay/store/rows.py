@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, TypeVar
 
@@ -228,7 +229,8 @@ def source(text: str | bytes) -> Source | None:
     return found
 
 
-def time(micros: int) -> Any:
+def time(micros: int) -> datetime:
+    """A column of microseconds UTC; EPOCH where no datetime can hold it."""
     try:
         return from_micros(micros)
     except (ValueError, OverflowError, OSError):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from relay.models import from_micros
 from relay.models.imports import ImportedCapture
+from relay.store import rows
 from relay.store.columns import event_key
 from relay.store.read.reader import Reader
 from relay.store.sources import backfill_mark
@@ -14,7 +14,7 @@ from relay.store.sources import backfill_mark
 def last_complete(reader: Reader, environment: str, region: str) -> datetime | None:
     """The end of the last complete window, aware, UTC; None where there was none."""
     found = reader.rows("SELECT value FROM marks WHERE name = ?", (backfill_mark(environment, region),))
-    return from_micros(found[0][0]) if found else None
+    return rows.time(found[0][0]) if found else None
 
 
 def has_event(reader: Reader, capture: ImportedCapture) -> bool:

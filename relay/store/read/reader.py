@@ -339,7 +339,8 @@ class Reader:
         ):
             captures += number
             repeats += repeated
-            signatures[Signature(word)] = number
+            state = rows.word(Signature, word) or Signature.UNCHECKED
+            signatures[state] = signatures.get(state, 0) + number
         events = self.rows(
             "SELECT count(*) FROM (SELECT DISTINCT event_id FROM events UNION"
             f" SELECT {EVENT_KEY} AS key FROM captures WHERE {NOT_INDEXED} AND key IS NOT NULL)"

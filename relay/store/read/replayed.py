@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 
-from relay.models import AttemptEvent, from_micros
+from relay.models import AttemptEvent
+from relay.store import rows
 from relay.store.read.reader import IDS_AT_ONCE, Reader, marks
 
 
@@ -49,7 +50,7 @@ def replayed_events(reader: Reader, ids: Iterable[int], secrets: Collection[str]
         ):
             not_signable += signed_by not in secrets
     return ReplayedEvents(
-        newest_at=None if newest is None else from_micros(newest),
+        newest_at=None if newest is None else rows.time(newest),
         captures=count,
         without_id=without_id,
         not_signable=not_signable,

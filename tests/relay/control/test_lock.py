@@ -186,12 +186,12 @@ def test_a_lock_is_released_though_nothing_can_be_written(tmp_path: Path) -> Non
     db = tmp_path / "relay.db"
     first = Lock.take(db)
     first.describe(Holder(pid=4321, started_at=1.0))
-    _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, most))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
     try:
         first.release()
     finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     second = Lock.take(db)
     assert second.left_open_by == Holder(pid=4321, started_at=1.0)
     second.release()

@@ -9,8 +9,11 @@ from tempfile import gettempdir
 import pytest
 
 from relay.errors import NotFound, RelayError
-from relay.models import Answer, Attempt, Comparison, Origin, Shape, Signature
+from relay.models import EPOCH, Answer, Attempt, Comparison, Origin, Shape, Signature
+from relay.store.read.backfills import last_complete
 from relay.store.read.reader import Reader
+from relay.store.read.replayed import replayed_events
+from relay.store.sources import backfill_mark
 from tests.support.factories import (
     EVENT_ID,
     NOON,
@@ -254,6 +257,10 @@ def test_in_a_folder_that_cannot_be_written(log: sqlite3.Connection, path: Path)
 def test_hostile_columns(log: sqlite3.Connection, reader: Reader) -> None:
     """Rows that another program wrote, with bytes that are no text and no pairs, are still read."""
     insert(log, a_capture())
+    insert(log, a_capture(2))
+    log.execute("PRAGMA ignore_check_constraints = ON")
+    log.execute("UPDATE captures SET signature = 'odd', event_at = 9223372036854775807 WHERE id = 1")
+    log.execute("INSERT INTO marks VALUES (?, 9223372036854775807)", (backfill_mark("sandbox", "uae"),))
     log.execute(
         "UPDATE captures SET target = CAST(x'2fff00e2' AS TEXT), headers = '{\"no\": \"pairs\"}', tls = '[',"
         " origin = 'elsewhere', received_at = 9223372036854775807, client = CAST(x'80' AS TEXT)"
@@ -262,6 +269,10 @@ def test_hostile_columns(log: sqlite3.Connection, reader: Reader) -> None:
     assert found is not None
     assert found.target.startswith("/�\x00")
     assert (found.headers, found.tls, found.origin) == ((), {}, Origin.RECEIVED)
+    assert found.signature is Signature.UNCHECKED
+    assert reader.counts().signatures == {Signature.UNCHECKED: 2}
+    assert replayed_events(reader, [1], ()).newest_at == EPOCH
+    assert last_complete(reader, "sandbox", "uae") == EPOCH
     found.as_json()
 
 
