@@ -18,6 +18,7 @@ from aiohttp.http_parser import RawRequestMessage
 
 from relay.receiver.body_budget import SMALL_BYTES
 from relay.receiver.connection import Connection, ListenerState
+from relay.receiver.heads import length_of
 from relay.receiver.intake import Peer
 from relay.receiver.request import Request
 from relay.receiver.responses import STORED, Response
@@ -53,7 +54,7 @@ class FastConnection(Connection):
             or listener.closing
         ):
             return False
-        length = int(headers.get(hdrs.CONTENT_LENGTH) or 0)
+        length = length_of(message)
         if length > len(data) or length > SMALL_BYTES:
             return False
         if listener.objection(message, "1.1", length) is not None:

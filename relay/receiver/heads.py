@@ -92,6 +92,8 @@ class HeadReader:
             messages, _, _ = self._parser.feed_data(data[:end] if whole else data)
         except HttpProcessingError as error:
             raise Malformed(malformed.words(error.message, bytes(head))) from None
+        except Exception:  # The parser has errors of its own: an IndexError for http://[a:b]@/.
+            raise Malformed(malformed.GENERAL) from None
         if not whole:
             if not fed:
                 fed += data
@@ -114,19 +116,24 @@ def _require_http(line: bytes | bytearray) -> None:
         raise Malformed("its request line is of another protocol than HTTP")
 
 
+def length_of(message: RawRequestMessage) -> int:
+    """The length of a body that is not chunked; 0 without a Content-Length."""
+    # llhttp has checked the number, and accepts any zeros before it; `int` refuses more than 4,300 digits.
+    return int(message.headers.get(hdrs.CONTENT_LENGTH, "").lstrip("0") or 0)
+
+
 def body_of(message: RawRequestMessage) -> tuple[Body, int | None]:
     """The reader of the body, and its length; None if chunked.
 
     Raises:
         Malformed: the end of the body is undefined, or the method allows none.
     """
-    headers = message.headers
     if message.chunked:
         body: tuple[Body, int | None] = (ChunkedBody(), None)
-    elif hdrs.TRANSFER_ENCODING in headers:
+    elif hdrs.TRANSFER_ENCODING in message.headers:
         raise Malformed("its Transfer-Encoding does not end with chunked")
     else:
-        length = int(headers.get(hdrs.CONTENT_LENGTH) or 0)
+        length = length_of(message)
         body = (LengthBody(length), length)
     if message.method == "CONNECT" and body[1] != 0:
         raise Malformed("it is a CONNECT with a body")  # RFC 9110, 9.3.6: it has none.

@@ -83,6 +83,11 @@ SEQUENCES = {
         b"POST / HTTP/1.1\r\nHost: r\r\nContent-Length: 18446744073709551615\r\n\r\n" + a_post(b"2"),
         [413],
     ),
+    "a length with more zeros than a number may have digits": (
+        b"POST / HTTP/1.1\r\nHost: r\r\nContent-Length: " + b"0" * 5000 + b"1\r\n\r\n1" + a_post(b"2"),
+        [200] * 2,
+    ),
+    "a URL without a host": (b"GET http://[a:b]@/ HTTP/1.1\r\nHost: r\r\n\r\n", [400]),
     "CONNECT": (b"CONNECT other:443 HTTP/1.1\r\nHost: other:443\r\n\r\n", [200]),
     "CONNECT with a body": (b"CONNECT o:1 HTTP/1.1\r\nHost: o\r\nContent-Length: 3\r\n\r\nabc", [400]),
 }
