@@ -78,7 +78,7 @@ def is_alive(pid: int) -> bool:
     """Whether a process with this id is running. Commands ask this at each start, so without psutil."""
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):  # The number may come from a file.
         return False
     except PermissionError:
         return True

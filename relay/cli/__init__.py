@@ -11,8 +11,8 @@ import gc
 import os
 import select
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from difflib import get_close_matches
 from importlib import import_module
 from io import TextIOWrapper
@@ -25,11 +25,10 @@ from click.shell_completion import CompletionItem, shell_complete
 from relay.cli.context import (
     COMPLETION_VARIABLE,
     PROGRAM,
-    SHARED_FLAGS,
-    SHARED_OPTIONS,
     Invocation,
     at_a_terminal,
     is_dumb,
+    past_shared_options,
     shared_options,
     texts_only,
 )
@@ -157,10 +156,8 @@ class Lazy(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for heading, commands in SUMMARIES.items():
-            rows = [(name, summary) for name, summary in commands.items() if name in COMMANDS]
-            if rows:
-                with formatter.section(heading):
-                    formatter.write_dl(rows)
+            with formatter.section(heading):
+                formatter.write_dl(list(commands.items()))
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         summaries = {name: text for commands in SUMMARIES.values() for name, text in commands.items()}
@@ -196,15 +193,7 @@ def with_default_command(args: Sequence[str], default: str = DEFAULT) -> list[st
     Args:
         default: the command to insert; with `--json`, which a screen cannot print, it is `listen`.
     """
-    at = 0
-    while at < len(args):
-        name, equals, _ = args[at].partition("=")
-        if name in SHARED_FLAGS and not equals:
-            at += 1
-        elif name in SHARED_OPTIONS:
-            at += 1 if equals else 2
-        else:
-            break
+    at = past_shared_options(args)
     if at > len(args):
         return list(args)  # the last option lacks its value, which the parser reports better
     rest = list(args[at:])
@@ -244,33 +233,59 @@ def group() -> None:
 def main() -> NoReturn:
     """The console script."""
     gc.set_threshold(COLLECT_EACH)
+    _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             # A character that the terminal cannot encode is printed as its number, not as a traceback.
             stream.reconfigure(errors="backslashreplace")
-    with suppress(
-        Exception
-    ):  # The report of a crash names functions and lines, no values; there may be no stderr for it.
-        faulthandler.enable()
+    faulthandler.enable()  # The report of a crash names functions and lines, no values.
     sys.exit(run(sys.argv[1:]))
+
+
+def _open_closed_streams() -> None:
+    """Open standard streams that the caller has closed (`>&-`), as nothing.
+
+    The next file or connection would get the descriptor, and what is printed.
+    """
+    for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            null = os.open(os.devnull, os.O_RDWR)
+            if null != descriptor:
+                os.dup2(null, descriptor)
+                os.close(null)
+            mode = "w" if descriptor else "r"
+            stream = open(descriptor, mode, encoding="utf-8", closefd=False)  # noqa: SIM115  It stays open.
+            setattr(sys, name, stream)
 
 
 def run(argv: Sequence[str]) -> int:
     """Run one command and return its exit code; the only place where errors become text."""
+    code: int = Exit.FINE
     try:
         code = _run(argv)
         with suppress(ValueError):  # closed
             sys.stdout.flush()
     except BrokenPipeError:
-        if not (_is_unread(sys.stdout) or _is_unread(sys.stderr)):
+        unread = [stream for stream in (sys.stdout, sys.stderr) if _is_unread(stream)]
+        if not unread:
             raise
-        # The reader of our output (`| head`) has gone; keep Python from failing at its last flush.
-        null = os.open(os.devnull, os.O_WRONLY)
-        for stream in (sys.stdout, sys.stderr):
-            if _is_unread(stream):
-                os.dup2(null, stream.fileno())
+        _discard(*unread)  # The reader of our output (`| head`) has gone.
         return Exit.FINE
+    except OSError as error:  # The output or its error cannot be written, as on a full disk.
+        if not code:
+            with suppress(OSError):
+                complain(f"[system] could not write the output: {error.strerror}")
+        _discard(sys.stdout, sys.stderr)
+        return code or Exit.FAILED
     return code
+
+
+def _discard(*streams: TextIO) -> None:
+    """Write what is left for these streams into nothing: Python would fail at its last flush."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    for stream in streams:
+        os.dup2(null, stream.fileno())
+    os.close(null)
 
 
 def _run(argv: Sequence[str]) -> int:
@@ -337,12 +352,25 @@ def _failed(
 
         message = advice(message, invocation)
     if not silent:
-        complain(f"[{word}] {message}" if word else message)
+        with _unless_full(sys.stderr):
+            complain(f"[{word}] {message}" if word else message)
     if invocation.json:
         from relay.cli.json_lines import error_line, print_json
 
-        print_json(error_line(message, code, word))
+        with _unless_full(sys.stdout):
+            print_json(error_line(message, code, word))
     return code
+
+
+@contextmanager
+def _unless_full(stream: TextIO) -> Iterator[None]:
+    """Give up a stream that cannot be written, as on a full disk; the exit code is left to say it."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError:
+        _discard(stream)
 
 
 def _is_unread(stream: TextIO) -> bool:

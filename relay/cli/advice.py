@@ -1,4 +1,4 @@
-"""Adds this run's options to the commands that a message suggests.
+"""Lines for people on stderr, and this run's options in the commands that they suggest.
 
 A command copied from a message must repeat `--db` and `--config` to use the same database and settings.
 """
@@ -10,13 +10,23 @@ import shlex
 from dataclasses import replace
 from pathlib import Path
 
+import click
+
 from relay.cli.context import PROGRAM, Invocation
+from relay.text.safe import visible
 
 _COMMAND = re.compile(rf"`{PROGRAM} (?=([a-z]+)\b)|(?<=: ){PROGRAM} (?=([a-z]+)\b)")
 """In backticks, or at the end after a colon."""
 
 _APART = frozenset({"certs", "completion", "config", "help", "trust"})
 """Commands that open no database."""
+
+
+def say(text: str) -> None:
+    """Print a line on stderr, made safe, with this run's options in the commands that it suggests."""
+    ctx = click.get_current_context(silent=True)
+    invocation = ctx.find_object(Invocation) if ctx is not None else None
+    click.echo(f"{PROGRAM}: {visible(advice(text, invocation or Invocation()))}", err=True)
 
 
 def advice(text: str, invocation: Invocation) -> str:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+from relay.errors import UsageError
 
 if TYPE_CHECKING:
     from relay.config import Settings
@@ -21,6 +23,12 @@ COMPLETION_VARIABLE = "_LEAN_RELAY_COMPLETE"
 
 SHARED_OPTIONS = ("--db", "--config")
 SHARED_FLAGS = ("--json",)
+
+FILE = click.Path(path_type=Path, dir_okay=False)
+"""Type of an option that names a file."""
+
+MOST_LIMIT = 10**15
+"""The most that --limit means: SQLite takes no number of more than 64 bits."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
@@ -65,10 +73,11 @@ class Invocation:
 
 def say_left_out(settings: Settings) -> None:
     """Report on stderr the settings of a project file that are left out, and why."""
+    from relay.cli.advice import say  # which imports this module
     from relay.config import why_left_out
 
     for text, next_step in why_left_out(settings.left_out):
-        click.echo(f"{PROGRAM}: {text}; {next_step}", err=True)
+        say(f"{text}; {next_step}")
 
 
 class Group(click.Group):
@@ -87,7 +96,6 @@ class Group(click.Group):
 
 def shared_options(function: F) -> F:
     """Add `--db`, `--config` and `--json` to a command; their values go into the `Invocation`."""
-    path = click.Path(path_type=Path, dir_okay=False)
     for option in (
         click.option(
             "--json",
@@ -99,7 +107,7 @@ def shared_options(function: F) -> F:
         ),
         click.option(
             "--config",
-            type=path,
+            type=FILE,
             metavar="FILE",
             expose_value=False,
             callback=_keep,
@@ -107,7 +115,7 @@ def shared_options(function: F) -> F:
         ),
         click.option(
             "--db",
-            type=path,
+            type=FILE,
             metavar="FILE",
             expose_value=False,
             callback=_keep,
@@ -122,6 +130,20 @@ def _keep(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:
     if value is not None:
         assert parameter.name is not None
         setattr(ctx.ensure_object(Invocation), parameter.name, value)
+
+
+def past_shared_options(args: Sequence[str]) -> int:
+    """How many of the arguments are shared options, and their values, in front of anything else."""
+    at = 0
+    while at < len(args):
+        name, equals, _ = args[at].partition("=")
+        if name in SHARED_FLAGS and not equals:
+            at += 1
+        elif name in SHARED_OPTIONS:
+            at += 1 if equals else 2
+        else:
+            break
+    return at
 
 
 class _Text(click.types.StringParamType):
@@ -154,6 +176,19 @@ def texts_only(command: click.Command) -> click.Command:
 def at_a_terminal() -> bool:
     """Whether this is an interactive terminal: it can draw a screen and send keys."""
     return sys.stdin.isatty() and sys.stdout.isatty() and not is_dumb()
+
+
+def need_terminal(would: str) -> None:
+    """Refuse what has to be confirmed, unless somebody can be asked.
+
+    Args:
+        would: what it would do: `remove 3 captures`.
+
+    Raises:
+        UsageError: stdin is not a terminal.
+    """
+    if not sys.stdin.isatty():
+        raise UsageError(f"this would {would}; without a terminal to confirm, add --yes")
 
 
 def is_dumb() -> bool:

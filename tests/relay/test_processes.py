@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from relay.processes import holders, lock_holder, port_owner
+from relay.processes import holders, is_alive, lock_holder, port_owner
 
 HOLD = """
 import socket, sys
@@ -38,6 +38,13 @@ def test_a_port_where_only_own_processes_show_their_sockets(monkeypatch: pytest.
         assert owner.pid == other.pid
     finally:
         other.communicate()
+
+
+def test_who_is_alive() -> None:
+    """A number that no process can have, as a file may hold it, is that of none."""
+    assert is_alive(os.getpid())
+    assert not is_alive(2**31 - 1)
+    assert not is_alive(10**30)
 
 
 def test_the_other_program_is_named(tmp_path: Path) -> None:

@@ -276,6 +276,71 @@ def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, b"")
 
 
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_standard_streams_that_are_closed(tmp_path: Path, closed: str) -> None:
+    """They are as /dev/null: no traceback, and no file or connection gets their number."""
+    code = """
+import os, sys
+from relay.cli import main
+sys.argv = ["lean-relay", "config", "show", "--json"]
+try:
+    main()
+except SystemExit as ended:
+    null = os.stat(os.devnull)
+    free = [each for each in range(3) if os.path.samestat(os.fstat(each), null)]
+    open("ended", "w").write(f"{ended.code} {free}")
+"""
+    done = subprocess.run(
+        ["sh", "-c", f'exec "$0" "$@" {closed}', sys.executable, "-c", code],
+        stdin=subprocess.PIPE,
+        capture_output=True,
+        cwd=tmp_path,
+        env=os.environ | {"XDG_CONFIG_HOME": str(tmp_path)},
+        timeout=30,
+    )
+    named = [number for number, word in enumerate(("<&-", ">&-", "2>&-")) if word in closed.split()]
+    assert (tmp_path / "ended").read_text() == f"0 {named}", done.stderr
+    assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full here")
+@pytest.mark.parametrize(
+    "arguments", ["--version --json", "config show --json", "help", "list --db x --json"]
+)
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_output_that_cannot_be_written(tmp_path: Path, arguments: str, unbuffered: str) -> None:
+    """A full disk is an error with its words, once, and no traceback."""
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "relay", *arguments.split()],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=tmp_path,
+            env=os.environ | {"XDG_CONFIG_HOME": str(tmp_path), "PYTHONUNBUFFERED": unbuffered},
+            timeout=30,
+        )
+    assert done.returncode == (4 if arguments.startswith("list") else 1)
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("lean-relay: ")
+    assert arguments.startswith("list") or "No space left" in line
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full here")
+def test_a_stderr_that_cannot_be_written(tmp_path: Path) -> None:
+    """The exit code is still that of the error, and the line of --json is there."""
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "relay", "list", "--db", "x", "--json"],
+            stdout=subprocess.PIPE,
+            stderr=full,
+            cwd=tmp_path,
+            env=os.environ | {"XDG_CONFIG_HOME": str(tmp_path)},
+            timeout=30,
+        )
+    assert (done.returncode, json.loads(done.stdout)["exit"]) == (4, 4)
+
+
 def test_a_broken_pipe_elsewhere_is_not_hidden(register: Register) -> None:
     """A broken pipe that is not our output's is an error like any other."""
 
