@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from relay.cli.advice import advice
-from relay.cli.context import PROGRAM, Invocation, at_a_terminal, is_dumb, shared_options
+from relay.cli.advice import say
+from relay.cli.context import Invocation, at_a_terminal, is_dumb, shared_options
 from relay.cli.join_options import check_same
 from relay.cli.listen.child import Listener
 from relay.cli.listen.options import Remembering, check_in_force, listen_options, to_pass_on
@@ -19,12 +19,9 @@ from relay.control.lock import holder
 from relay.errors import UsageError
 from relay.text.safe import visible_block
 
-READY_WITHIN_S = 1.5
-"""After this a line says that the command is waiting for the listener."""
-
 
 class Passing(Remembering):
-    """One without a name that anybody types, so that none is in its usage."""
+    """A command without a name to type, so that its usage shows none."""
 
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
@@ -81,14 +78,10 @@ def screen_command(ctx: click.Context, /, detach: bool, **flags: Any) -> int:
     with Listener(to_pass_on(ctx, invocation), detach=detach) as listener:
         from tui.app import run  # while the listener starts: each takes half a second
 
-        if not listener.wait_until_ready(READY_WITHIN_S):
-            click.echo("lean-relay: waiting for the listener to start ...", err=True)
-            while not listener.wait_until_ready(READY_WITHIN_S):
-                pass
+        listener.wait_until_ready()
         code = run(settings, listener, reread)
         if listener.is_detached and not detach:
-            said = f"the listener keeps running (pid {listener.pid}); `lean-relay stop` ends it"
-            click.echo(f"{PROGRAM}: {advice(said, invocation)}", err=True)
+            say(f"the listener keeps running (pid {listener.pid}); `lean-relay stop` ends it")
         if (how := listener.ended()) is not None:
             for line in [*listener.new_lines(), *listener.last_words, f"the listener ended: {how}"]:
                 click.echo(visible_block(line), err=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import queue
 import re
 import subprocess
 import threading
@@ -17,6 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from relay.cli.advice import say
 from relay.cli.listen.lifeline import DETACHED, GO_ON
 from relay.errors import Exit, RelayError
 from relay.processes import how_it_ended, own_environment, own_module
@@ -27,9 +29,11 @@ LINES_KEPT = 200
 ENDS_WITHIN_S = 8.0
 """Longer than the engine needs to stop."""
 
+SAY_AFTER_S = 1.5
+"""After this long a line says that the command is waiting for the listener."""
+
 CRASH = "Fatal Python error"
 """First words of the interpreter's report of a crash (faulthandler)."""
-
 
 WORD = re.compile(r"(?:\[(?P<word>[a-z-]+)\] )?(?P<message>.*)", re.DOTALL)
 """An error message, with or without its stable word."""
@@ -52,6 +56,8 @@ class Listener:
         """The interpreter's report of a crash, which is too long for a screen."""
         self._ready = threading.Event()
         self._ready_line = ""
+        self._later: queue.SimpleQueue[str] = queue.SimpleQueue()
+        """Lines of its stdout after the first; an empty one at its end."""
         read_end, self._lifeline = os.pipe()
         try:
             behind = (
@@ -82,8 +88,9 @@ class Listener:
         assert self._process.stdout is not None
         self._ready_line = self._process.stdout.readline().strip()
         self._ready.set()
-        for _ in self._process.stdout:
-            pass
+        for line in self._process.stdout:
+            self._later.put(line)
+        self._later.put("")
 
     def _read_stderr(self) -> None:
         assert self._process.stderr is not None
@@ -95,17 +102,21 @@ class Listener:
             else:
                 self._unread.append(words)
 
-    def wait_until_ready(self, within_s: float) -> bool:
-        """Wait until it listens; False if it does not in time.
+    def wait_until_ready(self) -> None:
+        """Wait until it listens, and say so if that takes long; Ctrl-C ends a detached one too.
 
         Raises:
             RelayError: it has ended; has its message.
         """
-        if not self._ready.wait(within_s):
-            return False
+        try:
+            if not self._ready.wait(SAY_AFTER_S):
+                say("waiting for the listener to start ...")
+                self._ready.wait()
+        except BaseException:
+            self._process.terminate()
+            raise
         if not self._ready_line:
             raise self._refusal()
-        return True
 
     def _refusal(self) -> RelayError:
         with suppress(subprocess.TimeoutExpired):
@@ -113,9 +124,9 @@ class Listener:
         words = self.new_lines()
         if (code := self._process.returncode) is not None and code < 0:
             words += [*self.last_words, f"the listener ended during its start: {how_it_ended(code)}"]
-        told = WORD.fullmatch("\n".join(words) or "the listener ended without an error message")
-        assert told is not None
-        refusal = RelayError(told["message"], word=told["word"])
+        found = WORD.fullmatch("\n".join(words) or "the listener ended without an error message")
+        assert found is not None
+        refusal = RelayError(found["message"], word=found["word"])
         with suppress(ValueError):
             refusal.exit_code = Exit(self._process.returncode or Exit.FAILED)
         return refusal
@@ -125,9 +136,17 @@ class Listener:
         line: dict[str, Any] = json.loads(self._ready_line)
         return line
 
+    def tunnel_line(self, within_s: float) -> dict[str, Any] | None:
+        """Its first line about its tunnel, as JSON; None if there is none in time. Only with a log file."""
+        with suppress(queue.Empty):
+            if text := self._later.get(timeout=within_s):
+                line: dict[str, Any] = json.loads(text)
+                return line
+        return None
+
     def detach(self) -> None:
         """Let it continue after this process ends."""
-        with suppress(BrokenPipeError):  # It has just ended, which `ended` tells.
+        with suppress(BrokenPipeError):  # It has just ended, which `ended` reports.
             os.write(self._lifeline, GO_ON)
             self._detached = True
 
@@ -139,10 +158,6 @@ class Listener:
     @property
     def pid(self) -> int:
         return self._process.pid
-
-    def terminate(self) -> None:
-        """Ask it to end."""
-        self._process.terminate()
 
     def new_lines(self) -> list[str]:
         """Lines of its stderr since the last call."""

@@ -8,7 +8,7 @@ import logging
 import os
 import signal
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from typing import Any
 import click
 
 from relay.cli.advice import advice, for_elsewhere
-from relay.cli.context import Invocation, run_async, shared_options
+from relay.cli.context import FILE, Invocation, run_async, shared_options
 from relay.cli.json_lines import fields_of, json_line
 from relay.cli.listen.detach import listen_in_the_background
 from relay.cli.listen.follower import Follower
@@ -24,7 +24,7 @@ from relay.cli.listen.lifeline import DETACHED, GO_ON
 from relay.cli.listen.line_writer import STDOUT, LogLines, close_stdout, write
 from relay.cli.listen.log_file import LogFile
 from relay.cli.listen.missed import catch_up
-from relay.cli.listen.options import FILE, Remembering, check_in_force, listen_options, to_pass_on
+from relay.cli.listen.options import Remembering, check_in_force, listen_options, to_pass_on
 from relay.cli.listen.shutdown import Shutdown
 from relay.cli.status import reloaded
 from relay.cli.trust_questions import ask_about_removal
@@ -144,7 +144,7 @@ async def _listen_until(
             if json and follower is not None and running.tunnel is not None:
                 running.tunnel.watch(partial(_print_tunnel, follower))
             if file is not None:
-                close_stdout()
+                _release_starter(running)
             last = running.received_until, running.left_open_by
             print_json = follower.print_json if json and follower is not None else None
             async with background(catch_up(settings, last, options, print_json)):
@@ -163,7 +163,29 @@ def _say_ready(settings: Settings, running: engine.Engine, *, json: bool) -> Non
 
 
 def _print_tunnel(follower: Follower, status: TunnelStatus) -> None:
-    follower.print_json({"kind": "tunnel", **fields_of(status)})
+    follower.print_json(_tunnel_as_json(status))
+
+
+def _tunnel_as_json(status: TunnelStatus) -> dict[str, Any]:
+    return {"kind": "tunnel", **fields_of(status)}
+
+
+def _release_starter(running: engine.Engine) -> None:
+    """Close stdout, which the starter of a listener in the background reads; a tunnel has one line before."""
+    if running.tunnel is None:
+        close_stdout()
+        return
+    is_open = True
+
+    def write_once(status: TunnelStatus) -> None:
+        nonlocal is_open
+        if is_open:
+            is_open = False
+            with suppress(OSError):  # The starter waits no longer.
+                write(STDOUT, json_line(_tunnel_as_json(status)))
+            close_stdout()
+
+    running.tunnel.watch(write_once)
 
 
 def _on_hangup(running: engine.Engine, shutdown: Shutdown) -> None:

@@ -7,6 +7,7 @@ the database at its own pace instead of getting events from the engine.
 
 from __future__ import annotations
 
+import errno
 import logging
 import queue
 import threading
@@ -41,8 +42,10 @@ Reading them back takes the GIL from the receiver: 50 of them cost a fifth of th
 ANSWERS_AT_ONCE = 10
 """Attempts in memory at once; each may hold 1 MiB of a response."""
 
-UNREADABLE_S = 5.0
-"""Pause after a failed read of the database."""
+PAUSE_S = 5.0
+"""Pause after the database could not be read, or a file of our output was full."""
+
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 log = logging.getLogger("relay.follow")
 
@@ -77,7 +80,7 @@ class Follower:
         self._thread.join(timeout=1.0)  # a blocked terminal must not delay the end
 
     def _run(self) -> None:
-        with self._reader, suppress(OSError):  # the reader of our output has gone
+        with self._reader, suppress(OSError):  # The reader of our output has gone.
             self._follow()
 
     def _follow(self) -> None:
@@ -85,16 +88,20 @@ class Follower:
         stopping = False
         while not stopping:
             stopping = self._stop.wait(EVERY_S)
-            while not self._others.empty():
-                write(STDOUT, json_line(self._others.get()))
             try:
+                while not self._others.empty():
+                    write(STDOUT, json_line(self._others.get()))
                 version = self._reader.data_version()
                 if version != seen:
                     self._print_new()
                     seen = version
             except RelayError as error:  # locked for long, or damaged; the engine reports that too
                 log.warning("could not read new captures and attempts: %s", error)
-                stopping = stopping or self._stop.wait(UNREADABLE_S)
+                stopping = stopping or self._stop.wait(PAUSE_S)
+            except OSError as error:
+                if error.errno not in NO_SPACE:
+                    raise
+                stopping = stopping or self._stop.wait(PAUSE_S)
 
     def _print_new(self) -> None:
         # Read first, so that no attempt is printed before its capture.
@@ -106,7 +113,7 @@ class Follower:
         newest = self._reader.newest_id()
         skipped = 0 if self._json else newest - self._last - LINES_AT_ONCE
         if skipped > 0:
-            write(STDERR, f"... {skipped} more captures; `lean-relay list` shows them\n")
+            write(STDERR, f"... {skipped} more captures, which `list` shows\n")
             self._last += skipped
         for capture in fetched(self._reader, range(self._last + 1, newest + 1)):
             if self._json:
@@ -120,9 +127,7 @@ class Follower:
     def _print_attempts(self, newest: int) -> None:
         skipped = 0 if self._json else newest - self._last_attempt - LINES_AT_ONCE
         if skipped > 0:
-            write(
-                STDERR, f"... {skipped} more attempts; `lean-relay list` shows the result for each capture\n"
-            )
+            write(STDERR, f"... {skipped} more attempts; `list` shows the result for each capture\n")
             self._last_attempt += skipped
         while page := self._reader.attempts_after(self._last_attempt, ANSWERS_AT_ONCE, newest):
             for followed in page:

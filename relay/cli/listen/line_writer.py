@@ -34,7 +34,11 @@ def before_stderr(make_room: Callable[[int], None]) -> None:
 
 
 def write(descriptor: int, text: str) -> None:
-    """Write a whole text; raise BrokenPipeError if the reader has gone."""
+    """Write a whole text.
+
+    Raises:
+        OSError: the reader has gone, or there is no space left.
+    """
     data = text.encode("utf-8", "backslashreplace")
     if descriptor == STDERR and _make_room is not None:
         _make_room(len(data))
@@ -88,5 +92,5 @@ class LogLines(logging.Handler):
             more = f"lean-relay: ({dropped} lines were dropped here)\n" if dropped else ""
             try:
                 write(STDERR, f"lean-relay: {line}\n{more}")
-            except OSError:
-                return  # The reader has gone; the program continues silently.
+            except OSError:  # The reader has gone, or a full disk may have room again.
+                self._dropped += dropped + 1

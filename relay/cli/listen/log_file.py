@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import threading
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
@@ -49,7 +50,8 @@ class LogFile:
         with self._turning:
             if os.fstat(STDERR).st_size + size_bytes <= MOST_BYTES:
                 return
-            self._path.replace(self._full)
+            with suppress(FileNotFoundError):  # Removed, or the last rotation failed halfway.
+                self._path.replace(self._full)
             self._descriptor = self._opened()
             self._into_stderr()
 

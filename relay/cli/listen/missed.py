@@ -21,7 +21,7 @@ from relay.control.lock import Holder
 from relay.errors import RelayError
 from relay.lean.events_api import KEPT_FOR
 from relay.lean.schedule import RETRY_MINUTES
-from relay.processes import own_environment, own_module
+from relay.processes import how_it_ended, own_environment, own_module
 from relay.store.read.reader import Reader
 from relay.text.units import format_duration
 
@@ -122,7 +122,7 @@ async def catch_up(
             say_time_off(off, catches_up=settings.lean.catch_up)
         if settings.lean.catch_up:
             await _fetch(options, print_json)
-    except (OSError, RelayError) as error:
+    except (OSError, RelayError, ValueError, OverflowError) as error:
         log.warning("could not fetch what was missed: %s", error)
 
 
@@ -161,10 +161,10 @@ async def _fetch(options: Sequence[str], print_json: Callable[[dict[str, Any]], 
             await process.wait()
     if last and not failed:
         log.info("%s", last)
-    for said in result.splitlines():
+    for text in result.splitlines():
         if print_json is None:
-            log.info("%s", said)
-        elif (line := json.loads(said))["kind"] == "backfill":  # An error is a warning here.
+            log.info("%s", text)
+        elif (line := json.loads(text))["kind"] == "backfill":  # An error is a warning here.
             print_json(line)
     if failed:
-        log.warning("could not fetch everything that was missed: %s", last)
+        log.warning("could not fetch everything that was missed: %s", last or how_it_ended(failed))

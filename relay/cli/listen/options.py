@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from relay.cli.context import Invocation
+from relay.cli.context import FILE, Invocation
 from relay.cli.option_rules import given
 from relay.config import SETTINGS, Setting, Settings
 from relay.errors import UsageError
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from relay.control.messages import TargetTls
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-FILE = click.Path(path_type=Path, dir_okay=False)
 
 TARGET_TLS = ("insecure", "target_ca", "target_cert", "target_key")
 """Settings whose options `trigger` and `replay` have too."""

@@ -64,6 +64,11 @@ class Shutdown:
 
 
 def _by_force() -> None:
-    if select.select([], [STDERR], [], 0)[1]:  # A blocked terminal would block this, too.
-        write(STDERR, f"lean-relay: the listener did not stop within {BY_FORCE_AFTER_S:g} s and was killed\n")
-    os._exit(Exit.FAILED)
+    try:
+        if select.select([], [STDERR], [], 0)[1]:  # A blocked terminal would block this, too.
+            write(
+                STDERR,
+                f"lean-relay: the listener did not stop within {BY_FORCE_AFTER_S:g} s and was killed\n",
+            )
+    finally:  # also where stderr cannot be written
+        os._exit(Exit.FAILED)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import logging
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -20,6 +23,7 @@ from relay.errors import RelayError
 from tests.support.lean_requests import a_body, a_request
 from tests.support.program import (
     RELAY,
+    ROOT,
     Reply,
     environment,
     exchange,
@@ -31,6 +35,7 @@ from tests.support.program import (
     working_folder,
 )
 from tests.support.terminal import at_a_terminal
+from tests.support.tunnels import BOX, REGISTERED, TOO_MANY, Double, on_path
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.slow
@@ -223,7 +228,7 @@ def test_in_the_background(tmp_path: Path) -> None:
     try:
         assert ready["kind"] == "ready"
         (path,) = (tmp_path / "home" / "state").rglob("*.log")
-        assert f"log lines in {path}" in done.stderr
+        assert f"log lines in {path}; `lean-relay --db {db} stop` ends it" in done.stderr
         assert path.stat().st_mode & 0o777 == 0o600
         assert path.parent.stat().st_mode & 0o777 == 0o700
         post(port_of(ready["url"]), a_request(a_body()))
@@ -235,19 +240,139 @@ def test_in_the_background(tmp_path: Path) -> None:
     wait_until(lambda: not is_running(ready["pid"]), "its end")
 
 
+def detached_with_a_tunnel(
+    folder: Path, *arguments: str, within_s: float
+) -> subprocess.CompletedProcess[str]:
+    """`listen --detach` with a double of a tunnel program.
+
+    Args:
+        within_s: how long it waits for the public URL.
+    """
+    code = (
+        "from relay.cli import main; from relay.cli.listen import detach; detach.TUNNEL_WITHIN_S = {}; main()"
+    )
+    words = ("listen", "--detach", "--tunnel", "cloudflared", "--port", "0", "--db", str(folder / "relay.db"))
+    return subprocess.run(
+        [sys.executable, "-c", code.format(within_s), *words, *arguments],
+        cwd=working_folder(folder),
+        env=environment(folder, PATH=on_path(folder / "bin")),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+@pytest.mark.parametrize("json_lines", [False, True])
+def test_in_the_background_with_a_tunnel(tmp_path: Path, json_lines: bool) -> None:
+    """The public URL comes after the address once it is known; with --json as a line of its own kind."""
+    db = str(tmp_path / "relay.db")
+    Double(tmp_path / "bin", "cloudflared").prints(BOX.format(name="quiet-lake") + REGISTERED)
+    done = detached_with_a_tunnel(tmp_path, *(["--json"] if json_lines else []), within_s=60)
+    try:
+        assert done.returncode == 0, done.stderr
+        assert "public URL https://quiet-lake.trycloudflare.com; cloudflared is up, since " in done.stderr
+        first, *others = done.stdout.splitlines()
+        assert "http://127.0.0.1:" in first
+        assert [(line["kind"], line["url"]) for line in map(json.loads, others)] == (
+            [("tunnel", "https://quiet-lake.trycloudflare.com")] if json_lines else []
+        )
+    finally:
+        assert lean_relay(tmp_path, "stop", "--db", db).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("prints", "then", "said"),
+    [
+        ("", "exec sleep 600", "the public URL is not known yet; `lean-relay --db {db} status` shows it"),
+        (TOO_MANY, "exit 1", "`lean-relay --db {db} status` shows its URL once it is up"),
+    ],
+    ids=["silent", "fails"],
+)
+def test_in_the_background_without_a_public_url_yet(
+    tmp_path: Path, prints: str, then: str, said: str
+) -> None:
+    """The command that shows it later is named, with the reason where there is one; the listener stays."""
+    db = str(tmp_path / "relay.db")
+    Double(tmp_path / "bin", "cloudflared").prints(prints, then=then)
+    done = detached_with_a_tunnel(tmp_path, within_s=60 if prints else 0.1)
+    try:
+        assert done.returncode == 0, done.stderr
+        assert said.format(db=db) in done.stderr
+        assert ("limits new quick tunnels" in done.stderr) == bool(prints)
+        assert len(done.stdout.splitlines()) == 1
+        assert lean_relay(tmp_path, "trigger", "payment.created", "--db", db).returncode == 0
+    finally:
+        assert lean_relay(tmp_path, "stop", "--db", db).returncode == 0
+
+
+@contextlib.contextmanager
+def stderr_as(path: Path) -> Iterator[Callable[[Path], None]]:
+    """Stderr of this process as a file, and a function that makes it another."""
+    before = os.dup(line_writer.STDERR)
+
+    def lead_to(path: Path) -> None:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        os.dup2(descriptor, line_writer.STDERR)
+        os.close(descriptor)
+
+    try:
+        lead_to(path)
+        yield lead_to
+    finally:
+        os.dup2(before, line_writer.STDERR)
+        os.close(before)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full here")
+def test_log_lines_go_on_when_a_full_disk_has_room_again(tmp_path: Path) -> None:
+    """What did not fit is counted."""
+    path = tmp_path / "relay.log"
+    with stderr_as(Path("/dev/full")) as lead_to, line_writer.LogLines() as lines:
+        for number in range(3):
+            lines.emit(logging.makeLogRecord({"msg": f"lost {number}"}))
+        wait_until(lambda: lines._dropped == 3, "the lines that did not fit")
+        lead_to(path)
+        lines.emit(logging.makeLogRecord({"msg": "kept"}))
+        wait_until(lambda: path.read_text().count("\n") == 2, "the lines after them")
+    assert path.read_text() == "lean-relay: kept\nlean-relay: (3 lines were dropped here)\n"
+
+
+def test_a_log_file_that_was_removed_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the next rotation: by then nothing has its name."""
+    monkeypatch.setattr(log_file, "MOST_BYTES", 1_000)
+    monkeypatch.setattr(line_writer, "_make_room", None)
+    path = tmp_path / "log" / "relay.log"
+    with stderr_as(tmp_path / "stderr"):
+        log_file.LogFile(path).take_over()
+        path.unlink()
+        for number in range(11):
+            line_writer.write(line_writer.STDERR, f"{number:099}\n")
+    assert path.read_text() == f"{10:099}\n"
+
+
+def test_the_end_by_force_needs_no_stderr() -> None:
+    """With a reader that has gone, the listener that hangs is still ended."""
+    code = (
+        "import os, sys, threading; from relay.cli.listen.shutdown import _by_force\n"
+        "thread = threading.Thread(target=_by_force); thread.start(); thread.join(); os._exit(7)"
+    )
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    done = subprocess.run([sys.executable, "-c", code], stderr=write_end, timeout=30, cwd=ROOT)
+    os.close(write_end)
+    assert done.returncode == 1
+
+
 def test_a_full_log_file_begins_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """There are two files at most, none larger than it may be, and the newest line is in the first."""
     monkeypatch.setattr(log_file, "MOST_BYTES", 1_000)
     monkeypatch.setattr(line_writer, "_make_room", None)
-    stderr = os.dup(line_writer.STDERR)
     path = tmp_path / "log" / "relay.log"
-    try:
+    with stderr_as(tmp_path / "stderr"):
         log_file.LogFile(path).take_over()
         for number in range(500):
             line_writer.write(line_writer.STDERR, f"{number:099}\n")
-    finally:
-        os.dup2(stderr, line_writer.STDERR)
-        os.close(stderr)
     assert sorted(file.name for file in path.parent.iterdir()) == ["relay.log", "relay.log.1"]
     assert [file.stat().st_size for file in (path, path.with_name("relay.log.1"))] == [1_000, 1_000]
     assert {file.stat().st_mode & 0o777 for file in path.parent.iterdir()} == {0o600}

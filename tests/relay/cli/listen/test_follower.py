@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import threading
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from relay.cli.listen import follower, line_writer
 from relay.cli.listen.follower import LINES_AT_ONCE, Follower, attempt_line
 from relay.config import Settings, load
 from relay.models import Attempt, AttemptEvent, Signature
@@ -190,6 +193,38 @@ def test_many_attempts_at_once_are_counted(settings: Settings, capfd: Output) ->
     _, counted, *lines = capfd.readouterr().err.splitlines()
     assert counted.startswith("... 30 more attempts;")
     assert len(lines) == LINES_AT_ONCE
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full here")
+def test_a_full_disk_loses_no_line(
+    settings: Settings, tmp_path: Path, capfd: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What could not be written is written when there is room again."""
+    failed = threading.Event()
+
+    def noted(descriptor: int, text: str) -> None:
+        try:
+            line_writer.write(descriptor, text)
+        except OSError:
+            failed.set()
+            raise
+
+    monkeypatch.setattr(follower, "write", noted)
+    monkeypatch.setattr(follower, "PAUSE_S", 0.01)
+    log = new_log(settings.db)
+    before, full = os.dup(line_writer.STDERR), os.open("/dev/full", os.O_WRONLY)
+    with Follower(settings, json=False):
+        os.dup2(full, line_writer.STDERR)
+        try:
+            insert(log, a_capture(1))
+            assert failed.wait(30)
+        finally:
+            os.dup2(before, line_writer.STDERR)
+            os.close(before)
+            os.close(full)
+        insert(log, a_capture(2))
+    log.close()
+    assert [each.split()[0] for each in capfd.readouterr().err.splitlines()] == ["1", "2"]
 
 
 def test_the_relays_own_next_try_is_known_while_it_waits(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -13,7 +14,9 @@ from time import time
 import psutil
 import pytest
 
+from relay.cli.listen import missed
 from relay.cli.listen.missed import TimeOff, say_time_off, since, time_off
+from relay.config import LeanAccess, SecretSource, Settings
 from relay.control.lock import Holder, lock_path
 from tests.support.factories import a_capture, insert_all, new_log
 from tests.support.lean_api import CLIENT_ID, CLIENT_SECRET, Fault, LeanApi, an_event, lean_api
@@ -169,6 +172,18 @@ def test_catch_up_that_fails_is_a_warning(tmp_path: Path, lean: LeanApi) -> None
         wait_until(lambda: "could not fetch everything that was missed: [lean-refused]" in said(relay), "it")
         assert relay.process.poll() is None
         assert relay.stop() == 0
+
+
+async def test_a_line_too_long_to_read_is_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever the backfill prints, the listener goes on."""
+    code = "import sys; sys.stderr.write('x' * 100_000)"
+    monkeypatch.setattr(missed, "own_module", lambda name: [sys.executable, "-c", code])
+    source = SecretSource(name="x", env="X", where="")
+    lean = LeanAccess(client_id=source, client_secret=source, catch_up=True)
+    await missed.catch_up(Settings(db=tmp_path / "relay.db", lean=lean), (None, None), (), None)
+    assert "could not fetch what was missed" in caplog.text
 
 
 @pytest.mark.slow
