@@ -18,7 +18,8 @@ from relay.archive.imported import Checker, of_event
 from relay.backfill.client import Access, connected, text_of
 from relay.backfill.run import Progress as Tally
 from relay.backfill.run import Store, backfill
-from relay.cli.context import PROGRAM, Invocation, run_async, shared_options
+from relay.cli.advice import say
+from relay.cli.context import Invocation, run_async, shared_options
 from relay.cli.forward import engine_needed
 from relay.cli.json_lines import print_json
 from relay.cli.option_rules import exclude, needs
@@ -26,9 +27,16 @@ from relay.cli.progress import Progress
 from relay.cli.replay.follow import ReplayOutput, follow
 from relay.cli.replay.options import ANY
 from relay.config import Settings, preferred_secret, read_client, read_secrets
+from relay.control import client
 from relay.control.exchange import Requester
 from relay.control.lock import holder
-from relay.control.messages import CompleteWindowRequest, ForwardRequest, ImportRequest, ReplayRequest
+from relay.control.messages import (
+    CompleteWindowRequest,
+    ForwardRequest,
+    ImportRequest,
+    ReplayRequest,
+    StatusRequest,
+)
 from relay.errors import RelayError, UsageError
 from relay.filters.values import moment
 from relay.lean import events_api
@@ -104,7 +112,7 @@ def backfill_command(
     if forward:
         engine_needed(settings, "forward")
     if resign is not None:
-        resign = preferred_secret(read_secrets(settings, warn=_say), None if resign == ANY else resign)
+        resign = preferred_secret(read_secrets(settings, warn=say), None if resign == ANY else resign)
     run = _Run(invocation, settings, event_type, dry_run=dry_run, forward=forward, resign=resign)
     run_async(run.run(start, asked_at, behind))
 
@@ -162,11 +170,13 @@ class _Run:
         Raises:
             RelayError: not all was fetched; the result of what was is printed before.
         """
+        if self._forward:
+            await self._check_targets()
         if holder(self._settings.db) is not None:
             os.nice(LOW_PRIORITY)
         if behind is not None:
             asyncio.get_running_loop().add_reader(behind, _interrupt, behind)
-        client_id, client_secret = read_client(self._settings, warn=_say)
+        client_id, client_secret = read_client(self._settings, warn=say)
         access = Access(
             auth_url=self._auth_url,
             api_url=self._api_url,
@@ -174,20 +184,31 @@ class _Run:
             client_secret=text_of(client_secret, "client secret"),
         )
         window = self._window(start, asked_at.astimezone(UTC))
-        _say(f"asking {self._api_url} for events since {local(window.start):%Y-%m-%d %H:%M}")
+        say(f"asking {self._api_url} for events since {local(window.start):%Y-%m-%d %H:%M}")
         is_complete = False
         try:
-            async with self._storing(window) as store, connected(access, told=_say) as api:
+            async with self._storing(window) as store, connected(access, told=say) as api:
                 with Progress() as line:
                     await backfill(
                         api, window, self._type, store, self._tally, lambda: line.show(self._line())
                     )
-                is_complete = True
+                is_complete = True  # even if it cannot be forwarded
         finally:
             if self._tally.all_pages or is_complete:
                 self._print(window, is_complete=is_complete)
         if self._resign is not None and self._taken:
             await self._send_signed(self._resign)
+
+    async def _check_targets(self) -> None:
+        """
+        Raises:
+            UsageError: the engine has no target, so what is fetched could not be forwarded.
+        """
+        status = await client.request(self._settings.db, StatusRequest())
+        if all(each.state == "not configured" for each in status.targets):
+            raise UsageError(
+                "--forward: the engine has no target; start it with --forward-to, or set forward"
+            )
 
     def _window(self, start: datetime | None, at: datetime) -> Window:
         if start is None:
@@ -195,10 +216,12 @@ class _Run:
             if self._settings.db.exists():
                 with Reader(self._settings.db) as reader:
                     last = last_complete(reader, *self._place)
+            if last is not None and last > at:  # A clock was wrong, then or now.
+                last = None
             start = at - events_api.DEFAULT_SPAN if last is None else last - events_api.MARGIN
         window = Window.until(at, min(start, at - timedelta(seconds=1)))
         if window.start > start:
-            _say("Lean keeps events for 90 days, so older ones cannot be fetched")
+            say("Lean keeps events for 90 days, so older ones cannot be fetched")
         return window
 
     # -- storing -------------------------------------------------------------------------------
@@ -325,9 +348,9 @@ class _Run:
             )
         )
         if self._forwarded:
-            _say(f"queued {format_deliveries(self._forwarded)}")
+            say(f"queued {format_deliveries(self._forwarded)}")
         if not is_complete:
-            _say("not all of them were fetched; run it again")
+            say("not all of them were fetched; run it again")
 
 
 def _interrupt(ended: int) -> None:
@@ -337,7 +360,3 @@ def _interrupt(ended: int) -> None:
 
 def _most(counted: tuple[str, int]) -> tuple[int, str]:
     return -counted[1], counted[0]
-
-
-def _say(text: str) -> None:
-    click.echo(f"{PROGRAM}: {visible(text)}", err=True)

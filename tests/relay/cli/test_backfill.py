@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import subprocess
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,7 @@ from relay.models import from_micros
 from tests.support.backends import backend, replies
 from tests.support.lean_api import CLIENT_ID, CLIENT_SECRET, Fault, LeanApi, an_event, event_id, lean_api
 from tests.support.lean_requests import SECRET
-from tests.support.program import exchange, lean_relay_here, running
+from tests.support.program import exchange, lean_relay, lean_relay_here, running
 from tests.support.receiving import rows
 from tests.support.waiting import wait_until
 
@@ -194,6 +196,46 @@ def test_what_was_taken_is_forwarded_only_if_asked_and_in_its_own_order(lean: Le
         assert sign(body, SECRET.encode()).encode() in head
         unknown = backfill(lean, db, "--forward", "--resign", "other")
         assert (unknown.returncode, "other" in unknown.stderr) == (2, True)
+
+
+def test_without_a_target_nothing_is_fetched_to_be_forwarded(lean: LeanApi, db: Path) -> None:
+    """It is wrong usage, before Lean is asked."""
+    lean.events = events(range(2))
+    with running(db.parent):
+        done = backfill(lean, db, "--since", "1d", "--forward")
+    assert done.returncode == 2
+    assert "--forward: the engine has no target" in done.stderr
+    assert not lean.asked
+
+
+def test_what_cannot_be_forwarded_was_fetched_all_the_same(lean: LeanApi, db: Path) -> None:
+    """The run is complete, and the error says what failed."""
+    lean.events = events(range(2))
+    settings = db.parent / "engine.toml"
+    settings.write_text('forward = [":9"]')
+
+    def take_the_target(api: LeanApi, query: dict[str, str]) -> None:
+        settings.write_text("")
+        done = lean_relay(db.parent, "reload", "--db", str(db))
+        assert done.returncode == 0, done.stderr
+
+    lean.intervene = take_the_target
+    with running(db.parent, "--config", str(settings)):
+        done = backfill(lean, db, "--since", "1d", "--forward", "--json")
+    assert done.returncode == 2
+    line, error = map(json.loads, done.stdout.splitlines())
+    assert (line["taken"], line["complete"], line["forwarded"]) == (2, True, 0)
+    assert "no target" in error["message"]
+
+
+def test_a_last_run_by_a_wrong_clock(lean: LeanApi, db: Path) -> None:
+    """One that ended in the future does not make the window empty: it is a week again."""
+    lean.events = events(range(2))
+    result(lean, db, "--since", "2d")
+    with closing(sqlite3.connect(db)) as log, log:
+        log.execute("UPDATE marks SET value = value + 86400000000 WHERE name LIKE 'backfill:%'")
+    start = datetime.fromisoformat(result(lean, db)["from"])
+    assert abs(datetime.now(UTC) - timedelta(days=7) - start) < timedelta(minutes=1)
 
 
 @pytest.mark.parametrize("newest_first", [False, True])
