@@ -6,16 +6,19 @@ The engine makes each change: the running one, or this process for that time.
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 
 import click
 
-from relay.cli.context import Invocation, run_async, shared_options
+from relay.cli.advice import say
+from relay.cli.context import Invocation, need_terminal, run_async, shared_options
 from relay.cli.json_lines import print_result
 from relay.cli.option_rules import exclude
+from relay.cli.output import FilterCommand
 from relay.config import Settings
 from relay.control.messages import NoteRequest, PruneRequest, StarRequest, id_ranges
 from relay.engine import access
-from relay.errors import UsageError
+from relay.errors import NotFound, UsageError
 from relay.store.read.reader import Reader
 from relay.store.read.selection import select_ids
 from relay.text.captures import captures
@@ -27,7 +30,7 @@ MOST_READ = 1024 * 1024
 """Bytes read of a note on stdin; more than the engine allows, so that it can report the excess."""
 
 
-@click.command("star")
+@click.command("star", cls=FilterCommand)
 @click.argument("selection", nargs=-1, required=True)
 @click.option("--remove", is_flag=True, help="Remove the star.")
 @shared_options
@@ -50,13 +53,15 @@ def star_command(invocation: Invocation, selection: tuple[str, ...], remove: boo
 def note_command(invocation: Invocation, selection: tuple[str, ...], text: str | None, remove: bool) -> None:
     """Write a note to captures; a capture has one, and a new one replaces it."""
     exclude("--remove", "--message")
+    settings = invocation.settings()
     if not remove and text is None:
         if sys.stdin.isatty():
             raise UsageError("no text for the note; pass it with -m TEXT, or on stdin")
+        with suppress(NotFound):  # Stdin can be read once, and on an older database this runs twice.
+            Reader(settings.db).close()
         text = _note_on_stdin()
     if not remove and not text:
         raise UsageError("the note is empty; use --remove to remove one")
-    settings = invocation.settings()
     ids = _chosen(settings, selection)
     result = run_async(access.request(settings, NoteRequest(ids, None if remove else text)))
     what = "removed the note of" if remove else "wrote the note to"
@@ -71,7 +76,7 @@ def _note_on_stdin() -> str:
         raise UsageError("the note on stdin is not UTF-8 text") from error
 
 
-@click.command("prune")
+@click.command("prune", cls=FilterCommand)
 @click.argument("selection", nargs=-1)
 @click.option("--starred", is_flag=True, help="Remove starred ones too.")
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
@@ -93,20 +98,17 @@ def prune_command(invocation: Invocation, selection: tuple[str, ...], starred: b
     text = f"removed {captures(result.removed)}" + (f"; starred ones stay: {spared}" if spared else "")
     print_result(invocation, "prune", result, text)
     if not result.emptied:
-        click.echo(
-            "lean-relay: a reader uses the database's WAL, which still contains removed bytes; "
-            "they are deleted when it ends and the engine is idle or stops",
-            err=True,
+        say(
+            "a reader uses the database's WAL, which still contains removed bytes; "
+            "they are deleted when it ends and the engine is idle or stops"
         )
 
 
 def _confirm(settings: Settings, ids: list[int], starred: bool) -> None:
     what = f"{captures(len(ids))} (ids {ids[0]} to {ids[-1]}) from {settings.db}"
-    if not sys.stdin.isatty():
-        raise UsageError(f"this would remove {what}; without a terminal to confirm, add --yes")
+    need_terminal(f"remove {what}")
     spared = "" if starred else ", except starred ones,"
-    if not click.confirm(f"Remove {visible(what)}{spared} for good?", err=True):
-        raise click.Abort
+    click.confirm(f"Remove {visible(what)}{spared} for good?", err=True, abort=True)
 
 
 def _chosen(settings: Settings, selection: tuple[str, ...]) -> list[int]:

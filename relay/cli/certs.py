@@ -11,15 +11,13 @@ from typing import Any
 import click
 
 from relay.checks.findings import check_as_json
-from relay.cli.context import Group, Invocation, shared_options
+from relay.cli.context import FILE, Group, Invocation, shared_options
 from relay.cli.json_lines import print_json
 from relay.cli.option_rules import apart
 from relay.config import default_certs
 from relay.errors import CheckFailed, NotFound, UsageError
 from relay.text import tls_facts
 from relay.text.safe import visible
-
-FILE = click.Path(path_type=Path, dir_okay=False)
 
 
 @click.group("certs", cls=Group)
@@ -145,7 +143,7 @@ def show(
         _show_file(Path(what), password_file, invocation)
     elif what.isdecimal():
         apart("a capture", "--ca", "--server-name", "--password-file")
-        _show_capture(int(what), invocation)
+        _show_capture(what, invocation)
     elif colon and host and port.isdecimal() and int(port) < 65536:
         apart("a server", "--password-file")
         _show_server(host.strip("[]"), int(port), server_name, ca, invocation)
@@ -219,17 +217,16 @@ def _show_all(certificates: Any, invocation: Invocation) -> None:
         raise CheckFailed(faults[0])
 
 
-def _show_capture(number: int, invocation: Invocation) -> None:
+def _show_capture(number: str, invocation: Invocation) -> None:
+    from relay.cli.output import one_capture
     from relay.store.read.reader import Reader
 
     with Reader(invocation.settings().db) as reader:
-        capture = reader.capture(number)
-    if capture is None:
-        raise NotFound(f"no capture has the id {number}")
+        capture = one_capture(reader, number)
     if capture.tls is None:
         raise NotFound(f"capture {number} arrived over plain HTTP, or through a tunnel that terminated TLS")
     if invocation.json:
-        print_json({"kind": "tls", "capture": number, **capture.tls})
+        print_json({"kind": "tls", "capture": capture.id, **capture.tls})
     else:
         click.echo(f"capture {number}")
         _print(tls_facts.rows(capture.tls))

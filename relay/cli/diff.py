@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from itertools import islice
-
 import click
 
 from relay.analysis.diff import Difference, differences
 from relay.cli.context import Invocation, shared_options
 from relay.cli.json_lines import print_json
-from relay.cli.output import reveal_option
-from relay.errors import NotFound, UsageError
-from relay.models import Capture
+from relay.cli.output import one_capture, reveal_option
 from relay.store.read.reader import Reader
-from relay.store.read.selection import select_ids
 from relay.text.captures import title
-from relay.text.local_time import now
 from relay.text.safe import latin1_shown, visible
 
 
@@ -33,7 +27,7 @@ def diff_command(invocation: Invocation, a: str, b: str, reveal: bool) -> None:
     """
     settings = invocation.settings()
     with Reader(settings.db) as reader:
-        left, right = (_one(reader, word) for word in (a, b))
+        left, right = (one_capture(reader, word) for word in (a, b))
     found = list(differences(left, right))
     if not reveal:
         found = [each.masked(settings.mask_headers) for each in found]
@@ -48,16 +42,6 @@ def diff_command(invocation: Invocation, a: str, b: str, reveal: bool) -> None:
         click.echo(visible(each.field))
         click.echo(f"  a  {_value(each, each.a)}")
         click.echo(f"  b  {_value(each, each.b)}")
-
-
-def _one(reader: Reader, word: str) -> Capture:
-    first, *more = islice(select_ids(reader, (word,), now()), 2)
-    if more:
-        raise UsageError(f"{word} selects several captures; name one by its id")
-    capture = reader.capture(first)
-    if capture is None:
-        raise NotFound(f"no capture {first}")
-    return capture
 
 
 def _value(difference: Difference, value: str | None) -> str:

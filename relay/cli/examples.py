@@ -1,4 +1,4 @@
-"""Three examples for the help of each command; a test runs them."""
+"""Examples for the help of each command; a test runs them."""
 
 from __future__ import annotations
 

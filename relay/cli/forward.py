@@ -5,11 +5,9 @@ Only a running engine forwards, so each needs one.
 
 from __future__ import annotations
 
-import sys
-
 import click
 
-from relay.cli.context import Invocation, run_async, shared_options
+from relay.cli.context import Invocation, need_terminal, run_async, shared_options
 from relay.cli.json_lines import print_result
 from relay.cli.output import FilterCommand
 from relay.cli.status import target_line
@@ -99,10 +97,8 @@ def engine_needed(settings: Settings, command: str) -> None:
 
 def _confirm(ids: list[int]) -> None:
     what = f"{len(ids)} captures (ids {ids[0]} to {ids[-1]})"
-    if not sys.stdin.isatty():
-        raise UsageError(f"this would send {what}; without a terminal to confirm, add --yes")
-    if not click.confirm(f"Send {what} to each target?", err=True):
-        raise click.Abort
+    need_terminal(f"send {what}")
+    click.confirm(f"Send {what} to each target?", err=True, abort=True)
 
 
 def _were(count: int) -> str:

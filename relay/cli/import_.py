@@ -12,7 +12,8 @@ import click
 
 from relay.archive.importing import Store, Tally, as_if, bundle_name, import_items, through
 from relay.archive.reading import BadLine, ImportFile
-from relay.cli.context import PROGRAM, Invocation, run_async, shared_options
+from relay.cli.advice import say
+from relay.cli.context import Invocation, run_async, shared_options
 from relay.cli.json_lines import print_json
 from relay.cli.progress import Progress
 from relay.config import Settings, read_secrets
@@ -42,7 +43,7 @@ def import_command(invocation: Invocation, files: tuple[str, ...], dry_run: bool
     exit code is 1.
     """
     settings = invocation.settings()
-    secrets = read_secrets(settings, warn=_say)
+    secrets = read_secrets(settings, warn=say)
     bad = run_async(_import_all(invocation, settings, files, secrets, dry_run=dry_run))
     if bad:
         raise RelayError(
@@ -90,7 +91,7 @@ async def _each(
 
         with _opened(name) as file, _Report(name, json=invocation.json) as report:
             items = ImportFile(file, _shown_name(name), secrets, name_bundle).items()
-            tally = await import_items(items, store, report.told)
+            tally = await import_items(items, store, report.add)
         report.end(tally, dry_run=dry_run)
         bad += tally.bad
     return bad
@@ -101,11 +102,11 @@ def _opened(name: str) -> Iterator[BinaryIO]:
     if name == "-":
         yield sys.stdin.buffer
         return
-    with ExitStack() as until:
-        try:
-            file = until.enter_context(open(name, "rb"))
-        except OSError as error:
-            raise NotFound(f"cannot read {name}: {error.strerror}") from error
+    try:
+        file = open(name, "rb")  # noqa: SIM115  Closed below.
+    except OSError as error:
+        raise NotFound(f"could not read {name}: {error.strerror}") from error
+    with file:
         yield file
 
 
@@ -130,7 +131,8 @@ class _Report:
     def __exit__(self, *exception: Any) -> None:
         self._progress.__exit__(*exception)
 
-    def told(self, news: BadLine | Tally) -> None:
+    def add(self, news: BadLine | Tally) -> None:
+        """Print a bad line, or the progress."""
         if isinstance(news, Tally):
             self._progress.show(f"imported {captures(news.added)}")
             return
@@ -138,7 +140,7 @@ class _Report:
         if self._json:
             print_json({"kind": "bad_line", "file": self._name, "line": news.number, "reason": news.reason})
         elif self._bad <= NAMED:
-            _say(f"{self._name}, line {news.number}: {news.reason}")
+            say(f"{self._name}, line {news.number}: {news.reason}")
 
     def end(self, tally: Tally, *, dry_run: bool) -> None:
         if self._json:
@@ -146,16 +148,9 @@ class _Report:
             print_json(line | {"bad": tally.bad, "bundle": tally.bundle, "dry_run": dry_run})
             return
         if tally.bad > NAMED:
-            _say(f"{self._name}: {tally.bad - NAMED} more lines could not be read")
+            say(f"{self._name}: {tally.bad - NAMED} more lines could not be read")
         words = f"{'would import' if dry_run else 'imported'} {captures(tally.added)} of {self._name}"
-        words += (
-            f"; {captures(tally.known)} {'was' if tally.known == 1 else 'were'} here already"
-            if tally.known
-            else ""
-        )
+        if tally.known:
+            words += f"; {captures(tally.known)} {'was' if tally.known == 1 else 'were'} here already"
         words += f"; signed with its own secret, {tally.bundle}" if tally.bundle and tally.added else ""
         click.echo(words)
-
-
-def _say(text: str) -> None:
-    click.echo(f"{PROGRAM}: {visible(text)}", err=True)

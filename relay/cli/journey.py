@@ -8,6 +8,7 @@ import click
 
 from relay.analysis.diagram import sequence
 from relay.analysis.journey import Journey
+from relay.cli.advice import say
 from relay.cli.context import Invocation, shared_options
 from relay.cli.json_lines import print_json
 from relay.cli.option_rules import exclude
@@ -31,7 +32,7 @@ def journey_command(invocation: Invocation, id: str, mermaid: bool) -> None:
 
     The field of the id depends on the event; events without it are found by linked ids, such as the intent of
     a payment. One line per capture, in order of arrival: Lean guarantees no order, so no expected order is
-    shown. An event_id stands for the object of its event.
+    shown. An event_id names the object of its event.
     """
     exclude("--mermaid", "--json")
     settings = invocation.settings()
@@ -48,7 +49,7 @@ def journey_command(invocation: Invocation, id: str, mermaid: bool) -> None:
         for line in _lines(journey):
             click.echo(line)
     if left_out:
-        click.echo(f"lean-relay: {left_out} newer captures of this id are not shown", err=True)
+        say(f"{left_out} newer captures of this id are not shown")
 
 
 def _lines(journey: Journey) -> Iterator[str]:

@@ -10,7 +10,8 @@ from itertools import chain, islice
 
 import click
 
-from relay.cli.context import Invocation, shared_options
+from relay.cli.advice import say
+from relay.cli.context import MOST_LIMIT, Invocation, shared_options
 from relay.cli.json_lines import print_json
 from relay.cli.option_rules import exclude, needs
 from relay.cli.output import Columns, FilterCommand, capture_as_json, reveal_option
@@ -20,7 +21,6 @@ from relay.store.read.search import search
 from relay.store.read.selection import fetched, ids_of, nothing_matches
 from relay.store.read.selection_words import parse_selection
 from relay.text.local_time import now
-from relay.text.safe import visible
 
 LIMIT = 50
 
@@ -49,7 +49,7 @@ def list_command(
         if everything:
             ids, more = ids_of(reader, parse_selection(selection, at)), False
         else:
-            newest, more = newest_of(reader, selection, at, limit or LIMIT)
+            newest, more = newest_of(reader, selection, at, min(limit or LIMIT, MOST_LIMIT))
             ids = iter(newest)
         columns = Columns(reader, at)
         shown = 0
@@ -63,7 +63,7 @@ def list_command(
                 click.echo(columns.line(capture))
         sys.stdout.flush()
     if not shown:
-        click.echo(f"lean-relay: {visible(nothing_matches(selection))}", err=True)
+        say(nothing_matches(selection))
     if more:
         click.echo("older ones match too; --limit N shows more, --all shows all", err=True)
 

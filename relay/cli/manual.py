@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sys
 
 import click
 from click.shell_completion import CompletionItem
@@ -92,6 +91,6 @@ def _drawn(text: str) -> str:
 
     out = StringIO()
     width = min(shutil.get_terminal_size().columns, MOST_COLUMNS)
-    console = Console(file=out, width=width, force_terminal=sys.stdout.isatty())
+    console = Console(file=out, width=width, force_terminal=True)
     console.print(Markdown(text))
     return out.getvalue()

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import click
-
-from relay.cli.context import PROGRAM, Invocation, run_async
+from relay.cli.advice import say
+from relay.cli.context import Invocation, run_async
 from relay.control.lock import holder
 from relay.engine.engine import running
 from relay.errors import OlderDatabase
-from relay.text.safe import visible
 
 
 def bring_up_to_date(error: OlderDatabase, invocation: Invocation) -> None:
@@ -29,7 +27,4 @@ def bring_up_to_date(error: OlderDatabase, invocation: Invocation) -> None:
             pass
 
     run_async(migrate())
-    click.echo(
-        f"{PROGRAM}: {visible(str(error.path))} was written by an older lean-relay, and is up to date now",
-        err=True,
-    )
+    say(f"{error.path} was written by an older lean-relay, and is up to date now")

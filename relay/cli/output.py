@@ -1,4 +1,4 @@
-"""Output shared by the commands that read captures.
+"""Shared by the commands that read captures.
 
 Owns masking, for text and for `--json` alike, and the columns of `list`.
 """
@@ -10,6 +10,7 @@ import shutil
 import sys
 from collections.abc import Callable
 from datetime import datetime
+from itertools import islice
 from typing import Any, TypeVar
 
 import click
@@ -17,18 +18,19 @@ import click
 from relay.analysis.retries import OTHER_BYTES
 from relay.config import Settings
 from relay.delivery.expectations import Result
+from relay.errors import NotFound, UsageError
 from relay.models import COPIES, NOT_COMPARED, Attempt, Baseline, Capture, Headers, Origin, body_as_json
 from relay.store.read.reader import Reader
+from relay.store.read.selection import select_ids
 from relay.text.captures import outcomes, shape_remarks, title
 from relay.text.decoding import decoded, encoding_of
-from relay.text.local_time import local
+from relay.text.local_time import local, now
 from relay.text.safe import mask_attempt, mask_capture, visible_block, visible_start
 from relay.text.units import format_bytes
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 REVEAL_HELP = "Show the values of secret headers, which are otherwise masked, also with --json."
-
 
 NOTE_IN_LIST = 200
 """Characters of a note shown in the line of its capture."""
@@ -43,6 +45,22 @@ class FilterCommand(click.Command):
         end = args.index("--") if "--" in args else len(args)
         words = [f"not:{word[1:]}" if _NEGATED.match(word) else word for word in args[:end]]
         return super().parse_args(ctx, [*words, *args[end:]])
+
+
+def one_capture(reader: Reader, word: str) -> Capture:
+    """The one capture that a word of the command line selects.
+
+    Raises:
+        UsageError: it selects several.
+        NotFound: it selects none.
+    """
+    first, *more = islice(select_ids(reader, (word,), now()), 2)
+    if more:
+        raise UsageError(f"{word} selects several captures; name one by its id")
+    capture = reader.capture(first)
+    if capture is None:
+        raise NotFound(f"no capture {first}")
+    return capture
 
 
 def reveal_option(function: F) -> F:

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 
 import click
 
-from relay.cli.context import Invocation, shared_options
+from relay.cli.advice import advice, say
+from relay.cli.context import MOST_LIMIT, Invocation, shared_options
 from relay.cli.json_lines import print_json
 from relay.models import Refusal, RefusalTotals
 from relay.store.read import refusals
@@ -19,7 +20,7 @@ WRAP = 96
 
 
 @click.command("refusals")
-@click.option("--limit", type=click.IntRange(1), default=50, help="List the newest N.  [50]")
+@click.option("--limit", type=click.IntRange(1), default=50, metavar="N", help="List the newest N.  [50]")
 @click.option("--reason", metavar="WORD", help="Only refusals with this reason, such as tls-no-certificate.")
 @click.option("--explain", is_flag=True, help="Explain each reason and what to do about it.")
 @shared_options
@@ -30,7 +31,7 @@ def refusals_command(invocation: Invocation, limit: int, reason: str | None, exp
     Equal ones within a second are one line with a count. The newest 10,000 lines are kept.
     """
     with Reader(invocation.settings().db) as reader:
-        found = refusals.newest(reader, limit, reason)
+        found = refusals.newest(reader, min(limit, MOST_LIMIT), reason)
         tally = refusals.tally(reader)
     for refusal in found:
         if invocation.json:
@@ -47,29 +48,44 @@ def _explain(invocation: Invocation, found: Sequence[Refusal], counts: Mapping[s
     for reason in dict.fromkeys(refusal.reason for refusal in found):
         means, count = meaning(reason), counts.get(reason, 0)
         if invocation.json:
-            told = {"kind": "refusal_reason", "reason": reason, "count": count, "words": means.words}
-            print_json(told | {"behind": means.cause, "advice": means.advice})
+            print_json(
+                {
+                    "kind": "refusal_reason",
+                    "reason": reason,
+                    "count": count,
+                    "words": means.words,
+                    "behind": means.cause,
+                    "advice": means.advice,
+                }
+            )
             continue
         click.echo(f"\n{visible(reason)}, {count} in all: {means.words}")
         for text in (means.cause, means.advice):
-            click.echo(textwrap.fill(text, WRAP, initial_indent="  ", subsequent_indent="  "))
+            click.echo(_wrapped(advice(text, invocation)))
+
+
+def _wrapped(text: str) -> str:
+    # Keep paths whole, for copying.
+    return textwrap.fill(
+        text,
+        WRAP,
+        initial_indent="  ",
+        subsequent_indent="  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def _count(found: Sequence[Refusal], tally: RefusalTotals, reason: str | None) -> None:
     """Report on stderr the refusals that no line shows."""
-    said = []
     if not tally.rows:
-        said.append("nothing was refused")
+        say("nothing was refused")
     elif not found:
-        said.append(
-            f"no refusal has the reason {visible(reason or '')}; there are {', '.join(tally.by_reason)}"
-        )
+        say(f"no refusal has the reason {reason}; there are {', '.join(tally.by_reason)}")
     elif len(found) < tally.rows and reason is None:
-        said.append(f"{_lines(tally.rows - len(found), 'older')} not shown; --limit shows more")
+        say(f"{_lines(tally.rows - len(found), 'older')} not shown; --limit shows more")
     if tally.dropped:
-        said.append(f"{_lines(tally.dropped, 'even older')} no longer stored")
-    for text in said:
-        click.echo(f"lean-relay: {visible(text)}", err=True)
+        say(f"{_lines(tally.dropped, 'even older')} no longer stored")
 
 
 def _lines(count: int, which: str) -> str:

@@ -14,9 +14,10 @@ from pathlib import Path
 import click
 from click.shell_completion import CompletionItem
 
-from relay.cli.context import Invocation, run_async, shared_options
+from relay.cli.advice import advice, say
+from relay.cli.context import FILE, Invocation, need_terminal, run_async, shared_options
 from relay.cli.json_lines import print_json
-from relay.cli.listen.options import FILE, target_tls, target_tls_options
+from relay.cli.listen.options import target_tls, target_tls_options
 from relay.cli.output import FilterCommand
 from relay.cli.progress import Progress
 from relay.config import Settings, preferred_secret, read_secrets
@@ -153,9 +154,10 @@ def rehearse_command(
 
     with Progress() as progress:
         report = run_async(conducted(progress))
+    code = _finish(invocation, report)
     if junit_to is not None:
         junit_to.write_bytes(junit(report, begun))
-    return _finish(invocation, report)
+    return code
 
 
 def _target(settings: Settings, choices: Choices) -> str:
@@ -177,30 +179,24 @@ def _target(settings: Settings, choices: Choices) -> str:
 
 def _confirm(prepared: Prepared, choices: Choices, target: str, secret: str | None) -> None:
     count = prepared.requests(choices)
-    if not sys.stdin.isatty():
-        raise UsageError(
-            f"this would send about {count:,} requests to {visible(target)}; without a terminal to confirm, "
-            "add --yes"
-        )
-    question = f"{prepared.plan(choices, target, secret)}?"
-    if not click.confirm(visible(question), err=True):
-        raise click.Abort
+    need_terminal(f"send about {count:,} requests to {target}")
+    click.confirm(visible(f"{prepared.plan(choices, target, secret)}?"), err=True, abort=True)
 
 
 class _Card:
     """Prints the lines of the report as they become known."""
 
     def __init__(self, invocation: Invocation, progress: Progress) -> None:
-        self._json = invocation.json
+        self._invocation = invocation
         self._progress = progress
         self._check: CheckName | None = None
         self._why = ""
-        """The last one said: the next line need not say it again."""
+        """The last one printed, which the next line does not repeat."""
 
     def print_line(self, line: ReportLine) -> None:
         """One line, below the name of its check."""
         self._progress.clear()
-        if self._json:
+        if self._invocation.json:
             print_json(line.as_json())
         else:
             if line.check is not self._check:
@@ -213,6 +209,9 @@ class _Card:
                 click.echo(
                     click.wrap_text(text, width=_width(), initial_indent=INDENT, subsequent_indent=INDENT)
                 )
+            if line.command is not None:  # whole, for copying
+                look = f"{INDENT}{_named(line.captures)}: {line.command}"
+                click.echo(advice(look, self._invocation))
         sys.stdout.flush()
 
     def _details(self, line: ReportLine) -> Iterator[str]:
@@ -220,8 +219,6 @@ class _Card:
         if line.result in (Result.WARNING, Result.FAILED) and line.why != self._why:
             self._why = line.why
             yield line.why
-        if line.command is not None:
-            yield f"{_named(line.captures)}: {line.command}"
 
 
 def _width() -> int:
@@ -239,7 +236,7 @@ def _finish(invocation: Invocation, report: Report) -> int:
     else:
         click.echo(f"{report.summary}; again with --seed {report.seed}")
     if report.not_done is not None:
-        click.echo(f"lean-relay: not all was done: {visible(report.not_done)}", err=True)
+        say(f"not all was done: {report.not_done}")
         if report.not_done == INTERRUPTED:
             return Exit.INTERRUPTED
         return report.exit_code or Exit.FAILED

@@ -49,7 +49,7 @@ MOST_NOTE = 4096
 MOST_DIFFERENCES = 20
 """Shape differences shown in the overview; `shapes` prints all."""
 
-MOST_TOLD = 1_000
+MOST_DIFFERENCE = 1_000
 """Characters of a difference shown; `--json` has all of it."""
 
 MOST_HEX = 512
@@ -168,7 +168,7 @@ def _facts(capture: Capture) -> Iterator[tuple[str, str]]:
     judgement = judge(capture.body, encoding_of(capture.headers))
     yield "shape", visible(judgement.summary)
     for text in islice(texts(judgement.differences), MOST_DIFFERENCES):
-        yield "", visible_start(text, MOST_TOLD)
+        yield "", visible_start(text, MOST_DIFFERENCE)
     if capture.source is None or capture.source.id is not None:
         yield "answered", visible(capture.answer.words) + (" there" if capture.source else "")
     if capture.starred:

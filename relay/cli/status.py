@@ -156,11 +156,11 @@ def tunnel_line(tunnel: TunnelStatus) -> str:
     """`cloudflared is down: it ended (exit code 1); next attempt at 10:09:41`; not safe to show."""
     line = f"{tunnel.name} is {tunnel.state}"
     if tunnel.since is not None and tunnel.state == "up":
-        line += f", since {datetime.fromisoformat(tunnel.since).astimezone():%Y-%m-%d %H:%M:%S}"
+        line += f", since {_clock(tunnel.since)}"
     if tunnel.reason is not None:
         line += f": {tunnel.reason}"
     if tunnel.next_at is not None:
-        line += f"; next attempt at {datetime.fromisoformat(tunnel.next_at).astimezone():%H:%M:%S}"
+        line += f"; next attempt at {_clock(tunnel.next_at, '%H:%M:%S')}"
     if tunnel.previous_url is not None:
         line += f"; the URL before was {tunnel.previous_url}, so enter the new one in Lean's dashboard"
     return line
@@ -175,22 +175,21 @@ def target_line(target: TargetStatus) -> str:
     else:
         words.append(f"{waiting} {'waits' if waiting == 1 else 'wait'}" if waiting else "nothing waits")
     if target.next_at and target.state == "up":
-        next_at = datetime.fromisoformat(target.next_at).astimezone()
-        words.append(f"next attempt at {next_at:%Y-%m-%d %H:%M:%S}")
+        words.append(f"next attempt at {_clock(target.next_at)}")
     if parked:
         words.append(f"{parked} parked, which `lean-relay forward state:parked` sends")
     return "; ".join(words)
 
 
-def _clock(at: str) -> str:
-    return f"{local(datetime.fromisoformat(at)):%Y-%m-%d %H:%M}"
+def _clock(at: str, form: str = "%Y-%m-%d %H:%M:%S") -> str:
+    return f"{local(datetime.fromisoformat(at)):{form}}"
 
 
 def follower_line(team: FollowerStatus) -> str:
     """`position 4711, 0 behind`; `silent since 10:04: connection refused; position 4711`."""
     words = []
     if team.state not in ("following", "connecting"):
-        since = f" since {_clock(team.since)}" if team.since else ""
+        since = f" since {_clock(team.since, '%Y-%m-%d %H:%M')}" if team.since else ""
         words.append(f"{team.state}{since}" + (f": {team.reason}" if team.reason else ""))
     if team.position is None:
         words.append("connecting" if team.state == "connecting" else "nothing is here yet")

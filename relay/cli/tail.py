@@ -15,6 +15,7 @@ from time import monotonic, sleep
 
 import click
 
+from relay.cli.advice import say
 from relay.cli.context import Invocation, shared_options
 from relay.cli.json_lines import print_json
 from relay.cli.option_rules import needs
@@ -28,7 +29,6 @@ from relay.store.read.reader import Reader
 from relay.store.read.search import search
 from relay.store.read.selection import fetched
 from relay.text.local_time import now
-from relay.text.safe import visible
 
 EVERY_S = 0.1
 
@@ -131,7 +131,7 @@ def _opened(path: Path, deadline: float | None = None) -> Iterator[tuple[Reader,
             if deadline is not None and monotonic() >= deadline:
                 raise NotFound(f"no capture in time: {error}") from error
             if not waited:
-                click.echo(f"lean-relay: waiting for an engine: {visible(str(error))}", err=True)
+                say(f"waiting for an engine: {error}")
             waited = True
             sleep(EVERY_S)
         else:

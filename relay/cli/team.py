@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 import click
 
-from relay.cli.context import PROGRAM, Group, Invocation, run_async, shared_options
+from relay.cli.advice import say
+from relay.cli.context import Group, Invocation, run_async, shared_options
 from relay.cli.json_lines import print_json
 from relay.config import Settings
 from relay.config.values import format_span
@@ -47,7 +48,7 @@ def init(invocation: Invocation, printed: bool) -> None:
         else:
             click.echo(sql, nl=False)
         return
-    address = TeamAddress.of_settings(settings, warn=_say)
+    address = TeamAddress.of_settings(settings, warn=say)
     run_async(_init(address, sql))
     if invocation.json:
         print_json(
@@ -81,7 +82,7 @@ async def _init(address: TeamAddress, sql: str) -> None:
 def status(invocation: Invocation) -> None:
     """Show the team's log: positions, size, what it keeps, who is connected, how commits are stored."""
     settings = invocation.settings()
-    address = TeamAddress.of_settings(settings, warn=_say)
+    address = TeamAddress.of_settings(settings, warn=say)
     server, state, connected = run_async(_status(address))
     position = _followed(settings, state)
     if invocation.json:
@@ -160,7 +161,3 @@ def _rows(settings: Settings, server: Server, state: LogState, connected: list[s
         ("size", f"{format_bytes(state.bytes)}; kept {kept}{most}"),
         ("connected", ", ".join(connected) or "no program"),
     ]
-
-
-def _say(text: str) -> None:
-    click.echo(f"{PROGRAM}: {visible(text)}", err=True)

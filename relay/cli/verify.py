@@ -8,9 +8,11 @@ from typing import Any
 
 import click
 
+from relay.cli.advice import say
 from relay.cli.context import Invocation, run_async, shared_options
 from relay.cli.json_lines import print_json
 from relay.cli.option_rules import apart
+from relay.cli.output import FilterCommand
 from relay.cli.shapes.sources import is_file, read
 from relay.config import Settings, read_secrets
 from relay.errors import CheckFailed, UsageError
@@ -89,7 +91,7 @@ class Checked:
         return visible(f"{line}: {self.reason}" if self.reason else line)
 
 
-@click.command("verify")
+@click.command("verify", cls=FilterCommand)
 @click.argument("words", nargs=-1, metavar="SELECTION|FILE")
 @click.option(
     "--signature", "value", metavar="VALUE", help="Check FILE, a raw body (- is stdin), with this value."
@@ -114,7 +116,7 @@ def verify_command(
     Exit 3 if one is not valid.
     """
     settings = invocation.settings()
-    secrets = read_secrets(settings, warn=_say)
+    secrets = read_secrets(settings, warn=say)
     if not secrets and (value is not None or not _bundles(settings)):
         raise UsageError(
             "no webhook secret is configured, so nothing can be checked; LEAN_WEBHOOK_SECRET sets one"
@@ -136,20 +138,20 @@ def verify_command(
     else:
         checks = checked_captures(settings, words, secrets, attempts=attempts)
     done = wrong = unsigned = 0
-    changed: list[Checked] = []
+    changed: list[tuple[int, str, str | None]] = []
     for check in checks:
         _print(check, json_lines=invocation.json)
         done += 1
         wrong += not check.is_fine
         unsigned += check.has_none
-        if check.changed:
-            changed.append(check)
+        if check.changed and check.id is not None:
+            changed.append((check.id, str(check.signature), check.signed_by))
     if save:
-        _say(f"updated in the database: {run_async(save_all(settings, changed))}")
+        say(f"updated in the database: {run_async(_save(settings, changed)) if changed else 0}")
     elif changed:
-        _say(f"the stored state of {len(changed)} of them differs; --save updates it")
+        say(f"the stored state of {len(changed)} of them differs; --save updates it")
     if unsigned:
-        _say(f"{unsigned} of {done} have no signature to check")
+        say(f"{unsigned} of {done} have no signature to check")
     if wrong:
         raise CheckFailed(f"not valid: {wrong} of {done}", word="signature")
 
@@ -265,18 +267,17 @@ def check_record(name: str, text: bytes) -> Checked | None:
     )
 
 
-async def save_all(settings: Settings, checks: Sequence[Checked]) -> int:
-    """Make the engine store the new states; return the number changed."""
+async def _save(settings: Settings, results: list[tuple[int, str, str | None]]) -> int:
+    """Make the engine store new states; return the number changed.
+
+    Args:
+        results: capture, signature, and the name of the secret that matched.
+    """
     from relay.control.messages import VerifyRequest
     from relay.engine import access  # loads the web server, which only this needs
 
     changed = 0
-    for start in range(0, len(checks), SAVED_AT_ONCE):
-        some = checks[start : start + SAVED_AT_ONCE]
-        judged = [(one.id, str(one.signature), one.signed_by) for one in some if one.id is not None]
-        changed += (await access.request(settings, VerifyRequest(judged))).changed
+    async with access.connect(settings) as send:
+        for start in range(0, len(results), SAVED_AT_ONCE):
+            changed += (await send(VerifyRequest(results[start : start + SAVED_AT_ONCE]))).changed
     return changed
-
-
-def _say(text: str) -> None:
-    click.echo(f"lean-relay: {visible(text)}", err=True)

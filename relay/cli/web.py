@@ -5,19 +5,19 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from importlib.util import find_spec
 
 import click
 
+from relay.cli.advice import say
 from relay.cli.browser import BrowserPage
-from relay.cli.context import PROGRAM, Invocation, run_async, shared_options
-from relay.cli.extras import require_extra
+from relay.cli.context import Invocation, run_async, shared_options
 from relay.cli.json_lines import json_line
 from relay.cli.listen.line_writer import STDOUT, write
 from relay.config import Settings
-from relay.errors import Exit
-from relay.processes import own_environment, own_module
+from relay.errors import Exit, UsageError
+from relay.processes import install_command, own_environment, own_module
 from relay.store.read.reader import Reader
-from relay.text.safe import visible_block
 
 
 @click.command("web")
@@ -30,7 +30,8 @@ def web_command(invocation: Invocation, no_open: bool) -> int:
     Prints the URL and opens it. The URL works once, for one browser, which may have four tabs. Only this
     machine can reach the page. Starts no listener. Ctrl-C ends it, and every screen.
     """
-    require_extra("web", "textual_serve", "`web`")
+    if find_spec("textual_serve") is None:
+        raise UsageError(f"`web` needs a library that is not installed; run {install_command('web')}")
     settings = invocation.settings()
     from tui.keyboard.keymap import Keymap  # A wrong key is reported here, not in the page.
 
@@ -49,12 +50,12 @@ async def _serve(invocation: Invocation, settings: Settings, *, opens: bool) -> 
 
     def entered() -> None:
         page.remove()
-        _say("a browser opened the screen, so its URL is used up")
+        say("a browser opened the screen, so its URL is used up")
 
     command = [*own_module("relay"), *invocation.options(), "tui"]
     environment = own_environment(secrets=True)
     try:
-        async with serving(command, environment, entered=entered, report=_say) as server:
+        async with serving(command, environment, entered=entered, report=say) as server:
             if invocation.json:
                 ready = {"kind": "web", "url": server.address, "pid": os.getpid(), "db": str(settings.db)}
                 write(STDOUT, json_line(ready))
@@ -71,10 +72,6 @@ async def _serve(invocation: Invocation, settings: Settings, *, opens: bool) -> 
 def _open(page: BrowserPage, address: str) -> None:
     try:
         if not page.open(address):
-            _say("no browser can be opened from here; open the URL on this machine")
+            say("no browser can be opened from here; open the URL on this machine")
     except OSError as error:
-        _say(f"could not open a browser: {error.strerror}")
-
-
-def _say(text: str) -> None:
-    click.echo(f"{PROGRAM}: {visible_block(text)}", err=True)
+        say(f"could not open a browser: {error.strerror}")

@@ -144,7 +144,7 @@ def heading(comparison: Comparison) -> str:
 
 
 def grid(comparison: Comparison) -> Iterator[Sequence[str]]:
-    """Rows of cells, the heads first; of figures and contenders that of which there are more goes down."""
+    """Rows of cells, the heads first; figures are rows where they outnumber the contenders."""
     names = comparison.contenders
     one_unit = len({figure.unit for figure in comparison.figures}) == 1
     labels = [each.name if one_unit else f"{each.name}, {each.unit}" for each in comparison.figures]

@@ -34,7 +34,7 @@ def page(topic: str, more: Mapping[str, Callable[[], str]] | None = None) -> str
 
     Args:
         topic: one of `TOPICS`.
-        more: tables that other packages make, by name; a table that nobody makes stays a comment.
+        more: tables that other packages make, by name; any other table stays a comment.
     """
     made = {**tables.TABLES, **(more or {})}
     text = files("relay.docs").joinpath(f"{topic}.md").read_text(encoding="utf-8")

@@ -83,19 +83,19 @@ def tables() -> str:
 
 
 def speed() -> str:
-    """What `make bench` measured, and where."""
+    """Figures of `make bench`, and the machine they are of."""
     return measured(
         "receive", "fixed-rate", "sizes", "sizes-processor", "tls", "handshakes", "drain", "startup"
     )
 
 
 def team_speed() -> str:
-    """The same of nodes and followers."""
+    """Figures of nodes and followers."""
     return measured("team", "follower")
 
 
 def measured(*names: str) -> str:
-    """Where and when the manual's run was, then the comparisons of these names that it has."""
+    """Time and place of the manual's run, then its comparisons of these names."""
     from relay.docs import figures
 
     run = figures.published()
@@ -117,4 +117,4 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "speed": speed,
     "team-speed": team_speed,
 }
-"""Name in a page -> what makes it."""
+"""Name in a page -> the function that makes it."""

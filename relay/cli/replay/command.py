@@ -17,7 +17,8 @@ from typing import Any
 import click
 import msgspec
 
-from relay.cli.context import Invocation, run_async, shared_options
+from relay.cli.advice import say
+from relay.cli.context import Invocation, need_terminal, run_async, shared_options
 from relay.cli.json_lines import print_json
 from relay.cli.listen.options import target_tls
 from relay.cli.option_rules import exclude, needs
@@ -107,7 +108,7 @@ def replay_command(
         )
         if stale and not signs and not options.fresh_ids:
             which = "the body is" if len(ids) == 1 else f"{stale} of the bodies are"
-            _say(
+            say(
                 f"{which} changed but not signed again, so the signature will not verify; "
                 "use --resign to sign again"
             )
@@ -153,9 +154,9 @@ def _fresh_ids(
     known = {*(source.name for source in settings.secrets), *bundle_secrets(reader)}
     events = replayed_events(reader, ids, known)
     if events.without_id:
-        _say(f"{events.without_id} of {events.captures} webhooks have no event_id, so they get no new one")
+        say(f"{events.without_id} of {events.captures} webhooks have no event_id, so they get no new one")
     if events.not_signable and not signs:
-        _say(
+        say(
             f"{events.not_signable} of {events.captures} webhooks are signed with a secret that is not "
             "configured, so their signatures will not verify; name one with --resign"
         )
@@ -168,20 +169,16 @@ def _confirm_unsigned() -> None:
             "nothing was sent; without a terminal to confirm, add --resign, or --yes to send it with the old "
             "signature"
         )
-    if not click.confirm("Send it with the old signature?", err=True):
-        raise click.Abort
+    click.confirm("Send it with the old signature?", err=True, abort=True)
 
 
 def _confirm(settings: Settings, ids: Sequence[int], request: ReplayRequest) -> None:
     what = f"{len(ids)} captures (ids {ids[0]} to {ids[-1]})" if len(ids) > 1 else f"capture {ids[0]}"
-    if not sys.stdin.isatty():
-        often = "" if request.times == 1 else f" {request.times} times"
-        raise UsageError(f"this would send {what}{often}; without a terminal to confirm, add --yes")
+    need_terminal(f"send {what}" + ("" if request.times == 1 else f" {request.times} times"))
     first = PreviewRequest(msgspec.structs.replace(request, ranges=((ids[0], ids[0]),)))
     targets = run_async(access.request(settings, first)).targets
     times = "" if request.times == 1 else f", {request.times} times"
-    if not click.confirm(visible(f"Send {what} to {' and '.join(targets)}{times}?"), err=True):
-        raise click.Abort
+    click.confirm(visible(f"Send {what} to {' and '.join(targets)}{times}?"), err=True, abort=True)
 
 
 # -- dry run ---------------------------------------------------------------------------------------
@@ -234,13 +231,9 @@ def _print_preview(
             }
         )
         return
-    _say(f"capture {preview.capture_id} would go to {preview.to} as:")
+    say(f"capture {preview.capture_id} would go to {preview.to} as:")
     sent = replace(
         capture, method=preview.method, target=preview.target, http_version="1.1", body=preview.body
     )
     write_bytes(http_bytes(sent, headers), first=first)
     sys.stdout.flush()
-
-
-def _say(text: str) -> None:
-    click.echo(f"lean-relay: {visible(text)}", err=True)

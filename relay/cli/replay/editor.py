@@ -8,14 +8,13 @@ from dataclasses import replace
 import click
 from msgspec.structs import replace as with_
 
-from relay.cli.context import PROGRAM
+from relay.cli.advice import say
 from relay.control.messages import Edits
 from relay.delivery import edit_form, editor
 from relay.errors import RelayError, UsageError
 from relay.models import Capture
 from relay.text.json_merge import merged_body
 from relay.text.layout import laid_out
-from relay.text.safe import visible
 
 
 def edited_by_hand(shown: Capture, came: Capture) -> Edits:
@@ -48,9 +47,8 @@ def edited_by_hand(shown: Capture, came: Capture) -> Edits:
             except ValueError as error:
                 if not sys.stdin.isatty():
                     raise UsageError(f"--edit: {error}") from error
-                click.echo(f"{PROGRAM}: {visible(str(error))}", err=True)
-                if not click.confirm("Edit it again?", default=True, err=True):
-                    raise click.Abort from error
+                say(str(error))
+                click.confirm("Edit it again?", default=True, err=True, abort=True)
                 continue
             if edits == Edits():
                 raise RelayError(

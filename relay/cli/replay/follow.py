@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from relay.cli.advice import say
 from relay.cli.context import Invocation
 from relay.cli.json_lines import fields_of, print_json
 from relay.cli.listen.follower import conclusion
@@ -151,11 +152,11 @@ class ReplayOutput:
         if self._invocation.json:
             print_json(replay_as_json(replay, self._check))
         elif replay.total > 1:
-            click.echo(f"lean-relay: {summary(replay)}", err=True)
+            say(summary(replay))
         if self._check is not None and (words := self._check.changes_in_words) and not self._invocation.json:
-            click.echo(f"lean-relay: compared with the baseline: {words}", err=True)
+            say(f"compared with the baseline: {words}")
         if self._all_repeats and replay.done and replay.state == ReplayState.ENDED:
-            click.echo(f"lean-relay: {repeats_words(replay)}", err=True)
+            say(repeats_words(replay))
         if interrupted:
             raise click.Abort
         sent = f"{replay.tried} of {replay.total} were attempted"

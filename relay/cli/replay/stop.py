@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from time import monotonic
 
 import click
 
+from relay.cli.advice import say
 from relay.cli.context import Invocation, run_async
 from relay.cli.json_lines import print_json
 from relay.cli.option_rules import alone
@@ -29,7 +31,7 @@ def only(stop: str) -> None:
         UsageError: there are some, or `stop` is neither a number nor `all`.
     """
     alone("--stop")
-    if stop != "all" and not (stop.isdecimal() and int(stop) > 0):
+    if stop != "all" and not re.fullmatch(r"[1-9]\d{0,17}", stop, re.ASCII):
         raise UsageError(
             f"--stop {stop!r} is not a valid replay; use its number from `lean-relay status`, or all"
         )
@@ -54,7 +56,7 @@ def stop(invocation: Invocation, which: str) -> None:
     if invocation.json:
         print_json({"kind": "replays_stopped", "count": len(ended)})
     if not ended:
-        click.echo("lean-relay: no replay is running", err=True)
+        say("no replay is running")
 
 
 async def _stop(send: Requester, which: str) -> list[tuple[ReplayStatus, bool]]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -13,7 +13,8 @@ import click
 
 from relay.analysis.shape import judge
 from relay.analysis.shape_summary import DifferenceStats, Summary, TypeStats
-from relay.cli.context import SHARED_FLAGS, SHARED_OPTIONS, Group, Invocation, run_async, shared_options
+from relay.cli.advice import say
+from relay.cli.context import Group, Invocation, past_shared_options, run_async, shared_options
 from relay.cli.json_lines import print_json
 from relay.cli.option_rules import apart
 from relay.cli.output import FilterCommand
@@ -33,7 +34,7 @@ from relay.text.units import format_time
 SAVED_AT_ONCE = 50
 """Captures per request to the engine, which is one transaction."""
 
-MOST_TOLD = 1_000
+MOST_DIFFERENCE = 1_000
 """Characters of a difference shown: an untrusted key may be megabytes."""
 
 SUMMARY = "seen"
@@ -44,9 +45,7 @@ class Shapes(Group):
     """A group whose arguments are a selection, unless the first one names a subcommand."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        at = 0
-        while at < len(args) and args[at].partition("=")[0] in (*SHARED_FLAGS, *SHARED_OPTIONS):
-            at += 2 if args[at] in SHARED_OPTIONS else 1
+        at = past_shared_options(args)
         word = args[at] if at < len(args) else None
         if not ctx.resilient_parsing and word not in self.commands and word not in ("--help", "-h"):
             args = [*args[:at], SUMMARY, *args[at:]]
@@ -81,7 +80,7 @@ def seen(invocation: Invocation, words: tuple[str, ...]) -> None:
         else:
             click.echo("\n" * (number > 0) + "\n".join(_lines(each)))
     if summary.left_out:
-        click.echo(f"lean-relay: {summary.left_out} events of more types are not shown", err=True)
+        say(f"{summary.left_out} events of more types are not shown")
 
 
 @shapes_command.command("freeze", cls=FilterCommand)
@@ -135,7 +134,7 @@ def check(invocation: Invocation, words: tuple[str, ...], against: str, junit: s
         if invocation.json:
             print_json(line)
         elif junit != "-":
-            click.echo(visible_start(line["text"], MOST_TOLD))
+            click.echo(visible_start(line["text"], MOST_DIFFERENCE))
     if junit is not None:
         _write_text(junit_xml(checked), junit)
     if not any(each.compared for each in checked.values()):
@@ -174,14 +173,7 @@ def recheck(invocation: Invocation, selection: tuple[str, ...]) -> None:
     with Reader(settings.db) as reader:
         version = catalogue().version
         ids = list(select_ids(reader, selection, now()) if selection else outdated(reader, version))
-        found: Counter[str] = Counter()
-        changed = 0
-        for start in range(0, len(ids), SAVED_AT_ONCE):
-            shapes: dict[str, list[int]] = {}
-            for number, body, encoding in bodies(reader, ids[start : start + SAVED_AT_ONCE]):
-                shapes.setdefault(str(judge(body, encoding).shape), []).append(number)
-            changed += run_async(_save(settings, shapes, version))
-            found.update({shape: len(numbers) for shape, numbers in shapes.items()})
+        changed, found = run_async(_recheck(settings, reader, ids, version)) if ids else (0, Counter[str]())
     if invocation.json:
         print_json({"kind": "recheck", "judged": changed, "catalogue": version, "shapes": dict(found)})
         return
@@ -189,12 +181,34 @@ def recheck(invocation: Invocation, selection: tuple[str, ...]) -> None:
     click.echo(f"checked with catalogue {version}: {changed}{f' ({words})' if words else ''}")
 
 
-async def _save(settings: Settings, shapes: Mapping[str, Sequence[int]], version: str) -> int:
+async def _recheck(
+    settings: Settings, reader: Reader, ids: Sequence[int], version: str
+) -> tuple[int, Counter[str]]:
+    """Check captures, and make the engine store their shapes.
+
+    Returns:
+        The number changed, and the number of each shape.
+    """
     from relay.control.messages import ShapesRequest
     from relay.engine import access  # loads the web server, which only this needs
 
-    request = ShapesRequest({shape: list(ids) for shape, ids in shapes.items()}, version)
-    return (await access.request(settings, request)).changed
+    found: Counter[str] = Counter()
+    changed = 0
+    async with access.connect(settings) as send:
+        for start in range(0, len(ids), SAVED_AT_ONCE):
+            # In a thread: this process may be the engine.
+            shapes = await asyncio.to_thread(_judged, reader, ids[start : start + SAVED_AT_ONCE])
+            changed += (await send(ShapesRequest(shapes, version))).changed
+            found.update({shape: len(numbers) for shape, numbers in shapes.items()})
+    return changed, found
+
+
+def _judged(reader: Reader, ids: Sequence[int]) -> dict[str, list[int]]:
+    """Captures by their shape."""
+    shapes: dict[str, list[int]] = {}
+    for number, body, encoding in bodies(reader, ids):
+        shapes.setdefault(str(judge(body, encoding).shape), []).append(number)
+    return shapes
 
 
 def _summary(settings: Settings, words: Sequence[str]) -> Summary:
@@ -219,7 +233,7 @@ def _lines(seen: TypeStats) -> Iterator[str]:
         row = f"  {visible_start(each.path, MOST_NAME):{width}}  {types:18}  {present:12}  {visible(values)}"
         yield row.rstrip()
     for difference in sorted(seen.differences.values(), key=lambda each: not each.first.warning):
-        yield "  " + visible_start(_told(difference, seen.count), MOST_TOLD)
+        yield "  " + visible_start(_difference(difference, seen.count), MOST_DIFFERENCE)
 
 
 def _heading(seen: TypeStats) -> Iterator[str]:
@@ -242,7 +256,7 @@ def _heading(seen: TypeStats) -> Iterator[str]:
         yield f"its payload is {known.words}"
 
 
-def _told(seen: DifferenceStats, of: int) -> str:
+def _difference(seen: DifferenceStats, of: int) -> str:
     many = f" ({seen.count} of {of}, first in {seen.source})" if of > 1 else f" (in {seen.source})"
     return f"{seen.first.level}  {seen.first}{many}"
 
@@ -284,9 +298,7 @@ def _refuse_an_edited(file: str) -> None:
     try:
         before = Path(file).read_bytes() if Path(file).is_file() else b""
     except OSError as error:
-        raise RelayError(
-            f"cannot read {file}: {os.strerror(error.errno or 0)}", word="not-written"
-        ) from error
+        raise RelayError(f"could not read {file}: {error.strerror}", word="not-written") from error
     if before and not is_as_written(before):
         raise UsageError(f"{file} was edited since it was written, or is another file; --force overwrites it")
 
@@ -298,6 +310,4 @@ def _write_text(text: str, output: str) -> None:
     try:
         Path(output).write_text(text, encoding="utf-8")
     except OSError as error:
-        raise RelayError(
-            f"cannot write {output}: {os.strerror(error.errno or 0)}", word="not-written"
-        ) from error
+        raise RelayError(f"could not write {output}: {error.strerror}", word="not-written") from error

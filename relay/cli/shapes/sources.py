@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-import click
-
 from relay.analysis.shape import judge
+from relay.cli.advice import say
 from relay.config import Settings
 from relay.errors import CheckFailed, NotFound, UsageError
 from relay.lean.records import WHY_NO_SIGNATURE, unwrapped
@@ -22,7 +21,6 @@ from relay.store.read.reader import Reader
 from relay.store.read.selection import select
 from relay.text.decoding import decoded, encoding_of
 from relay.text.local_time import now
-from relay.text.safe import visible
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +65,14 @@ def sources(settings: Settings, words: Sequence[str]) -> Iterator[Source]:
 
 
 def _of_files(names: Sequence[str]) -> Iterator[Source]:
-    told = set()
+    remarked = set()
     for name in names:
         found = list(unwrapped(read(name)))
         for number, event in enumerate(found, 1):
             why = WHY_NO_SIGNATURE.get(event.wrapping)
-            if why is not None and event.wrapping not in told:
-                told.add(event.wrapping)
-                click.echo(f"lean-relay: {visible(name)}: {why}; its shape can", err=True)
+            if why is not None and event.wrapping not in remarked:
+                remarked.add(event.wrapping)
+                say(f"{name}: {why}; its shape can")
             source = Source(event.body, None, name if len(found) == 1 else f"{name}, event {number}")
             judgement = judge(source.body)
             if judgement.shape is Shape.NOT_JSON:
@@ -91,4 +89,4 @@ def read(name: str) -> bytes:
     try:
         return sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
     except OSError as error:
-        raise NotFound(f"cannot read {name}: {error.strerror}") from error
+        raise NotFound(f"could not read {name}: {error.strerror}") from error

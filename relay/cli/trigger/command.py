@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, cast
 import click
 from click.shell_completion import CompletionItem
 
-from relay.cli.context import Invocation, shared_options
+from relay.cli.advice import say
+from relay.cli.context import FILE, Invocation, shared_options
 from relay.cli.json_lines import print_json
 from relay.cli.listen.options import target_tls, target_tls_options
 from relay.cli.option_rules import alone, exclude
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
     from relay.control.messages import TargetTls
     from relay.delivery.http.request import Destination
     from relay.delivery.samples import Post
-
-FILE = click.Path(path_type=Path, dir_okay=False)
 
 
 def _types(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -144,14 +143,14 @@ def trigger_command(
 
     from relay.config import read_secrets
 
-    name, secret = chosen_secret(read_secrets(settings, warn=_say), sign_with)
+    name, secret = chosen_secret(read_secrets(settings, warn=say), sign_with)
     tls = target_tls(insecure, target_ca, target_cert or client_cert, target_key or client_key)
     if to is None:  # the settings are about targets, and this posts to the relay itself
         settings = replace(settings, insecure=False, target_ca=None, target_cert=None, target_key=None)
         settings = replace(settings, target_server_name=None)
     where = _where(url, settings, tls, ca)
     if to is not None:
-        _say(f"posting to {url} directly, not through the relay: nothing is stored")
+        say(f"posting to {url} directly, not through the relay: nothing is stored")
     _post(samples, where, name, secret, rate, json_lines=invocation.json, to_backend=to is not None)
 
 
@@ -194,7 +193,7 @@ def chosen_secret(secrets: Mapping[str, bytes], asked: str | None) -> tuple[str 
         return None, None
     name = preferred_secret(secrets, asked)
     if len(secrets) > 1 and asked is None:
-        _say(f"signing with {name}; --sign-with chooses another of {', '.join(secrets)}")
+        say(f"signing with {name}; --sign-with chooses another of {', '.join(secrets)}")
     return name, secrets[name]
 
 
@@ -247,7 +246,7 @@ def _where(url: str, settings: Settings, tls: TargetTls | None, ca: Path | None)
     if chosen.target_ca is None and not chosen.insecure:
         also_trust = ca or development_authority()
     for note in for_targets(chosen.target_ca or also_trust, chosen.target_cert, chosen.target_key):
-        _say(note)
+        say(note)
     return replace(where, also_trust=also_trust)
 
 
@@ -266,7 +265,7 @@ def _post(
     )
 
     if secret is None:
-        _say(
+        say(
             "no webhook secret is set here, so samples are not signed; set LEAN_WEBHOOK_SECRET in this shell "
             "to the secret that the relay verifies with"
         )
@@ -280,7 +279,7 @@ def _post(
         note = post.sample.note
         if note is not None and note not in noted:
             noted.add(note)
-            _say(f"{post.sample.type}: {note}")
+            say(f"{post.sample.type}: {note}")
         if json_lines:
             print_json(post.as_json() | {"signed_with": name})
             sys.stdout.flush()
@@ -334,7 +333,3 @@ def event_as_json(event: EventType) -> dict[str, object]:
     known = asdict(event)
     del known["payload"]
     return {"kind": "event_type", **known}
-
-
-def _say(text: str) -> None:
-    click.echo(f"lean-relay: {visible(text)}", err=True)

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 
 from relay.cli import run
 from tests.support.certificates import CLIENT, SERVER, Pki, make
+from tests.support.factories import new_log
 from tests.support.program import (
     lean_relay,
     reading,
@@ -157,6 +158,14 @@ def test_show_of_files(made: Pki, capsys: Output) -> None:
     assert "and no certificate to show" in captured.err
     assert "BEGIN" not in captured.out + captured.err
     assert run(["certs", "show", "nowhere.pem"]) == 2
+
+
+def test_show_of_a_number_that_no_capture_has(tmp_path: Path, capsys: Output) -> None:
+    """However long it is."""
+    new_log(tmp_path / "relay.db").close()
+    for number in ("7", "9" * 30):
+        assert run(["certs", "show", number, "--db", str(tmp_path / "relay.db")]) == 4
+        assert "no capture" in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -35,6 +35,8 @@ def test_list_shows_the_newest_oldest_first(log: sqlite3.Connection, relay: Run)
     assert ids(relay("list", "--json", "-n", "3")[1]) == [58, 59, 60]
     assert ids(relay("list", "--json", "--limit", "2", "..9")[1]) == [8, 9]
     assert relay("list", "--limit", "60")[2] == ""
+    assert relay("list", "--limit", "9" * 30, "type:payment")[2] == ""
+    assert relay("list", "--limit", "9" * 30, "1..")[2] == ""
     assert relay("list", "--all", "--limit", "1")[0] == 2
 
 

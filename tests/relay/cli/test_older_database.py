@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,15 @@ def test_a_command_that_reads_brings_it_up_to_date(
     again = capsys.readouterr()
     assert (again.out, "older" in again.err) == (first.out, False)
     assert len(rows(old, "SELECT id FROM captures")) == 5
+
+
+def test_a_note_on_stdin_is_still_there(
+    old: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The command is run again once the database is up to date, and reads its text then."""
+    monkeypatch.setattr("sys.stdin", TextIOWrapper(BytesIO(b"ask Lean\n")))
+    assert run(["note", "latest", "--db", str(old)]) == 0, capsys.readouterr().err
+    assert rows(old, "SELECT text FROM notes WHERE text = 'ask Lean'") == [("ask Lean",)]
 
 
 def test_a_database_that_an_engine_has_is_that_engine_s(

@@ -13,7 +13,7 @@ from relay.store.write.changes import add_refusals
 from tests.relay.cli.test_status import ask
 from tests.support.factories import new_log
 from tests.support.lean_requests import a_request
-from tests.support.program import exchange, lean_relay, running
+from tests.support.program import exchange, lean_relay, lean_relay_here, running
 from tests.support.waiting import wait_until
 
 
@@ -55,6 +55,14 @@ def test_what_is_behind_them(tmp_path: Path) -> None:
     assert [row["detail"] for row in rows] == ["line 1", "line 2", "line 3"]
     assert (means["kind"], means["count"]) == ("refusal_reason", 15)
     assert means["advice"].startswith("If it should be accepted")
+
+
+def test_the_advice_names_this_database(tmp_path: Path) -> None:
+    """A command in it can be copied."""
+    db = a_log(tmp_path, RefusalEntry(1, "10.0.0.1", "store-full", "x"))
+    done = lean_relay_here(tmp_path, "refusals", "--explain", "--db", str(db))
+    assert f"`lean-relay --db {db} prune`" in " ".join(done.stdout.split())
+    assert lean_relay_here(tmp_path, "refusals", "--limit", "9" * 30, "--db", str(db)).returncode == 0
 
 
 def test_none_and_gone(tmp_path: Path) -> None:

@@ -85,7 +85,7 @@ def test_the_report_for_people_and_for_ci(tmp_path: Path) -> None:
     assert "passed   delivered at the first attempt" in done.stdout
     assert "warning  delivered only when it was sent again" in done.stdout
     assert "Lean counts only a 200 within 10 s" in done.stdout
-    assert "lean-relay show 1 --attempts" in done.stdout
+    assert f"capture 1: lean-relay --db {tmp_path / 'relay.db'} show 1 --attempts\n" in done.stdout
     assert done.stdout.splitlines()[-1].startswith("1 passed, 1 warning; 9 requests in ")
     assert done.stdout.endswith("; again with --seed 4\n")
     root = junit.read(file.read_bytes())
@@ -93,6 +93,23 @@ def test_the_report_for_people_and_for_ci(tmp_path: Path) -> None:
         "delivered at the first attempt",
         "delivered only when it was sent again",
     ]
+
+
+def test_a_report_file_that_cannot_be_written(tmp_path: Path) -> None:
+    """The summary is printed all the same."""
+    with backend(replies()) as there:
+        done = rehearse(
+            tmp_path,
+            "signatures",
+            "--to",
+            there.url,
+            "--yes",
+            "--junit",
+            str(tmp_path / "none" / "report.xml"),
+        )
+    assert done.returncode == 1
+    assert "again with --seed" in done.stdout
+    assert "[system] No such file or directory" in done.stderr
 
 
 def test_the_same_seed_sends_the_same(tmp_path: Path) -> None:

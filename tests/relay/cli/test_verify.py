@@ -95,6 +95,8 @@ def test_a_filter_selects(db: Path, capsys: Output) -> None:
     """A filter over what is stored chooses what is checked."""
     assert verify(db, "sig:unchecked") == 0
     assert capsys.readouterr().out.startswith("2 payment.updated valid")
+    assert verify(db, "-sig:valid", "-sig:missing", "-sig:malformed", "-sig:invalid") == 0
+    assert capsys.readouterr().out.startswith("2 payment.updated valid")
 
 
 def test_save_writes_what_changed(db: Path, capsys: Output) -> None:

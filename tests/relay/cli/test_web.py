@@ -20,7 +20,6 @@ import pytest
 from aiohttp import ClientSession, WSMsgType
 from yarl import URL
 
-from relay.cli import extras
 from tests.support.factories import a_capture, insert_all, new_log
 from tests.support.program import RELAY, Process, environment, lean_relay_here, working_folder
 from tests.support.terminal import plain
@@ -166,7 +165,7 @@ def test_what_is_missing_or_wrong_is_said_at_once(
     config.write_text(f'db = "{db}"\n[keys]\nnonsense = "x"\n')
     wrong = lean_relay_here(tmp_path, "web", "--no-open", "--config", str(config))
     assert (wrong.returncode, "nonsense" in wrong.stderr) == (2, True)
-    monkeypatch.setattr(extras, "find_spec", lambda name: None)
+    monkeypatch.setattr("relay.cli.web.find_spec", lambda name: None)
     bare = lean_relay_here(tmp_path, "web", "--db", str(db))
     assert bare.returncode == 2
     found = re.search(r"run (\S+) -m pip install '(textual-serve[^']+)'", bare.stderr)

@@ -92,4 +92,5 @@ def test_what_cannot_be_stopped(folder: Path) -> None:
     assert "no engine is running on" in command(folder, "replay", "--stop", "1", code=5)
     assert "does not go with [SELECTION]..." in command(folder, "replay", "latest", "--stop", "1", code=2)
     assert "does not go with --yes" in command(folder, "replay", "--stop", "1", "--yes", code=2)
-    assert "is not a valid replay" in command(folder, "replay", "--stop", "latest", code=2)
+    for word in ("latest", "0", "9" * 30):
+        assert "is not a valid replay" in command(folder, "replay", "--stop", word, code=2)

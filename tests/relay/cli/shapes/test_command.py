@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from contextlib import closing
+from contextlib import AbstractAsyncContextManager, closing
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -13,6 +13,9 @@ import pytest
 
 from relay.analysis.shape_summary import REHEARSAL_TYPE
 from relay.cli import run
+from relay.cli.shapes import command
+from relay.config import Settings
+from relay.engine import engine
 from relay.lean.catalogue import catalogue
 from relay.models import Event, Shape
 from relay.rehearsal.samples import of_each_type
@@ -214,6 +217,25 @@ def test_recheck(db: Path, capsys: Output) -> None:
     assert ": 2 (1 documented, 1 drift)" in capsys.readouterr().out
     assert run(["list", "shape:drift", "--json"]) == 0
     assert [line["id"] for line in lines(capsys)] == [2]
+
+
+@pytest.mark.slow
+def test_a_recheck_of_many_starts_one_engine(
+    db: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not one for each request to it."""
+    begun: list[Settings] = []
+    start = engine.running
+
+    def counted(settings: Settings, **options: Any) -> AbstractAsyncContextManager[engine.Engine]:
+        begun.append(settings)
+        return start(settings, **options)
+
+    monkeypatch.setattr(engine, "running", counted)
+    monkeypatch.setattr(command, "SAVED_AT_ONCE", 1)
+    assert shapes("recheck") == 0
+    assert ": 4 (" in capsys.readouterr().out
+    assert len(begun) == 1
 
 
 def test_help_names_the_commands(capsys: Output) -> None:
