@@ -16,7 +16,8 @@ import pytest
 
 from relay.cli.listen import missed
 from relay.cli.listen.missed import TimeOff, say_time_off, since, time_off
-from relay.config import LeanAccess, SecretSource, Settings
+from relay.config import SecretSource, Settings
+from relay.config.entries import LeanAccess
 from relay.control.lock import Holder, lock_path
 from tests.support.factories import a_capture, insert_all, new_log
 from tests.support.lean_api import CLIENT_ID, CLIENT_SECRET, Fault, LeanApi, an_event, lean_api
