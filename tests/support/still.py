@@ -58,6 +58,7 @@ async def still(
     patch.setattr(screen, "date", ThatDay)
     patch.setattr(refusals, "date", ThatDay)
     patch.setattr(EngineClient, "status", asked)
+    patch.setattr("tui.main.filter.HALF_AFTER_S", 600.0)  # A busy machine is slower than a person.
     patch.setattr(Input, "cursor_blink", False)
     patch.chdir(folder)
     db = Path("relay.db")  # Its name is on the screen.
