@@ -114,7 +114,7 @@ class TeamAddress:
     def _mode(self) -> str | None:
         return _query(urlsplit(self.url).query).get("sslmode") or os.environ.get("PGSSLMODE")
 
-    def tls(self) -> ssl.SSLContext | str | None:
+    def tls(self) -> ssl.SSLContext | None:
         """The argument `ssl` of asyncpg; None where the URL alone decides.
 
         Raises:
@@ -123,10 +123,13 @@ class TeamAddress:
         if self.is_local or self.is_plain:
             return None
         query = _query(urlsplit(self.url).query)
-        root = _file(query, "sslrootcert", "root.crt")
+        root, revoked = _file(query, "sslrootcert", "root.crt"), _file(query, "sslcrl", "root.crl")
         certificate, key = _file(query, "sslcert", "postgresql.crt"), _file(query, "sslkey", "postgresql.key")
         try:
             context = ssl.create_default_context(cafile=root)
+            if revoked is not None:
+                context.load_verify_locations(revoked)
+                context.verify_flags |= ssl.VERIFY_CRL_CHECK_CHAIN
             if certificate is not None:
                 context.load_cert_chain(certificate, key, query.get("sslpassword"))
         except (OSError, ValueError) as error:

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import ssl
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from relay.errors import RelayError, UsageError
 from relay.team.address import Host, TeamAddress
+from tests.support.certificates import make
+from tests.support.factories import NOON
 
 
 @pytest.mark.parametrize(
@@ -86,6 +92,22 @@ def test_plain_on_request() -> None:
     assert address.tls() is None
     assert not TeamAddress.parse("postgresql://db/team?sslmode=verify-full", allow_plain=True).is_plain
     assert not TeamAddress.parse("postgresql://localhost/team", allow_plain=True).is_plain
+
+
+def test_revoked_certificates_are_refused_where_the_url_names_a_list(tmp_path: Path) -> None:
+    """What the list is for is in force; one that is not there is told."""
+    issuer = make("issuer", ca=True)
+    crl = tmp_path / "revoked.pem"
+    url = f"postgresql://db/team?sslcrl={crl}"
+    with pytest.raises(UsageError, match="certificates for TLS cannot be used"):
+        TeamAddress.parse(url).tls()
+    builder = x509.CertificateRevocationListBuilder(
+        issuer.certificate.subject, NOON, NOON + timedelta(days=1)
+    )
+    crl.write_bytes(builder.sign(issuer.key, SHA256()).public_bytes(Encoding.PEM))
+    context = TeamAddress.parse(url).tls()
+    assert context is not None
+    assert context.verify_flags & ssl.VERIFY_CRL_CHECK_CHAIN
 
 
 def test_certificates_that_cannot_be_read(tmp_path: Path) -> None:
