@@ -8,7 +8,7 @@ kept. Nothing here raises for a certificate that OpenSSL accepted.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import cached_property
@@ -16,7 +16,6 @@ from threading import Lock
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
-from cryptography.utils import CryptographyDeprecationWarning
 from OpenSSL import crypto
 
 from relay.tls import der
@@ -104,14 +103,14 @@ class Certificate:
         """None if it cannot be read; OpenSSL then refuses the certificate."""
         if self.parsed is not None:
             return self.parsed.not_valid_before_utc
-        return _time(self.openssl.get_notBefore())
+        return _time(self.openssl.get_notBefore)
 
     @cached_property
     def ends(self) -> datetime | None:
         """As `begins`."""
-        return (
-            self.parsed.not_valid_after_utc if self.parsed is not None else _time(self.openssl.get_notAfter())
-        )
+        if self.parsed is not None:
+            return self.parsed.not_valid_after_utc
+        return _time(self.openssl.get_notAfter)
 
     @property
     def serial(self) -> int:
@@ -193,7 +192,7 @@ def _parsed(data: bytes) -> x509.Certificate:
 def _without_warnings() -> Iterator[None]:
     """cryptography warns about odd certificates on stderr, with the path of our source."""
     with _quiet, warnings.catch_warnings():
-        warnings.simplefilter("ignore", CryptographyDeprecationWarning)
+        warnings.simplefilter("ignore")
         yield
 
 
@@ -204,10 +203,10 @@ def _name_parts(name: bytes) -> list[str]:
         return ["(unreadable)"]
 
 
-def _time(text: bytes | None) -> datetime | None:
-    """From `20261120081530Z`, the form that OpenSSL returns for every one it can read."""
-    with suppress(ValueError, AttributeError):
-        return datetime.strptime((text or b"").decode("ascii"), "%Y%m%d%H%M%SZ").replace(tzinfo=UTC)
+def _time(read: Callable[[], bytes | None]) -> datetime | None:
+    """From `20261120081530Z`, as OpenSSL returns every time that it can read; None for others."""
+    with suppress(ValueError, crypto.Error):
+        return datetime.strptime((read() or b"").decode("ascii"), "%Y%m%d%H%M%SZ").replace(tzinfo=UTC)
     return None
 
 

@@ -67,6 +67,28 @@ def test_what_a_stranger_makes_long_is_cut() -> None:
         der.dotted(b"\xff" * 1_000 + b"\x01")
 
 
+@pytest.mark.parametrize("ends", [b"4501010000xxZ", b"\xff" * 13])
+def test_dates_that_nobody_can_read(ends: bytes) -> None:
+    """They are missing, and all else is said of the certificate."""
+    root = make("Test Root", ca=True)
+    der, _ = odd_certificates.odd(odd_certificates.validity(b"250101000000Z", ends), root)
+    facts = describe.facts(Certificate.from_der(der))
+    assert (facts["subject"], facts["not_before"], facts["not_after"]) == (
+        "CN=odd,O=Test",
+        "2025-01-01T00:00:00Z",
+        None,
+    )
+
+
+def test_the_parser_warns_nobody() -> None:
+    """Not even of a country with four letters, which a caller could have printed at will."""
+    country = odd_certificates.tlv(0x30, bytes.fromhex("0603550406"), odd_certificates.tlv(0x13, b"LEAN"))
+    subject = odd_certificates.tlv(0x30, odd_certificates.tlv(0x31, country))
+    edit = odd_certificates.put(odd_certificates.SUBJECT, subject)
+    der, _ = odd_certificates.odd(edit, make("Test Root", ca=True))
+    assert Certificate.from_der(der).unparsed is None
+
+
 def test_a_strangers_large_certificate_is_not_read() -> None:
     """It would hold up the loop; one of a known authority is read whatever its size."""
     root = make("Test Root", ca=True)
