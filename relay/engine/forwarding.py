@@ -35,6 +35,7 @@ from relay.receiver.routes import Routes
 from relay.store.backlog import COUNT, Backlog, by_target
 from relay.store.read.reader import Reader
 from relay.store.write import deliveries
+from relay.store.write.changes import slices
 from relay.store.write.client import Writer
 from relay.text.local_time import local
 from relay.text.targets import leads_to
@@ -142,12 +143,13 @@ class Forwarding:
         targets = self._forwarder.targets
         if not targets:
             raise UsageError("this engine has no target; start it with --forward-to, or set forward")
-        with explained("nothing was queued"):
-            queued, released = await self._writer.write(
-                partial(deliveries.resend, ids=request.ids, targets=targets, now=time_ns() // 1000),
-                within_s=STORE_WITHIN_S,
-            )
-        self._forwarder.notice()
+        work = partial(deliveries.resend, targets=targets, now=time_ns() // 1000)
+        queued = released = 0
+        for some in slices(request.ids):
+            with explained("not all was queued" if queued or released else "nothing was queued"):
+                counts = await self._writer.write(partial(work, ids=some), within_s=STORE_WITHIN_S)
+            queued, released = queued + counts[0], released + counts[1]
+            self._forwarder.notice()
         return ForwardResult(queued=queued, released=released, targets=targets)
 
     async def _pause(self, request: PauseRequest) -> PauseResult:

@@ -63,8 +63,8 @@ async def delete_older(writer: Writer, before: int) -> int:
 
 
 async def _star(writer: Writer, request: StarRequest) -> ChangeResult:
-    work = partial(changes.set_star, ids=request.ids, starred=request.starred)
-    return ChangeResult(await _change(writer, work))
+    work = partial(changes.set_star, starred=request.starred)
+    return ChangeResult(await _change_in_slices(writer, request.ids, work))
 
 
 async def _note(writer: Writer, request: NoteRequest) -> ChangeResult:
@@ -74,8 +74,8 @@ async def _note(writer: Writer, request: NoteRequest) -> ChangeResult:
         raise UsageError("a note is UTF-8 text, and this one holds something else") from error
     if size > MOST_NOTE_BYTES:
         raise UsageError(f"a note of {size:,} bytes is too long; a note has at most {MOST_NOTE_BYTES:,}")
-    work = partial(changes.set_note, ids=request.ids, text=request.text)
-    return ChangeResult(await _change(writer, work))
+    work = partial(changes.set_note, text=request.text)
+    return ChangeResult(await _change_in_slices(writer, request.ids, work))
 
 
 async def _verify(writer: Writer, request: VerifyRequest) -> ChangeResult:
@@ -104,8 +104,19 @@ async def _empty_wal(writer: Writer) -> bool:
     return False
 
 
-async def _change(writer: Writer, work: Callable[[sqlite3.Connection], int]) -> int:
-    with explained("nothing was changed"):
+async def _change_in_slices(writer: Writer, ids: Sequence[int], work: Callable[..., int]) -> int:
+    """Change captures, a few in each transaction; `work` takes a connection and `ids`."""
+    changed = 0
+    for some in changes.slices(ids):
+        not_done = "not all was changed" if changed else "nothing was changed"
+        changed += await _change(writer, partial(work, ids=some), not_done)
+    return changed
+
+
+async def _change(
+    writer: Writer, work: Callable[[sqlite3.Connection], int], not_done: str = "nothing was changed"
+) -> int:
+    with explained(not_done):
         return await writer.write(work, within_s=STORE_WITHIN_S)
 
 
