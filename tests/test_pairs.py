@@ -44,20 +44,16 @@ THROUGH: dict[str, str] = {
     ),
     "relay/cli/test_doctor.py": "relay.checks: order running",
     "relay/cli/test_export.py": (
-        "relay.archive: outputs; relay.cli: import_; relay.engine: imports; relay.store: sources; "
-        "relay.store.read: bundles"
+        "relay.archive: outputs; relay.cli: import_; relay.engine: imports; relay.store.read: bundles"
     ),
     "relay/archive/test_reading.py": "relay.archive: imported ndjson",
-    "relay/cli/test_backfill.py": "relay.store.read: backfills",
     "relay/team/test_connect.py": "relay.team: errors",
     "relay/cli/test_output.py": "relay.cli: diff show",
     "relay/cli/test_kinds.py": "relay.cli: json_lines",
     "relay/cli/test_web.py": "relay.cli: browser",
     "relay/cli/test_tui.py": "relay.cli: join_options; relay.cli.listen: child lifeline",
     "relay/cli/listen/test_command.py": "relay.cli.listen: detach options shutdown",
-    "relay/cli/replay/test_command.py": (
-        "relay.cli.replay: follow options; relay.store.read: baselines replayed"
-    ),
+    "relay/cli/replay/test_command.py": ("relay.cli.replay: follow options; relay.store.read: baselines"),
     "relay/cli/shapes/test_command.py": "relay.cli.shapes: contract_check sources",
     "relay/cli/trigger/test_command.py": "relay.cli.trigger: explain",
     "test_readme.py": "relay.cli: manual",
