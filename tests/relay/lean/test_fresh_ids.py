@@ -158,6 +158,14 @@ def test_two_ids_never_become_one(one: str, other: str) -> None:
     assert (fresh_id(one, "s") == fresh_id(other, "s")) == (one == other)
 
 
+def test_ids_among_many_escapes_stay() -> None:
+    """To find a thousand ids among a thousand names with escapes takes seconds; among more of them, hours."""
+    ids = b",".join(b'"k%d_id":"1"' % number for number in range(1000))
+    escapes = b",".join(b'"\\u0041%d":1' % number for number in range(1000))
+    body = b'{"type":"a","payload":{%s,%s},"event_id":"e1"}' % (ids, escapes)
+    assert fresh_event(body, "s", 0, payload=True) == fresh_event(body, "s", 0) != body
+
+
 def test_a_payload_of_many_ids() -> None:
     """All of them are mapped, not only as many as a list shows."""
     ids = [f"acc-{number:04}" for number in range(1200)]
