@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from relay.control.messages import ChangeResult, NoteRequest, StarRequest
-from relay.engine import maintenance
+from relay.config import Route, Settings
+from relay.control.messages import ChangeResult, ForwardRequest, NoteRequest, PauseRequest, StarRequest
+from relay.engine import engine, maintenance
 from relay.errors import RelayError
 from relay.store.errors import StoreUnavailable
 from relay.store.write import changes
@@ -42,3 +43,26 @@ async def test_many_captures_are_changed_in_slices(
         with pytest.raises(RelayError, match="not all was changed: no room") as trouble:
             await handler(request_)
         assert trouble.value.word == "store-full"
+
+
+async def test_many_captures_are_queued_in_slices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As they are changed, so are they forwarded."""
+    monkeypatch.setattr(changes, "CHANGED_AT_ONCE", 2)
+    target = Route(to="http://127.0.0.1:1", where="--forward-to")
+    settings = Settings(db=tmp_path / "relay.db", port=0, forward=(target,))
+    async with engine.running(settings, receive=True) as running:
+        await running.request(PauseRequest())
+        for _ in range(3):
+            await running._writer.add(a_row())
+        write = running._writer.write
+        slices: list[list[int]] = []
+
+        async def noted(work: Any, **more: Any) -> Any:
+            slices.append(work.keywords["ids"])
+            return await write(work, **more)
+
+        monkeypatch.setattr(running._writer, "write", noted)
+        result = await running.request(ForwardRequest([1, 2, 3]))
+        monkeypatch.undo()
+        assert (result.queued, result.released) == (3, 0)
+        assert slices == [[1, 2], [3]]
