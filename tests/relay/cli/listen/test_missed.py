@@ -6,6 +6,7 @@ import json
 import logging
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -17,7 +18,6 @@ import pytest
 from relay.cli.listen import missed
 from relay.cli.listen.missed import TimeOff, say_time_off, since, time_off
 from relay.config import SecretSource, Settings
-from relay.config.entries import LeanAccess
 from relay.control.lock import Holder, lock_path
 from tests.support.factories import a_capture, insert_all, new_log
 from tests.support.lean_api import CLIENT_ID, CLIENT_SECRET, Fault, LeanApi, an_event, lean_api
@@ -182,8 +182,9 @@ async def test_a_line_too_long_to_read_is_a_warning(
     code = "import sys; sys.stderr.write('x' * 100_000)"
     monkeypatch.setattr(missed, "own_module", lambda name: [sys.executable, "-c", code])
     source = SecretSource(name="x", env="X", where="")
-    lean = LeanAccess(client_id=source, client_secret=source, catch_up=True)
-    await missed.catch_up(Settings(db=tmp_path / "relay.db", lean=lean), (None, None), (), None)
+    settings = Settings(db=tmp_path / "relay.db")
+    lean = replace(settings.lean, client_id=source, client_secret=source, catch_up=True)
+    await missed.catch_up(replace(settings, lean=lean), (None, None), (), None)
     assert "could not fetch what was missed" in caplog.text
 
 
