@@ -28,7 +28,7 @@ PATH = "/webhooks/lean"
 """Where the backend takes webhooks."""
 
 HABITS = ("200", "200", "500", "200", "hang-up", "200")
-"""What the backend answers, one after the other, and from then on the last."""
+"""The responses of the backend in turn; the last serves all further requests."""
 
 STORY: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("A customer connects a bank; Lean reports it:", ("entity.created", "results.ready")),
@@ -69,6 +69,7 @@ class Demo:
             "HOME": str(folder),
             "XDG_CONFIG_HOME": str(folder / "config"),
             "XDG_DATA_HOME": str(folder / "data"),
+            "XDG_STATE_HOME": str(folder / "state"),
             "XDG_RUNTIME_DIR": str(folder),
             "PYTHONPATH": str(ROOT),
             "LEAN_WEBHOOK_SECRET": SECRET,
@@ -116,23 +117,22 @@ class Demo:
             process.wait()
 
     def waiting(self) -> int:
-        """How many deliveries wait for the backend, as `status` has it."""
+        """The deliveries that wait for the backend, as `status` counts them."""
         process = self.start("status", "--json", stdout=subprocess.PIPE)
         with ended(process):
-            told, _ = process.communicate()
-        return sum(target["waiting"] for target in json.loads(told).get("targets", ()))
+            status, _ = process.communicate()
+        return sum(target["waiting"] for target in json.loads(status).get("targets", ()))
 
     def summary(self) -> str:
-        """What the log holds in the end, in a line."""
+        """The contents of the database at the end, in a line."""
         process = self.start("list", "--all", "--json", stdout=subprocess.PIPE)
         with ended(process):
-            told, _ = process.communicate()
-        captures = [json.loads(line) for line in told.splitlines()]
-        tries = [delivery for capture in captures for delivery in capture["deliveries"]]
-        verdicts = [delivery["verdict"] for delivery in tries]
+            listed, _ = process.communicate()
+        captures = [json.loads(line) for line in listed.splitlines()]
+        verdicts = [delivery["verdict"] for capture in captures for delivery in capture["deliveries"]]
         return (
-            f"{len(captures)} captures, each answered 200 and kept; {len(tries)} deliveries to the backend, "
-            f"{verdicts.count('delivered')} taken, {verdicts.count('retry')} that Lean would have repeated."
+            f"{len(captures)} captures, each answered 200 and kept; {len(verdicts)} deliveries to the backend"
+            f", {verdicts.count('delivered')} taken, {verdicts.count('retry')} that Lean would have repeated."
         )
 
 
@@ -162,7 +162,7 @@ def tell(demo: Demo, *, pause_s: float) -> None:
     with contextlib.ExitStack() as stack:
         with demo.backend(0, *HABITS) as port:
             target = f":{port}{PATH}"
-            say(f"A small backend listens on port {port}; it stands for yours, and fails now and then.\n")
+            say(f"A small backend listens on port {port} in place of yours; it fails now and then.\n")
             say(f"$ lean-relay listen --port 0 --forward-to {target}")
             print("  (--port 0 is any free one; without it, 5326)", flush=True)
             listener = demo.start("listen", "--port", "0", "--forward-to", target, stdout=subprocess.PIPE)
@@ -196,13 +196,16 @@ def tell(demo: Demo, *, pause_s: float) -> None:
 
 
 def main() -> int:
-    """Tell it; Ctrl-C ends it early. Nothing is left behind either way."""
+    """Tell it; Ctrl-C, SIGTERM or a terminal that closes ends it early. Nothing is left behind either way."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
     quick = "--quick" in sys.argv[1:]
     with tempfile.TemporaryDirectory(prefix="lean-relay-demo-") as folder:
         try:
             tell(Demo(Path(folder)), pause_s=0.3 if quick else BETWEEN_S)
         except KeyboardInterrupt:
-            say("\nended early; nothing was kept")
+            with contextlib.suppress(OSError):  # The terminal may be closed.
+                say("\nended early; nothing was kept")
             return 130
         except BrokenPipeError:  # The reader (`| head`) has seen enough.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

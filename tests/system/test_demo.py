@@ -1,4 +1,4 @@
-"""`make demo` tells its story, ends by itself or by Ctrl-C, and leaves nothing behind."""
+"""`make demo` tells its story, ends by itself or early, and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -14,9 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.support.program import (
-    ROOT,
-)
+from tests.support.program import ROOT
 from tests.support.waiting import wait_until
 from tests.test_lock import locked
 
@@ -83,13 +81,14 @@ def test_to_its_end(python: Path, tmp_path: Path) -> None:
     assert list(tmp_path.glob("lean-relay-demo-*")) == []
 
 
-def test_ctrl_c(python: Path, tmp_path: Path) -> None:
-    """Ctrl-C ends it at any moment, with each process that it started and its folder."""
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda each: each.name)
+def test_ended_early(python: Path, tmp_path: Path, number: signal.Signals) -> None:
+    """Ctrl-C, `kill` and a closed terminal end it, with each process that it started and its folder."""
     with the_demo(python, tmp_path) as process:
         wait_until(lambda: "listening on" in (tmp_path / "said").read_text(), "the relay", 20)
         started = psutil.Process(process.pid).children(recursive=True)
         assert started
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         assert process.wait(20) == 130
     wait_until(lambda: not any(child.is_running() for child in started), "its processes to end")
     assert list(tmp_path.glob("lean-relay-demo-*")) == []
