@@ -89,4 +89,4 @@ def pytest_xdist_auto_num_workers() -> int:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--update` accepts the screen as it looks now: see `tests/tui/test_snapshots.py`."""
-    parser.addoption("--update", action="store_true", help="write the pictures of the screen anew")
+    parser.addoption("--update", action="store_true", help="write the pictures of the screen again")

@@ -32,7 +32,7 @@ async def picture(folder: Path) -> str:
 
 
 def main() -> int:
-    """Draw it anew."""
+    """Draw it again."""
     with tempfile.TemporaryDirectory(prefix="lean-relay-picture-") as folder:
         drawn = asyncio.run(picture(Path(folder)))
     FILE.parent.mkdir(exist_ok=True)

@@ -47,7 +47,7 @@ def group(name: str) -> list[str]:
 
 
 RUN = [*PROJECT["project"]["dependencies"], *PROJECT["build-system"]["requires"], *group("build")]
-"""What `make run` installs."""
+"""The requirements that `make run` installs."""
 
 
 @pytest.mark.parametrize(("name", "wanted"), [("run", RUN), ("dev", RUN + group("dev"))], ids=["run", "dev"])

@@ -110,7 +110,7 @@ def with_certificates(folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory: pytest.TempPathFactory, bin_folder: Path) -> Iterator[Running]:
-    """An engine on the log that commands use by themselves, with a few samples in it, and a backend."""
+    """An engine on the default database, with a few samples in it, and a backend."""
     folder = tmp_path_factory.mktemp("engine")
     db = folder / "home/data/lean-relay/relay.db"
     with_certificates(working_folder(folder))
@@ -148,7 +148,7 @@ def shell(line: str, folder: Path, bin_folder: Path) -> subprocess.CompletedProc
 
 
 def test_every_line_is_run_or_known() -> None:
-    """Code blocks hold no commands but ours, make's, and pipx, which the test does not install with."""
+    """Code blocks hold no commands but ours and make's."""
     others = [line for line in LINES if line not in RELAY_LINES + MAKE_LINES]
     assert others == []
     assert ENDING
@@ -159,7 +159,7 @@ def test_every_line_is_run_or_known() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("line", LISTENING)
 def test_lines_that_listen(line: str, tmp_path: Path, bin_folder: Path) -> None:
-    """A line that starts the relay says that it listens, and ends in peace when it is told to."""
+    """A line that starts the relay says that it listens, and ends with 0 on SIGTERM."""
     with Process(
         ["sh", "-c", f"exec {line}"],
         cwd=with_certificates(working_folder(tmp_path)),

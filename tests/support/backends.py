@@ -136,6 +136,11 @@ class Backend:
         return request
 
 
+def bodies(there: Backend) -> list[bytes]:
+    """The bodies of its requests."""
+    return [request.partition(b"\r\n\r\n")[2] for request in there.requests]
+
+
 def answers(data: bytes = OK) -> Behaviour:
     """Takes any number of requests and gives each the same answer."""
 
@@ -203,14 +208,16 @@ def backend(behave: Behaviour, *, port: int = 0, tls: ssl.SSLContext | None = No
     over = threading.Event()
     listener = socket.create_server(("127.0.0.1", port), backlog=128)
     made = Backend(port=listener.getsockname()[1])
-    live: set[socket.socket] = set()
+    wires: list[Wire] = []
     threads: list[threading.Thread] = []
 
-    def serve(sock: socket.socket) -> None:
-        wire = Wire(sock, over)
+    def serve(wire: Wire) -> None:
         try:
             if tls is not None:
-                wire.sock = sock = tls.wrap_socket(sock, server_side=True)
+                # It is the socket to shut down from here on, also within the handshake.
+                secure = tls.wrap_socket(wire.sock, server_side=True, do_handshake_on_connect=False)
+                wire.sock = secure
+                secure.do_handshake()
             behave(made, wire)
         except (Gone, OSError):
             pass
@@ -230,8 +237,8 @@ def backend(behave: Behaviour, *, port: int = 0, tls: ssl.SSLContext | None = No
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             with made.lock:
                 made.connections += 1
-            live.add(sock)
-            thread = threading.Thread(target=serve, args=(sock,), daemon=True)
+            wires.append(Wire(sock, over))
+            thread = threading.Thread(target=serve, args=(wires[-1],), daemon=True)
             threads.append(thread)
             thread.start()
 
@@ -247,17 +254,17 @@ def backend(behave: Behaviour, *, port: int = 0, tls: ssl.SSLContext | None = No
             listener.shutdown(socket.SHUT_RDWR)
         listener.close()
         acceptor.join(_PATIENCE_S)
-        for sock in live:
+        for wire in wires:
             with contextlib.suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
+                wire.sock.shutdown(socket.SHUT_RDWR)
         for thread in threads:
             thread.join(_PATIENCE_S)
-        for sock in live:
-            sock.close()
+        for wire in wires:
+            wire.sock.close()
 
 
 def a_place() -> socket.socket:
-    """A port that nobody else gets while nothing listens on it; listen there with `reuse_port`."""
+    """A port that no other process gets while nothing listens on it; listen there with `reuse_port`."""
     place = socket.socket()
     place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     place.bind(("127.0.0.1", 0))

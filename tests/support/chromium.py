@@ -20,6 +20,8 @@ from typing import Any
 
 from aiohttp import ClientSession, ClientWebSocketResponse
 
+from tests.support.waiting import until
+
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 WITHIN_S = 60.0
@@ -199,30 +201,33 @@ class Tab:
 @asynccontextmanager
 async def browser(folder: Path, program: str, size: tuple[int, int] = (1400, 900)) -> AsyncIterator[Tab]:
     """A browser with a new profile and one page, ended with the context."""
-    process = subprocess.Popen(
-        [
-            program,
-            "--headless=new",
-            "--no-sandbox",
-            "--disable-3d-apis",  # Drawn by the processor otherwise, at the cost of both cores.
-            "--no-first-run",
-            "--disable-background-networking",
-            "--disable-component-update",
-            "--remote-debugging-port=0",
-            f"--user-data-dir={folder / 'profile'}",
-            "about:blank",
-        ],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        errors="replace",
-        env={**os.environ, "HOME": str(folder)},
-    )
-    assert process.stderr is not None
+    log = folder / "chromium.log"  # Not a pipe, which somebody would have to read to the end.
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            [
+                program,
+                "--headless=new",
+                "--no-sandbox",
+                "--disable-3d-apis",  # Drawn by the processor otherwise, at the cost of both cores.
+                "--no-first-run",
+                "--disable-background-networking",
+                "--disable-component-update",
+                "--remote-debugging-port=0",
+                f"--user-data-dir={folder / 'profile'}",
+                "about:blank",
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=out,
+            env={**os.environ, "HOME": str(folder)},
+        )
+
+    def listening() -> re.Match[str] | None:
+        return re.search(r"listening on (ws://\S+)\n", log.read_text(errors="replace"))
+
     try:
-        lines = iter(process.stderr.readline, "")
-        found = next(filter(None, (re.search(r"listening on (ws://\S+)", line) for line in lines)), None)
+        await until(lambda: listening() or process.poll() is not None, "the browser", WITHIN_S)
+        found = listening()
         assert found is not None, "the browser did not start"
         async with ClientSession() as client, client.ws_connect(found[1], max_msg_size=0) as socket:
             tab = Tab(socket)
@@ -238,4 +243,3 @@ async def browser(folder: Path, program: str, size: tuple[int, int] = (1400, 900
     finally:
         process.kill()
         process.wait(10)
-        process.stderr.close()

@@ -1,18 +1,18 @@
-"""Commands in this process, on a database of the test."""
+"""Commands in this process, on a database of the test, and what they print as JSON."""
 
 from __future__ import annotations
 
+import base64
 import json
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from relay.cli import run
-from tests.support.factories import (
-    new_log,
-)
+from tests.support.factories import new_log
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -44,3 +44,9 @@ def relay(log: sqlite3.Connection, path: Path, capsys: pytest.CaptureFixture[str
 def ids(text: str) -> list[int]:
     lines = map(json.loads, text.splitlines())
     return [line["id"] for line in lines if line["kind"] != "error"]
+
+
+def body_of(line: dict[str, Any]) -> bytes:
+    """The body of a capture's JSON, however it is written there."""
+    text = line["body"]
+    return base64.b64decode(line["body_base64"]) if text is None else text.encode()

@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 
 class ScriptedEngine(EngineClient):
-    """What the engine would do is noted, and refused where `refusal` is set."""
+    """Notes what the engine would do; refuses it where `refusal` is set."""
 
     refusal: RelayError | None = None
 

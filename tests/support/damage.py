@@ -1,6 +1,6 @@
 """Every way that we know to take an open database's files from under it, or its rows out of it.
 
-Each does what a person or a program would do beside a running engine, by file names and other processes.
+Each does what a person or a program would do while an engine runs, by file names and other processes.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def elsewhere(db: Path, suffix: str = "") -> Path:
 
 
 def _sql(db: Path, *statements: str) -> None:
-    """What another program does through SQLite, in a process of its own, so that its locks are its own."""
+    """Run SQL as another program does, in a process of its own, so that its locks are its own."""
     script = (
         "import sqlite3, sys\n"
         "db = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=10)\n"

@@ -14,9 +14,7 @@ from aiohttp import web
 from relay.config import Route, Settings
 from relay.engine import engine
 from tests.support.backends import a_place
-from tests.support.receiving import (
-    rows,
-)
+from tests.support.receiving import rows
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

@@ -219,7 +219,7 @@ class Forgetful(Strict):
 
 
 class Pair(Strict):
-    """Fails once it has had two certain events, by their customers, one after the other."""
+    """Fails once it has had two certain events, by their customers, in this order."""
 
     first, second = "first", "second"
 

@@ -1,4 +1,4 @@
-"""What tests of HTTPS share: a `ServerTls` from settings, and a caller that speaks TLS by Python's ssl."""
+"""Shared by tests of HTTPS: a `ServerTls` from settings, and a caller that speaks TLS by Python's ssl."""
 
 from __future__ import annotations
 
@@ -50,5 +50,5 @@ def call(port: int, context: ssl.SSLContext, data: bytes | None = None) -> bytes
 
 
 async def called(port: int, context: ssl.SSLContext, data: bytes | None = None) -> bytes:
-    """`call`, beside the loop."""
+    """`call` in a thread, while the loop runs."""
     return await asyncio.to_thread(call, port, context, data)

@@ -1,4 +1,4 @@
-"""The program with less patience: a try without an answer holds up the next for a fifth of a second."""
+"""The program with less patience: an attempt without a response holds up the next for a fifth of a second."""
 
 from __future__ import annotations
 

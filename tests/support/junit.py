@@ -54,7 +54,7 @@ def read(data: bytes) -> Xml.Element:
         counts = {
             "tests": len(cases),
             "failures": sum(case.find("failure") is not None for case in cases),
-            "errors": 0,
+            "errors": sum(case.find("error") is not None for case in cases),
             "skipped": sum(case.find("skipped") is not None for case in cases),
         }
         for name, count in counts.items():

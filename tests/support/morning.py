@@ -1,6 +1,6 @@
 """A made-up morning of webhooks: what pictures of the screen, for tests and for the README, are taken of.
 
-Owns the captures and how the engine stands. The same each time: seeded ids and amounts, fixed times.
+Owns the captures and the refusals. The same each time: seeded ids and amounts, fixed times.
 """
 
 from __future__ import annotations
@@ -146,7 +146,7 @@ def _capture(number: int, at: datetime, body: bytes, **changes: Any) -> Capture:
 
 
 def refusals() -> Iterator[RefusalEntry]:
-    """What was turned away meanwhile: noise, a page, an upload, and two that Lean would miss."""
+    """The refusals meanwhile: noise, a page, an upload, and two that Lean would miss."""
     for after_s, client, reason, detail, count in (
         (-3300, "198.51.100.23", "malformed", "Invalid method encountered: b'\\x16\\x03\\x01'", 14),
         (-210, "127.0.0.1", "cross-site", "a web page sent this, not a server",

@@ -89,11 +89,11 @@ KINDS: dict[str, tuple[Edit, str]] = {
         "CN=odd,O=Test",
     ),
 }
-"""Each edit, and the subject as it has to be told."""
+"""Each edit, and the subject as it has to be shown."""
 
 
 TWICE = extensions(lambda inside: [*inside, inside[-1]])
-"""An extension, the purposes, twice: nobody lets such a one in, and it is still told what it is."""
+"""An extension, the purposes, twice: no mode lets such a one in, and its facts are still shown."""
 
 
 def odd(edit: Edit, signer: Pair, *, ca: bool = False) -> tuple[bytes, ec.EllipticCurvePrivateKey]:

@@ -36,7 +36,7 @@ _numbers = count(1)
 
 
 def programs() -> Path | None:
-    """The folder of `initdb` and `postgres`; None where there is none, or nobody to run them as."""
+    """The folder of `initdb` and `postgres`; None where there is none, or no user to run them as."""
     found = shutil.which("initdb")
     folders = [Path(found).resolve().parent] if found else []
     folders += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
@@ -196,7 +196,7 @@ class Postgres:
 
 
 async def make_log(address: TeamAddress, **keep: Any) -> None:
-    """What `team init` does."""
+    """Do what `team init` does."""
     owner = await connect(address)
     try:
         await owner.execute(tables.init(address.name, **keep))

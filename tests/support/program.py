@@ -70,12 +70,12 @@ class Running:
 
     @property
     def said(self) -> str:
-        """What stands on stderr so far."""
+        """Its stderr so far."""
         return (self.folder / "stderr").read_text(encoding="utf-8", errors="replace")
 
     @property
     def writing_pid(self) -> int:
-        """The process that writes its log."""
+        """The process that writes its database."""
         (found,) = writing_processes(self.pid)
         return int(found.pid)
 
@@ -113,7 +113,7 @@ def writing_processes(engine: int) -> list[psutil.Process]:
 
 
 def environment(folder: Path, secret: str | None = SECRET, **more: str) -> dict[str, str]:
-    """Variables for a program that shall see nothing of the machine but the PATH."""
+    """Variables for a program that must see nothing of the machine but the PATH."""
     home = folder / "home"
     runtime = folder / "run"
     for path in (home, runtime):
@@ -216,7 +216,7 @@ def ready(process: subprocess.Popen[bytes], folder: Path, within_s: float = 120.
     """The port, once the program's one line is there.
 
     Raises:
-        AssertionError: it ended or said nothing in time; with what stands on stderr.
+        AssertionError: it ended or said nothing in time; with its stderr.
     """
     deadline = time.monotonic() + within_s
     while True:
@@ -271,7 +271,7 @@ def running(
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One HTTP answer as it stood on the wire."""
+    """One HTTP response, as on the wire."""
 
     status: int
     headers: dict[str, str]
@@ -296,7 +296,7 @@ def connect(port: int, within_s: float = 60.0, tls: ssl.SSLContext | None = None
 
 
 def read_reply(connection: socket.socket) -> Reply | None:
-    """The next whole answer; None where the connection ended before one was there."""
+    """The next whole response; None where the connection ended before one was there."""
     received = b""
     try:
         while b"\r\n\r\n" not in received:
@@ -316,7 +316,7 @@ def read_reply(connection: socket.socket) -> Reply | None:
             if not data:
                 return None
             body += data
-    except (ConnectionError, BrokenPipeError):
+    except ConnectionError:
         return None
     return Reply(int(lines[0].split(" ")[1]), headers, body)
 
@@ -324,9 +324,9 @@ def read_reply(connection: socket.socket) -> Reply | None:
 def exchange(
     port: int, request: bytes, *, within_s: float = 60.0, tls: ssl.SSLContext | None = None
 ) -> Reply | None:
-    """Send bytes on a connection of their own and read one answer; None where none came."""
+    """Send bytes on a connection of their own and read one response; None where none came."""
     with connect(port, within_s, tls) as connection:
-        with contextlib.suppress(ConnectionError, BrokenPipeError):
+        with contextlib.suppress(ConnectionError):
             connection.sendall(request)
         return read_reply(connection)
 
@@ -343,6 +343,12 @@ def reading(db: Path) -> Iterator[sqlite3.Connection]:
         yield connection
     finally:
         connection.close()
+
+
+def nothing_waits(db: Path) -> bool:
+    """Whether each delivery has ended."""
+    with reading(db) as connection:
+        return not connection.execute("SELECT count(*) FROM deliveries WHERE state <> 'ended'").fetchone()[0]
 
 
 def is_sound(db: Path) -> bool:

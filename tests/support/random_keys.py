@@ -36,7 +36,7 @@ UNMARKS = ("space", " ", "A", "escape", "enter", "shift+down", "shift+up")
 
 @dataclass
 class Pressing:
-    """What was done meanwhile."""
+    """The keys pressed, and the requests that they led to."""
 
     pressed: list[str] = field(default_factory=list)
     confirmed: int = 0

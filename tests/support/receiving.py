@@ -26,7 +26,7 @@ from relay.tls.handshake import ServerTls
 
 @dataclass
 class Running:
-    """What a test may ask of a running receiver."""
+    """A running receiver."""
 
     port: int
     db: Path
@@ -35,7 +35,7 @@ class Running:
     refusals: Refusals
 
     def rows(self, sql: str = "SELECT * FROM captures ORDER BY id") -> list[dict[str, Any]]:
-        """What another connection sees, by column."""
+        """The rows that another connection sees, by column."""
         connection = sqlite3.connect(f"file:{self.db}?mode=ro", uri=True)
         connection.row_factory = sqlite3.Row
         try:
@@ -121,6 +121,6 @@ def executed(connection: sqlite3.Connection, *, sql: str, values: tuple[Any, ...
 
 
 def rows(db: Path, sql: str) -> list[tuple[Any, ...]]:
-    """What another connection sees in a database."""
+    """The rows that another connection sees in a database."""
     with closing(sqlite3.connect(f"file:{db}?mode=ro", uri=True)) as connection:
         return connection.execute(sql).fetchall()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -14,15 +13,14 @@ from relay.lean.signature import sign
 from tests.support.backends import Backend, answers, backend
 from tests.support.factories import BODY, a_capture, insert_all, new_log
 from tests.support.lean_requests import SECRET
-from tests.support.program import (
-    lean_relay_here,
-)
+from tests.support.program import lean_relay_here
+from tests.support.receiving import rows
 
 LINE = "1 payment.updated -> 200 in "
 
 
 def command(folder: Path, *arguments: str, code: int = 0, **env: str) -> str:
-    """Run a command on the folder's log; what it prints, and behind that what it says on stderr."""
+    """Run a command on the folder's database; what it prints, and after that its stderr."""
     done = lean_relay_here(folder, *arguments, "--db", str(folder / "relay.db"), env=env)
     assert done.returncode == code, done.stdout + done.stderr
     return done.stdout + done.stderr
@@ -48,10 +46,5 @@ def there() -> Iterator[Backend]:
         yield made
 
 
-def bodies(there: Backend) -> list[bytes]:
-    return [request.partition(b"\r\n\r\n")[2] for request in there.requests]
-
-
 def attempts(folder: Path) -> list[tuple[Any, ...]]:
-    with closing(sqlite3.connect(f"file:{folder / 'relay.db'}?mode=ro", uri=True)) as log:
-        return log.execute("SELECT outcome, status, sent_body FROM attempts ORDER BY id").fetchall()
+    return rows(folder / "relay.db", "SELECT outcome, status, sent_body FROM attempts ORDER BY id")

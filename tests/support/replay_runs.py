@@ -11,18 +11,11 @@ import msgspec
 
 from relay.config import Route, Settings
 from relay.control.exchange import Requester
-from relay.control.messages import (
-    ReplayQuery,
-    ReplayRequest,
-    ReplayStatus,
-)
+from relay.control.messages import ReplayQuery, ReplayRequest, ReplayStatus
 from relay.engine import access
 from relay.lean.signature import sign
-from tests.support.backends import Backend
 from tests.support.factories import BODY, a_capture, insert_all, new_log
-from tests.support.receiving import (
-    rows,
-)
+from tests.support.receiving import rows
 
 SECRET = b"a secret"
 SIGNATURE = sign(BODY, SECRET)
@@ -48,22 +41,18 @@ async def ended(send: Requester, run: ReplayStatus) -> Ended:
     """The run once it is over."""
     attempts: list[int] = []
     while True:
-        told = await send(ReplayQuery(run=run.run, after=len(attempts), wait_s=0.5))
-        attempts += told.attempts
-        (progress,) = told.runs
-        if progress.state != "running" and not told.attempts:
+        news = await send(ReplayQuery(run=run.run, after=len(attempts), wait_s=0.5))
+        attempts += news.attempts
+        (progress,) = news.runs
+        if progress.state != "running" and not news.attempts:
             return Ended(**msgspec.structs.asdict(progress), attempts=attempts)
 
 
 async def replayed(settings: Settings, order: ReplayRequest) -> Ended:
-    """What became of an order, by an engine that lives as long as its run."""
+    """Send a request to an engine that lives as long as its run; the run once it is over."""
     async with access.connect(settings) as send:
         return await ended(send, await send(order))
 
 
 def deliveries(settings: Settings) -> list[tuple[Any, ...]]:
     return rows(settings.db, "SELECT capture_id, kind, state, reason FROM deliveries ORDER BY id")
-
-
-def bodies(there: Backend) -> list[bytes]:
-    return [request.partition(b"\r\n\r\n")[2] for request in there.requests]

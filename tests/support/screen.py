@@ -30,7 +30,7 @@ class Showing:
         self.pilot = pilot
 
     async def press(self, *keys: str) -> None:
-        """Press keys, one after the other."""
+        """Press keys in turn."""
         await self.pilot.press(*keys)
 
     async def press_at_once(self, *keys: str) -> None:

@@ -1,4 +1,4 @@
-"""Tries against real backends, for tests of the sender."""
+"""Attempts against real backends, for tests of the sender."""
 
 from __future__ import annotations
 

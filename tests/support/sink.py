@@ -24,7 +24,7 @@ LAST_ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\
 
 
 class Sink:
-    """What came; made by `sink`."""
+    """The backend; made by `sink`."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, *, keeps: bool = False) -> None:
         self.answer = KEPT_ANSWER if keeps else ANSWER
@@ -76,7 +76,7 @@ class Sink:
 
 
 class _Connection(asyncio.Protocol):
-    """Requests one after the other, each answered once it is whole."""
+    """Requests in sequence, each answered once it is whole."""
 
     def __init__(self, sink: Sink) -> None:
         self._sink = sink

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import date
@@ -17,6 +15,7 @@ from relay.control.messages import TargetStatus
 from tests.support import morning
 from tests.support.factories import new_log
 from tests.support.screen import Showing, screen_on
+from tests.support.time_zones import clocks_of
 from tui.gateway.engine import EngineClient
 from tui.main import screen
 from tui.presenters.status import EngineState, Status
@@ -48,13 +47,11 @@ async def still(
     status: Status = LISTENING,
     empty: bool = False,
 ) -> AsyncIterator[Showing]:
-    """The main screen on the morning's log, or on an empty one, with an engine that stands so."""
+    """The main screen on the morning's log, or on an empty one, with an engine in this state."""
 
     async def asked(self: EngineClient) -> Status:
         return status
 
-    patch.setitem(os.environ, "TZ", "UTC")
-    time.tzset()
     patch.setattr(screen, "date", ThatDay)
     patch.setattr(refusals, "date", ThatDay)
     patch.setattr(EngineClient, "status", asked)
@@ -69,8 +66,9 @@ async def still(
     settings = Settings(
         db=db, secrets=(morning.secret_source(folder),), public_url="https://relay.example.com/hook"
     )
-    async with screen_on(settings, size=size) as see:
-        await see.shows("No webhooks received" if empty else "#15 ")
-        if status.engine is EngineState.RUNNING:
-            await see.shows("● http")
-        yield see
+    with clocks_of("UTC"):
+        async with screen_on(settings, size=size) as see:
+            await see.shows("No webhooks received" if empty else "#15 ")
+            if status.engine is EngineState.RUNNING:
+                await see.shows("● http")
+            yield see

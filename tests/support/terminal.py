@@ -78,7 +78,7 @@ class Terminal:
         return plain(self.written)
 
     def left_on(self) -> set[str]:
-        """What of the terminal is not as it was before: its modes, and that it prints what is typed.
+        """The settings of the terminal that are not as before: its modes, and that it prints what is typed.
 
         Alternate screen, mouse, bracketed paste, reports of focus and the like: whatever was switched.
         """
@@ -94,15 +94,15 @@ class Terminal:
         fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
         self.process.send_signal(signal.SIGWINCH)
 
-    def hang_up(self, *, told: bool = True) -> None:
+    def hang_up(self, *, signalled: bool = True) -> None:
         """Close it, as a window is closed.
 
         Args:
-            told: with the signal that the system sends then, where the terminal is the program's own.
+            signalled: with the signal that the system sends then, where the terminal is the program's own.
         """
         os.close(self._master)
         self._master = -1
-        if told:
+        if signalled:
             self.process.send_signal(signal.SIGHUP)
 
     def close(self) -> None:

@@ -13,12 +13,7 @@ import pytest
 
 from tests.support.killing import a_command, count
 from tests.support.lean_api import Fault, LeanApi, an_event, lean_api
-from tests.support.program import (
-    is_sound,
-    lean_relay,
-    lean_relay_here,
-    running,
-)
+from tests.support.program import is_sound, lean_relay, lean_relay_here, running
 from tests.support.receiving import rows
 from tests.support.waiting import wait_until
 
@@ -33,7 +28,6 @@ def lean() -> Iterator[LeanApi]:
         yield api
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("beside", ["no engine", "an engine"])
 def test_killed_between_two_pages(tmp_path: Path, lean: LeanApi, beside: str) -> None:
     """What was stored stays, no window counts as complete, and the next run takes the rest.
@@ -97,7 +91,6 @@ def test_ctrl_c_keeps_what_is_stored(tmp_path: Path, lean: LeanApi) -> None:
     assert count(db) == 100
 
 
-@pytest.mark.slow
 def test_ten_thousand_events(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """All of them are taken, in the order of the list, and then none."""
     monkeypatch.setattr("relay.backfill.run.PAUSE_S", 0.0)  # Two hundred pages: 40 s of pauses.

@@ -10,15 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.backends import free_port
+from tests.support.killing import count
 from tests.support.lean_requests import a_body, a_request
-from tests.support.program import (
-    Running,
-    exchange,
-    lean_relay,
-    reading,
-    ready,
-    start,
-)
+from tests.support.program import Running, exchange, lean_relay, nothing_waits, ready, start
 from tests.support.waiting import wait_until
 
 ANOTHER_NAME = "127.1"
@@ -43,17 +37,6 @@ def post(relay: Running) -> None:
     assert reply.status == 200
 
 
-def nothing_goes_on(relay: Running) -> bool:
-    """Whether each delivery has ended."""
-    with reading(relay.db) as log:
-        return not log.execute("SELECT count(*) FROM deliveries WHERE state <> 'ended'").fetchone()[0]
-
-
-def captures(relay: Running) -> int:
-    with reading(relay.db) as log:
-        return int(log.execute("SELECT count(*) FROM captures").fetchone()[0])
-
-
 @pytest.mark.parametrize("host", ["", "localhost", "127.0.0.1", "[::1]", "0.0.0.0"])
 def test_the_relay_itself_is_no_target(tmp_path: Path, host: str) -> None:
     """A target that is the own listener is refused at start, however it is written."""
@@ -71,8 +54,8 @@ def test_a_relay_that_leads_to_itself_by_another_name(tmp_path: Path) -> None:
         post(relay)
         why = "it was sent by this relay itself: the target leads back here"
         wait_until(lambda: f"2 payment.updated valid -> {why}: not sent\n" in relay.said, "the line")
-        wait_until(lambda: nothing_goes_on(relay), "the end")
-        assert captures(relay) == 2
+        wait_until(lambda: nothing_waits(relay.db), "the end")
+        assert count(relay.db) == 2
         done = lean_relay(tmp_path, "show", "2", "--db", str(relay.db))
         assert f"ended; 1 attempt: {why} in <1 ms\n" in done.stdout
         done = lean_relay(tmp_path, "list", "verdict:retry", "--json", "--db", str(relay.db))
@@ -81,7 +64,7 @@ def test_a_relay_that_leads_to_itself_by_another_name(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("host", ["localhost", ANOTHER_NAME])
 def test_two_relays_at_each_other(tmp_path: Path, host: str) -> None:
-    """A capture goes round until three relays have sent it on; the last one says so."""
+    """A capture goes round until three relays have forwarded it; the last one says so."""
     ports = free_port(), free_port()
     with (
         at_port(tmp_path / "a", ports[0], "--forward-to", f"{host}:{ports[1]}") as first,
@@ -90,8 +73,8 @@ def test_two_relays_at_each_other(tmp_path: Path, host: str) -> None:
         post(first)
         why = "3 relays have forwarded it already; do their targets form a loop?"
         wait_until(lambda: f"2 payment.updated valid -> {why}: not sent\n" in second.said, "the line")
-        wait_until(lambda: nothing_goes_on(first) and nothing_goes_on(second), "the end")
-        assert (captures(first), captures(second)) == (2, 2)
+        wait_until(lambda: nothing_waits(first.db) and nothing_waits(second.db), "the end")
+        assert (count(first.db), count(second.db)) == (2, 2)
 
 
 def test_a_circle_of_more_than_three(tmp_path: Path) -> None:
@@ -107,8 +90,7 @@ def test_a_circle_of_more_than_three(tmp_path: Path) -> None:
         post(relays[0])
         words = "3 relays have forwarded it already; do their targets form a loop?"
         wait_until(lambda: words in relays[3].said, "the line")
-        assert captures(relays[3]) == 1
-        assert [captures(relay) for relay in relays] == [1, 1, 1, 1, 0]
+        assert [count(relay.db) for relay in relays] == [1, 1, 1, 1, 0]
         line = json.loads(lean_relay(tmp_path, "show", "1", "--json", "--db", str(relays[3].db)).stdout)
         (delivery,) = line["deliveries"]
         assert (delivery["state"], delivery["outcome"], delivery["verdict"]) == ("ended", "loop", None)

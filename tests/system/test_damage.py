@@ -1,4 +1,4 @@
-"""A database harmed beside a running relay: no 200 for what nobody can read, and what can be kept is kept."""
+"""A database harmed while a relay runs: no 200 for what cannot be read, and what can be kept is kept."""
 
 from __future__ import annotations
 
@@ -30,6 +30,13 @@ def test_its_index_overwritten(tmp_path: Path) -> None:
     result = harm(tmp_path / "run", "dd over DB-shm")
     assert (result.found_before, result.found_after) == (result.acked_before, result.acked_after), result
     assert result.acked_after > 0, result
+    assert not result.traceback
+
+
+def test_its_index_emptied(tmp_path: Path) -> None:
+    """A -shm that was truncated ends the process that has it mapped (SIGBUS); what got 200 is found."""
+    result = harm(tmp_path / "run", "> DB-shm")
+    assert (result.found_before, result.found_after) == (result.acked_before, result.acked_after), result
     assert not result.traceback
 
 

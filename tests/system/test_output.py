@@ -1,4 +1,4 @@
-"""Nobody has to read what the listener says: a terminal that stands still or is gone delays no answer."""
+"""The listener's output may go unread: a terminal that is stopped or gone delays no answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What real receivers of webhooks do, through the real relay, and what their developer sees of it."""
+"""Habits of real receivers of webhooks, through the real relay, and what their developer sees."""
 
 from __future__ import annotations
 
@@ -9,14 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.backends import OK, Backend, Behaviour, Wire, answers, backend
+from tests.support.backends import OK, Backend, Behaviour, Wire, answers, backend, bodies
 from tests.support.lean_requests import SECRET, a_body, a_request, signed
-from tests.support.program import (
-    Running,
-    exchange,
-    lean_relay,
-    running,
-)
+from tests.support.program import Running, exchange, lean_relay, running
 from tests.support.waiting import wait_until
 
 HOOK = "/webhooks/lean"
@@ -41,7 +36,7 @@ def told(relay: Running, words: str) -> None:
 
 
 def test_one_that_answers_204(tmp_path: Path) -> None:
-    """204 is the habit of many frameworks: Lean would try again, and the developer is told what to answer."""
+    """204 is the habit of many frameworks: Lean would try again, and the developer sees what to answer."""
     with (
         backend(answers(b"HTTP/1.1 204 No Content\r\n\r\n")) as there,
         running(tmp_path, "--forward-to", f":{there.port}{HOOK}") as relay,
@@ -58,7 +53,7 @@ def test_one_that_answers_204(tmp_path: Path) -> None:
 
 
 def test_one_that_never_answers_some_types(tmp_path: Path) -> None:
-    """What it hangs on holds up the others for a moment only, is told at once, and is not sent again."""
+    """What it hangs on holds up the others for a moment only, is reported at once, and is not sent again."""
 
     def behave(there: Backend, wire: Wire) -> None:
         while True:
@@ -156,7 +151,7 @@ def test_one_that_checks_the_signature(tmp_path: Path) -> None:
             post(relay, body)
         wait_until(lambda: relay.said.count(" ms: delivered\n") == len(BODIES), "all deliveries")
         assert relay.said.count(" valid -> 200 in ") == len(BODIES)
-        assert [request.partition(b"\r\n\r\n")[2] for request in there.requests] == list(BODIES)
+        assert bodies(there) == list(BODIES)
 
 
 @pytest.mark.parametrize(("secret", "parses_first"), [("another", False), (SECRET, True)])
@@ -173,7 +168,7 @@ def test_one_that_checks_it_wrongly(tmp_path: Path, secret: str, parses_first: b
 
 
 def test_one_that_refuses_what_is_forged(tmp_path: Path) -> None:
-    """What is badly signed is passed on as it came, so that the backend's own check can be seen at work."""
+    """A wrong signature is forwarded as it came, so that the backend's own check can be seen at work."""
     with (
         backend(checks_signatures(SECRET)) as there,
         running(tmp_path, "--forward-to", f":{there.port}{HOOK}") as relay,

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import subprocess
-import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -13,7 +11,8 @@ import pytest
 
 from tests.support.backends import Backend, Wire, backend
 from tests.support.factories import a_capture, insert_all, new_log
-from tests.support.program import RELAY, Process, environment, lean_relay_here, running, working_folder
+from tests.support.killing import a_command
+from tests.support.program import lean_relay_here, running
 from tests.support.waiting import wait_until
 
 CAPTURES = 300
@@ -27,7 +26,6 @@ def slow(there: Backend, wire: Wire) -> None:
     wire.send(b"HTTP/1.1 %s\r\nContent-Length: 0\r\nConnection: close\r\n\r\n" % status)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("options", [(), ("--until-delivered",), ("--fresh-ids", "--pin")])
 def test_killed_in_the_middle(tmp_path: Path, options: tuple[str, ...]) -> None:
     """What was printed is stored; the next engine ends the rest without sending, and starts clean."""
@@ -36,16 +34,7 @@ def test_killed_in_the_middle(tmp_path: Path, options: tuple[str, ...]) -> None:
     with backend(slow) as there:
         words = ("replay", "1..", "--to", f":{there.port}", "--yes", "--json", *options)
         with running(tmp_path) as relay:
-            arguments = [sys.executable, *RELAY, *words, "--db", str(relay.db)]
-            with Process(
-                arguments,
-                cwd=working_folder(tmp_path),
-                env=environment(tmp_path),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                text=True,
-            ) as replaying:
+            with a_command(tmp_path, *words, "--db", str(relay.db)) as replaying:
                 wait_until(lambda: len(there.requests) > 60, "a part of the replay")
                 relay.process.kill()
                 relay.process.wait(10)

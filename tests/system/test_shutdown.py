@@ -10,37 +10,11 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.support.killing import count
 from tests.support.lean_requests import a_body, a_request
-from tests.support.program import (
-    Running,
-    connect,
-    exchange,
-    is_sound,
-    read_reply,
-    reading,
-    running,
-)
+from tests.support.program import connect, exchange, read_reply, running
 from tests.support.waiting import wait_until
-from tests.torture.posting import lost, posting
-
-
-def ends_under_load(folder: Path, number: signal.Signals, seed: int) -> int:
-    """A signal while callers post; how many 200s they saw. Exit 0 within 5 s, all stored, no -wal."""
-    with running(folder) as program:
-        with posting(program.port, seed=seed) as posters:
-            wait_until(lambda: len(posters.acked) > 20, "some to be answered")
-            posters.stopping.wait(0.05 * (seed % 5))
-            begun = time.monotonic()
-            program.process.send_signal(number)
-            assert program.process.wait(10) == 0, program.said
-            took = time.monotonic() - begun
-        assert took < 5.0
-        assert set(posters.statuses) <= {200, 503}
-        assert not program.db.with_name("relay.db-wal").exists()
-        assert lost(program.db, posters.acked) == []
-        assert is_sound(program.db)
-        assert "Traceback" not in program.said, program.said
-    return len(posters.acked)
+from tests.torture.kills import ends_under_load
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -65,18 +39,12 @@ def test_requests_under_way_do_not_hold_up_the_end(tmp_path: Path) -> None:
             connection.close()
 
 
-def has_capture(program: Running) -> bool:
-    """Whether one is in the database."""
-    with reading(program.db) as log:
-        return bool(log.execute("SELECT count(*) FROM captures").fetchone()[0])
-
-
 def test_second_signal(tmp_path: Path) -> None:
     """A second signal ends at once, whatever the first one still waits for."""
     with running(tmp_path, "--respond-delay", "30") as program:
         waiting = connect(program.port)
         waiting.sendall(a_request(a_body()))
-        wait_until(lambda: has_capture(program), "the capture")
+        wait_until(lambda: count(program.db), "the capture")
         program.process.send_signal(signal.SIGINT)
         begun = time.monotonic()
         while program.process.poll() is None:

@@ -2,62 +2,23 @@
 
 from __future__ import annotations
 
-import ssl
 from pathlib import Path
 
 import psutil
 import pytest
 
 from tests.support.lean_requests import a_body, a_request
-from tests.support.program import (
-    Running,
-    connect,
-    exchange,
-    reading,
-    running,
-)
+from tests.support.program import connect, exchange, running
 from tests.support.waiting import wait_until
 from tests.torture.https import https
 from tests.torture.short_limits import BODY_S, HEAD_S, IDLE_S
-from tests.torture.slow import Siege, siege
+from tests.torture.slow import hold_out, reasons
 
 SHORT_LIMITS = ("-m", "tests.torture.short_limits")
 
 
-def descriptors(program: Running) -> int:
-    """How many files and sockets the program has open."""
-    return int(psutil.Process(program.pid).num_fds())
-
-
-def reasons(program: Running) -> set[str]:
-    """The stable words of the refusals written so far."""
-    with reading(program.db) as log:
-        return {reason for (reason,) in log.execute("SELECT reason FROM refusals")}
-
-
-def hold_out(
-    program: Running, each: int, within_s: float, good_p99_s: float, tls: ssl.SSLContext | None = None
-) -> Siege:
-    """A siege until the last slow caller is gone; good requests are all answered meanwhile."""
-    assert exchange(program.port, a_request(a_body()), tls=tls) is not None
-    before = descriptors(program)
-    with siege(program.port, each, tls) as besieging:
-        wait_until(lambda: not besieging.holding(), "slow callers to be dropped", within_s)
-    assert besieging.good.failed == 0, besieging.good
-    assert besieging.good.answered > 20
-    assert besieging.good.p99_s() < good_p99_s
-    for caller in besieging.slow:
-        status = caller.received[9:12]
-        assert status == b"200" if caller.kind.startswith("idle") else status in (b"408", b""), caller
-    wait_until(lambda: descriptors(program) <= before + 5, "descriptors to be given back")
-    expected = {"head-timeout", "body-timeout"} | (set() if tls is None else {"tls-timeout"})
-    wait_until(lambda: expected <= reasons(program), "the refusals' rows")
-    assert "Traceback" not in program.said
-    return besieging
-
-
 def test_slow_callers(tmp_path: Path) -> None:
-    """Heads, bodies and silence have deadlines; webhooks beside them are answered as ever."""
+    """Heads, bodies and silence have deadlines; webhooks are answered meanwhile."""
     with running(tmp_path, launcher=SHORT_LIMITS) as program:
         hold_out(program, 10, max(HEAD_S, BODY_S, IDLE_S) + 4.0, 0.5)
 

@@ -1,9 +1,8 @@
-"""What keeps the program from starting is said in plain words with a stable one; what need not, does not."""
+"""Whatever keeps the program from starting is said in plain words with a stable one; nothing else does."""
 
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import sqlite3
 import sys
@@ -12,26 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.lean_requests import a_body, a_request
-from tests.support.program import (
-    RELAY,
-    Running,
-    exchange,
-    is_sound,
-    lean_relay,
-    reading,
-    ready,
-    running,
-    start,
-)
-from tests.support.waiting import wait_until
+from tests.support.hostile import canary
+from tests.support.program import RELAY, lean_relay, reading, running, start
 from tests.torture.as_nobody import NOBODY
+from tests.torture.races import race
 
 WITHOUT_RIGHTS = ("-m", "tests.torture.as_nobody") if os.geteuid() == 0 else RELAY
 
 
 def refused(folder: Path, *arguments: str, db: Path | None = None, launcher: Sequence[str] = RELAY) -> str:
-    """Start, expect an end within 30 s with exit code 1 and nothing on stdout; what stands on stderr."""
+    """Start, expect an end within 30 s with exit code 1 and nothing on stdout; its stderr."""
     folder.mkdir(parents=True, exist_ok=True)
     process = start(folder, *arguments, db=db, launcher=launcher)
     try:
@@ -53,16 +42,6 @@ def open_for_others(folder: Path) -> None:
             path.chmod(path.stat().st_mode | 0o011)
 
 
-def takes_a_webhook(program: Running) -> bool:
-    """Whether one request is answered 200 and is in the database."""
-    body = a_body()
-    reply = exchange(program.port, a_request(body))
-    assert reply is not None, program.said
-    assert reply.status == 200, program.said
-    with reading(program.db) as log:
-        return bool(log.execute("SELECT count(*) FROM captures WHERE body = ?", (body,)).fetchone()[0])
-
-
 def test_port_taken(tmp_path: Path) -> None:
     """A port that another program listens on is named, with that program where the system tells."""
     with socket.create_server(("127.0.0.1", 0)) as other:
@@ -78,7 +57,7 @@ def test_a_start_that_fails_leaves_nothing(tmp_path: Path) -> None:
     """Nor does it take anything away that was there before it: a database keeps its rows and its lock."""
     there = tmp_path / "there.db"
     with running(tmp_path / "before", db=there) as program:
-        assert takes_a_webhook(program)
+        canary(program)
         assert program.stop() == 0
     before = sorted(path.name for path in tmp_path.iterdir() if path.is_file())
     with socket.create_server(("127.0.0.1", 0)) as other:
@@ -96,7 +75,7 @@ def test_a_folder_that_is_made_is_named(tmp_path: Path) -> None:
     db = tmp_path / "new/deep/er.db"
     for said in ("made the folder " + str(db.parent), ""):
         with running(tmp_path / "run", db=db) as program:
-            assert takes_a_webhook(program)
+            canary(program)
             assert ("made the folder" in program.said) == bool(said)
             assert said in program.said
 
@@ -122,7 +101,7 @@ def test_paths_of_every_kind(tmp_path: Path) -> None:
     deep = deep / ("w" * (504 - len(os.fsencode(deep)) - 2))
     for number, db in enumerate((Path(f"/{tmp_path}/{odd}"), tmp_path / longest, deep)):
         with running(tmp_path / str(number), db=db) as program:
-            assert takes_a_webhook(program)
+            canary(program)
             listed = lean_relay(tmp_path / "list", "--db", str(db), "list")
             assert (listed.returncode, len(listed.stdout.splitlines())) == (0, 1), listed.stderr
 
@@ -134,39 +113,12 @@ def test_second_engine(tmp_path: Path) -> None:
         assert said.startswith("lean-relay: [engine-running] "), said
         assert f"pid {first.pid}" in said
         assert first.url in said
-        assert takes_a_webhook(first)
+        canary(first)
 
 
-@pytest.mark.parametrize("rounds", [3])
-def test_race_of_two_engines(tmp_path: Path, rounds: int) -> None:
+def test_race_of_two_engines(tmp_path: Path) -> None:
     """Of two engines started at once on one new database, exactly one listens and the other says why not."""
-    race(tmp_path, rounds)
-
-
-def race(folder: Path, rounds: int) -> None:
-    """Start pairs at once; each time one wins, takes a webhook and leaves a sound database."""
-    for number in range(rounds):
-        pair = [folder / f"{number}-{name}" for name in "ab"]
-        db = folder / f"{number}.db"
-        for path in pair:
-            path.mkdir(parents=True)
-        processes = [start(path, db=db) for path in pair]
-        try:
-            wait_until(lambda: any(p.poll() is not None for p in processes), "the loser to end", 20)  # noqa: B023
-            (loser,) = [at for at, process in enumerate(processes) if process.poll() is not None]
-            winner = 1 - loser
-            assert processes[loser].returncode == 1
-            assert "[engine-running]" in (pair[loser] / "stderr").read_text()
-            port = ready(processes[winner], pair[winner])
-            assert takes_a_webhook(Running(process=processes[winner], port=port, db=db, folder=pair[winner]))
-            processes[winner].send_signal(signal.SIGTERM)
-            assert processes[winner].wait(10) == 0
-        finally:
-            for process in processes:
-                if process.poll() is None:
-                    process.kill()
-                    process.wait(10)
-        assert is_sound(db)
+    race(tmp_path, 3)
 
 
 def test_read_only_folder(tmp_path: Path) -> None:
@@ -183,7 +135,7 @@ def test_read_only_folder(tmp_path: Path) -> None:
 def test_read_only_database(tmp_path: Path) -> None:
     """A database that may be read but not written to is refused, and its name said."""
     with running(tmp_path / "before", db=tmp_path / "relay.db") as program:
-        assert takes_a_webhook(program)
+        canary(program)
         assert program.stop() == 0
     open_for_others(tmp_path)
     for path in tmp_path.glob("relay.db*"):
@@ -198,7 +150,7 @@ def test_read_only_database(tmp_path: Path) -> None:
 def test_newer_database(tmp_path: Path) -> None:
     """A database with a migration that this version does not know is refused and left as it is."""
     with running(tmp_path) as program:
-        assert takes_a_webhook(program)
+        canary(program)
         assert program.stop() == 0
     db = tmp_path / "relay.db"
     with sqlite3.connect(db) as log:
@@ -265,13 +217,13 @@ def test_corrupt_database(tmp_path: Path, harm: Callable[[Path], None]) -> None:
     """A corrupt database is moved aside whole and said, and the program serves with a new one."""
     with running(tmp_path) as program:
         for _ in range(30):
-            assert takes_a_webhook(program)
+            canary(program)
         assert program.stop() == 0
     db = tmp_path / "relay.db"
     harm(db)
     ruined = db.read_bytes()
     with running(tmp_path / "again", db=db) as program:
-        assert takes_a_webhook(program)
+        canary(program)
         (moved,) = [
             path for path in tmp_path.glob("relay.db.corrupt-*") if not path.name.endswith(("-wal", "-shm"))
         ]
@@ -286,14 +238,14 @@ def test_corrupt_database_keeps_its_wal(tmp_path: Path) -> None:
     """What a killed engine left in the -wal goes aside with the database that it belongs to."""
     with running(tmp_path) as program:
         for _ in range(5):
-            assert takes_a_webhook(program)
+            canary(program)
         program.kill()
     db = tmp_path / "relay.db"
     wal = db.with_name("relay.db-wal")
     assert wal.stat().st_size > 0
     db.write_bytes(b"\0" * 5000)
     with running(tmp_path / "again", db=db) as program:
-        assert takes_a_webhook(program)
+        canary(program)
         names = sorted(path.name for path in tmp_path.glob("relay.db.corrupt-*"))
         assert any(name.endswith("-wal") for name in names), names
 
@@ -303,17 +255,17 @@ def test_empty_file(tmp_path: Path) -> None:
     db = tmp_path / "relay.db"
     db.touch()
     with running(tmp_path, db=db) as program:
-        assert takes_a_webhook(program)
+        canary(program)
 
 
 def test_leftovers_of_a_crash(tmp_path: Path) -> None:
-    """The lock and the socket of an engine that was killed hold nobody up."""
+    """The lock and the socket of an engine that was killed do not hold up the next one."""
     with running(tmp_path) as program:
-        assert takes_a_webhook(program)
+        canary(program)
         program.kill()
     assert (tmp_path / "relay.db.lock").exists()
     with running(tmp_path) as program:
-        assert takes_a_webhook(program)
+        canary(program)
         assert program.stop() == 0
     assert not (tmp_path / "relay.db-wal").exists()
 
@@ -325,7 +277,7 @@ def test_private_files(tmp_path: Path) -> None:
     try:
         with running(tmp_path, db=folder / "relay.db") as program:
             os.umask(before)
-            assert takes_a_webhook(program)
+            canary(program)
             modes = {path.name: oct(path.stat().st_mode & 0o777) for path in folder.iterdir()}
     finally:
         os.umask(before)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from functools import partial
 from os import urandom
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import msgspec
 from relay.models import to_micros
 from relay.team.connect import open_log
 from tests.support.backends import answers, backend
+from tests.support.killing import count
 from tests.support.postgres import Postgres, apart
 from tests.support.program import exchange, is_sound, lean_relay, running
 from tests.support.receiving import rows
@@ -34,37 +34,24 @@ def settings_file(folder: Path, postgres: Postgres, name: str, login: str, more:
     return file
 
 
-def publish(postgres: Postgres, name: str, count: int) -> None:
+def publish(postgres: Postgres, name: str, captures: int) -> None:
     async def work() -> None:
         log = await open_log(postgres.address(name, f"{name}_node"), publish=True)
         now = to_micros(datetime.now(UTC))
         try:
-            for start in range(0, count, 500):
+            for start in range(0, captures, 500):
                 await log.publish(
                     [
                         a_team_capture(
                             number, received_at=now, body=b'{"type":"a.b","event_id":"event-%d"}' % number
                         )
-                        for number in range(start, min(start + 500, count))
+                        for number in range(start, min(start + 500, captures))
                     ]
                 )
         finally:
             await log.close()
 
     apart(work)
-
-
-def stored(db: Path) -> int:
-    if not db.exists():
-        return 0
-    try:
-        return int(rows(db, "SELECT count(*) FROM captures")[0][0])
-    except Exception:  # Its tables are being made.
-        return 0
-
-
-def _has_more(db: Path, count: int) -> bool:
-    return stored(db) > count
 
 
 def test_killed_while_it_catches_up(tmp_path: Path, postgres: Postgres) -> None:
@@ -76,11 +63,12 @@ def test_killed_while_it_catches_up(tmp_path: Path, postgres: Postgres) -> None:
     db = tmp_path / "relay.db"
     for kill in range(KILLS):
         with running(tmp_path, *(arguments if kill == 0 else _again(arguments))) as relay:
-            wait_until(partial(_has_more, db, kill * CAPTURES // (KILLS + 1)), "some of them")
+            enough = kill * CAPTURES // (KILLS + 1)
+            wait_until(lambda enough=enough: count(db) > enough, "some of them")  # type: ignore[misc]
             relay.kill()
-    assert stored(db) < CAPTURES, "it was killed too late to show anything"
+    assert count(db) < CAPTURES, "it was killed too late to show anything"
     with running(tmp_path, *_again(arguments)) as relay:
-        wait_until(lambda: stored(db) >= CAPTURES, "all of them")
+        wait_until(lambda: count(db) >= CAPTURES, "all of them")
         assert relay.stop() == 0
     assert is_sound(db)
     assert [position for (position,) in rows(db, "SELECT position FROM captures ORDER BY id")] == list(
@@ -152,7 +140,7 @@ def test_a_log_that_went_back(tmp_path: Path, postgres: Postgres) -> None:
     config = settings_file(tmp_path, postgres, name, "laptop")
     db = tmp_path / "relay.db"
     with running(tmp_path, "--config", str(config), "--follow") as relay:
-        wait_until(lambda: stored(db) == 10, "all of them")
+        wait_until(lambda: count(db) == 10, "all of them")
         postgres.sql(f"DELETE FROM {name}.captures WHERE position > 7")
         postgres.sql(f"UPDATE {name}.log SET newest = 7")
         wait_until(lambda: "--from 7d, beginning or now" in relay.said, "the warning")
@@ -164,7 +152,7 @@ def test_a_log_that_went_back(tmp_path: Path, postgres: Postgres) -> None:
         status = lean_relay(tmp_path, "status", "--json", "--db", str(db))
         follower = msgspec.json.decode(status.stdout)["team"]["follower"]
         assert (follower["state"], follower["position"]) == ("stopped", 10)
-    assert stored(db) == 10
+    assert count(db) == 10
     with running(tmp_path, "--config", str(config), "--follow", "--from", "beginning"):
         wait_until(lambda: rows(db, "SELECT max(position) FROM captures") == [(12,)], "the rest")
     assert rows(db, "SELECT count(*), count(position) FROM captures") == [(15, 12)]

@@ -10,11 +10,10 @@ from pathlib import Path
 from relay.delivery.http.outcomes import Outcome
 from tests.relay.delivery.http.test_sender_bad_backends import BAD
 from tests.support.backends import OK, Backend, Behaviour, Wire, answers, backend
-from tests.support.program import reading, running
+from tests.support.program import nothing_waits, reading, running
 from tests.support.sink import CAPTURE
 from tests.support.waiting import wait_until
 from tests.torture.posting import posting
-from tests.torture.step_kills import nothing_waits
 
 STATUSES = (201, 204, 302, 307, 400, 401, 404, 429, 500, 503)
 
@@ -40,7 +39,7 @@ def behaviours(elsewhere: str) -> list[Behaviour]:
 
 @dataclass(slots=True)
 class Tally:
-    """What the rounds came to."""
+    """Results of the rounds."""
 
     kills: int = 0
     captures: int = 0

@@ -13,15 +13,10 @@ from pathlib import Path
 import psutil
 
 from tests.support.lean_requests import a_body, a_request
-from tests.support.program import (
-    Running,
-    exchange,
-    running,
-    writing_processes,
-)
+from tests.support.program import Running, exchange, nothing_waits, running, writing_processes
 from tests.support.sink import sink
 from tests.support.waiting import wait_until
-from tests.torture.step_kills import Tally, again, count_up, nothing_waits
+from tests.torture.step_kills import Tally, again, count_up
 from tests.torture.strace import attached
 
 DISK = "pwrite64,fdatasync,fsync"

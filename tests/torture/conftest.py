@@ -20,7 +20,7 @@ ROW_OF = {file: name for name, files in ALSO.items() for file in files}
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Declare the marker; register what has to see the tests of other folders, too."""
-    config.addinivalue_line("markers", "alone: measures time, so that no other test may run beside it")
+    config.addinivalue_line("markers", "alone: measures time, so that no other test may run meanwhile")
     config.pluginmanager.register(Company())
     terminal = config.pluginmanager.get_plugin("terminalreporter")
     if terminal is not None:
@@ -41,7 +41,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture
 def part(request: pytest.FixtureRequest) -> Iterator[Part]:
-    """What this test adds its figures to."""
+    """The part that this test adds its figures to."""
     made = Part()
     yield made
     request.node.user_properties.append((PART, made.plain()))
@@ -88,7 +88,9 @@ class Printer:
         row = ROW_OF.get(file)
         name = row or f"{_words(file)}: {_words(test)}"
         if report.skipped and isinstance(report.longrepr, tuple):
-            self._totals.not_run[name] = report.longrepr[2].removeprefix("Skipped: ")
+            # Others of its row may have run.
+            what = name if row is None else f"{row}, {_words(file)}"
+            self._totals.not_run[what] = report.longrepr[2].removeprefix("Skipped: ")
             self._outcomes[report.nodeid] = "skipped"
             self._left.discard(report.nodeid)
             return

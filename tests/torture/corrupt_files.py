@@ -14,8 +14,9 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.support.killing import count
 from tests.support.lean_requests import a_body, a_request
-from tests.support.program import exchange, reading, ready, running, start
+from tests.support.program import exchange, ready, running, start
 
 PAGE = 4096
 SUFFIXES = ("", "-wal", "-shm", ".lock")
@@ -95,7 +96,7 @@ def _shm_of_noise(db: Path, chance: random.Random) -> None:
 
 
 TAILS = (_wal_bytes, _wal_shorter, _wal_of_noise)
-"""Damages that nobody can tell from a power cut in the middle of a commit: SQLite reads up to there."""
+"""Damages that look like a power cut in the middle of a commit: SQLite reads up to there."""
 
 DAMAGES: tuple[Damage, ...] = (
     *(_page, _zeros, _few_bytes, _header, _shorter, _longer, _two_pages_swapped, _no_bytes, _text, _another),
@@ -112,21 +113,21 @@ def _side(db: Path, suffix: str) -> Path:
 
 @dataclass(slots=True)
 class Tally:
-    """What the starts came to."""
+    """Results of the starts."""
 
     starts: int = 0
     ends: Counter[str] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
 
 
-def corrupt_starts(folder: Path, count: int) -> Tally:
+def corrupt_starts(folder: Path, starts: int) -> Tally:
     """Damage copies of one database in turn, of a stopped engine or a killed one, and start on each."""
     closed, killed = _two_states(folder)
     tally = Tally()
     with ThreadPoolExecutor(AT_ONCE) as pool:
         jobs = [
             pool.submit(_start_on, folder / str(number), (closed, killed)[number % 2], number)
-            for number in range(count)
+            for number in range(starts)
         ]
         for job in jobs:
             tally.starts += 1
@@ -144,16 +145,11 @@ def _two_states(folder: Path) -> tuple[Path, Path]:
             with running(state, db=state / "relay.db") as program:
                 for _ in range(CAPTURES // (1 + second)):
                     assert exchange(program.port, a_request(a_body() + b" " * 3_000)) is not None
-                if second and _count(program.db) == CAPTURES:
+                if second and count(program.db) == CAPTURES:
                     program.kill()
                 else:
                     assert program.stop() == 0, program.said
     return closed, killed
-
-
-def _count(db: Path) -> int:
-    with reading(db) as log:
-        return int(log.execute("SELECT count(*) FROM captures").fetchone()[0])
 
 
 def _start_on(folder: Path, state: Path, number: int) -> tuple[str, list[str]]:
@@ -180,25 +176,35 @@ def _start_on(folder: Path, state: Path, number: int) -> tuple[str, list[str]]:
             return _refused(folder, data, before, process.wait(10), name)
         reply = exchange(port, a_request(a_body()))
         wrong = [] if reply is not None and reply.status == 200 else [f"{name}: answers {reply}"]
-        count = _count(db)
+        found = count(db)
     finally:
         process.terminate()
         code = process.wait(20)
-    said = (folder / "stderr").read_text(errors="replace")
-    tells = any(word in said for word in ("corrupt", "moved to", "is empty"))
+    said = _said(folder)
+    tells = any(word in said for word in ("was corrupt; ", "moved to ", "is empty, "))
+    moved = [path for path in data.glob("relay.db.corrupt-*") if not path.name.endswith("-shm")]
+    if {path.read_bytes() for path in moved if path.stat().st_size} - before:
+        wrong.append(f"{name}: what was moved is not what was there")
+    if bool(moved) is not ("moved to " in said):
+        wrong.append(f"{name}: moved {[path.name for path in moved]}, and said {said[-500:]}")
     if code or "Traceback" in said:
         wrong.append(f"{name}: ends with {code}: {said[-500:]}")
-    if count <= CAPTURES and not tells:
+    if found <= CAPTURES and not tells:
         if damage in TAILS and state.name == "killed":
             return "serves the commits before the damage in its WAL", wrong
         wrong.append(
-            f"{name}: {CAPTURES + 1 - count} captures are missing, and nothing is said: {said[-300:]}"
+            f"{name}: {CAPTURES + 1 - found} captures are missing, and nothing is said: {said[-300:]}"
         )
     return ("serves, and says what was moved" if tells else "serves all of it"), wrong
 
 
+def _said(folder: Path) -> str:
+    """Its log lines, without a path: the name of this test's folder has words of theirs."""
+    return (folder / "stderr").read_text(errors="replace").replace(str(folder), "")
+
+
 def _refused(folder: Path, data: Path, before: set[bytes], code: int, name: str) -> tuple[str, list[str]]:
-    said = (folder / "stderr").read_text(errors="replace")
+    said = _said(folder)
     word = re.search(r"lean-relay: \[([a-z-]+)\]", said)
     wrong = []
     if code != 1 or word is None or "Traceback" in said:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import signal
 import sqlite3
 import time
 from collections.abc import Sequence
@@ -32,7 +31,7 @@ WATCHED_S, AT_MOST_S = 2.0, 90.0
 
 @dataclass(slots=True, kw_only=True)
 class Result:
-    """What one way came to."""
+    """Result of one way."""
 
     way: str
     acked_before: int
@@ -92,14 +91,14 @@ def harm(folder: Path, name: str, *, launcher: Sequence[str] = RELAY) -> Result:
         acked_after=len(after),
         found_after=len(after & found),
         refused=sum(count for status, count in posters.statuses.items() if status != 200),
-        said=_gist(said) if ended is None else f"the engine ended with {signal.Signals(-ended).name}",
+        said=_gist(said) if ended is None else f"the engine ended with {ended}: {_gist(said)}",
         said_after_s=said_after_s,
         traceback="Traceback" in said,
     )
 
 
 def _back_up(db: Path, backup: Path) -> None:
-    """A sound copy, and beside it the side files of this moment."""
+    """A sound copy, with the side files of this moment next to it."""
     with closing(sqlite3.connect(db, timeout=10)) as source, closing(sqlite3.connect(backup)) as copy:
         source.backup(copy)
     for suffix in ("-wal", "-shm"):

@@ -19,5 +19,5 @@ def _deaf(recorder: Recorder, group: Sequence[Arrived], since: float) -> None:
 
 
 if __name__ == "__main__":
-    setattr(Recorder, "_store_group", _deaf)  # noqa: B010 - mypy lets nobody assign to a method
+    setattr(Recorder, "_store_group", _deaf)  # noqa: B010 - mypy forbids assigning to a method
     process.main()

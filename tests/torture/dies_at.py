@@ -31,14 +31,14 @@ STEPS: dict[str, tuple[object, str, bool]] = {
     "before it is given back": (relay.delivery.target_queue.TargetQueue, "_set_down", False),
     "given back": (relay.delivery.target_queue.TargetQueue, "_set_down", True),
 }
-"""What is wrapped, and whether death comes after it, not before."""
+"""The function that is wrapped, and whether death comes after it, not before."""
 
 DOWN = ("before it is given back", "given back")
 """Steps that are only come to where the backend is down, and then once: it is tried no more."""
 
 
 def die_at(step: str, times: int) -> None:
-    """Have the process die when it has come to a step so many times since the first capture."""
+    """Have the process die when it comes to a step for the given time since the first capture."""
     owner, name, after = STEPS[step]
     if name == "connect":
         relay.delivery.http.sender.MOST_IDLE = 0  # Each attempt makes its own connection.
@@ -74,7 +74,7 @@ def die_at(step: str, times: int) -> None:
 
     wrapped: Callable[..., Any] = acts if step == "request written" else waits
     setattr(owner, name, wrapped)
-    setattr(relay.delivery.forwarder.Forwarder, "notice", first_capture)  # noqa: B010 - mypy lets nobody assign to a method
+    setattr(relay.delivery.forwarder.Forwarder, "notice", first_capture)  # noqa: B010 - mypy forbids assigning to a method
 
 
 if __name__ == "__main__":

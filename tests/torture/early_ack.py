@@ -28,5 +28,5 @@ def _answer_first(self: Writer, row: Row, targets: tuple[str, ...] = ()) -> asyn
 
 
 if __name__ == "__main__":
-    setattr(Writer, "add", _answer_first)  # noqa: B010 - mypy lets nobody assign to a method
+    setattr(Writer, "add", _answer_first)  # noqa: B010 - mypy forbids assigning to a method
     sys.exit(run(sys.argv[1:]))

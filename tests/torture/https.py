@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support.certificates import Pki
+from tests.support.https import NOBODY, client_context
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +26,9 @@ def https(folder: Path, client_auth: str = "off") -> Https:
     """HTTPS with files made in `folder`; callers show a good certificate where they are asked for one."""
     folder.mkdir(parents=True, exist_ok=True)
     pki = Pki.make(folder)
-    context = ssl.create_default_context(cafile=str(folder / "root.pem"))
-    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    client = NOBODY
     options = ["--tls-cert", str(folder / "server.pem"), "--tls-key", str(folder / "server.key")]
     if client_auth != "off":
         client = pki.client("good")
-        assert client.cert is not None
-        context.load_cert_chain(client.cert, client.key)
         options += ["--client-auth", client_auth, "--client-ca", str(folder / "root.pem")]
-    return Https(tuple(options), context)
+    return Https(tuple(options), client_context(pki, client))

@@ -55,7 +55,7 @@ _WRITTEN = re.compile(r"\bpwrite64\(\d+<[^>]*?(-wal|-shm)?>.*, (\d+), \d+\) += (
 
 @dataclass(slots=True)
 class Tally:
-    """What the errors came to."""
+    """Results of the errors."""
 
     errors: int = 0
     where: Counter[str] = field(default_factory=Counter)
@@ -153,7 +153,7 @@ def _fail_once(
 
 
 def _in_the_middle(program: Running, rng: random.Random) -> int:
-    """A size that a write of the near future exceeds: it lies in the WAL, or a little behind its end."""
+    """A size that a write of the near future exceeds: it lies in the WAL, or a little after its end."""
     wal = program.db.with_name(f"{program.db.name}-wal")
     return rng.randrange(1, wal.stat().st_size + 20_000)
 

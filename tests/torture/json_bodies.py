@@ -77,7 +77,7 @@ NOT_UTF8 = (
 
 
 def json_bodies(generated: int) -> Iterator[bytes]:
-    """All of them, and so many events with bytes changed at random, by a fixed seed."""
+    """All of them, and `generated` events with bytes changed at random, by a fixed seed."""
     for text in (*NUMBERS, *NO_NUMBERS, *NO_VALUES, *VALUES):
         yield text.encode()
     for text in (*NUMBERS, *NO_NUMBERS):

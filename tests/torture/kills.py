@@ -1,13 +1,16 @@
-"""`kill -9` at random moments under load, restarts on the same database, and the count of what was lost."""
+"""Programs ended under load, by `kill -9` at random moments or in order, and the count of what was lost."""
 
 from __future__ import annotations
 
 import random
+import signal
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support.program import RELAY, is_sound, running
+from tests.support.waiting import wait_until
 from tests.torture.https import NO_HTTPS, Https
 from tests.torture.posting import lost, posting
 
@@ -17,7 +20,7 @@ EARLY_ACK = ("-m", "tests.torture.early_ack")
 
 @dataclass(slots=True)
 class Tally:
-    """What the rounds came to."""
+    """Results of the rounds."""
 
     kills: int = 0
     acked: int = 0
@@ -52,3 +55,22 @@ def kill_rounds(
         tally.lost = len(lost(program.db, acked))
         tally.unsound = not is_sound(program.db)
     return tally
+
+
+def ends_under_load(folder: Path, number: signal.Signals, seed: int) -> int:
+    """A signal while callers post; how many 200s they saw. Exit 0 within 5 s, all stored, no -wal."""
+    with running(folder) as program:
+        with posting(program.port, seed=seed) as posters:
+            wait_until(lambda: len(posters.acked) > 20, "some to be answered")
+            posters.stopping.wait(0.05 * (seed % 5))
+            begun = time.monotonic()
+            program.process.send_signal(number)
+            assert program.process.wait(10) == 0, program.said
+            took = time.monotonic() - begun
+        assert took < 5.0
+        assert set(posters.statuses) <= {200, 503}
+        assert not program.db.with_name("relay.db-wal").exists()
+        assert lost(program.db, posters.acked) == []
+        assert is_sound(program.db)
+        assert "Traceback" not in program.said, program.said
+    return len(posters.acked)

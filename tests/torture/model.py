@@ -1,4 +1,4 @@
-"""A model of what a relay must hold, beside the real program: the same steps at random, then compared.
+"""A model of what a relay must hold, and the real program: the same steps at random, then compared.
 
 Steps are webhooks, repeats, stars, replays, removals, a backend that fails or is down, restarts and kills.
 One caller posts, so that the model knows each row: after any step the database has those and no others.
@@ -16,10 +16,17 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from tests.support.lean_requests import a_body, a_request
-from tests.support.program import Running, exchange, is_sound, lean_relay_here, reading, running
+from tests.support.program import (
+    Running,
+    exchange,
+    is_sound,
+    lean_relay_here,
+    nothing_waits,
+    reading,
+    running,
+)
 from tests.support.sink import ANSWER, Sink, sink
 from tests.support.waiting import wait_until
-from tests.torture.step_kills import nothing_waits
 
 FAILS = b"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n"
 

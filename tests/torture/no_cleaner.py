@@ -13,7 +13,7 @@ def _as_it_came(text: str) -> str:
 
 if __name__ == "__main__":
     # Before the modules that take these by name are loaded.
-    setattr(safe, "visible", _as_it_came)  # noqa: B010 - mypy lets nobody assign to a module's function
+    setattr(safe, "visible", _as_it_came)  # noqa: B010 - mypy forbids assigning to a module's function
     setattr(safe, "visible_block", _as_it_came)  # noqa: B010
     from relay.cli import run
 

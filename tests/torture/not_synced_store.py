@@ -25,6 +25,6 @@ def _never(recorder: Recorder, yes: bool) -> None:
 
 
 if __name__ == "__main__":
-    setattr(files, "connect", _not_synced)  # noqa: B010 - mypy lets nobody assign to a module's function
+    setattr(files, "connect", _not_synced)  # noqa: B010 - mypy forbids assigning to a module's function
     setattr(Recorder, "_sync_commits", _never)  # noqa: B010 - nor to a method
     process.main()

@@ -22,7 +22,7 @@ from tests.support.program import connect, read_reply, reading
 
 
 class Posters:
-    """What all callers of one run saw."""
+    """The callers of one run, and the responses that they got."""
 
     def __init__(self) -> None:
         self.acked: dict[str, str] = {}

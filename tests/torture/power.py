@@ -39,7 +39,7 @@ def why_not() -> str | None:
 
 @dataclass(slots=True)
 class Tally:
-    """What the cuts came to."""
+    """Results of the cuts."""
 
     cuts: int = 0
     acked: int = 0

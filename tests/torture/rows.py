@@ -1,4 +1,4 @@
-"""What `make torture` runs beside its own tests, and in which order."""
+"""Other tests that `make torture` runs, and the order."""
 
 from __future__ import annotations
 

@@ -17,6 +17,6 @@ HANDSHAKE_S = 1.0
 
 if __name__ == "__main__":
     short = partial(ReceiverLimits, head_s=HEAD_S, body_s=BODY_S, body_grace_s=1.0, idle_s=IDLE_S)
-    setattr(relay.engine.receiver, "ReceiverLimits", short)  # noqa: B010 - mypy lets nobody assign to a class's name
+    setattr(relay.engine.receiver, "ReceiverLimits", short)  # noqa: B010 - mypy forbids assigning to a class's name
     relay.receiver.handshakes.HANDSHAKE_WITHIN_S = HANDSHAKE_S
     sys.exit(run(sys.argv[1:]))

@@ -1,4 +1,4 @@
-"""Callers that never come to an end, beside others that do.
+"""Callers that never come to an end, next to others that do.
 
 Owns the slow ones (sockets driven from one thread) and what the good ones saw meanwhile.
 """
@@ -13,8 +13,11 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+import psutil
+
 from tests.support.lean_requests import a_body, a_request
-from tests.support.program import connect, read_reply
+from tests.support.program import Running, connect, exchange, read_reply, reading
+from tests.support.waiting import wait_until
 
 TICK_S = 0.1
 
@@ -30,7 +33,7 @@ BEGINNINGS: dict[str, tuple[bytes, bytes]] = {
     ),
     "idle after an answer": (a_request(a_body()), b""),
 }
-"""What each kind sends first, and then ten times a second."""
+"""The bytes that each kind sends first, and then ten times a second."""
 
 HANDSHAKES: dict[str, tuple[bytes, bytes]] = {
     "no hello": (b"", b""),
@@ -53,7 +56,7 @@ class Slow:
 
 @dataclass(slots=True)
 class Good:
-    """What the others saw meanwhile."""
+    """Results of the others meanwhile."""
 
     answered: int = 0
     failed: int = 0
@@ -156,3 +159,35 @@ def siege(port: int, each: int, tls: ssl.SSLContext | None = None) -> Iterator[S
             thread.join(15)
         for caller in besieging.slow:
             caller.connection.close()
+
+
+def reasons(program: Running) -> set[str]:
+    """The stable words of the refusals written so far."""
+    with reading(program.db) as log:
+        return {reason for (reason,) in log.execute("SELECT reason FROM refusals")}
+
+
+def descriptors(program: Running) -> int:
+    """How many files and sockets the program has open."""
+    return int(psutil.Process(program.pid).num_fds())
+
+
+def hold_out(
+    program: Running, each: int, within_s: float, good_p99_s: float, tls: ssl.SSLContext | None = None
+) -> Siege:
+    """A siege until the last slow caller is gone; good requests are all answered meanwhile."""
+    assert exchange(program.port, a_request(a_body()), tls=tls) is not None
+    before = descriptors(program)
+    with siege(program.port, each, tls) as besieging:
+        wait_until(lambda: not besieging.holding(), "slow callers to be dropped", within_s)
+    assert besieging.good.failed == 0, besieging.good
+    assert besieging.good.answered > 20
+    assert besieging.good.p99_s() < good_p99_s
+    for caller in besieging.slow:
+        status = caller.received[9:12]
+        assert status == b"200" if caller.kind.startswith("idle") else status in (b"408", b""), caller
+    wait_until(lambda: descriptors(program) <= before + 5, "descriptors to be given back")
+    expected = {"head-timeout", "body-timeout"} | (set() if tls is None else {"tls-timeout"})
+    wait_until(lambda: expected <= reasons(program), "the refusals' rows")
+    assert "Traceback" not in program.said
+    return besieging

@@ -31,5 +31,5 @@ def _bounded(*arguments: Any, **options: Any) -> sqlite3.Connection:
 
 
 if __name__ == "__main__":
-    setattr(sqlite3, "connect", _bounded)  # noqa: B010 - mypy lets nobody assign to a module's function
+    setattr(sqlite3, "connect", _bounded)  # noqa: B010 - mypy forbids assigning to a module's function
     process.main()

@@ -1,4 +1,4 @@
-"""strace beside a running program: to see its system calls, or to have them fail. Linux."""
+"""strace on a running program: to see its system calls, or to have them fail. Linux."""
 
 from __future__ import annotations
 

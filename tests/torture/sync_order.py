@@ -1,4 +1,4 @@
-"""Whether each 200 left after the sync of its commit, told from the system calls.
+"""Whether each 200 left after the sync of its commit, read from the system calls.
 
 One webhook at a time: between two answers a sync of the write-ahead log has to end. Linux, with strace and
 the right to trace.
@@ -21,7 +21,7 @@ _ANSWERED = re.compile(r"\b(sendto|write|writev|sendmsg)\(.*HTTP/1\.1 200")
 
 @dataclass(slots=True)
 class Tally:
-    """What the trace has."""
+    """Counts of the trace."""
 
     answers: int = 0
     unsynced: int = 0
@@ -29,7 +29,7 @@ class Tally:
 
 
 def trace(folder: Path, count: int, *, launcher: Sequence[str] = RELAY) -> Tally:
-    """Post webhooks one after the other under strace; compare answers and syncs."""
+    """Post webhooks one at a time under strace; compare answers and syncs."""
     with running(folder, launcher=launcher) as program, connect(program.port) as connection:
         connection.sendall(a_request(a_body()))  # The connection and the writer are warm.
         assert read_reply(connection) is not None

@@ -29,7 +29,7 @@ from tests.torture.power import cut, mounted
 
 @dataclass(slots=True)
 class Tally:
-    """What the rounds came to."""
+    """Results of the rounds."""
 
     rounds: int = 0
     acked: int = 0

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.hostile import mutate_and_watch
 from tests.support.program import Running, running
-from tests.system.test_hostile import mutate_and_watch
-from tests.system.test_slow_clients import hold_out
 from tests.torture.https import https
-from tests.torture.slow import Siege
+from tests.torture.slow import Siege, hold_out
 from tests.torture.totals import Part, rounds
 
 

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from tests.support.damage import WAYS as HARMS
-from tests.support.program import reading, running
+from tests.support.program import nothing_waits, reading, running
 from tests.support.sink import sink
 from tests.support.waiting import wait_until
-from tests.system.test_full_disk import WAYS, check_cycles
 from tests.torture import strace
 from tests.torture.damages import BLIND, HEAD, harm
+from tests.torture.full_disk import WAYS, check_cycles
 from tests.torture.io_errors import DEAF, KINDS, io_errors, io_errors_at_once
 from tests.torture.power import NOT_SYNCED, mounted, power_cuts, why_not
-from tests.torture.step_kills import again, nothing_waits
+from tests.torture.step_kills import again
 from tests.torture.totals import Part, rounds
 from tests.torture.wal import largest_log
 
@@ -28,8 +27,6 @@ CONTROLS = 20
 @pytest.mark.parametrize("how", WAYS)
 def test_full_disks(tmp_path: Path, how: str, part: Part) -> None:
     """Five times full and freed, one process."""
-    if how == "tmpfs" and os.geteuid() != 0:
-        pytest.skip("needs root, to mount a tmpfs")
     tally = check_cycles(tmp_path, rounds(5), how=how)
     part.count(tally.cycles, tally.lost, acked=tally.acked, lost=tally.lost)
     part.say(f"{tally.statuses[503]} times 503, healed within {tally.slowest_healing_s:.1f} s")

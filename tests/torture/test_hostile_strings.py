@@ -73,7 +73,7 @@ def drain(see: Terminal, for_s: float = 0.1) -> None:
 
 
 def printed(folder: Path, program: Running, *command: str, launcher: Sequence[str] = RELAY) -> bytes:
-    """What a command writes to a terminal."""
+    """The bytes that a command writes to a terminal."""
     with at_a_terminal(folder, *command, "--db", str(program.db), size=(160, 50), launcher=launcher) as see:
         see.end(300)
         return see.written.replace(b"\r\n", b"\n")

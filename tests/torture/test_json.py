@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from pathlib import Path
-from typing import Any
 
-from tests.support.backends import answers, backend
+from tests.support.backends import answers, backend, bodies
+from tests.support.commands import body_of
 from tests.support.lean_requests import a_request
 from tests.support.program import connect, lean_relay, read_reply, reading, running
 from tests.torture.json_bodies import NUMBERS, json_bodies
@@ -22,12 +21,6 @@ FILTERS = (
     "not:event:n",
     "é OR 1e400",
 )
-
-
-def body_of(line: dict[str, Any]) -> bytes:
-    """The body of a capture's JSON, however it is written there."""
-    text = line["body"]
-    return base64.b64decode(line["body_base64"]) if text is None else text.encode()
 
 
 def test_bodies(tmp_path: Path, part: Part) -> None:
@@ -67,7 +60,7 @@ def test_bodies(tmp_path: Path, part: Part) -> None:
     with backend(answers()) as there:
         done = lean_relay(tmp_path, "replay", "1..", "--yes", "--to", there.url, *db)
         assert done.returncode == 0, done.stderr
-        came = [request.partition(b"\r\n\r\n")[2] for request in there.requests]
+        came = bodies(there)
     wrong += differences("replayed", sent, came)
     part.count(len(sent), len(wrong))
     part.say(*wrong[:20])

@@ -10,9 +10,9 @@ import pytest
 
 from tests.support.random_keys import Pressing, press_at_random
 from tests.support.still import still
-from tests.system.test_shutdown import ends_under_load
-from tests.system.test_startup import race
 from tests.torture.corrupt_files import corrupt_starts
+from tests.torture.kills import ends_under_load
+from tests.torture.races import race
 from tests.torture.totals import ROUNDS, Part, rounds
 
 

@@ -20,11 +20,10 @@ from tests.support.lean_requests import a_body, a_request
 from tests.support.program import ROOT, Running, connect, read_reply, reading, running
 from tests.support.sink import sink
 from tests.support.terminal import at_a_terminal
+from tests.torture.power import NOT_SYNCED
 from tests.torture.strace import why_not
 from tests.torture.sync_order import trace
 from tests.torture.totals import Part, rounds
-
-NOT_SYNCED = ("-m", "tests.torture.with_store", "tests.torture.not_synced_store")
 
 RATE, SECONDS, CONNECTIONS = 500, 60, 16
 
@@ -55,7 +54,7 @@ def watched(program: Running, part: Part) -> Iterator[None]:
 
 @pytest.mark.alone
 def test_load_that_lasts(tmp_path: Path, part: Part) -> None:
-    """500 webhooks a second for a minute beside a screen and a backend: all are stored in bounded memory."""
+    """500 webhooks a second for a minute with a screen and a backend: all are stored in bounded memory."""
     with (
         sink() as there,
         running(tmp_path, "--forward-to", f":{there.port}") as program,

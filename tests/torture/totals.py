@@ -1,4 +1,4 @@
-"""What each part of `make torture` tried and what failed, and what a whole run came to in one line."""
+"""Results of `make torture`: of each part what was tried and failed, and of a whole run one line."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Figures:
 
 @dataclass(slots=True)
 class Part:
-    """What one test came to; it travels from the worker that ran it to the process that prints."""
+    """Results of one test; it travels from the worker that ran it to the process that prints."""
 
     tried: int = 0
     failed: int = 0
@@ -89,7 +89,7 @@ class Part:
         return cls(**{**plain, "figures": Figures(**plain["figures"])})
 
     def lines(self, name: str, outcome: str, seconds: float) -> list[str]:
-        """What is printed of it."""
+        """The lines that are printed of it."""
         heading = f"{name}: {self.tried:,} tried, {self.failed:,} failed"
         if outcome != "passed":
             heading += f"; {outcome.upper()}"
@@ -110,7 +110,7 @@ class Row:
 
 @dataclass(slots=True)
 class Totals:
-    """What a whole run came to."""
+    """Results of a whole run."""
 
     figures: Figures = field(default_factory=Figures)
     rows: dict[str, Row] = field(default_factory=dict)

@@ -19,12 +19,12 @@ READERS: tuple[tuple[str, ...], ...] = (
     ("list", "--all", "body:nothing-like-this"),
     ("list", "--limit", "50"),
 )
-"""Commands that run again and again, beside one `tail` that stays."""
+"""Commands that run again and again, next to one `tail` that stays."""
 
 
 @dataclass(slots=True)
 class Tally:
-    """What the load came to."""
+    """Results of the load."""
 
     stored: int = 0
     reads: int = 0
@@ -66,7 +66,7 @@ def _read(program: Running, commands: Sequence[str], until: threading.Event, tal
 
 
 def largest_log(folder: Path, seconds: float) -> Tally:
-    """Post as fast as it goes with readers beside; the log's largest size."""
+    """Post as fast as it goes while commands read; the largest size of the WAL."""
     tally = Tally()
     with running(folder) as program, _tailing(program):
         until = threading.Event()

@@ -8,5 +8,5 @@ from relay.cli import run
 from relay.store.write import lifetime
 
 if __name__ == "__main__":
-    setattr(lifetime, "PROGRAM", sys.argv[1])  # noqa: B010 - mypy lets nobody assign to a constant
+    setattr(lifetime, "PROGRAM", sys.argv[1])  # noqa: B010 - mypy forbids assigning to a constant
     sys.exit(run(sys.argv[2:]))

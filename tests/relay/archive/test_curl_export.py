@@ -19,17 +19,17 @@ from relay.models.imports import ImportedCapture
 from relay.text.export import FRAMING
 from tests.relay.archive.test_exporting import as_sent
 from tests.relay.archive.test_reading import read
-from tests.support.curled import CURLED, Recorder, assert_sent
+from tests.support.backends import Backend, answers, backend
+from tests.support.curled import CURLED, assert_sent
 from tests.support.factories import NOON, a_capture
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def recorder() -> Iterator[Recorder]:
-    server = Recorder()
-    yield server
-    server.close()
+def recorder() -> Iterator[Backend]:
+    with backend(answers()) as there:
+        yield there
 
 
 def script(captures: list[Capture], url: str) -> bytes:
@@ -47,7 +47,7 @@ def run(shell: str, text: bytes, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("shell", ["sh", "bash"])
-def test_a_shell_sends_the_captured_bytes(recorder: Recorder, tmp_path: Path, shell: str) -> None:
+def test_a_shell_sends_the_captured_bytes(recorder: Backend, tmp_path: Path, shell: str) -> None:
     """A whole export is a script, also with bodies too long for an argument, and runs nothing but curl."""
     captures = [replace(each, id=number) for number, each in enumerate(CURLED, 1)]
     captures.append(a_capture(99, body=bytes(range(256)) * 4096))
@@ -75,7 +75,7 @@ hostile = st.builds(
 
 @given_settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(hostile, min_size=1, max_size=12), st.sampled_from(("sh", "bash")))
-def test_hostile_captures(recorder: Recorder, tmp_path: Path, captures: list[Capture], shell: str) -> None:
+def test_hostile_captures(recorder: Backend, tmp_path: Path, captures: list[Capture], shell: str) -> None:
     """Quotes, expansions, globs, control characters and bytes of any kind change nothing."""
     recorder.requests.clear()
     run(shell, script(captures, recorder.url), tmp_path / "empty")

@@ -9,7 +9,6 @@ import os
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -21,8 +20,9 @@ from relay.cli import run
 from relay.models import Answer, Attempt, Capture, Comparison, Event, Headers, Shape, Signature
 from relay.text.export import curl_line
 from tests.support import strategies
+from tests.support.backends import answers, backend
 from tests.support.commands import Run, ids, log, path, relay
-from tests.support.curled import CURLED, Recorder, assert_sent
+from tests.support.curled import CURLED, assert_sent
 from tests.support.factories import (
     BODY,
     EVENT_ID,
@@ -414,32 +414,26 @@ def test_nearly_ids_are_no_text(log: sqlite3.Connection, relay: Run) -> None:
                 assert code == 2, (command, words, err)
 
 
-@pytest.fixture
-def recorder() -> Iterator[Recorder]:
-    server = Recorder()
-    yield server
-    server.close()
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("shell", ["sh", "bash"])
 @pytest.mark.parametrize("capture", CURLED, ids=range(len(CURLED)))
 def test_curl_sends_the_same_bytes(
-    log: sqlite3.Connection, path: Path, recorder: Recorder, tmp_path: Path, capture: Capture, shell: str
+    log: sqlite3.Connection, path: Path, tmp_path: Path, capture: Capture, shell: str
 ) -> None:
     """The line of `show --curl` sends method, path, headers and body as they came, and runs nothing."""
     insert(log, capture)
     again = f"{sys.executable} -m relay show 1 --body --db {path}"
-    line = curl_line(capture, capture.headers, recorder.url, lambda: again)
     folder = tmp_path / "empty"
     folder.mkdir()
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3]), "http_proxy": ""}
-    done = subprocess.run(
-        [shell, "-c", line], cwd=folder, env=environment, capture_output=True, timeout=30, check=False
-    )
+    with backend(answers()) as there:
+        line = curl_line(capture, capture.headers, there.url, lambda: again)
+        done = subprocess.run(
+            [shell, "-c", line], cwd=folder, env=environment, capture_output=True, timeout=30, check=False
+        )
     assert done.returncode == 0, done.stderr
     assert list(folder.iterdir()) == []
-    [request] = recorder.requests
+    [request] = there.requests
     assert_sent(request, capture)
 
 

@@ -77,7 +77,7 @@ def test_a_terminal_that_goes_without_a_word(tmp_path: Path) -> None:
     with at_a_terminal(tmp_path, "--port", "0", "--db", str(db)) as see:
         see.wait_for("No webhooks received yet")
         listener = listener_of(see)
-        see.hang_up(told=False)
+        see.hang_up(signalled=False)
         see.process.wait(10)
         psutil.wait_procs([listener], timeout=10)
         assert not listener.is_running()

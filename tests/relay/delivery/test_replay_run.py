@@ -27,13 +27,13 @@ from relay.engine import access, engine
 from relay.errors import Exit, NotFound, RelayError, UsageError
 from relay.models import Capture
 from tests.relay.engine.test_engine import post
-from tests.support.backends import Backend, Wire, answers, backend, free_port
+from tests.support.backends import Backend, Wire, answers, backend, bodies, free_port
 from tests.support.factories import BODY
 from tests.support.receiving import (
     a_post,
     rows,
 )
-from tests.support.replay_runs import SIGNATURE, bodies, deliveries, ended, replayed, settings_for
+from tests.support.replay_runs import SIGNATURE, deliveries, ended, replayed, settings_for
 from tests.support.waiting import until
 
 

@@ -18,7 +18,7 @@ import pytest
 
 from relay.cli.replay.command import replay_command
 from relay.lean.signature import sign
-from tests.support.backends import Backend, Wire, answers, backend, free_port, replies
+from tests.support.backends import Backend, Wire, answers, backend, bodies, free_port, replies
 from tests.support.factories import BODY
 from tests.support.lean_requests import SECRET, a_body, a_request
 from tests.support.program import (
@@ -30,7 +30,7 @@ from tests.support.program import (
     running,
     working_folder,
 )
-from tests.support.replay_commands import LINE, attempts, bodies, command, folder, there
+from tests.support.replay_commands import LINE, attempts, command, folder, there
 from tests.support.waiting import wait_until
 
 __all__ = ["folder", "there"]

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.backends import Backend
+from tests.support.backends import Backend, bodies
 from tests.support.factories import BODY
-from tests.support.replay_commands import LINE, bodies, command, folder, there
+from tests.support.replay_commands import LINE, command, folder, there
 
 __all__ = ["folder", "there"]
 
