@@ -5,6 +5,10 @@ Nothing is timed here.
 
 from __future__ import annotations
 
+import asyncio
+import math
+import subprocess
+import threading
 from array import array
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,10 +20,21 @@ from relay.docs import figures, tables
 from relay.docs.figures import Comparison, Result, Spread
 from relay.docs.pages import page
 from tests.bench import __main__ as program
-from tests.bench import load, table, wrk
-from tests.bench.generator import Measure, Pressed, Rounds, Server, always, recorded
+from tests.bench import beside, load, table, wrk
+from tests.bench.generator import (
+    Measure,
+    NotAnsweredError,
+    Pressed,
+    Rounds,
+    Server,
+    always,
+    recorded,
+)
 from tests.bench.result import Plan, Samples, result
-from tests.support.lean_requests import a_body, many_requests, signed
+from tests.support.backends import backend, closes_unheard
+from tests.support.lean_requests import a_body, a_request, many_requests, signed
+from tests.support.program import Process, Running
+from tests.support.waiting import until
 
 
 def a_comparison() -> Comparison:
@@ -106,6 +121,17 @@ def test_json_comes_back() -> None:
     assert again.machine.memory_bytes > 2**20
     assert again.machine.load_before == (0.1, 0.2, 0.3)
     assert again.made_at.endswith("+00:00")
+
+
+def test_a_git_that_hangs_costs_no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run has no commit then, and all that was measured."""
+
+    def hangs(*command: object, **_options: object) -> None:
+        raise subprocess.TimeoutExpired(str(command), 10)
+
+    monkeypatch.setattr(subprocess, "run", hangs)
+    assert a_result().commit == ""
+    assert a_result().comparisons == (a_comparison(),)
 
 
 def test_a_table_has_ratios_first() -> None:
@@ -211,7 +237,7 @@ def test_a_bench_that_fails_loses_no_other(benches: Path, capsys: pytest.Capture
 
 @pytest.mark.parametrize("size", [None, 512, 100 * 1024])
 def test_bodies_have_the_size_asked_for(size: int | None) -> None:
-    """Requests of a size are JSON of so many bytes, each signed, and not more than fit in memory."""
+    """Requests of a size are JSON of that many bytes, each signed, and not more than fit in memory."""
     assert len(a_body(size=size)) == (size or 451)
     for request in many_requests(2, size=size):
         head, _, body = request.partition(b"\r\n\r\n")
@@ -222,10 +248,45 @@ def test_bodies_have_the_size_asked_for(size: int | None) -> None:
 
 
 def test_percentiles_are_by_nearest_rank() -> None:
-    """What one run of the generator came to."""
+    """The figures of one run of the generator."""
     found = load.measured(array("d", [0.001] * 98 + [0.002, 0.5]), other=1, seconds=2.0)
     assert (found.answered, found.other, found.per_second) == (100, 1, 50.0)
     assert (found.p50_ms, found.p99_ms, found.max_ms) == (1.0, 500.0, 500.0)
+
+
+async def test_a_connection_that_ends_without_an_answer_counts() -> None:
+    """Also where the server closes it in order; the load generator has no answer for its request."""
+    latencies = array("d")
+    with backend(closes_unheard) as there:
+        _, caller = await asyncio.get_running_loop().create_connection(
+            lambda: load.Caller(iter([a_request(a_body())]), latencies, math.inf), "127.0.0.1", there.port
+        )
+        await caller.ended
+    assert (caller.other, len(latencies)) == (1, 0)
+
+
+@pytest.mark.parametrize("name", ["backfilling", "watching"])
+def test_a_measure_that_fails_leaves_nothing_running(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """The command next to the listener ends, and so does the thread that takes what it draws."""
+
+    async def watch(address: str, over: threading.Event, seen: threading.Event) -> None:
+        seen.set()
+        await until(over.is_set, "the end of the measure")
+
+    script = """echo '{"url": "http://127.0.0.1:9/?token"}'; exec sleep 600"""
+    process = Process[bytes](["sh", "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    monkeypatch.setattr(beside, "a_command", lambda *_: process)
+    monkeypatch.setattr(beside, "_watch", watch)
+    monkeypatch.setattr(beside, "FIRST_PAGES_S", 0.0)
+    relay = Running(process=process, port=9, db=tmp_path / "relay.db", folder=tmp_path)
+    threads = threading.active_count()
+    with pytest.raises(NotAnsweredError):
+        with beside.backfilling(relay, "") if name == "backfilling" else beside.watching(relay):
+            raise NotAnsweredError
+    assert process.poll() is not None
+    assert threading.active_count() == threads
 
 
 # -- the manual ------------------------------------------------------------------------------------

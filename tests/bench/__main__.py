@@ -1,14 +1,13 @@
 """`make bench`: how fast the relay is, beside a bare server in the same run, as ratios.
 
 Prints figures and asserts none: a machine's neighbours are louder than most differences. Each switch is a
-bench; several of them run one after the other, and without one the usual one runs.
+bench; several of them run one at a time, and without one the usual ones run.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import sys
 import tempfile
 import traceback
@@ -108,7 +107,6 @@ def main(arguments: list[str]) -> int:
     names = [name for name in BENCHES if getattr(given, name)] or [*(MANUAL if given.manual else USUAL)]
     plan = Plan(given.rounds or (10 if given.manual else 8), given.seconds)
     given.folder.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix="bench-", dir=given.folder)).absolute()
     load_before = os.getloadavg()
     found: list[Comparison] = []
     failed: list[str] = []
@@ -116,17 +114,18 @@ def main(arguments: list[str]) -> int:
         measure = BENCHES[name].measure
         if name == "receive" and given.fast_path_off:
             measure = partial(receive.states, fast_path_off=True)
-        try:
-            for comparison in measure(scratch / name, plan):
-                found.append(comparison)
-                if given.json != "-":
-                    print("\n".join([*table.table(comparison), ""]), flush=True)
-        except Exception:  # The others took minutes as well, and may be whole.
-            traceback.print_exc()
-            failed.append(name)
-        finally:
-            shutil.rmtree(scratch / name, ignore_errors=True)
-    shutil.rmtree(scratch, ignore_errors=True)
+        # A folder for each: some need a gibibyte.
+        with tempfile.TemporaryDirectory(
+            prefix="bench-", dir=given.folder.absolute(), ignore_cleanup_errors=True
+        ) as scratch:
+            try:
+                for comparison in measure(Path(scratch) / name, plan):
+                    found.append(comparison)
+                    if given.json != "-":
+                        print("\n".join([*table.table(comparison), ""]), flush=True)
+            except Exception:  # The others took minutes as well, and may be whole.
+                traceback.print_exc()
+                failed.append(name)
     done = result(found, arguments, load_before)
     written = msgspec.json.format(msgspec.json.encode(done), indent=1) + b"\n"
     if given.json == "-":

@@ -1,6 +1,6 @@
-"""A log of many captures, judged or not: for measuring what judging them does to answers.
+"""A database of many captures, with their shapes or without.
 
-Owns the filling. Events differ in id alone; rows are as the receiver leaves them.
+Events differ in id alone; rows are as the receiver leaves them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,11 @@ HEADERS = json.dumps([["Host", "relay.test"], ["Content-Type", "application/json
 
 
 def fill(db: Path, count: int, *, judged: bool = False) -> None:
-    """A new log at `db` with so many captures, all of which have their shape or none."""
+    """Make a database of `count` captures.
+
+    Args:
+        judged: whether each has its shape; none has one otherwise.
+    """
     files.create_private(db)
     marks = ", ".join("?" * (len(COLUMNS) + 1))
     with closing(new_log(db)) as connection:

@@ -1,4 +1,4 @@
-"""What the relay is measured against: a plain aiohttp Application that reads the body and answers 200.
+"""The base that the relay is compared with: a plain aiohttp Application that reads the body and answers 200.
 
 On asyncio's own loop, with aiohttp's defaults and no access log. With `--tls` it serves HTTPS; with
 `--commit` each request is a row and a commit of its own before its 200, as a first version is written. Run as

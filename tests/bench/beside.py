@@ -8,8 +8,6 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -25,13 +23,17 @@ from tests.bench.commands import ended
 from tests.bench.contenders import server_of
 from tests.bench.generator import Measure, Rounds, Server, always, recorded
 from tests.bench.result import Plan, Samples
+from tests.support.killing import a_command
 from tests.support.lean_api import Fault, LeanApi, an_event, lean_api
-from tests.support.program import RELAY, Running, environment, running, working_folder
+from tests.support.program import Running, running
 
 EVENTS = 10_000
 PAGE = 100
 RATE = 500
 CONNECTIONS = 16
+
+FIRST_PAGES_S = 2.0
+"""After the start of a backfill, before it is measured."""
 
 ALONE = "alone"
 
@@ -94,27 +96,16 @@ def ready_pages() -> Callable[[LeanApi, dict[str, str]], Fault]:
     return page
 
 
-def command(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [sys.executable, *RELAY, *arguments],
-        cwd=working_folder(folder),
-        env=environment(folder),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-
-
 @contextmanager
 def backfilling(relay: Running, config: str) -> Iterator[None]:
     """A backfill that goes on for as long as the context lasts."""
-    process = command(relay.folder, "backfill", "--since", "1d", "--db", str(relay.db), "--config", config)
-    time.sleep(2)  # Its first pages.
-    assert process.poll() is None
-    yield
-    assert process.poll() is None, "it ended before the measure did"
-    process.kill()
-    process.communicate()
+    arguments = ("backfill", "--since", "1d", "--db", str(relay.db), "--config", config)
+    with a_command(relay.folder, *arguments) as process:
+        time.sleep(FIRST_PAGES_S)
+        assert process.poll() is None
+        yield
+        assert process.poll() is None, "it ended before the measure did"
+        process.kill()
 
 
 def timed(folder: Path, config: str, db: Path, words: str, samples: Samples) -> None:
@@ -124,7 +115,7 @@ def timed(folder: Path, config: str, db: Path, words: str, samples: Samples) -> 
     """
     arguments = ("--since", "1d", "--type", "payment.updated", "--json", "--db", str(db), "--config", config)
     begun = time.perf_counter()
-    process = command(folder, "backfill", *arguments)
+    process = a_command(folder, "backfill", *arguments)
     took = ended(process, begun, memory=True)
     assert process.stdout is not None
     with process.stdout:
@@ -138,18 +129,19 @@ def timed(folder: Path, config: str, db: Path, words: str, samples: Samples) -> 
 @contextmanager
 def watching(relay: Running) -> Iterator[None]:
     """A page that is open for as long as the context lasts, and takes every frame."""
-    process = command(relay.folder, "web", "--no-open", "--json", "--db", str(relay.db))
-    assert process.stdout is not None
-    address = json.loads(process.stdout.readline())["url"]
-    over, seen = threading.Event(), threading.Event()
-    thread = threading.Thread(target=lambda: asyncio.run(_watch(address, over, seen)))
-    thread.start()
-    assert seen.wait(60), "the screen drew nothing"
-    yield
-    over.set()
-    thread.join()
-    process.terminate()
-    process.communicate()
+    with a_command(relay.folder, "web", "--no-open", "--json", "--db", str(relay.db)) as process:
+        assert process.stdout is not None
+        address = json.loads(process.stdout.readline())["url"]
+        over, seen = threading.Event(), threading.Event()
+        thread = threading.Thread(target=lambda: asyncio.run(_watch(address, over, seen)))
+        thread.start()
+        try:
+            assert seen.wait(60), "the screen drew nothing"
+            yield
+        finally:  # A thread that is left would keep the whole run from its end.
+            over.set()
+            thread.join()
+            process.terminate()
 
 
 async def _watch(address: str, over: threading.Event, seen: threading.Event) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from relay.docs.figures import Comparison
 from tests.bench.generator import progress, run
 from tests.bench.result import Plan, Samples
-from tests.support.program import reading, running
+from tests.support.program import nothing_waits, running
 from tests.support.sink import sink
 from tests.support.waiting import wait_until
 
@@ -47,9 +47,7 @@ def drain(folder: Path, samples: Samples, name: str, *, keeps: bool) -> None:
     ):
         run(relay.port, connections=FILL_CONNECTIONS, seconds=FILL_S)
         there.start()
-        with reading(relay.db) as db:
-            waiting = "SELECT count(*) FROM deliveries WHERE state <> 'ended'"
-            wait_until(lambda: db.execute(waiting).fetchone()[0] == 0, "the queue to drain", within_s=300)
+        wait_until(lambda: nothing_waits(relay.db), "the queue to drain", within_s=300)
         assert relay.stop() == 0, relay.said
         ids, times = there.ids, [at for _, at in there.came]
         bare = run(there.port, connections=1, seconds=BARE_S)

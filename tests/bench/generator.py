@@ -45,7 +45,7 @@ class Server:
 
 
 Turn = Callable[[], AbstractContextManager[Server]]
-"""What makes a contender ready for a measure, and ends what runs only beside one."""
+"""Makes a contender ready for a measure, and ends what runs only during one."""
 
 
 def always(server: Server) -> Turn:
@@ -55,7 +55,7 @@ def always(server: Server) -> Turn:
 
 @dataclass(frozen=True, slots=True)
 class Pressed:
-    """What one measure found."""
+    """Results of one measure."""
 
     loads: tuple[Load, ...]
     """One for each port."""

@@ -1,7 +1,7 @@
 """What grows with the database: from ten thousand captures to a million, the same commands and the same load.
 
 The databases are those of the screen's bench. All of them are there at once and are measured in turns, so
-growth is told from the machine's own ups and downs.
+growth is not confused with the machine's own ups and downs.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ FASTEST = 45_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """What one run came to; latencies in milliseconds."""
+    """Results of one run; latencies in milliseconds."""
 
     answered: int
     """Answers with status 200."""
@@ -90,6 +90,8 @@ class Caller(asyncio.Protocol):
         self.usual = 0
         """Length of an ordinary answer: one that arrives whole needs no parsing."""
         self.buffer = b""
+        self.waits = False
+        """Whether a request has no answer yet."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)  # uvloop's is none by inheritance
@@ -97,7 +99,8 @@ class Caller(asyncio.Protocol):
 
     def send(self) -> None:
         self.sent_at = time.perf_counter()
-        if self.sent_at < self.until:
+        self.waits = self.sent_at < self.until
+        if self.waits:
             self.transport.write(next(self.requests))
         else:
             self.transport.close()
@@ -117,7 +120,7 @@ class Caller(asyncio.Protocol):
         self.send()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.other += exc is not None
+        self.other += self.waits
         if not self.ended.done():
             self.ended.set_result(None)
 

@@ -156,9 +156,8 @@ def measure(folder: Path, plan: Plan) -> Iterator[Comparison]:
             turns,
             [Measure(recorded(samples, *FIGURES), base=BASE)],
             optional=frozenset(servers),
-            warmed=set(
-                servers
-            ),  # The generator in Python, which warms up, cannot do with closed connections.
+            # The generator in Python, which warms up, cannot do with closed connections.
+            warmed=set(servers),
         )
         rounds.run(replace(plan, seconds=max(1.0, plan.seconds)), "peers")
         samples.notes += [
@@ -212,7 +211,7 @@ def _from_debian(name: str) -> tuple[Path, str]:
 
 
 def _run(*command: object, folder: Path | None = None) -> str:
-    """What a program prints.
+    """The output of a program.
 
     Raises:
         NotRunError: it failed; with its last line.

@@ -1,4 +1,4 @@
-"""What a bench found: values by figure and contender, made into a comparison; and the run around them."""
+"""Results of a bench: values by figure and contender, made into a comparison; and the run around them."""
 
 from __future__ import annotations
 
@@ -130,9 +130,9 @@ def _commit() -> str:
 
 
 def _said(*command: str) -> str:
-    """What a program prints; nothing where it fails or is missing."""
+    """The output of a program; nothing where it fails, hangs or is missing."""
     try:
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=10)
-    except OSError:
+    except (OSError, subprocess.TimeoutExpired):
         return ""
     return done.stdout.strip() if done.returncode == 0 else ""

@@ -30,7 +30,7 @@ from tests.support.terminal import Terminal, at_a_terminal
 
 MANY = 1_000_000
 COMMON_EACH, RARE_EACH = 7, 250_000
-"""Of so many captures one matches the common filter, or the rare one."""
+"""One of this many captures matches the common filter, or the rare one."""
 
 STARTS, KEYS, FILTERS, REQUESTS = 3, 60, 3, 20
 RATE, CONNECTIONS = 500, 16
@@ -45,7 +45,7 @@ ALONE = "alone"
 NEEDLE = "needle-in-a-haystack"
 
 CUSTOMER_EACH = 3_333
-"""One of so many captures is a payment and intent of its own, all of one customer."""
+"""One of this many captures is a payment and intent of its own, all of one customer."""
 
 PAYMENT, INTENT, CUSTOMER, CUSTOMER_OF_MANY = (
     "37b1f471-0a6c-4a66-996c-27e386443ed3",
@@ -123,7 +123,7 @@ def fill(db: Path, count: int) -> None:
             (customer, CUSTOMER_OF_MANY, payment, intent, CUSTOMER_EACH),
         )
         EventIndex(log)  # Fills it.
-        # Nothing is left to be judged or indexed beside what is measured.
+        # Nothing is left to be judged or indexed while it is measured.
         log.execute("UPDATE captures SET shape = 'documented', shape_version = '2'")
         log.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
@@ -168,7 +168,7 @@ def key_ms(see: Terminal, keys: str) -> list[float]:
 
 
 def filter_ms(see: Terminal, filter: str, wanted: bytes) -> float:
-    """Milliseconds from Enter behind a filter to its first page, or its end; it is taken away again."""
+    """Milliseconds from Enter after a filter to its first page, or its end; it is taken away again."""
     taken = apply(see, filter, wanted)
     see.press("\x1b")
     quiet(see, 0.5)  # A key that follows Escape at once would make another key of both.
@@ -264,7 +264,7 @@ def busy(folder: Path, db: Path, samples: Samples) -> None:
 
 
 def tab_ms(see: Terminal) -> list[float]:
-    """Milliseconds from the key of another tab to what stands in it alone."""
+    """Milliseconds from the key of another tab to a text of that tab alone."""
     found = []
     for number in range(TABS):
         key, text = (("3", b"lean-signature"), ("1", b"Not forwarded"))[number % 2]
@@ -277,7 +277,7 @@ def tab_ms(see: Terminal) -> list[float]:
 
 
 def cost(folder: Path, plan: Plan) -> Comparison:
-    """The listener's p99 with a hanging backend and a screen, beside one without either, in turns."""
+    """The listener's p99 with a hanging backend and a screen, and of one without either, in turns."""
     samples = Samples("screen-cost", f"The listener at {RATE} per second, open loop", ALONE)
     figures = (("p50", "ms", "p50_ms"), ("p99", "ms", "p99_ms"), ("most", "ms", "max_ms"))
     with ExitStack() as stack:

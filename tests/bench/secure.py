@@ -39,7 +39,7 @@ class Server:
     """Has the connections; what handshakes cost is its."""
     others: tuple[psutil.Process, ...] = ()
     shows: tuple[str, ...] = ()
-    """What `openssl s_time` shows it: a certificate."""
+    """Options of `openssl s_time` that show it a certificate."""
 
 
 @contextmanager

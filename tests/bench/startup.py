@@ -98,7 +98,7 @@ def command(engine: Running, words: Sequence[str], out: int = subprocess.DEVNULL
 
 
 def taken(process: subprocess.Popen[bytes], begun: float) -> Took:
-    """What a process took so far."""
+    """The times of a process so far."""
     whole = psutil.Process(process.pid)
     wall_s = time.perf_counter() - begun
     return Took(wall_s, spent_s(whole, *whole.children(recursive=True)))

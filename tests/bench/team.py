@@ -17,6 +17,7 @@ from tests.bench.base import running_base
 from tests.bench.commands import peak_mib
 from tests.bench.contenders import BASE, server_of
 from tests.bench.generator import Measure, Rounds, Server, always, progress, recorded
+from tests.bench.receive import FIGURES
 from tests.bench.result import Plan, Samples
 from tests.support.lean_requests import a_body, a_request
 from tests.support.postgres import Postgres, running_postgres
@@ -28,13 +29,6 @@ CONNECTIONS = 32
 REQUESTS = 200
 CATCH_UP = 50_000
 """Captures that a new follower is timed with, at most."""
-
-
-FIGURES = (
-    ("answered", "per second", "per_second"),
-    ("processor time", "µs per request", "cpu_us"),
-    ("p99", "ms", "p99_ms"),
-)
 
 
 def measure(folder: Path, plan: Plan) -> Iterator[Comparison]:

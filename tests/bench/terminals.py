@@ -11,7 +11,7 @@ from tests.support.terminal import Terminal
 
 
 def until(see: Terminal, wanted: bytes, start: int = 0, within_s: float = 60.0) -> None:
-    """Read until these bytes have come behind a place."""
+    """Read until these bytes have come after a place."""
     deadline = time.perf_counter() + within_s
     while wanted not in see.written[start:]:
         assert time.perf_counter() < deadline, f"no {wanted!r}"

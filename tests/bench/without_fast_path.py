@@ -17,5 +17,5 @@ def connection(listener: Connections, tls: str | None = None) -> Connection:
 
 
 if __name__ == "__main__":
-    setattr(Connections, "connection", connection)  # noqa: B010 - mypy lets nobody assign to a method
+    setattr(Connections, "connection", connection)  # noqa: B010 - mypy forbids assigning to a method
     sys.exit(run(sys.argv[1:]))
