@@ -39,9 +39,6 @@ EVENTS_AT_ONCE = 100
 BEGINNING_BYTES = 64
 """Enough to see whether it is HTTP."""
 
-OTHER_BODY = frozenset({"HEAD", "CONNECT"})
-"""Methods whose response has another body than its Content-Length says."""
-
 _PROTOCOL = b"HTTP/1."
 _TIMEOUT = re.compile(r"\s*timeout\s*=\s*\"?([0-9]{1,9})\"?\s*", re.IGNORECASE)
 
@@ -88,7 +85,8 @@ async def read_response(connection: Connection, method: str, response: Response)
         OSError: the connection broke too early.
     """
     data = await connection.read(MOST_HEAD_BYTES)
-    plain = None if method in OTHER_BODY else plain_head(data)
+    # The response to a HEAD has another body than its Content-Length says; a CONNECT is never sent.
+    plain = None if method == "HEAD" else plain_head(data)
     if plain is not None:
         return await _read_plain(connection, response, plain, data)
     return await _read_any(connection, method, response, data)
@@ -182,7 +180,7 @@ async def _read_any(connection: Connection, method: str, response: Response, fir
             if interim > MOST_INTERIM:
                 words = f"{interim} interim responses (1xx) and no final one"
                 raise Failed(Outcome.TOO_LARGE, words)
-        else:  # EndOfMessage; or PAUSED, where a CONNECT was granted
+        else:  # EndOfMessage
             return (
                 parser.our_state is h11.DONE
                 and parser.their_state is h11.DONE
