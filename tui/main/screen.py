@@ -354,6 +354,9 @@ class MainScreen(Screen[None]):
         else:
             self.panes.show_detail().focus_page()
 
+    def on_capture_list_not_marked(self, event: CaptureList.NotMarked) -> None:
+        self.ui.show_notice(event.reason, severity="warning")
+
     def on_message_line_open_wanted(self) -> None:
         ids = self._message.captures
         self._message.clear()

@@ -48,6 +48,17 @@ class CaptureList(CursorList, can_focus=True):
         def control(self) -> CaptureList:
             return self.list
 
+    @dataclass
+    class NotMarked(Message):
+        """There are too many captures to mark."""
+
+        list: CaptureList
+        reason: str
+
+        @property
+        def control(self) -> CaptureList:
+            return self.list
+
     def __init__(self, listing: Listing, fetch: Fetch, today: Callable[[], date], *, id: str) -> None:
         super().__init__(listing, id=id)
         self._fetch = fetch
@@ -248,7 +259,7 @@ class CaptureList(CursorList, can_focus=True):
         try:
             mark()
         except ValueError as error:
-            self.notify(str(error), severity="warning", markup=False)
+            self.post_message(self.NotMarked(self, str(error)))
         self._marks_changed()
 
     def action_unmark_all(self) -> None:

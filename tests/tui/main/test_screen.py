@@ -18,9 +18,11 @@ from tui.main import screen
 from tui.main.screen import MainScreen
 from tui.presenters.status import EngineState, Status
 from tui.screens.dialogs import Confirm
+from tui.state import listing
 from tui.state.screen_state import ScreenState
 from tui.widgets.body_page import BodyPage
 from tui.widgets.capture_list import CaptureList
+from tui.widgets.message_line import MessageLine
 from tui.widgets.pages import PAGES
 from tui.widgets.status_line import Arrivals
 
@@ -237,6 +239,16 @@ async def test_all_and_ranges_are_marked(tmp_path: Path) -> None:
         await see.shows_no("marked")
         await see.press("shift+up")
         await see.shows("2 marked")
+
+
+async def test_too_many_to_mark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More marks than an action can take are refused, in the line for messages."""
+    monkeypatch.setattr(listing, "MOST_MARKS", 2)
+    async with showing(tmp_path, map(a_capture, range(1, 4))) as see:
+        await see.press("a")
+        await see.shows("3 captures are too many to mark; use a filter")
+        assert see.pilot.app.screen.query_one(MessageLine).is_shown
+        assert "marked" not in see.text()
 
 
 async def test_the_first_tab_is_the_exchange(tmp_path: Path) -> None:
