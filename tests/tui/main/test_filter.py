@@ -37,6 +37,12 @@ def captures() -> list[Capture]:
     ]
 
 
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half a word is not applied, however slowly a busy machine takes the keys."""
+    monkeypatch.setattr("tui.main.filter.HALF_AFTER_S", 600.0)
+
+
 async def write(see: Showing, text: str) -> None:
     """Open the bar and write."""
     await see.press("slash")
@@ -74,6 +80,7 @@ async def test_fault_stands_under_its_character(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("patient")
 @pytest.mark.parametrize("key", ["enter", "tab", "down"])
 async def test_a_wrong_filter_keeps_the_keyboard(tmp_path: Path, key: str) -> None:
     """No key leads from a wrong filter into the list, where its next letters would act on captures."""
@@ -280,6 +287,7 @@ async def test_half_a_word_is_no_fault(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("patient")
 async def test_half_a_value_is_not_applied_yet(tmp_path: Path) -> None:
     """Until a filter is finished or right, the counts are not shown as if they were its own."""
     async with showing(tmp_path, captures()) as see:
