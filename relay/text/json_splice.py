@@ -26,6 +26,9 @@ SHOWN = 12
 SEARCHED_BYTES = 1024 * 1024
 """Larger bodies are not searched for similar paths."""
 
+SEARCHED_CHARACTERS = 1024 * 1024
+"""Paths after so many characters are not compared with the wanted one."""
+
 
 def splice(body: bytes, path: str, value: str) -> bytes:
     """The body with the value at a path replaced.
@@ -97,11 +100,12 @@ def _inside(body: bytes, at: int, wanted: Mapping[str | int, object]) -> Iterato
                 yield index, span
     elif body[at : at + 1] == b"{":
         keys = {_written(step): step for step in wanted if isinstance(step, str)}
+        texts = {*keys.values()}
         for name, span in _members(body, at) if keys else ():
             written = body[name[0] : name[1]]
             key = keys.get(written)
-            if key is None and b"\\" in written:
-                key = next((one for one in keys.values() if _says(written, one)), None)
+            if key is None and b"\\" in written and (text := _text(written)) in texts:
+                key = text
             if key is not None:
                 yield key, span
 
@@ -110,11 +114,11 @@ def _written(key: str) -> bytes:
     return json.dumps(key, ensure_ascii=False).encode("utf-8", "surrogatepass")
 
 
-def _says(written: bytes, key: str) -> bool:
+def _text(written: bytes) -> str | None:
     try:
-        return bool(json.loads(written) == key)
+        return str(json.loads(written))
     except ValueError:
-        return False
+        return None
 
 
 def _members(body: bytes, at: int) -> Iterator[tuple[Span, Span]]:
@@ -149,7 +153,7 @@ def _next(body: bytes, at: int, end: bytes) -> int:
 
 
 def _leads_nowhere(body: bytes, path: str) -> str:
-    known = leaves(body) if len(body) <= SEARCHED_BYTES else {}
+    known = leaves(body, most_characters=SEARCHED_CHARACTERS) if len(body) <= SEARCHED_BYTES else {}
     if known is None:
         return NO_JSON
     there = [place for place in known if place]

@@ -90,11 +90,15 @@ def json_type(value: Any) -> str:
     return "object" if isinstance(value, dict) else "array"
 
 
-def leaves(body: bytes) -> dict[str, str] | None:
+def leaves(body: bytes, *, most_characters: int | None = None) -> dict[str, str] | None:
     """Values of a JSON body by path, `payload.items[0].id`, as JSON text; None if it is not JSON.
 
     Numbers keep their digits; strings are compared unescaped. Of a repeated key the last counts. Empty
     objects and arrays are values too.
+
+    Args:
+        most_characters: of all paths; what comes after them is left out. A long key is in the path of each
+            value below it, so that a body of a megabyte can have paths of many gigabytes.
     """
     try:
         root = parsed(body)
@@ -102,9 +106,14 @@ def leaves(body: bytes) -> dict[str, str] | None:
         return None
     found: dict[str, str] = {}
     stack: list[tuple[str, Any]] = [("", root)]
+    left = most_characters
     while stack:
         path, value = stack.pop()
-        inner = list(_inner(path, value))
+        inner = []
+        for each in _inner(path, value):
+            inner.append(each)
+            if left is not None and (left := left - len(each[0])) < 0:
+                return found
         if inner:
             stack.extend(reversed(inner))
         else:

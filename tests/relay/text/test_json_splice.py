@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from relay.text import json_splice
 from relay.text.json_splice import splice
 
 
@@ -100,3 +101,26 @@ def test_a_large_body_is_no_trouble() -> None:
     big = b'["' + b"\\\\x" * 1_500_000 + b'",' + b"[" * 100_000 + b"]" * 100_000 + b"]"
     body = b'{"before":' + big + b',"a":1,"behind":' + big + b"}"
     assert splice(body, "a", "2") == b'{"before":' + big + b',"a":2,"behind":' + big + b"}"
+
+
+def test_a_long_key_over_many_values_is_no_trouble() -> None:
+    """It is in the path of each value below it: of some gigabytes none are made to name similar paths."""
+    body = json.dumps({"k" * 200_000: [*range(50_000)], "amount": 1}).encode()
+    with pytest.raises(ValueError, match="the body has no amuont"):
+        splice(body, "amuont", "2")
+
+
+def test_many_escaped_names_are_each_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many names are wanted: each of them would compare all others."""
+    body = b"{%s}" % b",".join(b'"\\u0061%d":%d' % (number, number) for number in range(500))
+    read: list[bytes] = []
+    text = json_splice._text
+
+    def counted(written: bytes) -> str | None:
+        read.append(written)
+        return text(written)
+
+    monkeypatch.setattr(json_splice, "_text", counted)
+    found = json_splice.spans(body, [(f"a{number}",) for number in range(500)])
+    assert len(found) == 501
+    assert len(read) == 500

@@ -63,3 +63,13 @@ def test_filters_and_shapes_read_the_same_values(value: Any) -> None:
     body = json.dumps(value).encode()
     assert as_number(parsed(body)) == read_json(body)
     assert parsed(body, number=Decimal) == as_number(parsed(body))
+
+
+def test_paths_are_left_out_after_so_many_characters() -> None:
+    """What came before stays; without a limit all are there."""
+    body = b'{"a": 1, "key": {"b": 2, "c": 3}, "d": 4}'
+    assert list(leaves(body) or ()) == ["a", "key.b", "key.c", "d"]
+    assert leaves(body, most_characters=9) == {"a": "1"}
+    assert leaves(body, most_characters=5) == {"a": "1"}
+    assert leaves(body, most_characters=4) == {}
+    assert leaves(b"{", most_characters=0) is None
