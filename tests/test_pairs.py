@@ -8,7 +8,9 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 
 THROUGH: dict[str, str] = {
-    "relay/config/test_loading.py": ("relay.config: declarations environment plain_json sources tables"),
+    "relay/config/test_loading.py": (
+        "relay.config: declarations entries environment plain_json sources tables"
+    ),
     "relay/config/test_project.py": "relay.config: reach",
     "relay/config/test_secrets.py": "relay.config: secret_sources secret_warnings",
     "relay/filters/test_filters.py": "relay.filters: bases content deliveries ids parser tls tree",
