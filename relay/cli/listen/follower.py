@@ -97,11 +97,16 @@ class Follower:
                     seen = version
             except RelayError as error:  # locked for long, or damaged; the engine reports that too
                 log.warning("could not read new captures and attempts: %s", error)
-                stopping = stopping or self._stop.wait(PAUSE_S)
+                self._pause(stopping)
             except OSError as error:
                 if error.errno not in NO_SPACE:
                     raise
-                stopping = stopping or self._stop.wait(PAUSE_S)
+                self._pause(stopping)
+
+    def _pause(self, stopping: bool) -> None:
+        """Wait for the cause to go; a stop meanwhile still gets its last look."""
+        if not stopping:
+            self._stop.wait(PAUSE_S)
 
     def _print_new(self) -> None:
         # Read first, so that no attempt is printed before its capture.

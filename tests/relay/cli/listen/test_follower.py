@@ -210,7 +210,7 @@ def test_a_full_disk_loses_no_line(
             raise
 
     monkeypatch.setattr(follower, "write", noted)
-    monkeypatch.setattr(follower, "PAUSE_S", 0.01)
+    monkeypatch.setattr(follower, "PAUSE_S", 30)  # The end comes during the pause.
     log = new_log(settings.db)
     before, full = os.dup(line_writer.STDERR), os.open("/dev/full", os.O_WRONLY)
     with Follower(settings, json=False):
