@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import stat
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from time import monotonic
 
@@ -35,15 +36,76 @@ FOUND_WITHIN_S = 5.0
 """How long a command waits for the socket of an engine that is starting, or whose socket was removed."""
 
 
+KEPT_S = 10.0
+"""How long an idle connection is kept; the engine's end keeps it longer."""
+
+
 async def request(db: Path, message: EngineRequest[A]) -> A:
     """Send a request to the engine that owns a database, and return the answer.
-
-    The lock file names its socket, so that a shell with other folders finds it too. An engine that is
-    starting, or whose socket was removed, makes one within seconds; this waits for it.
 
     Raises:
         Unreachable: `no-engine` where none runs, `engine-silent` where it does not answer.
         RelayError: `not-yours`; `engine-version`; or the engine's own error, with its word and exit code.
+    """
+    async with connection(db) as send:
+        return await send(message)
+
+
+@asynccontextmanager
+async def connection(db: Path) -> AsyncIterator[Requester]:
+    """A requester for the engine that owns a database; sends as `request` does.
+
+    Its requests share a connection: a new one for each would take the engine most of a millisecond.
+    """
+    async with _Sessions() as sessions:
+
+        async def send(message: EngineRequest[A], /) -> A:
+            return await _request(db, message, sessions)
+
+        yield send
+
+
+async def request_at(path: Path, message: EngineRequest[A]) -> A:
+    """Send a request to the engine that listens on a socket, and return the answer.
+
+    Raises:
+        Unreachable: `engine-silent`.
+        RelayError: `unsafe-file`; `engine-version`; or the engine's own error, with its word and exit code.
+    """
+    async with _Sessions() as sessions:
+        return await _request_at(path, message, sessions)
+
+
+class _Sessions:
+    """Sessions of HTTP with the sockets of engines; a context manager."""
+
+    def __init__(self) -> None:
+        self._open: dict[Path, aiohttp.ClientSession] = {}
+
+    async def __aenter__(self) -> _Sessions:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for session in self._open.values():
+            await session.close()
+
+    def at(self, path: Path) -> aiohttp.ClientSession:
+        """The session with the socket at this path."""
+        if path not in self._open:
+            self._open[path] = aiohttp.ClientSession(
+                connector=aiohttp.UnixConnector(path=str(path), keepalive_timeout=KEPT_S),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                timeout=aiohttp.ClientTimeout(total=None, connect=2.0, sock_read=SILENT_AFTER_S),
+                trust_env=False,
+            )
+        return self._open[path]
+
+
+async def _request(db: Path, message: EngineRequest[A], sessions: _Sessions) -> A:
+    """As `request`.
+
+    The lock file names its socket, so that a shell with other folders finds it too. An engine that is
+    starting, or whose socket was removed, makes one within seconds; this waits for it.
     """
     give_up_at = monotonic() + FOUND_WITHIN_S
     while True:
@@ -60,7 +122,7 @@ async def request(db: Path, message: EngineRequest[A]) -> A:
         try:
             if found.socket is None:
                 raise _NoSocket("it has not finished starting")
-            return await request_at(Path(found.socket), message)
+            return await _request_at(Path(found.socket), message, sessions)
         except _NoSocket as error:
             if monotonic() > give_up_at:
                 raise Unreachable(
@@ -76,35 +138,14 @@ async def request(db: Path, message: EngineRequest[A]) -> A:
         await asyncio.sleep(0.05)
 
 
-def connection(db: Path) -> Requester:
-    """A requester for the engine that owns a database; sends as `request` does."""
-
-    async def send(message: EngineRequest[A], /) -> A:
-        return await request(db, message)
-
-    return send
-
-
-async def request_at(path: Path, message: EngineRequest[A]) -> A:
-    """Send a request to the engine that listens on a socket, and return the answer.
-
-    Raises:
-        Unreachable: `engine-silent`.
-        RelayError: `unsafe-file`; `engine-version`; or the engine's own error, with its word and exit code.
-    """
+async def _request_at(path: Path, message: EngineRequest[A], sessions: _Sessions) -> A:
     if not _is_ours(path):
         raise RelayError(f"{path} is not a socket of yours, so no request is sent there", word="unsafe-file")
-    timeout = aiohttp.ClientTimeout(total=None, connect=2.0, sock_read=SILENT_AFTER_S)
     call = encode(Call(version=own_version(), request=message))
+    url = f"http://engine/{action_of(type(message))}"
     try:
-        async with aiohttp.ClientSession(
-            connector=aiohttp.UnixConnector(path=str(path)),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=timeout,
-            trust_env=False,
-        ) as session:
-            async with session.post(f"http://engine/{action_of(type(message))}", data=call) as response:
-                reply = decode(await response.read(), Reply)
+        async with sessions.at(path).post(url, data=call) as response:
+            reply = decode(await response.read(), Reply)
     except aiohttp.ClientConnectorError as error:
         raise _NoSocket(f"nothing answers on its socket {path}", word="engine-silent") from error
     except TimeoutError as error:

@@ -29,7 +29,8 @@ async def request(settings: Settings, message: EngineRequest[A]) -> A:
 async def connect(settings: Settings) -> AsyncIterator[Requester]:
     """The same for several requests to one engine, for as long as the context lasts."""
     if holder(settings.db) is not None:
-        yield client.connection(settings.db)
+        async with client.connection(settings.db) as send:
+            yield send
         return
     from relay.engine.engine import running
 

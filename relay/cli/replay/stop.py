@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from time import monotonic
 
 import click
@@ -47,7 +48,7 @@ def stop(invocation: Invocation, which: str) -> None:
     db = invocation.settings().db
     if holder(db) is None:
         raise Unreachable(f"no engine is running on {db}, so no replay is running", word="no-engine")
-    ended = run_async(_stop(client.connection(db), which))
+    ended = run_async(_stop(db, which))
     for replay, was_over in ended:
         if invocation.json:
             print_json(replay_as_json(replay))
@@ -59,14 +60,15 @@ def stop(invocation: Invocation, which: str) -> None:
         say("no replay is running")
 
 
-async def _stop(send: Requester, which: str) -> list[tuple[ReplayStatus, bool]]:
+async def _stop(db: Path, which: str) -> list[tuple[ReplayStatus, bool]]:
     """Final status of each replay, and whether it had ended before."""
-    replays = (await send(ReplayQuery(run=None if which == "all" else int(which)))).runs
-    if which == "all":
-        replays = [replay for replay in replays if replay.is_running]
-    for replay in replays:
-        await send(CancelRequest(replay.run))
-    return [(await _at_its_end(send, replay), not replay.is_running) for replay in replays]
+    async with client.connection(db) as send:
+        replays = (await send(ReplayQuery(run=None if which == "all" else int(which)))).runs
+        if which == "all":
+            replays = [replay for replay in replays if replay.is_running]
+        for replay in replays:
+            await send(CancelRequest(replay.run))
+        return [(await _at_its_end(send, replay), not replay.is_running) for replay in replays]
 
 
 async def _at_its_end(send: Requester, replay: ReplayStatus) -> ReplayStatus:

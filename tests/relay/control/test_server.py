@@ -14,8 +14,9 @@ from typing import Any
 import msgspec
 import pytest
 from aiohttp import web
+from aiohttp.web_protocol import RequestHandler
 
-from relay.control import client, exchange, server
+from relay.control import client, exchange, lock, server
 from relay.control.exchange import EngineRequest
 from relay.control.messages import EngineStatus, ProcessStatus, StatusRequest, StopRequest, StopResult
 from relay.errors import Exit, RelayError, Unreachable
@@ -38,6 +39,37 @@ class Echo(EngineRequest[Said], frozen=True, tag="echo"):
 
 async def echo(request: Echo) -> Said:
     return Said(request.words)
+
+
+async def test_requests_share_a_connection(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One after the other on the same; two at once on two. An idle one does not hold up the engine's end."""
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    accepted: list[object] = []
+    made = RequestHandler.connection_made
+
+    def connection_made(self: Any, transport: Any) -> None:
+        accepted.append(transport)
+        made(self, transport)
+
+    monkeypatch.setattr(RequestHandler, "connection_made", connection_made)
+    db = tmp_path / "relay.db"
+    taken = lock.Lock.take(db)
+    try:
+        async with client.connection(db) as send:
+            async with server.serving(db, {Echo: echo}) as served:
+                taken.describe(lock.Holder(pid=os.getpid(), started_at=0.0, socket=str(served.path)))
+                for number in range(3):
+                    assert await send(Echo((number,))) == Said((number,))
+                assert len(accepted) == 1
+                both = await asyncio.gather(send(Echo((1,))), send(Echo((2,))))
+                assert [*both] == [Said((1,)), Said((2,))]
+                assert len(accepted) == 2
+                begun = monotonic()
+            assert monotonic() - begun < 1.0
+            async with server.serving(db, {Echo: echo}):
+                assert await send(Echo(("again",))) == Said(("again",))
+    finally:
+        taken.release()
 
 
 async def test_an_answer_comes_back_as_it_was_given() -> None:
