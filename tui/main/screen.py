@@ -5,7 +5,6 @@ Owns the widgets and their visibility. Its controllers run the actions, and know
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
@@ -90,6 +89,7 @@ class MainScreen(Screen[None]):
         self._detail = Detail(id="detail")
         self._replay_line = ReplayLine(id="replay")
         self._message = MessageLine(id="message")
+        self._is_looking = False
 
         self.ui = ScreenServices(self, self._message)
         self._engine = EngineController(self)
@@ -130,7 +130,8 @@ class MainScreen(Screen[None]):
         self._start_arrivals()
         self.state.restore(self.gateway.load_state())
         self.set_interval(POLL_S, self._poll)
-        self._keep_looking()
+        self.set_interval(STATUS_S, self._look)
+        self._look()
 
     def on_resize(self, event: events.Resize) -> None:
         self.set_class(event.size.width >= WIDE, "-wide")
@@ -229,13 +230,16 @@ class MainScreen(Screen[None]):
         )
 
     @work(group="status")
-    async def _keep_looking(self) -> None:
-        # A timer would begin the next look before a hanging engine is found to be silent, which takes 5 s.
-        while True:
-            await self._look()
-            await asyncio.sleep(STATUS_S)
-
     async def _look(self) -> None:
+        # The next look does not end this one: that a hanging engine is silent is known after 5 s.
+        if not self._is_looking:
+            self._is_looking = True
+            try:
+                await self._show_status()
+            finally:
+                self._is_looking = False
+
+    async def _show_status(self) -> None:
         status = await self._engine.look()
         if not self._list.is_attached:
             return

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import date
 from typing import ClassVar
 
@@ -43,6 +42,7 @@ class RefusalsScreen(Screen[None]):
         self._gateway = gateway
         self._today = date.today
         self._known: dict[int, Refusal] = {}
+        self._is_reading = False
         self._tally: RefusalTotals | None = None
         """None until the database is read, and after an error."""
         self._only: str | None = None
@@ -70,7 +70,8 @@ class RefusalsScreen(Screen[None]):
         self._list.focus()
         self._frame.show_upper(labels([("Refusals", "strong")]))
         self._head.update(content([("Reading …", "dim")]))
-        self._keep_reading()
+        self._look()
+        self.set_interval(NEWS_S, self._look)
 
     def on_resize(self) -> None:
         self._show_head()
@@ -78,17 +79,20 @@ class RefusalsScreen(Screen[None]):
     # -- updates -------------------------------------------------------------------------------
 
     @work(group="refusals")
-    async def _keep_reading(self) -> None:
-        # A timer would begin the next read before a slow one has ended.
-        while True:
-            newest = max(self._known, default=0)
-            try:
-                if self._tally is None or self._gateway.newest_refusal() > newest:
-                    await self._read(newest)
-            except RelayError as error:
-                self._tally = None
-                self._head.update(content([(visible(str(error)), "bad")]))
-            await asyncio.sleep(NEWS_S)
+    async def _look(self) -> None:
+        # The next look does not end this one, which may be slow.
+        if self._is_reading:
+            return
+        self._is_reading = True
+        newest = max(self._known, default=0)
+        try:
+            if self._tally is None or self._gateway.newest_refusal() > newest:
+                await self._read(newest)
+        except RelayError as error:
+            self._tally = None
+            self._head.update(content([(visible(str(error)), "bad")]))
+        finally:
+            self._is_reading = False
 
     async def _read(self, after: int) -> None:
         came, self._tally = await self._gateway.refusals(after)

@@ -48,7 +48,7 @@ async def test_what_is_found_while_the_screen_goes(tmp_path: Path) -> None:
         assert isinstance(screen, MainScreen)
         await screen.remove_children()
         screen._show_rows()
-        await screen._look()
+        screen._look()
         await see.pilot.pause()
 
 
