@@ -143,13 +143,20 @@ async def run(command: str, within_s: float = READ_WITHIN_S, *, is_quiet: bool =
     Raises:
         RelayError: `probe-failed`, it took too long, or left a program running that holds its output.
     """
-    process = await asyncio.create_subprocess_shell(
-        command,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL if is_quiet else None,
-        start_new_session=True,
+    starting = asyncio.ensure_future(
+        asyncio.create_subprocess_shell(
+            command,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL if is_quiet else None,
+            start_new_session=True,
+        )
     )
+    try:
+        process = await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        await _end(await starting)  # It may have started others already.
+        raise
     try:
         async with asyncio.timeout(within_s):
             output = await _output(process, command)
@@ -158,11 +165,7 @@ async def run(command: str, within_s: float = READ_WITHIN_S, *, is_quiet: bool =
         raise _failed(f"the command {visible(command)} took longer than {within_s:g} s") from None
     finally:
         if process.returncode is None:
-            _kill(process)
-            # To the end of its output, which a program that has left the group may keep open.
-            with suppress(TimeoutError):
-                async with asyncio.timeout(GONE_WITHIN_S):
-                    await process.communicate()
+            await _end(process)
     assert process.returncode is not None
     return process.returncode, output.decode("utf-8", "replace")
 
@@ -195,10 +198,14 @@ async def _first_bytes(stream: asyncio.StreamReader) -> bytes:
     return bytes(kept)
 
 
-def _kill(process: asyncio.subprocess.Process) -> None:
-    """End the shell and what it started."""
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """Kill the shell and what it started."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
+    # To the end of its output, which a program that has left the group may keep open.
+    with suppress(TimeoutError):
+        async with asyncio.timeout(GONE_WITHIN_S):
+            await process.communicate()
 
 
 def _failed(reason: str) -> RelayError:

@@ -86,6 +86,30 @@ async def test_a_command_that_takes_too_long_is_killed_with_what_it_started(tmp_
     assert not alive
 
 
+async def test_a_command_is_killed_where_its_start_is_interrupted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it has started by then ends too."""
+    start = asyncio.create_subprocess_shell
+    pid = tmp_path / "pid"
+    programs: list[psutil.Process] = []
+
+    async def slowly(*words: Any, **options: Any) -> asyncio.subprocess.Process:
+        process = await start(*words, **options)
+        await until(lambda: pid.exists() and pid.read_text().strip(), "the program")
+        programs.append(psutil.Process(int(pid.read_text())))
+        running.cancel()
+        await asyncio.sleep(0)
+        return process
+
+    monkeypatch.setattr(asyncio, "create_subprocess_shell", slowly)
+    running = asyncio.ensure_future(state.run(f"sh -c 'echo $$ > {pid}; exec sleep 60' & sleep 60"))
+    await asyncio.wait({running})
+    assert running.cancelled()
+    ended, _ = psutil.wait_procs(programs, 5)
+    assert len(ended) == 1
+
+
 async def test_output_without_end_costs_no_memory() -> None:
     """The first part is kept, and the command runs to its end."""
     tracemalloc.start()
