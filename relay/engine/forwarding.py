@@ -51,8 +51,10 @@ ENDS_WITHIN_S = 1.5
 COUNTED_WITHIN_S = 1.0
 """How long `targets` waits for deliveries to be counted."""
 
+LONG_S = 0.02
 USED_FOR = 20
-"""A count is used for so many times its processor time: a million deliveries take half a second."""
+"""A count that took more processor time than LONG_S is used for so many times that: a million deliveries take
+half a second."""
 
 Counted = tuple[dict[str, Backlog], float]
 """The backlog of each target, and the seconds of processor time that the count took."""
@@ -124,7 +126,8 @@ class Forwarding:
         self._counted, spent_s = None, 0.0
         if not counting.cancelled() and counting.exception() is None:
             self._counted, spent_s = counting.result()
-        self._counted_until = monotonic() + USED_FOR * spent_s
+        if spent_s > LONG_S:
+            self._counted_until = monotonic() + USED_FOR * spent_s
 
     def stop(self) -> None:
         """Begin no more attempts; those in flight may take `ENDS_WITHIN_S` from now on."""
