@@ -50,7 +50,7 @@ class Samples:
         self.values.setdefault((figure, unit), {}).setdefault(contender, []).extend(values)
 
     def set_beside(self, figure: str, unit: str, contender: str, base: Sequence[float]) -> None:
-        """Note the base's values just before and after the last one that was added; none is no note."""
+        """Note the base's values just before and after the last one that was added, if there are any."""
         if base:
             self.beside.setdefault((figure, unit, contender), []).append(statistics.mean(base))
 

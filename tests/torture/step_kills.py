@@ -82,7 +82,7 @@ def check_steps(tally: Tally, in_flight: int) -> None:
 
 
 def count_up(tally: Tally, db: Path, there: Sink) -> None:
-    """Compare what came with what the database has."""
+    """Compare what the backend got with the database."""
     with reading(db) as log:
         ids = {number for (number,) in log.execute("SELECT id FROM captures")}
         (tally.unended,) = log.execute("SELECT count(*) FROM deliveries WHERE state <> 'ended'").fetchone()

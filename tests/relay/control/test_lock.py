@@ -182,7 +182,7 @@ def test_another_program_s_file_in_its_place_is_left_alone(tmp_path: Path) -> No
 
 
 def test_a_lock_is_released_though_nothing_can_be_written(tmp_path: Path) -> None:
-    """On a full disk an engine ends as ever; the next owner takes it for one that did not close."""
+    """An engine ends on a full disk too; the next one finds that it did not close."""
     db = tmp_path / "relay.db"
     first = Lock.take(db)
     first.describe(Holder(pid=4321, started_at=1.0))

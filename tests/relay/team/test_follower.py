@@ -241,7 +241,7 @@ async def test_an_unforeseen_error_does_not_end_it(tmp_path: Path) -> None:
 async def test_what_cannot_be_stored_is_told_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A log that answers is no progress: pauses grow and the state stays, until something is stored."""
+    """Pauses grow until something is stored, also where the log answers."""
     team = MemoryLog()
     team.add(a_team_capture(1, answer="many"))
     used: list[int] = []
@@ -266,7 +266,7 @@ async def test_what_cannot_be_stored_is_told_once(
 
 
 async def test_what_is_published_during_the_first_look_is_followed(tmp_path: Path) -> None:
-    """A start that is later than the look at the log is no history that went back."""
+    """The history did not go back where the start is later than the first look at the log."""
 
     class Busy(MemoryLog):
         async def position_before(self, at: datetime) -> int:

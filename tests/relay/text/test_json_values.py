@@ -66,7 +66,7 @@ def test_filters_and_shapes_read_the_same_values(value: Any) -> None:
 
 
 def test_paths_are_left_out_after_so_many_characters() -> None:
-    """What came before stays; without a limit all are there."""
+    """Those before the limit are kept; without a limit all are."""
     body = b'{"a": 1, "key": {"b": 2, "c": 3}, "d": 4}'
     assert list(leaves(body) or ()) == ["a", "key.b", "key.c", "d"]
     assert leaves(body, most_characters=9) == {"a": "1"}

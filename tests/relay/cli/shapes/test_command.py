@@ -127,7 +127,7 @@ def test_freeze_and_check(db: Path, tmp_path: Path, capsys: Output) -> None:
 def test_a_contract_leaves_out_the_type_that_a_rehearsal_makes_up(
     db: Path, tmp_path: Path, capsys: Output
 ) -> None:
-    """It is no type of Lean's; the samples of Lean's own types are in the contract."""
+    """Lean has no such type. The samples of Lean's own types are in the contract."""
     made = of_each_type(random.Random(1), lambda: NOON)
     path = tmp_path / "rehearsed.ndjson"
     path.write_bytes(b"\n".join(each.body for each in made))
