@@ -9,7 +9,7 @@ from time import monotonic, sleep
 import click
 
 from relay.cli.advice import advice
-from relay.cli.context import Invocation, say_left_out, shared_options
+from relay.cli.context import Invocation, NumberRange, say_left_out, shared_options
 from relay.cli.json_lines import fields_of, print_json, print_result
 from relay.config import Settings
 from relay.control import client
@@ -42,7 +42,7 @@ LOOK_EVERY_S = 0.1
 @click.option(
     "--wait",
     "wait_s",
-    type=click.FloatRange(min=0),
+    type=NumberRange(min=0),
     default=0.0,
     metavar="SECONDS",
     help="Wait until an engine runs, at most this long.",

@@ -7,7 +7,7 @@ when it has changed.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, timedelta
 from pathlib import Path
@@ -16,7 +16,7 @@ from time import monotonic, sleep
 import click
 
 from relay.cli.advice import say
-from relay.cli.context import Invocation, shared_options
+from relay.cli.context import Invocation, NumberRange, shared_options
 from relay.cli.json_lines import print_json
 from relay.cli.option_rules import needs
 from relay.cli.output import Columns, FilterCommand, capture_as_json, reveal_option
@@ -53,14 +53,15 @@ def tail_command(invocation: Invocation, filter: tuple[str, ...], reveal: bool) 
     settings = invocation.settings()
     wanted = _filter(filter)
     started_at = now()
-    with _opened(settings.db) as (reader, waited):
+
+    def after(reader: Reader, waited: bool) -> int:
         # Captures that came during the wait for the database are new, too.
-        watch = _Watch(reader, wanted, reader.last_before(started_at) if waited else reader.newest_id())
-        while True:
-            for capture in watch.new():
-                _print(invocation, settings, capture, reader, reveal=reveal)
-            sys.stdout.flush()
-            sleep(EVERY_S)
+        return reader.last_before(started_at) if waited else reader.newest_id()
+
+    for reader, captures in _looks(settings.db, wanted, after):
+        for capture in captures:
+            _print(invocation, settings, capture, reader, reveal=reveal)
+        sys.stdout.flush()
 
 
 @click.command("wait", cls=FilterCommand)
@@ -68,7 +69,7 @@ def tail_command(invocation: Invocation, filter: tuple[str, ...], reveal: bool) 
 @click.option(
     "--timeout",
     "timeout_s",
-    type=click.FloatRange(min=0),
+    type=NumberRange(min=0),
     default=30.0,
     metavar="S",
     help="Give up after this many seconds, with exit code 4.  [30]",
@@ -94,16 +95,14 @@ def wait_command(
     except ValueError as error:
         raise UsageError(f"--since: {error}") from error
     deadline = monotonic() + timeout_s
-    with _opened(settings.db, deadline) as (reader, _):
-        watch = _Watch(reader, wanted, reader.last_before(back_to))
-        while True:
-            for capture in watch.new():
-                _print(invocation, settings, capture, reader, reveal=reveal)
-                return
-            left_s = deadline - monotonic()
-            if left_s <= 0:
-                raise NotFound(f"no capture matched {wanted.text or 'anything'} within {timeout_s:g} s")
-            sleep(min(EVERY_S, left_s))
+    for reader, captures in _looks(
+        settings.db, wanted, lambda reader, _: reader.last_before(back_to), deadline
+    ):
+        for capture in captures:
+            _print(invocation, settings, capture, reader, reveal=reveal)
+            return
+        if monotonic() >= deadline:
+            raise NotFound(f"no capture matched {wanted.text or 'anything'} within {timeout_s:g} s")
 
 
 def _filter(words: tuple[str, ...]) -> Filter:
@@ -111,6 +110,29 @@ def _filter(words: tuple[str, ...]) -> Filter:
         return parse(" ".join(words), now())
     except FilterError as error:
         raise UsageError(str(error)) from error
+
+
+def _looks(
+    path: Path, wanted: Filter, after: Callable[[Reader, bool], int], deadline: float | None = None
+) -> Iterator[tuple[Reader, Iterator[Capture]]]:
+    """The captures that are new, ten times a second; goes on with a database that replaces this one.
+
+    Args:
+        after: the id of a database above which captures are new; is told whether it was waited for.
+        deadline: `monotonic()` until which it waits for a database, and at which it looks once more.
+
+    Raises:
+        NotFound, RelayError: as for `_opened`.
+    """
+    is_replaced = False
+    while True:
+        with _opened(path, deadline) as (reader, waited):
+            watch = _Watch(reader, wanted, after(reader, waited or is_replaced))
+            while not reader.is_replaced():
+                yield reader, watch.new()
+                sleep(EVERY_S if deadline is None else min(EVERY_S, max(deadline - monotonic(), 0.0)))
+        say(f"another database is at {path} now; going on with that one")
+        is_replaced = True
 
 
 @contextmanager

@@ -98,7 +98,6 @@ class Gateway:
         self.engine = EngineClient(self.db, lambda: self.settings)
         self.replays = Replays(lambda: self.settings, self.engine.request)
         self.rehearsals = Rehearsals(lambda: self.settings, self.engine.request)
-        self._inode = _inode(self.db)
         self._rows, self._details, self._searches, self._counts = self._readers()
 
     def _readers(self) -> list[Reader]:
@@ -165,8 +164,8 @@ class Gateway:
 
         Until the new file can be read (an engine may be making its tables), the old one stays open.
         """
-        inode, self._why_not_new = _inode(self.db), None
-        if inode in (self._inode, None):
+        self._why_not_new = None
+        if not self._rows.is_replaced():
             return False
         try:
             readers = self._readers()
@@ -174,7 +173,6 @@ class Gateway:
             self._why_not_new = str(error)
             return False
         self.close()
-        self._inode = inode
         self._rows, self._details, self._searches, self._counts = readers
         return True
 
@@ -182,7 +180,7 @@ class Gateway:
         """Message about a database that was moved, deleted or replaced while its captures are still shown."""
         if self._why_not_new is not None:
             return f"The database was replaced; the captures shown are from before: {self._why_not_new}."
-        if _inode(self.db) is not None:
+        if os.path.exists(self.db):
             return None
         return f"The database {self.db} was moved or deleted; the captures shown are from before."
 
@@ -339,9 +337,3 @@ class Gateway:
 def interrupted(error: Exception) -> bool:
     """Whether a read failed because it was interrupted."""
     return isinstance(error, sqlite3.OperationalError | sqlite3.ProgrammingError)
-
-
-def _inode(path: Path) -> int | None:
-    with suppress(OSError):
-        return os.stat(path).st_ino
-    return None

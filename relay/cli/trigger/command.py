@@ -15,7 +15,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from relay.cli.advice import say
-from relay.cli.context import FILE, Invocation, shared_options
+from relay.cli.context import FILE, Invocation, NumberRange, shared_options
 from relay.cli.json_lines import print_json
 from relay.cli.listen.options import target_tls, target_tls_options
 from relay.cli.option_rules import alone, exclude
@@ -58,7 +58,7 @@ def _types(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) ->
 )
 @click.option(
     "--rate",
-    type=click.FloatRange(0, 10_000, min_open=True),
+    type=NumberRange(0, 10_000, min_open=True),
     metavar="N",
     help="Posts per second, without waiting for responses; default one at a time.",
 )

@@ -27,8 +27,10 @@ MOST = 4
 """Most connections that search at the same time."""
 
 SPLIT_FROM = 20_000
-"""Smallest number of ids that is split. A statement that calls Python for most rows never gets windows of
-this size, and would gain nothing: those calls wait for each other."""
+"""Smallest number of ids that is split."""
+
+FEW_CALLS = 0.1
+"""Calls of Python for each id, from which on a statement is not split: these calls wait for each other."""
 
 PARTS_EACH = 4
 """Parts for each connection, so that they end at about the same time."""
@@ -39,17 +41,24 @@ class Connections:
 
     def __init__(self, path: Path, wait_s: float) -> None:
         self._path, self._wait_s = path, wait_s
-        self._open = [open_reader(path, wait_s)]
         self._file = _identity(path)
+        self._open = [open_reader(path, wait_s)]
         self._processors = Processors()
         self._function_numbers = count()
         self._functions: dict[tuple[str, int], Function] = {}
+        self._calls = 0
+        self._last_window = "", 0.0
+        """The statement of the last window, and how often it called Python for each id."""
         self.interruptions = 0
 
     def close(self) -> None:
         """Close all; may be called twice."""
         for connection in self._open:
             connection.close()
+
+    def is_replaced(self) -> bool:
+        """Whether another file is at the path now; not if there is none."""
+        return _identity(self._path) not in (self._file, None)
 
     def interrupt(self) -> None:
         """End the statements that run; may be called by another thread, and after `close`."""
@@ -81,10 +90,15 @@ class Connections:
 
     def add_function(self, arguments: int, function: Function) -> str:
         """Register a function with all connections; return its name in SQL."""
+
+        def counted(*values: Any) -> Any:
+            self._calls += 1
+            return function(*values)
+
         name = f"leaf_{next(self._function_numbers)}"
-        self._functions[name, arguments] = function
+        self._functions[name, arguments] = counted
         for connection in self._open:
-            connection.create_function(name, arguments, function, deterministic=True)
+            connection.create_function(name, arguments, counted, deterministic=True)
         return name
 
     def remove_function(self, name: str, arguments: int) -> None:
@@ -108,8 +122,21 @@ class Connections:
         Args:
             newest_first: the order of the statement.
         """
-        if high - low + 1 < SPLIT_FROM or (at_once := min(MOST, self._processors.idle())) < 2:
-            return self.rows(sql, {**parameters, "low": low, "high": high})
+        last_sql, calls_each = self._last_window
+        is_split = high - low + 1 >= SPLIT_FROM and (sql != last_sql or calls_each < FEW_CALLS)
+        at_once = min(MOST, self._processors.idle()) if is_split else 1
+        calls_before = self._calls
+        if at_once > 1:
+            found = self._in_parts(sql, parameters, low, high, at_once, newest_first)
+        else:
+            found = self.rows(sql, {**parameters, "low": low, "high": high})
+        self._last_window = sql, (self._calls - calls_before) / (high - low + 1)
+        return found
+
+    def _in_parts(
+        self, sql: str, parameters: Mapping[str, Any], low: int, high: int, at_once: int, newest_first: bool
+    ) -> Rows:
+        """The same by so many threads, each with a connection of its own."""
         self._open_upto(at_once)
         used = self._open[:at_once]
         width = -(-(high - low + 1) // (PARTS_EACH * len(used)))

@@ -79,6 +79,10 @@ class Reader:
         """Close the connections; may be called twice."""
         self._connections.close()
 
+    def is_replaced(self) -> bool:
+        """Whether another file is at the path now; not if there is none."""
+        return self._connections.is_replaced()
+
     @property
     def interruptions(self) -> int:
         """Number of calls of `interrupt`: work in several steps ends when it changes."""

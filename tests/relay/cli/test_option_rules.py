@@ -64,3 +64,13 @@ def test_options_that_do_not_go_together(line: str, tmp_path: Path) -> None:
     done = lean_relay_here(tmp_path, *line.split(), "--db", str(tmp_path / "relay.db"))
     assert done.returncode == 2, done.stdout + done.stderr
     assert "--" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "line", ["wait --timeout nan", "status --wait nan", "trigger payment.updated --to :9 --rate nan"]
+)
+def test_no_number(line: str, tmp_path: Path) -> None:
+    """`nan` would be a limit that is never reached."""
+    done = lean_relay_here(tmp_path, *line.split())
+    assert done.returncode == 2
+    assert "'nan' is not a number" in done.stderr

@@ -166,3 +166,31 @@ def test_tail_waits_for_the_log(path: Path) -> None:
         assert json.loads(program.stdout.readline())["id"] == 2
         program.send_signal(signal.SIGINT)
         assert program.wait(timeout=10) == 130
+
+
+def test_tail_goes_on_with_the_database_that_replaces_its_own(path: Path) -> None:
+    """It says so; what came there since its start is printed."""
+
+    def put(target: str) -> None:
+        new = path.with_suffix(".new")
+        with closing(new_log(new)) as connection:
+            insert(connection, a_capture(1, target=target, received_at=datetime.now(UTC)))
+        new.rename(path)
+
+    with Process(
+        [sys.executable, "-u", "-m", "relay", "tail", "--json", "--db", str(path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=Path(__file__).parents[3],
+        text=True,
+    ) as program:
+        assert program.stdout is not None
+        assert program.stderr is not None
+        assert "waiting for an engine" in program.stderr.readline()
+        put("/first")
+        assert json.loads(program.stdout.readline())["target"] == "/first"
+        put("/second")
+        assert f"another database is at {path} now" in program.stderr.readline()
+        assert json.loads(program.stdout.readline())["target"] == "/second"
+        program.send_signal(signal.SIGINT)
+        assert program.wait(timeout=10) == 130

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from threading import Event, Thread
+from threading import Barrier, Event, Thread, current_thread
 
 import pytest
 
@@ -62,6 +62,26 @@ def test_functions_are_on_all_connections(several: Connections) -> None:
     for low, high in ((1, 5), (1, 103)):
         with pytest.raises(sqlite3.OperationalError, match="function"):
             window(several, f"{odd}(id)", low, high)
+
+
+def test_a_statement_that_calls_python_often_is_not_split(several: Connections) -> None:
+    """Threads would wait for each other; one that calls it for few rows is split again."""
+    threads: set[str] = set()
+
+    def see(number: int) -> bool:
+        threads.add(current_thread().name)
+        return bool(number)
+
+    everywhere = several.add_function(1, see)
+    for newest_first in (False, True):
+        assert window(several, f"{everywhere}(id)", 1, 5, newest_first=newest_first)
+        assert len(window(several, f"{everywhere}(id)", 1, 103, newest_first=newest_first)) == len(IDS)
+    assert threads == {current_thread().name}
+    barrier = Barrier(2)
+    rarely = several.add_function(1, lambda number: barrier.wait(10) >= 0)
+    condition = f"id IN (1, 60) AND {rarely}(id)"
+    assert window(several, condition, 6, 9) == []
+    assert window(several, condition, 1, 103) == [1, 60]
 
 
 def test_an_error_in_one_part_is_raised(several: Connections) -> None:
