@@ -29,9 +29,6 @@ _TIME = re.compile(
 )
 _MICROS: Final = 6
 
-MOST_COMPARED = 300_000
-"""Ids times escapes, a second: `spans` compares each name that has an escape with the name of each id."""
-
 _ALPHABETS = (string.digits, string.ascii_lowercase, string.ascii_uppercase)
 _HEX = (string.digits + "abcdef", string.digits + "ABCDEF")
 _LEAST_HEX = 16
@@ -46,19 +43,17 @@ def fresh_event(body: bytes, seed: str, shift_us: int, *, payload: bool = False)
 
     Args:
         seed: makes the mapping from old ids to new ones.
-        payload: map the ids in the payload too, apart from those that name a bank or that the backend chose;
-            none if a body has more ids and escapes than MOST_COMPARED.
+        payload: map the ids in the payload too, apart from those that name a bank or that the backend chose.
     """
     places = {("event_id",), ("timestamp",)}
     ids: set[tuple[str | int, ...]] = {("event_id",)}
     if payload:
         with suppress(ValueError):  # not JSON as a whole; its envelope may be
-            inner = {
+            ids |= {
                 steps(each.path)
                 for each in all_ids(parsed(body))
                 if each.of is not Of.BANK and steps(each.path)[-1] not in CHOSEN_BY_CALLER
             }
-            ids |= inner if len(inner) * body.count(b"\\") <= MOST_COMPARED else set()
     try:
         found = spans(body, places | ids)
     except UnreadableError:

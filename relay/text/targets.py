@@ -25,13 +25,14 @@ def target_url(text: str) -> str:
     Raises:
         ValueError: not valid; the message shows valid forms, and never quotes a URL with a user name.
     """
+    whole = _whole(text)
+    if "@" in re.split("[/?#]", whole.partition("://")[2], maxsplit=1)[0]:
+        raise ValueError("a target cannot contain a user name or password; send those as headers")
     try:
-        parts = urlsplit(_whole(text))
+        parts = urlsplit(whole)
         port = parts.port
     except ValueError:
         raise ValueError(f"{text!r} is not a valid target: its port is not a number up to 65535") from None
-    if "@" in parts.netloc:
-        raise ValueError("a target cannot contain a user name or password; send those as headers")
     if not text.isprintable() or " " in text:
         raise ValueError(f"{text!r} is not a valid target: it contains a space or a control character")
     if "://" in text:

@@ -52,7 +52,9 @@ def test_targets(text: str, url: str) -> None:
         (":3000/\n", "a control character"),
         (":3000/#top", "never sent"),
         ("http://me:hush@localhost/", "user name or password"),
-        ("me:hush@localhost:80", "user name or password|not a number"),
+        ("me:hush@localhost:80", "user name or password"),
+        ("http://me:hush@localhost:x/", "user name or password"),
+        ("http://me:hush@[::1", "user name or password"),
         ("http://[::1", "not a valid target"),
     ],
 )
@@ -60,7 +62,7 @@ def test_no_targets(text: str, words: str) -> None:
     """Anything else is an error that says what to write."""
     with pytest.raises(ValueError, match=words) as caught:
         target_url(text)
-    assert "http://me:hush" not in str(caught.value)
+    assert "hush" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
