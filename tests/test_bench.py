@@ -8,12 +8,14 @@ from __future__ import annotations
 import asyncio
 import math
 import subprocess
+import sys
 import threading
 from array import array
 from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
+import psutil
 import pytest
 
 from relay.docs import figures, tables
@@ -29,12 +31,13 @@ from tests.bench.generator import (
     Server,
     always,
     recorded,
+    resting,
 )
 from tests.bench.result import Plan, Samples, result
 from tests.support.backends import backend, closes_unheard
 from tests.support.lean_requests import a_body, a_request, many_requests, signed
 from tests.support.program import Process, Running
-from tests.support.waiting import until
+from tests.support.waiting import until, wait_until
 
 
 def a_comparison() -> Comparison:
@@ -88,6 +91,28 @@ def test_a_base_measured_beside_each_contender() -> None:
     assert base.figure == Spread(140, 100, 160)
     assert first.ratio == Spread(*[90 / 120] * 3)
     assert second.ratio == Spread(2.0, 2.0, 2.0)
+
+
+def test_a_contender_works_in_its_turn_alone() -> None:
+    """It is suspended outside of its turns, with what it has started, and goes on at the end."""
+    command = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'input()'])"
+    with Process([sys.executable, "-c", command], stdin=subprocess.PIPE, text=True) as parent:
+        process = psutil.Process(parent.pid)
+        wait_until(process.children, "its child")
+        (child,) = process.children()
+
+        def suspended() -> list[bool]:
+            return [each.status() == psutil.STATUS_STOPPED for each in (process, child)]
+
+        with resting(Server((), (process,))) as turn:
+            wait_until(lambda: suspended() == [True, True], "both to be suspended")
+            with turn():
+                wait_until(lambda: suspended() == [False, False], "both to go on")
+            wait_until(lambda: suspended() == [True, True], "both to be suspended again")
+        assert parent.stdin is not None
+        parent.stdin.write("\n")
+        parent.stdin.close()
+        assert parent.wait(10) == 0
 
 
 def test_ratios_to_nothing_are_none() -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from itertools import count
 from pathlib import Path
 
 import psutil
 
 from tests.bench import backlog
 from tests.bench.base import running_base
-from tests.bench.generator import WARM_UP_S, Server, Turn, always, press
+from tests.bench.generator import WARM_UP_S, Server, Turn, press, resting
 from tests.bench.terminals import drained, until
 from tests.support.lean_requests import SECRET
 from tests.support.program import RELAY, Running, reading, running, writing_processes
@@ -36,7 +37,8 @@ Start = Callable[[Path, Notes], AbstractContextManager[Turn]]
 def base(folder: Path, notes: Notes) -> Iterator[Turn]:
     """Reads the body and answers."""
     with running_base(folder) as (port, process):
-        yield always(Server((port,), (process,)))
+        with resting(Server((port,), (process,))) as turn:
+            yield turn
 
 
 @contextmanager
@@ -44,7 +46,8 @@ def committing(folder: Path, notes: Notes) -> Iterator[Turn]:
     """Commits each request alone, with synchronous=FULL."""
     folder.mkdir(parents=True)
     with running_base(folder, "--commit", str(folder / "naive.db")) as (port, process):
-        yield always(Server((port,), (process,)))
+        with resting(Server((port,), (process,))) as turn:
+            yield turn
 
 
 def server_of(relay: Running) -> Server:
@@ -64,13 +67,23 @@ def relay(
     """The real program with a new database, signatures checked, everything as by default."""
     with running(folder, *arguments, launcher=launcher, secret=secret) as program:
         server = server_of(program)
-        yield always(server)
+        with resting(server) as turn:
+            yield turn
         assert program.stop() == 0, program.said
-    with reading(program.db) as db:
+    notes.append(_said(name, server.answered, server.other, *_stored(program.db)))
+
+
+def _stored(path: Path) -> tuple[int, int]:
+    """How many captures a database has, and how many of them have a valid signature."""
+    with reading(path) as db:
         query = "SELECT count(*), coalesce(sum(signature = 'valid'), 0) FROM captures"
         stored, valid = db.execute(query).fetchone()
-    words = f"{name}: {server.answered:,} answered 200, {stored:,} stored, {valid:,} signatures valid"
-    notes.append(words + (f", {server.other:,} OTHER RESPONSES" if server.other else ""))
+    return stored, valid
+
+
+def _said(name: str, answered: int, other: int, stored: int, valid: int) -> str:
+    words = f"{name}: {answered:,} answered 200, {stored:,} stored, {valid:,} signatures valid"
+    return words + (f", {other:,} OTHER RESPONSES" if other else "")
 
 
 @contextmanager
@@ -88,10 +101,25 @@ def without_fast_path(folder: Path, notes: Notes) -> Iterator[Turn]:
 
 @contextmanager
 def answered(folder: Path, notes: Notes) -> Iterator[Turn]:
-    """With a target that answers each webhook."""
+    """With a target that answers each webhook; anew in each turn, since forwarding lasts longer than that."""
+    answered = other = stored = valid = 0
+    turns = count()
     with sink(keeps=True) as there:
-        with relay(folder, notes, "--forward-to", f":{there.port}", name="target answers") as turn:
-            yield turn
+
+        @contextmanager
+        def turn() -> Iterator[Server]:
+            nonlocal answered, other, stored, valid
+            with running(folder / str(next(turns)), "--forward-to", f":{there.port}") as program:
+                server = server_of(program)
+                press(server, connections=32, seconds=WARM_UP_S)
+                yield server
+                assert program.stop() == 0, program.said
+            in_db = _stored(program.db)
+            answered, other = answered + server.answered, other + server.other
+            stored, valid = stored + in_db[0], valid + in_db[1]
+
+        yield turn
+    notes.append(_said("target answers", answered, other, stored, valid))
 
 
 @contextmanager
@@ -110,15 +138,16 @@ def watched(folder: Path, notes: Notes) -> Iterator[Turn]:
         server = server_of(program)
 
         @contextmanager
-        def turn() -> Iterator[Server]:
-            with at_a_terminal(folder, "tui", "--db", str(program.db), size=(120, 40)) as see:
+        def watched_turn() -> Iterator[Server]:
+            with turn(), at_a_terminal(folder, "tui", "--db", str(program.db), size=(120, 40)) as see:
                 until(see, b"payment.updated" if server.answered else b"No webhooks received")
                 with drained(see):
                     yield server
                 see.press("q")
                 see.end()
 
-        yield turn
+        with resting(server) as turn:
+            yield watched_turn
         assert program.stop() == 0, program.said
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -51,6 +51,49 @@ Turn = Callable[[], AbstractContextManager[Server]]
 def always(server: Server) -> Turn:
     """A contender that needs nothing to be ready."""
     return lambda: nullcontext(server)
+
+
+@contextmanager
+def resting(server: Server) -> Iterator[Turn]:
+    """A contender that is suspended outside of its turns: what it still has to do then is no load of others.
+
+    A relay judges what it has received for longer than it received it.
+    """
+
+    @contextmanager
+    def turn() -> Iterator[Server]:
+        _resume(server)
+        try:
+            yield server
+        finally:
+            _suspend(server)
+
+    _suspend(server)
+    try:
+        yield turn
+    finally:
+        _resume(server)
+
+
+def _suspend(server: Server) -> None:
+    for process in _whole(server):
+        with suppress(psutil.NoSuchProcess):
+            process.suspend()
+
+
+def _resume(server: Server) -> None:
+    for process in reversed(_whole(server)):
+        with suppress(psutil.NoSuchProcess):
+            process.resume()
+
+
+def _whole(server: Server) -> list[psutil.Process]:
+    """The processes of a server with all that they have started, each before what it started."""
+    found: dict[psutil.Process, None] = {}
+    for process in (*server.processes, *server.families):
+        with suppress(psutil.NoSuchProcess):
+            found |= dict.fromkeys((process, *process.children(recursive=True)))
+    return [*found]
 
 
 @dataclass(frozen=True, slots=True)

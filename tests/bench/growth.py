@@ -13,7 +13,7 @@ from pathlib import Path
 from relay.docs.figures import Comparison
 from tests.bench import screen
 from tests.bench.contenders import server_of
-from tests.bench.generator import Measure, Rounds, always, progress, recorded
+from tests.bench.generator import Measure, Rounds, progress, recorded, resting
 from tests.bench.result import Plan, Samples
 from tests.bench.startup import to_the_end
 from tests.support.program import RELAY, Running, running
@@ -54,7 +54,7 @@ def measure(folder: Path, plan: Plan, sizes: Sequence[int] = SIZES) -> Iterator[
                     took = to_the_end(engines[name], (*RELAY, *words))
                     times.add(what, "ms", name, 1000 * took.wall_s)
         yield times.comparison([*engines])
-        turns = {name: always(server_of(engine)) for name, engine in engines.items()}
+        turns = {name: stack.enter_context(resting(server_of(engine))) for name, engine in engines.items()}
         open_loop = recorded(
             load,
             (f"processor time at {RATE}/s", "µs per request", "cpu_us"),

@@ -24,7 +24,7 @@ import psutil
 from relay.docs.figures import Comparison
 from tests.bench import wrk
 from tests.bench.contenders import BASE
-from tests.bench.generator import Measure, Rounds, Server, always, progress, recorded
+from tests.bench.generator import Measure, Rounds, Server, progress, recorded, resting
 from tests.bench.receive import FIGURES, THREE, started
 from tests.bench.result import Plan, Samples
 from tests.bench.terminals import drained
@@ -151,7 +151,7 @@ def measure(folder: Path, plan: Plan) -> Iterator[Comparison]:
                 samples.notes.append(f"{peer.name}: not run: {error}")
             else:
                 samples.notes.append(f"{peer.name} {version}: {peer.about}")
-        turns |= {name: always(server) for name, server in servers.items()}
+        turns |= {name: stack.enter_context(resting(server)) for name, server in servers.items()}
         rounds = Rounds(
             turns,
             [Measure(recorded(samples, *FIGURES), base=BASE)],

@@ -21,7 +21,7 @@ from relay.docs.figures import Comparison
 from relay.store.write.event_index import EventIndex
 from tests.bench import backlog
 from tests.bench.contenders import server_of
-from tests.bench.generator import Measure, Rounds, always, progress, recorded
+from tests.bench.generator import Measure, Rounds, progress, recorded, resting
 from tests.bench.result import Plan, Samples
 from tests.bench.terminals import drained, quiet, until
 from tests.support.lean_requests import a_body, a_request
@@ -289,7 +289,10 @@ def cost(folder: Path, plan: Plan) -> Comparison:
         see = stack.enter_context(terminal)
         until(see, b"No webhooks received")
         stack.enter_context(drained(see))
-        turns = {ALONE: always(server_of(alone)), "screen open, target hangs": always(server_of(both))}
+        turns = {
+            ALONE: stack.enter_context(resting(server_of(alone))),
+            "screen open, target hangs": stack.enter_context(resting(server_of(both))),
+        }
         measure = Measure(recorded(samples, *figures), connections=CONNECTIONS, rate=RATE, share=5.0)
         Rounds(turns, [measure]).run(plan, "screen: the listener")
     return samples.comparison()
