@@ -192,12 +192,17 @@ def apply(see: Terminal, filter: str, wanted: bytes) -> float:
 def journeys_ms(see: Terminal) -> Iterator[tuple[str, float]]:
     """Milliseconds of the journeys of a rare capture's ids, from the key to the first step."""
     apply(see, f"body:{NEEDLE}", b"all scanned")
-    for name, key in (("a payment", "J"), ("its customer", "[")):
+    for name, key, id in (
+        ("a payment", "J", PAYMENT),
+        ("its intent", "]", INTENT),
+        ("its customer", "]", CUSTOMER),
+    ):
         begun, before = time.perf_counter(), len(see.written)
         see.press(key)
         until(see, b" of 1 type", before)
         yield name, 1000 * (time.perf_counter() - begun)
         quiet(see)
+        assert id.encode() in see.written[before:], see.plain()[-2000:]
     see.press("\x1b")
     quiet(see)
     see.press("\x1b")
