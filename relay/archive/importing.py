@@ -1,7 +1,6 @@
 """Hands what a file holds to the engine, a batch at a time; or finds out what an import would do.
 
-An import that is interrupted is run again: each batch is one commit, and what was stored is known by its
-digest.
+An import that is interrupted is run again: what was stored is known by its digest.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """The engine actions that store captures of a file or a backfill.
 
-The command reads the file and works out each row, so that a large import costs the engine's loop little.
+The command reads the file and works out each row, so that a large import costs the engine's loop little. A
+request is stored in slices: webhooks that come meanwhile wait for one of them.
 """
 
 from __future__ import annotations
@@ -14,9 +15,13 @@ from relay.control.server import Handlers
 from relay.engine.store_errors import explained
 from relay.store.write import imports
 from relay.store.write.client import Writer
+from relay.store.write.imports import StoredImport
 
-BATCH_WITHIN_S = 60.0
-"""How long a batch may take; longer means that the store hangs."""
+SLICE = 5
+"""Captures of one transaction."""
+
+WITHIN_S = 60.0
+"""How long a transaction may take; longer means that the store hangs."""
 
 
 def handlers(writer: Writer, noticed: Callable[[int], None]) -> Handlers:
@@ -32,24 +37,29 @@ def handlers(writer: Writer, noticed: Callable[[int], None]) -> Handlers:
 
 
 async def _import(writer: Writer, noticed: Callable[[int], None], request: ImportRequest) -> ImportResult:
-    work = partial(
-        imports.add,
-        captures=request.captures,
-        origin=request.origin,
-        received_at=time_ns() // 1000,
-        bundle=request.bundle,
-    )
-    # After a power failure Lean still has its events, and a synced commit completes their window: a sync of
-    # each batch would only hold up the webhooks that come meanwhile.
-    synced = request.origin != "events-api"
+    stored: list[StoredImport] = []
+    received_at = time_ns() // 1000
+    # The last commit takes those before it to the disk. After a power failure Lean still has its events, and
+    # a synced commit completes their window: more syncs would only hold up the webhooks that come meanwhile.
+    is_synced = request.origin != "events-api"
     with explained("not all was imported"):
-        stored = await writer.write(work, within_s=BATCH_WITHIN_S, synced=synced)
-    new = [each.id for each in stored if each.is_new]
-    if new:
-        noticed(max(new))
+        for start in range(0, len(request.captures), SLICE):
+            work = partial(
+                imports.add,
+                captures=request.captures[start : start + SLICE],
+                origin=request.origin,
+                received_at=received_at,
+                bundle=request.bundle,
+            )
+            is_last = start + SLICE >= len(request.captures)
+            some = await writer.write(work, within_s=WITHIN_S, synced=is_synced and is_last)
+            stored += some
+            if new := [each.id for each in some if each.is_new]:
+                noticed(max(new))
+    added = sum(each.is_new for each in stored)
     return ImportResult(
-        added=len(new),
-        known=len(stored) - len(new),
+        added=added,
+        known=len(stored) - added,
         ids=[each.id for each in stored],
         is_new=[each.is_new for each in stored],
     )
@@ -64,4 +74,4 @@ async def _complete_window(writer: Writer, request: CompleteWindowRequest) -> Ch
         end=request.end,
     )
     with explained("all was stored, but not that it is complete"):
-        return ChangeResult(int(await writer.write(work, within_s=BATCH_WITHIN_S)))
+        return ChangeResult(int(await writer.write(work, within_s=WITHIN_S)))
