@@ -35,11 +35,15 @@ class _Seen(NamedTuple):
 class FileIdentity:
     """The files of one open database."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, before: FileIdentity | None = None) -> None:
         """Remember the files, just after they were opened.
 
         They stay open until `close`, which must follow the end of the connection: closing any descriptor of
         them drops this process's locks (sqlite.org/howtocorrupt.html, section 2.2).
+
+        Args:
+            before: of the connection that this one replaces; where the files are the same, both share their
+                descriptors, so that an error each second does not use them up.
 
         Raises:
             RelayError: `store-gone`, one of them no longer exists.
@@ -52,17 +56,31 @@ class FileIdentity:
         self.lost_index = False
         """Whether the -shm was overwritten and has to be built again by a read; reset after that."""
         try:
-            for name in self._names:
-                mode = os.O_RDWR if name == self._names[2] else os.O_RDONLY
-                self._open.append(os.open(name, mode | os.O_CLOEXEC | os.O_NOFOLLOW))
+            if before is not None and before.is_in_place():
+                self._open = before._open
+            else:
+                for name in self._names:
+                    mode = os.O_RDWR if name == self._names[2] else os.O_RDONLY
+                    self._open.append(os.open(name, mode | os.O_CLOEXEC | os.O_NOFOLLOW))
             self._files = self._look().files
         except OSError as error:
             self.close()
             raise RelayError(gone(main), word="store-gone") from error
         self._known = self._held()
 
+    def is_in_place(self) -> bool:
+        """Whether all files are at their paths."""
+        try:
+            return self._look().files == self._files
+        except OSError:
+            return False
+
+    def shares(self, other: FileIdentity) -> bool:
+        """Whether both have the same descriptors."""
+        return self._open is other._open
+
     def close(self) -> None:
-        """Close the files."""
+        """Close the files, for all that share them."""
         while self._open:
             os.close(self._open.pop())
 

@@ -23,19 +23,25 @@ log = logging.getLogger("relay.store")
 class Guard:
     """Guards one open database; belongs to the writing thread."""
 
-    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+    def __init__(self, path: Path, connection: sqlite3.Connection, before: Guard | None = None) -> None:
         """
+        Args:
+            before: of the connection that this one replaces.
+
         Raises:
             RelayError: the database cannot be used; with its stable word.
         """
         self._path = path
         self._connection = connection
-        self._file_identity = FileIdentity(path)
+        self._file_identity: FileIdentity = FileIdentity(
+            path, None if before is None else before._file_identity
+        )
         try:
             self._schema_version = self._one("PRAGMA schema_version")
             identity.check_readable(connection, path)
         except BaseException:
-            self._file_identity.close()
+            if before is None or not self.shares_files(before):
+                self._file_identity.close()
             raise
         self._is_strange = False
 
@@ -110,6 +116,10 @@ class Guard:
         result = without_waiting(self._connection, "PRAGMA wal_checkpoint(TRUNCATE)")
         self._file_identity.changed()
         return result is not None and not result[0] and self._file_identity.is_at_its_path()
+
+    def shares_files(self, other: Guard) -> bool:
+        """Whether `close` of either releases the files of both."""
+        return self._file_identity.shares(other._file_identity)
 
     def close(self) -> None:
         """Release the files, after the connection was closed."""

@@ -100,8 +100,8 @@ class Recorder:
         """The last id assigned, even if that capture was removed; 0 before the first."""
         return self._next_id - 1
 
-    def _prepare(self) -> None:
-        self._guard = Guard(self._path, self._connection)
+    def _prepare(self, before: Guard | None = None) -> None:
+        self._guard = Guard(self._path, self._connection, before)
         self._events = EventIndex(self._connection)
         self._guard.changed()
         self._number()
@@ -395,12 +395,12 @@ class Recorder:
         except (sqlite3.Error, RelayError):
             return  # the next probe uses the old one again
         try:
-            self._prepare()
+            self._prepare(self._guard)
         except (sqlite3.Error, RelayError):
             left = self._connection, self._guard
             self._connection, self._guard = before
         connection, guard = left
-        if guard is not self._guard:  # else the new connection has got none
+        if not guard.shares_files(self._guard):
             self._left.append(guard)
         with suppress(sqlite3.Error):
             connection.close()

@@ -14,6 +14,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
+import psutil
 import pytest
 
 from relay.store.errors import StoreUnavailable
@@ -21,7 +22,7 @@ from relay.store.write import files
 from relay.store.write import recorder as recorder_module
 from relay.store.write.recorder import ROWS_AT_ONCE, MustReopen, Recorder, WriteTimeouts
 from tests.relay.store.write.test_client import a_row
-from tests.support.program import ROOT, Process
+from tests.support.program import ROOT, Process, reading
 from tests.support.receiving import executed, rows
 
 
@@ -274,6 +275,30 @@ def test_a_connection_that_is_kept_after_an_error_waits_for_the_disk(
         recorder.rest()
         recorder.store([(a_row(), ())], monotonic())
         assert recorder._connection.execute("PRAGMA synchronous").fetchone() == (2,)
+
+
+@pytest.mark.parametrize("index", ["is read", "cannot be read"])
+def test_errors_use_up_no_descriptors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, index: str) -> None:
+    """Each has another connection opened, which may fail; the files are held once, and it goes on after."""
+
+    def fails(*_: object) -> None:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    with a_recorder(tmp_path / "relay.db") as recorder:
+        recorder.store([(a_row(), ())], monotonic())
+        in_use: list[int] = []
+        with monkeypatch.context() as patch:
+            if index == "cannot be read":
+                patch.setattr(recorder_module, "EventIndex", fails)
+            for _ in range(5):
+                with pytest.raises(StoreUnavailable, match="disk I/O error"):
+                    recorder.perform(fails, transaction=True)
+                in_use.append(psutil.Process().num_fds())
+        assert in_use[-1] == in_use[0]
+        with reading(tmp_path / "relay.db") as other:
+            recorder.rest()
+            recorder.store([(a_row(), ())], monotonic())
+            assert other.execute("SELECT count(*) FROM captures").fetchone() == (2,)
 
 
 @pytest.mark.parametrize("targets", [(), ("a",)])
