@@ -9,6 +9,7 @@ from relay.checks.findings import Finding, fault, ok, warning
 from relay.checks.running import engine_status
 from relay.config import Settings
 from relay.control import lock
+from relay.control.messages import EngineStatus
 from relay.errors import RelayError
 
 
@@ -43,14 +44,13 @@ def engine_and_port(settings: Settings) -> Iterator[Finding]:
     )
 
 
-async def responding(settings: Settings) -> list[Finding]:
-    """A fault where an engine runs and does not answer."""
+async def responding(settings: Settings) -> tuple[EngineStatus | None, list[Finding]]:
+    """The status of the engine, None without one; and a fault where one runs and does not answer."""
     try:
-        await engine_status(settings)
+        return await engine_status(settings), []
     except RelayError as error:
         text, _, step = str(error).partition("; ")
-        return [fault("engine", text, step or "see its log lines, or end it and start it again")]
-    return []
+        return None, [fault("engine", text, step or "see its log lines, or end it and start it again")]
 
 
 def _cannot_bind(host: str, port: int) -> str | None:

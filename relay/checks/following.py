@@ -5,21 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from relay.checks.findings import Finding, fault, ok, warning
-from relay.checks.running import running_engine
-from relay.config import Settings
 from relay.control.messages import EngineStatus
 from relay.text.team import DECIDE, LOST
 
 
-async def following(settings: Settings) -> list[Finding]:
+def following(status: EngineStatus | None) -> Iterator[Finding]:
     """Whether the running engine follows, and how far; nothing where none runs or it does not follow."""
-    status = await running_engine(settings)
-    return [] if status is None else list(findings(status))
-
-
-def findings(status: EngineStatus) -> Iterator[Finding]:
-    """The same of an engine's status."""
-    found = None if status.team is None else status.team.follower
+    found = None if status is None or status.team is None else status.team.follower
     if found is None:
         return
     at = "" if found.position is None else f"; position {found.position} is here"

@@ -14,13 +14,14 @@ async def every(settings: Settings) -> AsyncIterator[Finding]:
     for check in (database.folder, database.database, engine.engine_and_port):
         for finding in check(settings):
             yield finding
-    for finding in await engine.responding(settings):
+    status, silent = await engine.responding(settings)
+    for finding in silent:
         yield finding
     async for finding in team.team(settings):
         yield finding
-    for finding in await following.following(settings):
+    for finding in following.following(status):
         yield finding
-    for finding in await targets.reachable(settings):
+    for finding in await targets.reachable(settings, status):
         yield finding
     for check in (
         tls.receiver,
@@ -31,5 +32,5 @@ async def every(settings: Settings) -> AsyncIterator[Finding]:
     ):
         for finding in check(settings):
             yield finding
-    for finding in await public_url.in_force(settings):
+    for finding in public_url.in_force(settings, status):
         yield finding

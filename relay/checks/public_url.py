@@ -7,9 +7,9 @@ from dataclasses import replace
 from urllib.parse import urlsplit
 
 from relay.checks.findings import Finding, fault, ok, warning
-from relay.checks.running import receiving_engine
+from relay.checks.running import receiver
 from relay.config import Settings
-from relay.control.messages import TunnelStatus
+from relay.control.messages import EngineStatus, TunnelStatus
 
 CHECK = "public URL"
 
@@ -30,14 +30,14 @@ def configured(settings: Settings) -> Iterator[Finding]:
         yield ok(CHECK, url)
 
 
-async def in_force(settings: Settings) -> Iterator[Finding]:
+def in_force(settings: Settings, status: EngineStatus | None) -> Iterator[Finding]:
     """The same of the running engine, which may have a tunnel; without an engine, of the settings."""
-    status = await receiving_engine(settings)
-    if status is None:
+    engine = receiver(status)
+    if engine is None:
         return configured(settings) if settings.tunnel is None else _not_started(settings)
-    if status.tunnel is not None:
-        return through(status.tunnel)
-    return configured(replace(settings, public_url=status.engine.public_url or settings.public_url))
+    if engine.tunnel is not None:
+        return through(engine.tunnel)
+    return configured(replace(settings, public_url=engine.engine.public_url or settings.public_url))
 
 
 def _not_started(settings: Settings) -> Iterator[Finding]:

@@ -7,14 +7,18 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from relay.checks.findings import Finding, fault, ok, warning
-from relay.checks.running import receiving_engine
+from relay.checks.running import receiver
 from relay.config import Settings
 from relay.control.messages import EngineStatus
 from relay.errors import RelayError, UsageError
 
 
-async def reachable(settings: Settings) -> list[Finding]:
-    """Whether each target can be reached, and other errors in the routes."""
+async def reachable(settings: Settings, status: EngineStatus | None) -> list[Finding]:
+    """Whether each target can be reached, and other errors in the routes.
+
+    Args:
+        status: of the running engine; None without one.
+    """
     from relay.delivery.destinations import destinations
     from relay.delivery.http.connect import unreachable_reason
     from relay.receiver.routes import Routes
@@ -22,8 +26,8 @@ async def reachable(settings: Settings) -> list[Finding]:
 
     if settings.share and not settings.forward:
         return [ok("targets", "none, as a node that shares forwards nothing")]
-    status = await receiving_engine(settings)
-    of_engine = [] if status is None else list(_of_engine(status, settings))
+    engine = receiver(status)
+    of_engine = [] if engine is None else list(_of_engine(engine, settings))
     if not settings.forward:
         return of_engine or [
             ok(

@@ -8,8 +8,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from time import monotonic
 
+from relay.checks.engine import responding
 from relay.checks.findings import Finding, fault, ok
-from relay.checks.running import receiving_engine
+from relay.checks.running import receiver
 from relay.config import Settings, read_secrets
 from relay.control import lock
 from relay.delivery import samples
@@ -30,9 +31,10 @@ LOOK_EVERY_S = 0.05
 
 async def way_in(settings: Settings) -> Finding:
     """Whether a webhook that is sent to the public URL arrives in this database unchanged."""
-    status = await receiving_engine(settings)
-    tunnel = None if status is None else status.tunnel
-    of_engine = None if status is None else status.engine.public_url
+    status, _ = await responding(settings)
+    engine = receiver(status)
+    tunnel = None if engine is None else engine.tunnel
+    of_engine = None if engine is None else engine.engine.public_url
     url = of_engine if tunnel is not None else of_engine or settings.public_url
     if url is None and tunnel is not None:
         return fault(CHECK, f"the tunnel {tunnel.name} is {tunnel.state}", "wait until it is up")

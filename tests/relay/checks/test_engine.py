@@ -44,13 +44,14 @@ def test_an_engine_that_runs_is_found(db: Path) -> None:
 async def test_an_engine_that_does_not_answer_is_a_fault(db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It holds the database, so it runs; but nothing is known of it, and the finding says how to end it."""
     monkeypatch.setattr(client, "FOUND_WITHIN_S", 0.0)
-    assert await engine.responding(settings()) == []
+    assert await engine.responding(settings()) == (None, [])
     lock = Lock.take(db)
     try:
         lock.describe(Holder(pid=os.getpid(), started_at=time(), url="http://127.0.0.1:5326"))
-        (silent,) = await engine.responding(settings())
+        status, (silent,) = await engine.responding(settings())
     finally:
         lock.release()
+    assert status is None
     assert silent.level == "fault"
     assert silent.text == f"the engine (pid {os.getpid()}) does not answer: it has not finished starting"
     assert silent.next_step == f"`kill {os.getpid()}` ends it"

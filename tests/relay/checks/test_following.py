@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from relay.checks import following
-from relay.config import Settings
 from relay.control.messages import EngineStatus, FollowerStatus, TeamStatus
 
 AT = "2026-11-27T10:04:31.000000Z"
@@ -16,13 +14,13 @@ AT = "2026-11-27T10:04:31.000000Z"
 
 def found(**known: Any) -> list[tuple[str, str]]:
     status = EngineStatus(team=TeamStatus(follower=FollowerStatus(**known)))
-    return [(each.level, each.text) for each in following.findings(status)]
+    return [(each.level, each.text) for each in following.following(status)]
 
 
-async def test_nothing_without_an_engine_or_a_team(db: Path) -> None:
+@pytest.mark.parametrize("status", [None, EngineStatus()])
+def test_nothing_without_an_engine_or_a_team(status: EngineStatus | None) -> None:
     """What does not follow has nothing to say about it."""
-    assert await following.following(Settings(db=db)) == []
-    assert list(following.findings(EngineStatus())) == []
+    assert list(following.following(status)) == []
 
 
 @pytest.mark.parametrize(

@@ -30,15 +30,15 @@ def test_a_tunnel_says_where_it_leads_or_why_it_does_not() -> None:
     assert "is down: it ended" in found[2].text
 
 
-async def test_a_tunnel_that_is_set_is_looked_at_before_it_is_started(
+def test_a_tunnel_that_is_set_is_looked_at_before_it_is_started(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its program is there, or how to get it."""
     monkeypatch.setenv("PATH", str(home))
     chosen = settings(tunnel="cloudflared")
-    (missing,) = await public_url.in_force(chosen)
+    (missing,) = public_url.in_force(chosen, None)
     assert missing.level == "fault"
     assert "not on PATH" in missing.text
     Double(home, "cloudflared").prints("")
-    (found,) = await public_url.in_force(chosen)
+    (found,) = public_url.in_force(chosen, None)
     assert (found.level, found.text) == ("ok", "`lean-relay listen` starts cloudflared")

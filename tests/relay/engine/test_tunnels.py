@@ -88,7 +88,7 @@ async def test_the_url_is_in_the_status_and_leads_here(programs: Path, tmp_path:
         assert found.tunnel is not None
         assert (found.tunnel.name, found.tunnel.state, found.tunnel.url) == ("cloudflared", "up", QUICK)
         assert f"--url\n{running.url}\n" in double.started_with
-        (finding,) = await public_url.in_force(settings)
+        (finding,) = public_url.in_force(settings, found)
         assert (finding.level, finding.text) == ("ok", f"{QUICK} by cloudflared")
     assert not below(os.getpid())
 
@@ -101,7 +101,7 @@ async def test_nothing_waits_for_a_tunnel(programs: Path, tmp_path: Path) -> Non
         assert b" 200 " in await get(running, "localhost")
         found = await client.request(settings.db, StatusRequest())
         assert found.engine.public_url is None
-        (finding,) = await public_url.in_force(settings)
+        (finding,) = public_url.in_force(settings, found)
         assert finding.level == "warning"
 
 
