@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from contextlib import suppress
 
 from relay.models import NOT_WRITTEN, STORED_TOO_LATE
 
 _MARK = f"UPDATE captures SET answer = 503, answer_reason = '{STORED_TOO_LATE}' WHERE "
 
 
-def mark_range_answered_503(connection: sqlite3.Connection, first_id: int, end_id: int) -> None:
-    """Mark rows that were committed after their caller had been answered 503; never raises."""
-    with suppress(sqlite3.Error):
+def mark_range_answered_503(connection: sqlite3.Connection, first_id: int, end_id: int) -> bool:
+    """Mark rows that were committed after their caller was answered 503; return whether that was written."""
+    try:
         connection.execute(f"{_MARK} id >= ? AND id < ?", (first_id, end_id))
+    except sqlite3.Error:
+        return False
+    return True
 
 
 def mark_answered_503(connection: sqlite3.Connection, ids: Sequence[int]) -> None:

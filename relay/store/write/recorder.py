@@ -91,7 +91,7 @@ class Recorder:
         self._left: list[Guard] = []
         """Guards of replaced connections; their files stay open as long as ours."""
         self._unheard: list[tuple[int, int]] = []
-        """Ranges of ids that were committed to files out of place, and refused."""
+        """Ranges of ids that were committed too late or to files out of place, and refused; to be marked."""
         self._prepare()
         self._checkpoints = Checkpoints(path)
 
@@ -161,11 +161,11 @@ class Recorder:
             # A trigger, of another program's commit just before ours: if it ignored all rows, we made none,
             # and the guard took that one for ours.
             raise self._in_trouble(self._guard.strange_tables() or _not_all(stored, len(group)))
-        self._unheard.pop()
         if monotonic() - since > self._timeouts.answer_s:
-            answers.mark_range_answered_503(self._connection, first_id, self._next_id)
+            self._mark_unheard()
             self._listener.failed(len(group), too_slow())
         else:
+            self._unheard.pop()
             self._listener.stored(first_id, len(group))
         rows = [row for row, _ in group]
         self._events.committed(first_id, rows)
@@ -286,6 +286,8 @@ class Recorder:
         """Work between commits: fill the index of events, and copy the WAL back into the database."""
         if self._trouble is not None:
             return
+        if self._unheard:
+            self._mark_unheard()
         try:
             if self._events.is_due:
                 self._require_in_place()
@@ -356,12 +358,16 @@ class Recorder:
 
     def _well(self) -> None:
         if self._trouble is not None:
-            for span in self._unheard:
-                answers.mark_range_answered_503(self._connection, *span)
-            self._unheard.clear()
+            self._mark_unheard()
             log.warning("storing captures again after %.0f s", monotonic() - self._since)
             self._trouble = None
             self._listener.health(None)
+
+    def _mark_unheard(self) -> None:
+        """Mark the captures that were refused, as far as that can be written; `tidy` tries again."""
+        self._unheard = [
+            span for span in self._unheard if not answers.mark_range_answered_503(self._connection, *span)
+        ]
 
     def _probe(self) -> None:
         """Write something harmless; success ends the trouble, and the next capture proves it.

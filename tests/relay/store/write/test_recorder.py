@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from functools import partial
+from itertools import chain, repeat
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -18,7 +19,7 @@ import psutil
 import pytest
 
 from relay.store.errors import StoreUnavailable
-from relay.store.write import files
+from relay.store.write import answers, files
 from relay.store.write import recorder as recorder_module
 from relay.store.write.recorder import ROWS_AT_ONCE, MustReopen, Recorder, WriteTimeouts
 from tests.relay.store.write.test_client import a_row
@@ -96,6 +97,23 @@ def test_a_commit_past_the_deadline_is_a_failure_and_says_so(tmp_path: Path) -> 
             recorder.store([(a_row(), ())], monotonic())
             freed.join()
     assert heard.all == [("failed", 1, "store-slow")]
+    assert rows(path, "SELECT answer, answer_reason FROM captures") == [(503, "stored too late")]
+
+
+def test_a_mark_that_cannot_be_written_is_written_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The row of a caller that was refused does not keep its 200."""
+    heard, path = Heard(), tmp_path / "relay.db"
+    with a_recorder(path, heard) as recorder:
+        late = chain([0.0], repeat(10.0))
+        with monkeypatch.context() as patch:
+            patch.setattr(recorder_module, "monotonic", lambda: next(late))
+            patch.setattr(answers, "_MARK", "UPDATE no_such_table SET answer = 503 WHERE ")
+            recorder.store([(a_row(), ())], 0.0)
+        assert heard.all == [("failed", 1, "store-slow")]
+        assert rows(path, "SELECT answer FROM captures") == [(200,)]
+        recorder.tidy(quiet=False)
     assert rows(path, "SELECT answer, answer_reason FROM captures") == [(503, "stored too late")]
 
 
