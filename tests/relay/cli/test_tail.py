@@ -8,11 +8,12 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
@@ -29,7 +30,7 @@ from tests.support.factories import (
     insert_attempt,
     new_log,
 )
-from tests.support.program import Process
+from tests.support.program import ROOT, Process
 from tests.support.waiting import wait_until
 
 __all__ = ["log", "path", "relay"]
@@ -110,62 +111,72 @@ def test_wait_waits_while_an_engine_begins(path: Path, capsys: pytest.CaptureFix
     thread.join()
 
 
+@dataclass(frozen=True)
+class Tail:
+    """A running `tail --json`."""
+
+    program: Process[str]
+    lines: IO[str]
+    """Its captures."""
+    said: IO[str]
+
+    def end(self) -> None:
+        """Press Ctrl-C."""
+        self.program.send_signal(signal.SIGINT)
+        assert self.program.wait(timeout=10) == 130
+
+
+@contextmanager
+def tail(path: Path, *filter: str) -> Iterator[Tail]:
+    """The real program."""
+    with Process(
+        [sys.executable, "-u", "-m", "relay", "tail", "--json", *filter, "--db", str(path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=ROOT,
+        text=True,
+    ) as program:
+        assert program.stdout is not None
+        assert program.stderr is not None
+        yield Tail(program, program.stdout, program.stderr)
+
+
 def test_tail_follows(log: sqlite3.Connection, path: Path) -> None:
     """What comes after the start is printed once, if it matches, and Ctrl-C ends with 130."""
     insert(log, a_capture(1))
-    program = subprocess.Popen(
-        [sys.executable, "-u", "-m", "relay", "tail", "--json", "type:payment", "--db", str(path)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        cwd=Path(__file__).parents[3],
-        text=True,
-    )
-    assert program.stdout is not None
     number = 1
     seen: list[int] = []
-    reading = threading.Thread(
-        target=lambda: seen.extend(json.loads(line)["id"] for line in program.stdout or ())
-    )
-    reading.start()
+    with tail(path, "type:payment") as running:
+        reading = threading.Thread(
+            target=lambda: seen.extend(json.loads(line)["id"] for line in running.lines)
+        )
+        reading.start()
 
-    def two_seen() -> bool:
-        """Insert one more: those from before the program started are not its own."""
-        nonlocal number
-        number += 1
-        insert(log, a_capture(number, body=BODY if number % 2 else b"other"))
-        return len(seen) >= 2
+        def two_seen() -> bool:
+            """Insert one more: those from before the program started are not its own."""
+            nonlocal number
+            number += 1
+            insert(log, a_capture(number, body=BODY if number % 2 else b"other"))
+            return len(seen) >= 2
 
-    wait_until(two_seen, "two lines")
-    program.send_signal(signal.SIGINT)
-    assert program.wait(timeout=10) == 130
-    reading.join()
-    assert program.stderr is not None
-    assert program.stderr.read() == ""
-    program.stdout.close()
-    program.stderr.close()
+        wait_until(two_seen, "two lines")
+        running.end()
+        reading.join()
+        assert running.said.read() == ""
     assert seen == sorted(set(seen))
     assert all(each % 2 for each in seen)
 
 
 def test_tail_waits_for_the_log(path: Path) -> None:
     """If it starts before the engine, `tail` says so, and prints each capture since its own start."""
-    with Process(
-        [sys.executable, "-u", "-m", "relay", "tail", "--json", "--db", str(path)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        cwd=Path(__file__).parents[3],
-        text=True,
-    ) as program:
-        assert program.stdout is not None
-        assert program.stderr is not None
-        assert "waiting for an engine: no database at" in program.stderr.readline()
+    with tail(path) as running:
+        assert "waiting for an engine: no database at" in running.said.readline()
         with closing(new_log(path.with_suffix(".new"))) as connection:
             insert(connection, a_capture(1, received_at=datetime.now(UTC) - timedelta(hours=1)))
             insert(connection, a_capture(2, received_at=datetime.now(UTC)))
         path.with_suffix(".new").rename(path)
-        assert json.loads(program.stdout.readline())["id"] == 2
-        program.send_signal(signal.SIGINT)
-        assert program.wait(timeout=10) == 130
+        assert json.loads(running.lines.readline())["id"] == 2
+        running.end()
 
 
 def test_tail_goes_on_with_the_database_that_replaces_its_own(path: Path) -> None:
@@ -177,20 +188,11 @@ def test_tail_goes_on_with_the_database_that_replaces_its_own(path: Path) -> Non
             insert(connection, a_capture(1, target=target, received_at=datetime.now(UTC)))
         new.rename(path)
 
-    with Process(
-        [sys.executable, "-u", "-m", "relay", "tail", "--json", "--db", str(path)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        cwd=Path(__file__).parents[3],
-        text=True,
-    ) as program:
-        assert program.stdout is not None
-        assert program.stderr is not None
-        assert "waiting for an engine" in program.stderr.readline()
+    with tail(path) as running:
+        assert "waiting for an engine" in running.said.readline()
         put("/first")
-        assert json.loads(program.stdout.readline())["target"] == "/first"
+        assert json.loads(running.lines.readline())["target"] == "/first"
         put("/second")
-        assert f"another database is at {path} now" in program.stderr.readline()
-        assert json.loads(program.stdout.readline())["target"] == "/second"
-        program.send_signal(signal.SIGINT)
-        assert program.wait(timeout=10) == 130
+        assert f"another database is at {path} now" in running.said.readline()
+        assert json.loads(running.lines.readline())["target"] == "/second"
+        running.end()
