@@ -69,6 +69,7 @@ class Forwarder:
         if queue in self._leaving:
             self._leaving.discard(queue)
             await queue.write(partial(deliveries.park, targets=self.targets, before=0))
+            self.notice()  # If the target has come back, what this queue left is due there.
 
     async def send_to(self, destinations: Mapping[str, Destination]) -> None:
         """Replace the targets.

@@ -143,17 +143,24 @@ class Forwarding:
             self._counting.cancel()
 
     async def _forward(self, request: ForwardRequest) -> ForwardResult:
-        targets = self._forwarder.targets
-        if not targets:
-            raise UsageError("this engine has no target; start it with --forward-to, or set forward")
-        work = partial(deliveries.resend, targets=targets, now=time_ns() // 1000)
+        work = partial(deliveries.resend, now=time_ns() // 1000)
+        targets = self._targets()
         queued = released = 0
         for some in slices(request.ids):
+            targets = self._targets()  # A reload between two slices may have replaced them.
             with explained("not all was queued" if queued or released else "nothing was queued"):
-                counts = await self._writer.write(partial(work, ids=some), within_s=STORE_WITHIN_S)
+                counts = await self._writer.write(
+                    partial(work, ids=some, targets=targets), within_s=STORE_WITHIN_S
+                )
             queued, released = queued + counts[0], released + counts[1]
             self._forwarder.notice()
         return ForwardResult(queued=queued, released=released, targets=targets)
+
+    def _targets(self) -> list[str]:
+        targets = self._forwarder.targets
+        if not targets:
+            raise UsageError("this engine has no target; start it with --forward-to, or set forward")
+        return targets
 
     async def _pause(self, request: PauseRequest) -> PauseResult:
         return await self._set_paused(time_ns() // 1000)

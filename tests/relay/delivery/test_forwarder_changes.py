@@ -18,6 +18,7 @@ from relay.control.messages import ForwardRequest, PauseRequest, ReloadRequest, 
 from relay.delivery import store_writer
 from relay.engine import engine
 from relay.errors import UsageError
+from relay.store.write import changes
 from tests.relay.engine.test_engine import post
 from tests.support.forwarding import Backend, an_engine, backend, numbers, settings_for, states
 from tests.support.receiving import (
@@ -149,6 +150,65 @@ async def test_targets_come_and_go_on_reload(tmp_path: Path, backend: Backend) -
     finally:
         await other.end()
     assert (backend.got, other.got) == (numbers(0, 1, 2), numbers(3))
+
+
+async def test_captures_queued_in_slices_go_to_the_targets_of_now(
+    tmp_path: Path, backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reload between two slices: nothing is left queued for a target that is gone."""
+    other = Backend()
+    await other.start()
+    settings = settings_for(tmp_path, backend)
+    fresh = settings_for(tmp_path, other)
+    monkeypatch.setattr(changes, "CHANGED_AT_ONCE", 1)
+    try:
+        async with engine.running(settings, receive=True, reread=lambda: fresh) as running:
+            await running.request(PauseRequest())
+            for number in range(3):
+                await post(running.url, a_post(str(number).encode()))
+            await running.request(ReloadRequest())
+            fresh = settings
+            await running.request(ReloadRequest())
+            assert states(settings.db) == ["parked"] * 3
+            fresh = settings_for(tmp_path, other)
+            queuing = asyncio.ensure_future(running.request(ForwardRequest(ids=[1, 2, 3])))
+            await asyncio.sleep(0)  # It has begun to write the first.
+            await running.request(ReloadRequest())
+            result = await queuing
+            assert (result.queued, result.released) == (2, 1)
+            await running.request(ResumeRequest())
+            await until(lambda: "queued" not in states(settings.db), "what can be sent")
+            await running.request(ForwardRequest(ids=[1]))
+            await until(lambda: set(states(settings.db)) == {"ended"}, "the first")
+    finally:
+        await other.end()
+    assert (backend.got, sorted(other.got)) == ([], numbers(0, 1, 2))
+
+
+async def test_a_retry_to_a_target_that_has_come_back_is_made(tmp_path: Path, backend: Backend) -> None:
+    """An attempt goes on while its target is removed and added again; the retry does not wait for a webhook."""
+    go_on = asyncio.Event()
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        await go_on.wait()
+        return web.Response(status=500 if len(backend.got) == 1 else 200)
+
+    backend.answer = answer
+    settings = settings_for(tmp_path, backend, retry="fast")
+    fresh = replace(settings, forward=())
+    async with engine.running(settings, receive=True, reread=lambda: fresh) as running:
+        await post(running.url, a_post(b"0"))
+        await until(lambda: states(settings.db) == ["sending"], "the first attempt")
+        await running.request(ReloadRequest())
+        fresh = settings
+        await running.request(ReloadRequest())
+        forwarding = running._forwarding
+        assert forwarding is not None
+        (queue,) = forwarding._forwarder._queues.values()
+        await until(lambda: queue._is_resting, "the target to have nothing to do")
+        go_on.set()
+        await until(lambda: states(settings.db) == ["ended"], "the retry")
+    assert backend.got == numbers(0, 0)
 
 
 async def test_a_reload_never_leads_in_a_circle(tmp_path: Path, backend: Backend) -> None:
