@@ -167,7 +167,10 @@ class Connections:
             _, late = await asyncio.wait(tasks, timeout=within_s)
             for task in late:
                 task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
+            if late:
+                # Not `gather`: from Python 3.12 on it returns at once when all are done, before their callbacks
+                # have written the responses.
+                await asyncio.wait(late)
         for connection in list(self.connections):
             connection.end()
         if self._timer is not None:

@@ -197,6 +197,25 @@ async def test_an_answer_that_could_not_be_written_is_marked(tmp_path: Path) -> 
         await until(lambda: not running.receiver.connections.connections, "its end")
 
 
+async def test_a_request_that_waits_for_the_store_gets_503_at_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The relay stops while the store is silent: 503, not just a closed connection."""
+    added: list[asyncio.Future[int]] = []
+
+    def add(*_: object) -> asyncio.Future[int]:
+        added.append(asyncio.get_running_loop().create_future())
+        return added[-1]
+
+    async with a_receiver(tmp_path) as running:
+        monkeypatch.setattr(running.writer, "add", add)
+        sending = [asyncio.ensure_future(running.send(a_post())) for _ in range(2)]
+        await until(lambda: len(added) == 2, "both requests")
+        await running.receiver.stop(0.0)
+        assert [statuses(await answers) for answers in sending] == [[503], [503]]
+    assert running.refusals.counts == {"shutting-down": 2}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("blank", [b"\r\n", b"\n", b"\r\n\r\n"])
 async def test_a_blank_line_is_no_request(tmp_path: Path, blank: bytes) -> None:
