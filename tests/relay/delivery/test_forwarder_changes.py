@@ -186,7 +186,7 @@ async def test_captures_queued_in_slices_go_to_the_targets_of_now(
 
 
 async def test_a_retry_to_a_target_that_has_come_back_is_made(tmp_path: Path, backend: Backend) -> None:
-    """An attempt goes on while its target is removed and added again; the retry does not wait for a webhook."""
+    """An attempt goes on while its target is removed and added again; its retry waits for no webhook."""
     go_on = asyncio.Event()
 
     async def answer(request: web.Request) -> web.StreamResponse:
