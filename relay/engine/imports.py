@@ -14,6 +14,7 @@ from relay.control.messages import ChangeResult, CompleteWindowRequest, ImportRe
 from relay.control.server import Handlers
 from relay.engine.store_errors import explained
 from relay.store.write import imports
+from relay.store.write.changes import rewrite
 from relay.store.write.client import Writer
 from relay.store.write.imports import StoredImport
 
@@ -39,9 +40,6 @@ def handlers(writer: Writer, noticed: Callable[[int], None]) -> Handlers:
 async def _import(writer: Writer, noticed: Callable[[int], None], request: ImportRequest) -> ImportResult:
     stored: list[StoredImport] = []
     received_at = time_ns() // 1000
-    # The last commit takes those before it to the disk. After a power failure Lean still has its events, and
-    # a synced commit completes their window: more syncs would only hold up the webhooks that come meanwhile.
-    is_synced = request.origin != "events-api"
     with explained("not all was imported"):
         for start in range(0, len(request.captures), SLICE):
             work = partial(
@@ -51,11 +49,14 @@ async def _import(writer: Writer, noticed: Callable[[int], None], request: Impor
                 received_at=received_at,
                 bundle=request.bundle,
             )
-            is_last = start + SLICE >= len(request.captures)
-            some = await writer.write(work, within_s=WITHIN_S, synced=is_synced and is_last)
+            some = await writer.write(work, within_s=WITHIN_S, synced=False)
             stored += some
             if new := [each.id for each in some if each.is_new]:
                 noticed(max(new))
+        # One sync for all: more would only hold up the webhooks that come meanwhile. After a power failure
+        # Lean still has its events, and a synced commit completes their window.
+        if request.origin != "events-api":
+            await writer.write(rewrite, within_s=WITHIN_S)
     added = sum(each.is_new for each in stored)
     return ImportResult(
         added=added,

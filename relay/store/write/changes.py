@@ -31,6 +31,15 @@ def nothing(connection: sqlite3.Connection) -> None:
     """Change nothing: a question whether the writing process answers."""
 
 
+def rewrite(connection: sqlite3.Connection) -> None:
+    """Write a page as it is: the commit then needs the disk, and if synced takes those before it there.
+
+    SQLite writes nothing for a row that is updated to what it was.
+    """
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    connection.execute(f"PRAGMA user_version = {version}")
+
+
 def slices(ids: Sequence[int]) -> Iterator[Sequence[int]]:
     """Captures to change, as many at a time as one transaction may change."""
     return (ids[first : first + CHANGED_AT_ONCE] for first in range(0, len(ids), CHANGED_AT_ONCE))

@@ -16,6 +16,7 @@ from relay.models.imports import BundleSecret, ImportedCapture, ImportedDelivery
 from relay.store.columns import COLUMNS, Row, event_key
 from relay.store.sources import backfill_mark, stored_as
 from relay.store.write.attempts import attempt_values, insert_attempts
+from relay.store.write.changes import rewrite
 from relay.store.write.insertion import Insertion
 
 _SAME = tuple(name for name in COLUMNS if name in ImportedCapture.__struct_fields__)
@@ -71,9 +72,12 @@ def complete_window(
 ) -> bool:
     """Record that all events of a window are here, unless a gap is left before it; return whether it was.
 
+    Its commit takes the events to the disk, also if it records nothing.
+
     Args:
         start: of the window, microseconds UTC, as `end`.
     """
+    rewrite(connection)
     return bool(
         connection.execute(
             "INSERT INTO marks (name, value) VALUES (?, ?)"

@@ -21,7 +21,7 @@ from msgspec.structs import astuple
 from relay.errors import RelayError
 from relay.store.columns import event_key, insert_of, is_searchable_as_bytes
 from relay.store.errors import StoreUnavailable, diagnose, is_lock, too_slow
-from relay.store.write import answers, deliveries, files
+from relay.store.write import answers, changes, deliveries, files
 from relay.store.write.checkpoints import Checkpoints
 from relay.store.write.event_index import EventIndex
 from relay.store.write.guard import Guard
@@ -378,7 +378,7 @@ class Recorder:
         try:
             self._require_in_place()
             self._connection.execute("BEGIN IMMEDIATE")
-            self._connection.execute("UPDATE sqlite_sequence SET seq = seq WHERE name = 'captures'")
+            changes.rewrite(self._connection)
             self._connection.execute("COMMIT")
             self._require_in_place(committed=True)
         except sqlite3.Error as error:

@@ -132,3 +132,16 @@ def test_a_secret_goes_with_the_last_capture_of_its_file(tmp_path: Path) -> None
             assert recorder.perform(remove, transaction=True) == (1, None)
             left.append(len(rows(path, "SELECT 1 FROM facts")))
     assert left == [1, 0]
+
+
+def test_a_window_takes_its_events_to_the_disk(tmp_path: Path) -> None:
+    """Also one that was complete before: without a page to write, a commit syncs nothing."""
+    path = tmp_path / "relay.db"
+    wal = path.with_name("relay.db-wal")
+    complete = partial(imports.complete_window, environment="sandbox", region="uae", start=0, end=5)
+    with a_recorder(path) as recorder:
+        assert recorder.perform(complete, transaction=True)
+        recorder.perform(adding(an_import(1), origin="events-api"), transaction=True, synced=False)
+        before = wal.stat().st_size
+        assert not recorder.perform(complete, transaction=True)
+        assert wal.stat().st_size > before

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import shutil
 import sqlite3
 import subprocess
@@ -132,6 +133,30 @@ def test_trouble_is_told_and_what_follows_hears_at_once(tmp_path: Path) -> None:
         recorder.rest()
         recorder.store([(a_row(), ())], monotonic())
     assert heard.all[3:] == [("health", None), ("stored", 1, 1)]
+
+
+@contextmanager
+def no_room_after(size: int) -> Iterator[None]:
+    """No file grows beyond this."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_trouble_lasts_until_something_can_be_written(tmp_path: Path) -> None:
+    """That a transaction can be begun does not tell that the disk has room again."""
+    heard, path = Heard(), tmp_path / "relay.db"
+    with a_recorder(path, heard) as recorder:
+        recorder.store([(a_row(), ())], monotonic())
+        with no_room_after(path.with_name("relay.db-wal").stat().st_size):
+            recorder.store([(a_row(), ())], monotonic())
+            recorder.rest()
+        assert ("health", None) not in heard.all
+        recorder.rest()
+        assert heard.all[-1] == ("health", None)
 
 
 def test_a_file_that_is_moved_away_is_no_log(tmp_path: Path) -> None:
