@@ -168,8 +168,8 @@ class Connections:
             for task in late:
                 task.cancel()
             if late:
-                # Not `gather`: from Python 3.12 on it returns at once when all are done, before their callbacks
-                # have written the responses.
+                # Not `gather`: from Python 3.12 on it returns at once when all are done, before their
+                # callbacks have written the responses.
                 await asyncio.wait(late)
         for connection in list(self.connections):
             connection.end()
