@@ -17,6 +17,7 @@ from http.client import HTTPException
 
 from relay.errors import RelayError
 from relay.text.safe import visible
+from relay.tls.verifying import verifying
 
 READ_WITHIN_S = 30.0
 GONE_WITHIN_S = 1.0
@@ -124,8 +125,11 @@ class Probe:
         return state
 
     def _fetch(self) -> str:
+        tls = verifying() if self._source.lower().startswith("https:") else None
         try:
-            with urllib.request.urlopen(self._source, timeout=READ_WITHIN_S) as response:  # noqa: S310 - http(s)
+            with urllib.request.urlopen(  # noqa: S310 - http(s)
+                self._source, timeout=READ_WITHIN_S, context=tls
+            ) as response:
                 data: bytes = response.read(MOST_BYTES)
                 return data.decode("utf-8", "replace")
         except (OSError, HTTPException, ValueError) as error:

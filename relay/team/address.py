@@ -16,6 +16,7 @@ from relay.config import Settings, read_team_url
 from relay.config.secrets import Warn
 from relay.errors import RelayError, UsageError
 from relay.text.targets import is_loopback
+from relay.tls.verifying import verifying
 
 DEFAULT_PORT = 5432
 VERIFIED = "verify-full"
@@ -126,7 +127,7 @@ class TeamAddress:
         root, revoked = _file(query, "sslrootcert", "root.crt"), _file(query, "sslcrl", "root.crl")
         certificate, key = _file(query, "sslcert", "postgresql.crt"), _file(query, "sslkey", "postgresql.key")
         try:
-            context = ssl.create_default_context(cafile=root)
+            context = verifying(root)
             if revoked is not None:
                 context.load_verify_locations(revoked)
                 context.verify_flags |= ssl.VERIFY_CRL_CHECK_CHAIN

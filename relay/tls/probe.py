@@ -16,6 +16,7 @@ from OpenSSL import SSL
 from relay.errors import Unreachable
 from relay.tls.certificate import Certificate
 from relay.tls.client_cert import trusting_only
+from relay.tls.verifying import verifying
 
 WITHIN_S = 5.0
 
@@ -45,8 +46,7 @@ def probe(host: str, port: int, *, name: str | None = None, ca: Path | None = No
         Unreachable: no connection, or no TLS on it.
         RelayError: `tls-unreadable`, the file of authorities cannot be used.
     """
-    verifying = ssl.create_default_context() if ca is None else trusting_only(ca)
-    verifying.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    trusting = verifying() if ca is None else trusting_only(ca)
     context = SSL.Context(SSL.TLS_CLIENT_METHOD)
     context.set_verify(SSL.VERIFY_NONE, lambda *_: True)
     try:
@@ -69,7 +69,7 @@ def probe(host: str, port: int, *, name: str | None = None, ca: Path | None = No
         version=connection.get_protocol_version_name(),
         cipher=connection.get_cipher_name() or "",
         asks=bool(connection.get_client_ca_list()),
-        fault=_why_not_trusted(host, port, name or host, verifying),
+        fault=_why_not_trusted(host, port, name or host, trusting),
     )
 
 

@@ -11,6 +11,7 @@ import ssl
 from relay.delivery.http.outcomes import Failed, Outcome, os_error_text
 from relay.delivery.http.request import Destination
 from relay.errors import RelayError
+from relay.tls.verifying import verifying
 
 
 class TlsContexts:
@@ -52,12 +53,10 @@ def _context(to: Destination) -> ssl.SSLContext:
     if to.insecure:
         context = unchecked()
     elif to.ca_file is None:
-        context = ssl.create_default_context()
+        context = verifying()
         if to.also_trust is not None:
             from relay.tls.client_cert import trust
 
-            # From Python 3.13 on, strict is the default and refuses what `openssl req -x509` makes.
-            context.verify_flags &= ~ssl.VERIFY_X509_STRICT
             trust(context, to.also_trust)
     else:
         from relay.tls.client_cert import trusting_only  # with cryptography, 60 ms
