@@ -98,6 +98,10 @@ class Guard:
         """Adopt the current state, after our checkpoint or a change with uncounted commits."""
         self._file_identity.changed()
 
+    def may_still_write(self) -> bool:
+        """Whether `save` would keep one more write: no other program has come to use the files."""
+        return self._file_identity.can_copy() and not self._file_identity.is_index_replaced()
+
     def save(self) -> bool:
         """Copy the WAL into the database, if a file was renamed or deleted but none was overwritten.
 

@@ -213,6 +213,7 @@ class Recorder:
         connection = self._connection
         try:
             self._require_in_place()
+            self._mark_unheard()
             self._sync_commits(synced)
             if not transaction:
                 try:
@@ -286,9 +287,10 @@ class Recorder:
         """Work between commits: fill the index of events, and copy the WAL back into the database."""
         if self._trouble is not None:
             return
-        if self._unheard:
-            self._mark_unheard()
         try:
+            if self._unheard:
+                self._require_in_place()
+                self._mark_unheard()
             if self._events.is_due:
                 self._require_in_place()
                 self._events.fill(self._connection)
@@ -311,8 +313,9 @@ class Recorder:
         """
         with suppress(sqlite3.Error):
             if self._guard.trouble() is not None:
-                self._guard.save()
+                self._save()
                 return False
+            self._mark_unheard()
             self._checkpoints.at_end(self._connection)
         self._connection.close()
         for guard in (*self._left, self._guard):
@@ -387,11 +390,18 @@ class Recorder:
                     self._connection.execute("ROLLBACK")
             self._diagnose(error)
         except StoreUnavailable as trouble:  # already reported, and not over
-            if trouble.reason == "store-gone" and self._guard.save():
+            if trouble.reason == "store-gone" and self._save():
                 log.warning("what was stored is kept: all of it is in %s now", self._path)
                 raise MustReopen from None
         else:
             self._well()
+
+    def _save(self) -> bool:
+        """Save what is in files out of place; return whether the database can be opened again."""
+        if self._unheard and self._guard.may_still_write():
+            self._mark_unheard()
+            self._guard.changed()
+        return self._guard.save()
 
     def _reopen(self) -> None:
         """Replace a connection that had an I/O error: its cached state may differ from the disk."""

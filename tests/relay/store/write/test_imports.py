@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -145,3 +147,24 @@ def test_a_window_takes_its_events_to_the_disk(tmp_path: Path) -> None:
         before = wal.stat().st_size
         assert not recorder.perform(complete, transaction=True)
         assert wal.stat().st_size > before
+
+
+def test_a_mark_is_of_what_was_refused_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A capture that another program's trigger ignored was refused; the import that gets its id was not."""
+    path = tmp_path / "relay.db"
+    with a_recorder(path) as recorder:
+        recorder.store([(a_row(), ())], monotonic())
+        sync_commits = recorder._sync_commits
+
+        def after_another(yes: bool) -> None:
+            with closing(sqlite3.connect(path, isolation_level=None)) as other:
+                other.execute("CREATE TRIGGER q BEFORE INSERT ON captures BEGIN SELECT RAISE(IGNORE); END")
+            sync_commits(yes)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(recorder, "_sync_commits", after_another)
+            recorder.store([(a_row(), ())], monotonic())
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("DROP TRIGGER q")
+        recorder.perform(adding(an_import(1)), transaction=True)
+    assert rows(path, "SELECT id, answer FROM captures ORDER BY id") == [(1, 200), (2, 200)]

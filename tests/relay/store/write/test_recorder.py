@@ -118,6 +118,34 @@ def test_a_mark_that_cannot_be_written_is_written_later(
     assert rows(path, "SELECT answer, answer_reason FROM captures") == [(503, "stored too late")]
 
 
+def test_a_mark_is_written_at_the_end_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store that ends before it could try again has marked what it refused."""
+    path = tmp_path / "relay.db"
+    with a_recorder(path) as recorder:
+        late = chain([0.0], repeat(10.0))
+        with monkeypatch.context() as patch:
+            patch.setattr(recorder_module, "monotonic", lambda: next(late))
+            patch.setattr(answers, "_MARK", "UPDATE no_such_table SET answer = 503 WHERE ")
+            recorder.store([(a_row(), ())], 0.0)
+    assert rows(path, "SELECT answer, answer_reason FROM captures") == [(503, "stored too late")]
+
+
+@pytest.mark.parametrize("is_tried_again", [True, False])
+def test_what_was_refused_in_a_moved_file_is_marked_there(tmp_path: Path, is_tried_again: bool) -> None:
+    """The commit went to a file that was away; it is put back after the end."""
+    path, away = tmp_path / "relay.db", tmp_path / "away"
+    heard = Heard()
+    with a_recorder(path, heard) as recorder:
+        recorder.store([(a_row(), ())], monotonic())
+        path.rename(away)
+        recorder.store([(a_row(), ())], monotonic())
+        assert heard.all[-1] == ("failed", 1, "store-gone")
+        if is_tried_again:
+            recorder.rest()
+    away.rename(path)
+    assert rows(path, "SELECT answer FROM captures ORDER BY id") == [(200,), (503,)]
+
+
 def test_trouble_is_told_and_what_follows_hears_at_once(tmp_path: Path) -> None:
     """With a full disk the first group fails, the next is not even tried; a rest finds that there is room."""
     heard, path = Heard(), tmp_path / "relay.db"
