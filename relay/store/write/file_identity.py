@@ -50,21 +50,21 @@ class FileIdentity:
         """
         main = os.path.realpath(path)
         self._names = (main, f"{main}-wal", f"{main}-shm")
-        self._open: list[int] = []
+        shared = before._open if before is not None and before.is_in_place() else None
+        self._open: list[int] = [] if shared is None else shared
         self.others_wrote = False
         """Whether another program has committed, maybe to the schema; reset after that is checked."""
         self.lost_index = False
         """Whether the -shm was overwritten and has to be built again by a read; reset after that."""
         try:
-            if before is not None and before.is_in_place():
-                self._open = before._open
-            else:
+            if shared is None:
                 for name in self._names:
                     mode = os.O_RDWR if name == self._names[2] else os.O_RDONLY
                     self._open.append(os.open(name, mode | os.O_CLOEXEC | os.O_NOFOLLOW))
             self._files = self._look().files
         except OSError as error:
-            self.close()
+            if shared is None:
+                self.close()
             raise RelayError(gone(main), word="store-gone") from error
         self._known = self._held()
 

@@ -22,6 +22,7 @@ import pytest
 from relay.store.errors import StoreUnavailable
 from relay.store.write import answers, files
 from relay.store.write import recorder as recorder_module
+from relay.store.write.file_identity import FileIdentity
 from relay.store.write.recorder import ROWS_AT_ONCE, MustReopen, Recorder, WriteTimeouts
 from tests.relay.store.write.test_client import a_row
 from tests.support.program import ROOT, Process, reading
@@ -370,6 +371,31 @@ def test_errors_use_up_no_descriptors(tmp_path: Path, monkeypatch: pytest.Monkey
             recorder.rest()
             recorder.store([(a_row(), ())], monotonic())
             assert other.execute("SELECT count(*) FROM captures").fetchone() == (2,)
+
+
+def test_a_file_that_moves_during_a_repair(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The files that an earlier connection holds stay open for it; put back, all is as before."""
+    heard, path = Heard(), tmp_path / "relay.db"
+    is_in_place = FileIdentity.is_in_place
+
+    def then_moved(identity: FileIdentity) -> bool:
+        found = is_in_place(identity)
+        path.rename(tmp_path / "away")
+        return found
+
+    def fails(*_: object) -> None:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    with a_recorder(path, heard) as recorder:
+        recorder.store([(a_row(), ())], monotonic())
+        with monkeypatch.context() as patch:
+            patch.setattr(FileIdentity, "is_in_place", then_moved)
+            with pytest.raises(StoreUnavailable, match="disk I/O error"):
+                recorder.perform(fails, transaction=True)
+        (tmp_path / "away").rename(path)
+        recorder.rest()
+        recorder.store([(a_row(), ())], monotonic())
+        assert heard.all[-2:] == [("health", None), ("stored", 2, 1)]
 
 
 @pytest.mark.parametrize("targets", [(), ("a",)])
