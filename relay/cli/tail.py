@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import monotonic, sleep
 
@@ -52,11 +52,10 @@ def tail_command(invocation: Invocation, filter: tuple[str, ...], reveal: bool) 
     needs("--reveal", "--json")
     settings = invocation.settings()
     wanted = _filter(filter)
-    started_at = now()
 
-    def after(reader: Reader, waited: bool) -> int:
-        # Captures that came during the wait for the database are new, too.
-        return reader.last_before(started_at) if waited else reader.newest_id()
+    def after(reader: Reader, absent_since: datetime | None) -> int:
+        # Captures that came before this one was seen are new, too.
+        return reader.newest_id() if absent_since is None else reader.last_before(absent_since)
 
     for reader, captures in _looks(settings.db, wanted, after):
         for capture in captures:
@@ -113,26 +112,34 @@ def _filter(words: tuple[str, ...]) -> Filter:
 
 
 def _looks(
-    path: Path, wanted: Filter, after: Callable[[Reader, bool], int], deadline: float | None = None
+    path: Path,
+    wanted: Filter,
+    after: Callable[[Reader, datetime | None], int],
+    deadline: float | None = None,
 ) -> Iterator[tuple[Reader, Iterator[Capture]]]:
     """The captures that are new, ten times a second; goes on with a database that replaces this one.
 
     Args:
-        after: the id of a database above which captures are new; is told whether it was waited for.
+        after: the id of a database above which captures are new; is told since when, at the earliest, the
+            database is there, or None if it was there from the start.
         deadline: `monotonic()` until which it waits for a database, and at which it looks once more.
 
     Raises:
         NotFound, RelayError: as for `_opened`.
     """
-    is_replaced = False
+    looked_at, is_first = now(), True
     while True:
         with _opened(path, deadline) as (reader, waited):
-            watch = _Watch(reader, wanted, after(reader, waited or is_replaced))
+            watch = _Watch(reader, wanted, after(reader, None if is_first and not waited else looked_at))
+            at = now()
             while not reader.is_replaced():
+                looked_at = at
                 yield reader, watch.new()
                 sleep(EVERY_S if deadline is None else min(EVERY_S, max(deadline - monotonic(), 0.0)))
+                at = now()
+            yield reader, watch.new()  # What came since the last look, before another one took its place.
         say(f"another database is at {path} now; going on with that one")
-        is_replaced = True
+        is_first = False
 
 
 @contextmanager

@@ -196,3 +196,35 @@ def test_tail_goes_on_with_the_database_that_replaces_its_own(path: Path) -> Non
         assert f"another database is at {path} now" in running.said.readline()
         assert json.loads(running.lines.readline())["target"] == "/second"
         running.end()
+
+
+def test_tail_prints_each_capture_once_where_its_database_is_replaced(
+    path: Path, relay: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What came to the old one just before, and nothing of the new one that was printed before."""
+    new = path.with_suffix(".new")
+    with closing(new_log(path)) as log:
+        insert(log, a_capture(1))
+
+    def at_the_same_path() -> Iterator[None]:
+        with closing(sqlite3.connect(path, isolation_level=None)) as log:
+            insert(log, a_capture(2, target="/2", received_at=datetime.now(UTC)))
+        yield
+        with closing(sqlite3.connect(path, isolation_level=None)) as log:
+            log.execute("VACUUM INTO ?", (str(new),))
+            insert(log, a_capture(3, target="/3", received_at=datetime.now(UTC)))
+        with closing(sqlite3.connect(new, isolation_level=None)) as log:
+            log.execute("DELETE FROM captures WHERE id = 1")
+            insert(log, a_capture(4, target="/4", received_at=datetime.now(UTC)))
+        for side in ("-wal", "-shm"):
+            path.with_name(path.name + side).unlink()
+        new.rename(path)
+        yield
+        raise KeyboardInterrupt
+
+    events = at_the_same_path()
+    monkeypatch.setattr("relay.cli.tail.sleep", lambda _: next(events))
+    code, out, err = relay("tail", "--json")
+    assert code == 130
+    assert [json.loads(line)["target"] for line in out.splitlines()]== ["/2", "/3", "/4"]
+    assert f"another database is at {path} now" in err
