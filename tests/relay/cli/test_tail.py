@@ -226,5 +226,5 @@ def test_tail_prints_each_capture_once_where_its_database_is_replaced(
     monkeypatch.setattr("relay.cli.tail.sleep", lambda _: next(events))
     code, out, err = relay("tail", "--json")
     assert code == 130
-    assert [json.loads(line)["target"] for line in out.splitlines()]== ["/2", "/3", "/4"]
+    assert [json.loads(line)["target"] for line in out.splitlines()] == ["/2", "/3", "/4"]
     assert f"another database is at {path} now" in err
