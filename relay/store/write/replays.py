@@ -1,8 +1,9 @@
 """Replays as rows: queued in pages, recorded in groups, ended.
 
-Plain functions over the writing connection, each the work of one transaction. Replays are deliveries that
-only their own run sends. Many rows are inserted with one statement: each step
-releases the GIL and has to win it back, and captures wait for the end of the transaction.
+Plain functions over the writing connection, each the work of one transaction; a caller that missed the commit
+may repeat it. Replays are deliveries that only their own run sends. Many rows are inserted with one
+statement: each step releases the GIL and has to win it back, and captures wait for the end of the
+transaction.
 """
 
 from __future__ import annotations
@@ -40,8 +41,33 @@ def queue(connection: sqlite3.Connection, pairs: Sequence[tuple[int, str]], now:
         The id of each delivery; None if the capture was removed meanwhile.
     """
     there = set(_existing(connection, "captures", {capture_id for capture_id, _ in pairs}))
+    wanted = [pair for pair in pairs if pair[0] in there]
+    made = _queued(connection, wanted, now) or _queue(connection, wanted, now)
+    following = iter(made)
+    return [next(following) if capture_id in there else None for capture_id, _ in pairs]
+
+
+def _queued(connection: sqlite3.Connection, pairs: Sequence[tuple[int, str]], now: int) -> list[int]:
+    """The deliveries of a commit of the same; none if there was none."""
+    if not pairs:
+        return []
+    (first,) = connection.execute(
+        "SELECT min(id) FROM deliveries WHERE capture_id = ? AND target = ? AND kind = 'replay'"
+        " AND created_at = ?",
+        (*pairs[0], now),
+    ).fetchone()
+    if first is None:
+        return []
+    rows = connection.execute(
+        "SELECT id FROM deliveries WHERE id >= ? AND kind = 'replay' AND created_at = ? ORDER BY id LIMIT ?",
+        (first, now, len(pairs)),
+    )
+    return [number for (number,) in rows]
+
+
+def _queue(connection: sqlite3.Connection, pairs: Sequence[tuple[int, str]], now: int) -> list[int]:
     made: list[int] = []
-    for part in _parts([pair for pair in pairs if pair[0] in there]):
+    for part in _parts(pairs):
         values: list[Any] = []
         for capture_id, target in part:
             values += (capture_id, target, now, now)
@@ -52,8 +78,7 @@ def queue(connection: sqlite3.Connection, pairs: Sequence[tuple[int, str]], now:
         ).lastrowid
         assert last is not None
         made += range(last - len(part) + 1, last + 1)  # the ids of one statement are consecutive
-    following = iter(made)
-    return [next(following) if capture_id in there else None for capture_id, _ in pairs]
+    return made
 
 
 def note(connection: sqlite3.Connection, sending: Sequence[int], done: Sequence[ReplayAttempt]) -> list[int]:
@@ -67,10 +92,21 @@ def note(connection: sqlite3.Connection, sending: Sequence[int], done: Sequence[
             f"UPDATE deliveries SET state = 'sending' WHERE id IN ({_marks(part)}) AND state = 'queued'", part
         )
     there = set(_existing(connection, "deliveries", {one.delivery_id for one in done}))
+    new = [one for one in done if one.delivery_id in there]
+    if new and _attempt_id(connection, new[0]) is not None:
+        return [number for one in new if (number := _attempt_id(connection, one)) is not None]
     recorded: list[int] = []
-    for made in _parts([one for one in done if one.delivery_id in there]):
+    for made in _parts(new):
         recorded += _record(connection, made)
     return recorded
+
+
+def _attempt_id(connection: sqlite3.Connection, one: ReplayAttempt) -> int | None:
+    """The id of an attempt that is recorded already."""
+    row = connection.execute(
+        "SELECT id FROM attempts WHERE delivery_id = ? AND number = ?", (one.delivery_id, one.ended.number)
+    ).fetchone()
+    return None if row is None else int(row[0])
 
 
 def _record(connection: sqlite3.Connection, made: Sequence[ReplayAttempt]) -> range:

@@ -22,10 +22,11 @@ from relay.control.messages import (
     ReplayStatus,
     StatusRequest,
 )
-from relay.delivery import attempt, replay_run, replay_writer
+from relay.delivery import attempt, replay_run, replay_writer, store_writer
 from relay.engine import access, engine
 from relay.errors import Exit, NotFound, RelayError, UsageError
 from relay.models import Capture
+from relay.store.errors import StoreUnavailable
 from tests.relay.engine.test_engine import post
 from tests.support.backends import Backend, Wire, answers, backend, bodies, free_port
 from tests.support.factories import BODY
@@ -98,6 +99,37 @@ async def test_records_are_committed_in_groups(tmp_path: Path) -> None:
             progress = await ended(running.request, run)
     assert progress.done == 200
     assert writes < 4 + 2 + progress.elapsed_s / replay_writer.GROUP_S
+
+
+@pytest.mark.parametrize("retries", [None, 0.00001])
+async def test_a_commit_that_nobody_heard_of_is_not_made_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, retries: float | None
+) -> None:
+    """As where the writing process dies before it answers: each delivery and each attempt is there once."""
+    monkeypatch.setattr(store_writer, "REPEAT_AFTER_S", 0.001)
+    with backend(answers(b"HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n")) as there:
+        settings = settings_for(tmp_path)
+        async with engine.running(settings, receive=False) as running:
+            write = running._writer.write
+            done: set[Any] = set()
+
+            async def unheard(work: Any, **how: Any) -> Any:
+                result = await write(work, **how)
+                if work not in done:
+                    done.add(work)
+                    raise StoreUnavailable("store-failing", "the process that writes the database ended")
+                return result
+
+            monkeypatch.setattr(running._writer, "write", unheard)
+            order = ReplayRequest(ranges=((1, 3),), to=(f":{there.port}",), times=2, retries=retries)
+            progress = await ended(running.request, await running.request(order))
+            monkeypatch.setattr(running._writer, "write", write)
+    assert progress.done == 6
+    assert [state for _, _, state, _ in deliveries(settings)] == ["ended"] * 6
+    assert rows(settings.db, "SELECT id FROM attempts ORDER BY id") == [
+        (number,) for number in sorted(progress.attempts)
+    ]
+    assert len(progress.attempts) == len(there.requests)
 
 
 async def test_as_many_at_once_as_asked(tmp_path: Path) -> None:
