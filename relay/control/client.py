@@ -73,14 +73,14 @@ async def request_at(path: Path, message: EngineRequest[A]) -> A:
         RelayError: `unsafe-file`; `engine-version`; or the engine's own error, with its word and exit code.
     """
     async with _Sessions() as sessions:
-        return await _request_at(path, message, sessions)
+        return await _request_at(path, message, sessions.at(path, 0.0))
 
 
 class _Sessions:
-    """Sessions of HTTP with the sockets of engines; a context manager."""
+    """Sessions of HTTP with engines; a context manager."""
 
     def __init__(self) -> None:
-        self._open: dict[Path, aiohttp.ClientSession] = {}
+        self._open: dict[tuple[Path, float], aiohttp.ClientSession] = {}
 
     async def __aenter__(self) -> _Sessions:
         return self
@@ -89,16 +89,21 @@ class _Sessions:
         for session in self._open.values():
             await session.close()
 
-    def at(self, path: Path) -> aiohttp.ClientSession:
-        """The session with the socket at this path."""
-        if path not in self._open:
-            self._open[path] = aiohttp.ClientSession(
+    def at(self, path: Path, started_at: float) -> aiohttp.ClientSession:
+        """The session with the engine that has its socket at this path.
+
+        Args:
+            started_at: of that engine: connections to an earlier one may have ended unnoticed.
+        """
+        engine = path, started_at
+        if engine not in self._open:
+            self._open[engine] = aiohttp.ClientSession(
                 connector=aiohttp.UnixConnector(path=str(path), keepalive_timeout=KEPT_S),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=None, connect=2.0, sock_read=SILENT_AFTER_S),
                 trust_env=False,
             )
-        return self._open[path]
+        return self._open[engine]
 
 
 async def _request(db: Path, message: EngineRequest[A], sessions: _Sessions) -> A:
@@ -122,7 +127,8 @@ async def _request(db: Path, message: EngineRequest[A], sessions: _Sessions) -> 
         try:
             if found.socket is None:
                 raise _NoSocket("it has not finished starting")
-            return await _request_at(Path(found.socket), message, sessions)
+            path = Path(found.socket)
+            return await _request_at(path, message, sessions.at(path, found.started_at))
         except _NoSocket as error:
             if monotonic() > give_up_at:
                 raise Unreachable(
@@ -138,13 +144,13 @@ async def _request(db: Path, message: EngineRequest[A], sessions: _Sessions) -> 
         await asyncio.sleep(0.05)
 
 
-async def _request_at(path: Path, message: EngineRequest[A], sessions: _Sessions) -> A:
+async def _request_at(path: Path, message: EngineRequest[A], session: aiohttp.ClientSession) -> A:
     if not _is_ours(path):
         raise RelayError(f"{path} is not a socket of yours, so no request is sent there", word="unsafe-file")
     call = encode(Call(version=own_version(), request=message))
     url = f"http://engine/{action_of(type(message))}"
     try:
-        async with sessions.at(path).post(url, data=call) as response:
+        async with session.post(url, data=call) as response:
             reply = decode(await response.read(), Reply)
     except aiohttp.ClientConnectorError as error:
         raise _NoSocket(f"nothing answers on its socket {path}", word="engine-silent") from error

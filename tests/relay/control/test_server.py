@@ -42,7 +42,8 @@ async def echo(request: Echo) -> Said:
 
 
 async def test_requests_share_a_connection(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One after the other on the same; two at once on two. An idle one does not hold up the engine's end."""
+    """One after the other on the same, two at once on two, and another engine has its own. An idle one does
+    not hold up the engine's end."""
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     accepted: list[object] = []
     made = RequestHandler.connection_made
@@ -64,6 +65,10 @@ async def test_requests_share_a_connection(tmp_path: Path, monkeypatch: pytest.M
                 both = await asyncio.gather(send(Echo((1,))), send(Echo((2,))))
                 assert [*both] == [Said((1,)), Said((2,))]
                 assert len(accepted) == 2
+                # Another engine: the end of the connection to the one before may not have been read yet.
+                taken.describe(lock.Holder(pid=os.getpid(), started_at=1.0, socket=str(served.path)))
+                assert await send(Echo((3,))) == Said((3,))
+                assert len(accepted) == 3
                 begun = monotonic()
             assert monotonic() - begun < 1.0
             async with server.serving(db, {Echo: echo}):
