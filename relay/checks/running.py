@@ -5,6 +5,7 @@ from __future__ import annotations
 from relay.config import Settings
 from relay.control import lock
 from relay.control.messages import EngineStatus, StatusRequest
+from relay.errors import Unreachable
 
 
 async def engine_status(settings: Settings) -> EngineStatus | None:
@@ -17,7 +18,12 @@ async def engine_status(settings: Settings) -> EngineStatus | None:
         return None
     from relay.control import client  # loads aiohttp, which the screen's start does not need
 
-    return await client.request(settings.db, StatusRequest())
+    try:
+        return await client.request(settings.db, StatusRequest())
+    except Unreachable as error:
+        if error.word == "no-engine":  # It has ended meanwhile.
+            return None
+        raise
 
 
 def receiver(status: EngineStatus | None) -> EngineStatus | None:

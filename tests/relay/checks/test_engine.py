@@ -55,3 +55,10 @@ async def test_an_engine_that_does_not_answer_is_a_fault(db: Path, monkeypatch: 
     assert silent.level == "fault"
     assert silent.text == f"the engine (pid {os.getpid()}) does not answer: it has not finished starting"
     assert silent.next_step == f"`kill {os.getpid()}` ends it"
+
+
+async def test_an_engine_that_ends_meanwhile_is_none(db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not a fault: it was there when it was looked for, and not when it was asked."""
+    found = iter([Holder(pid=os.getpid(), started_at=0.0), None])
+    monkeypatch.setattr("relay.control.lock.holder", lambda _: next(found))
+    assert await engine.responding(settings()) == (None, [])
