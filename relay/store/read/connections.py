@@ -17,6 +17,7 @@ from threading import Event, Thread, current_thread, main_thread
 from types import FrameType
 from typing import Any
 
+from relay.errors import RelayError
 from relay.store.read.opening import open_reader
 from relay.store.read.processors import Processors
 
@@ -137,13 +138,14 @@ class Connections:
         self, sql: str, parameters: Mapping[str, Any], low: int, high: int, at_once: int, newest_first: bool
     ) -> Rows:
         """The same by so many threads, each with a connection of its own."""
+        started = self.interruptions
         self._open_upto(at_once)
         used = self._open[:at_once]
         width = -(-(high - low + 1) // (PARTS_EACH * len(used)))
         parts = [(first, min(high, first + width - 1)) for first in range(low, high + 1, width)]
         found: list[Rows] = [[] for _ in parts]
-        failed: list[Exception] = []
-        started, left = self.interruptions, iter(list(enumerate(parts)))
+        failed: list[BaseException] = []
+        left = iter(list(enumerate(parts)))
 
         def take_parts(connection: sqlite3.Connection) -> None:
             try:
@@ -152,7 +154,9 @@ class Connections:
                         return
                     bounds = {**parameters, "low": first, "high": last}
                     found[number] = connection.execute(sql, bounds).fetchall()
-            except Exception as error:
+            except (
+                BaseException
+            ) as error:  # A second Ctrl-C too waits for the threads, which use what is closed next.
                 failed.append(error)
 
         threads = [Thread(target=take_parts, args=(each,), name="search") for each in used[1:]]
@@ -166,9 +170,15 @@ class Connections:
         return [row for some in (reversed(found) if newest_first else found) for row in some]
 
     def _open_upto(self, wanted: int) -> None:
-        """Open so many connections, unless another file has come to this path meanwhile."""
-        while len(self._open) < wanted and _identity(self._path) == self._file:
-            connection = open_reader(self._path, self._wait_s)
+        """Open so many connections; fewer where one cannot be opened, or another file is at the path."""
+        while len(self._open) < wanted:
+            try:
+                connection = open_reader(self._path, self._wait_s)
+            except (sqlite3.Error, RelayError):
+                return
+            if _identity(self._path) != self._file:
+                connection.close()
+                return
             for (name, arguments), function in self._functions.items():
                 connection.create_function(name, arguments, function, deterministic=True)
             self._open.append(connection)

@@ -13,6 +13,7 @@ import pytest
 
 from relay.store.read import connections
 from relay.store.read.connections import Connections
+from relay.store.read.opening import open_reader
 from relay.store.read.processors import Processors
 from relay.store.read.reader import Reader
 from tests.support.factories import a_capture, insert_all, new_log
@@ -152,3 +153,86 @@ def test_ctrl_c_while_sql_calls_python(path: Path, monkeypatch: pytest.MonkeyPat
             with pytest.raises(KeyboardInterrupt):
                 reader.ids_in_window(condition, {}, low, high, newest_first=True)
         assert reader.ids_in_window(condition, {}, 71, 103, newest_first=False) == list(range(71, 104))
+
+
+def test_parts_are_of_one_file(several: Connections, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another one that comes to the path just before a connection is opened is not searched."""
+    new = path.with_suffix(".new")
+    with closing(new_log(new)) as log:
+        insert_all(log, (a_capture(number) for number in range(1, 301)))
+
+    def then_open(where: Path, wait_s: float) -> sqlite3.Connection:
+        if new.exists():
+            for side in ("-wal", "-shm"):
+                where.with_name(where.name + side).unlink(missing_ok=True)
+            new.rename(where)
+        return open_reader(where, wait_s)
+
+    monkeypatch.setattr(connections, "open_reader", then_open)
+    assert window(several, "TRUE", 1, 300) == list(IDS)
+    assert not new.exists()
+
+
+def test_a_connection_that_cannot_be_opened_is_not_needed(
+    several: Connections, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where the process has no descriptor left: those that are open search everything."""
+
+    def fails(*_: object) -> sqlite3.Connection:
+        raise sqlite3.OperationalError("unable to open database file")
+
+    monkeypatch.setattr(connections, "open_reader", fails)
+    assert window(several, "TRUE", 1, 103) == list(IDS)
+
+
+def test_an_interruption_while_connections_are_opened(
+    several: Connections, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing more is searched."""
+
+    def then_open(where: Path, wait_s: float) -> sqlite3.Connection:
+        several.interrupt()
+        return open_reader(where, wait_s)
+
+    monkeypatch.setattr(connections, "open_reader", then_open)
+    assert window(several, "TRUE", 1, 103) == []
+
+
+def test_no_thread_outlives_its_search(several: Connections, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever ends it: a thread would go on with a connection that is closed next."""
+    searching, ends = Event(), Event()
+    threads: list[Thread] = []
+
+    class Waited(Thread):
+        def start(self) -> None:
+            threads.append(self)
+            super().start()
+
+        def join(self, timeout: float | None = None) -> None:
+            ends.set()
+            super().join(timeout)
+
+    class Pressed:
+        def execute(self, *_: object) -> None:
+            searching.wait(60)
+            raise KeyboardInterrupt
+
+    def search(number: int) -> bool:
+        searching.set()
+        return ends.wait(60)
+
+    name = several.add_function(1, search)
+    several._open_upto(3)
+    first = several._open[0]
+    several._open[0] = Pressed()  # type: ignore[call-overload]
+    monkeypatch.setattr(connections, "Thread", Waited)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            window(several, f"{name}(id)", 1, 103)
+        assert threads
+        assert not any(thread.is_alive() for thread in threads)
+    finally:
+        ends.set()
+        for thread in threads:
+            thread.join()
+        several._open[0] = first
