@@ -18,8 +18,8 @@ _UPTO = "SELECT coalesce((SELECT value FROM marks WHERE name = 'events_upto'), 0
 
 _NEWER = """SELECT count(*),
     count(CASE WHEN repeat_of IS NULL AND coalesce(event_id, event_type) IS NOT NULL THEN 1 END),
-    coalesce(max(id), ?1)
-    FROM captures WHERE id > ?1 AND id <= ?2"""
+    coalesce(max(id), :after)
+    FROM captures WHERE id > :after AND id <= :upto"""
 
 _LARGEST = 2**63 - 1
 
@@ -51,18 +51,18 @@ def counted(reader: Reader, captures: int, upto: int) -> EventCount:
         )
         last = found[0][0] if found else None
         events += reader.rows(
-            "SELECT count(DISTINCT event_id) FROM events WHERE event_id > ?1"
-            " AND (?2 IS NULL OR event_id <= ?2) AND capture_id <= ?3",
-            (after, last, indexed),
+            "SELECT count(DISTINCT event_id) FROM events WHERE event_id > :after"
+            " AND (:last IS NULL OR event_id <= :last) AND capture_id <= :indexed",
+            {"after": after, "last": last, "indexed": indexed},
         )[0][0]
         after = last
         gaps.leave()
     # Captures that are not indexed yet: at most the newest few thousand.
-    events += reader.rows(_NEWER, (indexed, upto))[0][1]
+    events += reader.rows(_NEWER, {"after": indexed, "upto": upto})[0][1]
     return EventCount(captures, events, upto)
 
 
 def with_newer(reader: Reader, known: EventCount) -> EventCount:
     """Add the captures that have arrived since; reads each of those rows."""
-    captures, events, upto = reader.rows(_NEWER, (known.upto, _LARGEST))[0]
+    captures, events, upto = reader.rows(_NEWER, {"after": known.upto, "upto": _LARGEST})[0]
     return EventCount(known.captures + captures, known.events + events, upto) if captures else known
