@@ -140,9 +140,13 @@ async def drawn(socket: ClientWebSocketResponse) -> str:
 
 async def screen_of(socket: ClientWebSocketResponse) -> psutil.Process:
     """The process that draws on a new socket."""
-    found = re.search(r"pid (\d+)", await drawn(socket))
+    return psutil.Process(_pid_in(await drawn(socket)))
+
+
+def _pid_in(drawing: str) -> int:
+    found = re.search(r"pid (\d+)", drawing)
     assert found is not None
-    return psutil.Process(int(found[1]))
+    return int(found[1])
 
 
 async def test_nothing_is_there_without_the_token(page: Page) -> None:
@@ -266,7 +270,11 @@ async def test_bare_textual_serve_lets_another_page_in() -> None:
         url = f"http://127.0.0.1:{runner.addresses[0][1]}/ws"
         headers = {"Origin": "https://evil.example", "Host": "evil.example"}
         async with ClientSession() as client, client.ws_connect(url, headers=headers) as socket:
-            assert "size 80x24" in await drawn(socket)
+            drawing = await drawn(socket)
+            assert "size 80x24" in drawing
+            # It asks a screen to end in words of its own, and would wait for this one for good.
+            await socket.send_json(["stdin", "q"])
+            await until(lambda: not psutil.pid_exists(_pid_in(drawing)), "the end of the screen")
     finally:
         await runner.cleanup()
 
