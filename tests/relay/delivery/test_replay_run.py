@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
-from contextlib import closing
+from array import array
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -17,6 +21,7 @@ from relay.control.messages import (
     CancelRequest,
     Edits,
     PruneRequest,
+    ReloadRequest,
     ReplayQuery,
     ReplayRequest,
     ReplayStatus,
@@ -24,6 +29,7 @@ from relay.control.messages import (
 )
 from relay.delivery import attempt, replay_run, replay_writer, store_writer
 from relay.engine import access, engine
+from relay.engine.replays import _existing
 from relay.errors import Exit, NotFound, RelayError, UsageError
 from relay.models import Capture
 from relay.store.errors import StoreUnavailable
@@ -413,6 +419,63 @@ async def test_few_runs_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
             second = await send(order)
             assert (await ended(send, second)).done == 1
             assert [run.run for run in (await send(ReplayQuery())).runs] == [1, 2]
+
+
+@contextmanager
+def planning(monkeypatch: pytest.MonkeyPatch) -> Iterator[Event]:
+    """Replays whose captures are being looked up, until the event is set."""
+    go_on = Event()
+
+    def existing(db: Path, ranges: Sequence[tuple[int, int]]) -> array[int]:
+        go_on.wait(60)
+        return _existing(db, ranges)
+
+    monkeypatch.setattr("relay.engine.replays._existing", existing)
+    try:
+        yield go_on
+    finally:
+        go_on.set()
+
+
+async def test_a_reload_while_a_replay_is_planned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It goes where the routes led when it was asked for: they and its targets are of one moment."""
+    with backend(answers()) as there, backend(answers()) as other:
+        settings = settings_for(tmp_path, f":{there.port}")
+        fresh = settings
+        async with engine.running(settings, receive=True, reread=lambda: fresh) as running:
+            with planning(monkeypatch) as go_on:
+                begun = asyncio.ensure_future(running.request(ReplayRequest(ranges=((1, 3),))))
+                await asyncio.sleep(0)  # Its routes are read.
+                fresh = replace(settings, forward=(Route(to=f":{other.port}", where="--forward-to"),))
+                await running.request(ReloadRequest())
+                go_on.set()
+                progress = await ended(running.request, await begun)
+    assert (progress.state, progress.delivered) == ("ended", 3)
+    assert (len(there.requests), len(other.requests)) == (3, 0)
+
+
+async def test_what_changes_while_a_replay_is_planned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two that are planned at once only as many run as may; an engine that ends begins none."""
+    monkeypatch.setattr("relay.engine.replays.MOST_RUNNING", 1)
+    with backend(lambda there, wire: wire.hang()) as there:
+        settings = settings_for(tmp_path)
+        order = ReplayRequest(ranges=((1, 1),), to=(f":{there.port}",))
+        async with engine.running(settings, receive=False) as running:
+            with planning(monkeypatch) as go_on:
+                begun = [asyncio.ensure_future(running.request(order)) for _ in range(2)]
+                await asyncio.sleep(0)
+                go_on.set()
+                results = await asyncio.gather(*begun, return_exceptions=True)
+            assert sorted(type(each).__name__ for each in results) == ["RelayError", "ReplayStatus"]
+            with planning(monkeypatch) as go_on:
+                late = asyncio.ensure_future(running.request(order))
+                await asyncio.sleep(0)
+                running._replays.stop()
+                go_on.set()
+                with pytest.raises(RelayError, match="the engine is stopping"):
+                    await late
 
 
 async def test_an_unforeseen_error_ends_a_run_without_its_words(
