@@ -200,7 +200,9 @@ def test_lines_that_end(line: str, engine: Running, bin_folder: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("line", FOLLOWING)
 def test_lines_that_wait_for_what_comes(line: str, engine: Running, bin_folder: Path) -> None:
-    """`tail` and `wait` print what matches as it comes."""
+    """`tail` and `wait` print what matches as it comes, here what the page for scripts sends."""
+    (failed,) = (line for line in PAGES["agents"].splitlines() if line.startswith("lean-relay trigger"))
+    sent = f"{failed} && lean-relay trigger payment.updated --set payload.status=ACCEPTED_BY_BANK"
     with Process[bytes](
         ["sh", "-c", f"exec {line}"],
         cwd=working_folder(engine.folder),
@@ -214,7 +216,6 @@ def test_lines_that_wait_for_what_comes(line: str, engine: Running, bin_folder: 
         said = b""
         while not said:
             assert time.monotonic() < deadline, "nothing came"
-            sent = "lean-relay trigger payment.updated --set payload.status=ACCEPTED_BY_BANK"
             assert shell(sent, engine.folder, bin_folder).returncode == 0
             said = process.stdout.read() or b""  # type: ignore[union-attr]
         if words(line)[1] == "tail":  # `wait` ends by itself once it has printed.

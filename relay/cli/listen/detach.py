@@ -17,7 +17,7 @@ from relay.cli.status import tunnel_line
 from relay.config import Settings
 from relay.control.messages import TunnelStatus
 
-TUNNEL_WITHIN_S = 1.5
+TUNNEL_WITHIN_S = 10.0
 """How long to wait for the public URL of a tunnel, once it listens."""
 
 
