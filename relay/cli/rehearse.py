@@ -29,7 +29,7 @@ from relay.errors import Exit, UsageError
 from relay.rehearsal.choices import EVERY, MOST_ROUNDS, Choices, split
 from relay.rehearsal.conductor import INTERRUPTED, new_seed, rehearse
 from relay.rehearsal.junit import junit
-from relay.rehearsal.preparation import Prepared, prepare
+from relay.rehearsal.preparation import prepare
 from relay.rehearsal.report import CheckName, Report, ReportLine, Result
 from relay.rehearsal.target import check_reachable
 from relay.text.local_time import now
@@ -141,8 +141,12 @@ def rehearse_command(
                 seed=new_seed() if choices.seed is None else choices.seed,
                 has_secret=secret is not None,
             )
-            if not yes:
-                _confirm(prepared, choices, target, secret)
+            plan = prepared.plan(choices, target, secret)
+            if yes:
+                say(f"sending {plan}")
+            else:
+                need_terminal(f"send about {prepared.requests(choices):,} requests to {target}")
+                click.confirm(f"Send {visible(plan)}?", err=True, abort=True)
             stage = prepared.stage(send, settings.db, choices, to=target, tls=tls, progress=progress.show)
             return await rehearse(
                 stage,
@@ -175,12 +179,6 @@ def _target(settings: Settings, choices: Choices) -> str:
     if configured:
         raise UsageError(f"{len(configured)} targets are configured; name one with --to")
     raise UsageError("no target is configured; name one with --to, such as --to :3000")
-
-
-def _confirm(prepared: Prepared, choices: Choices, target: str, secret: str | None) -> None:
-    count = prepared.requests(choices)
-    need_terminal(f"send about {count:,} requests to {target}")
-    click.confirm(visible(f"{prepared.plan(choices, target, secret)}?"), err=True, abort=True)
 
 
 class _Card:

@@ -223,7 +223,7 @@ def routes_of_flags(targets: Sequence[str], only: str | None) -> tuple[tuple[Rou
     errors: list[str] = []
     if only is not None:
         if not targets:
-            errors.append("--only: has no effect without --forward-to")
+            errors.append("--only has no effect without --forward-to")
         elif not only.strip():
             errors.append(f"--only: {quoted(only)} is not a filter; use one such as type:payment")
     for text in targets:

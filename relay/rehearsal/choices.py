@@ -48,7 +48,7 @@ class Choices:
             ("--rounds", None if self.rounds == 60 else self.rounds, CheckName.BISECT),
         ):
             if value is not None and needed not in self.checks:
-                raise ValueError(f"{flag}: has no effect without the check {needed}")
+                raise ValueError(f"{flag} has no effect without the check {needed}")
 
 
 def split(words: Sequence[str]) -> tuple[tuple[CheckName, ...], tuple[str, ...]]:

@@ -76,7 +76,7 @@ class Prepared:
         return timedelta(minutes=RETRY_MINUTES[-1]) * choices.time_scale
 
     def plan(self, choices: Choices, target: str, secret: str | None) -> str:
-        """The plan, as a sentence without its end; safe to show.
+        """`about 48 requests to http://localhost:3000: 8 samples, ...; about 2 s, ...`; safe to show.
 
         Args:
             secret: the name of the one that signs.
@@ -86,7 +86,7 @@ class Prepared:
         signed = f"signed with {visible(secret)}" if secret is not None else "not signed"
         duration, longest = map(format_duration, (self.duration(choices), self.most_of_a_retry(choices)))
         return (
-            f"Send about {number:,} requests to {visible(target)}: {count:,} {what}, {signed}; "
+            f"about {number:,} requests to {visible(target)}: {count:,} {what}, {signed}; "
             f"about {duration}, and up to {longest} longer for each round with an event that gets no 200"
         )
 

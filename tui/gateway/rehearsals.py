@@ -53,7 +53,7 @@ class Rehearsals:
             seed=new_seed(),
             has_secret=secret is not None,
         )
-        return prepared, prepared.plan(choices, target, secret)
+        return prepared, f"Send {prepared.plan(choices, target, secret)}"
 
     async def run(
         self,

@@ -170,6 +170,11 @@ class ReplayOutput:
             raise CheckFailed(self._check.mismatches, word="not-as-expected")
         if self._unsent:
             raise RelayError(f"{self._unsent} of {replay.total} could not be sent", word="not-sent")
+        if replay.skipped and replay.skipped == replay.total:
+            which = "this webhook" if replay.captures == 1 else "these webhooks"
+            raise RelayError(
+                f"nothing was sent: no target takes {which}; name one with --to", word="not-sent"
+            )
 
 
 def repeats_words(replay: ReplayStatus) -> str:

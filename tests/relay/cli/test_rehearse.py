@@ -30,8 +30,8 @@ def rehearse(folder: Path, *arguments: str, secret: str | None = "s") -> subproc
         (("latest",), "name at least one check first"),
         (("all",), "no target is configured; name one with --to"),
         (("all", "--to", "localhost"), "--to: 'localhost' is not a valid target"),
-        (("retries", "--to", ":1", "--restart", "true"), "--restart: has no effect without the check outage"),
-        (("retries", "--to", ":1", "--rounds", "9"), "--rounds: has no effect without the check bisect"),
+        (("retries", "--to", ":1", "--restart", "true"), "--restart has no effect without the check outage"),
+        (("retries", "--to", ":1", "--rounds", "9"), "--rounds has no effect without the check bisect"),
         (("bisect", "--to", ":1", "--rounds", "0"), "--rounds: 0 is not a valid number; use 1 to 1,000"),
         (("all", "--to", ":1", "--time-scale", "0"), "--time-scale: 0 is not a valid factor"),
     ],
@@ -82,6 +82,7 @@ def test_the_report_for_people_and_for_ci(tmp_path: Path) -> None:
             *("--junit", str(file)),
         )
     assert done.returncode == 0, done.stderr
+    assert f"lean-relay: sending about 8 requests to {there.url}: 8 samples, as no webhook" in done.stderr
     assert "passed   delivered at the first attempt" in done.stdout
     assert "warning  delivered only when it was sent again" in done.stdout
     assert "Lean counts only a 200 within 10 s" in done.stdout

@@ -290,7 +290,7 @@ def test_what_is_wrong_with_routes_is_said_where_it_stands(project: Path) -> Non
     )
     environ = {"LEAN_RELAY_FORWARD": '[":3000"', "LEAN_RELAY_TIME_SCALE": "x"}
     assert set(faults(project, environ, only="sig:valid")) == {
-        "--only: has no effect without --forward-to",
+        "--only has no effect without --forward-to",
         "LEAN_RELAY_FORWARD: is not a valid TOML list of targets: Unclosed array (at end of document)",
         'LEAN_RELAY_TIME_SCALE: "x" is not a valid factor; '
         "use a number above 0 and up to 1000, for example 0.01",

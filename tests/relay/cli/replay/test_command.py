@@ -121,6 +121,17 @@ def test_several_in_order_with_a_last_line(folder: Path, there: Backend) -> None
     assert said.endswith(" s: 6 delivered\n")
 
 
+def test_nothing_that_a_target_takes_is_no_success(folder: Path, there: Backend) -> None:
+    """A webhook that each target's filter leaves out is not sent, and that is an error, with --expect too."""
+    routes = f'[{{to = ":{there.port}", when = "type:entity"}}]'
+    for words in (("1",), ("1", "--expect", "delivered")):
+        said = command(folder, "replay", *words, code=1, LEAN_RELAY_FORWARD=routes)
+        assert "[not-sent] nothing was sent: no target takes this webhook; name one with --to" in said
+    said = command(folder, "replay", "1..2", "--yes", code=1, LEAN_RELAY_FORWARD=routes)
+    assert "no target takes these webhooks" in said
+    assert there.requests == []
+
+
 def test_json_has_each_attempt_and_the_run(folder: Path, there: Backend) -> None:
     """Lines of kind `attempt`, secrets masked, and one of kind `replay`."""
     words = ("replay", "1..2", "--to", f":{there.port}", "--yes", "--json", "--expect", "200")
