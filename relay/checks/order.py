@@ -23,13 +23,12 @@ async def every(settings: Settings) -> AsyncIterator[Finding]:
         yield finding
     for finding in await targets.reachable(settings, status):
         yield finding
-    for check in (
-        tls.receiver,
-        targets.certificates,
-        secrets.secrets,
-        secrets.app_token,
-        clock.clock,
-    ):
+    for check in (tls.receiver, targets.certificates):
+        for finding in check(settings):
+            yield finding
+    for finding in secrets.secrets(settings, status):
+        yield finding
+    for check in (secrets.app_token, clock.clock):
         for finding in check(settings):
             yield finding
     for finding in public_url.in_force(settings, status):

@@ -132,7 +132,8 @@ def _rows(
         found = counts.signatures
         signatures = ", ".join(f"{found[state]} {state}" for state in Signature if state in found)
         repeats = f"{counts.repeats} repeat{'' if counts.repeats == 1 else 's'}"
-        rows.append(("captures", f"{counts.captures} ({counts.events} different events, {repeats})"))
+        events = "event" if counts.events == 1 else "events"
+        rows.append(("captures", f"{counts.captures} ({counts.events} different {events}, {repeats})"))
         rows.append(("signatures", signatures or "none yet"))
     if running is not None:
         refused = ", ".join(f"{count} {reason}" for reason, count in sorted(running.refusals.items()))

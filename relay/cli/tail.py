@@ -21,6 +21,7 @@ from relay.cli.json_lines import print_json
 from relay.cli.option_rules import needs
 from relay.cli.output import Columns, FilterCommand, capture_as_json, reveal_option
 from relay.config import Settings
+from relay.control.lock import holder
 from relay.errors import NotFound, RelayError, UsageError
 from relay.filters import Filter, FilterError, arrival_fault, parse
 from relay.filters.values import moment
@@ -132,9 +133,13 @@ def _looks(
         with _opened(path, deadline) as (reader, waited):
             watch = _Watch(reader, wanted, after(reader, None if is_first and not waited else looked_at))
             at = now()
+            is_said = waited or not is_first
             while not reader.is_replaced():
                 looked_at = at
                 yield reader, watch.new()
+                if not is_said and holder(path) is None:
+                    say(f"no engine is running on {path}; `lean-relay listen` starts one")
+                is_said = True
                 sleep(EVERY_S if deadline is None else min(EVERY_S, max(deadline - monotonic(), 0.0)))
                 at = now()
             yield reader, watch.new()  # What came since the last look, before another one took its place.
@@ -150,7 +155,7 @@ def _opened(path: Path, deadline: float | None = None) -> Iterator[tuple[Reader,
         NotFound: it does not exist at the deadline.
         RelayError: it cannot be read.
     """
-    waited = False
+    waited = is_said = False
     while True:
         try:
             reader = Reader(path)
@@ -159,9 +164,10 @@ def _opened(path: Path, deadline: float | None = None) -> Iterator[tuple[Reader,
                 raise
             if deadline is not None and monotonic() >= deadline:
                 raise NotFound(f"no capture in time: {error}") from error
-            if not waited:
-                say(f"waiting for an engine: {error}")
             waited = True
+            if not is_said and holder(path) is None:  # One that runs is about to make it.
+                say(f"waiting for an engine: {error}")
+                is_said = True
             sleep(EVERY_S)
         else:
             break

@@ -245,4 +245,7 @@ def _taken(db: Path, other: Holder | None, *, ending: bool) -> str:
         )
     who = f"pid {other.pid}" if other is not None and other.pid else "another process"
     where = f", listening on {other.url}" if other is not None and other.url else ""
-    return f"an engine already owns {db} ({who}{where}); stop it, or name another file with --db"
+    return (
+        f"an engine already owns {db} ({who}{where}); stop it with `lean-relay stop`, or name another file "
+        "with --db"
+    )

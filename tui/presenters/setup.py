@@ -47,7 +47,7 @@ def part(name: str, findings: Sequence[Finding], *, reload: bool = False) -> Par
     worst = max(reversed(findings), key=lambda each: list(_STATES).index(each.level))
     step = worst.next_step or ""
     if step and reload:
-        step = f"{step}; {RELOAD}"
+        step = f"{step}, {RELOAD}"
     return Part(name, _STATES[worst.level], worst.text, step)
 
 
@@ -55,7 +55,9 @@ def backend(targets: Sequence[TargetStatus]) -> Part:
     """Where the running engine forwards to."""
     name = "backend"
     if not targets:
-        step = "lean-relay --forward-to :3000/webhooks/lean, or `forward` in the settings; " + RELOAD
+        step = (
+            "start again with --forward-to :3000/webhooks/lean; or set `forward` in the settings, " + RELOAD
+        )
         return Part(name, "open", "none: webhooks are stored and not forwarded", step)
     down = [each for each in targets if each.state == "down"]
     if down:

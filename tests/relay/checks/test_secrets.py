@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from relay.checks import secrets
+from relay.control.messages import EngineStatus, ProcessStatus
 from tests.support.loaded_settings import settings
 
 
@@ -29,3 +30,12 @@ def test_a_node_needs_none() -> None:
     """Those who follow check signatures, each with their own secrets."""
     (finding,) = secrets.secrets(settings(share=True))
     assert finding.level == "ok"
+
+
+def test_none_here_says_nothing_about_a_running_engine() -> None:
+    """An engine may have been started where a secret is set, so only this shell is judged."""
+    running = EngineStatus(engine=ProcessStatus(pid=1, url="http://127.0.0.1:5326"))
+    (alone,) = secrets.secrets(settings())
+    (beside,) = secrets.secrets(settings(), running)
+    assert alone.text == "no webhook secret is configured, so signatures are not checked"
+    assert beside.text.endswith("so this shell signs and checks nothing; the running engine has its own")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sqlite3
 import subprocess
@@ -18,6 +19,7 @@ from typing import IO, Any
 import pytest
 
 from relay.cli import run
+from relay.control.lock import Holder, Lock
 from relay.models import Attempt
 from relay.store import schema
 from tests.support.commands import Run, ids, log, path, relay
@@ -111,6 +113,22 @@ def test_wait_waits_while_an_engine_begins(path: Path, capsys: pytest.CaptureFix
     thread.join()
 
 
+def test_beside_an_engine_nothing_is_said(path: Path, relay: Run, log: sqlite3.Connection) -> None:
+    """An engine that runs needs no other one, also where it is only making the database."""
+    lock = Lock.take(path)
+    lock.describe(Holder(pid=os.getpid(), started_at=0.0))
+    assert relay("wait", "--timeout", "0.2")[2] == "lean-relay: no capture matched anything within 0.2 s\n"
+    empty = path.with_suffix(".empty")
+    empty.touch()
+    other = Lock.take(empty)
+    other.describe(Holder(pid=os.getpid(), started_at=0.0))
+    code, _, said = relay("wait", "--timeout", "0.2", "--db", str(empty))
+    assert code == 4
+    assert "waiting for an engine" not in said
+    other.release()
+    lock.release()
+
+
 @dataclass(frozen=True)
 class Tail:
     """A running `tail --json`."""
@@ -162,7 +180,9 @@ def test_tail_follows(log: sqlite3.Connection, path: Path) -> None:
         wait_until(two_seen, "two lines")
         running.end()
         reading.join()
-        assert running.said.read() == ""
+        assert running.said.read() == (
+            f"lean-relay: no engine is running on {path}; `lean-relay --db {path} listen` starts one\n"
+        )
     assert seen == sorted(set(seen))
     assert all(each % 2 for each in seen)
 

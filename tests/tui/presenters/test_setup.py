@@ -22,7 +22,7 @@ def test_the_worst_finding_counts() -> None:
     fine, open_, wrong = ok("x", "fine"), warning("x", "open", "type it"), fault("x", "wrong", "mend it")
     assert part("a", [fine, fine]) == Part("a", "done", "fine")
     assert part("a", [fine, open_], reload=True) == Part(
-        "a", "open", "open", "type it; then: lean-relay reload"
+        "a", "open", "open", "type it, then: lean-relay reload"
     )
     assert part("a", [open_, wrong, fine]) == Part("a", "wrong", "wrong", "mend it")
 
@@ -32,7 +32,10 @@ def test_backend() -> None:
     up = TargetStatus(target="http://a/", state="up")
     down = TargetStatus(target="http://b/", state="down", reason="nothing listens")
     assert backend([]).state == "open"
-    assert "--forward-to" in backend([]).step
+    assert backend([]).step == (
+        "start again with --forward-to :3000/webhooks/lean; or set `forward` in the settings, "
+        "then: lean-relay reload"
+    )
     assert backend([up, down]).text == "http://b/ is down: nothing listens"
     assert backend([up]) == Part("backend", "done", "http://a/ (up)")
 
