@@ -90,6 +90,7 @@ class Writer:
         self._its_trouble: StoreUnavailable | None = None
         self._our_trouble: StoreUnavailable | None = None
         self._closed = False
+        self._is_stopping = False
 
     @classmethod
     async def open(
@@ -241,9 +242,14 @@ class Writer:
             self._closed = True
             if self._again is not None:
                 self._again.cancel()
-            if self._channel is not None:
-                self._channel.send(frame(Kind.STOP))
+            self._stop_if_reported()
         await self._gone(0.0 if self._given_up else within_s)
+
+    def _stop_if_reported(self) -> None:
+        """After `close`, end the process once no capture waits: until then some may have to be marked."""
+        if self._closed and not self._captures and self._channel is not None and not self._is_stopping:
+            self._is_stopping = True
+            self._channel.send(frame(Kind.STOP))
 
     # -- the process ---------------------------------------------------------------------------
 
@@ -401,11 +407,12 @@ class Writer:
             waiting = captures.popleft()
             if not waiting.stored.done():
                 waiting.stored.set_result(number)
-            elif waiting.given_up:  # while the report of its commit was in transit
+            elif waiting.given_up or waiting.stored.cancelled():  # its caller got a 503 meanwhile
                 missed.append(number)
-        if missed and self._channel is not None and not self._closed:
+        if missed and self._channel is not None:
             self._jobs.append(self._loop.create_future())
             self._channel.send(frame(Kind.JOB, partial(mark_answered_503, ids=missed), True, True))
+        self._stop_if_reported()
         if self._committed is not None:
             self._committed(first_id, count)
 
@@ -413,6 +420,7 @@ class Writer:
         self._answered()
         for _ in range(count):
             _fail(self._captures.popleft().stored, trouble.again())
+        self._stop_if_reported()
 
     def _answered(self) -> None:
         """The process responds again: it is no longer slow."""

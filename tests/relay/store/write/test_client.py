@@ -281,6 +281,27 @@ async def test_a_commit_that_comes_too_late_confesses(tmp_path: Path) -> None:
     assert rows(path, "SELECT answer, answer_reason FROM captures") == [(503, "stored too late")]
 
 
+@pytest.mark.parametrize("is_given_up", [True, False])
+async def test_what_is_refused_at_the_end_says_so(tmp_path: Path, is_given_up: bool) -> None:
+    """The end of the engine refuses what waits for the disk, and closes the store, which then commits it."""
+    path = tmp_path / "relay.db"
+    async with a_writer(path) as writer:
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        stored = writer.add(a_row())
+        if is_given_up:
+            writer._timeouts = WriteTimeouts(answer_s=-1.0)
+            writer.give_up_late()
+            assert isinstance(stored.exception(), StoreUnavailable)
+        else:
+            stored.cancel()
+        closing = asyncio.ensure_future(writer.close())
+        await asyncio.sleep(0)
+        other.close()
+        await closing
+    assert rows(path, "SELECT answer, answer_reason FROM captures") == [(503, "stored too late")]
+
+
 async def test_committed_is_told_after_each_group(tmp_path: Path) -> None:
     """The callback hears of each group, and so of each capture once."""
     heard: list[tuple[int, int]] = []
