@@ -204,8 +204,10 @@ def test_tail_goes_on_with_the_database_that_replaces_its_own(path: Path) -> Non
 
     def put(target: str) -> None:
         new = path.with_suffix(".new")
+        # Later than every look at the database before, one between these two lines too.
+        later = datetime.now(UTC) + timedelta(minutes=1)
         with closing(new_log(new)) as connection:
-            insert(connection, a_capture(1, target=target, received_at=datetime.now(UTC)))
+            insert(connection, a_capture(1, target=target, received_at=later))
         new.rename(path)
 
     with tail(path) as running:
