@@ -14,7 +14,7 @@ from typing import Any
 from relay.analysis.retries import OTHER_BYTES, RetriedCapture, retries_of
 from relay.lean.ids import LeanId, Of, ids_of
 from relay.models import Capture, Delivery, Shape, Signature, iso
-from relay.text.captures import outcome, shape_remarks
+from relay.text.captures import last_replay, live, outcome, shape_remarks
 from relay.text.json_values import parsed
 
 MOST_IDS = 10_000
@@ -138,8 +138,12 @@ class Step:
             yield f"signature {self.signature}"
         if self.answer != 200:
             yield f"answered {self.answer}"
-        for delivery in self.deliveries:
+        routed = live(self.deliveries)
+        for delivery in routed:
             yield f"-> {outcome(delivery)}"
+        if (replay := last_replay(self.deliveries)) is not None:
+            count = len(self.deliveries) - len(routed)
+            yield f"-> replay {outcome(replay)}" + (f", the last of {count}" if count > 1 else "")
         if self.retry is not None and self.retry.number > 1:
             yield self.retry.words + (OTHER_BYTES if self.retry.has_other_bytes else "")
         if self.stamped_before is not None:

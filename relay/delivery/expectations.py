@@ -143,7 +143,8 @@ class ExpectationCheck:
         """`2 of 9 responses are not as expected (delivered): 4, 7`; empty where all are."""
         if not self.unmet:
             return ""
-        named = ", ".join(map(str, self.unmet[:NAMED])) + (", ..." if len(self.unmet) > NAMED else "")
+        ids = list(dict.fromkeys(self.unmet))  # with --times each several times
+        named = ", ".join(map(str, ids[:NAMED])) + (", ..." if len(ids) > NAMED else "")
         count, total = len(self.unmet), self.met + len(self.unmet)
         are = "is" if total == 1 else "are"
         responses = "response" if total == 1 else "responses"

@@ -221,7 +221,7 @@ def _words(step: Step) -> Iterator[Piece]:
 
 def _tone(step: Step, text: str) -> Tone:
     if text.startswith("-> "):
-        return "good" if text.endswith("delivered") else "bad" if text.endswith("retry") else "dim"
+        return "good" if " delivered" in text else "bad" if " retry" in text else "dim"
     if text.startswith("signature "):
         return "warn" if step.signature in (Signature.MISSING, Signature.UNCHECKED) else "bad"
     if "OTHER BYTES" in text:

@@ -122,6 +122,23 @@ def test_status_changes_are_shown_and_a_payment_has_two_states() -> None:
     ]
 
 
+def test_of_many_replays_the_last_one_is_shown() -> None:
+    """Each live response, and of replays the newest with their number."""
+    captures = story()[2:3]
+    failed = {"verdict": "retry", "status": 500}
+    live = (a_delivery(1, **failed), a_delivery(2, target="http://localhost:4000"))
+    for replays, said in (
+        ((a_delivery(3, kind="replay"),), "-> replay 200 delivered"),
+        (
+            (a_delivery(3, kind="replay", **failed), a_delivery(4, kind="replay")),
+            "-> replay 200 delivered, the last of 2",
+        ),
+    ):
+        sent = [replace(captures[0], deliveries=(*live, *replays))]
+        (step,) = journey(id_in(captures[0], Of.PAYMENT), sent).steps
+        assert list(step.words)[1:] == ["-> 500 retry", "-> 200 delivered", said]
+
+
 def test_gaps_repeats_and_order_are_said_as_they_were() -> None:
     """How long after the step before, which try it is, and what came after bearing an earlier time."""
     created, updated = story()[2:4]
