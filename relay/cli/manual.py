@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from typing import ClassVar
 
 import click
 from click.shell_completion import CompletionItem
@@ -54,7 +55,7 @@ def help_command(ctx: click.Context, topic: str | None) -> None:
 
         print_json({"kind": "manual", "topic": name, "text": text})
     elif at_a_terminal() and topic in TOPICS:
-        click.echo_via_pager(_drawn(text))
+        click.echo_via_pager(drawn(text))
     else:
         click.echo(text)
 
@@ -82,15 +83,29 @@ def _keys() -> str:
     return keys_table()
 
 
-def _drawn(text: str) -> str:
+def drawn(text: str) -> str:
     """Markdown, rendered for the terminal."""
     from io import StringIO
 
-    from rich.console import Console
-    from rich.markdown import Markdown
+    from rich.console import Console, ConsoleOptions, RenderResult
+    from rich.markdown import Markdown, TableElement
+    from rich.table import Table
+
+    class FoldedTable(TableElement):
+        """Breaks a word that is wider than its column, which rich cuts."""
+
+        def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+            for table in super().__rich_console__(console, options):
+                assert isinstance(table, Table)
+                for column in table.columns:
+                    column.overflow = "fold"
+                yield table
+
+    class Manual(Markdown):
+        elements: ClassVar = {**Markdown.elements, "table_open": FoldedTable}
 
     out = StringIO()
     width = min(shutil.get_terminal_size().columns, MOST_COLUMNS)
     console = Console(file=out, width=width, force_terminal=True)
-    console.print(Markdown(text))
+    console.print(Manual(text))
     return out.getvalue()

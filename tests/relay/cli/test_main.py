@@ -20,6 +20,8 @@ import pytest
 import relay.cli
 from relay.cli import COMMANDS, SUMMARIES, run, with_default_command
 from relay.cli.context import Invocation, shared_options
+from relay.cli.manual import drawn
+from relay.docs.pages import TOPICS, page
 from relay.errors import CheckFailed, NotFound, RelayError, Unreachable, UsageError
 from tests.support.program import Process
 
@@ -71,6 +73,15 @@ def test_every_command_can_be_loaded_and_is_in_the_help(capsys: pytest.CaptureFi
         assert summaries[name] in text
         assert run([name, "--help"]) == 0
         assert capsys.readouterr().out.startswith(f"Usage: lean-relay {name}")
+
+
+@pytest.mark.parametrize("columns", ["50", "80"])
+def test_no_table_of_the_manual_is_cut(columns: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A word that is wider than its column is broken, on a narrow terminal too."""
+    monkeypatch.setenv("COLUMNS", columns)
+    for topic in TOPICS:
+        text = page(topic)
+        assert drawn(text).count("…") == text.count("…"), topic
 
 
 def test_help_of_groups_is_whole(capsys: pytest.CaptureFixture[str]) -> None:
