@@ -14,6 +14,9 @@ from relay.text.units import format_duration
 from tui.presenters.setup import Part, Setup, backend, part
 from tui.presenters.status import EngineState, Status
 
+NEW = "new since the screen started, and in force once `lean-relay reload` has run"
+"""Of secrets; whether it has run is not known here."""
+
 Reread = Callable[[], Settings]
 """Reads the settings again, from flags, environment and files.
 
@@ -46,7 +49,7 @@ def _look(
             wrong = (Part("settings", "wrong", str(error), "correct them; `lean-relay doctor` checks them"),)
     secret = part("secret", list(secrets.secrets(fresh)), reload=True)
     if secret.state == "done" and fresh.secrets != begun_with.secrets:
-        secret = replace(secret, text=f"{secret.text}; it is new, and `lean-relay reload` puts it in force")
+        secret = replace(secret, text=f"{secret.text}; {NEW}")
     parts = [*wrong, secret]
     if status.engine is EngineState.RUNNING:
         parts.append(backend(status.targets))

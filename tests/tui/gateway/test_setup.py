@@ -54,7 +54,7 @@ async def test_parts_tick_as_they_are_set_up(tmp_path: Path, settings: Settings)
     assert again == found  # What is not in force yet is said for as long as that is so.
     assert now.public_url is None  # The screen goes on with its own settings.
     (told,) = (each.text for each in found.parts if each.name == "secret")
-    assert "`lean-relay reload` puts it in force" in told
+    assert "in force once `lean-relay reload` has run" in told
 
 
 async def test_wrong_settings_are_said_and_the_old_ones_stay(settings: Settings) -> None:
