@@ -36,7 +36,8 @@ from relay.store.write.protocol import (
     frame,
     payload_of,
 )
-from relay.store.write.recorder import PROBE_EVERY_S, WriteTimeouts
+from relay.store.write.recorder import WriteTimeouts
+from relay.store.write.trouble import PROBE_EVERY_S
 
 T = TypeVar("T")
 log = logging.getLogger("relay.store")

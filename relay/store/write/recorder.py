@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,23 +24,16 @@ from relay.store.errors import StoreUnavailable, diagnose, is_lock, too_slow
 from relay.store.write import answers, changes, deliveries, files
 from relay.store.write.checkpoints import Checkpoints
 from relay.store.write.event_index import EventIndex
+from relay.store.write.groups import groups
 from relay.store.write.guard import Guard
 from relay.store.write.protocol import Arrived, Send
+from relay.store.write.trouble import Trouble
 
 T = TypeVar("T")
 log = logging.getLogger("relay.store")
 
-ROWS_AT_ONCE = 64
-"""Rows of one INSERT: one cached statement for each count up to this."""
-
-BYTES_AT_ONCE = 8 * 1024 * 1024
-"""A group ends after this many body bytes, so that no capture waits long for large bodies."""
-
 PAGES_OF_A_FILL = 300
 """Estimated pages of filling the index of events; the next pass returns the true number."""
-
-PROBE_EVERY_S = 1.0
-"""Interval between attempts to write while the store is in trouble."""
 
 LOOK_EVERY_S = 1.0
 """Interval between checks of the files while idle, so that damage is found before a capture needs them."""
@@ -83,11 +76,7 @@ class Recorder:
         self._connection = connection
         self._listener = listener
         self._timeouts = timeouts or WriteTimeouts()
-        self._trouble: StoreUnavailable | None = None
-        self._since = 0.0
-        """`monotonic()` of the first failure of this trouble."""
-        self._probe_at = 0.0
-        """`monotonic()` of the next probe of this trouble."""
+        self._trouble = Trouble(listener.health)
         self._left: list[Guard] = []
         """Guards of replaced connections; their files stay open as long as ours."""
         self._unheard: list[tuple[int, int]] = []
@@ -115,9 +104,9 @@ class Recorder:
 
     def store(self, arrived: Sequence[Arrived], since: float) -> None:
         """Store captures that have waited since `since` (`monotonic()`); report them to the listener."""
-        for group in _groups(arrived):
-            if self._trouble is not None:  # waiting would not help, so fail them at once
-                self._listener.failed(len(group), self._trouble)
+        for group in groups(arrived):
+            if self._trouble.why is not None:  # waiting would not help, so fail them at once
+                self._listener.failed(len(group), self._trouble.why)
             elif monotonic() - since > self._timeouts.answer_s:
                 self._listener.failed(len(group), too_slow())
             else:
@@ -160,7 +149,7 @@ class Recorder:
         if stored != len(group):
             # A trigger, of another program's commit just before ours: if it ignored all rows, we made none,
             # and the guard took that one for ours.
-            raise self._in_trouble(self._guard.strange_tables() or _not_all(stored, len(group)))
+            raise self._trouble.begin(self._guard.strange_tables() or _not_all(stored, len(group)))
         if monotonic() - since > self._timeouts.answer_s:
             self._mark_unheard()
             self._listener.failed(len(group), too_slow())
@@ -268,24 +257,24 @@ class Recorder:
     @property
     def may_rest_s(self) -> float:
         """Seconds until `rest` is due; while all is well, only if nothing arrives meanwhile."""
-        if self._trouble is not None:
-            return max(self._probe_at - monotonic(), 0.0)
+        if self._trouble.why is not None:
+            return self._trouble.probe_in_s
         due_in_s = self._events.due_in_s
         return min(self._checkpoints.due_in_s, LOOK_EVERY_S if due_in_s is None else due_in_s)
 
     def rest(self) -> None:
         """After this time: check whether trouble has passed, or run `tidy`."""
-        if self._trouble is None:
+        if self._trouble.why is None:
             with suppress(StoreUnavailable, sqlite3.Error):  # reported; the next write or rest tries again
                 self._require_in_place()
             self.tidy(quiet=True)
         else:
             self._probe()
-            self._probe_at = monotonic() + PROBE_EVERY_S
+            self._trouble.probed()
 
     def tidy(self, *, quiet: bool) -> None:
         """Work between commits: fill the index of events, and copy the WAL back into the database."""
-        if self._trouble is not None:
+        if self._trouble.why is not None:
             return
         try:
             if self._unheard:
@@ -329,11 +318,11 @@ class Recorder:
         with suppress(sqlite3.Error):
             trouble = self._guard.trouble()  # damage to the files explains more than SQLite's error
         if trouble is not None:
-            return self._in_trouble(trouble)
+            return self._trouble.begin(trouble)
         trouble = diagnose(error, self._path)
         if trouble.reason == "store-failing":
             self._reopen()
-        return self._in_trouble(trouble)
+        return self._trouble.begin(trouble)
 
     def _require_in_place(self, *, committed: bool = False) -> None:
         """
@@ -342,29 +331,17 @@ class Recorder:
         """
         trouble = self._guard.trouble(committed=committed)
         if trouble is not None:
-            raise self._in_trouble(trouble)
+            raise self._trouble.begin(trouble)
         if self._guard.others_wrote():
             if not self._events.agrees(self._connection):
                 self._events = EventIndex(self._connection)
                 self._guard.changed()
             self._number()
 
-    def _in_trouble(self, trouble: StoreUnavailable) -> StoreUnavailable:
-        if self._trouble is None:
-            self._since = monotonic()
-            self._probe_at = self._since + PROBE_EVERY_S
-        if self._trouble is None or self._trouble.reason != trouble.reason:
-            log.warning("cannot store captures: %s; answering 503 until it passes", trouble.detail)
-        self._trouble = trouble
-        self._listener.health(trouble)
-        return trouble
-
     def _well(self) -> None:
-        if self._trouble is not None:
+        if self._trouble.why is not None:
             self._mark_unheard()
-            log.warning("storing captures again after %.0f s", monotonic() - self._since)
-            self._trouble = None
-            self._listener.health(None)
+            self._trouble.end()
 
     def _mark_unheard(self) -> None:
         """Mark the captures that were refused, as far as that can be written; `tidy` tries again."""
@@ -420,17 +397,6 @@ class Recorder:
             self._left.append(guard)
         with suppress(sqlite3.Error):
             connection.close()
-
-
-def _groups(arrived: Sequence[Arrived]) -> Iterator[Sequence[Arrived]]:
-    start = size = 0
-    for end, (row, _) in enumerate(arrived):
-        if end - start >= ROWS_AT_ONCE or size >= BYTES_AT_ONCE:
-            yield arrived[start:end]
-            start, size = end, 0
-        size += len(row.body)
-    if start < len(arrived):
-        yield arrived[start:]
 
 
 def _not_all(stored: int, count: int) -> StoreUnavailable:

@@ -24,7 +24,8 @@ from relay.store.errors import StoreClosed, StoreUnavailable
 from relay.store.write import client as writer_module
 from relay.store.write import files, lifetime
 from relay.store.write.client import Writer
-from relay.store.write.recorder import ROWS_AT_ONCE, WriteTimeouts
+from relay.store.write.groups import ROWS_AT_ONCE
+from relay.store.write.recorder import WriteTimeouts
 from tests.support.receiving import (
     executed,
     rows,

@@ -23,7 +23,8 @@ from relay.store.errors import StoreUnavailable
 from relay.store.write import answers, files
 from relay.store.write import recorder as recorder_module
 from relay.store.write.file_identity import FileIdentity
-from relay.store.write.recorder import ROWS_AT_ONCE, MustReopen, Recorder, WriteTimeouts
+from relay.store.write.groups import ROWS_AT_ONCE
+from relay.store.write.recorder import MustReopen, Recorder, WriteTimeouts
 from tests.relay.store.write.test_client import a_row
 from tests.support.program import ROOT, Process, reading
 from tests.support.receiving import executed, rows
