@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from time import monotonic
 
@@ -23,15 +23,30 @@ KILLS = {"> DB-shm"}
 """Ends the process that has it mapped (SIGBUS): tried with a real one, `tests/system/test_damage.py`."""
 
 
-@contextmanager
-def open_recorder(path: Path, heard: Heard) -> Iterator[Recorder]:
-    """A recorder as a process of its own would have it: where it lets go without closing, so does this."""
-    files.create_private(path)
-    recorder = Recorder(files.open_writer(path, ours=True), path, heard)
-    with suppress(MustReopen):
-        yield recorder
-    with suppress(OSError):
-        recorder.close()
+Opener = Callable[[Path, Heard], AbstractContextManager[Recorder]]
+
+
+@pytest.fixture
+def open_recorder() -> Iterator[Opener]:
+    """Opens recorders as processes of their own would have them.
+
+    Where one lets go without closing, its connection stays open to the end of the test.
+    """
+    with ExitStack() as at_end:
+
+        @contextmanager
+        def opened(path: Path, heard: Heard) -> Iterator[Recorder]:
+            files.create_private(path)
+            connection = files.open_writer(path, ours=True)
+            at_end.callback(connection.close)
+            recorder = Recorder(connection, path, heard)
+            at_end.callback(lambda: recorder._connection.close())
+            with suppress(MustReopen):
+                yield recorder
+            with suppress(OSError):
+                recorder.close()
+
+        yield opened
 
 
 def store(recorder: Recorder, first: int, count: int) -> None:
@@ -57,7 +72,9 @@ def bodies(path: Path) -> set[int]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in WAYS if name not in KILLS])
-def test_nothing_is_called_stored_that_cannot_be_read(tmp_path: Path, name: str) -> None:
+def test_nothing_is_called_stored_that_cannot_be_read(
+    tmp_path: Path, open_recorder: Opener, name: str
+) -> None:
     """Each capture told as stored after the damage is there for the next engine; others are refused."""
     way: Way = WAYS[name]
     folder = tmp_path / "data"
