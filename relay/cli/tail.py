@@ -130,7 +130,7 @@ def _looks(
     """
     looked_at, is_first = now(), True
     while True:
-        with _opened(path, deadline) as (reader, waited):
+        with _opened(path, deadline, is_first=is_first) as (reader, waited):
             watch = _Watch(reader, wanted, after(reader, None if is_first and not waited else looked_at))
             at = now()
             is_said = waited or not is_first
@@ -148,8 +148,11 @@ def _looks(
 
 
 @contextmanager
-def _opened(path: Path, deadline: float | None = None) -> Iterator[tuple[Reader, bool]]:
+def _opened(path: Path, deadline: float | None, *, is_first: bool) -> Iterator[tuple[Reader, bool]]:
     """The database once an engine has created or migrated it, and whether this had to wait.
+
+    Args:
+        is_first: false for one that replaces another, which may still be being copied.
 
     Raises:
         NotFound: it does not exist at the deadline.
@@ -159,20 +162,39 @@ def _opened(path: Path, deadline: float | None = None) -> Iterator[tuple[Reader,
     while True:
         try:
             reader = Reader(path)
+            if not is_first:
+                _check_whole(reader)
         except RelayError as error:
-            if not isinstance(error, NotFound) and error.word != "older-database":
+            is_copied = not is_first and error.word == "unreadable-database"
+            if not isinstance(error, NotFound) and error.word != "older-database" and not is_copied:
                 raise
             if deadline is not None and monotonic() >= deadline:
                 raise NotFound(f"no capture in time: {error}") from error
             waited = True
             if not is_said and holder(path) is None:  # One that runs is about to make it.
-                say(f"waiting for an engine: {error}")
+                say(
+                    f"waiting until it can be read: {error}"
+                    if is_copied
+                    else f"waiting for an engine: {error}"
+                )
                 is_said = True
             sleep(EVERY_S)
         else:
             break
     with reader:
         yield reader, waited
+
+
+def _check_whole(reader: Reader) -> None:
+    """
+    Raises:
+        RelayError: `unreadable-database`, the end of the table is missing; the reader is closed then.
+    """
+    try:
+        reader.newest_id()
+    except RelayError:
+        reader.close()
+        raise
 
 
 def _print(

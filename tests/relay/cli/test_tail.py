@@ -250,3 +250,35 @@ def test_tail_prints_each_capture_once_where_its_database_is_replaced(
     assert code == 130
     assert [json.loads(line)["target"] for line in out.splitlines()] == ["/2", "/3", "/4"]
     assert f"another database is at {path} now" in err
+
+
+def test_tail_waits_until_a_database_is_copied(
+    path: Path, relay: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A backup is put back by `cp`: its first half cannot be read yet, and that is no end."""
+    backup, new = path.with_suffix(".backup"), path.with_suffix(".new")
+    for each in (path, backup):
+        with closing(new_log(each)) as log:
+            insert(log, a_capture(1))
+    later = datetime.now(UTC) + timedelta(minutes=1)
+    with closing(sqlite3.connect(backup, isolation_level=None)) as log:
+        insert(log, a_capture(2, target="/2", body=b"x" * 100_000, received_at=later))
+    data = backup.read_bytes()
+
+    def copied() -> Iterator[None]:
+        new.write_bytes(data[: len(data) // 2])
+        for side in ("-wal", "-shm"):
+            path.with_name(path.name + side).unlink(missing_ok=True)
+        new.rename(path)
+        yield
+        yield
+        path.write_bytes(data)
+        yield
+        raise KeyboardInterrupt
+
+    events = copied()
+    monkeypatch.setattr("relay.cli.tail.sleep", lambda _: next(events))
+    code, out, err = relay("tail", "--json")
+    assert code == 130, err
+    assert [json.loads(line)["target"] for line in out.splitlines()] == ["/2"]
+    assert "waiting until it can be read" in err
