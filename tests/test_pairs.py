@@ -27,7 +27,7 @@ THROUGH: dict[str, str] = {
     "relay/store/write/test_followed.py": "relay.store.write: insertion",
     "relay/store/write/test_guard.py": "relay.store.write: wal_index",
     "relay/engine/test_engine.py": (
-        "relay.engine: forwarding interrupt reachability receiver refusals "
+        "relay.engine: interrupt reachability receiver refusals "
         "settings_in_force shape_worker status store_errors; "
         "relay.store.write: cleanup"
     ),
