@@ -54,7 +54,6 @@ THROUGH: dict[str, str] = {
     "relay/cli/replay/test_command.py": ("relay.cli.replay: follow options; relay.store.read: baselines"),
     "relay/cli/shapes/test_command.py": "relay.cli.shapes: contract_check sources",
     "relay/cli/trigger/test_command.py": "relay.cli.trigger: explain",
-    "test_readme.py": "relay.cli: manual",
     "tui/bodies/test_viewers.py": "tui.bodies: document fields hexdump preparation",
     "tui/main/test_rehearsal.py": "tui.gateway: rehearsals",
     "tui/main/test_screen.py": (
