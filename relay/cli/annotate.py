@@ -21,7 +21,7 @@ from relay.engine import access
 from relay.errors import NotFound, UsageError
 from relay.store.read.reader import Reader
 from relay.store.read.selection import select_ids
-from relay.text.captures import captures
+from relay.text.captures import captures, named_captures
 from relay.text.encodings import decoded
 from relay.text.local_time import now
 from relay.text.safe import visible
@@ -105,7 +105,7 @@ def prune_command(invocation: Invocation, selection: tuple[str, ...], starred: b
 
 
 def _confirm(settings: Settings, ids: list[int], starred: bool) -> None:
-    what = f"{captures(len(ids))} (ids {ids[0]} to {ids[-1]}) from {settings.db}"
+    what = f"{named_captures(ids)} from {settings.db}"
     need_terminal(f"remove {what}")
     spared = "" if starred else ", except starred ones,"
     click.confirm(f"Remove {visible(what)}{spared} for good?", err=True, abort=True)

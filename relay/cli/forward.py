@@ -19,6 +19,7 @@ from relay.control.messages import ForwardRequest, PauseRequest, PauseResult, Re
 from relay.errors import Unreachable, UsageError
 from relay.store.read.reader import Reader
 from relay.store.read.selection import select_ids
+from relay.text.captures import named_captures
 from relay.text.local_time import now
 from relay.text.safe import visible
 from relay.text.units import format_deliveries
@@ -96,7 +97,7 @@ def engine_needed(settings: Settings, command: str) -> None:
 
 
 def _confirm(ids: list[int]) -> None:
-    what = f"{len(ids)} captures (ids {ids[0]} to {ids[-1]})"
+    what = named_captures(ids)
     need_terminal(f"send {what}")
     click.confirm(f"Send {what} to each target?", err=True, abort=True)
 

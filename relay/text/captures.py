@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from relay.models import Attempt, Capture, Delivery, Shape
 from relay.text.safe import latin1_shown, visible, visible_start
@@ -63,6 +63,11 @@ def event_or_request(event_type: str | None, method: str, target: str) -> str:
 def captures(count: int) -> str:
     """`1 capture`, `20 captures`."""
     return f"{count} capture{'' if count == 1 else 's'}"
+
+
+def named_captures(ids: Sequence[int]) -> str:
+    """`capture 12`, `20 captures (ids 1 to 20)`."""
+    return f"capture {ids[0]}" if len(ids) == 1 else f"{captures(len(ids))} (ids {ids[0]} to {ids[-1]})"
 
 
 def shape_words(shape: Shape, undocumented: bool | None) -> str:

@@ -40,6 +40,7 @@ from relay.store.read.bundles import bundle_secrets
 from relay.store.read.reader import Reader
 from relay.store.read.replayed import replayed_events
 from relay.store.read.selection import fetched, select_ids
+from relay.text.captures import named_captures
 from relay.text.export import http_bytes
 from relay.text.local_time import now
 from relay.text.safe import mask_headers, visible
@@ -173,7 +174,7 @@ def _confirm_unsigned() -> None:
 
 
 def _confirm(settings: Settings, ids: Sequence[int], request: ReplayRequest) -> None:
-    what = f"{len(ids)} captures (ids {ids[0]} to {ids[-1]})" if len(ids) > 1 else f"capture {ids[0]}"
+    what = named_captures(ids)
     need_terminal(f"send {what}" + ("" if request.times == 1 else f" {request.times} times"))
     first = PreviewRequest(msgspec.structs.replace(request, ranges=((ids[0], ids[0]),)))
     targets = run_async(access.request(settings, first)).targets
