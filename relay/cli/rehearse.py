@@ -29,7 +29,7 @@ from relay.errors import Exit, UsageError
 from relay.rehearsal.choices import EVERY, MOST_ROUNDS, Choices, split
 from relay.rehearsal.conductor import INTERRUPTED, new_seed, rehearse
 from relay.rehearsal.junit import junit
-from relay.rehearsal.preparation import prepare
+from relay.rehearsal.preparation import Prepared, prepare
 from relay.rehearsal.report import CheckName, Report, ReportLine, Result
 from relay.rehearsal.target import check_reachable
 from relay.text.local_time import now
@@ -129,11 +129,10 @@ def rehearse_command(
     tls = target_tls(insecure, target_ca, target_cert, target_key)
     begun = datetime.now(UTC)
 
-    async def conducted(progress: Progress) -> Report:
+    async def prepared_captures() -> Prepared:
         await check_reachable(target)
-        async with access.connect(settings) as send:
-            prepared = await prepare(
-                send,
+        async with access.connect(settings):  # makes the database, or brings an older one up to date
+            return prepare(
                 settings.db,
                 choices,
                 selection,
@@ -141,13 +140,12 @@ def rehearse_command(
                 seed=new_seed() if choices.seed is None else choices.seed,
                 has_secret=secret is not None,
             )
-            plan = prepared.plan(choices, target, secret)
-            if yes:
-                say(f"sending {plan}")
-            else:
-                need_terminal(f"send about {prepared.requests(choices):,} requests to {target}")
-                click.confirm(f"Send {visible(plan)}?", err=True, abort=True)
-            stage = prepared.stage(send, settings.db, choices, to=target, tls=tls, progress=progress.show)
+
+    async def conducted(progress: Progress) -> Report:
+        async with access.connect(settings) as send:
+            stage = await prepared.stage(
+                send, settings.db, choices, to=target, tls=tls, progress=progress.show
+            )
             return await rehearse(
                 stage,
                 choices.checks,
@@ -156,6 +154,13 @@ def rehearse_command(
                 report=_Card(invocation, progress).print_line,
             )
 
+    prepared = run_async(prepared_captures())
+    plan = prepared.plan(choices, target, secret)
+    if yes:
+        say(f"sending {plan}")
+    else:  # outside of the loop, where Ctrl-C would only cancel what waits for the answer
+        need_terminal(f"send about {prepared.requests(choices):,} requests to {target}")
+        click.confirm(f"Send {visible(plan)}?", err=True, abort=True)
     with Progress() as progress:
         report = run_async(conducted(progress))
     code = _finish(invocation, report)

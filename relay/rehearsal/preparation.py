@@ -12,6 +12,7 @@ from relay.control.exchange import Requester
 from relay.control.messages import TargetTls
 from relay.errors import UsageError
 from relay.lean import signature
+from relay.lean.samples import Sample
 from relay.lean.schedule import RETRY_MINUTES
 from relay.models import Capture, Origin
 from relay.rehearsal import samples
@@ -38,22 +39,26 @@ PER_CHECK_S = 2.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """The captures of a rehearsal."""
+    """The captures of a rehearsal, or samples that are stored once it begins."""
 
-    subjects: tuple[Subject, ...]
-    are_samples: bool
-    """Whether they were made up, as none was captured."""
-    of_each_type: tuple[Subject, ...]
+    captured: tuple[Subject, ...]
+    stand_ins: tuple[Sample, ...]
+    """Made up, as none was captured; else empty."""
+    of_each_type: tuple[Sample, ...]
     """For the check of types; empty without it."""
-    shift_us: int
-    """From the captured timestamps to those that are sent."""
+    path: str
+    """The request target of samples."""
     seed: int
     is_signed: bool
     """Whether the requests are signed."""
 
+    @property
+    def are_samples(self) -> bool:
+        return bool(self.stand_ins)
+
     def requests(self, choices: Choices) -> int:
         """About how many requests it sends, where nothing has to be sent again."""
-        count = len(self.subjects)
+        count = len(self.captured or self.stand_ins)
         numbers = {
             CheckName.RETRIES: count,
             CheckName.DUPLICATES: 6 * count,
@@ -81,7 +86,7 @@ class Prepared:
         Args:
             secret: the name of the one that signs.
         """
-        count, number = len(self.subjects), self.requests(choices)
+        count, number = len(self.captured or self.stand_ins), self.requests(choices)
         what = "samples, as no webhook was captured" if self.are_samples else "webhooks, with new ids"
         signed = f"signed with {visible(secret)}" if secret is not None else "not signed"
         duration, longest = map(format_duration, (self.duration(choices), self.most_of_a_retry(choices)))
@@ -90,7 +95,7 @@ class Prepared:
             f"about {duration}, and up to {longest} longer for each round with an event that gets no 200"
         )
 
-    def stage(
+    async def stage(
         self,
         send: Requester,
         db: Path,
@@ -101,27 +106,38 @@ class Prepared:
         progress: Callable[[str], None],
         by: str = "command",
     ) -> Stage:
-        """Everything that the checks work with; `send` asks the engine."""
+        """Store the samples; return everything that the checks work with. `send` asks the engine.
+
+        Raises:
+            RelayError: the engine could not store them.
+        """
+        subjects = self.captured
+        of_each_type: tuple[Subject, ...] = ()
+        if self.stand_ins:
+            subjects = _read(db, await store_samples(send, self.stand_ins, self.path))
+        if self.of_each_type:
+            of_each_type = _read(db, await store_samples(send, self.of_each_type, self.path))
+        moments = [each.at for each in subjects if each.at is not None]
+        shift = _utc_now() - max(moments) if moments else timedelta(0)
         is_quiet = by == "screen"
         rounds = Rounds(send, db, to=to, resign=self.is_signed, tls=tls, by=by, progress=progress)
         return Stage(
             rounds=rounds,
-            subjects=self.subjects,
-            samples=self.of_each_type,
+            subjects=subjects,
+            samples=of_each_type,
             probe=None if choices.probe is None else Probe(choices.probe, is_quiet=is_quiet),
             reset=choices.reset,
             restart=choices.restart,
             time_scale=choices.time_scale,
             seed=self.seed,
-            shift_us=self.shift_us,
+            shift_us=shift // timedelta(microseconds=1),
             is_signed=self.is_signed,
             most_rounds=choices.rounds,
             is_quiet=is_quiet,
         )
 
 
-async def prepare(
-    send: Requester,
+def prepare(
     db: Path,
     choices: Choices,
     selection: Sequence[str],
@@ -130,7 +146,7 @@ async def prepare(
     seed: int,
     has_secret: bool,
 ) -> Prepared:
-    """Choose the captures, and have samples stored where they are needed.
+    """Choose the captures, or make samples where they are needed; nothing is stored yet.
 
     Args:
         selection: words of a SELECTION; none for the newest webhooks.
@@ -141,27 +157,19 @@ async def prepare(
         NotFound: it selects nothing.
     """
     rng = random.Random(seed)  # noqa: S311 - to be the same again
-    subjects = _chosen(db, selection, now)
-    are_samples = not subjects
-    if not subjects:
-        ids = await store_samples(send, samples.stand_ins(rng, _utc_now), _path(db))
-        subjects = _read(db, ids)
-    if not has_secret and any(each.is_signed for each in subjects):
+    captured = _chosen(db, selection, now)
+    stand_ins = () if captured else tuple(samples.stand_ins(rng, _utc_now))
+    if not has_secret and any(each.is_signed for each in captured):
         raise UsageError(
             "these webhooks are signed, and their new ids need a new signature, but no webhook secret is "
             "configured; set one with LEAN_WEBHOOK_SECRET"
         )
-    each_type: tuple[Subject, ...] = ()
-    if CheckName.TYPES in choices.checks:
-        ids = await store_samples(send, samples.of_each_type(rng, _utc_now), _path(db))
-        each_type = _read(db, ids)
-    moments = [each.at for each in subjects if each.at is not None]
-    shift = _utc_now() - max(moments) if moments else timedelta(0)
+    wants_types = CheckName.TYPES in choices.checks
     return Prepared(
-        subjects=subjects,
-        are_samples=are_samples,
-        of_each_type=each_type,
-        shift_us=shift // timedelta(microseconds=1),
+        captured=captured,
+        stand_ins=stand_ins,
+        of_each_type=tuple(samples.of_each_type(rng, _utc_now)) if wants_types else (),
+        path=_path(db),
         seed=seed,
         is_signed=has_secret,
     )

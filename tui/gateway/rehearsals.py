@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -44,8 +45,8 @@ class Rehearsals:
         settings = self._settings()
         secrets = read_secrets(settings)
         secret = preferred_secret(secrets) if secrets else None
-        prepared = await prepare(
-            self._send,
+        prepared = await asyncio.to_thread(
+            prepare,
             settings.db,
             choices,
             [str(number) for number in ids],
@@ -71,7 +72,7 @@ class Rehearsals:
         from relay.rehearsal.conductor import rehearse
 
         target = target_name(choices.to or "")
-        stage = prepared.stage(
+        stage = await prepared.stage(
             self._send, self._settings().db, choices, to=target, tls=None, progress=progress, by="screen"
         )
         return await rehearse(

@@ -16,6 +16,7 @@ from tests.support.handlers import Strict, serving
 from tests.support.lean_requests import a_body, a_request
 from tests.support.program import environment, exchange, lean_relay_here, running, working_folder
 from tests.support.receiving import rows
+from tests.support.terminal import at_a_terminal
 from tests.support.waiting import wait_until
 
 
@@ -59,6 +60,18 @@ def test_without_a_terminal_it_wants_a_yes(tmp_path: Path) -> None:
         assert done.returncode == 2
         assert f"this would send about 72 requests to {there.url}" in done.stderr
         assert there.requests == []
+
+
+def test_ctrl_c_at_the_question_ends_it(tmp_path: Path) -> None:
+    """Nothing is sent, and no sample is stored for a rehearsal that was not begun."""
+    db = tmp_path / "relay.db"
+    words = ("rehearse", "all", "--db", str(db), "--to")
+    with backend(replies()) as there, at_a_terminal(tmp_path, *words, there.url) as terminal:
+        terminal.wait_for("[y/N]")
+        terminal.process.send_signal(signal.SIGINT)
+        assert terminal.end() == 130
+        assert there.requests == []
+    assert rows(db, "SELECT count(*) FROM captures") == [(0,)]
 
 
 def test_signed_webhooks_need_a_secret(tmp_path: Path) -> None:

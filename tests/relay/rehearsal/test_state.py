@@ -159,8 +159,10 @@ async def test_what_commands_print_beside_their_output(
 ) -> None:
     """A user at a shell sees it; on a screen it would be drawn over what is there."""
     choices = Choices(checks=(CheckName.ORDER,), probe="echo probe >&2", reset="echo reset >&2")
-    prepared = Prepared(subjects=(), are_samples=False, of_each_type=(), shift_us=0, seed=1, is_signed=False)
-    stage = prepared.stage(cast(Any, None), Path("unused"), choices, to=":1", tls=None, progress=print, by=by)
+    prepared = Prepared(captured=(), stand_ins=(), of_each_type=(), path="/", seed=1, is_signed=False)
+    stage = await prepared.stage(
+        cast(Any, None), Path("unused"), choices, to=":1", tls=None, progress=print, by=by
+    )
     assert stage.probe is not None
     await stage.probe.read()
     await stage.start_again()
