@@ -149,7 +149,8 @@ def test_detached(tmp_path: Path) -> None:
 def test_keys_while_it_starts(tmp_path: Path) -> None:
     """What was typed before the first frame is no filter, now or at the next start; `q` still leaves."""
     db = tmp_path / "relay.db"
-    insert_all(new_log(db), [a_capture(number) for number in range(1, 5)])
+    with closing(new_log(db)) as log:
+        insert_all(log, [a_capture(number) for number in range(1, 5)])
     for _ in range(2):
         with at_a_terminal(tmp_path, "tui", "--db", str(db)) as see:
             see.press("jj")
@@ -165,7 +166,8 @@ def test_keys_while_it_starts(tmp_path: Path) -> None:
 def test_exported_sizes_are_not_the_terminals(tmp_path: Path) -> None:
     """COLUMNS and LINES of a shell that exports them do not shrink the screen, and a resize is followed."""
     db = tmp_path / "relay.db"
-    insert_all(new_log(db), [a_capture(1)])
+    with closing(new_log(db)) as log:
+        insert_all(log, [a_capture(1)])
     env = {"COLUMNS": "40", "LINES": "10"}
     with at_a_terminal(tmp_path, "tui", "--db", str(db), size=(100, 24), env=env) as see:
         see.wait_for("1 capture")
@@ -181,7 +183,8 @@ def test_exported_sizes_are_not_the_terminals(tmp_path: Path) -> None:
 def test_to_the_shell_and_back(tmp_path: Path) -> None:
     """Ctrl-Z gives the terminal back to the shell as it was; `fg` draws the screen again."""
     db = tmp_path / "relay.db"
-    insert_all(new_log(db), [a_capture(1)])
+    with closing(new_log(db)) as log:
+        insert_all(log, [a_capture(1)])
     # A shell with jobs, at this terminal as its own: only there a process can be stopped.
     shell = (
         "import os, sys; os.open(os.ttyname(0), os.O_RDWR); os.execvp('bash', ['bash', '-m', '-c', "

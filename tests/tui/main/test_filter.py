@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Generator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -100,7 +101,8 @@ async def test_a_wrong_filter_keeps_the_keyboard(tmp_path: Path, key: str) -> No
 async def test_keys_before_the_first_frame_are_no_filter(tmp_path: Path) -> None:
     """What is typed while the screen comes up moves the cursor; the hidden filter never has the keyboard."""
     db = tmp_path / "relay.db"
-    insert_all(new_log(db), captures())
+    with closing(new_log(db)) as log:
+        insert_all(log, captures())
     with Gateway(Settings(db=db)) as gateway:
         app = RelayApp(gateway)
 
