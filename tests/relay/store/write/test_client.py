@@ -253,7 +253,11 @@ async def test_what_took_its_place_is_left_alone(tmp_path: Path) -> None:
             with pytest.raises(StoreUnavailable) as trouble:
                 await writer.add(a_row())
             assert trouble.value.reason == "store-gone"
-            assert f"{path} was replaced by another file" in trouble.value.detail
+            # Before the other was there, a look of its own may have found none.
+            await until(
+                lambda: writer.trouble and f"{path} was replaced by another file" in writer.trouble.detail,
+                "what is at the path to be found",
+            )
             wal = path.with_name("relay.db-wal").read_bytes()
             assert wal
             await writer.close()
