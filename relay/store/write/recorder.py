@@ -145,6 +145,21 @@ class Recorder:
             )
         self._next_id += len(group)
         self._unheard.append((first_id, self._next_id))
+        try:
+            self._report(group, first_id, stored, since)
+        finally:
+            if stored == len(group):  # Also if it is refused: a retry of Lean's is its repeat.
+                rows = [row for row, _ in group]
+                self._events.committed(first_id, rows)
+                self._checkpoints.wrote(len(rows), sum(len(row.body) for row in rows))
+
+    def _report(self, group: Sequence[Arrived], first_id: int, stored: int, since: float) -> None:
+        """Report a group that was committed.
+
+        Raises:
+            StoreUnavailable: it has to be refused, as it is not whole or not in the right file.
+            sqlite3.Error: that cannot be known.
+        """
         self._require_in_place(committed=True)
         if stored != len(group):
             # A trigger, of another program's commit just before ours: if it ignored all rows, we made none,
@@ -156,9 +171,6 @@ class Recorder:
         else:
             self._unheard.pop()
             self._listener.stored(first_id, len(group))
-        rows = [row for row, _ in group]
-        self._events.committed(first_id, rows)
-        self._checkpoints.wrote(len(rows), sum(len(row.body) for row in rows))
 
     def _insert_with_deliveries(
         self, statement: str, values: list[Any], pairs: Sequence[tuple[int, Send]], since: float

@@ -452,3 +452,21 @@ def test_an_empty_file_that_was_a_database(
     with caplog.at_level("WARNING", "relay.store"):
         files.open_writer(path, ours=ours).close()
     assert (f"{path} is empty, although lean-relay has used it" in caplog.text) == ours
+
+
+def test_a_retry_of_what_was_refused_after_its_commit_is_a_repeat(tmp_path: Path) -> None:
+    """The refused one is in the database: its event came before, whether or not it is indexed yet."""
+    path, away = tmp_path / "relay.db", tmp_path / "away"
+    row = a_row(event_type="a.b", event_id="event-1")
+    with a_recorder(path) as recorder:
+        recorder.store([(a_row(), ())], monotonic())
+        path.rename(away)
+        recorder.store([(row, ())], monotonic())
+        away.rename(path)
+        recorder.rest()
+        recorder.store([(row, ())], monotonic())
+    assert rows(path, "SELECT answer, repeat_of FROM captures ORDER BY id") == [
+        (200, None),
+        (503, None),
+        (200, 2),
+    ]
