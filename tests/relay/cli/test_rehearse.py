@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.support import junit
@@ -67,7 +68,10 @@ def test_ctrl_c_at_the_question_ends_it(tmp_path: Path) -> None:
     db = tmp_path / "relay.db"
     words = ("rehearse", "all", "--db", str(db), "--to")
     with backend(replies()) as there, at_a_terminal(tmp_path, *words, there.url) as terminal:
-        terminal.wait_for("[y/N]")
+        terminal.wait_for("[y/N]: ")
+        # A signal between the prompt and the read would be seen only after the read.
+        program = psutil.Process(terminal.process.pid)
+        wait_until(lambda: program.status() == psutil.STATUS_SLEEPING, "the read of the answer")
         terminal.process.send_signal(signal.SIGINT)
         assert terminal.end() == 130
         assert there.requests == []
