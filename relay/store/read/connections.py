@@ -154,9 +154,8 @@ class Connections:
                         return
                     bounds = {**parameters, "low": first, "high": last}
                     found[number] = connection.execute(sql, bounds).fetchall()
-            except (
-                BaseException
-            ) as error:  # A second Ctrl-C too waits for the threads, which use what is closed next.
+            except BaseException as error:
+                # A second Ctrl-C too waits for the threads: they use connections that are closed next.
                 failed.append(error)
 
         threads = [Thread(target=take_parts, args=(each,), name="search") for each in used[1:]]
