@@ -19,9 +19,6 @@ from tui.gateway import Gateway
 from tui.main.screen import MainScreen
 from tui.presenters.status import EngineState
 
-WAITING = frozenset({"dialog", "status", "refusals"})
-"""Groups of work that waits for us, or looks for news again and again."""
-
 
 class Showing:
     """A running screen, its log, and the keys."""
@@ -47,10 +44,9 @@ class Showing:
         strips = screen._compositor.render_strips()
         return "\n".join(strip.crop(0, width).text.rstrip() for strip in strips)
 
-    def is_reading(self) -> bool:
-        """Whether something that it reads has not come yet."""
-        workers = self.pilot.app.workers
-        return any(not worker.is_finished for worker in workers if worker.group not in WAITING)
+    def works_at(self, *groups: str) -> bool:
+        """Whether work of one of these groups has not ended."""
+        return any(not worker.is_finished for worker in self.pilot.app.workers if worker.group in groups)
 
     async def shows(self, *parts: str, within_s: float = 60.0) -> str:
         """Wait until all these are on the screen; gives the text of it."""

@@ -221,15 +221,16 @@ WELL = Status(
 )
 
 
+WAITING = frozenset({"dialog", "status", "refusals"})
+"""Groups of work that waits for us, or looks for news again and again."""
+
+
 def is_at(see: Showing, place: str) -> bool:
     """Whether the keys have led there, and all that is read for it has come; a dialog's work waits for us."""
     app = see.pilot.app
+    reads = any(not worker.is_finished for worker in app.workers if worker.group not in WAITING)
     is_empty = isinstance(app.screen, RefusalsScreen) and app.screen._tally is None
-    return (
-        type(app.screen).__name__ == SCREENS.get(place, "MainScreen")
-        and not see.is_reading()
-        and not is_empty
-    )
+    return type(app.screen).__name__ == SCREENS.get(place, "MainScreen") and not reads and not is_empty
 
 
 def stands(screen: MainScreen) -> bool:

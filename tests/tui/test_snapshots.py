@@ -172,9 +172,9 @@ async def test_picture(
 
 
 async def settled(see: Showing, look: Callable[[], str]) -> None:
-    """Wait until all has been read, and the screen has been the same for some looks."""
+    """Wait until the capture has been read, and the screen has been the same for some looks."""
     same, last = 0, ""
-    while same < 8 or see.is_reading():
+    while same < 8 or see.works_at("detail"):
         await see.pilot.pause(0.03)
         now = look()
         same, last = (same + 1, now) if now == last else (0, now)
