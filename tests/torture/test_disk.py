@@ -20,9 +20,6 @@ from tests.torture.step_kills import again
 from tests.torture.totals import Part, rounds
 from tests.torture.wal import largest_log
 
-CONTROLS = 20
-"""A control that loses only at some moments is tried at most so often."""
-
 
 @pytest.mark.parametrize("how", WAYS)
 def test_full_disks(tmp_path: Path, how: str, part: Part) -> None:
@@ -89,12 +86,8 @@ def test_every_way_to_harm_the_database(tmp_path: Path, part: Part) -> None:
     with ThreadPoolExecutor(2) as pool:
         results = list(pool.map(lambda name: harm(tmp_path / str(list(HARMS).index(name)), name), HARMS))
     part.say(*results)
-    found = acked = 0
-    for number in range(CONTROLS):  # Two in five lose something: it depends on the moment of the harm.
-        control = harm(tmp_path / f"control-{number}", "cp BACKUP DB", launcher=BLIND)
-        found, acked = found + control.found_after, acked + control.acked_after
-        if found < acked:
-            break
+    control = harm(tmp_path / "control", "rm DB", launcher=BLIND)
+    found, acked = control.found_after, control.acked_after
     wrong = [
         str(result)
         for result in results
