@@ -142,7 +142,7 @@ def _looks(
                 is_said = True
                 sleep(EVERY_S if deadline is None else min(EVERY_S, max(deadline - monotonic(), 0.0)))
                 at = now()
-            yield reader, watch.new()  # What came since the last look, before another one took its place.
+            yield reader, watch.new()  # The last captures of the old one.
         say(f"another database is at {path} now; going on with that one")
         is_first = False
 

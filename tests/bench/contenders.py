@@ -101,7 +101,7 @@ def without_fast_path(folder: Path, notes: Notes) -> Iterator[Turn]:
 
 @contextmanager
 def answered(folder: Path, notes: Notes) -> Iterator[Turn]:
-    """With a target that answers each webhook; anew in each turn, since forwarding lasts longer than that."""
+    """With a target that answers each webhook. Started for each turn, because forwarding lasts longer."""
     answered = other = stored = valid = 0
     turns = count()
     with sink(keeps=True) as there:

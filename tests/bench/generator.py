@@ -55,7 +55,7 @@ def always(server: Server) -> Turn:
 
 @contextmanager
 def resting(server: Server) -> Iterator[Turn]:
-    """A contender that is suspended outside of its turns: what it still has to do then is no load of others.
+    """Suspend a contender outside of its turns, so that its remaining work does not slow the others.
 
     A relay judges what it has received for longer than it received it.
     """

@@ -209,7 +209,7 @@ def test_repeats_are_found_again(tmp_path: Path) -> None:
 
 
 async def test_batches_are_stored_in_order_and_counted() -> None:
-    """Each batch is a request of its own, and the tally says what came of all."""
+    """Each batch is one request, and the tally counts all of them."""
     data = b"".join(b'{"type":"a.b","payload":{},"event_id":"%d"}\n' % number for number in range(250))
     sizes: list[int] = []
 

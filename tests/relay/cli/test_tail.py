@@ -200,7 +200,7 @@ def test_tail_waits_for_the_log(path: Path) -> None:
 
 
 def test_tail_goes_on_with_the_database_that_replaces_its_own(path: Path) -> None:
-    """It says so; what came there since its start is printed."""
+    """`tail` says so, and prints what arrives in the new database."""
 
     def put(target: str) -> None:
         new = path.with_suffix(".new")
@@ -223,7 +223,7 @@ def test_tail_goes_on_with_the_database_that_replaces_its_own(path: Path) -> Non
 def test_tail_prints_each_capture_once_where_its_database_is_replaced(
     path: Path, relay: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What came to the old one just before, and nothing of the new one that was printed before."""
+    """The last captures of the old database are printed, and none of the new one twice."""
     new = path.with_suffix(".new")
     with closing(new_log(path)) as log:
         insert(log, a_capture(1))
@@ -255,7 +255,7 @@ def test_tail_prints_each_capture_once_where_its_database_is_replaced(
 def test_tail_waits_until_a_database_is_copied(
     path: Path, relay: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A backup is put back by `cp`: its first half cannot be read yet, and that is no end."""
+    """`tail` waits while `cp` restores a backup, whose first half cannot be read."""
     backup, new = path.with_suffix(".backup"), path.with_suffix(".new")
     for each in (path, backup):
         with closing(new_log(each)) as log:

@@ -18,7 +18,7 @@ TARGET = "http://localhost:9"
 async def test_a_count_is_used_again_where_it_took_long(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Else each status counts anew; what cannot be counted is not known, and not kept."""
+    """Otherwise each status counts again, and a count that failed is not kept."""
     took_s: list[float | None] = [0.0, 0.0, None, 3600.0]
     made: list[float | None] = []
 

@@ -30,7 +30,7 @@ Opener = Callable[[Path, Heard], AbstractContextManager[Recorder]]
 def open_recorder() -> Iterator[Opener]:
     """Opens recorders as processes of their own would have them.
 
-    Where one lets go without closing, its connection stays open to the end of the test.
+    A connection that a recorder leaves open is closed at the end of the test.
     """
     with ExitStack() as at_end:
 

@@ -19,7 +19,7 @@ from relay.models.imports import BundleSecret, ImportedCapture, ImportedDelivery
 from relay.store.write import changes, imports
 from relay.store.write.answers import mark_answered_503_beyond
 from tests.relay.store.write.test_client import a_row
-from tests.relay.store.write.test_recorder import a_recorder
+from tests.relay.store.write.test_recorder import a_recorder, a_trigger_at_the_last_moment
 from tests.support.receiving import executed, rows
 
 
@@ -154,15 +154,7 @@ def test_a_mark_is_of_what_was_refused_alone(tmp_path: Path, monkeypatch: pytest
     path = tmp_path / "relay.db"
     with a_recorder(path) as recorder:
         recorder.store([(a_row(), ())], monotonic())
-        sync_commits = recorder._sync_commits
-
-        def after_another(yes: bool) -> None:
-            with closing(sqlite3.connect(path, isolation_level=None)) as other:
-                other.execute("CREATE TRIGGER q BEFORE INSERT ON captures BEGIN SELECT RAISE(IGNORE); END")
-            sync_commits(yes)
-
-        with monkeypatch.context() as patch:
-            patch.setattr(recorder, "_sync_commits", after_another)
+        with a_trigger_at_the_last_moment(recorder, path, monkeypatch):
             recorder.store([(a_row(), ())], monotonic())
         with closing(sqlite3.connect(path, isolation_level=None)) as other:
             other.execute("DROP TRIGGER q")

@@ -408,6 +408,23 @@ def test_a_file_that_moves_during_a_repair(tmp_path: Path, monkeypatch: pytest.M
         assert heard.all[-2:] == [("health", None), ("stored", 2, 1)]
 
 
+@contextmanager
+def a_trigger_at_the_last_moment(
+    recorder: Recorder, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """Another program makes one that ignores captures, just before the INSERT of a group."""
+    sync_commits = recorder._sync_commits
+
+    def after_another(yes: bool) -> None:
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("CREATE TRIGGER q BEFORE INSERT ON captures BEGIN SELECT RAISE(IGNORE); END")
+        sync_commits(yes)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(recorder, "_sync_commits", after_another)
+        yield
+
+
 @pytest.mark.parametrize("targets", [(), ("a",)])
 def test_a_trigger_of_the_last_moment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, targets: tuple[str, ...]
@@ -419,15 +436,7 @@ def test_a_trigger_of_the_last_moment(
     heard, path = Heard(), tmp_path / "relay.db"
     with a_recorder(path, heard) as recorder:
         recorder.store([(a_row(), ())], monotonic())
-        sync_commits = recorder._sync_commits
-
-        def after_another(yes: bool) -> None:
-            with closing(sqlite3.connect(path, isolation_level=None)) as other:
-                other.execute("CREATE TRIGGER q BEFORE INSERT ON captures BEGIN SELECT RAISE(IGNORE); END")
-            sync_commits(yes)
-
-        with monkeypatch.context() as patch:
-            patch.setattr(recorder, "_sync_commits", after_another)
+        with a_trigger_at_the_last_moment(recorder, path, monkeypatch):
             recorder.store([(a_row(), targets), (a_row(), targets)], monotonic())
         recorder.store([(a_row(), ())], monotonic())
         refused = [each for each in heard.all if each[0] == "failed"]
