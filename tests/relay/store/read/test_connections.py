@@ -137,6 +137,15 @@ def test_a_file_that_was_replaced_is_not_mixed_in(path: Path, several: Connectio
     assert window(several, "1", 1, 2000) == list(IDS)
 
 
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """Python's own handler, as a command has it; a test run in the background inherits another."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_while_sql_calls_python(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It ends the search as what it is, not as an error of the database."""
     monkeypatch.setattr(Processors, "idle", lambda self: 3)
